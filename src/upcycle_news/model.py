@@ -1,0 +1,376 @@
+"""The values that travel between the rooms, frozen and parsed at the door.
+
+Every room knows this module and its own; no room knows another. All datetimes are aware and in
+UTC, all dates are days in the publication's time zone.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import date, datetime
+from enum import StrEnum
+from typing import Literal, Self
+
+from upcycle_news.errors import AddressError, UpcycleError
+
+# --- what goes into an issue --------------------------------------------------------------------
+
+
+@dataclass(frozen=True, order=True)
+class IssueId:
+    """One mailing: ``2026-11-26``, and ``2026-11-26-2`` for the second one of that day."""
+
+    day: date
+    ordinal: int = 1
+
+    @classmethod
+    def parse(cls, text: str) -> Self:
+        """Read an issue id; raises `UpcycleError` with the form that is expected."""
+        match = re.fullmatch(r"(\d{4}-\d{2}-\d{2})(?:-([1-9]\d?))?", text.strip())
+        try:
+            if match is None:
+                raise ValueError(text)
+            day = date.fromisoformat(match[1])
+        except ValueError:
+            raise UpcycleError(
+                f"{text[:40]!r} is not an issue id: write the day, such as 2026-11-26, "
+                "or 2026-11-26-2 for the second issue of that day"
+            ) from None
+        return cls(day, int(match[2] or 1))
+
+    def __str__(self) -> str:
+        return self.day.isoformat() + (f"-{self.ordinal}" if self.ordinal > 1 else "")
+
+
+@dataclass(frozen=True)
+class ImageRef:
+    """An image of an essay: a path below content/images and the text for those who do not see it."""
+
+    path: str
+    alt: str
+
+
+@dataclass(frozen=True)
+class Essay:
+    """An essay as read from its Markdown file. `source` is relative to the publication's root."""
+
+    slug: str
+    source: str
+    title: str
+    author: str
+    date: date
+    language: str
+    summary: str
+    body: str
+    topics: tuple[str, ...] = ()
+    image: ImageRef | None = None
+    status: Literal["draft", "ready"] = "ready"
+    pin: tuple[str, ...] = ()
+    ban: tuple[str, ...] = ()
+    body_line: int = 1
+
+
+@dataclass(frozen=True)
+class Feed:
+    """A feed as an editor listed it in feeds.toml. `limit`: items an issue takes of it at the most."""
+
+    name: str
+    url: str
+    topics: tuple[str, ...] = ()
+    weight: float = 1.0
+    language: str = "de"
+    limit: int | None = None
+    active: bool = True
+
+
+DateSource = Literal["feed", "german", "first seen"]
+
+
+@dataclass(frozen=True)
+class FeedItem:
+    """One item of a feed, as plain text: titles and summaries carry no markup at all.
+
+    `key` is the identity within its feed, `canonical` the link without tracking parameters: an
+    item with either of them in an earlier issue is not news.
+    """
+
+    key: str
+    feed: str
+    link: str
+    canonical: str
+    title: str
+    summary: str
+    date: datetime
+    date_source: DateSource
+    language: str = "de"
+    topics: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Story:
+    """Items of several feeds that tell the same; `items[0]` is the one that is shown."""
+
+    items: tuple[FeedItem, ...]
+
+    @property
+    def lead(self) -> FeedItem:
+        """The item that stands for the story."""
+        return self.items[0]
+
+
+@dataclass(frozen=True)
+class Related:
+    """A story chosen for an issue: how well it fits (0 upwards) and the words that say why."""
+
+    story: Story
+    score: float
+    reasons: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Issue:
+    """What one mailing contains. `essays[0]` leads and is shown in full."""
+
+    id: IssueId
+    language: str
+    subject: str
+    preheader: str
+    essays: tuple[Essay, ...]
+    related: tuple[Related, ...] = ()
+    topics: tuple[str, ...] = ()
+
+
+# --- what it looks like -------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Publication:
+    """The settings that show in a mail. `public_url` has no slash at its end."""
+
+    name: str
+    tagline: str
+    language: str
+    timezone: str
+    public_url: str
+    imprint: tuple[str, ...]
+    closing_note: str = ""
+
+
+class Placeholder(StrEnum):
+    """What stands in a rendered issue where each reader gets a link of their own."""
+
+    UNSUBSCRIBE = "https://reader.invalid/unsubscribe"
+    PREFERENCES = "https://reader.invalid/preferences"
+
+
+@dataclass(frozen=True)
+class Manifest:
+    """All inputs of one revision of an issue: rendering it again gives the same bytes.
+
+    `templates` maps paths below templates/ to their texts, `images` paths below content/images to
+    their bytes.
+    """
+
+    issue: Issue
+    publication: Publication
+    templates: Mapping[str, str]
+    images: Mapping[str, bytes] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class InlineImage:
+    """An image that travels in the mail, shown by ``cid:`` and its `cid`."""
+
+    cid: str
+    content_type: str
+    data: bytes
+
+
+@dataclass(frozen=True)
+class RenderedIssue:
+    """An issue as bytes for everybody: personal links are still `Placeholder` values."""
+
+    issue: IssueId
+    language: str
+    subject: str
+    html: str
+    text: str
+    mjml: str
+    images: tuple[InlineImage, ...] = ()
+
+
+@dataclass(frozen=True)
+class Finding:
+    """Something preflight noticed. An error refuses the issue, a warning does not."""
+
+    level: Literal["error", "warning"]
+    code: str
+    where: str
+    message: str
+
+
+# --- who may be written to ----------------------------------------------------------------------
+
+
+@dataclass(frozen=True, repr=False)
+class EmailAddress:
+    """A deliverable address in its normal form; printing it by accident shows nothing."""
+
+    address: str
+
+    @classmethod
+    def parse(cls, text: str) -> Self:
+        """Validate and normalise (RFC 5321, RFC 6531; no DNS); raises `AddressError`."""
+        from email_validator import EmailNotValidError, validate_email
+
+        try:
+            found = validate_email(
+                text.strip(" \t"), check_deliverability=False, test_environment=True
+            )
+        except EmailNotValidError as error:
+            # The library's sentences may quote the domain: keep to its class of complaint.
+            raise AddressError(_complaint(text)) from error
+        return cls(found.ascii_email or found.normalized)
+
+    @property
+    def domain(self) -> str:
+        """The part behind the @, lower case."""
+        return self.address.rpartition("@")[2].lower()
+
+    @property
+    def key(self) -> str:
+        """What makes two spellings one person: the whole address in lower case."""
+        return self.address.lower()
+
+    def __repr__(self) -> str:
+        return "EmailAddress('…')"
+
+    __str__ = __repr__
+
+
+def _complaint(text: str) -> str:
+    """Say what is wrong with an address without repeating it."""
+    cure = "write it as name@example.org"
+    if re.search(r"[\r\n]", text):
+        return f"an address must not contain a line break; {cure}"
+    if re.search(r"[\x00-\x1f\x7f]", text):
+        return f"an address must not contain control characters; {cure}"
+    if text.count("@") != 1:
+        return f"an address has exactly one @; {cure}"
+    return f"not a valid e-mail address; {cure}"
+
+
+class SubscriberStatus(StrEnum):
+    """Only `CONFIRMED` people get mail."""
+
+    PENDING = "pending"
+    CONFIRMED = "confirmed"
+    UNSUBSCRIBED = "unsubscribed"
+
+
+@dataclass(frozen=True)
+class Subscriber:
+    """A person who subscribed, is asked to confirm, or has left. `groups` marks testers."""
+
+    id: int
+    email: EmailAddress
+    status: SubscriberStatus
+    name: str = ""
+    language: str = "de"
+    topics: tuple[str, ...] = ()
+    groups: tuple[str, ...] = ()
+    created_at: datetime | None = None
+
+
+@dataclass(frozen=True)
+class Consent:
+    """Why we may write to a person: the wording or source, and when it was given."""
+
+    subscriber: int
+    purpose: str
+    source: str
+    given_at: datetime
+    confirmed_at: datetime | None = None
+
+
+# --- how it gets there --------------------------------------------------------------------------
+
+
+class DeliveryState(StrEnum):
+    """Where one delivery stands; the first three can still change by themselves."""
+
+    QUEUED = "queued"
+    SENDING = "sending"
+    DEFERRED = "deferred"
+    SENT = "sent"
+    REJECTED = "rejected"
+    UNKNOWN = "unknown"
+    SUPPRESSED = "suppressed"
+    CANCELLED = "cancelled"
+
+
+@dataclass(frozen=True)
+class Claim:
+    """A delivery that this sender, and no other, may now put on the wire."""
+
+    delivery: int
+    subscriber: int
+    address: EmailAddress
+    name: str
+    attempt: int
+    queued_at: datetime
+
+
+@dataclass(frozen=True, repr=False)
+class Envelope:
+    """What SMTP sees: one sender, one recipient."""
+
+    sender: str
+    recipient: str
+
+
+@dataclass(frozen=True)
+class SmtpReply:
+    """What the relay answered. `text` is redacted where it is parsed: it carries no address."""
+
+    code: int
+    text: str = ""
+    enhanced: str = ""
+
+
+@dataclass(frozen=True)
+class Relay:
+    """The SMTP server we hand over to. `timeout` is in seconds."""
+
+    name: str
+    host: str
+    port: int
+    security: Literal["none", "starttls", "tls"] = "starttls"
+    username: str = ""
+    password: str = field(default="", repr=False)
+    connections: int = 1
+    timeout: float = 30.0
+
+
+@dataclass(frozen=True)
+class IssueStatus:
+    """The closing sum of an issue, counted against the audience stored when it was queued."""
+
+    issue: str
+    hash: str
+    audience: int
+    counts: Mapping[DeliveryState, int]
+
+    @property
+    def closed(self) -> bool:
+        """True when everybody of the audience has reached an end and the sum adds up."""
+        ends = (
+            DeliveryState.SENT,
+            DeliveryState.REJECTED,
+            DeliveryState.UNKNOWN,
+            DeliveryState.SUPPRESSED,
+            DeliveryState.CANCELLED,
+        )
+        return self.audience == sum(self.counts.get(state, 0) for state in ends)
