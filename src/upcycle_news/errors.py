@@ -56,7 +56,7 @@ class RelayError(UpcycleError):
     """The relay cannot be reached, refuses us, or said something that stops the issue."""
 
 
-class NothingNew(UpcycleError):
+class NothingNew(UpcycleError):  # noqa: N818 - it is not an error
     """There is nothing to make an issue of. Not a failure, but not an issue either."""
 
     exit_code = 3

@@ -156,6 +156,9 @@ class Publication:
     public_url: str
     imprint: tuple[str, ...]
     closing_note: str = ""
+    sender_name: str = ""
+    sender_address: str = ""
+    reply_to: str = ""
 
 
 class Placeholder(StrEnum):
@@ -312,6 +315,19 @@ class DeliveryState(StrEnum):
 
 
 @dataclass(frozen=True)
+class Delivery:
+    """One issue to one subscriber, as it stands. `address` is None when the person was forgotten."""
+
+    issue: str
+    subscriber: int
+    address: EmailAddress | None
+    state: DeliveryState
+    code: int | None
+    reason: str
+    at: datetime
+
+
+@dataclass(frozen=True)
 class Claim:
     """A delivery that this sender, and no other, may now put on the wire."""
 
@@ -341,6 +357,26 @@ class SmtpReply:
 
 
 @dataclass(frozen=True)
+class Verdict:
+    """What to write down about one attempt.
+
+    `state` is where the delivery stands now, `next_at` when a deferred one is due, `suppress`
+    whether the person is not to be written to again. `stop` is a sentence when the whole issue has
+    to stop; the delivery is then queued again, as it was not the person's fault. `slow_relay`
+    asks for a pause before the next message. `code`, `enhanced` and `reason` carry no address.
+    """
+
+    state: DeliveryState
+    next_at: datetime | None = None
+    suppress: bool = False
+    stop: str | None = None
+    slow_relay: bool = False
+    code: int | None = None
+    enhanced: str = ""
+    reason: str = ""
+
+
+@dataclass(frozen=True)
 class Relay:
     """The SMTP server we hand over to. `timeout` is in seconds."""
 
@@ -365,7 +401,7 @@ class IssueStatus:
 
     @property
     def closed(self) -> bool:
-        """True when everybody of the audience has reached an end and the sum adds up."""
+        """True when the issue was queued, everybody has reached an end, and the sum adds up."""
         ends = (
             DeliveryState.SENT,
             DeliveryState.REJECTED,
@@ -373,4 +409,6 @@ class IssueStatus:
             DeliveryState.SUPPRESSED,
             DeliveryState.CANCELLED,
         )
-        return self.audience == sum(self.counts.get(state, 0) for state in ends)
+        waiting = sum(self.counts.get(state, 0) for state in DeliveryState if state not in ends)
+        done = sum(self.counts.get(state, 0) for state in ends)
+        return self.audience > 0 and waiting == 0 and self.audience == done

@@ -1,0 +1,281 @@
+"""Configuration: newsletter.toml, with `UPCYCLE_NEWS_…` of the environment over it.
+
+Nested keys are joined with two underscores (`UPCYCLE_NEWS_RELAYS__MAIN__HOST`), and any variable
+may end in `_FILE` to name a file that holds the value, for secrets. An unknown key is an error with
+its place, never a silence.
+"""
+
+from __future__ import annotations
+
+import os
+import tomllib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Any, Literal
+from zoneinfo import ZoneInfo, available_timezones
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr, ValidationError
+from pydantic_settings import (
+    BaseSettings,
+    EnvSettingsSource,
+    PydanticBaseSettingsSource,
+    SettingsConfigDict,
+)
+
+from upcycle_news.errors import AddressError, SettingsError
+from upcycle_news.model import EmailAddress
+from upcycle_news.settings_errors import describe, unknown_variable
+
+PREFIX = "UPCYCLE_NEWS_"
+FILE_NAME = "newsletter.toml"
+
+
+def _address(text: str) -> str:
+    try:
+        return EmailAddress.parse(text).address if text else ""
+    except AddressError as error:
+        raise ValueError(str(error)) from None
+
+
+def _url(text: str) -> str:
+    from urllib.parse import urlsplit
+
+    parts = urlsplit(text)
+    if text and (parts.scheme not in ("http", "https") or not parts.hostname or parts.query):
+        raise ValueError("not a web address; write it as https://newsletter.example.org")
+    return text.rstrip("/")
+
+
+def _zone(text: str) -> str:
+    if text not in available_timezones():
+        raise ValueError("not a time zone; write it as Europe/Berlin")
+    return text
+
+
+def _single_line(text: str) -> str:
+    if any(ord(char) < 32 or ord(char) == 127 for char in text):
+        raise ValueError("must be one line without control characters")
+    return text.strip()
+
+
+Line = Annotated[str, AfterValidator(_single_line)]
+Address = Annotated[str, AfterValidator(_address)]
+Url = Annotated[str, AfterValidator(_url)]
+
+
+class _Table(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class PublicationSettings(_Table):
+    """`[publication]`: what the newsletter is called and where it lives on the web."""
+
+    name: Line = Field("Newsletter", min_length=1, description="The name in the masthead.")
+    tagline: Line = Field("", description="One line below the name.")
+    language: Literal["de", "en"] = Field("de", description="The language of the mail's own words.")
+    timezone: Annotated[str, AfterValidator(_zone)] = Field(
+        "Europe/Berlin", description="Decides which day it is and when the window is open."
+    )
+    public_url: Url = Field(
+        "", description="Where confirm, unsubscribe and archive pages answer, without final slash."
+    )
+    closing_note: str = Field("", description="A sentence to the readers at the end of each issue.")
+
+    @property
+    def zone(self) -> ZoneInfo:
+        """The time zone as an object."""
+        return ZoneInfo(self.timezone)
+
+
+class SenderSettings(_Table):
+    """`[sender]`: who writes the mail."""
+
+    name: Line = Field("", description="The name readers see; default: the publication's name.")
+    address: Address = Field("", description="The From address; its domain is the one DKIM signs.")
+    reply_to: Address = Field("", description="Where answers go; somebody should read them.")
+    envelope: Address = Field("", description="Where bounces go; default: the From address.")
+    unsubscribe_mailto: Address = Field(
+        "", description="An address whose mail is read as 'unsubscribe', beside the web link."
+    )
+
+
+class ImprintSettings(_Table):
+    """`[imprint]`: who is responsible (§ 5 DDG); without it nothing is sent."""
+
+    lines: tuple[Line, ...] = Field((), description="Name, postal address, a way to reach you.")
+
+
+class IssueSettings(_Table):
+    """`[issue]`: how much goes into one issue."""
+
+    essays: int = Field(5, ge=1, le=50, description="Essays at the most; the newest leads.")
+    items: int = Field(6, ge=0, le=100, description="Feed items at the most.")
+    per_feed: int = Field(2, ge=1, le=100, description="Items of one feed at the most.")
+    max_age_days: int = Field(30, ge=1, le=3650, description="Older feed items stay out.")
+    excerpt: int = Field(280, ge=40, le=1000, description="Characters of an excerpt at the most.")
+    items_only: bool = Field(False, description="Make an issue even when no essay is new.")
+
+
+class FeedsSettings(_Table):
+    """`[feeds]`: how feeds are collected."""
+
+    file: str = Field("content/feeds.toml", description="The list of feeds, from the root.")
+    allow_private: bool = Field(False, description="Also ask addresses of one's own network.")
+    refresh_minutes: int = Field(50, ge=0, description="A feed asked more recently is left alone.")
+    deadline_seconds: float = Field(30.0, gt=0, description="For one feed, all together.")
+    contact: Line = Field("", description="Named in the User-Agent; default: the sender's address.")
+
+
+class RelaySettings(_Table):
+    """`[relays.NAME]`: an SMTP server that takes our mail; `main` is the one that is used."""
+
+    host: Line = Field("", description="Its name; empty: the embedded mailbox is used.")
+    port: int = Field(0, ge=0, le=65535, description="Default 587, or 465 with security = tls.")
+    security: Literal["none", "starttls", "tls"] = Field(
+        "starttls", description="`none` only for a relay on this machine."
+    )
+    username: str = Field("", description="Empty: no login.")
+    password: SecretStr = Field(SecretStr(""), description="From the environment or a file only.")
+    connections: int = Field(1, ge=1, le=64, description="Connections at the same time.")
+    timeout: float = Field(30.0, gt=0, description="Seconds to wait for an answer.")
+
+
+class RetrySettings(_Table):
+    """`[retry]`: what happens to a delivery that was deferred or whose reply was lost."""
+
+    first_seconds: float = Field(60.0, gt=0, description="First back-off; it doubles, with jitter.")
+    give_up_hours: float = Field(24.0, gt=0, description="After this a deferred mail is rejected.")
+    patience_seconds: float = Field(
+        15.0, ge=0, description="How long a sending command waits for a retry before it returns."
+    )
+    unknown: Literal["hold", "resend"] = Field(
+        "hold", description="After a crash: hold what may have been sent, or send it again."
+    )
+
+
+class Settings(BaseSettings):
+    """Everything that can be configured. Paths in it are absolute after `load_settings`."""
+
+    model_config = SettingsConfigDict(
+        env_prefix=PREFIX,
+        env_nested_delimiter="__",
+        extra="forbid",
+        frozen=True,
+        hide_input_in_errors=True,
+    )
+
+    home: Path = Field(Path(), description="The publication's root; default: this folder.")
+    state: Path = Field(Path("var"), description="Where everything generated lives.")
+    store: str = Field("", description="sqlite:///… or postgresql+psycopg://…; default SQLite.")
+    publication: PublicationSettings = Field(default_factory=PublicationSettings)
+    sender: SenderSettings = Field(default_factory=SenderSettings)
+    imprint: ImprintSettings = Field(default_factory=ImprintSettings)
+    issue: IssueSettings = Field(default_factory=IssueSettings)
+    feeds: FeedsSettings = Field(default_factory=FeedsSettings)
+    relays: dict[str, RelaySettings] = Field(default_factory=dict)
+    retry: RetrySettings = Field(default_factory=RetrySettings)
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Environment first, then what newsletter.toml said (handed in as arguments)."""
+        if isinstance(env_settings, EnvSettingsSource):
+            env_settings.env_vars = {
+                **_secrets_from_files(os.environ),
+                **{k: v for k, v in env_settings.env_vars.items() if not _names_a_file(k)},
+            }
+        return (env_settings, init_settings)
+
+    @property
+    def store_url(self) -> str:
+        """The store's SQLAlchemy address."""
+        return self.store or f"sqlite:///{self.state / 'upcycle.db'}"
+
+
+def _names_a_file(variable: str) -> bool:
+    return variable.upper().startswith(PREFIX) and variable.upper().endswith("_FILE")
+
+
+def _secrets_from_files(environment: Mapping[str, str]) -> dict[str, str | None]:
+    """`UPCYCLE_NEWS_X_FILE=path` stands for `UPCYCLE_NEWS_X` with the file's content."""
+    found: dict[str, str | None] = {}
+    for variable, path in environment.items():
+        if _names_a_file(variable):
+            try:
+                text = Path(path).read_text(encoding="utf-8").strip()
+            except (OSError, UnicodeDecodeError) as error:
+                reason = getattr(error, "strerror", None) or "it is not UTF-8 text"
+                raise SettingsError(
+                    variable, None, f"cannot read the file it names ({reason}); check its path"
+                ) from None
+            found[variable.lower().removesuffix("_file")] = text
+    return found
+
+
+def load_settings(home: Path | None = None) -> Settings:
+    """Read the publication's configuration; raises `SettingsError` with file:line or variable."""
+    root = (home or Path(os.environ.get(f"{PREFIX}HOME") or ".")).resolve()
+    path = root / FILE_NAME
+    source, table = "", {}
+    if path.is_file():
+        try:
+            source = path.read_text(encoding="utf-8-sig")
+            table = tomllib.loads(source)
+        except UnicodeDecodeError:
+            raise SettingsError(FILE_NAME, None, "is not UTF-8 text; save it as UTF-8") from None
+        except OSError as error:
+            raise SettingsError(FILE_NAME, None, f"cannot be read: {error.strerror}") from None
+        except tomllib.TOMLDecodeError as error:
+            raise _toml_error(error) from None
+    _refuse_unknown_variables(os.environ)
+    try:
+        settings = Settings(**_string_keys(table))
+    except ValidationError as error:
+        raise describe(error, source=source, file_name=FILE_NAME, prefix=PREFIX) from None
+    _refuse_secrets_in_toml(table, source)
+    state = root / settings.state.expanduser()
+    return settings.model_copy(update={"home": root, "state": state})
+
+
+def _string_keys(table: dict[str, Any]) -> dict[str, Any]:
+    """`home` decides where this very file is read from, so the file cannot set it."""
+    if "home" in table:
+        raise SettingsError(FILE_NAME, None, "'home' is set by UPCYCLE_NEWS_HOME only; remove it")
+    return table
+
+
+def _toml_error(error: tomllib.TOMLDecodeError) -> SettingsError:
+    import re
+
+    text = str(error)
+    match = re.search(r"\(at line (\d+), column \d+\)", text)
+    what = re.sub(r"\s*\(at .*\)$", "", text)
+    return SettingsError(FILE_NAME, int(match[1]) if match else None, f"is not TOML here: {what}")
+
+
+def _refuse_unknown_variables(environment: Mapping[str, str]) -> None:
+    for variable in environment:
+        if variable.upper().startswith(PREFIX):
+            first = variable[len(PREFIX) :].lower().split("__")[0]
+            known = {*Settings.model_fields, *(f"{name}_file" for name in Settings.model_fields)}
+            if first not in known:
+                raise unknown_variable(variable, first, list(Settings.model_fields), PREFIX)
+
+
+def _refuse_secrets_in_toml(table: dict[str, Any], source: str) -> None:
+    from upcycle_news.settings_errors import line_of
+
+    for name, relay in table.get("relays", {}).items():
+        if relay.get("password"):
+            raise SettingsError(
+                FILE_NAME,
+                line_of(source, ("relays", name, "password")),
+                "a password does not belong into git: set "
+                f"{PREFIX}RELAYS__{name.upper()}__PASSWORD, or …__PASSWORD_FILE, instead",
+            )

@@ -1,0 +1,82 @@
+"""Turn pydantic's complaints into sentences with a place and a cure; never show a value."""
+
+from __future__ import annotations
+
+import os
+import re
+from difflib import get_close_matches
+from typing import TYPE_CHECKING
+
+from upcycle_news.errors import SettingsError
+
+if TYPE_CHECKING:
+    from pydantic import BaseModel, ValidationError
+
+
+def line_of(source: str, keys: tuple[str | int, ...]) -> int | None:
+    """The 1-based line of a key in a TOML text, or of its table, or None when it is not there."""
+    names = [str(key) for key in keys if not isinstance(key, int)]
+    table: list[str] = []
+    header: int | None = None
+    for number, line in enumerate(source.splitlines(), start=1):
+        if match := re.match(r"\s*\[+\s*([^\]]+?)\s*\]+\s*(#.*)?$", line):
+            table = [part.strip(" \"'") for part in match[1].split(".")]
+            if table == names[: len(table)]:
+                header = number
+                if table == names:
+                    return number
+        elif match := re.match(r"\s*([\w.\"'-]+)\s*=", line):
+            path = table + [part.strip("\"'") for part in match[1].split(".")]
+            if path == names[: len(path)]:
+                return number
+    return header
+
+
+def unknown_variable(variable: str, first: str, known: list[str], prefix: str) -> SettingsError:
+    """The error for an environment variable that means nothing to us."""
+    near = get_close_matches(first, known, n=1)
+    names = ", ".join(prefix + name.upper() for name in known)
+    hint = f"did you mean {prefix}{near[0].upper()}?" if near else f"known are {names}"
+    return SettingsError(variable, None, f"unknown setting; {hint}")
+
+
+def describe(error: ValidationError, *, source: str, file_name: str, prefix: str) -> SettingsError:
+    """The first complaint of a validation as one sentence with file:line or variable."""
+    from upcycle_news.settings import Settings
+
+    first = error.errors(include_url=False, include_input=False)[0]
+    keys = tuple(first["loc"])
+    names = [str(key) for key in keys if not isinstance(key, int)]
+    variable = prefix + "__".join(names).upper()
+    where, line = file_name, line_of(source, keys)
+    for candidate in (variable, f"{variable}_FILE"):
+        if any(candidate == name.upper() for name in os.environ):
+            where, line = candidate, None
+    dotted = ".".join(names)
+    if first["type"] == "extra_forbidden":
+        known = _siblings(Settings, names[:-1])
+        near = get_close_matches(names[-1], known, n=1)
+        hint = f"did you mean '{near[0]}'?" if near else f"known are {', '.join(known)}"
+        return SettingsError(where, line, f"unknown setting '{dotted}'; {hint}")
+    message = first["msg"].removeprefix("Value error, ")
+    return SettingsError(where, line, f"'{dotted}' cannot be used: {_plain(message)}")
+
+
+def _plain(message: str) -> str:
+    return message[:1].lower() + message[1:] if message.startswith("Input ") else message
+
+
+def _siblings(model: type[BaseModel], path: list[str]) -> list[str]:
+    """The keys that are known beside an unknown one."""
+    from pydantic import BaseModel
+
+    current: type[BaseModel] = model
+    for name in path:
+        field = current.model_fields.get(name)
+        annotation = field.annotation if field else None
+        arguments = getattr(annotation, "__args__", ())
+        if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+            current = annotation
+        elif arguments and isinstance(arguments[-1], type) and issubclass(arguments[-1], BaseModel):
+            current = arguments[-1]
+    return list(current.model_fields)

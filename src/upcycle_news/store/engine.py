@@ -1,0 +1,171 @@
+"""Open the store: SQLite in WAL mode by default, Postgres by address; migrated when it is older.
+
+Durability: with SQLite's ``synchronous=NORMAL`` a commit survives the death of the process, not a
+power cut; Postgres keeps its own promise.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import Connection, Engine, create_engine, event, inspect, make_url, text
+from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError, OperationalError
+
+from upcycle_news.errors import StoreError
+from upcycle_news.store.schema import HEAD
+
+log = logging.getLogger(__name__)
+
+BUSY_SECONDS = 30
+
+
+class Store:
+    """An open store. Every use is one transaction: `reading()` or `writing()`."""
+
+    def __init__(self, engine: Engine, name: str) -> None:
+        """Wrap `engine`; `name` is what error messages call the store (never a password)."""
+        self._engine = engine
+        self.name = name
+        self.dialect = engine.dialect.name
+
+    @contextmanager
+    def reading(self) -> Iterator[Connection]:
+        """A transaction that sees one state of the store; raises `StoreError`."""
+        with self._told(), self._engine.connect() as connection, connection.begin():
+            yield connection
+
+    @contextmanager
+    def writing(self) -> Iterator[Connection]:
+        """A transaction that writes: all of it or nothing; raises `StoreError`."""
+        with self._told(), self._engine.connect() as connection:
+            # SQLite: take the write lock at once, or two writers that read first would deadlock.
+            connection = connection.execution_options(immediate=True)
+            with connection.begin():
+                yield connection
+
+    def close(self) -> None:
+        """Give all connections back."""
+        self._engine.dispose()
+
+    @contextmanager
+    def _told(self) -> Iterator[None]:
+        try:
+            yield
+        except DBAPIError as error:
+            raise StoreError(f"{self.name}: {_sentence(error)}") from None
+
+
+def open_store(url: str) -> Store:
+    """Open, create or migrate the store at `url`; raises `StoreError` with place and cure."""
+    try:
+        parsed = make_url(url)
+        if parsed.get_backend_name() not in ("sqlite", "postgresql"):
+            raise ArgumentError
+        name = f"store {parsed.render_as_string(hide_password=True)}"
+        if parsed.get_backend_name() == "sqlite":
+            if not parsed.database:
+                raise StoreError("UPCYCLE_NEWS_STORE: write a file, as in sqlite:///var/upcycle.db")
+            name = f"store {parsed.database}"
+            _make_folder(Path(parsed.database).parent, name)
+        engine = create_engine(parsed, hide_parameters=True, connect_args=_connect_args(parsed))
+    except (ArgumentError, NoSuchModuleError):
+        raise StoreError(
+            "UPCYCLE_NEWS_STORE is not a store's address: write sqlite:///var/upcycle.db "
+            "or postgresql+psycopg://user@host/database"
+        ) from None
+    except ModuleNotFoundError:
+        raise StoreError(
+            "UPCYCLE_NEWS_STORE names Postgres, whose driver is not installed: "
+            "install upcycle-news[postgres]"
+        ) from None
+    if engine.dialect.name == "sqlite":
+        _prepare_sqlite(engine)
+    store = Store(engine, name)
+    _migrate(store)
+    return store
+
+
+def _connect_args(url: Any) -> dict[str, Any]:
+    return {"timeout": BUSY_SECONDS} if url.get_backend_name() == "sqlite" else {}
+
+
+def _make_folder(folder: Path, name: str) -> None:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise StoreError(
+            f"{name}: cannot make the folder {folder} ({error.strerror}); "
+            "make it writable or set UPCYCLE_NEWS_STATE to another folder"
+        ) from None
+
+
+def _prepare_sqlite(engine: Engine) -> None:
+    @event.listens_for(engine, "connect")
+    def configure(connection: Any, _record: Any) -> None:
+        # We begin transactions ourselves: the driver's own begin comes too late for a lock.
+        connection.isolation_level = None
+        cursor = connection.cursor()
+        for pragma in ("journal_mode=WAL", "synchronous=NORMAL", "foreign_keys=ON"):
+            cursor.execute(f"PRAGMA {pragma}")
+        cursor.close()
+
+    @event.listens_for(engine, "begin")
+    def begin(connection: Connection) -> None:
+        immediate = connection.get_execution_options().get("immediate", False)
+        connection.exec_driver_sql("BEGIN IMMEDIATE" if immediate else "BEGIN")
+
+
+def _version(connection: Connection) -> str | None:
+    if not inspect(connection).has_table("alembic_version"):
+        return None
+    found = connection.execute(text("SELECT version_num FROM alembic_version")).scalar()
+    return None if found is None else str(found)
+
+
+def _migrate(store: Store) -> None:
+    with store.reading() as connection:
+        if _version(connection) == HEAD:
+            return
+    with store.writing() as connection:
+        if store.dialect == "postgresql":
+            connection.execute(text("SELECT pg_advisory_xact_lock(7503210)"))
+        version = _version(connection)  # another process may have been faster
+        if version == HEAD:
+            return
+        if version is not None and version > HEAD:
+            raise StoreError(
+                f"{store.name} was written by a newer version of upcycle-news ({version}, "
+                f"this one knows {HEAD}): install the newer version, or restore a backup"
+            )
+        from alembic import command
+        from alembic.config import Config
+
+        config = Config()
+        config.set_main_option("script_location", str(Path(__file__).parent / "migrations"))
+        config.attributes["connection"] = connection
+        command.upgrade(config, "head")
+
+
+def _sentence(error: DBAPIError) -> str:
+    """What the driver's error means, and what to do; the original may hold parameters."""
+    said = str(error.orig).lower()
+    if "locked" in said or "busy" in said:
+        return f"is locked by another program for more than {BUSY_SECONDS} s; let it finish, retry"
+    if "readonly" in said or "read-only" in said:
+        return "cannot be written to; check the owner and the permissions of the file and folder"
+    if "full" in said or "no space" in said:
+        return "the disk is full; make room and start again, nothing was half-written"
+    if "not a database" in said or "malformed" in said:
+        return "is not a store of ours or is damaged; restore a backup"
+    if "unable to open" in said:
+        return "cannot be opened; check that the folder exists and is writable"
+    if "disk i/o" in said:
+        return "the disk reported an error (it may be full); nothing was half-written"
+    if isinstance(error, OperationalError) and "connect" in said:
+        return "does not answer; check host, port and that the server runs"
+    log.debug("store error of class %s", type(error.orig).__name__)
+    return f"refused the operation ({type(error.orig).__name__})"

@@ -1,0 +1,196 @@
+"""Issues: their state, their closing sum, and what they used up."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+from typing import Any
+
+from sqlalchemy import Connection, Row, func, insert, literal, null, select, update
+
+from upcycle_news.errors import IssueError
+from upcycle_news.model import DeliveryState, IssueId, IssueStatus, Manifest, SubscriberStatus
+from upcycle_news.store import revisions as revision_rows
+from upcycle_news.store.engine import Store
+from upcycle_news.store.schema import (
+    deliveries,
+    issues,
+    revisions,
+    subscribers,
+    suppressions,
+    used,
+)
+
+
+class IssueState(StrEnum):
+    """`OPEN` may still change; from `SENDING` on the issue is frozen."""
+
+    OPEN = revision_rows.OPEN
+    SENDING = "sending"
+    PAUSED = "paused"
+    STOPPED = "stopped"
+    CANCELLED = "cancelled"
+
+
+@dataclass(frozen=True)
+class IssueRow:
+    """What the store knows of an issue. `hash` is the frozen revision, empty while open."""
+
+    id: IssueId
+    number: int
+    state: IssueState
+    hash: str
+    audience: int
+    stopped_because: str
+    enqueued_at: datetime | None
+
+
+def get(store: Store, issue: IssueId) -> IssueRow | None:
+    """The issue, or None when nobody has previewed it yet."""
+    with store.reading() as connection:
+        row = connection.execute(select(issues).where(issues.c.id == str(issue))).first()
+    return None if row is None else _issue(row)
+
+
+def every(store: Store) -> tuple[IssueRow, ...]:
+    """All issues, oldest first."""
+    with store.reading() as connection:
+        rows = connection.execute(select(issues).order_by(issues.c.number)).all()
+    return tuple(sorted(map(_issue, rows), key=lambda row: row.id))
+
+
+def enqueue(store: Store, issue: IssueId, digest: str, *, now: datetime) -> int:
+    """Freeze the issue and queue one delivery for everybody who may be written to now.
+
+    One transaction: the audience, the queue and what the issue used up. Returns the audience's
+    size; raises `IssueError` when the issue is frozen already, or when there is nobody.
+    """
+    found = revision_rows.revision(store, issue, digest)
+    if found is None:
+        raise IssueError(f"issue {issue} has no revision {digest[:12]}: preview it first")
+    with store.writing() as connection:
+        taken = connection.execute(
+            update(issues)
+            .where(issues.c.id == str(issue), issues.c.state == IssueState.OPEN)
+            .values(state=IssueState.SENDING, hash=digest, enqueued_at=now)
+        )
+        if taken.rowcount == 0:
+            raise IssueError(f"issue {issue} has been queued already")
+        audience = _queue_everybody(connection, issue, now)
+        if audience == 0:
+            raise IssueError(
+                "there is nobody to send to: no confirmed subscriber is without suppression; "
+                "add some with 'upcycle-news subscribers import FILE.csv --consent …'"
+            )
+        connection.execute(
+            update(issues).where(issues.c.id == str(issue)).values(audience=audience)
+        )
+        _use_up(connection, found.manifest)
+    return audience
+
+
+def _queue_everybody(connection: Connection, issue: IssueId, now: datetime) -> int:
+    people = select(
+        literal(str(issue)),
+        subscribers.c.id,
+        literal(DeliveryState.QUEUED.value),
+        literal(0),
+        literal(""),
+        literal(""),
+        literal(now, deliveries.c.queued_at.type),
+        literal(now, deliveries.c.changed_at.type),
+        null(),
+    ).where(
+        subscribers.c.status == SubscriberStatus.CONFIRMED,
+        ~select(suppressions.c.email_key)
+        .where(suppressions.c.email_key == subscribers.c.email_key)
+        .exists(),
+    )
+    columns = ["issue_id", "subscriber_id", "state", "attempts", "enhanced", "reason"]
+    columns += ["queued_at", "changed_at", "next_at"]
+    return connection.execute(
+        insert(deliveries).from_select(columns, people.order_by(subscribers.c.id))
+    ).rowcount
+
+
+def _use_up(connection: Connection, manifest: Manifest) -> None:
+    issue = manifest.issue
+    values = {("essay", essay.slug) for essay in issue.essays}
+    for related in issue.related:
+        for item in related.story.items:
+            values |= {("item", item.key), ("link", item.canonical)}
+    if values:
+        connection.execute(
+            insert(used),
+            [{"kind": k, "value": v, "issue_id": str(issue.id)} for k, v in sorted(values)],
+        )
+
+
+def used_up(store: Store) -> tuple[frozenset[str], frozenset[str]]:
+    """The slugs of published essays, and the keys and canonical links of used feed items."""
+    with store.reading() as connection:
+        rows = connection.execute(select(used.c.kind, used.c.value)).all()
+    return (
+        frozenset(row.value for row in rows if row.kind == "essay"),
+        frozenset(row.value for row in rows if row.kind != "essay"),
+    )
+
+
+def set_state(
+    store: Store, issue: IssueId, state: IssueState, *, because: str = "", now: datetime
+) -> None:
+    """Pause, resume, stop or cancel. Cancelling ends what has not been on the wire."""
+    with store.writing() as connection:
+        connection.execute(
+            update(issues)
+            .where(issues.c.id == str(issue))
+            .values(state=state, stopped_because=because)
+        )
+        if state is IssueState.CANCELLED:
+            connection.execute(
+                update(deliveries)
+                .where(
+                    deliveries.c.issue_id == str(issue),
+                    deliveries.c.state.in_([DeliveryState.QUEUED, DeliveryState.DEFERRED]),
+                )
+                .values(
+                    state=DeliveryState.CANCELLED,
+                    reason="the issue was cancelled",
+                    changed_at=now,
+                    next_at=None,
+                )
+            )
+
+
+def status(store: Store, issue: IssueId) -> IssueStatus | None:
+    """The closing sum, counted row by row; None for an issue nobody has previewed."""
+    with store.reading() as connection:
+        row = connection.execute(select(issues).where(issues.c.id == str(issue))).first()
+        if row is None:
+            return None
+        newest = connection.scalar(
+            select(revisions.c.hash)
+            .where(revisions.c.issue_id == str(issue))
+            .order_by(revisions.c.created_at.desc(), revisions.c.id.desc())
+            .limit(1)
+        )
+        counted = connection.execute(
+            select(deliveries.c.state, func.count())
+            .where(deliveries.c.issue_id == str(issue))
+            .group_by(deliveries.c.state)
+        ).all()
+    counts = {DeliveryState(state): number for state, number in counted}
+    return IssueStatus(str(issue), row.hash or newest or "", row.audience, counts)
+
+
+def _issue(row: Row[Any]) -> IssueRow:
+    return IssueRow(
+        id=IssueId.parse(row.id),
+        number=row.number,
+        state=IssueState(row.state),
+        hash=row.hash,
+        audience=row.audience,
+        stopped_because=row.stopped_because,
+        enqueued_at=row.enqueued_at,
+    )

@@ -1,0 +1,169 @@
+"""Revisions of an issue: their inputs, what they look like, and what was decided about them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from hashlib import sha256
+
+from sqlalchemy import Connection, Select, and_, func, insert, select, update
+
+from upcycle_news.errors import IssueError
+from upcycle_news.model import InlineImage, IssueId, Manifest, RenderedIssue
+from upcycle_news.store import manifests
+from upcycle_news.store.engine import Store
+from upcycle_news.store.schema import approvals, blobs, issues, renderings, revisions
+
+OPEN = "open"  # the only state of an issue in which it takes new revisions
+
+
+@dataclass(frozen=True)
+class Revision:
+    """One state of an issue's inputs; `approved` tells the last decision, None if there is none."""
+
+    hash: str
+    manifest: Manifest
+    approved: bool | None
+    created_at: datetime
+
+
+def save_revision(
+    store: Store, manifest: Manifest, *, git_commit: str, now: datetime
+) -> tuple[str, bool]:
+    """Remember these inputs as the newest revision of their issue.
+
+    Returns its hash and whether it is new. Raises `IssueError` when the issue is frozen.
+    """
+    text, images = manifests.encode(manifest)
+    digest, issue = manifests.hash_of(text), str(manifest.issue.id)
+    with store.writing() as connection:
+        row = connection.execute(select(issues).where(issues.c.id == issue)).first()
+        if row is None:
+            number = (connection.scalar(select(func.max(issues.c.number))) or 0) + 1
+            connection.execute(
+                insert(issues).values(
+                    id=issue,
+                    number=number,
+                    state=OPEN,
+                    hash="",
+                    audience=0,
+                    stopped_because="",
+                    created_at=now,
+                )
+            )
+        elif row.state != OPEN:
+            raise IssueError(f"issue {issue} is frozen: its deliveries have begun; make a new one")
+        mine = and_(revisions.c.issue_id == issue, revisions.c.hash == digest)
+        if connection.execute(select(revisions.c.id).where(mine)).first():
+            # Back to an earlier text: it becomes the newest again.
+            connection.execute(update(revisions).where(mine).values(created_at=now))
+            return digest, False
+        _keep_images(connection, images)
+        connection.execute(
+            insert(revisions).values(
+                issue_id=issue, hash=digest, manifest=text, git_commit=git_commit, created_at=now
+            )
+        )
+    return digest, True
+
+
+def _keep_images(connection: Connection, images: dict[str, bytes]) -> None:
+    known = set(connection.scalars(select(blobs.c.sha256).where(blobs.c.sha256.in_(images))))
+    for digest, data in images.items():
+        if digest not in known:
+            connection.execute(insert(blobs).values(sha256=digest, data=data))
+
+
+def revision(store: Store, issue: IssueId, digest: str | None = None) -> Revision | None:
+    """The revision with this hash, or the newest one."""
+    query = select(revisions).where(revisions.c.issue_id == str(issue))
+    if digest is not None:
+        query = query.where(revisions.c.hash == digest)
+    query = query.order_by(revisions.c.created_at.desc(), revisions.c.id.desc()).limit(1)
+    with store.reading() as connection:
+        row = connection.execute(query).first()
+        if row is None:
+            return None
+        wanted = manifests.image_hashes(row.manifest)
+        images = {
+            blob.sha256: blob.data
+            for blob in connection.execute(select(blobs).where(blobs.c.sha256.in_(wanted)))
+        }
+        approved = connection.scalar(
+            select(approvals.c.approved)
+            .where(approvals.c.issue_id == str(issue), approvals.c.hash == row.hash)
+            .order_by(approvals.c.id.desc())
+            .limit(1)
+        )
+    return Revision(row.hash, manifests.decode(row.manifest, images), approved, row.created_at)
+
+
+def save_rendering(store: Store, digest: str, rendered: RenderedIssue) -> None:
+    """Keep what a revision looks like; the first rendering of a revision stays."""
+    images = {sha256(image.data).hexdigest(): image for image in rendered.images}
+    with store.writing() as connection:
+        number = connection.scalar(_revision_number(rendered.issue, digest))
+        known = select(renderings.c.revision_id).where(renderings.c.revision_id == number)
+        if connection.execute(known).first():
+            return
+        _keep_images(connection, {key: image.data for key, image in images.items()})
+        connection.execute(
+            insert(renderings).values(
+                revision_id=number,
+                language=rendered.language,
+                subject=rendered.subject,
+                html=rendered.html,
+                text=rendered.text,
+                mjml=rendered.mjml,
+                images=[
+                    {"cid": image.cid, "content_type": image.content_type, "sha256": key}
+                    for key, image in images.items()
+                ],
+            )
+        )
+
+
+def rendering(store: Store, issue: IssueId, digest: str) -> RenderedIssue | None:
+    """What this revision looks like, as it was kept; None when it was never rendered."""
+    number = _revision_number(issue, digest).scalar_subquery()
+    with store.reading() as connection:
+        row = connection.execute(
+            select(renderings).where(renderings.c.revision_id == number)
+        ).first()
+        if row is None:
+            return None
+        wanted = [image["sha256"] for image in row.images]
+        data = {
+            blob.sha256: blob.data
+            for blob in connection.execute(select(blobs).where(blobs.c.sha256.in_(wanted)))
+        }
+    return RenderedIssue(
+        issue=issue,
+        language=row.language,
+        subject=row.subject,
+        html=row.html,
+        text=row.text,
+        mjml=row.mjml,
+        images=tuple(
+            InlineImage(image["cid"], image["content_type"], data[image["sha256"]])
+            for image in row.images
+        ),
+    )
+
+
+def _revision_number(issue: IssueId, digest: str) -> Select[tuple[int]]:
+    return select(revisions.c.id).where(
+        revisions.c.issue_id == str(issue), revisions.c.hash == digest
+    )
+
+
+def decide(
+    store: Store, issue: IssueId, digest: str, *, approved: bool, by: str, now: datetime
+) -> None:
+    """Record an approval, or a rejection, of one revision."""
+    with store.writing() as connection:
+        connection.execute(
+            insert(approvals).values(
+                issue_id=str(issue), hash=digest, approved=approved, decided_by=by, decided_at=now
+            )
+        )
