@@ -1,0 +1,289 @@
+"""What the templates see: values that are ready to print, so that templates hold no logic."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from functools import partial
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from markupsafe import Markup
+
+from upcycle_news.errors import ContentError
+from upcycle_news.model import (
+    Essay,
+    FeedItem,
+    InlineImage,
+    Manifest,
+    Placeholder,
+    Publication,
+    Related,
+)
+from upcycle_news.press import markdown, text
+from upcycle_news.press.images import Picture, read_picture
+from upcycle_news.press.typography import base_language, one_line, typeset
+from upcycle_news.press.words import Words
+
+READING_SPEED = 200
+"""Words a minute."""
+
+EXCERPT = 240
+"""Characters of a feed item's summary that an issue shows at the most."""
+
+
+@dataclass(frozen=True)
+class Links:
+    """Addresses below the issue; `online` and `archive` are empty without a public address."""
+
+    unsubscribe: str
+    preferences: str
+    online: str
+    archive: str
+
+
+@dataclass(frozen=True)
+class ImageView:
+    """An essay's image; `html` is the ``img`` element, sizes are CSS pixels."""
+
+    src: str
+    alt: str
+    width: int
+    height: int
+    html: Markup
+
+
+@dataclass(frozen=True)
+class LeadView:
+    """The essay that is shown in full. `lang` is set where it differs from the issue's."""
+
+    title: str
+    byline: str
+    date: str
+    minutes: int
+    url: str
+    lang: str
+    image: ImageView | None
+    html: Markup
+    text: str
+    links: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class TeaserView:
+    """A further essay: title, summary and where to read on."""
+
+    title: str
+    byline: str
+    date: str
+    minutes: int
+    summary: str
+    url: str
+    lang: str
+    image: ImageView | None
+
+
+@dataclass(frozen=True)
+class SourceView:
+    """Another feed that tells the same story."""
+
+    name: str
+    url: str
+
+
+@dataclass(frozen=True)
+class StoryView:
+    """A related story as its first item tells it."""
+
+    title: str
+    url: str
+    source: str
+    date: str
+    excerpt: str
+    lang: str
+    also: tuple[SourceView, ...]
+
+
+@dataclass(frozen=True)
+class IssueView:
+    """The mailing itself: its id, subject and date in words."""
+
+    id: str
+    subject: str
+    preheader: str
+    language: str
+    date: str
+
+
+@dataclass(frozen=True)
+class Context:
+    """Everything a template may name, and the images that travel with the mail."""
+
+    issue: IssueView
+    publication: Publication
+    lead: LeadView | None
+    teasers: tuple[TeaserView, ...]
+    related: tuple[StoryView, ...]
+    links: Links
+    images: tuple[InlineImage, ...] = field(default=())
+
+    def names(self) -> dict[str, Any]:
+        """The values by the names that templates use."""
+        return {
+            "issue": self.issue,
+            "publication": self.publication,
+            "lead": self.lead,
+            "teasers": self.teasers,
+            "related": self.related,
+            "links": self.links,
+        }
+
+
+def build_context(manifest: Manifest, words: Words) -> Context:
+    """Prepare a manifest for the templates; raises `ContentError` for images that cannot be."""
+    issue = manifest.issue
+    language = issue.language
+    desk = _Desk(manifest, words)
+    lead = desk.lead(issue.essays[0]) if issue.essays else None
+    return Context(
+        issue=IssueView(
+            id=str(issue.id),
+            subject=subject(manifest),
+            preheader=typeset(issue.preheader, language),
+            language=language,
+            date=words.full_date(issue.id.day),
+        ),
+        publication=manifest.publication,
+        lead=lead,
+        teasers=tuple(map(desk.teaser, issue.essays[1:])),
+        related=tuple(map(desk.story, issue.related)),
+        links=_links(manifest.publication, str(issue.id)),
+        images=tuple(desk.images.values()),
+    )
+
+
+def subject(manifest: Manifest) -> str:
+    """The subject line: the quotation marks of the language, but no no-break spaces."""
+    issue = manifest.issue
+    return " ".join(typeset(issue.subject, issue.language).split())
+
+
+def reading_minutes(body: str) -> int:
+    """Minutes an essay takes to read, at least one."""
+    return max(1, round(len(body.split()) / READING_SPEED))
+
+
+def excerpt(summary: str, limit: int = EXCERPT) -> str:
+    """Shorten to whole sentences if enough of them fit, to whole words with an ellipsis if not."""
+    summary = one_line(summary)
+    if len(summary) <= limit:
+        return summary
+    cut = summary[:limit]
+    sentence = max(cut.rfind(mark) for mark in (". ", "! ", "? ", "…"))
+    if sentence >= limit // 2:
+        return cut[: sentence + 1]
+    return cut[: cut.rfind(" ") if " " in cut else limit].rstrip(" ,;:–-(") + " …"
+
+
+def _links(publication: Publication, issue: str) -> Links:
+    root = publication.public_url.rstrip("/")
+    return Links(
+        unsubscribe=Placeholder.UNSUBSCRIBE.value,
+        preferences=Placeholder.PREFERENCES.value,
+        online=f"{root}/archive/{issue}/" if root else "",
+        archive=f"{root}/archive/" if root else "",
+    )
+
+
+class _Desk:
+    """Turns essays and stories into views and collects the images they use, each once."""
+
+    def __init__(self, manifest: Manifest, words: Words) -> None:
+        self.language = manifest.issue.language
+        self.publication = manifest.publication
+        self.files: Mapping[str, bytes] = manifest.images
+        self.words = words
+        self.zone = ZoneInfo(manifest.publication.timezone)
+        self.images: dict[str, InlineImage] = {}
+
+    def lead(self, essay: Essay) -> LeadView:
+        tokens = markdown.parse(essay.body, language=essay.language)
+        html = markdown.to_html(tokens, self.pictures(essay), essay.language)
+        plain, links = text.to_text(tokens, image_label=self.words("image"))
+        return LeadView(
+            **self.head(essay),
+            html=Markup(html),  # noqa: S704  markdown-it escaped it, html is off
+            text=plain,
+            links=links,
+        )
+
+    def teaser(self, essay: Essay) -> TeaserView:
+        return TeaserView(**self.head(essay), summary=typeset(essay.summary, essay.language))
+
+    def head(self, essay: Essay) -> dict[str, Any]:
+        """What lead and teaser have in common."""
+        root = self.publication.public_url.rstrip("/")
+        return {
+            "title": typeset(essay.title, essay.language),
+            "byline": one_line(essay.author),
+            "date": self.words.long_date(essay.date),
+            "minutes": reading_minutes(essay.body),
+            "url": f"{root}/essays/{essay.slug}/" if root else "",
+            "lang": self.foreign(essay.language),
+            "image": self.image(essay),
+        }
+
+    def story(self, related: Related) -> StoryView:
+        item = related.story.lead
+        others: dict[str, SourceView] = {}
+        for other in related.story.items[1:]:
+            if other.feed != item.feed:
+                others.setdefault(other.feed, SourceView(one_line(other.feed), other.link))
+        return StoryView(
+            title=typeset(item.title, item.language),
+            url=item.link,
+            source=one_line(item.feed),
+            date=self.words.long_date(self.local(item.date).date()),
+            excerpt=typeset(self.summary(item), item.language),
+            lang=self.foreign(item.language),
+            also=tuple(others.values()),
+        )
+
+    def summary(self, item: FeedItem) -> str:
+        """An excerpt, unless it only says the title again."""
+        short = excerpt(item.summary)
+        return "" if short.casefold() == one_line(item.title).casefold() else short
+
+    def foreign(self, language: str) -> str:
+        return "" if base_language(language) == base_language(self.language) else language
+
+    def local(self, moment: datetime) -> datetime:
+        return moment.astimezone(self.zone)
+
+    def image(self, essay: Essay) -> ImageView | None:
+        if essay.image is None:
+            return None
+        picture = self.picture(essay.source, None, essay.image.path)
+        alt = typeset(essay.image.alt, essay.language)
+        tag = Markup(picture.tag(alt))  # noqa: S704  the tag escapes what it is given
+        return ImageView(picture.src, alt, picture.width, picture.height, tag)
+
+    def pictures(self, essay: Essay) -> dict[str, Picture]:
+        """The pictures inside an essay's body by path; all must be there."""
+        load = partial(self.picture, essay.source)
+        return {
+            path: load(essay.body_line + found.line - 1, path)
+            for found in markdown.references(essay.body)
+            if found.kind == "image" and (path := markdown.image_path(found.target)) is not None
+        }
+
+    def picture(self, source: str, line: int | None, path: str) -> Picture:
+        data = self.files.get(path)
+        if data is None:
+            raise ContentError(
+                source, line, f"the image {path!r} is not in content/images (add it or correct it)"
+            )
+        picture, image = read_picture(path, data)
+        self.images.setdefault(image.cid, image)
+        return picture

@@ -1,0 +1,185 @@
+"""Essays: Markdown becomes a token stream once, and an HTML fragment for mails from it.
+
+`press.text` writes the text part from the same stream, so both say the same and carry the same
+links.
+"""
+
+from __future__ import annotations
+
+import posixpath
+import re
+from collections.abc import Iterator, Mapping, MutableMapping, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from html import escape
+from typing import Any, Literal
+from urllib.parse import unquote, urlsplit
+
+from markdown_it import MarkdownIt
+from markdown_it.renderer import RendererHTML
+from markdown_it.token import Token
+from markdown_it.utils import OptionsDict
+
+from upcycle_news.press.images import Picture
+from upcycle_news.press.typography import QUOTES, base_language, bind, clean, dashes
+
+MAX_NESTING = 20
+"""Quotes in lists in quotes: what lies deeper is shown as the text it is."""
+
+
+@dataclass(frozen=True)
+class Reference:
+    """A link or an image of an essay as written, with its 1-based line within the body."""
+
+    kind: Literal["link", "image"]
+    target: str
+    line: int
+
+
+def parse(body: str, *, language: str, below: int = 1) -> list[Token]:
+    """Read Markdown into tokens: typography applied, dead links dropped, headings demoted.
+
+    `below` is the level of the heading that stands above the essay: its first level becomes
+    `below` + 1, and no level is skipped on the way down.
+    """
+    tokens = _parser(base_language(language)).parse(clean(body))
+    _demote(tokens, below)
+    for token in tokens:
+        if token.type == "inline" and token.children is not None:
+            token.children = _living_links(token.children)
+            _bind(token.children, language)
+    return tokens
+
+
+def to_html(tokens: Sequence[Token], pictures: Mapping[str, Picture], language: str) -> str:
+    """Write tokens as a well-formed HTML fragment; `pictures` by their path in content/images."""
+    parser = _parser(base_language(language))
+    html: str = parser.renderer.render(tokens, parser.options, {"pictures": pictures})
+    return html
+
+
+def references(body: str) -> tuple[Reference, ...]:
+    """All links and images of an essay as they are written, good or bad."""
+    return tuple(_references(_parser("de").parse(clean(body))))
+
+
+def image_path(target: str) -> str | None:
+    """The path below content/images that an image of an essay means, or None for foreign ones.
+
+    Editors see the picture in their own viewer when they write ``../images/x.jpg``; ``x.jpg``,
+    ``images/x.jpg`` and ``/content/images/x.jpg`` mean the same.
+    """
+    parts = urlsplit(target)
+    if parts.scheme or parts.netloc or not parts.path:
+        return None
+    path = posixpath.normpath(unquote(parts.path)).lstrip("/")
+    path = re.sub(r"^(?:\.\./)*(?:content/)?(?:images/)?", "", path)
+    return None if path.startswith("..") or path in ("", ".") else path
+
+
+def is_mail_link(target: str) -> bool:
+    """Whether a link can be followed out of a mail: http, https or mailto."""
+    parts = urlsplit(target)
+    return (parts.scheme in ("http", "https") and bool(parts.netloc)) or (
+        parts.scheme == "mailto" and bool(parts.path)
+    )
+
+
+class _Renderer(RendererHTML):
+    """HTML for mails: images from the issue only, tables that may scroll on a phone."""
+
+    def image(
+        self,
+        tokens: Sequence[Token],
+        idx: int,
+        options: OptionsDict,
+        env: MutableMapping[str, Any],
+    ) -> str:
+        token = tokens[idx]
+        alt = self.renderInlineAsText(token.children or [], options, env)
+        path = image_path(str(token.attrs.get("src", "")))
+        picture: Picture | None = env["pictures"].get(path)
+        if picture is None:
+            return escape(alt)
+        return picture.tag(alt)
+
+    def table_open(self, *_: Any) -> str:
+        return '<div class="scroll"><table>\n'
+
+    def table_close(self, *_: Any) -> str:
+        return "</table></div>\n"
+
+    def th_open(
+        self,
+        tokens: Sequence[Token],
+        idx: int,
+        options: OptionsDict,
+        env: MutableMapping[str, Any],
+    ) -> str:
+        tokens[idx].attrSet("scope", "col")
+        return self.renderToken(tokens, idx, options, env)
+
+
+@lru_cache(maxsize=4)
+def _parser(language: str) -> MarkdownIt:
+    parser = MarkdownIt(
+        "commonmark",
+        {
+            "html": False,
+            "xhtmlOut": True,
+            "typographer": True,
+            "maxNesting": MAX_NESTING,
+            "quotes": QUOTES.get(language, QUOTES["en"]),
+        },
+        renderer_cls=_Renderer,
+    )
+    # Bad links are dropped in `_living_links` and reported by preflight; markdown-it would print
+    # their source into the mail.
+    parser.validateLink = lambda url: True  # type: ignore[method-assign]
+    return parser.enable(["table", "strikethrough", "smartquotes"])
+
+
+def _demote(tokens: list[Token], below: int) -> None:
+    openings = [token for token in tokens if token.type == "heading_open"]
+    ranks = sorted({token.tag for token in openings})
+    previous = below
+    for position, token in enumerate(tokens):
+        if token.type == "heading_open":
+            # Also an essay that begins with ### and goes on with ## stays in order.
+            level = min(below + 1 + ranks.index(token.tag), previous + 1, 6)
+            previous = level
+            token.tag = f"h{level}"
+            tokens[position + 2].tag = token.tag
+
+
+def _living_links(children: list[Token]) -> list[Token]:
+    kept: list[Token] = []
+    dead = False
+    for token in children:
+        if token.type == "link_open" and not is_mail_link(str(token.attrs.get("href", ""))):
+            dead = True
+        elif token.type == "link_close" and dead:
+            dead = False
+        else:
+            kept.append(token)
+    return kept
+
+
+def _bind(children: list[Token], language: str) -> None:
+    for token in children:
+        if token.type == "text" and token.info != "auto":
+            token.content = bind(dashes(token.content), language)
+        elif token.type == "image" and token.children:
+            _bind(token.children, language)
+
+
+def _references(tokens: Sequence[Token]) -> Iterator[Reference]:
+    for block in tokens:
+        line = block.map[0] + 1 if block.map else 1
+        for token in block.children or ():
+            if token.type == "link_open":
+                yield Reference("link", str(token.attrs.get("href", "")), line)
+            elif token.type == "image":
+                yield Reference("image", str(token.attrs.get("src", "")), line)
+            elif token.type in ("softbreak", "hardbreak"):
+                line += 1

@@ -1,0 +1,221 @@
+"""MJML becomes HTML that mail programs show: the one door to mjml-python and css-inline.
+
+mjml-python 1.4 wraps mrml. What it gets wrong is mended here, one function for each fact, so that
+templates and essays need not know.
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import lru_cache
+from html import escape
+from typing import TYPE_CHECKING
+
+from upcycle_news.errors import TemplateError
+
+if TYPE_CHECKING:
+    from css_inline import CSSInliner
+
+MAX_DEPTH = 100
+"""Nested elements; mrml recurses, and some thousands of them end the process."""
+
+MAX_SIZE = 2_000_000
+"""Characters of MJML; the mail is refused far below this, but with a better sentence."""
+
+NAME = "templates/newsletter.mjml"
+
+_VOID = frozenset({"area", "base", "br", "col", "hr", "img", "input", "link", "meta", "wbr"})
+
+_NAME = r"[A-Za-z][A-Za-z0-9:_-]*"
+_ATTRIBUTES = r"[^<>\"']*(?:(?:\"[^\"]*\"|'[^']*')[^<>\"']*)*"
+_MARKUP = re.compile(
+    rf"(?P<comment><!--.*?-->)"
+    rf"|<(?P<close>/)?(?P<name>{_NAME})(?P<attributes>(?=[\s/>]){_ATTRIBUTES})>"
+    rf"|(?P<stray><)",
+    re.DOTALL,
+)
+_ATTRIBUTE = re.compile(rf"(?P<name>{_NAME})\s*=\s*(?:\"(?P<double>[^\"]*)\"|'(?P<single>[^']*)')")
+_LITERAL = re.compile(r"<mj-style\b[^>]*>.*?</mj-style>", re.DOTALL)
+_CONTENT = re.compile(r"<(mj-text|mj-table|mj-button)\b[^>]*(?<!/)>.*?</\1>", re.DOTALL)
+_ATTRIBUTE_TRAPS = re.compile(r"[^\x20-\x7e]|[\\\"]")
+
+
+def render_mjml(
+    source: str, *, language: str, css: str = "", templates: Mapping[str, str] | None = None
+) -> str:
+    """Render MJML to HTML with `css` inlined into each element; ``<style>`` stays for the rest.
+
+    `templates` helps to say where an error stands: rendered MJML has other lines than its
+    template. Raises `TemplateError`.
+    """
+    source = unicodedata.normalize("NFC", source)
+    templates = templates or {}
+    check_structure(source, Place(source, templates))
+    mended = mend_white_space(mend_attributes(source))
+    html = _mrml(mended, Place(mended, templates))
+    html = _inliner(css).inline(_with_language(html, language))
+    check_output(html)
+    return html
+
+
+@dataclass(frozen=True)
+class Place:
+    """Finds the template's line that a position in the rendered MJML came from."""
+
+    source: str
+    templates: Mapping[str, str]
+
+    def error(self, position: int | None, message: str) -> TemplateError:
+        if position is None:
+            return TemplateError(NAME, None, message)
+        number = self.source.count("\n", 0, position) + 1
+        line = self.source.split("\n")[number - 1].strip()
+        found = [
+            (name, at)
+            for name, text in self.templates.items()
+            for at, candidate in enumerate(text.split("\n"), 1)
+            if line and candidate.strip() == line
+        ]
+        if len(found) == 1:
+            return TemplateError(f"templates/{found[0][0]}", found[0][1], message)
+        return TemplateError(
+            NAME, None, f"{message}; it is line {number} of the rendered MJML: {line[:80]}"
+        )
+
+
+def check_structure(source: str, place: Place) -> None:
+    """Refuse what mrml answers with no position, a crash or a panic."""
+    if len(source) > MAX_SIZE:
+        raise place.error(None, f"the issue is too large ({len(source):,} characters of MJML)")
+    if not source.lstrip().startswith("<mjml"):
+        raise place.error(0, "must begin with <mjml> (no doctype, no comment, no XML prolog)")
+    open_tags: list[tuple[str, int]] = []
+    for found in _markup(source):
+        if found["stray"]:
+            raise place.error(found.start(), "a '<' that begins no tag (write &lt;)")
+        if found["comment"]:
+            continue
+        _follow(found, open_tags, place)
+    if open_tags:
+        name, position = open_tags[-1]
+        raise place.error(position, f"<{name}> is never closed (add </{name}>)")
+
+
+def _follow(found: re.Match[str], open_tags: list[tuple[str, int]], place: Place) -> None:
+    """Keep account of the elements that are open."""
+    name = found["name"]
+    if name in ("mj-include", "mj-html-attributes"):
+        cure = "{% include %}" if name == "mj-include" else "attributes on the element itself"
+        raise place.error(found.start(), f"<{name}> is not supported (use {cure})")
+    if found["close"]:
+        if not open_tags or open_tags[-1][0] != name:
+            inside = f" inside <{open_tags[-1][0]}>" if open_tags else ""
+            raise place.error(found.start(), f"</{name}>{inside} closes nothing")
+        open_tags.pop()
+    elif name not in _VOID and not found["attributes"].endswith("/"):
+        open_tags.append((name, found.start()))
+        if len(open_tags) > MAX_DEPTH:
+            raise place.error(found.start(), f"more than {MAX_DEPTH} elements inside one another")
+
+
+def mend_attributes(source: str) -> str:
+    r"""Write what Rust's debug printing would escape in attributes as numeric entities.
+
+    mrml prints a no-break space as ``\u{a0}``, a newline as ``\n``, and lets a quotation mark out
+    of a single-quoted attribute. All but printable ASCII becomes an entity, in double quotes.
+    """
+
+    def attribute(found: re.Match[str]) -> str:
+        value = found["double"] if found["single"] is None else found["single"]
+        value = unicodedata.normalize("NFC", value)
+        return f'{found["name"]}="{_ATTRIBUTE_TRAPS.sub(_entity, value)}"'
+
+    pieces: list[str] = []
+    end = 0
+    for found in _markup(source):
+        if found["attributes"]:
+            start, stop = found.span("attributes")
+            pieces += (source[end:start], _ATTRIBUTE.sub(attribute, found["attributes"]))
+            end = stop
+    return "".join((*pieces, source[end:]))
+
+
+def mend_white_space(source: str) -> str:
+    """Save white space between two inline elements: mrml drops it if it begins with a newline."""
+
+    def content(found: re.Match[str]) -> str:
+        return re.sub(r"(?<=>)\n(?=\s*<)", " \n", found[0])
+
+    # Between MJML's own elements the same space would be an error.
+    return _CONTENT.sub(content, source)
+
+
+def check_output(html: str) -> None:
+    """Refuse HTML that shows what nobody should see; mrml itself validates nothing."""
+    for trace, what in (
+        ("<mj-", "a tag that MJML does not know"),
+        ("\\u{", "an escaped character in an attribute"),
+        ("{{", "an expression that was not filled in"),
+    ):
+        position = html.find(trace)
+        if position >= 0:
+            excerpt = " ".join(html[position : position + 60].split())
+            raise TemplateError(NAME, None, f"the HTML shows {what}: {excerpt}")
+
+
+def _markup(source: str) -> list[re.Match[str]]:
+    """Tags and comments, but for what stands inside mj-style, where > and < are no tags."""
+    spans = [found.span() for found in _LITERAL.finditer(source)]
+    return [
+        found
+        for found in _MARKUP.finditer(source)
+        if not any(start < found.start() < end for start, end in spans)
+        or found["name"] == "mj-style"
+    ]
+
+
+def _entity(found: re.Match[str]) -> str:
+    return f"&#{ord(found[0])};"
+
+
+def _mrml(source: str, place: Place) -> str:
+    from mjml import mjml2html
+
+    try:
+        # No fonts: the defaults load them from Google. No include loader: files are read by Jinja.
+        return mjml2html(source, fonts={})
+    except ValueError as error:
+        # mrml gives byte offsets, and not with every error.
+        offset = re.search(r"position (\d+)", str(error))
+        position = None
+        if offset is not None:
+            position = len(source.encode()[: int(offset[1])].decode(errors="ignore"))
+            position = min(position, len(place.source) - 1)
+        raise place.error(position, f"is not MJML: {error}") from error
+    except BaseException as error:
+        # A panic in Rust arrives as pyo3's PanicException, which is no Exception and cannot be
+        # imported; everything else (KeyboardInterrupt) goes on.
+        if type(error).__name__ != "PanicException":
+            raise
+        raise place.error(None, f"the MJML renderer gave up: {error}") from error
+
+
+def _with_language(html: str, language: str) -> str:
+    """Put lang and dir on the body: webmail keeps it where it drops ``<html>``."""
+    return re.sub(r"<body\b", f'<body lang="{escape(language)}" dir="ltr"', html, count=1)
+
+
+@lru_cache(maxsize=4)
+def _inliner(css: str) -> CSSInliner:
+    from css_inline import CSSInliner
+
+    return CSSInliner(
+        # Only our own sheet is inlined: media queries, dark mode and MJML's Outlook rules stay.
+        inline_style_tags=False,
+        keep_style_tags=True,
+        load_remote_stylesheets=False,
+        extra_css=css,
+    )

@@ -1,0 +1,112 @@
+"""From a manifest to the finished issue: Jinja2, then MJML, then css-inline, and the text part."""
+
+from __future__ import annotations
+
+import traceback
+from collections.abc import Mapping
+from functools import lru_cache
+from typing import Any
+
+import jinja2
+
+from upcycle_news.errors import TemplateError
+from upcycle_news.model import Manifest, RenderedIssue
+from upcycle_news.press import text
+from upcycle_news.press.context import build_context
+from upcycle_news.press.mjml import render_mjml
+from upcycle_news.press.typography import clean
+from upcycle_news.press.words import read_toml, read_words
+
+HTML_TEMPLATE = "newsletter.mjml"
+TEXT_TEMPLATE = "newsletter.txt"
+STYLE_TEMPLATE = "partials/inline.css"
+
+
+def render(manifest: Manifest) -> RenderedIssue:
+    """Render an issue; the same manifest gives the same bytes.
+
+    Raises `TemplateError` for templates that do not work and `ContentError` for essays that cannot
+    be shown, with file and line where they are known.
+    """
+    templates = manifest.templates
+    language = manifest.issue.language
+    words = read_words(templates, language)
+    context = build_context(manifest, words)
+    names = {**context.names(), "t": words, "theme": read_toml(templates, "theme.toml")}
+
+    mjml = fill(templates, HTML_TEMPLATE, names)
+    css = fill(templates, STYLE_TEMPLATE, names)
+    plain = fill(templates, TEXT_TEMPLATE, names)
+    return RenderedIssue(
+        issue=manifest.issue.id,
+        language=language,
+        subject=context.issue.subject,
+        html=render_mjml(mjml, language=language, css=css, templates=templates),
+        text=_tidy(plain),
+        mjml=mjml,
+        images=context.images,
+    )
+
+
+def fill(templates: Mapping[str, str], name: str, names: Mapping[str, Any]) -> str:
+    """Fill in one template; every way to fail becomes a `TemplateError` at the template's line."""
+    try:
+        return _environment(frozenset(templates.items())).get_template(name).render(names)
+    except jinja2.TemplateSyntaxError as error:
+        where = f"templates/{error.name or name}"
+        raise TemplateError(where, error.lineno, f"{error.message}") from error
+    except jinja2.TemplateNotFound as error:
+        where, line = _place(error, name)
+        raise TemplateError(where, line, f"there is no templates/{error.message}") from error
+    except jinja2.UndefinedError as error:
+        where, line = _place(error, name)
+        raise TemplateError(where, line, f"{error.message} (misspelt?)") from error
+    except (
+        jinja2.TemplateError,
+        ArithmeticError,
+        AttributeError,
+        LookupError,
+        RecursionError,
+        TypeError,
+        ValueError,
+    ) as error:
+        where, line = _place(error, name)
+        raise TemplateError(where, line, f"{type(error).__name__}: {error}") from error
+
+
+@lru_cache(maxsize=4)
+def _environment(templates: frozenset[tuple[str, str]]) -> jinja2.Environment:
+    """Compiled templates, kept by their content: a hundred previews compile them once."""
+    sources = dict(templates)
+
+    def load(name: str) -> tuple[str, str, None] | None:
+        # The file name is what tracebacks show, and so what our errors show.
+        return (sources[name], f"templates/{name}", None) if name in sources else None
+
+    environment = jinja2.Environment(  # noqa: S701  plain text and style sheets want no entities
+        loader=jinja2.FunctionLoader(load),
+        # On by hand: select_autoescape() does not know .mjml.
+        autoescape=lambda name: name is None or not name.endswith((".txt", ".css", ".toml")),
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=False,
+    )
+    environment.filters["wrap"] = text.wrap
+    environment.filters["underline"] = text.underline
+    return environment
+
+
+def _place(error: BaseException, name: str) -> tuple[str, int | None]:
+    """The innermost template line of a traceback."""
+    for frame in reversed(traceback.extract_tb(error.__traceback__)):
+        if frame.filename.startswith("templates/"):
+            return frame.filename, frame.lineno
+    return f"templates/{name}", None
+
+
+def _tidy(plain: str) -> str:
+    """No trailing spaces, never more than one empty line, one newline at the end."""
+    lines = [line.rstrip() for line in clean(plain).strip().split("\n")]
+    kept = [line for number, line in enumerate(lines) if line or lines[number - 1]]
+    return "\n".join(kept) + "\n"

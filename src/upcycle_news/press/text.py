@@ -1,0 +1,184 @@
+"""The text part: written from the Markdown's own structure, never stripped from HTML."""
+
+from __future__ import annotations
+
+import re
+import textwrap
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
+
+from markdown_it.token import Token
+from markdown_it.tree import SyntaxTreeNode
+
+WIDTH = 72
+
+
+@dataclass
+class Links:
+    """The numbered links of a text: the same address keeps its number."""
+
+    addresses: list[str] = field(default_factory=list)
+
+    def number(self, address: str) -> int:
+        """The number of an address, a new one if it is new."""
+        if address not in self.addresses:
+            self.addresses.append(address)
+        return self.addresses.index(address) + 1
+
+
+def to_text(tokens: Sequence[Token], *, image_label: str) -> tuple[str, tuple[str, ...]]:
+    """Write tokens as plain text, wrapped, with its links as ``[1]``; returns text and addresses.
+
+    `image_label` stands before the alt text of a picture, as in ``[Bild: Der Marktplatz]``.
+    """
+    writer = _Writer(image_label)
+    lines = writer.blocks(SyntaxTreeNode(tokens).children, WIDTH)
+    return "\n".join(lines), tuple(writer.links.addresses)
+
+
+def wrap(text: str, width: int = WIDTH, first: str = "", rest: str | None = None) -> str:
+    """Wrap a paragraph at `width` columns; addresses are never broken.
+
+    `first` stands before the first line, `rest` (spaces of the same length unless given) before
+    the others.
+    """
+    rest = " " * len(first) if rest is None else rest
+    paragraphs = [
+        textwrap.wrap(
+            line,
+            width,
+            initial_indent=first if number == 0 else rest,
+            subsequent_indent=rest,
+            break_long_words=False,
+            break_on_hyphens=False,
+        )
+        or [(first if number == 0 else rest).rstrip()]
+        for number, line in enumerate(text.split("\n"))
+    ]
+    return "\n".join(line for paragraph in paragraphs for line in paragraph)
+
+
+def underline(text: str, character: str = "-", width: int = WIDTH) -> str:
+    """A heading with a line below it, as long as its longest line."""
+    wrapped = wrap(text, width)
+    longest = max(len(line) for line in wrapped.split("\n"))
+    return f"{wrapped}\n{character * min(longest, width)}"
+
+
+class _Writer:
+    """Walks the tree of an essay; every method returns lines no wider than it was given."""
+
+    def __init__(self, image_label: str) -> None:
+        self.links = Links()
+        self.image_label = image_label
+
+    def blocks(self, nodes: Iterable[SyntaxTreeNode], width: int) -> list[str]:
+        lines: list[str] = []
+        for node in nodes:
+            written = self.block(node, width)
+            if lines and written:
+                lines.append("")
+            lines.extend(written)
+        return lines
+
+    def block(self, node: SyntaxTreeNode, width: int) -> list[str]:
+        writers: dict[str, Callable[[SyntaxTreeNode, int], list[str]]] = {
+            "heading": self.heading,
+            "blockquote": self.blockquote,
+            "bullet_list": self.items,
+            "ordered_list": self.items,
+            "table": self.table,
+            "fence": self.code,
+            "code_block": self.code,
+            "hr": lambda _node, wide: ["* * *".center(wide).rstrip()],
+        }
+        return writers.get(node.type, self.paragraph)(node, width)
+
+    def paragraph(self, node: SyntaxTreeNode, width: int) -> list[str]:
+        return wrap(self.inline(node), width).split("\n")
+
+    def heading(self, node: SyntaxTreeNode, width: int) -> list[str]:
+        text = self.inline(node).replace("\n", " ")
+        wrapped = underline(text, "-", width) if node.tag in ("h1", "h2") else wrap(text, width)
+        return wrapped.split("\n")
+
+    def blockquote(self, node: SyntaxTreeNode, width: int) -> list[str]:
+        return [f"> {line}".rstrip() for line in self.blocks(node.children, max(width - 2, 20))]
+
+    def items(self, node: SyntaxTreeNode, width: int) -> list[str]:
+        number = int(node.attrs.get("start", 1))
+        lines: list[str] = []
+        loose = any(not child.hidden for item in node.children for child in item.children[:1])
+        for position, item in enumerate(node.children):
+            mark = f"{number + position}. " if node.type == "ordered_list" else "- "
+            inner = self.blocks(item.children, max(width - len(mark), 20)) or [""]
+            if not loose:  # a nested list belongs to the line above it
+                inner = _closed_up(inner)
+            if lines and loose:
+                lines.append("")
+            lines.append((mark + inner[0]).rstrip())
+            lines.extend((" " * len(mark) + line).rstrip() for line in inner[1:])
+        return lines
+
+    def code(self, node: SyntaxTreeNode, width: int) -> list[str]:
+        del width  # code keeps its own lines
+        return [f"    {line}".rstrip() for line in node.content.rstrip("\n").split("\n")]
+
+    def table(self, node: SyntaxTreeNode, width: int) -> list[str]:
+        rows = [
+            [self.inline(cell).replace("\n", " ") for cell in row.children]
+            for part in node.children
+            for row in part.children
+        ]
+        widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+        if sum(widths) + 3 * (len(widths) - 1) > width:
+            return self.tall_table(rows, width)
+        lines = [
+            " | ".join(cell.ljust(size) for cell, size in zip(row, widths, strict=True)).rstrip()
+            for row in rows
+        ]
+        return [lines[0], "-+-".join("-" * size for size in widths), *lines[1:]]
+
+    def tall_table(self, rows: Sequence[Sequence[str]], width: int) -> list[str]:
+        """A table too wide for the page: one paragraph a row, each cell with its column's name."""
+        lines: list[str] = []
+        for row in rows[1:]:
+            if lines:
+                lines.append("")
+            for name, cell in zip(rows[0], row, strict=True):
+                text = f"{name}: {cell}" if name else cell
+                lines.extend(wrap(text, width, "", "  ").split("\n"))
+        return lines
+
+    def inline(self, node: SyntaxTreeNode) -> str:
+        text = "".join(self.span(child) for child in node.children)
+        return re.sub(r" *\n *", "\n", text)
+
+    def span(self, node: SyntaxTreeNode) -> str:
+        match node.type:
+            case "text" | "code_inline":
+                return node.content
+            case "softbreak":
+                return " "
+            case "hardbreak":
+                return "\n"
+            case "image":
+                return f"[{self.image_label}: {self.inline(node)}]"
+            case "link":
+                return self.link(node)
+            case "strong":
+                return f"*{self.inline(node)}*"
+            case "em":
+                return f"_{self.inline(node)}_"
+            case _:
+                return self.inline(node)
+
+    def link(self, node: SyntaxTreeNode) -> str:
+        text, address = self.inline(node), str(node.attrs["href"]).removeprefix("mailto:")
+        if text == address:
+            return text
+        return f"{text} [{self.links.number(address)}]"
+
+
+def _closed_up(lines: Sequence[str]) -> list[str]:
+    return [line for line in lines if line]

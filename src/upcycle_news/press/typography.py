@@ -1,0 +1,92 @@
+"""Typography of plain text: normal form, quotation marks and the spaces that must not break."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from functools import lru_cache
+
+from markdown_it import MarkdownIt
+
+NBSP = "\u00a0"
+
+QUOTES = {"de": "„“‚‘", "en": "“”‘’"}
+"""Quotation marks by language as markdown-it wants them: double pair, single pair."""
+
+# What Windows-1252 means by the bytes that Latin-1 turns into C1 controls: “, ’, – and so on.
+_WINDOWS = {
+    code: character
+    for code in range(0x80, 0xA0)
+    if (character := bytes([code]).decode("cp1252", "ignore"))
+}
+
+# C0 without tab and newline, DEL, and C1: Gmail cuts a mail off at characters such as U+0092.
+# Byte order marks and directional overrides have no business in an essay either.
+_UNWANTED = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\ufeff\u202a-\u202e\u2066-\u2069\ufff9-\uffff]")
+
+_GERMAN_PAIRS = (
+    r"z\. B\.|d\. h\.|u\. a\.|i\. d\. R\.|u\. U\.|z\. T\.|z\. Zt\.|s\. o\.|s\. u\.|v\. a\."
+    r"|o\. Ä\.|u\. Ä\.|o\. ä\.|u\. ä\.|i\. e\. S\.|i\. w\. S\.|a\. a\. O\.|v\. Chr\.|n\. Chr\."
+)
+_BOUND = {
+    "de": re.compile(
+        rf"\b(?:{_GERMAN_PAIRS})|§§? (?=\d)"
+        r"|\b(?:Abs|Art|Nr|Ziff|Kap|Bd|Abb|Tab|S)\. (?=\d)|\bDr\. (?=[A-ZÄÖÜ])"
+        r"|(?<=\d) (?:%|‰|€|°C|km|m²|m³|ha|kg|t|kWh|MWh|GWh|Mio\.|Mrd\.|Uhr)(?!\w)"
+    ),
+    "en": re.compile(r"§§? (?=\d)|\bNo\. (?=\d)|\bDr\. (?=[A-Z])|(?<=\d) (?:km|kg|kWh|°C)(?!\w)"),
+}
+
+
+def base_language(language: str) -> str:
+    """``de`` of ``de-AT``."""
+    return language.replace("_", "-").partition("-")[0].lower()
+
+
+def clean(text: str) -> str:
+    r"""Unicode normal form C, no control characters but tab and newline, ``\n`` as line end.
+
+    Quotation marks and dashes that a wrong decoding left as C1 controls become what they were.
+    """
+    text = text.replace("\r\n", "\n").replace("\r", "\n").translate(_WINDOWS)
+    text = text.replace("\u2028", "\n").replace("\u2029", "\n")
+    return unicodedata.normalize("NFC", _UNWANTED.sub("", text))
+
+
+def one_line(text: str) -> str:
+    """`clean`, with every run of white space turned into one space (no-break spaces stay)."""
+    return re.sub(r"[ \t\n]+", " ", clean(text)).strip(" ")
+
+
+def bind(text: str, language: str) -> str:
+    """Put no-break spaces where a line must not break: ``z. B.``, ``§ 5``, ``40 %``."""
+    pattern = _BOUND.get(base_language(language))
+    return pattern.sub(lambda found: found[0].replace(" ", NBSP), text) if pattern else text
+
+
+def dashes(text: str) -> str:
+    """``...`` becomes an ellipsis, a free-standing ``--`` or ``---`` a dash.
+
+    markdown-it's own ``replacements`` would also turn the (c) of "Art. 5 (c)" into a copyright sign.
+    """
+    text = re.sub(r"(?<!\.)\.{3}(?!\.)", "…", text)
+    return re.sub(r"(?<=\s)-{2,3}(?=\s)", "–", text)
+
+
+def quote(text: str, language: str) -> str:
+    """Turn straight quotation marks of one line into those of the language, and nothing else."""
+    if '"' not in text and "'" not in text:
+        return text
+    token = _quoter(base_language(language)).parseInline(text)[0]
+    return "".join(child.content for child in token.children or ())
+
+
+def typeset(text: str, language: str) -> str:
+    """A title or another line of plain text as it is printed in a mail."""
+    return bind(dashes(quote(one_line(text), language)), language)
+
+
+@lru_cache(maxsize=4)
+def _quoter(language: str) -> MarkdownIt:
+    options = {"typographer": True, "quotes": QUOTES.get(language, QUOTES["en"])}
+    return MarkdownIt("zero", options).enable("smartquotes")
