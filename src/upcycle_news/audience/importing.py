@@ -1,0 +1,157 @@
+"""Subscriber lists as CSV: read leniently, reported line by line, written safely.
+
+The reader takes what spreadsheets produce (BOM, semicolons, Latin-1, quoted newlines); the writer
+defuses formulas, and the reader undoes exactly that, so that a list survives the round trip.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+import re
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+
+from upcycle_news.errors import AddressError, ContentError
+from upcycle_news.model import EmailAddress, Subscriber
+from upcycle_news.store.people import NewSubscriber
+
+COLUMNS = ("email", "name", "language", "topics")
+_SPELLINGS = {
+    "e-mail": "email",
+    "mail": "email",
+    "e-mail-adresse": "email",
+    "email address": "email",
+    "sprache": "language",
+    "themen": "topics",
+}
+_LANGUAGES = ("de", "en")
+# What makes a spreadsheet run a cell as a formula.
+_FORMULA = ("=", "+", "-", "@", "\t", "\r")
+
+
+@dataclass
+class ParsedList:
+    """The people of a list, the lines that were `skipped` on purpose, and the `invalid` ones."""
+
+    people: list[NewSubscriber] = field(default_factory=list)
+    skipped: list[tuple[int, str]] = field(default_factory=list)
+    invalid: list[tuple[int, str]] = field(default_factory=list)
+
+
+def read_subscribers_csv(data: bytes, *, where: str, default_language: str) -> ParsedList:
+    """Read a CSV file with a header line; raises `ContentError` when it is not such a file.
+
+    Columns: email, name, language, topics (several joined by ; or ,) and, from our own export,
+    status and groups: who is not confirmed there is skipped. Other columns are left alone.
+    """
+    text = _decode(data)
+    rows = csv.reader(io.StringIO(text, newline=""), _dialect(text), strict=True)
+    try:
+        header = [_column(name) for name in next(rows, [])]
+        if "email" not in header:
+            raise ContentError(
+                where, 1, "has no column 'email': the first line must name the columns, "
+                "as in email,name,language,topics"
+            )  # fmt: skip
+        parsed = ParsedList()
+        for line, row in _numbered(rows):
+            _take(dict(zip(header, row, strict=False)), line, default_language, parsed)
+    except csv.Error as error:
+        raise ContentError(where, rows.line_num, f"is not CSV here: {error}") from None
+    return parsed
+
+
+def _take(row: dict[str, str], line: int, default_language: str, parsed: ParsedList) -> None:
+    fields = {key: _undefuse(value) for key, value in row.items()}
+    if not any(fields.values()):
+        return
+    if (status := fields.get("status", "confirmed").strip()) not in ("", "confirmed"):
+        parsed.skipped.append((line, f"is listed as {status[:20]}"))
+        return
+    try:
+        email = EmailAddress.parse(fields.get("email", ""))
+    except AddressError as error:
+        parsed.invalid.append((line, str(error)))
+        return
+    name = " ".join(fields.get("name", "").split())
+    if re.search(r"[\x00-\x1f\x7f-\x9f]", name):
+        parsed.invalid.append((line, "the name holds control characters; remove them"))
+        return
+    language = fields.get("language", "").strip().lower() or default_language
+    if language not in _LANGUAGES:
+        parsed.invalid.append((line, f"the language must be one of {', '.join(_LANGUAGES)}"))
+        return
+    parsed.people.append(
+        NewSubscriber(
+            email=email,
+            name=name,
+            language=language,
+            topics=split_words(fields.get("topics", "")),
+            groups=split_words(fields.get("groups", "")),
+            line=line,
+        )
+    )
+
+
+def _numbered(rows: Iterator[list[str]]) -> Iterator[tuple[int, list[str]]]:
+    """Each row with the number of the line it begins on (quoted newlines make rows long)."""
+    reader = rows
+    begins = 2
+    for row in reader:
+        yield begins, row
+        begins = reader.line_num + 1  # type: ignore[attr-defined]
+
+
+def split_words(text: str) -> tuple[str, ...]:
+    """Topics or groups of one field, in their order, each once."""
+    return tuple(dict.fromkeys(word.strip() for word in re.split("[;,|]", text) if word.strip()))
+
+
+def write_subscribers_csv(people: Iterable[Subscriber]) -> str:
+    """The list as CSV (RFC 4180), with formulas defused by an apostrophe."""
+    out = io.StringIO(newline="")
+    writer = csv.writer(out)
+    writer.writerow((*COLUMNS, "status", "groups"))
+    for person in people:
+        row = (
+            person.email.address,
+            person.name,
+            person.language,
+            ";".join(person.topics),
+            person.status.value,
+            ";".join(person.groups),
+        )
+        writer.writerow([_defuse(cell) for cell in row])
+    return out.getvalue()
+
+
+def _defuse(cell: str) -> str:
+    return f"'{cell}" if cell.startswith((*_FORMULA, "'")) else cell
+
+
+def _undefuse(cell: str) -> str:
+    return cell[1:] if cell.startswith("'") and cell[1:].startswith((*_FORMULA, "'")) else cell
+
+
+def _decode(data: bytes) -> str:
+    for encoding in ("utf-8-sig", "cp1252"):
+        try:
+            return data.decode(encoding)
+        except UnicodeDecodeError:
+            continue
+    return data.decode("latin-1")
+
+
+def _dialect(text: str) -> type[csv.Dialect]:
+    first = text.partition("\n")[0]
+
+    class Found(csv.excel):
+        delimiter = max(",;\t", key=first.count)
+
+    return Found
+
+
+def _column(name: str) -> str:
+    plain = name.strip().strip('"').lower()
+    return _SPELLINGS.get(plain, plain)

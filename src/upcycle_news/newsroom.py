@@ -1,0 +1,180 @@
+"""The composition root: settings become live objects, made when they are first needed."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, date, datetime, timedelta
+from functools import cached_property
+from pathlib import Path
+
+from upcycle_news.audience.links import LinkSigner, load_or_make_keys
+from upcycle_news.editorial.compose import Limits
+from upcycle_news.errors import SettingsError
+from upcycle_news.model import Publication, Relay
+from upcycle_news.postroom.message import Letterhead
+from upcycle_news.postroom.rules import RetryPolicy
+from upcycle_news.settings import FILE_NAME, RelaySettings, Settings, load_settings
+from upcycle_news.store.engine import Store, open_store
+
+MAIN_RELAY = "main"
+_DEFAULT_PORTS = {"tls": 465, "starttls": 587, "none": 25}
+
+
+def utc_now() -> datetime:
+    """Return the time as the world has it; everything else is told the time."""
+    return datetime.now(UTC)
+
+
+@dataclass(frozen=True)
+class Newsroom:
+    """A publication with its live objects. Close it, or use it in a `with`."""
+
+    settings: Settings
+    clock: Callable[[], datetime] = field(default=utc_now)
+
+    @classmethod
+    def open(cls, home: Path | None = None) -> Newsroom:
+        """Read the configuration of `home` (default: the environment's, then this folder)."""
+        return cls(load_settings(home))
+
+    def __enter__(self) -> Newsroom:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if "store" in self.__dict__:
+            self.store.close()
+
+    @cached_property
+    def store(self) -> Store:
+        """The store, created or migrated when it is older."""
+        return open_store(self.settings.store_url)
+
+    @property
+    def today(self) -> date:
+        """The day in the publication's time zone."""
+        return self.clock().astimezone(self.settings.publication.zone).date()
+
+    @property
+    def content(self) -> Path:
+        """Where essays, images and feeds.toml live."""
+        return self.settings.home / "content"
+
+    @property
+    def templates(self) -> Path:
+        """Where the templates live."""
+        return self.settings.home / "templates"
+
+    @property
+    def issues_folder(self) -> Path:
+        """Where rendered issues are laid out for people to look at."""
+        return self.settings.state / "issues"
+
+    @property
+    def mailbox_folder(self) -> Path:
+        """Where mails go while no relay is configured."""
+        return self.settings.state / "mailbox"
+
+    @property
+    def publication(self) -> Publication:
+        """The settings that show in a mail."""
+        told, sender = self.settings.publication, self.settings.sender
+        return Publication(
+            name=told.name,
+            tagline=told.tagline,
+            language=told.language,
+            timezone=told.timezone,
+            public_url=told.public_url,
+            imprint=tuple(line for line in self.settings.imprint.lines if line),
+            closing_note=told.closing_note,
+            sender_name=sender.name or told.name,
+            sender_address=sender.address,
+            reply_to=sender.reply_to,
+        )
+
+    @property
+    def limits(self) -> Limits:
+        """How much goes into one issue."""
+        told = self.settings.issue
+        return Limits(
+            essays=told.essays,
+            items=told.items,
+            per_feed=told.per_feed,
+            max_age_days=told.max_age_days,
+            excerpt=told.excerpt,
+            items_only=told.items_only,
+        )
+
+    @cached_property
+    def signer(self) -> LinkSigner:
+        """Signs the readers' links; its key is made at the first use."""
+        keys = load_or_make_keys(self.settings.state / "secrets")
+        return LinkSigner(keys, self.settings.publication.public_url)
+
+    def letterhead(self, publication: Publication) -> Letterhead:
+        """What stands on every mail; raises `SettingsError` when the sender is missing."""
+        address = publication.sender_address
+        if not address:
+            raise SettingsError(
+                FILE_NAME, None, "'sender.address' is missing: write the address readers see"
+            )
+        domain = address.rpartition("@")[2]
+        return Letterhead(
+            from_name=publication.sender_name,
+            from_address=address,
+            envelope_sender=self.settings.sender.envelope or address,
+            list_id=f"newsletter.{domain}",
+            list_name=publication.name,
+            message_id_domain=domain,
+            reply_to=publication.reply_to,
+            unsubscribe_mailto=self.settings.sender.unsubscribe_mailto,
+        )
+
+    @property
+    def retry_policy(self) -> RetryPolicy:
+        """When a deferred delivery is tried again and when it is given up."""
+        told = self.settings.retry
+        return RetryPolicy(
+            first_seconds=told.first_seconds, give_up_after=timedelta(hours=told.give_up_hours)
+        )
+
+    @property
+    def configured_relay(self) -> RelaySettings | None:
+        """The relay of the configuration, or None: then the embedded mailbox takes the mail."""
+        found = self.settings.relays.get(MAIN_RELAY)
+        if self.settings.relays and (found is None or not found.host):
+            raise SettingsError(
+                FILE_NAME, None, "relays are configured, but not [relays.main] with its host"
+            )
+        return found
+
+    @contextmanager
+    def relay(self) -> Iterator[Relay]:
+        """The relay that takes our mail; the embedded mailbox runs as long as it is used."""
+        told = self.configured_relay
+        if told is None:
+            from upcycle_news.postroom.mailbox import Mailbox
+
+            with Mailbox(self.mailbox_folder) as mailbox:
+                yield mailbox.relay()
+            return
+        yield Relay(
+            name=MAIN_RELAY,
+            host=told.host,
+            port=told.port or _DEFAULT_PORTS[told.security],
+            security=told.security,
+            username=told.username,
+            password=told.password.get_secret_value(),
+            connections=told.connections,
+            timeout=told.timeout,
+        )
+
+    @property
+    def user_agent(self) -> str:
+        """How we introduce ourselves to feeds: the newsletter's name and a contact."""
+        from upcycle_news import __version__
+
+        contact = self.settings.feeds.contact or self.settings.sender.address or "no contact"
+        name = self.settings.publication.name.encode("ascii", "ignore").decode().strip()
+        return f"upcycle-news/{__version__} ({name or 'newsletter'}; {contact})"
