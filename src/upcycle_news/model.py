@@ -399,6 +399,18 @@ class IssueStatus:
     audience: int
     counts: Mapping[DeliveryState, int]
 
+    def as_dict(self) -> dict[str, str | int | bool]:
+        """The sum as programs read it; the keys and their order are stable."""
+        order = ("queued", "sending", "sent", "deferred", "rejected", "unknown", "suppressed",
+                 "cancelled")  # fmt: skip
+        return {
+            "issue": self.issue,
+            "hash": self.hash,
+            "audience": self.audience,
+            **{state: self.counts.get(DeliveryState(state), 0) for state in order},
+            "closed": self.closed,
+        }
+
     @property
     def closed(self) -> bool:
         """True when the issue was queued, everybody has reached an end, and the sum adds up."""

@@ -9,7 +9,7 @@ from datetime import UTC, date, datetime, timedelta
 from functools import cached_property
 from pathlib import Path
 
-from upcycle_news.audience.links import LinkSigner, load_or_make_keys
+from upcycle_news.audience.links import LinkSigner, Purpose, load_or_make_keys
 from upcycle_news.editorial.compose import Limits
 from upcycle_news.errors import SettingsError
 from upcycle_news.model import Publication, Relay
@@ -19,6 +19,8 @@ from upcycle_news.settings import FILE_NAME, RelaySettings, Settings, load_setti
 from upcycle_news.store.engine import Store, open_store
 
 MAIN_RELAY = "main"
+# Stands for the public address while there is none: good for looking, refused for sending.
+NOWHERE = "https://newsletter.invalid"
 _DEFAULT_PORTS = {"tls": 465, "starttls": 587, "none": 25}
 
 
@@ -85,7 +87,7 @@ class Newsroom:
             tagline=told.tagline,
             language=told.language,
             timezone=told.timezone,
-            public_url=told.public_url,
+            public_url=told.public_url or NOWHERE,
             imprint=tuple(line for line in self.settings.imprint.lines if line),
             closing_note=told.closing_note,
             sender_name=sender.name or told.name,
@@ -110,15 +112,20 @@ class Newsroom:
     def signer(self) -> LinkSigner:
         """Signs the readers' links; its key is made at the first use."""
         keys = load_or_make_keys(self.settings.state / "secrets")
-        return LinkSigner(keys, self.settings.publication.public_url)
+        return LinkSigner(keys, self.settings.publication.public_url or NOWHERE)
+
+    def reader_link(self, purpose: Purpose, subscriber: int, issue_number: int = 0) -> str:
+        """A reader's signed link under the public address."""
+        return self.signer.url(purpose, subscriber, issue_number)
+
+    @property
+    def message_id_key(self) -> bytes:
+        """Keys the Message-IDs: the oldest key, so that a new one does not change them."""
+        return self.signer.keys[min(self.signer.keys)]
 
     def letterhead(self, publication: Publication) -> Letterhead:
-        """What stands on every mail; raises `SettingsError` when the sender is missing."""
-        address = publication.sender_address
-        if not address:
-            raise SettingsError(
-                FILE_NAME, None, "'sender.address' is missing: write the address readers see"
-            )
+        """What stands on every mail. A missing sender is preflight's to refuse."""
+        address = publication.sender_address or "missing@newsletter.invalid"
         domain = address.rpartition("@")[2]
         return Letterhead(
             from_name=publication.sender_name,

@@ -60,8 +60,11 @@ def senders_in_flight(store: Store, issue: IssueId) -> tuple[Sender, ...]:
         return tuple(Sender(**row._mapping) for row in connection.execute(query))
 
 
-def abandon(store: Store, issue: IssueId, dead: Sequence[Sender], *, now: datetime) -> int:
-    """What dead senders had on the wire is unknown from now on; returns how many."""
+def abandon(
+    store: Store, issue: IssueId, dead: Sequence[Sender], *, resend: bool, now: datetime
+) -> int:
+    """What dead senders had on the wire is unknown, or with `resend` queued; returns how many."""
+    state = DeliveryState.QUEUED if resend else DeliveryState.UNKNOWN
     with store.writing() as connection:
         return connection.execute(
             update(deliveries)
@@ -71,8 +74,10 @@ def abandon(store: Store, issue: IssueId, dead: Sequence[Sender], *, now: dateti
                 deliveries.c.sender_id.in_([sender.id for sender in dead]),
             )
             .values(
-                state=DeliveryState.UNKNOWN,
-                reason="the sending process died before the relay's answer was recorded",
+                state=state,
+                reason=""
+                if resend
+                else "the sending process died before the relay's answer was recorded",
                 changed_at=now,
                 next_at=None,
             )

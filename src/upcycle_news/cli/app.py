@@ -1,0 +1,46 @@
+"""The commands as a tree. Modules are light: what a command needs is imported inside it."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from upcycle_news.cli import content, essay, feeds, issue, publication, subscribers
+
+app = typer.Typer(
+    name="upcycle-news",
+    help="From essays and related feeds to a newsletter in the reader's mailbox.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+app.add_typer(essay.app, name="essay")
+app.add_typer(feeds.app, name="feeds")
+app.add_typer(issue.app, name="issue")
+app.add_typer(subscribers.app, name="subscribers")
+app.command("init")(publication.init)
+app.command("demo")(publication.demo)
+app.command("check")(content.check)
+
+
+def _version(asked: bool) -> None:
+    if asked:
+        from upcycle_news import __version__
+
+        typer.echo(f"upcycle-news {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def root(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Show the version.")
+    ] = False,
+) -> None:
+    """From essays and related feeds to a newsletter in the reader's mailbox.
+
+    A publication is a folder with newsletter.toml, content/ and templates/; commands work on the
+    one in the current folder, or in UPCYCLE_NEWS_HOME. Example: upcycle-news issue preview
+    """

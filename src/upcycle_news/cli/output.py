@@ -1,0 +1,95 @@
+"""What the commands have in common: JSON, notes beside it, arguments, progress."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+if TYPE_CHECKING:
+    from upcycle_news.model import IssueId, IssueStatus
+    from upcycle_news.newsroom import Newsroom
+
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON for a program to read.")]
+IssueArgument = Annotated[
+    str | None,
+    typer.Argument(metavar="[ISSUE]", help="Such as 2026-11-26; default: today's issue."),
+]
+
+
+def say_json(value: Any) -> None:
+    """One line of JSON on standard output."""
+    typer.echo(json.dumps(value, ensure_ascii=False))
+
+
+def note(text: str) -> None:
+    """A sentence for the person, on standard error, so that output stays readable by programs."""
+    typer.echo(text, err=True)
+
+
+def shown(path: Path) -> str:
+    """A path as short as it can be said from here."""
+    try:
+        return str(path.relative_to(Path.cwd()))
+    except ValueError:
+        return str(path)
+
+
+@contextmanager
+def newsroom() -> Iterator[Newsroom]:
+    """The newsroom of the publication here; tells people who are in the wrong folder."""
+    from upcycle_news.errors import SettingsError
+    from upcycle_news.newsroom import Newsroom
+    from upcycle_news.settings import FILE_NAME
+
+    with Newsroom.open() as room:
+        if not (room.settings.home / FILE_NAME).is_file():
+            raise SettingsError(
+                FILE_NAME,
+                None,
+                f"is not in {room.settings.home}: go to your publication, set "
+                "UPCYCLE_NEWS_HOME, or make a new one with 'upcycle-news init DIR'",
+            )
+        yield room
+
+
+def issue_id(room: Newsroom, text: str | None) -> IssueId:
+    """The issue that was named, or today's."""
+    from upcycle_news.model import IssueId
+    from upcycle_news.steps.naming import current_issue
+
+    return IssueId.parse(text) if text else current_issue(room)
+
+
+def status_lines(status: IssueStatus) -> str:
+    """The closing sum for people."""
+    told = status.as_dict()
+    keys = ("sent", "rejected", "unknown", "suppressed", "cancelled", "deferred", "sending")
+    parts = [f"{told[key]} {key}" for key in (*keys, "queued") if told[key]]
+    closed = "the sum closes" if status.closed else "not closed yet"
+    return f"issue {status.issue}: audience {status.audience}: {', '.join(parts) or '-'}; {closed}"
+
+
+@contextmanager
+def delivery_progress(total: int) -> Iterator[Callable[[IssueStatus], None]]:
+    """A bar while an issue is delivered, on a terminal only."""
+    if not sys.stderr.isatty():
+        yield lambda _: None
+        return
+    from rich.console import Console
+    from rich.progress import Progress
+
+    with Progress(console=Console(stderr=True), transient=True) as bar:
+        task = bar.add_task("delivering", total=total)
+
+        def show(status: IssueStatus) -> None:
+            told = status.as_dict()
+            waiting = sum(int(told[key]) for key in ("queued", "sending", "deferred"))
+            bar.update(task, completed=status.audience - waiting)
+
+        yield show

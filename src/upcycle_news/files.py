@@ -1,0 +1,37 @@
+"""Files are written whole or not at all."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from pathlib import Path
+
+from upcycle_news.errors import UpcycleError
+
+
+def write_whole(path: Path, data: bytes, *, exclusive: bool = False) -> None:
+    """Write `data` beside `path` and move it there in one step.
+
+    With `exclusive` an existing file is left alone. Raises `UpcycleError` with the cure.
+    """
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        handle, draft = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+        try:
+            with os.fdopen(handle, "wb") as file:
+                file.write(data)
+                file.flush()
+                os.fsync(file.fileno())
+            Path(draft).chmod(0o644)
+            if exclusive:
+                os.link(draft, path)
+            else:
+                Path(draft).replace(path)
+        finally:
+            Path(draft).unlink(missing_ok=True)
+    except FileExistsError:
+        raise UpcycleError(f"{path}: exists already and was left alone") from None
+    except OSError as error:
+        raise UpcycleError(
+            f"{path}: cannot be written ({error.strerror}); make room or make the folder writable"
+        ) from None

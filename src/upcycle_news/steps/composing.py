@@ -1,0 +1,159 @@
+"""Choose what goes into an issue and remember it as a revision."""
+
+from __future__ import annotations
+
+import subprocess
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, time, timedelta
+from pathlib import Path
+
+from upcycle_news.editorial.compose import compose
+from upcycle_news.editorial.essays import read_essays
+from upcycle_news.editorial.feedlist import load_feeds
+from upcycle_news.errors import ContentError, UpcycleError
+from upcycle_news.model import Essay, Feed, Issue, IssueId, Manifest, Related
+from upcycle_news.newsroom import Newsroom
+from upcycle_news.press.markdown import image_path, references
+from upcycle_news.press.templates import load_templates
+from upcycle_news.store import feeds as feed_rows
+from upcycle_news.store import issues, revisions
+
+
+@dataclass(frozen=True)
+class Composed:
+    """A revision of an issue: its hash, and whether these inputs were seen for the first time."""
+
+    issue: IssueId
+    hash: str
+    new: bool
+    manifest: Manifest
+
+
+def compose_issue(room: Newsroom, issue: IssueId, essays: Sequence[str] = ()) -> Composed:
+    """Compose `issue` from what is there now, or from the essays with these slugs only.
+
+    Raises `NothingNew`, and `ContentError` for the first broken file (its message names all).
+    """
+    manifest = _manifest(room, issue, essays)
+    digest, new = revisions.save_revision(
+        room.store, manifest, git_commit=_git_commit(room.settings.home), now=room.clock()
+    )
+    return Composed(issue, digest, new, manifest)
+
+
+def changes_since(room: Newsroom, approved: revisions.Revision) -> tuple[str, ...]:
+    """What an editor changed since a revision; feed items are the revision's own."""
+    old = approved.manifest
+    new = _manifest(room, old.issue.id, [e.slug for e in old.issue.essays], old.issue.related)
+    changed = [f"essay {essay.slug}" for essay in old.issue.essays if essay not in new.issue.essays]
+    changed += [
+        f"templates/{name}"
+        for name in sorted({*old.templates, *new.templates})
+        if old.templates.get(name) != new.templates.get(name)
+    ]
+    changed += [
+        f"content/images/{name}"
+        for name in sorted({*old.images, *new.images})
+        if old.images.get(name) != new.images.get(name)
+    ]
+    if old.publication != new.publication:
+        changed.append("the publication's settings")
+    return tuple(changed)
+
+
+def _manifest(
+    room: Newsroom,
+    issue_id: IssueId,
+    chosen: Sequence[str],
+    related: tuple[Related, ...] | None = None,
+) -> Manifest:
+    issue = _issue(room, issue_id, chosen)
+    if related is not None:
+        issue = replace(issue, related=related)
+    return Manifest(
+        issue=issue,
+        publication=room.publication,
+        templates=load_templates(room.templates),
+        images=_images(room.content / "images", issue.essays),
+    )
+
+
+def _issue(room: Newsroom, issue_id: IssueId, chosen: Sequence[str]) -> Issue:
+    published, used = issues.used_up(room.store)
+    zone = room.settings.publication.zone
+    since = datetime.combine(issue_id.day, time(), zone) - timedelta(days=room.limits.max_age_days)
+    return compose(
+        id=issue_id,
+        language=room.settings.publication.language,
+        essays=_selected(all_essays(room), chosen, published),
+        published=published,
+        candidates=feed_rows.items_since(room.store, since.astimezone(UTC)),
+        used=used,
+        feeds=listed_feeds(room),
+        limits=room.limits,
+    )
+
+
+def _selected(
+    essays: tuple[Essay, ...], chosen: Sequence[str], published: frozenset[str]
+) -> tuple[Essay, ...]:
+    for slug in chosen:
+        if slug not in {essay.slug for essay in essays}:
+            known = ", ".join(e.slug for e in essays if e.slug not in published) or "none"
+            raise UpcycleError(f"there is no essay '{slug}'; not yet published are: {known}")
+        if slug in published:
+            raise UpcycleError(f"the essay '{slug}' has been in an issue already")
+    return tuple(essay for essay in essays if not chosen or essay.slug in chosen)
+
+
+def all_essays(room: Newsroom) -> tuple[Essay, ...]:
+    """Every essay of the publication; raises `ContentError` naming all broken ones."""
+    shelf = read_essays(room.content, room.settings.home, room.settings.publication.language)
+    if shelf.errors:
+        first, *more = shelf.errors
+        told = "\n".join(str(error) for error in more)
+        message = f"{first.message}\n{told}" if told else first.message
+        raise ContentError(first.where, first.line, message)
+    return shelf.essays
+
+
+def listed_feeds(room: Newsroom) -> tuple[Feed, ...]:
+    """The feeds the editors listed; raises `ContentError`."""
+    return load_feeds(room.settings.home / room.settings.feeds.file, room.settings.home)
+
+
+def _images(folder: Path, essays: tuple[Essay, ...]) -> dict[str, bytes]:
+    """The bytes of every picture the essays show."""
+    found: dict[str, bytes] = {}
+    for essay in essays:
+        named = [essay.image.path] if essay.image else []
+        named += [
+            path
+            for reference in references(essay.body)
+            if reference.kind == "image" and (path := image_path(reference.target))
+        ]
+        for path in named:
+            try:
+                found[path] = (folder / path).read_bytes()
+            except OSError as error:
+                raise ContentError(
+                    essay.source, None, f"its image content/images/{path}: {error.strerror}"
+                ) from None
+    return found
+
+
+def _git_commit(home: Path) -> str:
+    """The commit the content stands at, to find it again; empty outside a checkout."""
+    try:
+        found = subprocess.run(  # noqa: S603  a fixed command in the publication's own folder
+            ["git", "rev-parse", "HEAD"],  # noqa: S607
+            cwd=home,
+            capture_output=True,
+            text=True,
+            timeout=10,
+            check=False,
+        )
+    except (OSError, subprocess.TimeoutExpired):
+        return ""
+    return found.stdout.strip() if found.returncode == 0 else ""

@@ -1,0 +1,42 @@
+"""Which issue is meant when nobody says: one function for every door."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from datetime import date
+
+from upcycle_news.model import IssueId
+from upcycle_news.newsroom import Newsroom
+from upcycle_news.store import issues
+
+
+def default_issue_id(today: date, known: Collection[IssueId], done: Collection[IssueId]) -> IssueId:
+    """Today's issue that still has something to do, or the next one of today."""
+    of_today = sorted(issue for issue in known if issue.day == today)
+    if not of_today:
+        return IssueId(today)
+    last = of_today[-1]
+    return IssueId(today, last.ordinal + 1) if last in done else last
+
+
+def current_issue(room: Newsroom) -> IssueId:
+    """The issue a command without an id works on."""
+    today = room.today
+    known = [row.id for row in issues.every(room.store) if row.id.day == today]
+    done = [issue for issue in known if _is_done(room, issue)]
+    return default_issue_id(today, known, done)
+
+
+def latest_issue(room: Newsroom) -> IssueId | None:
+    """The newest issue that was previewed, or None; what `issue status` shows."""
+    rows = issues.every(room.store)
+    begun = [row.id for row in rows if row.state is not issues.IssueState.OPEN]
+    return max(begun or [row.id for row in rows], default=None)
+
+
+def _is_done(room: Newsroom, issue: IssueId) -> bool:
+    row = issues.get(room.store, issue)
+    if row is not None and row.state is issues.IssueState.CANCELLED:
+        return True
+    status = issues.status(room.store, issue)
+    return status is not None and status.closed

@@ -1,0 +1,78 @@
+"""Who is sending, and whether that process still lives."""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import datetime, timedelta
+from pathlib import Path
+from types import FrameType
+
+from upcycle_news.newsroom import Newsroom
+from upcycle_news.store import deliveries
+
+# A sender on another machine that has been silent for so long is taken for dead.
+SILENCE = timedelta(minutes=10)
+
+
+def register(room: Newsroom) -> deliveries.Sender:
+    """Sign this process on as a sender."""
+    return deliveries.register_sender(
+        room.store,
+        host=socket.gethostname(),
+        pid=os.getpid(),
+        process_start=_start_of(os.getpid()),
+        now=room.clock(),
+    )
+
+
+def is_alive(sender: deliveries.Sender, now: datetime) -> bool:
+    """Whether a sender still works: its process on this machine, its heartbeat elsewhere."""
+    if sender.host != socket.gethostname():
+        return now - sender.beat_at < SILENCE
+    try:
+        os.kill(sender.pid, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        pass  # it exists and belongs to somebody else
+    return sender.process_start == _start_of(sender.pid)
+
+
+def _start_of(pid: int) -> str:
+    """When a process began, in the kernel's ticks: tells two processes with one pid apart."""
+    try:
+        stat = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8", errors="replace")
+    except OSError:
+        return ""  # not Linux: the pid alone has to do
+    fields = stat.rpartition(")")[2].split()
+    # A zombie has ended, whatever its pid says (proc(5): field 3 is the state, 22 the start).
+    return "ended" if fields[0] == "Z" else fields[19]
+
+
+@contextmanager
+def stop_on_signals() -> Iterator[Callable[[], bool]]:
+    """Give a function that says whether SIGTERM or Ctrl-C came; the mail in flight is finished.
+
+    A second Ctrl-C interrupts at once. Outside the main thread signals are left alone.
+    """
+    came = threading.Event()
+    if threading.current_thread() is not threading.main_thread():
+        yield came.is_set
+        return
+
+    def note(number: int, frame: FrameType | None) -> None:
+        if came.is_set() and number == signal.SIGINT:
+            raise KeyboardInterrupt
+        came.set()
+
+    before = {name: signal.signal(name, note) for name in (signal.SIGTERM, signal.SIGINT)}
+    try:
+        yield came.is_set
+    finally:
+        for name, handler in before.items():
+            signal.signal(name, handler)
