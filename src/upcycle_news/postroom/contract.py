@@ -36,7 +36,7 @@ class Ledger(Protocol):
         """When the earliest deferred delivery is due; None when none is deferred."""
 
     def heartbeat(self, now: datetime) -> None:
-        """This sender is alive, though it may be waiting."""
+        """Note that the sender is alive, though it may be waiting."""
 
 
 class Wire(Protocol):

@@ -6,9 +6,7 @@ production. Nothing is ever delivered further.
 
 from __future__ import annotations
 
-import asyncio
 import itertools
-import logging
 import os
 import time
 from pathlib import Path
@@ -17,11 +15,10 @@ from typing import TYPE_CHECKING, Any, Self
 
 from upcycle_news.errors import UpcycleError
 from upcycle_news.model import Relay
+from upcycle_news.postroom.loopback import HOST, loopback_controller
 
 if TYPE_CHECKING:
     from aiosmtpd.controller import Controller
-
-_HOST = "127.0.0.1"
 
 
 class Mailbox:
@@ -47,10 +44,7 @@ class Mailbox:
                 f"{self.folder}: the mailbox cannot be made ({error.strerror}): choose a folder "
                 "that is yours, with UPCYCLE_NEWS_STATE"
             ) from None
-        # aiosmtpd reports each hiccup of a client; without any logging set up it would land on
-        # the terminal.
-        logging.getLogger("mail.log").setLevel(logging.CRITICAL)
-        self._controller = _listening(self)
+        self._controller = loopback_controller(self)
         self._controller.start()
         return self
 
@@ -68,7 +62,7 @@ class Mailbox:
         """The mailbox as a relay to hand over to; only while it is open."""
         if self._controller is None:
             raise UpcycleError("the mailbox is closed: open it before sending")
-        return Relay(name="mailbox", host=_HOST, port=self._controller.port, security="none")
+        return Relay(name="mailbox", host=HOST, port=self._controller.port, security="none")
 
     def keep(self, sender: str, recipient: str, message: bytes) -> None:
         """Put one message into the Maildir: written in tmp, then renamed, so never seen half."""
@@ -78,7 +72,7 @@ class Mailbox:
         path = self.folder / "tmp" / name
         try:
             file = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-            with open(file, "wb") as out:
+            with os.fdopen(file, "wb") as out:
                 out.write(trace + message)
             path.rename(self.folder / "new" / name)
         except OSError:
@@ -95,33 +89,3 @@ class Mailbox:
         except OSError as error:
             return f"452 4.3.1 the mailbox cannot be written ({error.strerror})"
         return "250 2.0.0 kept in the mailbox"
-
-
-def _listening(handler: Mailbox) -> Controller:
-    """A controller on a free port of loopback that ends without a word."""
-    from aiosmtpd.controller import Controller
-
-    class Loopback(Controller):
-        # With port=0 the probe that start() makes would connect to port 0.
-        def _trigger_server(self) -> None:
-            assert self.server is not None
-            self.port = self.server.sockets[0].getsockname()[1]  # type: ignore[attr-defined]
-            super()._trigger_server()
-
-        def stop(self, no_assert: bool = False) -> None:
-            # The controller stops its loop with connections still open, of which asyncio then
-            # complains, and on which Python 3.12 waits for ever.
-            asyncio.run_coroutine_threadsafe(self._end_sessions(), self.loop).result(5)
-            super().stop(no_assert)
-
-        async def _end_sessions(self) -> None:
-            assert self.server is not None
-            self.server.close()
-            sessions = asyncio.all_tasks() - {asyncio.current_task()}
-            for session in sessions:
-                session.cancel()
-            await asyncio.gather(*sessions, return_exceptions=True)
-
-    return Loopback(
-        handler, hostname=_HOST, port=0, server_hostname="localhost", data_size_limit=2**26
-    )

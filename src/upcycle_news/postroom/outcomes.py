@@ -12,7 +12,7 @@ Stage = Literal["mail", "rcpt", "data", "body"]
 """The step of the SMTP conversation (RFC 5321, section 3.3) that an answer belongs to."""
 
 
-class RelayUnreachable(RelayError):
+class RelayUnreachable(RelayError):  # noqa: N818 - a sentence reads better without "Error"
     """The relay does not answer now but may in a minute; a plain `RelayError` will not mend."""
 
 
@@ -47,7 +47,7 @@ class LostInBody:
 
 @dataclass(frozen=True)
 class CannotCarry:
-    """This relay cannot carry mail to this address; nothing was said to it."""
+    """Mail to the address is beyond the relay, which was told nothing of it."""
 
     reason: str
 

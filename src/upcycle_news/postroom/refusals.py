@@ -35,7 +35,7 @@ _NO_SUCH_USER = re.compile(
     rf"no such ({_WHO}|person|local)"
     rf"|unknown {_WHO}|unbekannter {_WHO}"
     rf"|\b{_WHO}\b[^.;:]{{0,60}}\b(unknown|not found|unbekannt|does ?n[o']t exist|does not exist)"
-    r"|\buser doesn't have an? [^.;]{1,40} account",
+    r"|\buser doesn't have an? .{1,40} account",
     re.IGNORECASE,
 )
 _SENDER = re.compile(r"\b(sender|return path|mail from)\b", re.IGNORECASE)
