@@ -6,8 +6,7 @@ from collections import Counter
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 
-from upcycle_news.model import Claim, DeliveryState, EmailAddress
-from upcycle_news.postroom.rules import Verdict
+from upcycle_news.model import Claim, DeliveryState, EmailAddress, Verdict
 
 START = datetime(2026, 11, 26, 6, 0, tzinfo=UTC)
 

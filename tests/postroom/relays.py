@@ -20,9 +20,10 @@ class _Server(SMTP):
     """aiosmtpd with the two moments its hooks do not reach: around the reply to DATA."""
 
     async def smtp_DATA(self, arg: str) -> None:
-        if self.event_handler.drop == "before DATA":
+        drop = self.event_handler.next_drop("before DATA", "within DATA")
+        if drop == "before DATA":
             self.transport.abort()
-        elif self.event_handler.drop == "within DATA":
+        elif drop == "within DATA":
             await self.push("354 go on")
             await self._reader.readline()
             self.transport.abort()
@@ -69,13 +70,12 @@ class BadDay:
             options |= {"authenticator": self._login, "auth_require_tls": False}
         self.controller = loopback_controller(self, _Server, **options)
 
-    @property
-    def drop(self) -> str:
-        """The moment to drop the connection at, as long as drops are left."""
-        if self._drop and self._drops > 0 and self._drop != "before 250":
-            self._drops -= 1
-            return self._drop
-        return ""
+    def next_drop(self, *moments: str) -> str:
+        """The moment to drop the connection at, if it is one of these and drops are left."""
+        if self._drop not in moments or self._drops < 1:
+            return ""
+        self._drops -= 1
+        return self._drop
 
     @property
     def recipients(self) -> list[str]:
@@ -124,8 +124,7 @@ class BadDay:
         if reply:
             return reply
         self.accepted.append((recipient, envelope.original_content))
-        if self._drop == "before 250" and self._drops > 0:
-            self._drops -= 1
+        if self.next_drop("before 250"):
             server.transport.abort()
         return "250 2.0.0 queued as 4XyZ"
 

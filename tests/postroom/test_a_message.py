@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import quopri
 import re
 from dataclasses import replace
 from datetime import UTC, date, datetime
@@ -176,7 +177,9 @@ def test_any_subject_comes_back_exactly(subject):
 
 
 def test_long_german_subjects_lose_no_space_and_glue_no_words():
-    words = "Städte Häuser weiterbauen für über Öfen und große Straßen übermorgen".split()
+    words = re.findall(
+        r"\w+", "Städte Häuser weiterbauen für über Öfen und große Straßen übermorgen"
+    )
     for length in range(1, 60):
         subject = " ".join((words * 8)[:length])
         raw = unstructured("Subject", subject)
@@ -203,7 +206,9 @@ def test_no_name_can_break_a_header(name):
     assert list(mail)[-4:] == ["Date", "Message-ID", "List-Unsubscribe", "Content-Type"]
 
 
-@pytest.mark.parametrize("name", ['Anna "Ännchen" Müller', "Müller, Max", "A\\B", "=?utf-8?q?x?=", ""])
+@pytest.mark.parametrize(
+    "name", ['Anna "Ännchen" Müller', "Müller, Max", "A\\B", "=?utf-8?q?x?=", ""]
+)
 def test_awkward_names_come_back(name):
     raw = MessageTemplate.compose(ISSUE, LETTERHEAD, revision="r").for_reader(
         replace(READER, name=name)
@@ -271,6 +276,23 @@ def test_the_message_id_names_nobody_and_is_always_the_same():
 
 def test_quoted_printable_keeps_spaces_at_line_ends():
     assert quoted_printable("a \nb\t\n") == b"a=20\r\nb=09\r\n"
+
+
+@given(st.text(st.characters(exclude_categories=["Cs"]), max_size=300))
+def test_behind_any_piece_there_is_room_for_a_soft_break(text):
+    encoded = quoted_printable(text)
+
+    assert len(encoded.split(b"\r\n")[-1]) < 76
+    assert max(map(len, encoded.split(b"\r\n"))) <= 76
+
+
+@pytest.mark.parametrize("length", range(70, 80))
+def test_a_line_filled_to_the_brim_is_no_exception(length):
+    text = "a" * length
+    encoded = quoted_printable(text)
+
+    assert len(encoded.split(b"\r\n")[-1]) < 76
+    assert quopri.decodestring(encoded) == text.encode()
 
 
 def test_encoded_words_are_never_cut_within_a_character():

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from upcycle_news.model import DeliveryState, SmtpReply
+from upcycle_news.model import DeliveryState, SmtpReply, Verdict
 from upcycle_news.postroom.outcomes import (
     Accepted,
     CannotCarry,
@@ -15,7 +15,7 @@ from upcycle_news.postroom.outcomes import (
     Outcome,
     Refused,
 )
-from upcycle_news.postroom.rules import FirstTen, RetryPolicy, Verdict, decide
+from upcycle_news.postroom.rules import FirstTen, RetryPolicy, decide
 
 from .ledgers import START
 

@@ -138,9 +138,11 @@ def test_a_wrong_certificate_ends_it(security, shown, trusted, certificates, mon
         "SSL_CERT_FILE", str(certificates[shown][0]) if trusted else "/nonexistent.pem"
     )
     monkeypatch.setenv("SSL_CERT_DIR", "/nonexistent")
-    with BadDay(security=security, certificate=certificates[shown], password="pw") as day:
-        with pytest.raises(RelayError, match="certificate of the relay localhost") as caught:
-            open_connection(day.relay(username="news", password="pw"))
+    with (
+        BadDay(security=security, certificate=certificates[shown], password="pw") as day,
+        pytest.raises(RelayError, match="certificate of the relay localhost") as caught,
+    ):
+        open_connection(day.relay(username="news", password="pw"))
     assert not isinstance(caught.value, RelayUnreachable)
     assert not day.commands
 
@@ -213,7 +215,9 @@ def test_tls_spoken_to_a_plain_port_names_the_setting():
 def test_yagmail_opens_connections_and_never_sends():
     package = Path(upcycle_news.__file__).parent
     users = [
-        path for path in package.rglob("*.py") if re.search(r"import yagmail|yagmail\.", path.read_text())
+        path
+        for path in package.rglob("*.py")
+        if re.search(r"import yagmail|yagmail\.", path.read_text())
     ]
     code = (package / "postroom" / "smtp.py").read_text()
 

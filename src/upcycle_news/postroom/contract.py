@@ -6,9 +6,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
 
-from upcycle_news.model import Claim, Envelope
+from upcycle_news.model import Claim, Envelope, Verdict
 from upcycle_news.postroom.outcomes import Outcome
-from upcycle_news.postroom.rules import Verdict
 
 
 class Ledger(Protocol):

@@ -15,7 +15,7 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 
 from upcycle_news.errors import RelayError
-from upcycle_news.model import Claim, DeliveryState, Envelope
+from upcycle_news.model import Claim, DeliveryState, Envelope, Verdict
 from upcycle_news.postroom.contract import DeliveryReport, Ledger, Patience, Wire
 from upcycle_news.postroom.outcomes import (
     CannotCarry,
@@ -24,7 +24,7 @@ from upcycle_news.postroom.outcomes import (
     Outcome,
     RelayUnreachable,
 )
-from upcycle_news.postroom.rules import FirstTen, RetryPolicy, Verdict, decide
+from upcycle_news.postroom.rules import FirstTen, RetryPolicy, decide
 
 __all__ = ["DeliveryReport", "Ledger", "Patience", "Wire", "deliver"]
 

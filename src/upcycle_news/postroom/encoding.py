@@ -29,10 +29,15 @@ _FORBIDDEN = frozenset({"Cc", "Cs", "Zl", "Zp"})
 def quoted_printable(text: str) -> bytes:
     """Encode `text` (RFC 2045, section 6.7) in lines of at most 76 characters, CRLF between them.
 
-    Every kind of line break in `text` becomes CRLF, as text parts of mail want it.
+    Every kind of line break in `text` becomes CRLF, as text parts of mail want it. The last line
+    has room for a soft break behind it.
     """
     data = text.replace("\r\n", "\n").replace("\r", "\n").encode()
-    return binascii.b2a_qp(data, istext=True).replace(b"\n", b"\r\n")
+    encoded = binascii.b2a_qp(data, istext=True)
+    if len(encoded) - encoded.rfind(b"\n") - 1 >= _FOLD_AT:
+        # b2a_qp fills the last line to the brim; its last character is then a plain one.
+        encoded = encoded[:-1] + b"=\n" + encoded[-1:]
+    return encoded.replace(b"\n", b"\r\n")
 
 
 def base64_lines(data: bytes) -> bytes:

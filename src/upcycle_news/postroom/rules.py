@@ -10,7 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
-from upcycle_news.model import DeliveryState, SmtpReply
+from upcycle_news.model import DeliveryState, SmtpReply, Verdict
 from upcycle_news.postroom import refusals
 from upcycle_news.postroom.outcomes import (
     Accepted,
@@ -52,26 +52,6 @@ class RetryPolicy:
             return 0.0
         doubled = self.first_seconds / 600 * 2.0 ** min(in_a_row - 1, 40)
         return float(min(doubled, self.first_seconds / 12))
-
-
-@dataclass(frozen=True)
-class Verdict:
-    """What to write down about one attempt.
-
-    `state` is where the delivery stands now, `next_at` when a deferred one is due, `suppress`
-    whether the person is not to be written to again. `stop` is a sentence when the whole issue has
-    to stop; the delivery is then queued again, as it was not the person's fault. `slow_relay`
-    asks for a pause before the next message. `code`, `enhanced` and `reason` carry no address.
-    """
-
-    state: DeliveryState
-    next_at: datetime | None = None
-    suppress: bool = False
-    stop: str | None = None
-    slow_relay: bool = False
-    code: int | None = None
-    enhanced: str = ""
-    reason: str = ""
 
 
 def decide(
