@@ -336,6 +336,18 @@ def test_after_a_day_deferred_mail_is_given_up():
     assert not ledger.suppressed
 
 
+def test_a_sender_shows_every_half_minute_that_it_lives():
+    ledger, clock = MemoryLedger(readers(10)), Clock()
+    with BadDay() as day:
+        run(ledger, day, clock, progress=lambda _: clock.wait(10))
+    assert ledger.beats == 4
+
+    ledger, clock = MemoryLedger(readers(1)), Clock()
+    with BadDay(rcpt=first_time("450 later")) as day:
+        run(ledger, day, clock, patience=Patience(deferred=600))
+    assert ledger.beats == 2
+
+
 def test_a_paused_issue_ends_the_run():
     ledger = MemoryLedger(readers(3))
     with BadDay() as day:

@@ -35,7 +35,7 @@ class Ledger(Protocol):
         """When the earliest deferred delivery is due; None when none is deferred."""
 
     def heartbeat(self, now: datetime) -> None:
-        """Note that the sender is alive, though it may be waiting."""
+        """Note that the sender is alive; called every half minute, while sending and waiting."""
 
 
 class Wire(Protocol):

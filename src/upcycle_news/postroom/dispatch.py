@@ -29,6 +29,7 @@ from upcycle_news.postroom.rules import FirstTen, RetryPolicy, decide
 __all__ = ["DeliveryReport", "Ledger", "Patience", "Wire", "deliver"]
 
 _LOST = (LostBeforeBody, LostInBody)
+_BEAT = 30.0  # seconds
 _IDLE = 5.0  # seconds: a relay that hears nothing for long hangs up, so we do first
 
 
@@ -80,6 +81,7 @@ class _Run:
     failures: int = 0
     slow: int = 0
     waited: float = 0.0
+    beat: datetime | None = None
     stopped: str | None = None
     counts: DeliveryReport = field(default_factory=DeliveryReport)
     deferred: set[int] = field(default_factory=set)
@@ -88,6 +90,7 @@ class _Run:
     def go(self) -> DeliveryReport:
         try:
             while self.stopped is None and not self.stopping():
+                self._beat()
                 claim = self.ledger.claim(self.clock())
                 if claim is None:
                     if self._wait_for_deferred():
@@ -271,10 +274,17 @@ class _Run:
         if self.failures > 1:
             self._pause(min(self.patience.reconnect * 2.0 ** (self.failures - 2), 60.0))
 
+    def _beat(self) -> None:
+        """Say that we live, but not so often that it costs; a clock set back does not silence us."""
+        now = self.clock()
+        if self.beat is None or abs((now - self.beat).total_seconds()) >= _BEAT:
+            self.ledger.heartbeat(now)
+            self.beat = now
+
     def _pause(self, seconds: float) -> None:
         """Wait in short pieces, so that a stop is heard and the ledger knows we live."""
         while seconds > 0 and not self.stopping():
-            self.ledger.heartbeat(self.clock())
+            self._beat()
             piece = min(seconds, 1.0)
             self.wait(piece)
             seconds -= piece
