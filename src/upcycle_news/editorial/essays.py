@@ -1,0 +1,256 @@
+"""Essays: Markdown files with a YAML head under content/essays, read into values."""
+
+from __future__ import annotations
+
+import json
+import re
+import unicodedata
+from dataclasses import dataclass
+from datetime import date
+from pathlib import Path, PurePosixPath
+from typing import Literal, cast
+
+from upcycle_news.editorial import frontmatter
+from upcycle_news.editorial.excerpt import summary_of_markdown
+from upcycle_news.editorial.frontmatter import FrontMatter
+from upcycle_news.editorial.plaintext import tidy
+from upcycle_news.errors import ContentError
+from upcycle_news.model import Essay, ImageRef
+
+KEYS = (
+    "title", "author", "date", "summary", "topics", "image", "image_alt", "status", "language",
+    "pin", "ban",
+)  # fmt: skip
+MAX_BYTES = 2 * 1024 * 1024
+
+_DATE_PREFIX = re.compile(r"^\d{4}-\d{2}-\d{2}-(?=.)")
+# Control characters, and the bidi overrides that make a text read differently than it is written.
+_REFUSED = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069\ufffe\uffff]")
+LANGUAGE = re.compile(r"[a-z]{2,3}(?:-[A-Z]{2})?")
+
+
+@dataclass(frozen=True)
+class EssayShelf:
+    """All essays that could be read, and what is wrong with the others."""
+
+    essays: tuple[Essay, ...]
+    errors: tuple[ContentError, ...]
+
+
+def read_essays(content: Path, root: Path, default_language: str) -> EssayShelf:
+    """Read ``content/essays/*.md`` in the order of their names; paths are shown relative to `root`.
+
+    Broken files become errors, never exceptions: an editor wants to see all of them at once.
+    """
+    essays: dict[str, Essay] = {}
+    errors: list[ContentError] = []
+    for path in sorted((content / "essays").glob("*.md")):
+        if path.name.startswith("."):
+            continue
+        where = shown(path, root)
+        try:
+            essay, complaints = _read(path, where, content / "images", default_language)
+        except ContentError as error:
+            essay, complaints = None, [error]
+        if essay and essay.slug in essays:
+            other = essays[essay.slug].source
+            complaints = [
+                ContentError(
+                    where,
+                    1,
+                    f"{other} has the same name without its date, {essay.slug!r} "
+                    "(rename one of the files)",
+                )
+            ]
+        errors += complaints
+        if essay and not complaints:
+            essays[essay.slug] = essay
+    return EssayShelf(tuple(essays.values()), tuple(errors))
+
+
+def shown(path: Path, root: Path) -> str:
+    """Return `path` as messages show it: relative to the publication's root, with slashes."""
+    try:
+        return path.relative_to(root).as_posix()
+    except ValueError:
+        return path.as_posix()
+
+
+def slug_of(path: Path) -> str:
+    """Return the name of an essay: the file's stem without a leading date."""
+    return unicodedata.normalize("NFC", _DATE_PREFIX.sub("", path.stem))
+
+
+def read_text(path: Path, where: str) -> str:
+    """Read a content file as NFC text with Unix line ends; raises `ContentError` with the line."""
+    try:
+        data = path.read_bytes()
+    except OSError as error:
+        raise ContentError(where, None, f"cannot be read: {error.strerror or error}") from None
+    if len(data) > MAX_BYTES:
+        raise ContentError(
+            where, None, "is larger than 2 MiB (an essay is text; images go to content/images)"
+        )
+    try:
+        text = data.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        line = data.count(b"\n", 0, error.start) + 1
+        raise ContentError(
+            where, line, f"the byte {data[error.start]:#04x} is not UTF-8 (save the file as UTF-8)"
+        ) from None
+    text = unicodedata.normalize("NFC", text.replace("\r\n", "\n").replace("\r", "\n"))
+    if bad := _REFUSED.search(text):
+        line = text.count("\n", 0, bad.start()) + 1
+        raise ContentError(where, line, f"the control character U+{ord(bad[0]):04X} (delete it)")
+    return text
+
+
+def _read(
+    path: Path, where: str, images: Path, default_language: str
+) -> tuple[Essay | None, list[ContentError]]:
+    parts = frontmatter.split(where, read_text(path, where))
+    head = FrontMatter(where, parts.head, KEYS)
+    if head.errors and not head.has("title") and not head.has("date"):
+        return None, head.errors  # the head did not parse: "title is missing" would only confuse
+    head.require("title", 'title: "…"')
+    head.require("date", "date: 2026-11-26")
+    day = head.day("date")
+    image = _image(head, images)
+    language = head.checked(
+        "language", head.text("language", default_language), _language_complaint
+    )
+    if not parts.body:
+        head.complain(parts.body_line, "the essay has no text (write it below the second ---)")
+    essay = Essay(
+        slug=slug_of(path),
+        source=where,
+        title=head.text("title"),
+        author=head.text("author"),
+        date=day or date.min,
+        language=language,
+        summary=head.text("summary")
+        or (summary_of_markdown(parts.body) if not head.errors else ""),
+        body=parts.body,
+        topics=head.texts("topics", "Bauen, Kleinstadt"),
+        image=image,
+        status=cast(Literal["draft", "ready"], head.choice("status", ("draft", "ready"), "ready")),
+        pin=_links(head),
+        ban=head.texts("ban", "https://example.org/item, Wort"),
+        body_line=parts.body_line,
+    )
+    head.errors.sort(key=lambda error: error.line or 0)
+    return (None if head.errors else essay), head.errors
+
+
+def _language_complaint(language: str) -> str | None:
+    return None if LANGUAGE.fullmatch(language) else "'language' is not a language (write de or en)"
+
+
+def _links(head: FrontMatter) -> tuple[str, ...]:
+    links = head.texts("pin", "https://example.org/item")
+    for link in links:
+        if not re.match(r"https?://[^\s/]+", link):
+            head.complain(
+                head.line("pin"),
+                f"'pin' holds {link[:60]!r}, which is not a link (write https://…)",
+            )
+    return links
+
+
+def _image(head: FrontMatter, images: Path) -> ImageRef | None:
+    """Read ``image: x.jpg`` with ``image_alt: …``, or ``image: {path: x.jpg, alt: …}``."""
+    if not head.has("image"):
+        if head.has("image_alt"):
+            head.complain(
+                head.line("image_alt"),
+                "'image_alt' without 'image' (write image: name.jpg, or remove it)",
+            )
+        return None
+    parts = head.mapping("image", ("path", "alt"))
+    if parts is None:
+        parts = {"path": head.text("image"), "alt": head.text("image_alt")}
+        if not parts["path"]:
+            return None  # 'image' is not a text, which has been said
+    path, alt = parts.get("path", ""), parts.get("alt", "")
+    head.checked("image", path, lambda value: _image_complaint(value, images))
+    if not alt:
+        head.complain(
+            head.line("image"),
+            "the image has no text for those who do not see it (write image_alt: what it shows)",
+        )
+    return ImageRef(path, alt)
+
+
+def _image_complaint(path: str, images: Path) -> str | None:
+    pure = PurePosixPath(path)
+    if not path or pure.is_absolute() or ".." in pure.parts or re.search(r"[\\:]", path):
+        return (
+            f"the image {path[:60]!r} is not a path inside content/images (write image: name.jpg)"
+        )
+    file = images / pure
+    try:
+        if not file.is_file():
+            return (
+                f"the image {path!r} is not in content/images (put it there, or correct the name)"
+            )
+        if not file.resolve().is_relative_to(images.resolve()):
+            return f"the image {path!r} leads out of content/images (copy it there)"
+        with file.open("rb") as stream:
+            start = stream.read(512).lstrip().lower()
+    except OSError as error:
+        return f"the image {path!r} cannot be read: {error.strerror or error}"
+    if pure.suffix.lower() in (".svg", ".svgz") or start.startswith((b"<svg", b"<?xml")):
+        return (
+            f"the image {path!r} is SVG, which mail programs do not show (save it as PNG or JPEG)"
+        )
+    return None
+
+
+def scaffold_essay(title: str, author: str, day: date, language: str) -> str:
+    """Return the text of a new draft."""
+    head = [
+        ("title", quoted(title)),
+        ("author", quoted(author)),
+        ("date", day.isoformat()),
+        ("language", language),
+        ("summary", '""'),
+        ("topics", "[]"),
+        ("status", "draft"),
+    ]
+    start = "Hier beginnt der Essay." if language.startswith("de") else "The essay begins here."
+    return as_markdown(head, start)
+
+
+def as_markdown(head: list[tuple[str, str]], body: str) -> str:
+    """Put a head of YAML lines and a body together."""
+    return "---\n" + "".join(f"{key}: {value}\n" for key, value in head) + f"---\n\n{body}\n"
+
+
+def quoted(text: str) -> str:
+    """Write a text as a YAML scalar in double quotes, whatever it contains."""
+    return json.dumps(tidy(text), ensure_ascii=False)
+
+
+_TRANSLITERATION = str.maketrans(
+    {
+        "ä": "ae",
+        "ö": "oe",
+        "ü": "ue",
+        "ß": "ss",
+        "æ": "ae",
+        "ø": "oe",
+        "å": "a",
+        "œ": "oe",
+        "ł": "l",
+    }
+)
+
+
+def essay_filename(title: str, day: date) -> str:
+    """Return ``2026-11-26-bauen-mit-dem-was-da-ist.md``: ASCII, lower case, 75 characters at most."""
+    text = unicodedata.normalize("NFC", title).lower().translate(_TRANSLITERATION)
+    ascii_text = unicodedata.normalize("NFKD", text).encode("ascii", "ignore").decode()
+    slug = re.sub(r"[^a-z0-9]+", "-", re.sub(r"['’]", "", ascii_text)).strip("-")
+    if len(slug) > 60:
+        slug = slug[:61].rpartition("-")[0] or slug[:60]
+    return f"{day.isoformat()}-{slug or 'essay'}.md"

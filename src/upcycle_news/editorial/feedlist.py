@@ -1,0 +1,184 @@
+"""content/feeds.toml: the feeds as the editors list them."""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from pathlib import Path
+from typing import Any
+
+from upcycle_news.editorial.essays import LANGUAGE, read_text, shown
+from upcycle_news.editorial.links import BadLinkError, canonical_link, safe_link
+from upcycle_news.editorial.plaintext import tidy
+from upcycle_news.editorial.suggest import did_you_mean
+from upcycle_news.errors import ContentError
+from upcycle_news.model import Feed
+
+KEYS = ("name", "url", "topics", "weight", "language", "limit", "active")
+MAX_WEIGHT = 10.0
+
+
+def load_feeds(path: Path, root: Path) -> tuple[Feed, ...]:
+    """Read feeds.toml, if it is there; raises `ContentError` with the line of the first mistake."""
+    where = shown(path, root)
+    if not path.exists():
+        return ()
+    text = read_text(path, where)
+    try:
+        data = tomllib.loads(text)
+    except (tomllib.TOMLDecodeError, RecursionError) as error:
+        line = re.search(r"at line (\d+)", str(error))
+        what = re.sub(r" \(at .*\)$", "", str(error))
+        number = int(line[1]) if line else text.count("\n") + 1
+        raise ContentError(
+            where, number, f'not TOML: {what} (write lines such as name = "…")'
+        ) from None
+    for key in data:
+        if key != "feeds":
+            raise ContentError(
+                where,
+                _line_of_key(text, key),
+                f"{key[:40]!r} is unknown here" + did_you_mean(key, ["feeds"]),
+            )
+    tables = data.get("feeds", [])
+    if not isinstance(tables, list) or not all(isinstance(table, dict) for table in tables):
+        raise ContentError(
+            where, _line_of_key(text, "feeds"), "'feeds' is not a list of tables (write [[feeds]])"
+        )
+    lines = _lines(text)
+    return _distinct(
+        [_Table(where, table, *_place(lines, index)) for index, table in enumerate(tables)]
+    )
+
+
+class _Table:
+    """One [[feeds]] table and the lines its keys stand in."""
+
+    def __init__(
+        self, where: str, values: dict[str, Any], line: int | None, lines: dict[str, int]
+    ) -> None:
+        self.where = where
+        self.values = values
+        self.line = line
+        self.lines = lines
+
+    def error(self, key: str, message: str) -> ContentError:
+        return ContentError(self.where, self.lines.get(key, self.line), message)
+
+    def feed(self) -> Feed:
+        for key in self.values:
+            if key not in KEYS:
+                raise self.error(
+                    key, f"{key[:40]!r} is not a key of a feed" + did_you_mean(key, KEYS)
+                )
+        name = tidy(self._get("name", str, 'a text (write name = "…")', None))
+        if not name or len(name) > 200:
+            raise self.error(
+                "name", "'name' is empty or too long (write what readers shall see as the source)"
+            )
+        topics = self._get("topics", list, 'a list of texts (write topics = ["Bauen"])', [])
+        if not all(isinstance(topic, str) and topic.strip() for topic in topics):
+            raise self.error(
+                "topics", "'topics' is not a list of texts (write topics = [\"Bauen\"])"
+            )
+        limit = self._get("limit", int, "a number of items (write limit = 2)", None, optional=True)
+        if limit is not None and limit < 1:
+            raise self.error(
+                "limit", "'limit' is less than 1 (write active = false to rest a feed)"
+            )
+        return Feed(
+            name=name,
+            url=self._url(),
+            topics=tuple(dict.fromkeys(tidy(topic) for topic in topics)),
+            weight=self._weight(),
+            language=self._language(),
+            limit=limit,
+            active=self._get("active", bool, "true or false (write active = false)", True),
+        )
+
+    def _get(
+        self, key: str, kind: type, expected: str, default: Any, optional: bool = False
+    ) -> Any:
+        if key not in self.values:
+            if default is None and not optional:
+                raise self.error(key, f"the feed has no {key!r}: it must be {expected}")
+            return default
+        value = self.values[key]
+        if not isinstance(value, kind) or (isinstance(value, bool) and kind is not bool):
+            raise self.error(key, f"{key!r} is not {expected}")
+        return value
+
+    def _weight(self) -> float:
+        value = self.values.get("weight", 1.0)
+        # Not a number of any kind, or nan: the comparison is false for it.
+        if (
+            isinstance(value, bool)
+            or not isinstance(value, int | float)
+            or not 0 <= value <= MAX_WEIGHT
+        ):
+            raise self.error("weight", "'weight' is not a number from 0 to 10 (write weight = 1.5)")
+        return float(value)
+
+    def _language(self) -> str:
+        language: str = self._get("language", str, 'a language (write language = "de")', "de")
+        if not LANGUAGE.fullmatch(language):
+            raise self.error("language", "'language' is not a language (write language = \"de\")")
+        return language
+
+    def _url(self) -> str:
+        url = self._get("url", str, 'an address (write url = "https://…")', None).strip()
+        try:
+            if not re.match(r"https?://", url, re.IGNORECASE):
+                raise BadLinkError("it is not http or https")
+            if "@" in url.partition("//")[2].partition("/")[0]:
+                raise BadLinkError("it carries a user name, which does not belong into git")
+            return safe_link(url)
+        except BadLinkError as error:
+            reason = str(error).replace("its link", "it")
+            raise self.error(
+                "url", f'the feed\'s address cannot be used: {reason} (write url = "https://…")'
+            ) from None
+
+
+def _distinct(tables: list[_Table]) -> tuple[Feed, ...]:
+    feeds: list[Feed] = []
+    names: dict[str, int | None] = {}
+    urls: dict[str, str] = {}
+    for table in tables:
+        feed = table.feed()
+        name, url = feed.name.casefold(), canonical_link(feed.url)
+        if name in names:
+            raise table.error(
+                "name", f"a feed named {feed.name!r} is there already (give each feed its own name)"
+            )
+        if url in urls:
+            raise table.error(
+                "url", f"this address is there already, as {urls[url]!r} (remove one of them)"
+            )
+        names[name], urls[url] = table.line, feed.name
+        feeds.append(feed)
+    return tuple(feeds)
+
+
+def _lines(text: str) -> list[tuple[int, dict[str, int]]]:
+    """Find where the tables and their keys stand; tomllib does not tell."""
+    found: list[tuple[int, dict[str, int]]] = []
+    for number, line in enumerate(text.split("\n"), start=1):
+        if re.match(r"\s*\[\[\s*[\"']?feeds[\"']?\s*\]\]", line):
+            found.append((number, {}))
+        elif found and (match := re.match(r"\s*[\"']?([\w-]+)[\"']?\s*[=.]", line)):
+            found[-1][1].setdefault(match[1], number)
+    return found
+
+
+def _place(
+    lines: list[tuple[int, dict[str, int]]], index: int
+) -> tuple[int | None, dict[str, int]]:
+    return lines[index] if index < len(lines) else (None, {})
+
+
+def _line_of_key(text: str, key: str) -> int | None:
+    for number, line in enumerate(text.split("\n"), start=1):
+        if re.match(rf"\s*\[*\s*[\"']?{re.escape(key)}[\"']?\s*(?:\]|=|\.)", line):
+            return number
+    return None

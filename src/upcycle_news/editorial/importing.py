@@ -1,0 +1,107 @@
+"""Plain text as editors hand it in becomes Markdown with a head; no word changes."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from datetime import date
+
+from upcycle_news.editorial.byline import author_of
+from upcycle_news.editorial.essays import as_markdown, quoted
+from upcycle_news.editorial.excerpt import propose_summary
+from upcycle_news.editorial.typography import typeset
+from upcycle_news.errors import ContentError
+
+LONG_LINE = 120  # a longer line is not wrapped text: it is a paragraph of its own
+
+_LINE_ENDS = re.compile("\r\n|[\r\x0b\x85\u2028]")
+_PAGE_ENDS = re.compile("[\x0c\u2029]")
+# A space instead of nothing: what they separated stays separated.
+_CONTROLS = re.compile(
+    "[\x00-\x08\x0e-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069\ufffe\uffff\ud800-\udfff]"
+)
+
+
+def decode_text(data: bytes) -> str:
+    """Decode a file of unknown origin: UTF-8 or UTF-16 by its mark, UTF-8 if valid, else cp1252."""
+    if data.startswith((b"\xff\xfe", b"\xfe\xff")):
+        return data.decode("utf-16", "replace")
+    try:
+        return data.decode("utf-8-sig")
+    except UnicodeDecodeError:
+        # cp1252 leaves five bytes undefined; they count as the controls of Latin-1.
+        return "".join(bytes([byte]).decode("cp1252", "ignore") or chr(byte) for byte in data)
+
+
+def import_text(
+    text: str, *, title: str, day: date, author: str | None = None, language: str = "de"
+) -> str:
+    """Return Markdown with a head for a plain text; raises `ContentError` for an empty one.
+
+    The last paragraph, when it is a byline, gives the author and closes the essay in italics.
+    """
+    paragraphs = [typeset(paragraph, language) for paragraph in split_paragraphs(text)]
+    if not paragraphs:
+        raise ContentError("the text", None, "there is nothing to import (the file is empty)")
+    found = author_of(paragraphs[-1]) if len(paragraphs) > 1 else None
+    prose = paragraphs[:-1] if found else paragraphs
+    blocks = ["\n".join(map(escape_line, paragraph.split("\n"))) for paragraph in prose]
+    if found:
+        blocks.append(f"*{escape_line(' '.join(paragraphs[-1].split()))}*")
+    head = [
+        ("title", quoted(typeset(title, language))),
+        ("author", quoted(author if author is not None else found or "")),
+        ("date", day.isoformat()),
+        ("language", language),
+        ("summary", quoted(propose_summary(" ".join(prose)))),
+        ("topics", "[]"),
+        ("status", "ready"),
+    ]
+    return as_markdown(head, "\n\n".join(blocks))
+
+
+def split_paragraphs(text: str) -> list[str]:
+    """Find the paragraphs: blank lines part them, and so do line ends where lines are long."""
+    text = _PAGE_ENDS.sub("\n\n", _LINE_ENDS.sub("\n", text.removeprefix("\ufeff")))
+    text = unicodedata.normalize("NFC", _CONTROLS.sub(" ", text))
+    lines = [line.strip() for line in text.strip().split("\n")]
+    parted = "" in lines
+    paragraphs: list[str] = []
+    for block in re.split(r"\n{2,}", "\n".join(lines)):
+        rows = [row for row in block.split("\n") if row]
+        if any(len(row) > LONG_LINE for row in rows):
+            paragraphs += rows
+        elif rows:
+            paragraphs += ["\n".join(rows)] if parted else _unwrap(rows)
+    return paragraphs
+
+
+def _unwrap(rows: list[str]) -> list[str]:
+    """Part wrapped lines without blank ones: a short line that ends a sentence ends a paragraph."""
+    width = max(map(len, rows))
+    paragraphs: list[list[str]] = [[]]
+    for row in rows:
+        paragraphs[-1].append(row)
+        if len(row) < 0.75 * width and re.search(r"[.!?…][\"'“”’‘»«)]*$", row):
+            paragraphs.append([])
+    *most, last = paragraphs
+    if len(rows) > 1 and last and author_of(last[-1]):
+        most, last = [*most, last[:-1]], last[-1:]
+    return ["\n".join(group) for group in (*most, last) if group]
+
+
+# Everything Markdown (with tables, strikethrough and typographic replacements) could take for markup.
+_INLINE = re.compile(
+    r"[\\`*\[\]|]|~~|(?<![^\W_])_|_(?![^\W_])|<(?=[A-Za-z/!?])|&(?=#?\w+;)|\((?=(?:c|r|p|tm)\))|\+(?=-)",
+    re.IGNORECASE,
+)
+_BLOCK = re.compile(r"(#{1,6}(?=\s|$)|>|[-+](?=\s|$)|~{3,}|=+\s*$|-+\s*$|:)")
+_NUMBERED = re.compile(r"(\d{1,9})([.)])(?=\s|$)")
+
+
+def escape_line(line: str) -> str:
+    """Escape one line of plain text so that Markdown shows it as it is."""
+    line = _INLINE.sub(r"\\\g<0>", line.strip())
+    if match := _NUMBERED.match(line):
+        return f"{match[1]}\\{line[match.start(2) :]}"
+    return "\\" + line if _BLOCK.match(line) else line

@@ -1,0 +1,187 @@
+"""A feed's bytes become feed items: plain text, safe links, dates that mean something.
+
+feedparser parses and nothing else: it is given bytes (a string it would open as a path), and
+both of its HTML passes are off. Nothing in a body raises: problems are reported beside what could
+be used.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import re
+from collections import Counter
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import Any
+
+from upcycle_news.editorial.dates import item_date
+from upcycle_news.editorial.entries import (
+    MAX_BODY,
+    MAX_ENTRIES,
+    MAX_ENTRY,
+    MAX_SUMMARY,
+    MAX_TITLE,
+    Entries,
+    Entry,
+    Text,
+)  # fmt: skip
+from upcycle_news.editorial.excerpt import excerpt
+from upcycle_news.editorial.jsonfeed import is_json, read_json_feed
+from upcycle_news.editorial.links import BadLinkError, canonical_link, safe_link
+from upcycle_news.editorial.plaintext import cut, tidy
+from upcycle_news.model import Feed, FeedItem
+
+_EMPTY = Text("", html=False)
+# Said of sound feeds with a sloppy content type: no news for an editor.
+_HARMLESS = ("CharacterEncodingOverride", "NonXMLContentType")
+_TRAILER = re.compile(
+    r"\s*(?:(?:Der Beitrag|The post|Dieser Artikel) .{1,300}? (?:erschien zuerst auf|appeared first on|ist zuerst"
+    r" erschienen (?:auf|bei)) .{1,120}|(?:Weiterlesen|Mehr lesen|Read more|Continue reading)\b.{0,80})$"
+)
+
+
+@dataclass(frozen=True)
+class ReadFeed:
+    """A feed as read. `problems` are sentences for the editor; an empty `format` means no feed."""
+
+    format: str
+    title: str
+    items: tuple[FeedItem, ...]
+    problems: tuple[str, ...] = ()
+
+    @property
+    def usable(self) -> bool:
+        """True when the body was a feed at all, perhaps an empty one."""
+        return bool(self.format)
+
+
+def read_feed(body: bytes, *, url: str, content_type: str, feed: Feed, now: datetime) -> ReadFeed:
+    """Read the `body` fetched from `url`; items without a usable date count as seen at `now`."""
+    if len(body) > MAX_BODY:
+        return ReadFeed("", "", (), ("it is larger than 15 MiB",))
+    parsed = (
+        read_json_feed(body) if is_json(body, content_type) else _parse_xml(body, url, content_type)
+    )
+    problems = list(parsed.problems)
+    entries = parsed.entries
+    if len(entries) > MAX_ENTRIES:
+        problems.append(
+            f"it has more than {MAX_ENTRIES} entries; the first {MAX_ENTRIES} were read"
+        )
+        entries = entries[:MAX_ENTRIES]
+    items: list[FeedItem] = []
+    for number, entry in enumerate(entries, start=1):
+        try:
+            items.append(_item(entry, url, feed, now))
+        except BadLinkError as error:
+            problems.append(f"entry {number} was left out: {error}")
+    return ReadFeed(
+        parsed.format,
+        cut(parsed.title.plain(), MAX_TITLE),
+        _told_apart(items),
+        tuple(dict.fromkeys(problems)),
+    )
+
+
+def _parse_xml(body: bytes, url: str, content_type: str) -> Entries:
+    import feedparser  # late: the command line starts without it
+
+    headers = {"content-location": url, "content-type": content_type or "application/xml"}
+    try:
+        parsed = feedparser.parse(
+            io.BytesIO(body),
+            response_headers=headers,
+            sanitize_html=False,
+            resolve_relative_uris=False,
+        )
+    except Exception as error:
+        return Entries("", _EMPTY, (), (f"it cannot be parsed ({type(error).__name__})",))
+    version, entries = parsed.get("version") or "", parsed.get("entries") or []
+    if not version and not entries:
+        page = re.search(rb"<(?:!doctype\s+)?html", body[:2000], re.IGNORECASE)
+        problem = "it is a web page, not a feed" if page else "it is not a feed"
+        return Entries("", _EMPTY, (), (problem if body.strip() else "it is empty",))
+    problems: tuple[str, ...] = ()
+    trouble = parsed.get("bozo_exception")
+    if parsed.get("bozo") and type(trouble).__name__ not in _HARMLESS:
+        problems = (
+            f"it is not well-formed ({cut(tidy(str(trouble)), 160)}); what could be read was used",
+        )
+    atom = version.startswith("atom")
+    return Entries(
+        version or "unknown",
+        _text(parsed.get("feed", {}), "title", atom),
+        tuple(_entry(entry, atom, url) for entry in entries[: MAX_ENTRIES + 1]),
+        problems,
+    )
+
+
+def _entry(entry: Any, atom: bool, url: str) -> Entry:
+    details = [entry.get("summary_detail"), *(entry.get("content") or ())]
+    # feedparser answers 'updated' with 'published' (and a warning) unless it is asked this way.
+    dates = [entry[key] for key in ("published", "updated", "created") if key in entry]
+    base = (entry.get("title_detail") or {}).get("base") or url
+    return Entry(
+        id=str(entry.get("id") or ""),
+        link=str(entry.get("link") or ""),
+        title=_text(entry, "title", atom),
+        texts=tuple(_typed(detail, atom) for detail in details if detail and detail.get("value")),
+        dates=tuple(str(date) for date in dates if date),
+        base=str(base),
+    )
+
+
+def _text(element: Any, key: str, atom: bool) -> Text:
+    return _typed(element.get(f"{key}_detail") or {}, atom)
+
+
+def _typed(detail: Any, atom: bool) -> Text:
+    value = str(detail.get("value") or "")[:MAX_ENTRY]
+    if "html" in str(detail.get("type") or ""):
+        return Text(value, html=True)
+    # Atom says what its texts are; RSS does not, and people put HTML into titles.
+    return Text(value, html=False if atom else None)
+
+
+def _item(entry: Entry, url: str, feed: Feed, now: datetime) -> FeedItem:
+    link = safe_link(entry.link, entry.base or url)
+    summary = next(filter(None, (_TRAILER.sub("", text.plain()) for text in entry.texts)), "")
+    title = entry.title.plain() or excerpt(summary, 120, most=1)
+    if not title:
+        raise BadLinkError("it has neither a title nor a text")
+    canonical = canonical_link(link)
+    date, source = item_date(entry.dates, now=now, language=feed.language)
+    return FeedItem(
+        key=_key(entry.id, canonical, feed),
+        feed=feed.name,
+        link=link,
+        canonical=canonical,
+        title=cut(title, MAX_TITLE),
+        summary="" if summary == title else cut(summary, MAX_SUMMARY),
+        date=date,
+        date_source=source,
+        language=feed.language,
+        topics=feed.topics,
+    )
+
+
+def _key(guid: str, canonical: str, feed: Feed) -> str:
+    """Identify an item: by its guid, made unique where it is a mere number; else by its link."""
+    guid = tidy(guid)
+    if not guid:
+        return canonical
+    if not re.match(r"(?:https?://|tag:|urn:)", guid):
+        guid = f"{feed.url} {guid}"
+    return guid if len(guid) <= 400 else "sha256:" + hashlib.sha256(guid.encode()).hexdigest()
+
+
+def _told_apart(items: list[FeedItem]) -> tuple[FeedItem, ...]:
+    """Drop repetitions; a guid that is used for several links identifies none of them."""
+    unique = list({(item.key, item.canonical): item for item in reversed(items)}.values())[::-1]
+    reused = {key for key, count in Counter(item.key for item in unique).items() if count > 1}
+    return tuple(_rekeyed(item) if item.key in reused else item for item in unique)
+
+
+def _rekeyed(item: FeedItem) -> FeedItem:
+    return replace(item, key=f"{item.key} {item.canonical}"[:2400])
