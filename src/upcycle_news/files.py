@@ -9,10 +9,10 @@ from pathlib import Path
 from upcycle_news.errors import UpcycleError
 
 
-def write_whole(path: Path, data: bytes, *, exclusive: bool = False) -> None:
+def write_whole(path: Path, data: bytes, *, exclusive: bool = False, private: bool = False) -> None:
     """Write `data` beside `path` and move it there in one step.
 
-    With `exclusive` an existing file is left alone. Raises `UpcycleError` with the cure.
+    With `exclusive` an existing file is left alone; `private` files are the owner's only. Raises `UpcycleError` with the cure.
     """
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -22,7 +22,7 @@ def write_whole(path: Path, data: bytes, *, exclusive: bool = False) -> None:
                 file.write(data)
                 file.flush()
                 os.fsync(file.fileno())
-            Path(draft).chmod(0o644)
+            Path(draft).chmod(0o600 if private else 0o644)
             if exclusive:
                 os.link(draft, path)
             else:

@@ -237,7 +237,7 @@ def load_settings(home: Path | None = None) -> Settings:
     try:
         settings = Settings(**_string_keys(table))
     except ValidationError as error:
-        raise describe(error, source=source, file_name=FILE_NAME, prefix=PREFIX) from None
+        raise describe(error, Settings, source=source, file_name=FILE_NAME, prefix=PREFIX) from None
     _refuse_secrets_in_toml(table, source)
     state = root / settings.state.expanduser()
     return settings.model_copy(update={"home": root, "state": state})

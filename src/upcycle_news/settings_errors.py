@@ -40,10 +40,10 @@ def unknown_variable(variable: str, first: str, known: list[str], prefix: str) -
     return SettingsError(variable, None, f"unknown setting; {hint}")
 
 
-def describe(error: ValidationError, *, source: str, file_name: str, prefix: str) -> SettingsError:
+def describe(
+    error: ValidationError, model: type[BaseModel], *, source: str, file_name: str, prefix: str
+) -> SettingsError:
     """The first complaint of a validation as one sentence with file:line or variable."""
-    from upcycle_news.settings import Settings
-
     first = error.errors(include_url=False, include_input=False)[0]
     keys = tuple(first["loc"])
     names = [str(key) for key in keys if not isinstance(key, int)]
@@ -54,7 +54,7 @@ def describe(error: ValidationError, *, source: str, file_name: str, prefix: str
             where, line = candidate, None
     dotted = ".".join(names)
     if first["type"] == "extra_forbidden":
-        known = _siblings(Settings, names[:-1])
+        known = _siblings(model, names[:-1])
         near = get_close_matches(names[-1], known, n=1)
         hint = f"did you mean '{near[0]}'?" if near else f"known are {', '.join(known)}"
         return SettingsError(where, line, f"unknown setting '{dotted}'; {hint}")

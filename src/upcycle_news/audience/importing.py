@@ -12,7 +12,7 @@ import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 
-from upcycle_news.errors import AddressError, ContentError
+from upcycle_news.errors import AddressError, ContentError, UpcycleError
 from upcycle_news.model import EmailAddress, Subscriber
 from upcycle_news.store.people import NewSubscriber
 
@@ -74,9 +74,10 @@ def _take(row: dict[str, str], line: int, default_language: str, parsed: ParsedL
     except AddressError as error:
         parsed.invalid.append((line, str(error)))
         return
-    name = " ".join(fields.get("name", "").split())
-    if re.search(r"[\x00-\x1f\x7f-\x9f]", name):
-        parsed.invalid.append((line, "the name holds control characters; remove them"))
+    try:
+        name = clean_name(fields.get("name", ""))
+    except UpcycleError as error:
+        parsed.invalid.append((line, str(error)))
         return
     language = fields.get("language", "").strip().lower() or default_language
     if language not in _LANGUAGES:
@@ -101,6 +102,14 @@ def _numbered(rows: Iterator[list[str]]) -> Iterator[tuple[int, list[str]]]:
     for row in reader:
         yield begins, row
         begins = reader.line_num + 1  # type: ignore[attr-defined]
+
+
+def clean_name(text: str) -> str:
+    """A name on one line; raises `UpcycleError` when it holds what no name holds."""
+    name = " ".join(text.split())
+    if re.search(r"[\x00-\x1f\x7f-\x9f]", name):
+        raise UpcycleError("the name holds control characters; remove them")
+    return name
 
 
 def split_words(text: str) -> tuple[str, ...]:

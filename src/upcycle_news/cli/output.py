@@ -14,6 +14,7 @@ import typer
 if TYPE_CHECKING:
     from upcycle_news.model import IssueId, IssueStatus
     from upcycle_news.newsroom import Newsroom
+    from upcycle_news.postroom.dispatch import DeliveryReport
 
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON for a program to read.")]
 IssueArgument = Annotated[
@@ -76,20 +77,21 @@ def status_lines(status: IssueStatus) -> str:
 
 
 @contextmanager
-def delivery_progress(total: int) -> Iterator[Callable[[IssueStatus], None]]:
-    """A bar while an issue is delivered, on a terminal only."""
-    if not sys.stderr.isatty():
+def delivery_progress(status: IssueStatus | None) -> Iterator[Callable[[DeliveryReport], None]]:
+    """A bar while an issue is delivered, on a terminal only; `status` is where it begins."""
+    if not sys.stderr.isatty() or status is None:
         yield lambda _: None
         return
     from rich.console import Console
     from rich.progress import Progress
 
+    told = status.as_dict()
+    done = status.audience - sum(int(told[key]) for key in ("queued", "sending", "deferred"))
     with Progress(console=Console(stderr=True), transient=True) as bar:
-        task = bar.add_task("delivering", total=total)
+        task = bar.add_task("delivering", total=status.audience, completed=done)
 
-        def show(status: IssueStatus) -> None:
-            told = status.as_dict()
-            waiting = sum(int(told[key]) for key in ("queued", "sending", "deferred"))
-            bar.update(task, completed=status.audience - waiting)
+        def show(report: DeliveryReport) -> None:
+            ended = report.sent + report.rejected + report.unknown
+            bar.update(task, completed=done + ended)
 
         yield show

@@ -146,7 +146,7 @@ def _images(folder: Path, essays: tuple[Essay, ...]) -> dict[str, bytes]:
 def _git_commit(home: Path) -> str:
     """The commit the content stands at, to find it again; empty outside a checkout."""
     try:
-        found = subprocess.run(  # noqa: S603  a fixed command in the publication's own folder
+        found = subprocess.run(
             ["git", "rev-parse", "HEAD"],  # noqa: S607
             cwd=home,
             capture_output=True,

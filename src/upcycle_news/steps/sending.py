@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 
 from upcycle_news.audience.links import Purpose
 from upcycle_news.errors import IssueError, RelayError
@@ -47,7 +48,7 @@ def deliver_issue(
     issue: IssueId,
     *,
     stopping: Callable[[], bool] = lambda: False,
-    progress: Callable[[IssueStatus], None] = lambda _: None,
+    progress: Callable[[DeliveryReport], None] = lambda _: None,
     patience: float | None = None,
 ) -> DeliveryReport:
     """Deliver what is queued or due, after settling what a dead sender left behind.
@@ -88,7 +89,7 @@ def deliver_issue(
             first_ten=FirstTen(passed=before.counts.get(DeliveryState.SENT, 0) > 0),
             clock=room.clock,
             stopping=stopping,
-            progress=lambda _: progress(_status(room, issue)),
+            progress=progress,
         )
     if report.stopped:
         issues.set_state(
@@ -153,8 +154,6 @@ def send_test(
     rendered = render_issue(room, issue, digest)
     revision = revisions.revision(room.store, issue, digest)
     assert revision is not None
-    from dataclasses import replace
-
     marked = replace(rendered.rendered, subject=f"[Test] {rendered.rendered.subject}")
     template = MessageTemplate.compose(
         marked, room.letterhead(revision.manifest.publication), revision=digest
@@ -164,7 +163,8 @@ def send_test(
         try:
             for number, address in enumerate(recipients, start=1):
                 person = people.find(room.store, address)
-                claim = Claim(0, person.id if person else 0, address, "", 1, room.clock())
+                name, known = (person.name, person.id) if person else ("", 0)
+                claim = Claim(0, known, address, name, 1, room.clock())
                 compose_for = _composer(room, template, issue, 0)
                 outcome = connection.send(*compose_for(claim))
                 if not isinstance(outcome, Accepted):
@@ -183,7 +183,7 @@ def _why(outcome: object) -> str:
     return str(getattr(outcome, "reason", "the connection was lost"))
 
 
-def test_group(room: Newsroom, group: str) -> tuple[EmailAddress, ...]:
+def group_addresses(room: Newsroom, group: str) -> tuple[EmailAddress, ...]:
     """The addresses of a test group's confirmed members; raises `IssueError` when it is empty."""
     members = people.group_members(room.store, group)
     if not members:

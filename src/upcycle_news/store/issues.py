@@ -76,7 +76,10 @@ def enqueue(store: Store, issue: IssueId, digest: str, *, now: datetime) -> int:
             .values(state=IssueState.SENDING, hash=digest, enqueued_at=now)
         )
         if taken.rowcount == 0:
-            raise IssueError(f"issue {issue} has been queued already")
+            row = connection.execute(select(issues).where(issues.c.id == str(issue))).first()
+            if row is not None and row.hash == digest:
+                return int(row.audience)  # somebody else was faster with the same revision
+            raise IssueError(f"issue {issue} has been queued already, with another revision")
         audience = _queue_everybody(connection, issue, now)
         if audience == 0:
             raise IssueError(

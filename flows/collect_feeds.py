@@ -1,0 +1,30 @@
+"""Ask the feeds for news, so that the next issue finds it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from prefect import flow, task
+from prefect.client.schemas.objects import State
+from prefect.states import Completed
+
+from upcycle_news.newsroom import Newsroom
+from upcycle_news.steps import publishing
+
+
+@task
+def collect() -> dict[str, Any]:
+    """Ask the feeds that are due."""
+    with Newsroom.open() as room:
+        return publishing.collect(room)
+
+
+@flow(name="collect-feeds")
+def collect_feeds() -> State[Any]:
+    """Ask all active feeds that are due; a dead one degrades the run and stops nothing."""
+    told = publishing.collected_summary(collect())
+    return Completed(name=told.name, message=told.message)
+
+
+if __name__ == "__main__":
+    collect_feeds()

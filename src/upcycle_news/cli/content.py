@@ -1,0 +1,30 @@
+"""`upcycle-news check`: is everything that people wrote in order?"""
+
+from __future__ import annotations
+
+import typer
+
+from upcycle_news.cli.output import AsJson, IssueArgument, newsroom, say_json
+
+
+def check(issue: IssueArgument = None, as_json: AsJson = False) -> None:
+    """Check content, feeds.toml, newsletter.toml, templates and today's issue; nothing is sent.
+
+    Example: upcycle-news check
+    """
+    from upcycle_news.cli.output import issue_id
+    from upcycle_news.steps.checking import check_everything
+
+    with newsroom() as room:
+        findings = check_everything(room, issue_id(room, issue))
+    for one in findings:
+        if as_json:
+            say_json(
+                {"level": one.level, "code": one.code, "where": one.where, "message": one.message}
+            )
+        else:
+            typer.echo(f"{one.where}: {one.level} {one.code} {one.message}")
+    if not findings and not as_json:
+        typer.echo("all is well")
+    if any(one.level == "error" for one in findings):
+        raise typer.Exit(1)

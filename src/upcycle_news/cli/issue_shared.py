@@ -1,0 +1,65 @@
+"""What the issue commands have in common."""
+
+from __future__ import annotations
+
+import getpass
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from upcycle_news.cli.output import note, say_json, status_lines
+
+if TYPE_CHECKING:
+    from upcycle_news.model import IssueId
+    from upcycle_news.newsroom import Newsroom
+    from upcycle_news.steps.composing import Composed
+
+Essays = Annotated[
+    list[str] | None,
+    typer.Option("--essay", metavar="SLUG", help="Only this essay; may be given several times."),
+]
+Collect = Annotated[
+    bool, typer.Option("--collect/--no-collect", help="Ask feeds that are due before composing.")
+]
+
+
+def composed_issue(
+    room: Newsroom, issue: IssueId, essays: list[str] | None, collect: bool, as_json: bool
+) -> Composed:
+    """Collect what is due and compose; says which feeds failed, and why there is no issue."""
+    from upcycle_news.errors import NothingNew
+    from upcycle_news.steps.collecting import collect_feeds
+    from upcycle_news.steps.composing import compose_issue
+    from upcycle_news.steps.naming import latest_issue
+
+    if collect:
+        report = collect_feeds(room)
+        for name, sentence in report.failed:
+            note(f"feed {name}: {sentence}")
+    try:
+        return compose_issue(room, issue, essays or ())
+    except NothingNew:
+        last = latest_issue(room)
+        if as_json and last is not None:
+            say_status(room, last, as_json)
+        raise
+
+
+def say_status(room: Newsroom, issue: IssueId, as_json: bool) -> None:
+    from upcycle_news.errors import IssueError
+    from upcycle_news.store import issues
+
+    found = issues.status(room.store, issue)
+    if found is None:
+        raise IssueError(f"there is no issue {issue}: see 'upcycle-news issue preview {issue}'")
+    if as_json:
+        say_json(found.as_dict())
+    else:
+        typer.echo(status_lines(found))
+
+
+def me() -> str:
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):
+        return "command line"

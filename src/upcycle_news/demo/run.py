@@ -1,0 +1,189 @@
+"""The demo: the real flow on sample content, in a state folder of its own.
+
+It never touches real people or real state: a configured relay is refused, feeds come from
+loopback, and the store, the mailbox and Prefect's home lie in var/demo.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Callable, Iterator, Mapping
+from importlib.resources import files
+from pathlib import Path
+from typing import Any
+
+from upcycle_news.audience.importing import read_subscribers_csv
+from upcycle_news.demo.site import DemoSite
+from upcycle_news.errors import UpcycleError
+from upcycle_news.files import write_whole
+from upcycle_news.model import IssueId, IssueStatus
+from upcycle_news.newsroom import Newsroom, utc_now
+from upcycle_news.prefect_process import temporary_server
+from upcycle_news.scaffold.layout import publication_folder
+from upcycle_news.settings import FILE_NAME, PREFIX, Settings, load_settings
+from upcycle_news.steps import composing
+from upcycle_news.steps.naming import latest_issue
+from upcycle_news.store import issues, revisions
+from upcycle_news.store.people import add_people
+
+_PATIENCE = 300  # seconds that the flow may take on a slow machine
+_STAND_INS = {
+    "SENDER__ADDRESS": "newsletter@example.org",
+    "PUBLICATION__PUBLIC_URL": "https://newsletter.example.org",
+    "IMPRINT__LINES": '["Musterverein e. V., Musterstraße 1, 12345 Musterstadt"]',
+}
+
+
+def run_demo(here: Path, *, say: Callable[[str], None]) -> Iterator[str]:
+    """Run the main job on the publication in `here`, or on the samples; yields what to tell.
+
+    Raises `UpcycleError` when a relay is configured or the flow fails.
+    """
+    state = (here / "var" / "demo").resolve()
+    home = _home(here)
+    say("The demo runs the real flow, with Prefect's own server: that takes some 15 seconds …")
+    with DemoSite(utc_now()) as site:
+        write_whole(state / "feeds.toml", site.feeds_toml().encode())
+        environment = _environment(home, state)
+        with _opened(environment) as room:
+            _add_sample_readers(room)
+            before = _statuses(room)
+        outcome = _run_flow(home, state, environment)
+    with _opened(environment) as room:
+        yield from _told(room, outcome, before, here, state)
+
+
+def _home(here: Path) -> Path:
+    """The publication here when it has an essay that is ready, else the one we bring along."""
+    if (here / FILE_NAME).is_file():
+        settings = load_settings(here)
+        if settings.relays:
+            raise UpcycleError(
+                "the demo refuses to run where a relay is configured, so that it can reach nobody: "
+                "unset UPCYCLE_NEWS_RELAYS__… and leave [relays] out of newsletter.toml"
+            )
+        room = Newsroom(settings)
+        if any(essay.status == "ready" for essay in composing.all_essays(room)):
+            return here.resolve()
+    return publication_folder()
+
+
+def _environment(home: Path, state: Path) -> dict[str, str]:
+    """Everything the demo opens or replaces, by environment only."""
+    kept = {name: value for name, value in os.environ.items() if not name.startswith(PREFIX)}
+    own = {
+        f"{PREFIX}HOME": str(home),
+        f"{PREFIX}STATE": str(state),
+        f"{PREFIX}FEEDS__FILE": str(state / "feeds.toml"),
+        f"{PREFIX}FEEDS__ALLOW_PRIVATE": "true",
+        f"{PREFIX}FEEDS__REFRESH_MINUTES": "0",
+    }
+    told = load_settings(home)
+    for name, value in _STAND_INS.items():
+        if not _value(told, name):
+            own[PREFIX + name] = value
+    return temporary_server({**kept, **own}, state / "prefect")
+
+
+def _value(settings: Settings, name: str) -> Any:
+    table, key = name.lower().split("__")
+    return getattr(getattr(settings, table), key)
+
+
+def _opened(environment: Mapping[str, str]) -> Newsroom:
+    """The newsroom as the flow sees it."""
+    for name in [name for name in os.environ if name.startswith(PREFIX)]:
+        del os.environ[name]
+    os.environ.update({k: v for k, v in environment.items() if k.startswith(PREFIX)})
+    return Newsroom.open()
+
+
+def _add_sample_readers(room: Newsroom) -> None:
+    data = (files("upcycle_news.demo") / "subscribers.csv").read_bytes()
+    parsed = read_subscribers_csv(data, where="subscribers.csv", default_language="de")
+    add_people(
+        room.store, parsed.people, source="sample readers of the demo", now=room.clock(),
+        dry_run=False,
+    )  # fmt: skip
+
+
+def _statuses(room: Newsroom) -> dict[IssueId, IssueStatus | None]:
+    return {row.id: issues.status(room.store, row.id) for row in issues.every(room.store)}
+
+
+def _run_flow(home: Path, state: Path, environment: Mapping[str, str]) -> dict[str, Any]:
+    """Run flows/publish_issue.py as a person would by hand; its last line is the outcome."""
+    log = state / "flow.log"
+    command = [sys.executable, "-W", "ignore", str(home / "flows" / "publish_issue.py")]
+    try:
+        done = subprocess.run(  # noqa: S603  our own flow, with parameters written here
+            [*command, json.dumps({"approve": True})],
+            env=dict(environment),
+            cwd=state,
+            capture_output=True,
+            text=True,
+            timeout=_PATIENCE,
+            check=False,
+        )
+    except subprocess.TimeoutExpired:
+        raise UpcycleError(f"the flow did not end within {_PATIENCE} s; try again") from None
+    write_whole(log, (done.stdout + done.stderr).encode())
+    lines = done.stdout.strip().splitlines()
+    try:
+        outcome: dict[str, Any] = json.loads(lines[-1])
+    except (IndexError, ValueError):
+        raise UpcycleError(f"the flow did not run; what it said is in {log}") from None
+    if done.returncode != 0:
+        raise UpcycleError(f"the flow failed: {outcome['message']} (more in {log})")
+    return outcome
+
+
+def _told(
+    room: Newsroom,
+    outcome: Mapping[str, Any],
+    before: Mapping[IssueId, IssueStatus | None],
+    here: Path,
+    state: Path,
+) -> Iterator[str]:
+    issue = latest_issue(room)
+    if issue is None:
+        raise UpcycleError(f"the flow ended without an issue: {outcome['message']}")
+    status = issues.status(room.store, issue)
+    revision = revisions.revision(room.store, issue, status.hash if status else None)
+    assert status is not None and revision is not None
+    earlier = before.get(issue)
+    sent_before = int(earlier.as_dict()["sent"]) if earlier else 0
+    total = int(status.as_dict()["sent"])
+    content = revision.manifest.issue
+    yield f"Issue {issue}: {content.subject}"
+    for number, essay in enumerate(content.essays):
+        yield f"  {'in full' if number == 0 else 'teaser '}   {essay.title}"
+    for related in content.related:
+        item = related.story.lead
+        also = f", also {', '.join(i.feed for i in related.story.items[1:])}"
+        yield f"  item      {item.title} ({item.feed}{also if len(related.story.items) > 1 else ''})"
+    if total == sent_before:
+        yield f"  sent      nothing: all {total} readers of issue {issue} have it already"
+    else:
+        closes = "the sum closes" if status.closed else "the sum does not close yet"
+        yield f"  sent      {total - sent_before} mails; audience {status.audience}, {closes}"
+    if outcome["state"] == "Degraded":
+        yield f"  degraded  {outcome['message']}"
+    folder = room.issues_folder / str(issue)
+    for label, path in (
+        ("look", folder / "preview.html"),
+        ("HTML", folder / "issue.html"),
+        ("text", folder / "issue.txt"),
+        ("mails", room.mailbox_folder),
+        ("Prefect", state / "prefect"),
+    ):
+        yield f"  {label:<9} {_near(path, here)}"
+
+
+def _near(path: Path, here: Path) -> str:
+    return (
+        str(path.relative_to(here.resolve())) if path.is_relative_to(here.resolve()) else str(path)
+    )

@@ -1,0 +1,56 @@
+"""Lay out a new publication: its own texts, and the templates and flows everybody starts with."""
+
+from __future__ import annotations
+
+from datetime import date
+from importlib.resources import files
+from pathlib import Path
+
+from upcycle_news.errors import UpcycleError
+from upcycle_news.files import write_whole
+
+_SHARED = ("templates", "flows")
+_SHARED_FILES = ("prefect.yaml", "prefect.toml", "content/feeds.toml")
+
+
+def publication_folder() -> Path:
+    """The publication this program brings along: inside the wheel, or the checkout itself."""
+    package = Path(__file__).resolve().parents[1]
+    packed = package / "_publication"
+    return packed if packed.is_dir() else package.parents[1]
+
+
+def init_publication(folder: Path, *, name: str, today: date) -> tuple[Path, ...]:
+    """Write a new publication into `folder`, which must be empty or not exist yet.
+
+    Returns the files; raises `UpcycleError` with the cure, having written nothing.
+    """
+    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
+        raise UpcycleError(f"{folder}: is not an empty folder; name a new one")
+    contents = _contents(name, today)
+    written = []
+    for path, data in contents.items():
+        write_whole(folder / path, data)
+        written.append(folder / path)
+    return tuple(written)
+
+
+def _contents(name: str, today: date) -> dict[str, bytes]:
+    source = publication_folder()
+    own = files("upcycle_news.scaffold")
+    settings = (own / "newsletter.toml").read_text(encoding="utf-8")
+    essay = (own / "willkommen.md").read_text(encoding="utf-8")
+    quoted = name.replace("\\", "\\\\").replace('"', '\\"')
+    contents = {
+        "newsletter.toml": settings.replace("Mein Newsletter", quoted).encode(),
+        f"content/essays/{today}-willkommen.md": essay.replace("2026-01-01", str(today)).encode(),
+        "content/images/README.md": b"Bilder der Essays: JPEG oder PNG.\n",
+        ".gitignore": b"var/\n",
+    }
+    for folder in _SHARED:
+        for path in sorted((source / folder).rglob("*")):
+            if path.is_file() and "__pycache__" not in path.parts:
+                contents[str(path.relative_to(source))] = path.read_bytes()
+    for file in _SHARED_FILES:
+        contents[file] = (source / file).read_bytes()
+    return contents
