@@ -187,8 +187,12 @@ def _nothing_new(
         if count
     ]
     shelf = ", ".join(counts) or "there is none yet"
-    waiting = f"; {fresh} feed items are waiting" if fresh else ", and no new feed item"
+    waiting = f"; {_items(fresh)} waiting" if fresh else ", and no new feed item"
     cure = "write one (upcycle-news essay new TITLE) or set a draft to status: ready"
     if fresh and not limits.items_only:
         cure += ", or allow issues of feed items alone (limits.items_only)"
     return f"no new essay for {day.isoformat()} (essays: {shelf}){waiting}: {cure}"
+
+
+def _items(count: int) -> str:
+    return "1 feed item is" if count == 1 else f"{count} feed items are"

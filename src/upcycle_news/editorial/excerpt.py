@@ -56,11 +56,8 @@ def _ends_here(text: str, start: int, match: re.Match[str]) -> bool:
         return True
     last = word[1].rpartition(".")[2]
     # One letter and a point is an initial or a part of "z. B.", never the end of a sentence.
-    return (
-        len(last) > 1
-        and word[1].lower() not in _ABBREVIATIONS
-        and last.lower() not in _ABBREVIATIONS
-    )
+    known = {word[1].lower(), last.lower()} & _ABBREVIATIONS
+    return len(last) > 1 and not known and not last.lower().endswith("str")
 
 
 def excerpt(text: str, limit: int, most: int | None = 2) -> str:

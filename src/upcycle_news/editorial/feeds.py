@@ -16,7 +16,6 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
 from functools import cache
-from http import HTTPStatus
 from urllib.parse import urlsplit
 
 import httpcore
@@ -35,6 +34,7 @@ from upcycle_news.editorial.fetched import (
     FetchResult,
     NotModified,
     Validators,
+    status_reason,
 )
 from upcycle_news.editorial.links import BadLinkError, safe_link
 from upcycle_news.editorial.turns import Hosts
@@ -185,7 +185,7 @@ class _Fetcher:
             )
             return NotModified(feed, self._now, trip.url, status, kept, trip.moved_to)
         if status != 200:
-            raise _RefusedError(_status_reason(status), status, self._retry_after(response))
+            raise _RefusedError(status_reason(status), status, self._retry_after(response))
         body = self._body(response, trip.deadline)
         found = Validators(fresh.etag, fresh.last_modified, hashlib.sha256(body).hexdigest())
         if found.body_hash == known.body_hash:
@@ -277,17 +277,6 @@ def _conditions(known: Validators) -> dict[str, str]:
 def _opaque(value: str | None) -> str | None:
     """Keep a validator as it is, unless it could not be sent back."""
     return value if value and re.fullmatch(r"[\x20-\x7e]{1,500}", value) else None
-
-
-def _status_reason(status: int) -> str:
-    if status == 410:
-        return "the publisher has closed it for good (410); remove it from feeds.toml"
-    try:
-        phrase = f" {HTTPStatus(status).phrase}"
-    except ValueError:
-        phrase = ""
-    cure = "; check its address" if status in (404, 401, 403) else ""
-    return f"the server answered {status}{phrase}{cure}"
 
 
 def _reason(error: Exception, limits: FetchLimits) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
+from http import HTTPStatus
 
 from upcycle_news.model import Feed
 
@@ -80,3 +81,15 @@ class Failed:
 
 
 FetchResult = Fetched | NotModified | Failed
+
+
+def status_reason(status: int) -> str:
+    """Say in one sentence what an answer without a body means."""
+    if status == 410:
+        return "the publisher has closed it for good (410); remove it from feeds.toml"
+    try:
+        phrase = f" {HTTPStatus(status).phrase}"
+    except ValueError:
+        phrase = ""
+    cure = "; check its address" if status in (404, 401, 403) else ""
+    return f"the server answered {status}{phrase}{cure}"

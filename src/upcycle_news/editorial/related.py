@@ -16,6 +16,7 @@ from upcycle_news.model import Essay, FeedItem, Related, Story
 
 FLOOR = 1.0
 TITLE_WEIGHT = 2.0
+TOPIC_BONUS = 0.3
 MAX_REASONS = 5
 
 
@@ -29,8 +30,8 @@ def rank(
 ) -> tuple[Related, ...]:
     """Rank stories by how well they fit the essays, best first; what scores below `floor` is out.
 
-    `weights` maps names of feeds to their weight (1.0 where missing). A score of 1 is about one rare
-    word shared in the text and another in the title.
+    `weights` maps names of feeds to their weight (1.0 where missing). A score of 1 is about
+    two rare words shared, or one that is in the title and much of it.
     """
     wanted = _essay_stems(essays)
     topics = {topic.casefold() for essay in essays for topic in essay.topics}
@@ -42,13 +43,15 @@ def rank(
             stem: _rarity(frequency[stem], len(stories))
             * wanted[stem]
             * (TITLE_WEIGHT if stem in title else 1.0)
-            for stem in everything
+            * _telling(word, story.lead.language)
+            for stem, word in everything.items()
             if stem in wanted
         }
+        nouns = sum(_telling(everything[stem], story.lead.language) == 1.0 for stem in matched)
         shared = sorted(
             {topic for item in story.items for topic in item.topics if topic.casefold() in topics}
         )
-        score = _score(matched, everything, bool(shared))
+        score = _score(matched, nouns, len(everything), bool(shared))
         score *= _nudge(story.lead, today, (weights or {}).get(story.lead.feed, 1.0))
         if score >= floor:
             best = sorted(matched, key=lambda stem: (-matched[stem], stem))[:MAX_REASONS]
@@ -89,14 +92,16 @@ def _rarity(count: int, total: int) -> float:
     return math.log(1 + size / count) / math.log(1 + size)
 
 
-def _score(matched: Mapping[str, float], everything: Mapping[str, str], topical: bool) -> float:
-    # A single shared word may be chance; that it is one of few words makes it less so.
-    if not matched:
-        return 0.3 if topical else 0.0
-    strength = math.fsum(matched.values()) / math.sqrt(max(len(everything), 8) / 8)
-    if len(matched) == 1:
-        strength *= 0.5
-    return strength + (0.3 if topical else 0.0)
+def _telling(word: str, language: str) -> float:
+    """In German nouns say what a text is about, and capitals say which words are nouns."""
+    return 0.4 if language.startswith("de") and word.islower() else 1.0
+
+
+def _score(matched: Mapping[str, float], nouns: int, size: int, topical: bool) -> float:
+    strength = math.fsum(matched.values()) / math.sqrt(max(size, 8) / 8)
+    if nouns < 2:
+        strength *= 0.5  # a single shared word may be chance
+    return strength + (TOPIC_BONUS if topical else 0.0)
 
 
 def _nudge(item: FeedItem, today: date, weight: float) -> float:

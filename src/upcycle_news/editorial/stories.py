@@ -67,6 +67,10 @@ class _Groups:
         low, high = sorted((self.root(one), self.root(other)))
         self._parent[high] = low
 
+    def members(self, index: int) -> list[int]:
+        root = self.root(index)
+        return [other for other in range(len(self._parent)) if self.root(other) == root]
+
 
 def _join_same_page(items: Sequence[FeedItem], groups: _Groups) -> None:
     first: dict[str, int] = {}
@@ -77,17 +81,23 @@ def _join_same_page(items: Sequence[FeedItem], groups: _Groups) -> None:
 def _join_same_text(items: Sequence[FeedItem], groups: _Groups) -> None:
     grams = [grams_of(_text(item)) for item in items]
     numbers = [_numbers(_text(item)) for item in items]
+    likely = []
     for one, other in _pairs(grams):
-        a, b = items[one], items[other]
-        # Within one feed likeness means a series: its publisher would not write the same twice.
-        if (
-            a.feed == b.feed
-            or a.language != b.language
-            or _contradict(numbers[one], numbers[other])
-        ):
+        if items[one].language != items[other].language:
             continue
-        if containment(grams[one], grams[other]) >= CONTAINMENT:
+        share = containment(grams[one], grams[other])
+        if share >= CONTAINMENT and not _contradict(numbers[one], numbers[other]):
+            likely.append((-share, one, other))
+    # The most alike first: who is joined already may keep a less alike one of the same feed out.
+    for _, one, other in sorted(likely):
+        if _may_join(items, groups, one, other):
             groups.join(one, other)
+
+
+def _may_join(items: Sequence[FeedItem], groups: _Groups, one: int, other: int) -> bool:
+    """Within one feed likeness means a series: its publisher would not write the same twice."""
+    feeds = ({items[index].feed for index in groups.members(which)} for which in (one, other))
+    return next(feeds).isdisjoint(next(feeds))
 
 
 def _pairs(grams: Sequence[frozenset[str]]) -> Iterable[tuple[int, int]]:
