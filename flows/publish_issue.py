@@ -14,7 +14,6 @@ from prefect.client.schemas.objects import State
 from prefect.states import Completed
 from pydantic import Field
 
-from upcycle_news.errors import NothingNew
 from upcycle_news.newsroom import Newsroom
 from upcycle_news.steps import publishing
 
@@ -42,7 +41,7 @@ def collect() -> dict[str, Any]:
 
 
 @task
-def compose(issue: str, essays: list[str]) -> tuple[str, str]:
+def compose(issue: str, essays: list[str]) -> publishing.Composed:
     """Choose essays and items; the issue's id and the hash of its inputs."""
     with Newsroom.open() as room:
         return publishing.compose(room, issue, essays)
@@ -86,10 +85,10 @@ def publish_issue(
 ) -> State[Any]:
     """Compose an issue from new essays and related feed items, and send it once to each reader."""
     collected = collect()
-    try:
-        issue, revision = compose(issue_date, essays)
-    except NothingNew as nothing:
-        return Completed(name="NothingNew", message=str(nothing))
+    composed = compose(issue_date, essays)
+    if composed.nothing_new:
+        return Completed(name="NothingNew", message=composed.nothing_new)
+    issue, revision = composed.issue, composed.revision
     rendered = render(issue, revision)
     if test_group:
         send_tests(issue, revision, test_group)

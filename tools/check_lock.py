@@ -40,7 +40,9 @@ def main() -> int:
     if re.search(r"https?://|--index|--find-links|--extra-index", lock):
         mistakes.append("the lock names an index or an address")
     blocks = re.split(r"\n(?=[A-Za-z])", lock.strip())
-    mistakes += [f"no hash: {block.split()[0]}" for block in blocks if "--hash=sha256:" not in block]
+    mistakes += [
+        f"no hash: {block.split()[0]}" for block in blocks if "--hash=sha256:" not in block
+    ]
     for mistake in mistakes:
         print(f"requirements.lock: {mistake}: run 'make lock'")
     return 1 if mistakes else 0

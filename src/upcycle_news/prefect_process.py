@@ -29,5 +29,4 @@ def temporary_server(environment: Mapping[str, str], home: Path) -> dict[str, st
         "PREFECT_HOME": str(home),
         "PREFECT_SERVER_EPHEMERAL_ENABLED": "true",
         "PREFECT_SERVER_EPHEMERAL_STARTUP_TIMEOUT_SECONDS": "120",
-        "PREFECT_FLOWS_HEARTBEAT_FREQUENCY": "",  # nobody watches; its thread takes 1 s to join
     }

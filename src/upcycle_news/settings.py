@@ -199,7 +199,9 @@ class Settings(BaseSettings):
 
 
 def _names_a_file(variable: str) -> bool:
-    return variable.upper().startswith(PREFIX) and variable.upper().endswith("_FILE")
+    """`…__FILE` is a key called file; one underscore before FILE makes a file of the value."""
+    name = variable.upper()
+    return name.startswith(PREFIX) and name.endswith("_FILE") and not name.endswith("__FILE")
 
 
 def _secrets_from_files(environment: Mapping[str, str]) -> dict[str, str | None]:

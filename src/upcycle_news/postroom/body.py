@@ -12,7 +12,7 @@ from upcycle_news.postroom import encoding
 
 # What follows the colon of Content-Type and Content-ID is not ours: one token of RFC 2045 each.
 _CONTENT_TYPE = re.compile(r"[a-z]+/[a-z0-9.+-]+\Z")
-_CID = re.compile(r"[!#-;=?A-Z^-~]+\Z")
+_CID = re.compile(r"[!#-;=?-Z^-~]+\Z")
 _LEFTOVER = "https://reader.invalid/"
 _PLACEHOLDER = re.compile("(" + "|".join(re.escape(place) for place in Placeholder) + ")")
 

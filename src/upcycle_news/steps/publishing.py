@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from upcycle_news.errors import IssueError
+from upcycle_news.errors import IssueError, NothingNew
 from upcycle_news.model import IssueId
 from upcycle_news.newsroom import Newsroom
 from upcycle_news.steps import composing, naming, processes, rendering, sending
@@ -30,14 +30,26 @@ def collect(room: Newsroom) -> dict[str, Any]:
     return collect_feeds(room).as_dict()
 
 
-def compose(room: Newsroom, issue: str, essays: Sequence[str]) -> tuple[str, str]:
+@dataclass(frozen=True)
+class Composed:
+    """The issue and its revision, or in `nothing_new` the sentence why there is none."""
+
+    issue: str
+    revision: str = ""
+    nothing_new: str = ""
+
+
+def compose(room: Newsroom, issue: str, essays: Sequence[str]) -> Composed:
     """Compose an issue ('next' or an id); an issue that has begun is taken as it is frozen."""
     chosen = naming.current_issue(room) if issue == NEXT else IssueId.parse(issue)
     row = issues.get(room.store, chosen)
     if row is not None and row.state is not IssueState.OPEN:
-        return str(chosen), row.hash
-    composed = composing.compose_issue(room, chosen, essays)
-    return str(composed.issue), composed.hash
+        return Composed(str(chosen), row.hash)
+    try:
+        composed = composing.compose_issue(room, chosen, essays)
+    except NothingNew as nothing:
+        return Composed(str(chosen), nothing_new=str(nothing))
+    return Composed(str(composed.issue), composed.hash)
 
 
 def render(room: Newsroom, issue: str, revision: str) -> dict[str, Any]:

@@ -1,0 +1,56 @@
+"""Print the part of requirements.lock that the installed program needs, development left out.
+
+Follows the requirements of pyproject.toml through the metadata of the installed packages.
+"""
+
+from __future__ import annotations
+
+import re
+import sys
+import tomllib
+from importlib.metadata import PackageNotFoundError, requires
+from pathlib import Path
+
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
+
+ROOT = Path(__file__).resolve().parents[1]
+
+
+def main() -> int:
+    """Write the lock's blocks of every package that is reached."""
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
+    waiting = [Requirement(text) for text in project["project"]["dependencies"]]
+    reached: set[tuple[str, frozenset[str]]] = set()
+    while waiting:
+        requirement = waiting.pop()
+        name = canonicalize_name(requirement.name)
+        if (name, frozenset(requirement.extras)) in reached:
+            continue
+        reached.add((name, frozenset(requirement.extras)))
+        waiting += _needs(name, requirement.extras)
+    names = {name for name, _ in reached}
+    blocks = re.split(r"\n(?=[A-Za-z])", (ROOT / "requirements.lock").read_text("utf-8").strip())
+    for block in blocks:
+        if canonicalize_name(re.split(r"[=\[ ]", block, maxsplit=1)[0]) in names:
+            print(block)
+    return 0
+
+
+def _needs(name: str, extras: set[str]) -> list[Requirement]:
+    """What an installed package requires here, with these extras."""
+    try:
+        texts = requires(name) or []
+    except PackageNotFoundError:  # not for this platform
+        return []
+    found = []
+    for text in texts:
+        requirement = Requirement(text)
+        marker = requirement.marker
+        if marker is None or any(marker.evaluate({"extra": extra}) for extra in {"", *extras}):
+            found.append(requirement)
+    return found
+
+
+if __name__ == "__main__":
+    sys.exit(main())
