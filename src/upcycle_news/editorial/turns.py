@@ -25,12 +25,13 @@ class Hosts:
     @contextmanager
     def turn(self, url: str) -> Iterator[None]:
         """Hold the right to talk to the host of `url`; nobody else has it meanwhile."""
-        host = urlsplit(url).hostname or ""
+        parts = urlsplit(url)
+        host = parts.netloc.lower()
         with self._guard:
             lock = self._locks[host]
         with lock:
             pause = self._last.get(host, -math.inf) + self._spacing - time.monotonic()
-            if pause > 0 and not _is_own(host):
+            if pause > 0 and not _is_own(parts.hostname or ""):
                 time.sleep(pause)
             try:
                 yield
