@@ -136,7 +136,7 @@ class RelaySettings(_Table):
     )
     username: str = Field("", description="Empty: no login.")
     password: SecretStr = Field(SecretStr(""), description="From the environment or a file only.")
-    connections: int = Field(1, ge=1, le=64, description="Connections at the same time.")
+    connections: int = Field(1, ge=1, le=64, description="At the same time; one is used today.")
     timeout: float = Field(30.0, gt=0, description="Seconds to wait for an answer.")
 
 

@@ -1,0 +1,155 @@
+"""Write docs/reference.md from the code: commands, settings, states, exit codes.
+
+`python tools/reference.py` writes it; a test compares it, so nothing stays undocumented.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import click
+import typer
+from pydantic import BaseModel, SecretStr
+from pydantic.fields import FieldInfo
+
+from upcycle_news.cli.app import app
+from upcycle_news.model import DeliveryState, SubscriberStatus
+from upcycle_news.settings import PREFIX, Settings
+from upcycle_news.store.issues import IssueState
+
+TARGET = Path(__file__).resolve().parents[1] / "docs" / "reference.md"
+
+STATES = {
+    DeliveryState.QUEUED: "waits for its turn",
+    DeliveryState.SENDING: "is on the wire; claimed by one sender",
+    DeliveryState.DEFERRED: "was put off by the relay and is tried again later",
+    DeliveryState.SENT: "the relay accepted it",
+    DeliveryState.REJECTED: "the relay refused it, or it was given up",
+    DeliveryState.UNKNOWN: "the relay's answer was lost; held until somebody decides",
+    DeliveryState.SUPPRESSED: "the address was suppressed before its turn came",
+    DeliveryState.CANCELLED: "the person left, or the issue was cancelled, before its turn came",
+    IssueState.OPEN: "may still change: previews make revisions",
+    IssueState.SENDING: "is frozen; its deliveries go out",
+    IssueState.PAUSED: "was paused by hand; `issue resume` goes on",
+    IssueState.STOPPED: "the relay spoke against us; `issue resume` goes on once that is mended",
+    IssueState.CANCELLED: "who has not got it will not get it",
+    SubscriberStatus.PENDING: "has not confirmed yet and gets nothing",
+    SubscriberStatus.CONFIRMED: "gets the newsletter",
+    SubscriberStatus.UNSUBSCRIBED: "has left; only the person can come back",
+}
+EXIT_CODES = {
+    0: "done",
+    1: "refused or failed, with a sentence on standard error",
+    2: "wrong usage",
+    3: "nothing new to send",
+}
+
+
+def reference() -> str:
+    """The whole page."""
+    return "\n".join(
+        [
+            "# Reference",
+            "",
+            "Made from the code by `python tools/reference.py`; do not edit.",
+            "",
+            "## Commands",
+            "",
+            *_commands(typer.main.get_command(app), "upcycle-news"),
+            "## Exit codes",
+            "",
+            *(f"- `{code}`: {told}" for code, told in EXIT_CODES.items()),
+            "",
+            "## Settings",
+            "",
+            "In `newsletter.toml`, or as an environment variable, which wins; a variable with",
+            "`_FILE` behind its name reads the value from that file.",
+            "",
+            *_settings(),
+            "## States",
+            "",
+            *_states("A delivery (one issue to one subscriber)", DeliveryState),
+            *_states("An issue", IssueState),
+            *_states("A subscriber", SubscriberStatus),
+        ]
+    )
+
+
+def _commands(command: Any, name: str) -> Iterator[str]:
+    if isinstance(command, click.Group) or hasattr(command, "commands"):
+        for child, found in command.commands.items():
+            yield from _commands(found, f"{name} {child}")
+        return
+    usage = [name]
+    options = []
+    for parameter in command.params:
+        if parameter.name == "help":
+            continue
+        if parameter.param_type_name == "argument":
+            usage.append(parameter.metavar or parameter.name.upper())
+        else:
+            options.append(
+                f"- `{', '.join([*parameter.opts, *parameter.secondary_opts])}`: {parameter.help or ''}".rstrip(
+                    ": "
+                )
+            )
+    yield f"### `{' '.join(usage)}`"
+    yield ""
+    told, _, example = (command.help or "").partition("Example: ")
+    yield " ".join(told.split())
+    yield ""
+    if example:
+        yield f"Example: `{' '.join(example.split())}`"
+        yield ""
+    if options:
+        yield from options
+        yield ""
+
+
+def _settings() -> Iterator[str]:
+    yield "| key | variable | default | meaning |"
+    yield "|---|---|---|---|"
+    yield from _rows(Settings, ())
+    yield ""
+
+
+def _rows(model: type[BaseModel], path: tuple[str, ...]) -> Iterator[str]:
+    for name, field in model.model_fields.items():
+        nested = _nested(field)
+        if nested is not None:
+            key = (*path, name, "NAME") if name == "relays" else (*path, name)
+            yield from _rows(nested, key)
+            continue
+        dotted = ".".join((*path, name)) if name != "home" else "–"
+        variable = PREFIX + "__".join((*path, name)).upper()
+        yield f"| `{dotted}` | `{variable}` | {_default(field)} | {field.description} |"
+
+
+def _nested(field: FieldInfo) -> type[BaseModel] | None:
+    annotation = field.annotation
+    for candidate in (annotation, *getattr(annotation, "__args__", ())):
+        if isinstance(candidate, type) and issubclass(candidate, BaseModel):
+            return candidate
+    return None
+
+
+def _default(field: FieldInfo) -> str:
+    value = field.default
+    if isinstance(value, SecretStr) or value in ("", ()):
+        return "empty"
+    return f"`{value}`"
+
+
+def _states(title: str, states: Any) -> Iterator[str]:
+    yield f"### {title}"
+    yield ""
+    yield from (f"- `{state}`: {STATES[state]}" for state in states)
+    yield ""
+
+
+if __name__ == "__main__":
+    TARGET.write_text(reference(), encoding="utf-8")
+    sys.exit(0)
