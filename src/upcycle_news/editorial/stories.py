@@ -8,15 +8,17 @@ look-alikes reached .65). Numbers that contradict each other keep look-alikes ap
 
 from __future__ import annotations
 
-import math
 import re
-from collections import Counter, defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections import defaultdict
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import timedelta
 
 from upcycle_news.model import FeedItem, Story
 
 CONTAINMENT = 0.66
 MIN_GRAMS = 30  # shorter texts resemble everything
+COMPARED = 300  # characters of the summary
+WINDOW = timedelta(days=7)  # what is told again later is another story
 
 
 def merge(
@@ -81,13 +83,12 @@ def _join_same_page(items: Sequence[FeedItem], groups: _Groups) -> None:
 def _join_same_text(items: Sequence[FeedItem], groups: _Groups) -> None:
     grams = [grams_of(_text(item)) for item in items]
     numbers = [_numbers(_text(item)) for item in items]
-    likely = []
-    for one, other in _pairs(grams):
-        if items[one].language != items[other].language:
-            continue
-        share = containment(grams[one], grams[other])
-        if share >= CONTAINMENT and not _contradict(numbers[one], numbers[other]):
-            likely.append((-share, one, other))
+    likely = [
+        (-share, one, other)
+        for one, other, share in _alike(items, grams)
+        if items[one].language == items[other].language
+        and not _contradict(numbers[one], numbers[other])
+    ]
     # The most alike first: who is joined already may keep a less alike one of the same feed out.
     for _, one, other in sorted(likely):
         if _may_join(items, groups, one, other):
@@ -100,43 +101,44 @@ def _may_join(items: Sequence[FeedItem], groups: _Groups, one: int, other: int) 
     return next(feeds).isdisjoint(next(feeds))
 
 
-def _pairs(grams: Sequence[frozenset[str]]) -> Iterable[tuple[int, int]]:
-    """Find the pairs worth comparing, without comparing all.
+def _alike(
+    items: Sequence[FeedItem], grams: Sequence[frozenset[str]]
+) -> Iterator[tuple[int, int, float]]:
+    """Find the pairs of which one contains the other, among `items` in the order of their dates.
 
-    Who shares two thirds of a set shares at least one of the rarest third and one more of it
-    (prefix filtering), so each item asks only for the others that have one of its rarest grams.
+    Each set is one long integer with a bit for each 4-gram, so that comparing two is one `&`: 1,500
+    items take about a second.
     """
-    frequency = Counter(gram for one in grams for gram in one)
-    having: dict[str, list[int]] = defaultdict(list)
-    for index, one in enumerate(grams):
+    bits: dict[str, int] = {}
+    masks = []
+    for one in grams:
+        mask = 0
         for gram in one:
-            having[gram].append(index)
-    found: set[tuple[int, int]] = set()
-    for index, one in enumerate(grams):
-        if len(one) < MIN_GRAMS:
+            mask |= 1 << bits.setdefault(gram, len(bits))
+        masks.append(mask)
+    sizes = [len(one) if len(one) >= MIN_GRAMS else 0 for one in grams]
+    for first, item in enumerate(items):
+        if not sizes[first]:
             continue
-        rarest = sorted(one, key=lambda gram: (frequency[gram], gram))
-        for gram in rarest[: len(one) - math.ceil(CONTAINMENT * len(one)) + 1]:
-            for other in having[gram]:
-                if other != index and len(grams[other]) >= len(one):
-                    found.add((min(index, other), max(index, other)))
-    return sorted(found)
+        mask, size, oldest = masks[first], sizes[first], item.date - WINDOW
+        for second in range(first + 1, len(items)):
+            if items[second].date < oldest:
+                break
+            smaller = min(size, sizes[second])
+            common = (mask & masks[second]).bit_count()
+            if smaller and common >= CONTAINMENT * smaller:
+                yield first, second, common / smaller
 
 
 def _text(item: FeedItem) -> str:
-    return f"{item.title}. {item.summary}"
+    # A long text contains every short one by chance: the beginning is what is compared.
+    return f"{item.title}. {item.summary[:COMPARED]}"
 
 
 def grams_of(text: str) -> frozenset[str]:
     """Return the character 4-grams of a text: lower case, letters and digits, single spaces."""
     plain = " ".join(re.findall(r"[^\W_]+", text.casefold()))
     return frozenset(plain[start : start + 4] for start in range(len(plain) - 3))
-
-
-def containment(one: frozenset[str], other: frozenset[str]) -> float:
-    """Return the share of the smaller set that is in the other, 0 to 1."""
-    smaller = min(len(one), len(other))
-    return len(one & other) / smaller if smaller else 0.0
 
 
 def _numbers(text: str) -> frozenset[str]:
