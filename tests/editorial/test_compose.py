@@ -81,7 +81,8 @@ def test_drafts_published_and_later_essays_make_no_issue_and_it_says_why():
     assert str(nothing.value) == (
         "no new essay for 2026-11-26 (essays: 1 published, 1 still draft, 1 dated later); "
         "1 feed item is waiting: write one (upcycle-news essay new TITLE) or set a draft to "
-        "status: ready, or allow issues of feed items alone (limits.items_only)"
+        "status: ready, or allow issues of feed items alone "
+        "(issue.items_only in newsletter.toml)"
     )
     with pytest.raises(
         NothingNew, match=r"essays: there is none yet\), and no new feed item: write"

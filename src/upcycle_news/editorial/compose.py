@@ -190,7 +190,7 @@ def _nothing_new(
     waiting = f"; {_items(fresh)} waiting" if fresh else ", and no new feed item"
     cure = "write one (upcycle-news essay new TITLE) or set a draft to status: ready"
     if fresh and not limits.items_only:
-        cure += ", or allow issues of feed items alone (limits.items_only)"
+        cure += ", or allow issues of feed items alone (issue.items_only in newsletter.toml)"
     return f"no new essay for {day.isoformat()} (essays: {shelf}){waiting}: {cure}"
 
 
