@@ -83,10 +83,10 @@ def _environment(templates: frozenset[tuple[str, str]]) -> jinja2.Environment:
         # The file name is what tracebacks show, and so what our errors show.
         return (sources[name], f"templates/{name}", None) if name in sources else None
 
-    environment = jinja2.Environment(  # noqa: S701  plain text and style sheets want no entities
+    # By hand, for select_autoescape() does not know .mjml.
+    environment = jinja2.Environment(  # noqa: S701
         loader=jinja2.FunctionLoader(load),
-        # On by hand: select_autoescape() does not know .mjml.
-        autoescape=lambda name: name is None or not name.endswith((".txt", ".css", ".toml")),
+        autoescape=_is_markup,
         undefined=jinja2.StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
@@ -95,6 +95,11 @@ def _environment(templates: frozenset[tuple[str, str]]) -> jinja2.Environment:
     environment.filters["wrap"] = text.wrap
     environment.filters["underline"] = text.underline
     return environment
+
+
+def _is_markup(name: str | None) -> bool:
+    """Whether a template wants entities: plain text and style sheets do not."""
+    return name is None or not name.endswith((".txt", ".css", ".toml"))
 
 
 def _place(error: BaseException, name: str) -> tuple[str, int | None]:
