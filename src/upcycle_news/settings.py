@@ -21,10 +21,11 @@ from pydantic_settings import (
     PydanticBaseSettingsSource,
     SettingsConfigDict,
 )
+from pydantic_settings import SettingsError as SourceError
 
 from upcycle_news.errors import AddressError, SettingsError
 from upcycle_news.model import EmailAddress
-from upcycle_news.settings_errors import describe, unknown_variable
+from upcycle_news.settings_errors import describe, not_json, unknown_variable
 
 PREFIX = "UPCYCLE_NEWS_"
 FILE_NAME = "newsletter.toml"
@@ -240,6 +241,8 @@ def load_settings(home: Path | None = None) -> Settings:
         settings = Settings(**_string_keys(table))
     except ValidationError as error:
         raise describe(error, Settings, source=source, file_name=FILE_NAME, prefix=PREFIX) from None
+    except SourceError as error:
+        raise not_json(error, PREFIX) from None
     _refuse_secrets_in_toml(table, source)
     state = root / settings.state.expanduser()
     return settings.model_copy(update={"home": root, "state": state})

@@ -40,6 +40,20 @@ def unknown_variable(variable: str, first: str, known: list[str], prefix: str) -
     return SettingsError(variable, None, f"unknown setting; {hint}")
 
 
+def not_json(error: Exception, prefix: str) -> SettingsError:
+    """The error for a variable that stands for a list or a table and does not parse."""
+    # The exception holds the value and not the name; the value is only compared, never shown.
+    value = getattr(error.__cause__, "doc", None)
+    names = [name for name in os.environ if name.upper().startswith(prefix)]
+    guilty = [name for name in names if os.environ[name] == value] or names
+    return SettingsError(
+        ", ".join(sorted(guilty)),
+        None,
+        'cannot be read: write a list as ["one", "two"], and a table key by key, '
+        f"as in {prefix}PUBLICATION__NAME",
+    )
+
+
 def describe(
     error: ValidationError, model: type[BaseModel], *, source: str, file_name: str, prefix: str
 ) -> SettingsError:
@@ -49,9 +63,9 @@ def describe(
     names = [str(key) for key in keys if not isinstance(key, int)]
     variable = prefix + "__".join(names).upper()
     where, line = file_name, line_of(source, keys)
-    for candidate in (variable, f"{variable}_FILE"):
-        if any(candidate == name.upper() for name in os.environ):
-            where, line = candidate, None
+    for name in sorted(map(str.upper, os.environ), reverse=True):
+        if name in (variable, f"{variable}_FILE") or name.startswith(f"{variable}__"):
+            where, line = name, None
     dotted = ".".join(names)
     if first["type"] == "extra_forbidden":
         known = _siblings(model, names[:-1])
