@@ -58,7 +58,7 @@ class _Reader(HTMLParser):
         if tag == "a" and "href" in values:
             self.page.links.append(values["href"] or "")
         if tag == "img":
-            self.page.images.append((values.get("src") or "", values.get("alt", None)))
+            self.page.images.append((values.get("src") or "", values.get("alt")))
         for name, value in attrs:
             self._look_at(tag, name, value or "")
         if tag in ("style", "title", "script"):

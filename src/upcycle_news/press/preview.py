@@ -63,7 +63,7 @@ pre {{ background: var(--card); margin: 0; overflow: auto; padding: 20px 24px; w
 <body>
 <header>
 <h1>{subject}</h1>
-<p>Issue {issue} · HTML part {size} <meter min="0" max="{limit}" low="1" high="{large}" optimum="0"
+<p>Issue {issue} · HTML part {size} <meter min="0" max="{limit}" low="{large}" high="{limit}" optimum="0"
  value="{bytes}" aria-label="Size of the HTML part">{size}</meter> of {limit_kb} ·
  {pictures} in the mail</p>
 {findings}
@@ -95,7 +95,7 @@ def preview_page(rendered: RenderedIssue, findings: Sequence[Finding]) -> str:
         pictures=f"{count} picture{'' if count == 1 else 's'}",
         findings=_findings(findings),
         views="\n".join(views),
-        above=190 + 32 * min(len(findings), 6),
+        above=215 + 32 * min(len(findings), 6),
     )
 
 
@@ -109,8 +109,9 @@ def standalone_html(rendered: RenderedIssue) -> str:
 
 
 def _view(name: str, html: str, width: int) -> str:
-    # Links open beside the preview; nothing inside may run.
-    html = html.replace("<head>", '<head><base target="_blank">', 1)
+    # Links open beside the preview; nothing inside may run; a scroll bar would narrow the phone.
+    extras = '<base target="_blank"><style>html { scrollbar-width: none }</style>'
+    html = html.replace("<head>", f"<head>{extras}", 1)
     return (
         f"<section><h2>{name}, {width} px</h2>\n"
         f'<iframe title="{name}" width="{width}" sandbox="allow-popups" '

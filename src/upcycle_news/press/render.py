@@ -84,9 +84,9 @@ def _environment(templates: frozenset[tuple[str, str]]) -> jinja2.Environment:
         return (sources[name], f"templates/{name}", None) if name in sources else None
 
     # By hand, for select_autoescape() does not know .mjml.
-    environment = jinja2.Environment(  # noqa: S701
+    environment = jinja2.Environment(
         loader=jinja2.FunctionLoader(load),
-        autoescape=_is_markup,
+        autoescape=_is_markup,  # noqa: S701
         undefined=jinja2.StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
