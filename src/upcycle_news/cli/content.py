@@ -1,4 +1,4 @@
-"""`upcycle-news check`: is everything that people wrote in order?"""
+"""`upcycle-news check`: whether everything that people wrote is in order."""
 
 from __future__ import annotations
 

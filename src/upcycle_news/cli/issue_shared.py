@@ -26,12 +26,21 @@ Collect = Annotated[
 def composed_issue(
     room: Newsroom, issue: IssueId, essays: list[str] | None, collect: bool, as_json: bool
 ) -> Composed:
-    """Collect what is due and compose; says which feeds failed, and why there is no issue."""
+    """Collect what is due and compose; says which feeds failed, and why there is no issue.
+
+    An issue whose deliveries have begun is frozen: it is taken as it is.
+    """
     from upcycle_news.errors import NothingNew
     from upcycle_news.steps.collecting import collect_feeds
-    from upcycle_news.steps.composing import compose_issue
+    from upcycle_news.steps.composing import Composed, compose_issue
     from upcycle_news.steps.naming import latest_issue
+    from upcycle_news.store import issues, revisions
 
+    row = issues.get(room.store, issue)
+    if row is not None and row.hash:
+        frozen = revisions.revision(room.store, issue, row.hash)
+        if frozen is not None:
+            return Composed(issue, row.hash, False, frozen.manifest)
     if collect:
         report = collect_feeds(room)
         for name, sentence in report.failed:
@@ -46,6 +55,7 @@ def composed_issue(
 
 
 def say_status(room: Newsroom, issue: IssueId, as_json: bool) -> None:
+    """Print the closing sum; raises `IssueError` for an issue that does not exist."""
     from upcycle_news.errors import IssueError
     from upcycle_news.store import issues
 
@@ -59,6 +69,7 @@ def say_status(room: Newsroom, issue: IssueId, as_json: bool) -> None:
 
 
 def me() -> str:
+    """Who decides: the account this command runs under."""
     try:
         return getpass.getuser()
     except (KeyError, OSError):
