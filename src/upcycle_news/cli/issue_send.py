@@ -59,10 +59,7 @@ def send(
         row = issues.get(room.store, chosen)
         begun = row is not None and row.state is not issues.IssueState.OPEN
         if test or test_group or dry_run:
-            if begun and row is not None:
-                digest = row.hash
-            else:
-                digest = composed_issue(room, chosen, essay, collect, as_json).hash
+            digest = composed_issue(room, chosen, essay, collect, as_json).hash
             rendered = render_issue(room, chosen, digest)
             refuse_errors(rendered)
             if dry_run:
@@ -142,9 +139,9 @@ def resend(
         raise typer.BadParameter("only deliveries in the state 'unknown' can be sent again")
     with newsroom() as room:
         chosen = issue_id(room, issue)
+        sending.resume(room, chosen)
         count = deliveries.requeue(room.store, chosen, DeliveryState.UNKNOWN, now=room.clock())
         note(f"issue {chosen}: {count} deliveries queued again")
-        sending.resume(room, chosen)
         _deliver(room, chosen, as_json)
 
 
@@ -217,10 +214,12 @@ def _deliver(room: Newsroom, issue: IssueId, as_json: bool) -> None:
 
 def _change(issue: str, state: Any, because: str) -> None:
     from upcycle_news.errors import IssueError
+    from upcycle_news.steps import sending
     from upcycle_news.store import issues
 
     with newsroom() as room:
         chosen = issue_id(room, issue)
+        sending.settle_the_dead(room, chosen)
         row = issues.get(room.store, chosen)
         if row is None or row.state in (issues.IssueState.OPEN, issues.IssueState.CANCELLED):
             raise IssueError(f"issue {chosen} is not being sent")

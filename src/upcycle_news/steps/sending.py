@@ -59,6 +59,7 @@ def deliver_issue(
     row = issues.get(room.store, issue)
     if row is None or row.state is IssueState.OPEN:
         raise IssueError(f"issue {issue} has not been queued: send it first")
+    settle_the_dead(room, issue)
     if row.state is IssueState.CANCELLED:
         raise IssueError(f"issue {issue} was cancelled")
     if row.state is not IssueState.SENDING:
@@ -66,7 +67,6 @@ def deliver_issue(
         raise IssueError(
             f"issue {issue} is {row.state}{because}: 'upcycle-news issue resume {issue}' goes on"
         )
-    settle_the_dead(room, issue)
     before = _status(room, issue)
     if before.closed:
         return DeliveryReport()
@@ -123,7 +123,7 @@ def _composer(
 def settle_the_dead(room: Newsroom, issue: IssueId) -> int:
     """What dead senders had on the wire becomes unknown, or is queued again by the policy.
 
-    Returns how many deliveries that were.
+    In a cancelled issue it is always unknown. Returns how many deliveries that were.
     """
     dead = [
         sender
@@ -132,7 +132,9 @@ def settle_the_dead(room: Newsroom, issue: IssueId) -> int:
     ]
     if not dead:
         return 0
-    resend = room.settings.retry.unknown == "resend"
+    row = issues.get(room.store, issue)
+    going = row is not None and row.state is not IssueState.CANCELLED
+    resend = going and room.settings.retry.unknown == "resend"
     return deliveries.abandon(room.store, issue, dead, resend=resend, now=room.clock())
 
 

@@ -20,7 +20,7 @@ from upcycle_news.model import (
     Verdict,
 )
 from upcycle_news.store.engine import Store
-from upcycle_news.store.issues import IssueState
+from upcycle_news.store.issues import IssueState, end_if_cancelled
 from upcycle_news.store.schema import deliveries, issues, senders, subscribers, suppressions
 
 
@@ -66,7 +66,7 @@ def abandon(
     """What dead senders had on the wire is unknown, or with `resend` queued; returns how many."""
     state = DeliveryState.QUEUED if resend else DeliveryState.UNKNOWN
     with store.writing() as connection:
-        return connection.execute(
+        found = connection.execute(
             update(deliveries)
             .where(
                 deliveries.c.issue_id == str(issue),
@@ -82,14 +82,21 @@ def abandon(
                 next_at=None,
             )
         ).rowcount
+        end_if_cancelled(connection, str(issue), now=now)
+    return found
 
 
 def requeue(store: Store, issue: IssueId, state: DeliveryState, *, now: datetime) -> int:
-    """Queue again what is in `state`, on command or by the policy `resend`; returns how many."""
+    """Queue again, on command, what is in `state`; returns how many. Never in a cancelled issue."""
+    going = select(issues.c.id).where(issues.c.state != IssueState.CANCELLED)
     with store.writing() as connection:
         return connection.execute(
             update(deliveries)
-            .where(deliveries.c.issue_id == str(issue), deliveries.c.state == state)
+            .where(
+                deliveries.c.issue_id == str(issue),
+                deliveries.c.issue_id.in_(going),
+                deliveries.c.state == state,
+            )
             .values(
                 state=DeliveryState.QUEUED,
                 reason="",
@@ -187,6 +194,7 @@ class Ledger:
                 attempts=claim.attempt - 1,
                 changed_at=now,
             )
+            end_if_cancelled(connection, self._issue, now=now)
 
     def record(self, claim: Claim, verdict: Verdict, now: datetime) -> None:
         """Write down what became of a claim, and the suppression if the verdict says so.
@@ -204,6 +212,8 @@ class Ledger:
                 reason=verdict.reason,
                 changed_at=now,
             )
+            if verdict.state in (DeliveryState.QUEUED, DeliveryState.DEFERRED):
+                end_if_cancelled(connection, self._issue, now=now)
             if verdict.suppress:
                 self._suppress(connection, claim, verdict, now)
 

@@ -143,27 +143,37 @@ def used_up(store: Store) -> tuple[frozenset[str], frozenset[str]]:
 def set_state(
     store: Store, issue: IssueId, state: IssueState, *, because: str = "", now: datetime
 ) -> None:
-    """Pause, resume, stop or cancel. Cancelling ends what has not been on the wire."""
+    """Pause, resume, stop or cancel. Cancelling ends what has not been on the wire, for good."""
     with store.writing() as connection:
         connection.execute(
             update(issues)
-            .where(issues.c.id == str(issue))
+            .where(issues.c.id == str(issue), issues.c.state != IssueState.CANCELLED)
             .values(state=state, stopped_because=because)
         )
-        if state is IssueState.CANCELLED:
-            connection.execute(
-                update(deliveries)
-                .where(
-                    deliveries.c.issue_id == str(issue),
-                    deliveries.c.state.in_([DeliveryState.QUEUED, DeliveryState.DEFERRED]),
-                )
-                .values(
-                    state=DeliveryState.CANCELLED,
-                    reason="the issue was cancelled",
-                    changed_at=now,
-                    next_at=None,
-                )
-            )
+        end_if_cancelled(connection, str(issue), now=now)
+
+
+def end_if_cancelled(connection: Connection, issue: str, *, now: datetime) -> None:
+    """In a cancelled issue nothing waits, also not what was on the wire and came back."""
+    # The row is locked (Postgres), so that nobody cancels between this look and our commit.
+    state = connection.scalar(
+        select(issues.c.state).where(issues.c.id == issue).with_for_update(read=True)
+    )
+    if state != IssueState.CANCELLED:
+        return
+    connection.execute(
+        update(deliveries)
+        .where(
+            deliveries.c.issue_id == issue,
+            deliveries.c.state.in_([DeliveryState.QUEUED, DeliveryState.DEFERRED]),
+        )
+        .values(
+            state=DeliveryState.CANCELLED,
+            reason="the issue was cancelled",
+            changed_at=now,
+            next_at=None,
+        )
+    )
 
 
 def status(store: Store, issue: IssueId) -> IssueStatus | None:
