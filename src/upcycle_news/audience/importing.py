@@ -39,7 +39,7 @@ class ParsedList:
     invalid: list[tuple[int, str]] = field(default_factory=list)
 
 
-def read_subscribers_csv(data: bytes, *, where: str, default_language: str) -> ParsedList:
+def read_subscribers_csv(data: bytes, *, where: str) -> ParsedList:
     """Read a CSV file with a header line; raises `ContentError` when it is not such a file.
 
     Columns: email, name, language, topics (several joined by ; or ,) and, from our own export,
@@ -56,13 +56,13 @@ def read_subscribers_csv(data: bytes, *, where: str, default_language: str) -> P
             )  # fmt: skip
         parsed = ParsedList()
         for line, row in _numbered(rows):
-            _take(dict(zip(header, row, strict=False)), line, default_language, parsed)
+            _take(dict(zip(header, row, strict=False)), line, parsed)
     except csv.Error as error:
         raise ContentError(where, rows.line_num, f"is not CSV here: {error}") from None
     return parsed
 
 
-def _take(row: dict[str, str], line: int, default_language: str, parsed: ParsedList) -> None:
+def _take(row: dict[str, str], line: int, parsed: ParsedList) -> None:
     fields = {key: _undefuse(value) for key, value in row.items()}
     if not any(fields.values()):
         return
@@ -79,8 +79,8 @@ def _take(row: dict[str, str], line: int, default_language: str, parsed: ParsedL
     except UpcycleError as error:
         parsed.invalid.append((line, str(error)))
         return
-    language = fields.get("language", "").strip().lower() or default_language
-    if language not in _LANGUAGES:
+    language = fields.get("language", "").strip().lower()
+    if language and language not in _LANGUAGES:
         parsed.invalid.append((line, f"the language must be one of {', '.join(_LANGUAGES)}"))
         return
     parsed.people.append(

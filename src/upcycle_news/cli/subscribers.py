@@ -47,12 +47,17 @@ def add(
         person = NewSubscriber(
             email=EmailAddress.parse(address),
             name=clean_name(name),
-            language=_language(room, language),
+            language=_language(language),
             topics=tuple(topic or ()),
             groups=tuple(group or ()),
         )
         report = add_people(
-            room.store, [person], source=_source(consent), now=room.clock(), dry_run=False
+            room.store,
+            [person],
+            source=_source(consent),
+            now=room.clock(),
+            dry_run=False,
+            language=room.settings.publication.language,
         )
     if report.skipped:
         raise UpcycleError(f"not added: {report.skipped[0][1]}")
@@ -83,11 +88,14 @@ def import_(
             raise ContentError(
                 file, None, f"cannot be read ({error.strerror}); check the path"
             ) from None
-        parsed = read_subscribers_csv(
-            data, where=str(file), default_language=room.settings.publication.language
-        )
+        parsed = read_subscribers_csv(data, where=str(file))
         report = add_people(
-            room.store, parsed.people, source=source, now=room.clock(), dry_run=dry_run
+            room.store,
+            parsed.people,
+            source=source,
+            now=room.clock(),
+            dry_run=dry_run,
+            language=room.settings.publication.language,
         )
     skipped = sorted([*parsed.skipped, *report.skipped])
     if as_json:
@@ -185,11 +193,10 @@ def _person(room: Newsroom, address: str) -> Subscriber:
     return person
 
 
-def _language(room: Newsroom, language: str | None) -> str:
-    chosen = language or room.settings.publication.language
-    if chosen not in ("de", "en"):
+def _language(language: str | None) -> str:
+    if language not in (None, "de", "en"):
         raise typer.BadParameter("--language takes de or en")
-    return chosen
+    return language or ""
 
 
 def _source(consent: str) -> str:

@@ -103,7 +103,7 @@ def _opened(environment: Mapping[str, str]) -> Newsroom:
 
 def _add_sample_readers(room: Newsroom) -> None:
     data = (files("upcycle_news.demo") / "subscribers.csv").read_bytes()
-    parsed = read_subscribers_csv(data, where="subscribers.csv", default_language="de")
+    parsed = read_subscribers_csv(data, where="subscribers.csv")
     add_people(
         room.store, parsed.people, source="sample readers of the demo", now=room.clock(),
         dry_run=False,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
@@ -18,11 +18,11 @@ CHUNK = 500
 
 @dataclass(frozen=True)
 class NewSubscriber:
-    """A person to be added; `line` is the place in the list they came from, 0 if none."""
+    """A person to be added; empty fields say nothing. `line` of the list they came from, or 0."""
 
     email: EmailAddress
     name: str = ""
-    language: str = "de"
+    language: str = ""
     topics: tuple[str, ...] = ()
     groups: tuple[str, ...] = ()
     line: int = 0
@@ -39,10 +39,17 @@ class AddReport:
 
 
 def add_people(
-    store: Store, people: Iterable[NewSubscriber], *, source: str, now: datetime, dry_run: bool
+    store: Store,
+    people: Iterable[NewSubscriber],
+    *,
+    source: str,
+    now: datetime,
+    dry_run: bool,
+    language: str = "de",
 ) -> AddReport:
     """Add or update confirmed subscribers whose consent is documented by `source`.
 
+    `language` is that of new people of whom nothing else is said.
     Nobody who left, is suppressed or has yet to confirm is brought in this way; all in one
     transaction, so that a list is taken whole or not at all.
     """
@@ -50,21 +57,20 @@ def add_people(
     seen: set[str] = set()
     with store.writing() as connection:
         for chunk in _chunks(people):
-            _add_chunk(connection, chunk, seen, report, source=source, now=now)
+            fresh = _known_apart(connection, chunk, seen, report)
+            if fresh:
+                spoken = [replace(one, language=one.language or language) for one in fresh]
+                _insert(connection, spoken, source=source, now=now)
+                report.added += len(fresh)
         if dry_run:
             connection.rollback()
     return report
 
 
-def _add_chunk(
-    connection: Connection,
-    chunk: list[NewSubscriber],
-    seen: set[str],
-    report: AddReport,
-    *,
-    source: str,
-    now: datetime,
-) -> None:
+def _known_apart(
+    connection: Connection, chunk: list[NewSubscriber], seen: set[str], report: AddReport
+) -> list[NewSubscriber]:
+    """Update those who are known, report those who are skipped, return those who are new."""
     keys = [person.email.key for person in chunk]
     known = {
         row.email_key: row
@@ -87,9 +93,7 @@ def _add_chunk(
             changed = _update(connection, row, person)
             report.updated += changed
             report.unchanged += not changed
-    if fresh:
-        _insert(connection, fresh, source=source, now=now)
-        report.added += len(fresh)
+    return fresh
 
 
 def _why_not(
@@ -110,7 +114,7 @@ def _update(connection: Connection, row: Row[Any], person: NewSubscriber) -> boo
     """Overwrite what the list says differently; an empty field of the list says nothing."""
     wanted = {
         "name": person.name or row.name,
-        "language": person.language,
+        "language": person.language or row.language,
         "topics": list(person.topics) or row.topics,
         "groups": sorted({*row.groups, *person.groups}),
     }
