@@ -64,7 +64,7 @@ def read_subscribers_csv(data: bytes, *, where: str) -> ParsedList:
 
 def _take(row: dict[str, str], line: int, parsed: ParsedList) -> None:
     fields = {key: _undefuse(value) for key, value in row.items()}
-    if not any(fields.values()):
+    if not any(value.strip() for value in fields.values()):
         return
     if (status := fields.get("status", "confirmed").strip()) not in ("", "confirmed"):
         parsed.skipped.append((line, f"is listed as {status[:20]}"))
@@ -98,7 +98,7 @@ def _take(row: dict[str, str], line: int, parsed: ParsedList) -> None:
 def _numbered(rows: Iterator[list[str]]) -> Iterator[tuple[int, list[str]]]:
     """Each row with the number of the line it begins on (quoted newlines make rows long)."""
     reader = rows
-    begins = 2
+    begins = reader.line_num + 1  # type: ignore[attr-defined]
     for row in reader:
         yield begins, row
         begins = reader.line_num + 1  # type: ignore[attr-defined]
