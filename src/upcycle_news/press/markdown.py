@@ -104,10 +104,10 @@ class _Renderer(RendererHTML):
         return picture.tag(alt)
 
     def table_open(self, *_: Any) -> str:
-        return '<div class="scroll"><table>\n'
+        return '<div class="scroll"><div><table>\n'
 
     def table_close(self, *_: Any) -> str:
-        return "</table></div>\n"
+        return "</table></div></div>\n"
 
     def th_open(
         self,

@@ -38,7 +38,6 @@ _MARKUP = re.compile(
     re.DOTALL,
 )
 _ATTRIBUTE = re.compile(rf"(?P<name>{_NAME})\s*=\s*(?:\"(?P<double>[^\"]*)\"|'(?P<single>[^']*)')")
-_LITERAL = re.compile(r"<mj-style\b[^>]*>.*?</mj-style>", re.DOTALL)
 _CONTENT = re.compile(r"<(mj-text|mj-table|mj-button)\b[^>]*(?<!/)>.*?</\1>", re.DOTALL)
 _ATTRIBUTE_TRAPS = re.compile(r"[^\x20-\x7e]|[\\\"]")
 
@@ -56,7 +55,7 @@ def render_mjml(
     check_structure(source, Place(source, templates))
     mended = mend_white_space(mend_attributes(source))
     html = _mrml(mended, Place(mended, templates))
-    html = _inliner(css).inline(_with_language(html, language))
+    html = calm_attributes(_inliner(css).inline(_with_language(html, language)))
     check_output(html)
     return html
 
@@ -93,7 +92,7 @@ def check_structure(source: str, place: Place) -> None:
     if not source.lstrip().startswith("<mjml"):
         raise place.error(0, "must begin with <mjml> (no doctype, no comment, no XML prolog)")
     open_tags: list[tuple[str, int]] = []
-    for found in _markup(source):
+    for found in _MARKUP.finditer(source):
         if found["stray"]:
             raise place.error(found.start(), "a '<' that begins no tag (write &lt;)")
         if found["comment"]:
@@ -135,12 +134,27 @@ def mend_attributes(source: str) -> str:
 
     pieces: list[str] = []
     end = 0
-    for found in _markup(source):
+    for found in _MARKUP.finditer(source):
         if found["attributes"]:
             start, stop = found.span("attributes")
             pieces += (source[end:start], _ATTRIBUTE.sub(attribute, found["attributes"]))
             end = stop
     return "".join((*pieces, source[end:]))
+
+
+def calm_attributes(html: str) -> str:
+    """Write < and > in attributes as entities again, which css-inline's serialiser does not.
+
+    It is allowed to, but a filter that reads HTML with a pattern would see a tag.
+    """
+
+    def calm(found: re.Match[str]) -> str:
+        attributes = found["attributes"]
+        if not attributes or ("<" not in attributes and ">" not in attributes):
+            return found[0]
+        return f"<{found['name']}{attributes.replace('<', '&lt;').replace('>', '&gt;')}>"
+
+    return _MARKUP.sub(calm, html)
 
 
 def mend_white_space(source: str) -> str:
@@ -164,17 +178,6 @@ def check_output(html: str) -> None:
         if position >= 0:
             excerpt = " ".join(html[position : position + 60].split())
             raise TemplateError(NAME, None, f"the HTML shows {what}: {excerpt}")
-
-
-def _markup(source: str) -> list[re.Match[str]]:
-    """Tags and comments, but for what stands inside mj-style, where > and < are no tags."""
-    spans = [found.span() for found in _LITERAL.finditer(source)]
-    return [
-        found
-        for found in _MARKUP.finditer(source)
-        if not any(start < found.start() < end for start, end in spans)
-        or found["name"] == "mj-style"
-    ]
 
 
 def _entity(found: re.Match[str]) -> str:

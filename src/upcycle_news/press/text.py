@@ -175,8 +175,8 @@ class _Writer:
 
     def link(self, node: SyntaxTreeNode) -> str:
         text, address = self.inline(node), str(node.attrs["href"]).removeprefix("mailto:")
-        if text == address:
-            return text
+        if text.removeprefix("mailto:") == address:
+            return address
         return f"{text} [{self.links.number(address)}]"
 
 

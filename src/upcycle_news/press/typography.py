@@ -28,13 +28,17 @@ _GERMAN_PAIRS = (
     r"z\. B\.|d\. h\.|u\. a\.|i\. d\. R\.|u\. U\.|z\. T\.|z\. Zt\.|s\. o\.|s\. u\.|v\. a\."
     r"|o\. Ä\.|u\. Ä\.|o\. ä\.|u\. ä\.|i\. e\. S\.|i\. w\. S\.|a\. a\. O\.|v\. Chr\.|n\. Chr\."
 )
+# A dash between words never begins a line.
+_DASH = r" –(?=[\s,.;:!?]|$)"
 _BOUND = {
     "de": re.compile(
-        rf"\b(?:{_GERMAN_PAIRS})|§§? (?=\d)"
+        rf"\b(?:{_GERMAN_PAIRS})|§§? (?=\d)|{_DASH}"
         r"|\b(?:Abs|Art|Nr|Ziff|Kap|Bd|Abb|Tab|S)\. (?=\d)|\bDr\. (?=[A-ZÄÖÜ])"
         r"|(?<=\d) (?:%|‰|€|°C|km|m²|m³|ha|kg|t|kWh|MWh|GWh|Mio\.|Mrd\.|Uhr)(?!\w)"
     ),
-    "en": re.compile(r"§§? (?=\d)|\bNo\. (?=\d)|\bDr\. (?=[A-Z])|(?<=\d) (?:km|kg|kWh|°C)(?!\w)"),
+    "en": re.compile(
+        rf"§§? (?=\d)|{_DASH}|\bNo\. (?=\d)|\bDr\. (?=[A-Z])|(?<=\d) (?:km|kg|kWh|°C)(?!\w)"
+    ),
 }
 
 

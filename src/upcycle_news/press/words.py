@@ -82,10 +82,10 @@ def read_toml(templates: Mapping[str, str], name: str) -> dict[str, Any]:
     try:
         return tomllib.loads(templates[name])
     except tomllib.TOMLDecodeError as error:
-        line = re.search(r"at line (\d+)", str(error))
-        raise TemplateError(
-            f"templates/{name}", int(line[1]) if line else None, f"is not TOML: {error}"
-        ) from error
+        found = re.search(r"at line (\d+)", str(error))
+        # Without a number the parser means the end of the file.
+        line = int(found[1]) if found else len(templates[name].splitlines())
+        raise TemplateError(f"templates/{name}", line, f"is not TOML: {error}") from error
 
 
 def _names(values: Mapping[str, object]) -> str:

@@ -1,0 +1,108 @@
+"""A headless Chromium for tests: measures and pictures of a page at a width, light or dark."""
+
+from __future__ import annotations
+
+import json
+import re
+import shutil
+import subprocess
+import tempfile
+from dataclasses import dataclass
+from functools import cache
+from html import escape, unescape
+from pathlib import Path
+
+import pytest
+
+FLAGS = (
+    "--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
+    "--disable-background-networking", "--disable-component-update", "--disable-sync",
+    "--hide-scrollbars", "--host-resolver-rules=MAP * ~NOTFOUND",
+)  # fmt: skip
+
+_SCRIPT = """
+addEventListener('load', () => {
+  const all = [...document.querySelectorAll('iframe')].map(frame => {
+    const page = frame.contentDocument, root = page.documentElement;
+    return {
+      width: frame.clientWidth,
+      scroll: root.scrollWidth,
+      client: root.clientWidth,
+      height: root.scrollHeight,
+      text: page.body.innerText,
+      ground: getComputedStyle(page.querySelector('.sheet') || page.body).backgroundColor,
+      ink: getComputedStyle(page.querySelector('h1') || page.body).color,
+    };
+  });
+  const out = document.createElement('pre');
+  out.id = 'measures';
+  out.textContent = JSON.stringify(all);
+  document.body.append(out);
+});
+"""
+
+
+@dataclass(frozen=True)
+class Measure:
+    """A page as laid out: sizes in CSS pixels, the text that is visible, two colours."""
+
+    width: int
+    scroll: int
+    client: int
+    height: int
+    text: str
+    ground: str
+    ink: str
+
+
+@cache
+def chromium() -> str:
+    """Path of the browser; the test is skipped with a reason where there is none."""
+    for name in ("chromium", "chromium-browser", "google-chrome"):
+        if path := shutil.which(name):
+            return path
+    pytest.skip("no Chromium here (apt-get install chromium)")
+
+
+def measure(html: str, *, widths: tuple[int, ...], dark: bool) -> list[Measure]:
+    """Lay a page out at several widths. Windows have a least width, frames have not."""
+    frames = "".join(
+        f'<iframe width="{width}" height="800" style="border:0" srcdoc="{escape(html)}"></iframe>'
+        for width in widths
+    )
+    page = _wrapper(f"{frames}<script>{_SCRIPT}</script>")
+    dom = _run(page, dark, "--virtual-time-budget=4000", "--dump-dom").decode()
+    found = re.search(r'<pre id="measures">(.*?)</pre>', dom, re.DOTALL)
+    assert found is not None, "the browser measured nothing"
+    return [Measure(**values) for values in json.loads(unescape(found[1]))]
+
+
+def screenshot(html: str, target: Path, *, width: int, height: int, dark: bool) -> None:
+    """Write a PNG of a page as a reader at this width sees it."""
+    frame = (
+        f'<iframe width="{width}" height="{height}" style="border:0;display:block" '
+        f'srcdoc="{escape(html)}"></iframe>'
+    )
+    size = f"--window-size={max(width, 500)},{height}"
+    _run(_wrapper(frame), dark, size, f"--screenshot={target}")
+
+
+def _wrapper(content: str) -> str:
+    scheme = '<meta name="color-scheme" content="light dark">'
+    return f'<!doctype html><meta charset="utf-8">{scheme}<body style="margin:0">{content}'
+
+
+def _run(page: str, dark: bool, *arguments: str) -> bytes:
+    with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:
+        file = Path(folder) / "page.html"
+        file.write_text(page, encoding="utf-8")
+        command = (
+            chromium(),
+            *FLAGS,
+            f"--user-data-dir={folder}/profile",
+            f"--blink-settings=preferredColorScheme={0 if dark else 1}",
+            *arguments,
+            file.as_uri(),
+        )
+        done = subprocess.run(command, capture_output=True, timeout=60, check=True)
+        return done.stdout

@@ -1,0 +1,56 @@
+"""The page on which people look at an issue."""
+
+from __future__ import annotations
+
+import re
+from html import unescape
+
+from upcycle_news.model import Finding
+from upcycle_news.press.preview import preview_page, standalone_html
+from upcycle_news.press.render import render
+
+from . import samples
+
+RENDERED = render(samples.with_picture())
+PAGE = preview_page(RENDERED, ())
+
+
+def frames() -> list[str]:
+    return [unescape(frame) for frame in re.findall(r'srcdoc="([^"]*)"', PAGE)]
+
+
+def test_the_preview_loads_nothing_from_anywhere() -> None:
+    assert "cid:" not in PAGE
+    assert "default-src 'none'" in PAGE
+    assert not re.search(r"<script|<link|src=\"http", PAGE)
+
+
+def test_phone_desk_dark_and_plain_text_stand_side_by_side() -> None:
+    assert re.findall(r'width="(\d+)" sandbox', PAGE) == ["320", "375", "680", "680"]
+    assert "<h2>Plain text</h2>" in PAGE
+    assert "> Ein Haus, das man repariert hat" in unescape(PAGE)
+
+
+def test_the_dark_view_is_dark_whoever_looks() -> None:
+    light, dark = frames()[:2]
+    assert "@media not all" in light
+    assert "@media all" in dark
+    assert "prefers-color-scheme" not in light + dark
+
+
+def test_findings_are_shown_and_their_absence_too() -> None:
+    assert "ready to send" in PAGE
+    page = preview_page(RENDERED, [Finding("error", "leftover", "issue.html", "shows <mj->")])
+    assert "ready to send" not in page
+    assert "<code>leftover</code> issue.html: shows &lt;mj-&gt;" in page
+
+
+def test_one_file_shows_the_issue_with_its_pictures() -> None:
+    html = standalone_html(RENDERED)
+    assert "cid:" not in html
+    assert 'src="data:image/png;base64,' in html
+
+
+def test_a_subject_cannot_break_the_page() -> None:
+    page = preview_page(render(samples.manifest(subject="</title>{0}<b>")), ())
+    assert "&lt;/title&gt;{0}&lt;b&gt;" in page
