@@ -81,7 +81,7 @@ def deliver_issue(
         report = deliver(
             ledger=deliveries.Ledger(room.store, issue, sender),
             connect=lambda: open_connection(relay),
-            compose_for=_composer(room, template, issue, row.number),
+            compose_for=_composer(room, template, str(issue), row.number),
             policy=room.retry_policy,
             patience=Patience(
                 deferred=room.settings.retry.patience_seconds if patience is None else patience
@@ -100,9 +100,9 @@ def deliver_issue(
 
 
 def _composer(
-    room: Newsroom, template: MessageTemplate, issue: IssueId, number: int
+    room: Newsroom, template: MessageTemplate, mailing: str, number: int
 ) -> Callable[[Claim], tuple[Envelope, bytes]]:
-    """Make the envelope and the bytes for one reader."""
+    """Make the envelope and the bytes for one reader; the Message-ID follows from `mailing`."""
 
     def compose_for(claim: Claim) -> tuple[Envelope, bytes]:
         message = template.for_reader(
@@ -111,7 +111,7 @@ def _composer(
                 name=claim.name,
                 unsubscribe_url=room.reader_link(Purpose.UNSUBSCRIBE, claim.subscriber, number),
                 preferences_url=room.reader_link(Purpose.PREFERENCES, claim.subscriber, number),
-                message_hash=message_hash(room.message_id_key, issue, claim.subscriber),
+                message_hash=message_hash(room.message_id_key, mailing, claim.subscriber),
                 date=room.clock(),
             )
         )
@@ -160,6 +160,10 @@ def send_test(
     template = MessageTemplate.compose(
         marked, room.letterhead(revision.manifest.publication), revision=digest
     )
+    # Not the issue's own Message-ID: mailboxes drop a second message with the same one, and an
+    # editor who saw the test would never get the issue.
+    mailing = f"{issue}/test/{digest}/{room.clock().isoformat()}"
+    compose_for = _composer(room, template, mailing, 0)
     with room.relay() as relay:
         connection = open_connection(relay)
         try:
@@ -167,7 +171,6 @@ def send_test(
                 person = people.find(room.store, address)
                 name, known = (person.name, person.id) if person else ("", 0)
                 claim = Claim(0, known, address, name, 1, room.clock())
-                compose_for = _composer(room, template, issue, 0)
                 outcome = connection.send(*compose_for(claim))
                 if not isinstance(outcome, Accepted):
                     raise RelayError(
