@@ -116,12 +116,12 @@ class Publication:
     def essay(self, title: str = "Was vom Bahnhof bleibt", text: str = "", **front: str) -> str:
         """Write an essay that is ready; returns its slug."""
         front = {"title": f'"{title}"', "author": "Redaktion", "date": "2024-05-02"} | front
-        name = f"{front['date']}-{title.lower().replace(' ', '-')}"
+        slug = title.lower().replace(" ", "-")
         lines = "".join(f"{key}: {value}\n" for key, value in front.items())
         text = text or f"Der Bahnhof der Kleinstadt wird umgebaut. {title} – ein Versuch.\n"
-        path = self.home / "content/essays" / f"{name}.md"
+        path = self.home / "content/essays" / f"{front['date']}-{slug}.md"
         path.write_text(f"---\n{lines}status: ready\n---\n\n{text}", encoding="utf-8")
-        return name
+        return slug
 
     def readers(self, *people: str | NewSubscriber) -> None:
         """Add confirmed subscribers."""
