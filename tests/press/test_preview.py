@@ -26,7 +26,12 @@ def test_the_preview_loads_nothing_from_anywhere() -> None:
 
 
 def test_phone_desk_dark_and_plain_text_stand_side_by_side() -> None:
-    assert re.findall(r'width="(\d+)" sandbox', PAGE) == ["320", "375", "680", "680"]
+    assert re.findall(r'<iframe title="[^"]+" width="(\d+)" srcdoc', PAGE) == [
+        "320",
+        "375",
+        "680",
+        "680",
+    ]
     assert "<h2>Plain text</h2>" in PAGE
     assert "> Ein Haus, das man repariert hat" in unescape(PAGE)
 

@@ -27,7 +27,7 @@ _PAGE = """\
 <meta charset="utf-8">
 <meta name="viewport" content="width=device-width, initial-scale=1">
 <meta http-equiv="Content-Security-Policy"
- content="default-src 'none'; img-src data:; style-src 'unsafe-inline'">
+ content="default-src 'none'; img-src data:; style-src 'unsafe-inline'; form-action 'none'">
 <title>{title}</title>
 <style>
 :root {{ color-scheme: light dark; --ground: #e7e5df; --card: #fff; --ink: #22221f; --soft: #625f58;
@@ -109,12 +109,13 @@ def standalone_html(rendered: RenderedIssue) -> str:
 
 
 def _view(name: str, html: str, width: int) -> str:
-    # Links open beside the preview; nothing inside may run; a scroll bar would narrow the phone.
+    # Links open beside the preview, and a scroll bar would narrow the phone. Nothing inside can run:
+    # frames inherit the page's policy. (Sandboxed ones stay empty in pictures taken headless.)
     extras = '<base target="_blank"><style>html { scrollbar-width: none }</style>'
     html = html.replace("<head>", f"<head>{extras}", 1)
     return (
         f"<section><h2>{name}, {width} px</h2>\n"
-        f'<iframe title="{name}" width="{width}" sandbox="allow-popups" '
+        f'<iframe title="{name}" width="{width}" '
         f'srcdoc="{escape(html)}"></iframe></section>'
     )
 
