@@ -141,8 +141,10 @@ def settle_the_dead(room: Newsroom, issue: IssueId) -> int:
 def resume(room: Newsroom, issue: IssueId) -> None:
     """Let a paused or stopped issue go on; raises `IssueError` for one that cannot."""
     row = issues.get(room.store, issue)
-    if row is None or row.state in (IssueState.OPEN, IssueState.CANCELLED):
+    if row is None or row.state is IssueState.OPEN:
         raise IssueError(f"issue {issue} has not been queued: there is nothing to resume")
+    if row.state is IssueState.CANCELLED:
+        raise IssueError(f"issue {issue} was cancelled: there is nothing to resume")
     issues.set_state(room.store, issue, IssueState.SENDING, now=room.clock())
 
 
