@@ -142,12 +142,13 @@ class Publication:
 
     # --- by command
 
-    def run(self, *arguments: str, code: int = 0, **environment: str) -> Done:
+    def run(self, *arguments: str, code: int = 0, typed: str = "", **environment: str) -> Done:
         """Run the command line in this process; it must end with `code` and no traceback."""
         out, err = io.StringIO(), io.StringIO()
         with (
             patch.dict(os.environ, _prefixed(environment)),
             patch.object(sys, "argv", ["upcycle-news", *arguments]),
+            patch.object(sys, "stdin", io.StringIO(typed)),
             redirect_stdout(out),
             redirect_stderr(err),
         ):
