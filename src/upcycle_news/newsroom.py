@@ -103,6 +103,7 @@ class Newsroom:
             essays=told.essays,
             items=told.items,
             per_feed=told.per_feed,
+            per_section=told.per_section,
             max_age_days=told.max_age_days,
             excerpt=told.excerpt,
             items_only=told.items_only,

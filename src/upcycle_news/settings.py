@@ -112,6 +112,9 @@ class IssueSettings(_Table):
     essays: int = Field(5, ge=1, le=50, description="Essays at the most; the newest leads.")
     items: int = Field(6, ge=0, le=100, description="Feed items at the most.")
     per_feed: int = Field(2, ge=1, le=100, description="Items of one feed at the most.")
+    per_section: int = Field(
+        6, ge=1, le=100, description="Items that belong to one and the same essay at the most."
+    )
     max_age_days: int = Field(30, ge=1, le=3650, description="Older feed items stay out.")
     excerpt: int = Field(280, ge=40, le=1000, description="Characters of an excerpt at the most.")
     items_only: bool = Field(False, description="Make an issue even when no essay is new.")
@@ -124,6 +127,10 @@ class FeedsSettings(_Table):
     allow_private: bool = Field(False, description="Also ask addresses of one's own network.")
     refresh_minutes: int = Field(50, ge=0, description="A feed asked more recently is left alone.")
     deadline_seconds: float = Field(30.0, gt=0, description="For one feed, all together.")
+    reading_seconds: float = Field(20.0, gt=0, description="For reading one feed once it is here.")
+    git_pull: bool = Field(
+        True, description="Begin with `git pull --ff-only` where content is a checkout with upstream."
+    )
     contact: Line = Field("", description="Named in the User-Agent; default: the sender's address.")
 
 

@@ -52,7 +52,7 @@ class _Handler(BaseHTTPRequestHandler):
         return None
 
     def do_plain(self) -> None:
-        self.reply(200, FEED, Content_Type="application/rss+xml; charset=utf-8")
+        self.reply(200, self.server.feed, Content_Type="application/rss+xml; charset=utf-8")
 
     def do_slow(self) -> None:
         time.sleep(0.05)
@@ -124,6 +124,7 @@ class _Server(ThreadingHTTPServer):
         self.seen: list[tuple[str, dict[str, str]]] = []
         self.guard = threading.Lock()
         self.busy = self.busiest = 0
+        self.feed = FEED
 
     @property
     def url(self) -> str:

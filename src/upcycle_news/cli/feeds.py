@@ -1,20 +1,25 @@
-"""`upcycle-news feeds …`: ask the feeds, and see how they do."""
+"""`upcycle-news feeds …`: ask the feeds, see how they do, and keep their list."""
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from upcycle_news.cli.output import AsJson, newsroom, note, say_json
 
-app = typer.Typer(no_args_is_help=True, help="Ask the feeds, and see how they do.")
+app = typer.Typer(no_args_is_help=True, help="Ask the feeds, see how they do, keep their list.")
 
 
 @app.command()
 def collect(
+    names: Annotated[
+        list[str] | None,
+        typer.Argument(metavar="[NAME…]", help="Only these feeds, also those that have stopped."),
+    ] = None,
     all_: Annotated[
-        bool, typer.Option("--all", help="Also feeds that were asked a short while ago.")
+        bool, typer.Option("--all", help="Also feeds asked a short while ago or failing.")
     ] = False,
     as_json: AsJson = False,
 ) -> None:
@@ -25,7 +30,7 @@ def collect(
     from upcycle_news.steps.collecting import collect_feeds
 
     with newsroom() as room:
-        report = collect_feeds(room, everything=all_)
+        report = collect_feeds(room, everything=all_, names=names or ())
         if as_json:
             say_json(report.as_dict())
             return
@@ -33,7 +38,13 @@ def collect(
             f"{report.asked} feeds asked, {report.unchanged} unchanged, {report.items} new items, "
             f"{len(report.failed)} failed"
         )
+        if report.pull:
+            note(report.pull)
         for name, sentence in report.failed:
+            note(f"feed {name}: {sentence}")
+        for name, sentence in report.waiting:
+            note(f"feed {name} was not asked: {sentence}")
+        for name, sentence in report.problems:
             note(f"feed {name}: {sentence}")
 
 
@@ -50,6 +61,108 @@ def health(as_json: AsJson = False) -> None:
             if as_json:
                 say_json(one)
                 continue
-            told = one["last_error"] or "fine"
-            state = told if one["active"] else "not active"
-            typer.echo(f"{one['name']}: {state} (last success: {one['succeeded_at'] or 'never'})")
+            typer.echo(f"{one['name']}: {one['health']}")
+
+
+@app.command()
+def show(
+    sources: Annotated[list[str], typer.Argument(metavar="FILE_OR_URL…", help="Feeds to read.")],
+    as_json: AsJson = False,
+) -> None:
+    """Print what the program makes of feeds, from files or addresses; nothing is remembered.
+
+    Example: upcycle-news feeds show https://example.org/feed
+    """
+    from upcycle_news.newsroom import Newsroom
+    from upcycle_news.steps.feed_desk import show as shown_feeds
+
+    unusable = 0
+    with Newsroom.open() as room:
+        for one in shown_feeds(room, sources):
+            unusable += not one.read.usable
+            if as_json:
+                say_json(one.as_dict())
+                continue
+            typer.echo(f"{one.source}: {one.read.format or 'no feed'} {one.read.title}".rstrip())
+            for item in one.read.items:
+                typer.echo(f"  {item.date:%Y-%m-%d %H:%M} ({item.date_source})  {item.title}")
+                typer.echo(f"    {item.link}")
+            for problem in one.read.problems:
+                typer.echo(f"  problem: {problem}")
+    if unusable:
+        raise typer.Exit(1)
+
+
+@app.command()
+def discover(
+    url: Annotated[str, typer.Argument(metavar="URL", help="A web page.")],
+    as_json: AsJson = False,
+) -> None:
+    """Find the feeds of a web page: those it announces, else the usual places.
+
+    Example: upcycle-news feeds discover https://example.org
+    """
+    from upcycle_news.steps.feed_desk import discover as discovered
+
+    with newsroom() as room:
+        found = discovered(room, url)
+        for one in found:
+            if as_json:
+                say_json(vars(one))
+            else:
+                typer.echo(f"{one.url}  {one.title} ({one.entries} entries)")
+    if not found:
+        note(f"{url}: no feed was found there")
+        raise typer.Exit(1)
+
+
+@app.command()
+def add(
+    url: Annotated[str, typer.Argument(metavar="URL", help="A feed, or a page that has one.")],
+    name: Annotated[str, typer.Option(help="What readers see; default: the feed's title.")] = "",
+    topic: Annotated[
+        list[str] | None, typer.Option("--topic", help="May be given several times.")
+    ] = None,
+) -> None:
+    """Read a feed and add it to feeds.toml.
+
+    Example: upcycle-news feeds add https://example.org/feed --topic bestand
+    """
+    from upcycle_news.steps.feed_desk import add as added
+
+    with newsroom() as room:
+        feed = added(room, url, name, topic or ())
+        typer.echo(f"{feed.name}: {feed.url} is in {room.settings.feeds.file} now")
+
+
+@app.command("import")
+def import_(
+    file: Annotated[Path, typer.Argument(metavar="FILE.opml", help="A list of feeds as OPML.")],
+    as_json: AsJson = False,
+) -> None:
+    """Add the feeds of an OPML file to feeds.toml; those that are there already are left alone.
+
+    Example: upcycle-news feeds import subscriptions.opml
+    """
+    from upcycle_news.steps.feed_desk import import_opml
+
+    with newsroom() as room:
+        told = import_opml(room, file)
+        if as_json:
+            say_json({"added": list(told.added), "skipped": list(told.skipped)})
+            return
+        typer.echo(f"{len(told.added)} feeds added, {len(told.skipped)} left out")
+        for sentence in told.skipped:
+            note(sentence)
+
+
+@app.command()
+def export() -> None:
+    """Print the list of feeds as OPML, which other programs can import.
+
+    Example: upcycle-news feeds export > feeds.opml
+    """
+    from upcycle_news.steps.feed_desk import export_opml
+
+    with newsroom() as room:
+        typer.echo(export_opml(room), nl=False)

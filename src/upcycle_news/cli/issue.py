@@ -9,7 +9,7 @@ import typer
 
 from upcycle_news.cli import issue_send
 from upcycle_news.cli.issue_shared import Collect, Essays, composed_issue, me, say_status
-from upcycle_news.cli.output import AsJson, IssueArgument, issue_id, newsroom, say_json, shown
+from upcycle_news.cli.output import AsJson, IssueArgument, issue_id, newsroom, note, say_json, shown
 
 if TYPE_CHECKING:
     from upcycle_news.model import Finding, IssueId
@@ -77,10 +77,13 @@ def approve(issue: IssueArgument = None) -> None:
     Example: upcycle-news issue approve 2026-11-26
     """
     from upcycle_news.steps import sending
+    from upcycle_news.steps.collecting import feed_findings
 
     with newsroom() as room:
         chosen, digest = _newest(room, issue)
         sending.approve(room, chosen, digest, by=me())
+        for finding in feed_findings(room):
+            note(f"{finding.where}: {finding.message}")
         typer.echo(f"issue {chosen}: revision {digest[:12]} is approved")
 
 

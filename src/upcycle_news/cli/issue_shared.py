@@ -43,8 +43,12 @@ def composed_issue(
             return Composed(issue, row.hash, False, frozen.manifest)
     if collect:
         report = collect_feeds(room)
+        if report.pull:
+            note(report.pull)
         for name, sentence in report.failed:
             note(f"feed {name}: {sentence}")
+        for name, sentence in report.waiting:
+            note(f"feed {name} was not asked: {sentence}")
     try:
         return compose_issue(room, issue, essays or ())
     except NothingNew:

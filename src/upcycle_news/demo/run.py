@@ -80,6 +80,7 @@ def _environment(home: Path, state: Path) -> dict[str, str]:
         f"{PREFIX}FEEDS__FILE": str(state / "feeds.toml"),
         f"{PREFIX}FEEDS__ALLOW_PRIVATE": "true",
         f"{PREFIX}FEEDS__REFRESH_MINUTES": "0",
+        f"{PREFIX}FEEDS__GIT_PULL": "false",
     }
     told = load_settings(home)
     for name, value in _STAND_INS.items():

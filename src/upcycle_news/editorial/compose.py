@@ -22,6 +22,7 @@ class Limits:
     essays: int = 5
     items: int = 6
     per_feed: int = 2
+    per_section: int = 6
     max_age_days: int = 30
     excerpt: int = 280
     items_only: bool = False

@@ -2,7 +2,8 @@
 
 The name is resolved here, every address is looked at, and the socket is opened to the very address
 that was looked at: between the check and the connection nobody can answer differently (no DNS
-rebinding). TLS still verifies the name, because httpcore keeps it.
+rebinding). TLS still verifies the name, because httpcore keeps it. The system's resolver knows no
+time limit, so it is asked in a thread of its own that may be left behind.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ from __future__ import annotations
 import ipaddress
 import socket
 import ssl
+import threading
 import time
 from collections.abc import Iterable
 from typing import Any
@@ -65,6 +67,40 @@ class Deadline:
         return left if at_most is None else min(left, at_most)
 
 
+def resolve(host: str, port: int, seconds: float) -> list[str]:
+    """Return the addresses of `host`; raises httpcore's `ConnectError` or `ConnectTimeout`."""
+    answer: list[str] | None = None
+    failure: Exception | None = None
+
+    def ask() -> None:
+        nonlocal answer, failure
+        try:
+            found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+            answer = list(dict.fromkeys(str(entry[4][0]) for entry in found))
+        except (OSError, UnicodeError) as error:
+            failure = error
+
+    if _is_literal(host):
+        ask()
+    else:
+        asker = threading.Thread(target=ask, name="resolver", daemon=True)
+        asker.start()
+        asker.join(seconds)
+    if failure is not None:
+        raise httpcore.ConnectError("the name is unknown") from None
+    if answer is None:
+        raise httpcore.ConnectTimeout("the name server does not answer")
+    return answer
+
+
+def _is_literal(host: str) -> bool:
+    try:
+        ipaddress.ip_address(host)
+    except ValueError:
+        return False
+    return True
+
+
 class GuardedBackend(httpcore.NetworkBackend):
     """A network backend for one request: checks addresses and lets no wait outlive the deadline."""
 
@@ -83,7 +119,7 @@ class GuardedBackend(httpcore.NetworkBackend):
         socket_options: Iterable[Any] | None = None,
     ) -> httpcore.NetworkStream:
         """Connect to the first address of `host` that is allowed and answers."""
-        addresses = self._allowed(host, port)
+        addresses = self._allowed(host, port, self._deadline.left(timeout))
         for address in addresses[:-1]:
             try:
                 return self._dial(address, port, timeout, socket_options)
@@ -91,12 +127,8 @@ class GuardedBackend(httpcore.NetworkBackend):
                 continue
         return self._dial(addresses[-1], port, timeout, socket_options)
 
-    def _allowed(self, host: str, port: int) -> list[str]:
-        try:
-            found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
-        except (OSError, UnicodeError):
-            raise httpcore.ConnectError("the name is unknown") from None
-        addresses = list(dict.fromkeys(str(entry[4][0]) for entry in found))
+    def _allowed(self, host: str, port: int, seconds: float) -> list[str]:
+        addresses = resolve(host, port, seconds)
         if not self._allow_private:
             addresses = [address for address in addresses if is_global(address)]
         if not addresses:
@@ -139,3 +171,20 @@ class _TimedStream(httpcore.NetworkStream):
 
     def get_extra_info(self, info: str) -> Any:
         return self._stream.get_extra_info(info)
+
+
+def reason_of(error: Exception, seconds: float) -> str:
+    """Say in one sentence what a failed request means, without quoting what a server sent."""
+    if isinstance(error, ForbiddenError):
+        return "its name leads into a private network (feeds.allow_private would allow that)"
+    if isinstance(error, OutOfTimeError):
+        return f"it did not arrive within {seconds:g} seconds"
+    if isinstance(error, httpcore.TimeoutException):
+        return "the server did not answer in time"
+    if isinstance(error, httpcore.ConnectError):
+        if "CERTIFICATE" in str(error).upper() or isinstance(error.__cause__, ssl.SSLError):
+            return "its certificate cannot be trusted"
+        return "the server cannot be reached"
+    if isinstance(error, httpcore.NetworkError | httpcore.RemoteProtocolError):
+        return "the reply broke off"
+    return f"it cannot be fetched ({type(error).__name__})"

@@ -31,7 +31,10 @@ class Text:
 
 @dataclass(frozen=True)
 class Entry:
-    """One entry: `texts` are candidates for the summary, `dates` raw dates, both best first."""
+    """One entry: `texts` are candidates for the summary, `dates` raw dates, both best first.
+
+    `images` are address, width and height as they were written.
+    """
 
     id: str
     link: str
@@ -39,13 +42,18 @@ class Entry:
     texts: tuple[Text, ...]
     dates: tuple[str, ...]
     base: str = ""
+    images: tuple[tuple[str, str, str], ...] = ()
 
 
 @dataclass(frozen=True)
 class Entries:
-    """What a parser made of a body. An empty `format` means that it is no feed."""
+    """What a parser made of a body. An empty `format` means that it is no feed.
+
+    `base` is where the feed itself says it lives.
+    """
 
     format: str
     title: Text
     entries: tuple[Entry, ...]
     problems: tuple[str, ...] = ()
+    base: str = ""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import tomllib
 from pathlib import Path
@@ -49,6 +50,27 @@ def load_feeds(path: Path, root: Path) -> tuple[Feed, ...]:
     return _distinct(
         [_Table(where, table, *_place(lines, index)) for index, table in enumerate(tables)]
     )
+
+
+def as_toml(feed: Feed) -> str:
+    """Write a feed as a [[feeds]] table; what is as usual is left out."""
+    usual = Feed(feed.name, feed.url)
+    lines = ["[[feeds]]", f"name = {_quoted(feed.name)}", f"url = {_quoted(feed.url)}"]
+    if feed.topics:
+        lines.append(f"topics = [{', '.join(map(_quoted, feed.topics))}]")
+    if feed.weight != usual.weight:
+        lines.append(f"weight = {feed.weight}")
+    lines.append(f"language = {_quoted(feed.language)}")
+    if feed.limit is not None:
+        lines.append(f"limit = {feed.limit}")
+    if not feed.active:
+        lines.append("active = false")
+    return "\n".join(lines) + "\n"
+
+
+def _quoted(text: str) -> str:
+    """Write a text as TOML's basic string, which reads it like JSON, but for U+007F."""
+    return json.dumps(text, ensure_ascii=False).replace("\x7f", "\\u007f")
 
 
 class _Table:

@@ -80,7 +80,16 @@ class Failed:
         return self.status == 410
 
 
-FetchResult = Fetched | NotModified | Failed
+@dataclass(frozen=True)
+class Waiting:
+    """The feed was not asked, because its host wants to be left alone until `until`."""
+
+    feed: Feed
+    at: datetime
+    until: datetime
+
+
+FetchResult = Fetched | NotModified | Failed | Waiting
 
 
 def status_reason(status: int) -> str:

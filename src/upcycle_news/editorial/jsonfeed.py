@@ -34,7 +34,11 @@ def read_json_feed(body: bytes) -> Entries:
     skipped = sum(not isinstance(item, dict) for item in items[: MAX_ENTRIES + 1])
     problems = (f"{skipped} items are not objects and were skipped",) if skipped else ()
     return Entries(
-        f"json1{version[1] or 0}", Text(_text(data, "title"), html=False), entries, problems
+        f"json1{version[1] or 0}",
+        Text(_text(data, "title"), html=False),
+        entries,
+        problems,
+        base=_text(data, "feed_url") or _text(data, "home_page_url"),
     )
 
 
@@ -56,6 +60,9 @@ def _entry(item: dict[str, Any]) -> Entry:
         title=Text(_text(item, "title"), html=False),
         texts=tuple(text for text in texts if text.value),
         dates=tuple(filter(None, (_text(item, "date_published"), _text(item, "date_modified")))),
+        images=tuple(
+            (_text(item, key), "", "") for key in ("image", "banner_image") if key in item
+        ),
     )
 
 

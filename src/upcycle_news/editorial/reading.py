@@ -7,11 +7,10 @@ be used.
 
 from __future__ import annotations
 
-import hashlib
 import io
 import re
-from collections import Counter
-from dataclasses import dataclass, replace
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
@@ -27,6 +26,7 @@ from upcycle_news.editorial.entries import (
     Text,
 )  # fmt: skip
 from upcycle_news.editorial.excerpt import excerpt
+from upcycle_news.editorial.identity import key_of, told_apart
 from upcycle_news.editorial.jsonfeed import is_json, read_json_feed
 from upcycle_news.editorial.links import BadLinkError, canonical_link, safe_link
 from upcycle_news.editorial.plaintext import cut, tidy
@@ -35,6 +35,9 @@ from upcycle_news.model import Feed, FeedItem
 _EMPTY = Text("", html=False)
 # Said of sound feeds with a sloppy content type: no news for an editor.
 _HARMLESS = ("CharacterEncodingOverride", "NonXMLContentType")
+MAX_PROBLEMS = 20
+MAX_IMAGES = 5
+MIN_IMAGE = 100  # pixels; smaller ones count readers or decorate
 _TRAILER = re.compile(
     r"\s*(?:(?:Der Beitrag|The post|Dieser Artikel) .{1,300}? (?:erschien zuerst auf|appeared first on|ist zuerst"
     r" erschienen (?:auf|bei)) .{1,120}|(?:Weiterlesen|Mehr lesen|Read more|Continue reading)\b.{0,80})$"
@@ -43,12 +46,17 @@ _TRAILER = re.compile(
 
 @dataclass(frozen=True)
 class ReadFeed:
-    """A feed as read. `problems` are sentences for the editor; an empty `format` means no feed."""
+    """A feed as read. `problems` are sentences for the editor; an empty `format` means no feed.
+
+    `images` are candidates only, by the key of their item: https, and not known to be tiny. No mail
+    shows a picture that nobody looked at.
+    """
 
     format: str
     title: str
     items: tuple[FeedItem, ...]
     problems: tuple[str, ...] = ()
+    images: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
     @property
     def usable(self) -> bool:
@@ -71,16 +79,21 @@ def read_feed(body: bytes, *, url: str, content_type: str, feed: Feed, now: date
         )
         entries = entries[:MAX_ENTRIES]
     items: list[FeedItem] = []
+    images: dict[str, tuple[str, ...]] = {}
     for number, entry in enumerate(entries, start=1):
         try:
-            items.append(_item(entry, url, feed, now))
+            items.append(_item(entry, url or parsed.base, feed, now))
         except BadLinkError as error:
             problems.append(f"entry {number} was left out: {error}")
+            continue
+        if candidates := _images(entry):
+            images.setdefault(items[-1].key, candidates)
     return ReadFeed(
         parsed.format,
         cut(parsed.title.plain(), MAX_TITLE),
-        _told_apart(items),
-        tuple(dict.fromkeys(problems)),
+        told_apart(items),
+        tuple(dict.fromkeys(problems))[:MAX_PROBLEMS],
+        images,
     )
 
 
@@ -95,6 +108,8 @@ def _parse_xml(body: bytes, url: str, content_type: str) -> Entries:
             sanitize_html=False,
             resolve_relative_uris=False,
         )
+    except MemoryError:
+        raise
     except Exception as error:
         return Entries("", _EMPTY, (), (f"it cannot be parsed ({type(error).__name__})",))
     version, entries = parsed.get("version") or "", parsed.get("entries") or []
@@ -114,7 +129,16 @@ def _parse_xml(body: bytes, url: str, content_type: str) -> Entries:
         _text(parsed.get("feed", {}), "title", atom),
         tuple(_entry(entry, atom, url) for entry in entries[: MAX_ENTRIES + 1]),
         problems,
+        base=_own_address(parsed.get("feed", {})),
     )
+
+
+def _own_address(channel: Any) -> str:
+    """Return where a feed says it lives, for links that are relative to nothing else."""
+    links = [*(channel.get("links") or ()), {"rel": "", "href": channel.get("link")}]
+    ranked = sorted(links, key=lambda link: link.get("rel") != "self")
+    found = (str(link.get("href") or "") for link in ranked)
+    return next((href for href in found if re.match(r"https?://", href, re.IGNORECASE)), "")
 
 
 def _entry(entry: Any, atom: bool, url: str) -> Entry:
@@ -122,14 +146,31 @@ def _entry(entry: Any, atom: bool, url: str) -> Entry:
     # feedparser answers 'updated' with 'published' (and a warning) unless it is asked this way.
     dates = [entry[key] for key in ("published", "updated", "created") if key in entry]
     base = (entry.get("title_detail") or {}).get("base") or url
+    guid, link = str(entry.get("id") or ""), str(entry.get("link") or "")
+    if not link and re.match(r"https?://", guid):
+        link = guid  # not a permanent link by its own word, but the only one there is
     return Entry(
-        id=str(entry.get("id") or ""),
-        link=str(entry.get("link") or ""),
+        id=guid,
+        link=link,
         title=_text(entry, "title", atom),
         texts=tuple(_typed(detail, atom) for detail in details if detail and detail.get("value")),
         dates=tuple(str(date) for date in dates if date),
         base=str(base),
+        images=tuple(_pictures(entry)),
     )
+
+
+def _pictures(entry: Any) -> Iterator[tuple[str, str, str]]:
+    """Yield address, width and height of the pictures an entry comes with."""
+    for link in entry.get("links") or ():
+        if link.get("rel") == "enclosure" and str(link.get("type") or "").startswith("image/"):
+            yield str(link.get("href") or ""), "", ""
+    media = [*(entry.get("media_content") or ()), *(entry.get("media_thumbnail") or ())]
+    for one in media:
+        kind = str(one.get("medium") or one.get("type") or "image")
+        if kind.startswith("image"):
+            sizes = (str(one.get(key) or "") for key in ("width", "height"))
+            yield (str(one.get("url") or ""), *sizes)  # type: ignore[misc]
 
 
 def _text(element: Any, key: str, atom: bool) -> Text:
@@ -144,6 +185,20 @@ def _typed(detail: Any, atom: bool) -> Text:
     return Text(value, html=False if atom else None)
 
 
+def _images(entry: Entry) -> tuple[str, ...]:
+    """Return the pictures that could be shown: over https, and not known to be tiny."""
+    found = []
+    for address, *size in entry.images[:MAX_IMAGES]:
+        try:
+            link = safe_link(address, entry.base)
+        except BadLinkError:
+            continue
+        known = [int(side) for side in size if re.fullmatch(r"\d{1,5}", side, re.ASCII)]
+        if link.startswith("https://") and all(side >= MIN_IMAGE for side in known):
+            found.append(link)
+    return tuple(dict.fromkeys(found))
+
+
 def _item(entry: Entry, url: str, feed: Feed, now: datetime) -> FeedItem:
     link = safe_link(entry.link, entry.base or url)
     summary = next(filter(None, (_TRAILER.sub("", text.plain()) for text in entry.texts)), "")
@@ -153,7 +208,7 @@ def _item(entry: Entry, url: str, feed: Feed, now: datetime) -> FeedItem:
     canonical = canonical_link(link)
     date, source = item_date(entry.dates, now=now, language=feed.language)
     return FeedItem(
-        key=_key(entry.id, canonical, feed),
+        key=key_of(entry.id, canonical, feed),
         feed=feed.name,
         link=link,
         canonical=canonical,
@@ -164,24 +219,3 @@ def _item(entry: Entry, url: str, feed: Feed, now: datetime) -> FeedItem:
         language=feed.language,
         topics=feed.topics,
     )
-
-
-def _key(guid: str, canonical: str, feed: Feed) -> str:
-    """Identify an item: by its guid, made unique where it is a mere number; else by its link."""
-    guid = tidy(guid)
-    if not guid:
-        return canonical
-    if not re.match(r"(?:https?://|tag:|urn:)", guid):
-        guid = f"{feed.url} {guid}"
-    return guid if len(guid) <= 400 else "sha256:" + hashlib.sha256(guid.encode()).hexdigest()
-
-
-def _told_apart(items: list[FeedItem]) -> tuple[FeedItem, ...]:
-    """Drop repetitions; a guid that is used for several links identifies none of them."""
-    unique = list({(item.key, item.canonical): item for item in reversed(items)}.values())[::-1]
-    reused = {key for key, count in Counter(item.key for item in unique).items() if count > 1}
-    return tuple(_rekeyed(item) if item.key in reused else item for item in unique)
-
-
-def _rekeyed(item: FeedItem) -> FeedItem:
-    return replace(item, key=f"{item.key} {item.canonical}"[:2400])

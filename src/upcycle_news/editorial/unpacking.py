@@ -1,6 +1,6 @@
 """Bodies off the wire, decoded without ever holding more than is allowed.
 
-Done here and not by httpx: a chunk of 64 kB can inflate to 64 MB before anybody counts.
+Done here and not by an HTTP library: a chunk of 64 kB can inflate to 64 MB before anybody counts.
 """
 
 from __future__ import annotations

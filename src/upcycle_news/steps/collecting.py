@@ -2,28 +2,48 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any
 
-from upcycle_news.editorial.fetched import Failed, Fetched, FetchLimits, FetchResult, Validators
-from upcycle_news.model import Feed
+from upcycle_news.editorial.fetched import (
+    Failed,
+    Fetched,
+    FetchLimits,
+    FetchResult,
+    Validators,
+    Waiting,
+)
+from upcycle_news.editorial.identity import Known, settled
+from upcycle_news.editorial.quarantine import Quarantine, ReadLimits
+from upcycle_news.errors import UpcycleError
+from upcycle_news.model import Feed, Finding
 from upcycle_news.newsroom import Newsroom
+from upcycle_news.steps import feed_health
 from upcycle_news.steps.composing import listed_feeds
+from upcycle_news.steps.pulling import pull
 from upcycle_news.store import feeds as feed_rows
 from upcycle_news.store.feeds import FeedState
+
+Told = tuple[tuple[str, str], ...]
 
 
 @dataclass(frozen=True)
 class Collected:
-    """What a collection brought. `failed` and `problems` hold (feed's name, sentence)."""
+    """What a collection brought. `failed`, `waiting` and `problems` hold (feed's name, sentence).
+
+    `waiting` are feeds that should have news but were not asked: stopped, in back-off, or on a host
+    that wants to be left alone. `pull` is why the content could not be brought up to date.
+    """
 
     asked: int = 0
     unchanged: int = 0
     items: int = 0
-    failed: tuple[tuple[str, str], ...] = ()
-    problems: tuple[tuple[str, str], ...] = ()
+    failed: Told = ()
+    problems: Told = ()
+    waiting: Told = ()
+    pull: str = ""
 
     def as_dict(self) -> dict[str, Any]:
         """The report as programs read it."""
@@ -33,101 +53,131 @@ class Collected:
             "items": self.items,
             "failed": [{"feed": name, "error": sentence} for name, sentence in self.failed],
             "problems": [{"feed": name, "problem": sentence} for name, sentence in self.problems],
+            "waiting": [{"feed": name, "reason": sentence} for name, sentence in self.waiting],
+            "pull": self.pull,
         }
 
 
-def collect_feeds(room: Newsroom, *, everything: bool = False) -> Collected:
-    """Ask the active feeds that are due, or all of them; raises `ContentError` for feeds.toml."""
-    now = room.clock()
-    states = feed_rows.states(room.store)
-    refresh = timedelta(minutes=0 if everything else room.settings.feeds.refresh_minutes)
-    due = [
-        feed for feed in listed_feeds(room) if feed.active and is_due(feed, states, refresh, now)
-    ]
-    if not due:
-        return Collected()
-    from upcycle_news.editorial.feeds import fetch_feeds  # httpx: only when somebody is asked
+def collect_feeds(
+    room: Newsroom, *, everything: bool = False, names: Collection[str] = ()
+) -> Collected:
+    """Ask the active feeds that are due; raises `ContentError` for feeds.toml.
 
-    results = fetch_feeds(
-        due,
-        {url: _validators(state) for url, state in states.items()},
-        user_agent=room.user_agent,
-        allow_private=room.settings.feeds.allow_private,
-        now=now,
-        limits=FetchLimits(seconds=room.settings.feeds.deadline_seconds),
-    )
-    told = Collected(asked=len(due))
-    for result in results:
-        told = _remember(room, result, states, now, told)
+    `everything` also asks those that were asked a short while ago or failed lately; `names` asks
+    just these, stopped ones too. A host that wants to be left alone is left alone in any case.
+    """
+    now = room.clock()
+    told = Collected(pull=pull(room.settings.home) if room.settings.feeds.git_pull else "")
+    feeds = [feed for feed in _named(listed_feeds(room), names) if feed.active]
+    states = dict(feed_rows.states(room.store))
+    asking = _Asking(room, now, states)
+    due, told = asking.due(feeds, told, everything or bool(names), bool(names))
+    if due:
+        with Quarantine(ReadLimits(seconds=room.settings.feeds.reading_seconds)) as quarantine:
+            for result in asking.results(due):
+                told = asking.remember(result, quarantine, told)
+    if due or told.waiting or told.pull:
+        feed_rows.save_report(room.store, told.as_dict(), now=now)
     return told
 
 
-def is_due(feed: Feed, states: Mapping[str, FeedState], refresh: timedelta, now: datetime) -> bool:
-    """Whether a feed was not asked for so long that it may be asked again."""
-    state = states.get(feed.url)
-    return state is None or state.tried_at is None or now - state.tried_at >= refresh
+def _named(feeds: Sequence[Feed], names: Collection[str]) -> list[Feed]:
+    for name in names:
+        if name not in {feed.name for feed in feeds}:
+            known = ", ".join(feed.name for feed in feeds) or "none"
+            raise UpcycleError(f"there is no feed '{name}' in feeds.toml; there are: {known}")
+    return [feed for feed in feeds if not names or feed.name in names]
 
 
-def _validators(state: FeedState) -> Validators:
-    return Validators(
-        etag=state.etag or None,
-        last_modified=state.last_modified or None,
-        body_hash=state.body_hash or None,
-    )
+@dataclass
+class _Asking:
+    """One collection: the room, the moment it began, and the feeds' states before it."""
 
+    room: Newsroom
+    now: datetime
+    states: Mapping[str, FeedState]
+    refresh: timedelta = field(init=False)
 
-def _remember(
-    room: Newsroom,
-    result: FetchResult,
-    states: Mapping[str, FeedState],
-    now: datetime,
-    told: Collected,
-) -> Collected:
-    feed = result.feed
-    before = states.get(feed.url) or FeedState(url=feed.url, name=feed.name)
-    state = replace(before, name=feed.name, tried_at=now)
-    if isinstance(result, Failed):
-        return _failed(room, feed, state, result.reason, now, told)
-    well = replace(
-        state,
-        succeeded_at=now,
-        errors=0,
-        last_error="",
-        etag=result.validators.etag or "",
-        last_modified=result.validators.last_modified or "",
-        body_hash=result.validators.body_hash or "",
-    )
-    if not isinstance(result, Fetched):
-        feed_rows.record(room.store, well, (), now=now)
-        return replace(told, unchanged=told.unchanged + 1)
-    from upcycle_news.editorial.reading import read_feed
+    def __post_init__(self) -> None:
+        self.refresh = timedelta(minutes=self.room.settings.feeds.refresh_minutes)
 
-    read = read_feed(
-        result.body, url=result.url, content_type=result.content_type, feed=feed, now=now
-    )
-    if not read.format:
-        reason = read.problems[0] if read.problems else "what it sends is not a feed"
-        # Its validators are not kept: a 304 for something unreadable would hide it for ever.
-        return _failed(room, feed, state, reason, now, told)
-    new = feed_rows.record(room.store, well, read.items, now=now)
-    problems = tuple((feed.name, problem) for problem in read.problems)
-    return replace(told, items=told.items + new, problems=(*told.problems, *problems))
+    def due(
+        self, feeds: Sequence[Feed], told: Collected, at_once: bool, revive: bool
+    ) -> tuple[list[Feed], Collected]:
+        """The feeds to ask now, and the report with those that have to wait."""
+        bars = feed_health.host_bars(self.states.values(), self.now)
+        refresh = timedelta() if at_once else self.refresh
+        due: list[Feed] = []
+        waiting: list[tuple[str, str]] = []
+        for feed in feeds:
+            state = self.states.get(feed.url)
+            if state is not None and at_once:
+                state = replace(state, next_at=None, stopped=state.stopped and not revive)
+            why = feed_health.why_not_now(feed, state, bars, refresh, self.now)
+            if why is None:
+                due.append(feed)
+            elif why:
+                waiting.append((feed.name, why))
+        return due, replace(told, asked=len(due), waiting=tuple(waiting))
 
+    def results(self, due: Sequence[Feed]) -> Iterator[FetchResult]:
+        from upcycle_news.editorial.feeds import stream_feeds  # HTTP: only when somebody is asked
 
-def _failed(
-    room: Newsroom, feed: Feed, state: FeedState, reason: str, now: datetime, told: Collected
-) -> Collected:
-    failed = replace(state, errors=state.errors + 1, last_error=reason)
-    feed_rows.record(room.store, failed, (), now=now)
-    return replace(told, failed=(*told.failed, (feed.name, reason)))
+        settings = self.room.settings.feeds
+        known: dict[str, Validators] = {
+            feed.url: feed_health.validators(self.states.get(feed.url), self.now) for feed in due
+        }
+        return stream_feeds(
+            due,
+            known,
+            user_agent=self.room.user_agent,
+            allow_private=settings.allow_private,
+            now=self.now,
+            limits=FetchLimits(seconds=settings.deadline_seconds),
+            addresses={url: state.address for url, state in self.states.items() if state.address},
+        )
+
+    def remember(self, result: FetchResult, quarantine: Quarantine, told: Collected) -> Collected:
+        feed = result.feed
+        before = self.states.get(feed.url) or FeedState(url=feed.url, name=feed.name)
+        state = replace(before, name=feed.name)
+        if isinstance(result, Waiting):
+            why = f"its server wants to be left alone until {result.until:%Y-%m-%d %H:%M} UTC"
+            waiting = (*told.waiting, (feed.name, why))
+            return replace(told, asked=told.asked - 1, waiting=waiting)
+        if isinstance(result, Failed):
+            return self._failed(state, result, told)
+        well = feed_health.after_success(state, result, self.now)
+        if not isinstance(result, Fetched):
+            feed_rows.record(self.room.store, well, (), now=self.now)
+            return replace(told, unchanged=told.unchanged + 1)
+        read = quarantine.read(
+            result.body, url=result.url, content_type=result.content_type, feed=feed, now=self.now
+        )
+        if not read.usable:
+            reason = read.problems[0] if read.problems else "what it sends is not a feed"
+            # Its validators are not kept: a 304 for something unreadable would hide it for ever.
+            return self._failed(state, Failed(feed, result.at, result.url, reason), told)
+        remembered = feed_rows.known_items(self.room.store, feed.url)
+        known = {key: Known(*seen) for key, seen in remembered.items()}
+        items = settled(read.items, known)
+        new = feed_rows.record(self.room.store, well, items, now=self.now)
+        problems = tuple((feed.name, problem) for problem in read.problems)
+        return replace(told, items=told.items + new, problems=(*told.problems, *problems))
+
+    def _failed(self, state: FeedState, result: Failed, told: Collected) -> Collected:
+        failed = feed_health.after_failure(state, result, self.refresh, self.now)
+        feed_rows.record(self.room.store, failed, (), now=self.now)
+        return replace(told, failed=(*told.failed, (state.name, failed.last_error)))
 
 
 def feeds_health(room: Newsroom) -> list[dict[str, Any]]:
-    """Each listed feed with its last success and what is wrong with it."""
+    """Each listed feed: last success, errors in a row, the last error, when it is tried again."""
     states = feed_rows.states(room.store)
     found = []
     for feed in listed_feeds(room):
-        state = states.get(feed.url) or FeedState(url=feed.url, name=feed.name)
+        known = states.get(feed.url)
+        state = known or FeedState(url=feed.url, name=feed.name)
         found.append(
             {
                 "name": feed.name,
@@ -137,9 +187,26 @@ def feeds_health(room: Newsroom) -> list[dict[str, Any]]:
                 "succeeded_at": _iso(state.succeeded_at),
                 "errors": state.errors,
                 "last_error": state.last_error,
+                "next_at": _iso(state.next_at),
+                "stopped": state.stopped,
+                "asked_at_address": state.address or feed.url,
+                "moved_to": state.moved_to,
+                "health": feed_health.sentence(feed, known, room.clock()),
             }
         )
     return found
+
+
+def feed_findings(room: Newsroom) -> tuple[Finding, ...]:
+    """What an editor should know before approving: feeds that fail, and content that may be old."""
+    found = [
+        Finding("warning", "feed-silent", one["name"], one["health"])
+        for one in feeds_health(room)
+        if one["active"] and (one["errors"] or one["stopped"])
+    ]
+    if sentence := feed_rows.last_report(room.store).get("pull"):
+        found.insert(0, Finding("warning", "content-old", "content", str(sentence)))
+    return tuple(found)
 
 
 def _iso(at: datetime | None) -> str | None:

@@ -11,6 +11,7 @@ from pathlib import Path
 from upcycle_news.editorial.compose import compose
 from upcycle_news.editorial.essays import read_essays
 from upcycle_news.editorial.feedlist import load_feeds
+from upcycle_news.editorial.links import canonical_link
 from upcycle_news.errors import ContentError, UpcycleError
 from upcycle_news.model import Essay, Feed, Issue, IssueId, Manifest, Related
 from upcycle_news.newsroom import Newsroom
@@ -83,12 +84,15 @@ def _issue(room: Newsroom, issue_id: IssueId, chosen: Sequence[str]) -> Issue:
     published, used = issues.used_up(room.store)
     zone = room.settings.publication.zone
     since = datetime.combine(issue_id.day, time(), zone) - timedelta(days=room.limits.max_age_days)
+    essays = _selected(all_essays(room), chosen, published)
+    pins = {canonical_link(pin) for essay in essays for pin in essay.pin}
+    recent = feed_rows.items_since(room.store, since.astimezone(UTC))
     return compose(
         id=issue_id,
         language=room.settings.publication.language,
-        essays=_selected(all_essays(room), chosen, published),
+        essays=essays,
         published=published,
-        candidates=feed_rows.items_since(room.store, since.astimezone(UTC)),
+        candidates=(*recent, *feed_rows.items_linked(room.store, pins)),
         used=used,
         feeds=listed_feeds(room),
         limits=room.limits,

@@ -127,17 +127,27 @@ def summary(delivered: Mapping[str, Any], collected: Mapping[str, Any]) -> Told:
     for key in ("rejected", "unknown", "suppressed", "cancelled", "deferred", "queued"):
         if delivered[key]:
             message += f", {delivered[key]} {key}"
-    failed = collected.get("failed", [])
-    if failed:
-        names = ", ".join(one["feed"] for one in failed)
-        return Told("Degraded", f"{message}; without these feeds: {names}")
+    if collected and (troubles := _troubles(collected)):
+        return Told("Degraded", f"{message}; {troubles}")
     return Told("Completed", message)
 
 
 def collected_summary(collected: Mapping[str, Any]) -> Told:
-    """The state of a run that collected: Degraded when a feed failed."""
+    """The state of a run that collected: Degraded when a feed or the pull failed."""
     message = f"{collected['asked']} feeds asked, {collected['items']} new items"
-    if collected["failed"]:
-        told = "; ".join(f"{one['feed']}: {one['error']}" for one in collected["failed"])
-        return Told("Degraded", f"{message}; {told}")
+    waiting = [f"{one['feed']} waits: {one['reason']}" for one in collected.get("waiting", [])]
+    message = "; ".join([message, *waiting])
+    if collected["failed"] or collected.get("pull"):
+        told = [f"{one['feed']}: {one['error']}" for one in collected["failed"]]
+        told = [collected["pull"], *told] if collected.get("pull") else told
+        return Told("Degraded", "; ".join([message, *told]))
     return Told("Completed", message)
+
+
+def _troubles(collected: Mapping[str, Any]) -> str:
+    """What the issue had to do without."""
+    silent = [*collected.get("failed", []), *collected.get("waiting", [])]
+    told = [collected["pull"]] if collected.get("pull") else []
+    if silent:
+        told.append(f"without these feeds: {', '.join(one['feed'] for one in silent)}")
+    return "; ".join(told)

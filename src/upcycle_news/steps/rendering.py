@@ -19,6 +19,7 @@ from upcycle_news.press.preflight import preflight
 from upcycle_news.press.preview import preview_page, standalone_html
 from upcycle_news.press.render import render
 from upcycle_news.settings import FILE_NAME
+from upcycle_news.steps.collecting import feed_findings
 from upcycle_news.store import manifests, revisions
 
 # The reader of the sample message that a preview lays out.
@@ -58,7 +59,7 @@ def render_issue(room: Newsroom, issue: IssueId, digest: str) -> Rendered:
         issue,
         digest,
         rendered,
-        (*findings, *_settings_findings(room)),
+        (*findings, *_settings_findings(room), *feed_findings(room)),
         len(quoted_printable(rendered.html)),
     )
 

@@ -2,21 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Row, insert, select, update
+from sqlalchemy import Row, delete, func, insert, select, update
 
 from upcycle_news.model import FeedItem
 from upcycle_news.store.engine import Store
-from upcycle_news.store.schema import feed_items, feeds
+from upcycle_news.store.schema import collections, feed_items, feeds
+
+KEPT_REPORTS = 100
 
 
 @dataclass(frozen=True)
 class FeedState:
-    """Validators (opaque, quotes included) and health of one feed; `errors` in a row."""
+    """Validators (opaque, quotes included) and health of one feed; `errors` in a row.
+
+    `url` is the address in feeds.toml, `address` where the feed is asked since it moved (or empty),
+    `moved_to` where a permanent redirect leads since `moved_since`. `full_at`: when the whole body
+    was last sent. `next_at`: not before, after errors; `host_until`: until when its server wants
+    to be left alone. `stopped`: closed for good by its publisher.
+    """
 
     url: str
     name: str
@@ -25,8 +33,15 @@ class FeedState:
     body_hash: str = ""
     tried_at: datetime | None = None
     succeeded_at: datetime | None = None
+    full_at: datetime | None = None
     errors: int = 0
     last_error: str = ""
+    next_at: datetime | None = None
+    host_until: datetime | None = None
+    stopped: bool = False
+    address: str = ""
+    moved_to: str = ""
+    moved_since: datetime | None = None
 
 
 def states(store: Store) -> Mapping[str, FeedState]:
@@ -92,6 +107,39 @@ def _changes(row: Row[Any], item: FeedItem) -> dict[str, Any]:
     if item.date_source == "first seen":  # no date of its own: the first sight stays its date
         del values["date"], values["date_source"]
     return {key: value for key, value in values.items() if getattr(row, key) != value}
+
+
+def known_items(store: Store, url: str) -> Mapping[str, tuple[str, str]]:
+    """Canonical link and title of every item of one feed, by its key."""
+    query = select(feed_items.c.item_key, feed_items.c.canonical, feed_items.c.title).where(
+        feed_items.c.feed_url == url
+    )
+    with store.reading() as connection:
+        return {row.item_key: (row.canonical, row.title) for row in connection.execute(query)}
+
+
+def save_report(store: Store, report: Mapping[str, Any], *, now: datetime) -> None:
+    """Keep what a collection reported; the last hundred are kept."""
+    with store.writing() as connection:
+        connection.execute(insert(collections).values(at=now, report=dict(report)))
+        newest = connection.execute(select(func.max(collections.c.id))).scalar() or 0
+        connection.execute(delete(collections).where(collections.c.id <= newest - KEPT_REPORTS))
+
+
+def last_report(store: Store) -> Mapping[str, Any]:
+    """What the last collection reported; empty when there was none."""
+    query = select(collections.c.report).order_by(collections.c.id.desc()).limit(1)
+    with store.reading() as connection:
+        return dict(connection.execute(query).scalar() or {})
+
+
+def items_linked(store: Store, canonicals: Collection[str]) -> tuple[FeedItem, ...]:
+    """All items with one of these canonical links, whatever their age."""
+    query = select(feed_items).where(feed_items.c.canonical.in_(list(canonicals)))
+    if not canonicals:
+        return ()
+    with store.reading() as connection:
+        return tuple(map(_item, connection.execute(query.order_by(feed_items.c.id))))
 
 
 def items_since(store: Store, since: datetime) -> tuple[FeedItem, ...]:

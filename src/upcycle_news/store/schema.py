@@ -113,8 +113,24 @@ feeds = Table(
     Column("body_hash", String(64), nullable=False),
     Column("tried_at", UtcDateTime),
     Column("succeeded_at", UtcDateTime),
+    Column("full_at", UtcDateTime),
     Column("errors", Integer, nullable=False),
     Column("last_error", Text, nullable=False),
+    Column("next_at", UtcDateTime),
+    Column("host_until", UtcDateTime),
+    Column("stopped", Boolean, nullable=False),
+    Column("address", Text, nullable=False),
+    Column("moved_to", Text, nullable=False),
+    Column("moved_since", UtcDateTime),
+)
+
+# What each collection reported, so that an approval hours later can still show it.
+collections = Table(
+    "collections",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("at", UtcDateTime, nullable=False),
+    Column("report", JSON, nullable=False),
 )
 
 feed_items = Table(

@@ -50,9 +50,23 @@ def upgrade() -> None:
         sa.Column("body_hash", sa.String(length=64), nullable=False),
         sa.Column("tried_at", UtcDateTime(), nullable=True),
         sa.Column("succeeded_at", UtcDateTime(), nullable=True),
+        sa.Column("full_at", UtcDateTime(), nullable=True),
         sa.Column("errors", sa.Integer(), nullable=False),
         sa.Column("last_error", sa.Text(), nullable=False),
+        sa.Column("next_at", UtcDateTime(), nullable=True),
+        sa.Column("host_until", UtcDateTime(), nullable=True),
+        sa.Column("stopped", sa.Boolean(), nullable=False),
+        sa.Column("address", sa.Text(), nullable=False),
+        sa.Column("moved_to", sa.Text(), nullable=False),
+        sa.Column("moved_since", UtcDateTime(), nullable=True),
         sa.PrimaryKeyConstraint("url", name=op.f("pk_feeds")),
+    )
+    op.create_table(
+        "collections",
+        sa.Column("id", sa.Integer(), nullable=False),
+        sa.Column("at", UtcDateTime(), nullable=False),
+        sa.Column("report", sa.JSON(), nullable=False),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_collections")),
     )
     op.create_table(
         "issues",
