@@ -1,0 +1,59 @@
+"""Nothing a person can type, set or see stays undocumented."""
+
+from __future__ import annotations
+
+import re
+import sys
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[2]
+sys.path.insert(0, str(ROOT / "tools"))
+
+
+def test_the_reference_is_what_the_code_says() -> None:
+    from reference import TARGET, reference
+
+    assert TARGET.read_text(encoding="utf-8") == reference(), "run: python tools/reference.py"
+
+
+def test_every_command_shows_an_example() -> None:
+    text = (ROOT / "docs" / "reference.md").read_text(encoding="utf-8")
+    commands = re.split(r"(?m)^### `upcycle-news ", text)[1:]
+    without = [part.split("`")[0] for part in commands if "Example: `upcycle-news" not in part]
+    assert commands
+    assert not without
+
+
+def test_every_runtime_dependency_has_its_reason() -> None:
+    import tomllib
+
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    extras = [name for names in project["optional-dependencies"].values() for name in names]
+    reasons = (ROOT / "docs" / "dependencies.md").read_text(encoding="utf-8")
+    names = [re.split(r"[\[<>=~! ]", text)[0] for text in [*project["dependencies"], *extras]]
+    assert not [name for name in names if name not in reasons]
+
+
+def test_no_committed_file_names_a_machine_or_an_index() -> None:
+    import subprocess
+
+    listed = subprocess.run(
+        ["git", "ls-files"], cwd=ROOT, capture_output=True, text=True, check=False
+    )
+    names = listed.stdout.split()
+    if listed.returncode != 0 or not names:  # an unpacked sdist
+        names = [str(p.relative_to(ROOT)) for p in (ROOT / "src").rglob("*") if p.is_file()]
+    pattern = re.compile(
+        r"(?:^|[^A-Za-z0-9_.])/(?:" + "work|farm|root" + r")/|index-url"
+        r"|\"resolved\": *\"https?://|BEGIN (?:RSA |EC )?PRIVATE" + " KEY"
+    )
+    found = []
+    for name in names:
+        path = ROOT / name
+        if path.suffix in {".png", ".jpg", ".svg"} or not path.is_file():
+            continue
+        for number, line in enumerate(path.read_text("utf-8", errors="ignore").splitlines(), 1):
+            # The tools that write the lock have to name the option they switch off.
+            if pattern.search(line) and "--no-emit-index-url" not in line:
+                found.append(f"{name}:{number}: {line.strip()[:80]}")
+    assert not [one for one in found if not one.startswith("tests/docs/")]
