@@ -12,7 +12,8 @@ from upcycle_news.errors import UpcycleError
 def write_whole(path: Path, data: bytes, *, exclusive: bool = False, private: bool = False) -> None:
     """Write `data` beside `path` and move it there in one step.
 
-    With `exclusive` an existing file is left alone; `private` files are the owner's only. Raises `UpcycleError` with the cure.
+    With `exclusive` an existing file is left alone; `private` files are the owner's only. Raises
+    `UpcycleError` with the cure.
     """
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -29,9 +30,9 @@ def write_whole(path: Path, data: bytes, *, exclusive: bool = False, private: bo
                 Path(draft).replace(path)
         finally:
             Path(draft).unlink(missing_ok=True)
-    except FileExistsError:
-        raise UpcycleError(f"{path}: exists already and was left alone") from None
     except OSError as error:
+        if exclusive and path.exists():
+            raise UpcycleError(f"{path}: exists already and was left alone") from None
         raise UpcycleError(
             f"{path}: cannot be written ({error.strerror}); make room or make the folder writable"
         ) from None
