@@ -25,6 +25,9 @@ def init_publication(folder: Path, *, name: str, today: date) -> tuple[Path, ...
 
     Returns the files; raises `UpcycleError` with the cure, having written nothing.
     """
+    name = " ".join(name.split())
+    if not name.isprintable() or not name:
+        raise UpcycleError("the newsletter's name is empty or holds control characters")
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
         raise UpcycleError(f"{folder}: is not an empty folder; name a new one")
     contents = _contents(name, today)
