@@ -120,6 +120,7 @@ def status(
     from upcycle_news.errors import IssueError
     from upcycle_news.model import DeliveryState, IssueId
     from upcycle_news.steps.naming import latest_issue
+    from upcycle_news.store import issues
 
     if state is not None and state not in list(DeliveryState):
         raise typer.BadParameter(f"--list takes one of {', '.join(DeliveryState)}")
@@ -127,7 +128,7 @@ def status(
         chosen = IssueId.parse(issue) if issue else latest_issue(room)
         if chosen is None:
             raise IssueError("there is no issue yet: see 'upcycle-news issue preview'")
-        if state is None:
+        if state is None or issues.get(room.store, chosen) is None:
             say_status(room, chosen, as_json)
         else:
             _list(room, chosen, DeliveryState(state), as_json)
