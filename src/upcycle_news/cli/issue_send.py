@@ -48,6 +48,7 @@ def send(
     Without --yes the newest revision must be approved, and nothing may have changed since.
     Example: upcycle-news issue send --test redaktion@example.org
     """
+    from upcycle_news.errors import IssueError
     from upcycle_news.model import EmailAddress
     from upcycle_news.steps import sending
     from upcycle_news.steps.rendering import refuse_errors, render_issue
@@ -75,8 +76,14 @@ def send(
                 say_status(room, chosen, as_json)
             return
         if not begun:
-            digest = _approved_hash(room, chosen, essay, collect, yes, as_json)
-            sending.enqueue(room, chosen, digest)
+            try:
+                digest = _approved_hash(room, chosen, essay, collect, yes, as_json)
+                sending.enqueue(room, chosen, digest)
+            except IssueError:
+                row = issues.get(room.store, chosen)
+                if row is None or row.state is issues.IssueState.OPEN:
+                    raise
+                note(f"issue {chosen}: somebody else began to send it; going on together")
         elif row is not None and row.state is not issues.IssueState.CANCELLED:
             sending.resume(room, chosen)
         _deliver(room, chosen, as_json)
