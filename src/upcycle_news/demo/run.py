@@ -59,16 +59,21 @@ def run_demo(here: Path, *, say: Callable[[str], None]) -> Iterator[str]:
 def _home(here: Path) -> Path:
     """The publication here when it has an essay that is ready, else the one we bring along."""
     if (here / FILE_NAME).is_file():
-        settings = load_settings(here)
-        if settings.relays:
-            raise UpcycleError(
-                "the demo refuses to run where a relay is configured, so that it can reach nobody: "
-                "unset UPCYCLE_NEWS_RELAYS__… and leave [relays] out of newsletter.toml"
-            )
-        room = Newsroom(settings)
+        room = Newsroom(_without_relay(here))
         if any(essay.status == "ready" for essay in composing.all_essays(room)):
             return here.resolve()
+    _without_relay(publication_folder())
     return publication_folder()
+
+
+def _without_relay(home: Path) -> Settings:
+    settings = load_settings(home)
+    if settings.relays:
+        raise UpcycleError(
+            "the demo refuses to run where a relay is configured, so that it can reach nobody: "
+            f"unset UPCYCLE_NEWS_RELAYS__… and leave [relays] out of {home / FILE_NAME}"
+        )
+    return settings
 
 
 def _environment(home: Path, state: Path) -> dict[str, str]:
@@ -77,6 +82,7 @@ def _environment(home: Path, state: Path) -> dict[str, str]:
     own = {
         f"{PREFIX}HOME": str(home),
         f"{PREFIX}STATE": str(state),
+        f"{PREFIX}STORE": f"sqlite:///{state / 'upcycle.db'}",
         f"{PREFIX}FEEDS__FILE": str(state / "feeds.toml"),
         f"{PREFIX}FEEDS__ALLOW_PRIVATE": "true",
         f"{PREFIX}FEEDS__REFRESH_MINUTES": "0",
