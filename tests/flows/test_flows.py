@@ -1,0 +1,111 @@
+"""By hand and by Prefect: the same issue and the same mails."""
+
+from __future__ import annotations
+
+import re
+import shutil
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from upcycle_news.demo.site import DemoSite
+
+from ..postroom.ledgers import Clock
+from ..publications import Publication
+
+pytestmark = [pytest.mark.prefect, pytest.mark.xdist_group("prefect")]
+
+
+def told(flow: Any, **parameters: Any) -> tuple[str, str]:
+    """Run a flow; the name of its last state and its sentence."""
+    state = flow(**parameters, return_state=True)
+    assert state.is_completed(), state.message
+    return state.name, state.message
+
+
+def without_date(mails: list[bytes]) -> list[bytes]:
+    return sorted(re.sub(rb"\r\nDate: [^\r]*", b"", mail) for mail in mails)
+
+
+def test_a_flow_sends_the_same_issue_as_a_hand_does(
+    publication: Publication, flows: Any, tmp_path: Path, clock: Clock,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:  # fmt: skip
+    publication.essay("Was vom Bahnhof bleibt", topics="[bestand, kleinstadt]")
+    readers = publication.crowd(3)
+    publication.room().signer  # noqa: B018  makes the key that both copies sign with
+    own = {"FEEDS__ALLOW_PRIVATE": "true"}
+    with DemoSite(datetime.now(UTC)) as site:
+        (publication.home / "content/feeds.toml").write_text(site.feeds_toml())
+        assert publication.run("feeds", "collect", "--json", **own).json["failed"] == []
+    publication.__exit__()
+    copy = Publication(tmp_path / "copy", clock)
+    shutil.copytree(publication.home, copy.home)
+
+    by_hand = publication.run("issue", "send", "--yes", "--json").json
+    monkeypatch.setenv("UPCYCLE_NEWS_HOME", str(copy.home))
+    name, message = told(flows.publish_issue, approve=True)
+    assert (name, message) == ("Completed", f"issue {by_hand['issue']}: sent to 3 of 3")
+    assert copy.run("issue", "status", "--json").json == by_hand
+    assert copy.recipients() == publication.recipients() == readers
+    assert without_date(copy.mails()) == without_date(publication.mails())
+
+    name, message = told(flows.publish_issue, approve=True)
+    assert name == "NothingNew"
+    assert "no new essay" in message
+    assert len(copy.mails()) == 3
+
+
+def test_an_issue_waits_for_its_approval_and_then_goes_out(
+    publication: Publication, flows: Any
+) -> None:
+    publication.essay()
+    readers = publication.crowd(2)
+    name, message = told(flows.publish_issue, dry_run=True)
+    assert (name, "not sent" in message) == ("DryRun", True)
+    name, message = told(flows.publish_issue)
+    assert name == "WaitingForApproval"
+    assert "upcycle-news issue approve" in message
+    assert told(flows.deliver_pending)[0] == "NothingPending"
+    assert publication.mails() == []
+    publication.run("issue", "approve")
+    name, message = told(flows.deliver_pending)
+    assert (name, "sent to 2 of 2" in message) == ("Completed", True)
+    assert publication.recipients() == readers
+    assert told(flows.deliver_pending)[0] == "NothingPending"
+
+
+def test_editors_get_a_test_first_and_a_dead_feed_is_told(
+    publication: Publication, flows: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    publication.essay()
+    consent = ("--consent", "letter of 3 May 2026", "--group", "redaktion")
+    publication.run("subscribers", "add", "anna@example.org", *consent)
+    monkeypatch.setenv("UPCYCLE_NEWS_FEEDS__ALLOW_PRIVATE", "true")
+    listed = publication.home / "content/feeds.toml"
+    with DemoSite(datetime.now(UTC)) as site:
+        listed.write_text(f'[[feeds]]\nname = "Verstummt"\nurl = "{site.url}/gone.xml"\n')
+        name, message = told(flows.collect_feeds)
+        assert (name, "Verstummt: " in message) == ("Degraded", True)
+        listed.write_text(f'[[feeds]]\nname = "Verzogen"\nurl = "{site.url}/moved.xml"\n')
+        name, message = told(flows.publish_issue, test_group="redaktion", approve=True)
+    assert name == "Degraded"
+    assert "sent to 1 of 1" in message
+    assert "Verzogen" in message
+    assert publication.recipients() == ["anna@example.org"] * 2
+
+
+def test_no_run_shows_an_address_to_prefect(publication: Publication, flows: Any) -> None:
+    """Prefect keeps parameters, results and messages in plain form."""
+    publication.essay()
+    publication.crowd(2)
+    state = flows.publish_issue(approve=True, return_state=True)
+    assert "@example.org" not in f"{state.message} {state.data!r}"
+    publication.setting('lines = ["Umbau e. V., Lange Straße 1, 12345 Musterstadt"]', "lines = []")
+    publication.essay("Ohne Impressum")
+    failed = flows.publish_issue(approve=True, return_state=True)
+    assert failed.is_failed()
+    assert "imprint" in failed.message
+    assert "@example.org" not in f"{failed.message} {failed.data!r}"

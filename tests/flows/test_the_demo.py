@@ -1,0 +1,29 @@
+"""The demo as people run it, beside a publication with real readers."""
+
+from __future__ import annotations
+
+import pytest
+
+from ..publications import Publication
+
+pytestmark = [pytest.mark.prefect, pytest.mark.slow]
+
+
+def test_the_demo_touches_no_real_reader(publication: Publication) -> None:
+    publication.essay()
+    publication.crowd(2)
+    path = publication.home / "newsletter.toml"
+    real = f"sqlite:///{publication.home}/var/upcycle.db"
+    path.write_text(f'store = "{real}"\n' + path.read_text())
+    demo = publication.start("demo")
+    out, err = demo.communicate(timeout=110)
+    assert demo.returncode == 0, out + err
+    assert "Was vom Bahnhof bleibt" in out
+    assert "the sum closes" in out
+    assert "Traceback" not in out + err
+    mails = list((publication.home / "var/demo/mailbox/new").iterdir())
+    assert len(mails) >= 5
+    assert not any(b"reader1@example.org" in mail.read_bytes() for mail in mails)
+    assert publication.mails() == []
+    assert "there is no issue yet" in publication.run("issue", "status", code=1).err
+    assert len(publication.run("subscribers", "export").out.splitlines()) == 3
