@@ -33,6 +33,8 @@ class _Handler(BaseHTTPRequestHandler):
 
     def answer(self) -> None:
         path = self.path.partition("?")[0]
+        if path in self.server.pages:
+            return self.reply(200, self.server.pages[path], Content_Type="text/html")
         if path == "/etag":
             if self.headers.get("If-None-Match") == '"eins"':
                 return self.reply(304, ETag='"zwei"')
@@ -125,6 +127,7 @@ class _Server(ThreadingHTTPServer):
         self.guard = threading.Lock()
         self.busy = self.busiest = 0
         self.feed = FEED
+        self.pages: dict[str, bytes] = {}
 
     @property
     def url(self) -> str:

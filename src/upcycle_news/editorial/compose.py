@@ -11,6 +11,7 @@ from datetime import date
 from upcycle_news.editorial import related, stories
 from upcycle_news.editorial.excerpt import excerpt
 from upcycle_news.editorial.links import canonical_link
+from upcycle_news.editorial.plaintext import eased
 from upcycle_news.errors import NothingNew
 from upcycle_news.model import Essay, Feed, FeedItem, Issue, IssueId, Related, Story
 
@@ -163,8 +164,12 @@ def is_banned(item: FeedItem, bans: Sequence[str]) -> bool:
 
 
 def _with_excerpts(story: Story, length: int) -> Story:
+    """Make a story's texts what is printed: excerpts, without the brackets of templates."""
     return Story(
-        tuple(replace(item, summary=excerpt(item.summary, length)) for item in story.items)
+        tuple(
+            replace(item, title=eased(item.title), summary=eased(excerpt(item.summary, length)))
+            for item in story.items
+        )
     )
 
 

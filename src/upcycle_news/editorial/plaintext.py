@@ -34,6 +34,11 @@ _DROPPED_WITH_CONTENT = {
 }  # fmt: skip
 
 
+_BRACKETS = re.compile(
+    r"(?<=\{)(?=[{%#])|(?<=[}%#])(?=\})|(?<=\$)(?=\{)|(?<=\\u)(?=\{)|(?<=<)(?=/?mj-)", re.IGNORECASE
+)
+
+
 def word_set(text: str) -> frozenset[str]:
     """Read a list of words as it stands in a source file."""
     return frozenset(text.split())
@@ -64,3 +69,12 @@ def cut(text: str, length: int) -> str:
     if " " in head[length // 2 :] and not text[length - 1].isspace():
         head = head.rpartition(" ")[0]
     return head.rstrip(" ,;:–-") + "…"
+
+
+def eased(text: str) -> str:
+    """Take the brackets of template languages apart: ``{{ x }}`` becomes ``{ { x } }``.
+
+    Nobody of ours would read them, but relays that fill in merge tags do, and the checks of a
+    rendered issue take them for an accident.
+    """
+    return _BRACKETS.sub(" ", text)
