@@ -156,5 +156,5 @@ def test_everybody_is_counted_whatever_happens(_migrated: bytes) -> None:
     AnIssueOnABadDay.blank = _migrated
     run_state_machine_as_test(
         AnIssueOnABadDay,
-        settings=settings(max_examples=40, stateful_step_count=20, deadline=None),
+        settings=settings(max_examples=25, stateful_step_count=20, deadline=None),
     )
