@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from enum import StrEnum
 from typing import Literal, Self
 
@@ -52,9 +52,16 @@ class ImageRef:
     alt: str
 
 
+Length = Literal["full", "teaser", "auto"]
+"""How much of the leading essay a mail shows; `auto` is full as long as the mail stays small."""
+
+
 @dataclass(frozen=True)
 class Essay:
-    """An essay as read from its Markdown file. `source` is relative to the publication's root."""
+    """An essay as read from its Markdown file. `source` is relative to the publication's root.
+
+    `length` is None where the publication's setting decides.
+    """
 
     slug: str
     source: str
@@ -70,6 +77,7 @@ class Essay:
     pin: tuple[str, ...] = ()
     ban: tuple[str, ...] = ()
     body_line: int = 1
+    length: Length | None = None
 
 
 @dataclass(frozen=True)
@@ -147,7 +155,11 @@ class Issue:
 
 @dataclass(frozen=True)
 class Publication:
-    """The settings that show in a mail. `public_url` has no slash at its end."""
+    """The settings that show in a mail. `public_url` has no slash at its end.
+
+    `images` says whether pictures travel in the mail or lie below `public_url`, `hosts` from which
+    others a mail may load something.
+    """
 
     name: str
     tagline: str
@@ -159,6 +171,9 @@ class Publication:
     sender_name: str = ""
     sender_address: str = ""
     reply_to: str = ""
+    length: Length = "auto"
+    images: Literal["embedded", "hosted"] = "embedded"
+    hosts: tuple[str, ...] = ()
 
 
 class Placeholder(StrEnum):
@@ -377,6 +392,47 @@ class Verdict:
 
 
 @dataclass(frozen=True)
+class Leave:
+    """The ledger's answer when a sender asks whether a delivery may go on the wire now.
+
+    ``go``: it is marked as sending. ``gone``: it is not this sender's any more, or has ended.
+    ``held``: the issue is paused, stopped or cancelled. ``later``: a quota of the relay or the
+    sender is used up until `until`. With ``gone``, `until` is when the quota of the recipient's
+    domain, for which the delivery waits, has room again.
+    """
+
+    kind: Literal["go", "gone", "held", "later"]
+    until: datetime | None = None
+
+
+_UNITS = {"s": 1, "min": 60, "h": 3600, "d": 86400}
+
+
+@dataclass(frozen=True)
+class Rate:
+    """So many messages in any span of so many seconds; written ``14/s``, ``30/min``, ``2/h``."""
+
+    limit: int
+    seconds: int
+
+    @classmethod
+    def parse(cls, text: str) -> Self:
+        """Read ``NUMBER/UNIT``, the unit one of s, min, h and d; raises `UpcycleError`."""
+        match = re.fullmatch(r"([1-9]\d{0,8})/(s|min|h|d)", text.strip())
+        if match is None:
+            raise UpcycleError(f"{text[:20]!r} is not a quota: write 14/s, 30/min, 1000/h or 50000/d")
+        return cls(int(match[1]), _UNITS[match[2]])
+
+    def free_at(self, earlier: datetime) -> datetime:
+        """When the next message may go, `earlier` being the time of the `limit`-th last one.
+
+        With one message for each that leaves the span behind it, no span ever holds more than
+        `limit`, wherever the relay's own clock begins to count.
+        """
+        return earlier + timedelta(seconds=self.seconds)
+
+
+@dataclass(frozen=True)
 class Relay:
     """The SMTP server we hand over to. `timeout` is in seconds."""
 
@@ -388,6 +444,7 @@ class Relay:
     password: str = field(default="", repr=False)
     connections: int = 1
     timeout: float = 30.0
+    messages_per_connection: int = 0
 
 
 @dataclass(frozen=True)

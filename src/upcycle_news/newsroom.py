@@ -2,26 +2,44 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 from functools import cached_property
 from pathlib import Path
+from typing import Literal
+from zoneinfo import ZoneInfo
+
+from pydantic import SecretStr
 
 from upcycle_news.audience.links import LinkSigner, Purpose, load_or_make_keys
 from upcycle_news.editorial.compose import Limits
 from upcycle_news.errors import SettingsError
-from upcycle_news.model import Publication, Relay
+from upcycle_news.model import Publication, Rate, Relay
+from upcycle_news.postroom.dkim import DkimSigner
 from upcycle_news.postroom.message import Letterhead
 from upcycle_news.postroom.rules import RetryPolicy
-from upcycle_news.settings import FILE_NAME, RelaySettings, Settings, load_settings
+from upcycle_news.postroom.verp import BounceAddresses
+from upcycle_news.postroom.window import Window
+from upcycle_news.settings import FILE_NAME, Settings, load_settings
+from upcycle_news.settings_sending import RelaySettings
 from upcycle_news.store.engine import Store, open_store
+from upcycle_news.store.quotas import Quotas
 
 MAIN_RELAY = "main"
 # Stands for the public address while there is none: good for looking, refused for sending.
 NOWHERE = "https://newsletter.invalid"
 _DEFAULT_PORTS = {"tls": 465, "starttls": 587, "none": 25}
+
+
+_SAMPLES = ("example", "test", "invalid", "localhost", "example.org", "example.com", "example.net")
+
+
+def is_sample(address: str) -> bool:
+    """Whether a web address or a host is nobody's (RFC 2606), or none at all."""
+    host = address.rpartition("://")[2].partition("/")[0].partition(":")[0]
+    return not host or any(host == name or host.endswith(f".{name}") for name in _SAMPLES)
 
 
 def utc_now() -> datetime:
@@ -74,6 +92,16 @@ class Newsroom:
         return self.settings.state / "issues"
 
     @property
+    def image_cache(self) -> Path:
+        """Where scaled pictures are kept; it may be emptied at any time."""
+        return self.settings.state / "images"
+
+    @property
+    def hosted_images(self) -> Path:
+        """What has to answer below `publication.public_url` as ``/images/``."""
+        return self.settings.state / "archive" / "images"
+
+    @property
     def mailbox_folder(self) -> Path:
         """Where mails go while no relay is configured."""
         return self.settings.state / "mailbox"
@@ -93,7 +121,18 @@ class Newsroom:
             sender_name=sender.name or told.name,
             sender_address=sender.address,
             reply_to=sender.reply_to,
+            length=self.settings.issue.length,
+            images=self._images,
+            hosts=self.settings.issue.hosts,
         )
+
+    @property
+    def _images(self) -> Literal["embedded", "hosted"]:
+        """Pictures travel in the mail while there is no address of our own to publish them at."""
+        told = self.settings.issue.images
+        if told == "auto":
+            return "embedded" if is_sample(self.settings.publication.public_url) else "hosted"
+        return told
 
     @property
     def limits(self) -> Limits:
@@ -139,13 +178,60 @@ class Newsroom:
             unsubscribe_mailto=self.settings.sender.unsubscribe_mailto,
         )
 
+    @cached_property
+    def dkim_signers(self) -> tuple[DkimSigner, ...]:
+        """Who signs the mail here; none when the relay does."""
+        told = self.settings.dkim
+        domain = told.domain or self.settings.sender.address.rpartition("@")[2]
+        kinds: tuple[tuple[Literal["rsa", "ed25519"], str, SecretStr], ...] = (
+            ("rsa", told.selector, told.rsa_key),
+            ("ed25519", told.ed25519_selector, told.ed25519_key),
+        )
+        found = []
+        for kind, selector, key in kinds:
+            if not selector and not key.get_secret_value():
+                continue
+            if not selector or not key.get_secret_value():
+                raise SettingsError(
+                    FILE_NAME, None, f"dkim: the {kind} key and its selector belong together"
+                )
+            found.append(DkimSigner.load(domain, selector, key.get_secret_value(), kind))
+        return tuple(found)
+
+    @property
+    def bounce_addresses(self) -> BounceAddresses | None:
+        """The signed envelope senders, or None when all mails have the same."""
+        if not self.settings.sender.verp:
+            return None
+        base = self.settings.sender.envelope or self.settings.sender.address
+        return BounceAddresses(base, self.message_id_key)
+
+    def quotas(self, relay: str, sender: str) -> Quotas:
+        """What may be sent over a relay in our name."""
+        told = self.settings.quotas
+        there = self.settings.relays.get(relay)
+        return Quotas(
+            relay=_rates(there.quotas if there else ()),
+            relay_name=relay,
+            sender=_rates(told.sender),
+            sender_address=sender,
+            domains=tuple((name.lower(), _rates(told.domains[name])) for name in told.domains),
+        )
+
+    def window(self, timezone: str) -> Callable[[datetime], datetime | None]:
+        """Tells for a moment when the send window opens, None while it is open."""
+        told = self.settings.window
+        if not told.start:
+            return lambda _: None
+        start, end = time.fromisoformat(told.start), time.fromisoformat(told.end)
+        return Window(start, end, ZoneInfo(timezone), frozenset(told.days)).opens
+
     @property
     def retry_policy(self) -> RetryPolicy:
         """When a deferred delivery is tried again and when it is given up."""
         told = self.settings.retry
-        return RetryPolicy(
-            first_seconds=told.first_seconds, give_up_after=timedelta(hours=told.give_up_hours)
-        )
+        hours = min(told.give_up_hours, told.max_lateness_hours or told.give_up_hours)
+        return RetryPolicy(first_seconds=told.first_seconds, give_up_after=timedelta(hours=hours))
 
     @property
     def configured_relay(self) -> RelaySettings | None:
@@ -167,16 +253,22 @@ class Newsroom:
             with Mailbox(self.mailbox_folder) as mailbox:
                 yield mailbox.relay()
             return
-        yield Relay(
-            name=MAIN_RELAY,
-            host=told.host,
-            port=told.port or _DEFAULT_PORTS[told.security],
-            security=told.security,
-            username=told.username,
-            password=told.password.get_secret_value(),
-            connections=told.connections,
-            timeout=told.timeout,
-        )
+        yield _relay(MAIN_RELAY, told)
+
+    def failover(self, relay: Relay) -> Relay | None:
+        """The relay that stands in for `relay`, if one does."""
+        there = self.settings.relays.get(relay.name)
+        if there is None or not there.failover:
+            return None
+        second = self.settings.relays.get(there.failover)
+        if second is None or not second.host or there.failover == relay.name:
+            raise SettingsError(
+                FILE_NAME,
+                None,
+                f"relays.{relay.name}.failover names {there.failover!r}, which is not another "
+                "relay with a host",
+            )
+        return _relay(there.failover, second)
 
     @property
     def user_agent(self) -> str:
@@ -186,3 +278,21 @@ class Newsroom:
         contact = self.settings.feeds.contact or self.settings.sender.address or "no contact"
         name = self.settings.publication.name.encode("ascii", "ignore").decode().strip()
         return f"upcycle-news/{__version__} ({name or 'newsletter'}; {contact})"
+
+
+def _relay(name: str, told: RelaySettings) -> Relay:
+    return Relay(
+        name=name,
+        host=told.host,
+        port=told.port or _DEFAULT_PORTS[told.security],
+        security=told.security,
+        username=told.username,
+        password=told.password.get_secret_value(),
+        connections=told.connections,
+        timeout=told.timeout,
+        messages_per_connection=told.messages_per_connection,
+    )
+
+
+def _rates(texts: Iterable[str]) -> tuple[Rate, ...]:
+    return tuple(Rate.parse(text) for text in texts)

@@ -11,10 +11,10 @@ import os
 import tomllib
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Any, Literal
-from zoneinfo import ZoneInfo, available_timezones
+from typing import Any, Literal
+from zoneinfo import ZoneInfo
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr, ValidationError
+from pydantic import Field, ValidationError
 from pydantic_settings import (
     BaseSettings,
     EnvSettingsSource,
@@ -23,58 +23,29 @@ from pydantic_settings import (
 )
 from pydantic_settings import SettingsError as SourceError
 
-from upcycle_news.errors import AddressError, SettingsError
-from upcycle_news.model import EmailAddress
+from upcycle_news.errors import SettingsError
+from upcycle_news.model import Length
 from upcycle_news.settings_errors import describe, not_json, unknown_variable
+from upcycle_news.settings_sending import (
+    DkimSettings,
+    QuotaSettings,
+    RelaySettings,
+    RetrySettings,
+    WindowSettings,
+)
+from upcycle_news.settings_types import Address, Line, Table, Url, Zone
 
 PREFIX = "UPCYCLE_NEWS_"
 FILE_NAME = "newsletter.toml"
 
 
-def _address(text: str) -> str:
-    try:
-        return EmailAddress.parse(text).address if text else ""
-    except AddressError as error:
-        raise ValueError(str(error)) from None
-
-
-def _url(text: str) -> str:
-    from urllib.parse import urlsplit
-
-    parts = urlsplit(text)
-    if text and (parts.scheme not in ("http", "https") or not parts.hostname or parts.query):
-        raise ValueError("not a web address; write it as https://newsletter.example.org")
-    return text.rstrip("/")
-
-
-def _zone(text: str) -> str:
-    if text not in available_timezones():
-        raise ValueError("not a time zone; write it as Europe/Berlin")
-    return text
-
-
-def _single_line(text: str) -> str:
-    if any(ord(char) < 32 or ord(char) == 127 for char in text):
-        raise ValueError("must be one line without control characters")
-    return text.strip()
-
-
-Line = Annotated[str, AfterValidator(_single_line)]
-Address = Annotated[str, AfterValidator(_address)]
-Url = Annotated[str, AfterValidator(_url)]
-
-
-class _Table(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-
-class PublicationSettings(_Table):
+class PublicationSettings(Table):
     """`[publication]`: what the newsletter is called and where it lives on the web."""
 
     name: Line = Field("Newsletter", min_length=1, description="The name in the masthead.")
     tagline: Line = Field("", description="One line below the name.")
     language: Literal["de", "en"] = Field("de", description="The language of the mail's own words.")
-    timezone: Annotated[str, AfterValidator(_zone)] = Field(
+    timezone: Zone = Field(
         "Europe/Berlin", description="Decides which day it is and when the window is open."
     )
     public_url: Url = Field(
@@ -88,25 +59,28 @@ class PublicationSettings(_Table):
         return ZoneInfo(self.timezone)
 
 
-class SenderSettings(_Table):
+class SenderSettings(Table):
     """`[sender]`: who writes the mail."""
 
     name: Line = Field("", description="The name readers see; default: the publication's name.")
     address: Address = Field("", description="The From address; its domain is the one DKIM signs.")
     reply_to: Address = Field("", description="Where answers go; somebody should read them.")
     envelope: Address = Field("", description="Where bounces go; default: the From address.")
+    verp: bool = Field(
+        False, description="Sign each mail's envelope: bounces+….@ names the delivery (VERP)."
+    )
     unsubscribe_mailto: Address = Field(
         "", description="An address whose mail is read as 'unsubscribe', beside the web link."
     )
 
 
-class ImprintSettings(_Table):
+class ImprintSettings(Table):
     """`[imprint]`: who is responsible (§ 5 DDG); without it nothing is sent."""
 
     lines: tuple[Line, ...] = Field((), description="Name, postal address, a way to reach you.")
 
 
-class IssueSettings(_Table):
+class IssueSettings(Table):
     """`[issue]`: how much goes into one issue."""
 
     essays: int = Field(5, ge=1, le=50, description="Essays at the most; the newest leads.")
@@ -118,9 +92,19 @@ class IssueSettings(_Table):
     max_age_days: int = Field(30, ge=1, le=3650, description="Older feed items stay out.")
     excerpt: int = Field(280, ge=40, le=1000, description="Characters of an excerpt at the most.")
     items_only: bool = Field(False, description="Make an issue even when no essay is new.")
+    length: Length = Field(
+        "auto", description="Of the leading essay; `auto`: in full while the mail stays small."
+    )
+    images: Literal["auto", "embedded", "hosted"] = Field(
+        "auto",
+        description="Pictures in the mail, or below public_url; `auto`: hosted if it is your own.",
+    )
+    hosts: tuple[Line, ...] = Field(
+        (), description="Hosts that a mail may load something from, beside public_url."
+    )
 
 
-class FeedsSettings(_Table):
+class FeedsSettings(Table):
     """`[feeds]`: how feeds are collected."""
 
     file: str = Field("content/feeds.toml", description="The list of feeds, from the root.")
@@ -129,36 +113,10 @@ class FeedsSettings(_Table):
     deadline_seconds: float = Field(30.0, gt=0, description="For one feed, all together.")
     reading_seconds: float = Field(20.0, gt=0, description="For reading one feed once it is here.")
     git_pull: bool = Field(
-        True, description="Begin with `git pull --ff-only` where content is a checkout with upstream."
+        True,
+        description="Begin with `git pull --ff-only` where content is a checkout with upstream.",
     )
     contact: Line = Field("", description="Named in the User-Agent; default: the sender's address.")
-
-
-class RelaySettings(_Table):
-    """`[relays.NAME]`: an SMTP server that takes our mail; `main` is the one that is used."""
-
-    host: Line = Field("", description="Its name; empty: the embedded mailbox is used.")
-    port: int = Field(0, ge=0, le=65535, description="Default 587, or 465 with security = tls.")
-    security: Literal["none", "starttls", "tls"] = Field(
-        "starttls", description="`none` only for a relay on this machine."
-    )
-    username: str = Field("", description="Empty: no login.")
-    password: SecretStr = Field(SecretStr(""), description="From the environment or a file only.")
-    connections: int = Field(1, ge=1, le=64, description="At the same time; one is used today.")
-    timeout: float = Field(30.0, gt=0, description="Seconds to wait for an answer.")
-
-
-class RetrySettings(_Table):
-    """`[retry]`: what happens to a delivery that was deferred or whose reply was lost."""
-
-    first_seconds: float = Field(60.0, gt=0, description="First back-off; it doubles, with jitter.")
-    give_up_hours: float = Field(24.0, gt=0, description="After this a deferred mail is rejected.")
-    patience_seconds: float = Field(
-        15.0, ge=0, description="How long a sending command waits for a retry before it returns."
-    )
-    unknown: Literal["hold", "resend"] = Field(
-        "hold", description="After a crash: hold what may have been sent, or send it again."
-    )
 
 
 class Settings(BaseSettings):
@@ -182,6 +140,9 @@ class Settings(BaseSettings):
     feeds: FeedsSettings = Field(default_factory=FeedsSettings)
     relays: dict[str, RelaySettings] = Field(default_factory=dict)
     retry: RetrySettings = Field(default_factory=RetrySettings)
+    quotas: QuotaSettings = Field(default_factory=QuotaSettings)
+    window: WindowSettings = Field(default_factory=WindowSettings)
+    dkim: DkimSettings = Field(default_factory=DkimSettings)
 
     @classmethod
     def settings_customise_sources(
@@ -283,6 +244,14 @@ def _refuse_unknown_variables(environment: Mapping[str, str]) -> None:
 def _refuse_secrets_in_toml(table: dict[str, Any], source: str) -> None:
     from upcycle_news.settings_errors import line_of
 
+    for key in ("rsa_key", "ed25519_key"):
+        if table.get("dkim", {}).get(key):
+            raise SettingsError(
+                FILE_NAME,
+                line_of(source, ("dkim", key)),
+                f"a private key does not belong into git: set {PREFIX}DKIM__{key.upper()}_FILE "
+                "instead",
+            )
     for name, relay in table.get("relays", {}).items():
         if relay.get("password"):
             raise SettingsError(

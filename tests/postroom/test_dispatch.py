@@ -72,14 +72,14 @@ def test_nothing_to_do_means_no_connection():
     )
 
 
-def test_every_verdict_is_recorded_before_the_next_claim():
+def test_a_verdict_is_recorded_with_the_next_mark_and_never_later():
     ledger = MemoryLedger(readers(3))
     with BadDay() as day:
         run(ledger, day)
-    assert ledger.log[2:] == [
-        *("claim 1", "record 1 sent"),
-        *("claim 2", "record 2 sent"),
-        *("claim 3", "record 3 sent"),
+    assert ledger.log == [
+        *("mark 1", "record 1 sent"),
+        *("mark 2", "record 2 sent"),
+        *("mark 3", "record 3 sent"),
     ]
 
 

@@ -11,9 +11,9 @@ import pytest
 from upcycle_news.errors import IssueError, NothingNew, RelayError
 from upcycle_news.model import DeliveryState, EmailAddress, IssueId
 from upcycle_news.newsroom import Newsroom
-from upcycle_news.steps import composing, publishing, sending
+from upcycle_news.steps import composing, processes, publishing, sending
 from upcycle_news.steps.naming import current_issue, latest_issue
-from upcycle_news.store import deliveries, issues, people
+from upcycle_news.store import deliveries, issues, ledger, people, senders
 from upcycle_news.store.issues import IssueState
 from upcycle_news.store.people import NewSubscriber
 
@@ -319,10 +319,10 @@ def test_a_silent_sender_on_another_machine_is_dead_after_ten_minutes(
     room = publication.room()
     issue, digest = prepared(room)
     sending.enqueue(room, issue, digest)
-    sender = deliveries.register_sender(
+    sender = senders.register_sender(
         room.store, host="elsewhere", pid=1, process_start="1", now=room.clock()
     )
-    assert deliveries.Ledger(room.store, issue, sender).claim(room.clock()) is not None
+    assert ledger.Ledger(room.store, issue, sender).claim(room.clock()) is not None
     sending.deliver_issue(room, issue)
     assert counts(room) == {"sending": 1, "sent": 1}
     clock.now += timedelta(minutes=11)
@@ -333,12 +333,11 @@ def test_a_silent_sender_on_another_machine_is_dead_after_ten_minutes(
 def claimed_by_the_dead(room: Newsroom) -> None:
     """A claim of a process that is no more: its number is ours, its start another."""
     import os
-    import socket
 
-    sender = deliveries.register_sender(
-        room.store, host=socket.gethostname(), pid=os.getpid(), process_start="0", now=room.clock()
+    sender = senders.register_sender(
+        room.store, host=processes.this_host(), pid=os.getpid(), process_start="0", now=room.clock()
     )
-    assert deliveries.Ledger(room.store, ISSUE, sender).claim(room.clock()) is not None
+    assert ledger.Ledger(room.store, ISSUE, sender).claim(room.clock()) is not None
 
 
 def counts_after(found: object) -> dict[str, int]:

@@ -19,9 +19,9 @@ from upcycle_news.model import (
     Related,
     Story,
 )
-from upcycle_news.store import deliveries, issues, people, revisions
-from upcycle_news.store.deliveries import Ledger
+from upcycle_news.store import issues, people, revisions, senders
 from upcycle_news.store.engine import Store
+from upcycle_news.store.ledger import Ledger
 from upcycle_news.store.people import NewSubscriber
 from upcycle_news.store.schema import suppressions
 
@@ -112,5 +112,5 @@ def queued(store: Store, *addresses: str, issue: IssueId = ISSUE) -> str:
 
 
 def ledger(store: Store, issue: IssueId = ISSUE, pid: int = 1) -> Ledger:
-    sender = deliveries.register_sender(store, host="here", pid=pid, process_start="1", now=NOW)
+    sender = senders.register_sender(store, host="here", pid=pid, process_start="1", now=NOW)
     return Ledger(store, issue, sender)

@@ -20,10 +20,10 @@ from hypothesis.stateful import (
 from sqlalchemy import text
 
 from upcycle_news.model import Claim, DeliveryState, Verdict
-from upcycle_news.store import deliveries, issues, people
-from upcycle_news.store.deliveries import Ledger
+from upcycle_news.store import deliveries, issues, people, senders
 from upcycle_news.store.engine import open_store
 from upcycle_news.store.issues import IssueState
+from upcycle_news.store.ledger import Ledger
 
 from .samples import ISSUE, NOW, ledger, queued, suppress
 
@@ -93,10 +93,10 @@ class AnIssueOnABadDay(RuleBasedStateMachine):
             pids = {0: 1, 1: 2}
             dead = [
                 sender
-                for sender in deliveries.senders_in_flight(self.store, ISSUE)
+                for sender in senders.senders_in_flight(self.store, ISSUE)
                 if sender.pid == pids[who]
             ]
-            count = deliveries.abandon(self.store, ISSUE, dead, resend=resend, now=self.now)
+            count = senders.abandon(self.store, ISSUE, dead, resend=resend, now=self.now)
             assert count == len(self.held[who])
         self.held[who].clear()
 

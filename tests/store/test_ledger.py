@@ -10,10 +10,10 @@ import pytest
 from sqlalchemy import text
 
 from upcycle_news.model import Claim, DeliveryState, IssueStatus, Verdict
-from upcycle_news.store import deliveries, issues, people
-from upcycle_news.store.deliveries import Sender
+from upcycle_news.store import deliveries, issues, people, senders
 from upcycle_news.store.engine import Store, open_store
 from upcycle_news.store.issues import IssueState
+from upcycle_news.store.senders import Sender
 
 from .samples import ISSUE, NOW, add, ledger, queued, suppress
 
@@ -150,8 +150,8 @@ def test_what_was_on_the_wire_when_an_issue_was_cancelled_does_not_wait_for_ever
     elif end == "queued again":
         mine.record(claim, Verdict(DeliveryState.QUEUED, stop="relay is gone"), NOW)
     else:
-        dead = deliveries.senders_in_flight(store, ISSUE)
-        assert deliveries.abandon(store, ISSUE, dead, resend=True, now=NOW) == 1
+        dead = senders.senders_in_flight(store, ISSUE)
+        assert senders.abandon(store, ISSUE, dead, resend=True, now=NOW) == 1
     assert counts(store) == {"cancelled": 1}
     assert mine.next_due() is None
     assert status(store).closed
@@ -172,8 +172,8 @@ def test_what_a_dead_sender_had_on_the_wire_is_unknown(store: Store) -> None:
     dead, alive = ledger(store, pid=1), ledger(store, pid=2)
     lost = claimed(dead.claim(NOW))
     kept = claimed(alive.claim(NOW))
-    gone = [one for one in deliveries.senders_in_flight(store, ISSUE) if one.pid == 1]
-    assert deliveries.abandon(store, ISSUE, gone, resend=False, now=LATER) == 1
+    gone = [one for one in senders.senders_in_flight(store, ISSUE) if one.pid == 1]
+    assert senders.abandon(store, ISSUE, gone, resend=False, now=LATER) == 1
     [unknown] = deliveries.listed(store, ISSUE, DeliveryState.UNKNOWN)
     assert unknown.subscriber == lost.subscriber
     assert "died" in unknown.reason
@@ -185,8 +185,8 @@ def test_what_a_dead_sender_had_on_the_wire_is_unknown(store: Store) -> None:
 def test_with_the_policy_resend_what_was_on_the_wire_is_queued_again(store: Store) -> None:
     queued(store, "anna@example.org")
     lost = claimed(ledger(store, pid=1).claim(NOW))
-    dead = deliveries.senders_in_flight(store, ISSUE)
-    assert deliveries.abandon(store, ISSUE, dead, resend=True, now=LATER) == 1
+    dead = senders.senders_in_flight(store, ISSUE)
+    assert senders.abandon(store, ISSUE, dead, resend=True, now=LATER) == 1
     again = claimed(ledger(store, pid=2).claim(LATER))
     assert (again.delivery, again.attempt) == (lost.delivery, 2)
 
@@ -195,8 +195,8 @@ def test_nobody_in_flight_means_nobody_to_abandon(store: Store) -> None:
     queued(store, "anna@example.org")
     mine = ledger(store)
     mine.record(claimed(mine.claim(NOW)), SENT, NOW)
-    assert deliveries.senders_in_flight(store, ISSUE) == ()
-    assert deliveries.abandon(store, ISSUE, [], resend=False, now=NOW) == 0
+    assert senders.senders_in_flight(store, ISSUE) == ()
+    assert senders.abandon(store, ISSUE, [], resend=False, now=NOW) == 0
 
 
 def test_unknown_deliveries_are_queued_again_on_command_with_a_fresh_start(store: Store) -> None:
@@ -212,7 +212,7 @@ def test_a_sender_shows_that_it_lives(store: Store) -> None:
     mine = ledger(store)
     mine.claim(NOW)
     mine.heartbeat(LATER)
-    [sender] = deliveries.senders_in_flight(store, ISSUE)
+    [sender] = senders.senders_in_flight(store, ISSUE)
     assert sender == Sender(sender.id, "here", 1, "1", LATER)
 
 
@@ -253,7 +253,8 @@ import sys
 from datetime import datetime, UTC
 from upcycle_news.model import *
 from upcycle_news.store.engine import open_store
-from upcycle_news.store.deliveries import Ledger, register_sender
+from upcycle_news.store.ledger import Ledger
+from upcycle_news.store.senders import register_sender
 now = datetime(2026, 11, 26, 6, tzinfo=UTC)
 store = open_store(sys.argv[1])
 sender = register_sender(store, host="h", pid=int(sys.argv[2]), process_start="", now=now)

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from upcycle_news.cli import content, essay, feeds, issue, publication, subscribers
+from upcycle_news.cli import content, dkim, essay, feeds, issue, publication, subscribers
 
 app = typer.Typer(
     name="upcycle-news",
@@ -16,6 +16,7 @@ app = typer.Typer(
     rich_markup_mode=None,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
+app.add_typer(dkim.app, name="dkim")
 app.add_typer(essay.app, name="essay")
 app.add_typer(feeds.app, name="feeds")
 app.add_typer(issue.app, name="issue")

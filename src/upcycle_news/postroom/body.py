@@ -16,8 +16,11 @@ _CID = re.compile(r"[!#-;=?-Z^-~]+\Z")
 _LEFTOVER = "https://reader.invalid/"
 _PLACEHOLDER = re.compile("(" + "|".join(re.escape(place) for place in Placeholder) + ")")
 
-Piece = bytes | tuple[Placeholder, bool]
-"""Ready bytes, or a gap: whose link goes there and whether it stands in HTML."""
+Gap = tuple[Placeholder, bool]
+"""Whose link goes there, and whether it stands in HTML."""
+
+Piece = bytes | Gap
+"""Ready bytes, or a gap."""
 
 
 def encoded_body(rendered: RenderedIssue, revision: str) -> tuple[Piece, ...]:

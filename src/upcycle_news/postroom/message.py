@@ -11,6 +11,7 @@ import hashlib
 import hmac
 import html
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from email.utils import format_datetime
@@ -26,6 +27,8 @@ from upcycle_news.model import (
 )
 from upcycle_news.postroom import encoding
 from upcycle_news.postroom.body import Piece, encoded_body
+from upcycle_news.postroom.dkim import DkimSigner
+from upcycle_news.postroom.seal import Seal
 
 _LINK = re.compile(r"https?://[!-~]+\Z")
 _HASH = re.compile(r"[A-Za-z0-9_-]{8,64}\Z")
@@ -81,20 +84,30 @@ class MessageTemplate:
     letterhead: Letterhead
     _head: bytes
     _body: tuple[Piece, ...]
+    _seal: Seal | None = None
 
     @classmethod
-    def compose(cls, rendered: RenderedIssue, letterhead: Letterhead, *, revision: str) -> Self:
+    def compose(
+        cls,
+        rendered: RenderedIssue,
+        letterhead: Letterhead,
+        *,
+        revision: str,
+        signers: Sequence[DkimSigner] = (),
+    ) -> Self:
         """Build and encode the message; the MIME boundaries follow from `revision`.
 
         Raises `UpcycleError` when a header cannot be written or a part lacks the unsubscribe link.
         """
         if not _DOMAIN.match(letterhead.message_id_domain):
             raise UpcycleError("the domain for Message-IDs is not a domain: write example.org")
+        head, body = _constant_headers(rendered, letterhead), encoded_body(rendered, revision)
         return cls(
             issue=rendered.issue,
             letterhead=letterhead,
-            _head=_constant_headers(rendered, letterhead),
-            _body=encoded_body(rendered, revision),
+            _head=head,
+            _body=body,
+            _seal=Seal.over(head, body, signers) if signers else None,
         )
 
     def for_reader(self, reader: ReaderFields) -> bytes:
@@ -103,14 +116,16 @@ class MessageTemplate:
             Placeholder.UNSUBSCRIBE: _checked_link(reader.unsubscribe_url),
             Placeholder.PREFERENCES: _checked_link(reader.preferences_url),
         }
-        parts = [self._head, self._personal_headers(reader)]
-        for piece in self._body:
-            if isinstance(piece, bytes):
-                parts.append(piece)
-            else:
-                place, in_html = piece
-                link = html.escape(links[place]) if in_html else links[place]
-                parts.append(encoding.quoted_printable(link))
+        personal = self._personal_headers(reader)
+        filled = {
+            gap: encoding.quoted_printable(html.escape(links[gap[0]]) if gap[1] else links[gap[0]])
+            for gap in self._body
+            if not isinstance(gap, bytes)
+        }
+        parts = [self._head, personal]
+        parts += [piece if isinstance(piece, bytes) else filled[piece] for piece in self._body]
+        if self._seal is not None:
+            parts.insert(0, self._seal.signatures(personal, filled, reader.date))
         return b"".join(parts)
 
     def envelope_for(self, address: EmailAddress) -> Envelope:

@@ -13,26 +13,28 @@ from pathlib import Path
 from types import FrameType
 
 from upcycle_news.newsroom import Newsroom
-from upcycle_news.store import deliveries
+from upcycle_news.store import senders
 
 # A sender on another machine that has been silent for so long is taken for dead.
 SILENCE = timedelta(minutes=10)
 
 
-def register(room: Newsroom) -> deliveries.Sender:
+def register(room: Newsroom) -> senders.Sender:
     """Sign this process on as a sender."""
-    return deliveries.register_sender(
+    return senders.register_sender(
         room.store,
-        host=socket.gethostname(),
+        host=this_host(),
         pid=os.getpid(),
         process_start=_start_of(os.getpid()),
         now=room.clock(),
     )
 
 
-def is_alive(sender: deliveries.Sender, now: datetime) -> bool:
+def is_alive(sender: senders.Sender, now: datetime) -> bool:
     """Whether a sender still works: its process on this machine, its heartbeat elsewhere."""
-    if sender.host != socket.gethostname():
+    if sender.ended_at is not None:
+        return False
+    if sender.host != this_host():
         return now - sender.beat_at < SILENCE
     try:
         os.kill(sender.pid, 0)
@@ -41,6 +43,15 @@ def is_alive(sender: deliveries.Sender, now: datetime) -> bool:
     except PermissionError:
         pass  # it exists and belongs to somebody else
     return sender.process_start == _start_of(sender.pid)
+
+
+def this_host() -> str:
+    """The machine, or the container on it, where our process ids mean something."""
+    try:
+        space = Path("/proc/self/ns/pid").readlink().name.strip("pid:[]")  # namespaces(7)
+    except OSError:
+        space = ""  # not Linux
+    return f"{socket.gethostname()}/{space}"
 
 
 def _start_of(pid: int) -> str:

@@ -2,22 +2,23 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
-from upcycle_news.audience.links import Purpose
 from upcycle_news.errors import IssueError, RelayError
-from upcycle_news.model import Claim, DeliveryState, EmailAddress, Envelope, IssueId, IssueStatus
+from upcycle_news.model import Claim, DeliveryState, EmailAddress, IssueId, IssueStatus, Relay
 from upcycle_news.newsroom import Newsroom
-from upcycle_news.postroom.dispatch import DeliveryReport, Patience, deliver
-from upcycle_news.postroom.message import MessageTemplate, ReaderFields, message_hash
+from upcycle_news.postroom.dispatch import DeliveryReport
+from upcycle_news.postroom.message import MessageTemplate
 from upcycle_news.postroom.outcomes import Accepted, Refused
-from upcycle_news.postroom.rules import FirstTen
 from upcycle_news.postroom.smtp import open_connection
 from upcycle_news.steps import processes
 from upcycle_news.steps.rendering import refuse_errors, render_issue
-from upcycle_news.store import deliveries, issues, people, revisions
-from upcycle_news.store.issues import IssueState
+from upcycle_news.steps.shares import Share, composer, send_share
+from upcycle_news.steps.workers import MANY, Workers, merged
+from upcycle_news.store import deliveries, issues, people, revisions, senders
+from upcycle_news.store.issues import IssueRow, IssueState
 
 
 def approve(room: Newsroom, issue: IssueId, digest: str, *, by: str) -> None:
@@ -53,9 +54,44 @@ def deliver_issue(
 ) -> DeliveryReport:
     """Deliver what is queued or due, after settling what a dead sender left behind.
 
-    `patience`: seconds to wait for deferred deliveries; default: the setting's. Raises
-    `RelayError` when the relay refuses us: everything not sent stays queued.
+    `patience`: seconds to wait for deferred deliveries; default: the setting's. When the relay is
+    away and another one stands in for it, that one takes what was never on the wire. Raises
+    `RelayUnreachable` when the relay cannot be reached: the issue waits for the next run; and
+    `RelayError` when the relay stops the issue. Everything not sent stays queued.
     """
+    row = _ready(room, issue)
+    before = _status(room, issue)
+    if before.closed:
+        return DeliveryReport()
+    sent = before.counts.get(DeliveryState.SENT, 0) > 0
+    if not sent:
+        deliveries.requeue_refused(room.store, issue, now=room.clock())
+    told = room.settings.retry.patience_seconds if patience is None else patience
+    run = _Run(room, row, told, stopping, progress)
+    with room.relay() as relay:
+        try:
+            report = run.over(relay, passed=sent)
+        except RelayError as error:
+            report = DeliveryReport(stopped=str(error), relay_gone=True)
+            if (second := room.failover(relay)) is None:
+                raise
+        else:
+            second = room.failover(relay) if report.relay_gone else None
+    if second is not None:
+        sent = sent or report.sent > 0
+        report = merged(
+            replace(report, stopped=None), run.over(second, passed=sent, fresh_only=True)
+        )
+    if report.stopped:
+        issues.set_state(
+            room.store, issue, IssueState.STOPPED, because=report.stopped, now=room.clock()
+        )
+        raise RelayError(f"issue {issue} stopped: {report.stopped}")
+    return report
+
+
+def _ready(room: Newsroom, issue: IssueId) -> IssueRow:
+    """The issue, if it may be delivered; what dead senders left behind is settled."""
     row = issues.get(room.store, issue)
     if row is None or row.state is IssueState.OPEN:
         raise IssueError(f"issue {issue} has not been queued: send it first")
@@ -67,57 +103,54 @@ def deliver_issue(
         raise IssueError(
             f"issue {issue} is {row.state}{because}: 'upcycle-news issue resume {issue}' goes on"
         )
-    before = _status(room, issue)
-    if before.closed:
-        return DeliveryReport()
-    rendered = revisions.rendering(room.store, issue, row.hash)
-    revision = revisions.revision(room.store, issue, row.hash)
-    assert rendered is not None and revision is not None, "queued without a rendering"
-    template = MessageTemplate.compose(
-        rendered, room.letterhead(revision.manifest.publication), revision=row.hash
-    )
-    sender = processes.register(room)
-    with room.relay() as relay:
-        report = deliver(
-            ledger=deliveries.Ledger(room.store, issue, sender),
-            connect=lambda: open_connection(relay),
-            compose_for=_composer(room, template, str(issue), row.number),
-            policy=room.retry_policy,
-            patience=Patience(
-                deferred=room.settings.retry.patience_seconds if patience is None else patience
-            ),
-            first_ten=FirstTen(passed=before.counts.get(DeliveryState.SENT, 0) > 0),
-            clock=room.clock,
-            stopping=stopping,
-            progress=progress,
+    return row
+
+
+@dataclass(frozen=True)
+class _Run:
+    """One run of an issue: this process, and for a long list further ones."""
+
+    room: Newsroom
+    row: IssueRow
+    patience: float
+    stopping: Callable[[], bool]
+    progress: Callable[[DeliveryReport], None]
+
+    def over(self, relay: Relay, *, passed: bool, fresh_only: bool = False) -> DeliveryReport:
+        """Send over this relay until nothing is left to do now."""
+        waiting = _status(self.room, self.row.id).counts.get(DeliveryState.QUEUED, 0)
+        count = min(relay.connections, os.cpu_count() or 1) if waiting >= MANY else 1
+        each = -(-relay.connections // count)
+        share = Share(relay, each, self.patience, passed, fresh_only)
+        mine = [DeliveryReport()]
+        workers = Workers(
+            self.room,
+            self.row,
+            share,
+            count - 1,
+            heard=lambda: self.progress(workers.added_to(mine[0])),
         )
-    if report.stopped:
-        issues.set_state(
-            room.store, issue, IssueState.STOPPED, because=report.stopped, now=room.clock()
-        )
-        raise RelayError(f"issue {issue} stopped: {report.stopped}")
-    return report
 
+        def progress(report: DeliveryReport) -> None:
+            if report.sent or passed:
+                workers.start()
+            mine[0] = report
+            self.progress(workers.added_to(report))
 
-def _composer(
-    room: Newsroom, template: MessageTemplate, mailing: str, number: int
-) -> Callable[[Claim], tuple[Envelope, bytes]]:
-    """Make the envelope and the bytes for one reader; the Message-ID follows from `mailing`."""
+        stop = True
+        try:
+            report = self._share(share, progress)
+            stop = report.stopped is not None
+        finally:
+            workers.join(lambda: stop or self.stopping())
+        if workers.died or (workers.errors and not report.stopped):
+            # What they had is settled and taken over here, or says the same to us.
+            settle_the_dead(self.room, self.row.id)
+            report = merged(report, self._share(replace(share, passed=True), progress))
+        return workers.added_to(report)
 
-    def compose_for(claim: Claim) -> tuple[Envelope, bytes]:
-        message = template.for_reader(
-            ReaderFields(
-                address=claim.address,
-                name=claim.name,
-                unsubscribe_url=room.reader_link(Purpose.UNSUBSCRIBE, claim.subscriber, number),
-                preferences_url=room.reader_link(Purpose.PREFERENCES, claim.subscriber, number),
-                message_hash=message_hash(room.message_id_key, mailing, claim.subscriber),
-                date=room.clock(),
-            )
-        )
-        return template.envelope_for(claim.address), message
-
-    return compose_for
+    def _share(self, share: Share, progress: Callable[[DeliveryReport], None]) -> DeliveryReport:
+        return send_share(self.room, self.row, share, stopping=self.stopping, progress=progress)
 
 
 def settle_the_dead(room: Newsroom, issue: IssueId) -> int:
@@ -127,7 +160,7 @@ def settle_the_dead(room: Newsroom, issue: IssueId) -> int:
     """
     dead = [
         sender
-        for sender in deliveries.senders_in_flight(room.store, issue)
+        for sender in senders.senders_in_flight(room.store, issue)
         if not processes.is_alive(sender, room.clock())
     ]
     if not dead:
@@ -135,7 +168,7 @@ def settle_the_dead(room: Newsroom, issue: IssueId) -> int:
     row = issues.get(room.store, issue)
     going = row is not None and row.state is not IssueState.CANCELLED
     resend = going and room.settings.retry.unknown == "resend"
-    return deliveries.abandon(room.store, issue, dead, resend=resend, now=room.clock())
+    return senders.abandon(room.store, issue, dead, resend=resend, now=room.clock())
 
 
 def resume(room: Newsroom, issue: IssueId) -> None:
@@ -160,12 +193,15 @@ def send_test(
     assert revision is not None
     marked = replace(rendered.rendered, subject=f"[Test] {rendered.rendered.subject}")
     template = MessageTemplate.compose(
-        marked, room.letterhead(revision.manifest.publication), revision=digest
+        marked,
+        room.letterhead(revision.manifest.publication),
+        revision=digest,
+        signers=room.dkim_signers,
     )
     # Not the issue's own Message-ID: mailboxes drop a second message with the same one, and an
     # editor who saw the test would never get the issue.
     mailing = f"{issue}/test/{digest}/{room.clock().isoformat()}"
-    compose_for = _composer(room, template, mailing, 0)
+    compose_for = composer(room, template, mailing, 0)
     with room.relay() as relay:
         connection = open_connection(relay)
         try:

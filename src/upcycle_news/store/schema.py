@@ -19,6 +19,7 @@ from sqlalchemy import (
     Table,
     Text,
     UniqueConstraint,
+    literal_column,
 )
 from sqlalchemy.engine import Dialect
 from sqlalchemy.types import TypeDecorator
@@ -230,6 +231,7 @@ senders = Table(
     Column("pid", Integer, nullable=False),
     Column("process_start", Text, nullable=False),
     Column("beat_at", UtcDateTime, nullable=False),
+    Column("ended_at", UtcDateTime),
     sqlite_autoincrement=True,
 )
 
@@ -243,12 +245,91 @@ deliveries = Table(
     Column("state", String(16), nullable=False),
     Column("attempts", Integer, nullable=False),
     Column("next_at", UtcDateTime),
-    Column("sender_id", Integer),
+    # Who holds it: with queued and deferred a lease, with sending the wire; 0 is nobody.
+    Column("sender_id", Integer, nullable=False, server_default="0"),
     Column("code", Integer),
     Column("enhanced", String(16), nullable=False),
     Column("reason", Text, nullable=False),
     Column("queued_at", UtcDateTime, nullable=False),
     Column("changed_at", UtcDateTime, nullable=False),
     UniqueConstraint("issue_id", "subscriber_id"),
-    Index("ix_deliveries_queue", "issue_id", "state", "next_at", "id"),
+    Index("ix_deliveries_queue", "issue_id", "state", "sender_id", "attempts", "id"),
+)
+# Few rows are deferred at a time: the index costs the others nothing.
+Index(
+    "ix_deliveries_due",
+    deliveries.c.issue_id,
+    deliveries.c.next_at,
+    sqlite_where=deliveries.c.state == literal_column("'deferred'"),
+    postgresql_where=deliveries.c.state == literal_column("'deferred'"),
+)
+
+# A quota's scope (a relay, the sender, a domain) with the number of messages so far, and the times
+# of as many of the last ones as its largest limit asks for.
+quota_scopes = Table(
+    "quota_scopes",
+    metadata,
+    Column("scope", String(320), primary_key=True),
+    Column("count", Integer, nullable=False),
+)
+
+quota_marks = Table(
+    "quota_marks",
+    metadata,
+    Column("scope", String(320), primary_key=True),
+    Column("number", Integer, primary_key=True, autoincrement=False),
+    Column("at", UtcDateTime, nullable=False),
+)
+
+# --- the editors' cockpit -------------------------------------------------------------------------
+
+# One row a planned time: which issue it means, and whether the run came early enough. Written once,
+# so that a slow approval, a retry or a second run for that time finds the same answer.
+plans = Table(
+    "plans",
+    metadata,
+    Column("planned_at", UtcDateTime, primary_key=True),
+    Column("issue_id", String(16), nullable=False),
+    Column("in_time", Boolean, nullable=False),
+)
+
+# Who works on something at the moment; ends by itself.
+locks = Table(
+    "locks",
+    metadata,
+    Column("name", String(64), primary_key=True),
+    Column("holder", Text, nullable=False),
+    Column("until", UtcDateTime, nullable=False),
+)
+
+# A run of Prefect that waits for an approval; `answer` is empty while it waits.
+questions = Table(
+    "questions",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("issue_id", ForeignKey("issues.id", ondelete="CASCADE"), nullable=False, index=True),
+    Column("hash", String(64), nullable=False),
+    Column("run", Text, nullable=False, index=True),
+    Column("asked_at", UtcDateTime, nullable=False),
+    Column("until", UtcDateTime, nullable=False),
+    Column("reminded_at", UtcDateTime),
+    Column("answer", String(24), nullable=False),
+    Column("answered_at", UtcDateTime),
+)
+
+# Feed items that an editor left out of an issue: keys and canonical links.
+left_out = Table(
+    "left_out",
+    metadata,
+    Column("issue_id", ForeignKey("issues.id", ondelete="CASCADE"), primary_key=True),
+    Column("value", Text, primary_key=True),
+)
+
+# What was reported, so that an alarm rings once.
+alarms = Table(
+    "alarms",
+    metadata,
+    Column("event", String(64), primary_key=True),
+    Column("subject", String(128), primary_key=True),
+    Column("at", UtcDateTime, nullable=False),
 )

@@ -91,6 +91,7 @@ def upgrade() -> None:
         sa.Column("pid", sa.Integer(), nullable=False),
         sa.Column("process_start", sa.Text(), nullable=False),
         sa.Column("beat_at", UtcDateTime(), nullable=False),
+        sa.Column("ended_at", UtcDateTime(), nullable=True),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_senders")),
         sqlite_autoincrement=True,
     )
@@ -166,7 +167,7 @@ def upgrade() -> None:
         sa.Column("state", sa.String(length=16), nullable=False),
         sa.Column("attempts", sa.Integer(), nullable=False),
         sa.Column("next_at", UtcDateTime(), nullable=True),
-        sa.Column("sender_id", sa.Integer(), nullable=True),
+        sa.Column("sender_id", sa.Integer(), server_default="0", nullable=False),
         sa.Column("code", sa.Integer(), nullable=True),
         sa.Column("enhanced", sa.String(length=16), nullable=False),
         sa.Column("reason", sa.Text(), nullable=False),
@@ -180,12 +181,34 @@ def upgrade() -> None:
     )
     with op.batch_alter_table("deliveries", schema=None) as batch_op:
         batch_op.create_index(
-            "ix_deliveries_queue", ["issue_id", "state", "next_at", "id"], unique=False
+            "ix_deliveries_queue",
+            ["issue_id", "state", "sender_id", "attempts", "id"],
+            unique=False,
+        )
+        batch_op.create_index(
+            "ix_deliveries_due",
+            ["issue_id", "next_at"],
+            unique=False,
+            sqlite_where=sa.text("state = 'deferred'"),
+            postgresql_where=sa.text("state = 'deferred'"),
         )
         batch_op.create_index(
             batch_op.f("ix_deliveries_subscriber_id"), ["subscriber_id"], unique=False
         )
 
+    op.create_table(
+        "quota_scopes",
+        sa.Column("scope", sa.String(length=320), nullable=False),
+        sa.Column("count", sa.Integer(), nullable=False),
+        sa.PrimaryKeyConstraint("scope", name=op.f("pk_quota_scopes")),
+    )
+    op.create_table(
+        "quota_marks",
+        sa.Column("scope", sa.String(length=320), nullable=False),
+        sa.Column("number", sa.Integer(), autoincrement=False, nullable=False),
+        sa.Column("at", UtcDateTime(), nullable=False),
+        sa.PrimaryKeyConstraint("scope", "number", name=op.f("pk_quota_marks")),
+    )
     op.create_table(
         "revisions",
         sa.Column("id", sa.Integer(), nullable=False),
@@ -226,4 +249,54 @@ def upgrade() -> None:
             ondelete="CASCADE",
         ),
         sa.PrimaryKeyConstraint("revision_id", name=op.f("pk_renderings")),
+    )
+    op.create_table(
+        "plans",
+        sa.Column("planned_at", UtcDateTime(), nullable=False),
+        sa.Column("issue_id", sa.String(length=16), nullable=False),
+        sa.Column("in_time", sa.Boolean(), nullable=False),
+        sa.PrimaryKeyConstraint("planned_at", name=op.f("pk_plans")),
+    )
+    op.create_table(
+        "locks",
+        sa.Column("name", sa.String(length=64), nullable=False),
+        sa.Column("holder", sa.Text(), nullable=False),
+        sa.Column("until", UtcDateTime(), nullable=False),
+        sa.PrimaryKeyConstraint("name", name=op.f("pk_locks")),
+    )
+    op.create_table(
+        "questions",
+        sa.Column("id", sa.Integer(), nullable=False),
+        sa.Column("issue_id", sa.String(length=16), nullable=False),
+        sa.Column("hash", sa.String(length=64), nullable=False),
+        sa.Column("run", sa.Text(), nullable=False),
+        sa.Column("asked_at", UtcDateTime(), nullable=False),
+        sa.Column("until", UtcDateTime(), nullable=False),
+        sa.Column("reminded_at", UtcDateTime(), nullable=True),
+        sa.Column("answer", sa.String(length=24), nullable=False),
+        sa.Column("answered_at", UtcDateTime(), nullable=True),
+        sa.ForeignKeyConstraint(
+            ["issue_id"], ["issues.id"], name=op.f("fk_questions_issue_id"), ondelete="CASCADE"
+        ),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_questions")),
+    )
+    with op.batch_alter_table("questions", schema=None) as batch_op:
+        batch_op.create_index(batch_op.f("ix_questions_issue_id"), ["issue_id"], unique=False)
+        batch_op.create_index(batch_op.f("ix_questions_run"), ["run"], unique=False)
+
+    op.create_table(
+        "left_out",
+        sa.Column("issue_id", sa.String(length=16), nullable=False),
+        sa.Column("value", sa.Text(), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["issue_id"], ["issues.id"], name=op.f("fk_left_out_issue_id"), ondelete="CASCADE"
+        ),
+        sa.PrimaryKeyConstraint("issue_id", "value", name=op.f("pk_left_out")),
+    )
+    op.create_table(
+        "alarms",
+        sa.Column("event", sa.String(length=64), nullable=False),
+        sa.Column("subject", sa.String(length=128), nullable=False),
+        sa.Column("at", UtcDateTime(), nullable=False),
+        sa.PrimaryKeyConstraint("event", "subject", name=op.f("pk_alarms")),
     )
