@@ -12,7 +12,7 @@ demo: $(VENV)/.installed
 	@$(BIN)/upcycle-news demo
 
 test: $(VENV)/.installed
-	@$(BIN)/python -m pytest -n auto -q
+	@$(BIN)/python -m pytest -n auto --dist loadgroup -q
 
 check: $(VENV)/.installed
 	@$(BIN)/ruff check .
