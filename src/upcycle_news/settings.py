@@ -25,6 +25,7 @@ from pydantic_settings import SettingsError as SourceError
 
 from upcycle_news.errors import SettingsError
 from upcycle_news.model import Length
+from upcycle_news.settings_cockpit import CockpitSettings
 from upcycle_news.settings_errors import describe, not_json, unknown_variable
 from upcycle_news.settings_sending import (
     DkimSettings,
@@ -143,6 +144,7 @@ class Settings(BaseSettings):
     quotas: QuotaSettings = Field(default_factory=QuotaSettings)
     window: WindowSettings = Field(default_factory=WindowSettings)
     dkim: DkimSettings = Field(default_factory=DkimSettings)
+    cockpit: CockpitSettings = Field(default_factory=CockpitSettings)
 
     @classmethod
     def settings_customise_sources(
@@ -163,7 +165,10 @@ class Settings(BaseSettings):
 
     @property
     def store_url(self) -> str:
-        """The store's SQLAlchemy address."""
+        """The store's SQLAlchemy address; a relative file is one of the publication's."""
+        kind, _, file = self.store.partition(":///")
+        if kind == "sqlite" and file:
+            return f"{kind}:///{self.home / file}"
         return self.store or f"sqlite:///{self.state / 'upcycle.db'}"
 
 
