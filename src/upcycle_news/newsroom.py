@@ -13,7 +13,7 @@ from zoneinfo import ZoneInfo
 
 from pydantic import SecretStr
 
-from upcycle_news.audience.links import LinkSigner, Purpose, load_or_make_keys
+from upcycle_news.audience.links import LinkSigner, Purpose, load_or_make_key, load_or_make_keys
 from upcycle_news.editorial.compose import Limits
 from upcycle_news.errors import SettingsError
 from upcycle_news.model import Publication, Rate, Relay
@@ -69,7 +69,14 @@ class Newsroom:
     @cached_property
     def store(self) -> Store:
         """The store, created or migrated when it is older."""
-        return open_store(self.settings.store_url)
+        store = open_store(self.settings.store_url)
+        store.person_key = load_or_make_key(self.secrets / "person.key")
+        return store
+
+    @property
+    def secrets(self) -> Path:
+        """Where the keys live: part of every backup, readable for their owner only."""
+        return self.settings.state / "secrets"
 
     @property
     def today(self) -> date:
@@ -151,7 +158,7 @@ class Newsroom:
     @cached_property
     def signer(self) -> LinkSigner:
         """Signs the readers' links; its key is made at the first use."""
-        keys = load_or_make_keys(self.settings.state / "secrets")
+        keys = load_or_make_keys(self.secrets)
         return LinkSigner(keys, self.settings.publication.public_url or NOWHERE)
 
     def reader_link(self, purpose: Purpose, subscriber: int, issue_number: int = 0) -> str:

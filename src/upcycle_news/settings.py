@@ -25,6 +25,12 @@ from pydantic_settings import SettingsError as SourceError
 
 from upcycle_news.errors import SettingsError
 from upcycle_news.model import Length
+from upcycle_news.settings_audience import (
+    AudienceSettings,
+    BouncesSettings,
+    InboxSettings,
+    WebSettings,
+)
 from upcycle_news.settings_cockpit import CockpitSettings
 from upcycle_news.settings_errors import describe, not_json, unknown_variable
 from upcycle_news.settings_sending import (
@@ -145,6 +151,10 @@ class Settings(BaseSettings):
     window: WindowSettings = Field(default_factory=WindowSettings)
     dkim: DkimSettings = Field(default_factory=DkimSettings)
     cockpit: CockpitSettings = Field(default_factory=CockpitSettings)
+    audience: AudienceSettings = Field(default_factory=AudienceSettings)
+    web: WebSettings = Field(default_factory=WebSettings)
+    inbox: InboxSettings = Field(default_factory=InboxSettings)
+    bounces: BouncesSettings = Field(default_factory=BouncesSettings)
 
     @classmethod
     def settings_customise_sources(
@@ -265,3 +275,10 @@ def _refuse_secrets_in_toml(table: dict[str, Any], source: str) -> None:
                 "a password does not belong into git: set "
                 f"{PREFIX}RELAYS__{name.upper()}__PASSWORD, or …__PASSWORD_FILE, instead",
             )
+    if table.get("inbox", {}).get("password"):
+        raise SettingsError(
+            FILE_NAME,
+            line_of(source, ("inbox", "password")),
+            f"a password does not belong into git: set {PREFIX}INBOX__PASSWORD, or "
+            "…__PASSWORD_FILE, instead",
+        )

@@ -20,7 +20,7 @@ from hypothesis.stateful import (
 from sqlalchemy import text
 
 from upcycle_news.model import Claim, DeliveryState, Verdict
-from upcycle_news.store import deliveries, issues, people, senders
+from upcycle_news.store import deliveries, issues, people, records, senders
 from upcycle_news.store.engine import open_store
 from upcycle_news.store.issues import IssueState
 from upcycle_news.store.ledger import Ledger
@@ -123,7 +123,7 @@ class AnIssueOnABadDay(RuleBasedStateMachine):
         elif how == "is forgotten":
             with self.store.writing() as connection:
                 connection.execute(text("DELETE FROM subscribers WHERE id = :n"), {"n": person.id})
-        elif people.record_of(self.store, person)["suppression"] is None:
+        elif records.record_of(self.store, person)["suppression"] is None:
             suppress(self.store, email)
 
     @rule(minutes=st.integers(1, 90))

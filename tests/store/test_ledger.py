@@ -10,7 +10,7 @@ import pytest
 from sqlalchemy import text
 
 from upcycle_news.model import Claim, DeliveryState, IssueStatus, Verdict
-from upcycle_news.store import deliveries, issues, people, senders
+from upcycle_news.store import deliveries, issues, people, records, senders
 from upcycle_news.store.engine import Store, open_store
 from upcycle_news.store.issues import IssueState
 from upcycle_news.store.senders import Sender
@@ -86,7 +86,7 @@ def test_a_refused_address_is_suppressed_for_all_later_issues(store: Store) -> N
     mine.record(claim, verdict, NOW)
     mine.record(claim, verdict, NOW)
     [person] = people.all_people(store)
-    record = people.record_of(store, person)
+    record = records.record_of(store, person)
     assert record["suppression"]["reason"] == "bounced"
     assert record["suppression"]["detail"] == "550 5.1.1 no such user"
     [rejected] = deliveries.listed(store, ISSUE, DeliveryState.REJECTED)

@@ -5,7 +5,7 @@ from sqlalchemy import text
 
 from upcycle_news.errors import StoreError
 from upcycle_news.model import EmailAddress, Subscriber, SubscriberStatus
-from upcycle_news.store import people
+from upcycle_news.store import people, records
 from upcycle_news.store.engine import Store
 from upcycle_news.store.people import AddReport, NewSubscriber
 
@@ -30,7 +30,7 @@ def test_a_new_person_is_confirmed_and_the_consent_is_kept(store: Store) -> None
     person = found(store)
     assert person.status is SubscriberStatus.CONFIRMED
     assert (person.name, person.topics, person.groups) == ("Anna", ("bestand",), ("redaktion",))
-    [consent] = people.record_of(store, person)["consents"]
+    [consent] = records.record_of(store, person)["consents"]
     assert consent["source"] == "paper list"
     assert consent["given_at"] == "2026-11-26T06:00:00+00:00"
 
@@ -119,7 +119,7 @@ def test_a_test_group_has_its_confirmed_members(store: Store) -> None:
 def test_the_record_of_a_person_holds_everything_about_them(store: Store) -> None:
     queued(store, ANNA.address)
     suppress(store, ANNA.key)
-    record = people.record_of(store, found(store))
+    record = records.record_of(store, found(store))
     assert record["email"] == ANNA.address
     assert record["suppression"]["reason"] == "complained"
     [mail] = record["deliveries"]

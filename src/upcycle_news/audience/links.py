@@ -114,6 +114,25 @@ def load_or_make_keys(folder: Path) -> dict[int, bytes]:
     return keys
 
 
+def load_or_make_key(path: Path) -> bytes:
+    """One secret that never changes, made at the first use; raises `UpcycleError`."""
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        if not path.exists():
+            _make_key(path)
+        key = bytes.fromhex(path.read_text(encoding="ascii").strip())
+        if len(key) != KEY_BYTES:
+            raise ValueError
+    except ValueError:
+        raise UpcycleError(f"{path}: the key is damaged; restore it from a backup") from None
+    except OSError as error:
+        raise UpcycleError(
+            f"{path}: cannot be read or made ({error.strerror}); "
+            "make the folder readable and writable for this user"
+        ) from None
+    return key
+
+
 def _make_key(path: Path) -> None:
     """Write a key in one step; a second process that is faster wins."""
     draft = path.with_suffix(f".{os.getpid()}")

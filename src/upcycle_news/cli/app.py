@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from upcycle_news.cli import content, dkim, essay, feeds, issue, publication, subscribers
+from upcycle_news.cli import content, dkim, essay, feeds, issue, publication, subscribers, web
 
 app = typer.Typer(
     name="upcycle-news",
@@ -24,6 +24,7 @@ app.add_typer(subscribers.app, name="subscribers")
 app.command("init")(publication.init)
 app.command("demo")(publication.demo)
 app.command("check")(content.check)
+app.command("web")(web.web)
 
 
 def _version(asked: bool) -> None:

@@ -149,7 +149,7 @@ def show(address: Address, as_json: AsJson = False) -> None:
 
     Example: upcycle-news subscribers show a@example.org --json
     """
-    from upcycle_news.store.people import record_of
+    from upcycle_news.store.records import record_of
 
     with newsroom() as room:
         record = record_of(room.store, _person(room, address))

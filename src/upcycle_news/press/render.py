@@ -42,7 +42,7 @@ def render(manifest: Manifest) -> RenderedIssue:
         language=language,
         subject=context.issue.subject,
         html=render_mjml(mjml, language=language, css=css, templates=templates),
-        text=_tidy(plain),
+        text=tidy(plain),
         mjml=mjml,
         images=context.images,
     )
@@ -110,7 +110,7 @@ def _place(error: BaseException, name: str) -> tuple[str, int | None]:
     return f"templates/{name}", None
 
 
-def _tidy(plain: str) -> str:
+def tidy(plain: str) -> str:
     """No trailing spaces, never more than one empty line, one newline at the end."""
     lines = [line.rstrip() for line in clean(plain).strip().split("\n")]
     kept = [line for number, line in enumerate(lines) if line or lines[number - 1]]

@@ -33,6 +33,8 @@ class Store:
         self._engine = engine
         self.name = name
         self.dialect = engine.dialect.name
+        # Keys the hashes of forgotten people; set by whoever holds the secrets.
+        self.person_key = b""
 
     @contextmanager
     def reading(self) -> Iterator[Connection]:

@@ -12,13 +12,13 @@ from sqlalchemy import Connection, Row, func, insert, literal, null, select, upd
 from upcycle_news.errors import IssueError
 from upcycle_news.model import DeliveryState, IssueId, IssueStatus, Manifest, SubscriberStatus
 from upcycle_news.store import revisions as revision_rows
+from upcycle_news.store.barring import reason_barred
 from upcycle_news.store.engine import Store
 from upcycle_news.store.schema import (
     deliveries,
     issues,
     revisions,
     subscribers,
-    suppressions,
     used,
 )
 
@@ -106,9 +106,7 @@ def _queue_everybody(connection: Connection, issue: IssueId, now: datetime) -> i
         null(),
     ).where(
         subscribers.c.status == SubscriberStatus.CONFIRMED,
-        ~select(suppressions.c.email_key)
-        .where(suppressions.c.email_key == subscribers.c.email_key)
-        .exists(),
+        reason_barred().is_(None),
     )
     columns = ["issue_id", "subscriber_id", "state", "attempts", "enhanced", "reason"]
     columns += ["queued_at", "changed_at", "next_at"]

@@ -7,7 +7,8 @@ from typing import Any
 from sqlalchemy import Row, Select, bindparam, literal_column, or_, select, update
 
 from upcycle_news.model import Claim, DeliveryState, EmailAddress, SubscriberStatus
-from upcycle_news.store.schema import deliveries, issues, subscribers, suppressions
+from upcycle_news.store.barring import reason_barred
+from upcycle_news.store.schema import deliveries, issues, subscribers
 from upcycle_news.store.senders import NOBODY
 
 HELD_BACK = (DeliveryState.QUEUED, DeliveryState.DEFERRED)
@@ -28,11 +29,10 @@ def _waiting(*conditions: Any) -> Select[Any]:
             subscribers.c.email,
             subscribers.c.name,
             subscribers.c.status,
-            suppressions.c.reason.label("suppressed"),
+            reason_barred().label("suppressed"),
         )
         .select_from(deliveries)
         .outerjoin(subscribers, subscribers.c.id == deliveries.c.subscriber_id)
-        .outerjoin(suppressions, suppressions.c.email_key == subscribers.c.email_key)
         .where(
             deliveries.c.issue_id == bindparam("issue"),
             deliveries.c.sender_id == NOBODY,
@@ -58,12 +58,11 @@ STANDING = (
         issues.c.state.label("issue_state"),
         subscribers.c.email,
         subscribers.c.status,
-        suppressions.c.reason.label("suppressed"),
+        reason_barred().label("suppressed"),
     )
     .select_from(deliveries)
     .join(issues, issues.c.id == deliveries.c.issue_id)
     .outerjoin(subscribers, subscribers.c.id == deliveries.c.subscriber_id)
-    .outerjoin(suppressions, suppressions.c.email_key == subscribers.c.email_key)
     .where(deliveries.c.id.in_(bindparam("rows", expanding=True)))
     .with_for_update(of=deliveries)
 )

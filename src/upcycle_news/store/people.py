@@ -1,177 +1,34 @@
-"""Subscribers, their consent, and the suppressions that outlive them."""
+"""Subscribers: adding them with their consent, finding them, letting them go."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field, replace
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
+from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import Connection, Row, func, insert, select, update
+from sqlalchemy import Row, func, insert, select, update
 
 from upcycle_news.model import EmailAddress, Subscriber, SubscriberStatus
+from upcycle_news.store.adding import CHUNK, AddReport, NewSubscriber, add_people
 from upcycle_news.store.engine import Store
-from upcycle_news.store.schema import consents, deliveries, subscribers, suppressions
+from upcycle_news.store.schema import consents, departures, subscribers
 
-CHUNK = 500
-
-
-@dataclass(frozen=True)
-class NewSubscriber:
-    """A person to be added; empty fields say nothing. `line` of the list they came from, or 0."""
-
-    email: EmailAddress
-    name: str = ""
-    language: str = ""
-    topics: tuple[str, ...] = ()
-    groups: tuple[str, ...] = ()
-    line: int = 0
-
-
-@dataclass
-class AddReport:
-    """What became of each person of a list; `skipped` holds (line, reason)."""
-
-    added: int = 0
-    updated: int = 0
-    unchanged: int = 0
-    skipped: list[tuple[int, str]] = field(default_factory=list)
-
-
-def add_people(
-    store: Store,
-    people: Iterable[NewSubscriber],
-    *,
-    source: str,
-    now: datetime,
-    dry_run: bool,
-    language: str = "de",
-) -> AddReport:
-    """Add or update confirmed subscribers whose consent is documented by `source`.
-
-    `language` is that of new people of whom nothing else is said.
-    Nobody who left, is suppressed or has yet to confirm is brought in this way; all in one
-    transaction, so that a list is taken whole or not at all.
-    """
-    report = AddReport()
-    seen: set[str] = set()
-    with store.writing() as connection:
-        for chunk in _chunks(people):
-            fresh = _known_apart(connection, chunk, seen, report)
-            if fresh:
-                spoken = [replace(one, language=one.language or language) for one in fresh]
-                _insert(connection, spoken, source=source, now=now)
-                report.added += len(fresh)
-        if dry_run:
-            connection.rollback()
-    return report
-
-
-def _known_apart(
-    connection: Connection, chunk: list[NewSubscriber], seen: set[str], report: AddReport
-) -> list[NewSubscriber]:
-    """Update those who are known, report those who are skipped, return those who are new."""
-    keys = [person.email.key for person in chunk]
-    known = {
-        row.email_key: row
-        for row in connection.execute(select(subscribers).where(subscribers.c.email_key.in_(keys)))
-    }
-    barred = set(
-        connection.scalars(
-            select(suppressions.c.email_key).where(suppressions.c.email_key.in_(keys))
-        )
-    )
-    fresh: list[NewSubscriber] = []
-    for person in chunk:
-        reason = _why_not(person, known.get(person.email.key), barred, seen)
-        seen.add(person.email.key)
-        if reason:
-            report.skipped.append((person.line, reason))
-        elif (row := known.get(person.email.key)) is None:
-            fresh.append(person)
-        else:
-            changed = _update(connection, row, person)
-            report.updated += changed
-            report.unchanged += not changed
-    return fresh
-
-
-def _why_not(
-    person: NewSubscriber, row: Row[Any] | None, barred: set[str], seen: set[str]
-) -> str | None:
-    if person.email.key in seen:
-        return "the same address stands further up in the list"
-    if person.email.key in barred:
-        return "suppressed: this address must not be written to"
-    if row is not None and row.status == SubscriberStatus.UNSUBSCRIBED:
-        return "has unsubscribed: only the person can subscribe again"
-    if row is not None and row.status == SubscriberStatus.PENDING:
-        return "has not confirmed yet"
-    return None
-
-
-def _update(connection: Connection, row: Row[Any], person: NewSubscriber) -> bool:
-    """Overwrite what the list says differently; an empty field of the list says nothing."""
-    wanted = {
-        "name": person.name or row.name,
-        "language": person.language or row.language,
-        "topics": list(person.topics) or row.topics,
-        "groups": sorted({*row.groups, *person.groups}),
-    }
-    if all(getattr(row, key) == value for key, value in wanted.items()):
-        return False
-    connection.execute(update(subscribers).where(subscribers.c.id == row.id).values(**wanted))
-    return True
-
-
-def _insert(
-    connection: Connection, people: list[NewSubscriber], *, source: str, now: datetime
-) -> None:
-    connection.execute(
-        insert(subscribers),
-        [
-            {
-                "email": person.email.address,
-                "email_key": person.email.key,
-                "name": person.name,
-                "language": person.language,
-                "status": SubscriberStatus.CONFIRMED,
-                "topics": list(person.topics),
-                "groups": list(person.groups),
-                "created_at": now,
-            }
-            for person in people
-        ],
-    )
-    ids = connection.scalars(
-        select(subscribers.c.id).where(
-            subscribers.c.email_key.in_([person.email.key for person in people])
-        )
-    )
-    connection.execute(
-        insert(consents),
-        [
-            {
-                "subscriber_id": number,
-                "purpose": "newsletter",
-                "source": source,
-                "given_at": now,
-                "confirmed_at": now,
-            }
-            for number in ids
-        ],
-    )
-
-
-def _chunks(people: Iterable[NewSubscriber]) -> Iterator[list[NewSubscriber]]:
-    chunk: list[NewSubscriber] = []
-    for person in people:
-        chunk.append(person)
-        if len(chunk) == CHUNK:
-            yield chunk
-            chunk = []
-    if chunk:
-        yield chunk
+__all__ = [
+    "CHUNK",
+    "AddReport",
+    "NewSubscriber",
+    "Way",
+    "add_people",
+    "addresses",
+    "all_people",
+    "by_number",
+    "count_confirmed",
+    "find",
+    "group_members",
+    "set_preferences",
+    "unsubscribe",
+]
 
 
 def all_people(store: Store) -> Iterator[Subscriber]:
@@ -212,54 +69,23 @@ def group_members(store: Store, group: str) -> tuple[Subscriber, ...]:
     )
 
 
-def record_of(store: Store, person: Subscriber) -> dict[str, Any]:
-    """Everything held about a person, ready to be printed as JSON (an access request's answer)."""
-    with store.reading() as connection:
-        agreed = connection.execute(
-            select(consents).where(consents.c.subscriber_id == person.id).order_by(consents.c.id)
-        ).all()
-        barred = connection.execute(
-            select(suppressions).where(suppressions.c.email_key == person.email.key)
-        ).first()
-        mails = connection.execute(
-            select(deliveries).where(deliveries.c.subscriber_id == person.id)
-        ).all()
-    return {
-        "id": person.id,
-        "email": person.email.address,
-        "name": person.name,
-        "language": person.language,
-        "status": person.status.value,
-        "topics": list(person.topics),
-        "groups": list(person.groups),
-        "created_at": _iso(person.created_at),
-        "consents": [
-            {
-                "purpose": row.purpose,
-                "source": row.source,
-                "given_at": _iso(row.given_at),
-                "confirmed_at": _iso(row.confirmed_at),
-            }
-            for row in agreed
-        ],
-        "suppression": None
-        if barred is None
-        else {"reason": barred.reason, "detail": barred.detail, "at": _iso(barred.created_at)},
-        "deliveries": [
-            {
-                "issue": row.issue_id,
-                "state": row.state,
-                "code": row.code,
-                "reason": row.reason,
-                "at": _iso(row.changed_at),
-            }
-            for row in mails
-        ],
-    }
+class Way(StrEnum):
+    """How somebody left."""
+
+    PAGE = "page"
+    ONE_CLICK = "one-click"
+    PREFERENCES = "preferences"
+    MAIL = "mail"
+    COMMAND = "command"
 
 
-def unsubscribe(store: Store, person: Subscriber, *, now: datetime) -> bool:
-    """Let a person leave at once; False when they had already left."""
+def unsubscribe(
+    store: Store, person: Subscriber, *, now: datetime, way: Way = Way.COMMAND, issue: int = 0
+) -> bool:
+    """Let a person leave at once; False when they had already left.
+
+    `issue` is the number of the issue whose link they followed, 0 for none.
+    """
     with store.writing() as connection:
         changed = connection.execute(
             update(subscribers)
@@ -267,7 +93,39 @@ def unsubscribe(store: Store, person: Subscriber, *, now: datetime) -> bool:
             .where(subscribers.c.status != SubscriberStatus.UNSUBSCRIBED)
             .values(status=SubscriberStatus.UNSUBSCRIBED, left_at=now)
         )
-    return changed.rowcount > 0
+        if changed.rowcount == 0:
+            return False
+        connection.execute(
+            update(consents)
+            .where(consents.c.subscriber_id == person.id, consents.c.ended_at.is_(None))
+            .where(consents.c.confirmed_at.is_not(None))
+            .values(ended_at=now)
+        )
+        connection.execute(
+            insert(departures).values(
+                subscriber_id=person.id, issue_number=issue, way=way.value, at=now
+            )
+        )
+    return True
+
+
+def by_number(store: Store, number: int) -> Subscriber | None:
+    """The person with this number, whatever their status; None for a forgotten one."""
+    with store.reading() as connection:
+        row = connection.execute(select(subscribers).where(subscribers.c.id == number)).first()
+    return None if row is None else _subscriber(row)
+
+
+def set_preferences(
+    store: Store, person: Subscriber, *, language: str, topics: Sequence[str]
+) -> None:
+    """What a person chose for themselves; no topics means all of them."""
+    with store.writing() as connection:
+        connection.execute(
+            update(subscribers)
+            .where(subscribers.c.id == person.id)
+            .values(language=language, topics=list(topics))
+        )
 
 
 def count_confirmed(store: Store) -> int:
@@ -294,7 +152,3 @@ def _subscriber(row: Row[Any]) -> Subscriber:
         groups=tuple(row.groups),
         created_at=row.created_at,
     )
-
-
-def _iso(at: datetime | None) -> str | None:
-    return None if at is None else at.isoformat(timespec="seconds")

@@ -100,6 +100,8 @@ def upgrade() -> None:
         sa.Column("id", sa.Integer(), nullable=False),
         sa.Column("email", sa.String(length=320), nullable=False),
         sa.Column("email_key", sa.String(length=320), nullable=False),
+        sa.Column("domain_key", sa.String(length=320), nullable=False),
+        sa.Column("hash_key", sa.String(length=80), nullable=False),
         sa.Column("name", sa.Text(), nullable=False),
         sa.Column("language", sa.String(length=8), nullable=False),
         sa.Column("status", sa.String(length=16), nullable=False),
@@ -123,6 +125,44 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("email_key", name=op.f("pk_suppressions")),
     )
     op.create_table(
+        "departures",
+        sa.Column("id", sa.Integer(), nullable=False),
+        sa.Column("subscriber_id", sa.Integer(), nullable=False),
+        sa.Column("issue_number", sa.Integer(), nullable=False),
+        sa.Column("way", sa.String(length=16), nullable=False),
+        sa.Column("at", UtcDateTime(), nullable=False),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_departures")),
+    )
+    with op.batch_alter_table("departures", schema=None) as batch_op:
+        batch_op.create_index(
+            batch_op.f("ix_departures_subscriber_id"), ["subscriber_id"], unique=False
+        )
+        batch_op.create_index(
+            batch_op.f("ix_departures_issue_number"), ["issue_number"], unique=False
+        )
+
+    op.create_table(
+        "bounces",
+        sa.Column("id", sa.Integer(), nullable=False),
+        sa.Column("report_key", sa.String(length=64), nullable=False),
+        sa.Column("delivery_id", sa.Integer(), nullable=False),
+        sa.Column("subscriber_id", sa.Integer(), nullable=False),
+        sa.Column("issue_id", sa.String(length=16), nullable=False),
+        sa.Column("kind", sa.String(length=16), nullable=False),
+        sa.Column("code", sa.String(length=16), nullable=False),
+        sa.Column("reason", sa.Text(), nullable=False),
+        sa.Column("raw", sa.LargeBinary(), nullable=True),
+        sa.Column("received_at", UtcDateTime(), nullable=False),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_bounces")),
+        sa.UniqueConstraint("report_key", name=op.f("uq_bounces_report_key")),
+    )
+    with op.batch_alter_table("bounces", schema=None) as batch_op:
+        batch_op.create_index(batch_op.f("ix_bounces_issue_id"), ["issue_id"], unique=False)
+        batch_op.create_index(
+            batch_op.f("ix_bounces_subscriber_id"), ["subscriber_id"], unique=False
+        )
+
+    op.create_table(
         "approvals",
         sa.Column("id", sa.Integer(), nullable=False),
         sa.Column("issue_id", sa.String(length=16), nullable=False),
@@ -144,8 +184,13 @@ def upgrade() -> None:
         sa.Column("subscriber_id", sa.Integer(), nullable=False),
         sa.Column("purpose", sa.String(length=64), nullable=False),
         sa.Column("source", sa.Text(), nullable=False),
+        sa.Column("wording", sa.String(length=64), nullable=False),
+        sa.Column("token_hash", sa.String(length=64), nullable=False),
+        sa.Column("ip", sa.String(length=64), nullable=False),
         sa.Column("given_at", UtcDateTime(), nullable=False),
+        sa.Column("mailed_at", UtcDateTime(), nullable=True),
         sa.Column("confirmed_at", UtcDateTime(), nullable=True),
+        sa.Column("ended_at", UtcDateTime(), nullable=True),
         sa.ForeignKeyConstraint(
             ["subscriber_id"],
             ["subscribers.id"],

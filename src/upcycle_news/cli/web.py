@@ -1,0 +1,27 @@
+"""`upcycle-news web`: the pages for subscribing and leaving."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from upcycle_news.cli.output import newsroom, note
+
+
+def web(
+    host: Annotated[str | None, typer.Option(help="Default: the setting's, 127.0.0.1.")] = None,
+    port: Annotated[int | None, typer.Option(help="Default: the setting's, 8040.")] = None,
+) -> None:
+    """Serve the pages for subscribing, confirming, preferences and leaving, behind a TLS proxy.
+
+    Example: upcycle-news web --host 127.0.0.1 --port 8040
+    """
+    from upcycle_news.web.serving import serve
+
+    with newsroom() as room:
+        settings = room.settings.web
+        where = host or settings.host
+        number = settings.port if port is None else port
+        note(f"the pages answer at http://{where}:{number}/subscribe (Ctrl-C ends it)")
+        serve(room, host=where, port=number)

@@ -1,0 +1,263 @@
+"""What each address answers. A GET changes nothing, whoever sends it."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from functools import partial
+from typing import Any, TypeVar
+
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import HTMLResponse, JSONResponse, Response
+
+from upcycle_news.audience.links import Purpose, Token
+from upcycle_news.errors import AddressError, UpcycleError
+from upcycle_news.model import EmailAddress, Subscriber, SubscriberStatus
+from upcycle_news.newsroom import Newsroom
+from upcycle_news.press.pages import LANGUAGES, Pages
+from upcycle_news.steps import joining
+from upcycle_news.store import people
+from upcycle_news.store.consents import Confirmed, Signup
+from upcycle_news.store.people import Way
+from upcycle_news.web.limits import NetworkLimit, read_form
+
+log = logging.getLogger(__name__)
+
+T = TypeVar("T")
+
+
+@dataclass
+class Handlers:
+    """The handlers of one publication. The store is asked in threads: SQLite blocks."""
+
+    room: Newsroom
+    pages: Pages
+    limit: NetworkLimit
+    post: ThreadPoolExecutor
+    threads: ThreadPoolExecutor = field(
+        default_factory=lambda: ThreadPoolExecutor(max_workers=8, thread_name_prefix="web")
+    )
+
+    def close(self) -> None:
+        """Let the threads end."""
+        self.threads.shutdown(wait=True)
+
+    async def in_thread(self, work: Callable[..., T], *arguments: Any) -> T:
+        """Run what blocks beside the event loop."""
+        return await asyncio.get_running_loop().run_in_executor(self.threads, work, *arguments)
+
+    def look_at_store(self) -> None:
+        """Raise `UpcycleError` when the store does not answer."""
+        people.by_number(self.room.store, 0)
+
+    # --- joining
+
+    async def show_subscribe(self, request: Request) -> Response:
+        """The form."""
+        return self._page(request, "subscribe")
+
+    async def subscribe(self, request: Request) -> Response:
+        """Take a sign-up; the answer is the same for everybody."""
+        form = await read_form(request)
+        language = _choice(form, "language", self._language(request))
+        wants_json = "application/json" in request.headers.get("accept", "")
+        if not self.limit.allows(request.client.host if request.client else ""):
+            return self._page(request, "too_many", 429, language, headers={"Retry-After": "3600"})
+        try:
+            email = EmailAddress.parse(_first(form, "email"))
+        except AddressError:
+            if wants_json:
+                return JSONResponse({"ok": False, "error": "email"}, 422)
+            return self._page(request, "subscribe", 422, language, error="page_bad_address")
+        if not _first(form, "website"):  # people leave the trap empty
+            source = f"web: {self.room.signer.public_url}/subscribe"
+            ip = request.client.host if request.client else ""
+            signup = await self.in_thread(self._sign_up, email, language, source, ip)
+            if signup is not None:
+                self.post.submit(self._mail, signup)
+        if wants_json:
+            return JSONResponse({"ok": True})
+        days = self.room.settings.audience.confirm_days
+        return self._page(request, "asked", 200, language, days=days)
+
+    def _sign_up(self, email: EmailAddress, language: str, source: str, ip: str) -> Signup | None:
+        return joining.sign_up(self.room, email, language=language, source=source, ip=ip)
+
+    def _mail(self, signup: Signup) -> None:
+        try:
+            joining.ask_to_confirm(self.room, signup)
+        except UpcycleError as error:
+            log.error("sign-up %d waits for its mail: %s", signup.consent, error)
+        except Exception as error:
+            log.error("sign-up %d: %s", signup.consent, type(error).__name__)
+
+    async def show_confirm(self, request: Request) -> Response:
+        """The one button. Scanners that open links confirm nothing."""
+        token = request.path_params["token"]
+        done, person = await self.in_thread(partial(joining.confirm, self.room, token, act=False))
+        if done is Confirmed.NOW and person is not None:
+            path = self._path(Purpose.CONFIRM, token)
+            return self._page(request, "confirm", 200, person.language, action=path)
+        return self._after_confirming(request, done, person)
+
+    async def confirm(self, request: Request) -> Response:
+        """The consent holds from now on."""
+        await read_form(request)
+        token = request.path_params["token"]
+        done, person = await self.in_thread(joining.confirm, self.room, token)
+        return self._after_confirming(request, done, person)
+
+    def _after_confirming(
+        self, request: Request, done: Confirmed, person: Subscriber | None
+    ) -> Response:
+        if done is Confirmed.UNKNOWN or person is None:
+            raise HTTPException(404)
+        if done is Confirmed.EXPIRED:
+            return self._page(request, "expired", 410, person.language)
+        token = self.room.signer.token(Purpose.PREFERENCES, person.id)
+        path = self._path(Purpose.PREFERENCES, token)
+        return self._page(request, "confirmed", 200, person.language, preferences=path)
+
+    # --- leaving
+
+    async def show_unsubscribe(self, request: Request) -> Response:
+        """The one button. Scanners that open links end nothing."""
+        token, read, person = await self._reader(request, Purpose.UNSUBSCRIBE)
+        language = person.language if person else None
+        if person is None or person.status is SubscriberStatus.UNSUBSCRIBED:
+            return self._page(request, "unsubscribed", 200, language)
+        preferences = self.room.signer.token(Purpose.PREFERENCES, read.subscriber, read.issue)
+        return self._page(
+            request,
+            "unsubscribe",
+            200,
+            language,
+            action=self._path(Purpose.UNSUBSCRIBE, token),
+            preferences=self._path(Purpose.PREFERENCES, preferences),
+        )
+
+    async def unsubscribe(self, request: Request) -> Response:
+        """RFC 8058: a bare POST is enough, as often as it comes."""
+        form = await read_form(request)
+        _, read, person = await self._reader(request, Purpose.UNSUBSCRIBE)
+        one_click = _first(form, "List-Unsubscribe") == "One-Click"
+        way = Way.ONE_CLICK if one_click else Way.PAGE
+        await self.in_thread(joining.leave, self.room, read, person, way)
+        return self._page(request, "unsubscribed", 200, person.language if person else None)
+
+    # --- preferences
+
+    async def show_preferences(self, request: Request) -> Response:
+        """Topics and language as they are."""
+        token, _, person = await self._reader(request, Purpose.PREFERENCES)
+        if person is None:
+            raise HTTPException(404)
+        if person.status is not SubscriberStatus.CONFIRMED:
+            return self._page(request, "unsubscribed", 200, person.language)
+        return self._preferences(request, token, person)
+
+    async def preferences(self, request: Request) -> Response:
+        """Save topics and language, or leave."""
+        form = await read_form(request)
+        token, read, person = await self._reader(request, Purpose.PREFERENCES)
+        if person is None:
+            raise HTTPException(404)
+        if _first(form, "do") == "leave":
+            await self.in_thread(joining.leave, self.room, read, person, Way.PREFERENCES)
+            return self._page(request, "unsubscribed", 200, person.language)
+        if person.status is not SubscriberStatus.CONFIRMED:
+            return self._page(request, "unsubscribed", 200, person.language)
+        known = self.room.settings.audience.topics
+        chosen = set(form.get("topic", ()))
+        # Topics that are not offered here (from a list, or no longer) stay as they are.
+        topics = [topic for topic in known if topic in chosen]
+        topics += [topic for topic in person.topics if topic not in known]
+        language = _choice(form, "language", person.language)
+
+        def save() -> Subscriber | None:
+            people.set_preferences(self.room.store, person, language=language, topics=topics)
+            return people.by_number(self.room.store, person.id)
+
+        saved = await self.in_thread(save)
+        if saved is None:
+            raise HTTPException(404)
+        return self._preferences(request, token, saved, saved=True)
+
+    def _preferences(
+        self, request: Request, token: str, person: Subscriber, *, saved: bool = False
+    ) -> Response:
+        return self._page(
+            request,
+            "preferences",
+            200,
+            person.language,
+            action=self._path(Purpose.PREFERENCES, token),
+            topics=self.room.settings.audience.topics,
+            chosen=person.topics,
+            saved=saved,
+        )
+
+    # --- what they share
+
+    async def _reader(
+        self, request: Request, purpose: Purpose
+    ) -> tuple[str, Token, Subscriber | None]:
+        token = request.path_params["token"]
+        found = await self.in_thread(joining.reader, self.room, purpose, token)
+        if found is None:
+            raise HTTPException(404)
+        return token, *found
+
+    def plain(self, request: Request, view: str, status: int) -> HTMLResponse:
+        """A page without anything personal."""
+        return self._page(request, view, status)
+
+    def _page(
+        self,
+        request: Request,
+        view: str,
+        status: int = 200,
+        language: str | None = None,
+        headers: dict[str, str] | None = None,
+        **values: Any,
+    ) -> HTMLResponse:
+        spoken = language if language in LANGUAGES else self._language(request)
+        html = self.pages.write(view, spoken, root=self._root, **values)
+        told = {"Content-Language": spoken, **(headers or {})}
+        return HTMLResponse(html, status, headers=told)
+
+    @property
+    def _root(self) -> str:
+        """The path of the public address, so that the pages also work below one."""
+        return (
+            "/" + "/".join(self.room.signer.public_url.split("/")[3:]).strip("/")
+            if (self.room.signer.public_url.count("/") > 2)
+            else ""
+        )
+
+    def _path(self, purpose: Purpose, token: str) -> str:
+        return f"{self._root}/{purpose}/{token}"
+
+    def _language(self, request: Request) -> str:
+        """What was asked for by ``?lang=``, then by the browser, then the publication's."""
+        asked = request.query_params.get("lang", "")
+        if asked in LANGUAGES:
+            return asked
+        for part in request.headers.get("accept-language", "").split(","):
+            spoken = part.partition(";")[0].strip().lower().partition("-")[0]
+            if spoken in LANGUAGES:
+                return spoken
+        return self.room.settings.publication.language
+
+
+def _first(form: dict[str, list[str]], name: str) -> str:
+    return form.get(name, [""])[0]
+
+
+def _choice(form: dict[str, list[str]], name: str, default: str) -> str:
+    value = _first(form, name)
+    return value if value in LANGUAGES else default

@@ -1,0 +1,79 @@
+"""What one request, and one network, may ask for."""
+
+from __future__ import annotations
+
+import ipaddress
+import threading
+from collections import OrderedDict, deque
+from collections.abc import Callable
+from urllib.parse import parse_qs
+
+from starlette.requests import ClientDisconnect, Request
+
+MAX_BODY = 16 * 1024
+_NETWORKS = 50_000
+
+
+class TooLarge(Exception):  # noqa: N818 - a verdict about a request, not a fault of ours
+    """The body is larger than any form of ours."""
+
+
+async def read_form(request: Request) -> dict[str, list[str]]:
+    """The fields of an urlencoded form; empty for anything else.
+
+    Raises `TooLarge` before more than `MAX_BODY` bytes were taken in.
+    """
+    announced = request.headers.get("content-length", "0")
+    if not announced.isdigit() or int(announced) > MAX_BODY:
+        raise TooLarge
+    body = bytearray()
+    try:
+        async for chunk in request.stream():
+            body += chunk
+            if len(body) > MAX_BODY:
+                raise TooLarge
+    except ClientDisconnect:
+        return {}
+    kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+    if kind != "application/x-www-form-urlencoded":
+        return {}
+    try:
+        return parse_qs(body.decode("utf-8", "replace"), keep_blank_values=True, max_num_fields=50)
+    except ValueError:
+        raise TooLarge from None
+
+
+class NetworkLimit:
+    """At most `limit` acts an hour from one network. In memory: nothing about visitors is kept."""
+
+    def __init__(self, limit: int, clock: Callable[[], float]) -> None:
+        """`clock` gives seconds that only grow."""
+        self._limit, self._clock = limit, clock
+        self._seen: OrderedDict[str, deque[float]] = OrderedDict()
+        self._lock = threading.Lock()
+
+    def allows(self, address: str) -> bool:
+        """Count one act from `address`; False when its network has had its share."""
+        network, now = _network(address), self._clock()
+        with self._lock:
+            times = self._seen.setdefault(network, deque())
+            self._seen.move_to_end(network)
+            while len(self._seen) > _NETWORKS:
+                self._seen.popitem(last=False)
+            while times and now - times[0] >= 3600:
+                times.popleft()
+            if len(times) >= self._limit:
+                return False
+            times.append(now)
+            return True
+
+
+def _network(address: str) -> str:
+    """Whoever has one address of these networks can have the others, too."""
+    try:
+        ip = ipaddress.ip_address(address)
+    except ValueError:
+        return "unknown"
+    if isinstance(ip, ipaddress.IPv6Address) and ip.ipv4_mapped is not None:
+        ip = ip.ipv4_mapped
+    return str(ipaddress.ip_network((ip, 24 if ip.version == 4 else 56), strict=False))

@@ -1,0 +1,28 @@
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+from upcycle_news.newsroom import Newsroom
+
+from ..publications import Publication
+from .door import Door, free_port, opened
+
+
+@pytest.fixture
+def port() -> int:
+    return free_port()
+
+
+@pytest.fixture
+def room(publication: Publication, port: int) -> Newsroom:
+    """A newsroom whose public address is the test's own door."""
+    publication.setting("https://umbaupost.example.net", f"http://127.0.0.1:{port}")
+    return publication.room(AUDIENCE__TOPICS='["Bestand", "Kleinstadt"]')
+
+
+@pytest.fixture
+def door(room: Newsroom, port: int) -> Iterator[Door]:
+    with opened(room, port) as made:
+        yield made
