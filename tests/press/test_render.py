@@ -13,8 +13,8 @@ from upcycle_news.errors import ContentError, TemplateError
 from upcycle_news.model import ImageRef, Manifest, Placeholder, RenderedIssue
 from upcycle_news.press.context import excerpt, reading_minutes
 from upcycle_news.press.page import read_page
-from upcycle_news.press.preflight import encoded_size
 from upcycle_news.press.render import render
+from upcycle_news.press.sizes import encoded_size
 
 from . import samples
 from .samples import LEAD, PUBLICATION, TEMPLATES
@@ -58,21 +58,21 @@ def test_both_parts_say_what_the_issue_is(rendered: RenderedIssue) -> None:
 
 
 def test_every_link_of_the_html_stands_in_the_text(rendered: RenderedIssue) -> None:
-    links = read_page(rendered.html).links
+    links = read_page(rendered.html).addresses
     assert len(links) > 12
     for link in links:
         assert link.removeprefix("mailto:") in rendered.text
 
 
 def test_personal_links_are_placeholders_until_a_reader_is_known(rendered: RenderedIssue) -> None:
-    links = read_page(rendered.html).links
+    links = read_page(rendered.html).addresses
     for placeholder in Placeholder:
         assert placeholder.value in links
         assert placeholder.value in rendered.text.split()
 
 
 def test_archive_and_essays_lie_below_the_public_address(rendered: RenderedIssue) -> None:
-    links = read_page(rendered.html).links
+    links = read_page(rendered.html).addresses
     assert "https://news.upcycle.example/archive/2026-11-26/" in links
     assert "https://news.upcycle.example/archive/" in links
     assert "https://news.upcycle.example/essays/werkstatt-statt-wertstoffhof/" in links
@@ -81,7 +81,7 @@ def test_archive_and_essays_lie_below_the_public_address(rendered: RenderedIssue
 def test_without_a_public_address_no_link_leads_nowhere() -> None:
     manifest = replace(samples.manifest(), publication=replace(PUBLICATION, public_url=""))
     result = render(manifest)
-    assert all(link.startswith(("http", "mailto:")) for link in read_page(result.html).links)
+    assert all(link.startswith(("http", "mailto:")) for link in read_page(result.html).addresses)
     assert "Im Browser lesen" not in result.html + result.text
 
 

@@ -10,6 +10,9 @@ from upcycle_news.cli.output import AsJson, IssueArgument, newsroom, say_json
 def check(issue: IssueArgument = None, as_json: AsJson = False) -> None:
     """Check content, feeds.toml, newsletter.toml, templates and today's issue; nothing is sent.
 
+    One line each: file:line: level code message. Exit code 1 when there is an error.
+    docs/checks.md explains the codes.
+
     Example: upcycle-news check
     """
     from upcycle_news.cli.output import issue_id
@@ -18,13 +21,27 @@ def check(issue: IssueArgument = None, as_json: AsJson = False) -> None:
     with newsroom() as room:
         findings = check_everything(room, issue_id(room, issue))
     for one in findings:
+        file, line = _place(one.where)
         if as_json:
             say_json(
-                {"level": one.level, "code": one.code, "where": one.where, "message": one.message}
+                {
+                    "level": one.level,
+                    "code": one.code,
+                    "where": one.where,
+                    "message": one.message,
+                    "file": file,
+                    "line": line,
+                }
             )
         else:
-            typer.echo(f"{one.where}: {one.level} {one.code} {one.message}")
+            typer.echo(f"{file}:{line}: {one.level} {one.code} {one.message}")
     if not findings and not as_json:
         typer.echo("all is well")
     if any(one.level == "error" for one in findings):
         raise typer.Exit(1)
+
+
+def _place(where: str) -> tuple[str, int]:
+    """File and line; what concerns a whole file stands at its first line."""
+    file, colon, line = where.rpartition(":")
+    return (file, int(line)) if colon and line.isdecimal() else (where, 1)

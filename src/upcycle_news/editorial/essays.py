@@ -15,11 +15,11 @@ from upcycle_news.editorial.excerpt import summary_of_markdown
 from upcycle_news.editorial.frontmatter import FrontMatter
 from upcycle_news.editorial.plaintext import tidy
 from upcycle_news.errors import ContentError
-from upcycle_news.model import Essay, ImageRef
+from upcycle_news.model import Essay, ImageRef, Length
 
 KEYS = (
     "title", "author", "date", "summary", "topics", "image", "image_alt", "status", "language",
-    "pin", "ban",
+    "pin", "ban", "length",
 )  # fmt: skip
 MAX_BYTES = 2 * 1024 * 1024
 
@@ -137,6 +137,9 @@ def _read(
         pin=_links(head),
         ban=head.texts("ban", "https://example.org/item, Wort"),
         body_line=parts.body_line,
+        length=cast(Length, head.choice("length", ("full", "teaser", "auto"), "auto"))
+        if head.has("length")
+        else None,
     )
     head.errors.sort(key=lambda error: error.line or 0)
     return (None if head.errors else essay), head.errors

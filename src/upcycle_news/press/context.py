@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from functools import partial
 from typing import Any
@@ -22,12 +22,15 @@ from upcycle_news.model import (
     Related,
 )
 from upcycle_news.press import markdown, text
-from upcycle_news.press.images import Picture, read_picture
+from upcycle_news.press.images import Picture, hosted_name, read_picture
 from upcycle_news.press.typography import base_language, one_line, typeset
 from upcycle_news.press.words import Words
 
 READING_SPEED = 200
 """Words a minute."""
+
+OPENING = 120
+"""Words after which the opening of an essay ends, at the end of a paragraph."""
 
 EXCERPT = 240
 """Characters of a feed item's summary that an issue shows at the most."""
@@ -56,7 +59,7 @@ class ImageView:
 
 @dataclass(frozen=True)
 class LeadView:
-    """The essay that is shown in full. `lang` is set where it differs from the issue's."""
+    """The essay that leads. `lang` is set where it differs from the issue's, `more` if it goes on."""
 
     title: str
     byline: str
@@ -68,6 +71,7 @@ class LeadView:
     html: Markup
     text: str
     links: tuple[str, ...]
+    more: bool
 
 
 @dataclass(frozen=True)
@@ -140,12 +144,15 @@ class Context:
         }
 
 
-def build_context(manifest: Manifest, words: Words) -> Context:
-    """Prepare a manifest for the templates; raises `ContentError` for images that cannot be."""
+def build_context(manifest: Manifest, words: Words, *, in_full: bool = True) -> Context:
+    """Prepare a manifest for the templates; raises `ContentError` for images that cannot be.
+
+    `in_full`: the whole leading essay, or its opening only.
+    """
     issue = manifest.issue
     language = issue.language
     desk = _Desk(manifest, words)
-    lead = desk.lead(issue.essays[0]) if issue.essays else None
+    lead = desk.lead(issue.essays[0], in_full) if issue.essays else None
     return Context(
         issue=IssueView(
             id=str(issue.id),
@@ -207,8 +214,9 @@ class _Desk:
         self.zone = ZoneInfo(manifest.publication.timezone)
         self.images: dict[str, InlineImage] = {}
 
-    def lead(self, essay: Essay) -> LeadView:
-        tokens = markdown.parse(essay.body, language=essay.language)
+    def lead(self, essay: Essay, in_full: bool) -> LeadView:
+        whole = markdown.parse(essay.body, language=essay.language)
+        tokens = whole if in_full else markdown.opening(whole, OPENING)
         html = markdown.to_html(tokens, self.pictures(essay), essay.language)
         plain, links = text.to_text(tokens, image_label=self.words("image"))
         return LeadView(
@@ -216,6 +224,7 @@ class _Desk:
             html=Markup(html),  # noqa: S704  markdown-it escaped it, html is off
             text=plain,
             links=links,
+            more=len(tokens) < len(whole),
         )
 
     def teaser(self, essay: Essay) -> TeaserView:
@@ -285,5 +294,8 @@ class _Desk:
                 source, line, f"the image {path!r} is not in content/images (add it or correct it)"
             )
         picture, image = read_picture(path, data)
+        if self.publication.images == "hosted":
+            address = f"{self.publication.public_url}/images/{hosted_name(image)}"
+            return replace(picture, src=address)
         self.images.setdefault(image.cid, image)
         return picture

@@ -19,7 +19,7 @@ ContentType = Literal["image/png", "image/jpeg", "image/gif"]
 
 @dataclass(frozen=True)
 class Picture:
-    """A picture as the templates show it: `src` is a ``cid:`` address, sizes are CSS pixels."""
+    """A picture as the templates show it: `src` is its address, sizes are CSS pixels."""
 
     src: str
     width: int
@@ -29,6 +29,7 @@ class Picture:
         """The ``img`` element; Outlook reads the attributes, everybody else the style."""
         return (
             f'<img src="{escape(self.src)}" alt="{escape(alt)}" width="{self.width}" '
+            f'height="{self.height}" '
             f'style="display:block;width:100%;max-width:{self.width}px;height:auto;border:0" />'
         )
 
@@ -37,9 +38,10 @@ def read_picture(path: str, data: bytes) -> tuple[Picture, InlineImage]:
     """Look at the bytes of an image; raises `ContentError` for what mail programs do not show.
 
     `path` is relative to content/images. A picture wider than the column is shown at the column's
-    width; its file is left as it is.
+    width; `pictures.fit` has made it as large as it should be.
     """
     where = f"content/images/{path}"
+    refuse_foreign_kind(where, data)
     kind = _kind(where, data)
     size = {"image/png": _png, "image/gif": _gif, "image/jpeg": _jpeg}[kind](data)
     if size is None or 0 in size:
@@ -52,19 +54,34 @@ def read_picture(path: str, data: bytes) -> tuple[Picture, InlineImage]:
     return picture, InlineImage(cid, kind, data)
 
 
+def hosted_name(image: InlineImage) -> str:
+    """The file name under which an image is published: another picture has another name."""
+    return f"{sha256(image.data).hexdigest()[:32]}.{_SUFFIXES[image.content_type]}"
+
+
+_SUFFIXES = {"image/png": "png", "image/jpeg": "jpg", "image/gif": "gif"}
+
+
+def refuse_foreign_kind(where: str, data: bytes) -> None:
+    """Raise `ContentError` for what no picture of a mail can be made of."""
+    if data[:4] == b"RIFF" and data[8:12] == b"WEBP":
+        return
+    if b"<svg" in data[:1000].lower():
+        what = "is an SVG drawing, which mail programs do not show"
+        raise ContentError(where, None, f"{what} (save it as PNG)")
+    if not data.startswith((b"\x89PNG\r\n\x1a\n", b"\xff\xd8\xff", b"GIF87a", b"GIF89a")):
+        what = "is not an image that mail programs show"
+        raise ContentError(where, None, f"{what} (save it as JPEG or PNG)")
+
+
 def _kind(where: str, data: bytes) -> ContentType:
-    if data.startswith(b"\x89PNG\r\n\x1a\n"):
+    if data.startswith(b"\x89PNG"):
         return "image/png"
     if data.startswith(b"\xff\xd8\xff"):
         return "image/jpeg"
-    if data.startswith((b"GIF87a", b"GIF89a")):
+    if data.startswith(b"GIF"):
         return "image/gif"
-    if data[:4] == b"RIFF" and data[8:12] == b"WEBP":
-        what = "is a WebP image, which Outlook does not show"
-    elif b"<svg" in data[:1000].lower():
-        what = "is an SVG drawing, which mail programs do not show"
-    else:
-        what = "is not an image that mail programs show"
+    what = "is a WebP image, which Outlook does not show"
     raise ContentError(where, None, f"{what} (save it as JPEG or PNG)")
 
 

@@ -19,6 +19,7 @@ from markdown_it import MarkdownIt
 from markdown_it.renderer import RendererHTML
 from markdown_it.token import Token
 from markdown_it.utils import OptionsDict
+from mdit_py_plugins.footnote import footnote_plugin
 
 from upcycle_news.press.images import Picture
 from upcycle_news.press.typography import QUOTES, base_language, bind, clean, dashes
@@ -29,21 +30,26 @@ MAX_NESTING = 20
 
 @dataclass(frozen=True)
 class Reference:
-    """A link or an image of an essay as written, with its 1-based line within the body."""
+    """A link or an image of an essay as written, with its 1-based line within the body.
+
+    `text` is what a link is called, or what is said to those who do not see an image.
+    """
 
     kind: Literal["link", "image"]
     target: str
     line: int
+    text: str = ""
 
 
-def parse(body: str, *, language: str, below: int = 1) -> list[Token]:
+def parse(body: str, *, language: str, below: int | None = 1) -> list[Token]:
     """Read Markdown into tokens: typography applied, dead links dropped, headings demoted.
 
     `below` is the level of the heading that stands above the essay: its first level becomes
-    `below` + 1, and no level is skipped on the way down.
+    `below` + 1, and no level is skipped on the way down. With None they stay as written.
     """
     tokens = _parser(base_language(language)).parse(clean(body))
-    _demote(tokens, below)
+    if below is not None:
+        _demote(tokens, below)
     for token in tokens:
         if token.type == "inline" and token.children is not None:
             token.children = _living_links(token.children)
@@ -56,6 +62,48 @@ def to_html(tokens: Sequence[Token], pictures: Mapping[str, Picture], language: 
     parser = _parser(base_language(language))
     html: str = parser.renderer.render(tokens, parser.options, {"pictures": pictures})
     return html
+
+
+def opening(tokens: Sequence[Token], words: int) -> list[Token]:
+    """The first blocks of an essay, up to some words or its first heading, with their footnotes.
+
+    At least one block; all of them when what would be left is not worth a click.
+    """
+    kept: list[Token] = []
+    count = depth = 0
+    for position, token in enumerate(tokens):
+        if depth == 0 and kept and (count >= words or token.type == "heading_open"):
+            return kept + _notes_of(kept, tokens[position:])
+        depth += token.nesting
+        count += len(token.content.split()) if token.type == "inline" else 0
+        kept.append(token)
+    return kept
+
+
+def _notes_of(kept: Sequence[Token], left: Sequence[Token]) -> list[Token]:
+    """The footnotes of the kept part. They are numbered in their order, so these are the first."""
+    wanted = {
+        child.meta["id"]
+        for token in kept
+        for child in token.children or ()
+        if child.type == "footnote_ref"
+    }
+    notes: list[Token] = []
+    inside = False
+    for token in left:
+        if token.type == "footnote_open":
+            inside = token.meta["id"] in wanted
+        if inside:
+            notes.append(token)
+        if token.type == "footnote_close":
+            inside = False
+    if not notes:
+        return []
+    return [
+        Token("footnote_block_open", "", 1),
+        *notes,
+        Token("footnote_block_close", "", -1),
+    ]
 
 
 def references(body: str) -> tuple[Reference, ...]:
@@ -119,6 +167,29 @@ class _Renderer(RendererHTML):
         tokens[idx].attrSet("scope", "col")
         return self.renderToken(tokens, idx, options, env)
 
+    # A note's number is no link: anchors inside a mail lead nowhere in most mail programs.
+
+    def footnote_ref(self, tokens: Sequence[Token], idx: int, *_: Any) -> str:
+        return f"<sup>{tokens[idx].meta['id'] + 1}</sup>"
+
+    def footnote_block_open(self, *_: Any) -> str:
+        return '<ol class="notes">\n'
+
+    def footnote_block_close(self, *_: Any) -> str:
+        return "</ol>\n"
+
+    def footnote_open(self, *_: Any) -> str:
+        return "<li>"
+
+    def footnote_close(self, *_: Any) -> str:
+        return "</li>\n"
+
+    def footnote_anchor(self, *_: Any) -> str:
+        return ""
+
+
+_NOTES = ("ref", "block_open", "block_close", "open", "close", "anchor")
+
 
 @lru_cache(maxsize=4)
 def _parser(language: str) -> MarkdownIt:
@@ -136,6 +207,11 @@ def _parser(language: str) -> MarkdownIt:
     # Bad links are dropped in `_living_links` and reported by preflight; markdown-it would print
     # their source into the mail.
     parser.validateLink = lambda url: True  # type: ignore[method-assign]
+    parser.use(footnote_plugin)
+    renderer = parser.renderer
+    assert isinstance(renderer, _Renderer)
+    for name in _NOTES:  # the plugin has put its own in their place
+        renderer.rules[f"footnote_{name}"] = getattr(renderer, f"footnote_{name}")
     return parser.enable(["table", "strikethrough", "smartquotes"])
 
 
@@ -176,10 +252,22 @@ def _bind(children: list[Token], language: str) -> None:
 def _references(tokens: Sequence[Token]) -> Iterator[Reference]:
     for block in tokens:
         line = block.map[0] + 1 if block.map else 1
-        for token in block.children or ():
+        children = block.children or ()
+        for position, token in enumerate(children):
             if token.type == "link_open":
-                yield Reference("link", str(token.attrs.get("href", "")), line)
+                target = str(token.attrs.get("href", ""))
+                yield Reference("link", target, line, _name(children[position + 1 :]))
             elif token.type == "image":
-                yield Reference("image", str(token.attrs.get("src", "")), line)
+                yield Reference("image", str(token.attrs.get("src", "")), line, token.content)
             elif token.type in ("softbreak", "hardbreak"):
                 line += 1
+
+
+def _name(tokens: Sequence[Token]) -> str:
+    """The words up to the end of the link that has just begun."""
+    words = ""
+    for token in tokens:
+        if token.type == "link_close":
+            break
+        words += " " if token.type == "softbreak" else token.content
+    return words

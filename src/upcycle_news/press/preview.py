@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from html import escape
 
 from upcycle_news.model import Finding, RenderedIssue
-from upcycle_news.press.preflight import LARGE, TOO_LARGE, encoded_size
+from upcycle_news.press.sizes import LARGE, TOO_LARGE, encoded_size
 
 _DARK = "@media (prefers-color-scheme: dark)"
 

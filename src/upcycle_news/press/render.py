@@ -14,6 +14,7 @@ from upcycle_news.model import Manifest, RenderedIssue
 from upcycle_news.press import text
 from upcycle_news.press.context import build_context
 from upcycle_news.press.mjml import render_mjml
+from upcycle_news.press.sizes import LARGE, encoded_size
 from upcycle_news.press.typography import clean
 from upcycle_news.press.words import read_toml, read_words
 
@@ -28,10 +29,20 @@ def render(manifest: Manifest) -> RenderedIssue:
     Raises `TemplateError` for templates that do not work and `ContentError` for essays that cannot
     be shown, with file and line where they are known.
     """
+    length = manifest.publication.length
+    if manifest.issue.essays:
+        length = manifest.issue.essays[0].length or length
+    rendered = _rendered(manifest, in_full=length != "teaser")
+    if length == "auto" and encoded_size(rendered.html) > LARGE:
+        return _rendered(manifest, in_full=False)
+    return rendered
+
+
+def _rendered(manifest: Manifest, *, in_full: bool) -> RenderedIssue:
     templates = manifest.templates
     language = manifest.issue.language
     words = read_words(templates, language)
-    context = build_context(manifest, words)
+    context = build_context(manifest, words, in_full=in_full)
     names = {**context.names(), "t": words, "theme": read_toml(templates, "theme.toml")}
 
     mjml = fill(templates, HTML_TEMPLATE, names)

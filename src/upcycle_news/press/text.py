@@ -65,6 +65,14 @@ def underline(text: str, character: str = "-", width: int = WIDTH) -> str:
     return f"{wrapped}\n{character * min(longest, width)}"
 
 
+def raised(number: int) -> str:
+    """A footnote's number as text shows it: ``¹²``."""
+    return str(number).translate(_RAISED)
+
+
+_RAISED = str.maketrans("0123456789", "⁰¹²³⁴⁵⁶⁷⁸⁹")
+
+
 class _Writer:
     """Walks the tree of an essay; every method returns lines no wider than it was given."""
 
@@ -90,6 +98,7 @@ class _Writer:
             "table": self.table,
             "fence": self.code,
             "code_block": self.code,
+            "footnote_block": self.notes,
             "hr": lambda _node, wide: ["* * *".center(wide).rstrip()],
         }
         return writers.get(node.type, self.paragraph)(node, width)
@@ -116,6 +125,15 @@ class _Writer:
                 inner = _closed_up(inner)
             if lines and loose:
                 lines.append("")
+            lines.append((mark + inner[0]).rstrip())
+            lines.extend((" " * len(mark) + line).rstrip() for line in inner[1:])
+        return lines
+
+    def notes(self, node: SyntaxTreeNode, width: int) -> list[str]:
+        lines = ["-" * 20]
+        for number, note in enumerate(node.children, 1):
+            mark = f"{raised(number)} "
+            inner = _closed_up(self.blocks(note.children, max(width - len(mark), 20))) or [""]
             lines.append((mark + inner[0]).rstrip())
             lines.extend((" " * len(mark) + line).rstrip() for line in inner[1:])
         return lines
@@ -166,6 +184,10 @@ class _Writer:
                 return f"[{self.image_label}: {self.inline(node)}]"
             case "link":
                 return self.link(node)
+            case "footnote_ref":
+                return raised(node.meta["id"] + 1)
+            case "footnote_anchor":
+                return ""
             case "strong":
                 return f"*{self.inline(node)}*"
             case "em":

@@ -1,36 +1,77 @@
-"""Look over everything that people wrote, without sending or deciding anything."""
+"""Look over everything that people wrote, without sending, deciding or remembering anything."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 from upcycle_news.editorial.essays import read_essays
 from upcycle_news.errors import NothingNew, PlacedError, UpcycleError
-from upcycle_news.model import Finding, IssueId
+from upcycle_news.model import Essay, Finding, IssueId
 from upcycle_news.newsroom import Newsroom
-from upcycle_news.steps.composing import compose_issue, listed_feeds
-from upcycle_news.steps.rendering import render_issue
+from upcycle_news.press.essay_check import check_essay
+from upcycle_news.press.template_check import check_templates
+from upcycle_news.press.templates import load_templates
+from upcycle_news.steps.composing import compose_manifest, listed_feeds
+from upcycle_news.steps.pictures import essay_pictures
+from upcycle_news.steps.rendering import check_manifest, render_issue
 from upcycle_news.store import issues
 
 
 def check_everything(room: Newsroom, issue: IssueId) -> tuple[Finding, ...]:
-    """Check essays, feeds.toml, templates and the rendered issue; errors become findings."""
-    found: list[Finding] = []
+    """Check essays, feeds.toml, templates and the issue as it would be now.
+
+    Errors become findings, so that all of them are told at once. A broken essay, list of feeds or
+    template keeps the issue from being looked at.
+    """
     shelf = read_essays(room.content, room.settings.home, room.settings.publication.language)
-    found += [_finding("essay", error) for error in shelf.errors]
+    found = [_finding("essay", error) for error in shelf.errors]
+    found += [finding for essay in shelf.essays for finding in _essay(room, essay)]
+    found += _feeds(room)
+    found += _templates(room)
+    if not any(finding.level == "error" for finding in found):
+        found += _issue(room, issue)
+    return tuple(dict.fromkeys(found))
+
+
+def _essay(room: Newsroom, essay: Essay) -> Iterator[Finding]:
+    """What the essay says, and whether its pictures can be shown."""
+    folder = room.content / "images"
+    present = {path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file()}
+    found = tuple(check_essay(essay, present))
+    yield from found
+    if not any(finding.code == "image-missing" for finding in found):
+        try:
+            essay_pictures(room, (essay,))
+        except UpcycleError as error:
+            yield _finding("image", error)
+
+
+def _feeds(room: Newsroom) -> Iterator[Finding]:
     try:
         listed_feeds(room)
     except UpcycleError as error:
-        found.append(_finding("feeds", error))
-    if found:
-        return tuple(found)
+        yield _finding("feeds", error)
+
+
+def _templates(room: Newsroom) -> Iterator[Finding]:
+    try:
+        yield from check_templates(load_templates(room.templates))
+    except UpcycleError as error:
+        yield _finding("template", error)
+
+
+def _issue(room: Newsroom, issue: IssueId) -> Iterator[Finding]:
+    """The issue as it was frozen, or as it would be composed now."""
     row = issues.get(room.store, issue)
     try:
-        digest = row.hash if row and row.hash else compose_issue(room, issue).hash
-        found += render_issue(room, issue, digest).findings
+        if row is not None and row.hash:
+            yield from render_issue(room, issue, row.hash).findings
+        else:
+            yield from check_manifest(room, compose_manifest(room, issue))
     except NothingNew as error:
-        found.append(Finding("warning", "nothing-new", "content", str(error)))
+        yield Finding("warning", "nothing-new", "content", str(error))
     except UpcycleError as error:
-        found.append(_finding("issue", error))
-    return tuple(found)
+        yield _finding("issue", error)
 
 
 def _finding(code: str, error: UpcycleError) -> Finding:

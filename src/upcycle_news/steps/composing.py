@@ -15,8 +15,8 @@ from upcycle_news.editorial.links import canonical_link
 from upcycle_news.errors import ContentError, UpcycleError
 from upcycle_news.model import Essay, Feed, Issue, IssueId, Manifest, Related
 from upcycle_news.newsroom import Newsroom
-from upcycle_news.press.markdown import image_path, references
 from upcycle_news.press.templates import load_templates
+from upcycle_news.steps.pictures import essay_pictures
 from upcycle_news.store import feeds as feed_rows
 from upcycle_news.store import issues, revisions
 
@@ -36,7 +36,7 @@ def compose_issue(room: Newsroom, issue: IssueId, essays: Sequence[str] = ()) ->
 
     Raises `NothingNew`, and `ContentError` for the first broken file (its message names all).
     """
-    manifest = _manifest(room, issue, essays)
+    manifest = compose_manifest(room, issue, essays)
     digest, new = revisions.save_revision(
         room.store, manifest, git_commit=_git_commit(room.settings.home), now=room.clock()
     )
@@ -46,7 +46,9 @@ def compose_issue(room: Newsroom, issue: IssueId, essays: Sequence[str] = ()) ->
 def changes_since(room: Newsroom, approved: revisions.Revision) -> tuple[str, ...]:
     """What an editor changed since a revision; feed items are the revision's own."""
     old = approved.manifest
-    new = _manifest(room, old.issue.id, [e.slug for e in old.issue.essays], old.issue.related)
+    new = compose_manifest(
+        room, old.issue.id, [e.slug for e in old.issue.essays], old.issue.related
+    )
     changed = [f"essay {essay.slug}" for essay in old.issue.essays if essay not in new.issue.essays]
     changed += [
         f"templates/{name}"
@@ -63,12 +65,13 @@ def changes_since(room: Newsroom, approved: revisions.Revision) -> tuple[str, ..
     return tuple(changed)
 
 
-def _manifest(
+def compose_manifest(
     room: Newsroom,
     issue_id: IssueId,
-    chosen: Sequence[str],
+    chosen: Sequence[str] = (),
     related: tuple[Related, ...] | None = None,
 ) -> Manifest:
+    """The inputs of an issue as they are now, remembered nowhere; raises as `compose_issue` does."""
     issue = _issue(room, issue_id, chosen)
     if related is not None:
         issue = replace(issue, related=related)
@@ -76,7 +79,7 @@ def _manifest(
         issue=issue,
         publication=room.publication,
         templates=load_templates(room.templates),
-        images=_images(room.content / "images", issue.essays),
+        images=essay_pictures(room, issue.essays),
     )
 
 
@@ -125,26 +128,6 @@ def all_essays(room: Newsroom) -> tuple[Essay, ...]:
 def listed_feeds(room: Newsroom) -> tuple[Feed, ...]:
     """The feeds the editors listed; raises `ContentError`."""
     return load_feeds(room.settings.home / room.settings.feeds.file, room.settings.home)
-
-
-def _images(folder: Path, essays: tuple[Essay, ...]) -> dict[str, bytes]:
-    """The bytes of every picture the essays show."""
-    found: dict[str, bytes] = {}
-    for essay in essays:
-        named = [essay.image.path] if essay.image else []
-        named += [
-            path
-            for reference in references(essay.body)
-            if reference.kind == "image" and (path := image_path(reference.target))
-        ]
-        for path in named:
-            try:
-                found[path] = (folder / path).read_bytes()
-            except OSError as error:
-                raise ContentError(
-                    essay.source, None, f"its image content/images/{path}: {error.strerror}"
-                ) from None
-    return found
 
 
 def _git_commit(home: Path) -> str:

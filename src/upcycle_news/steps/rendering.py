@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ipaddress
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime, time
 from pathlib import Path
@@ -11,21 +11,21 @@ from pathlib import Path
 from upcycle_news.audience.links import Purpose
 from upcycle_news.errors import IssueError
 from upcycle_news.files import write_whole
-from upcycle_news.model import EmailAddress, Finding, IssueId, RenderedIssue
-from upcycle_news.newsroom import Newsroom
+from upcycle_news.model import EmailAddress, Finding, IssueId, Manifest, RenderedIssue
+from upcycle_news.newsroom import Newsroom, is_sample
 from upcycle_news.postroom.encoding import quoted_printable
 from upcycle_news.postroom.message import MessageTemplate, ReaderFields, message_hash
 from upcycle_news.press.preflight import preflight
 from upcycle_news.press.preview import preview_page, standalone_html
 from upcycle_news.press.render import render
 from upcycle_news.settings import FILE_NAME
+from upcycle_news.settings_errors import line_of
 from upcycle_news.steps.collecting import feed_findings
-from upcycle_news.store import manifests, revisions
+from upcycle_news.steps.pictures import publish_pictures
+from upcycle_news.store import issues, manifests, revisions
 
 # The reader of the sample message that a preview lays out.
 SAMPLE_READER = EmailAddress("leserin@example.org")
-_RESERVED = (".example", ".test", ".invalid", ".localhost", "example.org", "example.com",
-             "example.net")  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -46,22 +46,59 @@ class Rendered:
 
 def render_issue(room: Newsroom, issue: IssueId, digest: str) -> Rendered:
     """Render a revision, or take the rendering that was kept, and check it."""
-    revision = revisions.revision(room.store, issue, digest)
-    if revision is None:
-        raise IssueError(f"issue {issue} has no revision {digest[:12]}: preview it first")
+    manifest = _revision(room, issue, digest).manifest
     rendered = revisions.rendering(room.store, issue, digest)
     if rendered is None:
-        rendered = render(revision.manifest)
+        rendered = render(manifest)
         revisions.save_rendering(room.store, digest, rendered)
-    publication = revision.manifest.publication
-    findings = preflight(rendered, revision.manifest.issue, publication)
+    publish_pictures(room, manifest)
     return Rendered(
         issue,
         digest,
         rendered,
-        (*findings, *_settings_findings(room), *feed_findings(room)),
+        _findings(room, manifest, rendered),
         len(quoted_printable(rendered.html)),
     )
+
+
+def check_manifest(room: Newsroom, manifest: Manifest) -> tuple[Finding, ...]:
+    """What is wrong with an issue as it would be now; nothing is remembered of it."""
+    return _findings(room, manifest, render(manifest))
+
+
+def _findings(room: Newsroom, manifest: Manifest, rendered: RenderedIssue) -> tuple[Finding, ...]:
+    return (
+        *preflight(rendered, manifest.issue, manifest.publication),
+        *_sent_already(room, manifest),
+        *_settings_findings(room),
+        *feed_findings(room),
+    )
+
+
+def _revision(room: Newsroom, issue: IssueId, digest: str) -> revisions.Revision:
+    revision = revisions.revision(room.store, issue, digest)
+    if revision is None:
+        raise IssueError(f"issue {issue} has no revision {digest[:12]}: preview it first")
+    return revision
+
+
+def _sent_already(room: Newsroom, manifest: Manifest) -> Iterator[Finding]:
+    """What went out with another issue after this one was previewed."""
+    issue = manifest.issue
+    row = issues.get(room.store, issue.id)
+    if row is not None and row.state is not issues.IssueState.OPEN:
+        return  # it is this very issue that has used them up
+    essays, items = issues.used_up(room.store)
+    cure = "preview the issue again, that composes it without"
+    for essay in issue.essays:
+        if essay.slug in essays:
+            message = f"the essay {essay.slug!r} has been in an issue already: {cure}"
+            yield Finding("error", "essay-sent", essay.source, message)
+    for related in issue.related:
+        for item in related.story.items:
+            if item.canonical in items or item.key in items:
+                message = f"the item {item.title[:60]!r} has been in an issue already: {cure}"
+                yield Finding("error", "item-sent", item.feed, message)
 
 
 def refuse_errors(rendered: Rendered) -> None:
@@ -76,25 +113,36 @@ def _settings_findings(room: Newsroom) -> tuple[Finding, ...]:
     found: list[Finding] = []
     told = room.settings
 
-    def error(code: str, message: str) -> None:
-        found.append(Finding("error", code, FILE_NAME, message))
+    def error(code: str, message: str, *keys: str) -> None:
+        try:
+            source = (told.home / FILE_NAME).read_text(encoding="utf-8")
+        except OSError:
+            source = ""
+        where = f"{FILE_NAME}:{line_of(source, keys) or 1}"
+        found.append(Finding("error", code, where, message))
 
     if not told.sender.address:
-        error("sender-missing", "'sender.address' is empty: write the address readers see")
+        error(
+            "sender-missing",
+            "'sender.address' is empty: write the address readers see",
+            "sender", "address",
+        )  # fmt: skip
     if not told.publication.public_url:
         error(
             "public-url-missing",
             "'publication.public_url' is empty: readers could not unsubscribe; write the address "
             "of the web door, such as https://newsletter.example.org",
-        )
+            "publication", "public_url",
+        )  # fmt: skip
     relay = room.configured_relay
     if relay is not None and not _is_loopback(relay.host):
         for name, value in (
             ("sender.address", told.sender.address.rpartition("@")[2]),
             ("publication.public_url", told.publication.public_url.partition("://")[2]),
         ):
-            if value.partition("/")[0].partition(":")[0].endswith(_RESERVED):
-                error("sample-settings", f"'{name}' is still the sample's: write your own")
+            if value and is_sample(value):
+                message = f"'{name}' is still the sample's: write your own"
+                error("sample-settings", message, *name.split("."))
     return tuple(found)
 
 
@@ -108,10 +156,7 @@ def _is_loopback(host: str) -> bool:
 def lay_out(room: Newsroom, rendered: Rendered) -> Mapping[str, Path]:
     """Write the issue's files below var/issues/ISSUE/ and name them by kind."""
     issue, digest = rendered.issue, rendered.hash
-    revision = revisions.revision(room.store, issue, digest)
-    if revision is None:
-        raise IssueError(f"issue {issue} has no revision {digest[:12]}: preview it first")
-    manifest_text, _ = manifests.encode(revision.manifest)
+    manifest_text, _ = manifests.encode(_revision(room, issue, digest).manifest)
     folder = room.issues_folder / str(issue)
     contents: dict[str, tuple[str, bytes]] = {
         "html": ("issue.html", standalone_html(rendered.rendered).encode()),
@@ -133,9 +178,7 @@ def lay_out(room: Newsroom, rendered: Rendered) -> Mapping[str, Path]:
 
 def sample_message(room: Newsroom, rendered: Rendered) -> bytes:
     """The whole message as a reader who does not exist would get it."""
-    revision = revisions.revision(room.store, rendered.issue, rendered.hash)
-    assert revision is not None
-    publication = revision.manifest.publication
+    publication = _revision(room, rendered.issue, rendered.hash).manifest.publication
     template = MessageTemplate.compose(
         rendered.rendered, room.letterhead(publication), revision=rendered.hash
     )

@@ -34,7 +34,7 @@ def decode(text: str, blobs: Mapping[str, bytes]) -> Manifest:
     """The manifest again, from its JSON and its images."""
     content = json.loads(text)
     publication = content["publication"]
-    publication["imprint"] = tuple(publication["imprint"])
+    publication |= {key: tuple(publication.get(key, ())) for key in ("imprint", "hosts")}
     return Manifest(
         issue=_ISSUE.validate_python(content["issue"]),
         publication=Publication(**publication),

@@ -1,0 +1,66 @@
+"""The pictures of an issue: found beside the essays, scaled once, published where they have to be."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from hashlib import sha256
+from pathlib import Path
+
+from upcycle_news.errors import ContentError
+from upcycle_news.files import write_whole
+from upcycle_news.model import Essay, Manifest
+from upcycle_news.newsroom import Newsroom
+from upcycle_news.press.images import hosted_name, read_picture
+from upcycle_news.press.markdown import image_path, references
+from upcycle_news.press.pictures import VERSION, fit
+
+
+def essay_pictures(room: Newsroom, essays: Sequence[Essay]) -> dict[str, bytes]:
+    """Every picture the essays show, fit for a mail, by its path; raises `ContentError`."""
+    found: dict[str, bytes] = {}
+    for essay in essays:
+        for path, line in _named(essay):
+            if path in found:
+                continue
+            try:
+                data = (room.content / "images" / path).read_bytes()
+            except OSError as error:
+                raise ContentError(
+                    essay.source, line, f"its image content/images/{path}: {error.strerror}"
+                ) from None
+            found[path] = _fitted(room.image_cache, path, data)
+    return found
+
+
+def _named(essay: Essay) -> Iterator[tuple[str, int | None]]:
+    if essay.image:
+        yield essay.image.path, None
+    for one in references(essay.body):
+        if one.kind == "image" and (path := image_path(one.target)):
+            yield path, essay.body_line + one.line - 1
+
+
+def _fitted(cache: Path, path: str, data: bytes) -> bytes:
+    """`fit`, remembered: the same bytes are scaled once, and stay as they are in every revision."""
+    kept = cache / f"{sha256(data).hexdigest()}-{VERSION}"
+    try:
+        return kept.read_bytes()
+    except FileNotFoundError:
+        pass
+    fitted = fit(path, data)
+    write_whole(kept, fitted)
+    return fitted
+
+
+def publish_pictures(room: Newsroom, manifest: Manifest) -> tuple[str, ...]:
+    """Write hosted pictures to var/archive/images; returns their addresses, none if embedded."""
+    if manifest.publication.images != "hosted":
+        return ()
+    addresses: list[str] = []
+    for path, data in sorted(manifest.images.items()):
+        _, image = read_picture(path, data)
+        name = hosted_name(image)
+        if not (room.hosted_images / name).is_file():
+            write_whole(room.hosted_images / name, data)
+        addresses.append(f"{manifest.publication.public_url}/images/{name}")
+    return tuple(addresses)
