@@ -130,11 +130,15 @@ class Story:
 
 @dataclass(frozen=True)
 class Related:
-    """A story chosen for an issue: how well it fits (0 upwards) and the words that say why."""
+    """A story chosen for an issue: how well it fits (0 upwards) and the words that say why.
+
+    `essay` is the slug of the essay it belongs to, empty in an issue without essays.
+    """
 
     story: Story
     score: float
     reasons: tuple[str, ...] = ()
+    essay: str = ""
 
 
 @dataclass(frozen=True)

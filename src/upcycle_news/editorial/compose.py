@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import re
-from collections import Counter
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
 
-from upcycle_news.editorial import related, stories
+from upcycle_news.editorial.choosing import Bounds, Choice, choose
 from upcycle_news.editorial.excerpt import excerpt
-from upcycle_news.editorial.links import canonical_link
 from upcycle_news.editorial.plaintext import eased
 from upcycle_news.errors import NothingNew
 from upcycle_news.model import Essay, Feed, FeedItem, Issue, IssueId, Related, Story
@@ -27,6 +24,11 @@ class Limits:
     max_age_days: int = 30
     excerpt: int = 280
     items_only: bool = False
+
+    @property
+    def bounds(self) -> Bounds:
+        """Those that speak of feed items."""
+        return Bounds(self.items, self.per_feed, self.per_section, self.max_age_days)
 
 
 def compose(
@@ -45,13 +47,15 @@ def compose(
     `published` are slugs, `used` keys and canonical links of items of earlier issues.
     """
     chosen = choose_essays(essays, published, id.day)[: limits.essays]
-    everything = _admitted(candidates, used, feeds)
-    fresh = [
-        item for item in everything if 0 <= (id.day - item.date.date()).days <= limits.max_age_days
-    ]
-    if not chosen and not (limits.items_only and fresh):
-        raise NothingNew(_nothing_new(id.day, essays, published, len(fresh), limits))
-    picked = _choose_items(chosen, everything, fresh, feeds, limits, id.day)
+    judged = choose(chosen, candidates, used, feeds, limits.bounds, id.day)
+    waiting = sum(_could_be_told(one) for one in judged)
+    if not chosen and not (limits.items_only and waiting):
+        raise NothingNew(_nothing_new(id.day, essays, published, waiting, limits))
+    picked = tuple(
+        replace(one.as_related(), story=_with_excerpts(one.story, limits.excerpt))
+        for one in judged
+        if one.chosen
+    )
     if not chosen and not picked:
         raise NothingNew(_nothing_new(id.day, essays, published, 0, limits))
     lead = picked[0].story.lead if picked else None
@@ -66,6 +70,26 @@ def compose(
     )
 
 
+def explain(
+    *,
+    day: date,
+    essays: Sequence[Essay],
+    published: Collection[str],
+    candidates: Sequence[FeedItem],
+    used: Collection[str],
+    feeds: Sequence[Feed],
+    limits: Limits,
+) -> tuple[Choice, ...]:
+    """Return every candidate of an issue of `day`, the best first, with what became of it and why."""
+    chosen = choose_essays(essays, published, day)[: limits.essays]
+    return choose(chosen, candidates, used, feeds, limits.bounds, day)
+
+
+def _could_be_told(one: Choice) -> bool:
+    """Whether a candidate is news for this issue, chosen or not."""
+    return one.chosen or one.score > 0
+
+
 def choose_essays(
     essays: Sequence[Essay], published: Collection[str], day: date
 ) -> tuple[Essay, ...]:
@@ -76,91 +100,6 @@ def choose_essays(
         if essay.status == "ready" and essay.date <= day and essay.slug not in published
     )
     return tuple(sorted(due, key=lambda essay: (-essay.date.toordinal(), essay.slug)))
-
-
-def _admitted(
-    candidates: Sequence[FeedItem], used: Collection[str], feeds: Sequence[Feed]
-) -> list[FeedItem]:
-    """Drop what an earlier issue had and what comes from feeds that rest or are listed no more."""
-    gone = frozenset(used)
-    active = {feed.name for feed in feeds if feed.active}
-    items = {
-        (item.key, item.canonical): item
-        for item in candidates
-        if item.feed in active and item.key not in gone and item.canonical not in gone
-    }
-    return sorted(
-        items.values(), key=lambda item: (-item.date.timestamp(), item.feed, item.key, item.link)
-    )
-
-
-def _choose_items(
-    essays: Sequence[Essay],
-    everything: Sequence[FeedItem],
-    fresh: Sequence[FeedItem],
-    feeds: Sequence[Feed],
-    limits: Limits,
-    day: date,
-) -> tuple[Related, ...]:
-    bans = [ban for essay in essays for ban in essay.ban]
-    pins = list(dict.fromkeys(canonical_link(pin) for essay in essays for pin in essay.pin))
-    # A pin is the editor's word: it also brings back what is too old by now.
-    pool = {
-        id(item): item
-        for item in [*fresh, *(item for item in everything if item.canonical in pins)]
-    }
-    allowed = [
-        item for item in pool.values() if item.date.date() <= day and not is_banned(item, bans)
-    ]
-    weights = {feed.name: feed.weight for feed in feeds}
-    told = stories.merge(allowed, weights)
-    ranked = related.rank(essays, told, today=day, weights=weights, floor=0.0)
-    pinned = _pinned(ranked, pins)
-    floor = 0.0 if not essays else related.FLOOR
-    others = [one for one in ranked if one not in pinned and one.score >= floor]
-    chosen = [*pinned, *_balanced(others, feeds, limits, pinned)][: limits.items]
-    return tuple(replace(one, story=_with_excerpts(one.story, limits.excerpt)) for one in chosen)
-
-
-def _pinned(ranked: Sequence[Related], pins: Sequence[str]) -> list[Related]:
-    """Return the pinned stories in the order of the pins, the pinned item leading its story."""
-    found: list[Related] = []
-    for pin in pins:
-        for one in ranked:
-            items = one.story.items
-            if pin in {item.canonical for item in items} and not any(
-                one.story.lead in other.story.items for other in found
-            ):
-                led = tuple(sorted(items, key=lambda item: item.canonical != pin))
-                found.append(replace(one, story=Story(led)))
-    return found
-
-
-def _balanced(
-    ranked: Sequence[Related], feeds: Sequence[Feed], limits: Limits, pinned: Sequence[Related]
-) -> list[Related]:
-    """Take no more of a feed than it may have; what is pinned counts."""
-    most = {feed.name: limits.per_feed if feed.limit is None else feed.limit for feed in feeds}
-    taken = Counter(one.story.lead.feed for one in pinned)
-    chosen = []
-    for one in ranked:
-        feed = one.story.lead.feed
-        if taken[feed] < most.get(feed, limits.per_feed):
-            taken[feed] += 1
-            chosen.append(one)
-    return chosen
-
-
-def is_banned(item: FeedItem, bans: Sequence[str]) -> bool:
-    """Tell whether an essay bans this item: by its link, or by a whole word of title or summary."""
-    text = f"{item.title} {item.summary}"
-    for ban in bans:
-        if "://" in ban:
-            if canonical_link(ban) == item.canonical:
-                return True
-        elif ban and re.search(rf"(?<!\w){re.escape(ban)}(?!\w)", text, re.IGNORECASE):
-            return True
-    return False
 
 
 def _with_excerpts(story: Story, length: int) -> Story:

@@ -79,5 +79,10 @@ def canonical_link(link: str) -> str:
     return urlunsplit(SplitResult(scheme, host, parts.path or "/", "&".join(kept), ""))
 
 
+def page_of(canonical: str) -> str:
+    """Reduce a canonical link to what two feeds may spell differently: scheme, www, last slash."""
+    return re.sub(r"^https?://(?:www\.)?", "", canonical).rstrip("/")
+
+
 def _is_tracking(pair: str) -> bool:
     return bool(_TRACKING.fullmatch(pair.partition("=")[0]))

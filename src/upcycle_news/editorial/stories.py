@@ -2,8 +2,10 @@
 
 Two items tell the same when they lead to the same page, or when two thirds of the shorter one's
 character 4-grams occur in the other (on 18 German pairs .66 parted them without a mistake,
-look-alikes reached .65). Numbers that contradict each other keep look-alikes apart: "KW 47" is not
-"KW 48".
+look-alikes reached .65). Numbers and places that contradict each other keep look-alikes apart: "KW
+47" is not "KW 48", and what happens in Musterhausen does not happen in Beispielstadt.
+
+One page under two feeds is one item, not two sources: the heavier feed keeps it.
 """
 
 from __future__ import annotations
@@ -13,6 +15,7 @@ from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import timedelta
 
+from upcycle_news.editorial.links import page_of
 from upcycle_news.model import FeedItem, Story
 
 CONTAINMENT = 0.66
@@ -38,7 +41,14 @@ def merge(
     stories: dict[int, list[FeedItem]] = defaultdict(list)
     for index, item in enumerate(ordered):
         stories[groups.root(index)].append(item)
-    return tuple(Story(_led(group, weights)) for group in stories.values())
+    return tuple(Story(_one_each(_led(group, weights))) for group in stories.values())
+
+
+def _one_each(items: tuple[FeedItem, ...]) -> tuple[FeedItem, ...]:
+    """Name a page once, and each feed once."""
+    pages = {page_of(item.canonical): item for item in reversed(items)}
+    feeds = {item.feed: item for item in reversed(items) if pages[page_of(item.canonical)] is item}
+    return tuple(item for item in items if feeds.get(item.feed) is item)
 
 
 def _led(group: list[FeedItem], weights: Mapping[str, float]) -> tuple[FeedItem, ...]:
@@ -77,17 +87,19 @@ class _Groups:
 def _join_same_page(items: Sequence[FeedItem], groups: _Groups) -> None:
     first: dict[str, int] = {}
     for index, item in enumerate(items):
-        groups.join(first.setdefault(item.canonical, index), index)
+        groups.join(first.setdefault(page_of(item.canonical), index), index)
 
 
 def _join_same_text(items: Sequence[FeedItem], groups: _Groups) -> None:
     grams = [grams_of(_text(item)) for item in items]
     numbers = [_numbers(_text(item)) for item in items]
+    places = [_places(item) for item in items]
     likely = [
         (-share, one, other)
         for one, other, share in _alike(items, grams)
         if items[one].language == items[other].language
         and not _contradict(numbers[one], numbers[other])
+        and not _elsewhere(places[one], places[other], items[one], items[other])
     ]
     # The most alike first: who is joined already may keep a less alike one of the same feed out.
     for _, one, other in sorted(likely):
@@ -147,3 +159,25 @@ def _numbers(text: str) -> frozenset[str]:
 
 def _contradict(one: frozenset[str], other: frozenset[str]) -> bool:
     return not (one <= other or other <= one)
+
+
+# What follows "in", "bei" or "Stadt" without an article, what ends like a place, and what stands
+# before a colon at the start: names of places, and some other words, which only costs a merger.
+_PLACE = re.compile(
+    r"\b(?:[Ii]n|[Bb]ei|[Aa]us|[Nn]ach|[Vv]on|Stadt|Gemeinde|Kreis|Landkreis|Dorf)\s+([A-ZÄÖÜ][a-zäöüß]+)"
+    r"|\b([A-ZÄÖÜ][a-zäöüß]{2,}(?:hausen|heim|burg|stadt|dorf|berg|bach|furt|hagen|feld|ingen|leben|walde))\b"
+    r"|^([A-ZÄÖÜ][a-zäöüß]+):"
+)
+
+
+def _places(item: FeedItem) -> frozenset[str]:
+    found = _PLACE.findall(_text(item))
+    return frozenset(name for groups in found for name in groups if name)
+
+
+def _elsewhere(
+    one: frozenset[str], other: frozenset[str], first: FeedItem, second: FeedItem
+) -> bool:
+    """Tell whether each names a place of which the other does not speak."""
+    ours, theirs = _text(first), _text(second)
+    return any(name not in theirs for name in one) and any(name not in ours for name in other)

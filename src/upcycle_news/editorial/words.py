@@ -61,16 +61,12 @@ def _stemmer(language: str):  # type: ignore[no-untyped-def]  # snowballstemmer 
 
 
 @cache
-def _stem(word: str, language: str) -> str:
+def stem(word: str, language: str) -> str:
+    """Return the stem of a word, in lower case."""
     # One stemmer is not safe in threads, but a decision is made in one.
-    return str(_stemmer(language).stemWord(word))
+    return str(_stemmer(language[:2]).stemWord(word.lower()))
 
 
-def stems(text: str, language: str) -> dict[str, str]:
-    """Map the stems of a text's telling words to the words as they stand there, in their order."""
-    found: dict[str, str] = {}
-    for word in _WORD.findall(text):
-        lower = word.lower()
-        if lower not in _STOP:
-            found.setdefault(_stem(lower, language[:2]), word)
-    return found
+def words(text: str) -> list[str]:
+    """Return the telling words of a text as they stand there, repetitions too."""
+    return [word for word in _WORD.findall(text) if word.lower() not in _STOP]
