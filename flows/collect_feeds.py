@@ -5,8 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from prefect import flow, task
-from prefect.client.schemas.objects import State
-from prefect.states import Completed
+from prefect.client.schemas.objects import State, StateType
 
 from upcycle_news.newsroom import Newsroom
 from upcycle_news.steps import publishing
@@ -23,7 +22,7 @@ def collect() -> dict[str, Any]:
 def collect_feeds() -> State[Any]:
     """Ask all active feeds that are due; a dead one degrades the run and stops nothing."""
     told = publishing.collected_summary(collect())
-    return Completed(name=told.name, message=told.message)
+    return State(type=StateType[told.kind.upper()], name=told.name, message=told.message)
 
 
 if __name__ == "__main__":

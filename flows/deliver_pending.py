@@ -2,21 +2,28 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Annotated, Any
 
 from prefect import flow, task
-from prefect.client.schemas.objects import State
-from prefect.states import Completed
+from prefect.artifacts import create_markdown_artifact
+from prefect.client.schemas.objects import State, StateType
+from prefect.events import emit_event
+from pydantic import Field
 
 from upcycle_news.newsroom import Newsroom
-from upcycle_news.steps import publishing
+from upcycle_news.steps import publishing, watching
+
+MaxLateness = Annotated[
+    float,
+    Field(description="An approval older than so many hours is left to people; 0: never."),
+]
 
 
 @task
-def find_pending() -> list[str]:
+def find_pending(max_lateness_hours: float) -> list[str]:
     """The issues that are approved and due, or that have deliveries left."""
     with Newsroom.open() as room:
-        return publishing.pending(room)
+        return publishing.pending(room, max_lateness_hours=max_lateness_hours)
 
 
 @task
@@ -26,14 +33,27 @@ def deliver(issue: str) -> dict[str, Any]:
         return publishing.deliver(room, issue)
 
 
+@task
+def report(issues: list[str]) -> None:
+    """Renew the reports of these issues, and raise what is news."""
+    with Newsroom.open() as room:
+        for issue in issues:
+            create_markdown_artifact(
+                publishing.report(room, issue, {}), key=f"issue-{issue}-report"
+            )
+        for event in watching.news(room):
+            emit_event(**event.as_event())
+
+
 @flow(name="deliver-pending")
-def deliver_pending() -> State[Any]:
+def deliver_pending(max_lateness_hours: MaxLateness = 24.0) -> State[Any]:
     """Deliver what is left of every issue that may go out."""
-    issues = find_pending()
-    if not issues:
-        return Completed(name="NothingPending", message="no issue has deliveries left")
+    issues = find_pending(max_lateness_hours)
     sums = [deliver(issue) for issue in issues]
-    return Completed(message="; ".join(publishing.summary(told, {}).message for told in sums))
+    if issues:
+        report(issues)
+    told = publishing.delivered_summary(sums)
+    return State(type=StateType[told.kind.upper()], name=told.name, message=told.message)
 
 
 if __name__ == "__main__":

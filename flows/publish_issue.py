@@ -1,4 +1,4 @@
-"""The main job: collect, compose, render, deliver. `upcycle-news issue send` is the same by hand.
+"""The main job: choose, render, preview, ask, deliver. `upcycle-news issue send` does it by hand.
 
 By hand, with parameters as JSON: python flows/publish_issue.py '{"dry_run": true}'
 """
@@ -7,15 +7,30 @@ from __future__ import annotations
 
 import json
 import sys
-from typing import Annotated, Any
+from datetime import datetime
+from typing import Annotated, Any, Literal
+from uuid import UUID
 
 from prefect import flow, task
-from prefect.client.schemas.objects import State
-from prefect.states import Completed
+from prefect.artifacts import (
+    create_link_artifact,
+    create_markdown_artifact,
+    create_progress_artifact,
+    update_progress_artifact,
+)
+from prefect.client.schemas.objects import State, StateType
+from prefect.deployments import run_deployment
+from prefect.events import emit_event
+from prefect.flow_runs import suspend_flow_run
+from prefect.input import RunInput
+from prefect.runtime import deployment, flow_run
 from pydantic import Field
 
 from upcycle_news.newsroom import Newsroom
-from upcycle_news.steps import publishing
+from upcycle_news.steps import publishing, watching
+from upcycle_news.steps.approving import Answered, Question
+from upcycle_news.steps.starting import Begun
+from upcycle_news.steps.told import Told
 
 IssueDate = Annotated[
     str, Field(description="The issue: 'next', a day such as 2026-11-26, or 2026-11-26-2.")
@@ -24,6 +39,10 @@ Essays = Annotated[
     list[str],
     Field(description="Slugs of the essays to include; empty: all that are ready and new."),
 ]
+LeaveOut = Annotated[list[str], Field(description="Slugs of essays to leave out.")]
+Topics = Annotated[
+    list[str], Field(description="Only essays with one of these topics; empty: all.")
+]
 TestGroup = Annotated[
     str, Field(description="Send test mails to this group first, such as 'redaktion'.")
 ]
@@ -31,6 +50,32 @@ DryRun = Annotated[bool, Field(description="Do everything but send to subscriber
 Approve = Annotated[
     bool, Field(description="Send without asking. Otherwise the issue waits for an approval.")
 ]
+MaxLateness = Annotated[
+    float,
+    Field(description="A run that comes so many hours late sends nothing; 0: never too late."),
+]
+Senders = Annotated[
+    int, Field(ge=1, le=64, description="So many flow runs deliver together (needs Postgres).")
+]
+
+
+class Decision(RunInput):
+    """What an editor decides about the issue described above."""
+
+    decision: Literal["send", "send test again", "leave items out", "reject"] = Field(
+        description="What shall happen with this issue?"
+    )
+    leave_out: str = Field("", description="Numbers of the items to leave out, such as 2, 3.")
+    name: str = Field("", description="Who decides; kept with the approval.")
+
+
+@task
+def begin(issue_date: str, planned_at: datetime, run: str, max_lateness_hours: float) -> Begun:
+    """Find the issue that is meant, once for each planned time; refuse what is too late."""
+    with Newsroom.open() as room:
+        return publishing.begin(
+            room, issue_date, planned_at=planned_at, run=run, max_lateness_hours=max_lateness_hours
+        )
 
 
 @task
@@ -41,10 +86,10 @@ def collect() -> dict[str, Any]:
 
 
 @task
-def compose(issue: str, essays: list[str]) -> publishing.Composed:
-    """Choose essays and items; the issue's id and the hash of its inputs."""
+def compose(issue: str, choice: publishing.Choice, run: str) -> publishing.Composed:
+    """Choose essays and items, and freeze them as a revision."""
     with Newsroom.open() as room:
-        return publishing.compose(room, issue, essays)
+        return publishing.compose(room, issue, choice, run=run)
 
 
 @task
@@ -55,49 +100,154 @@ def render(issue: str, revision: str) -> dict[str, Any]:
 
 
 @task
-def send_tests(issue: str, revision: str, group: str) -> int:
-    """Send test mails to a group of editors."""
+def send_tests(issue: str, revision: str, group: str, again: bool = False) -> int:
+    """Send test mails to a group of editors, once for each revision unless asked again."""
     with Newsroom.open() as room:
-        return publishing.send_tests(room, issue, revision, group)
+        return publishing.send_tests(room, issue, revision, group, again=again)
 
 
 @task
-def enqueue(issue: str, revision: str, approve: bool) -> int:
-    """Freeze the issue and queue one delivery for every subscriber; 0 while it is not approved."""
+def ask(issue: str, revision: str, run: str, waits: bool, refused: str) -> Question:
+    """The question about this revision, with all an editor needs to know."""
     with Newsroom.open() as room:
-        return publishing.enqueue(room, issue, revision, approve=approve)
+        return publishing.ask(room, issue, revision, run=run, waits=waits, refused=refused)
+
+
+@task
+def take_answer(issue: str, revision: str, question: int, answer: dict[str, str]) -> Answered:
+    """Write the decision down, bound to the revision; what changed meanwhile is refused."""
+    with Newsroom.open() as room:
+        return publishing.take_answer(room, issue, revision, question, answer)
+
+
+@task
+def approve_now(issue: str, revision: str) -> None:
+    """Approve the revision because the run was started with `approve`."""
+    with Newsroom.open() as room:
+        publishing.approve(room, issue, revision)
+
+
+@task
+def end_dry(issue: str, subject: str, run: str) -> Told:
+    """Put the issue back for others."""
+    with Newsroom.open() as room:
+        return publishing.dry(room, issue, subject, run=run)
+
+
+@task
+def enqueue(issue: str, revision: str, run: str, senders: int) -> int:
+    """Freeze the issue and queue one delivery for every subscriber."""
+    with Newsroom.open() as room:
+        return publishing.enqueue(room, issue, revision, run=run, senders=senders)
+
+
+@task
+def call_helpers(issue: str, senders: int) -> None:
+    """Let further runs deliver the same issue; asking twice starts them once."""
+    for number in publishing.helpers(senders):
+        run_deployment(
+            "deliver-issue/together",
+            parameters={"issue": issue},
+            idempotency_key=f"{issue}-{flow_run.root_flow_run_id}-{number}",
+            timeout=0,
+            as_subflow=False,
+        )
 
 
 @task
 def deliver(issue: str) -> dict[str, Any]:
     """Deliver what is queued; the closing sum."""
+    bar = create_progress_artifact(0.0, key=f"issue-{issue}-progress", description="starts")
+    assert isinstance(bar, UUID)  # a coroutine only in an async flow
+
+    def show(percent: float, text: str) -> None:
+        update_progress_artifact(bar, percent, description=text)
+
     with Newsroom.open() as room:
-        return publishing.deliver(room, issue)
+        return publishing.deliver(room, issue, show)
+
+
+@task
+def report(issue: str, collected: dict[str, Any]) -> None:
+    """Leave the report and the link to the archive, and raise what is news."""
+    with Newsroom.open() as room:
+        create_markdown_artifact(
+            publishing.report(room, issue, collected), key=f"issue-{issue}-report"
+        )
+        create_link_artifact(publishing.archive_link(room, issue), key=f"issue-{issue}-archive")
+        for event in watching.news(room):
+            emit_event(**event.as_event())
 
 
 @flow(name="publish-issue", flow_run_name="publish-{issue_date}")
 def publish_issue(
     issue_date: IssueDate = "next",
     essays: Essays = [],  # noqa: B006  Prefect shows defaults in its form and never changes them
+    leave_out: LeaveOut = [],  # noqa: B006
+    topics: Topics = [],  # noqa: B006
     test_group: TestGroup = "",
     dry_run: DryRun = False,
     approve: Approve = False,
+    max_lateness_hours: MaxLateness = 12.0,
+    senders: Senders = 1,
 ) -> State[Any]:
     """Compose an issue from new essays and related feed items, and send it once to each reader."""
+    run = str(flow_run.id)
+    begun = begin(issue_date, flow_run.scheduled_start_time, run, max_lateness_hours)
+    if begun.ended:
+        return _ended(begun.ended)
+    issue, choice = begun.issue, publishing.Choice(essays, leave_out, topics)
     collected = collect()
-    composed = compose(issue_date, essays)
-    if composed.nothing_new:
-        return Completed(name="NothingNew", message=composed.nothing_new)
-    issue, revision = composed.issue, composed.revision
-    rendered = render(issue, revision)
-    if test_group:
-        send_tests(issue, revision, test_group)
+    composed = compose(issue, choice, run)
+    if composed.ended:
+        return _ended(composed.ended)
+    rendered = render(issue, composed.revision)
+    send_tests(issue, composed.revision, test_group)
     if dry_run:
-        return Completed(name="DryRun", message=f"issue {issue}: {rendered['subject']}; not sent")
-    if not enqueue(issue, revision, approve):
-        return Completed(name="WaitingForApproval", message=publishing.how_to_approve(issue))
-    told = publishing.summary(deliver(issue), collected)
-    return Completed(name=told.name, message=told.message)
+        return _ended(end_dry(issue, rendered["subject"], run))
+    if approve:
+        approve_now(issue, composed.revision)
+    approved = approval(issue, composed.revision, choice, test_group, run)
+    if isinstance(approved, Told):
+        return _ended(approved)
+    enqueue(issue, approved, run, senders)
+    call_helpers(issue, senders)
+    delivered = deliver(issue)
+    report(issue, collected)
+    return _ended(publishing.summary(delivered, collected))
+
+
+def approval(
+    issue: str, revision: str, choice: publishing.Choice, test_group: str, run: str
+) -> str | Told:
+    """Ask until an editor is content with a revision, or says that there will be none."""
+    refused = ""
+    while True:
+        question = ask(issue, revision, run, deployment.id is not None, refused)
+        if question.ended:
+            return question.ended
+        if question.approved:
+            return revision
+        decision = suspend_flow_run(
+            wait_for_input=Decision.with_initial_data(description=question.markdown),
+            key=question.key,
+            timeout=question.seconds,
+        )
+        answered = take_answer(issue, revision, question.number, decision.model_dump())
+        if answered.ended:
+            return answered.ended
+        if answered.approved:
+            return revision
+        composed = compose(issue, choice, run)
+        if composed.ended:
+            return composed.ended
+        revision, refused = composed.revision, answered.refused
+        render(issue, revision)
+        send_tests(issue, revision, test_group, again=answered.test_again)
+
+
+def _ended(told: Told) -> State[Any]:
+    return State(type=StateType[told.kind.upper()], name=told.name, message=told.message)
 
 
 if __name__ == "__main__":

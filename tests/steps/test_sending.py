@@ -496,26 +496,33 @@ def test_pending_are_approved_issues_of_today_and_begun_ones(publication: Public
     assert publishing.pending(room) == []
 
 
-def test_an_issue_that_was_approved_for_yesterday_waits_for_a_person(
+def test_an_issue_whose_approval_is_old_waits_for_a_person(
     publication: Publication, clock: Clock
 ) -> None:
     publication.essay()
     publication.crowd(1)
     prepared(publication.room())
     clock.now += timedelta(days=1)
-    assert publishing.pending(publication.room()) == []
+    room = publication.room()
+    assert publishing.pending(room, max_lateness_hours=12) == []
+    assert publishing.pending(room, max_lateness_hours=36) == ["2026-11-26"]
 
 
 def test_an_issue_waits_for_its_approval_unless_told_otherwise(publication: Publication) -> None:
     publication.essay()
     publication.crowd(2)
     room = publication.room()
-    composed = publishing.compose(room, "next", [])
-    publishing.render(room, composed.issue, composed.revision)
-    assert publishing.enqueue(room, composed.issue, composed.revision, approve=False) == 0
-    assert "issue approve 2026-11-26" in publishing.how_to_approve(composed.issue)
-    assert publishing.enqueue(room, composed.issue, composed.revision, approve=True) == 2
-    assert publishing.compose(room, composed.issue, []) == composed
+    issue, choice = str(ISSUE), publishing.Choice()
+    composed = publishing.compose(room, issue, choice, run="a run")
+    publishing.render(room, issue, composed.revision)
+    with pytest.raises(IssueError, match="is not approved"):
+        publishing.enqueue(room, issue, composed.revision, run="a run")
+    question = publishing.ask(room, issue, composed.revision, run="a run", waits=False)
+    assert question.ended is not None
+    assert "issue approve 2026-11-26" in question.ended.message
+    publishing.approve(room, issue, composed.revision)
+    assert publishing.enqueue(room, issue, composed.revision, run="a run") == 2
+    assert publishing.compose(room, issue, choice, run="another") == composed
 
 
 def test_nobody_to_send_to_leaves_the_issue_open(publication: Publication) -> None:

@@ -17,8 +17,8 @@ from upcycle_news.model import Essay, Feed, Issue, IssueId, Manifest, Related
 from upcycle_news.newsroom import Newsroom
 from upcycle_news.press.templates import load_templates
 from upcycle_news.steps.pictures import essay_pictures
+from upcycle_news.store import approvals, issues, revisions
 from upcycle_news.store import feeds as feed_rows
-from upcycle_news.store import issues, revisions
 
 
 @dataclass(frozen=True)
@@ -96,7 +96,7 @@ def _issue(room: Newsroom, issue_id: IssueId, chosen: Sequence[str]) -> Issue:
         essays=essays,
         published=published,
         candidates=(*recent, *feed_rows.items_linked(room.store, pins)),
-        used=used,
+        used=used | approvals.left_out_of(room.store, issue_id),
         feeds=listed_feeds(room),
         limits=room.limits,
     )

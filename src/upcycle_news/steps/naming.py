@@ -19,9 +19,9 @@ def default_issue_id(today: date, known: Collection[IssueId], done: Collection[I
     return IssueId(today, last.ordinal + 1) if last in done else last
 
 
-def current_issue(room: Newsroom) -> IssueId:
-    """The issue a command without an id works on."""
-    today = room.today
+def current_issue(room: Newsroom, day: date | None = None) -> IssueId:
+    """The issue a command without an id works on: today's, or that of the day a run was planned."""
+    today = day or room.today
     known = [row.id for row in issues.every(room.store) if row.id.day == today]
     done = [issue for issue in known if _is_done(room, issue)]
     return default_issue_id(today, known, done)

@@ -4,25 +4,35 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime, timedelta
 from typing import Any
 
-from upcycle_news.errors import IssueError, NothingNew
-from upcycle_news.model import IssueId
+from upcycle_news.errors import IssueError, NothingNew, UpcycleError
+from upcycle_news.model import DeliveryState, IssueId, IssueStatus
 from upcycle_news.newsroom import Newsroom
-from upcycle_news.steps import composing, naming, processes, rendering, sending
+from upcycle_news.steps import (
+    approving,
+    composing,
+    locking,
+    processes,
+    rendering,
+    reporting,
+    sending,
+    starting,
+)
 from upcycle_news.steps.collecting import collect_feeds
-from upcycle_news.store import issues, revisions
+from upcycle_news.steps.told import Told
+from upcycle_news.store import approvals, issues, revisions, turns
 from upcycle_news.store.issues import IssueState
 
-NEXT = "next"
 
-
-@dataclass(frozen=True)
-class Told:
-    """How a run ended: the name of its state and a sentence."""
-
-    name: str
-    message: str
+def begin(
+    room: Newsroom, wanted: str, *, planned_at: datetime, run: str, max_lateness_hours: float
+) -> starting.Begun:
+    """The issue of this run, taken into its hands; or why it ends here."""
+    return starting.begin(
+        room, wanted, planned_at=planned_at, run=run, max_lateness_hours=max_lateness_hours
+    )
 
 
 def collect(room: Newsroom) -> dict[str, Any]:
@@ -31,25 +41,65 @@ def collect(room: Newsroom) -> dict[str, Any]:
 
 
 @dataclass(frozen=True)
+class Choice:
+    """What a run may put into the issue; empty means everything that is ready and new."""
+
+    essays: Sequence[str] = ()
+    leave_out: Sequence[str] = ()
+    topics: Sequence[str] = ()
+
+
+@dataclass(frozen=True)
 class Composed:
-    """The issue and its revision, or in `nothing_new` the sentence why there is none."""
+    """The issue's revision, or in `ended` why there is none."""
 
-    issue: str
     revision: str = ""
-    nothing_new: str = ""
+    ended: Told | None = None
 
 
-def compose(room: Newsroom, issue: str, essays: Sequence[str]) -> Composed:
-    """Compose an issue ('next' or an id); an issue that has begun is taken as it is frozen."""
-    chosen = naming.current_issue(room) if issue == NEXT else IssueId.parse(issue)
+def compose(room: Newsroom, issue: str, choice: Choice, *, run: str) -> Composed:
+    """Compose an issue from what is there now.
+
+    One that has begun is taken as it is frozen, and a run that comes back with an answer takes the
+    revision it asked about.
+    """
+    chosen = IssueId.parse(issue)
     row = issues.get(room.store, chosen)
     if row is not None and row.state is not IssueState.OPEN:
-        return Composed(str(chosen), row.hash)
+        return Composed(row.hash)
+    asked = approvals.asked_by(room.store, run)
+    if asked is not None and asked.answer in ("", "send", "reject"):
+        return Composed(asked.hash)
     try:
-        composed = composing.compose_issue(room, chosen, essays)
+        essays = _chosen_essays(room, choice)
+        return Composed(composing.compose_issue(room, chosen, essays).hash)
     except NothingNew as nothing:
-        return Composed(str(chosen), nothing_new=str(nothing))
-    return Composed(str(composed.issue), composed.hash)
+        locking.free(room, chosen, run)
+        return Composed(ended=Told("completed", "NothingNew", str(nothing)))
+
+
+def _chosen_essays(room: Newsroom, choice: Choice) -> Sequence[str]:
+    if not choice.leave_out and not choice.topics:
+        return choice.essays
+    published, _ = issues.used_up(room.store)
+    essays = [
+        essay
+        for essay in composing.all_essays(room)
+        if essay.status == "ready" and essay.slug not in published
+    ]
+    for slug in choice.leave_out:
+        if slug not in {essay.slug for essay in essays}:
+            raise UpcycleError(f"there is no essay '{slug}' to leave out")
+    found = [
+        essay.slug
+        for essay in essays
+        if essay.slug not in choice.leave_out
+        and (not choice.essays or essay.slug in choice.essays)
+        and (not choice.topics or set(choice.topics) & set(essay.topics))
+    ]
+    if not found:
+        raise NothingNew("no new essay is left with these topics and without those left out")
+    return found
 
 
 def render(room: Newsroom, issue: str, revision: str) -> dict[str, Any]:
@@ -65,60 +115,133 @@ def render(room: Newsroom, issue: str, revision: str) -> dict[str, Any]:
     }
 
 
-def send_tests(room: Newsroom, issue: str, revision: str, group: str) -> int:
-    """Send test mails to a group; how many were accepted."""
+def send_tests(
+    room: Newsroom, issue: str, revision: str, group: str, *, again: bool = False
+) -> int:
+    """Send test mails to a group, once for each revision unless `again`; how many were accepted."""
+    subject = f"{issue} {revision} {group}"
+    first = turns.ring(room.store, "test", subject, now=room.clock())
+    if not group or not (first or again):
+        return 0
     return sending.send_test(
         room, IssueId.parse(issue), revision, sending.group_addresses(room, group)
     )
 
 
-def enqueue(room: Newsroom, issue: str, revision: str, *, approve: bool) -> int:
-    """Queue an approved issue, or approve it first; the audience, 0 while nobody approved it."""
+def ask(
+    room: Newsroom, issue: str, revision: str, *, run: str, waits: bool, refused: str = ""
+) -> approving.Question:
+    """What an editor is asked about this revision; nothing when it is decided by now."""
+    chosen = IssueId.parse(issue)
+    return approving.ask(room, chosen, revision, run=run, waits=waits, refused=refused)
+
+
+def take_answer(
+    room: Newsroom, issue: str, revision: str, question: int, answer: Mapping[str, Any]
+) -> approving.Answered:
+    """Act on the form an editor sent."""
+    return approving.take_answer(room, IssueId.parse(issue), revision, question, answer)
+
+
+def approve(room: Newsroom, issue: str, revision: str) -> None:
+    """Approve what this run composed, because its parameters say so."""
+    chosen = IssueId.parse(issue)
+    row = issues.get(room.store, chosen)
+    if row is None or row.state is IssueState.OPEN:
+        sending.approve(room, chosen, revision, by="flow")
+
+
+def enqueue(room: Newsroom, issue: str, revision: str, *, run: str, senders: int = 1) -> int:
+    """Freeze an approved issue and queue its deliveries; the audience.
+
+    Raises `IssueError` when nobody approved it, or `senders` are more than the store can serve.
+    """
+    if senders > 1 and room.store.dialect == "sqlite":
+        raise IssueError(
+            f"SQLite takes one sender, not {senders}: move the store to Postgres "
+            "(UPCYCLE_NEWS_STORE=postgresql+psycopg://…), or set senders to 1"
+        )
     chosen = IssueId.parse(issue)
     row = issues.get(room.store, chosen)
     if row is not None and row.state is not IssueState.OPEN:
         return row.audience
-    if approve:
-        sending.approve(room, chosen, revision, by="flow")
-    found = revisions.revision(room.store, chosen, revision)
-    if found is None or not found.approved:
-        return 0
-    return sending.enqueue(room, chosen, revision)
+    audience = sending.enqueue(room, chosen, revision)
+    locking.free(room, chosen, run)
+    return audience
 
 
-def deliver(room: Newsroom, issue: str) -> dict[str, Any]:
-    """Deliver what is queued or due; the closing sum."""
+def helpers(senders: int) -> list[int]:
+    """The numbers of the further senders beside this run."""
+    return list(range(2, senders + 1))
+
+
+def deliver(
+    room: Newsroom, issue: str, show: reporting.Show = lambda percent, text: None
+) -> dict[str, Any]:
+    """Deliver what is queued or due, together with whoever else does; the closing sum."""
     chosen = IssueId.parse(issue)
+    before = _status(room, chosen)
     with processes.stop_on_signals() as stopping:
-        sending.deliver_issue(room, chosen, stopping=stopping)
-    status = issues.status(room.store, chosen)
+        sending.deliver_issue(room, chosen, stopping=stopping, progress=_progress(before, show))
+        sending.wait_for_others(room, chosen, stopping=stopping)
+    after = _status(room, chosen)
+    ended = _ended(after)
+    show(100 * ended / max(after.audience, 1), f"{ended} of {after.audience} deliveries ended")
+    return dict(after.as_dict())
+
+
+def _progress(before: IssueStatus, show: reporting.Show) -> reporting.Progress:
+    return reporting.Progress(before.audience, _ended(before), show)
+
+
+def _ended(status: IssueStatus) -> int:
+    waiting = (DeliveryState.QUEUED, DeliveryState.SENDING, DeliveryState.DEFERRED)
+    return status.audience - sum(status.counts.get(state, 0) for state in waiting)
+
+
+def _status(room: Newsroom, issue: IssueId) -> IssueStatus:
+    status = issues.status(room.store, issue)
     if status is None:
         raise IssueError(f"there is no issue {issue}")
-    return dict(status.as_dict())
+    return status
 
 
-def pending(room: Newsroom) -> list[str]:
-    """Issues that may go out and have deliveries left; approved ones of today are queued first."""
+def pending(room: Newsroom, *, max_lateness_hours: float = 0.0) -> list[str]:
+    """Issues with deliveries left; those that are approved and due are queued first.
+
+    An approval that is older than `max_lateness_hours` (0: any age) is left to people.
+    """
     found = []
     for row in issues.every(room.store):
-        if row.state is IssueState.OPEN and row.id.day == room.today:
+        if row.state is IssueState.OPEN and row.id.day <= room.today:
             newest = revisions.revision(room.store, row.id)
-            if newest is not None and newest.approved:
-                sending.enqueue(room, row.id, newest.hash)
-                found.append(str(row.id))
-        elif row.state is IssueState.SENDING:
-            status = issues.status(room.store, row.id)
-            if status is not None and not status.closed:
-                found.append(str(row.id))
+            if newest is None or not newest.approved:
+                continue
+            decided = approvals.last_decision(room.store, row.id, newest.hash)
+            limit = timedelta(hours=max_lateness_hours)
+            if decided and max_lateness_hours and room.clock() - decided.at > limit:
+                continue
+            sending.enqueue(room, row.id, newest.hash)
+            found.append(str(row.id))
+        elif row.state is IssueState.SENDING and not _status(room, row.id).closed:
+            found.append(str(row.id))
     return found
 
 
-def how_to_approve(issue: str) -> str:
-    """What a person has to do for an issue that waits."""
-    return (
-        f"issue {issue} is ready and waits: look at it with 'upcycle-news issue preview {issue}', "
-        f"then use 'upcycle-news issue approve {issue}'"
-    )
+def report(room: Newsroom, issue: str, collected: Mapping[str, Any]) -> str:
+    """The report of an issue in Markdown."""
+    return reporting.delivery_report(room, IssueId.parse(issue), collected)
+
+
+def archive_link(room: Newsroom, issue: str) -> str:
+    """Where readers find the issue on the web."""
+    return f"{room.publication.public_url}/archive/{issue}"
+
+
+def dry(room: Newsroom, issue: str, subject: str, *, run: str) -> Told:
+    """The end of a dry run."""
+    locking.free(room, IssueId.parse(issue), run)
+    return Told("completed", "DryRun", f"issue {issue}: {subject}; not sent")
 
 
 def summary(delivered: Mapping[str, Any], collected: Mapping[str, Any]) -> Told:
@@ -128,8 +251,15 @@ def summary(delivered: Mapping[str, Any], collected: Mapping[str, Any]) -> Told:
         if delivered[key]:
             message += f", {delivered[key]} {key}"
     if collected and (troubles := _troubles(collected)):
-        return Told("Degraded", f"{message}; {troubles}")
-    return Told("Completed", message)
+        return Told("completed", "Degraded", f"{message}; {troubles}")
+    return Told("completed", "Completed", message)
+
+
+def delivered_summary(sums: Sequence[Mapping[str, Any]]) -> Told:
+    """The state of a run that delivered what was left."""
+    if not sums:
+        return Told("completed", "NothingPending", "no issue has deliveries left")
+    return Told("completed", "Completed", "; ".join(summary(one, {}).message for one in sums))
 
 
 def collected_summary(collected: Mapping[str, Any]) -> Told:
@@ -140,8 +270,8 @@ def collected_summary(collected: Mapping[str, Any]) -> Told:
     if collected["failed"] or collected.get("pull"):
         told = [f"{one['feed']}: {one['error']}" for one in collected["failed"]]
         told = [collected["pull"], *told] if collected.get("pull") else told
-        return Told("Degraded", "; ".join([message, *told]))
-    return Told("Completed", message)
+        return Told("completed", "Degraded", "; ".join([message, *told]))
+    return Told("completed", "Completed", message)
 
 
 def _troubles(collected: Mapping[str, Any]) -> str:

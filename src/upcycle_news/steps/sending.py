@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
@@ -151,6 +152,21 @@ class _Run:
 
     def _share(self, share: Share, progress: Callable[[DeliveryReport], None]) -> DeliveryReport:
         return send_share(self.room, self.row, share, stopping=self.stopping, progress=progress)
+
+
+def wait_for_others(
+    room: Newsroom,
+    issue: IssueId,
+    *,
+    stopping: Callable[[], bool] = lambda: False,
+    sleep: Callable[[float], None] = time.sleep,
+) -> None:
+    """Wait while other living senders have deliveries of this issue in hand."""
+    while not stopping() and any(
+        processes.is_alive(sender, room.clock())
+        for sender in senders.senders_in_flight(room.store, issue)
+    ):
+        sleep(1.0)
 
 
 def settle_the_dead(room: Newsroom, issue: IssueId) -> int:

@@ -98,6 +98,17 @@ def revision(store: Store, issue: IssueId, digest: str | None = None) -> Revisio
     return Revision(row.hash, manifests.decode(row.manifest, images), approved, row.created_at)
 
 
+def hash_beginning(store: Store, issue: IssueId, start: str) -> str | None:
+    """The hash of the revision that begins like this; None when there is none."""
+    with store.reading() as connection:
+        found: str | None = connection.scalar(
+            select(revisions.c.hash)
+            .where(revisions.c.issue_id == str(issue), revisions.c.hash.startswith(start))
+            .limit(1)
+        )
+    return found
+
+
 def save_rendering(store: Store, digest: str, rendered: RenderedIssue) -> None:
     """Keep what a revision looks like; the first rendering of a revision stays."""
     images = {sha256(image.data).hexdigest(): image for image in rendered.images}

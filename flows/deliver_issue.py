@@ -1,0 +1,30 @@
+"""One of several senders: delivers an issue together with the run that called it."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+from prefect import flow, task
+from prefect.client.schemas.objects import State, StateType
+from pydantic import Field
+
+from upcycle_news.newsroom import Newsroom
+from upcycle_news.steps import publishing
+
+Issue = Annotated[
+    str, Field(description="The issue, such as 2026-11-26; its deliveries have begun.")
+]
+
+
+@task
+def deliver(issue: str) -> dict[str, Any]:
+    """Deliver what is queued or due; the closing sum."""
+    with Newsroom.open() as room:
+        return publishing.deliver(room, issue)
+
+
+@flow(name="deliver-issue", flow_run_name="deliver-{issue}")
+def deliver_issue(issue: Issue) -> State[Any]:
+    """Deliver an issue whose deliveries have begun; several runs of this share the work."""
+    told = publishing.summary(deliver(issue), {})
+    return State(type=StateType[told.kind.upper()], name=told.name, message=told.message)

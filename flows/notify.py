@@ -1,0 +1,29 @@
+"""Tell the operators by mail, through our own relay, what an event says (deploy/automations.yaml)."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+from prefect import flow, task
+from prefect.client.schemas.objects import State, StateType
+from pydantic import Field
+
+from upcycle_news.newsroom import Newsroom
+from upcycle_news.steps import notices
+
+Event = Annotated[str, Field(description="The event's name, such as upcycle-news.issue.late.")]
+Message = Annotated[str, Field(description="What happened, in a sentence.")]
+
+
+@task
+def write_to_operators(event: str, message: str) -> int:
+    """A letter to each member of the operators' group; how many."""
+    with Newsroom.open() as room:
+        return notices.send_notice(room, room.settings.cockpit.operators, event, message)
+
+
+@flow(name="notify")
+def notify(event: Event, message: Message) -> State[Any]:
+    """Write to the group `cockpit.operators`."""
+    told = notices.told(write_to_operators(event, message))
+    return State(type=StateType[told.kind.upper()], name=told.name, message=told.message)

@@ -1,0 +1,53 @@
+"""Look after everything: reminders, runs that wait in vain, and what rings an alarm."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from prefect import flow, task
+from prefect.client.schemas.objects import State, StateType
+from prefect.events import emit_event
+from prefect.runtime import flow_run
+
+from upcycle_news.cockpit import Cockpit
+from upcycle_news.newsroom import Newsroom
+from upcycle_news.steps import notices, watching
+
+
+@task
+def remind() -> int:
+    """Remind the editors of approvals that end soon, by mail and by an event."""
+    with Newsroom.open() as room:
+        events = watching.to_remind(room)
+        for event in events:
+            emit_event(**event.as_event())
+            notices.send_notice(room, room.settings.cockpit.editors, event.message, event.letter())
+    return len(events)
+
+
+@task
+def settle() -> int:
+    """End runs nobody answered in time; let those go on that were decided elsewhere."""
+    with Newsroom.open() as room:
+        return Cockpit.of_run(flow_run.api_url).settle(watching.in_vain(room))
+
+
+@task
+def alarm() -> list[str]:
+    """Raise what happened to issues and feeds; the sentences."""
+    with Newsroom.open() as room:
+        events = watching.news(room)
+    for event in events:
+        emit_event(**event.as_event())
+    return [event.message for event in events]
+
+
+@flow(name="watch")
+def watch() -> State[Any]:
+    """See whether the planned issue went out, a feed is dead, a relay is slow, a question ends."""
+    told = watching.summary(reminded=remind(), settled=settle(), alarms=alarm())
+    return State(type=StateType[told.kind.upper()], name=told.name, message=told.message)
+
+
+if __name__ == "__main__":
+    watch()

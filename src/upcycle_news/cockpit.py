@@ -1,0 +1,116 @@
+"""Prefect's API over HTTP: the one module that talks to it. The package never imports Prefect.
+
+The address comes from ``PREFECT_API_URL``, or from `upcycle-news up`, which writes it down while it
+runs; the login from ``PREFECT_API_AUTH_STRING``.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from upcycle_news.errors import UpcycleError
+from upcycle_news.steps.watching import Waiting
+
+ADDRESS_FILE = "api-url"
+TIMEOUT = 15.0  # seconds for one answer
+
+
+class CockpitError(UpcycleError):
+    """Prefect's API does not answer, or refuses."""
+
+
+@dataclass(frozen=True)
+class Cockpit:
+    """Prefect's API at `url`, which ends in ``/api``; `login` is ``user:password`` or empty."""
+
+    url: str
+    login: str = ""
+
+    @classmethod
+    def find(
+        cls, prefect_home: Path, environment: Mapping[str, str] | None = None
+    ) -> Cockpit | None:
+        """The API that is configured, or the one `upcycle-news up` runs; None when there is none."""
+        known = os.environ if environment is None else environment
+        url = known.get("PREFECT_API_URL", "")
+        if not url:
+            try:
+                url = (prefect_home / ADDRESS_FILE).read_text(encoding="utf-8").strip()
+            except OSError:
+                return None
+        return cls(url.rstrip("/"), known.get("PREFECT_API_AUTH_STRING", ""))
+
+    @classmethod
+    def of_run(cls, url: str | None) -> Cockpit:
+        """The API that runs us."""
+        return cls((url or "").rstrip("/"), os.environ.get("PREFECT_API_AUTH_STRING", ""))
+
+    def settle(self, waiting: Sequence[Waiting]) -> int:
+        """End or resume the runs that wait in vain; how many."""
+        for one in waiting:
+            if one.ended is not None:
+                self.end(one.run, one.ended.name, one.ended.message)
+            else:
+                self.resume(one.run, {"decision": one.answer})
+        return len(waiting)
+
+    def healthy(self) -> bool:
+        """Whether the server answers by now."""
+        try:
+            return self._ask("GET", "/health") is True
+        except CockpitError:
+            return False
+
+    def resume(self, run: str, answer: Mapping[str, Any]) -> bool:
+        """Answer a run that waits; False when it does not wait any more."""
+        found = self._ask("POST", f"/flow_runs/{run}/resume", {"run_input": dict(answer)})
+        return bool(found.get("status") == "ACCEPT")
+
+    def end(self, run: str, name: str, message: str) -> None:
+        """End a run that waits in vain, as cancelled, with a sentence."""
+        state = {"type": "CANCELLED", "name": name, "message": message}
+        self._ask("POST", f"/flow_runs/{run}/set_state", {"state": state, "force": True})
+
+    def deployment(self, name: str) -> str:
+        """The id of the deployment ``flow/deployment``."""
+        return str(self._ask("GET", f"/deployments/name/{name}")["id"])
+
+    def save_automation(self, automation: Mapping[str, Any]) -> bool:
+        """Create an automation, or replace the one of its name; True when it is new."""
+        wanted = {"automations": {"name": {"any_": [automation["name"]]}}}
+        found = self._ask("POST", "/automations/filter", wanted)
+        if found:
+            self._ask("PUT", f"/automations/{found[0]['id']}", automation)
+        else:
+            self._ask("POST", "/automations/", automation)
+        return not found
+
+    def _ask(self, method: str, path: str, body: Any = None) -> Any:
+        import httpx
+
+        user, _, password = self.login.partition(":")
+        try:
+            answer = httpx.request(
+                method,
+                self.url + path,
+                json=body,
+                auth=(user, password) if self.login else None,
+                timeout=TIMEOUT,
+                trust_env=False,  # our own server, not one behind a proxy
+            )
+        except httpx.HTTPError as error:
+            raise CockpitError(
+                f"Prefect's API at {self.url} does not answer ({type(error).__name__}): "
+                "start it with 'upcycle-news up', or mend PREFECT_API_URL"
+            ) from None
+        if answer.status_code == 401:
+            raise CockpitError(
+                f"Prefect's API at {self.url} wants a login: set PREFECT_API_AUTH_STRING"
+            )
+        if answer.status_code >= 400:
+            raise CockpitError(f"Prefect's API refused {method} {path}: {answer.status_code}")
+        return answer.json() if answer.content else {}

@@ -1,0 +1,199 @@
+"""What editors and operators read in the cockpit: Markdown with ids and counts, no address."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Any
+
+from upcycle_news.model import DeliveryState, IssueId, Manifest
+from upcycle_news.newsroom import Newsroom
+from upcycle_news.postroom.contract import DeliveryReport
+from upcycle_news.steps.collecting import feeds_health
+from upcycle_news.steps.previewing import preview_url
+from upcycle_news.steps.rendering import render_issue
+from upcycle_news.store import approvals, figures, issues, people, revisions
+
+
+def approval_page(
+    room: Newsroom, issue: IssueId, digest: str, *, until: datetime, refused: str = ""
+) -> str:
+    """What an editor reads above the form: the issue, what changed, what was found, where to look."""
+    found = revisions.revision(room.store, issue, digest)
+    assert found is not None
+    rendered = render_issue(room, issue, digest)
+    content = found.manifest.issue
+    local = until.astimezone(room.settings.publication.zone)
+    count = people.count_confirmed(room.store)
+    link = preview_url(room, issue, digest, expires=until)
+    lines = [f"## {_md(rendered.rendered.subject)}", ""]
+    if refused:
+        lines += [f"**Not sent:** {_md(refused)}", ""]
+    lines += [
+        f"Issue **{issue}** for **{count}** readers: {len(content.essays)} essays, "
+        f"{len(content.related)} feed items, {rendered.html_bytes / 1000:.0f} kB. "
+        f"Revision `{digest[:12]}`. Waits until {local:%A, %d %B, %H:%M}.",
+        "",
+        f"**[Look at it]({link})** (the link ends with the question)",
+        "",
+        *(f"- essay: {_md(essay.title)}" for essay in content.essays),
+        "",
+        *(
+            f"{number}. {_md(one.story.lead.title)} – [{_md(one.story.lead.feed)}]({one.story.lead.link})"
+            for number, one in enumerate(content.related, start=1)
+        ),
+        "",
+        *_since_last_time(room, issue, digest, found.manifest),
+        *_findings(rendered.findings),
+        "**Decide:** *send* · *send test again* · *leave items out* (write their numbers) · *reject*. "
+        "A change of the content after this preview is noticed and asked about again.",
+    ]
+    return "\n".join(lines)
+
+
+def _since_last_time(room: Newsroom, issue: IssueId, digest: str, new: Manifest) -> list[str]:
+    before = approvals.asked_before(room.store, issue, digest)
+    old = revisions.revision(room.store, issue, before) if before else None
+    if old is None:
+        return []
+    lines = ["**Since the last question:**", ""]
+    for sign, these, those in (("new", new, old.manifest), ("dropped", old.manifest, new)):
+        known = set(_titles(those))
+        lines += [f"- {sign}: {_md(title)}" for title in _titles(these) if title not in known]
+    texts = {essay.slug: essay for essay in old.manifest.issue.essays}
+    for essay in new.issue.essays:
+        if essay.slug in texts and essay != texts[essay.slug]:
+            lines.append(f"- changed: {_md(essay.title)}")
+    if new.templates != old.manifest.templates:
+        lines.append("- changed: the templates")
+    if new.publication != old.manifest.publication:
+        lines.append("- changed: the publication's settings")
+    if new.images != old.manifest.images:
+        lines.append("- changed: pictures")
+    return [*lines, ""]
+
+
+def _titles(manifest: Manifest) -> list[str]:
+    return [essay.title for essay in manifest.issue.essays] + [
+        related.story.lead.title for related in manifest.issue.related
+    ]
+
+
+def _findings(findings: Sequence[Any]) -> list[str]:
+    if not findings:
+        return ["Preflight found nothing to complain about.", ""]
+    told = [f"- {one.level}: {_md(one.where)}: {_md(one.message)}" for one in findings]
+    return ["**Preflight:**", "", *told, ""]
+
+
+def delivery_report(room: Newsroom, issue: IssueId, collected: Mapping[str, Any]) -> str:
+    """The report of an issue: the closing sum, refusals by reason, speed, quotas, feeds."""
+    status = issues.status(room.store, issue)
+    row = issues.get(room.store, issue)
+    assert status is not None and row is not None
+    told = status.as_dict()
+    lines = [f"## Issue {issue}", "", "| state | deliveries |", "|---|---|"]
+    lines += [f"| {state} | {told[state]} |" for state in DeliveryState if told.get(state)]
+    lines += [f"| **audience** | **{status.audience}** |", ""]
+    lines += ["The sum closes." if status.closed else "The sum does not close yet.", ""]
+    lines += _speed(room, issue, row.enqueued_at, int(told["sent"]))
+    lines += _refusals(room, issue)
+    lines += _quotas(room)
+    lines += _feeds(room, collected)
+    return "\n".join(lines)
+
+
+def _speed(room: Newsroom, issue: IssueId, began: datetime | None, sent: int) -> list[str]:
+    ended = figures.last_change(room.store, issue)
+    if began is None or ended is None or not sent:
+        return []
+    seconds = max((ended - began).total_seconds(), 1.0)
+    relay = "the mailbox" if room.configured_relay is None else "relay main"
+    return [f"{sent} messages in {seconds:.0f} s over {relay}: {sent / seconds:.1f}/s.", ""]
+
+
+def _refusals(room: Newsroom, issue: IssueId) -> list[str]:
+    found = figures.refusals(room.store, issue)
+    if not found:
+        return []
+    rows = [f"| {r.state} | {r.code or ''} {r.enhanced} | {r.count} |" for r in found]
+    return ["| refused or deferred | code | deliveries |", "|---|---|---|", *rows, ""]
+
+
+def _quotas(room: Newsroom) -> list[str]:
+    found = room.quotas("main", room.settings.sender.address)
+    lines = []
+    for what, scope, rates in (
+        ("relay main", f"relay {found.relay_name}", found.relay),
+        ("sender", f"sender {found.sender_address}", found.sender),
+    ):
+        for rate in rates:
+            used = figures.sent_within(
+                room.store, scope, timedelta(seconds=rate.seconds), now=room.clock()
+            )
+            lines.append(
+                f"- {what}: {max(rate.limit - used, 0)} of {rate.limit} left in {rate.seconds} s"
+            )
+    return ["**Quotas:**", "", *lines, ""] if lines else []
+
+
+def _feeds(room: Newsroom, collected: Mapping[str, Any]) -> list[str]:
+    health = [one for one in feeds_health(room) if one["active"]]
+    well = sum(1 for one in health if not one["errors"] and not one["stopped"])
+    lines = [f"**Feeds:** {well} of {len(health)} well", ""]
+    lines += [
+        f"- {_md(one['name'])}: {_md(one['last_error'])}"
+        for one in health
+        if one["errors"] or one["stopped"]
+    ]
+    if collected.get("pull"):
+        lines.append(f"- content: {_md(str(collected['pull']))}")
+    return [*lines, ""] if health or collected.get("pull") else []
+
+
+def _md(text: str) -> str:
+    """Text of strangers as text: no markup of theirs in our pages."""
+    plain = " ".join(text.split())
+    for char in "\\`*_[]<>#|":
+        plain = plain.replace(char, f"\\{char}")
+    return plain
+
+
+Show = Callable[[float, str], None]
+
+
+@dataclass
+class Progress:
+    """Tells how far a delivery is, not more often than every `every` seconds."""
+
+    audience: int
+    ended: int
+    show: Show
+    every: float = 5.0
+    clock: Callable[[], float] = time.monotonic
+    _began: float = field(init=False)
+    _told: float = field(init=False)
+    _lock: threading.Lock = field(default_factory=threading.Lock)
+
+    def __post_init__(self) -> None:
+        self._began = self._told = self.clock()
+
+    def __call__(self, report: DeliveryReport) -> None:
+        """Take the counts of this run so far."""
+        now = self.clock()
+        with self._lock:
+            if now - self._told < self.every:
+                return
+            self._told = now
+        done = report.sent + report.rejected + report.unknown
+        rate = done / max(now - self._began, 0.001)
+        left = max(self.audience - self.ended - done, 0)
+        rest = f", about {left / rate / 60:.0f} minutes left" if rate and left else ""
+        ended = self.ended + done
+        self.show(
+            100 * ended / max(self.audience, 1),
+            f"{ended} of {self.audience} deliveries ended, {rate:.1f}/s{rest}",
+        )

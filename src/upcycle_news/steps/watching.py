@@ -1,0 +1,171 @@
+"""Look whether everything goes its way; each event is told once.
+
+What rings an alarm, who is reminded of an approval, and which run waits in vain.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from datetime import timedelta
+from typing import Any
+
+from upcycle_news.newsroom import Newsroom
+from upcycle_news.steps.approving import timed_out
+from upcycle_news.steps.collecting import feeds_health
+from upcycle_news.steps.previewing import preview_url
+from upcycle_news.steps.told import Told
+from upcycle_news.store import approvals, figures, issues, revisions, turns
+from upcycle_news.store.issues import IssueState
+
+DEAD_AFTER = 5  # failures in a row: with the back-off, more than a day
+_LOOK_BACK = timedelta(days=14)
+
+
+@dataclass(frozen=True)
+class Event:
+    """Something that happened: its name, what it happened to, a sentence, and ids and counts."""
+
+    name: str
+    subject: str
+    message: str
+    payload: dict[str, Any] = field(default_factory=dict)
+
+    def letter(self) -> str:
+        """The sentence as a letter to our own people."""
+        link = self.payload.get("preview", "")
+        return f"{self.message}\n\n{link}\n" if link else f"{self.message}\n"
+
+    def as_event(self) -> dict[str, Any]:
+        """The arguments of Prefect's `emit_event`."""
+        return {
+            "event": self.name,
+            "resource": {
+                "prefect.resource.id": f"upcycle-news.{self.subject.replace(' ', '.')}",
+                "prefect.resource.name": self.subject,
+            },
+            "payload": {"message": self.message, **self.payload},
+        }
+
+
+def summary(*, reminded: int, settled: int, alarms: list[str]) -> Told:
+    """The state of a run that watched."""
+    told = [f"{settled} waiting runs settled"] if settled else []
+    told += [f"{reminded} reminders"] if reminded else []
+    if alarms:
+        return Told("completed", "Alarm", "; ".join([*alarms, *told]))
+    return Told("completed", "Completed", "; ".join(told) or "all is well")
+
+
+def news(room: Newsroom) -> list[Event]:
+    """What happened and was not told yet, of issues and feeds."""
+    now = room.clock()
+    return [
+        event
+        for event in (*_issue_events(room), *_late_plans(room), *_feed_events(room))
+        if turns.ring(room.store, event.name, event.subject, now=now)
+    ]
+
+
+def _issue_events(room: Newsroom) -> Iterator[Event]:
+    now = room.clock()
+    stalled = timedelta(minutes=room.settings.retry.stalled_minutes)
+    for row in issues.every(room.store):
+        subject = f"issue {row.id}"
+        if row.enqueued_at is None or now - row.enqueued_at > _LOOK_BACK:
+            continue
+        status = issues.status(room.store, row.id)
+        assert status is not None
+        payload = {key: value for key, value in status.as_dict().items() if key != "hash"}
+        if row.state is IssueState.STOPPED:
+            yield Event(
+                "upcycle-news.issue.refused", subject, f"{subject}: {row.stopped_because}", payload
+            )
+        if status.closed and row.state is not IssueState.CANCELLED:
+            message = f"{subject}: sent to {payload['sent']} of {status.audience}"
+            yield Event("upcycle-news.issue.sent", subject, message, payload)
+        elif row.state is IssueState.SENDING:
+            last = figures.last_change(room.store, row.id) or row.enqueued_at
+            if now - last > stalled:
+                message = f"{subject}: nothing has gone out since {last:%Y-%m-%d %H:%M} UTC"
+                yield Event("upcycle-news.issue.stalled", subject, message, payload)
+            else:
+                turns.silence(room.store, "upcycle-news.issue.stalled", subject)
+
+
+def _late_plans(room: Newsroom) -> Iterator[Event]:
+    for plan in turns.late_plans(room.store, since=room.clock() - _LOOK_BACK):
+        row = issues.get(room.store, plan.issue)
+        if row is None or row.state is IssueState.OPEN:
+            planned = plan.planned_at.astimezone(room.settings.publication.zone)
+            message = f"issue {plan.issue}, planned for {planned:%d %B, %H:%M}, did not go out"
+            yield Event("upcycle-news.issue.late", f"issue {plan.issue}", message)
+
+
+def _feed_events(room: Newsroom) -> Iterator[Event]:
+    for one in feeds_health(room):
+        subject = f"feed {one['name']}"
+        if one["active"] and (one["stopped"] or one["errors"] >= DEAD_AFTER):
+            yield Event("upcycle-news.feed.dead", subject, f"{subject}: {one['last_error']}")
+        else:
+            turns.silence(room.store, "upcycle-news.feed.dead", subject)
+
+
+@dataclass(frozen=True)
+class Waiting:
+    """A run of Prefect that waits in vain: `answer` resumes it, `ended` is how it ends instead."""
+
+    run: str
+    answer: str = ""
+    ended: Told | None = None
+
+
+def in_vain(room: Newsroom) -> list[Waiting]:
+    """Runs whose question was settled elsewhere, or timed out; the store knows it from now on."""
+    now = room.clock()
+    found = []
+    for question in approvals.waiting(room.store):
+        row = issues.get(room.store, question.issue)
+        decision = approvals.last_decision(room.store, question.issue, question.hash)
+        begun = row is not None and row.state is not IssueState.OPEN
+        if begun or decision is not None:
+            said = "reject" if decision is not None and not decision.approved else "send"
+            approvals.answer(room.store, question.id, said, now=now)
+            found.append(Waiting(question.run, answer=said))
+        elif question.until <= now:
+            approvals.answer(room.store, question.id, "timed out", now=now)
+            found.append(Waiting(question.run, ended=timed_out(question.issue)))
+    return found
+
+
+def to_remind(room: Newsroom) -> list[Event]:
+    """Questions that end soon and were not reminded of yet."""
+    told = room.settings.cockpit
+    now = room.clock()
+    found = []
+    for question in approvals.waiting(room.store):
+        left = question.until - now
+        if left > timedelta(hours=told.reminder_hours) or not approvals.remind(
+            room.store, question.id, now=now
+        ):
+            continue
+        until = question.until.astimezone(room.settings.publication.zone)
+        row = revisions.revision(room.store, question.issue, question.hash)
+        assert row is not None
+        message = (
+            f"issue {question.issue} „{row.manifest.issue.subject}“ waits for an approval until "
+            f"{until:%A, %d %B, %H:%M}"
+        )
+        found.append(
+            Event(
+                "upcycle-news.issue.waiting",
+                f"issue {question.issue}",
+                message,
+                {
+                    "preview": preview_url(
+                        room, question.issue, question.hash, expires=question.until
+                    )
+                },
+            )
+        )
+    return found
