@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from upcycle_news.cli import issue_send
+from upcycle_news.cli import issue_explain, issue_send
 from upcycle_news.cli.issue_shared import Collect, Essays, composed_issue, me, say_status
 from upcycle_news.cli.output import AsJson, IssueArgument, issue_id, newsroom, note, say_json, shown
 
@@ -180,6 +180,7 @@ def _short(composed: Composed) -> str:
 
 
 for _command in (
+    issue_explain.explain,
     issue_send.send,
     issue_send.resume,
     issue_send.pause,

@@ -7,8 +7,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, time, timedelta
 from pathlib import Path
+from typing import Any
 
-from upcycle_news.editorial.compose import compose
+from upcycle_news.editorial.choosing import Choice
+from upcycle_news.editorial.compose import compose, explain
 from upcycle_news.editorial.essays import read_essays
 from upcycle_news.editorial.feedlist import load_feeds
 from upcycle_news.editorial.links import canonical_link
@@ -84,22 +86,45 @@ def compose_manifest(
 
 
 def _issue(room: Newsroom, issue_id: IssueId, chosen: Sequence[str]) -> Issue:
-    published, used = issues.used_up(room.store)
+    inputs = _inputs(room, issue_id, chosen)
+    return compose(id=issue_id, language=room.settings.publication.language, **inputs)
+
+
+def explain_issue(
+    room: Newsroom, issue_id: IssueId, essays: Sequence[str] = ()
+) -> tuple[Choice, ...]:
+    """Every candidate of an issue, the best first, and why it is in or not; nothing is remembered.
+
+    What the issue itself used up counts as new, so that a sent one can be explained too.
+    """
+    inputs = _inputs(room, issue_id, essays, ages=2, own=feed_rows.used_by(room.store, issue_id))
+    return explain(day=issue_id.day, **inputs)
+
+
+def _inputs(
+    room: Newsroom,
+    issue_id: IssueId,
+    chosen: Sequence[str],
+    *,
+    ages: int = 1,
+    own: frozenset[str] = frozenset(),
+) -> dict[str, Any]:
+    """What an issue is chosen from; items as old as `ages` times the limit."""
+    published, used = (known - own for known in issues.used_up(room.store))
     zone = room.settings.publication.zone
-    since = datetime.combine(issue_id.day, time(), zone) - timedelta(days=room.limits.max_age_days)
+    days = timedelta(days=ages * room.limits.max_age_days)
+    since = datetime.combine(issue_id.day, time(), zone) - days
     essays = _selected(all_essays(room), chosen, published)
     pins = {canonical_link(pin) for essay in essays for pin in essay.pin}
     recent = feed_rows.items_since(room.store, since.astimezone(UTC))
-    return compose(
-        id=issue_id,
-        language=room.settings.publication.language,
-        essays=essays,
-        published=published,
-        candidates=(*recent, *feed_rows.items_linked(room.store, pins)),
-        used=used | approvals.left_out_of(room.store, issue_id),
-        feeds=listed_feeds(room),
-        limits=room.limits,
-    )
+    return {
+        "essays": essays,
+        "published": published,
+        "candidates": (*recent, *feed_rows.items_linked(room.store, pins)),
+        "used": used | approvals.left_out_of(room.store, issue_id),
+        "feeds": listed_feeds(room),
+        "limits": room.limits,
+    }
 
 
 def _selected(

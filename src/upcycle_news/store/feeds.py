@@ -9,9 +9,9 @@ from typing import Any
 
 from sqlalchemy import Row, delete, func, insert, select, update
 
-from upcycle_news.model import FeedItem
+from upcycle_news.model import FeedItem, IssueId
 from upcycle_news.store.engine import Store
-from upcycle_news.store.schema import collections, feed_items, feeds
+from upcycle_news.store.schema import collections, feed_items, feeds, used
 
 KEPT_REPORTS = 100
 
@@ -131,6 +131,13 @@ def last_report(store: Store) -> Mapping[str, Any]:
     query = select(collections.c.report).order_by(collections.c.id.desc()).limit(1)
     with store.reading() as connection:
         return dict(connection.execute(query).scalar() or {})
+
+
+def used_by(store: Store, issue: IssueId) -> frozenset[str]:
+    """What one issue used up: slugs of essays, keys and canonical links of items."""
+    query = select(used.c.value).where(used.c.issue_id == str(issue))
+    with store.reading() as connection:
+        return frozenset(connection.execute(query).scalars())
 
 
 def items_linked(store: Store, canonicals: Collection[str]) -> tuple[FeedItem, ...]:
