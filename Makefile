@@ -6,7 +6,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 UV := $(shell command -v uv 2>/dev/null)
 
-.PHONY: demo test check format lock clean
+.PHONY: demo test check format golden lock clean
 
 demo: $(VENV)/.installed
 	@$(BIN)/upcycle-news demo
@@ -37,6 +37,11 @@ else
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
 endif
 	@touch $@
+
+# After a change of templates on purpose: write what issues look like now, then read the difference.
+golden: $(VENV)/.installed
+	@UPCYCLE_GOLDEN=write $(BIN)/python -m pytest -q tests/press/test_golden.py tests/press/test_real_tools.py -k "looks_as_it_did or support_as_much"
+	@git diff --stat -- tests/press/golden
 
 # Needs uv. The lock names no index; hashes bind it to the files of the packages' makers.
 lock:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import shutil
 import subprocess
@@ -11,8 +12,11 @@ from dataclasses import dataclass
 from functools import cache
 from html import escape, unescape
 from pathlib import Path
+from typing import NoReturn
 
 import pytest
+
+NODE_MODULES = Path(__file__).parents[2] / "tools" / "node" / "node_modules"
 
 FLAGS = (
     "--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
@@ -57,11 +61,57 @@ class Measure:
 
 @cache
 def chromium() -> str:
-    """Path of the browser; the test is skipped with a reason where there is none."""
-    for name in ("chromium", "chromium-browser", "google-chrome"):
-        if path := shutil.which(name):
-            return path
-    pytest.skip("no Chromium here (apt-get install chromium)")
+    """Path of the browser; see `missing` for where there is none."""
+    names = ("chromium", "chromium-browser", "google-chrome")
+    found = next(filter(None, map(shutil.which, names)), None)
+    return found or missing("no Chromium here (apt-get install chromium)")
+
+
+def missing(reason: str) -> NoReturn:
+    """Skip the test, or fail it where CI has installed everything (UPCYCLE_REQUIRE_TOOLS)."""
+    if os.environ.get("UPCYCLE_REQUIRE_TOOLS"):
+        pytest.fail(f"a tool is missing that CI must have: {reason}")
+    pytest.skip(reason)
+
+
+def node_tool(path: str) -> Path:
+    """A file among the checkers of tools/node; see `missing`."""
+    found = NODE_MODULES / path
+    if not found.exists():
+        missing(f"no {path} here (cd tools/node && npm ci)")
+    return found
+
+
+def axe(html: str, *, dark: bool = False, width: int = 700) -> list[str]:
+    """What axe-core finds in a page: one line a violation, its rule, its words and an element.
+
+    The two rules about landmarks are for web pages: a mail stands inside one that has them.
+    """
+    source = node_tool("axe-core/axe.min.js").as_uri()
+    script = f'<script src="{source}"></script><script>{_AXE}</script>'
+    page = html.replace("</body>", f"{script}</body>", 1)
+    assert script in page
+    dom = _run(
+        page, dark, f"--window-size={width},1200", "--virtual-time-budget=20000", "--dump-dom"
+    )
+    found = re.search(r'<pre id="axe">(.*?)</pre>', dom.decode(), re.DOTALL)
+    assert found is not None, "axe-core said nothing"
+    told = json.loads(unescape(found[1]))
+    assert told["passes"] > 10, "axe-core has looked at nothing"
+    return [f"{one['id']}: {one['help']}: {one['html']}" for one in told["violations"]]
+
+
+_AXE = """
+axe.run({rules: {region: {enabled: false}, 'landmark-one-main': {enabled: false}}}).then(result => {
+  const out = document.createElement('pre');
+  out.id = 'axe';
+  out.textContent = JSON.stringify({
+    passes: result.passes.length,
+    violations: result.violations.map(v => ({id: v.id, help: v.help, html: v.nodes[0].html})),
+  });
+  document.body.append(out);
+});
+"""
 
 
 def measure(html: str, *, widths: tuple[int, ...], dark: bool) -> list[Measure]:

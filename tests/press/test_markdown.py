@@ -101,7 +101,7 @@ def test_references_know_their_line() -> None:
 def test_tables_say_that_their_heads_are_heads() -> None:
     fragment = html("| a | b |\n|---|--:|\n| 1 | 2 |")
     assert '<th scope="col">a</th>' in fragment
-    assert fragment.startswith('<div class="scroll"><div><table>')
+    assert fragment.startswith('<div class="scroll"><div tabindex="0"><table>')
     assert fragment.endswith("</table></div></div>\n")
 
 

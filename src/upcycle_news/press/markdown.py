@@ -134,7 +134,7 @@ def is_mail_link(target: str) -> bool:
 
 
 class _Renderer(RendererHTML):
-    """HTML for mails: images from the issue only, tables that may scroll on a phone."""
+    """HTML for mails: images from the issue only, tables that may scroll on a phone (by key, too)."""
 
     def image(
         self,
@@ -152,7 +152,7 @@ class _Renderer(RendererHTML):
         return picture.tag(alt)
 
     def table_open(self, *_: Any) -> str:
-        return '<div class="scroll"><div><table>\n'
+        return '<div class="scroll"><div tabindex="0"><table>\n'
 
     def table_close(self, *_: Any) -> str:
         return "</table></div></div>\n"

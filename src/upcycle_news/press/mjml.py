@@ -39,6 +39,7 @@ _MARKUP = re.compile(
 )
 _ATTRIBUTE = re.compile(rf"(?P<name>{_NAME})\s*=\s*(?:\"(?P<double>[^\"]*)\"|'(?P<single>[^']*)')")
 _CONTENT = re.compile(r"<(mj-text|mj-table|mj-button)\b[^>]*(?<!/)>.*?</\1>", re.DOTALL)
+_STYLE = re.compile(r'(?<= style=")[^"]*')
 _ATTRIBUTE_TRAPS = re.compile(r"[^\x20-\x7e]|[\\\"]")
 
 
@@ -55,7 +56,7 @@ def render_mjml(
     check_structure(source, Place(source, templates))
     mended = mend_white_space(mend_attributes(source))
     html = _mrml(mended, Place(mended, templates))
-    html = calm_attributes(_inliner(css).inline(_with_language(html, language)))
+    html = tighten_styles(calm_attributes(_inliner(css).inline(_with_language(html, language))))
     check_output(html)
     return html
 
@@ -155,6 +156,11 @@ def calm_attributes(html: str) -> str:
         return f"<{found['name']}{attributes.replace('<', '&lt;').replace('>', '&gt;')}>"
 
     return _MARKUP.sub(calm, html)
+
+
+def tighten_styles(html: str) -> str:
+    """Write inlined styles without their spaces: a mail has hundreds of them."""
+    return _STYLE.sub(lambda found: re.sub(r"([:;])\s+", r"\1", found[0]).rstrip("; "), html)
 
 
 def mend_white_space(source: str) -> str:
