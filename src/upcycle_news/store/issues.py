@@ -110,9 +110,10 @@ def _queue_everybody(connection: Connection, issue: IssueId, now: datetime) -> i
     )
     columns = ["issue_id", "subscriber_id", "state", "attempts", "enhanced", "reason"]
     columns += ["queued_at", "changed_at", "next_at"]
-    return connection.execute(
-        insert(deliveries).from_select(columns, people.order_by(subscribers.c.id))
-    ).rowcount
+    connection.execute(insert(deliveries).from_select(columns, people.order_by(subscribers.c.id)))
+    # Counted, because with Postgres an INSERT … SELECT does not tell how many rows it made.
+    mine = select(func.count()).where(deliveries.c.issue_id == str(issue))
+    return int(connection.scalar(mine) or 0)
 
 
 def _use_up(connection: Connection, manifest: Manifest) -> None:
