@@ -9,7 +9,7 @@ from __future__ import annotations
 import csv
 import io
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 
 from upcycle_news.errors import AddressError, ContentError, UpcycleError
@@ -39,16 +39,23 @@ class ParsedList:
     invalid: list[tuple[int, str]] = field(default_factory=list)
 
 
-def read_subscribers_csv(data: bytes, *, where: str) -> ParsedList:
+def read_subscribers_csv(
+    data: bytes,
+    *,
+    where: str,
+    columns: Mapping[str, str] = {},
+    progress: Callable[[int], None] = lambda _: None,
+) -> ParsedList:
     """Read a CSV file with a header line; raises `ContentError` when it is not such a file.
 
     Columns: email, name, language, topics (several joined by ; or ,) and, from our own export,
     status and groups: who is not confirmed there is skipped. Other columns are left alone.
+    `columns` maps the names of another system to ours; `progress` hears how many rows were read.
     """
     text = _decode(data)
     rows = csv.reader(io.StringIO(text, newline=""), _dialect(text), strict=True)
     try:
-        header = [_column(name) for name in next(rows, [])]
+        header = [_column(name, columns) for name in next(rows, [])]
         if "email" not in header:
             raise ContentError(
                 where, 1, "has no column 'email': the first line must name the columns, "
@@ -57,6 +64,7 @@ def read_subscribers_csv(data: bytes, *, where: str) -> ParsedList:
         parsed = ParsedList()
         for line, row in _numbered(rows):
             _take(dict(zip(header, row, strict=False)), line, parsed)
+            progress(1)
     except csv.Error as error:
         raise ContentError(where, rows.line_num, f"is not CSV here: {error}") from None
     return parsed
@@ -131,11 +139,12 @@ def write_subscribers_csv(people: Iterable[Subscriber]) -> str:
             person.status.value,
             ";".join(person.groups),
         )
-        writer.writerow([_defuse(cell) for cell in row])
+        writer.writerow([defuse(cell) for cell in row])
     return out.getvalue()
 
 
-def _defuse(cell: str) -> str:
+def defuse(cell: str) -> str:
+    """A cell that no spreadsheet runs as a formula; reading undoes it."""
     return f"'{cell}" if cell.startswith((*_FORMULA, "'")) else cell
 
 
@@ -161,6 +170,58 @@ def _dialect(text: str) -> type[csv.Dialect]:
     return Found
 
 
-def _column(name: str) -> str:
+def _column(name: str, columns: Mapping[str, str]) -> str:
     plain = name.strip().strip('"').lower()
-    return _SPELLINGS.get(plain, plain)
+    mapped = {theirs.strip().lower(): ours for theirs, ours in columns.items()}.get(plain)
+    return mapped or _SPELLINGS.get(plain, plain)
+
+
+def parse_mapping(pairs: Iterable[str]) -> dict[str, str]:
+    """Read ``THEIRS=ours`` pairs; raises `UpcycleError` for an unknown column of ours."""
+    known = (*COLUMNS, "status", "groups")
+    found = {}
+    for pair in pairs:
+        theirs, equals, ours = pair.rpartition("=")
+        if not equals or not theirs.strip() or ours.strip() not in known:
+            raise UpcycleError(
+                f"{pair[:40]!r} maps nothing: write THEIRS=ours, ours one of {', '.join(known)}"
+            )
+        found[theirs] = ours.strip()
+    return found
+
+
+def read_suppressions(data: bytes, *, where: str) -> tuple[list[str], list[tuple[int, str]]]:
+    """Addresses and ``@domains`` of another system: our own CSV, theirs, or one a line.
+
+    Returns the keys under which the store suppresses, and the invalid lines with their reasons.
+    """
+    text = _decode(data)
+    rows = csv.reader(io.StringIO(text, newline=""), _dialect(text), strict=True)
+    keys: dict[str, None] = {}
+    invalid: list[tuple[int, str]] = []
+    place = 0
+    try:
+        for line, row in _numbered(rows):
+            cells = [_undefuse(cell.strip()) for cell in row]
+            names = [_column(cell, {}) for cell in cells]
+            if line == 1 and ("key" in names or "email" in names):
+                place = names.index("key") if "key" in names else names.index("email")
+                continue
+            if len(cells) <= place or not cells[place]:
+                continue
+            try:
+                keys[_suppression_key(cells[place])] = None
+            except AddressError as error:
+                invalid.append((line, str(error)))
+    except csv.Error as error:
+        raise ContentError(where, rows.line_num, f"is not CSV here: {error}") from None
+    return list(keys), invalid
+
+
+def _suppression_key(text: str) -> str:
+    if re.fullmatch(r"#[0-9a-f]{64}", text):
+        return text
+    if text.startswith("@"):
+        # An address in the domain is valid exactly if the domain is; IDN becomes ASCII.
+        return f"@{EmailAddress.parse('postmaster' + text).domain}"
+    return EmailAddress.parse(text).key

@@ -6,7 +6,17 @@ from typing import Annotated
 
 import typer
 
-from upcycle_news.cli import content, dkim, essay, feeds, issue, publication, subscribers, web
+from upcycle_news.cli import (
+    bounces,
+    content,
+    dkim,
+    essay,
+    feeds,
+    issue,
+    publication,
+    subscribers,
+    web,
+)
 
 app = typer.Typer(
     name="upcycle-news",
@@ -17,6 +27,7 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 app.add_typer(dkim.app, name="dkim")
+app.add_typer(bounces.app, name="bounces")
 app.add_typer(essay.app, name="essay")
 app.add_typer(feeds.app, name="feeds")
 app.add_typer(issue.app, name="issue")

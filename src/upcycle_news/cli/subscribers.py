@@ -8,13 +8,16 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from upcycle_news.cli.output import AsJson, newsroom, note, say_json
+from upcycle_news.cli import subscribers_more, suppressions
+from upcycle_news.cli.output import AsJson, counting, newsroom, note, say_json
 
 if TYPE_CHECKING:
     from upcycle_news.model import Subscriber
     from upcycle_news.newsroom import Newsroom
 
 app = typer.Typer(no_args_is_help=True, help="Who gets the newsletter, and why they may.")
+app.add_typer(subscribers_more.app)
+app.add_typer(suppressions.app)
 
 Consent = Annotated[
     str,
@@ -68,6 +71,10 @@ def add(
 def import_(
     file: Annotated[Path, typer.Argument(metavar="FILE.csv", help="Columns: email, name, …")],
     consent: Consent,
+    column: Annotated[
+        list[str] | None,
+        typer.Option(metavar="THEIRS=ours", help='Another name of a column, as in "Mail=email".'),
+    ] = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Report only.")] = False,
     as_json: AsJson = False,
 ) -> None:
@@ -76,7 +83,7 @@ def import_(
     Nobody who left or is suppressed comes back this way.
     Example: upcycle-news subscribers import list.csv --consent "paper list, 3 May 2026"
     """
-    from upcycle_news.audience.importing import read_subscribers_csv
+    from upcycle_news.audience.importing import parse_mapping, read_subscribers_csv
     from upcycle_news.errors import ContentError
     from upcycle_news.store.people import add_people
 
@@ -88,15 +95,19 @@ def import_(
             raise ContentError(
                 file, None, f"cannot be read ({error.strerror}); check the path"
             ) from None
-        parsed = read_subscribers_csv(data, where=str(file))
-        report = add_people(
-            room.store,
-            parsed.people,
-            source=source,
-            now=room.clock(),
-            dry_run=dry_run,
-            language=room.settings.publication.language,
-        )
+        mapping = parse_mapping(column or ())
+        with counting("reading", data.count(b"\n")) as progress:
+            parsed = read_subscribers_csv(data, where=str(file), columns=mapping, progress=progress)
+        with counting("adding", len(parsed.people)) as progress:
+            report = add_people(
+                room.store,
+                parsed.people,
+                source=source,
+                now=room.clock(),
+                dry_run=dry_run,
+                language=room.settings.publication.language,
+                progress=progress,
+            )
     skipped = sorted([*parsed.skipped, *report.skipped])
     if as_json:
         say_json(
@@ -162,6 +173,15 @@ def show(address: Address, as_json: AsJson = False) -> None:
         typer.echo(f"{key:<11} {', '.join(record[key]) or '-'}")
     for consent in record["consents"]:
         typer.echo(f"consent     {consent['given_at']} {consent['purpose']}: {consent['source']}")
+        for key in ("wording", "confirmed_at", "ended_at", "ip"):
+            if consent[key]:
+                typer.echo(f"  {key:<9} {consent[key]}")
+    for left in record["departures"]:
+        typer.echo(f"left        {left['at']} {left['way']}")
+    for report in record["bounces"]:
+        typer.echo(
+            f"bounce      {report['at']} {report['issue']} {report['kind']} {report['code']}"
+        )
     if barred := record["suppression"]:
         typer.echo(f"suppressed  {barred['at']} {barred['reason']}: {barred['detail']}")
     for mail in record["deliveries"]:

@@ -1,0 +1,35 @@
+"""Read what came back: bounces and complaints clean the list, people's mail stays where it is."""
+
+from __future__ import annotations
+
+from prefect import flow, task
+from prefect.client.schemas.objects import State
+from prefect.states import Completed
+
+from upcycle_news.newsroom import Newsroom
+from upcycle_news.steps import reports
+
+
+@task
+def collect() -> dict[str, int]:
+    """Handle everything in the inbox; counts only."""
+    with Newsroom.open() as room:
+        return reports.collect_bounces(room)
+
+
+@task
+def health() -> list[str]:
+    """The alarms of the newest issues."""
+    with Newsroom.open() as room:
+        return reports.alarms(room)
+
+
+@flow(name="collect-bounces")
+def collect_bounces() -> State[dict[str, int]]:
+    """Clean the list; an alarm degrades the run."""
+    told = reports.bounce_summary(collect(), health())
+    return Completed(name=told.name, message=told.message)
+
+
+if __name__ == "__main__":
+    collect_bounces()

@@ -1,0 +1,80 @@
+"""List health: what each issue did to the list, and when that is an alarm."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from upcycle_news.newsroom import Newsroom
+from upcycle_news.store import health
+from upcycle_news.store.health import IssueFigures
+
+# So few readers say nothing about a rate: one complaint of twenty readers is five percent.
+ENOUGH = 50
+
+
+@dataclass(frozen=True)
+class Health:
+    """The figures of one issue with the sentences that raise an alarm."""
+
+    figures: IssueFigures
+    alarms: tuple[str, ...]
+
+    def sentence(self) -> str:
+        """The figures for people."""
+        one = self.figures
+        return (
+            f"issue {one.issue}: {one.sent} sent, {one.bounced} bounced, {one.rejected} rejected, "
+            f"{one.complaints} complained, {one.unsubscribed} unsubscribed; before it "
+            f"{one.joined} joined and {one.left} left"
+        )
+
+    def as_dict(self) -> dict[str, Any]:
+        """The figures for programs."""
+        told = asdict(self.figures)
+        told["at"] = self.figures.at.isoformat(timespec="seconds")
+        return {**told, "alarms": list(self.alarms)}
+
+
+def list_health(room: Newsroom, last: int = 10) -> tuple[Health, ...]:
+    """The newest issues, newest first."""
+    told = room.settings.bounces
+    return tuple(
+        Health(
+            one,
+            alarms(
+                one,
+                bounces_percent=told.alarm_bounces_percent,
+                complaints_percent=told.alarm_complaints_percent,
+            ),
+        )
+        for one in health.figures(room.store, last)
+    )
+
+
+def alarms(
+    one: IssueFigures, *, bounces_percent: float, complaints_percent: float
+) -> tuple[str, ...]:
+    """What has to be looked at before the next issue goes out."""
+    found = []
+    tried = one.sent + one.rejected
+    if tried >= ENOUGH:
+        share = 100 * (one.bounced + one.rejected) / tried
+        if share > bounces_percent:
+            found.append(
+                f"issue {one.issue}: {share:.1f} % came back (alarm at {bounces_percent:g} %): "
+                "look at 'upcycle-news bounces list' before the next issue"
+            )
+    if one.sent >= ENOUGH and one.complaints:
+        share = 100 * one.complaints / one.sent
+        if share > complaints_percent:
+            found.append(
+                f"issue {one.issue}: {share:.2f} % complained (alarm at {complaints_percent:g} %): "
+                "providers will block the sender; check where these subscribers came from"
+            )
+    return tuple(found)
+
+
+def alarm_sentences(room: Newsroom, last: int = 3) -> list[str]:
+    """The alarms of the newest issues, for the report of a run."""
+    return [alarm for one in list_health(room, last) for alarm in one.alarms]

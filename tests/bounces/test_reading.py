@@ -1,0 +1,103 @@
+"""What every kind of returned mail is taken for."""
+
+from __future__ import annotations
+
+import email
+import tarfile
+from collections.abc import Callable
+from email.utils import getaddresses
+from pathlib import Path
+
+import pytest
+from flufl.bounce import all_failures
+from hypothesis import given
+from hypothesis import strategies as st
+
+from upcycle_news.postroom.reports import Kind, read_report
+
+from . import dsns
+
+TO, READER = "bounces+1-1-abc@example.org", "anna.muster@example.com"
+ARCHIVE = Path(__file__).with_name("flufl-samples.tar.bz2")
+# flufl.bounce counts the refusal of a list's moderator, sent as a read receipt; we do not.
+RECEIPT = "simple_38.txt"
+
+
+def samples() -> list[tuple[str, bytes]]:
+    with tarfile.open(ARCHIVE) as archive:
+        found = []
+        for member in archive:
+            if member.name.endswith(".txt") and (file := archive.extractfile(member)) is not None:
+                found.append((Path(member.name).name, file.read()))
+    return sorted(found)
+
+
+def theirs(raw: bytes) -> tuple[bool, bool]:
+    """Whether flufl.bounce finds something temporary and something permanent."""
+    message = email.message_from_bytes(raw)
+    if not getaddresses([str(message.get("From", ""))]):
+        del message["From"]
+        message["From"] = "nobody@mail.invalid"
+    temporary, permanent = all_failures(message)
+    return bool(temporary), bool(permanent)
+
+
+def test_every_sample_of_flufl_bounce_is_classified_and_none_the_other_way() -> None:
+    found = samples()
+    assert len(found) >= 100
+    wrong = []
+    for name, raw in found:
+        kind, (temporary, permanent) = read_report(raw).kind, theirs(raw)
+        if permanent:
+            good = kind in (Kind.HARD, Kind.SOFT, Kind.BLOCKED) or name == RECEIPT
+        elif temporary:
+            good = kind in (Kind.SOFT, Kind.DELAYED)
+        else:
+            good = kind in (Kind.OTHER, Kind.AUTO_REPLY)
+        if not good:
+            wrong.append((name, kind))
+    assert wrong == []
+
+
+@pytest.mark.parametrize(
+    ("made", "kind", "code"),
+    [
+        (dsns.postfix, Kind.HARD, "5.1.1"),
+        (dsns.exchange, Kind.HARD, "5.1.10"),
+        (dsns.gmail, Kind.HARD, "5.1.1"),
+        (dsns.qmail, Kind.HARD, "5.1.1"),
+        (dsns.gmx, Kind.SOFT, ""),
+        (dsns.full, Kind.SOFT, "5.2.2"),
+        (dsns.policy, Kind.BLOCKED, "5.7.1"),
+        (dsns.delayed, Kind.DELAYED, ""),
+        (dsns.vacation, Kind.AUTO_REPLY, ""),
+        (dsns.old_vacation, Kind.AUTO_REPLY, ""),
+        (dsns.answer, Kind.OTHER, ""),
+        (dsns.complaint, Kind.COMPLAINT, ""),
+    ],
+)
+@pytest.mark.parametrize("line_end", [b"\n", b"\r\n"])
+def test_the_shapes_of_our_readers_servers(
+    made: Callable[[str, str], bytes], kind: Kind, code: str, line_end: bytes
+) -> None:
+    report = read_report(made(TO, READER).replace(b"\n", line_end))
+    assert (report.kind, report.code) == (kind, code)
+    if kind in (Kind.HARD, Kind.SOFT, Kind.BLOCKED, Kind.COMPLAINT):
+        assert TO in report.returned_to
+    assert "anna" not in report.reason.lower() and "@" not in report.reason
+
+
+@given(st.binary(max_size=2000))
+def test_no_mail_makes_the_reader_fall_over(raw: bytes) -> None:
+    read_report(raw)
+
+
+def test_a_bounce_inside_a_forwarded_mail_is_no_bounce() -> None:
+    forwarded = (
+        b"From: Anna <anna@example.org>\nTo: redaktion@example.org\nSubject: Fwd: kam zurueck\n"
+        b'MIME-Version: 1.0\nContent-Type: multipart/mixed; boundary="F"\n\n--F\n'
+        b"Content-Type: text/plain\n\nSehen Sie mal.\n--F\nContent-Type: message/rfc822\n\n"
+        + dsns.postfix(TO, READER)
+        + b"\n--F--\n"
+    )
+    assert read_report(forwarded).kind is Kind.OTHER
