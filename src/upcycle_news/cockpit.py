@@ -7,10 +7,12 @@ runs; the login from ``PREFECT_API_AUTH_STRING``.
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+
+import yaml
 
 from upcycle_news.errors import UpcycleError
 from upcycle_news.steps.watching import Waiting
@@ -114,3 +116,23 @@ class Cockpit:
         if answer.status_code >= 400:
             raise CockpitError(f"Prefect's API refused {method} {path}: {answer.status_code}")
         return answer.json() if answer.content else {}
+
+
+def read_automations(file: Path, deployment_id: Callable[[str], str]) -> list[dict[str, Any]]:
+    """The automations of a file; a deployment that an action names becomes its id.
+
+    Raises `UpcycleError` when the file cannot be used.
+    """
+    try:
+        found = yaml.safe_load(file.read_text(encoding="utf-8"))["automations"]
+        for automation in found:
+            for action in automation["actions"]:
+                if name := action.pop("deployment", ""):
+                    action["deployment_id"] = deployment_id(name)
+    except OSError as error:
+        raise UpcycleError(f"{file}: cannot be read ({error.strerror})") from None
+    except (yaml.YAMLError, KeyError, TypeError, AttributeError):
+        raise UpcycleError(
+            f"{file}: is not a list of automations; see deploy/automations.yaml"
+        ) from None
+    return list(found)

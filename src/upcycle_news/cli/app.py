@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from upcycle_news.cli import (
+    alarms,
     bounces,
     content,
     dkim,
@@ -15,6 +16,7 @@ from upcycle_news.cli import (
     issue,
     publication,
     subscribers,
+    up,
     web,
 )
 
@@ -26,6 +28,7 @@ app = typer.Typer(
     rich_markup_mode=None,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
+app.add_typer(alarms.app, name="alarms")
 app.add_typer(dkim.app, name="dkim")
 app.add_typer(bounces.app, name="bounces")
 app.add_typer(essay.app, name="essay")
@@ -36,6 +39,7 @@ app.command("init")(publication.init)
 app.command("demo")(publication.demo)
 app.command("check")(content.check)
 app.command("web")(web.web)
+app.command("up")(up.up)
 
 
 def _version(asked: bool) -> None:

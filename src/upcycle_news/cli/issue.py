@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from upcycle_news.cli import issue_explain, issue_send
-from upcycle_news.cli.issue_shared import Collect, Essays, composed_issue, me, say_status
-from upcycle_news.cli.output import AsJson, IssueArgument, issue_id, newsroom, note, say_json, shown
+from upcycle_news.cli import issue_approve, issue_explain, issue_send
+from upcycle_news.cli.issue_shared import Collect, Essays, composed_issue, say_status
+from upcycle_news.cli.output import AsJson, IssueArgument, issue_id, newsroom, say_json, shown
 
 if TYPE_CHECKING:
     from upcycle_news.model import Finding, IssueId
@@ -71,37 +71,6 @@ def preview(
 
 
 @app.command()
-def approve(issue: IssueArgument = None) -> None:
-    """Approve the revision that was previewed last; any change afterwards needs a new approval.
-
-    Example: upcycle-news issue approve 2026-11-26
-    """
-    from upcycle_news.steps import sending
-    from upcycle_news.steps.collecting import feed_findings
-
-    with newsroom() as room:
-        chosen, digest = _newest(room, issue)
-        sending.approve(room, chosen, digest, by=me())
-        for finding in feed_findings(room):
-            note(f"{finding.where}: {finding.message}")
-        typer.echo(f"issue {chosen}: revision {digest[:12]} is approved")
-
-
-@app.command()
-def reject(issue: IssueArgument = None) -> None:
-    """Reject the revision that was previewed last.
-
-    Example: upcycle-news issue reject 2026-11-26
-    """
-    from upcycle_news.steps import sending
-
-    with newsroom() as room:
-        chosen, digest = _newest(room, issue)
-        sending.reject(room, chosen, digest, by=me())
-        typer.echo(f"issue {chosen}: revision {digest[:12]} is rejected")
-
-
-@app.command()
 def status(
     issue: Annotated[
         str | None,
@@ -155,17 +124,6 @@ def _list(room: Newsroom, issue: IssueId, state: Any, as_json: bool) -> None:
             typer.echo(f"{one.subscriber:>8}  {email or '(forgotten)'}  {why}")
 
 
-def _newest(room: Newsroom, issue: str | None) -> tuple[IssueId, str]:
-    from upcycle_news.errors import IssueError
-    from upcycle_news.store import revisions
-
-    chosen = issue_id(room, issue)
-    newest = revisions.revision(room.store, chosen)
-    if newest is None:
-        raise IssueError(f"there is no issue {chosen} yet: see 'upcycle-news issue preview'")
-    return chosen, newest.hash
-
-
 def _finding(finding: Finding) -> dict[str, str]:
     return {
         "level": finding.level,
@@ -180,6 +138,9 @@ def _short(composed: Composed) -> str:
 
 
 for _command in (
+    issue_approve.approve,
+    issue_approve.reject,
+    issue_approve.show,
     issue_explain.explain,
     issue_send.send,
     issue_send.resume,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 from upcycle_news.errors import IssueError, UpcycleError
@@ -57,7 +57,7 @@ def ask(
         locking.free(room, issue, run)
         return Question(ended=how_to_approve(issue))
     now = room.clock()
-    until = now + timedelta(hours=room.settings.cockpit.approval_hours)
+    until = asked_until(room)
     question = approvals.ask(room.store, issue, digest, run=run, until=until, now=now)
     if question.until <= now:
         approvals.answer(room.store, question.id, "timed out", now=now)
@@ -70,6 +70,11 @@ def ask(
         seconds=int((question.until + MARGIN - now).total_seconds()),
         markdown=approval_page(room, issue, digest, until=question.until, refused=refused),
     )
+
+
+def asked_until(room: Newsroom) -> datetime:
+    """How long a question that is asked now waits."""
+    return room.clock() + timedelta(hours=room.settings.cockpit.approval_hours)
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,109 @@
+"""`upcycle-news up`: Prefect's server and a runner for one person on one machine."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from upcycle_news.cli.output import newsroom, note
+
+if TYPE_CHECKING:
+    from upcycle_news.cockpit import Cockpit
+
+_START = 120.0  # seconds a server may take to answer; the first time it makes its database
+_STOP = 15.0  # seconds a process may take to end before it is killed
+
+
+def up(
+    host: Annotated[str, typer.Option(help="Beyond 127.0.0.1 a login is required.")] = "127.0.0.1",
+    port: Annotated[int, typer.Option(help="Where Prefect's pages and API answer.")] = 4200,
+) -> None:
+    """Start Prefect's server and run all schedules of prefect.yaml until Ctrl-C.
+
+    Example: upcycle-news up
+    """
+    from upcycle_news.cockpit import ADDRESS_FILE, Cockpit
+    from upcycle_news.errors import UpcycleError
+    from upcycle_news.files import write_whole
+    from upcycle_news.prefect_process import lasting_server
+    from upcycle_news.steps.processes import stop_on_signals
+
+    with newsroom() as room:
+        home, prefect_home = room.settings.home, room.settings.state / "prefect"
+    environment = lasting_server(os.environ, prefect_home, host=host, port=port)
+    environment["UPCYCLE_NEWS_HOME"] = str(home)
+    url = environment["PREFECT_API_URL"]
+    cockpit = Cockpit(url, environment.get("PREFECT_API_AUTH_STRING", ""))
+    if cockpit.healthy():
+        raise UpcycleError(f"a server answers at {url} already: stop it, or choose another --port")
+    address = prefect_home / ADDRESS_FILE
+    with stop_on_signals() as stopping:
+        note("Prefect's server starts; the first time that takes some 20 seconds …")
+        server = _start(
+            ["-m", "prefect", "server", "start", "--host", host, "--port", str(port)],
+            environment,
+            home,
+        )
+        runner = None
+        try:
+            _wait(cockpit, server, stopping)
+            if not stopping():
+                runner = _start(["-W", "ignore", "flows/serve.py"], environment, home)
+                write_whole(address, url.encode())
+                typer.echo(f"Prefect is at {url.removesuffix('/api')} – Ctrl-C stops it")
+            while not stopping() and server.poll() is None:
+                if runner is not None and runner.poll() is not None:
+                    raise UpcycleError("the runner ended; run 'python flows/serve.py' to see why")
+                time.sleep(0.2)
+        finally:
+            address.unlink(missing_ok=True)
+            for process in (runner, server):
+                _stop(process)
+    if not stopping():
+        raise UpcycleError("Prefect's server ended by itself; is the port free?")
+
+
+def _start(
+    arguments: list[str], environment: dict[str, str], home: Path
+) -> subprocess.Popen[bytes]:
+    return subprocess.Popen(  # noqa: S603  our own programs
+        [sys.executable, *arguments],
+        env=environment,
+        cwd=home,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        start_new_session=True,  # Ctrl-C is ours to pass on, in the right order
+    )
+
+
+def _wait(cockpit: Cockpit, server: subprocess.Popen[bytes], stopping: Callable[[], bool]) -> None:
+    from upcycle_news.errors import UpcycleError
+
+    deadline = time.monotonic() + _START
+    while not cockpit.healthy() and not stopping():
+        if server.poll() is not None or time.monotonic() > deadline:
+            raise UpcycleError(
+                "Prefect's server did not start; run 'prefect server start' here to see why"
+            )
+        time.sleep(0.3)
+
+
+def _stop(process: subprocess.Popen[bytes] | None) -> None:
+    """End a process and its children; politely at first."""
+    if process is None or process.poll() is not None:
+        return
+    for number in (signal.SIGTERM, signal.SIGKILL):
+        try:
+            os.killpg(process.pid, number)
+            process.wait(_STOP)
+        except (ProcessLookupError, subprocess.TimeoutExpired):
+            continue
+        return
