@@ -31,6 +31,7 @@ def test_phone_desk_dark_and_plain_text_stand_side_by_side() -> None:
         "375",
         "680",
         "680",
+        "680",
     ]
     assert "<h2>Plain text</h2>" in PAGE
     assert "> Ein Haus, das man repariert hat" in unescape(PAGE)
@@ -41,6 +42,17 @@ def test_the_dark_view_is_dark_whoever_looks() -> None:
     assert "@media not all" in light
     assert "@media all" in dark
     assert "prefers-color-scheme" not in light + dark
+
+
+def test_a_view_shows_what_there_is_before_pictures_are_loaded() -> None:
+    last = frames()[-1]
+    assert " src=" not in last
+    assert 'alt="Giebel in der Langen Straße"' in last
+
+
+def test_the_page_reads_itself_again_only_while_somebody_works_on_it() -> None:
+    assert 'http-equiv="refresh"' not in PAGE
+    assert '<meta http-equiv="refresh" content="2">' in preview_page(RENDERED, (), refresh=2)
 
 
 def test_findings_are_shown_and_their_absence_too() -> None:

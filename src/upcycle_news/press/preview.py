@@ -12,12 +12,13 @@ from upcycle_news.press.sizes import LARGE, TOO_LARGE, encoded_size
 
 _DARK = "@media (prefers-color-scheme: dark)"
 
-# Views of the HTML part: name, width in CSS pixels, dark.
+# Views of the HTML part: name, width in CSS pixels, dark, with pictures.
 _VIEWS = (
-    ("Phone", 320, False),
-    ("Phone, dark", 375, True),
-    ("Desk", 680, False),
-    ("Desk, dark", 680, True),
+    ("Phone", 320, False, True),
+    ("Phone, dark", 375, True, True),
+    ("Desk", 680, False, True),
+    ("Desk, dark", 680, True, True),
+    ("Pictures off", 680, False, False),
 )
 
 _PAGE = """\
@@ -28,6 +29,7 @@ _PAGE = """\
 <meta name="viewport" content="width=device-width, initial-scale=1">
 <meta http-equiv="Content-Security-Policy"
  content="default-src 'none'; img-src data:; style-src 'unsafe-inline'; form-action 'none'">
+{refresh}
 <title>{title}</title>
 <style>
 :root {{ color-scheme: light dark; --ground: #e7e5df; --card: #fff; --ink: #22221f; --soft: #625f58;
@@ -76,14 +78,23 @@ pre {{ background: var(--card); margin: 0; overflow: auto; padding: 20px 24px; w
 """
 
 
-def preview_page(rendered: RenderedIssue, findings: Sequence[Finding]) -> str:
-    """Write one self-contained page, without scripts, that shows an issue and its findings."""
-    html = standalone_html(rendered)
-    views = [_view(name, _in_the(html, dark), width) for name, width, dark in _VIEWS]
+def preview_page(
+    rendered: RenderedIssue, findings: Sequence[Finding], *, refresh: int | None = None
+) -> str:
+    """Write one self-contained page, without scripts, that shows an issue and its findings.
+
+    `refresh`: seconds after which a browser reads the file again, while somebody works on it.
+    """
+    shown, hidden = standalone_html(rendered), _without_pictures(rendered.html)
+    views = [
+        _view(name, _in_the(shown if pictures else hidden, dark), width)
+        for name, width, dark, pictures in _VIEWS
+    ]
     views.append(f"<section><h2>Plain text</h2>\n<pre>{escape(rendered.text)}</pre></section>")
     size = encoded_size(rendered.html)
     count = len(rendered.images)
     return _PAGE.format(
+        refresh="" if refresh is None else f'<meta http-equiv="refresh" content="{refresh}">',
         title=escape(f"{rendered.issue} · {rendered.subject}"),
         subject=escape(rendered.subject),
         issue=rendered.issue,
@@ -106,6 +117,11 @@ def standalone_html(rendered: RenderedIssue) -> str:
         data = f"data:{image.content_type};base64,{b64encode(image.data).decode()}"
         html = html.replace(f"cid:{image.cid}", data)
     return html
+
+
+def _without_pictures(html: str) -> str:
+    """As mail programs show it before somebody clicks "load images": the alt texts stand there."""
+    return re.sub(r"(<img\b[^>]*?) src=\"[^\"]*\"", r"\1", html)
 
 
 def _view(name: str, html: str, width: int) -> str:

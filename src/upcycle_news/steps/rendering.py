@@ -153,8 +153,13 @@ def _is_loopback(host: str) -> bool:
         return host == "localhost" or host.endswith(".localhost")
 
 
-def lay_out(room: Newsroom, rendered: Rendered) -> Mapping[str, Path]:
-    """Write the issue's files below var/issues/ISSUE/ and name them by kind."""
+def lay_out(
+    room: Newsroom, rendered: Rendered, *, refresh: int | None = None
+) -> Mapping[str, Path]:
+    """Write the issue's files below var/issues/ISSUE/ and name them by kind.
+
+    `refresh`: seconds after which the preview reads itself again in a browser.
+    """
     issue, digest = rendered.issue, rendered.hash
     manifest_text, _ = manifests.encode(_revision(room, issue, digest).manifest)
     folder = room.issues_folder / str(issue)
@@ -166,7 +171,7 @@ def lay_out(room: Newsroom, rendered: Rendered) -> Mapping[str, Path]:
         "manifest": ("manifest.json", manifest_text.encode()),
         "preview": (
             "preview.html",
-            preview_page(rendered.rendered, rendered.findings).encode(),
+            preview_page(rendered.rendered, rendered.findings, refresh=refresh).encode(),
         ),
     }
     files = {}

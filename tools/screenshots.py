@@ -1,0 +1,64 @@
+"""Write docs/images: six very different issues at 320 and 600 pixels, light and dark.
+
+`python tools/screenshots.py` needs Chromium. A person looks at each picture before it is committed.
+"""
+
+from __future__ import annotations
+
+import re
+import sys
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from PIL import Image
+
+ROOT = Path(__file__).resolve().parents[1]
+sys.path.insert(0, str(ROOT))
+
+from tests.press import shelf  # noqa: E402
+from tests.press.browser import measure, screenshot  # noqa: E402
+from upcycle_news.press.preview import preview_page, standalone_html  # noqa: E402
+from upcycle_news.press.render import render  # noqa: E402
+
+TARGET = ROOT / "docs" / "images"
+FRONT = 1184  # pixels of the two pictures in the README: they end below a heading
+LARGEST = 300_000
+
+
+def main() -> None:
+    """Write every picture; says how many bytes each has."""
+    TARGET.mkdir(parents=True, exist_ok=True)
+    for name, manifest in shelf.ISSUES.items():
+        html = standalone_html(render(manifest()))
+        for width in (320, 600):
+            height = measure(html, widths=(width,), dark=False)[0].height
+            for dark in (False, True):
+                shade = "dark" if dark else "light"
+                shoot(html, TARGET / f"{name}-{width}-{shade}.png", width, height, dark=dark)
+    html = standalone_html(render(shelf.demo()))
+    for dark in (False, True):
+        target = TARGET / f"newsletter-{'dark' if dark else 'light'}.png"
+        shoot(html, target, 600, FRONT, dark=dark)
+    bare = re.sub(r"<style.*?</style>", "", html, flags=re.DOTALL)
+    height = measure(bare, widths=(600,), dark=False)[0].height
+    shoot(bare, TARGET / "demo-600-without-style.png", 600, height, dark=False)
+    page = preview_page(render(shelf.demo()), ())
+    shoot(page, TARGET / "preview.png", 2000, 1100, dark=False)
+
+
+def shoot(html: str, target: Path, width: int, height: int, *, dark: bool) -> None:
+    """One picture, in as few colours as keep it below the limit."""
+    with TemporaryDirectory() as folder:
+        raw = Path(folder) / "raw.png"
+        screenshot(html, raw, width=width, height=height, dark=dark)
+        with Image.open(raw) as image:
+            whole = image.convert("RGB").crop((0, 0, width, height))
+    for colours in (256, 64, 24):
+        whole.quantize(colours, dither=Image.Dither.NONE).save(target, optimize=True)
+        if target.stat().st_size <= LARGEST:
+            break
+    print(f"{target.relative_to(ROOT)}  {target.stat().st_size // 1000} kB")
+
+
+if __name__ == "__main__":
+    main()
