@@ -10,7 +10,7 @@ MAX_BODY = 15 * 1024 * 1024
 MAX_ENTRIES = 500
 MAX_ENTRY = 200_000
 # A summary needs 2,000 characters; cleaning 200 kB of nested tags for it would take seconds.
-MAX_CLEANED = 20_000
+MAX_CLEANED = 10_000
 MAX_TITLE = 300
 MAX_SUMMARY = 2000
 

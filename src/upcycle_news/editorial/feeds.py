@@ -10,12 +10,13 @@ import hashlib
 import re
 import ssl
 from collections import defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
 from functools import cache
+from typing import TypeVar
 
 import httpcore
 
@@ -47,6 +48,7 @@ __all__ = [
     "stream_feeds",
 ]
 
+Made = TypeVar("Made")
 ACCEPT = (
     "application/rss+xml, application/atom+xml, application/feed+json, application/xml;q=0.9, "
     "application/json;q=0.8, text/xml;q=0.8, */*;q=0.5"
@@ -76,6 +78,7 @@ def fetch_feeds(
         for result in stream_feeds(
             wanted,
             validators,
+            lambda result: result,
             user_agent=user_agent,
             allow_private=allow_private,
             now=now,
@@ -88,18 +91,19 @@ def fetch_feeds(
 def stream_feeds(
     feeds: Sequence[Feed],
     validators: Mapping[str, Validators],
+    then: Callable[[FetchResult], Made],
     *,
     user_agent: str,
     allow_private: bool,
     now: datetime,
     limits: FetchLimits | None = None,
     addresses: Mapping[str, str] | None = None,
-) -> Iterator[FetchResult]:
-    """Fetch `feeds` and yield the results as they come in; never raises for a feed.
+) -> Iterator[Made]:
+    """Fetch `feeds` and yield what `then` makes of each result, as they come; no feed raises.
 
-    Hosts are asked in parallel, one host's feeds one after the other; few bodies are held at a
-    time, because who takes them slowly is waited for. `validators`, and in `addresses` where a feed
-    moved to, are kept by `Feed.url`.
+    Hosts are asked in parallel, one host's feeds one after the other; `then` runs in their
+    threads. Few bodies are held at a time, because who takes them slowly is waited for.
+    `validators`, and in `addresses` where a feed moved to, are kept by `Feed.url`.
     """
     addresses = addresses or {}
     fetcher = _Fetcher(user_agent, allow_private, now, limits or FetchLimits())
@@ -107,17 +111,17 @@ def stream_feeds(
     for feed in feeds:
         hosts[host_of(addresses.get(feed.url) or feed.url)].append(feed)
 
-    def ask(group: list[Feed]) -> Iterator[FetchResult]:
+    def ask(group: list[Feed]) -> Iterator[Made]:
         until: datetime | None = None
         for feed in group:
             if until is not None:
-                yield Waiting(feed, now, until)
+                yield then(Waiting(feed, now, until))
                 continue
             result = fetcher.fetch(
                 feed, validators.get(feed.url, Validators()), addresses.get(feed.url) or feed.url
             )
             until = result.retry_after if isinstance(result, Failed) else None
-            yield result
+            yield then(result)
 
     return in_parallel(list(hosts.values()), ask, fetcher.limits.threads)
 

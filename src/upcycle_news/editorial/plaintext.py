@@ -51,7 +51,7 @@ def tidy(text: str) -> str:
 
 def from_html(markup: str) -> str:
     """Read HTML as plain text; entities are resolved exactly once."""
-    spaced = _BLOCK_TAG.sub(r" \g<0>", markup)
+    spaced = _BLOCK_TAG.sub(lambda tag: " " + tag[0], markup)
     cleaned = nh3.clean(spaced, tags=set(), clean_content_tags=_DROPPED_WITH_CONTENT)
     return tidy(html.unescape(cleaned))
 

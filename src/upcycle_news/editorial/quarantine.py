@@ -10,15 +10,16 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import queue
 import resource
 import select
 import signal
 import subprocess
 import sys
 import time
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
 from datetime import datetime
-from typing import IO, Any
+from typing import IO, Any, Self
 
 from upcycle_news.editorial.entries import MAX_BODY
 from upcycle_news.editorial.reading import ReadFeed, read_feed
@@ -99,6 +100,35 @@ class Quarantine:
                 stderr=subprocess.DEVNULL,
             )
         return self._child
+
+
+class Quarantines:
+    """Several of them, for several threads: each body is read by one that is free."""
+
+    def __init__(self, count: int, limits: ReadLimits | None = None) -> None:
+        """Nothing is started before it is needed."""
+        self._all = [Quarantine(limits) for _ in range(count)]
+        # The one that was free last is taken first: few bodies need few processes.
+        self._free: queue.LifoQueue[Quarantine] = queue.LifoQueue()
+        for one in self._all:
+            self._free.put(one)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        for one in self._all:
+            one.close()
+
+    def read(
+        self, body: bytes, *, url: str, content_type: str, feed: Feed, now: datetime
+    ) -> ReadFeed:
+        """Wait for a free one and read like `Quarantine.read`."""
+        one = self._free.get()
+        try:
+            return one.read(body, url=url, content_type=content_type, feed=feed, now=now)
+        finally:
+            self._free.put(one)
 
 
 def _refused(problem: str) -> ReadFeed:
@@ -191,9 +221,8 @@ def _read(task: dict[str, Any], body: bytes) -> ReadFeed:
 
 
 def _as_json(read: ReadFeed) -> bytes:
-    told = asdict(replace(read, items=()))
-    told["items"] = [{**asdict(item), "date": item.date.isoformat()} for item in read.items]
-    return json.dumps(told).encode()
+    items = [{**vars(item), "date": item.date.isoformat()} for item in read.items]
+    return json.dumps({**vars(read), "items": items}).encode()
 
 
 if __name__ == "__main__":

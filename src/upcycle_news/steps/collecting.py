@@ -16,7 +16,8 @@ from upcycle_news.editorial.fetched import (
     Waiting,
 )
 from upcycle_news.editorial.identity import Known, settled
-from upcycle_news.editorial.quarantine import Quarantine, ReadLimits
+from upcycle_news.editorial.quarantine import Quarantines, ReadLimits
+from upcycle_news.editorial.reading import ReadFeed
 from upcycle_news.errors import UpcycleError
 from upcycle_news.model import Feed, Finding
 from upcycle_news.newsroom import Newsroom
@@ -27,6 +28,7 @@ from upcycle_news.store import feeds as feed_rows
 from upcycle_news.store.feeds import FeedState
 
 Told = tuple[tuple[str, str], ...]
+READERS = 2  # processes that read bodies at the same time
 
 
 @dataclass(frozen=True)
@@ -73,9 +75,13 @@ def collect_feeds(
     asking = _Asking(room, now, states)
     due, told = asking.due(feeds, told, everything or bool(names), bool(names))
     if due:
-        with Quarantine(ReadLimits(seconds=room.settings.feeds.reading_seconds)) as quarantine:
-            for result in asking.results(due):
-                told = asking.remember(result, quarantine, told)
+        limits = ReadLimits(seconds=room.settings.feeds.reading_seconds)
+        with Quarantines(min(READERS, len(due)), limits) as quarantines:
+            try:
+                for result, read in asking.results(due, quarantines):
+                    told = asking.remember(result, read, told)
+            finally:
+                feed_rows.record_states(room.store, asking.waiting_to_be_written)
     if due or told.waiting or told.pull:
         feed_rows.save_report(room.store, told.as_dict(), now=now)
     return told
@@ -97,6 +103,9 @@ class _Asking:
     now: datetime
     states: Mapping[str, FeedState]
     refresh: timedelta = field(init=False)
+    # Feeds without news are written together at the end: a transaction each would take longer
+    # than asking them.
+    waiting_to_be_written: list[FeedState] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         self.refresh = timedelta(minutes=self.room.settings.feeds.refresh_minutes)
@@ -120,16 +129,32 @@ class _Asking:
                 waiting.append((feed.name, why))
         return due, replace(told, asked=len(due), waiting=tuple(waiting))
 
-    def results(self, due: Sequence[Feed]) -> Iterator[FetchResult]:
+    def results(
+        self, due: Sequence[Feed], quarantines: Quarantines
+    ) -> Iterator[tuple[FetchResult, ReadFeed | None]]:
         from upcycle_news.editorial.feeds import stream_feeds  # HTTP: only when somebody is asked
 
         settings = self.room.settings.feeds
         known: dict[str, Validators] = {
             feed.url: feed_health.validators(self.states.get(feed.url), self.now) for feed in due
         }
+
+        def read(result: FetchResult) -> tuple[FetchResult, ReadFeed | None]:
+            if not isinstance(result, Fetched):
+                return result, None
+            told = quarantines.read(
+                result.body,
+                url=result.url,
+                content_type=result.content_type,
+                feed=result.feed,
+                now=self.now,
+            )
+            return replace(result, body=b""), told
+
         return stream_feeds(
             due,
             known,
+            read,
             user_agent=self.room.user_agent,
             allow_private=settings.allow_private,
             now=self.now,
@@ -137,7 +162,7 @@ class _Asking:
             addresses={url: state.address for url, state in self.states.items() if state.address},
         )
 
-    def remember(self, result: FetchResult, quarantine: Quarantine, told: Collected) -> Collected:
+    def remember(self, result: FetchResult, read: ReadFeed | None, told: Collected) -> Collected:
         feed = result.feed
         before = self.states.get(feed.url) or FeedState(url=feed.url, name=feed.name)
         state = replace(before, name=feed.name)
@@ -148,12 +173,9 @@ class _Asking:
         if isinstance(result, Failed):
             return self._failed(state, result, told)
         well = feed_health.after_success(state, result, self.now)
-        if not isinstance(result, Fetched):
-            feed_rows.record(self.room.store, well, (), now=self.now)
+        if read is None:
+            self.waiting_to_be_written.append(well)
             return replace(told, unchanged=told.unchanged + 1)
-        read = quarantine.read(
-            result.body, url=result.url, content_type=result.content_type, feed=feed, now=self.now
-        )
         if not read.usable:
             reason = read.problems[0] if read.problems else "what it sends is not a feed"
             # Its validators are not kept: a 304 for something unreadable would hide it for ever.
@@ -167,7 +189,7 @@ class _Asking:
 
     def _failed(self, state: FeedState, result: Failed, told: Collected) -> Collected:
         failed = feed_health.after_failure(state, result, self.refresh, self.now)
-        feed_rows.record(self.room.store, failed, (), now=self.now)
+        self.waiting_to_be_written.append(failed)
         return replace(told, failed=(*told.failed, (state.name, failed.last_error)))
 
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Row, delete, func, insert, select, update
+from sqlalchemy import Connection, Row, delete, func, insert, select, update
 
 from upcycle_news.model import FeedItem, IssueId
 from upcycle_news.store.engine import Store
@@ -59,10 +59,7 @@ def record(store: Store, state: FeedState, items: Iterable[FeedItem], *, now: da
     the time it was first seen.
     """
     with store.writing() as connection:
-        values = {key: value for key, value in vars(state).items() if key != "url"}
-        changed = connection.execute(update(feeds).where(feeds.c.url == state.url).values(**values))
-        if changed.rowcount == 0:
-            connection.execute(insert(feeds).values(url=state.url, **values))
+        _write(connection, [state])
         known = {
             row.item_key: row
             for row in connection.execute(
@@ -86,6 +83,19 @@ def record(store: Store, state: FeedState, items: Iterable[FeedItem], *, now: da
         if fresh:
             connection.execute(insert(feed_items), list(fresh.values()))
     return len(fresh)
+
+
+def record_states(store: Store, states: Iterable[FeedState]) -> None:
+    """Remember the states of feeds that brought no items, in one transaction."""
+    if states := list(states):
+        with store.writing() as connection:
+            _write(connection, states)
+
+
+def _write(connection: Connection, states: Iterable[FeedState]) -> None:
+    rows = [dict(vars(state)) for state in states]
+    connection.execute(delete(feeds).where(feeds.c.url.in_([row["url"] for row in rows])))
+    connection.execute(insert(feeds), rows)
 
 
 def _values(item: FeedItem) -> dict[str, Any]:
