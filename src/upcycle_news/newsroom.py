@@ -122,7 +122,7 @@ class Newsroom:
             tagline=told.tagline,
             language=told.language,
             timezone=told.timezone,
-            public_url=told.public_url or NOWHERE,
+            public_url=told.public_url or ("" if self.leaves_by_mail else NOWHERE),
             imprint=tuple(line for line in self.settings.imprint.lines if line),
             closing_note=told.closing_note,
             sender_name=sender.name or told.name,
@@ -162,8 +162,14 @@ class Newsroom:
         return LinkSigner(keys, self.settings.publication.public_url or NOWHERE)
 
     def reader_link(self, purpose: Purpose, subscriber: int, issue_number: int = 0) -> str:
-        """A reader's signed link under the public address."""
-        return self.signer.url(purpose, subscriber, issue_number)
+        """A reader's signed link under the public address, or a mail with their token."""
+        if not self.leaves_by_mail:
+            return self.signer.url(purpose, subscriber, issue_number)
+        sender = self.settings.sender
+        if purpose is Purpose.PREFERENCES:
+            return f"mailto:{sender.reply_to or sender.unsubscribe_mailto}?subject=Newsletter"
+        token = self.signer.token(purpose, subscriber, issue_number)
+        return f"mailto:{sender.unsubscribe_mailto}?subject={token}"
 
     @property
     def message_id_key(self) -> bytes:
@@ -183,6 +189,17 @@ class Newsroom:
             message_id_domain=domain,
             reply_to=publication.reply_to,
             unsubscribe_mailto=self.settings.sender.unsubscribe_mailto,
+            one_click=not self.leaves_by_mail,
+        )
+
+    @property
+    def leaves_by_mail(self) -> bool:
+        """Without a public address readers leave by writing to an address that is read here."""
+        inbox = self.settings.inbox
+        return bool(
+            not self.settings.publication.public_url
+            and self.settings.sender.unsubscribe_mailto
+            and (inbox.host or inbox.maildir)
         )
 
     @cached_property

@@ -130,22 +130,9 @@ def test_the_forgotten_leave_nothing_but_a_keyed_hash(publication: Publication) 
     publication.run("subscribers", "forget", "anna@example.org", "--yes", code=1)
     room.store.close()
     for path in (publication.home / "var").rglob("upcycle.db*"):
-        assert b"anna" not in path.read_bytes().lower() or _vacuumed(room, b"anna")
+        assert b"anna" not in path.read_bytes().lower()
     [stop] = barring.all_suppressions(room.store)
     assert (stop.key[0], len(stop.key), stop.reason) == ("#", 65, "forgotten")
-
-
-def _vacuumed(room: object, word: bytes) -> bool:
-    """SQLite leaves erased bytes in free pages until they are used again; VACUUM writes anew."""
-    import sqlite3
-
-    url = room.settings.store_url.removeprefix("sqlite:///")  # type: ignore[attr-defined]
-    with sqlite3.connect(url) as connection:
-        connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
-        connection.execute("VACUUM")
-        connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
-    with open(url, "rb") as file:
-        return word not in file.read().lower()
 
 
 @pytest.mark.slow
@@ -155,12 +142,10 @@ def test_a_hundred_thousand_rows_are_taken_in_seconds(publication: Publication) 
     room = publication.room()
     begin = time.perf_counter()
     parsed = read_subscribers_csv(data, where="x")
-    read = time.perf_counter()
     report = people.add_people(
         room.store, parsed.people, source="x, 2026", now=room.clock(), dry_run=False
     )
     end = time.perf_counter()
-    print(f"\n100,000 rows: read {read - begin:.1f} s, added {end - read:.1f} s")
     assert (report.added, len(parsed.invalid)) == (100_000, 0)
     assert end - begin < 60
 

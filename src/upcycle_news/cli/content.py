@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import typer
 
-from upcycle_news.cli.output import AsJson, IssueArgument, newsroom, say_json
+from upcycle_news.cli.output import AsJson, IssueArgument, newsroom, note, say_json
 
 
 def check(issue: IssueArgument = None, as_json: AsJson = False) -> None:
@@ -17,9 +17,11 @@ def check(issue: IssueArgument = None, as_json: AsJson = False) -> None:
     """
     from upcycle_news.cli.output import issue_id
     from upcycle_news.steps.checking import check_everything
+    from upcycle_news.steps.joining import how_readers_leave
 
     with newsroom() as room:
         findings = check_everything(room, issue_id(room, issue))
+        ways = how_readers_leave(room)
     for one in findings:
         file, line = _place(one.where)
         if as_json:
@@ -35,6 +37,8 @@ def check(issue: IssueArgument = None, as_json: AsJson = False) -> None:
             )
         else:
             typer.echo(f"{file}:{line}: {one.level} {one.code} {one.message}")
+    if not as_json:
+        note(ways)
     if not findings and not as_json:
         typer.echo("all is well")
     if any(one.level == "error" for one in findings):

@@ -30,7 +30,7 @@ from upcycle_news.postroom.body import Piece, encoded_body
 from upcycle_news.postroom.dkim import DkimSigner
 from upcycle_news.postroom.seal import Seal
 
-_LINK = re.compile(r"https?://[!-~]+\Z")
+_LINK = re.compile(r"(https?://|mailto:)[!-~]+\Z")
 _HASH = re.compile(r"[A-Za-z0-9_-]{8,64}\Z")
 _DOMAIN = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9.-]*[A-Za-z0-9])?\Z")
 
@@ -41,7 +41,9 @@ class Letterhead:
 
     `envelope_sender` takes the bounces and never shows. `list_id` is a domain-like name such as
     ``news.example.org`` (RFC 2919) and `list_name` the human name beside it. `unsubscribe_mailto`
-    is an address, optionally with ``?subject=…``, or empty. `feedback_id` is empty or constant.
+    is an address, optionally with ``?subject=…``, or empty; without a subject the mail carries the
+    reader's own token there. Without `one_click` readers leave by mail only, and their personal
+    links are mailto addresses. `feedback_id` is empty or constant.
     """
 
     from_name: str
@@ -52,6 +54,7 @@ class Letterhead:
     message_id_domain: str
     reply_to: str = ""
     unsubscribe_mailto: str = ""
+    one_click: bool = True
     feedback_id: str = ""
 
 
@@ -141,7 +144,7 @@ class MessageTemplate:
                 encoding.mailbox_header("To", reader.name, reader.address.address),
                 encoding.plain("Date", format_datetime(reader.date)),
                 encoding.plain("Message-ID", message_id),
-                _list_unsubscribe(reader.unsubscribe_url, self.letterhead.unsubscribe_mailto),
+                _list_unsubscribe(reader.unsubscribe_url, self.letterhead),
             )
         )
 
@@ -151,12 +154,13 @@ def _constant_headers(rendered: RenderedIssue, letterhead: Letterhead) -> bytes:
         encoding.mailbox_header("From", letterhead.from_name, letterhead.from_address),
         encoding.unstructured("Subject", rendered.subject),
         encoding.mailbox_header("List-Id", letterhead.list_name, letterhead.list_id),
-        # RFC 8058, section 3.1: this very value, and both list headers under the DKIM signature.
-        encoding.plain("List-Unsubscribe-Post", "List-Unsubscribe=One-Click"),
         encoding.plain("Auto-Submitted", "auto-generated"),
         encoding.plain("Content-Language", rendered.language),
         encoding.plain("MIME-Version", "1.0"),
     ]
+    if letterhead.one_click:
+        # RFC 8058, section 3.1: this very value, and both list headers under the DKIM signature.
+        headers.insert(3, encoding.plain("List-Unsubscribe-Post", "List-Unsubscribe=One-Click"))
     if letterhead.reply_to:
         headers.insert(1, encoding.mailbox_header("Reply-To", "", letterhead.reply_to))
     if letterhead.feedback_id:
@@ -164,9 +168,13 @@ def _constant_headers(rendered: RenderedIssue, letterhead: Letterhead) -> bytes:
     return b"".join(headers)
 
 
-def _list_unsubscribe(link: str, mailto: str) -> bytes:
+def _list_unsubscribe(link: str, letterhead: Letterhead) -> bytes:
     """List-Unsubscribe in raw ASCII (RFC 2369; RFC 8058 wants exactly one https URI)."""
-    value = f"<{link}>"
+    value, mailto = f"<{link}>", letterhead.unsubscribe_mailto
+    if link.startswith("mailto:"):
+        mailto = ""  # it is the link already
+    elif mailto and "?" not in mailto:
+        mailto = f"{mailto}?subject={link.rpartition('/')[2]}"
     if len(value) > encoding.LINE_LIMIT - 20:
         raise UpcycleError("an unsubscribe link is longer than a mail header may be: shorten it")
     header = encoding.plain("List-Unsubscribe", value)

@@ -146,6 +146,20 @@ def leave(room: Newsroom, token: Token, person: Subscriber | None, way: Way) -> 
         people.unsubscribe(room.store, person, now=room.clock(), way=way, issue=token.issue)
 
 
+def how_readers_leave(room: Newsroom) -> str:
+    """Which way out of the newsletter is in force, for whoever checks the publication."""
+    told = room.settings
+    if told.publication.public_url:
+        by_mail = " and by mail" if told.sender.unsubscribe_mailto else ""
+        return f"readers leave in one click at {told.publication.public_url}{by_mail}"
+    if room.leaves_by_mail:
+        return (
+            f"readers leave by mail to {told.sender.unsubscribe_mailto}: 'upcycle-news bounces "
+            "collect' must run often, and there is no one-click button"
+        )
+    return "readers have no way to leave: nothing can be sent"
+
+
 def tidy(room: Newsroom) -> Tidied:
     """Delete what was never confirmed and reports that are too old; mail those who still wait."""
     from upcycle_news.store import bounces

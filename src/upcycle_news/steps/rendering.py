@@ -127,11 +127,12 @@ def _settings_findings(room: Newsroom) -> tuple[Finding, ...]:
             "'sender.address' is empty: write the address readers see",
             "sender", "address",
         )  # fmt: skip
-    if not told.publication.public_url:
+    if not told.publication.public_url and not room.leaves_by_mail:
         error(
             "public-url-missing",
             "'publication.public_url' is empty: readers could not unsubscribe; write the address "
-            "of the web door, such as https://newsletter.example.org",
+            "of the web door, such as https://newsletter.example.org, or let them leave by mail: "
+            "set sender.unsubscribe_mailto and an [inbox] that is read",
             "publication", "public_url",
         )  # fmt: skip
     relay = room.configured_relay

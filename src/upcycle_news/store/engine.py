@@ -51,6 +51,14 @@ class Store:
             with connection.begin():
                 yield connection
 
+    def checkpoint(self) -> None:
+        """Empty SQLite's write-ahead log, which still holds what was erased; readers may delay it."""
+        if self.dialect == "sqlite":
+            with self._told(), self._engine.connect() as connection:
+                raw = connection.connection.driver_connection
+                if raw is not None:
+                    raw.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+
     def close(self) -> None:
         """Give all connections back."""
         self._engine.dispose()

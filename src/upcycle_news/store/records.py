@@ -114,6 +114,9 @@ def forget(store: Store, email: EmailAddress, *, now: datetime) -> bool:
         ).first()
         if number is None and stop is None:
             return False
+        if store.dialect == "sqlite":
+            # Erased means overwritten: SQLite would leave the bytes in free pages.
+            connection.exec_driver_sql("PRAGMA secure_delete=ON")
         if number is not None:
             _erase(connection, number)
         connection.execute(delete(suppressions).where(suppressions.c.email_key == email.key))
@@ -124,6 +127,7 @@ def forget(store: Store, email: EmailAddress, *, now: datetime) -> bool:
             detail="",
             now=now,
         )
+    store.checkpoint()
     return True
 
 
