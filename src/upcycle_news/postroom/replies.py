@@ -39,6 +39,8 @@ def parse_reply(code: int, raw: bytes, envelope: Envelope, message: bytes = b"")
 
 def redacted(text: str, envelope: Envelope, message: bytes = b"") -> str:
     """`text` with a gap for everything that would tell who the reader is."""
+    if _harmless(text, envelope):
+        return _without_quotes(text, message)
     for address in (envelope.recipient, envelope.sender):
         if address:
             text = re.sub(re.escape(address), GAP, text, flags=re.IGNORECASE)
@@ -48,6 +50,21 @@ def redacted(text: str, envelope: Envelope, message: bytes = b"") -> str:
         if part and part.lower() not in _COMMON_WORDS:
             pattern = rf"(?<![\w.-]){re.escape(part)}(?![\w-])"
             text = re.sub(pattern, GAP, text, flags=re.IGNORECASE)
+    return _without_quotes(text, message)
+
+
+def _harmless(text: str, envelope: Envelope) -> bool:
+    """Whether nothing of the addresses can stand in `text`: true of nearly every 250.
+
+    Looking for a reader's name needs an expression of its own, which costs more than sending.
+    """
+    lower = text.lower()
+    local, _, domain = envelope.recipient.lower().rpartition("@")
+    parts = (local, domain, envelope.sender.lower().rpartition("@")[0], "@", "%40", "=40")
+    return not any(part and part in lower for part in parts)
+
+
+def _without_quotes(text: str, message: bytes) -> str:
     if message:
         text = _LONG_WORD.sub(lambda word: GAP if _quotes(word[0], message) else word[0], text)
     return "".join(char if char.isprintable() else GAP for char in text)

@@ -218,9 +218,8 @@ class Connection:
         )
         for stage, command, expected in steps:
             code, raw = self._smtp.docmd(command)
-            reply = parse_reply(code, raw, envelope, message)
             if code // 100 in {4, 5}:
-                return self._refused(stage, reply)
+                return self._refused(stage, parse_reply(code, raw, envelope, message))
             if code // 100 != expected:
                 self.broken = True
                 return LostBeforeBody(f"the relay answered {stage.upper()} with {code}")

@@ -27,8 +27,9 @@ class Window:
         """When the window opens next (UTC), or None when it is open at `now`."""
         today = now.astimezone(self.zone).date()
         for offset in range(-1, 9):
-            begin, end = self.span(today + timedelta(days=offset))
-            if begin == end or DAYS[begin.astimezone(self.zone).weekday()] not in self.days:
+            day = today + timedelta(days=offset)
+            begin, end = self.span(day)
+            if begin == end or DAYS[day.weekday()] not in self.days:
                 continue
             if now < end:
                 return None if begin <= now else begin

@@ -1,0 +1,344 @@
+"""How fast an issue goes out, beside other senders, into Postfix's smtp-sink.
+
+    .venv/bin/python bench/delivery.py [--readers 10000] [--connections 8] [--profile]
+
+Needs smtp-sink and smtp-source (apt-get install postfix) and, for nodemailer, npm. All senders of a
+run meet the same sink with messages of the same size over the same number of connections; yagmail
+and the loop over one connection have one, because that is how they are used. Compare ratios within
+one run only: the machine is never quite the same twice.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import resource
+import shutil
+import smtplib
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from datetime import date
+from email.message import EmailMessage
+from email.utils import formatdate
+from pathlib import Path
+from unittest.mock import patch
+
+from upcycle_news.model import EmailAddress, IssueId
+from upcycle_news.newsroom import Newsroom
+from upcycle_news.scaffold.layout import init_publication
+from upcycle_news.settings import load_settings
+from upcycle_news.steps import composing, rendering, sending
+from upcycle_news.store import people, revisions
+from upcycle_news.store.people import NewSubscriber
+
+ROOT = Path(__file__).resolve().parents[1]
+SIZE = 60_000
+Send = Callable[[int, int, int, bool], float | None]
+ISSUE = IssueId(date(2026, 11, 26))
+SETTINGS = """\
+[publication]
+name = "Umbaupost"
+public_url = "https://umbaupost.example.net"
+[sender]
+address = "post@umbaupost.example.net"
+[imprint]
+lines = ["Umbau e. V., Lange Straße 1, 12345 Musterstadt"]
+"""
+NODE = """\
+const nodemailer = require('nodemailer');
+const [port, count, connections, file] = process.argv.slice(2);
+const html = require('fs').readFileSync(file, 'utf8');
+const transport = nodemailer.createTransport({host: '127.0.0.1', port: +port, pool: true,
+  maxConnections: +connections, maxMessages: Infinity, ignoreTLS: true});
+(async () => {
+  let next = 0;
+  const work = async () => {
+    while (next < +count) {
+      const n = next++, link = `https://umbaupost.example.net/u/${n}-0123456789012345678901234567890`;
+      await transport.sendMail({from: 'post@umbaupost.example.net', to: `reader${n}@example.org`,
+        subject: 'Was vom Bahnhof bleibt', text: `Abbestellen: ${link}`,
+        html: html.replace('LINK', link), headers: {'List-Unsubscribe': `<${link}>`,
+        'List-Unsubscribe-Post': 'List-Unsubscribe=One-Click'}});
+    }
+  };
+  await Promise.all(Array.from({length: +connections}, work));
+  transport.close();
+})();
+"""
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser.add_argument("--readers", type=int, default=10_000)
+    parser.add_argument("--connections", type=int, default=8)
+    parser.add_argument("--few", type=int, default=600, help="messages for the slow senders")
+    parser.add_argument("--only", default="", help="names of senders, with commas")
+    parser.add_argument("--profile", action="store_true", help="where our time goes")
+    parser.add_argument("--enqueue", type=int, default=0, help="only queue so many deliveries")
+    told = parser.parse_args()
+    if told.enqueue:
+        return enqueue(told.enqueue)
+    for tool in ("smtp-sink", "smtp-source"):
+        if shutil.which(tool) is None:
+            print(f"{tool} is missing: apt-get install postfix")
+            return 1
+    senders: dict[str, tuple[int, Send]] = {
+        "smtp-source": (told.readers, smtp_source),
+        "upcycle-news": (told.readers, ours),
+        "upcycle-news dkim": (told.readers, ours_signed),
+        "nodemailer": (min(told.readers, 5 * told.few), nodemailer),
+        "EmailMessage loop": (told.few, loop),
+        "yagmail.send": (told.few // 4, yagmail_send),
+    }
+    chosen = [name for name in told.only.split(",") if name] or list(senders)
+    print(f"{SIZE} bytes, {told.connections} connections, {os.cpu_count()} cores")
+    print(f"{'sender':18} {'messages':>8} {'per second':>10} {'cpu s/1000':>10} {'peak MB':>8}")
+    rates: dict[str, float] = {}
+    for name in chosen:
+        count, send = senders[name]
+        with sink() as port:
+            seconds, cpu, peak = measured(send, port, count, told.connections, told.profile)
+        rates[name] = count / seconds
+        print(
+            f"{name:18} {count:8} {rates[name]:10.0f} {1000 * cpu / count:10.2f} {peak:8.0f}",
+            flush=True,
+        )
+    for name in ("upcycle-news", "upcycle-news dkim"):
+        for other in ("smtp-source", "nodemailer", "EmailMessage loop", "yagmail.send"):
+            if name in rates and other in rates:
+                print(f"{name} : {other} = {rates[name] / rates[other]:.2f}")
+    return 0
+
+
+@contextmanager
+def sink() -> Iterator[int]:
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = int(free.getsockname()[1])
+    process = subprocess.Popen(
+        ["smtp-sink", "-u", "nobody", f"127.0.0.1:{port}", "256"], stderr=subprocess.DEVNULL
+    )
+    try:
+        for _ in range(100):
+            with socket.socket() as probe:
+                if probe.connect_ex(("127.0.0.1", port)) == 0:
+                    break
+            time.sleep(0.05)
+        yield port
+    finally:
+        process.terminate()
+        process.wait()
+
+
+def measured(
+    send: Send, port: int, count: int, connections: int, profile: bool
+) -> tuple[float, float, float]:
+    """Seconds of sending, CPU seconds and peak memory (the largest process) of a process of its own."""
+    inside, outside = os.pipe()
+    child = os.fork()
+    if child == 0:
+        begun = time.monotonic()
+        try:
+            seconds = send(port, count, connections, profile) or time.monotonic() - begun
+            used = [resource.getrusage(who) for who in (0, resource.RUSAGE_CHILDREN)]
+            cpu = sum(one.ru_utime + one.ru_stime for one in used)
+            peak = max(one.ru_maxrss for one in used) / 1024
+            os.write(outside, json.dumps([seconds, cpu, peak]).encode())
+        finally:
+            os._exit(0)
+    os.close(outside)
+    with os.fdopen(inside) as answer:
+        told = answer.read()
+    os.waitpid(child, 0)
+    if not told:
+        raise SystemExit("the sender failed")
+    seconds, cpu, peak = json.loads(told)
+    return seconds, cpu, peak
+
+
+def smtp_source(port: int, count: int, connections: int, profile: bool) -> None:
+    """The ceiling: C, one fixed message, no ledger."""
+    command = ["smtp-source", "-d", "-s", str(connections), "-m", str(count)]
+    command += ["-l", str(SIZE), "-f", "a@example.org", "-t", "b@example.org"]
+    subprocess.run([*command, f"127.0.0.1:{port}"], check=True)
+
+
+def lay_out(home: Path) -> None:
+    """A new publication whose essay is ready."""
+    init_publication(home, name="Umbaupost", today=date(2026, 11, 1))
+    (home / "newsletter.toml").write_text(SETTINGS, encoding="utf-8")
+    (home / "content/feeds.toml").write_text("", encoding="utf-8")
+    for essay in (home / "content/essays").glob("*.md"):
+        text = essay.read_text(encoding="utf-8")
+        essay.write_text(text.replace("status: draft", "status: ready"), encoding="utf-8")
+
+
+def publication(home: Path, readers: int, environment: dict[str, str]) -> None:
+    """A queued issue of about 60 kB for so many readers."""
+    lay_out(home)
+    with patch.dict(os.environ, environment), Newsroom(load_settings(home)) as room:
+        new = (NewSubscriber(EmailAddress(f"reader{n}@example.org")) for n in range(readers))
+        people.add_people(room.store, new, source="bench", now=room.clock(), dry_run=False)
+        digest = composing.compose_issue(room, ISSUE).hash
+        rendered = rendering.render_issue(room, ISSUE, digest).rendered
+        room.store.close()
+    with patch.dict(os.environ, environment), Newsroom(load_settings(home)) as room:
+        # The stored rendering is what is sent: bring it to the size of the comparison.
+        filler = "Der Bestand ist gebaut, bezahlt und vertraut. " * 12
+        pieces = rendered.html.rpartition("</body>")
+        room_left = SIZE - len(rendered.html.encode()) - 3000
+        text = f"<!-- {filler} -->\n" * max(0, room_left // (len(filler) + 10))
+        grown = replace(rendered, html=pieces[0] + text + pieces[1] + pieces[2])
+        _replace_rendering(room, digest, grown.html)
+        sending.approve(room, ISSUE, digest, by="bench")
+        sending.enqueue(room, ISSUE, digest)
+
+
+def _replace_rendering(room: Newsroom, digest: str, html: str) -> None:
+    from sqlalchemy import update
+
+    from upcycle_news.store.schema import renderings
+
+    with room.store.writing() as connection:
+        connection.execute(update(renderings).values(html=html))
+    assert revisions.rendering(room.store, ISSUE, digest) is not None
+
+
+def ours(port: int, count: int, connections: int, profile: bool, **more: str) -> float | None:
+    """The whole of `upcycle-news issue resume`: ledger, personal links, several processes."""
+    with tempfile.TemporaryDirectory() as folder:
+        home = Path(folder) / "publication"
+        environment = {
+            "UPCYCLE_NEWS_HOME": str(home),
+            "UPCYCLE_NEWS_RELAYS__MAIN__HOST": "127.0.0.1",
+            "UPCYCLE_NEWS_RELAYS__MAIN__PORT": str(port),
+            "UPCYCLE_NEWS_RELAYS__MAIN__SECURITY": "none",
+            "UPCYCLE_NEWS_RELAYS__MAIN__CONNECTIONS": str(connections),
+            **more,
+        }
+        child = os.fork()
+        if child == 0:  # so that its memory and time do not count as sending
+            publication(home, count, environment)
+            os._exit(0)
+        os.waitpid(child, 0)
+        command = [sys.executable, str(Path(sys.executable).parent / "upcycle-news")]
+        if profile:
+            (ROOT / "var/bench").mkdir(parents=True, exist_ok=True)
+            command[1:1] = ["-m", "cProfile", "-o", str(ROOT / "var/bench/profile")]
+        begun = time.monotonic()
+        done = subprocess.run(
+            [*command, "issue", "resume", str(ISSUE), "--json"],
+            env={**os.environ, **environment}, capture_output=True, text=True,
+        )  # fmt: skip
+        seconds = time.monotonic() - begun
+        if done.returncode or json.loads(done.stdout)["sent"] != count:
+            raise SystemExit(done.stdout + done.stderr)
+        return seconds
+
+
+def ours_signed(port: int, count: int, connections: int, profile: bool) -> float | None:
+    """The same with an RSA-2048 DKIM signature on each mail."""
+    from upcycle_news.postroom.dkim import generate
+
+    key = {
+        "UPCYCLE_NEWS_DKIM__SELECTOR": "bench",
+        "UPCYCLE_NEWS_DKIM__RSA_KEY": generate("rsa").pem,
+    }
+    return ours(port, count, connections, profile, **key)
+
+
+def _html() -> str:
+    line = (
+        "<p style='margin:0'>Der Bestand ist gebaut, bezahlt und vertraut. Größe löst nichts.</p>\n"
+    )
+    return "<html><body><a href='LINK'>Abbestellen</a>" + line * (54_000 // len(line))
+
+
+def nodemailer(port: int, count: int, connections: int, profile: bool) -> float:
+    """Pooled nodemailer, personalised; installed by npm under var/bench."""
+    folder = ROOT / "var/bench/node"
+    folder.mkdir(parents=True, exist_ok=True)
+    if not (folder / "node_modules/nodemailer").is_dir():
+        subprocess.run(
+            ["npm", "install", "--silent", "--no-audit", "--no-fund", "nodemailer"],
+            cwd=folder, check=True,
+        )  # fmt: skip
+    (folder / "send.js").write_text(NODE, encoding="utf-8")
+    (folder / "issue.html").write_text(_html(), encoding="utf-8")
+    begun = time.monotonic()
+    command = ["node", "send.js", str(port), str(count), str(connections), "issue.html"]
+    subprocess.run(command, cwd=folder, check=True)
+    return time.monotonic() - begun
+
+
+def loop(port: int, count: int, connections: int, profile: bool) -> None:
+    """A message built and serialised for each reader, over one smtplib connection."""
+    html = _html()
+    with smtplib.SMTP("127.0.0.1", port, local_hostname="localhost") as smtp:
+        for number in range(count):
+            link = f"https://umbaupost.example.net/u/{number}"
+            message = EmailMessage()
+            message["From"], message["To"] = "post@umbaupost.example.net", f"r{number}@example.org"
+            message["Subject"], message["Date"] = "Was vom Bahnhof bleibt", formatdate()
+            message["List-Unsubscribe"] = f"<{link}>"
+            message["List-Unsubscribe-Post"] = "List-Unsubscribe=One-Click"
+            message.set_content(f"Abbestellen: {link}")
+            message.add_alternative(html.replace("LINK", link), subtype="html")
+            smtp.send_message(message)
+
+
+def yagmail_send(port: int, count: int, connections: int, profile: bool) -> None:
+    """What yagmail's own examples do, prettifying switched off."""
+    import yagmail
+
+    html = _html()
+    client = yagmail.SMTP(
+        "post@umbaupost.example.net", "", host="127.0.0.1", port=port, smtp_ssl=False,
+        smtp_starttls=False, smtp_skip_login=True, local_hostname="localhost",
+    )  # fmt: skip
+    for number in range(count):
+        client.send(f"r{number}@example.org", "Was vom Bahnhof bleibt", html, prettify_html=False)
+
+
+def enqueue(count: int) -> int:
+    """How long it takes to queue so many deliveries, and to choose from them."""
+    from upcycle_news.store.ledger import Ledger
+    from upcycle_news.store.senders import register_sender
+
+    with tempfile.TemporaryDirectory() as folder:
+        home = Path(folder) / "publication"
+        lay_out(home)
+        with patch.dict(os.environ, {"UPCYCLE_NEWS_HOME": str(home)}):
+            room = Newsroom(load_settings(home))
+            new = (NewSubscriber(EmailAddress(f"reader{n}@example.org")) for n in range(count))
+            people.add_people(room.store, new, source="bench", now=room.clock(), dry_run=False)
+            digest = composing.compose_issue(room, ISSUE).hash
+            sending.approve(room, ISSUE, digest, by="bench")
+            begun = time.monotonic()
+            sending.enqueue(room, ISSUE, digest)
+            print(f"{count} deliveries queued in {time.monotonic() - begun:.1f} s")
+            sender = register_sender(room.store, host="", pid=1, process_start="", now=room.clock())
+            leased = 0
+            ledger = Ledger(room.store, ISSUE, sender)
+            for skipped in (0, count // 100, count // 10):
+                while leased < skipped:
+                    leased += len(ledger.lease(1000, room.clock()))
+                times = []
+                for _ in range(21):
+                    begun = time.monotonic()
+                    leased += len(ledger.lease(100, room.clock()))
+                    times.append(time.monotonic() - begun)
+                print(f"a lease of 100 after {skipped}: median {1000 * sorted(times)[10]:.2f} ms")
+            room.store.close()
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
