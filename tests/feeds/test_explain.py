@@ -72,3 +72,17 @@ def test_a_pinned_item_is_in_however_old_it_is(collected):
     assert composed.manifest.issue.related[0].story.lead.link == "https://a.example/3"
     lines = collected.run("issue", "explain", day(collected), "--json").lines
     assert lines[0]["pinned"]
+
+
+def test_the_preview_says_why_an_item_was_chosen_and_the_mail_does_not(collected):
+    issue = day(collected)
+    collected.run("issue", "preview", issue, "--no-collect", "--no-open")
+    folder = collected.home / "var/issues" / issue
+    page = (folder / "preview.html").read_text(encoding="utf-8")
+    assert "Why these items" in page
+    assert "Werkstatt statt Leerstand im alten Laden <code>Blatt</code>" not in (
+        folder / "issue.html"
+    ).read_text(encoding="utf-8")
+    why = page.partition("Why these items")[2].partition("</details>")[0]
+    assert "<code>Blatt</code>" in why
+    assert "Innenstadt" in why.partition("</code>")[2]

@@ -206,7 +206,10 @@ class _Fetcher:
         seconds = dict.fromkeys(("connect", "read", "write", "pool"), self.limits.wait_seconds)
         backend = GuardedBackend(trip.deadline, allow_private=self._allow_private)
         with (
-            httpcore.ConnectionPool(ssl_context=_tls(), network_backend=backend) as pool,
+            httpcore.ConnectionPool(
+                ssl_context=_tls() if trip.url.startswith("https:") else _NO_TLS,
+                network_backend=backend,
+            ) as pool,
             pool.stream(
                 "GET",
                 trip.url,
@@ -267,6 +270,10 @@ class _Fetcher:
         except (ValueError, TypeError, OverflowError):
             return None
         return max(self._now, min(wanted, self._now + MAX_RETRY_AFTER))
+
+
+# Never used: a context without certificates, because the pool would load them for http too.
+_NO_TLS = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
 
 
 @cache

@@ -7,7 +7,7 @@ from base64 import b64encode
 from collections.abc import Sequence
 from html import escape
 
-from upcycle_news.model import Finding, RenderedIssue
+from upcycle_news.model import Finding, Related, RenderedIssue
 from upcycle_news.press.sizes import LARGE, TOO_LARGE, encoded_size
 
 _DARK = "@media (prefers-color-scheme: dark)"
@@ -51,6 +51,8 @@ li.error {{ border-color: var(--bad); }}
 li b {{ color: var(--warn); }}
 li.error b {{ color: var(--bad); }}
 code {{ font: 13px/1.4 Menlo, Consolas, "Liberation Mono", monospace; }}
+ul.why li {{ border-color: var(--line); }}
+details {{ margin-top: 12px; color: var(--soft); }}
 .ready {{ color: var(--good); font-weight: 600; margin-top: 12px; }}
 meter {{ width: 160px; vertical-align: middle; }}
 main {{ display: flex; gap: 24px; overflow-x: auto; padding: 24px 28px 28px;
@@ -79,11 +81,16 @@ pre {{ background: var(--card); margin: 0; overflow: auto; padding: 20px 24px; w
 
 
 def preview_page(
-    rendered: RenderedIssue, findings: Sequence[Finding], *, refresh: int | None = None
+    rendered: RenderedIssue,
+    findings: Sequence[Finding],
+    *,
+    refresh: int | None = None,
+    chosen: Sequence[Related] = (),
 ) -> str:
     """Write one self-contained page, without scripts, that shows an issue and its findings.
 
     `refresh`: seconds after which a browser reads the file again, while somebody works on it.
+    `chosen`: the issue's feed items, whose reasons editors see here and readers do not.
     """
     shown, hidden = standalone_html(rendered), _without_pictures(rendered.html)
     views = [
@@ -104,7 +111,7 @@ def preview_page(
         limit=TOO_LARGE,
         limit_kb=_kilobytes(TOO_LARGE),
         pictures=f"{count} picture{'' if count == 1 else 's'}",
-        findings=_findings(findings),
+        findings=_findings(findings) + _reasons(chosen),
         views="\n".join(views),
         above=215 + 32 * min(len(findings), 6),
     )
@@ -141,6 +148,25 @@ def _in_the(html: str, dark: bool) -> str:
     scheme = "dark" if dark else "light"
     html = html.replace(_DARK, "@media all" if dark else "@media not all")
     return re.sub(r"color-scheme: light dark", f"color-scheme: {scheme}", html)
+
+
+def _reasons(chosen: Sequence[Related]) -> str:
+    """Say of each feed item why it was chosen."""
+    if not chosen:
+        return ""
+    lines = [
+        f"<li>{escape(one.story.lead.title)} <code>{escape(one.story.lead.feed)}</code> "
+        f"{escape(', '.join(one.reasons) or 'pinned, or fresh')}</li>"
+        for one in chosen
+    ]
+    return "\n".join(
+        (
+            "<details><summary>Why these items</summary>",
+            '<ul class="why">',
+            *lines,
+            "</ul></details>",
+        )
+    )
 
 
 def _findings(findings: Sequence[Finding]) -> str:

@@ -162,7 +162,8 @@ def lay_out(
     `refresh`: seconds after which the preview reads itself again in a browser.
     """
     issue, digest = rendered.issue, rendered.hash
-    manifest_text, _ = manifests.encode(_revision(room, issue, digest).manifest)
+    revision = _revision(room, issue, digest)
+    manifest_text, _ = manifests.encode(revision.manifest)
     folder = room.issues_folder / str(issue)
     contents: dict[str, tuple[str, bytes]] = {
         "html": ("issue.html", standalone_html(rendered.rendered).encode()),
@@ -172,7 +173,12 @@ def lay_out(
         "manifest": ("manifest.json", manifest_text.encode()),
         "preview": (
             "preview.html",
-            preview_page(rendered.rendered, rendered.findings, refresh=refresh).encode(),
+            preview_page(
+                rendered.rendered,
+                rendered.findings,
+                refresh=refresh,
+                chosen=revision.manifest.issue.related,
+            ).encode(),
         ),
     }
     files = {}
