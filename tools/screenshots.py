@@ -17,6 +17,7 @@ sys.path.insert(0, str(ROOT))
 
 from tests.press import shelf  # noqa: E402
 from tests.press.browser import measure, screenshot  # noqa: E402
+
 from upcycle_news.press.preview import preview_page, standalone_html  # noqa: E402
 from upcycle_news.press.render import render  # noqa: E402
 

@@ -75,7 +75,18 @@ def english() -> Manifest:
             essays=(lead, teaser),
             related=(
                 Related(
-                    Story((item(1, language="en", title="A tool library opens", feed="Town"),)), 2
+                    Story(
+                        (
+                            item(
+                                1,
+                                language="en",
+                                title="A tool library opens",
+                                feed="Town",
+                                summary="Drills and ladders, a minute from the station.",
+                            ),
+                        )
+                    ),
+                    2,
                 ),
                 Related(Story((item(2),)), 1),
             ),

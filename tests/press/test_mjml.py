@@ -178,3 +178,14 @@ def test_an_empty_attribute_and_a_bare_one_stay() -> None:
 
 def test_the_same_source_gives_the_same_bytes() -> None:
     assert mail("<p>ä</p>", css="p{margin:0}") == mail("<p>ä</p>", css="p{margin:0}")
+
+
+@pytest.mark.parametrize("title", ["Kreis\u00adlauf", "Haus \U0001f3da\ufe0f", "A \\ B", '„x“ "y"'])
+def test_a_soft_hyphen_in_the_title_survives_its_copy_in_the_aria_label(title: str) -> None:
+    html = render_mjml(
+        document("x").replace(">T<", f">{title.replace(chr(34), '&quot;')}<"), language="de"
+    )
+    label = re.search(r'aria-label="([^"]*)"', html)
+    assert label is not None
+    assert unescape(label[1]) == title
+    assert f"<title>{title}</title>" in unescape(html)

@@ -62,6 +62,7 @@ CASES: list[tuple[str, str, str, Case]] = [
     ("error", "leftover", "issue.txt", of(text=GOOD.text + "{% if %}")),
     ("error", "leftover", "issue.html", more("<mj-text>")),
     ("error", "leftover", "issue.html", more("\\u{a0}")),
+    ("error", "leftover", "content/essays/lange-strasse.md:10", body("a\n`{{ x }}`")),
     ("error", "control-character", "issue.html", more("\x92")),
     ("error", "control-character", "issue.txt", of(text=GOOD.text + "\x0c")),
     ("error", "control-character", "subject", of(subject="a\rb")),

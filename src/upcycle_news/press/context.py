@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
@@ -34,6 +35,10 @@ OPENING = 120
 
 EXCERPT = 240
 """Characters of a feed item's summary that an issue shows at the most."""
+
+
+TITLE = 200
+"""Characters of a feed item's title."""
 
 
 @dataclass(frozen=True)
@@ -193,6 +198,11 @@ def excerpt(summary: str, limit: int = EXCERPT) -> str:
     return cut[: cut.rfind(" ") if " " in cut else limit].rstrip(" ,;:–-(") + " …"
 
 
+def foreign_text(text: str, limit: int) -> str:
+    """What a feed says, so that it can neither fill the mail nor look like a template's leftover."""
+    return re.sub(r"\{(?=[{%#])", "{ ", excerpt(text, limit))
+
+
 def _links(publication: Publication, issue: str) -> Links:
     root = publication.public_url.rstrip("/")
     return Links(
@@ -250,7 +260,7 @@ class _Desk:
             if other.feed != item.feed:
                 others.setdefault(other.feed, SourceView(one_line(other.feed), other.link))
         return StoryView(
-            title=typeset(item.title, item.language),
+            title=typeset(foreign_text(item.title, TITLE), item.language),
             url=item.link,
             source=one_line(item.feed),
             date=self.words.long_date(self.local(item.date).date()),
@@ -261,7 +271,7 @@ class _Desk:
 
     def summary(self, item: FeedItem) -> str:
         """An excerpt, unless it only says the title again."""
-        short = excerpt(item.summary)
+        short = foreign_text(item.summary, EXCERPT)
         return "" if short.casefold() == one_line(item.title).casefold() else short
 
     def foreign(self, language: str) -> str:

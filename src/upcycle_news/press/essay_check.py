@@ -22,6 +22,7 @@ def check_essay(essay: Essay, images: Collection[str] | None = None) -> Iterator
 
     Without `images` nobody asks whether a picture's file is there: rendering would have failed.
     """
+    yield from _leftovers(essay)
     yield from _references(essay, images)
     yield from _headings(essay)
     yield from _typography(essay)
@@ -71,6 +72,14 @@ def _references(essay: Essay, images: Collection[str] | None) -> Iterator[Findin
                 where,
                 f"the link {found.text!r} says nothing on its own: name what it leads to",
             )
+
+
+def _leftovers(essay: Essay) -> Iterator[Finding]:
+    for number, line in enumerate(essay.body.split("\n"), 1):
+        for mark in ("{{", "{%"):
+            if mark in line:
+                cure = "write a space between the two characters"
+                yield error("leftover", _at(essay, number), f"{mark} looks like a template: {cure}")
 
 
 def _headings(essay: Essay) -> Iterator[Finding]:

@@ -39,6 +39,8 @@ _MARKUP = re.compile(
 )
 _ATTRIBUTE = re.compile(rf"(?P<name>{_NAME})\s*=\s*(?:\"(?P<double>[^\"]*)\"|'(?P<single>[^']*)')")
 _CONTENT = re.compile(r"<(mj-text|mj-table|mj-button)\b[^>]*(?<!/)>.*?</\1>", re.DOTALL)
+_TITLE = re.compile(r"(?<=<mj-title>).*?(?=</mj-title>)", re.DOTALL)
+_TITLE_TRAPS = re.compile(r"[^\x20-\x7e]|[\\\"']")
 _STYLE = re.compile(r'(?<= style=")[^"]*')
 _ATTRIBUTE_TRAPS = re.compile(r"[^\x20-\x7e]|[\\\"]")
 
@@ -54,7 +56,7 @@ def render_mjml(
     source = unicodedata.normalize("NFC", source)
     templates = templates or {}
     check_structure(source, Place(source, templates))
-    mended = mend_white_space(mend_attributes(source))
+    mended = mend_white_space(mend_title(mend_attributes(source)))
     html = _mrml(mended, Place(mended, templates))
     html = tighten_styles(calm_attributes(_inliner(css).inline(_with_language(html, language))))
     check_output(html)
@@ -156,6 +158,14 @@ def calm_attributes(html: str) -> str:
         return f"<{found['name']}{attributes.replace('<', '&lt;').replace('>', '&gt;')}>"
 
     return _MARKUP.sub(calm, html)
+
+
+def mend_title(source: str) -> str:
+    r"""Write the title's special characters as entities: mrml copies it into an aria-label.
+
+    There it would print a soft hyphen, or what joins the parts of an emoji, as ``\u{ad}``.
+    """
+    return _TITLE.sub(lambda found: _TITLE_TRAPS.sub(_entity, found[0]), source)
 
 
 def tighten_styles(html: str) -> str:

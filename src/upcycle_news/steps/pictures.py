@@ -6,9 +6,10 @@ from collections.abc import Iterator, Sequence
 from hashlib import sha256
 from pathlib import Path
 
-from upcycle_news.errors import ContentError
+from upcycle_news.editorial.feeds import Failed, Fetched, fetch_feeds
+from upcycle_news.errors import ContentError, IssueError
 from upcycle_news.files import write_whole
-from upcycle_news.model import Essay, Manifest
+from upcycle_news.model import Essay, Feed, Manifest
 from upcycle_news.newsroom import Newsroom
 from upcycle_news.press.images import hosted_name, read_picture
 from upcycle_news.press.markdown import image_path, references
@@ -64,3 +65,34 @@ def publish_pictures(room: Newsroom, manifest: Manifest) -> tuple[str, ...]:
             write_whole(room.hosted_images / name, data)
         addresses.append(f"{manifest.publication.public_url}/images/{name}")
     return tuple(addresses)
+
+
+def refuse_silent_pictures(room: Newsroom, manifest: Manifest) -> None:
+    """Raise `IssueError` when a hosted picture does not answer at its public address.
+
+    Nobody asks when no relay is configured: then the mail goes to the embedded mailbox only.
+    """
+    addresses = publish_pictures(room, manifest)
+    if not addresses or room.configured_relay is None:
+        return
+    wanted = {
+        hosted_name(read_picture(path, data)[1]): data for path, data in manifest.images.items()
+    }
+    # The address is the publication's own, wherever it leads from here.
+    answers = fetch_feeds(
+        [Feed(name=address, url=address) for address in addresses],
+        {},
+        user_agent=room.user_agent,
+        allow_private=True,
+        now=room.clock(),
+    )
+    for answer in answers:
+        address = answer.feed.url
+        if isinstance(answer, Fetched) and answer.body == wanted[address.rpartition("/")[2]]:
+            continue
+        why = answer.reason if isinstance(answer, Failed) else "something else lies there"
+        raise IssueError(
+            f"issue {manifest.issue.id} would show an image that readers cannot load: {address} "
+            f'({why}); publish {room.hosted_images} there, or write images = "embedded" '
+            "under [issue] in newsletter.toml"
+        )

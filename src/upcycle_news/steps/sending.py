@@ -15,6 +15,7 @@ from upcycle_news.postroom.message import MessageTemplate
 from upcycle_news.postroom.outcomes import Accepted, Refused
 from upcycle_news.postroom.smtp import open_connection
 from upcycle_news.steps import processes
+from upcycle_news.steps.pictures import refuse_silent_pictures
 from upcycle_news.steps.rendering import refuse_errors, render_issue
 from upcycle_news.steps.shares import Share, composer, send_share
 from upcycle_news.steps.workers import MANY, Workers, merged
@@ -42,6 +43,7 @@ def enqueue(room: Newsroom, issue: IssueId, digest: str) -> int:
     if revision is None or not revision.approved:
         raise IssueError(f"issue {issue} is not approved: see 'upcycle-news issue approve {issue}'")
     refuse_errors(render_issue(room, issue, digest))
+    refuse_silent_pictures(room, revision.manifest)
     return issues.enqueue(room.store, issue, digest, now=room.clock())
 
 
