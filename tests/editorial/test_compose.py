@@ -250,6 +250,11 @@ def test_every_candidate_is_explained():
     assert set(told["k1"].words) >= {"Leerstand", "Innenstadt"}
 
 
+def test_without_a_new_essay_nothing_is_explained_as_chosen():
+    assert explained([item()], [])["k1"].why_not == "there is no new essay"
+    assert explained([item()], [], items_only=True)["k1"].chosen
+
+
 def test_an_essay_does_not_take_the_whole_issue():
     many = [item(n, f"Leerstand in der Innenstadt, Teil {n}", f"F{n}") for n in range(4)]
     feeds = [Feed(f"F{n}", f"https://f{n}.example/") for n in range(9)]

@@ -82,7 +82,10 @@ def explain(
 ) -> tuple[Choice, ...]:
     """Return every candidate of an issue of `day`, the best first, with what became of it and why."""
     chosen = choose_essays(essays, published, day)[: limits.essays]
-    return choose(chosen, candidates, used, feeds, limits.bounds, day)
+    judged = choose(chosen, candidates, used, feeds, limits.bounds, day)
+    if chosen or limits.items_only:
+        return judged
+    return tuple(replace(one, why_not=one.why_not or "there is no new essay") for one in judged)
 
 
 def _could_be_told(one: Choice) -> bool:
