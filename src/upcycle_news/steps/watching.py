@@ -13,6 +13,7 @@ from typing import Any
 from upcycle_news.newsroom import Newsroom
 from upcycle_news.steps.approving import timed_out
 from upcycle_news.steps.collecting import feeds_health
+from upcycle_news.steps.health import alarm_sentences
 from upcycle_news.steps.previewing import preview_url
 from upcycle_news.steps.told import Told
 from upcycle_news.store import approvals, figures, issues, revisions, turns
@@ -62,7 +63,12 @@ def news(room: Newsroom) -> list[Event]:
     now = room.clock()
     return [
         event
-        for event in (*_issue_events(room), *_late_plans(room), *_feed_events(room))
+        for event in (
+            *_issue_events(room),
+            *_late_plans(room),
+            *_feed_events(room),
+            *_bounce_events(room),
+        )
         if turns.ring(room.store, event.name, event.subject, now=now)
     ]
 
@@ -109,6 +115,11 @@ def _feed_events(room: Newsroom) -> Iterator[Event]:
             yield Event("upcycle-news.feed.dead", subject, f"{subject}: {one['last_error']}")
         else:
             turns.silence(room.store, "upcycle-news.feed.dead", subject)
+
+
+def _bounce_events(room: Newsroom) -> Iterator[Event]:
+    for sentence in alarm_sentences(room):
+        yield Event("upcycle-news.bounces.high", sentence.partition(":")[0], sentence)
 
 
 @dataclass(frozen=True)

@@ -77,7 +77,7 @@ def figures(store: Store, last: int) -> tuple[IssueFigures, ...]:
         def number(query: Any) -> int:
             return int(connection.scalar(query) or 0)
 
-        for row, before in zip(rows, [*rows[1:], None], strict=True):
+        for row, before in zip(rows, [*rows[1:], None], strict=False):  # rows may be none
             if len(found) == last:
                 break
             mine = (

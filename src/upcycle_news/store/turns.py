@@ -51,12 +51,6 @@ def late_plans(store: Store, *, since: datetime) -> tuple[Plan, ...]:
     return tuple(Plan(row.planned_at, IssueId.parse(row.issue_id), row.in_time) for row in rows)
 
 
-def forget_plans(store: Store, *, before: datetime) -> int:
-    """Drop plans nobody will come back for."""
-    with store.writing() as connection:
-        return connection.execute(delete(plans).where(plans.c.planned_at < before)).rowcount
-
-
 def take(store: Store, name: str, holder: str, *, until: datetime, now: datetime) -> bool:
     """Take a lock, or hold one's own for longer; False while somebody else has it."""
     insert_here = postgresql.insert if store.dialect == "postgresql" else sqlite.insert

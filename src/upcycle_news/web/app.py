@@ -22,6 +22,7 @@ from upcycle_news.press.pages import Pages
 from upcycle_news.press.templates import load_templates
 from upcycle_news.web.handlers import Handlers
 from upcycle_news.web.limits import NetworkLimit, TooLarge
+from upcycle_news.web.preview import show_preview
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -64,10 +65,14 @@ def create_app(room: Newsroom | None = None) -> Any:
                 told = str(error) if isinstance(error, UpcycleError) else type(error).__name__
                 log.error("%s failed: %s", handler.__name__, told)
                 response = handlers.plain(request, "trouble", 503)
-            response.headers.update(headers)
+            for name, value in headers.items():
+                response.headers.setdefault(name, value)
             return response
 
         return answer
+
+    async def preview(request: Request) -> Response:
+        return await show_preview(handlers, request)
 
     async def missing(request: Request, error: Exception) -> Response:
         status = error.status_code if isinstance(error, HTTPException) else 404
@@ -97,6 +102,7 @@ def create_app(room: Newsroom | None = None) -> Any:
     app = Starlette(
         routes=[
             Route("/healthz", guarded(healthz), methods=show),
+            Route("/preview/{token}", guarded(preview), methods=show),
             Route("/subscribe", guarded(handlers.show_subscribe), methods=show),
             Route("/subscribe", guarded(handlers.subscribe), methods=act),
             Route("/confirm/{token}", guarded(handlers.show_confirm), methods=show),

@@ -1,0 +1,243 @@
+"""The cockpit end to end: a real server and runner on loopback, runs, answers, crashes.
+
+    .venv/bin/python bench/cockpit.py [--readers 10000] [--only approval,crashes,doubles,overhead]
+
+Everything lies in a temporary folder and what was started is stopped by its process id. Prints a
+line for each promise and ends with 1 when one is broken.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sqlite3
+import subprocess
+import sys
+import tempfile
+import time
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+
+from tests.flows.servers import Server
+from tests.publications import Publication, lay_out, relay_at
+from tests.sending.sink import Sink
+
+broken: list[str] = []
+ENDED = ("COMPLETED", "FAILED", "CRASHED", "CANCELLED")
+
+
+def promise(what: str, kept: bool, told: str = "") -> None:
+    print(f"{'ok    ' if kept else 'BROKEN'}  {what}{'  – ' + told if told else ''}", flush=True)
+    if not kept:
+        broken.append(what)
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser.add_argument("--readers", type=int, default=10_000)
+    parser.add_argument("--only", default="approval,doubles,crashes,overhead")
+    told = parser.parse_args()
+    with tempfile.TemporaryDirectory() as folder, Sink() as sink:
+        publication = Publication(lay_out(Path(folder) / "umbaupost"), lambda: datetime.now(UTC))
+        environment = {f"UPCYCLE_NEWS_{k}": v for k, v in relay_at(sink.port).items()}
+        with Server(publication.home, environment) as server:
+            for name in told.only.split(","):
+                print(f"--- {name}", flush=True)
+                globals()[name](publication, server, sink, told.readers)
+            addresses(server)
+    return 1 if broken else 0
+
+
+def approval(publication: Publication, server: Server, sink: Sink, readers: int) -> None:
+    publication.crowd(3)
+    publication.essay("Erster Text")
+    began = time.monotonic()
+    run = server.start("publish-issue/thursday")
+    state = server.until(run, "PAUSED")
+    promise(
+        "a run waits for an approval",
+        state["name"] == "Suspended",
+        f"{time.monotonic() - began:.1f} s",
+    )
+    form = server.form(run, state)
+    promise(
+        "the form tells subject, readers and a link",
+        all(w in form for w in ("Erster Text", "**3** readers", "/preview/")),
+    )
+    began = time.monotonic()
+    server.answer(run, decision="send", name="Anna")
+    state = server.until(run, *ENDED)
+    promise(
+        "approved: sent",
+        "sent to 3 of 3" in state["message"],
+        f"{state['message']}; {time.monotonic() - began:.1f} s",
+    )
+    promise("the mails arrived once", sorted(map(len, sink.accepted.values())) == [1, 1, 1])
+    kinds = {one["key"].rpartition("-")[2] for one in server.ask("POST", "/artifacts/filter", {})}
+    promise("progress, report and link are there", {"progress", "report", "archive"} <= kinds)
+
+    publication.essay("Zweiter Text")
+    run = server.start("publish-issue/thursday")
+    server.until(run, "PAUSED")
+    server.answer(run, decision="reject", name="Bert")
+    state = server.until(run, *ENDED)
+    promise(
+        "rejected: Cancelled, with a sentence",
+        (state["type"], state["name"]) == ("CANCELLED", "Rejected"),
+        state["message"],
+    )
+
+    publication.essay("Zweiter Text", text="Neu geschrieben.\n")
+    run = server.start("publish-issue/thursday")
+    server.until(run, "PAUSED")
+    publication.essay("Zweiter Text", text="Noch einmal anders.\n")
+    server.answer(run, decision="send")
+    state = server.until(run, "PAUSED", after=server.resumed)
+    promise(
+        "changed meanwhile: asked again, with the difference",
+        "zweiter-text" in server.form(run, state),
+    )
+    sent = sink.count
+    done = _approve(publication, server)
+    state = server.until(run, *ENDED)
+    promise(
+        "approved on the command line: the run goes on",
+        sink.count == sent + 3,
+        f"{done}; {state['message']}",
+    )
+
+    publication.essay("Dritter Text")
+    run = server.start("publish-issue/thursday")
+    server.until(run, "PAUSED")
+    with sqlite3.connect(publication.home / "var/upcycle.db") as store:
+        store.execute(
+            "UPDATE questions SET until = ? WHERE answer = ''", ("2026-01-01 00:00:00.000000",)
+        )
+    watch = server.start("watch/every-ten-minutes")
+    server.until(watch, *ENDED)
+    state = server.until(run, *ENDED)
+    promise(
+        "nobody answered: Cancelled, with a sentence", state["name"] == "TimedOut", state["message"]
+    )
+    run = server.start("publish-issue/thursday", approve=True)
+    state = server.until(run, *ENDED)
+    promise(
+        "taken up again by hand", "sent to 3 of 3" in (state["message"] or ""), state["message"]
+    )
+
+
+def _approve(publication: Publication, server: Server) -> str:
+    done = subprocess.run(
+        [str(Path(sys.executable).parent / "upcycle-news"), "issue", "approve"],
+        cwd=publication.home, env=server.environment, capture_output=True, text=True, check=True,
+    )  # fmt: skip
+    return (done.stderr.strip() or done.stdout.strip()).splitlines()[-1]
+
+
+def doubles(publication: Publication, server: Server, sink: Sink, readers: int) -> None:
+    publication.crowd(3)
+    publication.essay("Zwei auf einmal")
+    before = sink.count
+    now = datetime.now(UTC)
+    runs = [server.start("publish-issue/thursday", at=now, approve=True) for _ in range(2)]
+    states = [server.until(run, *ENDED) for run in runs]
+    promise(
+        "two runs for one second: one issue",
+        sink.count == before + 3,
+        " | ".join(f"{s['name']}: {s['message']}" for s in states),
+    )
+
+    publication.essay("Nach dem Ausfall")
+    runs = [
+        server.start("publish-issue/thursday", at=now - timedelta(days=7 * n), approve=True)
+        for n in range(1, 6)
+    ]
+    states = [server.until(run, *ENDED) for run in runs]
+    promise(
+        "five late runs after an outage send nothing",
+        {s["name"] for s in states} == {"Late"} and sink.count == before + 3,
+        states[0]["message"],
+    )
+    runs = [
+        server.start("publish-issue/thursday", at=now - timedelta(minutes=n), approve=True)
+        for n in range(1, 6)
+    ]
+    states = [server.until(run, *ENDED) for run in runs]
+    promise(
+        "five runs late by minutes: one issue",
+        sink.count == before + 6,
+        ", ".join(s["name"] for s in states),
+    )
+
+
+def crashes(publication: Publication, server: Server, sink: Sink, readers: int) -> None:
+    publication.crowd(readers)
+    for what, kill in (
+        ("the flow's process", server.kill_run),
+        ("the runner", server.kill_runner),
+        ("the server", server.kill_server),
+    ):
+        publication.essay(f"Absturz von {what}".replace("'", ""))
+        sink.accepted.clear()
+        begun = sink.count
+        run = server.start("publish-issue/thursday", approve=True)
+        sink.wait_for(begun + readers // 5, None, 120)
+        kill(run)
+        killed = sink.count - begun
+        server.revive()
+        if kill == server.kill_run:
+            state = server.until(run, *ENDED)
+            server.retry(run)
+            state = server.until(run, *ENDED, after=state["timestamp"])
+        else:
+            state = server.until_quiet(run)
+            other = server.start("deliver-pending/every-five-minutes")
+            state = server.until(other, *ENDED)
+        status = publication.run("issue", "status", "--json").json
+        twice = sum(len(ids) > 1 for ids in sink.accepted.values())
+        told = {key: status[key] for key in ("audience", "sent", "unknown", "queued")}
+        promise(
+            f"kill -9 of {what} while sending: nobody twice, the sum closes",
+            twice == 0 and status["closed"],
+            f"killed after {killed}; {told}; {state['name']}",
+        )
+
+
+def overhead(publication: Publication, server: Server, sink: Sink, readers: int) -> None:
+    publication.crowd(readers)
+    publication.essay("Von Hand")
+    began = time.monotonic()
+    hand = publication.start("issue", "send", "--yes", "--json", **relay_at(sink.port))
+    hand.communicate(timeout=600)
+    by_hand = time.monotonic() - began
+    publication.essay("Als Lauf")
+    run = server.start("publish-issue/thursday", approve=True)
+    state = server.until(run, *ENDED, seconds=600)
+    found = server.ask("GET", f"/flow_runs/{run}")
+    tasks = server.ask("POST", "/task_runs/filter", {"flow_runs": {"id": {"any_": [run]}}})
+    work = sum(one["total_run_time"] for one in tasks)
+    total = found["total_run_time"]
+    share = (total - work) / total
+    print(
+        f"readers {readers}: by hand {by_hand:.1f} s (with the start of Python), run {total:.1f} s, its {len(tasks)} tasks {work:.1f} s, between them {total - work:.2f} s = {share:.1%}"
+    )
+    promise("Prefect's share of the run is below 2 %", share < 0.02, state["message"])
+
+
+def addresses(server: Server) -> None:
+    found = [
+        path.name
+        for path in server.prefect_home.rglob("*")
+        if path.is_file() and b"@example.org" in path.read_bytes()
+    ]
+    size = sum(path.stat().st_size for path in server.prefect_home.glob("prefect.db*"))
+    promise(
+        "no test address in Prefect's database, logs and results",
+        not found,
+        f"{size / 1e6:.1f} MB searched {found or ''}",
+    )
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,173 @@
+"""Who may let an issue out: questions, answers, and what a run finds when it comes back."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+import pytest
+
+from upcycle_news.errors import IssueError
+from upcycle_news.model import IssueId
+from upcycle_news.newsroom import Newsroom
+from upcycle_news.steps import approving, publishing, sending, watching
+from upcycle_news.steps.previewing import preview_html, preview_url
+from upcycle_news.store import approvals
+
+from ..postroom.ledgers import Clock
+from ..publications import Publication
+
+ISSUE = IssueId.parse("2026-11-26")
+CHOICE = publishing.Choice()
+
+
+def asked(room: Newsroom, run: str = "run one") -> tuple[str, approving.Question]:
+    revision = publishing.compose(room, str(ISSUE), CHOICE, run=run).revision
+    publishing.render(room, str(ISSUE), revision)
+    return revision, publishing.ask(room, str(ISSUE), revision, run=run, waits=True)
+
+
+def answered(
+    room: Newsroom, revision: str, question: approving.Question, **answer: str
+) -> approving.Answered:
+    return publishing.take_answer(room, str(ISSUE), revision, question.number, answer)
+
+
+def test_an_approval_in_the_form_lets_the_issue_out(publication: Publication) -> None:
+    publication.essay()
+    publication.crowd(2)
+    room = publication.room()
+    revision, question = asked(room)
+    assert "**2** readers" in question.markdown
+    assert answered(room, revision, question, decision="send", name="Anna").approved
+    decided = approvals.last_decision(room.store, ISSUE, revision)
+    assert decided is not None
+    assert (decided.approved, decided.by) == (True, "Anna")
+    assert publishing.enqueue(room, str(ISSUE), revision, run="run one") == 2
+
+
+def test_a_run_that_comes_back_finds_its_question_again(publication: Publication) -> None:
+    publication.essay()
+    publication.crowd(1)
+    revision, question = asked(publication.room())
+    publication.essay("Neu dazu")
+    again, same = asked(publication.room())
+    assert (again, same.key) == (revision, question.key)
+
+
+def test_what_changed_after_the_preview_is_refused_with_the_difference(
+    publication: Publication,
+) -> None:
+    slug = publication.essay()
+    publication.crowd(1)
+    room = publication.room()
+    revision, question = asked(room)
+    publication.essay(text="Ein anderer Text.\n")
+    refused = answered(room, revision, question, decision="send")
+    assert not refused.approved
+    assert f"essay {slug}" in refused.refused
+    with pytest.raises(IssueError, match="has changed since it was shown"):
+        approving.approve(room, ISSUE, revision, by="Anna")
+    newer, second = asked(room)
+    assert newer != revision
+    assert second.key != question.key
+    assert "changed: Was vom Bahnhof bleibt" in second.markdown
+    assert answered(room, newer, second, decision="send").approved
+
+
+def test_new_readers_do_not_void_an_approval(publication: Publication) -> None:
+    publication.essay()
+    publication.crowd(1)
+    room = publication.room()
+    revision, question = asked(room)
+    publication.readers("spaet@example.org")
+    assert answered(room, revision, question, decision="send").approved
+    assert publishing.enqueue(room, str(ISSUE), revision, run="run one") == 2
+
+
+def test_a_rejected_issue_ends_with_a_sentence(publication: Publication) -> None:
+    publication.essay()
+    publication.crowd(1)
+    room = publication.room()
+    revision, question = asked(room)
+    told = answered(room, revision, question, decision="reject").ended
+    assert told is not None
+    assert (told.kind, told.name) == ("cancelled", "Rejected")
+    with pytest.raises(IssueError, match="is not approved"):
+        sending.enqueue(room, ISSUE, revision)
+
+
+def test_a_test_can_be_asked_for_again(publication: Publication) -> None:
+    publication.essay()
+    publication.crowd(1)
+    room = publication.room()
+    revision, question = asked(room)
+    told = answered(room, revision, question, decision="send test again")
+    assert (told.test_again, told.approved, told.ended) == (True, False, None)
+    assert asked(room)[1].key != question.key
+
+
+def test_nothing_can_be_left_out_that_is_not_there(publication: Publication) -> None:
+    publication.essay()
+    publication.crowd(1)
+    room = publication.room()
+    revision, question = asked(room)
+    told = answered(room, revision, question, decision="leave items out", leave_out="7")
+    assert "no feed item" in told.refused
+
+
+def test_a_question_nobody_answers_ends_and_can_be_asked_again(
+    publication: Publication, clock: Clock
+) -> None:
+    publication.essay()
+    publication.crowd(1)
+    revision, question = asked(publication.room())
+    clock.now += timedelta(hours=43)
+    [reminder] = watching.to_remind(publication.room())
+    assert "waits for an approval until" in reminder.message
+    assert watching.to_remind(publication.room()) == []
+    assert watching.in_vain(publication.room()) == []
+    clock.now += timedelta(hours=6)
+    room = publication.room()
+    [waiting] = watching.in_vain(room)
+    assert waiting.run == "run one"
+    assert waiting.ended is not None
+    assert "issue send 2026-11-26" in waiting.ended.message
+    late = answered(room, revision, question, decision="send")
+    assert late.approved or late.ended  # whoever resumes it in spite of that decides
+    assert watching.in_vain(room) == []
+
+
+def test_a_run_whose_issue_was_approved_elsewhere_goes_on(publication: Publication) -> None:
+    publication.essay()
+    publication.crowd(1)
+    room = publication.room()
+    revision, _ = asked(room)
+    sending.approve(room, ISSUE, revision, by="somebody else")
+    [waiting] = watching.in_vain(room)
+    assert (waiting.run, waiting.answer, waiting.ended) == ("run one", "send", None)
+    assert publishing.ask(room, str(ISSUE), revision, run="run one", waits=True).approved
+
+
+def test_the_command_line_names_the_runs_that_wait(publication: Publication) -> None:
+    publication.essay()
+    publication.crowd(1)
+    room = publication.room()
+    revision, _ = asked(room)
+    assert approving.approve(room, ISSUE, revision, by="Anna") == ("run one",)
+
+
+def test_a_preview_link_opens_one_revision_until_it_expires(
+    publication: Publication, clock: Clock
+) -> None:
+    publication.essay()
+    room = publication.room()
+    revision, _ = asked(room)
+    url = preview_url(room, ISSUE, revision, expires=clock.now + timedelta(hours=1))
+    token = url.rpartition("/")[2]
+    page = preview_html(room, token)
+    assert page is not None
+    assert "Was vom Bahnhof bleibt" in page
+    assert preview_html(room, token[:-1] + ("A" if token[-1] != "A" else "B")) is None
+    assert preview_html(room, "") is None
+    clock.now += timedelta(hours=2)
+    assert preview_html(publication.room(), token) is None
