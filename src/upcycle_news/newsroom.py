@@ -131,6 +131,7 @@ class Newsroom:
             length=self.settings.issue.length,
             images=self._images,
             hosts=self.settings.issue.hosts,
+            readers_of=self.settings.issue.topics,
         )
 
     @property

@@ -109,6 +109,9 @@ class IssueSettings(Table):
     hosts: tuple[Line, ...] = Field(
         (), description="Hosts that a mail may load something from, beside public_url."
     )
+    topics: tuple[Line, ...] = Field(
+        (), description="Only to readers of these topics, and to those who chose none; empty: all."
+    )
 
 
 class FeedsSettings(Table):

@@ -15,7 +15,8 @@ class Publication:
     """The settings that show in a mail. `public_url` has no slash at its end.
 
     `images` says whether pictures travel in the mail or lie below `public_url`, `hosts` from which
-    others a mail may load something.
+    others a mail may load something, `readers_of` the topics whose readers get the issue (empty:
+    everybody).
     """
 
     name: str
@@ -31,6 +32,7 @@ class Publication:
     length: Length = "auto"
     images: Literal["embedded", "hosted"] = "embedded"
     hosts: tuple[str, ...] = ()
+    readers_of: tuple[str, ...] = ()
 
 
 class Placeholder(StrEnum):

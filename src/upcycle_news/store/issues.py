@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import Connection, Row, func, insert, literal, null, select, update
+from sqlalchemy import Connection, Row, delete, func, insert, literal, null, select, update
 
 from upcycle_news.errors import IssueError
 from upcycle_news.model import DeliveryState, IssueId, IssueStatus, Manifest, SubscriberStatus
@@ -80,7 +81,7 @@ def enqueue(store: Store, issue: IssueId, digest: str, *, now: datetime) -> int:
             if row is not None and row.hash == digest:
                 return int(row.audience)  # somebody else was faster with the same revision
             raise IssueError(f"issue {issue} has been queued already, with another revision")
-        audience = _queue_everybody(connection, issue, now)
+        audience = _queue_everybody(connection, issue, now, found.manifest.publication.readers_of)
         if audience == 0:
             raise IssueError(
                 "there is nobody to send to: no confirmed subscriber is without suppression; "
@@ -93,7 +94,9 @@ def enqueue(store: Store, issue: IssueId, digest: str, *, now: datetime) -> int:
     return audience
 
 
-def _queue_everybody(connection: Connection, issue: IssueId, now: datetime) -> int:
+def _queue_everybody(
+    connection: Connection, issue: IssueId, now: datetime, topics: Collection[str]
+) -> int:
     people = select(
         literal(str(issue)),
         subscribers.c.id,
@@ -113,7 +116,26 @@ def _queue_everybody(connection: Connection, issue: IssueId, now: datetime) -> i
     connection.execute(insert(deliveries).from_select(columns, people.order_by(subscribers.c.id)))
     # Counted, because with Postgres an INSERT … SELECT does not tell how many rows it made.
     mine = select(func.count()).where(deliveries.c.issue_id == str(issue))
+    if topics:
+        _leave_others_out(connection, issue, topics)
     return int(connection.scalar(mine) or 0)
+
+
+def _leave_others_out(connection: Connection, issue: IssueId, topics: Collection[str]) -> None:
+    """Who chose topics, and none of these, is not written to. Still nobody has seen the queue."""
+    wanted = {topic.casefold() for topic in topics}
+    rows = connection.execute(
+        select(deliveries.c.id, subscribers.c.topics)
+        .join(subscribers, subscribers.c.id == deliveries.c.subscriber_id)
+        .where(deliveries.c.issue_id == str(issue))
+    )
+    others = [
+        row.id for row in rows if row.topics and not wanted & {one.casefold() for one in row.topics}
+    ]
+    for start in range(0, len(others), 500):
+        connection.execute(
+            delete(deliveries).where(deliveries.c.id.in_(others[start : start + 500]))
+        )
 
 
 def _use_up(connection: Connection, manifest: Manifest) -> None:

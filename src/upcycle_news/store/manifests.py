@@ -14,6 +14,7 @@ from upcycle_news.model import Issue, Manifest, Publication
 
 FORMAT = 1
 _ISSUE = TypeAdapter(Issue)
+_LISTS = ("imprint", "hosts", "readers_of")
 
 
 def encode(manifest: Manifest) -> tuple[str, dict[str, bytes]]:
@@ -34,7 +35,7 @@ def decode(text: str, blobs: Mapping[str, bytes]) -> Manifest:
     """The manifest again, from its JSON and its images."""
     content = json.loads(text)
     publication = content["publication"]
-    publication |= {key: tuple(publication.get(key, ())) for key in ("imprint", "hosts")}
+    publication |= {key: tuple(publication.get(key, ())) for key in _LISTS}
     return Manifest(
         issue=_ISSUE.validate_python(content["issue"]),
         publication=Publication(**publication),

@@ -1,0 +1,134 @@
+"""What a whole life of a list leaves behind: no address where none belongs."""
+
+from __future__ import annotations
+
+import logging
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+from unittest.mock import patch
+
+import pytest
+
+from upcycle_news.model import EmailAddress
+from upcycle_news.newsroom import Newsroom
+from upcycle_news.store.people import NewSubscriber
+
+from ..bounces import dsns
+from ..publications import Publication, add, parsed, sent
+from .door import opened
+
+# A local part that stands nowhere else, so that a single trace is a proof.
+NAMES = ("geheimniskraemerin", "verschwiegenheit", "stillschweigen")
+ADDRESSES = [f"{name}@example.org" for name in NAMES]
+# Where an address belongs: the store, the mails themselves, and the inbox.
+BELONGS = re.compile(r"/(upcycle\.db[^/]*|mailbox/.*|inbox/.*)$")
+
+
+def traces(folder: Path) -> list[str]:
+    """Files below a folder that hold an address where none belongs."""
+    found = []
+    for path in folder.rglob("*"):
+        if path.is_file() and not BELONGS.search(str(path)):
+            data = path.read_bytes().lower()
+            found += [str(path) for name in NAMES if name.encode() in data]
+    return found
+
+
+def test_signing_up_reading_bouncing_and_leaving_leave_no_address_in_logs_or_files(
+    publication: Publication, port: int, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.DEBUG)
+    for name in ("tmp", "new", "cur"):
+        (publication.home / "inbox" / name).mkdir(parents=True)
+    publication.setting("https://umbaupost.example.net", f"http://127.0.0.1:{port}")
+    room = publication.room(
+        SENDER__VERP="true", INBOX__MAILDIR="inbox",
+        SENDER__UNSUBSCRIBE_MAILTO="weg@umbaupost.example.net",
+    )  # fmt: skip
+    add(room, *ADDRESSES[:2])
+    with opened(room, port) as door:
+        door.post("/subscribe", {"email": ADDRESSES[2]})
+        door.post("/subscribe", {"email": f"{NAMES[2]}@@falsch"})
+        door.get(f"/unsubscribe/{ADDRESSES[2]}")
+    publication.essay()
+    assert sent(room).closed
+    path = max((publication.home / "var/mailbox/new").iterdir(), key=lambda one: one.name)
+    back = path.read_bytes().split(b"\r\n", 1)[0].decode().removeprefix("Return-Path: <")[:-1]
+    (publication.home / "inbox/new/1").write_bytes(dsns.postfix(back, ADDRESSES[1]))
+    done = publication.run("bounces", "collect", SENDER__VERP="true", INBOX__MAILDIR="inbox")
+    told = publication.run("bounces", "list", "--json").told + done.told
+    told += publication.run("subscribers", "stats", "--json").told
+    told += publication.run("subscribers", "forget", ADDRESSES[0], "--yes").told
+    assert "1 hard" in done.out
+    for name in NAMES:
+        assert name not in told.lower()
+        assert name not in caplog.text.lower()
+    assert traces(publication.home / "var") == []
+
+
+def test_an_error_in_the_door_tells_no_address(
+    publication: Publication, room: Newsroom, port: int, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.DEBUG)
+    with (
+        opened(room, port) as door,
+        patch(
+            "upcycle_news.web.handlers.joining.sign_up",
+            side_effect=RuntimeError(f"no {ADDRESSES[0]}"),
+        ),
+    ):
+        answer = door.post("/subscribe", {"email": ADDRESSES[0], "language": "de"})
+    assert answer.status == 503
+    assert "Gerade geht es nicht" in answer.text
+    assert NAMES[0] not in caplog.text + answer.text
+    assert "RuntimeError" in caplog.text
+
+
+@pytest.mark.prefect
+@pytest.mark.timeout(400)
+@pytest.mark.slow
+def test_prefects_own_database_knows_no_address(publication: Publication, tmp_path: Path) -> None:
+    for name in ("tmp", "new", "cur"):
+        (publication.home / "inbox" / name).mkdir(parents=True)
+    room = publication.room()
+    add(room, *ADDRESSES)
+    publication.essay()
+    assert sent(room).closed
+    (publication.home / "inbox/new/1").write_bytes(dsns.vacation(ADDRESSES[0]))
+    home = tmp_path / "prefect"
+    environment = {
+        **os.environ, "PREFECT_HOME": str(home), "UPCYCLE_NEWS_INBOX__MAILDIR": "inbox",
+        "PREFECT_SERVER_ANALYTICS_ENABLED": "false", "DO_NOT_TRACK": "1",
+        "PREFECT_SERVER_ALLOW_EPHEMERAL_MODE": "true", "PREFECT_LOGGING_LEVEL": "DEBUG",
+    }  # fmt: skip
+    for flow in ("collect_bounces", "tidy"):
+        done = subprocess.run(
+            [sys.executable, f"flows/{flow}.py"], cwd=publication.home, env=environment,
+            capture_output=True, text=True, timeout=190, check=False,
+        )  # fmt: skip
+        assert done.returncode == 0, done.stderr[-2000:]
+        assert not any(name in (done.stdout + done.stderr).lower() for name in NAMES)
+    assert any(path.suffix == ".db" for path in home.rglob("*"))
+    assert traces(home) == []
+
+
+def test_an_issue_for_some_topics_goes_to_those_who_want_them(publication: Publication) -> None:
+    def reader(name: str, *topics: str) -> NewSubscriber:
+        return NewSubscriber(EmailAddress.parse(f"{name}@example.org"), topics=topics)
+
+    publication.readers(
+        reader("alles"), reader("bestand", "Bestand"), reader("handwerk", "Handwerk"),
+        reader("beides", "handwerk", "BESTAND"),
+    )  # fmt: skip
+    publication.essay()
+    room = publication.room(ISSUE__TOPICS='["Bestand"]')
+    found = sent(room)
+    assert found.closed and found.audience == 3
+    assert [str(parsed(mail)["To"]).strip("<>") for mail in publication.mails()] == [
+        "alles@example.org",
+        "bestand@example.org",
+        "beides@example.org",
+    ]
