@@ -6,13 +6,20 @@ VENV := .venv
 BIN := $(VENV)/bin
 UV := $(shell command -v uv 2>/dev/null)
 
-.PHONY: demo test check format golden lock clean
+.PHONY: demo test bench check format golden lock clean
 
 demo: $(VENV)/.installed
 	@$(BIN)/upcycle-news demo
 
 test: $(VENV)/.installed
 	@$(BIN)/python -m pytest -n auto --dist loadgroup -q
+
+# Figures count against Postfix's smtp-sink only: apt-get install postfix, and npm for nodemailer.
+bench: $(VENV)/.installed
+	@$(BIN)/python bench/delivery.py --readers 10000
+	@$(BIN)/python bench/delivery.py --readers 100000 --only smtp-source,upcycle-news
+	@$(BIN)/python bench/delivery.py --enqueue 1000000
+	@$(BIN)/python bench/crash.py
 
 check: $(VENV)/.installed
 	@$(BIN)/ruff check .

@@ -126,7 +126,7 @@ def trial(
 
 def _resume(environment: dict[str, str]) -> subprocess.Popen[bytes]:
     return subprocess.Popen(
-        [*_COMMAND, "resume", ISSUE],
+        upcycle_news("resume", ISSUE),
         env=environment,
         stdin=subprocess.DEVNULL,
         stdout=subprocess.DEVNULL,
@@ -135,7 +135,9 @@ def _resume(environment: dict[str, str]) -> subprocess.Popen[bytes]:
     )
 
 
-_COMMAND = [str(Path(sys.executable).parent / "upcycle-news"), "issue"]
+def upcycle_news(*arguments: str) -> list[str]:
+    """The command line of an `issue` command."""
+    return [str(Path(sys.executable).parent / "upcycle-news"), "issue", *arguments]
 
 
 def _kill(process: subprocess.Popen[bytes], *, alone: bool) -> None:
@@ -151,7 +153,7 @@ def _kill(process: subprocess.Popen[bytes], *, alone: bool) -> None:
 
 def _until_closed(environment: dict[str, str]) -> None:
     for _ in range(60):
-        subprocess.run([*_COMMAND, "resume", ISSUE], env=environment, capture_output=True)
+        subprocess.run(upcycle_news("resume", ISSUE), env=environment, capture_output=True)
         if _told(environment, "status")[0]["closed"]:
             return
         time.sleep(0.5)
@@ -160,7 +162,7 @@ def _until_closed(environment: dict[str, str]) -> None:
 
 def _told(environment: dict[str, str], command: str, *more: str) -> list[Any]:
     done = subprocess.run(
-        [*_COMMAND, command, ISSUE, *more, "--json"],
+        upcycle_news(command, ISSUE, *more, "--json"),
         env=environment, capture_output=True, text=True, check=True,
     )  # fmt: skip
     return [json.loads(line) for line in done.stdout.splitlines()]

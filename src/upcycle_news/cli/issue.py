@@ -8,7 +8,7 @@ import typer
 
 from upcycle_news.cli import issue_approve, issue_explain, issue_preview, issue_send
 from upcycle_news.cli.issue_shared import say_status
-from upcycle_news.cli.output import AsJson, newsroom, say_json
+from upcycle_news.cli.output import AsJson, newsroom, note, say_json
 
 if TYPE_CHECKING:
     from upcycle_news.model import IssueId
@@ -39,6 +39,7 @@ def status(
     from upcycle_news.errors import IssueError
     from upcycle_news.model import DeliveryState, IssueId
     from upcycle_news.steps.naming import latest_issue
+    from upcycle_news.steps.punctuality import stalled_since
     from upcycle_news.store import issues
 
     if state is not None and state not in list(DeliveryState):
@@ -49,6 +50,10 @@ def status(
             raise IssueError("there is no issue yet: see 'upcycle-news issue preview'")
         if state is None or issues.get(room.store, chosen) is None:
             say_status(room, chosen, as_json)
+            if since := stalled_since(room, chosen):
+                note(
+                    f"issue {chosen} stalls: nothing has gone out since {since:%Y-%m-%d %H:%M} UTC"
+                )
         else:
             _list(room, chosen, DeliveryState(state), as_json)
 

@@ -30,6 +30,7 @@ from upcycle_news.postroom.outcomes import (
 from upcycle_news.postroom.replies import parse_reply
 
 _QUIT_TIMEOUT = 2.0  # seconds: manners must not hold up the end of a run
+_DOT = re.compile(rb"\r\n\.")
 _WRITABLE = re.compile(r"[^\s<>\x00-\x1f\x7f]*\Z")
 _LOOPBACK = ("127.0.0.1", "::1", "localhost")
 
@@ -261,7 +262,9 @@ class Connection:
 
 def _dot_stuffed(message: bytes) -> bytes:
     """`message` as it travels after DATA, with its end mark (RFC 5321, section 4.5.2)."""
-    stuffed = message.replace(b"\n.", b"\n..")
+    stuffed = message
+    if _DOT.search(message):  # hardly ever; looking is cheaper than replacing
+        stuffed = message.replace(b"\r\n.", b"\r\n..")
     if stuffed.startswith(b"."):
         stuffed = b"." + stuffed
     return stuffed + (b".\r\n" if stuffed.endswith(b"\r\n") else b"\r\n.\r\n")

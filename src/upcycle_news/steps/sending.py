@@ -14,7 +14,7 @@ from upcycle_news.postroom.dispatch import DeliveryReport
 from upcycle_news.postroom.message import MessageTemplate
 from upcycle_news.postroom.outcomes import Accepted, Refused
 from upcycle_news.postroom.smtp import open_connection
-from upcycle_news.steps import processes
+from upcycle_news.steps import processes, punctuality
 from upcycle_news.steps.pictures import refuse_silent_pictures
 from upcycle_news.steps.rendering import refuse_errors, render_issue
 from upcycle_news.steps.shares import Share, composer, send_share
@@ -42,6 +42,7 @@ def enqueue(room: Newsroom, issue: IssueId, digest: str) -> int:
     revision = revisions.revision(room.store, issue, digest)
     if revision is None or not revision.approved:
         raise IssueError(f"issue {issue} is not approved: see 'upcycle-news issue approve {issue}'")
+    punctuality.refuse_what_is_late(room, issue)
     refuse_errors(render_issue(room, issue, digest))
     refuse_silent_pictures(room, revision.manifest)
     return issues.enqueue(room.store, issue, digest, now=room.clock())
