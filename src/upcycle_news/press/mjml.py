@@ -39,6 +39,9 @@ _MARKUP = re.compile(
 )
 _ATTRIBUTE = re.compile(rf"(?P<name>{_NAME})\s*=\s*(?:\"(?P<double>[^\"]*)\"|'(?P<single>[^']*)')")
 _CONTENT = re.compile(r"<(mj-text|mj-table|mj-button)\b[^>]*(?<!/)>.*?</\1>", re.DOTALL)
+# Most attributes hold nothing to mend: plain text between double quotation marks.
+_TRAPS_INSIDE = re.compile(r"[^\x20-\x7e]|\\|=\s*'")
+_RISKY = re.compile(r'="[^"<>]*[<>]')
 _TITLE = re.compile(r"(?<=<mj-title>).*?(?=</mj-title>)", re.DOTALL)
 _TITLE_TRAPS = re.compile(r"[^\x20-\x7e]|[\\\"']")
 _STYLE = re.compile(r'(?<= style=")[^"]*')
@@ -138,7 +141,7 @@ def mend_attributes(source: str) -> str:
     pieces: list[str] = []
     end = 0
     for found in _MARKUP.finditer(source):
-        if found["attributes"]:
+        if found["attributes"] and _TRAPS_INSIDE.search(found["attributes"]):
             start, stop = found.span("attributes")
             pieces += (source[end:start], _ATTRIBUTE.sub(attribute, found["attributes"]))
             end = stop
@@ -150,6 +153,9 @@ def calm_attributes(html: str) -> str:
 
     It is allowed to, but a filter that reads HTML with a pattern would see a tag.
     """
+
+    if _RISKY.search(html) is None:
+        return html
 
     def calm(found: re.Match[str]) -> str:
         attributes = found["attributes"]
@@ -168,9 +174,13 @@ def mend_title(source: str) -> str:
     return _TITLE.sub(lambda found: _TITLE_TRAPS.sub(_entity, found[0]), source)
 
 
+def _tightened(found: re.Match[str]) -> str:
+    return found[0].replace(": ", ":").replace("; ", ";").rstrip("; ")
+
+
 def tighten_styles(html: str) -> str:
     """Write inlined styles without their spaces: a mail has hundreds of them."""
-    return _STYLE.sub(lambda found: re.sub(r"([:;])\s+", r"\1", found[0]).rstrip("; "), html)
+    return _STYLE.sub(_tightened, html)
 
 
 def mend_white_space(source: str) -> str:
