@@ -26,6 +26,7 @@ from upcycle_news.editorial.reading import ReadFeed, read_feed
 from upcycle_news.model import Feed, FeedItem
 
 LARGE = 4 * 1024 * 1024  # after such a body a child is too big to keep
+START_SECONDS = 60.0
 MAX_ANSWER = 32 * 1024 * 1024
 
 
@@ -64,10 +65,10 @@ class Quarantine:
             "now": now.isoformat(),
             "seconds": self.limits.seconds,
         }
-        deadline = time.monotonic() + self.limits.seconds
         try:
             child = self._started()
             assert child.stdin is not None and child.stdout is not None
+            deadline = time.monotonic() + self.limits.seconds
             _send(child.stdin, json.dumps(task).encode())
             _send(child.stdin, body)
             answer = _receive(child.stdout.fileno(), deadline)
@@ -99,6 +100,9 @@ class Quarantine:
                 stdout=subprocess.PIPE,
                 stderr=subprocess.DEVNULL,
             )
+            assert self._child.stdout is not None
+            # A busy machine may take its time to start it; that is not the feed's fault.
+            _exactly(self._child.stdout.fileno(), 1, time.monotonic() + START_SECONDS)
         return self._child
 
 
@@ -187,7 +191,11 @@ def _serve() -> None:
     with contextlib.suppress(ValueError, OSError):
         resource.setrlimit(resource.RLIMIT_AS, (memory, memory))
         resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    import feedparser  # noqa: F401  before the clock of the first body runs
+
     source, target = sys.stdin.buffer, sys.stdout.buffer
+    target.write(b"+")
+    target.flush()
     while head := source.read(8):
         task = json.loads(source.read(int.from_bytes(head, "big")))
         body = source.read(int.from_bytes(source.read(8), "big"))
