@@ -18,6 +18,7 @@ from upcycle_news.steps import joining
 from upcycle_news.store import barring, people
 
 from ..postroom.ledgers import Clock
+from ..press.browser import missing
 from ..publications import Publication, add
 from .chromium import browsing
 from .door import Door, opened
@@ -260,7 +261,7 @@ def test_a_mail_that_could_not_leave_leaves_later(
 @pytest.mark.chromium
 def test_every_page_passes_axe_and_fits_a_phone(room: Newsroom, door: Door) -> None:
     if not AXE.is_file():
-        pytest.skip("no axe-core here (npm ci --prefix tools/node)")
+        missing("no axe-core here (npm ci --prefix tools/node)")
     add(room, ANNA, "bert@example.org")
     room.store.close()
     pages = [

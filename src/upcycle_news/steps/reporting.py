@@ -13,6 +13,7 @@ from upcycle_news.model import DeliveryState, IssueId, Manifest
 from upcycle_news.newsroom import Newsroom
 from upcycle_news.postroom.contract import DeliveryReport
 from upcycle_news.steps.collecting import feeds_health
+from upcycle_news.steps.health import list_health
 from upcycle_news.steps.previewing import preview_url
 from upcycle_news.steps.rendering import render_issue
 from upcycle_news.store import approvals, figures, issues, people, revisions
@@ -102,8 +103,16 @@ def delivery_report(room: Newsroom, issue: IssueId, collected: Mapping[str, Any]
     lines += _speed(room, issue, row.enqueued_at, int(told["sent"]))
     lines += _refusals(room, issue)
     lines += _quotas(room)
+    lines += _list_health(room)
     lines += _feeds(room, collected)
     return "\n".join(lines)
+
+
+def _list_health(room: Newsroom) -> list[str]:
+    """What this issue and the two before it did to the list; alarms first."""
+    newest = list_health(room, 3)
+    alarmed = [f"- **Alarm:** {alarm}" for one in newest for alarm in one.alarms]
+    return ["### The list", "", *alarmed, *(f"- {one.sentence()}" for one in newest), ""]
 
 
 def _speed(room: Newsroom, issue: IssueId, began: datetime | None, sent: int) -> list[str]:

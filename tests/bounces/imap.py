@@ -1,0 +1,87 @@
+"""As much of an IMAP server (RFC 3501, RFC 6851) as reading and moving mail needs."""
+
+from __future__ import annotations
+
+import re
+import socketserver
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+
+
+@dataclass
+class Account:
+    """Folders with mails by UID, the flags that were set, and every command that was said."""
+
+    folders: dict[str, dict[int, bytes]]
+    said: list[str] = field(default_factory=list)
+    port: int = 0
+
+
+@contextmanager
+def imap_server(account: Account) -> Iterator[Account]:
+    class Session(socketserver.StreamRequestHandler):
+        folder = "INBOX"
+
+        def say(self, line: str | bytes) -> None:
+            self.wfile.write((line if isinstance(line, bytes) else line.encode()) + b"\r\n")
+
+        def handle(self) -> None:
+            self.say("* OK ready")
+            while line := self.rfile.readline().decode().strip():
+                tag, _, command = line.partition(" ")
+                account.said.append(re.sub(r"LOGIN .*", "LOGIN", command))
+                if self.answer(command, tag):
+                    return
+
+        def answer(self, command: str, tag: str) -> bool:
+            mails = account.folders[self.folder]
+            word = command.upper()
+            if word.startswith("CAPABILITY"):
+                self.say("* CAPABILITY IMAP4rev1 MOVE")
+            elif word.startswith("LOGIN") and '"geheim"' not in command:
+                self.say(f"{tag} NO wrong password")
+                return False
+            elif word.startswith("SELECT"):
+                self.say(f"* {len(mails)} EXISTS")
+                self.say("* OK [UIDVALIDITY 1]")
+            elif word.startswith("UID SEARCH"):
+                wanted = re.search(r"UID (\d+)", command.partition("SEARCH")[2])
+                found = [n for n in sorted(mails) if wanted is None or n == int(wanted[1])]
+                self.say("* SEARCH " + " ".join(map(str, found)))
+            elif word.startswith("UID FETCH"):
+                number = int(command.split()[2])
+                head = f"* 1 FETCH (UID {number} FLAGS () RFC822.SIZE {len(mails[number])} "
+                self.say(
+                    f"{head}BODY[] {{{len(mails[number])}}}".encode()
+                    + b"\r\n"
+                    + mails[number]
+                    + b")"
+                )
+            elif word.startswith("LIST"):
+                for name in account.folders:
+                    if name in command:
+                        self.say(f'* LIST () "/" "{name}"')
+            elif word.startswith("CREATE"):
+                account.folders[command.split()[1].strip('"')] = {}
+            elif word.startswith(("UID MOVE", "UID COPY")):
+                number, target = int(command.split()[2]), command.split()[3].strip('"')
+                account.folders[target][number] = mails[number]
+                if word.startswith("UID MOVE"):
+                    del mails[number]
+            elif word.startswith("UID STORE"):
+                mails.pop(int(command.split()[2]))
+            elif word.startswith("LOGOUT"):
+                self.say("* BYE")
+            self.say(f"{tag} OK done")
+            return word.startswith("LOGOUT")
+
+    with socketserver.ThreadingTCPServer(("127.0.0.1", 0), Session) as server:
+        server.daemon_threads = True
+        account.port = server.server_address[1]
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        try:
+            yield account
+        finally:
+            server.shutdown()

@@ -1,0 +1,58 @@
+"""When the list raises an alarm."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from upcycle_news.model import EmailAddress, IssueId
+from upcycle_news.steps import bouncing, reports
+from upcycle_news.steps.health import alarms, list_health
+from upcycle_news.steps.reporting import delivery_report
+from upcycle_news.store import people
+from upcycle_news.store.health import IssueFigures
+from upcycle_news.store.people import Way
+
+from ..postroom.ledgers import START
+from ..publications import Publication, sent
+from . import dsns
+
+WELL = IssueFigures("2026-11-26", START, 2000, 2000, 0, 20, 2, 5, 10, 3)
+
+
+def test_complaints_and_bounces_above_the_threshold_are_an_alarm() -> None:
+    told = {"bounces_percent": 5.0, "complaints_percent": 0.1}
+    assert alarms(WELL, **told) == ()
+    [alarm] = alarms(replace(WELL, complaints=3), **told)
+    assert "0.15 % complained" in alarm
+    [alarm] = alarms(replace(WELL, bounced=120), **told)
+    assert "6.0 % came back" in alarm
+    assert alarms(replace(WELL, sent=20, complaints=1, bounced=9), **told) == ()
+
+
+def test_the_figures_of_an_issue_tell_what_it_did_to_the_list(publication: Publication) -> None:
+    publication.crowd(60)
+    publication.essay()
+    room = publication.room(SENDER__VERP="true")
+    assert sent(room).closed
+    addresses = room.bounce_addresses
+    assert addresses is not None
+    for number in (1, 2, 3, 4):
+        to = addresses.address_for(1, number)
+        bouncing.handle(room, dsns.postfix(to, f"reader{number}@example.org"))
+    bouncing.handle(room, dsns.complaint("fbl@example.org", addresses.address_for(1, 9)))
+    person = people.find(room.store, EmailAddress.parse("reader10@example.org"))
+    assert person is not None
+    people.unsubscribe(room.store, person, now=room.clock(), way=Way.ONE_CLICK, issue=1)
+
+    [one] = list_health(room)
+    figures = one.figures
+    assert (figures.sent, figures.bounced, figures.complaints) == (60, 4, 1)
+    assert (figures.unsubscribed, figures.joined) == (1, 60)
+    assert len(one.alarms) == 2
+    told = reports.bounce_summary({"hard": 4}, reports.alarms(room))
+    assert told.name == "Degraded" and told.message.startswith("4 hard; issue 2026-11-26: 6.7 %")
+    page = delivery_report(room, IssueId.parse("2026-11-26"), {})
+    assert "**Alarm:**" in page and "1 unsubscribed" in page
+    stats = publication.run("subscribers", "stats", "--json").json
+    assert stats["subscribers"] == {"pending": 0, "confirmed": 59, "unsubscribed": 1}
+    assert stats["suppressions"] == {"complaint": 1, "hard bounce": 4}
