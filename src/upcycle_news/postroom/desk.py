@@ -14,10 +14,10 @@ from upcycle_news.postroom.book import Book
 from upcycle_news.postroom.contract import DeliveryReport, Ledger, Patience, Record, Terms
 from upcycle_news.postroom.outcomes import Outcome
 from upcycle_news.postroom.rules import FirstTen, RetryPolicy, decide
+from upcycle_news.postroom.tally import Tally
 
 _BEAT = 30.0  # seconds
-_BATCH = 100  # leases at a time: one commit for many messages
-_FEW = 10  # while the first ten are out, and at the end of a list
+_BATCH, _FEW = 100, 10  # leases at a time: one commit for many; few while the first ten are out
 
 
 @dataclass
@@ -47,8 +47,7 @@ class Desk:
     aside_until: datetime | None = None
     over: bool = False
     next_due: datetime | None = None
-    counts: DeliveryReport = field(default_factory=DeliveryReport)
-    deferred: set[int] = field(default_factory=set)
+    tally: Tally = field(default_factory=Tally)
     leases: deque[Claim] = field(default_factory=deque)
     withheld: list[Record] = field(default_factory=list)
 
@@ -129,23 +128,10 @@ class Desk:
     def count(self, claim: Claim, verdict: Verdict) -> None:
         """Add a verdict to the report."""
         with self._lock:
-            self.deferred.discard(claim.delivery)
-            match verdict.state:
-                case DeliveryState.SENT:
-                    self.counts = replace(self.counts, sent=self.counts.sent + 1)
-                case DeliveryState.REJECTED:
-                    self.counts = replace(self.counts, rejected=self.counts.rejected + 1)
-                case DeliveryState.UNKNOWN:
-                    self.counts = replace(self.counts, unknown=self.counts.unknown + 1)
-                case DeliveryState.DEFERRED:
-                    self.deferred.add(claim.delivery)
+            self.tally.add(claim, verdict)
             if verdict.stop is not None:
                 self.stopped = self.stopped or verdict.stop
-            self.progress(self.report())
-
-    def report(self) -> DeliveryReport:
-        """The counts so far."""
-        return replace(self.counts, deferred=len(self.deferred))
+            self.progress(self.tally.report())
 
     def mind_the_first_ten(self, claim: Claim, verdict: Verdict) -> None:
         """Stop when nobody is accepted, and suppress the refused as soon as somebody is."""
@@ -176,7 +162,7 @@ class Desk:
             for claim, verdict in self.withheld
         ]
         self.book.turn(again, [])
-        self.counts = replace(self.counts, rejected=self.counts.rejected - len(self.withheld))
+        self.tally.take_back(len(self.withheld))
         self.withheld.clear()
 
     # --- the relay
@@ -251,9 +237,10 @@ class Desk:
             return False
         self.pause(seconds)
         with self._lock:
-            # Waited out, whatever the clock says now.
-            self.quiet_until = _still(self.quiet_until, at)
-            self.closed_until = _still(self.closed_until, at)
+            if self.quiet_until is not None and self.quiet_until <= at:
+                self.quiet_until = None  # waited out, whatever the clock says now
+            if self.closed_until is not None and self.closed_until <= at:
+                self.closed_until = None
         return True
 
     def wait_for_deferred(self, rest: Callable[[datetime], None]) -> bool:
@@ -294,8 +281,6 @@ class Desk:
                 self.ledger.heartbeat(now)
                 self._beaten = now
 
-    # --- the end
-
     def close(self) -> DeliveryReport:
         """Give everything back and say how it went; raises what broke."""
         if self.error is not None:
@@ -307,12 +292,8 @@ class Desk:
             self.suppress_withheld()
         dues = [at for at in (self.ledger.next_due(), self.next_due) if at is not None]
         return replace(
-            self.report(),
+            self.tally.report(),
             stopped=self.stopped,
             relay_gone=self.relay_gone,
             next_due=min(dues, default=None),
         )
-
-
-def _still(until: datetime | None, waited: datetime) -> datetime | None:
-    return until if until is not None and until > waited else None
