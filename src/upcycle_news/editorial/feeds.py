@@ -37,16 +37,9 @@ from upcycle_news.editorial.unpacking import BadBodyError, unpack
 from upcycle_news.model import Feed
 
 __all__ = [
-    "Failed",
-    "FetchLimits",
-    "FetchResult",
-    "Fetched",
-    "NotModified",
-    "Validators",
-    "Waiting",
-    "fetch_feeds",
-    "stream_feeds",
-]
+    "Failed", "FetchLimits", "FetchResult", "Fetched", "NotModified", "Validators", "Waiting",
+    "fetch_feeds", "stream_feeds",
+]  # fmt: skip
 
 Made = TypeVar("Made")
 ACCEPT = (
