@@ -1,6 +1,6 @@
 """The cockpit end to end: a real server and runner on loopback, runs, answers, crashes.
 
-    .venv/bin/python bench/cockpit.py [--readers 10000] [--only approval,crashes,doubles,overhead]
+    .venv/bin/python bench/cockpit.py [--readers 10000] [--only approval,timeouts,doubles,crashes,overhead]
 
 Everything lies in a temporary folder and what was started is stopped by its process id. Prints a
 line for each promise and ends with 1 when one is broken.
@@ -36,7 +36,7 @@ def promise(what: str, kept: bool, told: str = "") -> None:
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--readers", type=int, default=10_000)
-    parser.add_argument("--only", default="approval,doubles,crashes,overhead")
+    parser.add_argument("--only", default="approval,timeouts,doubles,crashes,overhead")
     told = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder, Sink() as sink:
         publication = Publication(lay_out(Path(folder) / "umbaupost"), lambda: datetime.now(UTC))
@@ -107,6 +107,9 @@ def approval(publication: Publication, server: Server, sink: Sink, readers: int)
         f"{done}; {state['message']}",
     )
 
+
+def timeouts(publication: Publication, server: Server, sink: Sink, readers: int) -> None:
+    publication.crowd(3)
     publication.essay("Dritter Text")
     run = server.start("publish-issue/thursday")
     server.until(run, "PAUSED")

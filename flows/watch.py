@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import os
 from typing import Any
 
 from prefect import flow, task
 from prefect.client.schemas.objects import State, StateType
 from prefect.events import emit_event
-from prefect.runtime import flow_run
+from prefect.settings import PREFECT_API_URL
 
 from upcycle_news.cockpit import Cockpit
 from upcycle_news.newsroom import Newsroom
@@ -28,8 +29,13 @@ def remind() -> int:
 @task
 def settle() -> int:
     """End runs nobody answered in time; let those go on that were decided elsewhere."""
+    cockpit = Cockpit(PREFECT_API_URL.value() or "", os.environ.get("PREFECT_API_AUTH_STRING", ""))
     with Newsroom.open() as room:
-        return Cockpit.of_run(flow_run.api_url).settle(watching.in_vain(room))
+        waiting = watching.in_vain(room)
+        for one in waiting:
+            cockpit.settle(one)
+            watching.settled(room, one)
+    return len(waiting)
 
 
 @task

@@ -7,7 +7,7 @@ runs; the login from ``PREFECT_API_AUTH_STRING``.
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -46,19 +46,12 @@ class Cockpit:
                 return None
         return cls(url.rstrip("/"), known.get("PREFECT_API_AUTH_STRING", ""))
 
-    @classmethod
-    def of_run(cls, url: str | None) -> Cockpit:
-        """The API that runs us."""
-        return cls((url or "").rstrip("/"), os.environ.get("PREFECT_API_AUTH_STRING", ""))
-
-    def settle(self, waiting: Sequence[Waiting]) -> int:
-        """End or resume the runs that wait in vain; how many."""
-        for one in waiting:
-            if one.ended is not None:
-                self.end(one.run, one.ended.name, one.ended.message)
-            else:
-                self.resume(one.run, {"decision": one.answer})
-        return len(waiting)
+    def settle(self, waiting: Waiting) -> None:
+        """End or resume a run that waits in vain; one that Prefect lost is settled anyway."""
+        if waiting.ended is not None:
+            self.end(waiting.run, waiting.ended.name, waiting.ended.message)
+        else:
+            self.resume(waiting.run, {"decision": waiting.answer})
 
     def healthy(self) -> bool:
         """Whether the server answers by now."""
@@ -69,13 +62,13 @@ class Cockpit:
 
     def resume(self, run: str, answer: Mapping[str, Any]) -> bool:
         """Answer a run that waits; False when it does not wait any more."""
-        found = self._ask("POST", f"/flow_runs/{run}/resume", {"run_input": dict(answer)})
+        found = self._ask("POST", f"/flow_runs/{run}/resume", {"run_input": dict(answer)}, lost={})
         return bool(found.get("status") == "ACCEPT")
 
     def end(self, run: str, name: str, message: str) -> None:
         """End a run that waits in vain, as cancelled, with a sentence."""
         state = {"type": "CANCELLED", "name": name, "message": message}
-        self._ask("POST", f"/flow_runs/{run}/set_state", {"state": state, "force": True})
+        self._ask("POST", f"/flow_runs/{run}/set_state", {"state": state, "force": True}, lost={})
 
     def deployment(self, name: str) -> str:
         """The id of the deployment ``flow/deployment``."""
@@ -91,7 +84,8 @@ class Cockpit:
             self._ask("POST", "/automations/", automation)
         return not found
 
-    def _ask(self, method: str, path: str, body: Any = None) -> Any:
+    def _ask(self, method: str, path: str, body: Any = None, lost: Any = None) -> Any:
+        """Ask; `lost` is the answer for something Prefect does not know (any more)."""
         import httpx
 
         user, _, password = self.login.partition(":")
@@ -113,6 +107,8 @@ class Cockpit:
             raise CockpitError(
                 f"Prefect's API at {self.url} wants a login: set PREFECT_API_AUTH_STRING"
             )
+        if answer.status_code == 404 and lost is not None:
+            return lost
         if answer.status_code >= 400:
             raise CockpitError(f"Prefect's API refused {method} {path}: {answer.status_code}")
         return answer.json() if answer.content else {}

@@ -46,6 +46,12 @@ class Server:
 
     def revive(self) -> None:
         """Start the server and the runner, if they do not run."""
+        self._start_server()
+        if self._runner is None or self._runner.poll() is not None:
+            self._runner = self._spawn("-W", "ignore", "flows/serve.py")
+            self._until_deployed()
+
+    def _start_server(self) -> None:
         if self._server is None or self._server.poll() is not None:
             self._server = self._spawn(
                 "-m", "prefect", "server", "start", "--host", "127.0.0.1", "--port", str(self.port)
@@ -54,9 +60,6 @@ class Server:
             while not self._answers():
                 assert time.monotonic() < deadline, "the server did not start"
                 time.sleep(0.3)
-        if self._runner is None or self._runner.poll() is not None:
-            self._runner = self._spawn("-W", "ignore", "flows/serve.py")
-            self._until_deployed()
 
     def _spawn(self, *arguments: str) -> subprocess.Popen[bytes]:
         return subprocess.Popen(

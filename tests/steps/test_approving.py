@@ -11,6 +11,7 @@ from upcycle_news.model import IssueId
 from upcycle_news.newsroom import Newsroom
 from upcycle_news.steps import approving, publishing, sending, watching
 from upcycle_news.steps.previewing import preview_html, preview_url
+from upcycle_news.steps.starting import Begun
 from upcycle_news.store import approvals
 
 from ..postroom.ledgers import Clock
@@ -132,9 +133,12 @@ def test_a_question_nobody_answers_ends_and_can_be_asked_again(
     assert waiting.run == "run one"
     assert waiting.ended is not None
     assert "issue send 2026-11-26" in waiting.ended.message
-    late = answered(room, revision, question, decision="send")
-    assert late.approved or late.ended  # whoever resumes it in spite of that decides
+    assert answered(room, revision, question, decision="send").ended == waiting.ended
+    watching.settled(room, waiting)
     assert watching.in_vain(room) == []
+    assert publishing.begin(
+        room, "2026-11-26", planned_at=clock.now, run="by hand", max_lateness_hours=12
+    ) == Begun("2026-11-26")
 
 
 def test_a_run_whose_issue_was_approved_elsewhere_goes_on(publication: Publication) -> None:

@@ -10,7 +10,7 @@ from upcycle_news.errors import UpcycleError
 from upcycle_news.files import write_whole
 
 _SHARED = ("templates", "flows")
-_SHARED_FILES = ("prefect.yaml", "prefect.toml", "content/feeds.toml")
+_SHARED_FILES = ("prefect.yaml", "prefect.toml", "content/feeds.toml", "deploy/automations.yaml")
 
 
 def publication_folder() -> Path:

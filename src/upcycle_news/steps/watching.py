@@ -11,6 +11,7 @@ from datetime import timedelta
 from typing import Any
 
 from upcycle_news.newsroom import Newsroom
+from upcycle_news.steps import locking
 from upcycle_news.steps.approving import timed_out
 from upcycle_news.steps.collecting import feeds_health
 from upcycle_news.steps.health import alarm_sentences
@@ -126,13 +127,14 @@ def _bounce_events(room: Newsroom) -> Iterator[Event]:
 class Waiting:
     """A run of Prefect that waits in vain: `answer` resumes it, `ended` is how it ends instead."""
 
+    question: int
     run: str
     answer: str = ""
     ended: Told | None = None
 
 
 def in_vain(room: Newsroom) -> list[Waiting]:
-    """Runs whose question was settled elsewhere, or timed out; the store knows it from now on."""
+    """Runs whose question was settled elsewhere, or timed out."""
     now = room.clock()
     found = []
     for question in approvals.waiting(room.store):
@@ -141,12 +143,18 @@ def in_vain(room: Newsroom) -> list[Waiting]:
         begun = row is not None and row.state is not IssueState.OPEN
         if begun or decision is not None:
             said = "reject" if decision is not None and not decision.approved else "send"
-            approvals.answer(room.store, question.id, said, now=now)
-            found.append(Waiting(question.run, answer=said))
+            found.append(Waiting(question.id, question.run, answer=said))
         elif question.until <= now:
-            approvals.answer(room.store, question.id, "timed out", now=now)
-            found.append(Waiting(question.run, ended=timed_out(question.issue)))
+            found.append(Waiting(question.id, question.run, ended=timed_out(question.issue)))
     return found
+
+
+def settled(room: Newsroom, waiting: Waiting) -> None:
+    """Note that a run waits no more, and let others have its issue."""
+    question = approvals.asked_by(room.store, waiting.run)
+    approvals.answer(room.store, waiting.question, waiting.answer or "timed out", now=room.clock())
+    if waiting.ended is not None and question is not None:
+        locking.free(room, question.issue, waiting.run)
 
 
 def to_remind(room: Newsroom) -> list[Event]:

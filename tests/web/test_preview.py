@@ -1,0 +1,31 @@
+"""An editor on another machine opens the preview from the approval's form."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+from upcycle_news.model import IssueId
+from upcycle_news.newsroom import Newsroom
+from upcycle_news.steps import composing
+from upcycle_news.steps.previewing import preview_url
+
+from ..publications import Publication
+from .door import Door
+
+
+def test_the_link_in_the_form_shows_the_issue_and_loads_nothing(
+    publication: Publication, room: Newsroom, door: Door
+) -> None:
+    publication.essay()
+    issue = IssueId.parse("2026-11-26")
+    revision = composing.compose_issue(room, issue).hash
+    url = preview_url(room, issue, revision, expires=room.clock() + timedelta(hours=1))
+    answer = door.get(url)
+    assert answer.status == 200
+    assert "Was vom Bahnhof bleibt" in answer.text
+    assert "script-src" not in answer.headers["content-security-policy"]
+    assert "default-src 'none'" in answer.headers["content-security-policy"]
+    assert answer.headers["cache-control"] == "no-store"
+    assert door.get(url[:-1] + "-").status == 404
+    expired = preview_url(room, issue, revision, expires=room.clock() - timedelta(hours=1))
+    assert door.get(expired).status == 404
