@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Sequence
 from datetime import datetime
 from email.utils import format_datetime
 
 from upcycle_news.model import EmailAddress
 from upcycle_news.postroom import encoding
+from upcycle_news.postroom.dkim import DkimSigner
 from upcycle_news.postroom.message import Letterhead
+from upcycle_news.postroom.seal import Seal
 
 
 def compose_letter(
@@ -21,10 +24,11 @@ def compose_letter(
     html: str,
     message_hash: str,
     date: datetime,
+    signers: Sequence[DkimSigner] = (),
 ) -> bytes:
     """The message as bytes, CRLF everywhere. `message_hash` makes its Message-ID.
 
-    It is no bulk mail: no List headers, but Auto-Submitted, so that nobody's absence answers it.
+    Signed by `signers` like the issues. It is no bulk mail: no List headers, but Auto-Submitted, so that nobody's absence answers it.
     """
     boundary = "=_" + hashlib.sha256(f"letter/{message_hash}".encode()).hexdigest()[:32]
     headers = [
@@ -50,4 +54,6 @@ def compose_letter(
         ),
         f"--{boundary}--\r\n".encode(),
     ]
-    return b"".join([*headers, *parts])
+    head, body = b"".join(headers), b"".join(parts)
+    signed = Seal.over(head, (body,), signers).signatures(b"", {}, date) if signers else b""
+    return signed + head + body

@@ -87,6 +87,7 @@ def ask_to_confirm(room: Newsroom, signup: Signup) -> None:
         html=letter.html,
         message_hash=message_hash(room.message_id_key, "confirm", signup.consent),
         date=room.clock(),
+        signers=room.dkim_signers,
     )
     # Before the mail leaves: a reader may be faster than our next commit.
     consents.mailed(room.store, signup, consent.token_hash(token), room.clock())
