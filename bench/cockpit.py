@@ -36,11 +36,12 @@ def promise(what: str, kept: bool, told: str = "") -> None:
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--readers", type=int, default=10_000)
-    parser.add_argument("--only", default="approval,timeouts,doubles,crashes,overhead")
+    parser.add_argument("--only", default="approval,timeouts,alarms,doubles,crashes,overhead")
     told = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder, Sink() as sink:
         publication = Publication(lay_out(Path(folder) / "umbaupost"), lambda: datetime.now(UTC))
-        environment = {f"UPCYCLE_NEWS_{k}": v for k, v in relay_at(sink.port).items()}
+        own = {**relay_at(sink.port), "COCKPIT__OPERATORS": "betrieb"}
+        environment = {f"UPCYCLE_NEWS_{k}": v for k, v in own.items()}
         with Server(publication.home, environment) as server:
             for name in told.only.split(","):
                 print(f"--- {name}", flush=True)
@@ -136,6 +137,28 @@ def _approve(publication: Publication, server: Server) -> str:
         cwd=publication.home, env=server.environment, capture_output=True, text=True, check=True,
     )  # fmt: skip
     return (done.stderr.strip() or done.stdout.strip()).splitlines()[-1]
+
+
+def alarms(publication: Publication, server: Server, sink: Sink, readers: int) -> None:
+    consent = ("--consent", "letter of 3 May 2026", "--group", "betrieb")
+    publication.run("subscribers", "add", "betrieb@example.org", *consent)
+    program = str(Path(sys.executable).parent / "upcycle-news")
+    for _ in range(2):  # the second time renews
+        subprocess.run(
+            [program, "alarms", "apply", "deploy/automations.yaml"],
+            cwd=publication.home, env=server.environment, check=True, stdout=subprocess.DEVNULL,
+        )  # fmt: skip
+    count = server.ask("POST", "/automations/count", {})
+    promise("automations are created once", count == 2, f"{count}")
+    publication.essay("Zu spät")
+    began = time.monotonic()
+    run = server.start("publish-issue/thursday", at=datetime.now(UTC) - timedelta(days=3))
+    server.until(run, *ENDED)
+    server.until(server.start("watch/every-ten-minutes"), *ENDED)
+    while "betrieb@example.org" not in sink.accepted and time.monotonic() - began < 180:
+        time.sleep(1)
+    told = f"{time.monotonic() - began:.0f} s after the run was started"
+    promise("the operators got a mail", "betrieb@example.org" in sink.accepted, told)
 
 
 def doubles(publication: Publication, server: Server, sink: Sink, readers: int) -> None:
