@@ -11,7 +11,7 @@ import pytest
 
 from upcycle_news.errors import ContentError, TemplateError
 from upcycle_news.model import ImageRef, Manifest, Placeholder, RenderedIssue
-from upcycle_news.press.context import excerpt, reading_minutes
+from upcycle_news.press.brief import excerpt, reading_minutes
 from upcycle_news.press.page import read_page
 from upcycle_news.press.render import render
 from upcycle_news.press.sizes import encoded_size

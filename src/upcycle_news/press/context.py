@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
@@ -23,22 +22,13 @@ from upcycle_news.model import (
     Related,
 )
 from upcycle_news.press import markdown, text
+from upcycle_news.press.brief import EXCERPT, TITLE, foreign_text, reading_minutes
 from upcycle_news.press.images import Picture, hosted_name, read_picture
 from upcycle_news.press.typography import base_language, one_line, typeset
 from upcycle_news.press.words import Words
 
-READING_SPEED = 200
-"""Words a minute."""
-
 OPENING = 120
 """Words after which the opening of an essay ends, at the end of a paragraph."""
-
-EXCERPT = 240
-"""Characters of a feed item's summary that an issue shows at the most."""
-
-
-TITLE = 200
-"""Characters of a feed item's title."""
 
 
 @dataclass(frozen=True)
@@ -179,28 +169,6 @@ def subject(manifest: Manifest) -> str:
     """The subject line: the quotation marks of the language, but no no-break spaces."""
     issue = manifest.issue
     return " ".join(typeset(issue.subject, issue.language).split())
-
-
-def reading_minutes(body: str) -> int:
-    """Minutes an essay takes to read, at least one."""
-    return max(1, round(len(body.split()) / READING_SPEED))
-
-
-def excerpt(summary: str, limit: int = EXCERPT) -> str:
-    """Shorten to whole sentences if enough of them fit, to whole words with an ellipsis if not."""
-    summary = one_line(summary)
-    if len(summary) <= limit:
-        return summary
-    cut = summary[:limit]
-    sentence = max(cut.rfind(mark) for mark in (". ", "! ", "? ", "…"))
-    if sentence >= limit // 2:
-        return cut[: sentence + 1]
-    return cut[: cut.rfind(" ") if " " in cut else limit].rstrip(" ,;:–-(") + " …"
-
-
-def foreign_text(text: str, limit: int) -> str:
-    """What a feed says, so that it can neither fill the mail nor look like a template's leftover."""
-    return re.sub(r"\{(?=[{%#])", "{ ", excerpt(text, limit))
 
 
 def _links(publication: Publication, issue: str) -> Links:

@@ -153,7 +153,6 @@ def calm_attributes(html: str) -> str:
 
     It is allowed to, but a filter that reads HTML with a pattern would see a tag.
     """
-
     if _RISKY.search(html) is None:
         return html
 
