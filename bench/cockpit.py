@@ -9,6 +9,7 @@ line for each promise and ends with 1 when one is broken.
 from __future__ import annotations
 
 import argparse
+import os
 import sqlite3
 import subprocess
 import sys
@@ -40,6 +41,7 @@ def main() -> int:
     told = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder, Sink() as sink:
         publication = Publication(lay_out(Path(folder) / "umbaupost"), lambda: datetime.now(UTC))
+        os.chdir(publication.home)
         own = {**relay_at(sink.port), "COCKPIT__OPERATORS": "betrieb"}
         environment = {f"UPCYCLE_NEWS_{k}": v for k, v in own.items()}
         with Server(publication.home, environment) as server:

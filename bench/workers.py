@@ -71,6 +71,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--readers", type=int, default=20_000)
     parser.add_argument("--workers", default="1,2,4")
+    parser.add_argument("--quota", action=argparse.BooleanOptionalAction, default=True)
     told = parser.parse_args()
     with ExitStack() as stack:
         folder = stack.enter_context(tempfile.TemporaryDirectory())
@@ -85,6 +86,7 @@ def main() -> int:
             }
             os.environ["UPCYCLE_NEWS_STORE"] = environment["UPCYCLE_NEWS_STORE"]
             publication = Publication(lay_out(Path(folder) / "p"), lambda: datetime.now(UTC))
+            os.chdir(publication.home)
             with Pool(publication.home, environment) as pool, smtp_sink() as port:
                 together(publication, pool, sink, store, told, port)
     return 0
@@ -100,8 +102,9 @@ def together(
 ) -> None:
     publication.crowd(2 * QUOTA + 100)
     relay(publication, sink.port, f'quotas = ["{QUOTA}/{"min" if SPAN == 60 else "s"}"]')
-    pool.need(3)
-    quota(publication, pool, store)
+    pool.need(3 if told.quota else 2)
+    if told.quota:
+        quota(publication, pool, store)
     relay(publication, sink.port)
     publication.readers(*(f"more{n}@example.org" for n in range(told.readers - 2 * QUOTA - 100)))
     sink.accepted.clear()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ctypes
 import os
 import signal
 import socket
@@ -17,6 +18,11 @@ from typing import Any, Self
 import httpx
 
 from upcycle_news.prefect_process import lasting_server
+
+
+def _end_with_the_parent() -> None:
+    """A test that is killed must not leave a server behind (prctl(2): PR_SET_PDEATHSIG is 1)."""
+    ctypes.CDLL(None).prctl(1, signal.SIGTERM)
 
 
 class Server:
@@ -64,7 +70,7 @@ class Server:
     def _spawn(self, *arguments: str) -> subprocess.Popen[bytes]:
         return subprocess.Popen(
             [sys.executable, *arguments], cwd=self.home, env=self.environment,
-            stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True,
+            stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True, preexec_fn=_end_with_the_parent,
         )  # fmt: skip
 
     def _answers(self) -> bool:

@@ -53,6 +53,7 @@ def dates(schedule: Any, start: datetime) -> list[datetime]:
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(300)  # a real server, a runner and three processes on a busy machine
 def test_schedules_produce_runs_and_a_person_approves_one(publication: Publication) -> None:
     """A real server and runner: what SQLAlchemy 2.1 breaks silently shows here."""
     publication.essay()
