@@ -22,6 +22,7 @@ from upcycle_news.press.pages import Pages
 from upcycle_news.press.templates import load_templates
 from upcycle_news.web.handlers import Handlers
 from upcycle_news.web.limits import NetworkLimit, TooLarge
+from upcycle_news.web.pictures import show_picture
 from upcycle_news.web.preview import show_preview
 
 if TYPE_CHECKING:
@@ -74,6 +75,9 @@ def create_app(room: Newsroom | None = None) -> Any:
     async def preview(request: Request) -> Response:
         return await show_preview(handlers, request)
 
+    async def picture(request: Request) -> Response:
+        return await show_picture(handlers, request)
+
     async def missing(request: Request, error: Exception) -> Response:
         status = error.status_code if isinstance(error, HTTPException) else 404
         view = "missing" if status == 404 else "refused"
@@ -103,6 +107,7 @@ def create_app(room: Newsroom | None = None) -> Any:
         routes=[
             Route("/healthz", guarded(healthz), methods=show),
             Route("/preview/{token}", guarded(preview), methods=show),
+            Route("/images/{name}", guarded(picture), methods=show),
             Route("/subscribe", guarded(handlers.show_subscribe), methods=show),
             Route("/subscribe", guarded(handlers.subscribe), methods=act),
             Route("/confirm/{token}", guarded(handlers.show_confirm), methods=show),

@@ -1,0 +1,32 @@
+"""Pictures of an issue, where the publication hosts them."""
+
+from __future__ import annotations
+
+import pytest
+
+from upcycle_news.newsroom import Newsroom
+
+from .door import Door
+
+NAME = "0123456789abcdef0123456789abcdef.png"
+
+
+def test_a_published_picture_is_shown_to_every_web_mail(room: Newsroom, door: Door) -> None:
+    room.hosted_images.mkdir(parents=True)
+    (room.hosted_images / NAME).write_bytes(b"picture")
+    answer = door.get(f"/images/{NAME}")
+    assert answer.status == 200
+    assert answer.headers["content-type"] == "image/png"
+    assert answer.headers["cross-origin-resource-policy"] == "cross-origin"
+    assert "immutable" in answer.headers["cache-control"]
+
+
+@pytest.mark.parametrize(
+    "name", [NAME, "secret.key", "..%2Fsecrets%2Ftoken-1.key", NAME + "%0a", NAME.upper()]
+)
+def test_nothing_else_lies_behind_the_pictures_address(
+    room: Newsroom, door: Door, name: str
+) -> None:
+    room.hosted_images.mkdir(parents=True)
+    (room.hosted_images / "secret.key").write_text("x")
+    assert door.get(f"/images/{name}").status == 404
