@@ -2,44 +2,33 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from datetime import UTC, date, datetime, time, timedelta
+from datetime import UTC, date, datetime, timedelta
 from functools import cached_property
 from pathlib import Path
 from typing import Literal
-from zoneinfo import ZoneInfo
 
 from pydantic import SecretStr
 
 from upcycle_news.audience.links import LinkSigner, Purpose, load_or_make_key, load_or_make_keys
 from upcycle_news.editorial.compose import Limits
 from upcycle_news.errors import SettingsError
-from upcycle_news.model import Publication, Rate, Relay
+from upcycle_news.model import Publication, Relay
 from upcycle_news.postroom.dkim import DkimSigner
 from upcycle_news.postroom.message import Letterhead
 from upcycle_news.postroom.rules import RetryPolicy
 from upcycle_news.postroom.verp import BounceAddresses
-from upcycle_news.postroom.window import Window
 from upcycle_news.settings import FILE_NAME, Settings, load_settings
 from upcycle_news.settings_sending import RelaySettings
 from upcycle_news.store.engine import Store, open_store
 from upcycle_news.store.quotas import Quotas
+from upcycle_news.wiring import failover_of, is_sample, quotas_of, relay_of, window_of
 
 MAIN_RELAY = "main"
 # Stands for the public address while there is none: good for looking, refused for sending.
 NOWHERE = "https://newsletter.invalid"
-_DEFAULT_PORTS = {"tls": 465, "starttls": 587, "none": 25}
-
-
-_SAMPLES = ("example", "test", "invalid", "localhost", "example.org", "example.com", "example.net")
-
-
-def is_sample(address: str) -> bool:
-    """Whether a web address or a host is nobody's (RFC 2606), or none at all."""
-    host = address.rpartition("://")[2].partition("/")[0].partition(":")[0]
-    return not host or any(host == name or host.endswith(f".{name}") for name in _SAMPLES)
 
 
 def utc_now() -> datetime:
@@ -233,23 +222,12 @@ class Newsroom:
 
     def quotas(self, relay: str, sender: str) -> Quotas:
         """What may be sent over a relay in our name."""
-        told = self.settings.quotas
-        there = self.settings.relays.get(relay)
-        return Quotas(
-            relay=_rates(there.quotas if there else ()),
-            relay_name=relay,
-            sender=_rates(told.sender),
-            sender_address=sender,
-            domains=tuple((name.lower(), _rates(told.domains[name])) for name in told.domains),
-        )
+        return quotas_of(self.settings, relay, sender)
 
     def window(self, timezone: str) -> Callable[[datetime], datetime | None]:
         """Tells for a moment when the send window opens, None while it is open."""
-        told = self.settings.window
-        if not told.start:
-            return lambda _: None
-        start, end = time.fromisoformat(told.start), time.fromisoformat(told.end)
-        return Window(start, end, ZoneInfo(timezone), frozenset(told.days)).opens
+        window = window_of(self.settings, timezone)
+        return window.opens if window else lambda _: None
 
     @property
     def retry_policy(self) -> RetryPolicy:
@@ -278,22 +256,11 @@ class Newsroom:
             with Mailbox(self.mailbox_folder) as mailbox:
                 yield mailbox.relay()
             return
-        yield _relay(MAIN_RELAY, told)
+        yield relay_of(MAIN_RELAY, told)
 
     def failover(self, relay: Relay) -> Relay | None:
         """The relay that stands in for `relay`, if one does."""
-        there = self.settings.relays.get(relay.name)
-        if there is None or not there.failover:
-            return None
-        second = self.settings.relays.get(there.failover)
-        if second is None or not second.host or there.failover == relay.name:
-            raise SettingsError(
-                FILE_NAME,
-                None,
-                f"relays.{relay.name}.failover names {there.failover!r}, which is not another "
-                "relay with a host",
-            )
-        return _relay(there.failover, second)
+        return failover_of(self.settings, relay)
 
     @property
     def user_agent(self) -> str:
@@ -303,21 +270,3 @@ class Newsroom:
         contact = self.settings.feeds.contact or self.settings.sender.address or "no contact"
         name = self.settings.publication.name.encode("ascii", "ignore").decode().strip()
         return f"upcycle-news/{__version__} ({name or 'newsletter'}; {contact})"
-
-
-def _relay(name: str, told: RelaySettings) -> Relay:
-    return Relay(
-        name=name,
-        host=told.host,
-        port=told.port or _DEFAULT_PORTS[told.security],
-        security=told.security,
-        username=told.username,
-        password=told.password.get_secret_value(),
-        connections=told.connections,
-        timeout=told.timeout,
-        messages_per_connection=told.messages_per_connection,
-    )
-
-
-def _rates(texts: Iterable[str]) -> tuple[Rate, ...]:
-    return tuple(Rate.parse(text) for text in texts)

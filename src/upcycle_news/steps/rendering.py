@@ -12,7 +12,7 @@ from upcycle_news.audience.links import Purpose
 from upcycle_news.errors import IssueError
 from upcycle_news.files import write_whole
 from upcycle_news.model import EmailAddress, Finding, IssueId, Manifest, RenderedIssue
-from upcycle_news.newsroom import Newsroom, is_sample
+from upcycle_news.newsroom import Newsroom
 from upcycle_news.postroom.encoding import quoted_printable
 from upcycle_news.postroom.message import MessageTemplate, ReaderFields, message_hash
 from upcycle_news.press.preflight import preflight
@@ -23,6 +23,7 @@ from upcycle_news.settings_errors import line_of
 from upcycle_news.steps.collecting import feed_findings
 from upcycle_news.steps.pictures import publish_pictures
 from upcycle_news.store import issues, manifests, revisions
+from upcycle_news.wiring import is_sample
 
 # The reader of the sample message that a preview lays out.
 SAMPLE_READER = EmailAddress("leserin@example.org")
