@@ -6,7 +6,7 @@ import re
 from html import unescape
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from upcycle_news.errors import TemplateError
@@ -59,6 +59,8 @@ def test_any_alt_text_survives_mjml(alt: str) -> None:
     from html import escape
     from unicodedata import normalize
 
+    # These are refused wherever they stand: they look like a template that was not filled in.
+    assume("{{" not in alt and "\\u{" not in alt)
     html = mail(f'<img src="cid:a" alt="{escape(alt)}" />')
     assert alt_of(html) == normalize("NFC", alt)
 
