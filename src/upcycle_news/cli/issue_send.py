@@ -20,6 +20,7 @@ from upcycle_news.cli.output import (
 if TYPE_CHECKING:
     from upcycle_news.model import IssueId
     from upcycle_news.newsroom import Newsroom
+    from upcycle_news.steps.composing import Composed
 
 Named = Annotated[str, typer.Argument(metavar="ISSUE", help="Such as 2026-11-26.")]
 
@@ -52,7 +53,7 @@ def send(
     from upcycle_news.model import EmailAddress
     from upcycle_news.steps import sending
     from upcycle_news.steps.rendering import refuse_errors, render_issue
-    from upcycle_news.store import issues, people
+    from upcycle_news.store import issues
 
     with newsroom() as room:
         address = EmailAddress.parse(test) if test else None
@@ -60,11 +61,12 @@ def send(
         row = issues.get(room.store, chosen)
         begun = row is not None and row.state is not issues.IssueState.OPEN
         if test or test_group or dry_run:
-            digest = composed_issue(room, chosen, essay, collect, as_json).hash
+            composed = composed_issue(room, chosen, essay, collect, as_json)
+            digest = composed.hash
             rendered = render_issue(room, chosen, digest)
             refuse_errors(rendered)
             if dry_run:
-                count = people.count_confirmed(room.store)
+                count = _audience(room, composed)
                 note(f"issue {chosen} would go to {count} subscribers; nothing was sent")
                 if as_json:
                     say_status(room, chosen, as_json)
@@ -164,7 +166,7 @@ def _approved_hash(
     from upcycle_news.errors import IssueError
     from upcycle_news.steps import sending
     from upcycle_news.steps.composing import changes_since
-    from upcycle_news.store import people, revisions
+    from upcycle_news.store import revisions
 
     if not yes:
         newest = revisions.revision(room.store, issue)
@@ -182,12 +184,18 @@ def _approved_hash(
                 f"issue {issue} is not approved: look at it with 'upcycle-news issue preview', "
                 "then use 'upcycle-news issue approve', or send it with --yes"
             )
-        count = people.count_confirmed(room.store)
+        count = _audience(room, composed)
         typer.confirm(
             f"Send issue {issue} „{composed.manifest.issue.subject}“ to {count} people?", abort=True
         )
     sending.approve(room, issue, composed.hash, by=me())
     return composed.hash
+
+
+def _audience(room: Newsroom, composed: Composed) -> int:
+    from upcycle_news.store import issues
+
+    return issues.count_audience(room.store, composed.manifest.publication.readers_of)
 
 
 def _deliver(room: Newsroom, issue: IssueId, as_json: bool) -> None:

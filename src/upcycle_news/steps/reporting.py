@@ -16,7 +16,7 @@ from upcycle_news.steps.collecting import feeds_health
 from upcycle_news.steps.health import list_health
 from upcycle_news.steps.previewing import preview_url
 from upcycle_news.steps.rendering import render_issue
-from upcycle_news.store import approvals, figures, issues, people, revisions
+from upcycle_news.store import approvals, figures, issues, revisions
 
 
 def approval_page(
@@ -28,7 +28,7 @@ def approval_page(
     rendered = render_issue(room, issue, digest)
     content = found.manifest.issue
     local = until.astimezone(room.settings.publication.zone)
-    count = people.count_confirmed(room.store)
+    count = issues.count_audience(room.store, found.manifest.publication.readers_of)
     link = preview_url(room, issue, digest, expires=until)
     lines = [f"## {_md(rendered.rendered.subject)}", ""]
     if refused:

@@ -8,7 +8,18 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import Connection, Row, delete, func, insert, literal, null, select, update
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    Row,
+    delete,
+    func,
+    insert,
+    literal,
+    null,
+    select,
+    update,
+)
 
 from upcycle_news.errors import IssueError
 from upcycle_news.model import DeliveryState, IssueId, IssueStatus, Manifest, SubscriberStatus
@@ -94,6 +105,23 @@ def enqueue(store: Store, issue: IssueId, digest: str, *, now: datetime) -> int:
     return audience
 
 
+def count_audience(store: Store, topics: Collection[str]) -> int:
+    """How many people an issue for readers of `topics` (empty: for all) would be queued for now."""
+    with store.reading() as connection:
+        chosen = connection.scalars(select(subscribers.c.topics).where(*_may_be_written_to()))
+        return sum(not topics or _wants(one, topics) for one in chosen)
+
+
+def _may_be_written_to() -> tuple[ColumnElement[bool], ...]:
+    return (subscribers.c.status == SubscriberStatus.CONFIRMED, reason_barred().is_(None))
+
+
+def _wants(chosen: Collection[str], topics: Collection[str]) -> bool:
+    """Whether somebody who chose these topics, or none, reads an issue on `topics`."""
+    wanted = {topic.casefold() for topic in topics}
+    return not chosen or bool(wanted & {one.casefold() for one in chosen})
+
+
 def _queue_everybody(
     connection: Connection, issue: IssueId, now: datetime, topics: Collection[str]
 ) -> int:
@@ -107,10 +135,7 @@ def _queue_everybody(
         literal(now, deliveries.c.queued_at.type),
         literal(now, deliveries.c.changed_at.type),
         null(),
-    ).where(
-        subscribers.c.status == SubscriberStatus.CONFIRMED,
-        reason_barred().is_(None),
-    )
+    ).where(*_may_be_written_to())
     columns = ["issue_id", "subscriber_id", "state", "attempts", "enhanced", "reason"]
     columns += ["queued_at", "changed_at", "next_at"]
     connection.execute(insert(deliveries).from_select(columns, people.order_by(subscribers.c.id)))
@@ -123,15 +148,12 @@ def _queue_everybody(
 
 def _leave_others_out(connection: Connection, issue: IssueId, topics: Collection[str]) -> None:
     """Who chose topics, and none of these, is not written to. Still nobody has seen the queue."""
-    wanted = {topic.casefold() for topic in topics}
     rows = connection.execute(
         select(deliveries.c.id, subscribers.c.topics)
         .join(subscribers, subscribers.c.id == deliveries.c.subscriber_id)
         .where(deliveries.c.issue_id == str(issue))
     )
-    others = [
-        row.id for row in rows if row.topics and not wanted & {one.casefold() for one in row.topics}
-    ]
+    others = [row.id for row in rows if not _wants(row.topics, topics)]
     for start in range(0, len(others), 500):
         connection.execute(
             delete(deliveries).where(deliveries.c.id.in_(others[start : start + 500]))

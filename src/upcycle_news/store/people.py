@@ -7,7 +7,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import Row, func, insert, select, update
+from sqlalchemy import Row, insert, select, update
 
 from upcycle_news.model import EmailAddress, Subscriber, SubscriberStatus
 from upcycle_news.store.adding import CHUNK, AddReport, NewSubscriber, add_people
@@ -23,7 +23,6 @@ __all__ = [
     "addresses",
     "all_people",
     "by_number",
-    "count_confirmed",
     "find",
     "group_members",
     "set_preferences",
@@ -125,19 +124,6 @@ def set_preferences(
             update(subscribers)
             .where(subscribers.c.id == person.id)
             .values(language=language, topics=list(topics))
-        )
-
-
-def count_confirmed(store: Store) -> int:
-    """How many people would be written to, suppressions not yet taken off."""
-    with store.reading() as connection:
-        return int(
-            connection.scalar(
-                select(func.count())
-                .select_from(subscribers)
-                .where(subscribers.c.status == SubscriberStatus.CONFIRMED)
-            )
-            or 0
         )
 
 
