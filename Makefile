@@ -52,7 +52,7 @@ golden: $(VENV)/.installed
 
 # Needs uv. The lock names no index; hashes bind it to the files of the packages' makers.
 lock:
-	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
+	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
 	  --no-annotate --no-header pyproject.toml --extra postgres --group dev --output-file requirements.lock
 
 clean:
