@@ -32,6 +32,7 @@ from upcycle_news.settings_audience import (
     WebSettings,
 )
 from upcycle_news.settings_cockpit import CockpitSettings
+from upcycle_news.settings_doctor import DoctorSettings
 from upcycle_news.settings_errors import describe, not_json, unknown_variable
 from upcycle_news.settings_sending import (
     DkimSettings,
@@ -158,6 +159,7 @@ class Settings(BaseSettings):
     web: WebSettings = Field(default_factory=WebSettings)
     inbox: InboxSettings = Field(default_factory=InboxSettings)
     bounces: BouncesSettings = Field(default_factory=BouncesSettings)
+    doctor: DoctorSettings = Field(default_factory=DoctorSettings)
 
     @classmethod
     def settings_customise_sources(
