@@ -11,7 +11,8 @@ from prefect.events import emit_event
 from pydantic import Field
 
 from upcycle_news.newsroom import Newsroom
-from upcycle_news.steps import publishing, watching
+from upcycle_news.steps import publishing, starting, watching
+from upcycle_news.steps.told import Told
 
 MaxLateness = Annotated[
     float,
@@ -24,6 +25,13 @@ def find_pending(max_lateness_hours: float) -> list[str]:
     """The issues that are approved and due, or that have deliveries left."""
     with Newsroom.open() as room:
         return publishing.pending(room, max_lateness_hours=max_lateness_hours)
+
+
+@task
+def why_paused() -> Told | None:
+    """Why nothing goes out at all, after a restore."""
+    with Newsroom.open() as room:
+        return starting.standstill(room)
 
 
 @task
@@ -52,7 +60,7 @@ def deliver_pending(max_lateness_hours: MaxLateness = 24.0) -> State[Any]:
     sums = [deliver(issue) for issue in issues]
     if issues:
         report(issues)
-    told = publishing.delivered_summary(sums)
+    told = publishing.delivered_summary(sums, why_paused())
     return State(type=StateType[told.kind.upper()], name=told.name, message=told.message)
 
 

@@ -52,6 +52,10 @@ class IssueError(UpcycleError):
     """Something was asked of an issue that its state does not allow."""
 
 
+class PausedError(UpcycleError):
+    """The store stands still until a person has confirmed it: nothing may go out."""
+
+
 class RelayError(UpcycleError):
     """The relay cannot be reached, refuses us, or said something that stops the issue."""
 

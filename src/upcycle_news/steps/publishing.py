@@ -22,7 +22,7 @@ from upcycle_news.steps import (
 )
 from upcycle_news.steps.collecting import collect_feeds
 from upcycle_news.steps.told import Told
-from upcycle_news.store import approvals, issues, revisions, turns
+from upcycle_news.store import approvals, issues, pauses, revisions, turns
 from upcycle_news.store.issues import IssueState
 
 
@@ -71,14 +71,15 @@ def compose(room: Newsroom, issue: str, choice: Choice, *, run: str) -> Composed
     if asked is not None and asked.answer in ("", "send", "reject"):
         return Composed(asked.hash)
     try:
-        essays = _chosen_essays(room, choice)
+        essays = chosen_essays(room, choice)
         return Composed(composing.compose_issue(room, chosen, essays).hash)
     except NothingNew as nothing:
         locking.free(room, chosen, run)
         return Composed(ended=Told("completed", "NothingNew", str(nothing)))
 
 
-def _chosen_essays(room: Newsroom, choice: Choice) -> Sequence[str]:
+def chosen_essays(room: Newsroom, choice: Choice) -> Sequence[str]:
+    """The slugs of the essays a run may take, none for all; raises `NothingNew` when none is left."""
     if not choice.leave_out and not choice.topics:
         return choice.essays
     published, _ = issues.used_up(room.store)
@@ -209,8 +210,11 @@ def _status(room: Newsroom, issue: IssueId) -> IssueStatus:
 def pending(room: Newsroom, *, max_lateness_hours: float = 0.0) -> list[str]:
     """Issues with deliveries left; those that are approved and due are queued first.
 
-    An approval that is older than `max_lateness_hours` (0: any age) is left to people.
+    An approval that is older than `max_lateness_hours` (0: any age) is left to people. Nothing is
+    pending while the store stands still.
     """
+    if pauses.standing(room.store):
+        return []
     found = []
     for row in issues.every(room.store):
         if row.state is IssueState.OPEN and row.id.day <= room.today:
@@ -255,8 +259,13 @@ def summary(delivered: Mapping[str, Any], collected: Mapping[str, Any]) -> Told:
     return Told("completed", "Completed", message)
 
 
-def delivered_summary(sums: Sequence[Mapping[str, Any]]) -> Told:
-    """The state of a run that delivered what was left."""
+def delivered_summary(sums: Sequence[Mapping[str, Any]], paused: Told | None) -> Told:
+    """The state of a run that delivered what was left.
+
+    A standstill is no failure here: this run comes every few minutes, and a person knows of it.
+    """
+    if paused:
+        return Told("completed", paused.name, paused.message)
     if not sums:
         return Told("completed", "NothingPending", "no issue has deliveries left")
     return Told("completed", "Completed", "; ".join(summary(one, {}).message for one in sums))

@@ -19,7 +19,7 @@ from upcycle_news.steps.pictures import refuse_silent_pictures
 from upcycle_news.steps.rendering import refuse_errors, render_issue
 from upcycle_news.steps.shares import Share, composer, send_share
 from upcycle_news.steps.workers import MANY, Workers, merged
-from upcycle_news.store import deliveries, issues, people, revisions, senders
+from upcycle_news.store import deliveries, issues, pauses, people, revisions, senders
 from upcycle_news.store.issues import IssueRow, IssueState
 
 
@@ -191,7 +191,11 @@ def settle_the_dead(room: Newsroom, issue: IssueId) -> int:
 
 
 def resume(room: Newsroom, issue: IssueId) -> None:
-    """Let a paused or stopped issue go on; raises `IssueError` for one that cannot."""
+    """Let a paused or stopped issue go on; raises `IssueError` for one that cannot.
+
+    `PausedError`, before anything is changed, while the whole store stands still.
+    """
+    pauses.refuse_while_paused(room.store)
     row = issues.get(room.store, issue)
     if row is None or row.state is IssueState.OPEN:
         raise IssueError(f"issue {issue} has not been queued: there is nothing to resume")

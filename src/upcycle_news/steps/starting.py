@@ -9,7 +9,7 @@ from upcycle_news.model import IssueId
 from upcycle_news.newsroom import Newsroom
 from upcycle_news.steps import locking, naming
 from upcycle_news.steps.told import Told
-from upcycle_news.store import issues, turns
+from upcycle_news.store import issues, pauses, turns
 from upcycle_news.store.issues import IssueState
 
 NEXT = "next"
@@ -23,6 +23,12 @@ class Begun:
     ended: Told | None = None
 
 
+def standstill(room: Newsroom) -> Told | None:
+    """Why nothing goes out from this store at all; None as long as it may."""
+    pause = pauses.standing(room.store)
+    return Told("failed", "Paused", pause.sentence) if pause else None
+
+
 def begin(
     room: Newsroom, wanted: str, *, planned_at: datetime, run: str, max_lateness_hours: float
 ) -> Begun:
@@ -31,6 +37,8 @@ def begin(
     The answer is written down, so that a second run for the same time, a retry or a run that comes
     back after a slow approval gets the same one.
     """
+    if told := standstill(room):
+        return Begun(wanted, told)
     plan = turns.plan(room.store, planned_at)
     if plan is None:
         limit = timedelta(hours=max_lateness_hours)

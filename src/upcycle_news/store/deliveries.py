@@ -8,6 +8,7 @@ from datetime import datetime
 from sqlalchemy import select, update
 
 from upcycle_news.model import Delivery, DeliveryState, EmailAddress, IssueId
+from upcycle_news.store import pauses
 from upcycle_news.store.engine import Store
 from upcycle_news.store.issues import IssueState
 from upcycle_news.store.schema import deliveries, issues, subscribers, suppressions
@@ -15,9 +16,13 @@ from upcycle_news.store.senders import NOBODY
 
 
 def requeue(store: Store, issue: IssueId, state: DeliveryState, *, now: datetime) -> int:
-    """Queue again, on command, what is in `state`; returns how many. Never in a cancelled issue."""
+    """Queue again, on command, what is in `state`; returns how many. Never in a cancelled issue.
+
+    Raises `PausedError` while nothing may go out.
+    """
     going = select(issues.c.id).where(issues.c.state != IssueState.CANCELLED)
     with store.writing() as connection:
+        pauses.refuse(connection)
         return connection.execute(
             update(deliveries)
             .where(

@@ -23,6 +23,7 @@ from sqlalchemy import (
 
 from upcycle_news.errors import IssueError
 from upcycle_news.model import DeliveryState, IssueId, IssueStatus, Manifest, SubscriberStatus
+from upcycle_news.store import pauses
 from upcycle_news.store import revisions as revision_rows
 from upcycle_news.store.barring import reason_barred
 from upcycle_news.store.engine import Store
@@ -76,12 +77,14 @@ def enqueue(store: Store, issue: IssueId, digest: str, *, now: datetime) -> int:
     """Freeze the issue and queue one delivery for everybody who may be written to now.
 
     One transaction: the audience, the queue and what the issue used up. Returns the audience's
-    size; raises `IssueError` when the issue is frozen already, or when there is nobody.
+    size; raises `IssueError` when the issue is frozen already, or when there is nobody, and
+    `PausedError` while nothing may go out.
     """
     found = revision_rows.revision(store, issue, digest)
     if found is None:
         raise IssueError(f"issue {issue} has no revision {digest[:12]}: preview it first")
     with store.writing() as connection:
+        pauses.refuse(connection)
         taken = connection.execute(
             update(issues)
             .where(issues.c.id == str(issue), issues.c.state == IssueState.OPEN)

@@ -9,6 +9,7 @@ from datetime import datetime
 from sqlalchemy import insert, select, update
 
 from upcycle_news.model import DeliveryState, IssueId
+from upcycle_news.store import pauses
 from upcycle_news.store.engine import Store
 from upcycle_news.store.issues import end_if_cancelled
 from upcycle_news.store.schema import deliveries, senders
@@ -32,8 +33,12 @@ class Sender:
 def register_sender(
     store: Store, *, host: str, pid: int, process_start: str, now: datetime
 ) -> Sender:
-    """Sign on as a sender; its leases and marks carry the id that is returned."""
+    """Sign on as a sender; its leases and marks carry the id that is returned.
+
+    Raises `PausedError` while nothing may go out.
+    """
     with store.writing() as connection:
+        pauses.refuse(connection)
         found = connection.execute(
             insert(senders)
             .values(host=host, pid=pid, process_start=process_start, beat_at=now)

@@ -5,6 +5,7 @@ from upcycle_news.store.schema.cockpit import alarms, left_out, locks, plans, qu
 from upcycle_news.store.schema.deliveries import deliveries, quota_marks, quota_scopes, senders
 from upcycle_news.store.schema.feeds import collections, feed_items, feeds
 from upcycle_news.store.schema.issues import approvals, blobs, issues, renderings, revisions, used
+from upcycle_news.store.schema.pauses import pauses
 from upcycle_news.store.schema.people import (
     bounces,
     consents,
@@ -30,6 +31,7 @@ __all__ = [
     "left_out",
     "locks",
     "metadata",
+    "pauses",
     "plans",
     "questions",
     "quota_marks",
