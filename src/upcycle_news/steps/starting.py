@@ -37,8 +37,8 @@ def begin(
     The answer is written down, so that a second run for the same time, a retry or a run that comes
     back after a slow approval gets the same one.
     """
-    if told := standstill(room):
-        return Begun(wanted, told)
+    if paused := standstill(room):
+        return Begun(wanted, paused)
     plan = turns.plan(room.store, planned_at)
     if plan is None:
         limit = timedelta(hours=max_lateness_hours)
