@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ipaddress
+import logging
 import os
 import shutil
 import socket
@@ -49,6 +50,18 @@ def _a_clean_environment(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in os.environ:
         if name.startswith("UPCYCLE_NEWS_"):
             monkeypatch.delenv(name)
+
+
+@pytest.fixture(autouse=True)
+def _logging_as_it_was() -> Iterator[None]:
+    """A newsroom that opens routes the log of its process; the next test finds it unrouted."""
+    loggers = [logging.getLogger(name) for name in (None, "upcycle_news", "uvicorn")]
+    before = [(one, one.level, one.propagate, list(one.handlers)) for one in loggers]
+    yield
+    for logger, level, propagate, handlers in before:
+        logger.setLevel(level)
+        logger.propagate = propagate
+        logger.handlers[:] = [one for one in logger.handlers if one in handlers]
 
 
 @pytest.fixture

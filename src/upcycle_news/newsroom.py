@@ -12,6 +12,7 @@ from typing import Literal
 
 from pydantic import SecretStr
 
+from upcycle_news import logs
 from upcycle_news.audience.links import LinkSigner, Purpose, load_or_make_key, load_or_make_keys
 from upcycle_news.editorial.compose import Limits
 from upcycle_news.errors import SettingsError
@@ -24,7 +25,14 @@ from upcycle_news.settings import FILE_NAME, Settings, load_settings
 from upcycle_news.settings_sending import RelaySettings
 from upcycle_news.store.engine import Store, open_store
 from upcycle_news.store.quotas import Quotas
-from upcycle_news.wiring import failover_of, is_sample, quotas_of, relay_of, window_of
+from upcycle_news.wiring import (
+    failover_of,
+    is_sample,
+    quotas_of,
+    relay_of,
+    secrets_of,
+    window_of,
+)
 
 MAIN_RELAY = "main"
 # Stands for the public address while there is none: good for looking, refused for sending.
@@ -46,7 +54,9 @@ class Newsroom:
     @classmethod
     def open(cls, home: Path | None = None) -> Newsroom:
         """Read the configuration of `home` (default: the environment's, then this folder)."""
-        return cls(load_settings(home))
+        settings = load_settings(home)
+        logs.set_up(settings.log.format, settings.log.level, secrets_of(settings))
+        return cls(settings)
 
     def __enter__(self) -> Newsroom:
         return self

@@ -34,6 +34,7 @@ from upcycle_news.settings_audience import (
 from upcycle_news.settings_cockpit import CockpitSettings
 from upcycle_news.settings_doctor import DoctorSettings
 from upcycle_news.settings_errors import describe, not_json, unknown_variable
+from upcycle_news.settings_log import LogSettings
 from upcycle_news.settings_sending import (
     DkimSettings,
     QuotaSettings,
@@ -159,6 +160,7 @@ class Settings(BaseSettings):
     web: WebSettings = Field(default_factory=WebSettings)
     inbox: InboxSettings = Field(default_factory=InboxSettings)
     bounces: BouncesSettings = Field(default_factory=BouncesSettings)
+    log: LogSettings = Field(default_factory=LogSettings)
     doctor: DoctorSettings = Field(default_factory=DoctorSettings)
 
     @classmethod

@@ -5,6 +5,8 @@ from __future__ import annotations
 from datetime import time
 from zoneinfo import ZoneInfo
 
+from pydantic import BaseModel, SecretStr
+
 from upcycle_news.errors import SettingsError
 from upcycle_news.model import Rate, Relay
 from upcycle_news.postroom.window import Window
@@ -73,6 +75,19 @@ def window_of(settings: Settings, timezone: str) -> Window | None:
         return None
     start, end = time.fromisoformat(told.start), time.fromisoformat(told.end)
     return Window(start, end, ZoneInfo(timezone), frozenset(told.days))
+
+
+def secrets_of(part: BaseModel) -> tuple[str, ...]:
+    """Every secret of the settings, so that no log ever shows one."""
+    found: list[str] = []
+    for value in (getattr(part, name) for name in type(part).model_fields):
+        parts = value.values() if isinstance(value, dict) else (value,)
+        for one in parts:
+            if isinstance(one, SecretStr):
+                found.append(one.get_secret_value())
+            elif isinstance(one, BaseModel):
+                found += secrets_of(one)
+    return tuple(secret for secret in found if secret)
 
 
 def _rates(texts: tuple[str, ...] | list[str]) -> tuple[Rate, ...]:

@@ -229,6 +229,7 @@ def _deliver(room: Newsroom, issue: IssueId, as_json: bool) -> None:
 
 def _change(issue: str, state: Any, because: str) -> None:
     from upcycle_news.errors import IssueError
+    from upcycle_news.logs import Log
     from upcycle_news.steps import sending
     from upcycle_news.store import issues
 
@@ -239,4 +240,5 @@ def _change(issue: str, state: Any, because: str) -> None:
         if row is None or row.state in (issues.IssueState.OPEN, issues.IssueState.CANCELLED):
             raise IssueError(f"issue {chosen} is not being sent")
         issues.set_state(room.store, chosen, state, because=because, now=room.clock())
+        Log(__name__).info(f"an issue was {state}", issue=chosen)
         say_status(room, chosen, as_json=False)

@@ -16,6 +16,7 @@ from typing import Any
 from upcycle_news.audience.links import Purpose
 from upcycle_news.audience.scoring import score
 from upcycle_news.errors import SettingsError, UpcycleError
+from upcycle_news.logs import Log
 from upcycle_news.newsroom import Newsroom
 from upcycle_news.postroom.inbox import ImapAccount, Inbox, open_imap, open_maildir
 from upcycle_news.postroom.reports import COUNTED, Kind, Report, read_report
@@ -23,6 +24,8 @@ from upcycle_news.settings import FILE_NAME
 from upcycle_news.steps import joining
 from upcycle_news.store import bounces
 from upcycle_news.store.people import Way
+
+log = Log(__name__)
 
 REASONS = {Kind.HARD: "hard bounce", Kind.SOFT: "soft bounces", Kind.COMPLAINT: "complaint"}
 
@@ -94,6 +97,7 @@ def collect(room: Newsroom) -> Collected:
             told = told.plus(**outcome)
             if handled:
                 inbox.done(key)
+    log.info("the inbox was read", **told.as_dict())
     return told
 
 

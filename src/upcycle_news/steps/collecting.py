@@ -19,6 +19,7 @@ from upcycle_news.editorial.identity import Known, settled
 from upcycle_news.editorial.quarantine import Quarantines, ReadLimits
 from upcycle_news.editorial.reading import ReadFeed
 from upcycle_news.errors import UpcycleError
+from upcycle_news.logs import Log
 from upcycle_news.model import Feed, Finding
 from upcycle_news.newsroom import Newsroom
 from upcycle_news.steps import feed_health
@@ -26,6 +27,8 @@ from upcycle_news.steps.composing import listed_feeds
 from upcycle_news.steps.pulling import pull
 from upcycle_news.store import feeds as feed_rows
 from upcycle_news.store.feeds import FeedState
+
+log = Log(__name__)
 
 Told = tuple[tuple[str, str], ...]
 READERS = 2  # processes that read bodies at the same time
@@ -82,9 +85,25 @@ def collect_feeds(
                     told = asking.remember(result, read, told)
             finally:
                 feed_rows.record_states(room.store, asking.waiting_to_be_written)
+    _tell(told)
     if due or told.waiting or told.pull:
         feed_rows.save_report(room.store, told.as_dict(), now=now)
     return told
+
+
+def _tell(told: Collected) -> None:
+    for feed, why in told.failed:
+        log.warning("a feed failed", feed=feed, why=why)
+    if told.pull:
+        log.warning("the content could not be pulled", why=told.pull)
+    log.info(
+        "feeds were collected",
+        asked=told.asked,
+        unchanged=told.unchanged,
+        failed=len(told.failed),
+        waiting=len(told.waiting),
+        items=told.items,
+    )
 
 
 def _named(feeds: Sequence[Feed], names: Collection[str]) -> list[Feed]:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import logging
 from dataclasses import dataclass
 from datetime import timedelta
 
 from upcycle_news.audience import consent
 from upcycle_news.audience.links import Purpose, Token
 from upcycle_news.errors import RelayError
+from upcycle_news.logs import Log
 from upcycle_news.model import EmailAddress, Envelope, Subscriber, SubscriberStatus
 from upcycle_news.newsroom import Newsroom
 from upcycle_news.postroom.letter import compose_letter
@@ -22,7 +22,7 @@ from upcycle_news.store import consents, pauses, people
 from upcycle_news.store.consents import Confirmed, Signup
 from upcycle_news.store.people import Way
 
-log = logging.getLogger(__name__)
+log = Log(__name__)
 
 LETTER = "confirm"
 # The words a person sees before they agree; their hash is the version kept with the consent.
@@ -115,7 +115,7 @@ def ask_the_waiting(room: Newsroom) -> int:
         try:
             ask_to_confirm(room, signup)
         except RelayError as error:
-            log.warning("sign-up %d keeps waiting: %s", signup.consent, error)
+            log.warning("a sign-up keeps waiting", sign_up=signup.consent, why=error)
             break  # the relay is not well: the next run tries again
         left += 1
     return left
@@ -147,6 +147,7 @@ def leave(room: Newsroom, token: Token, person: Subscriber | None, way: Way) -> 
     """Let the link's reader go; done already and forgotten already are done as well."""
     if person is not None and person.status is not SubscriberStatus.UNSUBSCRIBED:
         people.unsubscribe(room.store, person, now=room.clock(), way=way, issue=token.issue)
+        log.info("a reader left", way=way, issue_number=token.issue)
 
 
 def how_readers_leave(room: Newsroom) -> str:

@@ -8,6 +8,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 from upcycle_news.errors import IssueError, RelayError
+from upcycle_news.logs import Log
 from upcycle_news.model import Claim, DeliveryState, EmailAddress, IssueId, IssueStatus, Relay
 from upcycle_news.newsroom import Newsroom
 from upcycle_news.postroom.dispatch import DeliveryReport
@@ -22,16 +23,20 @@ from upcycle_news.steps.workers import MANY, Workers, merged
 from upcycle_news.store import deliveries, issues, pauses, people, revisions, senders
 from upcycle_news.store.issues import IssueRow, IssueState
 
+log = Log(__name__)
+
 
 def approve(room: Newsroom, issue: IssueId, digest: str, *, by: str) -> None:
     """Record that this revision may go out; raises `IssueError` when preflight refuses it."""
     refuse_errors(render_issue(room, issue, digest))
     revisions.decide(room.store, issue, digest, approved=True, by=by, now=room.clock())
+    log.info("an issue was approved", issue=issue, revision=digest[:12])
 
 
 def reject(room: Newsroom, issue: IssueId, digest: str, *, by: str) -> None:
     """Record that this revision must not go out."""
     revisions.decide(room.store, issue, digest, approved=False, by=by, now=room.clock())
+    log.info("an issue was rejected", issue=issue, revision=digest[:12])
 
 
 def enqueue(room: Newsroom, issue: IssueId, digest: str) -> int:
@@ -45,7 +50,9 @@ def enqueue(room: Newsroom, issue: IssueId, digest: str) -> int:
     punctuality.refuse_what_is_late(room, issue)
     refuse_errors(render_issue(room, issue, digest))
     refuse_silent_pictures(room, revision.manifest)
-    return issues.enqueue(room.store, issue, digest, now=room.clock())
+    audience = issues.enqueue(room.store, issue, digest, now=room.clock())
+    log.info("an issue was queued", issue=issue, revision=digest[:12], audience=audience)
+    return audience
 
 
 def deliver_issue(
@@ -78,15 +85,18 @@ def deliver_issue(
         except RelayError as error:
             report = DeliveryReport(stopped=str(error), relay_gone=True)
             if (second := room.failover(relay)) is None:
+                log.error("the relay is away", issue=issue, relay=relay.name, why=error)
                 raise
         else:
             second = room.failover(relay) if report.relay_gone else None
     if second is not None:
+        log.warning("another relay takes over", issue=issue, relay=second.name)
         sent = sent or report.sent > 0
         report = merged(
             replace(report, stopped=None), run.over(second, passed=sent, fresh_only=True)
         )
     if report.stopped:
+        log.error("an issue stopped", issue=issue, why=report.stopped)
         issues.set_state(
             room.store, issue, IssueState.STOPPED, because=report.stopped, now=room.clock()
         )
@@ -187,7 +197,11 @@ def settle_the_dead(room: Newsroom, issue: IssueId) -> int:
     row = issues.get(room.store, issue)
     going = row is not None and row.state is not IssueState.CANCELLED
     resend = going and room.settings.retry.unknown == "resend"
-    return senders.abandon(room.store, issue, dead, resend=resend, now=room.clock())
+    found = senders.abandon(room.store, issue, dead, resend=resend, now=room.clock())
+    log.warning(
+        "senders died", issue=issue, senders=[sender.id for sender in dead], on_the_wire=found
+    )
+    return found
 
 
 def resume(room: Newsroom, issue: IssueId) -> None:
@@ -202,6 +216,7 @@ def resume(room: Newsroom, issue: IssueId) -> None:
     if row.state is IssueState.CANCELLED:
         raise IssueError(f"issue {issue} was cancelled: there is nothing to resume")
     issues.set_state(room.store, issue, IssueState.SENDING, now=room.clock())
+    log.info("an issue goes on", issue=issue)
 
 
 def send_test(

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from upcycle_news.audience.links import Purpose
+from upcycle_news.logs import Log
 from upcycle_news.model import Claim, Envelope, IssueId, Relay
 from upcycle_news.newsroom import Newsroom
 from upcycle_news.postroom.contract import DeliveryReport, Patience, Terms
@@ -18,6 +19,8 @@ from upcycle_news.steps import processes
 from upcycle_news.store import revisions, senders
 from upcycle_news.store.issues import IssueRow
 from upcycle_news.store.ledger import Ledger
+
+log = Log(__name__)
 
 
 @dataclass(frozen=True)
@@ -48,8 +51,11 @@ def send_share(
         rendered, room.letterhead(publication), revision=row.hash, signers=room.dkim_signers
     )
     sender = processes.register(room)
+    named = {"sender": sender.id, "issue": row.id, "relay": share.relay.name}
+    log.info("a sender signed on", **named, connections=share.connections)
+    report = None  # until it is over, and for good when something breaks
     try:
-        return deliver(
+        report = deliver(
             ledger=Ledger(
                 room.store,
                 row.id,
@@ -72,8 +78,17 @@ def send_share(
             stopping=stopping,
             progress=progress,
         )
+        return report
     finally:
         senders.sign_off(room.store, sender, now=room.clock())
+        log.info("a sender signed off", **named, **_told(report))
+
+
+def _told(report: DeliveryReport | None) -> dict[str, int | str]:
+    if report is None:
+        return {"broke": "yes"}
+    counts = {name: getattr(report, name) for name in ("sent", "deferred", "rejected", "unknown")}
+    return {**counts, **({"stopped": report.stopped} if report.stopped else {})}
 
 
 def too_late(room: Newsroom, queued_at: datetime | None) -> datetime | None:

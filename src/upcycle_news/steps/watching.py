@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any
 
+from upcycle_news.logs import Log
 from upcycle_news.newsroom import Newsroom
 from upcycle_news.steps import locking
 from upcycle_news.steps.approving import timed_out
@@ -19,6 +20,8 @@ from upcycle_news.steps.previewing import preview_url
 from upcycle_news.steps.told import Told
 from upcycle_news.store import approvals, figures, issues, revisions, turns
 from upcycle_news.store.issues import IssueState
+
+log = Log(__name__)
 
 DEAD_AFTER = 5  # failures in a row: with the back-off, more than a day
 _LOOK_BACK = timedelta(days=14)
@@ -62,7 +65,7 @@ def summary(*, reminded: int, settled: int, alarms: list[str]) -> Told:
 def news(room: Newsroom) -> list[Event]:
     """What happened and was not told yet, of issues and feeds."""
     now = room.clock()
-    return [
+    found = [
         event
         for event in (
             *_issue_events(room),
@@ -72,6 +75,10 @@ def news(room: Newsroom) -> list[Event]:
         )
         if turns.ring(room.store, event.name, event.subject, now=now)
     ]
+    for event in found:
+        tell = log.info if event.name == "upcycle-news.issue.sent" else log.warning
+        tell(event.message, what=event.name)
+    return found
 
 
 def _issue_events(room: Newsroom) -> Iterator[Event]:

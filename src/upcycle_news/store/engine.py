@@ -6,7 +6,6 @@ power cut; Postgres keeps its own promise.
 
 from __future__ import annotations
 
-import logging
 import sqlite3
 import time
 from collections.abc import Iterator
@@ -18,9 +17,10 @@ from sqlalchemy import Connection, Engine, create_engine, event, inspect, make_u
 from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError, OperationalError
 
 from upcycle_news.errors import StoreError
+from upcycle_news.logs import Log
 from upcycle_news.store.schema import HEAD
 
-log = logging.getLogger(__name__)
+log = Log(__name__)
 
 BUSY_SECONDS = 30
 
@@ -175,6 +175,7 @@ def _migrate(store: Store) -> None:
         config.set_main_option("script_location", str(Path(__file__).parent / "migrations"))
         config.attributes["connection"] = connection
         command.upgrade(config, "head")
+    log.info("the store was migrated", before=version or "empty", now=HEAD)
 
 
 def _sentence(error: DBAPIError) -> str:
@@ -194,5 +195,5 @@ def _sentence(error: DBAPIError) -> str:
         return "the disk reported an error (it may be full); nothing was half-written"
     if isinstance(error, OperationalError) and "connect" in said:
         return "does not answer; check host, port and that the server runs"
-    log.debug("store error of class %s", type(error.orig).__name__)
+    log.debug("an error of the store", kind=type(error.orig).__name__)
     return f"refused the operation ({type(error.orig).__name__})"

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import time
 from collections.abc import Awaitable, Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -17,6 +16,7 @@ from starlette.routing import Route
 from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
 
 from upcycle_news.errors import UpcycleError
+from upcycle_news.logs import Log
 from upcycle_news.newsroom import Newsroom
 from upcycle_news.press.pages import Pages
 from upcycle_news.press.templates import load_templates
@@ -28,7 +28,7 @@ from upcycle_news.web.preview import show_preview
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
-log = logging.getLogger(__name__)
+log = Log(__name__)
 
 Handler = Callable[[Request], Awaitable[Response]]
 
@@ -64,7 +64,7 @@ def create_app(room: Newsroom | None = None) -> Any:
             except Exception as error:
                 # Neither the request's path nor the error's text: both may name a person.
                 told = str(error) if isinstance(error, UpcycleError) else type(error).__name__
-                log.error("%s failed: %s", handler.__name__, told)
+                log.error("a page failed", page=handler.__name__, why=told)
                 response = handlers.plain(request, "trouble", 503)
             for name, value in headers.items():
                 response.headers.setdefault(name, value)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import logging
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
@@ -16,6 +15,7 @@ from starlette.responses import HTMLResponse, JSONResponse, Response
 
 from upcycle_news.audience.links import Purpose, Token
 from upcycle_news.errors import AddressError, UpcycleError
+from upcycle_news.logs import Log
 from upcycle_news.model import EmailAddress, Subscriber, SubscriberStatus
 from upcycle_news.newsroom import Newsroom
 from upcycle_news.press.pages import LANGUAGES, Pages
@@ -25,7 +25,7 @@ from upcycle_news.store.consents import Confirmed, Signup
 from upcycle_news.store.people import Way
 from upcycle_news.web.limits import NetworkLimit, read_form
 
-log = logging.getLogger(__name__)
+log = Log(__name__)
 
 T = TypeVar("T")
 
@@ -91,9 +91,11 @@ class Handlers:
         try:
             joining.ask_to_confirm(self.room, signup)
         except UpcycleError as error:
-            log.error("sign-up %d waits for its mail: %s", signup.consent, error)
+            log.error("a sign-up waits for its mail", sign_up=signup.consent, why=error)
         except Exception as error:
-            log.error("sign-up %d: %s", signup.consent, type(error).__name__)
+            log.error(
+                "a sign-up waits for its mail", sign_up=signup.consent, why=type(error).__name__
+            )
 
     async def show_confirm(self, request: Request) -> Response:
         """The one button. Scanners that open links confirm nothing."""

@@ -15,7 +15,7 @@ def serve(room: Newsroom, *, host: str, port: int) -> None:
         host=host,
         port=port,
         access_log=False,
-        log_level="warning",
+        log_config=None,  # its loggers are ours to route (logs.py)
         server_header=False,
         proxy_headers=False,  # the application does it, with the settings' own list
         timeout_keep_alive=15,
