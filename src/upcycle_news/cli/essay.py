@@ -1,19 +1,25 @@
-"""`upcycle-news essay …`: begin an essay, or take one over from plain text."""
+"""`upcycle-news essay …`: begin an essay, take one over from plain text, see where all of them stand."""
 
 from __future__ import annotations
 
+import os
+import shlex
+import subprocess
 from datetime import date
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from upcycle_news.cli.output import newsroom, shown
+from upcycle_news.cli.output import AsJson, newsroom, say_json, shown
 
 if TYPE_CHECKING:
     from upcycle_news.newsroom import Newsroom
+    from upcycle_news.steps.planning import Standing
 
-app = typer.Typer(no_args_is_help=True, help="Begin an essay, or take one over from plain text.")
+app = typer.Typer(
+    no_args_is_help=True, help="Begin an essay, take one over, see where all of them stand."
+)
 
 Day = Annotated[
     str | None, typer.Option("--date", metavar="YYYY-MM-DD", help="Its day; default: today.")
@@ -25,18 +31,32 @@ Author = Annotated[str | None, typer.Option(metavar="NAME", help="Who wrote it."
 def new(
     title: Annotated[str, typer.Argument(help="The title, in quotation marks.")],
     day: Day = None,
-    author: Author = None,
+    author: Annotated[
+        str | None, typer.Option(metavar="NAME", help="Who writes it; default: git's user.name.")
+    ] = None,
+    topic: Annotated[
+        list[str] | None,
+        typer.Option("--topic", metavar="TOPIC", help="May be given several times."),
+    ] = None,
+    open_it: Annotated[
+        bool, typer.Option("--open", help="Open it in the editor that EDITOR names.")
+    ] = False,
 ) -> None:
     """Make the file of a new essay as a draft, and print its path.
 
-    Example: upcycle-news essay new "Was vom Bahnhof bleibt"
+    Example: upcycle-news essay new "Was vom Bahnhof bleibt" --topic bestand
     """
     from upcycle_news.editorial.essays import essay_filename, scaffold_essay
+    from upcycle_news.steps.pulling import user_name
 
     with newsroom() as room:
         when = _day(room, day)
-        text = scaffold_essay(title, author or "", when, room.settings.publication.language)
-        _write(room, essay_filename(title, when), text)
+        by = user_name(room.settings.home) if author is None else author
+        language = room.settings.publication.language
+        text = scaffold_essay(title, by, when, language, topic or ())
+        path = _write(room, essay_filename(title, when), text)
+    if open_it:
+        _open(path)
 
 
 @app.command("import")
@@ -88,9 +108,73 @@ def _day(room: Newsroom, text: str | None) -> date:
         raise typer.BadParameter("--date is not a day: write it as 2026-11-26") from None
 
 
-def _write(room: Newsroom, name: str, text: str) -> None:
+def _write(room: Newsroom, name: str, text: str) -> Path:
+    from upcycle_news.editorial.essays import slug_of
+    from upcycle_news.errors import ContentError
     from upcycle_news.files import write_whole
 
     path = room.content / "essays" / name
+    for other in sorted(path.parent.glob("*.md")):
+        if slug_of(other) == slug_of(path):
+            raise ContentError(
+                shown(other), None, "is there already with this title: choose another one"
+            )
     write_whole(path, text.encode(), exclusive=True)
     typer.echo(shown(path))
+    return path
+
+
+def _open(path: Path) -> None:
+    from upcycle_news.errors import UpcycleError
+
+    editor = os.environ.get("VISUAL") or os.environ.get("EDITOR") or ""
+    try:
+        done = subprocess.run([*shlex.split(editor), str(path)], check=False)  # noqa: S603  their own editor
+    except (OSError, ValueError, IndexError):
+        raise UpcycleError(
+            "the essay is written, but no editor opens: name yours in EDITOR, such as "
+            "export EDITOR=nano"
+        ) from None
+    if done.returncode:
+        raise UpcycleError(f"the essay is written; the editor ended with {done.returncode}")
+
+
+@app.command("list")
+def list_(as_json: AsJson = False) -> None:
+    """List the essays: draft, ready, planned or published, and for or in which issue.
+
+    Planned is what the schedule in prefect.yaml would take next. Files that cannot be read are
+    named with their line. Example: upcycle-news essay list
+    """
+    from upcycle_news.steps.planning import where_essays_stand
+
+    with newsroom() as room:
+        standings, errors = where_essays_stand(room)
+    for one in standings:
+        if as_json:
+            say_json(_standing(one))
+        else:
+            essay, issue = one.essay, str(one.issue or "")
+            typer.echo(f"{one.status:<9} {issue:<12} {essay.date}  {essay.title}  {essay.source}")
+    for error in errors:
+        if as_json:
+            place = {"file": error.where, "line": error.line, "problem": error.message}
+            say_json({"slug": None, "status": "broken", **place})
+        else:
+            typer.echo(f"broken    {error}")
+    if not standings and not errors and not as_json:
+        typer.echo("there is no essay yet: see 'upcycle-news essay new'")
+
+
+def _standing(one: Standing) -> dict[str, Any]:
+    essay = one.essay
+    return {
+        "slug": essay.slug,
+        "status": one.status,
+        "issue": str(one.issue) if one.issue else None,
+        "title": essay.title,
+        "author": essay.author,
+        "date": essay.date.isoformat(),
+        "topics": list(essay.topics),
+        "file": essay.source,
+    }

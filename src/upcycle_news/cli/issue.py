@@ -6,7 +6,14 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from upcycle_news.cli import issue_approve, issue_explain, issue_preview, issue_send
+from upcycle_news.cli import (
+    issue_approve,
+    issue_diff,
+    issue_explain,
+    issue_plan,
+    issue_preview,
+    issue_send,
+)
 from upcycle_news.cli.issue_shared import say_status
 from upcycle_news.cli.output import AsJson, newsroom, note, say_json
 
@@ -84,6 +91,8 @@ for _command in (
     issue_approve.reject,
     issue_approve.show,
     issue_explain.explain,
+    issue_diff.diff,
+    issue_plan.plan,
     issue_send.send,
     issue_send.resume,
     issue_send.pause,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 import unicodedata
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path, PurePosixPath
@@ -209,7 +210,9 @@ def _image_complaint(path: str, images: Path) -> str | None:
     return None
 
 
-def scaffold_essay(title: str, author: str, day: date, language: str) -> str:
+def scaffold_essay(
+    title: str, author: str, day: date, language: str, topics: Sequence[str] = ()
+) -> str:
     """Return the text of a new draft."""
     head = [
         ("title", quoted(title)),
@@ -217,7 +220,7 @@ def scaffold_essay(title: str, author: str, day: date, language: str) -> str:
         ("date", day.isoformat()),
         ("language", language),
         ("summary", '""'),
-        ("topics", "[]"),
+        ("topics", f"[{', '.join(map(quoted, topics))}]"),
         ("status", "draft"),
     ]
     start = "Hier beginnt der Essay." if language.startswith("de") else "The essay begins here."

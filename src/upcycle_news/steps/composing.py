@@ -18,6 +18,7 @@ from upcycle_news.errors import ContentError, UpcycleError
 from upcycle_news.model import Essay, Feed, Issue, IssueId, Manifest, Related
 from upcycle_news.newsroom import Newsroom
 from upcycle_news.press.templates import load_templates
+from upcycle_news.steps.differences import compare
 from upcycle_news.steps.pictures import essay_pictures
 from upcycle_news.store import approvals, issues, revisions
 from upcycle_news.store import feeds as feed_rows
@@ -51,20 +52,7 @@ def changes_since(room: Newsroom, approved: revisions.Revision) -> tuple[str, ..
     new = compose_manifest(
         room, old.issue.id, [e.slug for e in old.issue.essays], old.issue.related
     )
-    changed = [f"essay {essay.slug}" for essay in old.issue.essays if essay not in new.issue.essays]
-    changed += [
-        f"templates/{name}"
-        for name in sorted({*old.templates, *new.templates})
-        if old.templates.get(name) != new.templates.get(name)
-    ]
-    changed += [
-        f"content/images/{name}"
-        for name in sorted({*old.images, *new.images})
-        if old.images.get(name) != new.images.get(name)
-    ]
-    if old.publication != new.publication:
-        changed.append("the publication's settings")
-    return tuple(changed)
+    return tuple(compare(old, new).by_hand())
 
 
 def compose_manifest(

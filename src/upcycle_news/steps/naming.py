@@ -23,7 +23,7 @@ def current_issue(room: Newsroom, day: date | None = None) -> IssueId:
     """The issue a command without an id works on: today's, or that of the day a run was planned."""
     today = day or room.today
     known = [row.id for row in issues.every(room.store) if row.id.day == today]
-    done = [issue for issue in known if _is_done(room, issue)]
+    done = [issue for issue in known if is_done(room, issue)]
     return default_issue_id(today, known, done)
 
 
@@ -34,7 +34,8 @@ def latest_issue(room: Newsroom) -> IssueId | None:
     return max(begun or [row.id for row in rows], default=None)
 
 
-def _is_done(room: Newsroom, issue: IssueId) -> bool:
+def is_done(room: Newsroom, issue: IssueId) -> bool:
+    """Whether nothing is left to do for an issue: it was sent, or cancelled."""
     row = issues.get(room.store, issue)
     if row is not None and row.state is issues.IssueState.CANCELLED:
         return True

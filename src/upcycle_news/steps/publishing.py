@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from upcycle_news.errors import IssueError, NothingNew, UpcycleError
-from upcycle_news.model import DeliveryState, IssueId, IssueStatus
+from upcycle_news.model import DeliveryState, Essay, IssueId, IssueStatus
 from upcycle_news.newsroom import Newsroom
 from upcycle_news.steps import (
     approving,
@@ -47,6 +47,14 @@ class Choice:
     essays: Sequence[str] = ()
     leave_out: Sequence[str] = ()
     topics: Sequence[str] = ()
+
+    def allows(self, essay: Essay) -> bool:
+        """Whether this essay may be in."""
+        return (
+            essay.slug not in self.leave_out
+            and (not self.essays or essay.slug in self.essays)
+            and (not self.topics or bool(set(self.topics) & set(essay.topics)))
+        )
 
 
 @dataclass(frozen=True)
@@ -91,13 +99,7 @@ def chosen_essays(room: Newsroom, choice: Choice) -> Sequence[str]:
     for slug in choice.leave_out:
         if slug not in {essay.slug for essay in essays}:
             raise UpcycleError(f"there is no essay '{slug}' to leave out")
-    found = [
-        essay.slug
-        for essay in essays
-        if essay.slug not in choice.leave_out
-        and (not choice.essays or essay.slug in choice.essays)
-        and (not choice.topics or set(choice.topics) & set(essay.topics))
-    ]
+    found = [essay.slug for essay in essays if choice.allows(essay)]
     if not found:
         raise NothingNew("no new essay is left with these topics and without those left out")
     return found

@@ -1,4 +1,4 @@
-"""Get what editors pushed: `git pull --ff-only`, where content is a checkout with an upstream."""
+"""What git knows: the editors' pushes (`git pull --ff-only`, where there is an upstream), a name."""
 
 from __future__ import annotations
 
@@ -29,6 +29,14 @@ def pull(home: Path) -> str:
     if done.returncode == 0:
         return ""
     return f"git pull failed ({_why(done.stderr)}); the content may be old"
+
+
+def user_name(home: Path) -> str:
+    """Who works here, as git knows them (``user.name``); empty where it does not."""
+    try:
+        return " ".join(_git(home, "config", "user.name").stdout.split())
+    except (OSError, subprocess.TimeoutExpired):
+        return ""
 
 
 def _git(home: Path, *arguments: str) -> subprocess.CompletedProcess[str]:

@@ -71,7 +71,7 @@ def _findings(room: Newsroom, manifest: Manifest, rendered: RenderedIssue) -> tu
     return (
         *preflight(rendered, manifest.issue, manifest.publication),
         *_sent_already(room, manifest),
-        *_settings_findings(room),
+        *settings_findings(room),
         *feed_findings(room),
     )
 
@@ -109,7 +109,7 @@ def refuse_errors(rendered: Rendered) -> None:
         raise IssueError(f"issue {rendered.issue} cannot be sent like this:\n{lines}")
 
 
-def _settings_findings(room: Newsroom) -> tuple[Finding, ...]:
+def settings_findings(room: Newsroom) -> tuple[Finding, ...]:
     """What stands against sending in the configuration rather than in the issue."""
     found: list[Finding] = []
     told = room.settings

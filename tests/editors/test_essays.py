@@ -1,0 +1,78 @@
+"""The editor's shelf: a new essay, and where all of them stand."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from unittest.mock import patch
+
+import pytest
+
+from ..publications import Publication, today
+
+TITLE = "Was vom Bahnhof bleibt"
+
+
+def test_a_new_essay_is_a_draft_that_can_be_read_and_is_written_once(
+    publication: Publication, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    config = tmp_path / "gitconfig"
+    config.write_text("[user]\n\tname = Mathilde Übersee\n")
+    monkeypatch.setenv("GIT_CONFIG_GLOBAL", str(config))
+    path = publication.run("essay", "new", TITLE, "--topic", "bestand", "--topic", "bahn").out
+    assert path == f"content/essays/{today()}-was-vom-bahnhof-bleibt.md\n"
+    [found] = publication.run("essay", "list", "--json").lines
+    assert found == {
+        "slug": "was-vom-bahnhof-bleibt",
+        "status": "draft",
+        "issue": None,
+        "title": TITLE,
+        "author": "Mathilde Übersee",
+        "date": today(),
+        "topics": ["bestand", "bahn"],
+        "file": path.strip(),
+    }
+    written = (publication.home / path.strip()).read_bytes()
+    again = publication.run("essay", "new", TITLE, code=1)
+    assert "choose another one" in again.err
+    other_day = publication.run("essay", "new", TITLE, "--date", "2026-01-02", code=1)
+    assert "choose another one" in other_day.err
+    assert (publication.home / path.strip()).read_bytes() == written
+
+
+def test_a_new_essay_opens_in_the_editor_of_the_person(publication: Publication) -> None:
+    with patch.dict(os.environ, {"EDITOR": "sed -i s/Hier/Dort/", "VISUAL": ""}):
+        path = publication.run("essay", "new", TITLE, "--open").out.strip()
+    assert "Dort beginnt der Essay." in (publication.home / path).read_text()
+    with patch.dict(os.environ, {"EDITOR": "", "VISUAL": ""}):
+        told = publication.run("essay", "new", "Noch einer", "--open", code=1)
+    assert "name yours in EDITOR" in told.err
+    assert (publication.home / told.out.strip()).is_file()
+
+
+def test_the_list_names_drafts_published_essays_and_broken_files(
+    publication: Publication,
+) -> None:
+    publication.essay("Gedruckt")
+    publication.crowd(1)
+    issue = publication.run("issue", "send", "--yes", "--json").json["issue"]
+    publication.essay("Kommt")
+    publication.essay("Kaputt", date="gestern")
+    publication.run("essay", "new", "Entwurf")
+    found = {
+        one["slug"]: (one["status"], one.get("issue"))
+        for one in publication.run("essay", "list", "--json").lines
+    }
+    planned = publication.run("issue", "plan", "--json").json["issues"][0]["issue"]
+    assert found == {
+        "gedruckt": ("published", issue),
+        "kommt": ("planned", planned),
+        "entwurf": ("draft", None),
+        None: ("broken", None),
+    }
+    told = publication.run("essay", "list").out
+    assert "broken    content/essays/gestern-kaputt.md:4: 'date' is not a date" in told
+
+
+def test_an_empty_shelf_says_how_to_begin(publication: Publication) -> None:
+    assert "essay new" in publication.run("essay", "list").out
