@@ -39,6 +39,7 @@ def up(
     with newsroom() as room:
         home, prefect_home = room.settings.home, room.settings.state / "prefect"
     environment = lasting_server(os.environ, prefect_home, host=host, port=port)
+    prefect_home.mkdir(parents=True, exist_ok=True)  # Prefect makes one folder, not its parents
     environment["UPCYCLE_NEWS_HOME"] = str(home)
     url = environment["PREFECT_API_URL"]
     cockpit = Cockpit(url, environment.get("PREFECT_API_AUTH_STRING", ""))

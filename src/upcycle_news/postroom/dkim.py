@@ -86,6 +86,11 @@ class DkimSigner:
         return b"DKIM-Signature: " + value + b"\r\n ".join(lines) + b"\r\n"
 
     @property
+    def record(self) -> str:
+        """The text of the DNS record that receivers check our signatures with."""
+        return _record(self._key)
+
+    @property
     def _algorithm(self) -> str:
         return "rsa-sha256" if hasattr(self._key, "key_size") else "ed25519-sha256"
 
@@ -133,19 +138,25 @@ class NewKey:
 def generate(kind: Literal["rsa", "ed25519"]) -> NewKey:
     """Make a key pair."""
     from cryptography.hazmat.primitives.asymmetric import ed25519, rsa
-    from cryptography.hazmat.primitives.serialization import (
-        Encoding,
-        NoEncryption,
-        PrivateFormat,
-        PublicFormat,
-    )
+    from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
     key: RSAPrivateKey | Ed25519PrivateKey
     if kind == "rsa":
         key = rsa.generate_private_key(65537, _RSA_BITS)
-        public = key.public_key().public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
     else:
         key = ed25519.Ed25519PrivateKey.generate()
-        public = key.public_key().public_bytes(Encoding.Raw, PublicFormat.Raw)
     pem = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()).decode()
-    return NewKey(pem, f"v=DKIM1; k={kind}; p={base64.b64encode(public).decode()}")
+    return NewKey(pem, _record(key))
+
+
+def _record(key: RSAPrivateKey | Ed25519PrivateKey) -> str:
+    """The public half as DNS has it: RSA in its envelope, Ed25519 bare (RFC 8463, section 4)."""
+    from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+    from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
+
+    if isinstance(key, Ed25519PrivateKey):
+        kind, public = "ed25519", key.public_key().public_bytes_raw()
+    else:
+        kind = "rsa"
+        public = key.public_key().public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
+    return f"v=DKIM1; k={kind}; p={base64.b64encode(public).decode()}"

@@ -188,6 +188,18 @@ class Connection:
             raise
         return outcome
 
+    @property
+    def offers(self) -> dict[str, str]:
+        """What the relay can do, by name in lower case (EHLO, RFC 5321, section 4.1.1.1)."""
+        return dict(self._smtp.esmtp_features)
+
+    @property
+    def protection(self) -> tuple[str, bytes]:
+        """The version of TLS and the relay's certificate as DER; both empty without TLS."""
+        if not isinstance(self._smtp.sock, ssl.SSLSocket):
+            return "", b""
+        return self._smtp.sock.version() or "", self._smtp.sock.getpeercert(binary_form=True) or b""
+
     def close(self) -> None:
         """Say QUIT unless the connection is broken, and close it; never raises."""
         with suppress(smtplib.SMTPException, OSError):
