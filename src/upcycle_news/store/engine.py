@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from sqlalchemy import Connection, Engine, create_engine, event, inspect, make_url, text
-from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError, OperationalError
+from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError
 
 from upcycle_news.errors import StoreError
 from upcycle_news.logs import Log
@@ -51,13 +51,31 @@ class Store:
             with connection.begin():
                 yield connection
 
+    @contextmanager
+    def still(self) -> Iterator[Connection]:
+        """A transaction that sees one moment, however long it reads and whoever writes meanwhile."""
+        with self._told(), self._engine.connect() as connection:
+            if self.dialect == "postgresql":
+                connection = connection.execution_options(isolation_level="REPEATABLE READ")
+            with connection.begin():
+                yield connection
+
+    @property
+    def file(self) -> Path | None:
+        """SQLite's file; None for a server."""
+        return Path(self._engine.url.database or "") if self.dialect == "sqlite" else None
+
     def checkpoint(self) -> None:
         """Empty SQLite's write-ahead log, which still holds what was erased; readers may delay it."""
         if self.dialect == "sqlite":
-            with self._told(), self._engine.connect() as connection:
-                raw = connection.connection.driver_connection
-                if raw is not None:
-                    raw.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+            self.execute_alone("PRAGMA wal_checkpoint(TRUNCATE)")
+
+    def execute_alone(self, statement: str, *parameters: str) -> None:
+        """Run one statement of SQLite outside of any transaction; raises `StoreError`."""
+        with self._told(), self._engine.connect() as connection:
+            raw = connection.connection.driver_connection
+            if raw is not None:
+                raw.execute(statement, parameters)
 
     def close(self) -> None:
         """Give all connections back."""
@@ -68,11 +86,16 @@ class Store:
         try:
             yield
         except DBAPIError as error:
-            raise StoreError(f"{self.name}: {_sentence(error)}") from None
+            raise StoreError(f"{self.name}: {sentence(error.orig)}") from None
+        except sqlite3.Error as error:
+            raise StoreError(f"{self.name}: {sentence(error)}") from None
 
 
-def open_store(url: str) -> Store:
-    """Open, create or migrate the store at `url`; raises `StoreError` with place and cure."""
+def open_store(url: str, *, migrated: bool = True) -> Store:
+    """Open, create or migrate the store at `url`; raises `StoreError` with place and cure.
+
+    Without `migrated` it is taken as it is: older, newer, or without tables.
+    """
     try:
         parsed = make_url(url)
         if parsed.get_backend_name() not in ("sqlite", "postgresql"):
@@ -97,7 +120,8 @@ def open_store(url: str) -> Store:
     if engine.dialect.name == "sqlite":
         _prepare_sqlite(engine)
     store = Store(engine, name)
-    _migrate(store)
+    if migrated:
+        migrate(store)
     return store
 
 
@@ -153,20 +177,30 @@ def _version(connection: Connection) -> str | None:
     return None if found is None else str(found)
 
 
-def _migrate(store: Store) -> None:
+def migration(store: Store) -> str | None:
+    """The newest migration a store has seen; None for one without tables."""
     with store.reading() as connection:
-        if _version(connection) == HEAD:
-            return
+        return _version(connection)
+
+
+def migrate(store: Store, to: str = HEAD) -> None:
+    """Bring a store forward, in one transaction: a migration that fails leaves it as it was.
+
+    Of several processes one migrates and the others wait. Raises `StoreError`, also for a store
+    that is newer than this program.
+    """
+    if migration(store) == to:
+        return
     with store.writing() as connection:
         if store.dialect == "postgresql":
             connection.execute(text("SELECT pg_advisory_xact_lock(7503210)"))
         version = _version(connection)  # another process may have been faster
-        if version == HEAD:
+        if version == to:
             return
-        if version is not None and version > HEAD:
+        if version is not None and version > to:
             raise StoreError(
                 f"{store.name} was written by a newer version of upcycle-news ({version}, "
-                f"this one knows {HEAD}): install the newer version, or restore a backup"
+                f"this one knows {to}): install the newer version, or restore a backup"
             )
         from alembic import command
         from alembic.config import Config
@@ -174,14 +208,14 @@ def _migrate(store: Store) -> None:
         config = Config()
         config.set_main_option("script_location", str(Path(__file__).parent / "migrations"))
         config.attributes["connection"] = connection
-        command.upgrade(config, "head")
-    log.info("the store was migrated", before=version or "empty", now=HEAD)
+        command.upgrade(config, to)
+    log.info("the store was migrated", before=version or "empty", now=to)
 
 
-def _sentence(error: DBAPIError) -> str:
-    """What the driver's error means, and what to do; the original may hold parameters."""
-    said = str(error.orig).lower()
-    if "locked" in said or "busy" in said:
+def sentence(error: BaseException | None) -> str:
+    """What the driver's error means, and what to do; the error itself may hold parameters."""
+    said = str(error).lower()
+    if "locked" in said or "busy" in said or "lock timeout" in said:
         return f"is locked by another program for more than {BUSY_SECONDS} s; let it finish, retry"
     if "readonly" in said or "read-only" in said:
         return "cannot be written to; check the owner and the permissions of the file and folder"
@@ -193,7 +227,12 @@ def _sentence(error: DBAPIError) -> str:
         return "cannot be opened; check that the folder exists and is writable"
     if "disk i/o" in said:
         return "the disk reported an error (it may be full); nothing was half-written"
-    if isinstance(error, OperationalError) and "connect" in said:
+    if "OperationalError" in _kinds(error) and "connect" in said:
         return "does not answer; check host, port and that the server runs"
-    log.debug("an error of the store", kind=type(error.orig).__name__)
-    return f"refused the operation ({type(error.orig).__name__})"
+    log.debug("an error of the store", kind=type(error).__name__)
+    return f"refused the operation ({type(error).__name__})"
+
+
+def _kinds(error: BaseException | None) -> list[str]:
+    """The names of an error's classes: drivers share them (PEP 249), not the classes."""
+    return [kind.__name__ for kind in type(error).__mro__]
