@@ -86,7 +86,7 @@ class Store:
         try:
             yield
         except DBAPIError as error:
-            raise StoreError(f"{self.name}: {sentence(error.orig)}") from None
+            raise StoreError(f"{self.name}: {sentence(error)}") from None
         except sqlite3.Error as error:
             raise StoreError(f"{self.name}: {sentence(error)}") from None
 
@@ -214,6 +214,7 @@ def migrate(store: Store, to: str = HEAD) -> None:
 
 def sentence(error: BaseException | None) -> str:
     """What the driver's error means, and what to do; the error itself may hold parameters."""
+    error = getattr(error, "orig", None) or error
     said = str(error).lower()
     if "locked" in said or "busy" in said or "lock timeout" in said:
         return f"is locked by another program for more than {BUSY_SECONDS} s; let it finish, retry"

@@ -118,7 +118,7 @@ def forget(store: Store, email: EmailAddress, *, now: datetime) -> bool:
             # Erased means overwritten: SQLite would leave the bytes in free pages.
             connection.exec_driver_sql("PRAGMA secure_delete=ON")
         if number is not None:
-            _erase(connection, number)
+            erase(connection, number)
         connection.execute(delete(suppressions).where(suppressions.c.email_key == email.key))
         barring.suppress(
             connection,
@@ -131,7 +131,7 @@ def forget(store: Store, email: EmailAddress, *, now: datetime) -> bool:
     return True
 
 
-def _erase(connection: Connection, number: int) -> None:
+def erase(connection: Connection, number: int) -> None:
     """Numbers stay for the closing sums; words that might tell who it was do not."""
     connection.execute(
         update(bounces).where(bounces.c.subscriber_id == number).values(raw=None, reason="")
