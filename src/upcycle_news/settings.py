@@ -25,12 +25,14 @@ from pydantic_settings import SettingsError as SourceError
 
 from upcycle_news.errors import SettingsError
 from upcycle_news.model import Length
+from upcycle_news.settings_archive import ArchiveSettings
 from upcycle_news.settings_audience import (
     AudienceSettings,
     BouncesSettings,
     InboxSettings,
     WebSettings,
 )
+from upcycle_news.settings_backup import BackupSettings
 from upcycle_news.settings_cockpit import CockpitSettings
 from upcycle_news.settings_doctor import DoctorSettings
 from upcycle_news.settings_errors import describe, not_json, unknown_variable
@@ -156,10 +158,12 @@ class Settings(BaseSettings):
     window: WindowSettings = Field(default_factory=WindowSettings)
     dkim: DkimSettings = Field(default_factory=DkimSettings)
     cockpit: CockpitSettings = Field(default_factory=CockpitSettings)
+    backup: BackupSettings = Field(default_factory=BackupSettings)
     audience: AudienceSettings = Field(default_factory=AudienceSettings)
     web: WebSettings = Field(default_factory=WebSettings)
     inbox: InboxSettings = Field(default_factory=InboxSettings)
     bounces: BouncesSettings = Field(default_factory=BouncesSettings)
+    archive: ArchiveSettings = Field(default_factory=ArchiveSettings)
     log: LogSettings = Field(default_factory=LogSettings)
     doctor: DoctorSettings = Field(default_factory=DoctorSettings)
 
