@@ -14,6 +14,7 @@ from upcycle_news.cli import (
     issue_preview,
     issue_send,
 )
+from upcycle_news.cli.completing import issue_ids
 from upcycle_news.cli.issue_shared import say_status
 from upcycle_news.cli.output import AsJson, newsroom, note, say_json
 
@@ -31,7 +32,11 @@ app.command()(issue_preview.preview)
 def status(
     issue: Annotated[
         str | None,
-        typer.Argument(metavar="[ISSUE]", help="Such as 2026-11-26; default: the newest."),
+        typer.Argument(
+            metavar="[ISSUE]",
+            help="Such as 2026-11-26; default: the newest.",
+            autocompletion=issue_ids,
+        ),
     ] = None,
     state: Annotated[
         str | None,

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from upcycle_news.cli.completing import issue_ids
 from upcycle_news.cli.issue_shared import Collect, Essays, composed_issue, me, say_status
 from upcycle_news.cli.output import (
     AsJson,
@@ -22,7 +23,10 @@ if TYPE_CHECKING:
     from upcycle_news.newsroom import Newsroom
     from upcycle_news.steps.composing import Composed
 
-Named = Annotated[str, typer.Argument(metavar="ISSUE", help="Such as 2026-11-26.")]
+Named = Annotated[
+    str,
+    typer.Argument(metavar="ISSUE", help="Such as 2026-11-26.", autocompletion=issue_ids),
+]
 
 
 def send(

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from upcycle_news.cli.completing import essay_slugs
 from upcycle_news.cli.output import note, say_json, status_lines
 
 if TYPE_CHECKING:
@@ -16,7 +17,12 @@ if TYPE_CHECKING:
 
 Essays = Annotated[
     list[str] | None,
-    typer.Option("--essay", metavar="SLUG", help="Only this essay; may be given several times."),
+    typer.Option(
+        "--essay",
+        metavar="SLUG",
+        help="Only this essay; may be given several times.",
+        autocompletion=essay_slugs,
+    ),
 ]
 Collect = Annotated[
     bool, typer.Option("--collect/--no-collect", help="Ask feeds that are due before composing.")

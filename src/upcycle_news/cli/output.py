@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from upcycle_news.cli.completing import issue_ids
+
 if TYPE_CHECKING:
     from upcycle_news.model import IssueId, IssueStatus
     from upcycle_news.newsroom import Newsroom
@@ -19,7 +21,11 @@ if TYPE_CHECKING:
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON for a program to read.")]
 IssueArgument = Annotated[
     str | None,
-    typer.Argument(metavar="[ISSUE]", help="Such as 2026-11-26; default: today's issue."),
+    typer.Argument(
+        metavar="[ISSUE]",
+        help="Such as 2026-11-26; default: today's issue.",
+        autocompletion=issue_ids,
+    ),
 ]
 
 
