@@ -10,12 +10,15 @@ import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import yaml
 
 from upcycle_news.errors import UpcycleError
 from upcycle_news.steps.watching import Waiting
+
+if TYPE_CHECKING:
+    import httpx
 
 ADDRESS_FILE = "api-url"
 TIMEOUT = 15.0  # seconds for one answer
@@ -23,6 +26,15 @@ TIMEOUT = 15.0  # seconds for one answer
 
 class CockpitError(UpcycleError):
     """Prefect's API does not answer, or refuses."""
+
+
+@dataclass(frozen=True)
+class Seen:
+    """An answer of the API: its status, what it says, and the server's time as HTTP has it."""
+
+    status: int
+    data: Any
+    date: str
 
 
 @dataclass(frozen=True)
@@ -84,8 +96,24 @@ class Cockpit:
             self._ask("POST", "/automations/", automation)
         return not found
 
+    def look(self, path: str, body: Any = None, *, timeout: float = TIMEOUT) -> Seen:
+        """Ask without changing anything: POST for what takes a filter, else GET; 404 is an answer."""
+        answer = self._request("GET" if body is None else "POST", path, body, timeout)
+        return Seen(answer.status_code, answer.json(), answer.headers.get("date", ""))
+
     def _ask(self, method: str, path: str, body: Any = None, lost: Any = None) -> Any:
         """Ask; `lost` is the answer for something Prefect does not know (any more)."""
+        answer = self._request(method, path, body)
+        if answer.status_code == 404:
+            if lost is not None:
+                return lost
+            raise CockpitError(f"Prefect's API refused {method} {path}: 404")
+        return answer.json() if answer.content else {}
+
+    def _request(
+        self, method: str, path: str, body: Any = None, timeout: float = TIMEOUT
+    ) -> httpx.Response:
+        """An answer that is no refusal, or 404; raises `CockpitError`."""
         import httpx
 
         user, _, password = self.login.partition(":")
@@ -95,10 +123,10 @@ class Cockpit:
                 self.url + path,
                 json=body,
                 auth=(user, password) if self.login else None,
-                timeout=TIMEOUT,
+                timeout=timeout,
                 trust_env=False,  # our own server, not one behind a proxy
             )
-        except httpx.HTTPError as error:
+        except (httpx.HTTPError, httpx.InvalidURL) as error:
             raise CockpitError(
                 f"Prefect's API at {self.url} does not answer ({type(error).__name__}): "
                 "start it with 'upcycle-news up', or mend PREFECT_API_URL"
@@ -107,11 +135,9 @@ class Cockpit:
             raise CockpitError(
                 f"Prefect's API at {self.url} wants a login: set PREFECT_API_AUTH_STRING"
             )
-        if answer.status_code == 404 and lost is not None:
-            return lost
-        if answer.status_code >= 400:
+        if answer.status_code >= 400 and answer.status_code != 404:
             raise CockpitError(f"Prefect's API refused {method} {path}: {answer.status_code}")
-        return answer.json() if answer.content else {}
+        return answer
 
 
 def read_automations(file: Path, deployment_id: Callable[[str], str]) -> list[dict[str, Any]]:
