@@ -6,7 +6,7 @@ from typing import Literal
 
 from pydantic import Field, SecretStr
 
-from upcycle_news.settings_types import Line, Table
+from upcycle_news.settings_types import Line, Table, Visitors
 
 
 class AudienceSettings(Table):
@@ -32,6 +32,10 @@ class WebSettings(Table):
     )
     trusted_proxies: tuple[Line, ...] = Field(
         ("127.0.0.1",), description="Whose X-Forwarded-For is believed."
+    )
+    metrics: Visitors = Field(
+        "loopback",
+        description='Who may see /metrics: this machine, or also networks: ["10.1.0.0/16"].',
     )
 
 

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import re
-from typing import Annotated
+from typing import Annotated, Literal
 from zoneinfo import available_timezones
 
-from pydantic import AfterValidator, BaseModel, ConfigDict
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict
 
 from upcycle_news.errors import AddressError, UpcycleError
 from upcycle_news.model import EmailAddress, Rate
@@ -54,12 +54,27 @@ def _time_of_day(text: str) -> str:
     return text
 
 
+def _visitors(told: object) -> object:
+    import ipaddress
+
+    if told in ("loopback", "off"):
+        return told
+    try:
+        if isinstance(told, list | tuple):
+            return tuple(str(ipaddress.ip_network(network)) for network in told)
+    except ValueError:
+        pass  # the sentence below says it better
+    raise ValueError('must be "loopback", "off", or networks, such as ["10.1.0.0/16"]')
+
+
 Line = Annotated[str, AfterValidator(_single_line)]
 Address = Annotated[str, AfterValidator(_address)]
 Url = Annotated[str, AfterValidator(_url)]
 Zone = Annotated[str, AfterValidator(_zone)]
 Quota = Annotated[str, AfterValidator(_quota)]
 TimeOfDay = Annotated[str, AfterValidator(_time_of_day)]
+
+Visitors = Annotated[Literal["loopback", "off"] | tuple[str, ...], BeforeValidator(_visitors)]
 
 
 class Table(BaseModel):

@@ -8,12 +8,14 @@ import typer
 
 from upcycle_news.cli import (
     alarms,
+    archive,
     bounces,
     content,
     dkim,
     essay,
     feeds,
     issue,
+    metrics,
     publication,
     subscribers,
     up,
@@ -29,6 +31,7 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 app.add_typer(alarms.app, name="alarms")
+app.add_typer(archive.app, name="archive")
 app.add_typer(dkim.app, name="dkim")
 app.add_typer(bounces.app, name="bounces")
 app.add_typer(essay.app, name="essay")
@@ -38,6 +41,7 @@ app.add_typer(subscribers.app, name="subscribers")
 app.command("init")(publication.init)
 app.command("demo")(publication.demo)
 app.command("check")(content.check)
+app.command("metrics")(metrics.metrics)
 app.command("web")(web.web)
 app.command("up")(up.up)
 

@@ -20,8 +20,10 @@ from upcycle_news.logs import Log
 from upcycle_news.newsroom import Newsroom
 from upcycle_news.press.pages import Pages
 from upcycle_news.press.templates import load_templates
+from upcycle_news.web.archive import ArchiveDoor
 from upcycle_news.web.handlers import Handlers
 from upcycle_news.web.limits import NetworkLimit, TooLarge
+from upcycle_news.web.metrics import Metrics, RememberPeer
 from upcycle_news.web.pictures import show_picture
 from upcycle_news.web.preview import show_preview
 
@@ -78,6 +80,11 @@ def create_app(room: Newsroom | None = None) -> Any:
     async def picture(request: Request) -> Response:
         return await show_picture(handlers, request)
 
+    figures = Metrics(handlers, settings.metrics)
+
+    async def metrics(request: Request) -> Response:
+        return await figures.show(request)
+
     async def missing(request: Request, error: Exception) -> Response:
         status = error.status_code if isinstance(error, HTTPException) else 404
         view = "missing" if status == 404 else "refused"
@@ -105,6 +112,8 @@ def create_app(room: Newsroom | None = None) -> Any:
     show, act = ["GET"], ["POST"]
     app = Starlette(
         routes=[
+            *ArchiveDoor(handlers).routes(guarded),
+            Route("/metrics", guarded(metrics), methods=show),
             Route("/healthz", guarded(healthz), methods=show),
             Route("/preview/{token}", guarded(preview), methods=show),
             Route("/images/{name}", guarded(picture), methods=show),
@@ -122,7 +131,8 @@ def create_app(room: Newsroom | None = None) -> Any:
     )
     app.router.redirect_slashes = False
     asgi: Any = app  # Starlette and uvicorn name the same protocol differently
-    return ProxyHeadersMiddleware(asgi, trusted_hosts=list(settings.trusted_proxies))
+    believing = ProxyHeadersMiddleware(asgi, trusted_hosts=list(settings.trusted_proxies))
+    return RememberPeer(believing)
 
 
 def _headers(pages: Pages, public_url: str) -> dict[str, str]:

@@ -1,0 +1,94 @@
+"""What a scrape of /metrics costs with a large ledger: the first one, and the following ones.
+
+    .venv/bin/python bench/metrics.py [--deliveries 1000000] [--store postgresql+psycopg://…]
+
+Makes a year of settled issues that hold half of the deliveries, and one of the other half that is
+being sent. Prints seconds of the process (user and system), which other work on the machine does
+not change, and of the clock. Postgres's own time is in the clock only.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import tempfile
+import time
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+
+from sqlalchemy import insert
+from tests.publications import Publication, lay_out
+
+from upcycle_news.newsroom import Newsroom
+from upcycle_news.steps.measuring import Meter
+from upcycle_news.store.schema import deliveries, issues, subscribers
+
+SETTLED = 52
+CHUNK = 20_000
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser.add_argument("--deliveries", type=int, default=1_000_000)
+    parser.add_argument("--store", default="")
+    told = parser.parse_args()
+    with tempfile.TemporaryDirectory() as folder:
+        ticks = [0.0]  # seconds that are said to have passed
+        publication = Publication(
+            lay_out(Path(folder) / "p"), lambda: datetime.now(UTC) + timedelta(seconds=ticks[0])
+        )
+        room = publication.room(**({"STORE": told.store} if told.store else {}))
+        fill(room, told.deliveries)
+        meter = Meter(room, timer=lambda: ticks[0] + time.monotonic())
+        for what in ("the first scrape", "ten seconds later", "a minute later", "once more"):
+            cpu, clock = time.process_time(), time.monotonic()
+            size = len(meter.text())
+            print(
+                f"{what:20} {time.process_time() - cpu:7.3f} s of the process "
+                f"{time.monotonic() - clock:7.3f} s of the clock {size:7} bytes"
+            )
+            ticks[0] += 60 if what == "ten seconds later" else 11
+        room.__exit__()
+    return 0
+
+
+def fill(room: Newsroom, count: int) -> None:
+    now = room.clock()
+    sizes = [count // 2 // SETTLED] * SETTLED + [count // 2]
+    with room.store.writing() as connection:
+        for number, size in enumerate(sizes, start=1):
+            queued = now - timedelta(weeks=SETTLED - number + 1, hours=1)
+            live = number == len(sizes)
+            name = f"{queued:%Y-%m-%d}-{number}"
+            connection.execute(
+                insert(issues).values(
+                    id=name, number=number, state="sending", hash="", audience=size,
+                    stopped_because="", created_at=queued, enqueued_at=queued,
+                )
+            )  # fmt: skip
+            for start in range(0, size, CHUNK):
+                rows = [
+                    {
+                        "issue_id": name, "subscriber_id": reader, "attempts": 1, "enhanced": "",
+                        "state": "queued" if live and reader % 2 else "sent", "reason": "",
+                        "queued_at": queued, "changed_at": now, "sender_id": 0,
+                    }
+                    for reader in range(start, min(start + CHUNK, size))
+                ]  # fmt: skip
+                connection.execute(insert(deliveries), rows)
+        for start in range(0, count // 2, CHUNK):
+            rows = [
+                {
+                    "email": f"r{n}@example.org", "email_key": f"r{n}@example.org",
+                    "domain_key": "@example.org", "hash_key": f"#{n}", "name": "", "language": "de",
+                    "status": "confirmed", "topics": [], "groups": [], "created_at": now,
+                }
+                for n in range(start, start + CHUNK)
+            ]  # fmt: skip
+            connection.execute(insert(subscribers), rows)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

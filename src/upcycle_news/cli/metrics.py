@@ -1,0 +1,18 @@
+"""`upcycle-news metrics`: the figures of `/metrics` without a web door."""
+
+from __future__ import annotations
+
+import typer
+
+from upcycle_news.cli.output import newsroom
+
+
+def metrics() -> None:
+    """Print the figures of /metrics, such as for the textfile collector of node_exporter.
+
+    Example: upcycle-news metrics > /var/lib/node_exporter/upcycle_news.prom
+    """
+    from upcycle_news.steps.measuring import Meter
+
+    with newsroom() as room:
+        typer.echo(Meter(room).text().decode(), nl=False)
