@@ -1,0 +1,82 @@
+"""What is released: the same command everywhere, pinned actions, one version, the same bytes twice."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import yaml
+
+ROOT = Path(__file__).resolve().parents[2]
+WORKFLOWS = sorted((ROOT / ".github" / "workflows").glob("*.yml"))
+sys.path.insert(0, str(ROOT / "tools"))
+from check_release import complaint  # noqa: E402 - a tool, not a package
+
+
+@pytest.mark.parametrize("path", WORKFLOWS, ids=lambda path: path.name)
+def test_every_action_is_pinned_to_a_commit_and_names_its_release(path: Path) -> None:
+    lines = [line for line in path.read_text(encoding="utf-8").splitlines() if "uses:" in line]
+    foreign = [line for line in lines if "uses: ./" not in line]
+    assert foreign or path.name == "none"
+    for line in foreign:
+        assert re.search(r"uses: [\w./-]+@[0-9a-f]{40} # v\d", line), line
+
+
+@pytest.mark.parametrize("path", WORKFLOWS, ids=lambda path: path.name)
+def test_a_workflow_may_read_and_nothing_more_unless_it_says_why(path: Path) -> None:
+    workflow = yaml.safe_load(path.read_text(encoding="utf-8"))
+    assert workflow["permissions"] == {"contents": "read"}
+    granted = [job["permissions"] for job in workflow["jobs"].values() if "permissions" in job]
+    assert granted in ([], [{"id-token": "write"}])
+
+
+def test_the_workflow_runs_what_a_developer_runs() -> None:
+    workflow = yaml.safe_load((ROOT / ".github/workflows/ci.yml").read_text(encoding="utf-8"))
+    (job,) = workflow["jobs"].values()
+    commands = [step["run"] for step in job["steps"] if "run" in step]
+    assert commands[-1] == ".ci/run"
+    assert job["env"]["CI"] == "true"
+    pyproject = (ROOT / "pyproject.toml").read_text(encoding="utf-8")
+    promised = re.findall(r"Python :: (3\.\d+)\"", pyproject)
+    assert job["strategy"]["matrix"]["python"] == promised
+
+
+def test_nothing_is_published_that_was_not_checked() -> None:
+    workflow = yaml.safe_load((ROOT / ".github/workflows/release.yml").read_text(encoding="utf-8"))
+    jobs = workflow["jobs"]
+    assert jobs["ci"]["uses"] == "./.github/workflows/ci.yml"
+    assert jobs["build"]["needs"] == "ci"
+    assert jobs["publish"]["needs"] == "build"
+
+
+def test_tag_version_and_changelog_name_one_release() -> None:
+    written = "## [Unreleased]\n\n## [1.2.3] - 2026-11-26\n\n## [1.2.2] - 2026-11-01\n"
+    assert complaint("v1.2.3", "1.2.3", written) is None
+    assert "pyproject.toml" in (complaint("v1.2.4", "1.2.3", written) or "")
+    assert "CHANGELOG.md" in (complaint("v1.2.2", "1.2.2", written) or "")
+    assert "CHANGELOG.md" in (complaint("v1.2.3", "1.2.3", "## [Unreleased]\n") or "")
+
+
+@pytest.mark.slow
+def test_the_same_tree_gives_the_same_bytes_elsewhere(tmp_path: Path) -> None:
+    copy = tmp_path / "copy"
+    tracked = subprocess.run(
+        ["git", "ls-files", "-z"], cwd=ROOT, capture_output=True, check=False
+    ).stdout.decode()
+    if not tracked:
+        pytest.skip("no git checkout: what belongs to the tree is not known here")
+    for name in filter(None, tracked.split("\0")):
+        if (ROOT / name).is_file():
+            (copy / name).parent.mkdir(parents=True, exist_ok=True)
+            (copy / name).write_bytes((ROOT / name).read_bytes())
+            (copy / name).chmod((ROOT / name).stat().st_mode)
+    (copy / ".venv").symlink_to(Path(sys.prefix))
+    done = subprocess.run(
+        [copy / ".ci" / "dist", tmp_path / "dist"], capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    names = sorted(path.name for path in (tmp_path / "dist").iterdir())
+    assert {Path(name).suffix for name in names} == {".whl", ".gz"}
