@@ -1,0 +1,112 @@
+"""The editors' guide: its commands run as they are written, in their order, in a checkout."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import typer
+
+from upcycle_news.cli.app import app
+from upcycle_news.editorial.essays import KEYS, read_essays
+
+from ..publications import Publication, parsed
+
+ROOT = Path(__file__).resolve().parents[2]
+GUIDE = (ROOT / "docs/redaktion.md").read_text(encoding="utf-8")
+UPSTREAM = "https://git.example.org/redaktion/umbaupost.git"
+
+
+def script() -> str:
+    """The blocks in ``sh``, and between them what the guide says in words (as hidden comments)."""
+    found = re.findall(r"```sh\n(.*?)```|<!-- probe: (.*?) -->", GUIDE, re.DOTALL)
+    return "\n".join(block or f"{probe}\n" for block, probe in found)
+
+
+def git(folder: Path, *arguments: str) -> str:
+    told = ("-c", "user.name=Technik", "-c", "user.email=technik@example.org", *arguments)
+    done = subprocess.run(["git", *told], cwd=folder, check=True, capture_output=True, text=True)
+    return done.stdout
+
+
+def test_every_command_of_the_guide_works_as_written(
+    publication: Publication, tmp_path: Path
+) -> None:
+    readers = publication.crowd(2)
+    home, upstream = publication.home, tmp_path / "upstream.git"
+    (home / ".gitignore").write_text("var/\n")
+    git(home, "init", "--quiet", "--initial-branch", "main")
+    git(home, "add", ".")
+    git(home, "commit", "--quiet", "-m", "Anfang")
+    git(tmp_path, "clone", "--quiet", "--bare", str(home), str(upstream))
+    person = tmp_path / "person"
+    person.mkdir()
+    (person / ".gitconfig").write_text(
+        f'[user]\n\tname = Mathilde Übersee\n\temail = redaktion@example.org\n[url "{upstream}"]\n'
+        f"\tinsteadOf = {UPSTREAM}\n"
+    )
+    text = "Der Bahnhof steht leer."
+    writing = f"sed -i -e s/draft/ready/ -e 's/^Hier beginnt.*/{text}/'"
+    done = subprocess.run(
+        ["bash", "-euxo", "pipefail", "-c", script()],
+        cwd=person,
+        env={
+            **os.environ,
+            "HOME": str(person),
+            "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
+            "EDITOR": writing,
+            "VISUAL": "",
+            "UPCYCLE_NEWS_STATE": str(home / "var"),  # the people are there already
+        },
+        capture_output=True,
+        text=True,
+        stdin=subprocess.DEVNULL,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "all is well" in done.stdout
+    assert "{+seit Jahren+}" in done.stdout or "{+, seit Jahren+}" in done.stdout, done.stdout
+    assert re.search(r"ready|planned", done.stdout)
+    assert "sent to 2" in done.stdout + done.stderr or "2 sent" in done.stdout
+    mails = [parsed(mail) for mail in publication.mails()]
+    tests = [mail for mail in mails if str(mail["Subject"]).startswith("[Test]")]
+    assert len(tests) == 1
+    assert publication.recipients() == sorted([*readers, "redaktion@example.org"])
+    assert "Essay über den Bahnhof" in git(upstream, "log", "--format=%s %an")
+    assert "Mathilde Übersee" in git(upstream, "log", "--format=%s %an")
+
+
+def test_commands_in_the_text_exist_with_their_options() -> None:
+    commands: Any = typer.main.get_command(app)
+    told = re.findall(r"`(upcycle-news [^`]+)`", GUIDE)
+    assert len(told) > 5
+    for line in told:
+        command = commands
+        words = line.split()[1:]
+        while words and hasattr(command, "commands"):
+            command = command.commands[words.pop(0)]
+        assert not hasattr(command, "commands"), line
+        known = {name for one in command.params for name in one.opts}
+        assert {word for word in words if word.startswith("--")} <= known, line
+
+
+def test_the_head_that_people_copy_can_be_read(publication: Publication) -> None:
+    [sample] = re.findall(r"```markdown\n(.*?)```", GUIDE, re.DOTALL)
+    folder = publication.home / "content"
+    (folder / "images/bahnhof.jpg").write_bytes(b"\xff\xd8\xff\xe0")
+    (folder / "essays/2026-11-26-was-vom-bahnhof-bleibt.md").write_text(sample, encoding="utf-8")
+    shelf = read_essays(folder, publication.home, "de")
+    assert shelf.errors == ()
+    assert [essay.status for essay in shelf.essays] == ["draft"]
+    table = GUIDE.split("| Schlüssel |")[1].split("\n\n")[0]
+    assert set(re.findall(r"`(\w+)`", table)) >= set(KEYS)
+
+
+def test_the_answers_of_the_form_are_those_of_the_flow() -> None:
+    flow = (ROOT / "flows/publish_issue.py").read_text(encoding="utf-8")
+    [answers] = re.findall(r"decision: Literal\[(.*?)\]", flow)
+    table = GUIDE.split("| Antwort |")[1].split("\n\n")[0]
+    assert re.findall(r"(?m)^\| \*(.+?)\* \|", table) == re.findall(r'"(.+?)"', answers)
