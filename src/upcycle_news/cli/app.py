@@ -9,14 +9,18 @@ import typer
 from upcycle_news.cli import (
     alarms,
     archive,
+    backup,
     bounces,
     content,
     dkim,
+    doctor,
     essay,
     feeds,
     issue,
     metrics,
     publication,
+    secrets,
+    store,
     subscribers,
     up,
     web,
@@ -37,11 +41,16 @@ app.add_typer(bounces.app, name="bounces")
 app.add_typer(essay.app, name="essay")
 app.add_typer(feeds.app, name="feeds")
 app.add_typer(issue.app, name="issue")
+app.add_typer(secrets.app, name="secrets")
 app.add_typer(subscribers.app, name="subscribers")
+app.add_typer(store.app, name="store")
 app.command("init")(publication.init)
 app.command("demo")(publication.demo)
 app.command("check")(content.check)
 app.command("metrics")(metrics.metrics)
+app.command("backup")(backup.backup)
+app.command("restore")(backup.restore)
+app.command("doctor")(doctor.doctor)
 app.command("web")(web.web)
 app.command("up")(up.up)
 

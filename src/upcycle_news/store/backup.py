@@ -88,12 +88,11 @@ def check(file: Path) -> None:
         connection = sqlite3.connect(f"file:{file}?mode=ro", uri=True)
         try:
             told = connection.execute("PRAGMA quick_check").fetchone()[0]
-            strays = connection.execute("PRAGMA foreign_key_check").fetchone()
         finally:
             connection.close()
     except sqlite3.Error as error:
         raise StoreError(f"store {file}: {sentence(error)}") from None
-    if told != "ok" or strays is not None:
+    if told != "ok":
         raise StoreError(f"store {file}: is damaged; restore a backup")
 
 
@@ -195,6 +194,20 @@ def _doubt(connection: Connection, as_of: datetime, now: datetime) -> dict[str, 
     return {row.issue_id: row.doubts for row in found}
 
 
+def in_doubt(store: Store) -> tuple[dict[str, int], tuple[str, ...]]:
+    """The unknown deliveries of each issue that has some, and the issues not sent yet."""
+    count = func.count().label("doubts")
+    query = select(deliveries.c.issue_id, count).where(deliveries.c.state == DeliveryState.UNKNOWN)
+    with store.reading() as connection:
+        found = connection.execute(query.group_by(deliveries.c.issue_id).order_by("issue_id"))
+        return {row.issue_id: row.doubts for row in found}, _unsent(connection)
+
+
+def _unsent(connection: Connection) -> tuple[str, ...]:
+    query = select(issues.c.id).where(issues.c.state == IssueState.OPEN).order_by(issues.c.number)
+    return tuple(connection.scalars(query))
+
+
 def _unapprove(connection: Connection, now: datetime) -> tuple[str, ...]:
     """An issue that was approved but not queued may have gone out since: a person decides again."""
     ranked = (
@@ -230,5 +243,4 @@ def _unapprove(connection: Connection, now: datetime) -> tuple[str, ...]:
                 for row in standing
             ],
         )
-    unsent = select(issues.c.id).where(issues.c.state == IssueState.OPEN).order_by(issues.c.number)
-    return tuple(connection.scalars(unsent))
+    return _unsent(connection)

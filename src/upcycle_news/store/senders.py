@@ -53,6 +53,13 @@ def sign_off(store: Store, sender: Sender, *, now: datetime) -> None:
         connection.execute(update(senders).where(senders.c.id == sender.id).values(ended_at=now))
 
 
+def signed_on(store: Store) -> tuple[Sender, ...]:
+    """The senders that have not signed off; some of them may be dead."""
+    with store.reading() as connection:
+        rows = connection.execute(select(senders).where(senders.c.ended_at.is_(None)))
+        return tuple(Sender(**row._mapping) for row in rows)
+
+
 def senders_in_flight(store: Store, issue: IssueId) -> tuple[Sender, ...]:
     """The senders that hold deliveries of this issue, on the wire or leased."""
     held = (

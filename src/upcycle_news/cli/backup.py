@@ -1,0 +1,160 @@
+"""`upcycle-news backup` and `upcycle-news restore`."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from upcycle_news.cli.output import AsJson, counting, newsroom, note, say_json, shown
+
+if TYPE_CHECKING:
+    from upcycle_news.steps.restoring import Restored, Standing
+
+Yes = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")]
+
+
+def backup(
+    to: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="DIR|FILE",
+            help="A folder, or a file that ends in .tar.gz; default: [backup] folder.",
+        ),
+    ] = None,
+    keep: Annotated[
+        int | None,
+        typer.Option(min=0, help="Delete all but so many backups there; 0: none is deleted."),
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Copy the store and the secrets into one file, while everything goes on.
+
+    Content, templates and newsletter.toml are not in it: they belong into git.
+    Example: upcycle-news backup --to /mnt/backups --keep 14
+    """
+    from upcycle_news.steps import backing_up
+
+    with newsroom() as room:
+        with counting("copying rows", 0) as heard:
+            made = backing_up.make_backup(room, to, keep=keep, heard=heard)
+        if as_json:
+            told = {"file": str(made.file), "bytes": made.bytes, "pruned": list(made.pruned)}
+            say_json({**told, "at": made.made_at.isoformat(), "tables": made.tables})
+            return
+        typer.echo(f"{shown(made.file)}: {made.rows} rows, {made.bytes // 1000} kB")
+        for name in made.pruned:
+            note(f"deleted the old backup {name}")
+        note("it holds addresses and keys: keep a copy elsewhere, encrypted")
+
+
+def restore(
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="A backup.")],
+    yes: Yes = False,
+    merge: Annotated[
+        bool,
+        typer.Option(
+            "--merge/--no-merge",
+            help="Take over who left and what was sent since from the store that is replaced.",
+        ),
+    ] = True,
+    check: Annotated[
+        bool, typer.Option("--check", help="Only read the whole backup, and say what is in it.")
+    ] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Put a backup in the place of the store; then nothing goes out until you confirm it.
+
+    What was here is kept beside the backups. Deliveries that waited become 'unknown', because no
+    store can know what followed its backup. Stop the services first.
+    Example: upcycle-news restore var/backups/upcycle-news-2026-11-26T024000Z.tar.gz
+    """
+    from upcycle_news.steps import backing_up_file, restoring
+
+    with newsroom() as room:
+        manifest = backing_up_file.unpack(file, None)
+        if check:
+            rows = sum(manifest.tables.values())
+            told = (
+                f"{file.name}: backup of '{manifest.publication}' of "
+                f"{manifest.made_at:%Y-%m-%d %H:%M} UTC, {rows} rows, {len(manifest.files) - 1} "
+                f"secrets, migration {manifest.migration}; it is whole"
+            )
+            if as_json:
+                say_json({"at": manifest.made_at.isoformat(), "tables": dict(manifest.tables)})
+            else:
+                typer.echo(told)
+            return
+        here = restoring.look(room)
+        if not here.is_new and not yes:
+            _ask(here, f"{manifest.made_at:%Y-%m-%d %H:%M} UTC")
+        with counting("restoring rows", sum(manifest.tables.values())) as heard:
+            done = restoring.restore(room, file, merge=merge, heard=heard)
+    if as_json:
+        say_json(
+            {
+                "backup_of": manifest.made_at.isoformat(),
+                "aside": None if done.aside is None else str(done.aside),
+                "secrets": list(done.secrets),
+                "unknown": done.doubts,
+                "unsent": list(done.unsent),
+                "merged": done.merged,
+                "learned": done.learned.__dict__,
+                "paused": True,
+            }
+        )
+    else:
+        _tell(done)
+
+
+def _ask(here: Standing, made_at: str) -> None:
+    from upcycle_news.errors import StoreError
+
+    if here.readable:
+        changed = f"{here.changed_at:%Y-%m-%d %H:%M} UTC" if here.changed_at else "never"
+        told = (
+            f"the store here holds {here.subscribers} people and {here.issues} issues and changed "
+            f"last on {changed}; the backup is of {made_at}"
+        )
+    else:
+        told = f"the store here is damaged; the backup is of {made_at}"
+    if not sys.stdin.isatty():
+        raise StoreError(f"{told}: to replace it (it is kept aside), say --yes")
+    note(told)
+    typer.confirm("Keep it aside and restore the backup?", abort=True)
+
+
+def _tell(done: Restored) -> None:
+    made_at = f"{done.manifest.made_at:%Y-%m-%d %H:%M} UTC"
+    typer.echo(f"restored the backup of {made_at}: {sum(done.manifest.tables.values())} rows")
+    if done.aside is not None:
+        typer.echo(f"what was here before: {shown(done.aside)}")
+    if done.secrets:
+        typer.echo(f"{len(done.secrets)} secrets restored")
+    for issue, count in done.doubts.items():
+        typer.echo(
+            f"issue {issue}: {count} deliveries in doubt ('upcycle-news issue status {issue} "
+            "--list unknown' names them)"
+        )
+    told = done.learned
+    if done.merged:
+        typer.echo(
+            f"taken over from the replaced store: {told.left} who left, {told.suppressed} "
+            f"suppressed, {told.forgotten} forgotten, {told.issues} issues, {told.results} results "
+            "of deliveries"
+        )
+        if told.joined:
+            typer.echo(f"{told.joined} who joined since are not in the restored store")
+    else:
+        typer.echo(
+            f"nobody can say who left after {made_at}: they would be written to again; unsubscribe "
+            "those you know of before you confirm"
+        )
+    for issue in done.unsent:
+        typer.echo(
+            f"issue {issue} was not sent when the backup was made; if it was sent since: "
+            f"'upcycle-news issue cancel {issue}'"
+        )
+    note("nothing goes out until you say 'upcycle-news store confirm'")

@@ -1,0 +1,132 @@
+"""`upcycle-news store`: what it is, upgrade it, move it, and let it go on after a restore."""
+
+from __future__ import annotations
+
+import sys
+from typing import Annotated
+
+import typer
+
+from upcycle_news.cli.output import AsJson, counting, newsroom, note, say_json, shown
+
+app = typer.Typer(no_args_is_help=True, help="The store: look at it, upgrade it, move it.")
+
+
+@app.callback()
+def root() -> None:
+    """The store: look at it, upgrade it, move it."""
+
+
+@app.command()
+def info(as_json: AsJson = False) -> None:
+    """Which store this is, its migration, size and rows, and whether it stands still.
+
+    Nothing is changed or migrated by looking. Example: upcycle-news store info
+    """
+    from upcycle_news.errors import StoreError
+    from upcycle_news.steps import moving
+
+    with newsroom() as room:
+        found = moving.info(room)
+    if as_json:
+        say_json(found.as_dict())
+        return
+    if found.facts.trouble:
+        raise StoreError(f"store {found.facts.name}: {found.facts.trouble}")
+    if not found.facts.exists:
+        typer.echo(f"store {found.facts.name}: there is none yet; the first command makes it")
+        return
+    for name, told in found.lines():
+        typer.echo(f"{name:<10} {told}")
+
+
+@app.command()
+def upgrade(
+    with_backup: Annotated[
+        bool, typer.Option("--backup/--no-backup", help="Make a backup before anything changes.")
+    ] = True,
+) -> None:
+    """Bring the store forward to this version of the program, after a backup.
+
+    Any other command would migrate it as well, but without a backup. A migration that fails leaves
+    the store as it was. Example: upcycle-news store upgrade
+    """
+    from upcycle_news.steps import moving
+
+    with newsroom() as room:
+        before, now, made = moving.upgrade(room, with_backup=with_backup)
+    if before == now:
+        typer.echo(f"the store is at migration {now} already")
+        return
+    if made is not None:
+        typer.echo(f"backup: {shown(made)}")
+    typer.echo(f"the store was migrated from {before or 'nothing'} to {now}")
+
+
+@app.command()
+def copy(
+    to: Annotated[
+        str, typer.Option(metavar="URL", help="Such as postgresql+psycopg://user@host/database.")
+    ],
+    as_json: AsJson = False,
+) -> None:
+    """Copy the store into an empty one, prove that both hold the same, and let this one rest.
+
+    From SQLite to Postgres or back. Stop the services first; writers wait meanwhile.
+    Example: upcycle-news store copy --to postgresql+psycopg://news@db.example.org/news
+    """
+    from upcycle_news.steps import moving
+
+    with newsroom() as room, counting("copying rows", moving.rows(room)) as heard:
+        moved = moving.move(room, to, heard=heard)
+    if as_json:
+        sums = {name: {"rows": one.rows, "fingerprint": one.fingerprint} for name, one in
+                moved.tables.items()}  # fmt: skip
+        say_json({"to": moved.target, "rows": moved.rows, "tables": sums})
+        return
+    for name, one in moved.tables.items():
+        if one.rows:
+            typer.echo(f"{name:<14} {one.rows:>9} rows  {one.fingerprint}  the same in both")
+    typer.echo(f"{moved.rows} rows are in {moved.target}")
+    note("to use it: set UPCYCLE_NEWS_STORE to its address wherever this publication runs")
+    note("the old store rests, nothing goes out from it; to use it after all: store confirm")
+
+
+@app.command()
+def confirm(
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Let a restored store send again, once you know what is in doubt.
+
+    Nobody in doubt is written to by this: 'issue resend ISSUE --state unknown' does that.
+    Example: upcycle-news store confirm
+    """
+    from upcycle_news.cli.issue_shared import me
+    from upcycle_news.errors import StoreError
+    from upcycle_news.steps import restoring
+
+    with newsroom() as room:
+        found = restoring.doubts(room)
+        if found.pause is None:
+            if as_json:
+                say_json({"confirmed": False, "unknown": found.unknown})
+            else:
+                typer.echo("nothing stands still: there is nothing to confirm")
+            return
+        note(found.pause.sentence)
+        for issue, count in found.unknown.items():
+            note(
+                f"issue {issue}: {count} unknown ('upcycle-news issue status {issue} --list unknown')"
+            )
+        for issue in found.unsent:
+            note(f"issue {issue} is not sent as far as this store knows")
+        if not yes:
+            if not sys.stdin.isatty():
+                raise StoreError("to let it go on, say 'upcycle-news store confirm --yes'")
+            typer.confirm("May this store send again?", abort=True)
+        restoring.confirm(room, by=me())
+        if as_json:
+            say_json({"confirmed": True, "unknown": found.unknown})
+        else:
+            typer.echo("confirmed: what is queued from now on goes out")

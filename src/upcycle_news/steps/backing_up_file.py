@@ -1,0 +1,221 @@
+"""The file of a backup: one archive with a manifest that knows every other file in it.
+
+A `.tar.gz` that common tools open: `manifest.json` first, then `store.db` (SQLite, whatever the
+store is) and `secrets/…`. It is written whole or not at all, for its owner only, and read back once
+before it gets its name. Reading trusts nothing: names are looked up, never used as paths.
+"""
+
+from __future__ import annotations
+
+import io
+import json
+import os
+import re
+import shutil
+import tarfile
+import zlib
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from datetime import datetime
+from hashlib import file_digest, sha256
+from pathlib import Path
+from typing import IO, Any
+
+from upcycle_news.errors import UpcycleError
+
+FORMAT = 1
+MANIFEST = "manifest.json"
+STORE = "store.db"
+SECRETS = "secrets/"
+_LARGEST_MANIFEST = 1_000_000
+_COMPRESSION = 3  # of 9: rows shrink well anyway, and a nightly copy should be quick
+_SECRET = re.compile(r"secrets/[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
+_BROKEN = (tarfile.TarError, EOFError, zlib.error, OSError)
+
+
+@dataclass(frozen=True)
+class Held:
+    """A file in the archive: its size in bytes and its SHA-256."""
+
+    bytes: int
+    sha256: str
+
+
+@dataclass(frozen=True)
+class Manifest:
+    """What a backup says of itself. `tables`: rows of each; `store`: sqlite or postgresql."""
+
+    version: str
+    migration: str
+    made_at: datetime
+    publication: str
+    store: str
+    tables: Mapping[str, int]
+    files: Mapping[str, Held]
+
+    def encode(self) -> bytes:
+        """As JSON."""
+        values = asdict(self) | {"format": FORMAT, "made_at": self.made_at.isoformat()}
+        return json.dumps(values, ensure_ascii=False, indent=2).encode()
+
+    @classmethod
+    def decode(cls, data: bytes) -> Manifest:
+        """Raises `ValueError`, `KeyError` or `TypeError` for what is none of ours."""
+        told: dict[str, Any] = json.loads(data)
+        if told.pop("format") != FORMAT:
+            raise ValueError("format")
+        files = {name: Held(int(one["bytes"]), str(one["sha256"])) for name, one in
+                 told.pop("files").items()}  # fmt: skip
+        made_at = datetime.fromisoformat(told.pop("made_at"))
+        if made_at.tzinfo is None or STORE not in files:
+            raise ValueError("made_at")
+        if any(name != STORE and not is_secret(name) for name in files):
+            raise ValueError("files")
+        return cls(made_at=made_at, files=files, **told)
+
+
+def is_secret(name: str) -> bool:
+    """Whether a file of this name in the archive is one of the secrets."""
+    return _SECRET.fullmatch(name) is not None
+
+
+def held(path: Path) -> Held:
+    """The size and the hash of a file."""
+    with path.open("rb") as file:
+        return Held(path.stat().st_size, file_digest(file, "sha256").hexdigest())
+
+
+def write_archive(draft: Path, manifest: Manifest, files: Mapping[str, Path]) -> None:
+    """Write the archive to `draft`, on the disk when this returns; raises `OSError`."""
+    with os.fdopen(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as out:
+        with tarfile.open(fileobj=out, mode="w:gz", compresslevel=_COMPRESSION) as archive:
+            told = manifest.encode()
+            archive.addfile(_member(MANIFEST, len(told), manifest.made_at), io.BytesIO(told))
+            for name, path in files.items():
+                with path.open("rb") as file:
+                    archive.addfile(
+                        _member(name, manifest.files[name].bytes, manifest.made_at), file
+                    )
+        out.flush()
+        os.fsync(out.fileno())
+
+
+def _member(name: str, size: int, at: datetime) -> tarfile.TarInfo:
+    member = tarfile.TarInfo(name)
+    member.size, member.mtime, member.mode = size, int(at.timestamp()), 0o600
+    return member
+
+
+def read_manifest(path: Path) -> Manifest:
+    """What a backup says of itself; raises `UpcycleError` for what is none."""
+    with _told(path), _opened(path) as archive:
+        return _manifest(archive)
+
+
+def unpack(path: Path, into: Path | None) -> Manifest:
+    """Check every hash, and write the files below `into` unless it is None.
+
+    Raises `UpcycleError` with the cure: for what is damaged, cut off, or holds what does not belong
+    into a backup.
+    """
+    with _told(path), _opened(path) as archive:
+        manifest = _manifest(archive)
+        if into is not None:
+            needed = sum(one.bytes for one in manifest.files.values())
+            if shutil.disk_usage(into).free < needed:
+                raise UpcycleError(
+                    f"{into}: too little room to unpack {path.name}, which needs "
+                    f"{needed // 1_000_000 + 1} MB; make room, nothing was changed"
+                )
+        left = dict(manifest.files)
+        for member in iter(archive.next, None):
+            expected = left.pop(member.name, None)
+            if expected is None or not member.isreg() or member.size != expected.bytes:
+                raise UpcycleError(
+                    f"{path}: holds {member.name[:80]!r}, which does not belong into a backup of "
+                    "ours; use another one, nothing was changed"
+                )
+            source = archive.extractfile(member)
+            assert source is not None
+            if _take(source, None if into is None else into / member.name) != expected.sha256:
+                raise ValueError(member.name)
+        if left:
+            raise ValueError("not all files")
+    return manifest
+
+
+def _take(source: IO[bytes], target: Path | None) -> str:
+    digest = sha256()
+    with _writing(target) as write:
+        while chunk := source.read(1 << 20):
+            digest.update(chunk)
+            write(chunk)
+    return digest.hexdigest()
+
+
+@contextmanager
+def _writing(target: Path | None) -> Iterator[Callable[[bytes], object]]:
+    """Write to a new file that is its owner's only, or nowhere; what fails here is no bad archive."""
+    if target is None:
+        yield lambda chunk: None
+        return
+
+    def refused(error: OSError) -> UpcycleError:
+        return UpcycleError(
+            f"{target}: cannot be written ({error.strerror}); make room, nothing was changed"
+        )
+
+    try:
+        target.parent.mkdir(mode=0o700, exist_ok=True)
+        out = os.fdopen(os.open(target, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb", 0)
+    except OSError as error:
+        raise refused(error) from None
+
+    def write(chunk: bytes) -> None:
+        try:
+            while chunk:
+                chunk = chunk[out.write(chunk) or 0 :]
+        except OSError as error:
+            raise refused(error) from None
+
+    with out:
+        yield write
+
+
+@contextmanager
+def _opened(path: Path) -> Iterator[tarfile.TarFile]:
+    try:
+        file = path.open("rb")
+    except OSError as error:
+        raise UpcycleError(f"{path}: cannot be read ({error.strerror})") from None
+    with file, tarfile.open(fileobj=file, mode="r|gz") as archive:
+        yield archive
+
+
+def _manifest(archive: tarfile.TarFile) -> Manifest:
+    first = archive.next()
+    if first is None or first.name != MANIFEST or not first.isreg():
+        raise KeyError(MANIFEST)
+    if first.size > _LARGEST_MANIFEST:
+        raise ValueError(MANIFEST)
+    source = archive.extractfile(first)
+    assert source is not None
+    return Manifest.decode(source.read())
+
+
+@contextmanager
+def _told(path: Path) -> Iterator[None]:
+    try:
+        yield
+    except UpcycleError:
+        raise
+    except _BROKEN:
+        raise UpcycleError(
+            f"{path}: is no backup of ours, or damaged or cut off; use another one, nothing was "
+            "changed"
+        ) from None
+    except (ValueError, KeyError, TypeError, AttributeError):
+        raise UpcycleError(
+            f"{path}: does not hold what its manifest says; use another backup, nothing was changed"
+        ) from None
