@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import ctypes
 import os
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -19,19 +17,14 @@ import httpx
 
 from upcycle_news.prefect_process import lasting_server
 
-
-def _end_with_the_parent() -> None:
-    """A test that is killed must not leave a server behind (prctl(2): PR_SET_PDEATHSIG is 1)."""
-    ctypes.CDLL(None).prctl(1, signal.SIGTERM)
+from ..children import end_with_the_parent, free_port
 
 
 class Server:
     """Use as a context manager; `environment` is what programs need to reach it."""
 
     def __init__(self, home: Path, environment: Mapping[str, str] = {}) -> None:
-        with socket.socket() as free:
-            free.bind(("127.0.0.1", 0))
-            self.port = free.getsockname()[1]
+        self.port = free_port()
         self.home, self.prefect_home = home, home / "var" / "prefect"
         known = {k: v for k, v in os.environ.items() if not k.startswith("PREFECT_")}
         more = {**known, **environment, "UPCYCLE_NEWS_HOME": str(home)}
@@ -70,7 +63,7 @@ class Server:
     def _spawn(self, *arguments: str) -> subprocess.Popen[bytes]:
         return subprocess.Popen(
             [sys.executable, *arguments], cwd=self.home, env=self.environment,
-            stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True, preexec_fn=_end_with_the_parent,
+            stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True, preexec_fn=end_with_the_parent,
         )  # fmt: skip
 
     def _answers(self) -> bool:
