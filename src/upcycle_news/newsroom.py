@@ -13,7 +13,8 @@ from typing import Literal
 from pydantic import SecretStr
 
 from upcycle_news import logs
-from upcycle_news.audience.links import LinkSigner, Purpose, load_or_make_key, load_or_make_keys
+from upcycle_news.audience.keyring import KeyRing
+from upcycle_news.audience.links import LinkSigner, Purpose, load_or_make_key
 from upcycle_news.editorial.compose import Limits
 from upcycle_news.errors import SettingsError
 from upcycle_news.model import Publication, Relay
@@ -21,6 +22,7 @@ from upcycle_news.postroom.dkim import DkimSigner
 from upcycle_news.postroom.message import Letterhead
 from upcycle_news.postroom.rules import RetryPolicy
 from upcycle_news.postroom.verp import BounceAddresses
+from upcycle_news.press.places import ARCHIVE
 from upcycle_news.settings import FILE_NAME, Settings, load_settings
 from upcycle_news.settings_sending import RelaySettings
 from upcycle_news.store.engine import Store, open_store
@@ -103,9 +105,14 @@ class Newsroom:
         return self.settings.state / "images"
 
     @property
+    def archive(self) -> Path:
+        """The web pages of all issues: what has to answer at `publication.site_url`."""
+        return self.settings.state / "archive"
+
+    @property
     def hosted_images(self) -> Path:
-        """What has to answer below `publication.public_url` as ``/images/``."""
-        return self.settings.state / "archive" / "images"
+        """The archive's pictures, and those of issues still to be sent."""
+        return self.archive / "images"
 
     @property
     def mailbox_folder(self) -> Path:
@@ -131,6 +138,7 @@ class Newsroom:
             images=self._images,
             hosts=self.settings.issue.hosts,
             readers_of=self.settings.issue.topics,
+            archive_url=self.settings.archive.url,
         )
 
     @property
@@ -138,7 +146,8 @@ class Newsroom:
         """Pictures travel in the mail while there is no address of our own to publish them at."""
         told = self.settings.issue.images
         if told == "auto":
-            return "embedded" if is_sample(self.settings.publication.public_url) else "hosted"
+            own = self.settings.archive.url or self.settings.publication.public_url
+            return "embedded" if is_sample(own) else "hosted"
         return told
 
     @property
@@ -158,8 +167,7 @@ class Newsroom:
     @cached_property
     def signer(self) -> LinkSigner:
         """Signs the readers' links; its key is made at the first use."""
-        keys = load_or_make_keys(self.secrets)
-        return LinkSigner(keys, self.settings.publication.public_url or NOWHERE)
+        return LinkSigner(KeyRing(self.secrets), self.settings.publication.public_url or NOWHERE)
 
     def reader_link(self, purpose: Purpose, subscriber: int, issue_number: int = 0) -> str:
         """A reader's signed link under the public address, or a mail with their token."""
@@ -190,6 +198,7 @@ class Newsroom:
             reply_to=publication.reply_to,
             unsubscribe_mailto=self.settings.sender.unsubscribe_mailto,
             one_click=not self.leaves_by_mail,
+            archive=publication.site_address(ARCHIVE),
         )
 
     @property

@@ -235,6 +235,7 @@ def _change(issue: str, state: Any, because: str) -> None:
     from upcycle_news.errors import IssueError
     from upcycle_news.logs import Log
     from upcycle_news.steps import sending
+    from upcycle_news.steps.archiving import build_archive
     from upcycle_news.store import issues
 
     with newsroom() as room:
@@ -244,5 +245,7 @@ def _change(issue: str, state: Any, because: str) -> None:
         if row is None or row.state in (issues.IssueState.OPEN, issues.IssueState.CANCELLED):
             raise IssueError(f"issue {chosen} is not being sent")
         issues.set_state(room.store, chosen, state, because=because, now=room.clock())
+        if state is issues.IssueState.CANCELLED:
+            build_archive(room)  # what nobody has got is not shown
         Log(__name__).info(f"an issue was {state}", issue=chosen)
         say_status(room, chosen, as_json=False)

@@ -6,17 +6,18 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Literal
+from urllib.parse import quote
 
 from upcycle_news.model.content import Issue, IssueId, Length
 
 
 @dataclass(frozen=True)
 class Publication:
-    """The settings that show in a mail. `public_url` has no slash at its end.
+    """The settings that show in a mail. No address has a slash at its end.
 
-    `images` says whether pictures travel in the mail or lie below `public_url`, `hosts` from which
-    others a mail may load something, `readers_of` the topics whose readers get the issue (empty:
-    everybody).
+    `archive_url` is where the archive is published if not at `public_url`. `images` says whether
+    pictures travel in the mail or lie in the archive, `hosts` from which others a mail may load
+    something, `readers_of` the topics whose readers get the issue (empty: everybody).
     """
 
     name: str
@@ -33,6 +34,16 @@ class Publication:
     images: Literal["embedded", "hosted"] = "embedded"
     hosts: tuple[str, ...] = ()
     readers_of: tuple[str, ...] = ()
+    archive_url: str = ""
+
+    @property
+    def site_url(self) -> str:
+        """Where issues, essays and hosted pictures answer; empty without a public address."""
+        return self.archive_url or self.public_url
+
+    def site_address(self, path: str) -> str:
+        """The whole address of a path of the archive; empty without a public address."""
+        return f"{self.site_url}/{quote(path)}" if self.site_url else ""
 
 
 class Placeholder(StrEnum):

@@ -24,7 +24,7 @@ Header = tuple[str, bytes]
 # Both unsubscribe headers are covered, as RFC 8058, section 4, demands.
 _SIGNED = (
     *("from", "reply-to", "to", "subject", "date", "message-id", "list-id", "list-unsubscribe"),
-    *("list-unsubscribe-post", "feedback-id", "auto-submitted", "content-language"),
+    *("list-unsubscribe-post", "list-archive", "feedback-id", "auto-submitted", "content-language"),
     *("mime-version", "content-type"),
 )
 # Named once more, so that nobody can add a second one (RFC 6376, section 5.4.2).

@@ -43,7 +43,8 @@ class Letterhead:
     ``news.example.org`` (RFC 2919) and `list_name` the human name beside it. `unsubscribe_mailto`
     is an address, optionally with ``?subject=…``, or empty; without a subject the mail carries the
     reader's own token there. Without `one_click` readers leave by mail only, and their personal
-    links are mailto addresses. `feedback_id` is empty or constant.
+    links are mailto addresses. `feedback_id` is empty or constant, `archive` the archive's address
+    (RFC 2369) or empty.
     """
 
     from_name: str
@@ -56,6 +57,7 @@ class Letterhead:
     unsubscribe_mailto: str = ""
     one_click: bool = True
     feedback_id: str = ""
+    archive: str = ""
 
 
 @dataclass(frozen=True)
@@ -163,6 +165,8 @@ def _constant_headers(rendered: RenderedIssue, letterhead: Letterhead) -> bytes:
         headers.insert(3, encoding.plain("List-Unsubscribe-Post", "List-Unsubscribe=One-Click"))
     if letterhead.reply_to:
         headers.insert(1, encoding.mailbox_header("Reply-To", "", letterhead.reply_to))
+    if letterhead.archive:
+        headers.insert(-3, encoding.plain("List-Archive", f"<{_checked_link(letterhead.archive)}>"))
     if letterhead.feedback_id:
         headers.insert(-3, encoding.plain("Feedback-ID", letterhead.feedback_id))
     return b"".join(headers)

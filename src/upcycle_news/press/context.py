@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from functools import partial
 from typing import Any
 from zoneinfo import ZoneInfo
 
+from markdown_it.token import Token
 from markupsafe import Markup
 
 from upcycle_news.errors import ContentError
@@ -23,7 +24,8 @@ from upcycle_news.model import (
 )
 from upcycle_news.press import markdown, text
 from upcycle_news.press.brief import EXCERPT, TITLE, foreign_text, reading_minutes
-from upcycle_news.press.images import Picture, hosted_name, read_picture
+from upcycle_news.press.images import Picture, read_picture
+from upcycle_news.press.places import ARCHIVE, essay_path, image_path, issue_path
 from upcycle_news.press.typography import base_language, one_line, typeset
 from upcycle_news.press.words import Words
 
@@ -146,7 +148,7 @@ def build_context(manifest: Manifest, words: Words, *, in_full: bool = True) -> 
     """
     issue = manifest.issue
     language = issue.language
-    desk = _Desk(manifest, words)
+    desk = Desk(manifest, words)
     lead = desk.lead(issue.essays[0], in_full) if issue.essays else None
     return Context(
         issue=IssueView(
@@ -172,17 +174,19 @@ def subject(manifest: Manifest) -> str:
 
 
 def _links(publication: Publication, issue: str) -> Links:
-    root = publication.public_url.rstrip("/")
     return Links(
         unsubscribe=Placeholder.UNSUBSCRIBE.value,
         preferences=Placeholder.PREFERENCES.value,
-        online=f"{root}/archive/{issue}/" if root else "",
-        archive=f"{root}/archive/" if root else "",
+        online=publication.site_address(issue_path(issue)),
+        archive=publication.site_address(ARCHIVE),
     )
 
 
-class _Desk:
-    """Turns essays and stories into views and collects the images they use, each once."""
+class Desk:
+    """Turns essays and stories into views and collects the images they use, each once.
+
+    The archive has one of its own, whose links and pictures are a web page's.
+    """
 
     def __init__(self, manifest: Manifest, words: Words) -> None:
         self.language = manifest.issue.language
@@ -195,31 +199,39 @@ class _Desk:
     def lead(self, essay: Essay, in_full: bool) -> LeadView:
         whole = markdown.parse(essay.body, language=essay.language)
         tokens = whole if in_full else markdown.opening(whole, OPENING)
-        html = markdown.to_html(tokens, self.pictures(essay), essay.language)
+        html = self.html(essay, tokens)
         plain, links = text.to_text(tokens, image_label=self.words("image"))
         return LeadView(
             **self.head(essay),
-            html=Markup(html),  # noqa: S704  markdown-it escaped it, html is off
+            html=html,
             text=plain,
             links=links,
             more=len(tokens) < len(whole),
         )
+
+    def html(self, essay: Essay, tokens: Sequence[Token]) -> Markup:
+        """What was read of the essay as HTML."""
+        written = markdown.to_html(tokens, self.pictures(essay), essay.language)
+        return Markup(written)  # noqa: S704  markdown-it escaped it, html is off
 
     def teaser(self, essay: Essay) -> TeaserView:
         return TeaserView(**self.head(essay), summary=typeset(essay.summary, essay.language))
 
     def head(self, essay: Essay) -> dict[str, Any]:
         """What lead and teaser have in common."""
-        root = self.publication.public_url.rstrip("/")
         return {
             "title": typeset(essay.title, essay.language),
             "byline": one_line(essay.author),
             "date": self.words.long_date(essay.date),
             "minutes": reading_minutes(essay.body),
-            "url": f"{root}/essays/{essay.slug}/" if root else "",
+            "url": self.essay_url(essay.slug),
             "lang": self.foreign(essay.language),
             "image": self.image(essay),
         }
+
+    def essay_url(self, slug: str) -> str:
+        """Where the whole essay is; empty where there is no such place."""
+        return self.publication.site_address(essay_path(slug))
 
     def story(self, related: Related) -> StoryView:
         item = related.story.lead
@@ -266,14 +278,17 @@ class _Desk:
         }
 
     def picture(self, source: str, line: int | None, path: str) -> Picture:
+        picture, image = self.read(source, line, path)
+        if self.publication.images == "hosted":
+            return replace(picture, src=self.publication.site_address(image_path(image)))
+        self.images.setdefault(image.cid, image)
+        return picture
+
+    def read(self, source: str, line: int | None, path: str) -> tuple[Picture, InlineImage]:
+        """The picture and its bytes; raises `ContentError` when the manifest does not hold it."""
         data = self.files.get(path)
         if data is None:
             raise ContentError(
                 source, line, f"the image {path!r} is not in content/images (add it or correct it)"
             )
-        picture, image = read_picture(path, data)
-        if self.publication.images == "hosted":
-            address = f"{self.publication.public_url}/images/{hosted_name(image)}"
-            return replace(picture, src=address)
-        self.images.setdefault(image.cid, image)
-        return picture
+        return read_picture(path, data)

@@ -12,15 +12,16 @@ from collections.abc import Iterator, Mapping, MutableMapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from html import escape
-from typing import Any, Literal
+from typing import Any, Literal, cast
 from urllib.parse import unquote, urlsplit
 
 from markdown_it import MarkdownIt
 from markdown_it.renderer import RendererHTML
 from markdown_it.token import Token
-from markdown_it.utils import OptionsDict
+from markdown_it.utils import OptionsDict, OptionsType
 from mdit_py_plugins.footnote import footnote_plugin
 
+from upcycle_news.press.footnotes import NOTE_RULES, FootnoteRules
 from upcycle_news.press.images import Picture
 from upcycle_news.press.typography import QUOTES, base_language, bind, clean, dashes
 
@@ -57,10 +58,24 @@ def parse(body: str, *, language: str, below: int | None = 1) -> list[Token]:
     return tokens
 
 
-def to_html(tokens: Sequence[Token], pictures: Mapping[str, Picture], language: str) -> str:
-    """Write tokens as a well-formed HTML fragment; `pictures` by their path in content/images."""
+def to_html(
+    tokens: Sequence[Token],
+    pictures: Mapping[str, Picture],
+    language: str,
+    *,
+    note_words: tuple[str, str] | None = None,
+) -> str:
+    """Write tokens as a well-formed HTML fragment; `pictures` by their path in content/images.
+
+    With `note_words`, what links to a note and back are called, footnotes are linked and elements
+    are HTML's rather than XML's: for a web page of its own.
+    """
     parser = _parser(base_language(language))
-    html: str = parser.renderer.render(tokens, parser.options, {"pictures": pictures})
+    options = parser.options
+    if note_words is not None:
+        options = OptionsDict(cast(OptionsType, {**parser.options, "xhtmlOut": False}))
+    env = {"pictures": pictures, "note_words": note_words}
+    html: str = parser.renderer.render(tokens, options, env)
     return html
 
 
@@ -133,7 +148,7 @@ def is_mail_link(target: str) -> bool:
     )
 
 
-class _Renderer(RendererHTML):
+class _Renderer(FootnoteRules, RendererHTML):
     """HTML for mails: images from the issue only, tables that may scroll on a phone (by key, too)."""
 
     def image(
@@ -167,29 +182,6 @@ class _Renderer(RendererHTML):
         tokens[idx].attrSet("scope", "col")
         return self.renderToken(tokens, idx, options, env)
 
-    # A note's number is no link: anchors inside a mail lead nowhere in most mail programs.
-
-    def footnote_ref(self, tokens: Sequence[Token], idx: int, *_: Any) -> str:
-        return f"<sup>{tokens[idx].meta['id'] + 1}</sup>"
-
-    def footnote_block_open(self, *_: Any) -> str:
-        return '<ol class="notes">\n'
-
-    def footnote_block_close(self, *_: Any) -> str:
-        return "</ol>\n"
-
-    def footnote_open(self, *_: Any) -> str:
-        return "<li>"
-
-    def footnote_close(self, *_: Any) -> str:
-        return "</li>\n"
-
-    def footnote_anchor(self, *_: Any) -> str:
-        return ""
-
-
-_NOTES = ("ref", "block_open", "block_close", "open", "close", "anchor")
-
 
 @lru_cache(maxsize=4)
 def _parser(language: str) -> MarkdownIt:
@@ -210,7 +202,7 @@ def _parser(language: str) -> MarkdownIt:
     parser.use(footnote_plugin)
     renderer = parser.renderer
     assert isinstance(renderer, _Renderer)
-    for name in _NOTES:  # the plugin has put its own in their place
+    for name in NOTE_RULES:  # the plugin has put its own in their place
         renderer.rules[f"footnote_{name}"] = getattr(renderer, f"footnote_{name}")
     return parser.enable(["table", "strikethrough", "smartquotes"])
 

@@ -224,7 +224,8 @@ def _headings(sheet: Sheet) -> Iterator[Finding]:
 @check
 def _foreign_hosts(sheet: Sheet) -> Iterator[Finding]:
     """Nothing is loaded on opening but from the mail itself and the hosts the publication allows."""
-    allowed = {urlsplit(sheet.publication.public_url).netloc, *sheet.publication.hosts}
+    own = (sheet.publication.public_url, sheet.publication.site_url)
+    allowed = {*(urlsplit(one).netloc for one in own), *sheet.publication.hosts}
     seen: set[str] = set()
     for load in sheet.page.loads:
         host = urlsplit(load.address).netloc

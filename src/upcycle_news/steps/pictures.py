@@ -6,14 +6,15 @@ from collections.abc import Iterator, Sequence
 from hashlib import sha256
 from pathlib import Path
 
-from upcycle_news.editorial.feeds import Failed, Fetched, fetch_feeds
 from upcycle_news.errors import ContentError, IssueError
 from upcycle_news.files import write_whole
-from upcycle_news.model import Essay, Feed, Manifest
+from upcycle_news.model import Essay, Manifest
 from upcycle_news.newsroom import Newsroom
 from upcycle_news.press.images import hosted_name, read_picture
 from upcycle_news.press.markdown import image_path, references
 from upcycle_news.press.pictures import VERSION, fit
+from upcycle_news.press.places import IMAGES
+from upcycle_news.steps.answering import silent
 
 
 def essay_pictures(room: Newsroom, essays: Sequence[Essay]) -> dict[str, bytes]:
@@ -63,7 +64,7 @@ def publish_pictures(room: Newsroom, manifest: Manifest) -> tuple[str, ...]:
         name = hosted_name(image)
         if not (room.hosted_images / name).is_file():
             write_whole(room.hosted_images / name, data)
-        addresses.append(f"{manifest.publication.public_url}/images/{name}")
+        addresses.append(manifest.publication.site_address(IMAGES + name))
     return tuple(addresses)
 
 
@@ -78,19 +79,8 @@ def refuse_silent_pictures(room: Newsroom, manifest: Manifest) -> None:
     wanted = {
         hosted_name(read_picture(path, data)[1]): data for path, data in manifest.images.items()
     }
-    # The address is the publication's own, wherever it leads from here.
-    answers = fetch_feeds(
-        [Feed(name=address, url=address) for address in addresses],
-        {},
-        user_agent=room.user_agent,
-        allow_private=True,
-        now=room.clock(),
-    )
-    for answer in answers:
-        address = answer.feed.url
-        if isinstance(answer, Fetched) and answer.body == wanted[address.rpartition("/")[2]]:
-            continue
-        why = answer.reason if isinstance(answer, Failed) else "something else lies there"
+    told = [(address, wanted[address.rpartition("/")[2]]) for address in addresses]
+    for address, why in silent(room, told):
         raise IssueError(
             f"issue {manifest.issue.id} would show an image that readers cannot load: {address} "
             f'({why}); publish {room.hosted_images} there, or write images = "embedded" '

@@ -10,6 +10,7 @@ from typing import Any
 from upcycle_news.errors import IssueError, NothingNew, UpcycleError
 from upcycle_news.model import DeliveryState, Essay, IssueId, IssueStatus
 from upcycle_news.newsroom import Newsroom
+from upcycle_news.press.places import issue_path
 from upcycle_news.steps import (
     approving,
     composing,
@@ -241,7 +242,7 @@ def report(room: Newsroom, issue: str, collected: Mapping[str, Any]) -> str:
 
 def archive_link(room: Newsroom, issue: str) -> str:
     """Where readers find the issue on the web."""
-    return f"{room.publication.public_url}/archive/{issue}"
+    return room.publication.site_address(issue_path(issue))
 
 
 def dry(room: Newsroom, issue: str, subject: str, *, run: str) -> Told:

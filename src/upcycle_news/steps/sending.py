@@ -15,8 +15,7 @@ from upcycle_news.postroom.dispatch import DeliveryReport
 from upcycle_news.postroom.message import MessageTemplate
 from upcycle_news.postroom.outcomes import Accepted, Refused
 from upcycle_news.postroom.smtp import open_connection
-from upcycle_news.steps import processes, punctuality
-from upcycle_news.steps.pictures import refuse_silent_pictures
+from upcycle_news.steps import archiving, processes, punctuality
 from upcycle_news.steps.rendering import refuse_errors, render_issue
 from upcycle_news.steps.shares import Share, composer, send_share
 from upcycle_news.steps.workers import MANY, Workers, merged
@@ -42,15 +41,17 @@ def reject(room: Newsroom, issue: IssueId, digest: str, *, by: str) -> None:
 def enqueue(room: Newsroom, issue: IssueId, digest: str) -> int:
     """Freeze an approved revision and queue a delivery for everybody; the audience's size.
 
-    Raises `IssueError` when the revision is not approved or there is nobody to send to.
+    Its pages are in the archive before. Raises `IssueError` when the revision is not approved,
+    there is nobody to send to, or the archive cannot be written.
     """
     revision = revisions.revision(room.store, issue, digest)
     if revision is None or not revision.approved:
         raise IssueError(f"issue {issue} is not approved: see 'upcycle-news issue approve {issue}'")
     punctuality.refuse_what_is_late(room, issue)
     refuse_errors(render_issue(room, issue, digest))
-    refuse_silent_pictures(room, revision.manifest)
-    audience = issues.enqueue(room.store, issue, digest, now=room.clock())
+    now = room.clock()
+    with archiving.published(room, issue, revision.manifest, now):
+        audience = issues.enqueue(room.store, issue, digest, now=now)
     log.info("an issue was queued", issue=issue, revision=digest[:12], audience=audience)
     return audience
 
@@ -117,6 +118,7 @@ def _ready(room: Newsroom, issue: IssueId) -> IssueRow:
         raise IssueError(
             f"issue {issue} is {row.state}{because}: 'upcycle-news issue resume {issue}' goes on"
         )
+    archiving.ensure(room, issue)
     return row
 
 

@@ -109,6 +109,21 @@ def hash_beginning(store: Store, issue: IssueId, start: str) -> str | None:
     return found
 
 
+def open_images(store: Store) -> frozenset[str]:
+    """The SHA-256 of every picture in a revision of an issue that has not been queued."""
+    waiting = (
+        select(revisions.c.manifest)
+        .join(issues, issues.c.id == revisions.c.issue_id)
+        .where(issues.c.state == OPEN)
+    )
+    with store.reading() as connection:
+        return frozenset(
+            digest
+            for manifest in connection.scalars(waiting)
+            for digest in manifests.image_hashes(manifest)
+        )
+
+
 def save_rendering(store: Store, digest: str, rendered: RenderedIssue) -> None:
     """Keep what a revision looks like; the first rendering of a revision stays."""
     images = {sha256(image.data).hexdigest(): image for image in rendered.images}

@@ -1,0 +1,126 @@
+"""The archive's pages: the files that a build wrote, and nothing else of the machine."""
+
+from __future__ import annotations
+
+import re
+import threading
+import time
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+
+from starlette.datastructures import Headers
+from starlette.requests import Request
+from starlette.responses import FileResponse, RedirectResponse, Response
+from starlette.routing import Route
+from starlette.staticfiles import NotModifiedResponse, StaticFiles
+
+from upcycle_news.press.places import (
+    ARCHIVE,
+    ESSAYS,
+    FEED,
+    HOME,
+    INDEX,
+    ROBOTS,
+    SITEMAP,
+    STYLE,
+    file_of,
+)
+from upcycle_news.steps.archiving import build_archive
+from upcycle_news.web.handlers import Handlers
+
+Guard = Callable[
+    [Callable[[Request], Awaitable[Response]]], Callable[[Request], Awaitable[Response]]
+]
+
+REBUILD_SECONDS = 60
+"""A page that is not here may be in the store: so often at the most the archive is built for it."""
+
+_TYPES = {
+    FEED: "application/atom+xml; charset=utf-8",
+    SITEMAP: "application/xml; charset=utf-8",
+    ROBOTS: "text/plain; charset=utf-8",
+    STYLE: "text/css; charset=utf-8",
+}
+_HEADERS = {
+    "Content-Security-Policy": "default-src 'none'; style-src 'self'; img-src 'self'; "
+    "form-action 'none'; base-uri 'none'; frame-ancestors 'none'",
+    "Cache-Control": "public, no-cache",  # may be kept, but ask: what is withdrawn goes at once
+    "Referrer-Policy": "strict-origin-when-cross-origin",
+    "X-Robots-Tag": "all",
+}
+_PAGES = re.compile(
+    rf"(?:{ARCHIVE}(?:\d{{4}}-\d\d-\d\d(?:-\d{{1,2}})?/)?|{ESSAYS}(?:[^/\0]+/)?)?\Z"
+)
+
+
+class ArchiveDoor:
+    """Answers with the files of the archive, asked for again only when they have changed."""
+
+    def __init__(self, handlers: Handlers, clock: Callable[[], float] = time.monotonic) -> None:
+        """`clock` gives seconds that only grow."""
+        self._handlers, self._clock = handlers, clock
+        self._lock = threading.Lock()
+        self._built: float | None = None
+        self._static = StaticFiles(check_dir=False)
+
+    def routes(self, guarded: Guard) -> list[Route]:
+        """Every address of the archive, pictures aside."""
+
+        async def show(request: Request) -> Response:
+            return await self.show(request)
+
+        async def folder(request: Request) -> Response:
+            # Relative, for the public address may lie below a path that we do not see.
+            last = str(request.scope["path"]).rpartition("/")[2]
+            return RedirectResponse(f"./{last}/", 308)
+
+        pages = (HOME, ARCHIVE, ARCHIVE + "{issue}/", ESSAYS, ESSAYS + "{slug}/")
+        named = [*pages, *(page + INDEX for page in pages), *_TYPES]
+        without = [page.removesuffix("/") for page in pages if page]
+        return [
+            *(Route(f"/{path}", guarded(show), methods=["GET"]) for path in named),
+            *(Route(f"/{path}", guarded(folder), methods=["GET"]) for path in without),
+        ]
+
+    async def show(self, request: Request) -> Response:
+        """A page or another file; 404 for what is not in the archive."""
+        found = await self._handlers.in_thread(self._find, str(request.scope["path"]))
+        if found is None:
+            return self._handlers.plain(request, "missing", 404)
+        name, file = found
+        response = FileResponse(
+            file,
+            headers=_HEADERS,
+            media_type=_TYPES.get(name, "text/html; charset=utf-8"),
+            stat_result=file.stat(),
+        )
+        asked = Headers(scope=request.scope)
+        if self._static.is_not_modified(response.headers, asked):
+            return NotModifiedResponse(response.headers)
+        return response
+
+    def _find(self, path: str) -> tuple[str, Path] | None:
+        name = _name(path)
+        if name is None:
+            return None
+        file = self._handlers.room.archive / file_of(name)
+        if not file.is_file():
+            self._build()
+        return (name, file) if file.is_file() else None
+
+    def _build(self) -> None:
+        """Another machine may have sent what this one does not show yet."""
+        with self._lock:
+            now = self._clock()
+            if self._built is not None and now - self._built < REBUILD_SECONDS:
+                return
+            self._built = now
+        build_archive(self._handlers.room)
+
+
+def _name(path: str) -> str | None:
+    """The archive's own name of a page, or None for what can be none of it."""
+    name = path.removeprefix("/").removesuffix(INDEX)
+    if name in _TYPES:
+        return name
+    return name if _PAGES.match(name) and not re.search(r"(?:^|/)\.", name) else None
