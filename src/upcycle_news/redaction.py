@@ -24,7 +24,7 @@ _ADDRESS = re.compile(
     re.IGNORECASE,
 )
 _PERSONAL_PATH = re.compile(r"/(confirm|unsubscribe|preferences|preview)/[^\s\"'<>]+")
-_TOKEN = re.compile(r"(?<![A-Za-z0-9_-])[A-Za-z0-9_-]{43}(?![A-Za-z0-9_-])")
+_TOKEN = re.compile(r"(?<![A-Za-z0-9_-])(?:[A-Za-z0-9_-]{43}|[A-Za-z0-9_-]{51})(?![A-Za-z0-9_-])")
 _KEY = re.compile(r"-----BEGIN [A-Z0-9 ]*PRIVATE KEY-----.*", re.DOTALL)
 _LOGIN = re.compile(r"(?i)\b((?:proxy-)?authorization|cookie|password|secret)(\s*[:=]\s*)\S.*")
 

@@ -94,7 +94,7 @@ def load_or_make_keys(folder: Path) -> dict[int, bytes]:
     try:
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)
         if not any(folder.glob("token-*.key")):
-            _make_key(folder / "token-1.key")
+            make_key(folder / "token-1.key")
         keys = {}
         for path in folder.glob("token-*.key"):
             number, text = path.stem.removeprefix("token-"), path.read_text(encoding="ascii")
@@ -119,7 +119,7 @@ def load_or_make_key(path: Path) -> bytes:
     try:
         path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
         if not path.exists():
-            _make_key(path)
+            make_key(path)
         key = bytes.fromhex(path.read_text(encoding="ascii").strip())
         if len(key) != KEY_BYTES:
             raise ValueError
@@ -133,7 +133,7 @@ def load_or_make_key(path: Path) -> bytes:
     return key
 
 
-def _make_key(path: Path) -> None:
+def make_key(path: Path) -> None:
     """Write a key in one step; a second process that is faster wins."""
     draft = path.with_suffix(f".{os.getpid()}")
     try:
