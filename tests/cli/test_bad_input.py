@@ -198,9 +198,11 @@ def test_a_full_disk_stops_an_issue_and_loses_nobody(publication: Publication) -
     publication.run("issue", "approve")
     with sqlite3.connect(publication.home / "var/upcycle.db") as connection:
         connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
-    with room_for(1000):
-        told = publication.run("issue", "send", code=1).err
-    assert "store" in told
+    for size, place in ((1000, "archive"), (20_000, "store")):
+        with room_for(size):
+            told = publication.run("issue", "send", code=1).err
+        assert place in told
+        assert not (publication.home / "var/archive/feed.xml").exists()  # it shows no such issue
     done = publication.run("issue", "send", "--json").json
     assert (done["sent"], done["closed"]) == (3, True)
     assert publication.recipients() == readers

@@ -48,7 +48,4 @@ def build(
             }
         )
         return
-    done = f"{report.written} files written, {report.removed} removed"
-    if not report.written and not report.removed:
-        done = "nothing has changed"
-    typer.echo(f"{shown(report.folder)}: {report.issues} issues, {report.essays} essays; {done}")
+    typer.echo(f"{shown(report.folder)}: {report.told}")

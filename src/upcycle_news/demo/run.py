@@ -87,6 +87,7 @@ def _environment(home: Path, state: Path) -> dict[str, str]:
         f"{PREFIX}FEEDS__ALLOW_PRIVATE": "true",
         f"{PREFIX}FEEDS__REFRESH_MINUTES": "0",
         f"{PREFIX}FEEDS__GIT_PULL": "false",
+        f"{PREFIX}ARCHIVE__INDEX_HTML": "true",  # a browser reads it from the disk
     }
     told = load_settings(home)
     for name, value in _STAND_INS.items():
@@ -185,6 +186,7 @@ def _told(
         ("HTML", folder / "issue.html"),
         ("text", folder / "issue.txt"),
         ("mails", room.mailbox_folder),
+        ("archive", room.archive / "index.html"),
         ("Prefect", state / "prefect"),
     ):
         yield f"  {label:<9} {_near(path, here)}"

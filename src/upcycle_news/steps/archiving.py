@@ -37,6 +37,14 @@ class Report:
     written: int
     removed: int
 
+    @property
+    def told(self) -> str:
+        """One line for people."""
+        done = f"{self.written} files written, {self.removed} removed"
+        if not self.written and not self.removed:
+            done = "nothing has changed"
+        return f"{self.issues} issues, {self.essays} essays; {done}"
+
 
 @dataclass(frozen=True)
 class _Coming:
