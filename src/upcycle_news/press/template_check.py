@@ -16,17 +16,25 @@ from jinja2 import meta, nodes
 
 from upcycle_news.errors import TemplateError
 from upcycle_news.model import Finding
+from upcycle_news.press.archive_pages import FOLDER, VIEWS
+from upcycle_news.press.archive_views import ArchiveContext
 from upcycle_news.press.context import Context
 from upcycle_news.press.findings import error
 from upcycle_news.press.render import HTML_TEMPLATE, STYLE_TEMPLATE, TEXT_TEMPLATE
 from upcycle_news.press.words import Words, read_toml
 
+_REFERENCES = (nodes.Include, nodes.Extends, nodes.Import)
 _BUILT_IN = frozenset({"loop", "range", "dict", "lipsum", "cycler", "joiner", "namespace", "super",
                        "caller", "self", "varargs", "kwargs"})  # fmt: skip
 
 
+_MAIL = (HTML_TEMPLATE, TEXT_TEMPLATE, STYLE_TEMPLATE)
+_ARCHIVE = tuple(f"{FOLDER}/{view}.html" for view in VIEWS)
+_ENTRY = f"{FOLDER}/entry.html"
+
+
 def check_templates(templates: Mapping[str, str]) -> tuple[Finding, ...]:
-    """What is wrong with the newsletter's templates, its theme and its words."""
+    """What is wrong with the templates of newsletter and archive, their theme and their words."""
     try:
         theme = read_toml(templates, "theme.toml")
         words = {
@@ -36,13 +44,23 @@ def check_templates(templates: Mapping[str, str]) -> tuple[Finding, ...]:
         }
     except TemplateError as problem:
         return (_broken(problem.where, problem.line, problem.message),)
-    trees: dict[str, nodes.Template] = {}
     found: list[Finding] = []
-    _read(templates, [HTML_TEMPLATE, TEXT_TEMPLATE, STYLE_TEMPLATE], trees, found)
-    types = _types(trees, theme)
-    for name, tree in trees.items():
-        found += _names(f"templates/{name}", tree, types)
-        found += _words(f"templates/{name}", tree, words)
+    mail, pages = get_type_hints(Context), get_type_hints(ArchiveContext)
+    entry = {name: pages[name] for name in ("essays", "related")}
+    for roots, known in ((_MAIL, mail), (_ARCHIVE, pages), ((_ENTRY,), entry)):
+        trees: dict[str, nodes.Template] = {}
+        _read(templates, list(roots), trees, found)
+        types = _types(trees, theme, known)
+        for name, tree in trees.items():
+            found += _names(f"templates/{name}", tree, types)
+            found += _words(f"templates/{name}", tree, words)
+    found += (
+        _broken(
+            f"templates/{name}", None, "is missing (restore it from git, or copy the project's)"
+        )
+        for name in (*_ARCHIVE, _ENTRY, f"{FOLDER}/style.css")
+        if name not in templates
+    )
     return tuple(dict.fromkeys(found))
 
 
@@ -56,7 +74,7 @@ def _read(
     trees: dict[str, nodes.Template],
     found: list[Finding],
 ) -> None:
-    """Parse these templates and what they include; those of other mails and pages stay closed."""
+    """Parse these templates and what they include; those of other mails stay closed."""
     environment = jinja2.Environment(autoescape=True)
     while wanted:
         name = wanted.pop()
@@ -69,22 +87,26 @@ def _read(
             continue
         for included in meta.find_referenced_templates(trees[name]):
             if included is not None and included not in templates:
-                line = next(trees[name].find_all(nodes.Include)).lineno
+                line = next(trees[name].find_all(_REFERENCES)).lineno
                 message = f"there is no templates/{included}"
                 found.append(_broken(f"templates/{name}", line, message))
             elif included is not None:
                 wanted.append(included)
 
 
-def _types(trees: Mapping[str, nodes.Template], theme: dict[str, Any]) -> dict[str, Any]:
+def _types(
+    trees: Mapping[str, nodes.Template], theme: dict[str, Any], known: Mapping[str, Any]
+) -> dict[str, Any]:
     """What stands behind each name: a class, a tuple of one, a table, or None if anything may."""
     types: dict[str, Any] = {"t": None, "theme": theme}
-    types |= {name: kind for name, kind in get_type_hints(Context).items() if name != "images"}
+    types |= {name: kind for name, kind in known.items() if name != "images"}
     # Included templates see the names of those that include them, so all are read before.
     for tree in trees.values():
         for macro in tree.find_all(nodes.Macro):
             types[macro.name] = None
             types.update({argument.name: None for argument in macro.args})
+        for imported in tree.find_all(nodes.Import):
+            types[imported.target] = None
         for target in tree.find_all(nodes.Name):
             if target.ctx == "store":
                 types.setdefault(target.name, None)
