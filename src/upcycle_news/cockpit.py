@@ -11,6 +11,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
 
 import yaml
 
@@ -57,6 +58,11 @@ class Cockpit:
             except OSError:
                 return None
         return cls(url.rstrip("/"), known.get("PREFECT_API_AUTH_STRING", ""))
+
+    @property
+    def host(self) -> str:
+        """Where the server is."""
+        return urlsplit(self.url).hostname or ""
 
     def settle(self, waiting: Waiting) -> None:
         """End or resume a run that waits in vain; one that Prefect lost is settled anyway."""

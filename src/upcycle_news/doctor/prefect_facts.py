@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from email.utils import parsedate_to_datetime
@@ -81,10 +81,13 @@ def planned(home: Path) -> tuple[Deployment, ...]:
         ) from None
 
 
-def look(cockpit: Cockpit, ours: str, now: datetime, timeout: float) -> PrefectFacts:
+def look(
+    cockpit: Cockpit, ours: str, clock: Callable[[], datetime], timeout: float
+) -> PrefectFacts:
     """Ask the API; `ours` is the version that is installed here."""
     try:
         seen = cockpit.look("/admin/version", timeout=timeout)
+        now = clock()
         if seen.status != 200:
             return PrefectFacts(
                 cockpit.url,

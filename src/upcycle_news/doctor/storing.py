@@ -118,7 +118,7 @@ def disk(folder: str, free: int, total: int, store_bytes: int) -> Line:
 def backup(last: datetime | None, now: datetime, *, there_is_something: bool) -> Line:
     """The age of the newest backup; None when there is none."""
     meaning = "without one, a broken disk ends the list, every consent and every way to leave"
-    cure = "run 'upcycle-news store backup', and every night"
+    cure = "run 'upcycle-news backup', and every night"
     if last is None:
         if not there_is_something:
             return skipped("backup", "there is nothing yet to be kept")
