@@ -96,3 +96,13 @@ def silence(store: Store, event: str, subject: str) -> None:
         connection.execute(
             delete(alarms).where(alarms.c.event == event, alarms.c.subject == subject[:128])
         )
+
+
+def ringing(store: Store, event: str) -> tuple[str, ...]:
+    """The subjects for which this event was told and is not over."""
+    with store.reading() as connection:
+        return tuple(
+            connection.scalars(
+                select(alarms.c.subject).where(alarms.c.event == event).order_by(alarms.c.subject)
+            )
+        )

@@ -1,0 +1,36 @@
+"""Look every day for what is wrong; an event when something turns red, and a table to read."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from prefect import flow, task
+from prefect.artifacts import create_markdown_artifact
+from prefect.client.schemas.objects import State, StateType
+from prefect.events import emit_event
+
+from upcycle_news.doctor.checkup import check_up
+from upcycle_news.newsroom import Newsroom
+from upcycle_news.steps.told import Told
+
+
+@task
+def examine() -> Told:
+    """Make all rounds; the table stands in the artifact `doctor`."""
+    with Newsroom.open() as room:
+        found = check_up(room)
+    create_markdown_artifact(found.table, key="doctor", description="what the doctor found")
+    if found.event is not None:
+        emit_event(**found.event.as_event())
+    return found.told
+
+
+@flow(name="checkup")
+def checkup() -> State[Any]:
+    """Relay, DNS, the way out, store, disk, Prefect, feeds: as `upcycle-news doctor` sees them."""
+    told = examine()
+    return State(type=StateType[told.kind.upper()], name=told.name, message=told.message)
+
+
+if __name__ == "__main__":
+    checkup()
