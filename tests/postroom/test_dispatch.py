@@ -368,15 +368,16 @@ class Interrupting:
     def __init__(self, inner: Any, in_body: bool) -> None:
         self.inner, self.count, self.dies_in_body = inner, 0, in_body
 
-    def send(self, envelope: Envelope, message: bytes) -> Outcome:
+    def begin(self, envelope: Envelope, message: bytes) -> Outcome | None:
         self.count += 1
         if self.count == 3:
             self.in_body = self.dies_in_body
             raise KeyboardInterrupt
-        return self.inner.send(envelope, message)
+        outcome: Outcome | None = self.inner.begin(envelope, message)
+        return outcome
 
-    def close(self) -> None:
-        self.inner.close()
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.inner, name)
 
 
 @pytest.mark.parametrize(("in_body", "state"), [(True, "unknown"), (False, "queued")])

@@ -109,10 +109,10 @@ def test_no_address_can_smuggle_a_command():
 def test_an_interrupted_connection_is_not_used_again(monkeypatch):
     with BadDay() as day, open_connection(day.relay()) as connection:
 
-        def interrupted() -> None:
+        def interrupted() -> bool:
             raise KeyboardInterrupt
 
-        monkeypatch.setattr(connection._smtp, "getreply", interrupted)
+        monkeypatch.setattr(connection, "_read", interrupted)
         with pytest.raises(KeyboardInterrupt):
             connection.send(MAX, MESSAGE)
         assert connection.broken

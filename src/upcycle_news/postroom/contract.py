@@ -9,6 +9,7 @@ from typing import Protocol
 
 from upcycle_news.model import Claim, Envelope, Leave, Verdict
 from upcycle_news.postroom.outcomes import Outcome
+from upcycle_news.postroom.stuffing import Stuffed
 
 Record = tuple[Claim, Verdict]
 
@@ -59,8 +60,28 @@ class Wire(Protocol):
     def in_body(self) -> bool:
         """Whether a byte of the latest message's body may have left."""
 
-    def send(self, envelope: Envelope, message: bytes) -> Outcome:
-        """Hand one message over; never raises for what the relay does."""
+    @property
+    def writing(self) -> bool:
+        """Whether it waits until more can be written, not only for the relay's answer."""
+
+    @property
+    def deadline(self) -> float:
+        """When the relay has been silent for too long, in the seconds of `time.monotonic`."""
+
+    def fileno(self) -> int:
+        """The socket to wait for."""
+
+    def begin(self, envelope: Envelope, message: bytes | Stuffed) -> Outcome | None:
+        """Start handing a message over; an outcome if it has one already.
+
+        Neither this nor what follows ever raises for what the relay does, or waits for it.
+        """
+
+    def advance(self) -> Outcome | None:
+        """The socket is ready: go on."""
+
+    def expire(self) -> Outcome | None:
+        """The deadline has passed."""
 
     def close(self) -> None:
         """Say goodbye; never raises."""

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import threading
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
 from upcycle_news.model import Claim, DeliveryState, Leave, Verdict
-from upcycle_news.postroom.book import Book
 from upcycle_news.postroom.contract import DeliveryReport, Ledger, Patience, Record, Terms
 from upcycle_news.postroom.outcomes import Outcome
 from upcycle_news.postroom.rules import FirstTen, RetryPolicy, decide
@@ -22,7 +20,7 @@ _BATCH, _FEW = 100, 10  # leases at a time: one commit for many; few while the f
 
 @dataclass
 class Desk:
-    """One for a run. Safe for its threads; only the run's own thread waits for deferred mail."""
+    """One for a run, used by its switchboard alone."""
 
     ledger: Ledger
     policy: RetryPolicy
@@ -51,11 +49,7 @@ class Desk:
     leases: deque[Claim] = field(default_factory=deque)
     withheld: list[Record] = field(default_factory=list)
 
-    def __post_init__(self) -> None:
-        """Prepare what threads need."""
-        self.book = Book(self.ledger, self.clock)
-        self._lock = threading.RLock()
-        self._beaten: datetime | None = None
+    _beaten: datetime | None = None
 
     # --- going on
 
@@ -71,41 +65,48 @@ class Desk:
 
     def fail(self, error: BaseException) -> None:
         """Something broke that is not the relay: everybody ends."""
-        with self._lock:
-            self.error = self.error or error
+        self.error = self.error or error
+
+    def anything(self) -> bool:
+        """Whether there is anything to send now; leases more when nothing is left."""
+        if not self.leases:
+            limit = _BATCH if self.first_ten.passed else _FEW
+            self.leases.extend(self.ledger.lease(limit, self.clock()))
+        return bool(self.leases)
 
     def take(self) -> Claim | None:
         """The next leased delivery; None when there is nothing to be had now."""
-        with self._lock:
-            if not self.leases:
-                limit = _BATCH if self.first_ten.passed else _FEW
-                self.leases.extend(self.ledger.lease(limit, self.clock()))
-            return self.leases.popleft() if self.leases else None
+        return self.leases.popleft() if self.anything() else None
 
     def put_back(self, claim: Claim) -> None:
         """It was taken and not used."""
-        with self._lock:
-            self.leases.appendleft(claim)
+        self.leases.appendleft(claim)
 
     def give_back(self) -> None:
         """End all leases."""
-        with self._lock:
-            leases = list(self.leases)
-            self.leases.clear()
+        leases = list(self.leases)
+        self.leases.clear()
         self.ledger.give_back(leases)
+
+    def turn(self, records: Sequence[Record], marks: Sequence[Claim]) -> Sequence[Leave]:
+        """Commit verdicts and marks together; the marks' answers."""
+        return self.ledger.turn(records, marks, self.clock())
+
+    def release(self, claim: Claim) -> None:
+        """It was marked, and nothing of it was on the wire."""
+        self.ledger.release(claim, self.clock())
 
     def told_no(self, claim: Claim, answer: Leave) -> None:
         """The ledger did not let a delivery go."""
-        with self._lock:
-            if answer.kind == "gone":
-                if answer.until is not None:
-                    self.aside_until = max(self.aside_until or answer.until, answer.until)
-                return
-            self.put_back(claim)
-            if answer.kind == "held":
-                self.over = True
-            else:
-                self.closed_until = answer.until
+        if answer.kind == "gone":
+            if answer.until is not None:
+                self.aside_until = max(self.aside_until or answer.until, answer.until)
+            return
+        self.put_back(claim)
+        if answer.kind == "held":
+            self.over = True
+        else:
+            self.closed_until = answer.until
 
     # --- verdicts
 
@@ -122,31 +123,30 @@ class Desk:
 
     def written(self, verdict: Verdict) -> Verdict:
         """The verdict as it is recorded: suppressions wait until the first ten allow them."""
-        passed = self.first_ten.after(verdict).passed
-        return verdict if passed else replace(verdict, suppress=False)
+        if not verdict.suppress or self.first_ten.after(verdict).passed:
+            return verdict
+        return replace(verdict, suppress=False)
 
     def count(self, claim: Claim, verdict: Verdict) -> None:
         """Add a verdict to the report."""
-        with self._lock:
-            self.tally.add(claim, verdict)
-            if verdict.stop is not None:
-                self.stopped = self.stopped or verdict.stop
-            self.progress(self.tally.report())
+        self.tally.add(claim, verdict)
+        if verdict.stop is not None:
+            self.stopped = self.stopped or verdict.stop
+        self.progress(self.tally.report())
 
     def mind_the_first_ten(self, claim: Claim, verdict: Verdict) -> None:
         """Stop when nobody is accepted, and suppress the refused as soon as somebody is."""
-        with self._lock:
-            before, self.first_ten = self.first_ten, self.first_ten.after(verdict)
-            if self.first_ten.refused > before.refused:
-                self.withheld.append((claim, verdict))
-            if self.first_ten.all_refused:
-                self._take_back(verdict)
-            elif self.first_ten.passed and self.withheld:
-                self.suppress_withheld()
+        before, self.first_ten = self.first_ten, self.first_ten.after(verdict)
+        if self.first_ten.refused > before.refused:
+            self.withheld.append((claim, verdict))
+        if self.first_ten.all_refused:
+            self._take_back(verdict)
+        elif self.first_ten.passed and self.withheld:
+            self.suppress_withheld()
 
     def suppress_withheld(self) -> None:
         """The relay accepts others, or there are no others: the refusals were meant."""
-        self.book.turn([record for record in self.withheld if record[1].suppress], [])
+        self.turn([record for record in self.withheld if record[1].suppress], [])
         self.withheld.clear()
 
     def _take_back(self, last: Verdict) -> None:
@@ -161,7 +161,7 @@ class Desk:
             (claim, replace(verdict, state=DeliveryState.QUEUED, suppress=False))
             for claim, verdict in self.withheld
         ]
-        self.book.turn(again, [])
+        self.turn(again, [])
         self.tally.take_back(len(self.withheld))
         self.withheld.clear()
 
@@ -169,39 +169,36 @@ class Desk:
 
     def answered(self, verdict: Verdict) -> None:
         """The relay is there; slow down for one that struggles."""
-        with self._lock:
-            self.failures = 0
-            if verdict.slow_relay:
-                # Several connections that hear it at once are told it once.
-                if self.quiet_until is None or self.quiet_until <= self.clock():
-                    self.slow += 1
-                    self._be_quiet(self.policy.relay_pause(self.slow))
-            elif verdict.state is DeliveryState.SENT:
-                self.slow = 0
+        self.failures = 0
+        if verdict.slow_relay:
+            # Several connections that hear it at once are told it once.
+            if self.quiet_until is None or self.quiet_until <= self.clock():
+                self.slow += 1
+                self._be_quiet(self.policy.relay_pause(self.slow))
+        elif verdict.state is DeliveryState.SENT:
+            self.slow = 0
 
     def lost(self, reason: str, epoch: int) -> None:
         """A connection broke without an answer; `epoch` is that of the message's beginning.
 
         Connections that break together count as one failure.
         """
-        with self._lock:
-            if epoch != self.epoch:
-                return
-            self._failed()
-            if self.failures >= self.patience.failures:
-                self.stopped = (
-                    f"{self.failures} connections in a row broke without an answer, the last one: "
-                    f"{reason}. Everybody who was not reached stays queued: resume the issue when "
-                    "the relay is well"
-                )
-                self.relay_gone = True
+        if epoch != self.epoch:
+            return
+        self._failed()
+        if self.failures >= self.patience.failures:
+            self.stopped = (
+                f"{self.failures} connections in a row broke without an answer, the last one: "
+                f"{reason}. Everybody who was not reached stays queued: resume the issue when "
+                "the relay is well"
+            )
+            self.relay_gone = True
 
     def unreachable(self, sentence: str, lasting: bool) -> None:
         """A connection could not be opened again."""
-        with self._lock:
-            self._failed()
-            if lasting or self.failures >= self.patience.failures:
-                self.stopped, self.relay_gone = sentence, True
+        self._failed()
+        if lasting or self.failures >= self.patience.failures:
+            self.stopped, self.relay_gone = sentence, True
 
     def _failed(self) -> None:
         """The first failure in a row costs nothing: relays close idle or long sessions."""
@@ -232,15 +229,13 @@ class Desk:
         seconds = (at - self.clock()).total_seconds()
         relay = self.quiet_until is not None and at <= self.quiet_until
         if not relay and seconds > max(self.patience.quota, self.patience.deferred):
-            with self._lock:
-                self.over, self.next_due = True, at
+            self.over, self.next_due = True, at
             return False
         self.pause(seconds)
-        with self._lock:
-            if self.quiet_until is not None and self.quiet_until <= at:
-                self.quiet_until = None  # waited out, whatever the clock says now
-            if self.closed_until is not None and self.closed_until <= at:
-                self.closed_until = None
+        if self.quiet_until is not None and self.quiet_until <= at:
+            self.quiet_until = None  # waited out, whatever the clock says now
+        if self.closed_until is not None and self.closed_until <= at:
+            self.closed_until = None
         return True
 
     def wait_for_deferred(self, rest: Callable[[datetime], None]) -> bool:
@@ -275,11 +270,10 @@ class Desk:
 
     def beat(self) -> None:
         """Say that we live, but not so often that it costs; a clock set back does not silence us."""
-        with self._lock:
-            now = self.clock()
-            if self._beaten is None or abs((now - self._beaten).total_seconds()) >= _BEAT:
-                self.ledger.heartbeat(now)
-                self._beaten = now
+        now = self.clock()
+        if self._beaten is None or abs((now - self._beaten).total_seconds()) >= _BEAT:
+            self.ledger.heartbeat(now)
+            self._beaten = now
 
     def close(self) -> DeliveryReport:
         """Give everything back and say how it went; raises what broke."""

@@ -9,8 +9,8 @@ from datetime import UTC, datetime
 
 from upcycle_news.postroom.contract import DeliveryReport, Ledger, Patience, Terms, Wire
 from upcycle_news.postroom.desk import Desk
-from upcycle_news.postroom.line import Compose, FirstLine
 from upcycle_news.postroom.rules import FirstTen, RetryPolicy
+from upcycle_news.postroom.switchboard import Compose, Switchboard
 
 __all__ = ["DeliveryReport", "Ledger", "Patience", "Terms", "Wire", "deliver"]
 
@@ -40,5 +40,5 @@ def deliver(
     and `ledger` raise; the leases are given back first.
     """
     desk = Desk(ledger, policy, patience, terms, first_ten, clock, jitter, wait, stopping, progress)
-    FirstLine(desk, connect, compose_for).work()
+    Switchboard(desk, connect, compose_for).work()
     return desk.close()
