@@ -196,6 +196,8 @@ def _secrets(
         if name == archive.STORE:
             continue
         here, theirs = room.secrets / Path(name).name, draft / name
+        if not new and _was_dropped(here):
+            continue
         if here.exists() and here.read_bytes() == theirs.read_bytes():
             continue
         if here.exists() and not new and _is_key(here):
@@ -206,6 +208,17 @@ def _secrets(
             )
         found.append((name, here))
     return found
+
+
+def _was_dropped(path: Path) -> bool:
+    """Whether a token key is missing because others had it: then a newer one signs by now."""
+    there = {_number(one) for one in path.parent.glob("token-*.key")}
+    return not path.exists() and 0 < _number(path) < max(there, default=0)
+
+
+def _number(path: Path) -> int:
+    told = path.name.removeprefix("token-").removesuffix(".key")
+    return int(told) if told.isdigit() else 0
 
 
 def _is_key(path: Path) -> bool:
