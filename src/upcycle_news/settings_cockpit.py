@@ -18,3 +18,9 @@ class CockpitSettings(Table):
     reminder_hours: float = Field(
         6.0, ge=0, description="So long before the end the editors are reminded; 0: never."
     )
+    slow_relay_seconds: float = Field(
+        10.0, ge=0, description="A relay is slow when half of its answers take longer; 0: never."
+    )
+    slow_relay_factor: float = Field(
+        5.0, ge=0, description="Or so many times as long as in the five issues before; 0: never."
+    )

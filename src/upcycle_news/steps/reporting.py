@@ -9,14 +9,17 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
-from upcycle_news.model import DeliveryState, IssueId, Manifest
+from upcycle_news.model import DeliveryState, IssueId
 from upcycle_news.newsroom import Newsroom
 from upcycle_news.postroom.contract import DeliveryReport
 from upcycle_news.steps.collecting import feeds_health
 from upcycle_news.steps.health import list_health
 from upcycle_news.steps.previewing import preview_url
 from upcycle_news.steps.rendering import render_issue
-from upcycle_news.store import approvals, figures, issues, revisions
+from upcycle_news.steps.reporting_changes import since_last_time, what_changed
+from upcycle_news.steps.reporting_relays import relays
+from upcycle_news.steps.reporting_text import md
+from upcycle_news.store import figures, issues, revisions
 
 
 def approval_page(
@@ -30,9 +33,9 @@ def approval_page(
     local = until.astimezone(room.settings.publication.zone)
     count = issues.count_audience(room.store, found.manifest.publication.readers_of)
     link = preview_url(room, issue, digest, expires=until)
-    lines = [f"## {_md(rendered.rendered.subject)}", ""]
+    lines = [f"## {md(rendered.rendered.subject)}", ""]
     if refused:
-        lines += [f"**Not sent:** {_md(refused)}", ""]
+        lines += [f"**Not sent:** {md(refused)}", ""]
     lines += [
         f"Issue **{issue}** for **{count}** readers: {len(content.essays)} essays, "
         f"{len(content.related)} feed items, {rendered.html_bytes / 1000:.0f} kB. "
@@ -40,14 +43,14 @@ def approval_page(
         "",
         f"**[Look at it]({link})** (the link ends with the question)",
         "",
-        *(f"- essay: {_md(essay.title)}" for essay in content.essays),
+        *(f"- essay: {md(essay.title)}" for essay in content.essays),
         "",
         *(
-            f"{number}. {_md(one.story.lead.title)} – [{_md(one.story.lead.feed)}]({one.story.lead.link})"
+            f"{number}. {md(one.story.lead.title)} – [{md(one.story.lead.feed)}]({one.story.lead.link})"
             for number, one in enumerate(content.related, start=1)
         ),
         "",
-        *_since_last_time(room, issue, digest, found.manifest),
+        *since_last_time(room, issue, digest, found.manifest),
         *_findings(rendered.findings),
         "**Decide:** *send* · *send test again* · *leave items out* (write their numbers) · *reject*. "
         "A change of the content after this preview is noticed and asked about again.",
@@ -55,43 +58,15 @@ def approval_page(
     return "\n".join(lines)
 
 
-def _since_last_time(room: Newsroom, issue: IssueId, digest: str, new: Manifest) -> list[str]:
-    before = approvals.asked_before(room.store, issue, digest)
-    old = revisions.revision(room.store, issue, before) if before else None
-    if old is None:
-        return []
-    lines = ["**Since the last question:**", ""]
-    for sign, these, those in (("new", new, old.manifest), ("dropped", old.manifest, new)):
-        known = set(_titles(those))
-        lines += [f"- {sign}: {_md(title)}" for title in _titles(these) if title not in known]
-    texts = {essay.slug: essay for essay in old.manifest.issue.essays}
-    for essay in new.issue.essays:
-        if essay.slug in texts and essay != texts[essay.slug]:
-            lines.append(f"- changed: {_md(essay.title)}")
-    if new.templates != old.manifest.templates:
-        lines.append("- changed: the templates")
-    if new.publication != old.manifest.publication:
-        lines.append("- changed: the publication's settings")
-    if new.images != old.manifest.images:
-        lines.append("- changed: pictures")
-    return [*lines, ""]
-
-
-def _titles(manifest: Manifest) -> list[str]:
-    return [essay.title for essay in manifest.issue.essays] + [
-        related.story.lead.title for related in manifest.issue.related
-    ]
-
-
 def _findings(findings: Sequence[Any]) -> list[str]:
     if not findings:
         return ["Preflight found nothing to complain about.", ""]
-    told = [f"- {one.level}: {_md(one.where)}: {_md(one.message)}" for one in findings]
+    told = [f"- {one.level}: {md(one.where)}: {md(one.message)}" for one in findings]
     return ["**Preflight:**", "", *told, ""]
 
 
 def delivery_report(room: Newsroom, issue: IssueId, collected: Mapping[str, Any]) -> str:
-    """The report of an issue: the closing sum, refusals by reason, speed, quotas, feeds."""
+    """The report of an issue: the closing sum, relays, refusals, quotas, list, feeds, what changed."""
     status = issues.status(room.store, issue)
     row = issues.get(room.store, issue)
     assert status is not None and row is not None
@@ -101,10 +76,14 @@ def delivery_report(room: Newsroom, issue: IssueId, collected: Mapping[str, Any]
     lines += [f"| **audience** | **{status.audience}** |", ""]
     lines += ["The sum closes." if status.closed else "The sum does not close yet.", ""]
     lines += _speed(room, issue, row.enqueued_at, int(told["sent"]))
+    lines += relays(room, issue)
     lines += _refusals(room, issue)
     lines += _quotas(room)
     lines += _list_health(room)
     lines += _feeds(room, collected)
+    revision = revisions.revision(room.store, issue, row.hash)
+    if revision is not None:
+        lines += what_changed(room, issue, row.hash, revision.manifest)
     return "\n".join(lines)
 
 
@@ -154,21 +133,13 @@ def _feeds(room: Newsroom, collected: Mapping[str, Any]) -> list[str]:
     well = sum(1 for one in health if not one["errors"] and not one["stopped"])
     lines = [f"**Feeds:** {well} of {len(health)} well", ""]
     lines += [
-        f"- {_md(one['name'])}: {_md(one['last_error'])}"
+        f"- {md(one['name'])}: {md(one['last_error'])}"
         for one in health
         if one["errors"] or one["stopped"]
     ]
     if collected.get("pull"):
-        lines.append(f"- content: {_md(str(collected['pull']))}")
+        lines.append(f"- content: {md(str(collected['pull']))}")
     return [*lines, ""] if health or collected.get("pull") else []
-
-
-def _md(text: str) -> str:
-    """Text of strangers as text: no markup of theirs in our pages."""
-    plain = " ".join(text.split())
-    for char in "\\`*_[]<>#|":
-        plain = plain.replace(char, f"\\{char}")
-    return plain
 
 
 Show = Callable[[float, str], None]

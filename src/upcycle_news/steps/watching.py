@@ -17,6 +17,7 @@ from upcycle_news.steps.approving import timed_out
 from upcycle_news.steps.collecting import feeds_health
 from upcycle_news.steps.health import alarm_sentences
 from upcycle_news.steps.previewing import preview_url
+from upcycle_news.steps.relay_speed import slow_relays
 from upcycle_news.steps.told import Told
 from upcycle_news.store import approvals, figures, issues, revisions, turns
 from upcycle_news.store.issues import IssueState
@@ -94,6 +95,12 @@ def _issue_events(room: Newsroom) -> Iterator[Event]:
         if row.state is IssueState.STOPPED:
             yield Event(
                 "upcycle-news.issue.refused", subject, f"{subject}: {row.stopped_because}", payload
+            )
+        for slow, why in slow_relays(room, row.id):
+            yield Event(
+                "upcycle-news.relay.slow",
+                f"{subject} relay {slow.relay}",
+                f"relay {slow.relay} is slow with {subject}: {why}",
             )
         if status.closed and row.state is not IssueState.CANCELLED:
             message = f"{subject}: sent to {payload['sent']} of {status.audience}"

@@ -13,6 +13,7 @@ from upcycle_news.store.schema.people import (
     subscribers,
     suppressions,
 )
+from upcycle_news.store.schema.replies import replies
 
 __all__ = [
     "HEAD",
@@ -37,6 +38,7 @@ __all__ = [
     "quota_marks",
     "quota_scopes",
     "renderings",
+    "replies",
     "revisions",
     "senders",
     "subscribers",
