@@ -16,6 +16,7 @@ from upcycle_news.postroom.message import MessageTemplate, ReaderFields, message
 from upcycle_news.postroom.rules import FirstTen
 from upcycle_news.postroom.smtp import open_connection
 from upcycle_news.steps import processes
+from upcycle_news.steps.stopwatch import Stopwatch
 from upcycle_news.store import revisions, senders
 from upcycle_news.store.issues import IssueRow
 from upcycle_news.store.ledger import Ledger
@@ -51,6 +52,7 @@ def send_share(
         rendered, room.letterhead(publication), revision=row.hash, signers=room.dkim_signers
     )
     sender = processes.register(room)
+    watch = Stopwatch(room, row.id, share.relay.name, sender.id)
     named = {"sender": sender.id, "issue": row.id, "relay": share.relay.name}
     log.info("a sender signed on", **named, connections=share.connections)
     report = None  # until it is over, and for good when something breaks
@@ -63,7 +65,7 @@ def send_share(
                 quotas=room.quotas(share.relay.name, publication.sender_address),
                 fresh_only=share.fresh_only,
             ),
-            connect=lambda: open_connection(share.relay),
+            connect=watch.timed(lambda: open_connection(share.relay)),
             compose_for=composer(room, template, row.id, row.number),
             policy=room.retry_policy,
             patience=Patience(deferred=share.patience),
@@ -81,6 +83,7 @@ def send_share(
         return report
     finally:
         senders.sign_off(room.store, sender, now=room.clock())
+        watch.save()
         log.info("a sender signed off", **named, **_told(report))
 
 

@@ -1,0 +1,117 @@
+"""What editors and operators read in the cockpit: what changed, and how the relays did."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+
+from upcycle_news.model import FeedItem, IssueId
+from upcycle_news.model.replies import Counting, Replies
+from upcycle_news.newsroom import Newsroom
+from upcycle_news.steps import reporting
+from upcycle_news.steps.approving import asked_until
+from upcycle_news.steps.composing import compose_issue
+from upcycle_news.steps.rendering import render_issue
+from upcycle_news.store import replies
+from upcycle_news.store.feeds import FeedState, record
+
+from ..postroom.ledgers import Clock
+from ..publications import Publication, sent
+
+FIRST, SECOND = IssueId.parse("2026-11-26"), IssueId.parse("2026-12-03")
+ITEM = FeedItem(
+    key="tag:1", feed="Der *Bote*", link="https://bote.example/1",
+    canonical="https://bote.example/1", title="Der Bahnhof der Kleinstadt",
+    summary="Der Bahnhof wird umgebaut.", date=datetime(2026, 12, 1, tzinfo=UTC),
+    date_source="feed",
+)  # fmt: skip
+
+
+def collected(room: Newsroom) -> None:
+    state = FeedState("https://bote.example/feed", ITEM.feed)
+    record(room.store, state, [ITEM], now=room.clock())
+
+
+def spoken(relay: str, *seconds: float) -> Replies:
+    counting = Counting(relay)
+    for one in seconds:
+        counting.add("accepted", one)
+    return counting.told()
+
+
+def two_issues(publication: Publication, clock: Clock) -> str:
+    """The report of the second one; before it templates, settings and a feed were changed."""
+    publication.crowd(2)
+    publication.essay("Zuerst")
+    sent(publication.room())
+    clock.now += timedelta(days=7)
+    (publication.home / "content/feeds.toml").write_text(
+        '[[feeds]]\nname = "Der *Bote*"\nurl = "https://bote.example/feed"\n'
+    )
+    publication.essay("Bahnhof und Kleinstadt")
+    path = publication.home / "templates/partials/closing.mjml"
+    path.write_text(path.read_text() + "\n<!-- neu -->\n")
+    publication.setting(
+        'address = "post@umbaupost.example.net"', 'address = "neu@umbaupost.example.net"'
+    )
+    room = publication.room()
+    compose_issue(room, SECOND)  # a first preview, still without the item
+    clock.now += timedelta(minutes=5)
+    collected(room)
+    sent(room, str(SECOND))
+    replies.save(room.store, SECOND, 98, spoken("main", *[0.2] * 30), now=clock.now)
+    second = replace(spoken("second", *[12.0] * 30), refused=2, lost=1)
+    replies.save(room.store, SECOND, 99, second, now=clock.now)
+    return reporting.delivery_report(room, SECOND, {})
+
+
+def test_the_report_says_what_changed_since_the_last_issue_and_the_last_revision(
+    publication: Publication, clock: Clock
+) -> None:
+    told = two_issues(publication, clock).splitlines()
+    since_issue = told.index("**Since issue 2026-11-26:**")
+    [since_revision] = [n for n, line in enumerate(told) if line.startswith("**Since revision")]
+    assert told[since_issue + 2 : since_revision - 1] == [
+        "- new: Bahnhof und Kleinstadt",
+        "- new: Der Bahnhof der Kleinstadt",
+        "- dropped: Zuerst",
+        r"- feeds in it now and not then: Der \*Bote\*",
+        "- changed templates: partials/closing.mjml",
+        r"- changed settings: sender\_address",
+    ]
+    assert told[since_revision + 2 :] == ["- new: Der Bahnhof der Kleinstadt"]
+    assert "@" not in "".join(told)
+
+
+def test_the_report_puts_the_relays_beside_one_another(
+    publication: Publication, clock: Clock
+) -> None:
+    told = two_issues(publication, clock).splitlines()
+    start = told.index("| relay | accepted | deferred | refused | no answer | median | slowest |")
+    rows = [[cell.strip() for cell in line.split("|")[1:-1]] for line in told[start + 2 :][:3]]
+    assert [row[:5] for row in rows] == [
+        ["mailbox", "2", "0", "0", "0"],
+        ["main", "30", "0", "0", "0"],
+        ["second", "30", "0", "2", "1"],
+    ]
+    assert rows[1][6] == "200 ms"
+    assert rows[2][6] == "12.0 s"
+    [slow] = [line for line in told if line.startswith("- **Slow:**")]
+    assert "relay second" in slow
+
+
+def test_the_first_question_tells_what_is_new_since_the_last_issue(
+    publication: Publication, clock: Clock
+) -> None:
+    publication.crowd(1)
+    publication.essay("Zuerst")
+    sent(publication.room())
+    publication.essay("Danach")
+    clock.now += timedelta(days=7)
+    room = publication.room()
+    digest = compose_issue(room, SECOND).hash
+    render_issue(room, SECOND, digest)
+    page = reporting.approval_page(room, SECOND, digest, until=asked_until(room))
+    assert "**Since issue 2026-11-26:**" in page
+    assert "- new: Danach" in page
+    assert "- dropped: Zuerst" in page
