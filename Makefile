@@ -6,7 +6,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 UV := $(shell command -v uv 2>/dev/null)
 
-.PHONY: demo test bench check format golden lock clean
+.PHONY: demo test bench check docs format golden lock clean
 
 demo: $(VENV)/.installed
 	@$(BIN)/upcycle-news demo
@@ -27,6 +27,10 @@ check: $(VENV)/.installed
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports --no-logo 2>/dev/null || $(BIN)/lint-imports
 	@$(BIN)/python tools/check_lock.py
+
+docs: $(VENV)/.installed
+	@NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build --strict --quiet
+	@echo var/site/index.html
 
 format: $(VENV)/.installed
 	@$(BIN)/ruff check --fix .

@@ -1,4 +1,4 @@
-"""Write docs/reference.md from the code: commands, settings, states, exit codes.
+"""Write docs/reference.md from the code: commands, settings, states, template variables.
 
 `python tools/reference.py` writes it; a test compares it, so nothing stays undocumented.
 """
@@ -14,6 +14,7 @@ import click
 import typer
 from pydantic import BaseModel, SecretStr
 from pydantic.fields import FieldInfo
+from reference_templates import variables
 
 from upcycle_news.cli.app import app
 from upcycle_news.model import DeliveryState, SubscriberStatus
@@ -74,6 +75,9 @@ def reference() -> str:
             *_states("A delivery (one issue to one subscriber)", DeliveryState),
             *_states("An issue", IssueState),
             *_states("A subscriber", SubscriberStatus),
+            "## Template variables",
+            "",
+            *variables(),
         ]
     )
 

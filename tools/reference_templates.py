@@ -1,0 +1,68 @@
+"""The part of docs/reference.md that tells what templates may name, read from the views themselves."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Iterator
+from dataclasses import fields, is_dataclass
+from typing import Any, get_args, get_type_hints
+
+from upcycle_news.press.archive_views import ArchiveContext
+from upcycle_news.press.context import Context
+
+_PLAIN = {"str": "text", "Markup": "HTML", "int": "number", "bool": "true or false"}
+_NOT_IN_TEMPLATES = {"images"}  # travels with the mail; no template sees it
+
+
+def variables() -> Iterator[str]:
+    """The lines of the section."""
+    yield "Lists are marked with `[]`, what may be missing with `?`. `issue preview --watch` shows a change at"
+    yield "once; `check` names every misspelt one."
+    yield ""
+    seen: dict[str, type[Any]] = {}
+    for title, root in (
+        ("In the mail (`newsletter.mjml`, `newsletter.txt`)", Context),
+        ("In the archive (`archive/*.html`)", ArchiveContext),
+    ):
+        yield f"### {title}"
+        yield ""
+        for name, told in _members(root, seen):
+            if name not in _NOT_IN_TEMPLATES:
+                yield f"- `{name}`: {told}"
+        yield ""
+    seen.pop("InlineImage", None)
+    yield 'Beside these: `theme` (theme.toml), `t("word")` (texts.de.toml, texts.en.toml), and in the text part'
+    yield "the filters `wrap` and `underline`."
+    yield ""
+    yield "### Kinds"
+    yield ""
+    done: set[str] = set()
+    while waiting := [name for name in seen if name not in done]:
+        name = waiting[0]
+        done.add(name)
+        told = " ".join((inspect.getdoc(seen[name]) or "").split("\n\n")[0].split())
+        yield f"- **{name}**: {told}"
+        for member, kind in _members(seen[name], seen):
+            yield f"    - `{member}`: {kind}"
+    yield ""
+
+
+def _members(view: type[Any], seen: dict[str, type[Any]]) -> Iterator[tuple[str, str]]:
+    hints = get_type_hints(view)
+    for field in fields(view):
+        yield field.name, _told(hints[field.name], seen)
+
+
+def _told(hint: Any, seen: dict[str, type[Any]]) -> str:
+    arguments = [one for one in get_args(hint) if one is not Ellipsis]
+    if type(None) in arguments:
+        (inner,) = (one for one in arguments if one is not type(None))
+        return f"{_told(inner, seen)}?"
+    if arguments and isinstance(arguments[0], str):
+        return " or ".join(f"`{one}`" for one in arguments)
+    if arguments:
+        return f"{_told(arguments[0], seen)}[]"
+    if is_dataclass(hint):
+        seen[hint.__name__] = hint  # type: ignore[assignment]
+        return str(hint.__name__)
+    return _PLAIN.get(hint.__name__, hint.__name__)
