@@ -186,7 +186,7 @@ def after(count: int, reply: str) -> Reply:
     return limit
 
 
-def certificate(folder: Path, name: str) -> tuple[Path, Path]:
+def certificate(folder: Path, name: str, days: int = 1) -> tuple[Path, Path]:
     """A self-signed certificate for the host `name`, and its key; trust it by SSL_CERT_FILE."""
     from cryptography import x509
     from cryptography.hazmat.primitives import hashes, serialization
@@ -202,8 +202,8 @@ def certificate(folder: Path, name: str) -> tuple[Path, Path]:
         .issuer_name(subject)
         .public_key(key.public_key())
         .serial_number(x509.random_serial_number())
-        .not_valid_before(now - timedelta(days=1))
-        .not_valid_after(now + timedelta(days=1))
+        .not_valid_before(now - timedelta(days=2))
+        .not_valid_after(now + timedelta(days=days))
         .add_extension(x509.SubjectAlternativeName([x509.DNSName(name)]), critical=False)
         .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
         .sign(key, hashes.SHA256())

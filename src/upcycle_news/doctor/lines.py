@@ -51,7 +51,7 @@ class Line:
     @property
     def subject(self) -> str:
         """What this line is about, the same from run to run."""
-        return f"{self.check} {self.about}".strip()
+        return f"{self.check} {self.about}".strip()[:128]  # as long as the store keeps it
 
     def as_dict(self) -> dict[str, Any]:
         """The line for programs."""
