@@ -13,7 +13,7 @@ from markupsafe import Markup
 from upcycle_news.model import Essay, Manifest
 from upcycle_news.press import markdown
 from upcycle_news.press.context import Desk
-from upcycle_news.press.images import Picture
+from upcycle_news.press.images import Picture, look_at
 from upcycle_news.press.places import HOME, INDEX, essay_path, image_path
 from upcycle_news.press.words import Words
 
@@ -38,7 +38,10 @@ class Way:
 
 @dataclass(frozen=True)
 class WebPicture(Picture):
-    """A picture of a web page: its style sheet decides, and it is loaded when it comes into view."""
+    """A picture of a web page, in pixels of its file: the style sheet makes it fit.
+
+    It is loaded when it comes into view.
+    """
 
     def tag(self, alt: str) -> str:
         """The ``img`` element."""
@@ -74,6 +77,7 @@ class ArchiveDesk(Desk):
 
     def picture(self, source: str, line: int | None, path: str) -> Picture:
         """The picture as a file of the archive; `images` collects those that were shown."""
-        found, image = self.read(source, line, path)
+        _, image = self.read(source, line, path)
         self.images.setdefault(image.cid, image)
-        return WebPicture(self.way.to(image_path(image)), found.width, found.height)
+        _, width, height = look_at(path, image.data)
+        return WebPicture(self.way.to(image_path(image)), width, height)

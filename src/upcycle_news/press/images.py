@@ -40,18 +40,23 @@ def read_picture(path: str, data: bytes) -> tuple[Picture, InlineImage]:
     `path` is relative to content/images. A picture wider than the column is shown at the column's
     width; `pictures.fit` has made it as large as it should be.
     """
+    kind, width, height = look_at(path, data)
+    shown = min(width, COLUMN)
+    # The id is a function of the content: the same picture is the same part in every revision.
+    cid = f"{sha256(data).hexdigest()[:20]}@images.upcycle-news"
+    picture = Picture(f"cid:{cid}", shown, max(1, round(height * shown / width)))
+    return picture, InlineImage(cid, kind, data)
+
+
+def look_at(path: str, data: bytes) -> tuple[ContentType, int, int]:
+    """What kind of picture it is, and its width and height in pixels; raises `ContentError`."""
     where = f"content/images/{path}"
     refuse_foreign_kind(where, data)
     kind = _kind(where, data)
     size = {"image/png": _png, "image/gif": _gif, "image/jpeg": _jpeg}[kind](data)
     if size is None or 0 in size:
         raise ContentError(where, None, "the image is damaged (save it again as PNG or JPEG)")
-    width, height = size
-    shown = min(width, COLUMN)
-    # The id is a function of the content: the same picture is the same part in every revision.
-    cid = f"{sha256(data).hexdigest()[:20]}@images.upcycle-news"
-    picture = Picture(f"cid:{cid}", shown, max(1, round(height * shown / width)))
-    return picture, InlineImage(cid, kind, data)
+    return kind, *size
 
 
 def hosted_name(image: InlineImage) -> str:
