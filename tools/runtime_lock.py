@@ -1,5 +1,7 @@
 """Print the part of requirements.lock that the installed program needs, development left out.
 
+    python tools/runtime_lock.py [EXTRA…]      (such as postgres)
+
 Follows the requirements of pyproject.toml through the metadata of the installed packages.
 """
 
@@ -20,7 +22,12 @@ ROOT = Path(__file__).resolve().parents[1]
 def main() -> int:
     """Write the lock's blocks of every package that is reached."""
     project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
-    waiting = [Requirement(text) for text in project["project"]["dependencies"]]
+    extras = project["project"]["optional-dependencies"]
+    texts = [
+        *project["project"]["dependencies"],
+        *(t for name in sys.argv[1:] for t in extras[name]),
+    ]
+    waiting = [Requirement(text) for text in texts]
     reached: set[tuple[str, frozenset[str]]] = set()
     while waiting:
         requirement = waiting.pop()

@@ -1,0 +1,4 @@
+-- Prefect's own database, beside the store; it needs trigrams for its searches.
+CREATE DATABASE prefect OWNER news;
+\connect prefect
+CREATE EXTENSION IF NOT EXISTS pg_trgm;

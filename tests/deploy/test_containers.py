@@ -1,0 +1,161 @@
+"""The image and the compose file, without an engine: linted, read, and what they name is there."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shlex
+import subprocess
+import sys
+from fnmatch import fnmatch
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from upcycle_news.settings import load_settings
+
+from ..publications import Publication
+from ..web.door import free_port, opened
+from .tools import BIN, DEPLOY, ROOT, program
+
+DOCKER = DEPLOY / "docker"
+DOCKERFILE = (DOCKER / "Dockerfile").read_text(encoding="utf-8")
+COMPOSE: dict[str, Any] = yaml.safe_load((DOCKER / "compose.yaml").read_text(encoding="utf-8"))
+OURS = {name: told for name, told in COMPOSE["services"].items() if name != "postgres"}
+
+
+def instruction(name: str) -> str:
+    """The last instruction of this name, its lines joined."""
+    joined = re.sub(r"\\\n\s*", " ", DOCKERFILE)
+    return re.findall(rf"(?m)^{name} (.*)$", joined)[-1]
+
+
+def test_hadolint_has_nothing_to_say() -> None:
+    done = subprocess.run(
+        [program("hadolint"), str(DOCKER / "Dockerfile")], capture_output=True, text=True
+    )
+    assert (done.returncode, done.stdout) == (0, "")
+
+
+def test_the_image_runs_as_nobody_special_with_packages_by_their_hashes() -> None:
+    assert re.fullmatch(r"[1-9]\d{4}:[1-9]\d{4}", instruction("USER"))
+    installs = [line for line in DOCKERFILE.splitlines() if "pip install" in line]
+    assert len(installs) == 3
+    assert all("--require-hashes" in line or "/dist/*.whl" in line for line in installs)
+    assert all("--no-deps" in line for line in installs)
+
+
+def test_what_the_image_is_built_from_gets_past_dockerignore() -> None:
+    rules = [line for line in (ROOT / ".dockerignore").read_text().splitlines() if line[:1] != "#"]
+    kept = [rule[1:] for rule in rules if rule.startswith("!")]
+    assert rules[0] == "*"
+    project = (ROOT / "pyproject.toml").read_text(encoding="utf-8")
+    packed = re.findall(r'(?m)^"([^"]+)" = "upcycle_news/_publication', project)
+    needed = ["requirements.lock", "tools/runtime_lock.py", "src", "README.md", "LICENSE", *packed]
+    needed += re.findall(r"(?m)^COPY (?:--chmod=\d+ )?(deploy/\S+)", DOCKERFILE)
+    assert len(needed) > 10
+    assert not [name for name in needed if not (ROOT / name).exists()]
+    assert not [name for name in needed if not any(fnmatch(name, rule) for rule in kept)]
+    assert not [name for name in kept if name.startswith(("var", ".venv", ".git"))]
+
+
+def test_the_locks_part_for_the_image_holds_the_driver_and_no_tools() -> None:
+    done = subprocess.run(
+        [sys.executable, str(ROOT / "tools/runtime_lock.py"), "postgres"],
+        capture_output=True, text=True, check=True,
+    )  # fmt: skip
+    names = set(re.findall(r"(?m)^([a-z0-9.-]+)[=\[]", done.stdout))
+    assert {"psycopg", "asyncpg", "prefect", "structlog"} <= names
+    assert not {"pytest", "mypy", "ruff", "hatchling"} & names
+
+
+def test_every_container_of_ours_is_locked_down() -> None:
+    for name, told in OURS.items():
+        assert told["read_only"] is True, name
+        assert told["cap_drop"] == ["ALL"], name
+        assert told["security_opt"] == ["no-new-privileges:true"], name
+        assert told["user"] == instruction("USER"), name
+
+
+def test_only_this_machine_reaches_the_containers() -> None:
+    for told in COMPOSE["services"].values():
+        assert all(port.startswith("127.0.0.1:") for port in told.get("ports", []))
+
+
+def test_nobody_sends_before_the_store_is_migrated_and_all_have_time_to_drain() -> None:
+    for name in ("worker", "web"):
+        assert OURS[name]["depends_on"]["store"]["condition"] == "service_completed_successfully"
+        assert int(OURS[name]["stop_grace_period"].rstrip("s")) >= 30
+
+
+def test_every_secret_is_a_file_and_every_name_in_the_compose_file_is_declared() -> None:
+    for name, told in COMPOSE["services"].items():
+        assert set(told.get("secrets", [])) <= set(COMPOSE["secrets"]), name
+        named = {volume.partition(":")[0] for volume in told.get("volumes", [])}
+        named = {one for one in named if not one.startswith(".")}
+        assert named <= set(COMPOSE["volumes"]), name
+        assert not re.search(r"(?i)password=(?!$)\w", json.dumps(told.get("environment", {})))
+    used = {secret for told in COMPOSE["services"].values() for secret in told.get("secrets", [])}
+    assert used == set(COMPOSE["secrets"])
+
+
+def test_the_containers_settings_are_settings(
+    publication: Publication, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    lines = (DOCKER / "compose.env.example").read_text(encoding="utf-8").splitlines()
+    pairs = [line.partition("=")[::2] for line in lines if line and line[0] != "#"]
+    pairs += re.findall(r"(UPCYCLE_NEWS_\w+)=(\S+)", instruction("ENV"))
+    pairs += list(OURS["web"]["environment"].items())
+    for name, value in pairs:
+        if value.startswith("/run/secrets/"):
+            secret = tmp_path / Path(value).name
+            secret.write_text("sqlite:///x.db" if secret.name == "store" else "geheim\n")
+            value = str(secret)
+        monkeypatch.setenv(name, value)
+    found = load_settings(publication.home)
+    assert found.store == "sqlite:///x.db"
+    assert found.relays["main"].password.get_secret_value() == "geheim"
+    assert found.log.format == "json"
+    assert not found.feeds.git_pull  # nothing is pulled into a read-only folder
+
+
+def commands() -> list[list[str]]:
+    """What the containers run: the programs behind shells and `exec`, too."""
+    found = [json.loads(instruction("CMD")), *(told["command"] for told in OURS.values() if "command" in told)]  # fmt: skip
+    flat = []
+    for command in found:
+        if command[:2] == ["sh", "-c"]:
+            text = re.sub(r"\S+=\$\$\(.*?\) exec ", "", command[2])
+            flat += [shlex.split(part) for part in text.split("&&")]
+        else:
+            flat.append(command)
+    return flat
+
+
+@pytest.mark.parametrize("command", commands(), ids=" ".join)
+def test_every_command_of_a_container_is_one(command: list[str]) -> None:
+    """The program is installed, and knows the subcommand and the options that are written there."""
+    words = [word for word in command[1:] if not word.startswith("-")]
+    options = {word for word in command[1:] if word.startswith("--")}
+    depth = 1 if command[0] == "upcycle-news" and words[0] == "web" else 2
+    depth = 1 if words[0] == "deploy" else depth
+    told = subprocess.run(
+        [str(BIN / command[0]), *words[:depth], "--help"], capture_output=True, text=True,
+        env={**os.environ, "COLUMNS": "200"},
+    )  # fmt: skip
+    assert told.returncode == 0, told.stderr
+    plain = re.sub(r"\x1b\[[0-9;]*m", "", told.stdout)
+    assert not [option for option in options if option not in plain]
+
+
+def test_the_health_check_tells_a_door_that_answers_from_one_that_does_not(
+    publication: Publication,
+) -> None:
+    port = free_port()
+    check = [sys.executable, str(DOCKER / "healthy.py"), f"http://127.0.0.1:{port}/healthz"]
+    with opened(publication.room(), port):
+        assert subprocess.run(check).returncode == 0
+    assert subprocess.run(check, capture_output=True).returncode == 1

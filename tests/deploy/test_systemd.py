@@ -1,0 +1,117 @@
+"""The systemd units: systemd itself reads them, and what they start is there."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from upcycle_news.prefect_process import QUIET
+from upcycle_news.settings import load_settings
+
+from .tools import BIN, DEPLOY, program
+
+UNITS = sorted((DEPLOY / "systemd").glob("*.service"))
+NAMES = [unit.name for unit in UNITS]
+WRITES_NOTHING_BUT = "ReadWritePaths=/srv/newsletter/var"
+
+
+def settings_of(unit: Path, key: str) -> list[str]:
+    return re.findall(rf"(?m)^{key}=(.*)$", unit.read_text(encoding="utf-8"))
+
+
+@pytest.fixture
+def installed(tmp_path: Path) -> Path:
+    """The units with the programs where they are on this machine."""
+    for unit in UNITS:
+        text = unit.read_text(encoding="utf-8").replace("/opt/upcycle-news/bin", str(BIN))
+        (tmp_path / unit.name).write_text(text, encoding="utf-8")
+    return tmp_path
+
+
+def test_systemd_understands_every_line(installed: Path) -> None:
+    analyze = program("systemd-analyze")
+    command = [analyze, "verify", "--man=no", *(str(installed / name) for name in NAMES)]
+    done = subprocess.run(command, capture_output=True, text=True)
+    assert (done.returncode, done.stderr) == (0, "")
+
+
+def test_systemd_would_say_so(installed: Path) -> None:
+    unit = installed / "upcycle-news-web.service"
+    unit.write_text(unit.read_text(encoding="utf-8").replace("RestartSec", "RestartSecs"))
+    done = subprocess.run(
+        [program("systemd-analyze"), "verify", "--man=no", str(unit)],
+        capture_output=True,
+        text=True,
+    )
+    assert "RestartSecs" in done.stderr
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_little_is_left_for_somebody_who_breaks_in(installed: Path, name: str) -> None:
+    """Systemd's own measure: 10 is a service as root without any wall; below 2 is OK."""
+    done = subprocess.run(
+        [
+            program("systemd-analyze"), "security", "--offline=true", "--no-pager",
+            "--threshold=15", str(installed / name),
+        ],
+        capture_output=True, text=True,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stdout[-3000:]
+
+
+@pytest.mark.parametrize("unit", UNITS, ids=NAMES)
+def test_every_unit_is_somebody_elses_than_root_and_drains_on_a_stop(unit: Path) -> None:
+    assert settings_of(unit, "User") == ["newsletter"]
+    assert WRITES_NOTHING_BUT in unit.read_text(encoding="utf-8")
+    assert settings_of(unit, "EnvironmentFile") == ["/etc/upcycle-news.env"]
+    assert 30 <= int(settings_of(unit, "TimeoutStopSec")[0]) <= 90
+    assert settings_of(unit, "MemoryMax")
+    assert not settings_of(unit, "SystemCallFilter")[-1].count(
+        "resources"
+    )  # quarantine sets limits
+
+
+def test_the_services_of_one_machine_are_started_as_the_documentation_says() -> None:
+    program_of = {
+        unit.name: settings_of(unit, "ExecStart")[0].removeprefix("/opt/upcycle-news/bin/")
+        for unit in UNITS
+    }
+    assert program_of["upcycle-news-prefect.service"] == "prefect server start"
+    assert program_of["upcycle-news-runner.service"].endswith("flows/serve.py")
+    assert program_of["upcycle-news-web.service"] == "upcycle-news web"
+    told = (DEPLOY.parent / "docs/operations.md").read_text(encoding="utf-8")
+    assert not [
+        name for name in program_of if name.removesuffix(".service").rstrip("@") not in told
+    ]
+
+
+def environment() -> dict[str, str]:
+    text = (DEPLOY / "systemd/upcycle-news.env").read_text(encoding="utf-8")
+    return dict(re.findall(r"(?m)^#?([A-Z][A-Z0-9_]+)=(.*)$", text))
+
+
+def test_every_variable_of_the_environment_file_is_a_setting(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    for name, value in environment().items():
+        if name.startswith("UPCYCLE_NEWS_") and not name.endswith("_FILE"):
+            monkeypatch.setenv(name, value)
+    monkeypatch.setenv("UPCYCLE_NEWS_HOME", str(tmp_path))
+    found = load_settings()
+    assert found.log.level == "info"
+    assert found.relays["main"].host == "smtp.example.org"
+
+
+def test_prefect_is_as_quiet_as_when_we_start_it_ourselves() -> None:
+    told = environment()
+    louder = {"PREFECT_SERVER_LOGGING_LEVEL"}  # a service's journal may say what went wrong
+    assert {name: told[name] for name in QUIET if name not in louder} == {
+        name: value for name, value in QUIET.items() if name not in louder
+    }
+    assert told["PREFECT_SERVER_EPHEMERAL_ENABLED"] == "false"
+    assert Path(
+        told["PREFECT_HOME"]
+    ).is_absolute()  # runs of a worker start in folders of their own
