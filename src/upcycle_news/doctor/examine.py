@@ -13,7 +13,7 @@ from upcycle_news.newsroom import Newsroom
 from upcycle_news.press.sizes import encoded_size
 from upcycle_news.steps.naming import latest_issue
 from upcycle_news.steps.rendering import Rendered, sample_message
-from upcycle_news.store import looking, revisions
+from upcycle_news.store import issues, looking, revisions
 
 
 def known_checks() -> tuple[str, ...]:
@@ -89,13 +89,14 @@ def _visit(room: Newsroom, *, offline: bool) -> Visit:
         and facts.version == facts.newest
         and (room.secrets / "person.key").is_file()
     )
-    last = None
+    last, mailed = None, False
     if usable:
         try:
             last = _last_issue(room)
+            mailed = any(row.enqueued_at for row in issues.every(room.store))
         except UpcycleError:
             usable = False
-    return Visit(room, room.clock(), facts, usable, last, offline)
+    return Visit(room, room.clock(), facts, usable, last, mailed, offline)
 
 
 def _last_issue(room: Newsroom) -> LastIssue | None:

@@ -36,13 +36,17 @@ _AWAY = "not asked (--offline)"
 
 @dataclass(frozen=True)
 class Visit:
-    """What all rounds share. `usable`: the store may be opened without changing anything by it."""
+    """What all rounds share. `usable`: the store may be opened without changing anything by it.
+
+    `mailed`: an issue was queued, so links are out there that our keys signed.
+    """
 
     room: Newsroom
     now: datetime
     store: StoreFacts
     usable: bool
     last: LastIssue | None
+    mailed: bool
     offline: bool = False
 
     @property
@@ -86,9 +90,7 @@ def this_machine(visit: Visit) -> list[Line]:
         *machine.verdict(facts),
         _zones(visit),
         storing.disk(str(told.state), usage.free, usage.total, visit.store.size),
-        *machine.secrets(
-            machine.secret_at(folder, str(folder)), keys, in_use=visit.last is not None
-        ),
+        *machine.secrets(machine.secret_at(folder, str(folder)), keys, in_use=visit.mailed),
     ]
 
 
