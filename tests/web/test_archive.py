@@ -1,0 +1,129 @@
+"""The archive over HTTP: pages, validators, types, and nothing of the machine behind them."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterator
+
+import pytest
+
+from upcycle_news.newsroom import Newsroom
+from upcycle_news.web.archive import REBUILD_SECONDS
+
+from ..archive.test_publishing import tree
+from ..publications import Publication, parsed, sent
+from .door import Door, opened
+
+PAGE = "/archive/2026-11-26/"
+
+
+@pytest.fixture
+def shown(publication: Publication, room: Newsroom, port: int) -> Iterator[Door]:
+    """A door with one issue behind it."""
+    publication.readers("anna@example.org")
+    publication.essay()
+    sent(room)
+    with opened(room, port) as door:
+        yield door
+
+
+def test_the_first_page_leads_to_archive_and_form(room: Newsroom, door: Door) -> None:
+    answer = door.get("/")
+    assert answer.status == 200
+    assert 'href="archive/"' in answer.text
+    assert 'href="subscribe"' in answer.text
+    assert "Noch ist keine Ausgabe erschienen" in answer.text
+    for path in ("/archive/", "/essays/", "/subscribe"):
+        assert door.get(path).status == 200
+
+
+@pytest.mark.parametrize(
+    ("path", "kind"),
+    [
+        (PAGE, "text/html; charset=utf-8"),
+        (f"{PAGE}index.html", "text/html; charset=utf-8"),
+        ("/essays/was-vom-bahnhof-bleibt/", "text/html; charset=utf-8"),
+        ("/feed.xml", "application/atom+xml; charset=utf-8"),
+        ("/sitemap.xml", "application/xml; charset=utf-8"),
+        ("/robots.txt", "text/plain; charset=utf-8"),
+        ("/style.css", "text/css; charset=utf-8"),
+    ],
+)
+def test_everything_has_its_type_and_its_validators(shown: Door, path: str, kind: str) -> None:
+    answer = shown.get(path)
+    assert (answer.status, answer.headers["content-type"]) == (200, kind)
+    assert answer.headers["x-content-type-options"] == "nosniff"
+    assert answer.headers["x-frame-options"] == "DENY"
+    assert answer.headers["x-robots-tag"] == "all"
+    assert "script-src" not in answer.headers["content-security-policy"]
+    assert answer.headers["content-security-policy"].startswith("default-src 'none'")
+    etag, stamp = answer.headers["etag"], answer.headers["last-modified"]
+    for condition in ({"If_None_Match": etag}, {"If_Modified_Since": stamp}):
+        again = shown.get(path, **condition)
+        assert (again.status, again.text) == (304, "")
+        assert again.headers["etag"] == etag
+    assert shown.get(path, If_None_Match='"other"').status == 200
+    head = shown.ask("HEAD", path)
+    assert (head.status, head.text) == (200, "")
+    assert head.headers["content-length"] == answer.headers["content-length"]
+    assert shown.post(path).status == 405
+
+
+def test_an_address_without_its_last_slash_leads_to_the_page(shown: Door) -> None:
+    for path in ("/archive", "/archive/2026-11-26", "/essays", "/essays/was-vom-bahnhof-bleibt"):
+        answer = shown.get(path)
+        assert (answer.status, answer.headers["location"]) == (308, f"./{path.split('/')[-1]}/")
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/archive/2026-11-27/",
+        "/archive/..%2F..%2Fsecrets%2Ftoken-1.key/",
+        "/essays/../../upcycle.db",
+        "/essays/..%2F..%2Fupcycle.db/",
+        "/essays/%2e%2e/",
+        "/essays/../",
+        "/essays/.upcycle-news/",
+        "/.upcycle-news",
+        "/archive/.draft-x/",
+        "/essays/x%00/",
+        "/404.html/",
+        "//etc/passwd",
+        "/archive/2026-11-26/style.css",
+    ],
+)
+def test_nothing_else_of_the_machine_can_be_read(shown: Door, path: str) -> None:
+    answer = shown.get(path)
+    assert answer.status in (404, 308)
+    assert "bahnhof" not in answer.text.casefold()
+    if answer.status == 308:
+        assert shown.get("/essays/" + answer.headers["location"]).status == 404
+
+
+def test_what_is_lost_is_built_again_and_not_for_every_stranger(
+    room: Newsroom, shown: Door
+) -> None:
+    assert REBUILD_SECONDS > 0
+    before = tree(room.archive)
+    shutil.rmtree(room.archive)
+    assert shown.get(PAGE).status == 200
+    assert tree(room.archive) == before
+    (room.archive / "archive/2026-11-26/index.html").unlink()
+    assert shown.get(PAGE).status == 404  # asked again within the minute
+
+
+def test_every_address_of_a_stored_mail_answers(publication: Publication, shown: Door) -> None:
+    import re
+
+    (raw,) = publication.mails()
+    mail = parsed(raw)
+    links: set[str] = set()
+    for kind in ("html", "plain"):
+        body = mail.get_body((kind,))
+        assert body is not None
+        links |= set(re.findall(rf"{re.escape(shown.url)}[^\s\"<>]*", body.get_content()))
+    links.add(str(mail["List-Archive"]).strip("<>"))
+    assert len(links) >= 4
+    for link in links:
+        assert shown.get(link).status == 200, link
