@@ -7,6 +7,7 @@ before it gets its name. Reading trusts nothing: names are looked up, never used
 
 from __future__ import annotations
 
+import gzip
 import io
 import json
 import os
@@ -119,7 +120,7 @@ def unpack(path: Path, into: Path | None) -> Manifest:
     Raises `UpcycleError` with the cure: for what is damaged, cut off, or holds what does not belong
     into a backup.
     """
-    with _told(path), _opened(path) as archive:
+    with _told(path), _opened(path, whole=True) as archive:
         manifest = _manifest(archive)
         if into is not None:
             needed = sum(one.bytes for one in manifest.files.values())
@@ -184,13 +185,17 @@ def _writing(target: Path | None) -> Iterator[Callable[[bytes], object]]:
 
 
 @contextmanager
-def _opened(path: Path) -> Iterator[tarfile.TarFile]:
+def _opened(path: Path, *, whole: bool = False) -> Iterator[tarfile.TarFile]:
+    """The archive as a stream; with `whole` it must not be cut off behind its last file either."""
     try:
         file = path.open("rb")
     except OSError as error:
         raise UpcycleError(f"{path}: cannot be read ({error.strerror})") from None
-    with file, tarfile.open(fileobj=file, mode="r|gz") as archive:
-        yield archive
+    with file, gzip.open(file) as plain:
+        with tarfile.open(fileobj=plain, mode="r|") as archive:
+            yield archive
+        while whole and plain.read(1 << 20):
+            pass
 
 
 def _manifest(archive: tarfile.TarFile) -> Manifest:

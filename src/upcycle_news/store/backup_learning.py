@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from sqlalchemy import Connection, Row, Select, Table, bindparam, delete, func, or_, select, update
@@ -34,6 +34,8 @@ from upcycle_news.store.schema import (
     used,
 )
 
+# Clocks of the machines that write and back up may differ by so much.
+_SKEW = timedelta(hours=1)
 _ENDED = (DeliveryState.SENT, DeliveryState.REJECTED)
 _IN_DOUBT = (
     DeliveryState.QUEUED,
@@ -98,7 +100,7 @@ def _suppressions(old: Connection, new: Connection) -> int:
 def _leaves(old: Connection, new: Connection, since: datetime) -> int:
     """Who left after the backup has left, and so has their consent."""
     gone = select(subscribers.c.id, subscribers.c.email_key, subscribers.c.left_at).where(
-        subscribers.c.status == SubscriberStatus.UNSUBSCRIBED, subscribers.c.left_at > since
+        subscribers.c.status == SubscriberStatus.UNSUBSCRIBED, subscribers.c.left_at > since - _SKEW
     )
     let_go = (
         update(subscribers)
