@@ -48,6 +48,7 @@ def test_a_new_publication_is_looked_at_and_not_changed(tmp_path: Path, monkeypa
     told = {
         line["check"]: line["state"] for group in done.json["groups"].values() for line in group
     }
+    assert "leaving" not in told
     assert told["relay"] == told["dns"] == told["one-click"] == told["prefect"] == "skipped"
     assert told["store"] == told["backup"] == told["secrets"] == "skipped"
     assert not (home / "var").exists()

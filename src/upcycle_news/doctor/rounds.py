@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from importlib import metadata
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from upcycle_news.audience.links import Purpose
 from upcycle_news.cockpit import Cockpit
@@ -148,13 +149,21 @@ def dns(visit: Visit) -> list[Line]:
     domain = told.sender.address.rpartition("@")[2].lower()
     if not domain or is_sample(domain):
         why = "sender.address is empty" if not domain else f"{domain} is a sample's domain"
-        return [skipped("dns", f"{why}: nothing to look up", cure="set sender.address to your own")]
+        return [_not_yet(visit, "dns", f"{why}: nothing to look up", "set sender.address to yours")]
     if visit.offline:
         return [skipped("dns", _AWAY)]
     sender = _sender(visit.room, domain)
     resolver = Resolver(told.doctor.resolver, told.doctor.timeout)
     answers = resolver.ask_until_known(lambda known: names.needed(sender, known))
     return names.verdicts(sender, answers)
+
+
+def _not_yet(visit: Visit, check: str, why: str, cure: str) -> Line:
+    """What is still the sample's: no matter while trying, red once a relay is there to send."""
+    relay_there = visit.room.configured_relay
+    if relay_there is None or is_loopback(relay_there.host):
+        return skipped(check, why, cure=cure)
+    return problem(check, why, meaning="a relay is configured, but nothing can be sent", cure=cure)
 
 
 def _sender(room: Newsroom, domain: str) -> names.Sender:
@@ -179,15 +188,16 @@ def way_out(visit: Visit) -> list[Line]:
     """How readers leave, and whether the one-click address works."""
     room = visit.room
     url = room.settings.publication.public_url
+    here = is_loopback(urlsplit(url).hostname or "")
+    if url and is_sample(url) and not here:
+        why = f"{url} is a sample's address: nobody could leave there"
+        return [_not_yet(visit, "one-click", why, "set publication.public_url to yours")]
     lines = [
         leaving.ways(joining.how_readers_leave(room), possible=bool(url) or room.leaves_by_mail)
     ]
-    host = url.partition("://")[2].partition("/")[0].rpartition(":")
     if not url:
         return [*lines, leaving.no_door("there is no publication.public_url to ask")]
-    if is_sample(url) and not is_loopback(host[0] or host[2]):
-        return [*lines, leaving.no_door(f"{url} is a sample's address: set publication.public_url")]
-    if visit.offline and not is_loopback(host[0] or host[2]):
+    if visit.offline and not here:
         return [*lines, leaving.no_door(_AWAY)]
     own = ""
     if visit.tokens:  # asking for a signer would make a key where there is none

@@ -1,0 +1,33 @@
+"""The daily checkup as Prefect runs it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from upcycle_news.doctor import checkup
+from upcycle_news.store import turns
+
+from ..publications import Publication, relay_at
+
+pytestmark = [pytest.mark.prefect, pytest.mark.xdist_group("prefect")]
+
+
+def test_a_checkup_ends_degraded_with_a_table_and_no_address(
+    publication: Publication, flows: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from prefect.artifacts import Artifact
+
+    for name, value in relay_at(9).items():
+        monkeypatch.setenv(f"UPCYCLE_NEWS_{name}", value)
+    state = flows.checkup(return_state=True)
+    assert state.is_completed()
+    assert state.name == "Degraded"
+    assert "the relay 127.0.0.1:9 cannot be reached" in state.message
+    found = Artifact.get("doctor")
+    assert found is not None
+    assert "| problem | the relay 127.0.0.1:9" in str(found.data)
+    assert "@" not in str(found.data) + state.message
+    room = publication.room()
+    assert "relay main" in turns.ringing(room.store, checkup.RED)
