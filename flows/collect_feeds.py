@@ -8,7 +8,7 @@ from prefect import flow, task
 from prefect.client.schemas.objects import State, StateType
 
 from upcycle_news.newsroom import Newsroom
-from upcycle_news.steps import publishing
+from upcycle_news.steps import publishing, summaries
 
 
 @task
@@ -21,7 +21,7 @@ def collect() -> dict[str, Any]:
 @flow(name="collect-feeds")
 def collect_feeds() -> State[Any]:
     """Ask all active feeds that are due; a dead one degrades the run and stops nothing."""
-    told = publishing.collected_summary(collect())
+    told = summaries.collected_summary(collect())
     return State(type=StateType[told.kind.upper()], name=told.name, message=told.message)
 
 

@@ -9,7 +9,7 @@ from prefect.client.schemas.objects import State, StateType
 from pydantic import Field
 
 from upcycle_news.newsroom import Newsroom
-from upcycle_news.steps import publishing
+from upcycle_news.steps import publishing, summaries
 
 Issue = Annotated[
     str, Field(description="The issue, such as 2026-11-26; its deliveries have begun.")
@@ -26,5 +26,5 @@ def deliver(issue: str) -> dict[str, Any]:
 @flow(name="deliver-issue", flow_run_name="deliver-{issue}")
 def deliver_issue(issue: Issue) -> State[Any]:
     """Deliver an issue whose deliveries have begun; several runs of this share the work."""
-    told = publishing.summary(deliver(issue), {})
+    told = summaries.summary(deliver(issue), {})
     return State(type=StateType[told.kind.upper()], name=told.name, message=told.message)

@@ -11,7 +11,7 @@ from prefect.events import emit_event
 from pydantic import Field
 
 from upcycle_news.newsroom import Newsroom
-from upcycle_news.steps import publishing, starting, watching
+from upcycle_news.steps import publishing, starting, summaries, watching
 from upcycle_news.steps.told import Told
 
 MaxLateness = Annotated[
@@ -36,9 +36,9 @@ def why_paused() -> Told | None:
 
 @task
 def deliver(issue: str) -> dict[str, Any]:
-    """Deliver what is queued or due; the closing sum."""
+    """Deliver what is queued or due; the closing sum, and why it waits if the relay is away."""
     with Newsroom.open() as room:
-        return publishing.deliver(room, issue)
+        return publishing.go_on(room, issue)
 
 
 @task
@@ -60,7 +60,7 @@ def deliver_pending(max_lateness_hours: MaxLateness = 24.0) -> State[Any]:
     sums = [deliver(issue) for issue in issues]
     if issues:
         report(issues)
-    told = publishing.delivered_summary(sums, why_paused())
+    told = summaries.delivered_summary(sums, why_paused())
     return State(type=StateType[told.kind.upper()], name=told.name, message=told.message)
 
 

@@ -9,13 +9,17 @@ from prefect.client.schemas.objects import State, StateType
 from pydantic import Field
 
 from upcycle_news.newsroom import Newsroom
-from upcycle_news.steps import notices
+from upcycle_news.steps import notices, publishing
 
 Event = Annotated[str, Field(description="The event's name, such as upcycle-news.issue.late.")]
 Message = Annotated[str, Field(description="What happened, in a sentence.")]
 
 
-@task
+def _relay_is_away(task: Any, run: Any, state: State[Any]) -> bool:
+    return publishing.passes_by(state.data)
+
+
+@task(retries=3, retry_delay_seconds=[60, 600, 3600], retry_condition_fn=_relay_is_away)
 def write_to_operators(event: str, message: str) -> int:
     """A letter to each member of the operators' group; how many."""
     with Newsroom.open() as room:

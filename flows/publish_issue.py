@@ -27,7 +27,7 @@ from prefect.runtime import deployment, flow_run
 from pydantic import Field
 
 from upcycle_news.newsroom import Newsroom
-from upcycle_news.steps import publishing, watching
+from upcycle_news.steps import publishing, summaries, watching
 from upcycle_news.steps.approving import Answered, Question
 from upcycle_news.steps.starting import Begun
 from upcycle_news.steps.told import Told
@@ -154,7 +154,11 @@ def call_helpers(issue: str, senders: int) -> None:
         )
 
 
-@task
+def _relay_is_away(task: Any, run: Any, state: State[Any]) -> bool:
+    return publishing.passes_by(state.data)
+
+
+@task(retries=2, retry_delay_seconds=[10, 60], retry_condition_fn=_relay_is_away)
 def deliver(issue: str) -> dict[str, Any]:
     """Deliver what is queued; the closing sum."""
     bar = create_progress_artifact(0.0, key=f"issue-{issue}-progress", description="starts")
@@ -214,7 +218,7 @@ def publish_issue(
     call_helpers(issue, senders)
     delivered = deliver(issue)
     report(issue, collected)
-    return _ended(publishing.summary(delivered, collected))
+    return _ended(summaries.summary(delivered, collected))
 
 
 def approval(

@@ -9,7 +9,7 @@ import pytest
 
 from upcycle_news.editorial.fetched import Failed, NotModified, Validators
 from upcycle_news.model import Feed
-from upcycle_news.steps import collecting, publishing
+from upcycle_news.steps import collecting, summaries
 from upcycle_news.steps.feed_health import after_failure, after_success, sentence, why_not_now
 from upcycle_news.steps.feed_health import validators as to_send
 from upcycle_news.store import feeds as feed_rows
@@ -168,9 +168,9 @@ def test_feeds_on_a_bad_site_are_collected_twice_and_reported(web, publication, 
     assert health["feed3"]["stopped"]
     assert health["feed2"]["errors"] == 2
     assert health["feed0"]["health"] == "fine"
-    told = publishing.collected_summary(third.as_dict())
+    told = summaries.collected_summary(third.as_dict())
     assert "feed3 waits: stopped: the publisher has closed it for good" in told.message
-    assert "feed2" in publishing.summary({"issue": "x", "sent": 1, "audience": 1, "rejected": 0,
+    assert "feed2" in summaries.summary({"issue": "x", "sent": 1, "audience": 1, "rejected": 0,
         "unknown": 0, "suppressed": 0, "cancelled": 0, "deferred": 0, "queued": 0},
         third.as_dict()).message  # fmt: skip
 
@@ -242,7 +242,7 @@ def test_a_failed_pull_degrades_the_run_and_is_shown_at_approval(publication, ch
     assert told.pull == (
         "git pull failed (files here were changed and not committed); the content may be old"
     )
-    assert publishing.collected_summary(told.as_dict()).name == "Degraded"
+    assert summaries.collected_summary(told.as_dict()).name == "Degraded"
     (publication.home / "content/essays/neu.md").unlink()
     publication.run("issue", "preview", "2026-11-26", "--no-collect", "--no-open")
     assert "git pull failed" in publication.run("issue", "approve", "2026-11-26").err

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import re
 import shutil
+import socket
+import sys
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -13,7 +15,8 @@ import pytest
 from upcycle_news.demo.site import DemoSite
 
 from ..postroom.ledgers import Clock
-from ..publications import Publication
+from ..publications import Publication, relay_at
+from ..sending.sink import Sink
 
 pytestmark = [pytest.mark.prefect, pytest.mark.xdist_group("prefect")]
 
@@ -109,3 +112,90 @@ def test_no_run_shows_an_address_to_prefect(publication: Publication, flows: Any
     assert failed.is_failed()
     assert "imprint" in failed.message
     assert "@example.org" not in f"{failed.message} {failed.data!r}"
+
+
+def free_port() -> int:
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        return int(free.getsockname()[1])
+
+
+def impatient(monkeypatch: pytest.MonkeyPatch, *delays: float) -> None:
+    """Let publish-issue try again after these seconds, not after its own ten and sixty."""
+    module = sys.modules["flow_publish_issue"]
+    deliver = module.deliver.with_options(retries=len(delays), retry_delay_seconds=list(delays))
+    monkeypatch.setattr(module, "deliver", deliver)
+
+
+def test_a_relay_that_is_away_at_first_keeps_everybody_in_the_queue(
+    publication: Publication, flows: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The run tries again, then fails with a sentence; deliver-pending goes on by itself."""
+    impatient(monkeypatch, 0.1, 0.1)
+    publication.essay()
+    readers = publication.crowd(3)
+    for name, value in relay_at(free_port()).items():
+        monkeypatch.setenv(f"UPCYCLE_NEWS_{name}", value)
+    failed = flows.publish_issue(approve=True, return_state=True)
+    assert failed.is_failed()
+    assert "cannot be reached, nothing listens there" in failed.message
+    assert "3 deliveries of issue" in failed.message
+    status = publication.run("issue", "status", "--json").json
+    assert (status["queued"], status["sent"], status["closed"]) == (3, 0, False)
+
+    name, message = told(flows.deliver_pending)
+    assert name == "RelayAway"
+    assert "deliver-pending goes on by itself" in message
+    with Sink() as sink:
+        monkeypatch.setenv("UPCYCLE_NEWS_RELAYS__MAIN__PORT", str(sink.port))
+        name, message = told(flows.deliver_pending)
+    assert (name, "sent to 3 of 3" in message) == ("Completed", True)
+    assert sorted(sink.accepted) == readers
+    assert {len(ids) for ids in sink.accepted.values()} == {1}
+
+
+def test_a_relay_that_comes_back_at_once_is_no_news(
+    publication: Publication, flows: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    impatient(monkeypatch, 0.1, 0.1, 2.0, 2.0)
+    publication.essay()
+    publication.crowd(2)
+    port = free_port()
+    for name, value in relay_at(port).items():
+        monkeypatch.setenv(f"UPCYCLE_NEWS_{name}", value)
+    tries: list[str] = []
+    from upcycle_news.steps import publishing
+
+    original = publishing.passes_by
+
+    def noted(error: object) -> bool:
+        tries.append(type(error).__name__)
+        if len(tries) == 2:
+            sinks.append(Sink(port).__enter__())
+        return original(error)
+
+    sinks: list[Sink] = []
+    monkeypatch.setattr(publishing, "passes_by", noted)
+    try:
+        name, message = told(flows.publish_issue, approve=True)
+    finally:
+        for sink in sinks:
+            sink.__exit__()
+    assert (name, "sent to 2 of 2" in message) == ("Completed", True)
+    assert tries == ["RelayUnreachable"] * 2
+    assert sinks[0].count == 2
+
+
+def test_a_relay_that_refuses_us_is_not_asked_again(
+    publication: Publication, flows: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    impatient(monkeypatch, 60.0)
+    publication.essay()
+    publication.crowd(1)
+    with Sink() as sink:
+        for name, value in relay_at(sink.port).items():
+            monkeypatch.setenv(f"UPCYCLE_NEWS_{name}", value)
+        monkeypatch.setenv("UPCYCLE_NEWS_RELAYS__MAIN__SECURITY", "starttls")
+        failed = flows.publish_issue(approve=True, return_state=True)
+    assert failed.is_failed()
+    assert "does not offer STARTTLS" in failed.message

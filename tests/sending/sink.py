@@ -5,21 +5,24 @@ from __future__ import annotations
 import asyncio
 import re
 import threading
+import time
 from collections import defaultdict
 from typing import Self
 
 
 class Sink:
-    """Use as a context manager. `accepted` maps each recipient to the Message-IDs taken for it.
+    """Use as a context manager. `accepted` maps each recipient to the Message-IDs taken for it,
+    `times` has the second of each (time.time()), and `bytes` all their sizes added up.
 
     A message counts from the moment its end mark has arrived, before the reply is written: that
     is when a relay takes over, whether or not the sender ever hears of it.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, port: int = 0) -> None:
         self.accepted: dict[str, list[str]] = defaultdict(list)
-        self.count = 0
-        self.port = 0
+        self.times: list[float] = []
+        self.count = self.bytes = 0
+        self.port = port  # 0: any that is free
         self._more = threading.Condition()
 
     def __enter__(self) -> Self:
@@ -37,7 +40,7 @@ class Sink:
     def _run(self, ready: threading.Event) -> None:
         asyncio.set_event_loop(self._loop)
         server = self._loop.run_until_complete(
-            self._loop.create_server(lambda: _Session(self), "127.0.0.1", 0)
+            self._loop.create_server(lambda: _Session(self), "127.0.0.1", self.port)
         )
         self.port = server.sockets[0].getsockname()[1]
         ready.set()
@@ -48,6 +51,8 @@ class Sink:
         found = re.search(rb"\r\nMessage-ID: *<([^>]+)>", message)
         with self._more:
             self.accepted[recipient].append(found[1].decode() if found else "")
+            self.times.append(time.time())
+            self.bytes += len(message)
             self.count += 1
             self._more.notify_all()
 

@@ -10,6 +10,7 @@ from typing import Any
 from upcycle_news.errors import IssueError, NothingNew, UpcycleError
 from upcycle_news.model import DeliveryState, Essay, IssueId, IssueStatus
 from upcycle_news.newsroom import Newsroom
+from upcycle_news.postroom.outcomes import RelayUnreachable
 from upcycle_news.press.places import issue_path
 from upcycle_news.steps import (
     approving,
@@ -182,16 +183,42 @@ def helpers(senders: int) -> list[int]:
 def deliver(
     room: Newsroom, issue: str, show: reporting.Show = lambda percent, text: None
 ) -> dict[str, Any]:
-    """Deliver what is queued or due, together with whoever else does; the closing sum."""
+    """Deliver what is queued or due, together with whoever else does; the closing sum.
+
+    Raises `RelayUnreachable` when the relay is away: everything stays queued.
+    """
     chosen = IssueId.parse(issue)
     before = _status(room, chosen)
-    with processes.stop_on_signals() as stopping:
-        sending.deliver_issue(room, chosen, stopping=stopping, progress=_progress(before, show))
-        sending.wait_for_others(room, chosen, stopping=stopping)
+    try:
+        with processes.stop_on_signals() as stopping:
+            sending.deliver_issue(room, chosen, stopping=stopping, progress=_progress(before, show))
+            sending.wait_for_others(room, chosen, stopping=stopping)
+    except RelayUnreachable as error:
+        left = before.audience - _ended(_status(room, chosen))
+        raise RelayUnreachable(
+            f"{error}. Nothing is lost: {left} deliveries of issue {issue} wait, and "
+            "deliver-pending goes on by itself once the relay answers"
+        ) from None
     after = _status(room, chosen)
     ended = _ended(after)
     show(100 * ended / max(after.audience, 1), f"{ended} of {after.audience} deliveries ended")
     return dict(after.as_dict())
+
+
+def passes_by(error: object) -> bool:
+    """Whether trying again in a minute may help: the relay does not answer just now."""
+    return isinstance(error, RelayUnreachable)
+
+
+def go_on(room: Newsroom, issue: str) -> dict[str, Any]:
+    """`deliver`, for a run that comes again in a few minutes: a relay that is away is no failure.
+
+    Then `waits` holds the sentence. A send that gets nowhere for long is told as stalled.
+    """
+    try:
+        return {**deliver(room, issue), "waits": ""}
+    except RelayUnreachable as error:
+        return {**_status(room, IssueId.parse(issue)).as_dict(), "waits": str(error)}
 
 
 def _progress(before: IssueStatus, show: reporting.Show) -> reporting.Progress:
@@ -249,47 +276,3 @@ def dry(room: Newsroom, issue: str, subject: str, *, run: str) -> Told:
     """The end of a dry run."""
     locking.free(room, IssueId.parse(issue), run)
     return Told("completed", "DryRun", f"issue {issue}: {subject}; not sent")
-
-
-def summary(delivered: Mapping[str, Any], collected: Mapping[str, Any]) -> Told:
-    """The state of a run that delivered: Degraded when a feed failed."""
-    message = f"issue {delivered['issue']}: sent to {delivered['sent']} of {delivered['audience']}"
-    for key in ("rejected", "unknown", "suppressed", "cancelled", "deferred", "queued"):
-        if delivered[key]:
-            message += f", {delivered[key]} {key}"
-    if collected and (troubles := _troubles(collected)):
-        return Told("completed", "Degraded", f"{message}; {troubles}")
-    return Told("completed", "Completed", message)
-
-
-def delivered_summary(sums: Sequence[Mapping[str, Any]], paused: Told | None) -> Told:
-    """The state of a run that delivered what was left.
-
-    A standstill is no failure here: this run comes every few minutes, and a person knows of it.
-    """
-    if paused:
-        return Told("completed", paused.name, paused.message)
-    if not sums:
-        return Told("completed", "NothingPending", "no issue has deliveries left")
-    return Told("completed", "Completed", "; ".join(summary(one, {}).message for one in sums))
-
-
-def collected_summary(collected: Mapping[str, Any]) -> Told:
-    """The state of a run that collected: Degraded when a feed or the pull failed."""
-    message = f"{collected['asked']} feeds asked, {collected['items']} new items"
-    waiting = [f"{one['feed']} waits: {one['reason']}" for one in collected.get("waiting", [])]
-    message = "; ".join([message, *waiting])
-    if collected["failed"] or collected.get("pull"):
-        told = [f"{one['feed']}: {one['error']}" for one in collected["failed"]]
-        told = [collected["pull"], *told] if collected.get("pull") else told
-        return Told("completed", "Degraded", "; ".join([message, *told]))
-    return Told("completed", "Completed", message)
-
-
-def _troubles(collected: Mapping[str, Any]) -> str:
-    """What the issue had to do without."""
-    silent = [*collected.get("failed", []), *collected.get("waiting", [])]
-    told = [collected["pull"]] if collected.get("pull") else []
-    if silent:
-        told.append(f"without these feeds: {', '.join(one['feed'] for one in silent)}")
-    return "; ".join(told)
