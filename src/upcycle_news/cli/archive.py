@@ -49,3 +49,49 @@ def build(
         )
         return
     typer.echo(f"{shown(report.folder)}: {report.told}")
+
+
+@app.command()
+def correct(
+    essay: Annotated[str, typer.Argument(metavar="ESSAY", help="The name of its file, undated.")],
+    text: Annotated[
+        str, typer.Option("--note", metavar="TEXT", help="What was corrected; readers see it.")
+    ],
+) -> None:
+    """Show an essay as its corrected file says it now, with a dated note above it.
+
+    The mail stays as it was sent. First correct the file in content/essays.
+
+    Example: upcycle-news archive correct was-vom-bahnhof-bleibt --note "Gebaut 1962, nicht 1926."
+    """
+    from upcycle_news.cli.issue_shared import me
+    from upcycle_news.steps import amending
+
+    with newsroom() as room:
+        report = amending.correct(room, essay, text, by=me())
+    typer.echo(f"{shown(report.folder)}: {report.told}")
+
+
+@app.command()
+def withdraw(
+    what: Annotated[str, typer.Argument(metavar="ESSAY|ISSUE", help="Its name, or 2026-11-26.")],
+    text: Annotated[
+        str, typer.Option("--note", metavar="TEXT", help="Why; readers see it. May be left out.")
+    ] = "",
+    undo: Annotated[bool, typer.Option("--undo", help="Show it again.")] = False,
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
+) -> None:
+    """Take an essay or an issue out of the archive, pictures and feed included.
+
+    Links of mails that were sent find a page that says so; the mails themselves stay.
+
+    Example: upcycle-news archive withdraw 2026-11-26 --note "Die Zahlen stimmten nicht."
+    """
+    from upcycle_news.cli.issue_shared import me
+    from upcycle_news.steps import amending
+
+    if not yes and not undo:
+        typer.confirm(f"Withdraw '{what}', for everybody to see?", abort=True)
+    with newsroom() as room:
+        report = amending.withdraw(room, what, text, by=me(), undo=undo)
+    typer.echo(f"{shown(report.folder)}: {report.told}")

@@ -16,11 +16,12 @@ from upcycle_news.press.archive_feed import tag_uri
 from upcycle_news.press.archive_views import Look, SentIssue
 from upcycle_news.press.places import IMAGES, file_of, issue_path
 from upcycle_news.press.templates import load_templates
+from upcycle_news.steps.amended import amended
 from upcycle_news.steps.answering import refuse_silent_page
 from upcycle_news.steps.archive_command import run_command
 from upcycle_news.steps.archive_folder import alone, replace_files
 from upcycle_news.steps.pictures import refuse_silent_pictures
-from upcycle_news.store import issues, revisions
+from upcycle_news.store import amendments, issues, revisions
 from upcycle_news.store.issues import IssueRow, IssueState
 
 _REACHED = (DeliveryState.SENT, DeliveryState.UNKNOWN, DeliveryState.SENDING)
@@ -107,10 +108,20 @@ def _build(room: Newsroom, out: Path | None, coming: _Coming | None) -> Report:
     )
 
 
+def shown(room: Newsroom) -> list[SentIssue]:
+    """What the archive shows now, withdrawn issues included."""
+    return _sent(room, issues.every(room.store), None)
+
+
 def _sent(room: Newsroom, rows: tuple[IssueRow, ...], coming: _Coming | None) -> list[SentIssue]:
     """Every issue that somebody has got or is about to get."""
+    decided, zone = amendments.every(room.store), room.settings.publication.zone
     found = [
-        SentIssue(revision.manifest, row.enqueued_at, row.enqueued_at)
+        amended(
+            SentIssue(revision.manifest, row.enqueued_at, row.enqueued_at),
+            (one for one in decided if one.issue == row.id),
+            zone,
+        )
         for row in rows
         if _shows(room, row)
         and row.enqueued_at is not None

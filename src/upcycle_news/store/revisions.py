@@ -58,7 +58,7 @@ def save_revision(
             # Back to an earlier text: it becomes the newest again.
             connection.execute(update(revisions).where(mine).values(created_at=now))
             return digest, False
-        _keep_images(connection, images)
+        keep_images(connection, images)
         connection.execute(
             insert(revisions).values(
                 issue_id=issue, hash=digest, manifest=text, git_commit=git_commit, created_at=now
@@ -67,7 +67,8 @@ def save_revision(
     return digest, True
 
 
-def _keep_images(connection: Connection, images: dict[str, bytes]) -> None:
+def keep_images(connection: Connection, images: dict[str, bytes]) -> None:
+    """Keep pictures, by their SHA-256, that are not kept yet."""
     known = set(connection.scalars(select(blobs.c.sha256).where(blobs.c.sha256.in_(images))))
     for digest, data in images.items():
         if digest not in known:
@@ -132,7 +133,7 @@ def save_rendering(store: Store, digest: str, rendered: RenderedIssue) -> None:
         known = select(renderings.c.revision_id).where(renderings.c.revision_id == number)
         if connection.execute(known).first():
             return
-        _keep_images(connection, {key: image.data for key, image in images.items()})
+        keep_images(connection, {key: image.data for key, image in images.items()})
         connection.execute(
             insert(renderings).values(
                 revision_id=number,

@@ -4,7 +4,15 @@ from upcycle_news.store.schema.base import HEAD, UtcDateTime, metadata
 from upcycle_news.store.schema.cockpit import alarms, left_out, locks, plans, questions
 from upcycle_news.store.schema.deliveries import deliveries, quota_marks, quota_scopes, senders
 from upcycle_news.store.schema.feeds import collections, feed_items, feeds
-from upcycle_news.store.schema.issues import approvals, blobs, issues, renderings, revisions, used
+from upcycle_news.store.schema.issues import (
+    amendments,
+    approvals,
+    blobs,
+    issues,
+    renderings,
+    revisions,
+    used,
+)
 from upcycle_news.store.schema.pauses import pauses
 from upcycle_news.store.schema.people import (
     bounces,
@@ -19,6 +27,7 @@ __all__ = [
     "HEAD",
     "UtcDateTime",
     "alarms",
+    "amendments",
     "approvals",
     "blobs",
     "bounces",

@@ -13,7 +13,7 @@ from sqlalchemy.engine import Dialect
 from sqlalchemy.types import TypeDecorator
 
 # The newest migration; `engine.open_store` compares it without loading Alembic.
-HEAD = "0003"
+HEAD = "0004"
 
 
 class UtcDateTime(TypeDecorator[datetime]):

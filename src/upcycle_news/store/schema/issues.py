@@ -82,3 +82,19 @@ used = Table(
     Column("value", Text, primary_key=True),
     Column("issue_id", ForeignKey("issues.id", ondelete="CASCADE"), primary_key=True),
 )
+
+# What editors corrected or withdrew after it had been sent; `essay` is a slug, or empty for the
+# whole issue, `content` the corrected essay as JSON.
+amendments = Table(
+    "amendments",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("issue_id", ForeignKey("issues.id", ondelete="CASCADE"), nullable=False, index=True),
+    Column("kind", String(16), nullable=False),
+    Column("essay", Text, nullable=False),
+    Column("note", Text, nullable=False),
+    Column("content", Text, nullable=False),
+    Column("images", JSON, nullable=False),
+    Column("decided_by", Text, nullable=False),
+    Column("decided_at", UtcDateTime, nullable=False),
+)
