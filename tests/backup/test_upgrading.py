@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-import multiprocessing
 import shutil
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -32,9 +33,9 @@ def at_the_first_tables(url: str) -> Store:
     store = open_store(url, migrated=False)
     migrate(store, FIRST)
     with store.writing() as connection:
-        for number, address in enumerate(READERS, start=1):
+        for address in READERS:
             put(
-                connection, "subscribers", id=number, email=address, email_key=address,
+                connection, "subscribers", email=address, email_key=address,
                 domain_key="@example.org", hash_key="", name="", language="de", status="confirmed",
                 topics="[]", groups="[]", created_at=THEN,
             )  # fmt: skip
@@ -126,25 +127,25 @@ def test_a_migration_that_fails_leaves_the_store_as_it_was(
     assert migration(old) == HEAD
 
 
-def open_and_tell(url: str, told: Any) -> None:
-    try:
-        store = open_store(url)
-        told.put(migration(store))
-        store.close()
-    except BaseException as error:
-        told.put(repr(error))
-
-
 def test_processes_that_come_at_once_bring_it_forward_once(any_store: str, old: Store) -> None:
     old.close()
-    context = multiprocessing.get_context("spawn")
-    told = context.Queue()
-    running = [context.Process(target=open_and_tell, args=(any_store, told)) for _ in range(4)]
+    program = (
+        "import sys; from upcycle_news.store.engine import migration, open_store\n"
+        "sys.stdin.readline(); print(migration(open_store(sys.argv[1])))"
+    )
+    running = [
+        subprocess.Popen(
+            [sys.executable, "-c", program, any_store],
+            stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+        )
+        for _ in range(4)
+    ]  # fmt: skip
     for one in running:
-        one.start()
-    assert [told.get(timeout=60) for _ in running] == [HEAD] * 4
-    for one in running:
-        one.join()
+        assert one.stdin is not None
+        one.stdin.write("go\n")
+        one.stdin.flush()
+    ended = [one.communicate(timeout=60) for one in running]
+    assert [out.strip() for out, _ in ended] == [HEAD] * 4, ended
 
 
 def test_an_operator_upgrades_after_a_backup_of_what_was(
