@@ -26,17 +26,37 @@ WANTED = (
     Deployment("thursday", "flows/publish_issue.py:publish_issue", THURSDAY),
     Deployment("operators", "flows/notify.py:notify", frozenset()),
 )
+ALARMS = frozenset({"upcycle-news.issue.late", "upcycle-news.doctor.red"})
 WELL = PrefectFacts(
-    "http://127.0.0.1:4200/api", version="3.8.8", ours="3.8.8", deployments=WANTED, next_issue=NOW
+    "http://127.0.0.1:4200/api",
+    version="3.8.8",
+    ours="3.8.8",
+    deployments=WANTED,
+    next_issue=NOW,
+    alarms=ALARMS,
 )
 
+AUTOMATIONS = [
+    {
+        "name": "upcycle-news alarms",
+        "enabled": True,
+        "trigger": {"expect": ["upcycle-news.issue.late"]},
+    },
+    {
+        "name": "upcycle-news old",
+        "enabled": False,
+        "trigger": {"expect": ["upcycle-news.feed.dead"]},
+    },
+    {"name": "somebody's", "enabled": True, "trigger": {"triggers": []}},
+]
 
-def states(facts: PrefectFacts) -> dict[str, str]:
-    return {line.check: str(line.state) for line in prefect.verdict(facts, WANTED, BERLIN)}
+
+def judged(facts: PrefectFacts, operators: int = 1) -> list[Line]:
+    return prefect.verdict(facts, WANTED, BERLIN, alarms=ALARMS, operators=operators)
 
 
 def one(facts: PrefectFacts, check: str) -> Line:
-    [line] = [line for line in prefect.verdict(facts, WANTED, BERLIN) if line.check == check]
+    [line] = [line for line in judged(facts) if line.check == check]
     return line
 
 
@@ -46,7 +66,7 @@ def changed(**told: Any) -> PrefectFacts:
 
 
 def test_all_is_well() -> None:
-    assert set(states(WELL).values()) == {"ok"}
+    assert {str(line.state) for line in judged(WELL)} == {"ok"}
     assert "Thursday, 26 November, 07:00" in one(WELL, "prefect-deployments").found
 
 
@@ -74,13 +94,20 @@ def test_all_is_well() -> None:
         (replace(WELL, late=9), "prefect-late", "warning"),
         (replace(WELL, skew=-31.0), "clock", "warning"),
         (replace(WELL, skew=500.0), "clock", "problem"),
-        (replace(WELL, alarms=False), "alarms", "warning"),
+        (replace(WELL, alarms=frozenset()), "alarms", "warning"),
+        (replace(WELL, alarms=ALARMS - {"upcycle-news.doctor.red"}), "alarms", "warning"),
     ],
 )
 def test_each_trouble_has_its_line(facts: PrefectFacts, check: str, state: str) -> None:
     line = one(facts, check)
     assert line.state == state
     assert state == "ok" or (line.meaning and line.cure)
+
+
+def test_alarms_that_nobody_gets_are_told() -> None:
+    [line] = [one for one in judged(WELL, operators=0) if one.check == "alarms"]
+    assert line.state == "warning"
+    assert "cockpit.operators" in line.cure
 
 
 def test_a_missing_pool_is_made_first() -> None:
@@ -105,7 +132,7 @@ def test_a_prefect_yaml_that_is_none_is_told(text: str | None, tmp_path: Path) -
 
 def test_nobody_answers() -> None:
     facts = look(Cockpit("http://127.0.0.1:9/api"), "3.8.8", lambda: NOW, 2.0)
-    [line] = prefect.verdict(facts, WANTED, BERLIN)
+    [line] = judged(facts)
     assert (line.check, line.state) == ("prefect", "problem")
     assert "upcycle-news up" in line.cure
 
@@ -122,7 +149,7 @@ def test_what_answers_is_not_prefect(api: Any) -> None:  # noqa: F811
 def test_a_wrong_login_is_named(api: Any) -> None:  # noqa: F811
     api.answers["/api/admin/version"] = (401, {})
     facts = look(Cockpit(api.url, "anna:geheim-4711"), "3.8.8", lambda: NOW, 2.0)
-    [line] = prefect.verdict(facts, WANTED, BERLIN)
+    [line] = judged(facts)
     assert "PREFECT_API_AUTH_STRING" in line.cure
     assert "geheim" not in str(line)
 
@@ -143,11 +170,16 @@ def test_the_servers_clock_is_compared_with_ours(
         "/api/deployments/filter": (200, []),
         "/api/work_pools/newsletter/workers/filter": (200, [{"status": "ONLINE"}, {"status": "X"}]),
         "/api/flow_runs/count": (200, 4),
-        "/api/automations/filter": (200, [{"name": "upcycle-news alarms", "enabled": True}]),
+        "/api/automations/filter": (200, AUTOMATIONS),
         "/api/flow_runs/filter": (200, []),
     }
     facts = look(Cockpit(api.url, "anna:geheim"), "3.8.8", lambda: NOW, 2.0)
-    assert (facts.skew, facts.workers, facts.late, facts.alarms) == (120.0, 1, 4, True)
+    assert (facts.skew, facts.workers, facts.late, facts.alarms) == (
+        120.0,
+        1,
+        4,
+        {"upcycle-news.issue.late"},
+    )
     assert facts.open  # the stub answers strangers as well
-    [line] = [one for one in prefect.verdict(facts, (), BERLIN) if one.check == "clock"]
+    [line] = [one for one in judged(facts) if one.check == "clock"]
     assert "120 s ahead" in line.found

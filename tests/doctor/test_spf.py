@@ -169,3 +169,10 @@ def test_no_answer_is_no_verdict() -> None:
     [line] = spf_verdict.verdict(DOMAIN, answers, relays=RELAYS, own_addresses=())
     assert line.state is State.WARNING
     assert "no DNS server answered" in line.found
+
+
+def test_without_known_addresses_nothing_is_claimed_about_them() -> None:
+    line = only(judged(COVERED, relays=()))
+    assert line.state is State.OK
+    assert "well-formed" in line.found
+    assert "doctor.outgoing_ips" in line.meaning

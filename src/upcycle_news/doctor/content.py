@@ -106,5 +106,6 @@ def checked(findings: Sequence[Finding]) -> Line:
             meaning="the next issue is refused until this is mended",
             cure="'upcycle-news check' tells all of them with file and line",
         )
-    hints = f"; {len(findings)} warnings, 'upcycle-news check' tells them" if findings else ""
+    count = "1 warning" if len(findings) == 1 else f"{len(findings)} warnings"
+    hints = f"; {count}, see 'upcycle-news check'" if findings else ""
     return ok("content", f"essays, feeds.toml and templates are in order{hints}")

@@ -180,7 +180,7 @@ def secrets(folder: Secret, keys: Sequence[Secret], *, in_use: bool) -> list[Lin
             problem(
                 "secrets",
                 f"others on this machine can read {', '.join(readable)}",
-                meaning="they can sign links in every reader's name",
+                meaning="they can sign links in every reader's name, and mail in ours",
                 cure=f"chmod 700 {folder.name}; chmod 600 {folder.name}/*",
             )
         ]

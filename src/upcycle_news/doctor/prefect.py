@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo
 
@@ -15,8 +15,19 @@ _BAD_SKEW = 300.0
 _MANY_LATE = 3  # one or two are late whenever the machine was busy
 
 
-def verdict(facts: PrefectFacts, wanted: Sequence[Deployment], zone: ZoneInfo) -> list[Line]:
-    """What the schedules hang on; times are shown in `zone`."""
+def verdict(
+    facts: PrefectFacts,
+    wanted: Sequence[Deployment],
+    zone: ZoneInfo,
+    *,
+    alarms: Collection[str],
+    operators: int,
+) -> list[Line]:
+    """What the schedules hang on; times are shown in `zone`.
+
+    `alarms` are the events that deploy/automations.yaml tells the operators, `operators` how many
+    people that are.
+    """
     if facts.trouble:
         found, _, cure = facts.trouble.rpartition(": ")
         return [
@@ -34,7 +45,7 @@ def verdict(facts: PrefectFacts, wanted: Sequence[Deployment], zone: ZoneInfo) -
         _runners(facts),
         _lateness(facts),
         _clock(facts),
-        _told(facts),
+        _told(facts, alarms, operators),
     ]
 
 
@@ -182,12 +193,28 @@ def _clock(facts: PrefectFacts) -> Line:
     )
 
 
-def _told(facts: PrefectFacts) -> Line:
-    if facts.alarms:
-        return ok("alarms", "alarms are mailed to the operators")
-    return warning(
-        "alarms",
-        "Prefect has no automation of ours that is switched on",
-        meaning="nobody is told when an issue is late or refused",
-        cure="run 'upcycle-news alarms apply deploy/automations.yaml'",
-    )
+def _told(facts: PrefectFacts, wanted: Collection[str], operators: int) -> Line:
+    missing = sorted(set(wanted) - facts.alarms)
+    apply = "run 'upcycle-news alarms apply deploy/automations.yaml'"
+    if not facts.alarms:
+        return warning(
+            "alarms",
+            "Prefect has no automation of ours that is switched on",
+            meaning="nobody is told when an issue is late or refused",
+            cure=apply,
+        )
+    if missing:
+        return warning(
+            "alarms",
+            f"Prefect's automations do not know {', '.join(missing)}",
+            meaning="they are older than deploy/automations.yaml: nobody is told of these",
+            cure=apply,
+        )
+    if not operators:
+        return warning(
+            "alarms",
+            "alarms are raised, and nobody gets them",
+            meaning="the group cockpit.operators is not named, or has no members",
+            cure="set cockpit.operators, and 'upcycle-news subscribers add … --group' for its members",
+        )
+    return ok("alarms", "alarms are mailed to the operators")

@@ -41,7 +41,8 @@ class PrefectFacts:
     """What Prefect's API told. `trouble` is a sentence with its cure when it told nothing.
 
     `open` tells that it answers without the login; `skew` is its clock minus ours, in seconds;
-    `workers` counts those of the pool that are online, None when there is no such pool.
+    `workers` counts those of the pool that are online, None when there is no such pool. `alarms`
+    are the events for which an automation of ours is switched on.
     """
 
     url: str
@@ -53,7 +54,7 @@ class PrefectFacts:
     workers: int | None = None
     late: int = 0
     next_issue: datetime | None = None
-    alarms: bool = True
+    alarms: frozenset[str] = frozenset()
     trouble: str = ""
 
 
@@ -111,7 +112,12 @@ def look(
             workers=_online(workers.data) if workers.status == 200 else None,
             late=int(late),
             next_issue=datetime.fromisoformat(coming[0]["expected_start_time"]) if coming else None,
-            alarms=any(one["name"].startswith("upcycle-news") and one["enabled"] for one in alarms),
+            alarms=frozenset(
+                event
+                for one in alarms
+                if one["name"].startswith("upcycle-news") and one["enabled"]
+                for event in one["trigger"].get("expect", ())
+            ),
         )
     except CockpitError as error:
         return PrefectFacts(cockpit.url, trouble=str(error))

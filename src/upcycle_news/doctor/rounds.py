@@ -12,7 +12,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from upcycle_news.audience.links import Purpose
-from upcycle_news.cockpit import Cockpit
+from upcycle_news.cockpit import Cockpit, read_automations
 from upcycle_news.doctor import content, leaving, machine, names, origins, prefect, relay, storing
 from upcycle_news.doctor.content import LastIssue
 from upcycle_news.doctor.dkim import Key
@@ -28,7 +28,7 @@ from upcycle_news.scaffold.layout import publication_folder
 from upcycle_news.settings import PREFIX
 from upcycle_news.steps import backing_up, checking, joining, naming
 from upcycle_news.steps.collecting import feeds_health
-from upcycle_news.store import looking, pauses
+from upcycle_news.store import looking, pauses, people
 from upcycle_news.store.looking import StoreFacts
 from upcycle_news.wiring import is_sample, relay_of
 
@@ -218,7 +218,23 @@ def schedules(visit: Visit) -> list[Line]:
     facts = look_at_prefect(
         cockpit, metadata.version("prefect"), visit.room.clock, told.doctor.timeout
     )
-    return prefect.verdict(facts, planned(told.home), told.publication.zone)
+    group = told.cockpit.operators
+    members = people.group_members(visit.room.store, group) if group and visit.usable else ()
+    return prefect.verdict(
+        facts,
+        planned(told.home),
+        told.publication.zone,
+        alarms=_alarms(told.home / "deploy/automations.yaml"),
+        operators=len(members),
+    )
+
+
+def _alarms(file: Path) -> set[str]:
+    """The events that the publication's automations speak of; none without the file."""
+    if not file.is_file():
+        return set()
+    found = read_automations(file, lambda name: name)
+    return {event for one in found for event in one.get("trigger", {}).get("expect", ())}
 
 
 def what_is_written(visit: Visit) -> list[Line]:

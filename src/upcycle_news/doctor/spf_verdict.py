@@ -52,8 +52,18 @@ def verdict(
         lines += _coverage(domain, records[0], found, relays, own_addresses)
     if lines:
         return lines
-    allowed = "our relay" if relays else "our addresses"
     said = f"{found.lookups} of {MAX_LOOKUPS} lookups, ends in {found.all_sign}all"
+    if not relays and not own_addresses:
+        return [
+            ok(
+                "spf",
+                f"SPF of {domain} is well-formed: {said}",
+                meaning="whether it allows the addresses we send from is not known here: they are "
+                "not in doctor.outgoing_ips",
+                about=domain,
+            )
+        ]
+    allowed = "our addresses" if own_addresses else "our relay"
     return [ok("spf", f"SPF of {domain} names {allowed}: {said}", about=domain)]
 
 
