@@ -20,11 +20,11 @@ Issue = Annotated[
 def deliver(issue: str) -> dict[str, Any]:
     """Deliver what is queued or due; the closing sum."""
     with Newsroom.open() as room:
-        return publishing.deliver(room, issue)
+        return publishing.go_on(room, issue)
 
 
 @flow(name="deliver-issue", flow_run_name="deliver-{issue}")
 def deliver_issue(issue: Issue) -> State[Any]:
     """Deliver an issue whose deliveries have begun; several runs of this share the work."""
-    told = summaries.summary(deliver(issue), {})
+    told = summaries.delivered_summary([deliver(issue)], None)
     return State(type=StateType[told.kind.upper()], name=told.name, message=told.message)

@@ -12,17 +12,16 @@ from prefect.settings import PREFECT_API_URL
 
 from upcycle_news.cockpit import Cockpit
 from upcycle_news.newsroom import Newsroom
-from upcycle_news.steps import notices, watching
+from upcycle_news.steps import reminding, watching
 
 
 @task
 def remind() -> int:
     """Remind the editors of approvals that end soon, by mail and by an event."""
     with Newsroom.open() as room:
-        events = watching.to_remind(room)
-        for event in events:
-            emit_event(**event.as_event())
-            notices.send_notice(room, room.settings.cockpit.editors, event.message, event.letter())
+        events = reminding.remind(room)
+    for event in events:
+        emit_event(**event.as_event())
     return len(events)
 
 

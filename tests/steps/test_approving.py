@@ -9,13 +9,13 @@ import pytest
 from upcycle_news.errors import IssueError
 from upcycle_news.model import IssueId
 from upcycle_news.newsroom import Newsroom
-from upcycle_news.steps import approving, publishing, sending, watching
+from upcycle_news.steps import approving, publishing, reminding, sending, watching
 from upcycle_news.steps.previewing import preview_html, preview_url
 from upcycle_news.steps.starting import Begun
 from upcycle_news.store import approvals
 
 from ..postroom.ledgers import Clock
-from ..publications import Publication
+from ..publications import Publication, parsed, relay_at
 
 ISSUE = IssueId.parse("2026-11-26")
 CHOICE = publishing.Choice()
@@ -123,9 +123,9 @@ def test_a_question_nobody_answers_ends_and_can_be_asked_again(
     publication.crowd(1)
     revision, question = asked(publication.room())
     clock.now += timedelta(hours=43)
-    [reminder] = watching.to_remind(publication.room())
+    reminder, *_ = reminding.remind(publication.room())
     assert "waits for an approval until" in reminder.message
-    assert watching.to_remind(publication.room()) == []
+    assert reminding.remind(publication.room()) == []
     assert watching.in_vain(publication.room()) == []
     clock.now += timedelta(hours=6)
     room = publication.room()
@@ -175,3 +175,28 @@ def test_a_preview_link_opens_one_revision_until_it_expires(
     assert preview_html(room, "") is None
     clock.now += timedelta(hours=2)
     assert preview_html(publication.room(), token) is None
+
+
+def test_a_reminder_is_a_letter_in_the_editors_language_sent_once(
+    publication: Publication, clock: Clock
+) -> None:
+    publication.essay()
+    consent = ("--consent", "letter of 3 May 2026", "--group", "redaktion")
+    publication.run("subscribers", "add", "anna@example.org", *consent)
+    publication.setting("[retry]", '[cockpit]\neditors = "redaktion"\n\n[retry]')
+    asked(publication.room())
+    clock.now += timedelta(hours=41)
+    assert reminding.remind(publication.room()) == []  # too early
+    clock.now += timedelta(hours=2)
+    away = publication.room(**relay_at(9))  # nobody listens on the discard port
+    assert reminding.remind(away) == []
+    assert len(reminding.remind(publication.room())) == 1
+    assert reminding.remind(publication.room()) == []
+    [mail] = map(parsed, publication.mails())
+    assert mail["To"] == "anna@example.org"
+    assert mail["Subject"] == (
+        "Ausgabe 2026-11-26 wartet auf Ihre Freigabe bis Samstag, 28. November, 07:00 Uhr"
+    )
+    assert "/preview/" in mail.get_content()
+    clock.now += timedelta(hours=6)
+    assert reminding.remind(publication.room()) == []  # too late: the question has ended

@@ -1,6 +1,6 @@
 """Look whether everything goes its way; each event is told once.
 
-What rings an alarm, who is reminded of an approval, and which run waits in vain.
+What rings an alarm, and which run waits in vain.
 """
 
 from __future__ import annotations
@@ -16,10 +16,9 @@ from upcycle_news.steps import locking
 from upcycle_news.steps.approving import timed_out
 from upcycle_news.steps.collecting import feeds_health
 from upcycle_news.steps.health import alarm_sentences
-from upcycle_news.steps.previewing import preview_url
 from upcycle_news.steps.relay_speed import slow_relays
 from upcycle_news.steps.told import Told
-from upcycle_news.store import approvals, figures, issues, revisions, turns
+from upcycle_news.store import approvals, figures, issues, turns
 from upcycle_news.store.issues import IssueState
 
 log = Log(__name__)
@@ -36,11 +35,6 @@ class Event:
     subject: str
     message: str
     payload: dict[str, Any] = field(default_factory=dict)
-
-    def letter(self) -> str:
-        """The sentence as a letter to our own people."""
-        link = self.payload.get("preview", "")
-        return f"{self.message}\n\n{link}\n" if link else f"{self.message}\n"
 
     def as_event(self) -> dict[str, Any]:
         """The arguments of Prefect's `emit_event`."""
@@ -169,36 +163,3 @@ def settled(room: Newsroom, waiting: Waiting) -> None:
     approvals.answer(room.store, waiting.question, waiting.answer or "timed out", now=room.clock())
     if waiting.ended is not None and question is not None:
         locking.free(room, question.issue, waiting.run)
-
-
-def to_remind(room: Newsroom) -> list[Event]:
-    """Questions that end soon and were not reminded of yet."""
-    told = room.settings.cockpit
-    now = room.clock()
-    found = []
-    for question in approvals.waiting(room.store):
-        left = question.until - now
-        if left > timedelta(hours=told.reminder_hours) or not approvals.remind(
-            room.store, question.id, now=now
-        ):
-            continue
-        until = question.until.astimezone(room.settings.publication.zone)
-        row = revisions.revision(room.store, question.issue, question.hash)
-        assert row is not None
-        message = (
-            f"issue {question.issue} „{row.manifest.issue.subject}“ waits for an approval until "
-            f"{until:%A, %d %B, %H:%M}"
-        )
-        found.append(
-            Event(
-                "upcycle-news.issue.waiting",
-                f"issue {question.issue}",
-                message,
-                {
-                    "preview": preview_url(
-                        room, question.issue, question.hash, expires=question.until
-                    )
-                },
-            )
-        )
-    return found
