@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import re
 import sys
+from base64 import b64encode
+from dataclasses import replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -15,9 +17,11 @@ from PIL import Image
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
 
+from tests.archive import site as archive_site  # noqa: E402
 from tests.press import shelf  # noqa: E402
 from tests.press.browser import measure, screenshot  # noqa: E402
 
+from upcycle_news.press.archive import build_archive  # noqa: E402
 from upcycle_news.press.preview import preview_page, standalone_html  # noqa: E402
 from upcycle_news.press.render import render  # noqa: E402
 
@@ -43,8 +47,28 @@ def main() -> None:
     bare = re.sub(r"<style.*?</style>", "", html, flags=re.DOTALL)
     height = measure(bare, widths=(600,), dark=False)[0].height
     shoot(bare, TARGET / "demo-600-without-style.png", 600, height, dark=False)
+    html = archive_page()
+    for dark in (False, True):
+        target = TARGET / f"archive-{'dark' if dark else 'light'}.png"
+        shoot(html, target, 900, FRONT, dark=dark)
     page = preview_page(render(shelf.demo()), ())
     shoot(page, TARGET / "preview.png", 2000, 1100, dark=False)
+
+
+def archive_page() -> str:
+    """The demo's issue in the archive as one file: style and pictures inside."""
+    sent = archive_site.issue("2026-11-26", shelf.demo())
+    look = replace(archive_site.LOOK, publication=shelf.demo().publication)
+    files = build_archive([sent], look).files
+    html = files["archive/2026-11-26/index.html"].decode()
+    style = files["style.css"].decode()
+    html = re.sub(r'<link rel="stylesheet"[^>]*>', lambda _: f"<style>{style}</style>", html)
+
+    def inside(found: re.Match[str]) -> str:
+        kind = "jpeg" if found[1].endswith("jpg") else found[1].rpartition(".")[2]
+        return f'src="data:image/{kind};base64,{b64encode(files[found[1]]).decode()}"'
+
+    return re.sub(r'src="\.\./\.\./(images/[^"]+)"', inside, html)
 
 
 def shoot(html: str, target: Path, width: int, height: int, *, dark: bool) -> None:

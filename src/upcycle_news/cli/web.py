@@ -1,4 +1,4 @@
-"""`upcycle-news web`: the pages for subscribing and leaving."""
+"""`upcycle-news web`: the archive, and the pages for subscribing and leaving."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ def web(
     host: Annotated[str | None, typer.Option(help="Default: the setting's, 127.0.0.1.")] = None,
     port: Annotated[int | None, typer.Option(help="Default: the setting's, 8040.")] = None,
 ) -> None:
-    """Serve the pages for subscribing, confirming, preferences and leaving, behind a TLS proxy.
+    """Serve the archive and the pages for subscribing and leaving, behind a TLS proxy.
 
     Example: upcycle-news web --host 127.0.0.1 --port 8040
     """
@@ -23,5 +23,5 @@ def web(
         settings = room.settings.web
         where = host or settings.host
         number = settings.port if port is None else port
-        note(f"the pages answer at http://{where}:{number}/subscribe (Ctrl-C ends it)")
+        note(f"the pages answer at http://{where}:{number}/ (Ctrl-C ends it)")
         serve(room, host=where, port=number)
