@@ -1,71 +1,100 @@
 """How well items are chosen that belong to an essay: P@5, P@10 and MAP on a judged corpus.
 
-    python bench/related.py            the tuning essays
-    python bench/related.py --final    the untouched third too, per essay
+    python bench/related.py            the twelve essays that were tuned with
+    python bench/related.py --final    over both pools, and the six untouched essays too
 
 The corpus and how it was judged: bench/related/README.md. Ties are broken by id, which says nothing.
+Weights fitted without the essay that is asked: bench/related_fit.py.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
+import math
 import re
+import resource
 import sqlite3
 import sys
-import time
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from pathlib import Path
 from statistics import fmean
 
-from upcycle_news.editorial import compounds, related
+from upcycle_news.editorial import related
+from upcycle_news.editorial.compounds import Compounds
+from upcycle_news.editorial.lexical import FIELDS, Document, Query
+from upcycle_news.editorial.search import Index
+from upcycle_news.editorial.vocabulary import Vocabulary, load_vocabulary
 from upcycle_news.model import Essay, FeedItem, Story
 
-CORPUS = Path(__file__).parent / "related"
+ROOT = Path(__file__).resolve().parents[1]
+CORPUS = ROOT / "bench/related"
 DAY = date(2026, 11, 26)
-Ranking = Callable[[Essay], list[str]]
+# Feedback as it was before there was a vocabulary; a method to compare with.
+TEACHERS, TAUGHT, TRUST, LEAST_TEACHER = 8, 15, 0.4, 1.0
 
 
 def load(name: str):
     return json.loads((CORPUS / f"{name}.json").read_text(encoding="utf-8"))
 
 
-ESSAYS = {
-    one["id"]: Essay(
-        slug=one["id"], source="", title=one["title"], author="", date=DAY, language="de",
-        summary="", body=one["body"], topics=tuple(one["topics"]),
-    )
-    for one in load("essays")
-}  # fmt: skip
-ITEMS = [
-    FeedItem(
-        key=one["id"], feed=one["feed"], link=f"https://x.example/{one['id']}", canonical=one["id"],
-        title=one["title"], summary=one["summary"], date=datetime(2026, 11, 25, 9, tzinfo=UTC),
-        date_source="feed",
-    )
-    for one in sorted(load("items"), key=lambda one: one["id"])
-]  # fmt: skip
-STORIES = [Story((item,)) for item in ITEMS]
+def essays(name: str) -> dict[str, Essay]:
+    return {
+        one["id"]: Essay(
+            slug=one["id"], source="", title=one["title"], author="", date=DAY, language="de",
+            summary="", body=one["body"], topics=tuple(one["topics"]),
+        )
+        for one in load(name)
+    }  # fmt: skip
 
 
-def text_of(essay: Essay) -> str:
-    return " ".join((essay.title, *essay.topics, essay.body))
+def stories(*names: str) -> list[Story]:
+    items = [
+        FeedItem(
+            key=one["id"], feed=one["feed"], link=f"https://x.example/{one['id']}",
+            canonical=one["id"], title=one["title"], summary=one["summary"],
+            date=datetime(2026, 11, 25, 9, tzinfo=UTC), date_source="feed",
+        )
+        for name in names
+        for one in load(name)
+    ]  # fmt: skip
+    return [Story((item,)) for item in sorted(items, key=lambda item: item.key)]
+
+
+@dataclass
+class Part:
+    """Essays, the pool they are asked of, and what is related."""
+
+    name: str
+    essays: dict[str, Essay]
+    stories: list[Story]
+    judged: dict[str, set[str]]
+    vocabulary: Vocabulary
 
 
 def words_of(text: str) -> list[str]:
     return re.findall(r"[^\W\d_]+", text.lower())
 
 
-def plain(query: Mapping[str, float], title_weight: float) -> list[str]:
+def text_of(essay: Essay) -> str:
+    return " ".join((essay.title, *essay.topics, essay.body))
+
+
+def ranked(part: Part, scores: Mapping[int, float]) -> list[str]:
+    keys = [story.lead.key for story in part.stories]
+    return [keys[n] for n in sorted(scores, key=lambda n: (-scores[n], keys[n]))]
+
+
+def plain(part: Part, query: Mapping[str, float], title_weight: float) -> list[str]:
     """FTS5 as it comes, over the words as they are written."""
     connection = sqlite3.connect(":memory:")
     connection.execute(
         "CREATE VIRTUAL TABLE t USING fts5(a, b, tokenize='unicode61 remove_diacritics 0')"
     )
-    rows = ((n, item.title, item.summary) for n, item in enumerate(ITEMS))
+    rows = ((n, one.lead.title, one.lead.summary) for n, one in enumerate(part.stories))
     connection.executemany("INSERT INTO t(rowid, a, b) VALUES (?, ?, ?)", rows)
     scores: Counter[int] = Counter()
     for word, weight in query.items():
@@ -73,52 +102,66 @@ def plain(query: Mapping[str, float], title_weight: float) -> list[str]:
             f"SELECT rowid, bm25(t, {title_weight}, 1.0) FROM t WHERE t MATCH ?", (f'"{word}"',)
         ):
             scores[row] -= weight * score
-    return [ITEMS[n].key for n in sorted(scores, key=lambda n: (-scores[n], ITEMS[n].key))]
+    return ranked(part, scores)
 
 
-def plain_bm25(essay: Essay) -> list[str]:
-    return plain(Counter(words_of(text_of(essay))), 1.0)
+def plain_bm25(part: Part, essay: Essay) -> list[str]:
+    return plain(part, Counter(words_of(text_of(essay))), 1.0)
 
 
-def raw_words(essay: Essay) -> list[str]:
-    return plain(dict.fromkeys(words_of(text_of(essay)), 1.0), 2.0)
+def raw_words(part: Part, essay: Essay) -> list[str]:
+    return plain(part, dict.fromkeys(words_of(text_of(essay)), 1.0), 2.0)
 
 
-def ours(essay: Essay) -> list[str]:
-    found = related.fits([essay], STORIES, today=DAY)
+def lexical(part: Part, essay: Essay, *, parts: bool, feedback: bool) -> list[str]:
+    texts = [(text_of(essay), "de")] if parts else []
+    texts += [(f"{s.lead.title}. {s.lead.summary}", "de") for s in part.stories if parts]
+    compounds = Compounds(texts)
+    documents = [Document(story.lead, compounds) for story in part.stories]
+    query = Query(essay, compounds).terms
+    with Index([document.fields for document in documents], FIELDS) as index:
+        scores = [math.fsum(terms.values()) for terms in index.scores(query)]
+        if feedback:
+            taught = index.scores(lent(query, scores, documents))
+            scores = [s + math.fsum(t.values()) for s, t in zip(scores, taught, strict=True)]
+    return ranked(part, {n: score for n, score in enumerate(scores) if score > 0})
+
+
+def lent(query, scores, documents) -> dict[str, float]:
+    """Pseudo relevance feedback: the terms that the best have in common and the others lack."""
+    best = sorted(range(len(scores)), key=lambda n: (-scores[n], n))[:TEACHERS]
+    teachers = [n for n in best if scores[n] >= LEAST_TEACHER]
+    if len(teachers) < 3:
+        return {}
+    sets = [{term for fields in one.fields for term in fields} for one in documents]
+    everywhere = Counter(term for terms in sets for term in terms)
+    shared = Counter(term for n in teachers for term in sets[n])
+    total = math.fsum(scores[n] for n in teachers)
+    value = {
+        term: math.log(len(documents) / everywhere[term])
+        * math.fsum(scores[n] for n in teachers if term in sets[n]) / total
+        for term, count in shared.items() if count >= 2
+    }  # fmt: skip
+    taught = sorted(value, key=lambda term: (-value[term], term))[:TAUGHT]
+    most = max((value[term] for term in taught), default=0) or 1
+    return {term: TRUST * max(query.values()) * value[term] / most for term in taught}
+
+
+def ours(part: Part, essay: Essay) -> list[str]:
+    found = related.fits([essay], part.stories, today=DAY, vocabulary=part.vocabulary)
     kept = (fit for fit in found if fit.score > 0)
     return [fit.story.lead.key for fit in sorted(kept, key=related.order)]
 
 
-@contextmanager
-def without(*, parts: bool = False, feedback: bool = False) -> Iterator[None]:
-    shortest, trust = compounds.SHORTEST_WORD, related.TRUST
-    try:
-        if parts:
-            compounds.SHORTEST_WORD = 10_000
-        if feedback:
-            related.TRUST = 0.0
-        yield
-    finally:
-        compounds.SHORTEST_WORD, related.TRUST = shortest, trust
-
-
-def stems(essay: Essay) -> list[str]:
-    with without(parts=True, feedback=True):
-        return ours(essay)
-
-
-def stems_and_parts(essay: Essay) -> list[str]:
-    with without(feedback=True):
-        return ours(essay)
-
-
-METHODS: dict[str, Ranking] = {
+METHODS: dict[str, Callable[[Part, Essay], list[str]]] = {
     "plain BM25 over words": plain_bm25,
     "raw words (a set), titles double": raw_words,
-    "stems": stems,
-    "stems and compound parts": stems_and_parts,
-    "the same with feedback (what is used)": ours,
+    "stems": lambda part, essay: lexical(part, essay, parts=False, feedback=False),
+    "stems and compound parts": lambda part, essay: lexical(
+        part, essay, parts=True, feedback=False
+    ),
+    "the same with feedback": lambda part, essay: lexical(part, essay, parts=True, feedback=True),
+    "words and concepts (what is used)": ours,
 }
 
 
@@ -133,54 +176,65 @@ def measured(ranking: list[str], related_items: set[str]) -> tuple[float, float,
     return sum(hits[:5]) / 5, sum(hits[:10]) / 10, sum(precisions) / len(related_items)
 
 
-def table(part: list[str], judged: Mapping[str, set[str]]) -> None:
+def show(part: Part) -> None:
+    print(f"\n## {part.name}: {len(part.essays)} essays, {len(part.stories)} items\n")
     print("| method | P@5 | P@10 | MAP |\n|---|--:|--:|--:|")
+    rankings = {}
     for name, method in METHODS.items():
-        rows = [measured(method(ESSAYS[essay]), judged[essay]) for essay in part]
-        means = (fmean(column) for column in zip(*rows, strict=True))
-        print(f"| {name} | " + " | ".join(f"{mean:.2f}" for mean in means) + " |")
-
-
-def per_essay(part: list[str], judged: Mapping[str, set[str]]) -> None:
-    print("\n| essay | P@5 | P@10 | MAP |\n|---|--:|--:|--:|")
-    for essay in part:
-        row = measured(ours(ESSAYS[essay]), judged[essay])
-        print(f"| `{essay}` | " + " | ".join(f"{value:.2f}" for value in row) + " |")
-
-
-def floor(part: list[str], judged: Mapping[str, set[str]]) -> None:
-    """What the floor lets in where nothing belongs, and what it keeps out of the first ten."""
+        rankings = {slug: method(part, essay) for slug, essay in part.essays.items()}
+        rows = [measured(rankings[slug], part.judged[slug]) for slug in part.essays]
+        print(
+            f"| {name} | " + " | ".join(f"{fmean(c):.3f}" for c in zip(*rows, strict=True)) + " |"
+        )
+    print("\n| essay | P@5 | P@10 | MAP | unrelated that pass |\n|---|--:|--:|--:|--:|")
     let_in = kept = lost = 0
-    for essay in part:
-        strangers = [s for s in STORIES if s.lead.key not in judged[essay]]
-        let_in += len(related.rank([ESSAYS[essay]], strangers, today=DAY))
-        chosen = {one.story.lead.key for one in related.rank([ESSAYS[essay]], STORIES, today=DAY)}
-        first = [key for key in ours(ESSAYS[essay])[:10] if key in judged[essay]]
+    for slug, essay in part.essays.items():
+        wanted = part.judged[slug]
+        alone = [story for story in part.stories if story.lead.key not in wanted]
+        passing = len(related.rank([essay], alone, today=DAY, vocabulary=part.vocabulary))
+        row = measured(rankings[slug], wanted)
+        print(f"| `{slug}` | " + " | ".join(f"{value:.2f}" for value in row) + f" | {passing} |")
+        everything = related.rank([essay], part.stories, today=DAY, vocabulary=part.vocabulary)
+        chosen = {one.story.lead.key for one in everything}
+        first = [key for key in rankings[slug][:10] if key in wanted]
+        let_in += passing
         kept += sum(key in chosen for key in first)
         lost += sum(key not in chosen for key in first)
-    count = len(part)
     print(
-        f"\nFloor {related.FLOOR}: of {len(STORIES)} items less the related ones, {let_in / count:.1f} "
-        f"pass per essay; of the related ones among the first ten, {kept} pass and {lost} do not."
+        f"\nFloor {related.FLOOR}: where nothing related is there, {let_in / len(part.essays):.1f} "
+        f"unrelated items pass per essay; of the related ones among the first ten, {kept} pass "
+        f"and {lost} do not."
     )
+
+
+def parts(final: bool) -> list[Part]:
+    vocabulary = load_vocabulary(ROOT / "content/vocabulary.toml", ROOT)
+    first, judged = essays("essays"), {k: set(v) for k, v in load("judgements").items()}
+    if not final:
+        return [Part("tuning", first, stories("items"), judged, vocabulary)]
+    pool = stories("items", "second/items")
+    for slug, more in load("second/judgements_first_essays").items():
+        judged[slug] |= set(more)
+    untouched = {slug: set(found) for slug, found in load("second/judgements").items()}
+    return [
+        Part("tuning, both pools", first, pool, judged, vocabulary),
+        Part("untouched", essays("second/essays"), pool, untouched, vocabulary),
+    ]
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--final", action="store_true", help="also the untouched third")
-    final = parser.parse_args().final
-    split = load("split")
-    parts = ["tuning", "untouched"] if final else ["tuning"]
-    judgements = load("judgements")
-    for part in parts:
-        judged = {essay: set(judgements[essay]) for essay in split[part]}
-        print(f"\n## {part}: {len(split[part])} essays, {len(ITEMS)} items\n")
-        table(split[part], judged)
-        per_essay(split[part], judged)
-        floor(split[part], judged)
-    began = time.perf_counter()
-    related.rank(list(ESSAYS.values())[:5], STORIES, today=DAY)
-    print(f"\nRanking for five essays at once: {time.perf_counter() - began:.2f} s; Python "
+    parser.add_argument("--final", action="store_true", help="both pools, and the untouched essays")
+    for part in (found := parts(parser.parse_args().final)):
+        show(part)
+    began = resource.getrusage(resource.RUSAGE_SELF)
+    part = found[0]
+    related.rank(
+        list(part.essays.values())[:5], part.stories, today=DAY, vocabulary=part.vocabulary
+    )
+    used = resource.getrusage(resource.RUSAGE_SELF)
+    seconds = used.ru_utime + used.ru_stime - began.ru_utime - began.ru_stime
+    print(f"\nRanking {len(part.stories)} items for five essays: {seconds:.2f} s of CPU; Python "
           f"{sys.version.split()[0]}, SQLite {sqlite3.sqlite_version}")  # fmt: skip
 
 

@@ -122,6 +122,10 @@ class FeedsSettings(Table):
     """`[feeds]`: how feeds are collected."""
 
     file: str = Field("content/feeds.toml", description="The list of feeds, from the root.")
+    vocabulary: str = Field(
+        "content/vocabulary.toml",
+        description="Concepts and their words, to find items that belong to an essay.",
+    )
     allow_private: bool = Field(False, description="Also ask addresses of one's own network.")
     refresh_minutes: int = Field(50, ge=0, description="A feed asked more recently is left alone.")
     deadline_seconds: float = Field(30.0, gt=0, description="For one feed, all together.")

@@ -10,6 +10,7 @@ from datetime import date
 
 from upcycle_news.editorial import related, stories
 from upcycle_news.editorial.links import canonical_link
+from upcycle_news.editorial.vocabulary import Vocabulary
 from upcycle_news.model import Essay, Feed, FeedItem, Related, Story
 
 
@@ -54,6 +55,7 @@ def choose(
     feeds: Sequence[Feed],
     bounds: Bounds,
     day: date,
+    vocabulary: Vocabulary | None = None,
 ) -> tuple[Choice, ...]:
     """Judge every candidate; the chosen ones stand in the order of the issue, the others after.
 
@@ -72,7 +74,7 @@ def choose(
         for item in story.items
         if not _is_used(item, used)
     ]
-    fits = related.fits(essays, fresh, today=day, weights=weights)
+    fits = related.fits(essays, fresh, today=day, weights=weights, vocabulary=vocabulary)
     judged = _judged(essays, fits, feeds, bounds, pins)
     ranked = sorted(judged, key=lambda one: one.why_not != "")
     return (*ranked, *sorted(refused, key=_by_date))
@@ -161,7 +163,7 @@ def _judged(
         fit = ranked[0]
         feed = fit.story.lead.feed
         allowed = most.get(feed, bounds.per_feed)
-        if fit.lexical < floor:
+        if fit.evidence < floor:
             why_not = "it shares too little with any essay" if fit.words else "no word is shared"
         elif len([one for one in judged if one.chosen]) >= bounds.items:
             why_not = f"the issue has its {bounds.items} items"
@@ -177,7 +179,7 @@ def _judged(
         judged += [
             _left(other, "it belongs to another essay more")
             for other in ranked[1:]
-            if other.lexical >= floor
+            if other.evidence >= floor
         ]
     return judged
 

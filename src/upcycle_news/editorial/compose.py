@@ -9,6 +9,7 @@ from datetime import date
 from upcycle_news.editorial.choosing import Bounds, Choice, choose
 from upcycle_news.editorial.excerpt import excerpt
 from upcycle_news.editorial.plaintext import eased
+from upcycle_news.editorial.vocabulary import Vocabulary
 from upcycle_news.errors import NothingNew
 from upcycle_news.model import Essay, Feed, FeedItem, Issue, IssueId, Related, Story
 
@@ -41,13 +42,14 @@ def compose(
     used: Collection[str],
     feeds: Sequence[Feed],
     limits: Limits,
+    vocabulary: Vocabulary | None = None,
 ) -> Issue:
     """Choose essays and the items that belong to them; raises `NothingNew` when there is no issue.
 
     `published` are slugs, `used` keys and canonical links of items of earlier issues.
     """
     chosen = choose_essays(essays, published, id.day)[: limits.essays]
-    judged = choose(chosen, candidates, used, feeds, limits.bounds, id.day)
+    judged = choose(chosen, candidates, used, feeds, limits.bounds, id.day, vocabulary)
     waiting = sum(_could_be_told(one) for one in judged)
     if not chosen and not (limits.items_only and waiting):
         raise NothingNew(_nothing_new(id.day, essays, published, waiting, limits))
@@ -79,10 +81,11 @@ def explain(
     used: Collection[str],
     feeds: Sequence[Feed],
     limits: Limits,
+    vocabulary: Vocabulary | None = None,
 ) -> tuple[Choice, ...]:
     """Return every candidate of an issue of `day`, the best first, with what became of it and why."""
     chosen = choose_essays(essays, published, day)[: limits.essays]
-    judged = choose(chosen, candidates, used, feeds, limits.bounds, day)
+    judged = choose(chosen, candidates, used, feeds, limits.bounds, day, vocabulary)
     if chosen or limits.items_only:
         return judged
     return tuple(replace(one, why_not=one.why_not or "there is no new essay") for one in judged)

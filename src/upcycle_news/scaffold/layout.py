@@ -9,8 +9,11 @@ from pathlib import Path
 from upcycle_news.errors import UpcycleError
 from upcycle_news.files import write_whole
 
-_SHARED = ("templates", "flows")
-_SHARED_FILES = ("prefect.yaml", "prefect.toml", "content/feeds.toml", "deploy/automations.yaml")
+_SHARED = ("templates", "flows", "deploy/systemd", "deploy/proxy")
+_SHARED_FILES = (
+    "prefect.yaml", "prefect.toml", "content/feeds.toml", "content/vocabulary.toml",
+    "deploy/automations.yaml",
+)  # fmt: skip
 
 
 def publication_folder() -> Path:

@@ -11,17 +11,17 @@ from upcycle_news.newsroom import Newsroom
 from upcycle_news.press.essay_check import check_essay
 from upcycle_news.press.template_check import check_templates
 from upcycle_news.press.templates import load_templates
-from upcycle_news.steps.composing import compose_manifest, listed_feeds
+from upcycle_news.steps.composing import compose_manifest, kept_vocabulary, listed_feeds
 from upcycle_news.steps.pictures import essay_pictures
 from upcycle_news.steps.rendering import check_manifest, render_issue
 from upcycle_news.store import issues
 
 
 def check_everything(room: Newsroom, issue: IssueId) -> tuple[Finding, ...]:
-    """Check essays, feeds.toml, templates and the issue as it would be now.
+    """Check essays, feeds.toml, vocabulary.toml, templates and the issue as it would be now.
 
-    Errors become findings, so that all of them are told at once. A broken essay, list of feeds or
-    template keeps the issue from being looked at.
+    Errors become findings, so that all of them are told at once. A broken essay, list of feeds,
+    vocabulary or template keeps the issue from being looked at.
     """
     shelf = read_essays(room.content, room.settings.home, room.settings.publication.language)
     found = [_finding("essay", error) for error in shelf.errors]
@@ -47,10 +47,11 @@ def _essay(room: Newsroom, essay: Essay) -> Iterator[Finding]:
 
 
 def _feeds(room: Newsroom) -> Iterator[Finding]:
-    try:
-        listed_feeds(room)
-    except UpcycleError as error:
-        yield _finding("feeds", error)
+    for code, read in (("feeds", listed_feeds), ("vocabulary", kept_vocabulary)):
+        try:
+            read(room)
+        except UpcycleError as error:
+            yield _finding(code, error)
 
 
 def _templates(room: Newsroom) -> Iterator[Finding]:

@@ -14,6 +14,7 @@ from upcycle_news.editorial.compose import compose, explain
 from upcycle_news.editorial.essays import read_essays
 from upcycle_news.editorial.feedlist import load_feeds
 from upcycle_news.editorial.links import canonical_link
+from upcycle_news.editorial.vocabulary import Vocabulary, load_vocabulary
 from upcycle_news.errors import ContentError, UpcycleError
 from upcycle_news.model import Essay, Feed, Issue, IssueId, Manifest, Related
 from upcycle_news.newsroom import Newsroom
@@ -112,6 +113,7 @@ def _inputs(
         "used": used | approvals.left_out_of(room.store, issue_id),
         "feeds": listed_feeds(room),
         "limits": room.limits,
+        "vocabulary": kept_vocabulary(room),
     }
 
 
@@ -141,6 +143,11 @@ def all_essays(room: Newsroom) -> tuple[Essay, ...]:
 def listed_feeds(room: Newsroom) -> tuple[Feed, ...]:
     """The feeds the editors listed; raises `ContentError`."""
     return load_feeds(room.settings.home / room.settings.feeds.file, room.settings.home)
+
+
+def kept_vocabulary(room: Newsroom) -> Vocabulary:
+    """The concepts of the field as the editors keep them; raises `ContentError`."""
+    return load_vocabulary(room.settings.home / room.settings.feeds.vocabulary, room.settings.home)
 
 
 def _git_commit(home: Path) -> str:
