@@ -128,7 +128,7 @@ def commands() -> list[list[str]]:
     flat = []
     for command in found:
         if command[:2] == ["sh", "-c"]:
-            text = re.sub(r"\S+=\$\$\(.*?\) exec ", "", command[2])
+            text = re.sub(r"\S+=\$\$\(.*?\) exec | \|\| .*$", "", command[2])
             flat += [shlex.split(part) for part in text.split("&&")]
         else:
             flat.append(command)

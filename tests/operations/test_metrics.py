@@ -195,6 +195,15 @@ def test_promtool_finds_nothing_to_mend(publication: Publication) -> None:
     assert (done.returncode, done.stdout + done.stderr) == (0, b"")
 
 
+def test_the_last_backups_time_is_told(publication: Publication) -> None:
+    publication.crowd(1)
+    assert ("last_backup_timestamp_seconds",) not in measured(publication.room())
+    publication.run("backup")
+    (made,) = (publication.home / "var/backups").glob("*.tar.gz")
+    told = measured(publication.room())["last_backup_timestamp_seconds",]
+    assert told == pytest.approx(made.stat().st_mtime)
+
+
 # --- cheap
 
 

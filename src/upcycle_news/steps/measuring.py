@@ -22,6 +22,7 @@ from upcycle_news.logs import Log
 from upcycle_news.model import DeliveryState, SubscriberStatus
 from upcycle_news.newsroom import Newsroom
 from upcycle_news.redaction import redact
+from upcycle_news.steps import backing_up
 from upcycle_news.steps.collecting import feeds_health
 from upcycle_news.steps.processes import SILENCE
 from upcycle_news.store import metrics, pauses
@@ -126,6 +127,8 @@ class Meter:
         )
         yield from _people(self._people.get())
         yield from self._feeds.get()
+        if (made := self._last_backup()) is not None:
+            yield _gauge("last_backup_timestamp_seconds", "When the newest backup was made.", made)
         yield _gauge(
             "state_free_bytes",
             "Room left on the disk of the state folder.",
@@ -192,6 +195,13 @@ class Meter:
             counts = metrics.deliveries_of(self.room.store, queue.issue)
             self._counted[queue.issue] = (counts, now, self.timer() - began)
         return all(queue.issue in self._counted for queue in queues)
+
+    def _last_backup(self) -> float | None:
+        try:
+            found = backing_up.existing(self.room)
+            return found[0].stat().st_mtime if found else None
+        except OSError:  # another disk, which is away: the figure's absence is the alarm
+            return None
 
     def _look_at_feeds(self) -> list[GaugeMetricFamily]:
         try:

@@ -1,0 +1,357 @@
+"""Does what docs/operations.md says, as it stands there, on one machine: `trial.py a` or `trial.py c`.
+
+The blocks marked ``<!-- trial: a -->`` run one after the other in one shell. Folders and ports are
+replaced by the trial's own, `systemctl` is tests/deploy/systemctl.py, the relay is one on loopback
+that counts. ``after: NAME`` and ``then: NAME`` call a function of this file before and after.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).resolve().parents[2]
+sys.path.insert(0, str(ROOT))
+
+from tests.deploy.systemctl import DROP, UID, alive, stop  # noqa: E402
+from tests.sending.sink import Sink  # noqa: E402
+
+PAGE = ROOT / "docs/operations.md"
+READERS = 400
+PATIENCE = 240.0  # seconds for one thing to happen, on a machine that is busy
+BLOCK = re.compile(
+    r"^<!-- trial: (?P<sizes>[a-c ]+?)(?:, (?P<when>after|then): (?P<what>\w+))? -->\n"
+    r"```sh\n(?P<text>.*?)^```$",
+    re.DOTALL | re.MULTILINE,
+)
+SETTINGS = """\
+[publication]
+name = "Umbaupost"
+public_url = "https://umbaupost.example.net"
+[sender]
+name = "Redaktion Umbaupost"
+address = "post@umbaupost.example.net"
+[imprint]
+lines = ["Umbau e. V., Lange Straße 1, 12345 Musterstadt"]
+[retry]
+patience_seconds = 0
+"""
+
+
+def free_port() -> int:
+    with socket.socket() as bound:
+        bound.bind(("127.0.0.1", 0))
+        return int(bound.getsockname()[1])
+
+
+def until(what: str, happened: Callable[[], Any], seconds: float = PATIENCE) -> Any:
+    """Wait until it has happened; fails with its name when it takes too long."""
+    deadline = time.monotonic() + seconds
+    while not (found := happened()):
+        if time.monotonic() > deadline:
+            raise AssertionError(f"{what} did not happen within {seconds:.0f} s")
+        time.sleep(0.3)
+    return found
+
+
+@dataclass
+class Trial:
+    """One size on this machine, in a folder of its own."""
+
+    size: str
+    venv: Path
+    folder: Path
+    relay: Sink
+    ports: dict[str, int] = field(default_factory=lambda: {n: free_port() for n in ("4200", "8040", "5432")})  # fmt: skip
+    postgres: Path | None = None
+    shell: subprocess.Popen[str] | None = None
+
+    # --- the machine
+
+    def lay_out(self) -> None:
+        """The folders a machine has, and the programs the page names."""
+        for name in (
+            "bin",
+            "etc/systemd/system",
+            "run",
+            "log",
+            "mnt",
+            "opt",
+            "srv",
+            "usr/local/bin",
+        ):
+            (self.folder / name).mkdir(parents=True)
+        self.folder.chmod(0o755)
+        (self.folder / "opt/upcycle-news").symlink_to(self.venv)
+        shim = f'exec {sys.executable} {ROOT}/tests/deploy/systemctl.py {self.folder} "$@"\n'
+        self._program("systemctl", shim)
+        as_service = f"exec {DROP} " if os.geteuid() == 0 else "exec "
+        as_postgres = "exec setpriv --reuid=postgres --regid=postgres --clear-groups " if os.geteuid() == 0 else "exec "  # fmt: skip
+        self._program(
+            "sudo",
+            'if [ "$1" = -u ] && [ "$2" = postgres ]; then shift 2; '
+            f'cd /; {as_postgres}"$@"; fi\nexec "$@"\n',
+        )
+        self._drop = as_service
+
+    def _program(self, name: str, text: str) -> None:
+        path = self.folder / "bin" / name
+        path.write_text(f"#!/bin/sh\n{text}", encoding="utf-8")
+        path.chmod(0o755)
+
+    def here(self, text: str) -> str:
+        """The page's words with this trial's folders, ports and user in their places."""
+        for path in ("/opt/upcycle-news", "/srv/newsletter", "/etc/upcycle-news.env", "/etc/systemd/system", "/usr/local/bin", "/mnt/backups"):  # fmt: skip
+            text = re.sub(rf"(?<![\w/.-]){re.escape(path)}", f"{self.folder}{path}", text)
+        for port, mine in self.ports.items():
+            text = re.sub(rf"(?<=[:=]){port}\b", str(mine), text)
+        owner = (UID, UID) if os.geteuid() == 0 else (str(os.getuid()), str(os.getgid()))
+        text = re.sub(r"-o newsletter\b", f"-o {owner[0]}", text)
+        text = re.sub(r"-g newsletter\b", f"-g {owner[1]}", text)
+        return text.replace("newsletter:newsletter", f"{owner[0]}:{owner[1]}")
+
+    def move_in(self) -> None:
+        """The installed files speak of the trial's folders, as the page's commands do."""
+        for path in [
+            *self.folder.glob("etc/systemd/system/*"),
+            self.folder / "etc/upcycle-news.env",
+        ]:
+            path.write_text(self.here(path.read_text(encoding="utf-8")), encoding="utf-8")
+        wrapper = self.folder / "usr/local/bin/newsletter"
+        text = self.here(wrapper.read_text(encoding="utf-8"))
+        asked = "setpriv --reuid=newsletter --regid=newsletter --init-groups --"
+        assert asked in text
+        wrapper.write_text(text.replace(f"exec {asked}", self._drop.strip()), encoding="utf-8")
+
+    # --- the page
+
+    def run(self) -> None:
+        """Every block of this size, in the page's order."""
+        found = [m for m in BLOCK.finditer(PAGE.read_text("utf-8")) if self.size in m["sizes"]]
+        assert len(found) > 5, "the page has lost its blocks"
+        for match in found:
+            if match["when"] == "after":
+                getattr(self, match["what"])()
+            for line in match["text"].splitlines():
+                print(f"  $ {line}", flush=True)  # noqa: T201
+            self.type(self.here(match["text"]))
+            if "/usr/local/bin/newsletter" in match["text"]:
+                self.move_in()
+            if match["when"] == "then":
+                getattr(self, match["what"])()
+
+    def type(self, text: str) -> str:
+        """Give commands to the shell; what they said. Fails when one of them does."""
+        if self.shell is None:
+            kept = {
+                k: v for k, v in os.environ.items() if not k.startswith(("PREFECT_", "UPCYCLE_"))
+            }
+            path = f"{self.folder}/bin:{self.folder}/usr/local/bin:{kept['PATH']}"
+            self.shell = subprocess.Popen(
+                ["bash", "-euo", "pipefail"], cwd=self.folder, text=True,
+                stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+                env={**kept, "PATH": path, "PGHOST": "127.0.0.1", "PGPORT": str(self.ports["5432"]), "HOME": "/tmp"},
+            )  # fmt: skip
+        shell, mark = self.shell, f"--done-{time.monotonic_ns()}--"
+        assert shell.stdin is not None and shell.stdout is not None
+        shell.stdin.write(f"{text}\necho {mark}\n")
+        shell.stdin.flush()
+        said = []
+        for line in shell.stdout:
+            if line.strip() == mark:
+                return "".join(said)
+            said.append(line)
+            print(f"    {line}", end="", flush=True)  # noqa: T201
+        raise AssertionError("a command of the page failed:\n" + text)
+
+    def newsletter(self, *command: str) -> str:
+        done = subprocess.run(
+            [str(self.folder / "usr/local/bin/newsletter"), *command],
+            capture_output=True,
+            text=True,
+        )
+        return done.stdout
+
+    # --- what a person does between the blocks, and what has to be true then
+
+    def edited(self) -> None:
+        home = self.folder / "srv/newsletter"
+        (home / "newsletter.toml").write_text(SETTINGS, encoding="utf-8")
+        (home / "content/feeds.toml").write_text("", encoding="utf-8")
+        lines = [f"reader{number}@example.org" for number in range(READERS)]
+        (home / "list.csv").write_text("\n".join(["email", *lines]) + "\n", encoding="utf-8")
+        for essay in (home / "content/essays").glob("*.md"):
+            essay.write_text(re.sub(r"(?m)^status: \w+", "status: ready", essay.read_text("utf-8")), "utf-8")  # fmt: skip
+        relay = {"HOST": "127.0.0.1", "PORT": self.relay.port, "SECURITY": "none", "QUOTAS": '["80/s"]'}  # fmt: skip
+        with (self.folder / "etc/upcycle-news.env").open("a", encoding="utf-8") as file:
+            for name, value in relay.items():
+                file.write(f"UPCYCLE_NEWS_RELAYS__MAIN__{name}='{value}'\n")
+            file.write(f"UPCYCLE_NEWS_WEB__PORT={self.ports['8040']}\n")
+            file.write("PREFECT_RUNNER_POLL_FREQUENCY=2\nPREFECT_WORKER_QUERY_SECONDS=2\n")
+
+    def ask(self, path: str, body: Any = None) -> Any:
+        url = f"http://127.0.0.1:{self.ports['4200']}/api{path}"
+        data = None if body is None else json.dumps(body).encode()
+        request = urllib.request.Request(url, data, {"Content-Type": "application/json"})
+        try:
+            with urllib.request.urlopen(request, timeout=30) as answer:
+                return json.load(answer)
+        except (OSError, urllib.error.HTTPError):
+            return None
+
+    def prefect_answers(self) -> None:
+        until("Prefect's server", lambda: self.ask("/health"))
+
+    def deployed(self) -> None:
+        self.prefect_answers()
+        wanted = (
+            (self.folder / "srv/newsletter/prefect.yaml").read_text("utf-8").count("entrypoint:")
+        )
+        until("the deployments", lambda: (self.ask("/deployments/count", {}) or 0) >= wanted)
+
+    def status(self) -> dict[str, Any]:
+        told = self.newsletter("upcycle-news", "issue", "status", "--json")
+        return json.loads(told) if told.startswith("{") else {}
+
+    def issue_sent(self) -> None:
+        until("the issue", lambda: self.status().get("closed"))
+        found = self.status()
+        assert found["sent"] == found["audience"] == READERS, found
+        self.everybody_got_it_once()
+
+    def everybody_got_it_once(self) -> None:
+        assert len(self.relay.accepted) == READERS, len(self.relay.accepted)
+        twice = [ids for ids in self.relay.accepted.values() if len(ids) > 1]
+        assert not twice, f"{len(twice)} readers got it twice"
+
+    def issue_sent_although_a_worker_dies(self) -> None:
+        until("the first mails", lambda: self.relay.count > 20)
+        runs = [pid for pid in self.processes() if "prefect" in self.command_of(pid) and "flow" in self.command_of(pid)]  # fmt: skip
+        victim = alive(self.folder, "upcycle-news-worker@1")
+        assert victim, "there is no worker to kill"
+        children = [pid for pid in runs if self.is_below(pid, victim)]
+        for pid in [*self.below(victim)]:
+            os.kill(pid, signal.SIGKILL)
+        print(f"    killed worker 1 with {len(children)} runs at {self.relay.count} mails", flush=True)  # noqa: T201  # fmt: skip
+        # Whoever is left goes on; deliver-pending takes up what nobody has.
+        until("the first end", lambda: not self.going() or self.pushed(), PATIENCE)
+        found = until("the sum", lambda: (s := self.status()).get("closed") and s)
+        assert found["sent"] + found["unknown"] == READERS, found
+        assert found["unknown"] <= 2, found  # one for each connection that died
+        twice = [ids for ids in self.relay.accepted.values() if len(ids) > 1]
+        assert not twice, f"{len(twice)} readers got it twice"
+        assert READERS - found["unknown"] <= len(self.relay.accepted) <= READERS
+
+    def going(self) -> bool:
+        return not self.status().get("closed")
+
+    def pushed(self) -> bool:
+        """Let deliver-pending run now, not at the next five minutes, until the sum closes."""
+        self.newsletter("prefect", "deployment", "run", "deliver-pending/every-five-minutes")
+        time.sleep(10)
+        return not self.going()
+
+    def nothing_went_out_again(self) -> None:
+        time.sleep(3)
+        self.everybody_got_it_once()
+
+    # --- processes
+
+    def processes(self) -> list[int]:
+        return [int(entry.name) for entry in Path("/proc").iterdir() if entry.name.isdigit()]
+
+    def command_of(self, pid: int) -> str:
+        try:
+            return Path(f"/proc/{pid}/cmdline").read_bytes().replace(b"\0", b" ").decode()
+        except OSError:
+            return ""
+
+    def below(self, pid: int) -> list[int]:
+        return [one for one in self.processes() if self.is_below(one, pid)]
+
+    def is_below(self, pid: int, ancestor: int) -> bool:
+        while pid > 1:
+            try:
+                pid = int(Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[1])
+            except (OSError, IndexError):
+                return False
+            if pid == ancestor:
+                return True
+        return False
+
+    # --- Postgres
+
+    def start_postgres(self) -> None:
+        """Debian's own, with a data folder and a port of the trial's."""
+        found = sorted(Path("/usr/lib/postgresql").glob("*/bin/initdb"))
+        assert found, "Debian's package postgresql is not installed"
+        self.postgres = found[-1].parent
+        data = self.folder / "postgres"
+        data.mkdir()
+        if os.geteuid() == 0:
+            shutil.chown(data, "postgres", "postgres")
+        self._postgres("initdb", "-D", str(data / "data"), "-A", "trust", "-U", "postgres", "-N")
+        options = f"-p {self.ports['5432']} -c listen_addresses=127.0.0.1 -c unix_socket_directories={data} -c fsync=off"  # fmt: skip
+        self._postgres("pg_ctl", "-D", str(data / "data"), "-o", options, "-l", str(data / "log"), "-w", "start")  # fmt: skip
+
+    def _postgres(self, name: str, *arguments: str) -> None:
+        assert self.postgres is not None
+        drop = ["setpriv", "--reuid=postgres", "--regid=postgres", "--clear-groups"]
+        prefix = drop if os.geteuid() == 0 else []
+        subprocess.run([*prefix, str(self.postgres / name), *arguments], check=True, stdout=subprocess.DEVNULL, cwd="/")  # fmt: skip
+
+    def end(self) -> None:
+        """Stop everything that was started, by what we know of it."""
+        if self.shell is not None:
+            self.shell.kill()
+        for name in ("worker@1", "worker@2", "runner", "web", "prefect"):
+            stop(self.folder, f"upcycle-news-{name}")
+        if self.postgres is not None:
+            self._postgres("pg_ctl", "-D", str(self.folder / "postgres/data"), "-m", "immediate", "stop")  # fmt: skip
+
+
+def main(size: str, venv: Path) -> int:
+    began = time.monotonic()
+    # Not below /tmp: the services get one of their own, as PrivateTmp gives them.
+    folder = Path(tempfile.mkdtemp(prefix="upcycle-trial-", dir="/var/tmp"))
+    with Sink() as relay:
+        trial = Trial(size, venv, folder, relay)
+        trial.lay_out()
+        passed = False
+        try:
+            if size == "c":
+                trial.start_postgres()
+            trial.run()
+            for log in sorted((folder / "log").glob("*.log")):
+                assert "had to be killed" not in log.read_text("utf-8", "replace"), log.name
+            passed = True
+        finally:
+            if not passed:
+                for log in sorted((folder / "log").glob("*.log")):
+                    print(f"--- {log.name}\n" + log.read_text("utf-8", "replace")[-3000:])  # noqa: T201  # fmt: skip
+            trial.end()
+            if not os.environ.get("UPCYCLE_TRIAL_KEEP"):
+                shutil.rmtree(folder, ignore_errors=True)
+    print(f"size {size}: as written, in {time.monotonic() - began:.0f} s")  # noqa: T201
+    return 0
+
+
+if __name__ == "__main__":
+    # The environment's folder as it is called: its bin/python is a link to somebody else's.
+    sys.exit(
+        main(sys.argv[1], Path(sys.argv[2]).absolute() if len(sys.argv) > 2 else Path(sys.prefix))
+    )
