@@ -330,6 +330,34 @@ def test_a_silent_sender_on_another_machine_is_dead_after_ten_minutes(
     assert counts(room) == {"unknown": 1, "sent": 1}
 
 
+def test_who_waits_for_a_machine_that_vanished_takes_over_what_it_held(
+    publication: Publication, clock: Clock
+) -> None:
+    publication.essay()
+    publication.crowd(5)
+    room = publication.room()
+    issue, digest = prepared(room)
+    sending.enqueue(room, issue, digest)
+    elsewhere = senders.register_sender(
+        room.store, host="elsewhere", pid=1, process_start="1", now=room.clock()
+    )
+    theirs = ledger.Ledger(room.store, issue, elsewhere)
+    assert theirs.claim(room.clock()) is not None
+    assert len(theirs.lease(2, room.clock())) == 2
+    sending.deliver_issue(room, issue)
+    assert counts(room) == {"queued": 2, "sending": 1, "sent": 2}
+
+    def a_minute_passes(_: float) -> None:
+        clock.now += timedelta(minutes=1)
+
+    begun = clock.now
+    assert sending.wait_for_others(room, issue, sleep=a_minute_passes)
+    assert clock.now - begun == processes.SILENCE
+    sending.deliver_issue(room, issue)
+    assert counts(room) == {"sent": 4, "unknown": 1}
+    assert not sending.wait_for_others(room, issue, sleep=a_minute_passes)
+
+
 def claimed_by_the_dead(room: Newsroom) -> None:
     """A claim of a process that is no more: its number is ours, its start another."""
     import os

@@ -191,8 +191,10 @@ def deliver(
     before = _status(room, chosen)
     try:
         with processes.stop_on_signals() as stopping:
-            sending.deliver_issue(room, chosen, stopping=stopping, progress=_progress(before, show))
-            sending.wait_for_others(room, chosen, stopping=stopping)
+            progress = _progress(before, show)
+            sending.deliver_issue(room, chosen, stopping=stopping, progress=progress)
+            while sending.wait_for_others(room, chosen, stopping=stopping):
+                sending.deliver_issue(room, chosen, stopping=stopping, progress=progress)
     except RelayUnreachable as error:
         left = before.audience - _ended(_status(room, chosen))
         raise RelayUnreachable(

@@ -175,13 +175,18 @@ def wait_for_others(
     *,
     stopping: Callable[[], bool] = lambda: False,
     sleep: Callable[[float], None] = time.sleep,
-) -> None:
-    """Wait while other living senders have deliveries of this issue in hand."""
-    while not stopping() and any(
-        processes.is_alive(sender, room.clock())
-        for sender in senders.senders_in_flight(room.store, issue)
-    ):
+) -> bool:
+    """Wait while other living senders have deliveries of this issue in hand.
+
+    Returns whether one died and left some of an issue that may go on: deliver it again.
+    """
+    while not stopping():
+        holding = senders.senders_in_flight(room.store, issue)
+        if not any(processes.is_alive(sender, room.clock()) for sender in holding):
+            row = issues.get(room.store, issue)
+            return bool(holding) and row is not None and row.state is IssueState.SENDING
         sleep(1.0)
+    return False
 
 
 def settle_the_dead(room: Newsroom, issue: IssueId) -> int:
