@@ -50,10 +50,12 @@ class BadDay:
         certificate: tuple[Path, Path] | None = None,
         password: str = "",
         smtputf8: bool = True,
+        pipelining: bool = False,
     ) -> None:
         self._replies = {"mail": mail, "rcpt": rcpt, "data": data}
         self._drop, self._drops = drop, drops
         self.security, self.password = security, password
+        self._pipelining = pipelining
         self.commands: list[str] = []
         self.accepted: list[tuple[str, bytes]] = []
         self.connections = 0
@@ -98,7 +100,7 @@ class BadDay:
     async def handle_EHLO(self, server, session, envelope, hostname, responses):
         self.connections += 1
         session.host_name = hostname
-        return responses
+        return ["250-PIPELINING", *responses] if self._pipelining else responses
 
     async def handle_MAIL(self, server, session, envelope, address, options):
         reply = self._answer(server, "mail", address)

@@ -79,12 +79,13 @@ SHELF: list[tuple[str, dict[str, Any], dict[str, int], bool]] = [
 
 @pytest.mark.parametrize(("name", "bad", "ends", "stops"), SHELF, ids=[row[0] for row in SHELF])
 @pytest.mark.parametrize("connections", [1, 4])
+@pytest.mark.parametrize("pipelining", [False, True])
 def test_every_delivery_is_accounted_for_on(
     store: Store, name: str, bad: dict[str, Any], ends: dict[str, int], stops: bool,
-    connections: int,
+    connections: int, pipelining: bool,
 ) -> None:  # fmt: skip
     queued(store, *(f"reader{number}@example.org" for number in range(READERS)))
-    with BadDay(**bad) as day:
+    with BadDay(**bad, pipelining=pipelining) as day:
         report = send(store, day, connections)
     gone = sum(1 for number in range(READERS) if f"reader{number}".startswith("reader1"))
     if name == "ten are gone":

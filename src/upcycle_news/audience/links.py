@@ -18,7 +18,6 @@ import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
-from hashlib import sha256
 from pathlib import Path
 
 from upcycle_news.errors import UpcycleError
@@ -82,7 +81,7 @@ class LinkSigner:
 
     def _mac(self, number: int, purpose: Purpose, body: bytes) -> bytes:
         message = f"upcycle_news/link/{purpose}/".encode() + body
-        return hmac.new(self.keys[number], message, sha256).digest()[:MAC_BYTES]
+        return hmac.digest(self.keys[number], message, "sha256")[:MAC_BYTES]
 
 
 def load_or_make_keys(folder: Path) -> dict[int, bytes]:

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from upcycle_news.errors import UpcycleError
 from upcycle_news.model import InlineImage, Placeholder, RenderedIssue
 from upcycle_news.postroom import encoding
+from upcycle_news.postroom.stuffing import doubled, end_mark
 
 # What follows the colon of Content-Type and Content-ID is not ours: one token of RFC 2045 each.
 _CONTENT_TYPE = re.compile(r"[a-z]+/[a-z0-9.+-]+\Z")
@@ -42,6 +43,28 @@ def encoded_body(rendered: RenderedIssue, revision: str) -> tuple[Piece, ...]:
         pieces += _text_part("html", rendered.html)
     pieces.append(b"\r\n--" + outer + b"--\r\n")
     return tuple(_joined(pieces))
+
+
+def stuffed_pieces(body: Sequence[Piece]) -> tuple[Piece, ...]:
+    """The pieces of a body as they travel after DATA, with the end mark.
+
+    A gap is filled with lines of their own without the last line end: so it always begins a line,
+    and what follows never does.
+    """
+    pieces: list[Piece] = []
+    fresh = True
+    for piece in body:
+        if isinstance(piece, bytes):
+            pieces.append(doubled(piece, fresh_line=fresh))
+            fresh = piece.endswith(b"\r\n")
+        else:
+            assert fresh, "a gap in the middle of a line"
+            pieces.append(piece)
+            fresh = False
+    last = pieces[-1]
+    assert isinstance(last, bytes)
+    pieces[-1] = last + end_mark(last)
+    return tuple(pieces)
 
 
 def _related(rendered: RenderedIssue, boundary: bytes) -> list[Piece]:

@@ -22,6 +22,7 @@ _FOLD_AT = 76
 _WORD_LIMIT = 75  # RFC 2047, section 2: an encoded word with its delimiters
 _PLAIN = re.compile(r"[ -~]*\Z")
 _Q_SAFE = frozenset(b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789!*+-/")
+_BRACKETED = re.compile(r"[^\s<>\x00-\x1f\x7f-\x9f\u2028\u2029]+")
 # Control characters, surrogates and the Unicode line breaks: never in a name or a header.
 _FORBIDDEN = frozenset({"Cc", "Cs", "Zl", "Zp"})
 
@@ -109,7 +110,7 @@ def mailbox_header(name: str, display: str, bracketed: str) -> bytes:
     A name is never a reason to fail: control characters are dropped from `display`. `bracketed`
     is an address or a List-Id; a non-ASCII one is written as UTF-8 (RFC 6532).
     """
-    if not re.fullmatch(r"[^\s<>\x00-\x1f\x7f-\x9f\u2028\u2029]+", bracketed):
+    if not _BRACKETED.fullmatch(bracketed):
         raise UpcycleError(
             f"the address in the mail header {name} contains a space, a bracket or a control "
             "character: write it as name@example.org"

@@ -7,7 +7,6 @@ bytes: nothing here looks at a clock or draws a random number.
 
 from __future__ import annotations
 
-import hashlib
 import hmac
 import html
 import re
@@ -15,6 +14,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from email.utils import format_datetime
+from functools import lru_cache
 from typing import Self
 
 from upcycle_news.errors import UpcycleError
@@ -26,9 +26,10 @@ from upcycle_news.model import (
     RenderedIssue,
 )
 from upcycle_news.postroom import encoding
-from upcycle_news.postroom.body import Piece, encoded_body
+from upcycle_news.postroom.body import Gap, Piece, encoded_body, stuffed_pieces
 from upcycle_news.postroom.dkim import DkimSigner
 from upcycle_news.postroom.seal import Seal
+from upcycle_news.postroom.stuffing import Stuffed, doubled
 
 _LINK = re.compile(r"(https?://|mailto:)[!-~]+\Z")
 _HASH = re.compile(r"[A-Za-z0-9_-]{8,64}\Z")
@@ -77,8 +78,7 @@ def message_hash(secret: bytes, issue: IssueId | str, subscriber: int) -> str:
 
     It is keyed because subscriber ids are small numbers that anybody could try one after another.
     """
-    digest = hmac.new(secret, f"message-id/{issue}/{subscriber}".encode(), hashlib.sha256)
-    return digest.hexdigest()[:32]
+    return hmac.digest(secret, f"message-id/{issue}/{subscriber}".encode(), "sha256").hex()[:32]
 
 
 @dataclass(frozen=True, repr=False)
@@ -90,6 +90,7 @@ class MessageTemplate:
     _head: bytes
     _body: tuple[Piece, ...]
     _seal: Seal | None = None
+    _stuffed: tuple[Piece, ...] = ()
 
     @classmethod
     def compose(
@@ -113,10 +114,28 @@ class MessageTemplate:
             _head=head,
             _body=body,
             _seal=Seal.over(head, body, signers) if signers else None,
+            _stuffed=stuffed_pieces(body),
         )
 
     def for_reader(self, reader: ReaderFields) -> bytes:
         """The message for one reader: CRLF everywhere, no line above 998 octets."""
+        headers, filled = self._personal(reader)
+        return headers + self._filled(self._body, filled)
+
+    def on_the_wire(self, reader: ReaderFields) -> Stuffed:
+        """The same, as it travels; what is constant in it was made ready for that once."""
+        headers, filled = self._personal(reader)
+        size = len(headers) + sum(
+            len(one if isinstance(one, bytes) else filled[one]) for one in self._body
+        )
+        links = {gap: doubled(link, fresh_line=True) for gap, link in filled.items()}
+        return Stuffed(headers + self._filled(self._stuffed, links), size)
+
+    def _filled(self, pieces: tuple[Piece, ...], links: dict[Gap, bytes]) -> bytes:
+        return b"".join([one if isinstance(one, bytes) else links[one] for one in pieces])
+
+    def _personal(self, reader: ReaderFields) -> tuple[bytes, dict[Gap, bytes]]:
+        """All headers before those of the body, and what fills the gaps."""
         links = {
             Placeholder.UNSUBSCRIBE: _checked_link(reader.unsubscribe_url),
             Placeholder.PREFERENCES: _checked_link(reader.preferences_url),
@@ -127,11 +146,10 @@ class MessageTemplate:
             for gap in self._body
             if not isinstance(gap, bytes)
         }
-        parts = [self._head, personal]
-        parts += [piece if isinstance(piece, bytes) else filled[piece] for piece in self._body]
+        headers = self._head + personal
         if self._seal is not None:
-            parts.insert(0, self._seal.signatures(personal, filled, reader.date))
-        return b"".join(parts)
+            headers = self._seal.signatures(personal, filled, reader.date) + headers
+        return headers, filled
 
     def envelope_for(self, address: EmailAddress) -> Envelope:
         """The envelope of the message to `address`."""
@@ -144,7 +162,7 @@ class MessageTemplate:
         return b"".join(
             (
                 encoding.mailbox_header("To", reader.name, reader.address.address),
-                encoding.plain("Date", format_datetime(reader.date)),
+                _date(reader.date.replace(microsecond=0)),
                 encoding.plain("Message-ID", message_id),
                 _list_unsubscribe(reader.unsubscribe_url, self.letterhead),
             )
@@ -170,6 +188,12 @@ def _constant_headers(rendered: RenderedIssue, letterhead: Letterhead) -> bytes:
     if letterhead.feedback_id:
         headers.insert(-3, encoding.plain("Feedback-ID", letterhead.feedback_id))
     return b"".join(headers)
+
+
+@lru_cache(maxsize=4)
+def _date(at: datetime) -> bytes:
+    """A header that is the same for hundreds of readers."""
+    return encoding.plain("Date", format_datetime(at))
 
 
 def _list_unsubscribe(link: str, letterhead: Letterhead) -> bytes:

@@ -66,7 +66,9 @@ def decide(
     """What `outcome` of the `attempt`-th try (from 1) means."""
     match outcome:
         case Accepted(reply):
-            return _told(Verdict(DeliveryState.SENT), reply)
+            return Verdict(
+                DeliveryState.SENT, code=reply.code, enhanced=reply.enhanced, reason=reply.text
+            )
         case LostInBody(reason):
             return Verdict(DeliveryState.UNKNOWN, reason=reason)
         case CannotCarry(reason):

@@ -15,6 +15,7 @@ from upcycle_news.postroom.dispatch import deliver
 from upcycle_news.postroom.message import MessageTemplate, ReaderFields, message_hash
 from upcycle_news.postroom.rules import FirstTen
 from upcycle_news.postroom.smtp import open_connection
+from upcycle_news.postroom.stuffing import Stuffed
 from upcycle_news.steps import processes
 from upcycle_news.steps.stopwatch import Stopwatch
 from upcycle_news.store import revisions, senders
@@ -102,18 +103,18 @@ def too_late(room: Newsroom, queued_at: datetime | None) -> datetime | None:
 
 def composer(
     room: Newsroom, template: MessageTemplate, mailing: IssueId | str, number: int
-) -> Callable[[Claim], tuple[Envelope, bytes]]:
-    """Make the envelope and the bytes for one reader."""
-    bounces = room.bounce_addresses
+) -> Callable[[Claim], tuple[Envelope, Stuffed]]:
+    """Make the envelope and the message for one reader, ready for the wire."""
+    bounces, message_id_key = room.bounce_addresses, room.message_id_key
 
-    def compose_for(claim: Claim) -> tuple[Envelope, bytes]:
-        message = template.for_reader(
+    def compose_for(claim: Claim) -> tuple[Envelope, Stuffed]:
+        message = template.on_the_wire(
             ReaderFields(
                 address=claim.address,
                 name=claim.name,
                 unsubscribe_url=room.reader_link(Purpose.UNSUBSCRIBE, claim.subscriber, number),
                 preferences_url=room.reader_link(Purpose.PREFERENCES, claim.subscriber, number),
-                message_hash=message_hash(room.message_id_key, mailing, claim.subscriber),
+                message_hash=message_hash(message_id_key, mailing, claim.subscriber),
                 date=room.clock(),
             )
         )

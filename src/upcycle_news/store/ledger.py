@@ -31,6 +31,7 @@ from upcycle_news.store import ledger_rows as rows
 from upcycle_news.store import quotas as quota_rows
 from upcycle_news.store.engine import Store
 from upcycle_news.store.issues import IssueState, end_if_cancelled
+from upcycle_news.store.quick_turns import QuickTurns
 from upcycle_news.store.quotas import Quotas
 from upcycle_news.store.schema import deliveries, issues, senders, suppressions
 from upcycle_news.store.senders import NOBODY, Sender
@@ -58,6 +59,7 @@ class Ledger:
         self._store, self._issue, self._sender = store, str(issue), sender
         self._quotas, self._fresh_only = quotas, fresh_only
         self._aside: dict[str, tuple[datetime, int]] = {}
+        self._quick = QuickTurns(store, sender)
 
     # --- taking
 
@@ -128,6 +130,8 @@ class Ledger:
         Whoever gets ``go`` may send as soon as this returns. A record may come again for a
         delivery of this run; the last one counts, and a suppression is only ever added.
         """
+        if not self._quotas and self._quick.turn(records, marks, now):
+            return [_GO] * len(marks)
         with self._store.writing() as connection:
             self._record(connection, records, now)
             return self._mark(connection, marks, now) if marks else []
@@ -142,22 +146,7 @@ class Ledger:
             # Before any delivery, as cancelling does: in another order the two could deadlock.
             connection.execute(rows.HOLD_ISSUE, {"issue": self._issue})
         connection.execute(
-            rows.RECORD,
-            [
-                {
-                    "row": claim.delivery,
-                    "me": self._sender.id,
-                    "state": verdict.state,
-                    "next_at": verdict.next_at,
-                    "code": verdict.code,
-                    "enhanced": verdict.enhanced,
-                    "reason": verdict.reason,
-                    # Who holds nothing any more leaves it to others.
-                    "sender_id": NOBODY if verdict.state in rows.HELD_BACK else self._sender.id,
-                    "changed_at": now,
-                }
-                for claim, verdict in records
-            ],
+            rows.RECORD, [rows.recorded(*one, self._sender.id, now) for one in records]
         )
         for claim, verdict in records:
             if verdict.suppress:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Any
 
 from sqlalchemy import Row, Select, bindparam, literal_column, or_, select, update
 
-from upcycle_news.model import Claim, DeliveryState, EmailAddress, SubscriberStatus
+from upcycle_news.model import Claim, DeliveryState, EmailAddress, SubscriberStatus, Verdict
 from upcycle_news.store.barring import reason_barred
+from upcycle_news.store.issues import IssueState
 from upcycle_news.store.schema import deliveries, issues, subscribers
 from upcycle_news.store.senders import NOBODY
 
@@ -84,6 +86,24 @@ MARK = (
         changed_at=bindparam("changed_at"),
     )
 )
+# Marks whoever may go, as `refusal` and the issue's state have it, and nobody else.
+MARK_WHO_MAY_GO = MARK.where(
+    deliveries.c.sender_id == bindparam("me"),
+    or_(*(deliveries.c.state == state for state in HELD_BACK)),
+    select(issues.c.id)
+    .where(issues.c.id == deliveries.c.issue_id, issues.c.state == IssueState.SENDING)
+    .correlate(deliveries)
+    .exists(),
+    select(subscribers.c.id)
+    .where(
+        subscribers.c.id == deliveries.c.subscriber_id,
+        subscribers.c.status == SubscriberStatus.CONFIRMED,
+        subscribers.c.email.is_not(None),
+        reason_barred().is_(None),
+    )
+    .correlate(deliveries)
+    .exists(),
+)
 RECORD = (
     update(deliveries)
     .where(*_MINE)
@@ -102,6 +122,27 @@ RECORD = (
         }
     )
 )
+
+
+def recorded(claim: Claim, verdict: Verdict, me: int, now: datetime) -> dict[str, Any]:
+    """The parameters of `RECORD`."""
+    return {
+        "row": claim.delivery,
+        "me": me,
+        "state": verdict.state,
+        "next_at": verdict.next_at,
+        "code": verdict.code,
+        "enhanced": verdict.enhanced,
+        "reason": verdict.reason,
+        # Who holds nothing any more leaves it to others.
+        "sender_id": NOBODY if verdict.state in HELD_BACK else me,
+        "changed_at": now,
+    }
+
+
+def marked(claim: Claim, me: int, now: datetime) -> dict[str, Any]:
+    """The parameters of `MARK_WHO_MAY_GO`."""
+    return {"row": claim.delivery, "me": me, "attempt": claim.attempt, "changed_at": now}
 
 
 def claim_of(row: Row[Any]) -> Claim:
