@@ -1,0 +1,152 @@
+"""Restore backups from the middle of a send, and measure backups of a large store.
+
+    python bench/restore.py --readers 600                  # counted at the relay
+    python bench/restore.py --deliveries 1000000           # seconds and memory of each step
+    python bench/restore.py --deliveries 1000000 --store postgresql+psycopg://…/empty
+
+Figures are printed, nothing is written outside of a temporary folder and the store that is named.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from datetime import UTC, date, datetime
+from pathlib import Path
+from typing import Any
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+
+from sqlalchemy import insert
+from tests.backup.middle import command, trial
+
+from upcycle_news.scaffold.layout import init_publication
+from upcycle_news.store.engine import open_store
+from upcycle_news.store.schema import consents, deliveries, issues, subscribers
+
+CHUNK = 20_000
+NOW = datetime(2026, 11, 26, 6, 0, tzinfo=UTC)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--readers", type=int, default=600)
+    parser.add_argument("--deliveries", type=int, default=0)
+    parser.add_argument("--store", default="")
+    told = parser.parse_args()
+    with tempfile.TemporaryDirectory() as folder:
+        if told.deliveries:
+            measure(Path(folder), told.deliveries, told.store)
+        else:
+            trials(Path(folder), told.readers, told.store)
+
+
+def trials(folder: Path, readers: int, store: str) -> None:
+    print("| store after the backup | sent in it | in doubt | while paused | resent | twice |")
+    print("|---|---|---|---|---|---|")
+    for fate in ("lost", "replaced"):
+        for killed in (False, True):
+            home = folder / f"{fate}-{killed}"
+            found = trial(home, readers=readers, fate=fate, store=store, killed=killed)
+            twice = {who for who, ids in found.copies.items() if len(ids) > 1}
+            wrong = twice & found.in_backup
+            assert not wrong and found.sent_while_paused == 0 and found.at_last["closed"]
+            name = f"{fate}, sender {'killed' if killed else 'ended'}"
+            print(
+                f"| {name} | {len(found.in_backup)} of {readers} | {len(found.in_doubt)} "
+                f"| {found.sent_while_paused} | {len(found.resent)} | {len(twice)} |"
+            )
+
+
+def measure(folder: Path, count: int, store: str) -> None:
+    home = folder / "home"
+    init_publication(home, name="Umbaupost", today=date(2026, 11, 1))
+    url = store or f"sqlite:///{home}/var/upcycle.db"
+    fill(url, count)
+    environment = {**os.environ, "UPCYCLE_NEWS_HOME": str(home), "UPCYCLE_NEWS_STORE": url}
+    other = {**environment, "UPCYCLE_NEWS_STORE": f"sqlite:///{folder}/other.db"}
+    print(f"{count} deliveries in {url.partition(':')[0]}")
+    print("| step | seconds | processor | memory at most |")
+    print("|---|---|---|---|")
+    backup = json.loads(step("backup", environment, "backup", "--json"))
+    print(f"| the backup's size: {backup['bytes'] / 1e6:.0f} MB |")
+    step("restore --check", environment, "restore", "--check", backup["file"])
+    step("restore (new machine)", other, "restore", backup["file"])
+    step("restore (merged)", environment, "restore", "--yes", backup["file"])
+    step("store confirm", environment, "store", "confirm", "--yes")
+    step("store copy (SQLite)", environment, "store", "copy", "--to", f"sqlite:///{folder}/c.db")
+
+
+def step(name: str, environment: dict[str, str], *arguments: str) -> str:
+    """Run a command as a process; prints what it took."""
+    begun = time.monotonic()
+    process = subprocess.Popen(
+        command(*arguments), env=environment, stdout=subprocess.PIPE, text=True,
+        stdin=subprocess.DEVNULL,
+    )  # fmt: skip
+    assert process.stdout is not None
+    out = process.stdout.read()
+    _, status, used = os.wait4(process.pid, 0)
+    assert status == 0, out
+    took = time.monotonic() - begun
+    print(
+        f"| {name} | {took:.1f} | {used.ru_utime + used.ru_stime:.1f} s "
+        f"| {used.ru_maxrss / 1024:.0f} MB |",
+        flush=True,
+    )
+    return out
+
+
+def fill(url: str, count: int) -> None:
+    """Two issues to half as many people: one sent, one half sent and queued."""
+    store, people = open_store(url), max(1, count // 2)
+    with store.writing() as connection:
+        for number, name in ((1, "2026-11-19"), (2, "2026-11-26")):
+            connection.execute(
+                insert(issues).values(
+                    id=name, number=number, state="sending", hash="ab", audience=people,
+                    stopped_because="", created_at=NOW, enqueued_at=NOW,
+                )
+            )  # fmt: skip
+        for start in range(1, people + 1, CHUNK):
+            numbers = range(start, min(start + CHUNK, people + 1))
+            connection.execute(insert(subscribers), [person(number) for number in numbers])
+            connection.execute(insert(consents), [consent(number) for number in numbers])
+            for issue in ("2026-11-19", "2026-11-26"):
+                rows = [delivery(issue, number) for number in numbers]
+                connection.execute(insert(deliveries), rows)
+    store.close()
+
+
+def person(number: int) -> dict[str, Any]:
+    address = f"reader{number}@example.org"
+    return {
+        "email": address, "email_key": address, "domain_key": "@example.org",
+        "hash_key": f"#{number:064x}", "name": "Anna Beispiel", "language": "de",
+        "status": "confirmed", "topics": [], "groups": [], "created_at": NOW,
+    }  # fmt: skip
+
+
+def consent(number: int) -> dict[str, Any]:
+    return {
+        "subscriber_id": number, "purpose": "newsletter", "source": "web", "wording": "de-1",
+        "token_hash": f"{number:064x}", "ip": "", "given_at": NOW, "confirmed_at": NOW,
+    }  # fmt: skip
+
+
+def delivery(issue: str, number: int) -> dict[str, Any]:
+    waits = issue == "2026-11-26" and number % 2
+    return {
+        "issue_id": issue, "subscriber_id": number, "state": "queued" if waits else "sent",
+        "attempts": 0 if waits else 1, "enhanced": "2.0.0", "reason": "", "queued_at": NOW,
+        "changed_at": NOW,
+    }  # fmt: skip
+
+
+if __name__ == "__main__":
+    main()
