@@ -330,6 +330,15 @@ def test_a_silent_sender_on_another_machine_is_dead_after_ten_minutes(
     assert counts(room) == {"unknown": 1, "sent": 1}
 
 
+def test_a_sender_on_a_machine_of_the_same_name_is_not_taken_for_dead(clock: Clock) -> None:
+    """Copies of one machine share its name, and the number of its process namespace."""
+    name, _, space = processes.this_host().split("/")
+    twin = senders.Sender(1, f"{name}/0000aaaa/{space}", 4_000_000, "1", beat_at=clock())
+    assert processes.is_alive(twin, clock())
+    here = replace(twin, host=processes.this_host())
+    assert not processes.is_alive(here, clock())
+
+
 def test_who_waits_for_a_machine_that_vanished_takes_over_what_it_held(
     publication: Publication, clock: Clock
 ) -> None:

@@ -46,12 +46,17 @@ def is_alive(sender: senders.Sender, now: datetime) -> bool:
 
 
 def this_host() -> str:
-    """The machine, or the container on it, where our process ids mean something."""
+    """The machine, since it was started, and the container on it: where our process ids mean something.
+
+    Its name alone would not do: copies of one machine, and containers on two machines, often have
+    the same.
+    """
     try:
+        boot = Path("/proc/sys/kernel/random/boot_id").read_text(encoding="ascii")[:8]  # random(4)
         space = Path("/proc/self/ns/pid").readlink().name.strip("pid:[]")  # namespaces(7)
     except OSError:
-        space = ""  # not Linux
-    return f"{socket.gethostname()}/{space}"
+        boot = space = ""  # not Linux
+    return f"{socket.gethostname()}/{boot}/{space}"
 
 
 def _start_of(pid: int) -> str:
