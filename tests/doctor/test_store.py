@@ -144,3 +144,33 @@ def test_a_real_backup_is_seen(publication: Publication) -> None:
     publication.run("backup")
     [after] = publication.run("doctor", "backup", "--json").json["groups"]["store"]
     assert after["state"] == "ok"
+
+
+@pytest.mark.slow
+def test_a_store_in_postgres_is_looked_at_likewise(
+    publication: Publication, empty_postgres: str
+) -> None:
+    import psycopg
+
+    facts = look(empty_postgres)
+    assert (facts.version, facts.trouble) == (None, "")
+    assert states(storing.verdict(facts)) == {"store": "ok", "store-version": "warning"}
+    assert look(empty_postgres).version is None  # looking made no tables
+
+    publication.run("subscribers", "stats", STORE=empty_postgres)
+    done = publication.run("doctor", "store", "content", "--json", STORE=empty_postgres)
+    told = {line["check"]: line["state"] for line in done.json["groups"]["store"]}
+    assert told == {"store": "ok", "store-version": "ok", "backup": "warning"}
+
+    with psycopg.connect(empty_postgres.replace("+psycopg", ""), autocommit=True) as connection:
+        connection.execute("ALTER DATABASE trial SET default_transaction_read_only = on")
+    assert states(storing.verdict(look(empty_postgres)))["store"] == "problem"
+
+
+def test_a_postgres_that_does_not_answer_is_red() -> None:
+    facts = look("postgresql+psycopg://news:geheim@127.0.0.1:9/news")
+    [line] = storing.verdict(facts)
+    assert (line.check, str(line.state)) == ("store", "problem")
+    assert "does not answer" in line.found
+    assert line.cure == "check host, port and that the server runs"
+    assert "geheim" not in str(line)

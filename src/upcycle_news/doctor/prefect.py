@@ -164,7 +164,8 @@ def _runners(facts: PrefectFacts) -> Line:
         )
     if not facts.deployments:
         return skipped("prefect-workers", "nothing is deployed that somebody could execute")
-    who = f"{facts.workers} workers of '{POOL}'" if pooled else "a runner (flows/serve.py)"
+    count = "one worker" if facts.workers == 1 else f"{facts.workers} workers"
+    who = f"{count} of the pool '{POOL}'" if pooled else "a runner (flows/serve.py)"
     return ok("prefect-workers", f"runs are executed by {who}")
 
 
