@@ -227,8 +227,18 @@ class Trial:
         told = self.newsletter("upcycle-news", "issue", "status", "--json")
         return json.loads(told) if told.startswith("{") else {}
 
-    def issue_sent(self) -> None:
-        until("the issue", lambda: self.status().get("closed"))
+    def issue_sent_although_the_runner_is_stopped(self) -> None:
+        until("the first mails", lambda: self.relay.count > 20)
+        self.type("sudo systemctl stop upcycle-news-runner")
+        stopped = self.status()
+        print(f"    stopped the runner at {self.relay.count} mails", flush=True)  # noqa: T201
+        # Drained: what was on the wire has its answer, and the rest waits.
+        assert stopped["sent"] == self.relay.count, stopped
+        assert stopped["unknown"] == stopped["sending"] == 0, stopped
+        assert stopped["queued"] == READERS - stopped["sent"] > 0, stopped
+        self.type("sudo systemctl start upcycle-news-runner")
+        self.deployed()
+        until("the sum", lambda: not self.going() or self.pushed())
         found = self.status()
         assert found["sent"] == found["audience"] == READERS, found
         self.everybody_got_it_once()
@@ -240,13 +250,17 @@ class Trial:
 
     def issue_sent_although_a_worker_dies(self) -> None:
         until("the first mails", lambda: self.relay.count > 20)
-        runs = [pid for pid in self.processes() if "prefect" in self.command_of(pid) and "flow" in self.command_of(pid)]  # fmt: skip
-        victim = alive(self.folder, "upcycle-news-worker@1")
-        assert victim, "there is no worker to kill"
-        children = [pid for pid in runs if self.is_below(pid, victim)]
-        for pid in [*self.below(victim)]:
+        busy = {
+            number
+            for number in (1, 2)
+            for pid in self.below(alive(self.folder, f"upcycle-news-worker@{number}"))
+            if "PREFECT__FLOW_RUN_ID=" in self.environment_of(pid)
+        }
+        assert busy, "no worker is at it"
+        victim = alive(self.folder, f"upcycle-news-worker@{min(busy)}")
+        for pid in self.below(victim):
             os.kill(pid, signal.SIGKILL)
-        print(f"    killed worker 1 with {len(children)} runs at {self.relay.count} mails", flush=True)  # noqa: T201  # fmt: skip
+        print(f"    killed worker {min(busy)} and its runs at {self.relay.count} mails", flush=True)  # noqa: T201
         # Whoever is left goes on; deliver-pending takes up what nobody has.
         until("the first end", lambda: not self.going() or self.pushed(), PATIENCE)
         found = until("the sum", lambda: (s := self.status()).get("closed") and s)
@@ -274,9 +288,9 @@ class Trial:
     def processes(self) -> list[int]:
         return [int(entry.name) for entry in Path("/proc").iterdir() if entry.name.isdigit()]
 
-    def command_of(self, pid: int) -> str:
+    def environment_of(self, pid: int) -> str:
         try:
-            return Path(f"/proc/{pid}/cmdline").read_bytes().replace(b"\0", b" ").decode()
+            return Path(f"/proc/{pid}/environ").read_bytes().replace(b"\0", b" ").decode()
         except OSError:
             return ""
 

@@ -18,6 +18,7 @@ RUN_BY = {
     "docs/tutorial.md": "tests/docs/test_site.py",
     "docs/checks.md": "tests/docs/test_site.py",
     "docs/redaktion.md": "tests/docs/test_redaktion.py",
+    "docs/operations.md": "tests/deploy/trial.py",
 }
 
 
