@@ -66,7 +66,7 @@ def approval(publication: Publication, server: Server, sink: Sink, readers: int)
     form = server.form(run, state)
     promise(
         "the form tells subject, readers and a link",
-        all(w in form for w in ("Erster Text", "**3** readers", "/preview/")),
+        all(w in form for w in ("Erster Text", "**3** Leserinnen", "/preview/")),
     )
     began = time.monotonic()
     server.answer(run, decision="send", name="Anna")

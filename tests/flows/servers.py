@@ -7,7 +7,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from datetime import datetime
 from pathlib import Path
@@ -31,6 +31,7 @@ class Server:
         self.environment = lasting_server(more, self.prefect_home, host="127.0.0.1", port=self.port)
         # The tests' clock ticks faster than the default of ten seconds.
         self.environment["PREFECT_RUNNER_POLL_FREQUENCY"] = "2"
+        self.of_the_server: dict[str, str] = {}  # variables that only the server gets
         self.resumed = ""
         self._server: subprocess.Popen[bytes] | None = None
         self._runner: subprocess.Popen[bytes] | None = None
@@ -40,6 +41,10 @@ class Server:
         return self
 
     def __exit__(self, *_: object) -> None:
+        self.stop()
+
+    def stop(self) -> None:
+        """End the runner and the server; `revive` starts them again."""
         for process in (self._runner, self._server):
             self._kill(process, signal.SIGTERM)
 
@@ -52,17 +57,20 @@ class Server:
 
     def _start_server(self) -> None:
         if self._server is None or self._server.poll() is not None:
+            command = ["-m", "prefect", "server", "start"]
             self._server = self._spawn(
-                "-m", "prefect", "server", "start", "--host", "127.0.0.1", "--port", str(self.port)
+                *command, "--host", "127.0.0.1", "--port", str(self.port), **self.of_the_server
             )
             deadline = time.monotonic() + 100
             while not self._answers():
                 assert time.monotonic() < deadline, "the server did not start"
                 time.sleep(0.3)
 
-    def _spawn(self, *arguments: str) -> subprocess.Popen[bytes]:
+    def _spawn(
+        self, *arguments: str, before: Sequence[str] = (), **more: str
+    ) -> subprocess.Popen[bytes]:
         return subprocess.Popen(
-            [sys.executable, *arguments], cwd=self.home, env=self.environment,
+            [*before, sys.executable, *arguments], cwd=self.home, env={**self.environment, **more},
             stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True, preexec_fn=end_with_the_parent,
         )  # fmt: skip
 

@@ -66,7 +66,7 @@ def test_schedules_produce_runs_and_a_person_approves_one(publication: Publicati
             time.sleep(0.5)
         run = server.start("publish-issue/thursday")
         state = server.until(run, "PAUSED")
-        assert "**2** readers" in server.form(run, state)
+        assert "**2** Leserinnen" in server.form(run, state)
         assert publication.mails() == []
         server.answer(run, decision="send", name="Anna")
         state = server.until(run, "COMPLETED", "FAILED", "CRASHED", "CANCELLED")

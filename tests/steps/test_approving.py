@@ -38,7 +38,7 @@ def test_an_approval_in_the_form_lets_the_issue_out(publication: Publication) ->
     publication.crowd(2)
     room = publication.room()
     revision, question = asked(room)
-    assert "**2** readers" in question.markdown
+    assert "**2** Leserinnen" in question.markdown
     assert answered(room, revision, question, decision="send", name="Anna").approved
     decided = approvals.last_decision(room.store, ISSUE, revision)
     assert decided is not None
@@ -71,7 +71,7 @@ def test_what_changed_after_the_preview_is_refused_with_the_difference(
     newer, second = asked(room)
     assert newer != revision
     assert second.key != question.key
-    assert "changed: Was vom Bahnhof bleibt" in second.markdown
+    assert "geändert: Was vom Bahnhof bleibt" in second.markdown
     assert answered(room, newer, second, decision="send").approved
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
@@ -12,6 +13,8 @@ from upcycle_news.steps import reporting
 from upcycle_news.steps.approving import asked_until
 from upcycle_news.steps.composing import compose_issue
 from upcycle_news.steps.rendering import render_issue
+from upcycle_news.steps.reporting_question import approval_page
+from upcycle_news.steps.reporting_text import _WORDS
 from upcycle_news.store import replies
 from upcycle_news.store.feeds import FeedState, record
 
@@ -111,7 +114,26 @@ def test_the_first_question_tells_what_is_new_since_the_last_issue(
     room = publication.room()
     digest = compose_issue(room, SECOND).hash
     render_issue(room, SECOND, digest)
-    page = reporting.approval_page(room, SECOND, digest, until=asked_until(room))
-    assert "**Since issue 2026-11-26:**" in page
-    assert "- new: Danach" in page
+    page = approval_page(room, SECOND, digest, until=asked_until(room))
+    assert "**Seit Ausgabe 2026-11-26:**" in page
+    assert "- neu: Danach" in page
+    assert "- nicht mehr dabei: Zuerst" in page
+    assert "Ausgabe **2026-12-03** für **1** Leserinnen und Leser: 1 Essay, 0 Meldungen" in page
+    assert "Wartet bis Samstag, 5. Dezember, 07:00 Uhr." in page
+    publication.setting('name = "Umbaupost"\n', 'name = "Umbaupost"\nlanguage = "en"\n')
+    room = publication.room()
+    page = approval_page(room, SECOND, digest, until=asked_until(room))
+    assert "Issue **2026-12-03** for **1** readers: 1 essay, 0 feed items" in page
+    assert "Waits until Saturday, 5 December, 07:00." in page
     assert "- dropped: Zuerst" in page
+
+
+def test_both_languages_have_the_same_words() -> None:
+    german, english = _WORDS["de"], _WORDS["en"]
+    assert set(german) == set(english)
+    for name in german:
+        assert fields_of(german[name]) - {"s", "en"} == fields_of(english[name]) - {"s", "en"}
+
+
+def fields_of(text: str) -> set[str]:
+    return set(re.findall(r"\{(\w+)", text))

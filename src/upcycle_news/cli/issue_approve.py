@@ -51,7 +51,8 @@ def show(issue: IssueArgument = None, as_json: AsJson = False) -> None:
 
     Example: upcycle-news issue show 2026-11-26
     """
-    from upcycle_news.steps import approving, reporting
+    from upcycle_news.steps import approving
+    from upcycle_news.steps.reporting_question import approval_page
     from upcycle_news.store import approvals, revisions
 
     with newsroom() as room:
@@ -75,7 +76,7 @@ def show(issue: IssueArgument = None, as_json: AsJson = False) -> None:
                 }
             )
             return
-        typer.echo(reporting.approval_page(room, chosen, digest, until=until))
+        typer.echo(approval_page(room, chosen, digest, until=until))
         if decided is not None:
             verb = "approved" if decided.approved else "rejected"
             note(f"{verb} by {decided.by}, {decided.at:%Y-%m-%d %H:%M} UTC")

@@ -13,7 +13,7 @@ from upcycle_news.model import IssueId
 from upcycle_news.newsroom import Newsroom
 from upcycle_news.steps import locking, sending
 from upcycle_news.steps.composing import changes_since
-from upcycle_news.steps.reporting import approval_page
+from upcycle_news.steps.reporting_question import approval_page
 from upcycle_news.steps.told import Told
 from upcycle_news.store import approvals, issues, revisions
 from upcycle_news.store.issues import IssueState

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from datetime import timedelta
 
-from babel.dates import format_datetime
-
 from upcycle_news.newsroom import Newsroom
 from upcycle_news.postroom.outcomes import RelayUnreachable
 from upcycle_news.steps.notices import send_notice
 from upcycle_news.steps.previewing import preview_url
+from upcycle_news.steps.reporting_text import Words
 from upcycle_news.steps.watching import Event
 from upcycle_news.store import approvals, revisions
 from upcycle_news.store.approvals import Question
@@ -39,12 +38,10 @@ def remind(room: Newsroom) -> list[Event]:
 
 def _letter(room: Newsroom, question: Question, link: str) -> tuple[str, str]:
     """Subject and text, in the publication's language."""
-    german = room.settings.publication.language == "de"
-    until = question.until.astimezone(room.settings.publication.zone)
-    pattern = "EEEE, d. MMMM, HH:mm" if german else "EEEE, d MMMM, HH:mm"
-    local = format_datetime(until, pattern, locale="de" if german else "en")
+    words = Words(room.settings.publication.language)
+    local = words.moment(question.until.astimezone(room.settings.publication.zone))
     issue = question.issue
-    if german:
+    if words.language == "de":
         return (
             f"Ausgabe {issue} wartet auf Ihre Freigabe bis {local} Uhr",
             f"Ausgabe {issue} wartet auf eine Freigabe. Antwortet bis {local} Uhr niemand, wird sie "

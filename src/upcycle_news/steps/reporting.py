@@ -1,10 +1,10 @@
-"""What editors and operators read in the cockpit: Markdown with ids and counts, no address."""
+"""What operators read in the cockpit about a delivery: Markdown with ids and counts, no address."""
 
 from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
@@ -14,55 +14,10 @@ from upcycle_news.newsroom import Newsroom
 from upcycle_news.postroom.contract import DeliveryReport
 from upcycle_news.steps.collecting import feeds_health
 from upcycle_news.steps.health import list_health
-from upcycle_news.steps.previewing import preview_url
-from upcycle_news.steps.rendering import render_issue
-from upcycle_news.steps.reporting_changes import since_last_time, what_changed
+from upcycle_news.steps.reporting_changes import what_changed
 from upcycle_news.steps.reporting_relays import relays
 from upcycle_news.steps.reporting_text import md
 from upcycle_news.store import figures, issues, revisions
-
-
-def approval_page(
-    room: Newsroom, issue: IssueId, digest: str, *, until: datetime, refused: str = ""
-) -> str:
-    """What an editor reads above the form: the issue, what changed, what was found, where to look."""
-    found = revisions.revision(room.store, issue, digest)
-    assert found is not None
-    rendered = render_issue(room, issue, digest)
-    content = found.manifest.issue
-    local = until.astimezone(room.settings.publication.zone)
-    count = issues.count_audience(room.store, found.manifest.publication.readers_of)
-    link = preview_url(room, issue, digest, expires=until)
-    lines = [f"## {md(rendered.rendered.subject)}", ""]
-    if refused:
-        lines += [f"**Not sent:** {md(refused)}", ""]
-    lines += [
-        f"Issue **{issue}** for **{count}** readers: {len(content.essays)} essays, "
-        f"{len(content.related)} feed items, {rendered.html_bytes / 1000:.0f} kB. "
-        f"Revision `{digest[:12]}`. Waits until {local:%A, %d %B, %H:%M}.",
-        "",
-        f"**[Look at it]({link})** (the link ends with the question)",
-        "",
-        *(f"- essay: {md(essay.title)}" for essay in content.essays),
-        "",
-        *(
-            f"{number}. {md(one.story.lead.title)} – [{md(one.story.lead.feed)}]({one.story.lead.link})"
-            for number, one in enumerate(content.related, start=1)
-        ),
-        "",
-        *since_last_time(room, issue, digest, found.manifest),
-        *_findings(rendered.findings),
-        "**Decide:** *send* · *send test again* · *leave items out* (write their numbers) · *reject*. "
-        "A change of the content after this preview is noticed and asked about again.",
-    ]
-    return "\n".join(lines)
-
-
-def _findings(findings: Sequence[Any]) -> list[str]:
-    if not findings:
-        return ["Preflight found nothing to complain about.", ""]
-    told = [f"- {one.level}: {md(one.where)}: {md(one.message)}" for one in findings]
-    return ["**Preflight:**", "", *told, ""]
 
 
 def delivery_report(room: Newsroom, issue: IssueId, collected: Mapping[str, Any]) -> str:

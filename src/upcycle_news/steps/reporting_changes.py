@@ -10,72 +10,74 @@ from collections.abc import Iterator
 from upcycle_news.model import IssueId, Manifest
 from upcycle_news.newsroom import Newsroom
 from upcycle_news.steps.differences import Difference, compare
-from upcycle_news.steps.reporting_text import md
+from upcycle_news.steps.reporting_text import Words, md
 from upcycle_news.store import approvals, history, revisions
 
 
-def since_last_time(room: Newsroom, issue: IssueId, digest: str, new: Manifest) -> list[str]:
+def since_last_time(
+    room: Newsroom, words: Words, issue: IssueId, digest: str, new: Manifest
+) -> list[str]:
     """For the question: what changed since the last one, or since the issue that was sent last."""
     asked = approvals.asked_before(room.store, issue, digest)
     old = revisions.revision(room.store, issue, asked) if asked else None
     if old is None:
-        return _since_last_issue(room, issue, new)
-    return _section("Since the last question", _contents(compare(old.manifest, new)))
+        return _since_last_issue(room, words, issue, new)
+    return _section(words("since question"), _contents(words, compare(old.manifest, new)))
 
 
 def what_changed(room: Newsroom, issue: IssueId, digest: str, new: Manifest) -> list[str]:
     """For the report: what changed since the last issue, and with the last revision of this one."""
+    words = Words("en")  # as everything else in the report
     before = history.revision_before(room.store, issue, digest)
     old = revisions.revision(room.store, issue, before) if before else None
-    lines = _since_last_issue(room, issue, new)
+    lines = _since_last_issue(room, words, issue, new)
     if old is not None:
-        difference = compare(old.manifest, new)
-        lines += _section(f"Since revision `{old.hash[:12]}` of this issue", _contents(difference))
+        title = words("since revision", revision=old.hash[:12])
+        lines += _section(title, _contents(words, compare(old.manifest, new)))
     return ["### What changed", "", *lines] if lines else []
 
 
-def _since_last_issue(room: Newsroom, issue: IssueId, new: Manifest) -> list[str]:
+def _since_last_issue(room: Newsroom, words: Words, issue: IssueId, new: Manifest) -> list[str]:
     before = history.issue_before(room.store, issue)
     old = revisions.revision(room.store, *before) if before else None
     if before is None or old is None:
         return []
     difference = compare(old.manifest, new)
-    told = [f"- new: {md(essay.title)}" for essay in difference.essays_in]
-    told += [f"- new: {md(one.story.lead.title)}" for one in difference.items_in]
-    told += [f"- dropped: {md(essay.title)}" for essay in difference.essays_out]
-    told += [f"- dropped: {md(one.story.lead.title)}" for one in difference.items_out]
+    told = [*_in_and_out(words, difference)]
     then, now = _feeds(old.manifest), _feeds(new)
-    for told_how, names in (
-        ("feeds in it now and not then", now - then),
-        ("feeds in it then and not now", then - now),
-    ):
-        told += [f"- {told_how}: {', '.join(md(name) for name in sorted(names))}"] if names else []
-    return _section(f"Since issue {before[0]}", [*told, *_look(difference)])
+    for name, feeds in (("feeds now", now - then), ("feeds then", then - now)):
+        if feeds:
+            told.append(f"- {words(name)}: {', '.join(md(feed) for feed in sorted(feeds))}")
+    return _section(words("since issue", issue=before[0]), [*told, *_look(words, difference)])
 
 
-def _contents(difference: Difference) -> Iterator[str]:
+def _in_and_out(words: Words, difference: Difference) -> Iterator[str]:
     for told, essays, items in (
-        ("new", difference.essays_in, difference.items_in),
-        ("dropped", difference.essays_out, difference.items_out),
+        (words("new"), difference.essays_in, difference.items_in),
+        (words("dropped"), difference.essays_out, difference.items_out),
     ):
         yield from (f"- {told}: {md(essay.title)}" for essay in essays)
         yield from (f"- {told}: {md(one.story.lead.title)}" for one in items)
-    yield from (f"- changed: {md(_title(one.new))}" for one in difference.essays)
-    yield from (f"- changed: {md(one.new.partition(chr(10))[0])}" for one in difference.items)
+
+
+def _contents(words: Words, difference: Difference) -> Iterator[str]:
+    yield from _in_and_out(words, difference)
+    changed = words("changed")
+    yield from (f"- {changed}: {md(_title(one.new))}" for one in difference.essays)
+    yield from (f"- {changed}: {md(one.new.partition(chr(10))[0])}" for one in difference.items)
     if difference.order:
-        yield "- the essays are in another order"
-    yield from _look(difference)
+        yield f"- {words('order')}"
+    yield from _look(words, difference)
 
 
-def _look(difference: Difference) -> Iterator[str]:
+def _look(words: Words, difference: Difference) -> Iterator[str]:
     for told, names in (
         ("templates", [one.name for one in difference.templates]),
         ("settings", [one.name for one in difference.settings]),
+        ("pictures", [f"{path} ({words(f'picture {how}')})" for path, how in difference.pictures]),
     ):
         if names:
-            yield f"- changed {told}: {', '.join(md(name) for name in names)}"
-    if pictures := [f"{path} ({how})" for path, how in difference.pictures]:
-        yield f"- pictures: {', '.join(map(md, pictures))}"
+            yield f"- {words(told)}: {', '.join(md(name) for name in names)}"
 
 
 def _title(essay_text: str) -> str:
@@ -88,4 +90,4 @@ def _feeds(manifest: Manifest) -> set[str]:
 
 def _section(title: str, lines: list[str] | Iterator[str]) -> list[str]:
     found = list(lines)
-    return [f"**{title}:**", "", *found, ""] if found else []
+    return [f"**{title}**", "", *found, ""] if found else []

@@ -1,0 +1,63 @@
+"""What an editor reads above the form of an approval, in the publication's language."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+
+from upcycle_news.model import Finding, IssueId
+from upcycle_news.newsroom import Newsroom
+from upcycle_news.steps.previewing import preview_url
+from upcycle_news.steps.rendering import render_issue
+from upcycle_news.steps.reporting_changes import since_last_time
+from upcycle_news.steps.reporting_text import Words, md
+from upcycle_news.store import issues, revisions
+
+
+def approval_page(
+    room: Newsroom, issue: IssueId, digest: str, *, until: datetime, refused: str = ""
+) -> str:
+    """The issue, what changed, what was found and where to look, in Markdown."""
+    found = revisions.revision(room.store, issue, digest)
+    assert found is not None
+    words = Words(room.settings.publication.language)
+    rendered = render_issue(room, issue, digest)
+    content = found.manifest.issue
+    told = words(
+        "issue",
+        issue=issue,
+        count=issues.count_audience(room.store, found.manifest.publication.readers_of),
+        essays=words.count("essays", len(content.essays)),
+        items=words.count("items", len(content.related)),
+        size=rendered.html_bytes / 1000,
+        revision=digest[:12],
+        until=words.moment(until.astimezone(room.settings.publication.zone)),
+    )
+    link = preview_url(room, issue, digest, expires=until)
+    lines = [
+        f"## {md(rendered.rendered.subject)}",
+        "",
+        *([f"**{words('not sent')}** {md(refused)}", ""] if refused else []),
+        told,
+        "",
+        f"**[{words('look')}]({link})** ({words('link ends')})",
+        "",
+        *(f"- {words('essay')}: {md(essay.title)}" for essay in content.essays),
+        "",
+        *(
+            f"{number}. {md(one.story.lead.title)} – [{md(one.story.lead.feed)}]({one.story.lead.link})"
+            for number, one in enumerate(content.related, start=1)
+        ),
+        "",
+        *since_last_time(room, words, issue, digest, found.manifest),
+        *_findings(words, rendered.findings),
+        words("decide"),
+    ]
+    return "\n".join(lines)
+
+
+def _findings(words: Words, findings: Sequence[Finding]) -> list[str]:
+    if not findings:
+        return [words("found nothing"), ""]
+    told = [f"- {one.level}: {md(one.where)}: {md(one.message)}" for one in findings]
+    return [f"**{words('found')}**", "", *told, ""]
