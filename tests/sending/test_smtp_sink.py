@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import os
 import shutil
-import socket
 import subprocess
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+from ..children import smtp_sink
 from .crashing import ISSUE, _environment, _told, prepare, upcycle_news
 
 MISSING = shutil.which("smtp-sink") is None
@@ -22,18 +21,8 @@ REQUIRED = os.environ.get("UPCYCLE_REQUIRE_TOOLS") == "1"
 def sink_port() -> Iterator[int]:
     if MISSING and not REQUIRED:
         pytest.skip("smtp-sink is not installed (apt-get install postfix)")
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = int(free.getsockname()[1])
-    process = subprocess.Popen(["smtp-sink", "-u", "nobody", f"127.0.0.1:{port}", "64"])
-    for _ in range(100):
-        with socket.socket() as probe:
-            if probe.connect_ex(("127.0.0.1", port)) == 0:
-                break
-        time.sleep(0.05)
-    yield port
-    process.terminate()
-    process.wait()
+    with smtp_sink(64) as port:
+        yield port
 
 
 def test_an_issue_goes_out_through_smtp_sink(sink_port: int, tmp_path: Path) -> None:

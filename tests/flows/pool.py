@@ -1,0 +1,320 @@
+"""Several machines on one: Prefect's server on Postgres, the pool `newsletter`, workers of its own.
+
+Each worker lives in a process namespace (namespaces(7)): its process ids mean nothing to the others,
+as on another machine, and when it is killed everything it started is gone at once.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any, Self
+
+import psycopg
+
+from ..publications import SETTINGS, Publication
+from ..sending.sink import Sink
+from .servers import Server
+
+_HELD = "FROM deliveries d LEFT JOIN senders s ON s.id = d.sender_id"
+_NEWEST = "(SELECT id FROM issues ORDER BY number DESC LIMIT 1)"
+SILENCE = 11  # minutes; after ten without a heartbeat a sender elsewhere counts as dead
+
+
+def can_part() -> bool:
+    """Whether this user may give a process a namespace of its own."""
+    found = shutil.which("unshare")
+    return found is not None and subprocess.run([*_apart(), "true"], check=False).returncode == 0
+
+
+def _apart() -> list[str]:
+    user = [] if os.geteuid() == 0 else ["--user", "--map-root-user"]
+    return ["unshare", *user, "--pid", "--fork", "--kill-child=SIGKILL", "--mount-proc"]
+
+
+@dataclass
+class Machine:
+    """A worker of Prefect's that takes one run at a time."""
+
+    name: str
+    process: subprocess.Popen[bytes]
+
+    @cached_property
+    def space(self) -> str:
+        """What tells its processes from those of others."""
+        return str(Path(f"/proc/{self.process.pid}/ns/pid_for_children").readlink())
+
+    @property
+    def pattern(self) -> str:
+        """What the names of its senders look like in the store (LIKE)."""
+        return f"%{self.space.strip('pid:[]')}%"
+
+    @property
+    def pids(self) -> list[int]:
+        """Its processes, by the numbers they have here."""
+        return [pid for pid in _everybody() if _space(pid) == self.space]
+
+    def kill(self) -> None:
+        """As when the plug is pulled."""
+        os.killpg(self.process.pid, signal.SIGKILL)
+        self.process.wait(20)
+
+
+def _everybody() -> list[int]:
+    return [int(one.name) for one in Path("/proc").glob("[0-9]*")]
+
+
+def _space(pid: int) -> str:
+    try:
+        return str(Path(f"/proc/{pid}/ns/pid").readlink())
+    except OSError:
+        return ""
+
+
+def _group(pid: int) -> int:
+    try:
+        return os.getpgid(pid)
+    except ProcessLookupError:
+        return 0
+
+
+class Pool(Server):
+    """A server whose database is `database` (postgresql://…), and machines. No schedule runs."""
+
+    def __init__(self, home: Path, environment: Mapping[str, str], database: str) -> None:
+        super().__init__(home, environment)
+        self.machines: list[Machine] = []
+        self._started = 0
+        # For the server alone, as on several machines.
+        self.of_the_server["PREFECT_API_DATABASE_CONNECTION_URL"] = database.replace(
+            "postgresql://", "postgresql+asyncpg://"
+        )
+        self.environment["PREFECT_WORKER_QUERY_SECONDS"] = "2"
+
+    def revive(self) -> None:
+        self._start_server()
+        self.prefect("work-pool", "create", "newsletter", "--type", "process")
+        self.prefect("deploy", "--all")
+        for one in self.ask("POST", "/deployments/filter", {}):
+            for schedule in one["schedules"]:
+                self.ask("DELETE", f"/deployments/{one['id']}/schedules/{schedule['id']}")
+
+    def prefect(self, *arguments: str) -> None:
+        """One of Prefect's own commands."""
+        done = subprocess.run(
+            [sys.executable, "-m", "prefect", *arguments],
+            cwd=self.home, env=self.environment, capture_output=True, text=True, check=False,
+        )  # fmt: skip
+        assert done.returncode == 0, done.stdout + done.stderr
+
+    def need(self, count: int) -> None:
+        """Have so many machines; those that are dead do not count."""
+        self.machines = [one for one in self.machines if one.process.poll() is None]
+        while len(self.machines) < count:
+            self._started += 1
+            name = f"machine-{self._started}"
+            command = ["-m", "prefect", "worker", "start", "--pool", "newsletter", "--limit", "1"]
+            worker = self._spawn(*command, "--name", name, before=_apart())
+            self.machines.append(Machine(name, worker))
+        for one in self.machines[count:]:
+            one.kill()
+        del self.machines[count:]
+        deadline = time.monotonic() + 90
+        while not {one.name for one in self.machines} <= self._asking():
+            assert time.monotonic() < deadline, "a worker did not start"
+            time.sleep(0.3)
+
+    def _asking(self) -> set[str]:
+        """The workers that ask for work."""
+        known = self.ask("POST", "/work_pools/newsletter/workers/filter", {})
+        return {one["name"] for one in known if one["status"] == "ONLINE"}
+
+    def machine_of(self, run: str) -> Machine | None:
+        """The machine that executes a run; None when none does."""
+        try:
+            space = _space(self.process_of(run))
+        except AssertionError:
+            return None
+        return next((one for one in self.machines if one.space == space), None)
+
+    def helpers(self, issue: str) -> list[str]:
+        """The runs that deliver this issue beside the one that published it, and are at it."""
+        wanted = {
+            "flows": {"name": {"any_": ["deliver-issue"]}},
+            "flow_runs": {"state": {"type": {"any_": ["RUNNING"]}}},
+        }
+        found = self.ask("POST", "/flow_runs/filter", wanted)
+        return [str(one["id"]) for one in found if one["parameters"] == {"issue": issue}]
+
+    def server_pids(self) -> list[int]:
+        """The server's processes."""
+        assert self._server is not None
+        return [pid for pid in _everybody() if _group(pid) == self._server.pid]
+
+    def __exit__(self, *error: object) -> None:
+        for one in self.machines:
+            if one.process.poll() is None:
+                one.kill()
+        super().__exit__(*error)
+
+
+class Books:
+    """What a store on Postgres says while others write in it, and how old its heartbeats are."""
+
+    def __init__(self, store: str) -> None:
+        self._connection = psycopg.connect(store, autocommit=True)
+
+    def rows(self, query: str, **values: Any) -> list[tuple[Any, ...]]:
+        """The answer to a query."""
+        return self._connection.execute(query, values).fetchall()  # type: ignore[call-overload,no-any-return]
+
+    def at_work(self, machine: Machine) -> bool:
+        """Whether a sender of this machine has had a reply."""
+        return bool(
+            self.rows(
+                f"SELECT 1 {_HELD} WHERE d.state = 'sent' AND s.ended_at IS NULL AND s.host LIKE %(on)s",
+                on=machine.pattern,
+            )
+        )
+
+    def left(self, machine: Machine) -> tuple[int, int]:
+        """How many deliveries of the newest issue a machine holds, and how many wait elsewhere."""
+        [(here, all_)] = self.rows(
+            f"SELECT count(*) FILTER (WHERE s.host LIKE %(on)s), count(*) {_HELD} "
+            f"WHERE d.state IN ('queued', 'sending', 'deferred') AND d.issue_id = {_NEWEST}",
+            on=machine.pattern,
+        )
+        return here, all_ - here
+
+    def until(self, what: Callable[[], bool], seconds: float = 300) -> None:
+        """Wait until something is so."""
+        deadline = time.monotonic() + seconds
+        while not what():
+            assert time.monotonic() < deadline, "this took too long"
+            time.sleep(0.1)
+
+    def let_time_pass(self, machine: Machine) -> None:
+        """As if a dead machine had been silent for long enough to count as dead."""
+        self._connection.execute(
+            "UPDATE senders SET beat_at = beat_at - make_interval(mins => %(minutes)s) "
+            "WHERE ended_at IS NULL AND host LIKE %(on)s",
+            {"minutes": SILENCE, "on": machine.pattern},
+        )
+
+    def marks(self) -> list[float]:
+        """When a message was counted against the relay's quota; as many as its longest span holds."""
+        return [
+            float(at)
+            for [at] in self.rows(
+                "SELECT extract(epoch FROM at) FROM quota_marks WHERE scope LIKE 'relay %%' ORDER BY at"
+            )
+        ]
+
+    def replies(self) -> list[tuple[int, float, float]]:
+        """For each sender of the newest issue: how many were sent, the first and the last second."""
+        return [
+            (int(count), float(first), float(last))
+            for count, first, last in self.rows(
+                "SELECT count(*), extract(epoch FROM min(changed_at)), extract(epoch FROM max(changed_at)) "
+                f"FROM deliveries WHERE state = 'sent' AND issue_id = {_NEWEST} GROUP BY sender_id"
+            )
+        ]
+
+    def sent_between(self, first: float, last: float) -> int:
+        """How many of the newest issue were sent in this span of seconds."""
+        [(count,)] = self.rows(
+            "SELECT count(*) FROM deliveries WHERE state = 'sent' AND changed_at BETWEEN "
+            f"to_timestamp(%(first)s) AND to_timestamp(%(last)s) AND issue_id = {_NEWEST}",
+            first=first,
+            last=last,
+        )
+        return int(count)
+
+    def newest(self) -> str:
+        """The newest issue; nothing when there is none."""
+        return "".join(str(one) for [one] in self.rows(f"SELECT {_NEWEST}") if one)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._connection.close()
+
+
+def most_in(span: float, times: Iterable[float]) -> int:
+    """The most of these seconds that lie in one span of this length, wherever it begins."""
+    known, most, first = sorted(times), 0, 0
+    for last, at in enumerate(known):
+        while at - known[first] >= span:
+            first += 1
+        most = max(most, last - first + 1)
+    return most
+
+
+def relay(publication: Publication, port: int, *quotas: str) -> None:
+    """Let the publication send over a relay on loopback."""
+    told = ", ".join(f'"{one}"' for one in quotas)
+    table = f'[relays.main]\nhost = "127.0.0.1"\nport = {port}\nsecurity = "none"\n'
+    text = f"{SETTINGS}\n{table}quotas = [{told}]\n"
+    (publication.home / "newsletter.toml").write_text(text, encoding="utf-8")
+
+
+def working_helper(pool: Pool, books: Books, run: str, before: str) -> str:
+    """The second run that delivers what `run` publishes, once both have had a reply.
+
+    `before` is the issue that was the newest when `run` was started.
+    """
+    found: list[str] = []
+
+    def at_work(one: str) -> bool:
+        machine = pool.machine_of(one)
+        return machine is not None and books.at_work(machine)
+
+    def is_there() -> bool:
+        newest = books.newest()
+        found[:] = pool.helpers(newest) if newest != before else []
+        return bool(found) and at_work(found[0]) and at_work(run)
+
+    books.until(is_there)
+    return found[0]
+
+
+@dataclass
+class Counted:
+    """An issue as the store tells it, beside what the relay saw."""
+
+    lost: int
+    doubled: int
+    unknown: int
+    unknown_seen: int
+    status: dict[str, Any]
+
+    def __str__(self) -> str:
+        told = {k: self.status[k] for k in ("audience", "sent", "queued", "closed")}
+        return (
+            f"{self.lost} lost, {self.doubled} doubled, {self.unknown} unknown "
+            f"({self.unknown_seen} of them seen by the relay); {told}"
+        )
+
+
+def counted(publication: Publication, sink: Sink, readers: set[str]) -> Counted:
+    """Count the newest issue against the sink, which must have been cleared before it."""
+    unknown = {
+        one["email"]
+        for one in publication.run("issue", "status", "--list", "unknown", "--json").lines
+    }
+    return Counted(
+        lost=len(readers - set(sink.accepted) - unknown),
+        doubled=sum(len(ids) > 1 for ids in sink.accepted.values()),
+        unknown=len(unknown),
+        unknown_seen=len(unknown & set(sink.accepted)),
+        status=publication.run("issue", "status", "--json").json,
+    )
