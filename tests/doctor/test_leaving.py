@@ -18,6 +18,7 @@ from upcycle_news.doctor.leaving import DoorFacts, Reply
 from upcycle_news.doctor.lines import Line, State
 from upcycle_news.store import people
 
+from ..bounces.imap import Account, imap_server
 from ..postroom.relays import certificate
 from ..publications import Publication
 from ..web.door import free_port, opened
@@ -166,3 +167,27 @@ def test_a_door_that_takes_only_half_is_red(status: tuple[int, int]) -> None:
         foreign_get=Reply(404), foreign_post=Reply(404),
     )  # fmt: skip
     assert last(leaving.verdict(facts, NOW)).state is State.PROBLEM
+
+
+def inbox_of(publication: Publication, code: int = 0, **environment: str) -> dict[str, str]:
+    done = publication.run("doctor", "inbox", "--json", code=code, **environment)
+    assert "falsch-4711" not in done.told
+    [line] = done.json["groups"]["leaving"]
+    return dict(line)
+
+
+def test_the_inbox_is_opened_and_nothing_in_it_is_touched(publication: Publication) -> None:
+    assert inbox_of(publication)["state"] == "skipped"
+    with imap_server(Account({"INBOX": {1: b"Subject: hello\r\n\r\nhello\r\n"}})) as account:
+        imap = {
+            "INBOX__HOST": "127.0.0.1",
+            "INBOX__PORT": str(account.port),
+            "INBOX__SECURITY": "none",
+            "INBOX__USERNAME": "bounces",
+        }
+        assert inbox_of(publication, INBOX__PASSWORD="geheim", **imap)["state"] == "ok"
+        wrong = inbox_of(publication, code=1, INBOX__PASSWORD="falsch-4711", **imap)
+    assert (wrong["state"], "inbox.username" in wrong["cure"]) == ("problem", True)
+    assert not [said for said in account.said if "FETCH" in said or "MOVE" in said]
+    away = inbox_of(publication, code=1, INBOX__MAILDIR="var/nowhere")
+    assert "is no Maildir" in away["found"]

@@ -216,3 +216,25 @@ def ways(sentence: str, *, possible: bool) -> Line:
 def no_door(why: str) -> Line:
     """There is nothing to ask."""
     return skipped("one-click", why)
+
+
+def inbox(trouble: str) -> Line:
+    """Whether the mailbox can be opened where bounces and requests to leave arrive."""
+    if not trouble:
+        return ok("inbox", "the inbox can be opened and read")
+    found, _, cure = trouble.rpartition(": ")
+    return problem(
+        "inbox",
+        found,
+        meaning="bounces are not seen, and who asks by mail to leave is written to again",
+        cure=cure,
+    )
+
+
+def no_inbox() -> Line:
+    """There is none."""
+    return skipped(
+        "inbox",
+        "there is no [inbox]: nobody reads what comes back, dead addresses stay on the list",
+        cure="set inbox.host, or inbox.maildir, to where sender.envelope's mail arrives",
+    )

@@ -26,7 +26,7 @@ from upcycle_news.postroom.inspecting import inspect_relay
 from upcycle_news.prefect_process import is_loopback
 from upcycle_news.scaffold.layout import publication_folder
 from upcycle_news.settings import PREFIX
-from upcycle_news.steps import backing_up, checking, joining, naming
+from upcycle_news.steps import backing_up, bouncing, checking, joining, naming
 from upcycle_news.steps.collecting import feeds_health
 from upcycle_news.store import looking, pauses, people
 from upcycle_news.store.looking import StoreFacts
@@ -185,7 +185,24 @@ def _sender(room: Newsroom, domain: str) -> names.Sender:
 
 
 def way_out(visit: Visit) -> list[Line]:
-    """How readers leave, and whether the one-click address works."""
+    """How readers leave, whether the one-click address works, and the inbox of what comes back."""
+    return [*_door(visit), _inbox(visit)]
+
+
+def _inbox(visit: Visit) -> Line:
+    told = visit.room.settings
+    if not bouncing.has_inbox(visit.room):
+        return leaving.no_inbox()
+    if visit.offline and told.inbox.host and not is_loopback(told.inbox.host):
+        return skipped("inbox", _AWAY)
+    try:
+        with bouncing.open_inbox(visit.room, told.doctor.timeout):
+            return leaving.inbox("")
+    except UpcycleError as error:
+        return leaving.inbox(str(error))
+
+
+def _door(visit: Visit) -> list[Line]:
     room = visit.room
     url = room.settings.publication.public_url
     here = is_loopback(urlsplit(url).hostname or "")
@@ -265,7 +282,7 @@ ROUNDS: Mapping[str, tuple[Callable[[Visit], list[Line]], tuple[str, ...]]] = {
     "store": (store, ("store", "store-version", "store-check", "pause", "backup")),
     "relay": (relays, ("relay", "relay-tls", "relay-login", "relay-size", "relay-offers")),
     "dns": (dns, ("dns", "resolver", "spf", "dkim", "dmarc", "mx", "ptr")),
-    "leaving": (way_out, ("leaving", "one-click", "one-click-tls")),
+    "leaving": (way_out, ("leaving", "one-click", "one-click-tls", "inbox")),
     "prefect": (
         schedules,
         (

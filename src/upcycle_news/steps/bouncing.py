@@ -64,8 +64,8 @@ def has_inbox(room: Newsroom) -> bool:
 
 
 @contextmanager
-def open_inbox(room: Newsroom) -> Iterator[Inbox]:
-    """The inbox of the settings; raises `SettingsError` when there is none."""
+def open_inbox(room: Newsroom, timeout: float = 60.0) -> Iterator[Inbox]:
+    """The inbox of the settings; raises `SettingsError` when there is none. Seconds for an answer."""
     told = room.settings.inbox
     if told.maildir:
         with open_maildir(room.settings.home / Path(told.maildir), told.processed) as inbox:
@@ -83,6 +83,7 @@ def open_inbox(room: Newsroom) -> Iterator[Inbox]:
         password=told.password.get_secret_value(),
         folder=told.folder,
         processed=told.processed,
+        timeout=timeout,
     )
     with open_imap(account) as inbox:
         yield inbox

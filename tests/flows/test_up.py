@@ -1,0 +1,55 @@
+"""`upcycle-news up` in a publication that was never used, and the doctor beside it."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import signal
+import socket
+import time
+
+import pytest
+
+from ..publications import Publication
+
+pytestmark = [pytest.mark.prefect, pytest.mark.slow, pytest.mark.xdist_group("prefect")]
+
+
+@pytest.mark.timeout(300)  # a server that makes its database, and a runner, on a busy machine
+def test_up_starts_in_a_new_publication_and_the_doctor_finds_it_well(
+    publication: Publication, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("PREFECT_API_URL", "PREFECT_HOME"):
+        monkeypatch.delenv(name, raising=False)
+    shutil.rmtree(publication.home / "var")
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    up = publication.start("up", "--port", str(port))
+    address = publication.home / "var/prefect/api-url"
+    try:
+        deadline = time.monotonic() + 180
+        told: dict[str, str] = {}
+        while told.get("prefect-deployments") != "ok" and time.monotonic() < deadline:
+            assert up.poll() is None, up.communicate()
+            if address.is_file():
+                # In the first seconds nothing is deployed yet, which is red.
+                out, _ = publication.start("doctor", "prefect", "--json").communicate(timeout=120)
+                found = json.loads(out)["groups"]["prefect"]
+                told = {line["check"]: line["state"] for line in found}
+            time.sleep(0.5)
+    finally:
+        up.send_signal(signal.SIGINT)
+        out, err = up.communicate(timeout=60)
+    assert up.returncode == 0, err
+    assert f"Prefect is at http://127.0.0.1:{port}" in out
+    assert told == {
+        "prefect": "ok",
+        "prefect-login": "ok",
+        "prefect-deployments": "ok",
+        "prefect-workers": "ok",
+        "prefect-late": "ok",
+        "clock": "ok",
+        "alarms": "warning",
+    }
+    assert not address.exists()
