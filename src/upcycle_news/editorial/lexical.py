@@ -72,15 +72,15 @@ class Query:
             for word in words(" . ".join((essay.title, *essay.topics)))
             if word[0].isupper()
         )
-        # A long essay has more words that an item can meet by chance.
-        self._chance = 0.25 + 0.75 * min(len(terms) / LONG_QUERY, 1.0)
+        #: 0.25 to 1: a long essay has more words that an item can meet by chance.
+        self.chance = 0.25 + 0.75 * min(len(terms) / LONG_QUERY, 1.0)
 
     def evidence(self, terms: Mapping[str, float], document: Document) -> float:
         """What the shared terms prove: half as much where a single noun carries them all.
 
         That may be chance; not so where the noun stands in both headings as a word of its own.
         """
-        score = math.fsum(terms.values()) / self._chance
+        score = math.fsum(terms.values()) / self.chance
         nouns = {document.surface[term] for term in terms if term in document.nouns}
         if len(nouns) >= 2 or not self._heading.isdisjoint(document.fields[0]):
             return score

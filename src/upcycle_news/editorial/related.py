@@ -26,12 +26,13 @@ MAX_REASONS = 5
 TOPIC_BONUS = 0.3
 
 # What each signal counts: a logistic regression over the twelve essays of bench/related, once as they
-# are and once, at a third of the weight, as if the vocabulary did not know their topics.
-WORDS, TOPICS, CENTRAL, TEXT, VARIETY, FOCUS, OUTSIDE = 1.3, 1.25, 2.0, 4.0, 0.9, 1.6, -2.1
+# are and once, at a third of the weight, as if the vocabulary did not know their topics
+# (bench/related_fit.py).
+WORDS, TOPICS, CENTRAL, TEXT, VARIETY, FOCUS, OUTSIDE = 1.25, 1.1, 2.2, 4.0, 0.9, 1.6, -2.1
 KINSHIP = 1.0
 EVEN = 5.4  # the sum where being related is as likely as not
 MARGIN = 0.5  # what the floor asks on top
-SINGLE = 0.7  # what it asks where one word alone speaks of the essay's topics: that may be chance
+SINGLE = 1.0  # what it asks where one word alone speaks of the essay's topics: that may be chance
 MOST_WORDS = 8.0  # more of them prove nothing more
 
 
@@ -107,7 +108,8 @@ def fits(
             theme = Theme(essay, known)
             bonuses = [_shared_topics(essay, story) for story in stories]
             if theme.topics or theme.text:
-                scores, evidence = _by_concepts(theme, pool, shared)
+                words = [math.fsum(terms.values()) / query.chance for terms in shared]
+                scores, evidence = _by_concepts(theme, pool, words)
             else:
                 scores = [math.fsum(terms.values()) for terms in shared]
                 evidence = [
@@ -117,14 +119,14 @@ def fits(
             for number, story in enumerate(stories):
                 bonus = TOPIC_BONUS if bonuses[number] else 0.0
                 reasons = theme.reasons(number, pool, MAX_REASONS)
-                words = documents[number].told(shared[number]) or bonuses[number]
+                same = documents[number].told(shared[number]) or bonuses[number]
                 found.append(
                     Fit(
                         essay.slug,
                         story,
                         (scores[number] + bonus) * nudges[number],
                         evidence[number] + bonus,
-                        _told(reasons, words),
+                        _told(reasons, same),
                     )
                 )
     return found
@@ -144,14 +146,11 @@ def weighed(words: float, signals: Signals) -> float:
 
 
 def _by_concepts(
-    theme: Theme, pool: Pool, shared: Sequence[Mapping[str, float]]
+    theme: Theme, pool: Pool, words: Sequence[float]
 ) -> tuple[list[float], list[float]]:
     """Scores and evidence, both in units of the floor."""
-    signals = [theme.signals(number, pool) for number in range(len(shared))]
-    sums = [
-        weighed(math.fsum(terms.values()), signal)
-        for terms, signal in zip(shared, signals, strict=True)
-    ]
+    signals = [theme.signals(number, pool) for number in range(len(words))]
+    sums = [weighed(value, signal) for value, signal in zip(words, signals, strict=True)]
     kinship = pool.kinship(sums, EVEN)
     single = [SINGLE if theme.topics and signal.words < 2 else 0.0 for signal in signals]
     unit = FLOOR / (EVEN + MARGIN)

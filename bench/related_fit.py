@@ -1,0 +1,145 @@
+"""Fit the weights of the ranking, and measure them on essays they were not fitted with.
+
+    python bench/related_fit.py
+
+Logistic regression (Newton's method, a ridge of 1 on the weights) over the pairs of essay and item of
+the twelve tuning essays, each seen twice: as it is, and, at ABLATED of the weight, as if the
+vocabulary had no concept of its topics' names. Leave-one-essay-out: eleven essays fit, the
+twelfth is ranked and its floor looked at.
+"""
+
+from __future__ import annotations
+
+import math
+from statistics import fmean
+
+from related import Part, measured, parts  # the script beside this one
+
+from upcycle_news.editorial import related
+from upcycle_news.editorial.compounds import Compounds
+from upcycle_news.editorial.concepts import lexicon
+from upcycle_news.editorial.lexical import FIELDS, Document, Query
+from upcycle_news.editorial.search import Index
+from upcycle_news.editorial.theme import Pool, Signals, Theme
+from upcycle_news.model import Essay
+
+NAMES = ("WORDS", "TOPICS", "CENTRAL", "TEXT", "VARIETY", "FOCUS", "OUTSIDE")
+ABLATED = 0.3
+Row = tuple[float, ...]
+
+
+def row(words: float, signals: Signals) -> Row:
+    return (
+        min(words, related.MOST_WORDS), signals.topics, signals.central, signals.text,
+        math.log1p(signals.words), signals.focus, signals.outside,
+    )  # fmt: skip
+
+
+def rows(part: Part, essay: Essay, pool: Pool) -> tuple[list[Row], list[Row]]:
+    """The signals of every item: as they are, and without the concepts the topics name."""
+    texts = [(" . ".join((essay.title, *essay.topics, essay.body)), "de")]
+    texts += [(f"{s.lead.title}. {s.lead.summary}", "de") for s in part.stories]
+    compounds = Compounds(texts)
+    documents = [Document(story.lead, compounds) for story in part.stories]
+    with Index([document.fields for document in documents], FIELDS) as index:
+        query = Query(essay, compounds)
+        shared = index.scores(query.terms)
+    words = [math.fsum(terms.values()) / query.chance for terms in shared]
+    theme = Theme(essay, lexicon(part.vocabulary))
+    full = [row(value, theme.signals(n, pool)) for n, value in enumerate(words)]
+    named = {concept for concept, weight in theme.topics.items() if weight >= 1}
+    theme.topics = {c: w for c, w in theme.topics.items() if c not in named}
+    theme.text = {c: w for c, w in theme.text.items() if c not in named}
+    return full, [row(value, theme.signals(n, pool)) for n, value in enumerate(words)]
+
+
+def solved(matrix: list[list[float]], right: list[float]) -> list[float]:
+    """Gauss's elimination; the matrix is small and positive definite."""
+    size = len(right)
+    grid = [[*line, value] for line, value in zip(matrix, right, strict=True)]
+    for n in range(size):
+        pivot = max(range(n, size), key=lambda m: abs(grid[m][n]))
+        grid[n], grid[pivot] = grid[pivot], grid[n]
+        for m in range(size):
+            if m != n:
+                factor = grid[m][n] / grid[n][n]
+                grid[m] = [a - factor * b for a, b in zip(grid[m], grid[n], strict=True)]
+    return [grid[n][size] / grid[n][n] for n in range(size)]
+
+
+def fitted(samples: list[tuple[Row, bool, float]]) -> list[float]:
+    """The weights, the last of them the constant."""
+    size = len(NAMES) + 1
+    weights = [0.0] * size
+    for _ in range(12):
+        slope = [-w for w in weights[:-1]] + [0.0]
+        bend = [[float(a == b and a < size - 1) for b in range(size)] for a in range(size)]
+        for values, truth, share in samples:
+            x = (*values, 1.0)
+            z = math.fsum(w * v for w, v in zip(weights, x, strict=True))
+            chance = 1 / (1 + math.exp(-max(min(z, 30.0), -30.0)))
+            curve = share * chance * (1 - chance)
+            for a in range(size):
+                slope[a] += share * (truth - chance) * x[a]
+                for b in range(size):
+                    bend[a][b] += curve * x[a] * x[b]
+        step = solved(bend, slope)
+        weights = [w + s for w, s in zip(weights, step, strict=True)]
+        if max(map(abs, step)) < 1e-6:
+            break
+    return weights
+
+
+def main() -> None:
+    (part,) = parts(final=False)
+    pool = Pool(part.stories, lexicon(part.vocabulary))
+    keys = [story.lead.key for story in part.stories]
+    seen = {slug: rows(part, essay, pool) for slug, essay in part.essays.items()}
+    truth = {slug: [key in part.judged[slug] for key in keys] for slug in part.essays}
+
+    def learn(slugs: list[str]) -> list[float]:
+        return fitted([
+            (values, right, share)
+            for slug in slugs
+            for view, share in zip(seen[slug], (1.0, ABLATED), strict=True)
+            for values, right in zip(view, truth[slug], strict=True)
+        ])  # fmt: skip
+
+    print("| left out | P@5 | P@10 | MAP | without its topics' concepts P@5 | P@10 | MAP |")
+    print("|---|--:|--:|--:|--:|--:|--:|")
+    table = []
+    passing = kept = first = 0
+    for slug in part.essays:
+        weights = learn([other for other in part.essays if other != slug])
+        line: list[float] = []
+        for ablated, view in enumerate(seen[slug]):
+            sums = [math.fsum(w * v for w, v in zip(weights[:-1], x, strict=True)) for x in view]
+            kin = pool.kinship(sums, -weights[-1])
+            scores = [s + related.KINSHIP * k for s, k in zip(sums, kin, strict=True)]
+            order = sorted(range(len(keys)), key=lambda n: (-scores[n], keys[n]))
+            line += measured([keys[n] for n in order], part.judged[slug])
+            if ablated:
+                continue
+            single = math.log1p(1.5)
+            through = [
+                s + weights[-1] - related.SINGLE * (x[4] < single) >= related.MARGIN
+                for s, x in zip(sums, view, strict=True)
+            ]
+            passing += sum(t and not r for t, r in zip(through, truth[slug], strict=True))
+            best = [n for n in order[:10] if truth[slug][n]]
+            kept, first = kept + sum(through[n] for n in best), first + len(best)
+        table.append(line)
+        print(f"| `{slug}` | " + " | ".join(f"{value:.2f}" for value in line) + " |")
+    means = [fmean(column) for column in zip(*table, strict=True)]
+    print("| mean | " + " | ".join(f"{value:.3f}" for value in means) + " |")
+    print(
+        f"\nFloor: {passing / len(table):.2f} unrelated items pass per essay, {kept} of {first} "
+        "related ones among the first ten do."
+    )
+    *weights, constant = learn(list(part.essays))
+    found = ", ".join(f"{n} {w:.2f}" for n, w in zip(NAMES, weights, strict=True))
+    print(f"\nFitted with all twelve: {found}, EVEN {-constant:.2f}")
+
+
+if __name__ == "__main__":
+    main()
