@@ -10,6 +10,7 @@ import pytest
 
 from upcycle_news.doctor import storing
 from upcycle_news.doctor.lines import Line
+from upcycle_news.store import pauses
 from upcycle_news.store.looking import StoreFacts, look
 from upcycle_news.store.schema import HEAD
 
@@ -174,3 +175,14 @@ def test_a_postgres_that_does_not_answer_is_red() -> None:
     assert "does not answer" in line.found
     assert line.cure == "check host, port and that the server runs"
     assert "geheim" not in str(line)
+
+
+def test_a_store_that_stands_still_is_red_until_somebody_confirms(publication: Publication) -> None:
+    room = publication.room()
+    assert publication.run("doctor", "pause").out == "nothing was found wrong\n"
+    with room.store.writing() as connection:
+        pauses.begin(connection, pauses.PauseKind.RESTORED, as_of=NOW, place="b.tar.gz", now=NOW)
+    [line] = publication.run("doctor", "pause", "--json", code=1).json["groups"]["store"]
+    assert line["state"] == "problem"
+    assert "restored from a backup" in line["found"]
+    assert "store confirm" in line["cure"]

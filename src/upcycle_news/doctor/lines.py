@@ -97,7 +97,8 @@ class Report:
             (State.SKIPPED, "skipped", "skipped"),
         )
         counts = [(self.count(state), one, many) for state, one, many in named]
-        return ", ".join(f"{n} {one if n == 1 else many}" for n, one, many in counts if n)
+        told = (f"{n} {one if n == 1 else many}" for n, one, many in counts if n)
+        return ", ".join(told) or "nothing was found wrong"
 
     def as_dict(self) -> dict[str, Any]:
         """The report for programs; `healthy` is false when something is red."""
