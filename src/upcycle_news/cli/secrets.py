@@ -61,8 +61,9 @@ def drop(
 ) -> None:
     """Delete a token key that others have: the links it signed, to leave too, end at once.
 
-    Who still has only such a mail leaves by answering it, or with the next issue. Example:
-    upcycle-news secrets drop 1
+    Who still has only such a mail leaves by answering it, or with the next issue.
+
+    Example: upcycle-news secrets drop 1
     """
     from upcycle_news.audience.keyring import drop_key
     from upcycle_news.errors import UpcycleError
