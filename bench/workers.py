@@ -30,7 +30,8 @@ from typing import Any
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from tests.children import smtp_sink
-from tests.flows.pool import Books, Pool, counted, most_in, relay, working_helper
+from tests.flows.counting import Books, counted, most_in, relay, working_helper
+from tests.flows.pool import Pool
 from tests.postgres_server import DebianPostgres
 from tests.publications import Publication, lay_out
 from tests.sending.sink import Sink

@@ -11,7 +11,8 @@ import pytest
 from ..postgres_server import REQUIRED, DebianPostgres, skip_without_postgres
 from ..publications import Publication, lay_out
 from ..sending.sink import Sink
-from .pool import Books, Pool, can_part, counted, most_in, relay, working_helper
+from .counting import Books, counted, most_in, relay, working_helper
+from .pool import Pool, can_part
 
 READERS, RATE = 2400, 150  # enough for the second machine to come while the first is at it
 ENDED = ("COMPLETED", "FAILED", "CRASHED", "CANCELLED")
