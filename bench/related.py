@@ -214,7 +214,7 @@ def parts(final: bool) -> list[Part]:
         return [Part("tuning", first, stories("items"), judged, vocabulary)]
     pool = stories("items", "second/items")
     for slug, more in load("second/judgements_first_essays").items():
-        judged[slug] |= set(more)
+        judged.setdefault(slug, set()).update(more)
     untouched = {slug: set(found) for slug, found in load("second/judgements").items()}
     return [
         Part("tuning, both pools", first, pool, judged, vocabulary),

@@ -160,5 +160,5 @@ class Lexicon:
 
 @lru_cache(maxsize=4)
 def lexicon(vocabulary: Vocabulary) -> Lexicon:
-    """Return the lexicon of a vocabulary; making one costs a tenth of a second."""
+    """Return the lexicon of a vocabulary; making one costs most of a second."""
     return Lexicon(vocabulary)
