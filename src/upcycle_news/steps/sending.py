@@ -153,6 +153,7 @@ class _Run:
             mine[0] = report
             self.progress(workers.added_to(report))
 
+        workers.ready()
         stop = True
         try:
             report = self._share(share, progress)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -56,6 +57,7 @@ def send_share(
     watch = Stopwatch(room, row.id, share.relay.name, sender.id)
     named = {"sender": sender.id, "issue": row.id, "relay": share.relay.name}
     log.info("a sender signed on", **named, connections=share.connections)
+    gc.freeze()  # what was loaded stays: no need to look through it again every thousand messages
     report = None  # until it is over, and for good when something breaks
     try:
         report = deliver(
@@ -83,6 +85,7 @@ def send_share(
         )
         return report
     finally:
+        gc.unfreeze()
         senders.sign_off(room.store, sender, now=room.clock())
         watch.save()
         log.info("a sender signed off", **named, **_told(report))

@@ -7,6 +7,7 @@ import os
 import sys
 import threading
 import time
+from typing import Any
 
 from upcycle_news.errors import UpcycleError
 from upcycle_news.model import IssueId, Relay
@@ -22,9 +23,13 @@ _PAUSE = 0.2  # seconds between two lines of counts
 
 def main() -> int:
     """Send a share; 0 when it ended as it should, 1 after an error told on the last line."""
-    job = json.loads(sys.stdin.readline() or "{}")
-    if not job:
-        return 1
+    with Newsroom.open() as room:
+        assert room.store  # open before the job comes
+        job = json.loads(sys.stdin.readline() or "{}")
+        return _work(room, job) if job else 0
+
+
+def _work(room: Newsroom, job: dict[str, Any]) -> int:
     parent_gone = threading.Event()
     threading.Thread(target=_watch_input, args=(parent_gone,), daemon=True).start()
     last = [0.0, DeliveryReport()]
@@ -37,7 +42,7 @@ def main() -> int:
     report, error = DeliveryReport(), ""
     relay = Relay(**job["relay"])
     share = Share(relay, job["connections"], 0.0, passed=True, fresh_only=job["fresh_only"])
-    with Newsroom.open() as room, processes.stop_on_signals() as stopping:
+    with processes.stop_on_signals() as stopping:
         try:
             row = issues.get(room.store, IssueId.parse(job["issue"]))
             if row is not None:

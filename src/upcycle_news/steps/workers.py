@@ -1,7 +1,8 @@
 """Further processes for a long list: each sends a share and tells its counts, line by line.
 
-The job goes down a worker's standard input, which then stays open: when it closes, by command or
-because the parent died, the worker finishes the messages in flight and ends.
+They are made ready while the first messages go out. The job goes down a worker's standard input,
+which then stays open: when it closes, by command or because the parent died, the worker finishes
+the messages in flight and ends.
 """
 
 from __future__ import annotations
@@ -43,17 +44,10 @@ class Workers:
         self._room, self._row, self._share, self._count = room, row, share, processes
         self._heard = heard
         self._workers: list[_Worker] = []
+        self._started = False
 
-    def start(self) -> None:
-        """Start them, once."""
-        if self._workers or not self._count:
-            return
-        job = {
-            "issue": str(self._row.id),
-            "relay": asdict(self._share.relay),
-            "connections": self._share.connections,
-            "fresh_only": self._share.fresh_only,
-        }
+    def ready(self) -> None:
+        """Have them load what they need, and wait."""
         environment = {
             **os.environ,
             "UPCYCLE_NEWS_HOME": str(self._room.settings.home),
@@ -72,10 +66,24 @@ class Workers:
             worker = _Worker(process, threading.Thread())
             worker.reader = threading.Thread(target=self._listen, args=(worker,), daemon=True)
             self._workers.append(worker)
-            with suppress(OSError):
-                process.stdin.write(json.dumps(job) + "\n")
-                process.stdin.flush()
             worker.reader.start()
+
+    def start(self) -> None:
+        """Give them their job, once."""
+        if self._started:
+            return
+        self._started = True
+        job = {
+            "issue": str(self._row.id),
+            "relay": asdict(self._share.relay),
+            "connections": self._share.connections,
+            "fresh_only": self._share.fresh_only,
+        }
+        for worker in self._workers:
+            assert worker.process.stdin is not None
+            with suppress(OSError):
+                worker.process.stdin.write(json.dumps(job) + "\n")
+                worker.process.stdin.flush()
 
     def _listen(self, worker: _Worker) -> None:
         assert worker.process.stdout is not None
@@ -97,6 +105,8 @@ class Workers:
 
     def join(self, stopping: Callable[[], bool]) -> None:
         """Wait until all have ended; they hear it when it is time to stop."""
+        if not self._started:
+            self.drain()
         for worker in self._workers:
             while worker.process.poll() is None:
                 if stopping():
