@@ -176,3 +176,10 @@ def test_without_known_addresses_nothing_is_claimed_about_them() -> None:
     assert line.state is State.OK
     assert "well-formed" in line.found
     assert "doctor.outgoing_ips" in line.meaning
+
+
+def test_no_record_is_proposed_that_would_call_our_own_mail_forged() -> None:
+    line = only(judged("some other text", relays=()))
+    assert line.state is State.PROBLEM
+    assert line.records == ()
+    assert "doctor.outgoing_ips" in line.cure

@@ -126,7 +126,7 @@ def _mail_arrives(domain: str, sender: Sender, answers: Answers) -> Line:
             "mx",
             f"{domain} has no MX record, only an address",
             meaning=f"{what} go to its web server, where often nobody listens for mail",
-            cure="publish the name of the server that takes your mail",
+            cure="publish the name of the server that takes your mail, for mail.example.net",
             about=domain,
             records=[Record(domain, "MX", "10 mail.example.net.")],
         )
@@ -135,7 +135,7 @@ def _mail_arrives(domain: str, sender: Sender, answers: Answers) -> Line:
         "mx",
         f"{domain} {refused}",
         meaning=f"{what} cannot arrive; many receivers refuse mail from such a domain",
-        cure="publish the name of the server that takes your mail",
+        cure="publish the name of the server that takes your mail, for mail.example.net",
         about=domain,
         records=[Record(domain, "MX", "10 mail.example.net.")],
     )
@@ -148,7 +148,7 @@ def _reverse(sender: Sender, answers: Answers) -> Sequence[Line]:
         return [
             skipped(
                 "ptr",
-                "the relay is on this machine, from which address it sends is not known",
+                "from which address our mail leaves is not known here",
                 cure='set doctor.outgoing_ips = ["…"]',
             )
         ]

@@ -203,14 +203,17 @@ def amended(record: str, terms: Iterable[str]) -> str:
 
 
 def _none(domain: str, terms: list[str]) -> Line:
+    cure = "publish one; ask the relay's operator whether it has an include: of its own"
+    if not terms:  # a record that names nobody would call our own mail forged
+        cure = "configure relays.main, or doctor.outgoing_ips, and ask again for the record"
     return problem(
         "spf",
         f"{domain} has no SPF record",
         meaning="receivers cannot tell who may send in your name; Gmail and others refuse bulk "
         "mail without it or file it as spam",
-        cure="publish one; ask the relay's operator whether it has an include: of its own",
+        cure=cure,
         about=domain,
-        records=[Record(domain, "TXT", " ".join(["v=spf1", *terms, "~all"]))],
+        records=[Record(domain, "TXT", " ".join(["v=spf1", *terms, "~all"]))] if terms else [],
     )
 
 
