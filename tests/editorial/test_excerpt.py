@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from upcycle_news.editorial.excerpt import excerpt, propose_summary, sentences
+from upcycle_news.editorial.excerpt import excerpt, propose_summary, sentences, summary_of_markdown
 from upcycle_news.editorial.plaintext import tidy
 
 
@@ -52,6 +52,11 @@ def test_what_a_feed_broke_off_is_left_out():
 
 def test_a_summary_fills_its_length_with_sentences():
     assert len(propose_summary("Ein Satz steht hier. " * 40)) <= 240
+
+
+def test_a_summary_knows_no_footnotes():
+    body = "Er steht noch.[^1] Er bleibt.\n\n[^1]: Sagt die Stadt.\n"
+    assert summary_of_markdown(body) == "Er steht noch. Er bleibt."
 
 
 @settings(max_examples=100, deadline=None)

@@ -35,6 +35,30 @@ def test_a_slip_in_a_template_is_named_with_its_line(code: str, more: str) -> No
     assert found[0].where in (f"templates/{LEAD}:{LAST}", f"templates/{LEAD}:1")
 
 
+@pytest.mark.parametrize(
+    ("name", "more", "code"),
+    [
+        ("issue.html", "{% if lead %}{{ lead.titel }}{% endif %}", "variable-unknown"),
+        ("layout.html", "{{ site.abo }}", "variable-unknown"),
+        ("archive.html", "{% for year in years %}{{ year.name }}{% endfor %}", "variable-unknown"),
+        ("entry.html", "{{ page.title }}", "variable-unknown"),
+        ("home.html", '{% import "archive/fehlt.html" as more %}', "template"),
+        ("macros.html", '{{ t("issue_of") }}', "words-missing"),
+    ],
+)
+def test_a_slip_in_the_archive_is_named_too(name: str, more: str, code: str) -> None:
+    name = f"archive/{name}"
+    found = check_templates({**TEMPLATES, name: TEMPLATES[name] + more})
+    assert {one.code for one in found} == {code}
+    assert all(one.where.startswith(f"templates/{name}:") for one in found)
+
+
+def test_a_page_of_the_archive_that_is_missing_is_named() -> None:
+    templates = {name: text for name, text in TEMPLATES.items() if name != "archive/gone.html"}
+    (found,) = check_templates(templates)
+    assert (found.code, found.where) == ("template", "templates/archive/gone.html")
+
+
 def test_words_that_nobody_wrote_are_named_for_each_language() -> None:
     found = check_templates({**TEMPLATES, LEAD: TEMPLATES[LEAD] + '{{ t("moin") }}'})
     assert [one.code for one in found] == ["words-missing"] * 2

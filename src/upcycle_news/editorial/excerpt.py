@@ -82,12 +82,15 @@ def propose_summary(text: str) -> str:
 
 
 def summary_of_markdown(body: str) -> str:
-    """Propose a summary for a Markdown text: its paragraphs count, headings and code do not."""
+    """Propose a summary for a Markdown text: its paragraphs count; headings, code and notes do not."""
     from markdown_it import MarkdownIt  # late: only essays without a summary need it
+    from mdit_py_plugins.footnote import footnote_plugin
 
     paragraphs: list[str] = []
-    tokens = MarkdownIt("commonmark").parse(body)
+    tokens = MarkdownIt("commonmark").use(footnote_plugin).parse(body)
     for opening, token in pairwise(tokens):
+        if opening.type == "footnote_block_open":
+            break
         if opening.type == "paragraph_open" and token.type == "inline":
             words = (
                 " " if child.type in ("softbreak", "hardbreak") else child.content
