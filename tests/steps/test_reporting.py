@@ -103,21 +103,23 @@ def test_the_report_puts_the_relays_beside_one_another(
     assert "relay second" in slow
 
 
-def test_the_first_question_tells_what_is_new_since_the_last_issue(
+def test_the_first_question_tells_what_changed_in_the_look_since_the_last_issue(
     publication: Publication, clock: Clock
 ) -> None:
     publication.crowd(1)
     publication.essay("Zuerst")
     sent(publication.room())
     publication.essay("Danach")
+    path = publication.home / "templates/partials/closing.mjml"
+    path.write_text(path.read_text() + "\n<!-- neu -->\n")
     clock.now += timedelta(days=7)
     room = publication.room()
     digest = compose_issue(room, SECOND).hash
     render_issue(room, SECOND, digest)
     page = approval_page(room, SECOND, digest, until=asked_until(room))
     assert "**Seit Ausgabe 2026-11-26:**" in page
-    assert "- neu: Danach" in page
-    assert "- nicht mehr dabei: Zuerst" in page
+    assert "- geänderte Vorlagen: partials/closing.mjml" in page
+    assert "- neu: Danach" not in page  # all of it is new, and stands above
     assert "Ausgabe **2026-12-03** für **1** Leserinnen und Leser: 1 Essay, 0 Meldungen" in page
     assert "Wartet bis Samstag, 5. Dezember, 07:00 Uhr." in page
     publication.setting('name = "Umbaupost"\n', 'name = "Umbaupost"\nlanguage = "en"\n')
@@ -125,7 +127,7 @@ def test_the_first_question_tells_what_is_new_since_the_last_issue(
     page = approval_page(room, SECOND, digest, until=asked_until(room))
     assert "Issue **2026-12-03** for **1** readers: 1 essay, 0 feed items" in page
     assert "Waits until Saturday, 5 December, 07:00." in page
-    assert "- dropped: Zuerst" in page
+    assert "- changed templates: partials/closing.mjml" in page
 
 
 def test_both_languages_have_the_same_words() -> None:

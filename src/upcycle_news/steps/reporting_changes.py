@@ -17,11 +17,14 @@ from upcycle_news.store import approvals, history, revisions
 def since_last_time(
     room: Newsroom, words: Words, issue: IssueId, digest: str, new: Manifest
 ) -> list[str]:
-    """For the question: what changed since the last one, or since the issue that was sent last."""
+    """For the question: what changed since the last one, or in the look since the last issue.
+
+    Before the first question everything is new: that is not told a second time.
+    """
     asked = approvals.asked_before(room.store, issue, digest)
     old = revisions.revision(room.store, issue, asked) if asked else None
     if old is None:
-        return _since_last_issue(room, words, issue, new)
+        return _since_last_issue(room, words, issue, new, contents=False)
     return _section(words("since question"), _contents(words, compare(old.manifest, new)))
 
 
@@ -37,13 +40,15 @@ def what_changed(room: Newsroom, issue: IssueId, digest: str, new: Manifest) -> 
     return ["### What changed", "", *lines] if lines else []
 
 
-def _since_last_issue(room: Newsroom, words: Words, issue: IssueId, new: Manifest) -> list[str]:
+def _since_last_issue(
+    room: Newsroom, words: Words, issue: IssueId, new: Manifest, *, contents: bool = True
+) -> list[str]:
     before = history.issue_before(room.store, issue)
     old = revisions.revision(room.store, *before) if before else None
     if before is None or old is None:
         return []
     difference = compare(old.manifest, new)
-    told = [*_in_and_out(words, difference)]
+    told = [*_in_and_out(words, difference)] if contents else []
     then, now = _feeds(old.manifest), _feeds(new)
     for name, feeds in (("feeds now", now - then), ("feeds then", then - now)):
         if feeds:
