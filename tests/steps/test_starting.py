@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import threading
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -43,6 +45,33 @@ def test_two_runs_for_one_time_make_one_issue(publication: Publication) -> None:
     sent(room, "one", first.issue)
     assert ended(begun(room, "two")) == ("completed", "AlreadySent")
     assert len(publication.mails()) == 2
+
+
+@pytest.mark.parametrize(
+    "minutes_late", [(0, 0), (1, 2, 3, 4, 5)], ids=["two in one second", "five after an outage"]
+)
+def test_runs_that_start_at_the_same_moment_make_one_issue(
+    publication: Publication, minutes_late: tuple[int, ...], clock: Clock
+) -> None:
+    publication.essay()
+    readers = publication.crowd(3)
+    clock.now = PLANNED + timedelta(minutes=1)
+    rooms = [publication.room() for _ in minutes_late]
+    together = threading.Barrier(len(rooms))
+
+    def run(number: int) -> str:
+        at = PLANNED - timedelta(minutes=minutes_late[number])
+        together.wait(30)
+        found = begun(rooms[number], f"run {number}", at=at)
+        if found.ended is None:
+            sent(rooms[number], f"run {number}", found.issue)
+        return found.ended.name if found.ended else "sent"
+
+    with ThreadPoolExecutor(len(rooms)) as crew:
+        names = list(crew.map(run, range(len(rooms))))
+    assert names.count("sent") == 1, names
+    assert set(names) <= {"sent", "InOtherHands", "AlreadySent"}
+    assert publication.recipients() == readers
 
 
 def test_a_run_that_died_leaves_the_issue_to_others_after_a_while(
