@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import os
 import shutil
 import sqlite3
 import stat
@@ -172,6 +173,21 @@ def test_a_damaged_store_is_not_backed_up_over_good_backups(publication: Publica
     told = publication.run("backup", "--keep", "1", code=1).err
     assert "damaged" in told
     assert files(old.parent) == {old.name}
+
+
+def test_what_a_killed_run_left_lying_is_deleted_after_a_day(
+    publication: Publication, clock: Clock
+) -> None:
+    """It holds a whole store: people who were forgotten since must not stay in it for ever."""
+    folder = backed_up(publication).parent
+    lying = [folder / ".upcycle-draft-old", folder / ".upcycle-draft-new"]
+    for path, hours in zip(lying, (30, 1), strict=True):
+        path.mkdir()
+        (path / "store.db").write_text("people")
+        at = (clock.now - timedelta(hours=hours)).timestamp()
+        os.utime(path, (at, at))
+    backing_up.make_backup(publication.room())
+    assert [path.exists() for path in lying] == [False, True]
 
 
 def test_without_a_store_there_is_nothing_to_back_up(publication: Publication) -> None:

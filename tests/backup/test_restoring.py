@@ -335,7 +335,7 @@ def test_a_restore_that_fails_half_way_has_changed_nothing(
     room = publication.room()
     assert person(room, "neu@example.org") is not None
     assert restoring.doubts(room).pause is None
-    assert not list((publication.home / "var").glob(".restore-*"))
+    assert not list((publication.home / "var").glob(".upcycle-draft-*"))
 
 
 def test_a_web_door_that_stays_open_sees_the_restored_store_and_loses_nobody_who_leaves(

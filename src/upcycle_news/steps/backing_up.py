@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import re
+import shutil
 import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 
 from upcycle_news import __version__
@@ -20,6 +21,8 @@ from upcycle_news.store.engine import Store, open_store
 
 _NAME = "upcycle-news-{:%Y-%m-%dT%H%M%SZ}.tar.gz"
 _OURS = re.compile(r"upcycle-news-\d{4}-\d\d-\d\dT\d{6}Z\.tar\.gz")
+_DRAFTS = ".upcycle-draft-"
+_ABANDONED = timedelta(days=1)
 _ENDINGS = (".tar.gz", ".tgz")
 
 
@@ -95,6 +98,16 @@ def opened_as_it_is(room: Newsroom) -> Iterator[Store]:
         store.close()
 
 
+@contextmanager
+def drafts_in(folder: Path, now: datetime) -> Iterator[Path]:
+    """A folder for files on their way, readable for nobody else; those of killed runs are deleted."""
+    for left in folder.glob(f"{_DRAFTS}*"):
+        if left.stat().st_mtime < (now - _ABANDONED).timestamp():
+            shutil.rmtree(left, ignore_errors=True)
+    with tempfile.TemporaryDirectory(dir=folder, prefix=_DRAFTS) as drafts:
+        yield Path(drafts)
+
+
 def write_backup(
     room: Newsroom,
     store: Store,
@@ -108,8 +121,8 @@ def write_backup(
         raise UpcycleError(f"{target}: exists already and was left alone")
     try:
         target.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-        with tempfile.TemporaryDirectory(dir=target.parent, prefix=".backup-") as drafts:
-            copy = Path(drafts) / archive.STORE
+        with drafts_in(target.parent, now) as drafts:
+            copy = drafts / archive.STORE
             found = backup.snapshot(store, copy, heard=heard)
             files = {archive.STORE: copy, **_secrets(room.secrets)}
             manifest = archive.Manifest(
@@ -121,7 +134,7 @@ def write_backup(
                 tables=found.rows,
                 files={name: archive.held(path) for name, path in files.items()},
             )
-            draft = Path(drafts) / "draft"
+            draft = drafts / "draft"
             archive.write_archive(draft, manifest, files)
             archive.unpack(draft, None)
             draft.rename(target)

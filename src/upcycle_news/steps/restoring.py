@@ -6,7 +6,6 @@ until a person has confirmed it, and what the replaced store still knows is take
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -87,8 +86,7 @@ def restore(
     state = room.settings.state
     try:
         state.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(dir=state, prefix=".restore-") as drafts:
-            draft = Path(drafts)
+        with backing_up.drafts_in(state, now) as draft:
             archive.unpack(path, draft)
             backup.check(draft / archive.STORE)
             missing = _secrets(room, draft, manifest, new=here.is_new)
