@@ -322,6 +322,18 @@ def test_an_archive_elsewhere_is_published_before_the_first_mail(
     del clock
 
 
+def test_a_samples_address_of_the_archive_is_refused_with_a_relay(
+    publication: Publication,
+) -> None:
+    publication.essay()
+    room = publication.room(
+        ARCHIVE__URL="https://archiv.example.org", RELAYS__MAIN__HOST="smtp.umbau-verein.de"
+    )
+    digest = composing.compose_issue(room, FIRST).hash
+    errors = rendering.render_issue(room, FIRST, digest).errors
+    assert "'archive.url' is still the sample's: write your own" in [one.message for one in errors]
+
+
 def test_links_of_the_mail_lead_to_where_the_archive_is(publication: Publication) -> None:
     publication.essay()
     publication.readers("anna@example.org")

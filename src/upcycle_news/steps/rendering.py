@@ -141,6 +141,7 @@ def settings_findings(room: Newsroom) -> tuple[Finding, ...]:
         for name, value in (
             ("sender.address", told.sender.address.rpartition("@")[2]),
             ("publication.public_url", told.publication.public_url.partition("://")[2]),
+            ("archive.url", told.archive.url.partition("://")[2]),
         ):
             if value and is_sample(value):
                 message = f"'{name}' is still the sample's: write your own"
