@@ -42,8 +42,10 @@ def enqueue(room: Newsroom, issue: IssueId, digest: str) -> int:
     """Freeze an approved revision and queue a delivery for everybody; the audience's size.
 
     Its pages are in the archive before. Raises `IssueError` when the revision is not approved,
-    there is nobody to send to, or the archive cannot be written.
+    there is nobody to send to, or the archive cannot be written, and `PausedError` while the whole
+    store stands still.
     """
+    pauses.refuse_while_paused(room.store)
     revision = revisions.revision(room.store, issue, digest)
     if revision is None or not revision.approved:
         raise IssueError(f"issue {issue} is not approved: see 'upcycle-news issue approve {issue}'")
