@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import timedelta
 from typing import Any
 
@@ -61,19 +61,40 @@ def states(store: Store) -> dict[str, int]:
 
 ALL = {"sent": READERS}
 GONE = {"sent": READERS - 10, "rejected": 10}
-# What the relay does; what becomes of forty readers; whether the issue stops.
-SHELF: list[tuple[str, dict[str, Any], dict[str, int], bool]] = [
-    ("is well", {}, ALL, False),
-    ("greylists", {"rcpt": first_time("450 4.2.0 greylisted")}, ALL, False),
-    ("421 after seven", {"mail": after(7, "421 4.7.0 enough for now")}, ALL, False),
-    ("a 454 storm", {"mail": first_times(150, "454 4.7.0 too busy")}, ALL, False),
-    ("452 at DATA for a while", {"data": first_times(30, "452 4.3.1 disk full")}, ALL, False),
-    ("hangs up before DATA", {"drop": "before DATA", "drops": 3}, ALL, False),
-    ("ten are gone", {"rcpt": for_addresses("reader1", "550 5.1.1 no such user")}, {}, False),
-    ("552 for the message", {"data": always("552 5.3.4 too big")}, {"queued": READERS}, True),
-    ("5xx on MAIL FROM", {"mail": always("550 5.1.8 who are you")}, {"queued": READERS}, True),
-    ("no relaying", {"rcpt": always("554 5.7.1 relay denied")}, {"queued": READERS}, True),
-    ("all unknown users", {"rcpt": always("550 5.1.1 no")}, {"queued": READERS}, True),
+# What the relay does, made anew each time because it remembers; what becomes of forty readers;
+# whether the issue stops.
+SHELF: list[tuple[str, Callable[[], dict[str, Any]], dict[str, int], bool]] = [
+    ("is well", dict, ALL, False),
+    ("greylists", lambda: {"rcpt": first_time("450 4.2.0 greylisted")}, ALL, False),
+    ("421 after seven", lambda: {"mail": after(7, "421 4.7.0 enough for now")}, ALL, False),
+    ("a 454 storm", lambda: {"mail": first_times(150, "454 4.7.0 too busy")}, ALL, False),
+    (
+        "452 at DATA for a while",
+        lambda: {"data": first_times(30, "452 4.3.1 disk full")},
+        ALL,
+        False,
+    ),
+    ("hangs up before DATA", lambda: {"drop": "before DATA", "drops": 3}, ALL, False),
+    (
+        "ten are gone",
+        lambda: {"rcpt": for_addresses("reader1", "550 5.1.1 no such user")},
+        {},
+        False,
+    ),
+    (
+        "552 for the message",
+        lambda: {"data": always("552 5.3.4 too big")},
+        {"queued": READERS},
+        True,
+    ),
+    (
+        "5xx on MAIL FROM",
+        lambda: {"mail": always("550 5.1.8 who are you")},
+        {"queued": READERS},
+        True,
+    ),
+    ("no relaying", lambda: {"rcpt": always("554 5.7.1 relay denied")}, {"queued": READERS}, True),
+    ("all unknown users", lambda: {"rcpt": always("550 5.1.1 no")}, {"queued": READERS}, True),
 ]
 
 
@@ -81,11 +102,11 @@ SHELF: list[tuple[str, dict[str, Any], dict[str, int], bool]] = [
 @pytest.mark.parametrize("connections", [1, 4])
 @pytest.mark.parametrize("pipelining", [False, True])
 def test_every_delivery_is_accounted_for_on(
-    store: Store, name: str, bad: dict[str, Any], ends: dict[str, int], stops: bool,
+    store: Store, name: str, bad: Callable[[], dict[str, Any]], ends: dict[str, int], stops: bool,
     connections: int, pipelining: bool,
 ) -> None:  # fmt: skip
     queued(store, *(f"reader{number}@example.org" for number in range(READERS)))
-    with BadDay(**bad, pipelining=pipelining) as day:
+    with BadDay(**bad(), pipelining=pipelining) as day:
         report = send(store, day, connections)
     gone = sum(1 for number in range(READERS) if f"reader{number}".startswith("reader1"))
     if name == "ten are gone":
@@ -152,6 +173,54 @@ def test_a_relay_that_wants_a_new_connection_every_twenty_messages_gets_it(store
     with BadDay() as day:
         send(store, day, terms=Terms(connections=1, messages_per_connection=20))
     assert day.connections == 2
+
+
+# --- a clock that jumps while an issue is sent
+
+
+@pytest.mark.parametrize("jump", [timedelta(hours=20), timedelta(days=-2), timedelta(hours=-1)])
+@pytest.mark.parametrize("connections", [1, 4])
+@pytest.mark.parametrize(
+    "bad",
+    [
+        dict,
+        lambda: {"rcpt": first_time("450 4.2.0 greylisted")},
+        lambda: {"mail": first_times(12, "454 4.7.0 too busy")},
+    ],
+    ids=["well", "greylisting", "busy"],
+)
+def test_a_clock_that_jumps_while_it_is_sent_costs_nobody_the_issue(
+    store: Store, jump: timedelta, connections: int, bad: Callable[[], dict[str, Any]]
+) -> None:
+    queued(store, *(f"reader{number}@example.org" for number in range(READERS)))
+    clock, told = Clock(), []
+
+    def progress(report: DeliveryReport) -> None:
+        told.append(report)
+        if len(told) == 9:
+            clock.now += jump
+
+    with BadDay(**bad()) as day:
+        report = send(store, day, connections, clock=clock, progress=progress)
+    assert report == DeliveryReport(sent=READERS)
+    assert states(store) == ALL
+    assert max(Counter(day.recipients).values()) == 1
+
+
+@pytest.mark.parametrize("jump", [timedelta(days=-2), timedelta(hours=-1)])
+def test_a_clock_set_back_makes_no_pause_longer(store: Store, jump: timedelta) -> None:
+    queued(store, *(f"reader{number}@example.org" for number in range(READERS)))
+    clock, told = Clock(), []
+
+    def progress(report: DeliveryReport) -> None:
+        told.append(report)
+        if len(told) == 3:
+            clock.now += jump
+
+    with BadDay(mail=first_times(3, "454 4.7.0 too busy")) as day:
+        report = send(store, day, 1, clock=clock, progress=progress, patience=Patience())
+    assert (report.sent, report.deferred) == (READERS - 3, 3)
+    assert sum(clock.waits) < 60
 
 
 # --- quotas, window, lateness while sending

@@ -50,6 +50,7 @@ class Desk:
     withheld: list[Record] = field(default_factory=list)
 
     _beaten: datetime | None = None
+    _quiet_for: timedelta = timedelta(0)
 
     # --- going on
 
@@ -208,7 +209,8 @@ class Desk:
             self._be_quiet(min(self.patience.reconnect * 2.0 ** (self.failures - 2), 60.0))
 
     def _be_quiet(self, seconds: float) -> None:
-        self.quiet_until = self.clock() + timedelta(seconds=seconds)
+        self._quiet_for = timedelta(seconds=seconds)
+        self.quiet_until = self.clock() + self._quiet_for
 
     # --- waiting
 
@@ -220,6 +222,8 @@ class Desk:
                 "the issue has become too old to be sent (retry.max_lateness_hours): cancel it, "
                 "or allow more and resume it"
             )
+        if self.quiet_until is not None:  # a clock set back must not make a pause longer
+            self.quiet_until = min(self.quiet_until, now + self._quiet_for)
         times = [self.quiet_until, self.closed_until, self.terms.opens(now)]
         later = [at for at in times if at is not None and at > now]
         return max(later, default=None)

@@ -1,0 +1,110 @@
+"""What holds between real processes: quotas in one store, and a worker that is told to stop."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+from collections import Counter
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from upcycle_news.model import Rate
+from upcycle_news.postroom.contract import DeliveryReport
+from upcycle_news.steps import sending
+from upcycle_news.steps.workers import Workers
+from upcycle_news.store.engine import open_store
+
+from ..postroom.relays import BadDay
+from ..publications import Publication
+from ..store.samples import NOW, queued
+from .test_operators import queued as queued_issue
+from .test_operators import relay_at, status
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+@pytest.mark.parametrize("rate", ["2/h", "30/min", "14/s"])
+def test_two_processes_share_a_quota_to_the_message(any_store: str, rate: str) -> None:
+    limit, span = Rate.parse(rate).limit, timedelta(seconds=Rate.parse(rate).seconds)
+    store = open_store(any_store)
+    queued(store, *(f"reader{number}@example.org" for number in range(4 * limit)))
+    store.close()
+    both = [_sender(any_store, rate) for _ in range(2)]
+    for one in both:
+        assert _said(one) == "ready"
+    # At the beginning, within the span, and at the first moment after it; then after a restart.
+    counts = [_at_once(both, NOW + span * part) for part in (0, 0.5, 0.999, 1)]
+    for one in both:
+        _end(one)
+    both = [_sender(any_store, rate) for _ in range(2)]
+    for one in both:
+        assert _said(one) == "ready"
+    counts += [_at_once(both, NOW + span * part) for part in (1.5, 2)]
+    for one in both:
+        _end(one)
+    assert counts == [limit, 0, 0, limit, 0, limit]
+
+
+def _sender(url: str, rate: str) -> subprocess.Popen[str]:
+    return subprocess.Popen(
+        [sys.executable, "-m", "tests.sending.quota_process", url, rate],
+        stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, cwd=ROOT,
+    )  # fmt: skip
+
+
+def _said(process: subprocess.Popen[str]) -> str:
+    assert process.stdout is not None
+    return process.stdout.readline().strip()
+
+
+def _at_once(processes: list[subprocess.Popen[str]], now: Any) -> int:
+    for one in processes:
+        assert one.stdin is not None
+        one.stdin.write(f"{now.isoformat()}\n")
+        one.stdin.flush()
+    return sum(int(_said(one)) for one in processes)
+
+
+def _end(process: subprocess.Popen[str]) -> None:
+    process.communicate(timeout=30)
+    assert process.returncode == 0
+
+
+def test_a_worker_told_to_stop_finishes_its_mail_and_leaves_the_rest_to_the_others(
+    publication: Publication, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made: list[Workers] = []
+    told_to_stop: list[int] = []
+
+    class Kept(Workers):
+        def __init__(self, *arguments: Any, **named: Any) -> None:
+            super().__init__(*arguments, **named)
+            made.append(self)
+
+    def progress(report: DeliveryReport) -> None:
+        # Once the relay has taken mail over a connection that is not ours, a worker is at work.
+        [worker] = made[0]._workers
+        if not told_to_stop and worker.told.sent:
+            told_to_stop.append(report.sent)
+            os.kill(worker.process.pid, signal.SIGTERM)
+
+    monkeypatch.setattr(sending, "MANY", 10)
+    monkeypatch.setattr(sending, "Workers", Kept)
+    publication.essay()
+    readers = publication.crowd(1500)
+    with BadDay() as day:
+        room = publication.room(**relay_at(day.controller.port), RELAYS__MAIN__CONNECTIONS="4")
+        issue = queued_issue(room)
+        report = sending.deliver_issue(room, issue, progress=progress)
+        [worker] = made[0]._workers
+        assert told_to_stop and told_to_stop[0] < len(readers)
+        assert worker.process.returncode == 0
+        assert 0 < worker.told.sent < len(readers) - 1
+        assert Counter(day.recipients) == Counter(readers)
+    assert (report.sent, report.unknown, report.stopped) == (len(readers), 0, None)
+    assert status(room, issue).closed
