@@ -89,7 +89,7 @@ def set_up(kind: Format, level: str, secrets: Iterable[str] = ()) -> None:
     """
     number = logging.getLevelNamesMapping()[level.upper()]
     root, ours = logging.getLogger(), logging.getLogger(_OURS)
-    beside_prefect = bool(logging.getLogger("prefect").handlers)
+    beside_prefect = any(type(one).__module__.startswith("prefect.") for one in root.handlers)
     with _lock:
         for logger in (root, ours):
             for handler in [one for one in logger.handlers if isinstance(one, _Handler)]:

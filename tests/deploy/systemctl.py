@@ -110,7 +110,9 @@ class Supervisor:
     def run(self) -> int:
         signal.signal(signal.SIGTERM, self.end)
         while not self.ending:
-            self.process = subprocess.Popen(self.command(), start_new_session=True)
+            self.process = subprocess.Popen(
+                self.command(self.told["ExecStart"][0]), start_new_session=True
+            )
             code = self.process.wait()
             if self.ending or (self.told["Restart"] == ["on-failure"] and code == 0):
                 break
@@ -118,9 +120,9 @@ class Supervisor:
         self.wait_for_all()
         return 0
 
-    def command(self) -> list[str]:
+    def command(self, told: str) -> list[str]:
         environment = Path(self.told["EnvironmentFile"][0])
-        words = shlex.split(self.told["ExecStart"][0])
+        words = shlex.split(told)
         inner = (
             f"set -a; . {shlex.quote(str(environment))}; set +a; umask {self.told['UMask'][0]}; "
             f"cd {shlex.quote(self.told['WorkingDirectory'][0])}; exec {shlex.join(words)}"
@@ -137,6 +139,8 @@ class Supervisor:
 
     def end(self, *_: object) -> None:
         self.ending = True
+        for command in self.told["ExecStop"]:
+            subprocess.run(self.command(command), check=False)
         self.signal_all(signal.SIGTERM)
 
     def members(self) -> list[int]:

@@ -196,7 +196,7 @@ class Trial:
         (home / "list.csv").write_text("\n".join(["email", *lines]) + "\n", encoding="utf-8")
         for essay in (home / "content/essays").glob("*.md"):
             essay.write_text(re.sub(r"(?m)^status: \w+", "status: ready", essay.read_text("utf-8")), "utf-8")  # fmt: skip
-        relay = {"HOST": "127.0.0.1", "PORT": self.relay.port, "SECURITY": "none", "QUOTAS": '["80/s"]'}  # fmt: skip
+        relay = {"HOST": "127.0.0.1", "PORT": self.relay.port, "SECURITY": "none", "QUOTAS": '["20/s"]'}  # fmt: skip
         with (self.folder / "etc/upcycle-news.env").open("a", encoding="utf-8") as file:
             for name, value in relay.items():
                 file.write(f"UPCYCLE_NEWS_RELAYS__MAIN__{name}='{value}'\n")

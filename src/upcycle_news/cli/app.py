@@ -14,6 +14,7 @@ from upcycle_news.cli import (
     content,
     dkim,
     doctor,
+    drain,
     essay,
     feeds,
     issue,
@@ -47,6 +48,7 @@ app.add_typer(store.app, name="store")
 app.command("init")(publication.init)
 app.command("demo")(publication.demo)
 app.command("check")(content.check)
+app.command("drain")(drain.drain)
 app.command("metrics")(metrics.metrics)
 app.command("backup")(backup.backup)
 app.command("restore")(backup.restore)

@@ -1,0 +1,37 @@
+"""`upcycle-news drain`: what a service does before it stops."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from upcycle_news.cli.output import AsJson, newsroom, note, say_json
+
+
+def drain(
+    seconds: Annotated[float, typer.Option(min=0, help="How long to wait for them.")] = 60.0,
+    as_json: AsJson = False,
+) -> None:
+    """Let the senders of this machine finish what is on the wire, and end; the rest stays queued.
+
+    For ExecStop= of a service, before Prefect's runner or worker is told to stop: that kills its
+    runs at once. The next run goes on where they stopped.
+
+    Example: upcycle-news drain --seconds 60
+    """
+    from dataclasses import asdict
+
+    from upcycle_news.steps.draining import drain as drain_senders
+
+    with newsroom() as room:
+        done = drain_senders(room, seconds=seconds)
+    if as_json:
+        say_json(asdict(done))
+    elif not done.asked:
+        typer.echo("nobody sends here")
+    else:
+        typer.echo(f"{done.asked - done.left} of {done.asked} senders have ended")
+    if done.left:
+        note(f"after {seconds:g} s {done.left} still finish what they have on the wire")
+        raise typer.Exit(1)
