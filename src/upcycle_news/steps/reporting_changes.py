@@ -6,6 +6,7 @@ Settings are named and never quoted: some of them are addresses.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 
 from upcycle_news.model import IssueId, Manifest
 from upcycle_news.newsroom import Newsroom
@@ -47,13 +48,16 @@ def _since_last_issue(
     old = revisions.revision(room.store, *before) if before else None
     if before is None or old is None:
         return []
-    difference = compare(old.manifest, new)
+    difference = replace(compare(old.manifest, new), pictures=())  # other essays, other pictures
     told = [*_in_and_out(words, difference)] if contents else []
     then, now = _feeds(old.manifest), _feeds(new)
     for name, feeds in (("feeds now", now - then), ("feeds then", then - now)):
         if feeds:
             told.append(f"- {words(name)}: {', '.join(md(feed) for feed in sorted(feeds))}")
-    return _section(words("since issue", issue=before[0]), [*told, *_look(words, difference)])
+    return _section(
+        words("since issue", issue=before[0]),
+        [*told, *_look(words, difference)],
+    )
 
 
 def _in_and_out(words: Words, difference: Difference) -> Iterator[str]:
