@@ -343,6 +343,7 @@ class Trial:
 
 def main(size: str, venv: Path) -> int:
     began = time.monotonic()
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # through what stops our services
     # Not below /tmp: the services get one of their own, as PrivateTmp gives them.
     folder = Path(tempfile.mkdtemp(prefix="upcycle-trial-", dir="/var/tmp"))
     with Sink() as relay:
