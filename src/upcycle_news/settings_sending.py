@@ -20,7 +20,13 @@ class RelaySettings(Table):
     username: str = Field("", description="Empty: no login.")
     password: SecretStr = Field(SecretStr(""), description="From the environment or a file only.")
     connections: int = Field(
-        1, ge=1, le=64, description="At the same time, spread over the processor's cores."
+        1, ge=1, le=64, description="At the same time, shared by the processes that send."
+    )
+    processes: int = Field(
+        0,
+        ge=0,
+        le=64,
+        description="That send; 0: one, and for 2,000 deliveries and more one for each core.",
     )
     messages_per_connection: int = Field(
         0, ge=0, description="Then a new connection is opened; 0: no limit. Yahoo wants 20."

@@ -36,6 +36,7 @@ def relay_of(name: str, told: RelaySettings) -> Relay:
         connections=told.connections,
         timeout=told.timeout,
         messages_per_connection=told.messages_per_connection,
+        processes=told.processes,
     )
 
 

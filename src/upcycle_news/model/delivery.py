@@ -133,7 +133,7 @@ class Rate:
 
 @dataclass(frozen=True)
 class Relay:
-    """The SMTP server we hand over to. `timeout` is in seconds."""
+    """The SMTP server we hand over to. `timeout` is in seconds; 0 `processes`: as many as fit."""
 
     name: str
     host: str
@@ -144,6 +144,7 @@ class Relay:
     connections: int = 1
     timeout: float = 30.0
     messages_per_connection: int = 0
+    processes: int = 0
 
 
 @dataclass(frozen=True)

@@ -137,7 +137,8 @@ class _Run:
     def over(self, relay: Relay, *, passed: bool, fresh_only: bool = False) -> DeliveryReport:
         """Send over this relay until nothing is left to do now."""
         waiting = _status(self.room, self.row.id).counts.get(DeliveryState.QUEUED, 0)
-        count = min(relay.connections, os.cpu_count() or 1) if waiting >= MANY else 1
+        fitting = (os.cpu_count() or 1) if waiting >= MANY else 1
+        count = min(relay.connections, relay.processes or fitting)
         each = -(-relay.connections // count)
         share = Share(relay, each, self.patience, passed, fresh_only)
         mine = [DeliveryReport()]
