@@ -223,7 +223,7 @@ def report(kind: str, found: list[Measured]) -> None:
         print(
             f"{one.readers:,} readers: claims a second by so many processes {speeds}; peak {one.memory:.0f} MB"
         )
-    most = max(max(one.claims.values()) for one in found)
+    most = max(found[-1].claims.values())
     person, issue = lines["people, MB"].each * 1e6, lines["the next issue, MB"].each * 1e6
     print(
         f"\n{person:.0f} bytes a reader, {issue:.0f} bytes a reader and issue; the ledger's ceiling {most:,.0f}/s\n"

@@ -29,7 +29,7 @@ def postgres() -> Iterator[DebianPostgres]:
         yield server
 
 
-@pytest.mark.timeout(480)  # a database, a server, two workers and four runs on a busy machine
+@pytest.mark.timeout(900)  # a database, a server, two workers and four runs on a busy machine
 def test_one_of_two_machines_vanishes_and_everybody_gets_the_issue_once(
     postgres: DebianPostgres, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
