@@ -136,7 +136,12 @@ class Trial:
         text = self.here(wrapper.read_text(encoding="utf-8"))
         asked = "setpriv --reuid=newsletter --regid=newsletter --init-groups --"
         assert asked in text
-        wrapper.write_text(text.replace(f"exec {asked}", self._drop.strip()), encoding="utf-8")
+        text = text.replace(f"exec {asked}", self._drop.strip())
+        # Once, also where the trial's services are called root (systemctl.py).
+        root = 'if [ "$(id -u)" = 0 ]; then'
+        assert root in text
+        once = 'if [ -z "${DROPPED:-}" ]; then\n  export DROPPED=1'
+        wrapper.write_text(text.replace(root, once), encoding="utf-8")
 
     # --- the page
 
