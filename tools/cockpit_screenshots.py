@@ -1,0 +1,105 @@
+"""Write docs/images/prefect-approval.png and prefect-report.png: an approval in Prefect's own pages.
+
+`python tools/cockpit_screenshots.py` needs Chromium and takes some two minutes: a real server, a
+run that waits, its form in Prefect's pages, the answer over the API, the mails in a sink. A person looks at both
+pictures before they are committed.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import sys
+import time
+from collections.abc import Callable
+from datetime import UTC, datetime
+from pathlib import Path
+from tempfile import TemporaryDirectory, gettempdir
+
+ROOT = Path(__file__).resolve().parents[1]
+sys.path.insert(0, str(ROOT))
+
+from tests.flows.servers import Server  # noqa: E402
+from tests.publications import Publication, lay_out, relay_at  # noqa: E402
+from tests.sending.sink import Sink  # noqa: E402
+from tests.web.chromium import Page, browsing  # noqa: E402
+
+from upcycle_news.demo.site import DemoSite  # noqa: E402
+
+TARGET = ROOT / "docs" / "images"
+ENDED = ("COMPLETED", "FAILED", "CRASHED", "CANCELLED")
+FIRST, SECOND = "2026-09-10-die-tuer-aus-dem-dritten-stock.md", "2026-10-22-die-rolltreppe-steht.md"
+BUTTON = "[...document.querySelectorAll('button')].find(b => b.innerText.trim() === '%s')"
+
+
+def main() -> None:
+    """Send an issue by hand and another one by a run; look at its form and its report."""
+    with TemporaryDirectory() as folder, Sink() as sink, DemoSite(datetime.now(UTC)) as site:
+        publication = Publication(lay_out(Path(folder) / "umbaupost"), lambda: datetime.now(UTC))
+        os.chdir(publication.home)
+        publication.crowd(3)
+        (publication.home / "content/feeds.toml").write_text(site.feeds_toml())
+        images = publication.home / "content/images"
+        shutil.copytree(ROOT / "content/images", images, dirs_exist_ok=True)
+        essays = publication.home / "content/essays"
+        relay = {**relay_at(sink.port), "FEEDS__ALLOW_PRIVATE": "true"}
+        shutil.copy(ROOT / "content/essays" / FIRST, essays)
+        publication.run("issue", "send", "--yes", **relay)
+        shutil.copy(ROOT / "content/essays" / SECOND, essays)
+        environment = {f"UPCYCLE_NEWS_{key}": value for key, value in relay.items()}
+        with Server(publication.home, environment) as server:
+            run = server.start("publish-issue/thursday")
+            server.until(run, "PAUSED")
+            with browsing() as page:
+                _look_at_the_form(server, page, run)
+            server.answer(run, decision="send", name="Anna Redaktion")
+            state = server.until(run, *ENDED)
+            print(state["name"], state["message"])
+            with browsing() as page:  # the first one has not been listened to for too long
+                _look_at_the_report(server, page)
+
+
+def _look_at_the_form(server: Server, page: Page, run: str) -> None:
+    page.look(width=1000, height=1350, dark=True)
+    page.open(f"http://127.0.0.1:{server.port}/runs/flow-run/{run}")
+    _press(page, BUTTON % "Resume")
+    _until(page, "document.body.innerText.includes('Who decides')")
+    page.run("[...document.querySelectorAll('textarea')].at(-1).focus()")
+    page.ask("Input.insertText", text="Anna Redaktion")
+    time.sleep(1)  # the field's colours change slowly
+    page.picture(TARGET / "prefect-approval.png")
+
+
+def _look_at_the_report(server: Server, page: Page) -> None:
+    wanted = {"artifacts": {"key": {"like_": "issue-%-report"}}}
+    [report] = server.ask("POST", "/artifacts/filter", wanted)
+    page.look(width=1000, height=1000, dark=True)
+    page.open(f"http://127.0.0.1:{server.port}/artifacts/artifact/{report['id']}")
+    _until(page, "document.body.innerText.includes('What changed')")
+    time.sleep(1)
+    page.picture(TARGET / "prefect-report.png")
+
+
+def _press(page: Page, element: str) -> None:
+    """A real click in the middle of what a script finds, as soon as it is there."""
+    _until(page, f"!!({element})")
+    time.sleep(0.5)
+    x, y = page.run(
+        f"(() => {{ const r = ({element}).getBoundingClientRect(); "
+        "return [r.x + r.width / 2, r.y + r.height / 2]; })()"
+    )
+    for kind in ("mousePressed", "mouseReleased"):
+        page.ask("Input.dispatchMouseEvent", type=kind, x=x, y=y, button="left", clickCount=1)
+
+
+def _until(page: Page, condition: str, clock: Callable[[], float] = time.monotonic) -> None:
+    deadline = clock() + 60
+    while not page.run(condition):
+        if clock() > deadline:
+            page.picture(Path(gettempdir()) / "cockpit-screenshots-failed.png")
+            raise SystemExit(f"this never came true on Prefect's page: {condition}")
+        time.sleep(0.2)
+
+
+if __name__ == "__main__":
+    main()
