@@ -160,7 +160,7 @@ def test_an_essay_that_exists_is_never_overwritten(publication: Publication) -> 
     assert first.out == "content/essays/2024-05-02-was-bleibt.md\n"
     (publication.home / first.out.strip()).write_text("meine Arbeit")
     again = publication.run("essay", "new", "Was bleibt", "--date", "2024-05-02", code=1)
-    assert "exists already" in again.err
+    assert "is there already" in again.err
     assert (publication.home / first.out.strip()).read_text() == "meine Arbeit"
 
 
