@@ -1,0 +1,139 @@
+"""Check that the third set of related items is sound. Standard library only.
+
+    python bench/related/third/check.py
+
+Prints the counts per essay; ends with 1 and one line per fault if anything is wrong.
+"""
+
+import difflib
+import json
+import re
+import sys
+from collections import Counter
+from itertools import combinations
+from pathlib import Path
+
+HERE = Path(__file__).resolve().parent
+FIRST, SECOND = HERE.parent, HERE.parent / "second"
+ESSAYS, ITEMS = 9, 200
+RELATED = range(10, 26)  # per essay of this set, from both pools
+NEW_RELATED = range(10, 17)  # of these from the items of this set
+UNRELATED = 70  # at least so many items of this set belong to no essay at all
+ESSAY_WORDS = range(250, 601)
+SUMMARY_CHARS = range(40, 321)
+COPIED_WORDS = 5  # so many words in a row, taken from an essay, are too many
+
+
+def load(path):
+    def no_twins(pairs):
+        seen = dict(pairs)
+        if len(seen) != len(pairs):
+            raise ValueError(f"{path}: a key occurs twice")
+        return seen
+
+    return json.loads(path.read_text(encoding="utf-8"), object_pairs_hook=no_twins)
+
+
+def runs(text, length=COPIED_WORDS):
+    found = re.findall(r"\w+", text.lower())
+    return {tuple(found[i : i + length]) for i in range(len(found) - length + 1)}
+
+
+def check_essays(essays):
+    for number, essay in enumerate(essays, 1):
+        if set(essay) != {"id", "title", "topics", "body"}:
+            yield f"essay {number}: fields are not id, title, topics, body"
+            continue
+        if essay["id"] != f"f{number:03d}":
+            yield f"essay {number} has the id {essay['id']}"
+        if len(essay["topics"]) not in range(3, 7):
+            yield f"essay {essay['id']}: {len(essay['topics'])} topics"
+        if len(essay["body"].split()) not in ESSAY_WORDS:
+            yield f"essay {essay['id']}: {len(essay['body'].split())} words"
+    if len(essays) != ESSAYS:
+        yield f"{len(essays)} essays"
+
+
+def check_items(items, earlier_items, all_essays):
+    for number, item in enumerate(items, 1):
+        if set(item) != {"id", "feed", "title", "summary"} or not all(item.values()):
+            yield f"item {number}: fields are not id, feed, title, summary, or one is empty"
+            continue
+        if item["id"] != f"k{number:03d}":
+            yield f"item {number} has the id {item['id']}"
+        if len(item["summary"]) not in SUMMARY_CHARS:
+            yield f"item {item['id']}: summary of {len(item['summary'])} characters"
+        if not 1 <= len(re.findall(r"[.!?](?:\s|$)", item["summary"])) <= 3:
+            yield f"item {item['id']}: summary is not one to three sentences"
+        if len(item["title"]) > 110:
+            yield f"item {item['id']}: title of {len(item['title'])} characters"
+    if len(items) < ITEMS:
+        yield f"only {len(items)} items"
+    pairs = [*combinations(items, 2), *((one, other) for one in items for other in earlier_items)]
+    for one, other in pairs:
+        left, right = one["title"].lower(), other["title"].lower()
+        if difflib.SequenceMatcher(None, left, right).ratio() > 0.75:
+            yield f"items {one['id']} and {other['id']} have nearly the same title"
+        if one["summary"] == other["summary"]:
+            yield f"items {one['id']} and {other['id']} have the same summary"
+    known = {essay["id"]: runs(essay["body"]) for essay in all_essays}
+    for item in [*items, *earlier_items]:
+        for text in (item["title"], item["summary"]):
+            for essay_id, essay_runs in known.items():
+                for copied in runs(text) & essay_runs:
+                    yield f"item {item['id']} copies {essay_id}: {' '.join(copied)}"
+
+
+def check_judgements(name, judgements, essay_ids, item_ids):
+    if list(judgements) != essay_ids:
+        yield f"{name} is not for exactly the essays there are, in their order"
+    for essay_id, grades in judgements.items():
+        if list(grades) != sorted(grades):
+            yield f"{name}/{essay_id}: items are not in order"
+        for item_id, grade in grades.items():
+            if item_id not in item_ids:
+                yield f"{name}: {essay_id}/{item_id}: no such item"
+            if type(grade) is not int or grade not in (1, 2):
+                yield f"{name}: {essay_id}/{item_id}: {grade!r} is neither 1 nor 2"
+
+
+def main():
+    essays, items = load(HERE / "essays.json"), load(HERE / "items.json")
+    ours, theirs = load(HERE / "judgements.json"), load(HERE / "judgements_earlier_essays.json")
+    earlier_essays = load(FIRST / "essays.json") + load(SECOND / "essays.json")
+    earlier_items = load(FIRST / "items.json") + load(SECOND / "items.json")
+    new = {item["id"] for item in items}
+    old = {item["id"] for item in earlier_items}
+    earlier_ids = [essay["id"] for essay in earlier_essays]
+
+    faults = [
+        *check_essays(essays),
+        *check_items(items, earlier_items, essays + earlier_essays),
+        *check_judgements("judgements", ours, [essay["id"] for essay in essays], new | old),
+        *check_judgements("judgements_earlier_essays", theirs, earlier_ids, new),
+    ]
+    for essay_id, grades in ours.items():
+        if len(grades) not in RELATED or len(new & set(grades)) not in NEW_RELATED:
+            faults.append(f"essay {essay_id}: {len(grades)} related items")
+    related = {i for grades in (*ours.values(), *theirs.values()) for i in grades} & new
+    if len(new) - len(related) < UNRELATED:
+        faults.append(f"only {len(new) - len(related)} items are related to none")
+
+    for essay_id, grades in (*ours.items(), *theirs.items()):
+        by_grade = Counter(grades.values())
+        print(
+            f"{essay_id:16} {by_grade[2]:4} of grade 2 {by_grade[1]:4} of grade 1"
+            f" {len(grades):4} in all, {len(new & set(grades)):4} of them new items"
+        )
+    print(
+        f"{len(essays)} essays, {len(items)} items from {len({i['feed'] for i in items})} feeds,"
+        f" {len(related)} related to any of the {len(essays) + len(earlier_essays)} essays,"
+        f" {len(new) - len(related)} to none"
+    )
+    for fault in faults:
+        print("fault:", fault, file=sys.stderr)
+    return 1 if faults else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
