@@ -1,9 +1,9 @@
 """How well items are chosen that belong to an essay: P@5, P@10 and MAP on a judged corpus.
 
-    python bench/related.py            the twelve essays that were tuned with
-    python bench/related.py --final    over both pools, and the six untouched essays too
+    python bench/related.py            the eighteen essays that were tuned with, over their two pools
+    python bench/related.py --final    over all three pools, and the nine untouched essays too
 
-The corpus and how it was judged: bench/related/README.md. Ties are broken by id, which says nothing.
+The corpora and how they were judged: README.md in bench/related and in the folders there. Ties are broken by id, which says nothing.
 Weights fitted without the essay that is asked: bench/related_fit.py.
 """
 
@@ -209,22 +209,32 @@ def show(part: Part) -> None:
 
 def parts(final: bool) -> list[Part]:
     vocabulary = load_vocabulary(ROOT / "content/vocabulary.toml", ROOT)
-    first, judged = essays("essays"), {k: set(v) for k, v in load("judgements").items()}
+    pools = ["items", "second/items"] + ["third/items"] * final
+    verdicts = ["judgements", "second/judgements", "second/judgements_first_essays"]
+    verdicts += ["third/judgements_earlier_essays"] * final
+    pool = stories(*pools)
+    tuning = Part(
+        "tuning", essays("essays") | essays("second/essays"), pool, judged(*verdicts), vocabulary
+    )
     if not final:
-        return [Part("tuning", first, stories("items"), judged, vocabulary)]
-    pool = stories("items", "second/items")
-    for slug, more in load("second/judgements_first_essays").items():
-        judged.setdefault(slug, set()).update(more)
-    untouched = {slug: set(found) for slug, found in load("second/judgements").items()}
-    return [
-        Part("tuning, both pools", first, pool, judged, vocabulary),
-        Part("untouched", essays("second/essays"), pool, untouched, vocabulary),
-    ]
+        return [tuning]
+    untouched = essays("third/essays")
+    return [tuning, Part("untouched", untouched, pool, judged("third/judgements"), vocabulary)]
+
+
+def judged(*names: str) -> dict[str, set[str]]:
+    found: dict[str, set[str]] = {}
+    for name in names:
+        for slug, related_items in load(name).items():
+            found.setdefault(slug, set()).update(related_items)
+    return found
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--final", action="store_true", help="both pools, and the untouched essays")
+    parser.add_argument(
+        "--final", action="store_true", help="three pools, and the untouched essays"
+    )
     for part in (found := parts(parser.parse_args().final)):
         show(part)
     began = resource.getrusage(resource.RUSAGE_SELF)

@@ -3,14 +3,15 @@
     python bench/related_fit.py
 
 Logistic regression (Newton's method, a ridge of 1 on the weights) over the pairs of essay and item of
-the twelve tuning essays, each seen twice: as it is, and, at ABLATED of the weight, as if the
-vocabulary had no concept of its topics' names. Leave-one-essay-out: eleven essays fit, the
-twelfth is ranked and its floor looked at.
+the eighteen tuning essays, each seen twice: as it is, and, at ABLATED of the weight, as if the
+vocabulary had no concept of its topics' names. Leave-one-essay-out: seventeen essays fit, the
+eighteenth is ranked and its floor looked at.
 """
 
 from __future__ import annotations
 
 import math
+from dataclasses import dataclass
 from statistics import fmean
 
 from related import Part, measured, parts  # the script beside this one
@@ -18,12 +19,12 @@ from related import Part, measured, parts  # the script beside this one
 from upcycle_news.editorial import related
 from upcycle_news.editorial.compounds import Compounds
 from upcycle_news.editorial.concepts import lexicon
-from upcycle_news.editorial.lexical import FIELDS, Document, Query
+from upcycle_news.editorial.lexical import FIELDS, Document, Query, echoes
 from upcycle_news.editorial.search import Index
 from upcycle_news.editorial.theme import Pool, Signals, Theme
 from upcycle_news.model import Essay
 
-NAMES = ("WORDS", "TOPICS", "CENTRAL", "TEXT", "VARIETY", "FOCUS", "OUTSIDE")
+NAMES = ("WORDS", "TOPICS", "CENTRAL", "TEXT", "VARIETY", "FOCUS", "OUTSIDE", "TITLE")
 ABLATED = 0.3
 Row = tuple[float, ...]
 
@@ -32,25 +33,35 @@ def row(words: float, signals: Signals) -> Row:
     return (
         min(words, related.MOST_WORDS), signals.topics, signals.central, signals.text,
         math.log1p(signals.words), signals.focus, signals.outside,
+        signals.title,
     )  # fmt: skip
 
 
-def rows(part: Part, essay: Essay, pool: Pool) -> tuple[list[Row], list[Row]]:
+@dataclass(frozen=True)
+class Seen:
     """The signals of every item: as they are, and without the concepts the topics name."""
+
+    views: tuple[list[Row], list[Row]]
+    documents: list[Document]
+    index: Index
+
+
+def seen_by(part: Part, essay: Essay, pool: Pool) -> Seen:
     texts = [(" . ".join((essay.title, *essay.topics, essay.body)), "de")]
     texts += [(f"{s.lead.title}. {s.lead.summary}", "de") for s in part.stories]
     compounds = Compounds(texts)
     documents = [Document(story.lead, compounds) for story in part.stories]
-    with Index([document.fields for document in documents], FIELDS) as index:
-        query = Query(essay, compounds)
-        shared = index.scores(query.terms)
+    index = Index([document.fields for document in documents], FIELDS)
+    query = Query(essay, compounds)
+    shared = index.scores(query.terms)
     words = [math.fsum(terms.values()) / query.chance for terms in shared]
     theme = Theme(essay, lexicon(part.vocabulary))
     full = [row(value, theme.signals(n, pool)) for n, value in enumerate(words)]
     named = {concept for concept, weight in theme.topics.items() if weight >= 1}
     theme.topics = {c: w for c, w in theme.topics.items() if c not in named}
     theme.text = {c: w for c, w in theme.text.items() if c not in named}
-    return full, [row(value, theme.signals(n, pool)) for n, value in enumerate(words)]
+    ablated = [row(value, theme.signals(n, pool)) for n, value in enumerate(words)]
+    return Seen((full, ablated), documents, index)
 
 
 def solved(matrix: list[list[float]], right: list[float]) -> list[float]:
@@ -94,14 +105,14 @@ def main() -> None:
     (part,) = parts(final=False)
     pool = Pool(part.stories, lexicon(part.vocabulary))
     keys = [story.lead.key for story in part.stories]
-    seen = {slug: rows(part, essay, pool) for slug, essay in part.essays.items()}
+    seen = {slug: seen_by(part, essay, pool) for slug, essay in part.essays.items()}
     truth = {slug: [key in part.judged[slug] for key in keys] for slug in part.essays}
 
     def learn(slugs: list[str]) -> list[float]:
         return fitted([
             (values, right, share)
             for slug in slugs
-            for view, share in zip(seen[slug], (1.0, ABLATED), strict=True)
+            for view, share in zip(seen[slug].views, (1.0, ABLATED), strict=True)
             for values, right in zip(view, truth[slug], strict=True)
         ])  # fmt: skip
 
@@ -112,10 +123,15 @@ def main() -> None:
     for slug in part.essays:
         weights = learn([other for other in part.essays if other != slug])
         line: list[float] = []
-        for ablated, view in enumerate(seen[slug]):
+        for ablated, view in enumerate(seen[slug].views):
             sums = [math.fsum(w * v for w, v in zip(weights[:-1], x, strict=True)) for x in view]
-            kin = pool.kinship(sums, -weights[-1])
-            scores = [s + related.KINSHIP * k for s, k in zip(sums, kin, strict=True)]
+            even = -weights[-1]
+            kin = [
+                s + related.KINSHIP * k for s, k in zip(sums, pool.kinship(sums, even), strict=True)
+            ]
+            trust = [related.likely(one, even + related.SURE) for one in kin]
+            echo = echoes(seen[slug].index, seen[slug].documents, trust)
+            scores = [k + related.ECHO * e for k, e in zip(kin, echo, strict=True)]
             order = sorted(range(len(keys)), key=lambda n: (-scores[n], keys[n]))
             line += measured([keys[n] for n in order], part.judged[slug])
             if ablated:
@@ -138,7 +154,7 @@ def main() -> None:
     )
     *weights, constant = learn(list(part.essays))
     found = ", ".join(f"{n} {w:.2f}" for n, w in zip(NAMES, weights, strict=True))
-    print(f"\nFitted with all twelve: {found}, EVEN {-constant:.2f}")
+    print(f"\nFitted with all: {found}, EVEN {-constant:.2f}")
 
 
 if __name__ == "__main__":

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import math
-from collections import defaultdict
-from collections.abc import Mapping
+from collections import Counter, defaultdict
+from collections.abc import Mapping, Sequence
 
 from upcycle_news.editorial.compounds import Compounds
+from upcycle_news.editorial.search import Index
 from upcycle_news.editorial.words import stem, words
 from upcycle_news.model import Essay, FeedItem
 
@@ -17,6 +18,9 @@ TITLE, TOPICS, TEXT = 1.0, 1.5, 1.0
 PART = 0.5  # a part of the essay's compound, against the whole word
 # In German nouns say what a text is about, and capitals say which words are nouns.
 NO_NOUN = 0.7
+# Words that the surest documents have in common lend themselves to the others: so many words, from so
+# many documents at most and at least, each more likely right than not by some way.
+LENT, MOST_TEACHERS, LEAST_TEACHERS, TRUSTED = 15, 8, 3, 0.3
 LONG_QUERY = 150  # terms; an essay of 250 words has about as many
 
 
@@ -29,6 +33,7 @@ class Document:
         title, title_parts = self._terms(item.title, item.language, compounds)
         summary, summary_parts = self._terms(item.summary, item.language, compounds)
         self.fields = (title, summary, title_parts, summary_parts)
+        self.terms = frozenset(term for field in self.fields for term in field)
 
     def _terms(self, text: str, language: str, compounds: Compounds) -> tuple[list[str], list[str]]:
         whole: list[str] = []
@@ -85,3 +90,26 @@ class Query:
         if len(nouns) >= 2 or not self._heading.isdisjoint(document.fields[0]):
             return score
         return score / 2
+
+
+def echoes(index: Index, documents: Sequence[Document], trust: Sequence[float]) -> list[float]:
+    """How much each document speaks in the words that those have in common that can be trusted.
+
+    `trust` is how likely each is to belong, 0 to 1; without three likely ones nothing is lent.
+    """
+    best = sorted(range(len(trust)), key=lambda number: (-trust[number], number))[:MOST_TEACHERS]
+    teachers = [number for number in best if trust[number] > TRUSTED]
+    if len(teachers) < LEAST_TEACHERS:
+        return [0.0] * len(documents)
+    everywhere = Counter(term for document in documents for term in document.terms)
+    shared = Counter(term for number in teachers for term in documents[number].terms)
+    value = {
+        term: math.log(len(documents) / everywhere[term])
+        * math.fsum(trust[number] for number in teachers if term in documents[number].terms)
+        for term, count in shared.items()
+        if count >= 2
+    }
+    lent = sorted(value, key=lambda term: (-value[term], term))[:LENT]
+    most = max((value[term] for term in lent), default=0.0) or 1.0
+    found = index.scores({term: value[term] / most for term in lent})
+    return [math.fsum(terms.values()) for terms in found]

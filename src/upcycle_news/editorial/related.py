@@ -15,7 +15,7 @@ from datetime import date
 
 from upcycle_news.editorial.compounds import Compounds
 from upcycle_news.editorial.concepts import lexicon
-from upcycle_news.editorial.lexical import FIELDS, Document, Query
+from upcycle_news.editorial.lexical import FIELDS, Document, Query, echoes
 from upcycle_news.editorial.search import Index
 from upcycle_news.editorial.theme import Pool, Signals, Theme
 from upcycle_news.editorial.vocabulary import Vocabulary
@@ -25,12 +25,14 @@ FLOOR = 2.5
 MAX_REASONS = 5
 TOPIC_BONUS = 0.3
 
-# What each signal counts: a logistic regression over the twelve essays of bench/related, once as they
+# What each signal counts: a logistic regression over eighteen essays of bench/related, once as they
 # are and once, at a third of the weight, as if the vocabulary did not know their topics
 # (bench/related_fit.py).
-WORDS, TOPICS, CENTRAL, TEXT, VARIETY, FOCUS, OUTSIDE = 1.25, 1.1, 2.2, 4.0, 0.9, 1.6, -2.1
-KINSHIP = 1.0
-EVEN = 5.4  # the sum where being related is as likely as not
+WORDS, TOPICS, CENTRAL, TEXT, VARIETY, FOCUS, OUTSIDE = 1.2, 0.65, 2.8, 3.15, 0.9, 2.65, -1.7
+TITLE = 2.3
+KINSHIP, ECHO = 1.0, 1.0  # what concepts and words count that the surest stories share
+SURE = 0.5  # above even, for a story whose words are lent to others
+EVEN = 5.75  # the sum where being related is as likely as not
 MARGIN = 0.5  # what the floor asks on top
 SINGLE = 1.0  # what it asks where one word alone speaks of the essay's topics: that may be chance
 MOST_WORDS = 8.0  # more of them prove nothing more
@@ -109,7 +111,7 @@ def fits(
             bonuses = [_shared_topics(essay, story) for story in stories]
             if theme.topics or theme.text:
                 words = [math.fsum(terms.values()) / query.chance for terms in shared]
-                scores, evidence = _by_concepts(theme, pool, words)
+                scores, evidence = _by_concepts(theme, pool, words, index, documents)
             else:
                 scores = [math.fsum(terms.values()) for terms in shared]
                 evidence = [
@@ -142,20 +144,31 @@ def weighed(words: float, signals: Signals) -> float:
         + VARIETY * math.log1p(signals.words)
         + FOCUS * signals.focus
         + OUTSIDE * signals.outside
+        + TITLE * signals.title
     )
 
 
+def likely(value: float, even: float) -> float:
+    """How likely a story with this sum belongs, 0 to 1."""
+    return 1 / (1 + math.exp(even - value))
+
+
 def _by_concepts(
-    theme: Theme, pool: Pool, words: Sequence[float]
+    theme: Theme,
+    pool: Pool,
+    words: Sequence[float],
+    index: Index,
+    documents: Sequence[Document],
 ) -> tuple[list[float], list[float]]:
     """Scores and evidence, both in units of the floor."""
     signals = [theme.signals(number, pool) for number in range(len(words))]
     sums = [weighed(value, signal) for value, signal in zip(words, signals, strict=True)]
-    kinship = pool.kinship(sums, EVEN)
+    kin = [s + KINSHIP * k for s, k in zip(sums, pool.kinship(sums, EVEN), strict=True)]
+    echo = echoes(index, documents, [likely(one, EVEN + SURE) for one in kin])
     single = [SINGLE if theme.topics and signal.words < 2 else 0.0 for signal in signals]
     unit = FLOOR / (EVEN + MARGIN)
     return (
-        [max(unit * (sums[n] + KINSHIP * kinship[n]), 0.0) for n in range(len(sums))],
+        [max(unit * (k + ECHO * e), 0.0) for k, e in zip(kin, echo, strict=True)],
         [unit * (one - less) for one, less in zip(sums, single, strict=True)],
     )
 

@@ -23,8 +23,8 @@ class Signals:
     """What speaks for and against a story, as numbers that the weights of `related` add up.
 
     `topics` and `text`: its concepts that are the essay's topics, or only in its text; `central`:
-    topics that the essay's text speaks of as well; `words`: how many of its words speak of topics;
-    `focus`: the share of its concepts that the essay knows; `outside`: how much it belongs to a
+    topics that the essay's text speaks of as well; `title`: concepts of its title that are in the
+    essay's text; `words`: how many of its words speak of topics; `focus`: the share of its concepts that the essay knows; `outside`: how much it belongs to a
     section the publication does not write about.
     """
 
@@ -34,6 +34,7 @@ class Signals:
     words: int = 0
     focus: float = 0.0
     outside: float = 0.0
+    title: float = 0.0
 
 
 class Pool:
@@ -43,6 +44,10 @@ class Pool:
         self.told = [lexicon.told(story.lead.title, story.lead.summary) for story in stories]
         self.active = [
             {concept: told.activation for concept, told in one.items()} for one in self.told
+        ]
+        self.titles = [
+            {concept: told.activation for concept, told in lexicon.told("", title).items()}
+            for title in (story.lead.title for story in stories)
         ]
         spread: dict[str, float] = defaultdict(float)
         for one in self.active:
@@ -89,7 +94,12 @@ class Theme:
         for topic in essay.topics:
             # Editors write topics in small letters too; nouns of the vocabulary ask for capitals.
             capital = " ".join(word[0].upper() + word[1:] for word in topic.split())
-            for concept, told in lexicon.told("", capital).items():
+            found = lexicon.told("", capital)
+            clear = {word for told in found.values() if told.strong >= 1 for word in told.surfaces}
+            for concept, told in found.items():
+                # Kreislaufwirtschaft is a concept of its own: no Wirtschaft with something before it.
+                if told.strong < 1 and clear.issuperset(told.surfaces):
+                    continue
                 sure = 1.0 if stem(concept, "de") == stem(topic, "de") else 0.8
                 weight = sure * min(1.0, told.strong) + 0.3 * min(1.0, told.weak)
                 named[concept] = max(named.get(concept, 0.0), weight)
@@ -132,6 +142,10 @@ class Theme:
             focus=math.fsum(min(1.0, wanted[c]) * v for c, v in value.items())
             / (math.fsum(value.values()) + 0.5),
             outside=max((active.get(c, 0.0) for c in self._against), default=0.0),
+            title=math.fsum(
+                self.text.get(c, 0.0) * activation * rarity[c]
+                for c, activation in pool.titles[number].items()
+            ),
         )
 
     def reasons(self, number: int, pool: Pool, most: int) -> tuple[str, ...]:
