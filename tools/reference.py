@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +23,8 @@ from upcycle_news.store.issues import IssueState
 
 TARGET = Path(__file__).resolve().parents[1] / "docs" / "reference.md"
 
-STATES = {
+# One table for each kind: members of the kinds with the same word are the same key of a dict.
+DELIVERY_STATES = {
     DeliveryState.QUEUED: "waits for its turn",
     DeliveryState.SENDING: "is on the wire; claimed by one sender",
     DeliveryState.DEFERRED: "was put off by the relay and is tried again later",
@@ -32,11 +33,15 @@ STATES = {
     DeliveryState.UNKNOWN: "the relay's answer was lost; held until somebody decides",
     DeliveryState.SUPPRESSED: "the address was suppressed before its turn came",
     DeliveryState.CANCELLED: "the person left, or the issue was cancelled, before its turn came",
+}
+ISSUE_STATES = {
     IssueState.OPEN: "may still change: previews make revisions",
     IssueState.SENDING: "is frozen; its deliveries go out",
     IssueState.PAUSED: "was paused by hand; `issue resume` goes on",
     IssueState.STOPPED: "the relay spoke against us; `issue resume` goes on once that is mended",
     IssueState.CANCELLED: "who has not got it will not get it",
+}
+SUBSCRIBER_STATES = {
     SubscriberStatus.PENDING: "has not confirmed yet and gets nothing",
     SubscriberStatus.CONFIRMED: "gets the newsletter",
     SubscriberStatus.UNSUBSCRIBED: "has left; only the person can come back",
@@ -72,9 +77,9 @@ def reference() -> str:
             *_settings(),
             "## States",
             "",
-            *_states("A delivery (one issue to one subscriber)", DeliveryState),
-            *_states("An issue", IssueState),
-            *_states("A subscriber", SubscriberStatus),
+            *_states("A delivery (one issue to one subscriber)", DeliveryState, DELIVERY_STATES),
+            *_states("An issue", IssueState, ISSUE_STATES),
+            *_states("A subscriber", SubscriberStatus, SUBSCRIBER_STATES),
             "## Template variables",
             "",
             *variables(),
@@ -141,16 +146,16 @@ def _nested(field: FieldInfo) -> type[BaseModel] | None:
 
 
 def _default(field: FieldInfo) -> str:
-    value = field.default
-    if isinstance(value, SecretStr) or value in ("", ()):
+    value = field.get_default(call_default_factory=True, validated_data={})
+    if isinstance(value, SecretStr) or value in ("", (), {}):
         return "empty"
     return f"`{value}`"
 
 
-def _states(title: str, states: Any) -> Iterator[str]:
+def _states(title: str, states: Any, told: Mapping[Any, str]) -> Iterator[str]:
     yield f"### {title}"
     yield ""
-    yield from (f"- `{state}`: {STATES[state]}" for state in states)
+    yield from (f"- `{state}`: {told[state]}" for state in states)
     yield ""
 
 

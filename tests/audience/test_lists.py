@@ -57,6 +57,20 @@ def test_a_list_is_read_as_spreadsheets_write_it(data: bytes) -> None:
     assert (person.email.address, person.name) == ("anna@example.org", "Björn Größe")
 
 
+def test_first_and_last_name_make_one_where_the_list_has_no_name() -> None:
+    anna, bert = read(
+        "E-Mail;Vorname;Nachname\nanna@example.org;Anna;Arendt\nbert@example.org;Bert;\n"
+    ).people
+    assert (anna.name, bert.name) == ("Anna Arendt", "Bert")
+    [carla] = read("email,first name,last name,name\nc@example.org,C,D,Carla\n").people
+    assert carla.name == "Carla"
+
+
+def test_columns_that_are_left_alone_are_named() -> None:
+    assert read("email,Firma,Ort,\nanna@example.org,x,y,z\n").unread == ("Firma", "Ort")
+    assert read("email,name,Vorname,status,groups\n").unread == ()
+
+
 def test_a_quoted_line_break_makes_the_row_long_and_the_lines_stay_right() -> None:
     parsed = read(
         'email,name,note\n'

@@ -24,6 +24,13 @@ def test_every_command_shows_an_example() -> None:
     assert not without
 
 
+def test_a_word_that_two_kinds_share_is_explained_for_each() -> None:
+    text = (ROOT / "docs" / "reference.md").read_text(encoding="utf-8")
+    assert "- `sending`: is on the wire; claimed by one sender" in text
+    assert "- `sending`: is frozen; its deliveries go out" in text
+    assert "PydanticUndefined" not in text, "a default that a factory makes"
+
+
 def test_every_runtime_dependency_has_its_reason() -> None:
     import tomllib
 

@@ -24,7 +24,12 @@ _SPELLINGS = {
     "email address": "email",
     "sprache": "language",
     "themen": "topics",
+    "vorname": "first",
+    "first name": "first",
+    "nachname": "last",
+    "last name": "last",
 }
+_READ = (*COLUMNS, "status", "groups", "first", "last")
 _LANGUAGES = ("de", "en")
 # What makes a spreadsheet run a cell as a formula.
 _FORMULA = ("=", "+", "-", "@", "\t", "\r")
@@ -32,11 +37,15 @@ _FORMULA = ("=", "+", "-", "@", "\t", "\r")
 
 @dataclass
 class ParsedList:
-    """The people of a list, the lines that were `skipped` on purpose, and the `invalid` ones."""
+    """The people of a list, the lines that were `skipped` on purpose, and the `invalid` ones.
+
+    `unread` names the columns that were left alone, as the list spells them.
+    """
 
     people: list[NewSubscriber] = field(default_factory=list)
     skipped: list[tuple[int, str]] = field(default_factory=list)
     invalid: list[tuple[int, str]] = field(default_factory=list)
+    unread: tuple[str, ...] = ()
 
 
 def read_subscribers_csv(
@@ -49,19 +58,22 @@ def read_subscribers_csv(
     """Read a CSV file with a header line; raises `ContentError` when it is not such a file.
 
     Columns: email, name, language, topics (several joined by ; or ,) and, from our own export,
-    status and groups: who is not confirmed there is skipped. Other columns are left alone.
+    status and groups: who is not confirmed there is skipped. Where there is no name, first and last
+    name make one. Other columns are left alone.
     `columns` maps the names of another system to ours; `progress` hears how many rows were read.
     """
     text = _decode(data)
     rows = csv.reader(io.StringIO(text, newline=""), _dialect(text), strict=True)
     try:
-        header = [_column(name, columns) for name in next(rows, [])]
+        theirs = next(rows, [])
+        header = [_column(name, columns) for name in theirs]
         if "email" not in header:
             raise ContentError(
                 where, 1, "has no column 'email': the first line must name the columns, "
                 "as in email,name,language,topics"
             )  # fmt: skip
-        parsed = ParsedList()
+        unread = (a.strip() for a, b in zip(theirs, header, strict=True) if b not in _READ)
+        parsed = ParsedList(unread=tuple(name for name in unread if name))
         for line, row in _numbered(rows):
             _take(dict(zip(header, row, strict=False)), line, parsed)
             progress(1)
@@ -83,7 +95,8 @@ def _take(row: dict[str, str], line: int, parsed: ParsedList) -> None:
         parsed.invalid.append((line, str(error)))
         return
     try:
-        name = clean_name(fields.get("name", ""))
+        both = f"{fields.get('first', '')} {fields.get('last', '')}"
+        name = clean_name(fields.get("name", "") or both)
     except UpcycleError as error:
         parsed.invalid.append((line, str(error)))
         return

@@ -69,7 +69,10 @@ def add(
 
 @app.command("import")
 def import_(
-    file: Annotated[Path, typer.Argument(metavar="FILE.csv", help="Columns: email, name, …")],
+    file: Annotated[
+        Path,
+        typer.Argument(metavar="FILE.csv", help="Columns: email, name, language, topics, groups."),
+    ],
     consent: Consent,
     column: Annotated[
         list[str] | None,
@@ -117,6 +120,7 @@ def import_(
                 "unchanged": report.unchanged,
                 "skipped": [{"line": line, "reason": reason} for line, reason in skipped],
                 "invalid": [{"line": line, "reason": reason} for line, reason in parsed.invalid],
+                "unread": list(parsed.unread),
             }
         )
         return
@@ -129,6 +133,8 @@ def import_(
         note(f"{file}:{line}: skipped: {reason}")
     for line, reason in parsed.invalid:
         note(f"{file}:{line}: invalid: {reason}")
+    if parsed.unread:
+        note(f"{file}:1: not read: {', '.join(parsed.unread)}; --column THEIRS=ours takes a column")
 
 
 @app.command()
