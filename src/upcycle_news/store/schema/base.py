@@ -6,14 +6,20 @@ from datetime import UTC, datetime
 from typing import Any
 
 from sqlalchemy import (
+    BigInteger,
     DateTime,
+    Integer,
     MetaData,
 )
 from sqlalchemy.engine import Dialect
 from sqlalchemy.types import TypeDecorator
 
 # The newest migration; `engine.open_store` compares it without loading Alembic.
-HEAD = "0004"
+HEAD = "0005"
+
+
+# What counts deliveries: eight bytes, which SQLite's INTEGER has (and BIGINT cannot be its row id).
+LongNumber = BigInteger().with_variant(Integer(), "sqlite")
 
 
 class UtcDateTime(TypeDecorator[datetime]):

@@ -14,7 +14,7 @@ from sqlalchemy import (
     literal_column,
 )
 
-from upcycle_news.store.schema.base import UtcDateTime, metadata
+from upcycle_news.store.schema.base import LongNumber, UtcDateTime, metadata
 
 senders = Table(
     "senders",
@@ -31,7 +31,7 @@ senders = Table(
 deliveries = Table(
     "deliveries",
     metadata,
-    Column("id", Integer, primary_key=True),
+    Column("id", LongNumber, primary_key=True),
     Column("issue_id", ForeignKey("issues.id"), nullable=False),
     # No foreign key: the sum still closes after a person was forgotten.
     Column("subscriber_id", Integer, nullable=False, index=True),
@@ -63,13 +63,13 @@ quota_scopes = Table(
     "quota_scopes",
     metadata,
     Column("scope", String(320), primary_key=True),
-    Column("count", Integer, nullable=False),
+    Column("count", LongNumber, nullable=False),
 )
 
 quota_marks = Table(
     "quota_marks",
     metadata,
     Column("scope", String(320), primary_key=True),
-    Column("number", Integer, primary_key=True, autoincrement=False),
+    Column("number", LongNumber, primary_key=True, autoincrement=False),
     Column("at", UtcDateTime, nullable=False),
 )

@@ -13,7 +13,7 @@ from sqlalchemy import (
     Text,
 )
 
-from upcycle_news.store.schema.base import UtcDateTime, metadata
+from upcycle_news.store.schema.base import LongNumber, UtcDateTime, metadata
 
 subscribers = Table(
     "subscribers",
@@ -82,7 +82,7 @@ bounces = Table(
     metadata,
     Column("id", Integer, primary_key=True),
     Column("report_key", String(64), nullable=False, unique=True),
-    Column("delivery_id", Integer, nullable=False),
+    Column("delivery_id", LongNumber, nullable=False),
     Column("subscriber_id", Integer, nullable=False, index=True),
     Column("issue_id", String(16), nullable=False, index=True),
     Column("kind", String(16), nullable=False),
