@@ -7,12 +7,17 @@ from datetime import UTC, date, datetime
 from pathlib import Path
 
 import pytest
+from snowballstemmer.german_stemmer import GermanStemmer
 
 from upcycle_news.editorial import related
 from upcycle_news.editorial.concepts import Lexicon
+from upcycle_news.editorial.theme import Theme
 from upcycle_news.editorial.vocabulary import Concept, Vocabulary, load_vocabulary
+from upcycle_news.editorial.words import stem
 from upcycle_news.errors import ContentError
-from upcycle_news.model import Essay, FeedItem, Story
+from upcycle_news.model import Essay, FeedItem, IssueId, Story
+from upcycle_news.steps import composing
+from upcycle_news.store import feeds
 
 ROOT = Path(__file__).resolve().parents[2]
 DAY = date(2026, 11, 26)
@@ -169,6 +174,61 @@ def test_without_a_vocabulary_words_alone_decide():
     found = scores(tank, of=essay(), vocabulary=Vocabulary())[tank.lead.title]
     assert found.score > 0
     assert not any("(" in word for word in found.words)
+
+
+def test_a_topic_that_is_a_concept_is_not_its_parts_as_well():
+    wide = Vocabulary((
+        Concept("Kreislaufwirtschaft", ("Recycling",)), Concept("Wirtschaft", ("Börse",)),
+    ))  # fmt: skip
+    theme = Theme(essay(topics=("Kreislaufwirtschaft",)), Lexicon(wide))
+    assert set(theme.topics) == {"Kreislaufwirtschaft"}
+
+
+def test_the_surest_stories_lend_their_words_to_others():
+    sure = [
+        story(f"Zisterne und Regenwasser {name}", f"Was versickert, fehlt den Platanen in {name}.")
+        for name in ("Adorf", "Bdorf", "Cdorf", "Ddorf")
+    ]
+    like, other = story("Platanen", "Sie leiden."), story("Postkarten", "Sie reisen.")
+    alone = scores(like, other, of=essay())
+    beside = scores(*sure, like, other, of=essay())
+    assert beside["Platanen"].score - alone["Platanen"].score > 0.1
+    assert beside["Platanen"].score > beside["Postkarten"].score
+    assert beside["Platanen"].evidence < related.FLOOR  # lent words open no door
+
+
+def test_stems_in_c_and_in_python_are_the_same():
+    shipped = load_vocabulary(ROOT / "content/vocabulary.toml", ROOT)
+    words = sorted({
+        word.lower() for one in shipped.concepts for word in (*one.words, *one.hints)
+        if word.isalpha()
+    })  # fmt: skip
+    slow = GermanStemmer()
+    assert len(words) > 2000
+    assert [stem(word, "de") for word in words[::5]] == [slow.stemWord(word) for word in words[::5]]
+
+
+def test_a_change_of_the_vocabulary_makes_a_new_revision(publication):
+    text = "Regenwasser halten: Regenwassernutzung, Rigolen, Mulden in der Schwammstadt.\n"
+    publication.essay("Wenn der Himmel aufmacht", text, topics="[Schwammstadt]")
+    url = "https://blatt.example/feed"
+    (publication.home / "content/feeds.toml").write_text(
+        f'[[feeds]]\nname = "Blatt"\nurl = "{url}"\nlanguage = "de"\nactive = true\n', "utf-8"
+    )
+    tank = story("Zisterne statt Kanal", "Was nicht versickert, speichern Anlieger im Keller.")
+    path = publication.home / "content/vocabulary.toml"
+    path.unlink()
+    room = publication.room()
+    feeds.record(room.store, feeds.FeedState(url, "Blatt"), tank.items, now=publication.clock())
+    issue = IssueId.parse("2026-11-26")
+    before = composing.compose_issue(room, issue)
+    assert composing.compose_issue(room, issue).hash == before.hash
+    path.write_text(
+        '["Schwammstadt"]\nwords = "Regenwasser, Rigole, Mulde, Zisterne, versicker-, Kanal"\n',
+        "utf-8",
+    )
+    after = composing.compose_issue(room, issue)
+    assert after.hash != before.hash
 
 
 def test_the_vocabulary_that_comes_along_is_sound():
