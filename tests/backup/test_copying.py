@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
 import sqlite3
+import threading
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
@@ -15,9 +17,11 @@ from hypothesis import strategies as st
 from sqlalchemy import insert, select
 
 from upcycle_news.errors import PausedError, StoreError
+from upcycle_news.steps import moving, processes
 from upcycle_news.store import copying, issues, pauses, people
 from upcycle_news.store.engine import Store, open_store
 from upcycle_news.store.schema import collections, feed_items, locks, quota_scopes, subscribers
+from upcycle_news.store.schema import senders as senders_table
 
 from ..publications import Publication
 from ..store.samples import ISSUE, NOW, add, queued, save
@@ -245,13 +249,43 @@ def test_a_store_is_never_copied_over_another_one(publication: Publication, tmp_
 def test_a_store_is_not_moved_while_somebody_sends(
     publication: Publication, tmp_path: Path
 ) -> None:
-    from upcycle_news.steps import processes
-
     publication.crowd(2)
     processes.register(publication.room())
     told = publication.run("store", "copy", "--to", f"sqlite:///{tmp_path}/b.db", code=1).err
     assert "1 senders are at work" in told
     assert "nothing was changed" in told
+
+
+def test_a_sender_that_signs_on_while_the_store_is_looked_at_is_seen(
+    publication: Publication, tmp_path: Path
+) -> None:
+    """It would go on sending from the old store what the new one has queued."""
+    publication.crowd(2)
+    room, target = publication.room(), tmp_path / "b.db"
+    refused: list[str] = []
+
+    def move() -> None:
+        with pytest.raises(StoreError) as told:
+            moving.move(room, f"sqlite:///{target}")
+        refused.append(str(told.value))
+
+    mover = threading.Thread(target=move)
+    with room.store.writing() as connection:
+        connection.execute(
+            insert(senders_table).values(
+                host=processes.this_host(),
+                pid=os.getpid(),
+                process_start=processes._start_of(os.getpid()),
+                beat_at=room.clock(),
+            )
+        )
+        mover.start()  # it sees no sender yet, and waits for this transaction
+        while not target.exists():
+            assert mover.is_alive()
+    mover.join()
+    assert "1 senders are at work" in refused[0]
+    assert pauses.standing(room.store) is None
+    assert {one.rows for one in sums(open_store(f"sqlite:///{target}")).values()} == {0}
 
 
 def test_copying_tells_a_program_the_same(publication: Publication, tmp_path: Path) -> None:

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 from datetime import timedelta
@@ -312,6 +313,23 @@ def test_a_stop_finishes_the_message_in_flight_and_leaves_the_rest_queued():
     assert report == DeliveryReport(sent=4)
     assert [r.sent for r in seen] == [1, 2, 3, 4]
     assert ledger.states() == {"sent": 4, "queued": 6}
+
+
+def test_a_stop_does_not_wait_for_a_relay_that_lets_us_wait():
+    ledger, called, enough = MemoryLedger(readers(3)), threading.Event(), threading.Event()
+
+    def connect() -> Any:
+        called.set()
+        enough.wait(10)
+        raise RelayUnreachable("no answer")
+
+    with BadDay() as day:
+        report = run(ledger, day, connect=connect, stopping=called.is_set)
+    assert not enough.is_set()
+    enough.set()
+    assert report == DeliveryReport()
+    assert ledger.states() == {"queued": 3}
+    assert not ledger.leased
 
 
 def test_a_stop_is_heard_while_waiting_for_deferred_mail():

@@ -240,6 +240,18 @@ def test_what_is_no_reply_ends_the_connection(garbage: bytes) -> None:
         assert connection.broken
 
 
+def test_a_relay_that_answers_a_message_before_it_came_gets_none() -> None:
+    def play(relay: Scripted) -> None:
+        relay.group()
+        relay.say(b"250 ok\r\n250 ok\r\n354 go on\r\n250 taken\r\n")
+        with pytest.raises(EOFError):
+            relay.hear()
+
+    with Scripted(play) as relay, open_connection(relay.relay()) as connection:
+        assert isinstance(connection.send(MAX, MESSAGE), LostBeforeBody)
+        assert connection.broken
+
+
 def test_a_relay_that_refuses_in_the_middle_of_a_long_message_is_heard() -> None:
     """It takes no more, so that the rest could never be written."""
 

@@ -6,6 +6,7 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 from collections import Counter
 from datetime import timedelta
 from pathlib import Path
@@ -13,15 +14,17 @@ from typing import Any
 
 import pytest
 
-from upcycle_news.model import Rate
+from upcycle_news.model import Rate, Relay
 from upcycle_news.postroom.contract import DeliveryReport
 from upcycle_news.steps import sending
-from upcycle_news.steps.workers import Workers
+from upcycle_news.steps.shares import Share
+from upcycle_news.steps.workers import Workers, _Worker
 from upcycle_news.store.engine import open_store
+from upcycle_news.store.issues import IssueRow, IssueState
 
 from ..postroom.relays import BadDay
 from ..publications import Publication
-from ..store.samples import NOW, queued
+from ..store.samples import ISSUE, NOW, queued
 from .test_operators import queued as queued_issue
 from .test_operators import relay_at, status
 
@@ -108,3 +111,26 @@ def test_a_worker_told_to_stop_finishes_its_mail_and_leaves_the_rest_to_the_othe
         assert Counter(day.recipients) == Counter(readers)
     assert (report.sent, report.unknown, report.stopped) == (len(readers), 0, None)
     assert status(room, issue).closed
+
+
+def test_what_a_library_prints_in_a_worker_does_not_stop_the_listening(
+    publication: Publication,
+) -> None:
+    """A worker whose words nobody takes would stand still once the pipe is full."""
+    said = "print('a warning'); print('[1]'); print('{\"sent\": 2}'); print('{\"sent\": 3}')"
+    process = subprocess.Popen([sys.executable, "-c", said], stdout=subprocess.PIPE, text=True)
+    heard: list[int] = []
+
+    def listens() -> None:
+        heard.append(worker.told.sent)
+        raise ValueError("whoever listens has trouble of their own")
+
+    room = publication.room()
+    share = Share(Relay("main", "127.0.0.1", 1, "none"), 1, 0.0, passed=True)
+    row = IssueRow(ISSUE, 1, IssueState.SENDING, "", 0, "", None)
+    workers = Workers(room, row, share, 1, listens)
+    worker = _Worker(process, threading.Thread())
+    workers._listen(worker)
+    assert process.wait(10) == 0
+    assert heard == [2, 3]
+    assert worker.told.sent == 3

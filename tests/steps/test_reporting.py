@@ -9,7 +9,8 @@ from datetime import UTC, datetime, timedelta
 from upcycle_news.model import FeedItem, IssueId
 from upcycle_news.model.replies import Counting, Replies
 from upcycle_news.newsroom import Newsroom
-from upcycle_news.steps import reporting
+from upcycle_news.postroom.contract import DeliveryReport
+from upcycle_news.steps import publishing, reporting
 from upcycle_news.steps.approving import asked_until
 from upcycle_news.steps.composing import compose_issue
 from upcycle_news.steps.rendering import render_issue
@@ -20,6 +21,7 @@ from upcycle_news.store.feeds import FeedState, record
 
 from ..postroom.ledgers import Clock
 from ..publications import Publication, sent
+from ..sending.test_operators import queued as queued_issue
 
 FIRST, SECOND = IssueId.parse("2026-11-26"), IssueId.parse("2026-12-03")
 ITEM = FeedItem(
@@ -139,3 +141,24 @@ def test_both_languages_have_the_same_words() -> None:
 
 def fields_of(text: str) -> set[str]:
     return set(re.findall(r"\{(\w+)", text))
+
+
+def test_an_issue_is_sent_although_nobody_can_be_shown_how_far_it_is(
+    publication: Publication,
+) -> None:
+    """Prefect's server may be restarted while mail goes out."""
+    publication.essay()
+    publication.crowd(3)
+    room = publication.room()
+    issue = queued_issue(room)
+    shown: list[str] = []
+
+    def away(percent: float, text: str) -> None:
+        shown.append(text)
+        raise ConnectionError("Prefect does not answer")
+
+    assert publishing.deliver(room, str(issue), away)["sent"] == 3
+    assert shown
+    progress = reporting.Progress(3, 0, away, every=0.0)
+    progress(DeliveryReport(sent=1))
+    assert len(shown) == 2

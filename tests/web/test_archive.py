@@ -91,6 +91,8 @@ def test_an_address_without_its_last_slash_leads_to_the_page(shown: Door) -> Non
         "/404.html/",
         "//etc/passwd",
         "/archive/2026-11-26/style.css",
+        "/essays/" + "x" * 300 + "/",
+        "/essays/%FF/",
     ],
 )
 def test_nothing_else_of_the_machine_can_be_read(shown: Door, path: str) -> None:

@@ -192,6 +192,9 @@ class Connection:
         ]
 
     def _body(self, envelope: Envelope, message: Stuffed) -> Generator[None, None, Outcome]:
+        if self._heard:  # it would be taken for the answer to a message nobody has seen
+            self.broken = True
+            return LostBeforeBody("the relay answered the message before it came")
         self.in_body = True
         yield from self._write(message.wire, until_answered=True)
         # A relay that answers before the end takes no more, and we could not go on.

@@ -91,11 +91,11 @@ class Switchboard:
         at = None if desk.ended else desk.may_send_at()
         placed = not desk.ended and at is None and self._place()
         self._flush()
-        if self._busy or self._calls.waiting:
+        if self._busy or (self._calls.waiting and not desk.ended):
             self._listen(at)
             return True
         if desk.ended:
-            return False
+            return False  # whoever is still being called is hung up on
         if at is not None:
             self._rest(at)
             return desk.wait_until(at)

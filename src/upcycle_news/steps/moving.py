@@ -38,6 +38,7 @@ def move(room: Newsroom, url: str, *, heard: Callable[[int], None] = lambda more
             raise StoreError(f"{target.name}: is the store itself; name another one")
         with source.writing() as here:
             copying.hold(here, "EXCLUSIVE")
+            refuse_while_sending(room, source)  # again, now that nobody can sign on any more
             pauses.refuse(here)
             with target.writing() as there:
                 copying.refuse_unless_empty(there, target.name)

@@ -189,9 +189,9 @@ def deliver(
     """
     chosen = IssueId.parse(issue)
     before = _status(room, chosen)
+    progress = _progress(before, show)
     try:
         with processes.stop_on_signals() as stopping:
-            progress = _progress(before, show)
             sending.deliver_issue(room, chosen, stopping=stopping, progress=progress)
             while sending.wait_for_others(room, chosen, stopping=stopping):
                 sending.deliver_issue(room, chosen, stopping=stopping, progress=progress)
@@ -203,7 +203,7 @@ def deliver(
         ) from None
     after = _status(room, chosen)
     ended = _ended(after)
-    show(100 * ended / max(after.audience, 1), f"{ended} of {after.audience} deliveries ended")
+    progress.tell(ended, f"{ended} of {after.audience} deliveries ended")
     return dict(after.as_dict())
 
 

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
+from upcycle_news.logs import Log
 from upcycle_news.model import DeliveryState, IssueId
 from upcycle_news.newsroom import Newsroom
 from upcycle_news.postroom.contract import DeliveryReport
@@ -18,6 +19,8 @@ from upcycle_news.steps.reporting_changes import what_changed
 from upcycle_news.steps.reporting_relays import relays
 from upcycle_news.steps.reporting_text import md
 from upcycle_news.store import figures, issues, revisions
+
+log = Log(__name__)
 
 
 def delivery_report(room: Newsroom, issue: IssueId, collected: Mapping[str, Any]) -> str:
@@ -128,7 +131,11 @@ class Progress:
         left = max(self.audience - self.ended - done, 0)
         rest = f", about {left / rate / 60:.0f} minutes left" if rate and left else ""
         ended = self.ended + done
-        self.show(
-            100 * ended / max(self.audience, 1),
-            f"{ended} of {self.audience} deliveries ended, {rate:.1f}/s{rest}",
-        )
+        self.tell(ended, f"{ended} of {self.audience} deliveries ended, {rate:.1f}/s{rest}")
+
+    def tell(self, ended: int, text: str) -> None:
+        """Show it if that is possible now: what is sent must not depend on who can look at it."""
+        try:
+            self.show(100 * ended / max(self.audience, 1), text)
+        except Exception as error:
+            log.warning("progress could not be shown", why=type(error).__name__)

@@ -18,10 +18,13 @@ from dataclasses import asdict, dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
+from upcycle_news.logs import Log
 from upcycle_news.newsroom import Newsroom
 from upcycle_news.postroom.contract import DeliveryReport
 from upcycle_news.steps.shares import Share
 from upcycle_news.store.issues import IssueRow
+
+log = Log(__name__)
 
 MANY = 2000  # deliveries for which another process is worth its start
 
@@ -88,13 +91,17 @@ class Workers:
     def _listen(self, worker: _Worker) -> None:
         assert worker.process.stdout is not None
         for line in worker.process.stdout:
-            told: dict[str, Any] = json.loads(line)
-            worker.error = told.pop("error", "")
-            due = told.pop("next_due", None)
-            worker.told = DeliveryReport(
-                **told, next_due=datetime.fromisoformat(due) if due else None
-            )
-            self._heard()
+            try:
+                self._take(worker, line)
+            except Exception as error:  # on it goes: a worker that nobody listens to stands still
+                log.warning("a worker was not understood", why=type(error).__name__)
+
+    def _take(self, worker: _Worker, line: str) -> None:
+        told: dict[str, Any] = json.loads(line)
+        error, due = told.pop("error", ""), told.pop("next_due", None)
+        worker.told = DeliveryReport(**told, next_due=datetime.fromisoformat(due) if due else None)
+        worker.error = error
+        self._heard()
 
     def drain(self) -> None:
         """Let them finish what is in flight and end."""

@@ -104,9 +104,9 @@ class ArchiveDoor:
         if name is None:
             return None
         file = self._handlers.room.archive / file_of(name)
-        if not file.is_file():
+        if not _is_there(file):
             self._build()
-        return (name, file) if file.is_file() else None
+        return (name, file) if _is_there(file) else None
 
     def _build(self) -> None:
         """Another machine may have sent what this one does not show yet."""
@@ -116,6 +116,13 @@ class ArchiveDoor:
                 return
             self._built = now
         build_archive(self._handlers.room)
+
+
+def _is_there(file: Path) -> bool:
+    try:
+        return file.is_file()
+    except OSError:  # strangers ask for names that no disk takes
+        return False
 
 
 def _name(path: str) -> str | None:
