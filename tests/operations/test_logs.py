@@ -7,6 +7,7 @@ import json
 import logging
 import subprocess
 import sys
+from collections.abc import Iterator
 from contextlib import redirect_stderr
 from typing import Any
 
@@ -22,6 +23,15 @@ from upcycle_news.steps import sending
 from ..publications import Publication, prepared, relay_at, sent
 
 log = Log("upcycle_news.tests")
+
+
+@pytest.fixture(autouse=True, scope="module")
+def _a_process_without_prefect() -> Iterator[None]:
+    """Another test of this process may have let Prefect set up its logging, which stays."""
+    root = logging.getLogger()
+    before, root.handlers[:] = list(root.handlers), []
+    yield
+    root.handlers[:] = before
 
 
 def written(kind: Format, *events: Any, level: str = "info", secrets: tuple[str, ...] = ()) -> str:

@@ -164,13 +164,21 @@ def _is_damaged(file: Path) -> bool:
     return False
 
 
+def _free(folder: Path, name: str) -> Path:
+    """A name that no backup has: two restores may fall into one second."""
+    target, more = folder / f"{name}.tar.gz", 2
+    while target.exists():
+        target, more = folder / f"{name}-{more}.tar.gz", more + 1
+    return target
+
+
 def _keep_aside(room: Newsroom, here: Standing, now: datetime) -> Path | None:
     """Keep what is here: as a backup of its own, or the damaged files as they are."""
     if here.is_new:
         return None
     name = _ASIDE.format(now)
     if here.readable:
-        target = backing_up.folder(room) / f"{name}.tar.gz"
+        target = _free(backing_up.folder(room), name)
         with backing_up.opened_as_it_is(room) as store:
             refuse_while_sending(room, store)
             backing_up.write_backup(room, store, target, now=now)
