@@ -62,8 +62,7 @@ class FrontMatter:
         try:
             root = yaml.compose(head, Loader=yaml.SafeLoader)
         except yaml.MarkedYAMLError as error:
-            mark = error.problem_mark or error.context_mark
-            self.complain(mark.line + 2 if mark else 1, _yaml_complaint(error))
+            self.complain(*_yaml_complaint(error, head))
             return
         except (yaml.YAMLError, RecursionError, ValueError):
             self.complain(1, "the front matter is not YAML (write lines such as title: …)")
@@ -131,13 +130,15 @@ class FrontMatter:
             return None
         node, line = self._nodes[key]
         written = node.value.strip() if _is_text(node) else ""
+        shaped = re.fullmatch(r"\d{4}-\d{2}-\d{2}", written, re.ASCII)
         try:
-            if not re.fullmatch(r"\d{4}-\d{2}-\d{2}", written, re.ASCII):
-                raise ValueError(written)
-            return date.fromisoformat(written)
+            if shaped:
+                return date.fromisoformat(written)
         except ValueError:
-            self.complain(line, f"{key!r} is not a date (write 2026-11-26)")
-            return None
+            pass
+        what = f"names a day that no calendar has, {written}" if shaped else "is not a date"
+        self.complain(line, f"{key!r} {what} (write 2026-11-26)")
+        return None
 
     def texts(self, key: str, example: str) -> tuple[str, ...]:
         """Return `key` as a list of texts, without repetitions."""
@@ -196,8 +197,21 @@ def _is_null(node: yaml.Node) -> bool:
     return bool(node.tag == "tag:yaml.org,2002:null")
 
 
-def _yaml_complaint(error: yaml.MarkedYAMLError) -> str:
+def _yaml_complaint(error: yaml.MarkedYAMLError, head: str) -> tuple[int, str]:
+    """Say line and sentence in an editor's words; PyYAML's own speak of tokens and blocks."""
+    mark = error.problem_mark or error.context_mark
+    at = mark.line if mark else -1
     problem = error.problem or "something is out of place"
+    lines = head.split("\n")
     if "mapping values are not allowed" in problem:
-        return 'a colon inside a text (put the whole text in quotes: title: "Bauen: ja")'
-    return f'the front matter is not YAML: {problem} (put texts in quotes: title: "…")'
+        return at + 2, 'a colon inside a text (put the whole text in quotes: title: "Bauen: ja")'
+    if "'\\t'" in problem:
+        return at + 2, "a tab character (write spaces instead)"
+    # An open mark swallows the lines below it: PyYAML stumbles there, the mistake is further up.
+    for number, line in enumerate(lines[: at + 1]):
+        if re.match(r'[\w-]+:\s*"', line) and len(re.findall(r'(?<!\\)"', line)) % 2:
+            return number + 2, 'a quotation mark that nothing closes (write a " at both ends)'
+    if 0 <= at < len(lines) and lines[at].count('"') > 2:
+        cure = 'write „…“ inside, and " only at both ends'
+        return at + 2, f"quotation marks inside a text in quotation marks ({cure})"
+    return at + 2, f'the front matter is not YAML: {problem} (put texts in quotes: title: "…")'
