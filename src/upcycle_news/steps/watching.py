@@ -53,7 +53,7 @@ def summary(*, reminded: int, settled: int, alarms: list[str]) -> Told:
     told = [f"{settled} waiting runs settled"] if settled else []
     told += [f"{reminded} reminders"] if reminded else []
     if alarms:
-        return Told("completed", "Alarm", "; ".join([*alarms, *told]))
+        return Told("completed", "News", "; ".join([*alarms, *told]))
     return Told("completed", "Completed", "; ".join(told) or "all is well")
 
 
