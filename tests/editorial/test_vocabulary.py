@@ -215,7 +215,9 @@ def test_a_change_of_the_vocabulary_makes_a_new_revision(publication):
     (publication.home / "content/feeds.toml").write_text(
         f'[[feeds]]\nname = "Blatt"\nurl = "{url}"\nlanguage = "de"\nactive = true\n', "utf-8"
     )
-    tank = story("Zisterne statt Kanal", "Was nicht versickert, speichern Anlieger im Keller.")
+    tank = story(
+        "Zisterne statt Kanal", "Was versickert oder in die Rigole läuft, fehlt dem Kanal nicht."
+    )
     path = publication.home / "content/vocabulary.toml"
     path.unlink()
     room = publication.room()
