@@ -51,6 +51,15 @@ def two_sent(publication: Publication) -> Newsroom:
     return room
 
 
+def test_what_a_killed_build_left_lying_goes_with_the_next(publication: Publication) -> None:
+    room = two_sent(publication)
+    before = tree(room.archive)
+    for folder in ("", "archive/2026-11-26/", "essays/"):
+        (room.archive / f"{folder}.draft-abcd1234").write_text("half a page")
+    build_archive(room)
+    assert tree(room.archive) == before
+
+
 def test_building_again_without_changes_writes_nothing(publication: Publication) -> None:
     room = two_sent(publication)
     before = stamps(room.archive)

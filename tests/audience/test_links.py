@@ -5,12 +5,14 @@ import re
 import stat
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from upcycle_news.audience.keyring import KeyRing, add_key
 from upcycle_news.audience.links import LinkSigner, Purpose, Token, load_or_make_keys
 from upcycle_news.errors import UpcycleError
 
@@ -171,3 +173,31 @@ def test_two_processes_that_make_the_key_at_once_agree_on_one(tmp_path: Path) ->
     assert len(keys) == 1
     assert keys == {load_or_make_keys(tmp_path / "secrets")[1].hex() + "\n"}
     assert [path.name for path in (tmp_path / "secrets").iterdir()] == ["token-1.key"]
+
+
+def test_many_with_one_process_number_that_make_the_key_at_once_agree_on_one(
+    tmp_path: Path,
+) -> None:
+    """As the first process of each of several containers that share the folder."""
+    with ThreadPoolExecutor(8) as pool:
+        for trial in range(30):
+            folder = tmp_path / str(trial)
+            found = list(pool.map(load_or_make_keys, [folder] * 8))
+            assert all(one == load_or_make_keys(folder) for one in found)
+            assert [path.name for path in folder.iterdir()] == ["token-1.key"]
+
+
+def test_a_door_that_is_open_makes_no_key_where_the_old_ones_were_moved_away(
+    tmp_path: Path,
+) -> None:
+    """It would stand where the old one comes back to."""
+    folder = tmp_path / "secrets"
+    ring = KeyRing(folder)
+    first = ring[1]
+    kept = (folder / "token-1.key").rename(tmp_path / "kept")
+    assert dict(ring) == {1: first}
+    assert list(folder.iterdir()) == []
+    kept.rename(folder / "token-1.key")
+    assert add_key(folder) == 2
+    assert sorted(ring) == [1, 2]
+    assert ring[1] == first

@@ -39,8 +39,9 @@ class KeyRing(Mapping[int, bytes]):
 
     def _now(self) -> Mapping[int, bytes]:
         changed = self._changed()
-        if changed != self._seen:
-            self._keys = load_or_make_keys(self._folder)
+        # None is made here: where they were moved away, a new one would take an old one's place.
+        if changed != self._seen and (keys := load_or_make_keys(self._folder, make=False)):
+            self._keys = keys
             self._seen = changed  # what changed while we read is read with the next link
         return self._keys
 

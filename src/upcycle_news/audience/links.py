@@ -15,6 +15,7 @@ import binascii
 import hmac
 import os
 import secrets
+import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
@@ -84,16 +85,17 @@ class LinkSigner:
         return hmac.digest(self.keys[number], message, "sha256")[:MAC_BYTES]
 
 
-def load_or_make_keys(folder: Path) -> dict[int, bytes]:
-    """The token keys in `folder` (`token-1.key`, …); the first one is made when there is none.
+def load_or_make_keys(folder: Path, *, make: bool = True) -> dict[int, bytes]:
+    """The token keys in `folder` (`token-1.key`, …); with `make` the first one when there is none.
 
     They belong into every backup: without them no link in a mail that was sent works any more.
     Raises `UpcycleError` when the folder cannot be used or a key is damaged.
     """
     try:
-        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-        if not any(folder.glob("token-*.key")):
-            make_key(folder / "token-1.key")
+        if make:
+            folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+            if not any(folder.glob("token-*.key")):
+                make_key(folder / "token-1.key")
         keys = {}
         for path in folder.glob("token-*.key"):
             number, text = path.stem.removeprefix("token-"), path.read_text(encoding="ascii")
@@ -133,10 +135,14 @@ def load_or_make_key(path: Path) -> bytes:
 
 
 def make_key(path: Path) -> None:
-    """Write a key in one step; a second process that is faster wins."""
-    draft = path.with_suffix(f".{os.getpid()}")
+    """Write a key in one step; a second process that is faster wins.
+
+    The draft is nobody else's: processes of two containers may have one number.
+    """
+    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f"{path.stem}.")
+    draft = Path(name)
     try:
-        with os.fdopen(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as file:
+        with os.fdopen(handle, "w") as file:
             file.write(secrets.token_hex(KEY_BYTES) + "\n")
             file.flush()
             os.fsync(file.fileno())

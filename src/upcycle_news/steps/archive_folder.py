@@ -18,6 +18,7 @@ from upcycle_news.press.places import IMAGES
 LISTING = ".upcycle-news"
 """Names what we wrote, so that nothing else is ever overwritten or removed."""
 
+_DRAFT = ".draft-"
 _PICTURE = re.compile(rf"{IMAGES}[0-9a-f]{{32}}\.(?:png|jpg|gif)\Z")
 
 
@@ -55,7 +56,10 @@ def replace_files(
     try:
         listed = _listed(folder)
         changed = {path: data for path, data in files.items() if not _is(folder / path, data)}
-        if not ours:
+        if ours:
+            for stale in folder.rglob(f"{_DRAFT}*"):  # of a build that was killed
+                stale.unlink(missing_ok=True)
+        else:
             _refuse_foreign(folder, files, listed)
         drafts = _drafted(folder, changed)
         if changed and not set(files) <= listed:
@@ -103,7 +107,7 @@ def _drafted(folder: Path, changed: Mapping[str, bytes]) -> dict[str, Path]:
             target = folder / path
             made |= {one for one in (target.parent, *target.parent.parents) if not one.exists()}
             target.parent.mkdir(parents=True, exist_ok=True)
-            handle, draft = tempfile.mkstemp(dir=target.parent, prefix=".draft-")
+            handle, draft = tempfile.mkstemp(dir=target.parent, prefix=_DRAFT)
             drafts[path] = Path(draft)
             with os.fdopen(handle, "wb") as file:
                 file.write(data)
