@@ -366,6 +366,30 @@ def test_a_web_door_that_stays_open_sees_the_restored_store_and_loses_nobody_who
 # --- standing still
 
 
+def test_sending_is_refused_before_it_approves_anything(publication: Publication) -> None:
+    """An approval of a refused command would wait behind the pause and go out after it."""
+    publication.essay()
+    publication.crowd(2)
+    restored(publication, backed_up(publication), "--no-merge")
+    refused = publication.run("issue", "send", "--yes", code=1).err
+    assert "nothing goes out" in refused
+    room = publication.room()
+    with room.store.reading() as connection:
+        assert list(connection.scalars(select(approvals.c.decided_by))) == []
+    restoring.confirm(room, by="Anna")
+    assert publishing.pending(room) == []
+    assert publication.mails() == []
+
+
+def test_people_are_counted_without_those_who_are_only_suppressed(
+    publication: Publication,
+) -> None:
+    publication.crowd(3)
+    publication.run("subscribers", "suppress", "elsewhere@example.com")
+    path = backed_up(publication)
+    assert "holds 3 people" in publication.run("restore", str(path), code=1).err
+
+
 def test_a_person_confirms_and_is_told_what_is_in_doubt(publication: Publication) -> None:
     publication.essay()
     publication.crowd(3)

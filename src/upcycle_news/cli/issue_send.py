@@ -170,8 +170,10 @@ def _approved_hash(
     from upcycle_news.errors import IssueError
     from upcycle_news.steps import sending
     from upcycle_news.steps.composing import changes_since
-    from upcycle_news.store import revisions
+    from upcycle_news.store import pauses, revisions
 
+    # Before the approval: one that is written down while nothing may go out would outlive the refusal.
+    pauses.refuse_while_paused(room.store)
     if not yes:
         newest = revisions.revision(room.store, issue)
         if newest is not None and newest.approved:

@@ -103,11 +103,12 @@ class Here:
     subscribers: int
     issues: int
     changed_at: datetime | None
+    suppressions: int
 
     @property
     def is_new(self) -> bool:
         """Whether nobody would miss it."""
-        return not self.subscribers and not self.issues
+        return not self.subscribers and not self.issues and not self.suppressions
 
 
 def look(store: Store) -> Here:
@@ -123,10 +124,10 @@ def look(store: Store) -> Here:
     )
     with store.reading() as connection:
         people = connection.scalar(select(func.count()).select_from(subscribers)) or 0
-        people += connection.scalar(select(func.count()).select_from(suppressions)) or 0
+        kept_out = connection.scalar(select(func.count()).select_from(suppressions)) or 0
         known = connection.scalar(select(func.count()).select_from(issues)) or 0
         newest = [connection.scalar(select(func.max(column))) for column in times]
-    return Here(people, known, max(filter(None, newest), default=None))
+    return Here(people, known, max(filter(None, newest), default=None), kept_out)
 
 
 @dataclass(frozen=True)
