@@ -12,13 +12,14 @@ from hypothesis import strategies as st
 from upcycle_news.model import IssueId, SmtpReply
 from upcycle_news.model.replies import Counting, Replies
 from upcycle_news.postroom.outcomes import Accepted, CannotCarry, LostInBody, Outcome, Refused
-from upcycle_news.steps import watching
+from upcycle_news.steps import sending, watching
 from upcycle_news.steps.relay_speed import slow_relay
 from upcycle_news.steps.stopwatch import Stopwatch
 from upcycle_news.store import replies
 
 from ..postroom.ledgers import Clock
 from ..publications import Publication, sent
+from ..sending.test_operators import queued
 
 ISSUE = IssueId.parse("2026-11-26")
 
@@ -122,3 +123,17 @@ def test_a_relay_that_became_slow_rings_once(publication: Publication, clock: Cl
     assert [one.accepted for one in replies.earlier(room.store, ISSUE, "main", 5)] == []
     before = replies.earlier(room.store, IssueId.parse("2026-11-29"), "main", 1)
     assert [one.accepted for one in before] == [40]
+
+
+def test_a_send_does_not_depend_on_the_figures_of_the_relay(
+    publication: Publication, clock: Clock
+) -> None:
+    publication.essay()
+    publication.crowd(3)
+    room = publication.room()
+    with room.store.writing() as connection:
+        connection.exec_driver_sql("DROP TABLE replies")
+    told = sending.deliver_issue(
+        room, queued(room), progress=lambda _: setattr(clock, "now", clock() + timedelta(minutes=1))
+    )
+    assert (told.sent, told.unknown) == (3, 0)

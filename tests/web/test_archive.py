@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import shutil
+import threading
 from collections.abc import Iterator
+from threading import Thread
+from types import SimpleNamespace
 
 import pytest
 
 from upcycle_news.newsroom import Newsroom
-from upcycle_news.web.archive import REBUILD_SECONDS
+from upcycle_news.steps.archive_folder import alone
+from upcycle_news.web.archive import REBUILD_SECONDS, ArchiveDoor
 
 from ..archive.test_publishing import tree
 from ..publications import Publication, parsed, sent
@@ -129,3 +133,23 @@ def test_every_address_of_a_stored_mail_answers(publication: Publication, shown:
     assert len(links) >= 4
     for link in links:
         assert shown.get(link).status == 200, link
+
+
+def test_a_build_that_hangs_holds_up_one_visitor_and_not_the_door(room: Newsroom) -> None:
+    """The door has eight threads, and readers leave through them, too."""
+    begun, times = threading.Event(), iter([0.0, 2.0 * REBUILD_SECONDS])
+
+    def clock() -> float:
+        begun.set()
+        return next(times)
+
+    door = ArchiveDoor(SimpleNamespace(room=room), clock)  # type: ignore[arg-type]
+    first, second = (Thread(target=door._find, args=(PAGE,), daemon=True) for _ in range(2))
+    with alone(room.settings.state / "archive.lock"):
+        first.start()
+        assert begun.wait(10)
+        second.start()
+        second.join(10)
+        assert not second.is_alive()
+    first.join(10)
+    assert not first.is_alive()

@@ -6,6 +6,8 @@ import time
 from collections.abc import Callable
 from datetime import datetime, timedelta
 
+from upcycle_news.errors import StoreError
+from upcycle_news.logs import Log
 from upcycle_news.model import Envelope, IssueId
 from upcycle_news.model.replies import Answer, Counting
 from upcycle_news.newsroom import Newsroom
@@ -13,6 +15,8 @@ from upcycle_news.postroom.contract import Wire
 from upcycle_news.postroom.outcomes import Accepted, CannotCarry, Outcome, Refused
 from upcycle_news.postroom.stuffing import Stuffed
 from upcycle_news.store import replies
+
+log = Log(__name__)
 
 EVERY = timedelta(seconds=30)  # so often the figures of a long send are written down
 
@@ -49,12 +53,20 @@ class Stopwatch:
             self.save()
 
     def save(self) -> None:
-        """Write down what was heard so far, if anything was."""
-        if self._news:
-            now = self._room.clock()
-            told = self.counting.told()
+        """Write down what was heard so far, if anything was.
+
+        Figures are no reason to fail: this is called between a relay's answer and its record.
+        """
+        if not self._news:
+            return
+        now = self._room.clock()
+        told = self.counting.told()
+        self._saved, self._news = now, False
+        try:
             replies.save(self._room.store, self._issue, self._sender, told, now=now)
-            self._saved, self._news = now, False
+        except StoreError as error:
+            self._news = True
+            log.warning("a relay's figures were not written down", issue=self._issue, why=error)
 
 
 def _answer(outcome: Outcome) -> Answer:

@@ -109,13 +109,20 @@ class ArchiveDoor:
         return (name, file) if _is_there(file) else None
 
     def _build(self) -> None:
-        """Another machine may have sent what this one does not show yet."""
-        with self._lock:
+        """Another machine may have sent what this one does not show yet.
+
+        Never two at once: a build waits for others of this machine, for minutes if their command
+        hangs, and the door's threads are few.
+        """
+        if not self._lock.acquire(blocking=False):
+            return
+        try:
             now = self._clock()
-            if self._built is not None and now - self._built < REBUILD_SECONDS:
-                return
-            self._built = now
-        build_archive(self._handlers.room)
+            if self._built is None or now - self._built >= REBUILD_SECONDS:
+                self._built = now
+                build_archive(self._handlers.room)
+        finally:
+            self._lock.release()
 
 
 def _is_there(file: Path) -> bool:
