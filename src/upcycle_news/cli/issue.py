@@ -60,8 +60,14 @@ def status(
         chosen = IssueId.parse(issue) if issue else latest_issue(room)
         if chosen is None:
             raise IssueError("there is no issue yet: see 'upcycle-news issue preview'")
-        if state is None or issues.get(room.store, chosen) is None:
+        row = issues.get(room.store, chosen)
+        if state is None or row is None:
             say_status(room, chosen, as_json)
+            if row and row.state in (issues.IssueState.PAUSED, issues.IssueState.STOPPED):
+                # A sum with people waiting looks the same whether somebody sends it or nobody may.
+                why = f": {row.stopped_because}" if row.stopped_because else ""
+                goes_on = f"'upcycle-news issue resume {chosen}' goes on with it"
+                note(f"issue {chosen} is {row.state}{why}; {goes_on}")
             if since := stalled_since(room, chosen):
                 note(
                     f"issue {chosen} stalls: nothing has gone out since {since:%Y-%m-%d %H:%M} UTC"

@@ -16,6 +16,13 @@ _SPACES = re.compile(r"\S(  +)\S")
 # A hyphen between two spaces; not a list's, not in 3 - 2, which is a sum.
 _HYPHEN = re.compile(r"(?<=[^\s\d]) - (?=\S)|(?<=\d) - (?=[^\s\d])")
 
+# Tags as word processors and web editors leave them: <p class="…">, </b>, <o:p>, <br/>, <!-- -->.
+_TAG = re.compile(
+    r"</?(?:[ovwm]:\w+|[abipu]|div|span|font|em|strong|br|hr|h[1-6]|[uo]l|li|img|table|t[rdh]|tbody|"
+    r"blockquote|figure|figcaption|iframe|script|style|center|su[bp])(?:\s[^<>]*)?/?>|<!--",
+    re.IGNORECASE,
+)
+
 
 def check_essay(essay: Essay, images: Collection[str] | None = None) -> Iterator[Finding]:
     """What is wrong with an essay; `images` are the paths that exist below content/images.
@@ -23,6 +30,7 @@ def check_essay(essay: Essay, images: Collection[str] | None = None) -> Iterator
     Without `images` nobody asks whether a picture's file is there: rendering would have failed.
     """
     yield from _leftovers(essay)
+    yield from _html(essay)
     yield from _references(essay, images)
     yield from _headings(essay)
     yield from _typography(essay)
@@ -80,6 +88,17 @@ def _leftovers(essay: Essay) -> Iterator[Finding]:
             if mark in line:
                 cure = "write a space between the two characters"
                 yield error("leftover", _at(essay, number), f"{mark} looks like a template: {cure}")
+
+
+def _html(essay: Essay) -> Iterator[Finding]:
+    for line, text in _lines(essay):
+        if found := _TAG.search(text):
+            cure = "write Markdown, such as **bold**, or put it in `…` if it is meant"
+            yield error(
+                "html",
+                _at(essay, line),
+                f"readers would see {found[0][:40]!r} as it stands: {cure}",
+            )
 
 
 def _headings(essay: Essay) -> Iterator[Finding]:
