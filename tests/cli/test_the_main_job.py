@@ -62,6 +62,7 @@ def test_an_editors_text_becomes_an_issue_in_every_readers_mailbox(
         "unchanged": 0,
         "skipped": [{"line": 4, "reason": "the same address stands further up in the list"}],
         "invalid": [{"line": 5, "reason": report["invalid"][0]["reason"]}],  # type: ignore[index]
+        "unread": [],
     }
 
     preview = publication.run("issue", "preview", "--no-open", "--json").json
@@ -258,7 +259,8 @@ def test_an_issue_is_paused_resumed_and_cancelled_by_hand(publication: Publicati
     publication.run("issue", "pause", issue)
     assert publication.run("issue", "status", "--json").json["queued"] == 3
     told = publication.run("issue", "status").err
-    assert f"issue {issue} is paused; 'upcycle-news issue resume {issue}' goes on with it" in told
+    assert f"issue {issue} is paused" in told, told
+    assert f"'upcycle-news issue resume {issue}' goes on with it" in told
     assert "3 cancelled; the sum closes" in publication.run("issue", "cancel", issue, "--yes").out
     assert "cancelled" in publication.run("issue", "resume", issue, code=1).err
     assert "cancelled" in publication.run("issue", "send", issue, "--yes", code=1).err
