@@ -16,7 +16,7 @@ import pytest
 
 from upcycle_news.model import Rate, Relay
 from upcycle_news.postroom.contract import DeliveryReport
-from upcycle_news.steps import sending
+from upcycle_news.steps import processes, sending
 from upcycle_news.steps.shares import Share
 from upcycle_news.steps.workers import Workers, _Worker
 from upcycle_news.store.engine import open_store
@@ -134,3 +134,18 @@ def test_what_a_library_prints_in_a_worker_does_not_stop_the_listening(
     assert process.wait(10) == 0
     assert heard == [2, 3]
     assert worker.told.sent == 3
+
+
+@pytest.mark.parametrize(("before", "stops"), [(signal.SIG_DFL, True), (signal.SIG_IGN, False)])
+def test_a_terminal_that_goes_ends_a_send_gently_unless_it_was_told_to_stay(
+    before: signal.Handlers, stops: bool
+) -> None:
+    """A lost SSH connection must leave nobody in doubt."""
+    was = signal.signal(signal.SIGHUP, before)
+    try:
+        with processes.stop_on_signals() as stopping:
+            os.kill(os.getpid(), signal.SIGHUP)
+            assert stopping() is stops
+        assert signal.getsignal(signal.SIGHUP) is before
+    finally:
+        signal.signal(signal.SIGHUP, was)

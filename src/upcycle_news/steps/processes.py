@@ -72,9 +72,9 @@ def _start_of(pid: int) -> str:
 
 @contextmanager
 def stop_on_signals() -> Iterator[Callable[[], bool]]:
-    """Give a function that says whether SIGTERM or Ctrl-C came; the mail in flight is finished.
+    """Give a function that says whether SIGTERM, Ctrl-C or the terminal's end came.
 
-    A second Ctrl-C interrupts at once. Outside the main thread signals are left alone.
+    The mail in flight is finished then. A second Ctrl-C interrupts at once. Outside the main thread signals are left alone.
     """
     came = threading.Event()
     if threading.current_thread() is not threading.main_thread():
@@ -86,7 +86,10 @@ def stop_on_signals() -> Iterator[Callable[[], bool]]:
             raise KeyboardInterrupt
         came.set()
 
-    before = {name: signal.signal(name, note) for name in (signal.SIGTERM, signal.SIGINT)}
+    heard = [signal.SIGTERM, signal.SIGINT]
+    if signal.getsignal(signal.SIGHUP) is signal.SIG_DFL:  # nohup(1) has it ignored
+        heard.append(signal.SIGHUP)
+    before = {name: signal.signal(name, note) for name in heard}
     try:
         yield came.is_set
     finally:
