@@ -138,7 +138,7 @@ def test_deliveries_that_waited_are_in_doubt_with_the_time_of_the_backup(
     with room.store.writing() as connection:
         for number, state in enumerate(states, start=1):
             connection.execute(
-                update(deliveries).where(deliveries.c.id == number).values(state=state)
+                update(deliveries).where(deliveries.c.id == number).values(state=state, code=450)
             )
     path = backed_up(publication)
     later(clock)
@@ -147,6 +147,7 @@ def test_deliveries_that_waited_are_in_doubt_with_the_time_of_the_backup(
     assert told.closed
     assert (told.counts[DeliveryState.SENT], told.counts[DeliveryState.UNKNOWN]) == (1, 3)
     listed = publication.run("issue", "status", str(issue), "--list", "unknown", "--json").lines
+    assert {one["code"] for one in listed} == {None}
     assert {one["reason"] for one in listed} == {
         "restored from a backup of 2026-11-26 06:00 UTC: whether it was sent after that is not known"
     }

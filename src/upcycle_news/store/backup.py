@@ -185,6 +185,8 @@ def _doubt(connection: Connection, as_of: datetime, now: datetime) -> dict[str, 
         .where(waiting)
         .values(
             state=DeliveryState.UNKNOWN,
+            code=None,  # an earlier refusal says nothing about what came after it
+            enhanced="",
             reason=f"restored from a backup of {as_of:%Y-%m-%d %H:%M} UTC: whether it was sent "
             "after that is not known",
             next_at=None,
