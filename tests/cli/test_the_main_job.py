@@ -259,8 +259,7 @@ def test_an_issue_is_paused_resumed_and_cancelled_by_hand(publication: Publicati
     publication.run("issue", "pause", issue)
     assert publication.run("issue", "status", "--json").json["queued"] == 3
     told = publication.run("issue", "status").err
-    assert f"issue {issue} is paused" in told, told
-    assert f"'upcycle-news issue resume {issue}' goes on with it" in told
+    assert f"issue {issue} is paused; 'upcycle-news issue resume {issue}' goes on with it" in told
     assert "3 cancelled; the sum closes" in publication.run("issue", "cancel", issue, "--yes").out
     assert "cancelled" in publication.run("issue", "resume", issue, code=1).err
     assert "cancelled" in publication.run("issue", "send", issue, "--yes", code=1).err

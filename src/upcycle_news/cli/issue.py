@@ -65,7 +65,8 @@ def status(
             say_status(room, chosen, as_json)
             if row and row.state in (issues.IssueState.PAUSED, issues.IssueState.STOPPED):
                 # A sum with people waiting looks the same whether somebody sends it or nobody may.
-                why = f": {row.stopped_because}" if row.stopped_because else ""
+                stopped = row.state is issues.IssueState.STOPPED
+                why = f": {row.stopped_because}" if stopped else ""
                 goes_on = f"'upcycle-news issue resume {chosen}' goes on with it"
                 note(f"issue {chosen} is {row.state}{why}; {goes_on}")
             if since := stalled_since(room, chosen):
