@@ -251,6 +251,24 @@ def test_a_damaged_store_is_moved_aside_as_it_is(publication: Publication) -> No
     assert person(publication.room(), "reader2@example.org") is not None
 
 
+def test_a_damaged_store_stands_where_it_was_when_the_restore_fails(
+    publication: Publication,
+) -> None:
+    publication.crowd(2)
+    path = backed_up(publication)
+    publication.__exit__()
+    file = publication.home / "var/upcycle.db"
+    file.write_bytes(b"\0" * 8000)
+
+    def full(more: int) -> None:
+        raise StoreError("the disk is full")
+
+    with Newsroom.open(publication.home) as room, pytest.raises(StoreError, match="disk is full"):
+        restoring.restore(room, path, heard=full)
+    assert file.read_bytes() == b"\0" * 8000
+    assert not list((publication.home / "var").glob("upcycle.db.before-restore-*"))
+
+
 def test_a_new_machine_gets_store_and_keys_and_old_links_work(
     publication: Publication, tmp_path: Path, clock: Clock
 ) -> None:

@@ -24,7 +24,8 @@ UPSTREAM = "https://git.example.org/redaktion/umbaupost.git"
 def script() -> str:
     """The blocks in ``sh``, and between them what the guide says in words (as hidden comments)."""
     found = re.findall(r"```sh\n(.*?)```|<!-- probe: (.*?) -->", GUIDE, re.DOTALL)
-    return "\n".join(block or f"{probe}\n" for block, probe in found)
+    # Bash becomes its last command; something has to follow the one that asks which shell it is in.
+    return "\n".join([*(block or f"{probe}\n" for block, probe in found), "true"])
 
 
 def git(folder: Path, *arguments: str) -> str:

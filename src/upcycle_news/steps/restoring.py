@@ -21,6 +21,7 @@ from upcycle_news.store.backup_learning import Learned
 from upcycle_news.store.engine import Store, open_store
 from upcycle_news.store.schema import HEAD
 
+_ENDINGS = ("-wal", "-shm", "")
 _ASIDE = "before-restore-{:%Y-%m-%dT%H%M%SZ}"
 
 
@@ -93,8 +94,13 @@ def restore(
             copy = open_store(f"sqlite:///{draft / archive.STORE}")
             try:
                 aside = _keep_aside(room, here, now)
-                _put_secrets(room, draft, missing, now)
-                done = _replace(room, copy, path.name, manifest, merge and here.readable, heard)
+                try:
+                    _put_secrets(room, draft, missing, now)
+                    done = _replace(room, copy, path.name, manifest, merge and here.readable, heard)
+                except BaseException:
+                    if aside is not None and not here.readable:
+                        _put_back(room, aside)
+                    raise
             finally:
                 copy.close()
     except OSError as error:
@@ -186,11 +192,24 @@ def _keep_aside(room: Newsroom, here: Standing, now: datetime) -> Path | None:
     file = _file(room)
     assert file is not None
     target = file.with_name(f"{file.name}.{name}")
-    for ending in ("-wal", "-shm", ""):
-        part = file.with_name(file.name + ending)
-        if part.exists():
-            part.rename(target.with_name(target.name + ending))
+    _move(file, target)
     return target
+
+
+def _put_back(room: Newsroom, aside: Path) -> None:
+    """Let the damaged files be found where they were: an empty store there would look like a new one."""
+    file = _file(room)
+    assert file is not None
+    for ending in _ENDINGS:
+        file.with_name(file.name + ending).unlink(missing_ok=True)
+    _move(aside, file)
+
+
+def _move(here: Path, there: Path) -> None:
+    for ending in _ENDINGS:
+        part = here.with_name(here.name + ending)
+        if part.exists():
+            part.rename(there.with_name(there.name + ending))
 
 
 def _secrets(
