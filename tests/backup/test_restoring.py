@@ -185,6 +185,7 @@ def test_a_cancelled_issue_stays_cancelled(publication: Publication) -> None:
     row = issues.get(publication.room().store, issue)
     assert row is not None
     assert row.state is issues.IssueState.CANCELLED
+    assert status(publication.room(), issue).counts == {DeliveryState.CANCELLED: 2}
 
 
 def test_no_number_is_given_to_a_second_person(publication: Publication, clock: Clock) -> None:

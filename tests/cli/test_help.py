@@ -9,7 +9,7 @@ import pytest
 import typer
 
 from upcycle_news import __version__
-from upcycle_news.cli.app import app
+from upcycle_news.cli.app import SHELVES, app
 
 from ..publications import Publication
 
@@ -76,3 +76,10 @@ def test_the_console_script_is_installed(publication: Publication) -> None:
     assert (done.returncode, done.stdout) == (1, "")
     assert done.stderr.count("\n") == 1
     assert "there is no issue yet" in done.stderr
+
+
+def test_every_command_stands_on_a_shelf_of_the_help(publication: Publication) -> None:
+    placed = [name for names in SHELVES.values() for name in names]
+    assert sorted(placed) == sorted({path[0] for path in ALL})
+    told = publication.run("--help").out
+    assert all(f"{title}:" in told for title in SHELVES)

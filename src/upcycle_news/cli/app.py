@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
+from typer.core import TyperGroup
 
 from upcycle_news.cli import (
     alarms,
@@ -27,8 +28,36 @@ from upcycle_news.cli import (
     web,
 )
 
+# As people meet them: the road of an issue, those who read it, those who keep it running.
+SHELVES = {
+    "Write and send": ("init", "demo", "essay", "feeds", "check", "issue", "archive"),
+    "Readers": ("subscribers", "bounces", "web"),
+    "Run it": (
+        *("up", "doctor", "backup", "restore", "store", "secrets", "dkim", "alarms", "metrics"),
+        "drain",
+    ),
+}
+
+
+class Shelves(TyperGroup):
+    """The commands in the order in which they are needed, under a heading each kind."""
+
+    def list_commands(self, ctx: Any) -> list[str]:
+        """Every command, those on no shelf last."""
+        placed = [name for names in SHELVES.values() for name in names]
+        return [*placed, *(name for name in super().list_commands(ctx) if name not in placed)]
+
+    def format_commands(self, ctx: Any, formatter: Any) -> None:
+        """Write the shelves into the help."""
+        for title, names in SHELVES.items():
+            rows = [(name, self.commands[name].get_short_help_str(64)) for name in names]
+            with formatter.section(title):
+                formatter.write_dl(rows)
+
+
 app = typer.Typer(
     name="upcycle-news",
+    cls=Shelves,
     help="From essays and related feeds to a newsletter in the reader's mailbox.",
     no_args_is_help=True,
     pretty_exceptions_enable=False,

@@ -36,7 +36,13 @@ from upcycle_news.store.schema import (
 
 # Clocks of the machines that write and back up may differ by so much.
 _SKEW = timedelta(hours=1)
-_ENDED = (DeliveryState.SENT, DeliveryState.REJECTED)
+# What the replaced store says has ended was sent or never will be: no doubt is left.
+_ENDED = (
+    DeliveryState.SENT,
+    DeliveryState.REJECTED,
+    DeliveryState.SUPPRESSED,
+    DeliveryState.CANCELLED,
+)
 _IN_DOUBT = (
     DeliveryState.QUEUED,
     DeliveryState.SENDING,
