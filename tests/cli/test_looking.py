@@ -184,3 +184,12 @@ def test_watching_renders_again_at_every_save(publication: Publication) -> None:
         process.send_signal(signal.SIGINT)
         assert process.wait(20) == 0
         assert "no longer watching" in process.stderr.read()
+
+
+def test_a_file_among_the_essays_that_nobody_reads_is_named(publication: Publication) -> None:
+    publication.essay()
+    (publication.home / "content/essays/notiz.txt").write_text("Ein Essay, ohne Endung.")
+    (publication.home / "content/essays/.DS_Store").write_bytes(b"x")
+    told = publication.run("check", "2026-11-26").out
+    assert "content/essays/notiz.txt:1: warning essay-stray" in told
+    assert "DS_Store" not in told

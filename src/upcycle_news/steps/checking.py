@@ -26,6 +26,7 @@ def check_everything(room: Newsroom, issue: IssueId) -> tuple[Finding, ...]:
     shelf = read_essays(room.content, room.settings.home, room.settings.publication.language)
     found = [_finding("essay", error) for error in shelf.errors]
     found += [finding for essay in shelf.essays for finding in _essay(room, essay)]
+    found += _strays(room)
     found += _feeds(room)
     found += _templates(room)
     if not any(finding.level == "error" for finding in found):
@@ -44,6 +45,15 @@ def _essay(room: Newsroom, essay: Essay) -> Iterator[Finding]:
             essay_pictures(room, (essay,))
         except UpcycleError as error:
             yield _finding("image", error)
+
+
+def _strays(room: Newsroom) -> Iterator[Finding]:
+    """Files among the essays that nobody reads: mostly an ending that was forgotten."""
+    for path in sorted((room.content / "essays").glob("*")):
+        if path.is_file() and path.suffix != ".md" and not path.name.startswith((".", "README")):
+            where = path.relative_to(room.settings.home).as_posix()
+            cure = "is not read: an essay's file ends with .md"
+            yield Finding("warning", "essay-stray", where, cure)
 
 
 def _feeds(room: Newsroom) -> Iterator[Finding]:
