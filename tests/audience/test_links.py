@@ -6,6 +6,7 @@ import stat
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -14,6 +15,7 @@ from hypothesis import strategies as st
 
 from upcycle_news.audience.keyring import KeyRing, add_key
 from upcycle_news.audience.links import LinkSigner, Purpose, Token, load_or_make_keys
+from upcycle_news.audience.preview_links import preview_token, read_preview_token
 from upcycle_news.errors import UpcycleError
 
 KEY, OTHER = b"k" * 32, b"o" * 32
@@ -201,3 +203,12 @@ def test_a_door_that_is_open_makes_no_key_where_the_old_ones_were_moved_away(
     assert add_key(folder) == 2
     assert sorted(ring) == [1, 2]
     assert ring[1] == first
+
+
+@given(st.binary(min_size=32, max_size=32), st.sampled_from("ABCDEFGHIJKLMNOPQRSTUVWXYZ-_89"))
+def test_a_preview_link_has_one_spelling_only(key: bytes, last: str) -> None:
+    now = datetime(2026, 11, 26, 7, tzinfo=UTC)
+    token = preview_token({1: key}, issue=3, revision="ab" * 32, expires=now + timedelta(hours=1))
+    assert read_preview_token({1: key}, token, now=now) is not None
+    altered = token[:-1] + last
+    assert (read_preview_token({1: key}, altered, now=now) is None) == (altered != token)

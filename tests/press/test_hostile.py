@@ -38,7 +38,7 @@ HOSTILE = {
 }
 
 ERRORS_ALLOWED = {
-    "leftover", "size-too-large", "link-relative", "image-foreign", "subject-missing",
+    "html", "leftover", "size-too-large", "link-relative", "image-foreign", "subject-missing",
 }  # fmt: skip
 
 

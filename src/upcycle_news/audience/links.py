@@ -66,14 +66,8 @@ class LinkSigner:
 
     def read(self, purpose: Purpose, token: str) -> Token | None:
         """What the token says, or None for one that is altered, foreign or for another purpose."""
-        try:
-            raw = base64.b64decode(token + "=", altchars=b"-_", validate=True)
-        except (binascii.Error, ValueError):
-            return None
-        # One spelling only: base64 ignores spare bits that an altered copy could differ in.
-        if len(raw) != TOKEN_BYTES or raw[0] not in self.keys or len(token) != 43:
-            return None
-        if base64.urlsafe_b64encode(raw).decode().rstrip("=") != token:
+        raw = token_bytes(token, TOKEN_BYTES)
+        if raw is None or raw[0] not in self.keys:
             return None
         body, mac = raw[:-MAC_BYTES], raw[-MAC_BYTES:]
         if not hmac.compare_digest(mac, self._mac(raw[0], purpose, body)):
@@ -83,6 +77,20 @@ class LinkSigner:
     def _mac(self, number: int, purpose: Purpose, body: bytes) -> bytes:
         message = f"upcycle_news/link/{purpose}/".encode() + body
         return hmac.digest(self.keys[number], message, "sha256")[:MAC_BYTES]
+
+
+def token_bytes(token: str, length: int) -> bytes | None:
+    """The `length` bytes a token spells in base64url without padding; None for anything else.
+
+    One spelling only: base64 ignores spare bits that an altered copy could differ in.
+    """
+    try:
+        raw = base64.b64decode(token + "=" * (-len(token) % 4), altchars=b"-_", validate=True)
+    except (binascii.Error, ValueError):
+        return None
+    if len(raw) != length or base64.urlsafe_b64encode(raw).decode().rstrip("=") != token:
+        return None
+    return raw
 
 
 def load_or_make_keys(folder: Path, *, make: bool = True) -> dict[int, bytes]:

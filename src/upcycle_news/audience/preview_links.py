@@ -8,12 +8,13 @@ A token is 38 bytes, 51 characters of base64url, and names nobody:
 from __future__ import annotations
 
 import base64
-import binascii
 import hmac
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from hashlib import sha256
+
+from upcycle_news.audience.links import token_bytes
 
 MAC_BYTES = 22
 _BODY_BYTES = 16
@@ -45,11 +46,8 @@ def read_preview_token(
     keys: Mapping[int, bytes], token: str, *, now: datetime
 ) -> PreviewToken | None:
     """What the token opens; None for one that is altered, foreign or has expired."""
-    try:
-        raw = base64.b64decode(token + "=", altchars=b"-_", validate=True)
-    except (binascii.Error, ValueError):
-        return None
-    if len(raw) != _BODY_BYTES + MAC_BYTES or raw[0] not in keys:
+    raw = token_bytes(token, _BODY_BYTES + MAC_BYTES)
+    if raw is None or raw[0] not in keys:
         return None
     body, mac = raw[:_BODY_BYTES], raw[_BODY_BYTES:]
     if not hmac.compare_digest(mac, _mac(keys[raw[0]], body)):
