@@ -105,6 +105,17 @@ def _reap(pid: int) -> None:
         os.waitpid(pid, os.WNOHANG)
 
 
+def _own_tmp() -> str:
+    """Commands that give a service a /tmp of its own, in which a checkout below /tmp is still found."""
+    root = Path(__file__).resolve().parents[2]
+    if not root.is_relative_to("/tmp"):
+        return "mount -t tmpfs tmpfs /tmp; "
+    return (
+        f"held=$(mktemp -d -p /var/tmp); mount --bind {root} $held; mount -t tmpfs tmpfs /tmp; "
+        f"mkdir -p {root}; mount --bind $held {root}; umount $held; rmdir $held; "
+    )
+
+
 class Supervisor:
     """Keeps one unit running until SIGTERM."""
 
@@ -138,7 +149,7 @@ class Supervisor:
         keep = " ".join(self.told["ReadWritePaths"]).split()
         binds = "".join(f"mount --bind {path} {path}; " for path in keep)
         walls = (
-            f"mount --make-rprivate /; {binds}mount -t tmpfs tmpfs /tmp; "
+            f"mount --make-rprivate /; {binds}{_own_tmp()}"
             f"mount -o remount,ro,bind /; exec {DROP} sh -c {shlex.quote(inner)}"
         )
         return ["unshare", "--mount", "sh", "-ec", walls]
