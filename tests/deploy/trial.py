@@ -20,6 +20,7 @@ import time
 import urllib.error
 import urllib.request
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -341,7 +342,12 @@ class Trial:
         if self.shell is not None:
             self.shell.kill()
         for name in ("worker@1", "worker@2", "runner", "web", "prefect"):
+            pid = alive(self.folder, f"upcycle-news-{name}")
+            family = [pid, *self.below(pid)] if pid else []
             stop(self.folder, f"upcycle-news-{name}")
+            for one in family:  # what did not end by itself does not outlive the trial
+                with suppress(ProcessLookupError):
+                    os.kill(one, signal.SIGKILL)
         if self.postgres is not None:
             self._postgres("pg_ctl", "-D", str(self.folder / "postgres/data"), "-m", "immediate", "stop")  # fmt: skip
 
