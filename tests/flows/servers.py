@@ -57,6 +57,7 @@ class Server:
 
     def _start_server(self) -> None:
         if self._server is None or self._server.poll() is not None:
+            self.prefect_home.mkdir(parents=True, exist_ok=True)  # Prefect makes no folder above it
             command = ["-m", "prefect", "server", "start"]
             self._server = self._spawn(
                 *command, "--host", "127.0.0.1", "--port", str(self.port), **self.of_the_server
