@@ -1,6 +1,6 @@
 """The cockpit end to end: a real server and runner on loopback, runs, answers, crashes.
 
-    .venv/bin/python bench/cockpit.py [--readers 10000] [--only approval,timeouts,doubles,crashes,overhead]
+    .venv/bin/python bench/cockpit.py [--readers 10000] [--only approval,timeouts,alarms,doubles,crashes]
 
 Everything lies in a temporary folder and what was started is stopped by its process id. Prints a
 line for each promise and ends with 1 when one is broken.
@@ -37,7 +37,7 @@ def promise(what: str, kept: bool, told: str = "") -> None:
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--readers", type=int, default=10_000)
-    parser.add_argument("--only", default="approval,timeouts,alarms,doubles,crashes,overhead")
+    parser.add_argument("--only", default="approval,timeouts,alarms,doubles,crashes")
     told = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder, Sink() as sink:
         publication = Publication(lay_out(Path(folder) / "umbaupost"), lambda: datetime.now(UTC))
@@ -230,76 +230,6 @@ def crashes(publication: Publication, server: Server, sink: Sink, readers: int) 
             twice == 0 and status["closed"],
             f"killed after {killed}; {told}; {state['name']}",
         )
-
-
-# The steps of flows/publish_issue.py, called one after another without Prefect.
-STEPS = """
-import sys, time
-from datetime import UTC, datetime
-from upcycle_news.newsroom import Newsroom
-from upcycle_news.steps import publishing, watching
-
-def step(function, *told, **more):
-    with Newsroom.open() as room:
-        return function(room, *told, **more)
-
-begun = time.monotonic()
-run = sys.argv[1]
-at = datetime.now(UTC)
-issue = step(publishing.begin, "next", planned_at=at, run=run, max_lateness_hours=12.0).issue
-collected = step(publishing.collect)
-revision = step(publishing.compose, issue, publishing.Choice(), run=run).revision
-step(publishing.render, issue, revision)
-step(publishing.send_tests, issue, revision, "")
-step(publishing.approve, issue, revision)
-step(publishing.ask, issue, revision, run=run, waits=True, refused="")
-step(publishing.enqueue, issue, revision, run=run, senders=1)
-step(publishing.deliver, issue)
-step(publishing.report, issue, collected)
-step(publishing.archive_link, issue)
-step(watching.news)
-print(time.monotonic() - begun)
-"""
-
-
-def overhead(publication: Publication, server: Server, sink: Sink, readers: int) -> None:
-    """Prefect's share in two ways: between the tasks of a run, and against the bare steps.
-
-    A run's time begins when its flow begins (its process, the import of Prefect and the polling of
-    the runner come before) and ends with its last state. Artifacts and events are made inside
-    tasks: only the second way counts them, with the noise of two sends.
-    """
-    publication.crowd(readers)
-    runs, bare, shares = [], [], []
-    for turn in range(3):
-        publication.essay(f"Als Schritte {turn}")
-        done = subprocess.run(
-            [sys.executable, "-c", STEPS, f"bare {turn}"],
-            cwd=publication.home, env=server.environment, capture_output=True, text=True, check=True,
-        )  # fmt: skip
-        bare.append(float(done.stdout.split()[-1]))
-        publication.essay(f"Als Lauf {turn}")
-        run = server.start("publish-issue/thursday", approve=True)
-        state = server.until(run, *ENDED, seconds=600)
-        total = server.ask("GET", f"/flow_runs/{run}")["total_run_time"]
-        tasks = server.ask("POST", "/task_runs/filter", {"flow_runs": {"id": {"any_": [run]}}})
-        between = total - sum(one["total_run_time"] for one in tasks)
-        runs.append(total)
-        shares.append(between / total)
-        longest = sorted(tasks, key=lambda one: -one["total_run_time"])[:3]
-        told = ", ".join(f"{one['name'][:-4]} {one['total_run_time']:.2f}" for one in longest)
-        print(
-            f"turn {turn}: the bare steps {bare[-1]:.2f} s; the run {total:.2f} s, "
-            f"{len(tasks)} tasks ({told}), between them {between:.2f} s = {shares[-1]:.1%}; "
-            f"{state['message']}",
-            flush=True,
-        )
-    share, work = sorted(shares)[1], sorted(bare)[1]
-    promise(
-        f"between the tasks of {readers} readers below 2 %", share < 0.02, f"{share:.1%} (median)"
-    )
-    more = sorted(runs)[1] - work
-    print(f"the run beside the bare steps, medians: {more:+.2f} s = {more / sorted(runs)[1]:+.1%}")
 
 
 def addresses(server: Server) -> None:
