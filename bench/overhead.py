@@ -50,11 +50,9 @@ collected = step("collect", publishing.collect)
 revision = step("compose", lambda room: publishing.compose(
     room, issue, publishing.Choice(), run=run)).revision
 step("render", lambda room: publishing.render(room, issue, revision))
-step("send_tests", lambda room: publishing.send_tests(room, issue, revision, ""))
 step("approve_now", lambda room: publishing.approve(room, issue, revision))
 step("ask", lambda room: publishing.ask(room, issue, revision, run=run, waits=True, refused=""))
 step("enqueue", lambda room: publishing.enqueue(room, issue, revision, run=run, senders=1))
-step("call_helpers", lambda room: publishing.helpers(1))
 step("deliver", lambda room: publishing.deliver(room, issue))
 step("report", lambda room: publishing.report(room, issue, collected),
      lambda room: publishing.archive_link(room, issue), watching.news)
