@@ -1,65 +1,66 @@
-"""Check that the third set of related items is sound. Standard library only.
+"""Check that the second or the third set of related items is sound. Standard library only.
 
-    python bench/related/third/check.py
+    python bench/related/check.py second
+    python bench/related/check.py third
 
 Prints the counts per essay; ends with 1 and one line per fault if anything is wrong.
 """
 
+import argparse
 import difflib
-import json
 import re
 import sys
 from collections import Counter
 from itertools import combinations
-from pathlib import Path
+from typing import NamedTuple
 
-HERE = Path(__file__).resolve().parent
-FIRST, SECOND = HERE.parent, HERE.parent / "second"
-ESSAYS, ITEMS = 9, 200
+from validate import load, runs
+
 RELATED = range(10, 26)  # per essay of this set, from both pools
 NEW_RELATED = range(10, 17)  # of these from the items of this set
-UNRELATED = 70  # at least so many items of this set belong to no essay at all
 ESSAY_WORDS = range(250, 601)
 SUMMARY_CHARS = range(40, 321)
-COPIED_WORDS = 5  # so many words in a row, taken from an essay, are too many
 
 
-def load(path):
-    def no_twins(pairs):
-        seen = dict(pairs)
-        if len(seen) != len(pairs):
-            raise ValueError(f"{path}: a key occurs twice")
-        return seen
+class Kind(NamedTuple):
+    """What a set has to be: ids begin with these letters, `unrelated` items belong to no essay."""
 
-    return json.loads(path.read_text(encoding="utf-8"), object_pairs_hook=no_twins)
-
-
-def runs(text, length=COPIED_WORDS):
-    found = re.findall(r"\w+", text.lower())
-    return {tuple(found[i : i + length]) for i in range(len(found) - length + 1)}
+    earlier: list[str]  # folders of the sets before it, below this one
+    judged_earlier: str
+    essay: str
+    item: str
+    essays: int
+    items: int
+    unrelated: int
 
 
-def check_essays(essays):
+SETS = {
+    "second": Kind([""], "judgements_first_essays", "e", "j", 6, 160, 60),
+    "third": Kind(["", "second/"], "judgements_earlier_essays", "f", "k", 9, 200, 70),
+}
+
+
+def check_essays(kind, essays):
     for number, essay in enumerate(essays, 1):
         if set(essay) != {"id", "title", "topics", "body"}:
             yield f"essay {number}: fields are not id, title, topics, body"
             continue
-        if essay["id"] != f"f{number:03d}":
+        if essay["id"] != f"{kind.essay}{number:03d}":
             yield f"essay {number} has the id {essay['id']}"
         if len(essay["topics"]) not in range(3, 7):
             yield f"essay {essay['id']}: {len(essay['topics'])} topics"
         if len(essay["body"].split()) not in ESSAY_WORDS:
             yield f"essay {essay['id']}: {len(essay['body'].split())} words"
-    if len(essays) != ESSAYS:
+    if len(essays) != kind.essays:
         yield f"{len(essays)} essays"
 
 
-def check_items(items, earlier_items, all_essays):
+def check_items(kind, items, earlier_items, all_essays):
     for number, item in enumerate(items, 1):
         if set(item) != {"id", "feed", "title", "summary"} or not all(item.values()):
             yield f"item {number}: fields are not id, feed, title, summary, or one is empty"
             continue
-        if item["id"] != f"k{number:03d}":
+        if item["id"] != f"{kind.item}{number:03d}":
             yield f"item {number} has the id {item['id']}"
         if len(item["summary"]) not in SUMMARY_CHARS:
             yield f"item {item['id']}: summary of {len(item['summary'])} characters"
@@ -67,7 +68,7 @@ def check_items(items, earlier_items, all_essays):
             yield f"item {item['id']}: summary is not one to three sentences"
         if len(item["title"]) > 110:
             yield f"item {item['id']}: title of {len(item['title'])} characters"
-    if len(items) < ITEMS:
+    if len(items) < kind.items:
         yield f"only {len(items)} items"
     pairs = [*combinations(items, 2), *((one, other) for one in items for other in earlier_items)]
     for one, other in pairs:
@@ -98,25 +99,29 @@ def check_judgements(name, judgements, essay_ids, item_ids):
 
 
 def main():
-    essays, items = load(HERE / "essays.json"), load(HERE / "items.json")
-    ours, theirs = load(HERE / "judgements.json"), load(HERE / "judgements_earlier_essays.json")
-    earlier_essays = load(FIRST / "essays.json") + load(SECOND / "essays.json")
-    earlier_items = load(FIRST / "items.json") + load(SECOND / "items.json")
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser.add_argument("name", choices=SETS)
+    name = parser.parse_args().name
+    kind = SETS[name]
+    essays, items = load(f"{name}/essays.json"), load(f"{name}/items.json")
+    ours, theirs = load(f"{name}/judgements.json"), load(f"{name}/{kind.judged_earlier}.json")
+    earlier_essays = [one for set_ in kind.earlier for one in load(f"{set_}essays.json")]
+    earlier_items = [one for set_ in kind.earlier for one in load(f"{set_}items.json")]
     new = {item["id"] for item in items}
     old = {item["id"] for item in earlier_items}
     earlier_ids = [essay["id"] for essay in earlier_essays]
 
     faults = [
-        *check_essays(essays),
-        *check_items(items, earlier_items, essays + earlier_essays),
+        *check_essays(kind, essays),
+        *check_items(kind, items, earlier_items, essays + earlier_essays),
         *check_judgements("judgements", ours, [essay["id"] for essay in essays], new | old),
-        *check_judgements("judgements_earlier_essays", theirs, earlier_ids, new),
+        *check_judgements(kind.judged_earlier, theirs, earlier_ids, new),
     ]
     for essay_id, grades in ours.items():
         if len(grades) not in RELATED or len(new & set(grades)) not in NEW_RELATED:
             faults.append(f"essay {essay_id}: {len(grades)} related items")
     related = {i for grades in (*ours.values(), *theirs.values()) for i in grades} & new
-    if len(new) - len(related) < UNRELATED:
+    if len(new) - len(related) < kind.unrelated:
         faults.append(f"only {len(new) - len(related)} items are related to none")
 
     for essay_id, grades in (*ours.items(), *theirs.items()):
