@@ -15,6 +15,7 @@ from upcycle_news.editorial import frontmatter
 from upcycle_news.editorial.excerpt import summary_of_markdown
 from upcycle_news.editorial.frontmatter import FrontMatter
 from upcycle_news.editorial.plaintext import tidy
+from upcycle_news.editorial.textfiles import read_text, shown
 from upcycle_news.errors import ContentError
 from upcycle_news.model import Essay, ImageRef, Length
 
@@ -22,11 +23,8 @@ KEYS = (
     "title", "author", "date", "summary", "topics", "image", "image_alt", "status", "language",
     "pin", "ban", "length",
 )  # fmt: skip
-MAX_BYTES = 2 * 1024 * 1024
 
 _DATE_PREFIX = re.compile(r"^\d{4}-\d{2}-\d{2}-(?=.)")
-# Control characters, and the bidi overrides that make a text read differently than it is written.
-_REFUSED = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069\ufffe\uffff]")
 LANGUAGE = re.compile(r"[a-z]{2,3}(?:-[A-Z]{2})?")
 
 
@@ -69,41 +67,9 @@ def read_essays(content: Path, root: Path, default_language: str) -> EssayShelf:
     return EssayShelf(tuple(essays.values()), tuple(errors))
 
 
-def shown(path: Path, root: Path) -> str:
-    """Return `path` as messages show it: relative to the publication's root, with slashes."""
-    try:
-        return path.relative_to(root).as_posix()
-    except ValueError:
-        return path.as_posix()
-
-
 def slug_of(path: Path) -> str:
     """Return the name of an essay: the file's stem without a leading date."""
     return unicodedata.normalize("NFC", _DATE_PREFIX.sub("", path.stem))
-
-
-def read_text(path: Path, where: str) -> str:
-    """Read a content file as NFC text with Unix line ends; raises `ContentError` with the line."""
-    try:
-        data = path.read_bytes()
-    except OSError as error:
-        raise ContentError(where, None, f"cannot be read: {error.strerror or error}") from None
-    if len(data) > MAX_BYTES:
-        raise ContentError(
-            where, None, "is larger than 2 MiB (an essay is text; images go to content/images)"
-        )
-    try:
-        text = data.decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        line = data.count(b"\n", 0, error.start) + 1
-        raise ContentError(
-            where, line, f"the byte {data[error.start]:#04x} is not UTF-8 (save the file as UTF-8)"
-        ) from None
-    text = unicodedata.normalize("NFC", text.replace("\r\n", "\n").replace("\r", "\n"))
-    if bad := _REFUSED.search(text):
-        line = text.count("\n", 0, bad.start()) + 1
-        raise ContentError(where, line, f"the control character U+{ord(bad[0]):04X} (delete it)")
-    return text
 
 
 def _read(

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import json
 import re
-import tomllib
 from pathlib import Path
 from typing import Any
 
-from upcycle_news.editorial.essays import LANGUAGE, read_text, shown
+from upcycle_news.editorial.essays import LANGUAGE
 from upcycle_news.editorial.links import BadLinkError, canonical_link, safe_link
 from upcycle_news.editorial.plaintext import tidy
 from upcycle_news.editorial.suggest import did_you_mean
+from upcycle_news.editorial.textfiles import parse_toml, read_text, shown
 from upcycle_news.errors import ContentError
 from upcycle_news.model import Feed
 
@@ -25,15 +25,7 @@ def load_feeds(path: Path, root: Path) -> tuple[Feed, ...]:
     if not path.exists():
         return ()
     text = read_text(path, where)
-    try:
-        data = tomllib.loads(text)
-    except (tomllib.TOMLDecodeError, RecursionError) as error:
-        line = re.search(r"at line (\d+)", str(error))
-        what = re.sub(r" \(at .*\)$", "", str(error))
-        number = int(line[1]) if line else text.count("\n") + 1
-        raise ContentError(
-            where, number, f'not TOML: {what} (write lines such as name = "…")'
-        ) from None
+    data = parse_toml(text, where, 'lines such as name = "…"')
     for key in data:
         if key != "feeds":
             raise ContentError(

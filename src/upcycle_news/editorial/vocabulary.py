@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import re
-import tomllib
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from upcycle_news.editorial.essays import read_text, shown
 from upcycle_news.editorial.plaintext import tidy
 from upcycle_news.editorial.suggest import did_you_mean
+from upcycle_news.editorial.textfiles import parse_toml, read_text, shown
 from upcycle_news.errors import ContentError
 
 KEYS = ("words", "hints", "outside")
@@ -45,15 +44,7 @@ def load_vocabulary(path: Path, root: Path) -> Vocabulary:
     if not path.exists():
         return Vocabulary()
     text = read_text(path, where)
-    try:
-        data = tomllib.loads(text)
-    except (tomllib.TOMLDecodeError, RecursionError) as error:
-        line = re.search(r"at line (\d+)", str(error))
-        what = re.sub(r" \(at .*\)$", "", str(error))
-        number = int(line[1]) if line else text.count("\n") + 1
-        raise ContentError(
-            where, number, f'not TOML: {what} (write ["Leerstand"] and below it words = "…")'
-        ) from None
+    data = parse_toml(text, where, '["Leerstand"] and below it words = "…"')
     page = _Page(where, text)
     everyday = page.listed("", EVERYDAY, data.pop(EVERYDAY, ""))
     vocabulary = Vocabulary(
