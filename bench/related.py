@@ -17,7 +17,7 @@ import resource
 import sqlite3
 import sys
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from pathlib import Path
@@ -191,11 +191,10 @@ def show(part: Part) -> None:
     for slug, essay in part.essays.items():
         wanted = part.judged[slug]
         alone = [story for story in part.stories if story.lead.key not in wanted]
-        passing = len(related.rank([essay], alone, today=DAY, vocabulary=part.vocabulary))
+        passing = len(admitted(essay, alone, part))
         row = measured(rankings[slug], wanted)
         print(f"| `{slug}` | " + " | ".join(f"{value:.2f}" for value in row) + f" | {passing} |")
-        everything = related.rank([essay], part.stories, today=DAY, vocabulary=part.vocabulary)
-        chosen = {one.story.lead.key for one in everything}
+        chosen = admitted(essay, part.stories, part)
         first = [key for key in rankings[slug][:10] if key in wanted]
         let_in += passing
         kept += sum(key in chosen for key in first)
@@ -205,6 +204,12 @@ def show(part: Part) -> None:
         f"unrelated items pass per essay; of the related ones among the first ten, {kept} pass "
         f"and {lost} do not."
     )
+
+
+def admitted(essay: Essay, stories: Sequence[Story], part: Part) -> set[str]:
+    """The keys of the stories that the floor lets pass."""
+    found = related.fits([essay], stories, today=DAY, vocabulary=part.vocabulary)
+    return {fit.story.lead.key for fit in found if fit.evidence >= related.FLOOR}
 
 
 def parts(final: bool) -> list[Part]:
@@ -239,7 +244,7 @@ def main() -> None:
         show(part)
     began = resource.getrusage(resource.RUSAGE_SELF)
     part = found[0]
-    related.rank(
+    related.fits(
         list(part.essays.values())[:5], part.stories, today=DAY, vocabulary=part.vocabulary
     )
     used = resource.getrusage(resource.RUSAGE_SELF)

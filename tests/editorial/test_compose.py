@@ -169,12 +169,12 @@ def test_the_same_inputs_in_any_order_give_the_same_issue():
 def test_a_heavier_feed_and_a_fresher_item_go_ahead_of_equals():
     words = "Leerstand in der Innenstadt"
     fresh, stale = item(1, words, days=1), item(2, words + " II", days=25)
-    ranked = related.rank([essay()], stories.merge([stale, fresh]), today=DAY)
-    assert [one.story.lead.key for one in ranked] == ["k1", "k2"]
+    fits = related.fits([essay()], stories.merge([stale, fresh]), today=DAY)
+    assert [fit.story.lead.key for fit in sorted(fits, key=related.order)] == ["k1", "k2"]
     heavy = replace(stale, feed="Stadt", title=words)
     told = [stories.Story((fresh,)), stories.Story((heavy,))]
-    ranked = related.rank([essay()], told, today=DAY, weights={"Stadt": 2.0})
-    assert [one.story.lead.key for one in ranked] == ["k2", "k1"]
+    fits = related.fits([essay()], told, today=DAY, weights={"Stadt": 2.0})
+    assert [fit.story.lead.key for fit in sorted(fits, key=related.order)] == ["k2", "k1"]
 
 
 def pair(one: str, other: str, **more):

@@ -8,10 +8,10 @@ from datetime import datetime
 
 from upcycle_news.model import DeliveryState, Rate, Verdict
 from upcycle_news.store.engine import open_store
-from upcycle_news.store.ledger import Ledger
 from upcycle_news.store.quotas import Quotas
 from upcycle_news.store.senders import register_sender
 
+from ..one_by_one import OneByOne
 from ..store.samples import ISSUE, NOW
 
 
@@ -19,7 +19,7 @@ def main(url: str, rate: str) -> None:
     store = open_store(url)
     sender = register_sender(store, host="here", pid=os.getpid(), process_start="1", now=NOW)
     quotas = Quotas(relay_name="main", relay=(Rate.parse(rate),))
-    ledger = Ledger(store, ISSUE, sender, quotas=quotas)
+    ledger = OneByOne(store, ISSUE, sender, quotas=quotas)
     print("ready", flush=True)  # noqa: T201 - the pipe to the test
     for line in sys.stdin:
         now, count = datetime.fromisoformat(line.strip()), 0

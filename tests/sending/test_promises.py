@@ -22,8 +22,8 @@ from upcycle_news.model import Claim, DeliveryState, Verdict
 from upcycle_news.store import issues, people, senders
 from upcycle_news.store.engine import open_store
 from upcycle_news.store.issues import IssueState
-from upcycle_news.store.ledger import Ledger
 
+from ..one_by_one import OneByOne
 from ..store.samples import ISSUE, NOW, add, ledger, save, suppress
 
 CONNECTIONS = 2
@@ -32,7 +32,7 @@ CONNECTIONS = 2
 class Sender:
     """A process with two connections, as dispatch drives a ledger."""
 
-    def __init__(self, book: Ledger) -> None:
+    def __init__(self, book: OneByOne) -> None:
         self.ledger = book
         self.leased: list[Claim] = []
         self.wire: dict[int, Claim | None] = dict.fromkeys(range(CONNECTIONS))

@@ -10,10 +10,10 @@ import pytest
 
 from upcycle_news.model import Claim, DeliveryState, Rate, Verdict
 from upcycle_news.store.engine import Store, open_store
-from upcycle_news.store.ledger import Ledger
 from upcycle_news.store.quotas import Quotas
 from upcycle_news.store.senders import abandon, register_sender, senders_in_flight
 
+from ..one_by_one import OneByOne
 from ..store.samples import ISSUE, NOW, queued
 
 SENT = Verdict(DeliveryState.SENT, code=250)
@@ -26,16 +26,16 @@ def store(any_store: str) -> Iterator[Store]:
     opened.close()
 
 
-def sender(store: Store, pid: int, **quotas: object) -> Ledger:
+def sender(store: Store, pid: int, **quotas: object) -> OneByOne:
     signed_on = register_sender(store, host="here", pid=pid, process_start="1", now=NOW)
-    return Ledger(store, ISSUE, signed_on, quotas=Quotas(relay_name="main", **quotas))  # type: ignore[arg-type]
+    return OneByOne(store, ISSUE, signed_on, quotas=Quotas(relay_name="main", **quotas))  # type: ignore[arg-type]
 
 
-def send(ledger: Ledger, claim: Claim, now: datetime) -> None:
+def send(ledger: OneByOne, claim: Claim, now: datetime) -> None:
     ledger.record(claim, SENT, now)
 
 
-def at_once(ledgers: list[Ledger], now: datetime) -> int:
+def at_once(ledgers: list[OneByOne], now: datetime) -> int:
     """How many messages all of them together may send at this moment."""
     count = 0
     waiting = list(ledgers)

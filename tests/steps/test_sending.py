@@ -13,10 +13,11 @@ from upcycle_news.model import DeliveryState, EmailAddress, IssueId
 from upcycle_news.newsroom import Newsroom
 from upcycle_news.steps import composing, processes, publishing, sending
 from upcycle_news.steps.naming import current_issue, latest_issue
-from upcycle_news.store import deliveries, issues, ledger, senders
+from upcycle_news.store import deliveries, issues, senders
 from upcycle_news.store.issues import IssueState
 from upcycle_news.store.people import NewSubscriber
 
+from ..one_by_one import OneByOne
 from ..postroom.ledgers import Clock
 from ..postroom.relays import BadDay, always, first_time, for_addresses
 from ..publications import Publication, parsed, prepared, relay_at, sent, status
@@ -322,7 +323,7 @@ def test_a_silent_sender_on_another_machine_is_dead_after_ten_minutes(
     sender = senders.register_sender(
         room.store, host="elsewhere", pid=1, process_start="1", now=room.clock()
     )
-    assert ledger.Ledger(room.store, issue, sender).claim(room.clock()) is not None
+    assert OneByOne(room.store, issue, sender).claim(room.clock()) is not None
     sending.deliver_issue(room, issue)
     assert counts(room) == {"sending": 1, "sent": 1}
     clock.now += timedelta(minutes=11)
@@ -350,7 +351,7 @@ def test_who_waits_for_a_machine_that_vanished_takes_over_what_it_held(
     elsewhere = senders.register_sender(
         room.store, host="elsewhere", pid=1, process_start="1", now=room.clock()
     )
-    theirs = ledger.Ledger(room.store, issue, elsewhere)
+    theirs = OneByOne(room.store, issue, elsewhere)
     assert theirs.claim(room.clock()) is not None
     assert len(theirs.lease(2, room.clock())) == 2
     sending.deliver_issue(room, issue)
@@ -374,7 +375,7 @@ def claimed_by_the_dead(room: Newsroom) -> None:
     sender = senders.register_sender(
         room.store, host=processes.this_host(), pid=os.getpid(), process_start="0", now=room.clock()
     )
-    assert ledger.Ledger(room.store, ISSUE, sender).claim(room.clock()) is not None
+    assert OneByOne(room.store, ISSUE, sender).claim(room.clock()) is not None
 
 
 def counts_after(found: object) -> dict[str, int]:

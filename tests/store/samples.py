@@ -21,9 +21,10 @@ from upcycle_news.model import (
 )
 from upcycle_news.store import issues, people, revisions, senders
 from upcycle_news.store.engine import Store
-from upcycle_news.store.ledger import Ledger
 from upcycle_news.store.people import NewSubscriber
 from upcycle_news.store.schema import suppressions
+
+from ..one_by_one import OneByOne
 
 NOW = datetime(2026, 11, 26, 6, 0, tzinfo=UTC)
 ISSUE = IssueId(date(2026, 11, 26))
@@ -111,6 +112,6 @@ def queued(store: Store, *addresses: str, issue: IssueId = ISSUE) -> str:
     return digest
 
 
-def ledger(store: Store, issue: IssueId = ISSUE, pid: int = 1) -> Ledger:
+def ledger(store: Store, issue: IssueId = ISSUE, pid: int = 1) -> OneByOne:
     sender = senders.register_sender(store, host="here", pid=pid, process_start="1", now=NOW)
-    return Ledger(store, issue, sender)
+    return OneByOne(store, issue, sender)

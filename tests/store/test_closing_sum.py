@@ -23,8 +23,8 @@ from upcycle_news.model import Claim, DeliveryState, Verdict
 from upcycle_news.store import deliveries, issues, people, records, senders
 from upcycle_news.store.engine import open_store
 from upcycle_news.store.issues import IssueState
-from upcycle_news.store.ledger import Ledger
 
+from ..one_by_one import OneByOne
 from .samples import ISSUE, NOW, ledger, queued, suppress
 
 ENDS = {"sent", "rejected", "unknown", "suppressed", "cancelled"}
@@ -51,7 +51,7 @@ class AnIssueOnABadDay(RuleBasedStateMachine):
         self.readers = [f"reader{number}@example.org" for number in range(readers)]
         queued(self.store, *self.readers)
         self.now = NOW
-        self.senders: list[Ledger] = [ledger(self.store, pid=1), ledger(self.store, pid=2)]
+        self.senders: list[OneByOne] = [ledger(self.store, pid=1), ledger(self.store, pid=2)]
         self.held: dict[int, list[Claim]] = {0: [], 1: []}
         self.on_the_wire: Counter[int] = Counter()
 

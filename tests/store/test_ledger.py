@@ -253,12 +253,12 @@ import sys
 from datetime import datetime, UTC
 from upcycle_news.model import *
 from upcycle_news.store.engine import open_store
-from upcycle_news.store.ledger import Ledger
+from tests.one_by_one import OneByOne
 from upcycle_news.store.senders import register_sender
 now = datetime(2026, 11, 26, 6, tzinfo=UTC)
 store = open_store(sys.argv[1])
 sender = register_sender(store, host="h", pid=int(sys.argv[2]), process_start="", now=now)
-ledger = Ledger(store, IssueId.parse("2026-11-26"), sender)
+ledger = OneByOne(store, IssueId.parse("2026-11-26"), sender)
 print("ready", flush=True)
 sys.stdin.readline()
 while (claim := ledger.claim(now)) is not None:

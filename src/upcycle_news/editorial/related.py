@@ -19,7 +19,7 @@ from upcycle_news.editorial.lexical import FIELDS, Document, Query, echoes
 from upcycle_news.editorial.search import Index
 from upcycle_news.editorial.theme import Pool, Signals, Theme
 from upcycle_news.editorial.vocabulary import Vocabulary
-from upcycle_news.model import Essay, FeedItem, Related, Story
+from upcycle_news.model import Essay, FeedItem, Story
 
 FLOOR = 2.5
 MAX_REASONS = 5
@@ -50,31 +50,6 @@ class Fit:
     score: float
     evidence: float
     words: tuple[str, ...]
-
-
-def rank(
-    essays: Sequence[Essay],
-    stories: Sequence[Story],
-    *,
-    today: date,
-    weights: Mapping[str, float] | None = None,
-    floor: float = FLOOR,
-    vocabulary: Vocabulary | None = None,
-) -> tuple[Related, ...]:
-    """Rank stories by how well they fit the essays, best first; what fits below `floor` is out.
-
-    `weights` maps names of feeds to their weight (1.0 where missing).
-    """
-    best: dict[int, Fit] = {}
-    for fit in fits(essays, stories, today=today, weights=weights, vocabulary=vocabulary):
-        known = best.get(id(fit.story))
-        if known is None or fit.score > known.score:
-            best[id(fit.story)] = fit
-    return tuple(
-        Related(fit.story, round(fit.score, 4), fit.words, fit.essay)
-        for fit in sorted(best.values(), key=order)
-        if fit.evidence >= floor
-    )
 
 
 def order(fit: Fit) -> tuple[object, ...]:

@@ -221,23 +221,6 @@ class Ledger:
             .on_conflict_do_nothing()
         )
 
-    # --- one by one
-
-    def claim(self, now: datetime) -> Claim | None:
-        """Lease and mark one delivery; None when there is none to be had now."""
-        while leased := self.lease(1, now):
-            [answer] = self.turn([], leased, now)
-            if answer.kind == "go":
-                return leased[0]
-            if answer.kind != "gone":
-                self.give_back(leased)
-                return None
-        return None
-
-    def record(self, claim: Claim, verdict: Verdict, now: datetime) -> None:
-        """Write down what became of one delivery."""
-        self.turn([(claim, verdict)], [], now)
-
     def release(self, claim: Claim, now: datetime) -> None:
         """Nothing of a marked delivery was on the wire: it goes back to the queue, uncounted."""
         with self._store.writing() as connection:
@@ -247,6 +230,7 @@ class Ledger:
                 .where(
                     deliveries.c.id == claim.delivery,
                     deliveries.c.sender_id == self._sender.id,
+                    deliveries.c.state == DeliveryState.SENDING,
                 )
                 .values(
                     state=DeliveryState.QUEUED,
