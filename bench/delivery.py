@@ -16,19 +16,21 @@ import os
 import resource
 import shutil
 import smtplib
-import socket
 import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import replace
 from datetime import date
 from email.message import EmailMessage
 from email.utils import formatdate
 from pathlib import Path
 from unittest.mock import patch
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+
+from tests.children import smtp_sink
 
 from upcycle_news.model import EmailAddress, IssueId
 from upcycle_news.newsroom import Newsroom
@@ -103,7 +105,7 @@ def main() -> int:
     rates: dict[str, float] = {}
     for name in chosen:
         count, send = senders[name]
-        with sink() as port:
+        with smtp_sink() as port:
             seconds, cpu, peak = measured(send, port, count, told.connections, told.profile)
         rates[name] = count / seconds
         print(
@@ -115,26 +117,6 @@ def main() -> int:
             if name in rates and other in rates:
                 print(f"{name} : {other} = {rates[name] / rates[other]:.2f}")
     return 0
-
-
-@contextmanager
-def sink() -> Iterator[int]:
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = int(free.getsockname()[1])
-    process = subprocess.Popen(
-        ["smtp-sink", "-u", "nobody", f"127.0.0.1:{port}", "256"], stderr=subprocess.DEVNULL
-    )
-    try:
-        for _ in range(100):
-            with socket.socket() as probe:
-                if probe.connect_ex(("127.0.0.1", port)) == 0:
-                    break
-            time.sleep(0.05)
-        yield port
-    finally:
-        process.terminate()
-        process.wait()
 
 
 def measured(
