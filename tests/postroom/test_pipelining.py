@@ -301,3 +301,17 @@ def test_a_relay_that_falls_silent_is_left_after_its_time(said: list[bytes], kin
         stay.set()
         assert isinstance(outcome, kind)
         assert "in time" in outcome.reason  # type: ignore[attr-defined]
+
+
+def test_a_relay_that_answers_byte_by_byte_gets_no_more_time() -> None:
+    def play(relay: Scripted) -> None:
+        relay.group()
+        while not stay.wait(0.02):
+            relay.say(b"2")
+
+    stay = threading.Event()
+    with Scripted(play) as relay, open_connection(relay.relay(timeout=0.2)) as connection:
+        outcome = connection.send(MAX, MESSAGE)
+        stay.set()
+        assert isinstance(outcome, LostBeforeBody)
+        assert "in time" in outcome.reason

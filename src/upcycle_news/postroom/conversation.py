@@ -261,7 +261,11 @@ class Connection:
                 return
 
     def _reply(self) -> Generator[None, None, tuple[int, bytes]]:
-        """The next reply: its code, or -1 for what is none, and its lines without codes."""
+        """The next reply: its code, or -1 for what is none, and its lines without codes.
+
+        The deadline holds for the whole of it: a relay that sends it byte by byte gets no more time.
+        """
+        self._be_patient()
         while not (end := _end_of_reply(self._heard)):
             # TLS may hold more than the socket shows, so it is asked until it says no.
             if not (self._tls and self._read()):
@@ -281,7 +285,6 @@ class Connection:
         if not data or len(self._heard) > _REPLY_LIMIT:
             raise ConnectionError
         self._heard += data
-        self._be_patient()
         return True
 
     def _be_patient(self) -> None:
