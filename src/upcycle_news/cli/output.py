@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -98,7 +98,8 @@ def delivery_progress(status: IssueStatus | None) -> Iterator[Callable[[Delivery
 
         def show(report: DeliveryReport) -> None:
             ended = report.sent + report.rejected + report.unknown
-            bar.update(task, completed=done + ended)
+            with suppress(OSError):  # a terminal that is gone ends no delivery
+                bar.update(task, completed=done + ended)
 
         yield show
 
