@@ -16,6 +16,7 @@ from email.message import EmailMessage
 from pathlib import Path
 from typing import Any, Self
 from unittest.mock import patch
+from zoneinfo import ZoneInfo
 
 from upcycle_news.cli import main
 from upcycle_news.model import EmailAddress, IssueId, IssueStatus
@@ -236,7 +237,7 @@ def status(room: Newsroom, issue: IssueId) -> IssueStatus:
 
 def today() -> str:
     """The day a command takes for today."""
-    return str(utc_now().astimezone().date())
+    return str(utc_now().astimezone(ZoneInfo("Europe/Berlin")).date())
 
 
 def _prefixed(environment: Mapping[str, str]) -> dict[str, str]:

@@ -7,25 +7,73 @@ code of its class.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
+
+from upcycle_news.sayings import FALLBACK, Saying, say
 
 
 class UpcycleError(Exception):
-    """Refused or failed, with a sentence; the root of everything we raise on purpose."""
+    """Refused or failed, with a sentence; the root of everything we raise on purpose.
+
+    What editors can mend is a `Saying`: English until somebody who knows the publication's language
+    sets `language`, as `Newsroom` does with every error that passes it.
+    """
 
     exit_code = 1
+    language = FALLBACK
+
+    def __init__(self, message: str | Saying = "") -> None:
+        """Say `message`."""
+        super().__init__(message)
+        self.said = message
+
+    @property
+    def saying(self) -> Saying:
+        """What it says, without its place; a sentence that has one language only stays as it is."""
+        return self.said if isinstance(self.said, Saying) else say("untranslated", text=self.said)
+
+    def in_language(self, language: str) -> str:
+        """The sentence in this language, if there are words for it."""
+        return _in(language, self.said)
+
+    def __str__(self) -> str:
+        return self.in_language(self.language)
 
 
 class PlacedError(UpcycleError):
     """An error in a file: ``file:line: what, and what to write instead``."""
 
-    def __init__(self, where: Path | str, line: int | None, message: str) -> None:
-        """Place `message` at `where` (shown as given) and at the 1-based `line`, if one is known."""
+    def __init__(
+        self,
+        where: Path | str,
+        line: int | None,
+        message: str | Saying,
+        more: Sequence[PlacedError] = (),
+    ) -> None:
+        """Place `message` at `where` (shown as given) and at the 1-based `line`, if one is known.
+
+        `more` are others of the kind, told below it.
+        """
+        super().__init__(message)
         self.where = str(where)
         self.line = line
-        self.message = message
-        place = self.where if line is None else f"{self.where}:{line}"
-        super().__init__(f"{place}: {message}")
+        self.more = tuple(more)
+
+    @property
+    def place(self) -> str:
+        """``file:line``, or the file."""
+        return self.where if self.line is None else f"{self.where}:{self.line}"
+
+    @property
+    def message(self) -> str:
+        """What, and what to write instead."""
+        return _in(self.language, self.said)
+
+    def in_language(self, language: str) -> str:
+        """A line for each, beginning with its place."""
+        own = f"{self.place}: {_in(language, self.said)}"
+        return "\n".join([own, *(one.in_language(language) for one in self.more)])
 
 
 class ContentError(PlacedError):
@@ -64,3 +112,7 @@ class NothingNew(UpcycleError):  # noqa: N818 - it is not an error
     """There is nothing to make an issue of. Not a failure, but not an issue either."""
 
     exit_code = 3
+
+
+def _in(language: str, said: str | Saying) -> str:
+    return said.in_language(language) if isinstance(said, Saying) else said

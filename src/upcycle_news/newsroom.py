@@ -16,7 +16,7 @@ from upcycle_news import logs
 from upcycle_news.audience.keyring import KeyRing
 from upcycle_news.audience.links import LinkSigner, Purpose, load_or_make_key
 from upcycle_news.editorial.compose import Limits
-from upcycle_news.errors import SettingsError
+from upcycle_news.errors import SettingsError, UpcycleError
 from upcycle_news.model import Publication, Relay
 from upcycle_news.postroom.dkim import DkimSigner
 from upcycle_news.postroom.message import Letterhead
@@ -63,9 +63,18 @@ class Newsroom:
     def __enter__(self) -> Newsroom:
         return self
 
-    def __exit__(self, *_: object) -> None:
+    def __exit__(
+        self, _: object = None, error: BaseException | None = None, __: object = None
+    ) -> None:
+        if isinstance(error, UpcycleError):
+            error.language = self.language  # whoever tells it does not know the publication
         if "store" in self.__dict__:
             self.store.close()
+
+    @property
+    def language(self) -> str:
+        """The publication's own language: its editors read their findings in it."""
+        return self.settings.publication.language
 
     @cached_property
     def store(self) -> Store:

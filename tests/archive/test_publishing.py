@@ -340,7 +340,9 @@ def test_a_samples_address_of_the_archive_is_refused_with_a_relay(
     )
     digest = composing.compose_issue(room, FIRST).hash
     errors = rendering.render_issue(room, FIRST, digest).errors
-    assert "'archive.url' is still the sample's: write your own" in [one.message for one in errors]
+    assert "'archive.url' is still the sample's: write your own" in [
+        str(one.said) for one in errors
+    ]
 
 
 def test_links_of_the_mail_lead_to_where_the_archive_is(publication: Publication) -> None:

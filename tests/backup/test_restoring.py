@@ -96,7 +96,7 @@ def test_an_issue_that_was_sent_after_the_backup_is_not_sent_again_as_if_it_were
     assert status(room, IssueId.parse("2026-11-26")) == done
     restoring.confirm(room, by="Anna")
     assert publishing.pending(room) == []
-    assert "no new essay" in publication.run("issue", "send", "--yes", code=3).err
+    assert "Kein neuer Essay" in publication.run("issue", "send", "--yes", code=3).err
     assert len(publication.mails()) == 3
     publication.essay("Der naechste")
     assert sent(room, "2026-11-27").as_dict()["sent"] == 3

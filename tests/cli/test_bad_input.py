@@ -77,7 +77,7 @@ def test_what_cannot_be_done_ends_with_one_and_a_sentence(
 
 def test_nothing_new_ends_with_three_and_says_what_to_do(publication: Publication) -> None:
     for command in ("preview", "send"):
-        assert "essay new TITLE" in publication.run("issue", command, code=3).err
+        assert "essay new TITEL" in publication.run("issue", command, code=3).err
 
 
 def test_a_broken_essay_is_refused_with_file_and_line(publication: Publication) -> None:
@@ -229,7 +229,7 @@ def test_a_new_publication_is_complete(tmp_path: Path, publication: Publication)
     } <= there
     assert not any("__pycache__" in path for path in there)
     done = publication.run("issue", "preview", code=3, HOME=str(home))
-    assert "1 still draft" in done.err
+    assert "1 noch Entwurf" in done.err
 
 
 @pytest.mark.parametrize("name", ["zwei\nZeilen", "", '"""', "Tab\tda", "\\u0041"])

@@ -85,7 +85,7 @@ def test_an_editors_text_becomes_an_issue_in_every_readers_mailbox(
 
     again = publication.run("issue", "send", "--yes", "--json", code=3)
     assert again.json == sent
-    assert "no new essay" in again.err
+    assert "Kein neuer Essay" in again.err
     assert len(publication.mails()) == 2
 
 

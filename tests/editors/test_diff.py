@@ -96,7 +96,7 @@ def test_each_kind_of_change_is_told_apart(publication: Publication) -> None:
     assert [(one.name, one.new) for one in told.settings] == [("tagline", "Neu")]
     assert told.by_hand() == [
         "essay bleibt", "essay geht", "templates/partials/closing.mjml",
-        "the publication's settings",
+        "newsletter.toml",
     ]  # fmt: skip
 
 
@@ -181,7 +181,7 @@ def test_a_sent_issue_is_frozen_and_says_so(publication: Publication) -> None:
         (("2026-11-25",), 1, "there is no issue 2026-11-25 yet"),
         (("2026-11-26", "--from", "approval"), 1, "no revision of issue 2026-11-26 was approved"),
         (("2026-11-26", "--from", "abcdef"), 1, "has no revision 'abcdef'"),
-        (("2026-11-26",), 3, "no new essay"),
+        (("2026-11-26",), 3, "Kein neuer Essay"),
     ],
 )
 def test_what_cannot_be_compared_is_told(

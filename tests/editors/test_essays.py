@@ -71,7 +71,7 @@ def test_the_list_names_drafts_published_essays_and_broken_files(
         None: ("broken", None),
     }
     told = publication.run("essay", "list").out
-    assert "broken    content/essays/gestern-kaputt.md:4: 'date' is not a date" in told
+    assert "broken    content/essays/gestern-kaputt.md:4: „date“ ist kein Datum" in told
 
 
 def test_an_empty_shelf_says_how_to_begin(publication: Publication) -> None:

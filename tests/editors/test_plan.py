@@ -153,7 +153,7 @@ def test_whatever_would_keep_the_next_issue_back_is_named(publication: Publicati
     assert "nobody to send to" in told
     publication.essay("Kaputt", date="gestern")
     [first] = planning.plan_issues(publication.room(), 1).issues
-    assert "content/essays/gestern-kaputt.md:4: 'date' is not a date" in first.problems[0]
+    assert "content/essays/gestern-kaputt.md:4: „date“ ist kein Datum" in first.problems[0]
 
 
 def test_a_schedule_s_own_choice_of_topics_counts(publication: Publication) -> None:

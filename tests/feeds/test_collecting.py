@@ -194,7 +194,7 @@ def test_an_editor_sees_silent_feeds_in_the_preview_and_at_approval(web, publica
     page = (publication.home / "var/issues/2026-11-26/preview.html").read_text(encoding="utf-8")
     assert "the server answered 500" in page
     approved = publication.run("issue", "approve", "2026-11-26")
-    assert "feed0: failed once: the server answered 500" in approved.err
+    assert "feed0: hat einmal nicht geantwortet: the server answered 500" in approved.err
 
 
 def git(*arguments, cwd):

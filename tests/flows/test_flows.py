@@ -57,7 +57,7 @@ def test_a_flow_sends_the_same_issue_as_a_hand_does(
 
     name, message = told(flows.publish_issue, approve=True)
     assert name == "NothingNew"
-    assert "no new essay" in message
+    assert "Kein neuer Essay" in message
     assert len(copy.mails()) == 3
 
 

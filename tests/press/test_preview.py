@@ -8,11 +8,12 @@ from html import unescape
 from upcycle_news.model import Finding
 from upcycle_news.press.preview import preview_page, standalone_html
 from upcycle_news.press.render import render
+from upcycle_news.sayings import say
 
 from . import samples
 
 RENDERED = render(samples.with_picture())
-PAGE = preview_page(RENDERED, ())
+PAGE = preview_page(RENDERED, (), language="de")
 
 
 def frames() -> list[str]:
@@ -28,17 +29,17 @@ def test_the_preview_loads_nothing_from_anywhere() -> None:
 def test_phone_desk_dark_and_plain_text_stand_side_by_side() -> None:
     assert re.findall(r'<iframe title="[^"]+" width="(\d+)" srcdoc', PAGE) == [
         "320",
+        "680",
         "375",
         "680",
         "680",
-        "680",
     ]
-    assert "<h2>Plain text</h2>" in PAGE
+    assert "<h2>Nur Text</h2>" in PAGE
     assert "> Ein Haus, das man repariert hat" in unescape(PAGE)
 
 
 def test_the_dark_view_is_dark_whoever_looks() -> None:
-    light, dark = frames()[:2]
+    light, _, dark, _, _ = frames()
     assert "@media not all" in light
     assert "@media all" in dark
     assert "prefers-color-scheme" not in light + dark
@@ -52,14 +53,31 @@ def test_a_view_shows_what_there_is_before_pictures_are_loaded() -> None:
 
 def test_the_page_reads_itself_again_only_while_somebody_works_on_it() -> None:
     assert 'http-equiv="refresh"' not in PAGE
-    assert '<meta http-equiv="refresh" content="2">' in preview_page(RENDERED, (), refresh=2)
+    assert '<meta http-equiv="refresh" content="2">' in preview_page(
+        RENDERED, (), language="de", refresh=2
+    )
 
 
 def test_findings_are_shown_and_their_absence_too() -> None:
-    assert "ready to send" in PAGE
-    page = preview_page(RENDERED, [Finding("error", "leftover", "issue.html", "shows <mj->")])
-    assert "ready to send" not in page
-    assert "<code>leftover</code> issue.html: shows &lt;mj-&gt;" in page
+    assert "bereit zum Verschicken" in PAGE
+    found = Finding("error", "leftover", "issue.html", say("leftover", mark="<mj->"))
+    page = preview_page(RENDERED, [found], language="de")
+    assert "bereit zum Verschicken" not in page
+    assert "<b>Fehler</b> issue.html <code>leftover</code>" in page
+    assert "<span>&lt;mj-&gt; sieht wie ein Stück Vorlage aus." in page
+
+
+def test_the_page_speaks_the_publications_language() -> None:
+    found = [Finding("warning", "preheader-missing", "issue.html", say("preheader-missing"))]
+    german, english, other = (
+        preview_page(RENDERED, found, language=language) for language in ("de", "en", "fr")
+    )
+    assert '<html lang="de">' in german and "<b>Warnung</b>" in german
+    assert re.search(r"HTML-Teil \d+,\d kB von 100 kB", german)
+    assert "1 Bild in der Mail" in german
+    for page in (english, other):
+        assert '<html lang="en">' in page and "<b>warning</b>" in page
+        assert "1 picture in the mail" in page and "Vorschauzeile" not in page
 
 
 def test_one_file_shows_the_issue_with_its_pictures() -> None:
@@ -69,5 +87,5 @@ def test_one_file_shows_the_issue_with_its_pictures() -> None:
 
 
 def test_a_subject_cannot_break_the_page() -> None:
-    page = preview_page(render(samples.manifest(subject="</title>{0}<b>")), ())
+    page = preview_page(render(samples.manifest(subject="</title>{0}<b>")), (), language="en")
     assert "&lt;/title&gt;{0}&lt;b&gt;" in page

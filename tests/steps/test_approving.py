@@ -113,7 +113,7 @@ def test_nothing_can_be_left_out_that_is_not_there(publication: Publication) -> 
     room = publication.room()
     revision, question = asked(room)
     told = answered(room, revision, question, decision="leave items out", leave_out="7")
-    assert "no feed item" in told.refused
+    assert "keine Meldung" in told.refused
 
 
 def test_a_question_nobody_answers_ends_and_can_be_asked_again(

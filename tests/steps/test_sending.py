@@ -508,7 +508,7 @@ def test_what_changed_since_an_approval_is_named(publication: Publication) -> No
     assert composing.changes_since(publication.room(), approved) == (
         f"essay {slug}",
         "templates/newsletter.mjml",
-        "the publication's settings",
+        "newsletter.toml",
     )
 
 

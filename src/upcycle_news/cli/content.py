@@ -21,22 +21,23 @@ def check(issue: IssueArgument = None, as_json: AsJson = False) -> None:
 
     with newsroom() as room:
         findings = check_everything(room, issue_id(room, issue))
-        ways = how_readers_leave(room)
+        ways, language = how_readers_leave(room), room.language
     for one in findings:
         file, line = _place(one.where)
+        message = one.in_language(language)
         if as_json:
             say_json(
                 {
                     "level": one.level,
                     "code": one.code,
                     "where": one.where,
-                    "message": one.message,
+                    "message": message,
                     "file": file,
                     "line": line,
                 }
             )
         else:
-            typer.echo(f"{file}:{line}: {one.level} {one.code} {one.message}")
+            typer.echo(f"{file}:{line}: {one.level} {one.code} {message}")
     if not as_json:
         note(ways)
     if not findings and not as_json:

@@ -95,7 +95,7 @@ def import_(
                 decode_text(data), title=title, day=when, author=author, language=language
             )
         except ContentError as error:
-            raise ContentError(file, error.line, error.message) from None
+            raise ContentError(file, error.line, error.said) from None
         _write(room, essay_filename(title, when), text)
 
 
@@ -150,6 +150,8 @@ def list_(as_json: AsJson = False) -> None:
 
     with newsroom() as room:
         standings, errors = where_essays_stand(room)
+        for broken in errors:
+            broken.language = room.language
     for one in standings:
         if as_json:
             say_json(_standing(one))

@@ -27,7 +27,7 @@ def approve(issue: IssueArgument = None) -> None:
         chosen, digest = _newest(room, issue)
         runs = approving.approve(room, chosen, digest, by=me())
         for finding in feed_findings(room):
-            note(f"{finding.where}: {finding.message}")
+            note(f"{finding.where}: {finding.in_language(room.language)}")
         typer.echo(f"issue {chosen}: revision {digest[:12]} is approved")
         _resume(room, runs, "send")
 

@@ -115,7 +115,7 @@ def _preview(
     rendered = render_issue(room, composed.issue, composed.hash)
     files = lay_out(room, rendered, refresh=refresh)
     if as_json:
-        say_json(_as_json(composed, rendered, files))
+        say_json(_as_json(composed, rendered, files, room.language))
         return
     content = composed.manifest.issue
     typer.echo(f"issue {composed.issue}  {rendered.rendered.subject}")
@@ -125,7 +125,8 @@ def _preview(
         because = f" ({', '.join(related.reasons)})" if related.reasons else ""
         typer.echo(f"  item   {related.story.lead.title}{because}")
     for finding in rendered.findings:
-        typer.echo(f"  {finding.where}: {finding.level} {finding.code} {finding.message}")
+        said = finding.in_language(room.language)
+        typer.echo(f"  {finding.where}: {finding.level} {finding.code} {said}")
     size, digest = rendered.html_bytes / 1000, composed.hash[:12]
     typer.echo(f"  size   {size:.0f} kB of HTML, revision {digest}")
     typer.echo(f"  look   {shown(files['preview'])}")
@@ -133,7 +134,9 @@ def _preview(
         typer.launch(files["preview"].as_uri())
 
 
-def _as_json(composed: Composed, rendered: Rendered, files: Mapping[str, Path]) -> dict[str, Any]:
+def _as_json(
+    composed: Composed, rendered: Rendered, files: Mapping[str, Path], language: str
+) -> dict[str, Any]:
     return {
         "issue": str(composed.issue),
         "hash": composed.hash,
@@ -143,7 +146,12 @@ def _as_json(composed: Composed, rendered: Rendered, files: Mapping[str, Path]) 
         "bytes": rendered.html_bytes,
         "files": {kind: str(path) for kind, path in files.items() if kind != "preview"},
         "findings": [
-            {"level": one.level, "code": one.code, "where": one.where, "message": one.message}
+            {
+                "level": one.level,
+                "code": one.code,
+                "where": one.where,
+                "message": one.in_language(language),
+            }
             for one in rendered.findings
         ],
     }

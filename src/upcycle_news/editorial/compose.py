@@ -12,6 +12,7 @@ from upcycle_news.editorial.plaintext import eased
 from upcycle_news.editorial.vocabulary import Vocabulary
 from upcycle_news.errors import NothingNew
 from upcycle_news.model import Essay, Feed, FeedItem, Issue, IssueId, Related, Story
+from upcycle_news.sayings import Saying, say
 
 
 @dataclass(frozen=True)
@@ -127,23 +128,21 @@ def _topics(essays: Sequence[Essay], picked: Sequence[Related]) -> tuple[str, ..
 
 def _nothing_new(
     day: date, essays: Sequence[Essay], published: Collection[str], fresh: int, limits: Limits
-) -> str:
+) -> Saying:
     """Say what there is and what would make an issue of it."""
     drafts = sum(essay.status == "draft" for essay in essays)
     later = sum(essay.status == "ready" and essay.date > day for essay in essays)
     known = sum(essay.status == "ready" and essay.slug in published for essay in essays)
-    counts = [
-        f"{count} {what}"
-        for count, what in ((known, "published"), (drafts, "still draft"), (later, "dated later"))
-        if count
+    told = [
+        *([say("nothing-new-published", count=known)] if known else []),
+        *([say("nothing-new-draft", count=drafts)] if drafts else []),
+        *([say("nothing-new-later", count=later)] if later else []),
     ]
-    shelf = ", ".join(counts) or "there is none yet"
-    waiting = f"; {_items(fresh)} waiting" if fresh else ", and no new feed item"
-    cure = "write one (upcycle-news essay new TITLE) or set a draft to status: ready"
-    if fresh and not limits.items_only:
-        cure += ", or allow issues of feed items alone (issue.items_only in newsletter.toml)"
-    return f"no new essay for {day.isoformat()} (essays: {shelf}){waiting}: {cure}"
-
-
-def _items(count: int) -> str:
-    return "1 feed item is" if count == 1 else f"{count} feed items are"
+    alone = bool(fresh) and not limits.items_only
+    return say(
+        "nothing-new",
+        day=day,
+        shelf=tuple(told) or say("nothing-new-none"),
+        items=say("nothing-new-items", count=fresh) if fresh else say("nothing-new-no-items"),
+        cure=say("nothing-new-cure-items") if alone else say("nothing-new-cure"),
+    )

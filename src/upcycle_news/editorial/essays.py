@@ -18,6 +18,7 @@ from upcycle_news.editorial.plaintext import tidy
 from upcycle_news.editorial.textfiles import read_text, shown
 from upcycle_news.errors import ContentError
 from upcycle_news.model import Essay, ImageRef, Length
+from upcycle_news.sayings import Saying, say
 
 KEYS = (
     "title", "author", "date", "summary", "topics", "image", "image_alt", "status", "language",
@@ -54,12 +55,7 @@ def read_essays(content: Path, root: Path, default_language: str) -> EssayShelf:
         if essay and essay.slug in essays:
             other = essays[essay.slug].source
             complaints = [
-                ContentError(
-                    where,
-                    1,
-                    f"{other} has the same name without its date, {essay.slug!r} "
-                    "(rename one of the files)",
-                )
+                ContentError(where, 1, say("essay-same-name", other=other, slug=essay.slug))
             ]
         errors += complaints
         if essay and not complaints:
@@ -87,7 +83,7 @@ def _read(
         "language", head.text("language", default_language), _language_complaint
     )
     if not parts.body:
-        head.complain(parts.body_line, "the essay has no text (write it below the second ---)")
+        head.complain(parts.body_line, say("essay-empty"))
     essay = Essay(
         slug=slug_of(path),
         source=where,
@@ -112,18 +108,15 @@ def _read(
     return (None if head.errors else essay), head.errors
 
 
-def _language_complaint(language: str) -> str | None:
-    return None if LANGUAGE.fullmatch(language) else "'language' is not a language (write de or en)"
+def _language_complaint(language: str) -> Saying | None:
+    return None if LANGUAGE.fullmatch(language) else say("language-wrong")
 
 
 def _links(head: FrontMatter) -> tuple[str, ...]:
     links = head.texts("pin", "https://example.org/item")
     for link in links:
         if not re.match(r"https?://[^\s/]+", link):
-            head.complain(
-                head.line("pin"),
-                f"'pin' holds {link[:60]!r}, which is not a link (write https://…)",
-            )
+            head.complain(head.line("pin"), say("pin-no-link", link=link[:60]))
     return links
 
 
@@ -131,10 +124,7 @@ def _image(head: FrontMatter, images: Path) -> ImageRef | None:
     """Read ``image: x.jpg`` with ``image_alt: …``, or ``image: {path: x.jpg, alt: …}``."""
     if not head.has("image"):
         if head.has("image_alt"):
-            head.complain(
-                head.line("image_alt"),
-                "'image_alt' without 'image' (write image: name.jpg, or remove it)",
-            )
+            head.complain(head.line("image_alt"), say("image-alt-alone"))
         return None
     parts = head.mapping("image", ("path", "alt"))
     if parts is None:
@@ -144,35 +134,26 @@ def _image(head: FrontMatter, images: Path) -> ImageRef | None:
     path, alt = parts.get("path", ""), parts.get("alt", "")
     head.checked("image", path, lambda value: _image_complaint(value, images))
     if not alt:
-        head.complain(
-            head.line("image"),
-            "the image has no text for those who do not see it (write image_alt: what it shows)",
-        )
+        head.complain(head.line("image"), say("image-no-alt"))
     return ImageRef(path, alt)
 
 
-def _image_complaint(path: str, images: Path) -> str | None:
+def _image_complaint(path: str, images: Path) -> Saying | None:
     pure = PurePosixPath(path)
     if not path or pure.is_absolute() or ".." in pure.parts or re.search(r"[\\:]", path):
-        return (
-            f"the image {path[:60]!r} is not a path inside content/images (write image: name.jpg)"
-        )
+        return say("image-outside", image=path[:60])
     file = images / pure
     try:
         if not file.is_file():
-            return (
-                f"the image {path!r} is not in content/images (put it there, or correct the name)"
-            )
+            return say("image-not-there", image=path)
         if not file.resolve().is_relative_to(images.resolve()):
-            return f"the image {path!r} leads out of content/images (copy it there)"
+            return say("image-leads-out", image=path)
         with file.open("rb") as stream:
             start = stream.read(512).lstrip().lower()
     except OSError as error:
-        return f"the image {path!r} cannot be read: {error.strerror or error}"
+        return say("image-unreadable", image=path, reason=error.strerror or str(error))
     if pure.suffix.lower() in (".svg", ".svgz") or start.startswith((b"<svg", b"<?xml")):
-        return (
-            f"the image {path!r} is SVG, which mail programs do not show (save it as PNG or JPEG)"
-        )
+        return say("image-svg", image=path)
     return None
 
 
@@ -189,8 +170,7 @@ def scaffold_essay(
         ("topics", f"[{', '.join(map(quoted, topics))}]"),
         ("status", "draft"),
     ]
-    start = "Hier beginnt der Essay." if language.startswith("de") else "The essay begins here."
-    return as_markdown(head, start)
+    return as_markdown(head, say("essay-begins").in_language(language))
 
 
 def as_markdown(head: list[tuple[str, str]], body: str) -> str:

@@ -14,6 +14,7 @@ from upcycle_news.editorial.suggest import did_you_mean
 from upcycle_news.editorial.textfiles import parse_toml, read_text, shown
 from upcycle_news.errors import ContentError
 from upcycle_news.model import Feed
+from upcycle_news.sayings import Saying, say
 
 KEYS = ("name", "url", "topics", "weight", "language", "limit", "active")
 MAX_WEIGHT = 10.0
@@ -28,16 +29,11 @@ def load_feeds(path: Path, root: Path) -> tuple[Feed, ...]:
     data = parse_toml(text, where, 'lines such as name = "…"')
     for key in data:
         if key != "feeds":
-            raise ContentError(
-                where,
-                _line_of_key(text, key),
-                f"{key[:40]!r} is unknown here" + did_you_mean(key, ["feeds"]),
-            )
+            said = say("feeds-key", key=key[:40], hint=did_you_mean(key, ["feeds"]))
+            raise ContentError(where, _line_of_key(text, key), said)
     tables = data.get("feeds", [])
     if not isinstance(tables, list) or not all(isinstance(table, dict) for table in tables):
-        raise ContentError(
-            where, _line_of_key(text, "feeds"), "'feeds' is not a list of tables (write [[feeds]])"
-        )
+        raise ContentError(where, _line_of_key(text, "feeds"), say("feeds-no-tables"))
     lines = _lines(text)
     return _distinct(
         [_Table(where, table, *_place(lines, index)) for index, table in enumerate(tables)]
@@ -76,30 +72,25 @@ class _Table:
         self.line = line
         self.lines = lines
 
-    def error(self, key: str, message: str) -> ContentError:
-        return ContentError(self.where, self.lines.get(key, self.line), message)
+    def error(self, key: str, said: Saying) -> ContentError:
+        return ContentError(self.where, self.lines.get(key, self.line), said)
 
     def feed(self) -> Feed:
         for key in self.values:
             if key not in KEYS:
-                raise self.error(
-                    key, f"{key[:40]!r} is not a key of a feed" + did_you_mean(key, KEYS)
-                )
-        name = tidy(self._get("name", str, 'a text (write name = "…")', None))
+                hint = did_you_mean(key, KEYS)
+                raise self.error(key, say("feed-key", key=key[:40], hint=hint))
+        name = tidy(self._get("name", str, say("feed-is-name"), None))
         if not name or len(name) > 200:
-            raise self.error(
-                "name", "'name' is empty or too long (write what readers shall see as the source)"
-            )
-        topics = self._get("topics", list, 'a list of texts (write topics = ["Bauen"])', [])
+            raise self.error("name", say("feed-name"))
+        topics = self._get("topics", list, say("feed-is-topics"), [])
         if not all(isinstance(topic, str) and topic.strip() for topic in topics):
             raise self.error(
-                "topics", "'topics' is not a list of texts (write topics = [\"Bauen\"])"
+                "topics", say("feed-wrong", key="topics", expected=say("feed-is-topics"))
             )
-        limit = self._get("limit", int, "a number of items (write limit = 2)", None, optional=True)
+        limit = self._get("limit", int, say("feed-is-limit"), None, optional=True)
         if limit is not None and limit < 1:
-            raise self.error(
-                "limit", "'limit' is less than 1 (write active = false to rest a feed)"
-            )
+            raise self.error("limit", say("feed-limit"))
         return Feed(
             name=name,
             url=self._url(),
@@ -107,19 +98,19 @@ class _Table:
             weight=self._weight(),
             language=self._language(),
             limit=limit,
-            active=self._get("active", bool, "true or false (write active = false)", True),
+            active=self._get("active", bool, say("feed-is-active"), True),
         )
 
     def _get(
-        self, key: str, kind: type, expected: str, default: Any, optional: bool = False
+        self, key: str, kind: type, expected: Saying, default: Any, optional: bool = False
     ) -> Any:
         if key not in self.values:
             if default is None and not optional:
-                raise self.error(key, f"the feed has no {key!r}: it must be {expected}")
+                raise self.error(key, say("feed-without", key=key, expected=expected))
             return default
         value = self.values[key]
         if not isinstance(value, kind) or (isinstance(value, bool) and kind is not bool):
-            raise self.error(key, f"{key!r} is not {expected}")
+            raise self.error(key, say("feed-wrong", key=key, expected=expected))
         return value
 
     def _weight(self) -> float:
@@ -130,17 +121,20 @@ class _Table:
             or not isinstance(value, int | float)
             or not 0 <= value <= MAX_WEIGHT
         ):
-            raise self.error("weight", "'weight' is not a number from 0 to 10 (write weight = 1.5)")
+            raise self.error(
+                "weight", say("feed-wrong", key="weight", expected=say("feed-is-weight"))
+            )
         return float(value)
 
     def _language(self) -> str:
-        language: str = self._get("language", str, 'a language (write language = "de")', "de")
+        language: str = self._get("language", str, say("feed-is-language"), "de")
         if not LANGUAGE.fullmatch(language):
-            raise self.error("language", "'language' is not a language (write language = \"de\")")
+            expected = say("feed-is-language")
+            raise self.error("language", say("feed-wrong", key="language", expected=expected))
         return language
 
     def _url(self) -> str:
-        url = self._get("url", str, 'an address (write url = "https://…")', None).strip()
+        url = self._get("url", str, say("feed-is-url"), None).strip()
         try:
             if not re.match(r"https?://", url, re.IGNORECASE):
                 raise BadLinkError("it is not http or https")
@@ -149,9 +143,7 @@ class _Table:
             return safe_link(url)
         except BadLinkError as error:
             reason = str(error).replace("its link", "it")
-            raise self.error(
-                "url", f'the feed\'s address cannot be used: {reason} (write url = "https://…")'
-            ) from None
+            raise self.error("url", say("feed-url", reason=reason)) from None
 
 
 def _distinct(tables: list[_Table]) -> tuple[Feed, ...]:
@@ -162,13 +154,9 @@ def _distinct(tables: list[_Table]) -> tuple[Feed, ...]:
         feed = table.feed()
         name, url = feed.name.casefold(), canonical_link(feed.url)
         if name in names:
-            raise table.error(
-                "name", f"a feed named {feed.name!r} is there already (give each feed its own name)"
-            )
+            raise table.error("name", say("feed-same-name", name=feed.name))
         if url in urls:
-            raise table.error(
-                "url", f"this address is there already, as {urls[url]!r} (remove one of them)"
-            )
+            raise table.error("url", say("feed-same-url", name=urls[url]))
         names[name], urls[url] = table.line, feed.name
         feeds.append(feed)
     return tuple(feeds)

@@ -15,6 +15,7 @@ import yaml
 
 from upcycle_news.editorial.suggest import did_you_mean
 from upcycle_news.errors import ContentError
+from upcycle_news.sayings import Saying, say
 
 _PLAIN_TAGS = {
     f"tag:yaml.org,2002:{name}" for name in ("str", "int", "float", "bool", "timestamp", "value")
@@ -34,15 +35,11 @@ def split(where: str, text: str) -> Parts:
     """Cut a Markdown file at its fences; raises `ContentError` where one is missing."""
     lines = text.split("\n")
     if lines[0].rstrip() != "---":
-        raise ContentError(
-            where,
-            1,
-            "the front matter is missing (begin with a line ---, then title: and date:, then ---)",
-        )
+        raise ContentError(where, 1, say("head-missing"))
     fences = (n for n, line in enumerate(lines) if n and line.rstrip() in ("---", "..."))
     number = next(fences, 0)
     if not number:
-        raise ContentError(where, 1, "the front matter has no end (put a line --- before the text)")
+        raise ContentError(where, 1, say("head-endless"))
     first = number + 1
     while first < len(lines) and not lines[first].strip():
         first += 1
@@ -65,35 +62,29 @@ class FrontMatter:
             self.complain(*_yaml_complaint(error, head))
             return
         except (yaml.YAMLError, RecursionError, ValueError):
-            self.complain(1, "the front matter is not YAML (write lines such as title: …)")
+            self.complain(1, say("head-not-yaml"))
             return
         if isinstance(root, yaml.MappingNode):
             self._collect(root)
         elif root is not None:
-            self.complain(
-                2, "the front matter is not a list of keys (write lines such as title: …)"
-            )
+            self.complain(2, say("head-no-keys"))
 
     def _collect(self, root: yaml.MappingNode) -> None:
         for key, value in root.value:
             line = key.start_mark.line + 2
             name = key.value if isinstance(key, yaml.ScalarNode) else "?"
             if name not in self._known:
-                self.complain(
-                    line,
-                    f"{name[:40]!r} is not a key of an essay" + did_you_mean(name, self._known),
-                )
+                hint = did_you_mean(name, self._known)
+                self.complain(line, say("key-unknown", key=name[:40], hint=hint))
             elif name in self._nodes:
                 first = self._nodes[name][1]
-                self.complain(
-                    line, f"{name!r} is there twice, first in line {first} (keep one of them)"
-                )
+                self.complain(line, say("key-twice", key=name, first=first))
             else:
                 self._nodes[name] = (value, line)
 
-    def complain(self, line: int | None, message: str) -> None:
+    def complain(self, line: int | None, said: Saying) -> None:
         """Remember one error."""
-        self.errors.append(ContentError(self.where, line, message))
+        self.errors.append(ContentError(self.where, line, said))
 
     def has(self, key: str) -> bool:
         """Tell whether `key` is there and not empty."""
@@ -111,8 +102,11 @@ class FrontMatter:
     def require(self, key: str, example: str) -> None:
         """Complain when `key` is missing or empty."""
         if not self.has(key):
-            what = "is empty" if key in self._nodes else "is missing"
-            self.complain(self.line(key), f"{key!r} {what} (write {example})")
+            there = key in self._nodes
+            said = say("key-empty", key=key, example=example)
+            self.complain(
+                self.line(key), said if there else say("key-missing", key=key, example=example)
+            )
 
     def text(self, key: str, default: str = "") -> str:
         """Return `key` as one line of text."""
@@ -120,7 +114,7 @@ class FrontMatter:
             return default
         node, line = self._nodes[key]
         if not _is_text(node):
-            self.complain(line, f'{key!r} is not a text (write {key}: "…")')
+            self.complain(line, say("key-no-text", key=key))
             return default
         return " ".join(node.value.split())
 
@@ -136,8 +130,8 @@ class FrontMatter:
                 return date.fromisoformat(written)
         except ValueError:
             pass
-        what = f"names a day that no calendar has, {written}" if shaped else "is not a date"
-        self.complain(line, f"{key!r} {what} (write 2026-11-26)")
+        said = say("date-wrong", key=key)
+        self.complain(line, say("date-no-day", key=key, written=written) if shaped else said)
         return None
 
     def texts(self, key: str, example: str) -> tuple[str, ...]:
@@ -146,7 +140,7 @@ class FrontMatter:
             return ()
         node, line = self._nodes[key]
         if not isinstance(node, yaml.SequenceNode) or not all(map(_is_text, node.value)):
-            self.complain(line, f"{key!r} is not a list of texts (write {key}: [{example}])")
+            self.complain(line, say("key-no-list", key=key, example=example))
             return ()
         return tuple(dict.fromkeys(" ".join(item.value.split()) for item in node.value))
 
@@ -155,12 +149,11 @@ class FrontMatter:
         value = self.text(key, default)
         if value in allowed:
             return value
-        self.complain(
-            self.line(key), f"{key!r} cannot be {value[:40]!r}" + did_you_mean(value, allowed)
-        )
+        hint = did_you_mean(value, allowed)
+        self.complain(self.line(key), say("key-choice", key=key, value=value[:40], hint=hint))
         return default
 
-    def checked(self, key: str, value: str, check: Callable[[str], str | None]) -> str:
+    def checked(self, key: str, value: str, check: Callable[[str], Saying | None]) -> str:
         """Pass `value` on; complain at the line of `key` when `check` returns a complaint."""
         complaint = check(value)
         if complaint:
@@ -175,15 +168,13 @@ class FrontMatter:
         for name, value in self._nodes[key][0].value:
             line = name.start_mark.line + 2
             if not _is_text(name) or name.value not in known:
-                self.complain(
-                    line,
-                    f"{str(name.value)[:40]!r} is not a key of {key!r}"
-                    + did_you_mean(str(name.value), known),
-                )
+                written, hint = str(name.value), did_you_mean(str(name.value), known)
+                said = say("key-unknown-inside", key=written[:40], parent=key, hint=hint)
+                self.complain(line, said)
             elif name.value in found:
-                self.complain(line, f"{name.value!r} is there twice (keep one of them)")
+                self.complain(line, say("key-twice-inside", key=name.value))
             elif not _is_text(value):
-                self.complain(line, f'{name.value!r} is not a text (write {name.value}: "…")')
+                self.complain(line, say("key-no-text", key=name.value))
             else:
                 found[name.value] = " ".join(value.value.split())
         return found
@@ -197,21 +188,20 @@ def _is_null(node: yaml.Node) -> bool:
     return bool(node.tag == "tag:yaml.org,2002:null")
 
 
-def _yaml_complaint(error: yaml.MarkedYAMLError, head: str) -> tuple[int, str]:
+def _yaml_complaint(error: yaml.MarkedYAMLError, head: str) -> tuple[int, Saying]:
     """Say line and sentence in an editor's words; PyYAML's own speak of tokens and blocks."""
     mark = error.problem_mark or error.context_mark
     at = mark.line if mark else -1
     problem = error.problem or "something is out of place"
     lines = head.split("\n")
     if "mapping values are not allowed" in problem:
-        return at + 2, 'a colon inside a text (put the whole text in quotes: title: "Bauen: ja")'
+        return at + 2, say("head-colon")
     if "'\\t'" in problem:
-        return at + 2, "a tab character (write spaces instead)"
+        return at + 2, say("head-tab")
     # An open mark swallows the lines below it: PyYAML stumbles there, the mistake is further up.
     for number, line in enumerate(lines[: at + 1]):
         if re.match(r'[\w-]+:\s*"', line) and len(re.findall(r'(?<!\\)"', line)) % 2:
-            return number + 2, 'a quotation mark that nothing closes (write a " at both ends)'
+            return number + 2, say("head-quote-open")
     if 0 <= at < len(lines) and lines[at].count('"') > 2:
-        cure = 'write „…“ inside, and " only at both ends'
-        return at + 2, f"quotation marks inside a text in quotation marks ({cure})"
-    return at + 2, f'the front matter is not YAML: {problem} (put texts in quotes: title: "…")'
+        return at + 2, say("head-quotes-inside")
+    return at + 2, say("head-broken", reason=problem)

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from upcycle_news.errors import ContentError
+from upcycle_news.sayings import say
 
 MAX_BYTES = 2 * 1024 * 1024
 
@@ -29,22 +30,20 @@ def read_text(path: Path, where: str) -> str:
     try:
         data = path.read_bytes()
     except OSError as error:
-        raise ContentError(where, None, f"cannot be read: {error.strerror or error}") from None
-    if len(data) > MAX_BYTES:
         raise ContentError(
-            where, None, "is larger than 2 MiB (an essay is text; images go to content/images)"
-        )
+            where, None, say("file-unreadable", reason=error.strerror or str(error))
+        ) from None
+    if len(data) > MAX_BYTES:
+        raise ContentError(where, None, say("file-too-large"))
     try:
         text = data.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         line = data.count(b"\n", 0, error.start) + 1
-        raise ContentError(
-            where, line, f"the byte {data[error.start]:#04x} is not UTF-8 (save the file as UTF-8)"
-        ) from None
+        raise ContentError(where, line, say("file-not-utf8", byte=data[error.start])) from None
     text = unicodedata.normalize("NFC", text.replace("\r\n", "\n").replace("\r", "\n"))
     if bad := _REFUSED.search(text):
         line = text.count("\n", 0, bad.start()) + 1
-        raise ContentError(where, line, f"the control character U+{ord(bad[0]):04X} (delete it)")
+        raise ContentError(where, line, say("file-control", code=f"U+{ord(bad[0]):04X}"))
     return text
 
 
@@ -56,4 +55,5 @@ def parse_toml(text: str, where: str, example: str) -> dict[str, Any]:
         line = re.search(r"at line (\d+)", str(error))
         what = re.sub(r" \(at .*\)$", "", str(error))
         number = int(line[1]) if line else text.count("\n") + 1
-        raise ContentError(where, number, f"not TOML: {what} (write {example})") from None
+        said = say("toml-broken", reason=what, example=example)
+        raise ContentError(where, number, said) from None

@@ -11,6 +11,7 @@ from upcycle_news.editorial.plaintext import tidy
 from upcycle_news.editorial.suggest import did_you_mean
 from upcycle_news.editorial.textfiles import parse_toml, read_text, shown
 from upcycle_news.errors import ContentError
+from upcycle_news.sayings import Saying, say
 
 KEYS = ("words", "hints", "outside")
 EVERYDAY = "everyday"
@@ -52,10 +53,8 @@ def load_vocabulary(path: Path, root: Path) -> Vocabulary:
     )
     count = sum(len(one.words) + len(one.hints) for one in vocabulary.concepts) + len(everyday)
     if len(vocabulary.concepts) > MOST_CONCEPTS or count > MOST_WORDS:
-        raise ContentError(
-            where, None,
-            f"there are more than {MOST_CONCEPTS} concepts or {MOST_WORDS} words (keep those that tell)",
-        )  # fmt: skip
+        said = say("vocabulary-too-large", concepts=MOST_CONCEPTS, words=MOST_WORDS)
+        raise ContentError(where, None, said)
     return vocabulary
 
 
@@ -68,21 +67,18 @@ class _Page:
 
     def concept(self, name: str, table: Any) -> Concept:
         if not isinstance(table, dict):
-            raise self.error(
-                name, "", f'{name[:40]!r} is no concept (write ["{name[:40]}"] and words below it)'
-            )
+            raise self.error(name, "", say("concept-no-table", name=name[:40]))
         if not tidy(name) or len(name) > LONGEST:
-            raise self.error(name, "", "a concept's name is empty or too long (name it in a word)")
+            raise self.error(name, "", say("concept-name"))
         for key in table:
             if key not in KEYS:
-                raise self.error(
-                    name, key, f"{key[:40]!r} is unknown in a concept" + did_you_mean(key, KEYS)
-                )
+                hint = did_you_mean(key, KEYS)
+                raise self.error(name, key, say("concept-key", key=key[:40], hint=hint))
         outside = table.get("outside", False)
         if not isinstance(outside, bool):
-            raise self.error(name, "outside", "'outside' is not true or false")
+            raise self.error(name, "outside", say("concept-outside"))
         if "words" not in table:
-            raise self.error(name, "", f'{name[:40]!r} has no words (write words = "Laden, Markt")')
+            raise self.error(name, "", say("concept-empty", name=name[:40]))
         return Concept(
             tidy(name),
             self.listed(name, "words", table["words"]),
@@ -92,17 +88,15 @@ class _Page:
 
     def listed(self, name: str, key: str, value: Any) -> tuple[str, ...]:
         if not isinstance(value, str):
-            raise self.error(name, key, f'{key!r} is not a text (write {key} = "Laden, Markt")')
+            raise self.error(name, key, say("concept-no-text", key=key))
         entries = [tidy(entry) for entry in value.split(",")]
         for entry in entries:
             if entry and (len(entry) > LONGEST or not re.search(r"[^\W_]", entry)):
-                raise self.error(
-                    name, key, f"{entry[:40]!r} is no word (write words with commas between them)"
-                )
+                raise self.error(name, key, say("concept-no-word", entry=entry[:40]))
         return tuple(dict.fromkeys(entry for entry in entries if entry))
 
-    def error(self, name: str, key: str, message: str) -> ContentError:
-        return ContentError(self.where, self._line(name, key), message)
+    def error(self, name: str, key: str, said: Saying) -> ContentError:
+        return ContentError(self.where, self._line(name, key), said)
 
     def _line(self, name: str, key: str) -> int | None:
         begin = 0

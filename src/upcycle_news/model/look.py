@@ -9,6 +9,7 @@ from typing import Literal
 from urllib.parse import quote
 
 from upcycle_news.model.content import Issue, IssueId, Length
+from upcycle_news.sayings import Saying
 
 
 @dataclass(frozen=True)
@@ -91,9 +92,20 @@ class RenderedIssue:
 
 @dataclass(frozen=True)
 class Finding:
-    """Something preflight noticed. An error refuses the issue, a warning does not."""
+    """Something preflight noticed. An error refuses the issue, a warning does not.
+
+    `code` is stable; `said` holds the sentence for every language, with its values.
+    """
 
     level: Literal["error", "warning"]
     code: str
     where: str
-    message: str
+    said: Saying
+
+    def in_language(self, language: str) -> str:
+        """What, where and what to do, in this language."""
+        return self.said.in_language(language)
+
+    def line(self, language: str) -> str:
+        """The same with place and code, as refusals tell it."""
+        return f"{self.where}: {self.code}: {self.in_language(language)}"

@@ -28,6 +28,7 @@ from upcycle_news.press.images import Picture, read_picture
 from upcycle_news.press.places import ARCHIVE, essay_path, image_path, issue_path
 from upcycle_news.press.typography import base_language, one_line, typeset
 from upcycle_news.press.words import Words
+from upcycle_news.sayings import say
 
 OPENING = 120
 """Words after which the opening of an essay ends, at the end of a paragraph."""
@@ -288,7 +289,5 @@ class Desk:
         """The picture and its bytes; raises `ContentError` when the manifest does not hold it."""
         data = self.files.get(path)
         if data is None:
-            raise ContentError(
-                source, line, f"the image {path!r} is not in content/images (add it or correct it)"
-            )
+            raise ContentError(source, line, say("picture-not-in-issue", image=path))
         return read_picture(path, data)

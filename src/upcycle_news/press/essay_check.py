@@ -11,6 +11,7 @@ from upcycle_news.model import Essay, Finding
 from upcycle_news.press.findings import error, is_vague, warning
 from upcycle_news.press.markdown import image_path, is_mail_link, parse, references
 from upcycle_news.press.typography import base_language
+from upcycle_news.sayings import LANGUAGES, say
 
 _SPACES = re.compile(r"\S(  +)\S")
 # A hyphen between two spaces; not a list's, not in 3 - 2, which is a sum.
@@ -29,11 +30,22 @@ def check_essay(essay: Essay, images: Collection[str] | None = None) -> Iterator
 
     Without `images` nobody asks whether a picture's file is there: rendering would have failed.
     """
+    yield from unwritten(essay)
     yield from _leftovers(essay)
     yield from _html(essay)
     yield from _references(essay, images)
     yield from _headings(essay)
     yield from _typography(essay)
+
+
+def unwritten(essay: Essay) -> Iterator[Finding]:
+    """The sentence with which `essay new` fills the place of the text, in an essay that is ready."""
+    if essay.status != "ready":
+        return
+    begins = {say("essay-begins").in_language(language) for language in LANGUAGES}
+    for number, line in enumerate(essay.body.split("\n"), 1):
+        if (text := line.strip()) in begins:
+            yield error("placeholder", _at(essay, number), say("placeholder", text=text))
 
 
 def _at(essay: Essay, line: int) -> str:
@@ -46,59 +58,35 @@ def _references(essay: Essay, images: Collection[str] | None) -> Iterator[Findin
         if found.kind == "image":
             path = image_path(target)
             if path is None:
-                cure = "put it into content/images"
-                yield error(
-                    "image-foreign", where, f"the image {target[:80]!r} is not ours: {cure}"
-                )
+                yield error("image-foreign", where, say("image-foreign", image=target[:80]))
             elif images is not None and path not in images:
-                cure = "add it or correct the name"
-                yield error(
-                    "image-missing", where, f"the image {path!r} is not in content/images: {cure}"
-                )
+                yield error("image-missing", where, say("image-missing", image=path))
             if not found.text.strip():
-                cure = "write what it shows between the brackets"
-                yield error("image-alt-missing", where, f"an image without a text: {cure}")
+                yield error("image-alt-missing", where, say("image-alt-missing"))
             continue
         if target.startswith("#"):
-            cure = "anchors lead nowhere in a mail; take the link out"
-            yield error("anchor-dead", where, f"the link {target[:80]!r}: {cure}")
+            yield error("anchor-dead", where, say("anchor-dead", link=target[:80]))
         elif not is_mail_link(target):
-            cure = "begin it with https://"
-            yield error(
-                "link-relative",
-                where,
-                f"the link {target[:80]!r} leads nowhere out of a mail: {cure}",
-            )
+            yield error("link-relative", where, say("link-relative", link=target[:80]))
         elif target.startswith("http://"):
-            cure = "write https:// if the page answers there"
-            yield warning("link-insecure", where, f"the link {target[:80]!r} is not safe: {cure}")
+            yield warning("link-insecure", where, say("link-insecure", link=target[:80]))
         if not found.text.strip():
-            yield error("link-empty", where, f"the link {target[:80]!r} has no text: write one")
+            yield error("link-empty", where, say("link-empty", link=target[:80]))
         elif is_vague(found.text):
-            yield warning(
-                "link-text-vague",
-                where,
-                f"the link {found.text!r} says nothing on its own: name what it leads to",
-            )
+            yield warning("link-text-vague", where, say("link-text-vague", text=found.text))
 
 
 def _leftovers(essay: Essay) -> Iterator[Finding]:
     for number, line in enumerate(essay.body.split("\n"), 1):
         for mark in ("{{", "{%"):
             if mark in line:
-                cure = "write a space between the two characters"
-                yield error("leftover", _at(essay, number), f"{mark} looks like a template: {cure}")
+                yield error("leftover", _at(essay, number), say("leftover", mark=mark))
 
 
 def _html(essay: Essay) -> Iterator[Finding]:
     for line, text in _lines(essay):
         if found := _TAG.search(text):
-            cure = "write Markdown, such as **bold**, or put it in `…` if it is meant"
-            yield error(
-                "html",
-                _at(essay, line),
-                f"readers would see {found[0][:40]!r} as it stands: {cure}",
-            )
+            yield error("html", _at(essay, line), say("html", tag=found[0][:40]))
 
 
 def _headings(essay: Essay) -> Iterator[Finding]:
@@ -110,8 +98,13 @@ def _headings(essay: Essay) -> Iterator[Finding]:
                 yield warning(
                     "heading-order",
                     _at(essay, token.map[0] + 1 if token.map else 1),
-                    f"a heading of level {level} below one of level {previous}: "
-                    f"write {'#' * (previous + 1)} instead of {'#' * level}",
+                    say(
+                        "heading-order",
+                        level=level,
+                        previous=previous,
+                        better="#" * (previous + 1),
+                        written="#" * level,
+                    ),
                 )
             previous = level
 
@@ -134,7 +127,7 @@ def _typography(essay: Essay) -> Iterator[Finding]:
             yield warning(
                 "typography-spaces",
                 where,
-                f"two spaces in {_around(text, found.start(1))!r}: write one",
+                say("typography-spaces", around=_around(text, found.start(1))),
             )
         if not german:
             continue
@@ -142,7 +135,7 @@ def _typography(essay: Essay) -> Iterator[Finding]:
             yield warning(
                 "typography-dash",
                 where,
-                f"a hyphen for a dash in {_around(text, found.start())!r}: write – or --",
+                say("typography-dash", around=_around(text, found.start())),
             )
         for mark in re.findall("[„“]", text):
             if mark == "„":
@@ -152,14 +145,13 @@ def _typography(essay: Essay) -> Iterator[Finding]:
             elif open_quote:
                 open_quote = ""
             else:
-                cure = "write „ before it"
-                yield warning("typography-quotes", where, f"a “ that closes nothing: {cure}")
+                yield warning("typography-quotes", where, say("typography-quotes-open"))
     if open_quote:
         yield _unclosed(open_quote)
 
 
 def _unclosed(where: str) -> Finding:
-    return warning("typography-quotes", where, "a „ that no “ closes: write “ at its end")
+    return warning("typography-quotes", where, say("typography-quotes-close"))
 
 
 def _lines(essay: Essay) -> Iterator[tuple[int, str]]:

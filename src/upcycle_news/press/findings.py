@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 
 from upcycle_news.model import Finding
+from upcycle_news.sayings import Saying
 
 # What a screen reader reads out in its list of links, where nothing stands around it.
 _VAGUE = frozenset(
@@ -36,14 +37,14 @@ _VAGUE = frozenset(
 )
 
 
-def error(code: str, where: str, message: str) -> Finding:
+def error(code: str, where: str, said: Saying) -> Finding:
     """A finding that refuses the issue."""
-    return Finding("error", code, where, message)
+    return Finding("error", code, where, said)
 
 
-def warning(code: str, where: str, message: str) -> Finding:
+def warning(code: str, where: str, said: Saying) -> Finding:
     """A finding that does not."""
-    return Finding("warning", code, where, message)
+    return Finding("warning", code, where, said)
 
 
 def is_vague(name: str) -> bool:

@@ -10,6 +10,7 @@ from typing import Literal
 
 from upcycle_news.errors import ContentError
 from upcycle_news.model import InlineImage
+from upcycle_news.sayings import say
 
 COLUMN = 536
 """Width of the text column in CSS pixels; a picture is never shown wider."""
@@ -55,7 +56,7 @@ def look_at(path: str, data: bytes) -> tuple[ContentType, int, int]:
     kind = _kind(where, data)
     size = {"image/png": _png, "image/gif": _gif, "image/jpeg": _jpeg}[kind](data)
     if size is None or 0 in size:
-        raise ContentError(where, None, "the image is damaged (save it again as PNG or JPEG)")
+        raise ContentError(where, None, say("picture-damaged"))
     return kind, *size
 
 
@@ -72,11 +73,9 @@ def refuse_foreign_kind(where: str, data: bytes) -> None:
     if data[:4] == b"RIFF" and data[8:12] == b"WEBP":
         return
     if b"<svg" in data[:1000].lower():
-        what = "is an SVG drawing, which mail programs do not show"
-        raise ContentError(where, None, f"{what} (save it as PNG)")
+        raise ContentError(where, None, say("picture-svg"))
     if not data.startswith((b"\x89PNG\r\n\x1a\n", b"\xff\xd8\xff", b"GIF87a", b"GIF89a")):
-        what = "is not an image that mail programs show"
-        raise ContentError(where, None, f"{what} (save it as JPEG or PNG)")
+        raise ContentError(where, None, say("picture-foreign"))
 
 
 def _kind(where: str, data: bytes) -> ContentType:
@@ -86,8 +85,7 @@ def _kind(where: str, data: bytes) -> ContentType:
         return "image/jpeg"
     if data.startswith(b"GIF"):
         return "image/gif"
-    what = "is a WebP image, which Outlook does not show"
-    raise ContentError(where, None, f"{what} (save it as JPEG or PNG)")
+    raise ContentError(where, None, say("picture-webp"))
 
 
 def _png(data: bytes) -> tuple[int, int] | None:

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 from upcycle_news.errors import ContentError
 from upcycle_news.press.images import COLUMN, read_picture, refuse_foreign_kind
+from upcycle_news.sayings import say
 
 if TYPE_CHECKING:
     from PIL.Image import Image
@@ -57,22 +58,18 @@ def fit(path: str, data: bytes) -> bytes:
     except Image.DecompressionBombError:
         raise _too_large(where) from None
     except (OSError, SyntaxError, ValueError) as error:
-        raise ContentError(
-            where, None, f"the image is damaged: {error} (save it again as PNG or JPEG)"
-        ) from error
+        said = say("picture-damaged-how", reason=str(error))
+        raise ContentError(where, None, said) from error
     for written in _attempts(upright):
         if len(written) <= LARGEST:
             return written
-    raise ContentError(where, None, "the image cannot be made small enough (save it as JPEG)")
+    raise ContentError(where, None, say("picture-too-heavy"))
 
 
 def _too_large(where: str) -> ContentError:
-    return ContentError(
-        where,
-        None,
-        f"the image has more than {MOST_PIXELS // 1_000_000} million pixels "
-        f"(scale it to {SHARP} across; that is as sharp as a mail shows it)",
-    )
+    millions = MOST_PIXELS // 1_000_000
+    said = say("picture-too-many-pixels", millions=millions, width=SHARP)
+    return ContentError(where, None, said)
 
 
 def _fits(image: Image, data: bytes) -> bool:

@@ -11,11 +11,12 @@ from dataclasses import dataclass
 from urllib.parse import urlsplit
 
 from upcycle_news.model import Finding, Issue, Placeholder, Publication, RenderedIssue
-from upcycle_news.press.essay_check import check_essay
+from upcycle_news.press.essay_check import check_essay, unwritten
 from upcycle_news.press.findings import error, is_vague, warning
 from upcycle_news.press.markdown import is_mail_link
 from upcycle_news.press.page import Page, read_page
 from upcycle_news.press.sizes import LARGE, TOO_LARGE, encoded_size
+from upcycle_news.sayings import say
 
 HTML = "issue.html"
 TEXT = "issue.txt"
@@ -55,8 +56,9 @@ def preflight(
     """Everything that is wrong with a rendered issue; empty means ready to send."""
     sheet = Sheet(rendered, issue, publication, read_page(rendered.html))
     found = [finding for look in CHECKS for finding in look(sheet)]
-    # Only the leading essay's text is in the mail.
+    # Only the leading essay's text is in the mail; of the others, the placeholder would be.
     written = [finding for essay in issue.essays[:1] for finding in check_essay(essay)]
+    written += [finding for essay in issue.essays[1:] for finding in unwritten(essay)]
     # What the editor wrote shows in the HTML as well: once is enough, at its source.
     known = {finding.code.replace("-missing", "-empty") for finding in written}
     known |= {finding.code for finding in written}
@@ -71,31 +73,26 @@ def _is_html(finding: Finding) -> bool:
 def _subject(sheet: Sheet) -> Iterator[Finding]:
     subject = sheet.rendered.subject
     if not subject.strip():
-        yield error("subject-missing", SUBJECT, "the subject is empty: give the essay a title")
+        yield error("subject-missing", SUBJECT, say("subject-missing"))
     elif len(subject) > LONG_SUBJECT:
         yield warning(
             "subject-long",
             SUBJECT,
-            f"the subject has {len(subject)} characters, phones cut it off after {LONG_SUBJECT}",
+            say("subject-long", length=len(subject), limit=LONG_SUBJECT),
         )
 
 
 @check
 def _preheader(sheet: Sheet) -> Iterator[Finding]:
     if not sheet.issue.preheader.strip():
-        yield warning(
-            "preheader-missing",
-            HTML,
-            "there is no preheader: write a summary into the leading essay's front matter",
-        )
+        yield warning("preheader-missing", HTML, say("preheader-missing"))
 
 
 @check
 def _imprint(sheet: Sheet) -> Iterator[Finding]:
     lines = [line for line in sheet.publication.imprint if line.strip()]
     if not lines:
-        cure = "write name, address and contact into [imprint] lines (§ 5 DDG)"
-        yield error("imprint-missing", "newsletter.toml", f"the imprint is empty: {cure}")
+        yield error("imprint-missing", "newsletter.toml", say("imprint-missing"))
         return
     text = " ".join(sheet.rendered.text.split())
     for where, shown in (
@@ -103,7 +100,7 @@ def _imprint(sheet: Sheet) -> Iterator[Finding]:
         (TEXT, all(" ".join(line.split()) in text for line in lines)),
     ):
         if not shown:
-            yield error("imprint-missing", where, "the template does not show the whole imprint")
+            yield error("imprint-missing", where, say("imprint-missing-in-template"))
 
 
 @check
@@ -114,27 +111,16 @@ def _unsubscribe(sheet: Sheet) -> Iterator[Finding]:
         (TEXT, link in sheet.rendered.text.split()),
     ):
         if not shown:
-            yield error(
-                "unsubscribe-missing",
-                where,
-                "there is no way to unsubscribe: the template must show links.unsubscribe",
-            )
+            yield error("unsubscribe-missing", where, say("unsubscribe-missing"))
 
 
 @check
 def _size(sheet: Sheet) -> Iterator[Finding]:
     size = encoded_size(sheet.rendered.html)
     if size > TOO_LARGE:
-        yield error(
-            "size-too-large",
-            HTML,
-            f"the HTML part has {size:,} bytes, Gmail cuts mails off above {TOO_LARGE:,}: "
-            "write length: teaser into the leading essay, or take fewer items",
-        )
+        yield error("size-too-large", HTML, say("size-too-large", size=size, limit=TOO_LARGE))
     elif size > LARGE:
-        yield warning(
-            "size-large", HTML, f"the HTML part has {size:,} bytes, the limit is {TOO_LARGE:,}"
-        )
+        yield warning("size-large", HTML, say("size-large", size=size, limit=TOO_LARGE))
 
 
 @check
@@ -145,7 +131,7 @@ def _leftovers(sheet: Sheet) -> Iterator[Finding]:
             if at >= 0:
                 excerpt = " ".join(content[at : at + 50].split())
                 place = _line_of(where, content, at)
-                yield error("leftover", place, f"shows what a template left over: {excerpt!r}")
+                yield error("leftover", place, say("leftover-shown", excerpt=excerpt))
 
 
 @check
@@ -157,7 +143,7 @@ def _controls(sheet: Sheet) -> Iterator[Finding]:
             yield error(
                 "control-character",
                 _line_of(where, content, found.start()),
-                f"holds the control character {code} (Gmail cuts mails off there): remove it",
+                say("control-character", code=code),
             )
 
 
@@ -167,16 +153,15 @@ def _pictures(sheet: Sheet) -> Iterator[Finding]:
     for image in sheet.page.images:
         where, source = f"{HTML}:{image.line}", image.source
         if image.alt is None:
-            yield error("image-alt-missing", where, f"an image without alt: {source[:60]}")
-        elif not image.alt.strip():
-            yield warning(
-                "image-alt-empty", where, f"an image that says nothing to the blind: {source[:60]}"
+            yield error(
+                "image-alt-missing", where, say("image-alt-missing-in-html", source=source[:60])
             )
+        elif not image.alt.strip():
+            yield warning("image-alt-empty", where, say("image-alt-empty", source=source[:60]))
         if not (image.width or "").isdigit():
-            cure = "write width in pixels; Outlook would show the file at its own size"
-            yield error("image-width-missing", where, f"an image without width: {cure}")
+            yield error("image-width-missing", where, say("image-width-missing"))
         if source.startswith("cid:") and source not in known:
-            yield error("image-missing", where, f"no part of the mail has the id {source[4:64]}")
+            yield error("image-missing", where, say("image-missing-in-mail", id=source[4:64]))
 
 
 @check
@@ -185,25 +170,17 @@ def _links(sheet: Sheet) -> Iterator[Finding]:
     for link in sheet.page.links:
         where, address = f"{HTML}:{link.line}", link.address or ""
         if not address or not link.name:
-            what = f"leads nowhere: {link.name[:60]!r}" if link.name else "has no text"
-            yield error("link-empty", where, f"a link that {what}")
+            nowhere = say("link-empty-nowhere", text=link.name[:60])
+            yield error("link-empty", where, nowhere if link.name else say("link-empty-silent"))
         elif address.startswith("#"):
             if address[1:] not in sheet.page.anchors:
-                yield error(
-                    "anchor-dead", where, f"nothing in the mail has the id {address[1:61]!r}"
-                )
+                yield error("anchor-dead", where, say("anchor-dead-in-mail", id=address[1:61]))
         elif not is_mail_link(address):
-            yield error(
-                "link-relative",
-                where,
-                f"the link {address[:80]!r} leads nowhere out of a mail: begin it with https://",
-            )
+            yield error("link-relative", where, say("link-relative", link=address[:80]))
         elif address.startswith("http://") and address not in others:
-            cure = "write https:// if the page answers there"
-            yield warning("link-insecure", where, f"the link {address[:80]!r} is not safe: {cure}")
+            yield warning("link-insecure", where, say("link-insecure", link=address[:80]))
         if is_vague(link.name):
-            cure = "name what it leads to, or give it an aria-label"
-            yield warning("link-text-vague", where, f"the link {link.name!r} says nothing: {cure}")
+            yield warning("link-text-vague", where, say("link-text-vague-in-html", text=link.name))
 
 
 @check
@@ -211,13 +188,12 @@ def _headings(sheet: Sheet) -> Iterator[Finding]:
     previous = 0
     for heading in sheet.page.headings:
         if heading.level > previous + 1 or (heading.level == 1 and previous):
-            after = f"after one of level {previous}" if previous else "before any other"
-            yield warning(
-                "heading-order",
-                f"{HTML}:{heading.line}",
-                f"a heading of level {heading.level} {after}: a mail has one h1, and h2 and h3 in "
-                "their order",
+            said = (
+                say("heading-order-after", level=heading.level, previous=previous)
+                if previous
+                else say("heading-order-first", level=heading.level)
             )
+            yield warning("heading-order", f"{HTML}:{heading.line}", said)
         previous = heading.level
 
 
@@ -235,8 +211,7 @@ def _foreign_hosts(sheet: Sheet) -> Iterator[Finding]:
         yield error(
             "external-load",
             f"{HTML}:{load.line}",
-            f"opening the mail would load {load.address[:80]!r}: readers are not to be tracked "
-            "(a host you trust goes into [issue] hosts)",
+            say("external-load", address=load.address[:80]),
         )
 
 
@@ -245,11 +220,7 @@ def _parity(sheet: Sheet) -> Iterator[Finding]:
     for address in sheet.page.addresses:
         inside = address.startswith("#") or not is_mail_link(address)
         if not inside and address.removeprefix("mailto:") not in sheet.rendered.text:
-            yield error(
-                "text-link-missing",
-                TEXT,
-                f"the text part lacks a link of the HTML: {address[:100]}",
-            )
+            yield error("text-link-missing", TEXT, say("text-link-missing", address=address[:100]))
 
 
 def _parts(rendered: RenderedIssue) -> tuple[tuple[str, str], ...]:

@@ -4,26 +4,28 @@ from __future__ import annotations
 
 import re
 from base64 import b64encode
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from html import escape
 
 from upcycle_news.model import Finding, Related, RenderedIssue
 from upcycle_news.press.sizes import LARGE, TOO_LARGE, encoded_size
+from upcycle_news.sayings import Saying, say, spoken
 
 _DARK = "@media (prefers-color-scheme: dark)"
 
-# Views of the HTML part: name, width in CSS pixels, dark, with pictures.
+# Views of the HTML part: kind, name, width in CSS pixels, dark, with pictures. Light and dark come in
+# pairs, so that a wide window shows a phone beside a desk.
 _VIEWS = (
-    ("Phone", 320, False, True),
-    ("Phone, dark", 375, True, True),
-    ("Desk", 680, False, True),
-    ("Desk, dark", 680, True, True),
-    ("Pictures off", 680, False, False),
+    ("phone", say("preview-phone"), 320, False, True),
+    ("desk", say("preview-desk"), 680, False, True),
+    ("phone", say("preview-phone-dark"), 375, True, True),
+    ("desk", say("preview-desk-dark"), 680, True, True),
+    ("desk", say("preview-no-pictures"), 680, False, False),
 )
 
 _PAGE = """\
 <!doctype html>
-<html lang="en">
+<html lang="{language}">
 <head>
 <meta charset="utf-8">
 <meta name="viewport" content="width=device-width, initial-scale=1">
@@ -32,8 +34,8 @@ _PAGE = """\
 {refresh}
 <title>{title}</title>
 <style>
-:root {{ color-scheme: light dark; --ground: #e7e5df; --card: #fff; --ink: #22221f; --soft: #625f58;
-  --line: #cfcbc1; --good: #1d6152; --warn: #8a5300; --bad: #a3261b; }}
+:root {{ color-scheme: light dark; --ground: #e7e5df; --card: #fff; --ink: #22221f; --soft: #5c5952;
+  --line: #cfcbc1; --good: #1d6152; --warn: #8a5300; --bad: #a3261b; --edge: 28px; --scale: 1; }}
 @media (prefers-color-scheme: dark) {{
   :root {{ --ground: #191b1a; --card: #242726; --ink: #ece9e2; --soft: #aaa69c; --line: #3f4341;
     --good: #8fcab7; --warn: #e7b566; --bad: #f09a8f; }}
@@ -41,35 +43,48 @@ _PAGE = """\
 * {{ box-sizing: border-box; }}
 body {{ margin: 0; background: var(--ground); color: var(--ink);
   font: 15px/1.5 -apple-system, "Segoe UI", Roboto, "Helvetica Neue", Arial, sans-serif; }}
-header {{ background: var(--card); border-bottom: 1px solid var(--line); padding: 20px 28px; }}
+header {{ background: var(--card); border-bottom: 1px solid var(--line); padding: 20px var(--edge);
+  overflow-wrap: anywhere; }}
 h1 {{ font-size: 20px; line-height: 1.3; margin: 0 0 4px; }}
 h2 {{ font-size: 13px; font-weight: 600; color: var(--soft); margin: 0 0 8px; }}
 p {{ margin: 0; color: var(--soft); }}
-ul {{ list-style: none; margin: 14px 0 0; padding: 0; }}
-li {{ border-left: 3px solid var(--warn); margin: 6px 0; padding: 1px 0 1px 12px; }}
+ul {{ list-style: none; margin: 14px 0 0; padding: 0; max-width: 62em; }}
+li {{ border-left: 3px solid var(--warn); margin: 8px 0; padding: 1px 0 1px 12px; }}
 li.error {{ border-color: var(--bad); }}
 li b {{ color: var(--warn); }}
 li.error b {{ color: var(--bad); }}
-code {{ font: 13px/1.4 Menlo, Consolas, "Liberation Mono", monospace; }}
+li span {{ display: block; }}
+code {{ color: var(--soft); font: 13px/1.4 Menlo, Consolas, "Liberation Mono", monospace; }}
 ul.why li {{ border-color: var(--line); }}
 details {{ margin-top: 12px; color: var(--soft); }}
 .ready {{ color: var(--good); font-weight: 600; margin-top: 12px; }}
-meter {{ width: 160px; vertical-align: middle; }}
-main {{ display: flex; gap: 24px; overflow-x: auto; padding: 24px 28px 28px;
-  scroll-snap-type: x proximity; }}
-section {{ flex: none; scroll-snap-align: start; scroll-margin: 28px; }}
-iframe, pre {{ background: #fff; border: 1px solid var(--line); border-radius: 10px; display: block;
-  height: max(480px, calc(100vh - {above}px)); }}
-pre {{ background: var(--card); margin: 0; overflow: auto; padding: 20px 24px; width: 44em;
+meter {{ width: 160px; max-width: 100%; vertical-align: middle; }}
+main {{ display: flex; flex-wrap: wrap; gap: 28px 24px; padding: 24px var(--edge) 28px; }}
+section {{ flex: none; min-width: 0; }}
+.frame {{ width: calc(var(--width) * var(--scale)); height: calc(var(--height) * var(--scale)); }}
+iframe {{ width: var(--width); height: var(--height); transform: scale(var(--scale));
+  transform-origin: 0 0; }}
+iframe, pre {{ background: #fff; border: 1px solid var(--line); border-radius: 10px; display: block; }}
+main {{ --height: clamp(480px, 86vh, 900px); }}
+section.text {{ flex: 1 1 24em; max-width: 46em; }}
+pre {{ background: var(--card); margin: 0; padding: 20px 24px; overflow-wrap: anywhere;
   font: 13px/1.5 Menlo, Consolas, "Liberation Mono", monospace; white-space: pre-wrap; }}
+/* Nothing is wider than the window: phones stand together, and a desk is shown smaller. */
+@media (max-width: 1103px) {{ .phone {{ order: -1; }} }}
+@media (max-width: 767px) {{
+  :root {{ --edge: 12px; }}
+  .desk {{ --scale: .75; }}
+}}
+@media (max-width: 559px) {{ .desk {{ --scale: .5; }} pre {{ padding: 16px; }} }}
+@media (max-width: 411px) {{ .phone {{ --scale: .9; }} }}
+@media (max-width: 363px) {{ .phone {{ --scale: .75; }} .desk {{ --scale: .42; }} }}
 </style>
 </head>
 <body>
 <header>
-<h1>{subject}</h1>
-<p>Issue {issue} · HTML part {size} <meter min="0" max="{limit}" low="{large}" high="{limit}" optimum="0"
- value="{bytes}" aria-label="Size of the HTML part">{size}</meter> of {limit_kb} ·
- {pictures} in the mail</p>
+<h1 lang="{spoken}">{subject}</h1>
+<p>{facts} <meter min="0" max="{limit}" low="{large}" high="{limit}" optimum="0"
+ value="{bytes}" aria-label="{meter}">{bytes}</meter> · {pictures}</p>
 {findings}
 </header>
 <main>
@@ -79,41 +94,52 @@ pre {{ background: var(--card); margin: 0; overflow: auto; padding: 20px 24px; w
 </html>
 """
 
+_LEVELS = {"error": say("preview-error"), "warning": say("preview-warning")}
+
 
 def preview_page(
     rendered: RenderedIssue,
     findings: Sequence[Finding],
     *,
+    language: str,
     refresh: int | None = None,
     chosen: Sequence[Related] = (),
 ) -> str:
     """Write one self-contained page, without scripts, that shows an issue and its findings.
 
-    `refresh`: seconds after which a browser reads the file again, while somebody works on it.
-    `chosen`: the issue's feed items, whose reasons editors see here and readers do not.
+    `language`: of the page's own words, for editors. `refresh`: seconds after which a browser reads
+    the file again, while somebody works on it. `chosen`: the issue's feed items, whose reasons
+    editors see here and readers do not.
     """
+
+    def told(said: Saying) -> str:
+        return escape(said.in_language(language))
+
     shown, hidden = standalone_html(rendered), _without_pictures(rendered.html)
     views = [
-        _view(name, _in_the(shown if pictures else hidden, dark), width)
-        for name, width, dark, pictures in _VIEWS
+        _view(kind, f"{told(name)}, {width} px", _in_the(shown if full else hidden, dark), width)
+        for kind, name, width, dark, full in _VIEWS
     ]
-    views.append(f"<section><h2>Plain text</h2>\n<pre>{escape(rendered.text)}</pre></section>")
+    views.append(
+        f'<section class="text"><h2>{told(say("preview-text"))}</h2>\n'
+        f'<pre lang="{rendered.language}">{escape(rendered.text)}</pre></section>'
+    )
     size = encoded_size(rendered.html)
-    count = len(rendered.images)
+    issue = str(rendered.issue)
     return _PAGE.format(
+        language=spoken(language),
+        spoken=rendered.language,
         refresh="" if refresh is None else f'<meta http-equiv="refresh" content="{refresh}">',
-        title=escape(f"{rendered.issue} · {rendered.subject}"),
+        title=escape(f"{issue} · {rendered.subject}"),
         subject=escape(rendered.subject),
-        issue=rendered.issue,
-        size=_kilobytes(size),
+        facts=told(say("preview-facts", issue=issue, size=size / 1000, limit=TOO_LARGE / 1000)),
+        meter=told(say("preview-meter")),
         bytes=size,
         large=LARGE,
         limit=TOO_LARGE,
-        limit_kb=_kilobytes(TOO_LARGE),
-        pictures=f"{count} picture{'' if count == 1 else 's'}",
-        findings=_findings(findings) + _reasons(chosen),
+        pictures=told(say("preview-pictures", count=len(rendered.images))),
+        findings=_findings(findings, told) + _reasons(chosen, told),
         views="\n".join(views),
-        above=215 + 32 * min(len(findings), 6),
     )
 
 
@@ -131,15 +157,15 @@ def _without_pictures(html: str) -> str:
     return re.sub(r"(<img\b[^>]*?) src=\"[^\"]*\"", r"\1", html)
 
 
-def _view(name: str, html: str, width: int) -> str:
+def _view(kind: str, name: str, html: str, width: int) -> str:
     # Links open beside the preview, and a scroll bar would narrow the phone. Nothing inside can run:
     # frames inherit the page's policy. (Sandboxed ones stay empty in pictures taken headless.)
     extras = '<base target="_blank"><style>html { scrollbar-width: none }</style>'
     html = html.replace("<head>", f"<head>{extras}", 1)
     return (
-        f"<section><h2>{name}, {width} px</h2>\n"
-        f'<iframe title="{name}" width="{width}" '
-        f'srcdoc="{escape(html)}"></iframe></section>'
+        f'<section class="{kind}" style="--width: {width}px"><h2>{name}</h2>\n'
+        f'<div class="frame"><iframe title="{name}" width="{width}" '
+        f'srcdoc="{escape(html)}"></iframe></div></section>'
     )
 
 
@@ -150,18 +176,19 @@ def _in_the(html: str, dark: bool) -> str:
     return re.sub(r"color-scheme: light dark", f"color-scheme: {scheme}", html)
 
 
-def _reasons(chosen: Sequence[Related]) -> str:
+def _reasons(chosen: Sequence[Related], told: Callable[[Saying], str]) -> str:
     """Say of each feed item why it was chosen."""
     if not chosen:
         return ""
     lines = [
-        f"<li>{escape(one.story.lead.title)} <code>{escape(one.story.lead.feed)}</code> "
-        f"{escape(', '.join(one.reasons) or 'pinned, or fresh')}</li>"
+        f'<li><span lang="{one.story.lead.language}">{escape(one.story.lead.title)}</span> '
+        f"<code>{escape(one.story.lead.feed)}</code> "
+        f"{escape(', '.join(one.reasons)) or told(say('preview-pinned'))}</li>"
         for one in chosen
     ]
     return "\n".join(
         (
-            "<details><summary>Why these items</summary>",
+            f"<details><summary>{told(say('preview-why'))}</summary>",
             '<ul class="why">',
             *lines,
             "</ul></details>",
@@ -169,16 +196,13 @@ def _reasons(chosen: Sequence[Related]) -> str:
     )
 
 
-def _findings(findings: Sequence[Finding]) -> str:
+def _findings(findings: Sequence[Finding], told: Callable[[Saying], str]) -> str:
     if not findings:
-        return '<p class="ready">Preflight found nothing: ready to send.</p>'
+        return f'<p class="ready">{told(say("preview-ready"))}</p>'
     lines = [
-        f'<li class="{found.level}"><b>{found.level}</b> <code>{escape(found.code)}</code> '
-        f"{escape(found.where)}: {escape(found.message)}</li>"
+        f'<li class="{found.level}"><b>{told(_LEVELS[found.level])}</b> '
+        f"{escape(found.where)} <code>{escape(found.code)}</code> "
+        f"<span>{told(found.said)}</span></li>"
         for found in findings
     ]
     return "\n".join(("<ul>", *lines, "</ul>"))
-
-
-def _kilobytes(size: int) -> str:
-    return f"{size / 1000:.1f} kB"

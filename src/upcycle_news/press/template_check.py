@@ -22,6 +22,7 @@ from upcycle_news.press.context import Context
 from upcycle_news.press.findings import error
 from upcycle_news.press.render import HTML_TEMPLATE, STYLE_TEMPLATE, TEXT_TEMPLATE
 from upcycle_news.press.words import Words, read_toml
+from upcycle_news.sayings import Saying, say
 
 _REFERENCES = (nodes.Include, nodes.Extends, nodes.Import)
 _BUILT_IN = frozenset({"loop", "range", "dict", "lipsum", "cycler", "joiner", "namespace", "super",
@@ -43,7 +44,7 @@ def check_templates(templates: Mapping[str, str]) -> tuple[Finding, ...]:
             if name.startswith("texts.") and name.endswith(".toml")
         }
     except TemplateError as problem:
-        return (_broken(problem.where, problem.line, problem.message),)
+        return (error("template", problem.place, problem.saying),)
     found: list[Finding] = []
     mail, pages = get_type_hints(Context), get_type_hints(ArchiveContext)
     entry = {name: pages[name] for name in ("essays", "related")}
@@ -55,17 +56,15 @@ def check_templates(templates: Mapping[str, str]) -> tuple[Finding, ...]:
             found += _names(f"templates/{name}", tree, types)
             found += _words(f"templates/{name}", tree, words)
     found += (
-        _broken(
-            f"templates/{name}", None, "is missing (restore it from git, or copy the project's)"
-        )
+        _broken(f"templates/{name}", None, say("template-missing"))
         for name in (*_ARCHIVE, _ENTRY, f"{FOLDER}/style.css")
         if name not in templates
     )
     return tuple(dict.fromkeys(found))
 
 
-def _broken(where: str, line: int | None, message: str) -> Finding:
-    return error("template", where if line is None else f"{where}:{line}", message)
+def _broken(where: str, line: int | None, said: Saying) -> Finding:
+    return error("template", where if line is None else f"{where}:{line}", said)
 
 
 def _read(
@@ -83,13 +82,14 @@ def _read(
         try:
             trees[name] = environment.parse(templates[name], name)
         except jinja2.TemplateSyntaxError as problem:
-            found.append(_broken(f"templates/{name}", problem.lineno, str(problem.message)))
+            said = say("template-syntax", reason=str(problem.message))
+            found.append(_broken(f"templates/{name}", problem.lineno, said))
             continue
         for included in meta.find_referenced_templates(trees[name]):
             if included is not None and included not in templates:
                 line = next(trees[name].find_all(_REFERENCES)).lineno
-                message = f"there is no templates/{included}"
-                found.append(_broken(f"templates/{name}", line, message))
+                said = say("template-reference", name=included)
+                found.append(_broken(f"templates/{name}", line, said))
             elif included is not None:
                 wanted.append(included)
 
@@ -166,8 +166,8 @@ def _names(where: str, tree: nodes.Template, types: Mapping[str, Any]) -> Iterat
 
 
 def _unknown(where: str, line: int, name: str, known: list[str]) -> Finding:
-    message = f"nothing is called {name!r} here; there are {', '.join(known)}"
-    return error("variable-unknown", f"{where}:{line}", message)
+    said = say("variable-unknown", name=name, known=tuple(known))
+    return error("variable-unknown", f"{where}:{line}", said)
 
 
 def _words(
@@ -182,15 +182,11 @@ def _words(
         for name, catalogue in sorted(catalogues.items()):
             place = f"{where}:{call.lineno}"
             if key not in catalogue:
-                yield error(
-                    "words-missing", place, f"templates/{name} has no words for {key!r}: add a line"
-                )
+                yield error("words-missing", place, say("words-missing", name=name, key=key))
             elif missing := _wanted(str(catalogue[key])) - given:
-                yield error(
-                    "words-missing",
-                    place,
-                    f"{key!r} in templates/{name} wants {{{min(missing)}}}, which is not given here",
-                )
+                wanted = f"{{{min(missing)}}}"
+                said = say("words-missing-value", key=key, name=name, wanted=wanted)
+                yield error("words-missing", place, said)
 
 
 def _wanted(text: str) -> set[str]:

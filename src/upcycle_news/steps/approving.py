@@ -11,6 +11,7 @@ from typing import Any
 from upcycle_news.errors import IssueError, UpcycleError
 from upcycle_news.model import IssueId
 from upcycle_news.newsroom import Newsroom
+from upcycle_news.sayings import say
 from upcycle_news.steps import locking, sending
 from upcycle_news.steps.composing import changes_since
 from upcycle_news.steps.reporting_question import approval_page
@@ -108,14 +109,14 @@ def take_answer(
             approve(room, issue, digest, by=by)
         except IssueError as error:
             approvals.answer(room.store, number, "refused", now=now)
-            return Answered(refused=str(error))
+            return Answered(refused=error.in_language(room.language))
         return Answered(approved=True)
     if said == "leave items out":
         try:
             leave_out(room, issue, digest, str(answer.get("leave_out") or ""))
         except IssueError as error:
             approvals.answer(room.store, number, "refused", now=now)
-            return Answered(refused=str(error))
+            return Answered(refused=error.in_language(room.language))
         approvals.answer(room.store, number, said, now=now)
         return Answered()
     approvals.answer(room.store, number, "send test again", now=now)
@@ -133,10 +134,7 @@ def approve(room: Newsroom, issue: IssueId, digest: str, *, by: str) -> tuple[st
         raise IssueError(f"issue {issue} has no revision {digest[:12]}: preview it first")
     row = issues.get(room.store, issue)
     if row is not None and row.state is IssueState.OPEN and (changed := difference(room, found)):
-        raise IssueError(
-            f"issue {issue} has changed since it was shown ({changed}): "
-            f"look at it again with 'upcycle-news issue preview {issue}', then approve that"
-        )
+        raise IssueError(say("approval-changed", issue=str(issue), changed=changed))
     sending.approve(room, issue, digest, by=by)
     return _close(room, issue, digest, "send")
 
@@ -152,7 +150,7 @@ def difference(room: Newsroom, revision: revisions.Revision) -> str:
     try:
         return ", ".join(changes_since(room, revision))
     except UpcycleError as error:
-        return str(error)
+        return error.in_language(room.language)
 
 
 def leave_out(room: Newsroom, issue: IssueId, digest: str, numbers: str) -> None:
@@ -161,11 +159,9 @@ def leave_out(room: Newsroom, issue: IssueId, digest: str, numbers: str) -> None
     related = found.manifest.issue.related if found else ()
     chosen = {int(number) for number in re.findall(r"\d+", numbers)}
     if not chosen or not chosen <= set(range(1, len(related) + 1)):
-        raise IssueError(
-            f"write the numbers of the items to leave out, 1 to {len(related)}, such as 2, 3"
-            if related
-            else "there is no feed item in this issue to leave out"
-        )
+        if not related:
+            raise IssueError(say("leave-out-nothing"))
+        raise IssueError(say("leave-out-numbers", last=len(related)))
     values = set()
     for number in chosen:
         for item in related[number - 1].story.items:

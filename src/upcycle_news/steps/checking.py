@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from upcycle_news.editorial.essays import read_essays
 from upcycle_news.errors import NothingNew, PlacedError, UpcycleError
@@ -11,8 +11,10 @@ from upcycle_news.newsroom import Newsroom
 from upcycle_news.press.essay_check import check_essay
 from upcycle_news.press.template_check import check_templates
 from upcycle_news.press.templates import load_templates
+from upcycle_news.sayings import say
 from upcycle_news.steps.composing import compose_manifest, kept_vocabulary, listed_feeds
 from upcycle_news.steps.pictures import essay_pictures
+from upcycle_news.steps.pins import unknown_pins
 from upcycle_news.steps.rendering import check_manifest, render_issue
 from upcycle_news.store import issues
 
@@ -26,12 +28,19 @@ def check_everything(room: Newsroom, issue: IssueId) -> tuple[Finding, ...]:
     shelf = read_essays(room.content, room.settings.home, room.settings.publication.language)
     found = [_finding("essay", error) for error in shelf.errors]
     found += [finding for essay in shelf.essays for finding in _essay(room, essay)]
+    found += unknown_pins(room, _to_come(room, shelf.essays))
     found += _strays(room)
     found += _feeds(room)
     found += _templates(room)
     if not any(finding.level == "error" for finding in found):
         found += _issue(room, issue)
     return tuple(dict.fromkeys(found))
+
+
+def _to_come(room: Newsroom, essays: Sequence[Essay]) -> list[Essay]:
+    """Essays that were in no issue yet: the pins of the others have done what they could."""
+    published, _ = issues.used_up(room.store)
+    return [essay for essay in essays if essay.slug not in published]
 
 
 def _essay(room: Newsroom, essay: Essay) -> Iterator[Finding]:
@@ -52,8 +61,7 @@ def _strays(room: Newsroom) -> Iterator[Finding]:
     for path in sorted((room.content / "essays").glob("*")):
         if path.is_file() and path.suffix != ".md" and not path.name.startswith((".", "README")):
             where = path.relative_to(room.settings.home).as_posix()
-            cure = "is not read: an essay's file ends with .md"
-            yield Finding("warning", "essay-stray", where, cure)
+            yield Finding("warning", "essay-stray", where, say("essay-stray"))
 
 
 def _feeds(room: Newsroom) -> Iterator[Finding]:
@@ -83,13 +91,11 @@ def _issue(room: Newsroom, issue: IssueId) -> Iterator[Finding]:
         else:
             yield from check_manifest(room, compose_manifest(room, issue))
     except NothingNew as error:
-        yield Finding("warning", "nothing-new", "content", str(error))
+        yield Finding("warning", "nothing-new", "content", error.saying)
     except UpcycleError as error:
         yield _finding("issue", error)
 
 
 def _finding(code: str, error: UpcycleError) -> Finding:
-    if isinstance(error, PlacedError):
-        where = error.where if error.line is None else f"{error.where}:{error.line}"
-        return Finding("error", code, where, error.message)
-    return Finding("error", code, "publication", str(error))
+    where = error.place if isinstance(error, PlacedError) else "publication"
+    return Finding("error", code, where, error.saying)

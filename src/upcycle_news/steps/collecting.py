@@ -22,9 +22,10 @@ from upcycle_news.errors import UpcycleError
 from upcycle_news.logs import Log
 from upcycle_news.model import Feed, Finding
 from upcycle_news.newsroom import Newsroom
+from upcycle_news.sayings import say
 from upcycle_news.steps import feed_health
 from upcycle_news.steps.composing import listed_feeds
-from upcycle_news.steps.pulling import pull
+from upcycle_news.steps.pulling import MAY_BE_OLD, pull
 from upcycle_news.store import feeds as feed_rows
 from upcycle_news.store.feeds import FeedState
 
@@ -240,13 +241,17 @@ def feeds_health(room: Newsroom) -> list[dict[str, Any]]:
 
 def feed_findings(room: Newsroom) -> tuple[Finding, ...]:
     """What an editor should know before approving: feeds that fail, and content that may be old."""
+    states = feed_rows.states(room.store)
     found = [
-        Finding("warning", "feed-silent", one["name"], one["health"])
-        for one in feeds_health(room)
-        if one["active"] and (one["errors"] or one["stopped"])
+        Finding("warning", "feed-silent", feed.name, said)
+        for feed in listed_feeds(room)
+        if feed.active and (known := states.get(feed.url)) and (said := feed_health.trouble(known))
     ]
-    if sentence := feed_rows.last_report(room.store).get("pull"):
-        found.insert(0, Finding("warning", "content-old", "content", str(sentence)))
+    if told := feed_rows.last_report(room.store).get("pull"):
+        reason = str(told).removesuffix(MAY_BE_OLD)
+        found.insert(
+            0, Finding("warning", "content-old", "content", say("content-old", reason=reason))
+        )
     return tuple(found)
 
 

@@ -134,9 +134,7 @@ def all_essays(room: Newsroom) -> tuple[Essay, ...]:
     shelf = read_essays(room.content, room.settings.home, room.settings.publication.language)
     if shelf.errors:
         first, *more = shelf.errors
-        told = "\n".join(str(error) for error in more)
-        message = f"{first.message}\n{told}" if told else first.message
-        raise ContentError(first.where, first.line, message)
+        raise ContentError(first.where, first.line, first.said, more)
     return shelf.essays
 
 

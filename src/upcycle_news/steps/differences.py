@@ -73,7 +73,7 @@ class Difference:
         named += [f"essay {essay.slug}" for essay in self.essays_out]
         named += [f"templates/{one.name}" for one in self.templates]
         named += [f"content/images/{path}" for path, _ in self.pictures]
-        return [*named, "the publication's settings"] if self.settings else named
+        return [*named, "newsletter.toml"] if self.settings else named
 
 
 def compare(old: Manifest, new: Manifest) -> Difference:

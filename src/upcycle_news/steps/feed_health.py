@@ -12,6 +12,7 @@ from urllib.parse import urlsplit
 
 from upcycle_news.editorial.fetched import Failed, Fetched, NotModified, Validators
 from upcycle_news.model import Feed
+from upcycle_news.sayings import Saying, say
 from upcycle_news.store.feeds import FeedState
 
 LONGEST_PAUSE = timedelta(days=7)
@@ -48,7 +49,7 @@ def why_not_now(
     if state is None or state.tried_at is None:
         return None
     if state.next_at is not None and state.next_at > now:
-        return f"{_since(state)}; tried again at {_moment(state.next_at)}"
+        return str(trouble(state) or "")
     return None if now - state.tried_at >= refresh else ""
 
 
@@ -129,11 +130,8 @@ def sentence(feed: Feed, state: FeedState | None, now: datetime) -> str:
         return "not active"
     if state is None or state.tried_at is None:
         return "not asked yet"
-    if state.stopped:
-        return f"stopped: {state.last_error}"
-    if state.errors:
-        again = f"; tried again at {_moment(state.next_at)}" if state.next_at else ""
-        return _since(state) + again
+    if said := trouble(state):
+        return str(said)
     if state.address:
         return f'fine; it moved: write url = "{state.address}" into feeds.toml'
     if state.moved_to:
@@ -141,12 +139,22 @@ def sentence(feed: Feed, state: FeedState | None, now: datetime) -> str:
     return "fine"
 
 
-def _since(state: FeedState) -> str:
-    times = "once" if state.errors == 1 else f"{state.errors} times in a row"
-    last = (
-        f"last success {_moment(state.succeeded_at)}" if state.succeeded_at else "never a success"
+def trouble(state: FeedState) -> Saying | None:
+    """What an editor should know of a feed that fails or was given up; None: it is well."""
+    if state.stopped:
+        return say("feed-silent-stopped", reason=state.last_error)
+    if not state.errors:
+        return None
+    since = say("feed-never-success")
+    if state.succeeded_at:
+        since = say("feed-last-success", at=state.succeeded_at)
+    return say(
+        "feed-silent",
+        count=state.errors,
+        reason=state.last_error,
+        last=since,
+        again=say("feed-again", at=state.next_at) if state.next_at else "",
     )
-    return f"failed {times}: {state.last_error} ({last})"
 
 
 def _moment(at: datetime | None) -> str:

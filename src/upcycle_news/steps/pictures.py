@@ -14,6 +14,7 @@ from upcycle_news.press.images import hosted_name, read_picture
 from upcycle_news.press.markdown import image_path, references
 from upcycle_news.press.pictures import VERSION, fit
 from upcycle_news.press.places import IMAGES
+from upcycle_news.sayings import say
 from upcycle_news.steps.answering import silent
 
 
@@ -27,9 +28,8 @@ def essay_pictures(room: Newsroom, essays: Sequence[Essay]) -> dict[str, bytes]:
             try:
                 data = (room.content / "images" / path).read_bytes()
             except OSError as error:
-                raise ContentError(
-                    essay.source, line, f"its image content/images/{path}: {error.strerror}"
-                ) from None
+                said = say("picture-gone", image=path, reason=error.strerror or str(error))
+                raise ContentError(essay.source, line, said) from None
             found[path] = _fitted(room.image_cache, path, data)
     return found
 

@@ -163,15 +163,16 @@ def _choice(schedule: Schedule | None) -> publishing.Choice:
 
 def _looked_at(room: Newsroom, shelf: EssayShelf, planned: Planned) -> Planned:
     """The next issue as it would be made now: with feed items, and what stands against it."""
-    problems = [str(error) for error in shelf.errors]
+    problems = [error.in_language(room.language) for error in shelf.errors]
     if not problems:
         try:
             slugs = [essay.slug for essay in planned.essays]
             manifest = composing.compose_manifest(room, planned.issue, slugs)
             planned = replace(planned, subject=manifest.issue.subject, items=manifest.issue.related)
-            problems += _errors(check_manifest(room, manifest))
+            problems += _errors(check_manifest(room, manifest), room.language)
         except UpcycleError as error:
-            problems += [str(error), *_errors(settings_findings(room))]
+            told = _errors(settings_findings(room), room.language)
+            problems += [error.in_language(room.language), *told]
     if not issues.count_audience(room.store, room.publication.readers_of):
         problems.append(
             "nobody to send to: no confirmed subscriber without suppression; see 'upcycle-news "
@@ -180,8 +181,8 @@ def _looked_at(room: Newsroom, shelf: EssayShelf, planned: Planned) -> Planned:
     return replace(planned, problems=tuple(problems))
 
 
-def _errors(findings: Sequence[Finding]) -> list[str]:
-    return [f"{f.where}: {f.code}: {f.message}" for f in findings if f.level == "error"]
+def _errors(findings: Sequence[Finding], language: str) -> list[str]:
+    return [found.line(language) for found in findings if found.level == "error"]
 
 
 def _notes(room: Newsroom, shelf: EssayShelf, schedules: Sequence[Schedule]) -> Iterator[str]:

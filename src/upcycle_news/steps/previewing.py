@@ -30,5 +30,5 @@ def preview_html(room: Newsroom, token: str) -> str | None:
             digest = revisions.hash_beginning(room.store, row.id, found.revision)
             if digest is not None:
                 rendered = render_issue(room, row.id, digest)
-                return preview_page(rendered.rendered, rendered.findings)
+                return preview_page(rendered.rendered, rendered.findings, language=room.language)
     return None

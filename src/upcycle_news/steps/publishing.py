@@ -12,6 +12,7 @@ from upcycle_news.model import DeliveryState, Essay, IssueId, IssueStatus
 from upcycle_news.newsroom import Newsroom
 from upcycle_news.postroom.outcomes import RelayUnreachable
 from upcycle_news.press.places import issue_path
+from upcycle_news.sayings import say
 from upcycle_news.steps import (
     approving,
     composing,
@@ -85,7 +86,7 @@ def compose(room: Newsroom, issue: str, choice: Choice, *, run: str) -> Composed
         return Composed(composing.compose_issue(room, chosen, essays).hash)
     except NothingNew as nothing:
         locking.free(room, chosen, run)
-        return Composed(ended=Told("completed", "NothingNew", str(nothing)))
+        return Composed(ended=Told("completed", "NothingNew", nothing.in_language(room.language)))
 
 
 def chosen_essays(room: Newsroom, choice: Choice) -> Sequence[str]:
@@ -103,7 +104,7 @@ def chosen_essays(room: Newsroom, choice: Choice) -> Sequence[str]:
             raise UpcycleError(f"there is no essay '{slug}' to leave out")
     found = [essay.slug for essay in essays if choice.allows(essay)]
     if not found:
-        raise NothingNew("no new essay is left with these topics and without those left out")
+        raise NothingNew(say("nothing-new-left"))
     return found
 
 
@@ -115,7 +116,7 @@ def render(room: Newsroom, issue: str, revision: str) -> dict[str, Any]:
     return {
         "subject": rendered.rendered.subject,
         "bytes": rendered.html_bytes,
-        "warnings": [finding.message for finding in rendered.findings],
+        "warnings": [found.in_language(room.language) for found in rendered.findings],
         "files": {kind: str(path) for kind, path in files.items()},
     }
 

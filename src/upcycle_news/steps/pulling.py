@@ -7,6 +7,7 @@ import subprocess
 from pathlib import Path
 
 SECONDS = 60
+MAY_BE_OLD = "; the content may be old"
 
 
 def pull(home: Path) -> str:
@@ -25,10 +26,10 @@ def pull(home: Path) -> str:
     except FileNotFoundError:
         return ""
     except (OSError, subprocess.TimeoutExpired):
-        return f"git pull did not end within {SECONDS} seconds; the content may be old"
+        return f"git pull did not end within {SECONDS} seconds{MAY_BE_OLD}"
     if done.returncode == 0:
         return ""
-    return f"git pull failed ({_why(done.stderr)}); the content may be old"
+    return f"git pull failed ({_why(done.stderr)}){MAY_BE_OLD}"
 
 
 def user_name(home: Path) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ipaddress
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, time
 from pathlib import Path
@@ -11,17 +11,19 @@ from pathlib import Path
 from upcycle_news.audience.links import Purpose
 from upcycle_news.errors import IssueError
 from upcycle_news.files import write_whole
-from upcycle_news.model import EmailAddress, Finding, IssueId, Manifest, RenderedIssue
+from upcycle_news.model import EmailAddress, Finding, Issue, IssueId, Manifest, RenderedIssue
 from upcycle_news.newsroom import Newsroom
 from upcycle_news.postroom.encoding import quoted_printable
 from upcycle_news.postroom.message import MessageTemplate, ReaderFields, message_hash
 from upcycle_news.press.preflight import preflight
 from upcycle_news.press.preview import preview_page, standalone_html
 from upcycle_news.press.render import render
+from upcycle_news.sayings import Saying, say
 from upcycle_news.settings import FILE_NAME
 from upcycle_news.settings_errors import line_of
 from upcycle_news.steps.collecting import feed_findings
 from upcycle_news.steps.pictures import publish_pictures
+from upcycle_news.steps.pins import unknown_pins
 from upcycle_news.store import issues, manifests, revisions
 from upcycle_news.wiring import is_sample
 
@@ -70,7 +72,7 @@ def check_manifest(room: Newsroom, manifest: Manifest) -> tuple[Finding, ...]:
 def _findings(room: Newsroom, manifest: Manifest, rendered: RenderedIssue) -> tuple[Finding, ...]:
     return (
         *preflight(rendered, manifest.issue, manifest.publication),
-        *_sent_already(room, manifest),
+        *_before_sending(room, manifest),
         *settings_findings(room),
         *feed_findings(room),
     )
@@ -83,30 +85,45 @@ def _revision(room: Newsroom, issue: IssueId, digest: str) -> revisions.Revision
     return revision
 
 
-def _sent_already(room: Newsroom, manifest: Manifest) -> Iterator[Finding]:
+def _before_sending(room: Newsroom, manifest: Manifest) -> Iterator[Finding]:
+    """What counts until the issue has begun: then it is this very issue that has used all up."""
+    row = issues.get(room.store, manifest.issue.id)
+    if row is None or row.state is issues.IssueState.OPEN:
+        yield from _sent_already(room, manifest.issue)
+        yield from unknown_pins(room, manifest.issue.essays)
+
+
+def _sent_already(room: Newsroom, issue: Issue) -> Iterator[Finding]:
     """What went out with another issue after this one was previewed."""
-    issue = manifest.issue
-    row = issues.get(room.store, issue.id)
-    if row is not None and row.state is not issues.IssueState.OPEN:
-        return  # it is this very issue that has used them up
     essays, items = issues.used_up(room.store)
-    cure = "preview the issue again, that composes it without"
     for essay in issue.essays:
         if essay.slug in essays:
-            message = f"the essay {essay.slug!r} has been in an issue already: {cure}"
-            yield Finding("error", "essay-sent", essay.source, message)
+            yield Finding("error", "essay-sent", essay.source, say("essay-sent", slug=essay.slug))
     for related in issue.related:
         for item in related.story.items:
             if item.canonical in items or item.key in items:
-                message = f"the item {item.title[:60]!r} has been in an issue already: {cure}"
-                yield Finding("error", "item-sent", item.feed, message)
+                said = say("item-sent", title=item.title[:60])
+                yield Finding("error", "item-sent", item.feed, said)
+
+
+class RefusedError(IssueError):
+    """An issue with errors in it, each told in a line of its own."""
+
+    def __init__(self, issue: IssueId, findings: Sequence[Finding]) -> None:
+        """Refuse the issue for these findings."""
+        super().__init__(say("refused", issue=str(issue)))
+        self.findings = tuple(findings)
+
+    def in_language(self, language: str) -> str:
+        """The sentence, and a line for each finding."""
+        told = (finding.line(language) for finding in self.findings)
+        return "\n".join([super().in_language(language), *told])
 
 
 def refuse_errors(rendered: Rendered) -> None:
-    """Raise `IssueError` with the findings that stand against sending."""
+    """Raise `RefusedError` with the findings that stand against sending."""
     if rendered.errors:
-        lines = "\n".join(f"{f.where}: {f.code}: {f.message}" for f in rendered.errors)
-        raise IssueError(f"issue {rendered.issue} cannot be sent like this:\n{lines}")
+        raise RefusedError(rendered.issue, rendered.errors)
 
 
 def settings_findings(room: Newsroom) -> tuple[Finding, ...]:
@@ -114,28 +131,18 @@ def settings_findings(room: Newsroom) -> tuple[Finding, ...]:
     found: list[Finding] = []
     told = room.settings
 
-    def error(code: str, message: str, *keys: str) -> None:
+    def error(code: str, said: Saying, *keys: str) -> None:
         try:
             source = (told.home / FILE_NAME).read_text(encoding="utf-8")
         except OSError:
             source = ""
         where = f"{FILE_NAME}:{line_of(source, keys) or 1}"
-        found.append(Finding("error", code, where, message))
+        found.append(Finding("error", code, where, said))
 
     if not told.sender.address:
-        error(
-            "sender-missing",
-            "'sender.address' is empty: write the address readers see",
-            "sender", "address",
-        )  # fmt: skip
+        error("sender-missing", say("sender-missing"), "sender", "address")
     if not told.publication.public_url and not room.leaves_by_mail:
-        error(
-            "public-url-missing",
-            "'publication.public_url' is empty: readers could not unsubscribe; write the address "
-            "of the web door, such as https://newsletter.example.org, or let them leave by mail: "
-            "set sender.unsubscribe_mailto and an [inbox] that is read",
-            "publication", "public_url",
-        )  # fmt: skip
+        error("public-url-missing", say("public-url-missing"), "publication", "public_url")
     relay = room.configured_relay
     if relay is not None and not _is_loopback(relay.host):
         for name, value in (
@@ -144,8 +151,7 @@ def settings_findings(room: Newsroom) -> tuple[Finding, ...]:
             ("archive.url", told.archive.url.partition("://")[2]),
         ):
             if value and is_sample(value):
-                message = f"'{name}' is still the sample's: write your own"
-                error("sample-settings", message, *name.split("."))
+                error("sample-settings", say("sample-settings", name=name), *name.split("."))
     return tuple(found)
 
 
@@ -178,6 +184,7 @@ def lay_out(
             preview_page(
                 rendered.rendered,
                 rendered.findings,
+                language=room.language,
                 refresh=refresh,
                 chosen=revision.manifest.issue.related,
             ).encode(),

@@ -59,5 +59,7 @@ def approval_page(
 def _findings(words: Words, findings: Sequence[Finding]) -> list[str]:
     if not findings:
         return [words("found nothing"), ""]
-    told = [f"- {one.level}: {md(one.where)}: {md(one.message)}" for one in findings]
+    told = [
+        f"- {one.level}: {md(one.where)}: {md(one.in_language(words.language))}" for one in findings
+    ]
     return [f"**{words('found')}**", "", *told, ""]

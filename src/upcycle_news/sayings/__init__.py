@@ -1,0 +1,95 @@
+"""What our own people read, in their publication's language: sentences here, decisions in the code.
+
+Code names a sentence by its key and gives the values in it; the sentences of each language lie
+beside this file, ``findings.de.toml`` (what `check` tells) and ``pages.de.toml`` (preview, question,
+report). A language without a catalogue gets English. What readers get has its own words, in
+templates/texts.*.toml, where a publication changes them.
+"""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from string import Formatter
+from typing import Any
+
+FOLDER = Path(__file__).parent
+BOOKS = ("findings", "pages")
+LANGUAGES = ("de", "en")
+FALLBACK = "en"
+
+
+@dataclass(frozen=True)
+class Saying:
+    """A sentence that is not written yet: its key in the catalogues, and the values in it.
+
+    Values are texts, numbers, times, tuples of texts, or other sayings. Texts of strangers cannot
+    bring control characters into the sentence.
+    """
+
+    key: str
+    values: tuple[tuple[str, object], ...] = ()
+
+    def in_language(self, language: str) -> str:
+        """The sentence in `language` (``de``, ``de-AT``), or in English."""
+        known = spoken(language)
+        values = dict(self.values)
+        entry = catalogue(known)[self.key]
+        if not isinstance(entry, str):
+            entry = entry["one" if values["count"] == 1 else "other"]
+        return _Writer(known).vformat(entry, (), values)
+
+    def __str__(self) -> str:
+        return self.in_language(FALLBACK)
+
+
+def say(key: str, /, **values: object) -> Saying:
+    """The sentence with this key and these values in it."""
+    return Saying(key, tuple(values.items()))
+
+
+def spoken(language: str) -> str:
+    """The language there is a catalogue for: this one, or English."""
+    base = language.partition("-")[0].lower()
+    return base if base in LANGUAGES else FALLBACK
+
+
+@cache
+def catalogue(language: str) -> Mapping[str, str | Mapping[str, str]]:
+    """All sentences of one of the `LANGUAGES` by key; one that counts has ``one`` and ``other``."""
+    found: dict[str, Any] = {}
+    for book in BOOKS:
+        found |= tomllib.loads((FOLDER / f"{book}.{language}.toml").read_text(encoding="utf-8"))
+    return found
+
+
+class _Writer(Formatter):
+    """Writes values as a language does: ``80,000`` and ``80.000``."""
+
+    def __init__(self, language: str) -> None:
+        self.language = language
+
+    def format_field(self, value: Any, format_spec: str) -> str:
+        if isinstance(value, Saying):
+            return value.in_language(self.language)
+        if isinstance(value, tuple):
+            return ", ".join(self.format_field(one, "") for one in value)
+        if isinstance(value, str):
+            return printable(value)
+        written = str(super().format_field(value, format_spec))
+        if isinstance(value, int | float) and self.language == "de":
+            return written.translate(_GERMAN_NUMBER)
+        return written
+
+
+_GERMAN_NUMBER = str.maketrans(",.", ".,")
+
+
+def printable(text: str) -> str:
+    """`text` with what no line of text may hold written as escapes, as `repr` does."""
+    return "".join(
+        char if char.isprintable() else char.encode("unicode_escape").decode() for char in text
+    )
