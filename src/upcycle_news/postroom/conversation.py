@@ -261,11 +261,8 @@ class Connection:
                 return
 
     def _reply(self) -> Generator[None, None, tuple[int, bytes]]:
-        """The next reply: its code, or -1 for what is none, and its lines without codes.
-
-        The deadline holds for the whole of it: a relay that sends it byte by byte gets no more time.
-        """
-        self._be_patient()
+        """The next reply: its code, or -1 for what is none, and its lines without codes."""
+        self._be_patient()  # for the whole reply: its bytes one by one take no longer
         while not (end := _end_of_reply(self._heard)):
             # TLS may hold more than the socket shows, so it is asked until it says no.
             if not (self._tls and self._read()):
