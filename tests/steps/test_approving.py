@@ -97,6 +97,39 @@ def test_a_rejected_issue_ends_with_a_sentence(publication: Publication) -> None
         sending.enqueue(room, ISSUE, revision)
 
 
+def test_a_rejection_in_the_form_says_that_the_issue_is_being_sent_by_now(
+    publication: Publication,
+) -> None:
+    publication.essay()
+    publication.crowd(1)
+    room = publication.room()
+    revision, question = asked(room)
+    sending.approve(room, ISSUE, revision, by="somebody else")
+    sending.enqueue(room, ISSUE, revision)
+    told = answered(room, revision, question, decision="reject").ended
+    assert told is not None
+    assert (told.kind, told.name) == ("failed", "TooLate")
+    assert "issue pause 2026-11-26" in told.message
+    refused = publication.run("issue", "reject", str(ISSUE), code=1)
+    assert "its deliveries have begun" in refused.err
+
+
+def test_a_run_that_sends_without_asking_keeps_to_what_an_editor_rejected(
+    publication: Publication,
+) -> None:
+    publication.essay()
+    publication.crowd(1)
+    room = publication.room()
+    revision = publishing.compose(room, str(ISSUE), CHOICE, run="one").revision
+    sending.reject(room, ISSUE, revision, by="Anna")
+    publishing.approve(room, str(ISSUE), revision)
+    told = publishing.ask(room, str(ISSUE), revision, run="one", waits=True).ended
+    assert told is not None
+    assert told.name == "Rejected"
+    sending.approve(room, ISSUE, revision, by="Anna")
+    assert publishing.ask(room, str(ISSUE), revision, run="one", waits=True).approved
+
+
 def test_a_test_can_be_asked_for_again(publication: Publication) -> None:
     publication.essay()
     publication.crowd(1)

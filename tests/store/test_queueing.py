@@ -8,7 +8,7 @@ from sqlalchemy import text
 
 from upcycle_news.errors import IssueError, StoreError
 from upcycle_news.model import DeliveryState, Related, Story
-from upcycle_news.store import deliveries, issues, people
+from upcycle_news.store import deliveries, issues, people, revisions
 from upcycle_news.store.engine import Store, open_store
 from upcycle_news.store.issues import IssueState
 
@@ -54,6 +54,18 @@ def test_a_revision_nobody_previewed_cannot_be_queued(store: Store) -> None:
     save(store)
     with pytest.raises(IssueError, match="preview it first"):
         issues.enqueue(store, ISSUE, "0" * 64, now=NOW)
+
+
+def test_what_was_rejected_while_it_was_made_ready_is_not_queued(store: Store) -> None:
+    add(store, "anna@example.org")
+    digest = save(store)
+    for approved in (True, False):
+        revisions.decide(store, ISSUE, digest, approved=approved, by="Anna", now=NOW)
+    with pytest.raises(IssueError, match="was rejected meanwhile"):
+        issues.enqueue(store, ISSUE, digest, now=NOW)
+    assert state(store) is IssueState.OPEN
+    revisions.decide(store, ISSUE, digest, approved=True, by="Anna", now=NOW)
+    assert issues.enqueue(store, ISSUE, digest, now=NOW) == 1
 
 
 def test_an_issue_without_anybody_to_send_to_stays_open_and_uses_nothing_up(store: Store) -> None:

@@ -60,6 +60,20 @@ def test_an_editor_who_goes_back_to_an_earlier_text_gets_that_one(store: Store) 
     assert status.hash == first
 
 
+@pytest.mark.parametrize("back_to_the_first", [False, True])
+def test_the_newest_revision_is_the_last_one_even_after_the_clock_was_set_back(
+    store: Store, back_to_the_first: bool
+) -> None:
+    first = save(store, now=NOW)
+    second = save(store, manifest(subject="Anders"), now=NOW - timedelta(hours=1))
+    if back_to_the_first:
+        save(store, now=NOW - timedelta(hours=1))
+    newest, status = revisions.revision(store, ISSUE), issues.status(store, ISSUE)
+    assert newest is not None
+    assert status is not None
+    assert newest.hash == status.hash == (first if back_to_the_first else second)
+
+
 def test_an_approval_belongs_to_one_revision_and_the_last_word_counts(store: Store) -> None:
     first, second = save(store), save(store, manifest(subject="Anders"), now=LATER)
     revisions.decide(store, ISSUE, first, approved=True, by="Anna", now=NOW)
@@ -72,6 +86,17 @@ def test_an_approval_belongs_to_one_revision_and_the_last_word_counts(store: Sto
     assert (approved(first), approved(second)) == (True, None)
     revisions.decide(store, ISSUE, first, approved=False, by="Bert", now=LATER)
     assert approved(first) is False
+
+
+def test_a_rejection_that_comes_too_late_is_refused_with_what_stops_the_issue(
+    store: Store,
+) -> None:
+    digest = queued(store, "leserin@example.org")
+    with pytest.raises(IssueError, match=r"have begun.*issue pause 2026-11-26.*issue cancel"):
+        revisions.decide(store, ISSUE, digest, approved=False, by="Anna", now=LATER)
+    found = revisions.revision(store, ISSUE, digest)
+    assert found is not None
+    assert found.approved is None
 
 
 def test_a_frozen_issue_takes_no_new_revision(store: Store) -> None:

@@ -101,7 +101,12 @@ def take_answer(
         locking.free(room, issue, question.run)
         return Answered(ended=timed_out(issue))
     if said == "reject":
-        for run in reject(room, issue, digest, by=by):
+        try:
+            runs = reject(room, issue, digest, by=by)
+        except IssueError as error:
+            approvals.answer(room.store, number, "refused", now=now)
+            return Answered(ended=Told("failed", "TooLate", error.in_language(room.language)))
+        for run in runs:
             locking.free(room, issue, run)
         return Answered(ended=rejected(issue))
     if said == "send":
@@ -140,7 +145,7 @@ def approve(room: Newsroom, issue: IssueId, digest: str, *, by: str) -> tuple[st
 
 
 def reject(room: Newsroom, issue: IssueId, digest: str, *, by: str) -> tuple[str, ...]:
-    """Reject a revision; the runs that waited for it."""
+    """Reject a revision; the runs that waited for it. Raises `IssueError` once it is being sent."""
     sending.reject(room, issue, digest, by=by)
     return _close(room, issue, digest, "reject")
 
@@ -184,7 +189,8 @@ def rejected(issue: IssueId) -> Told:
     return Told(
         "cancelled",
         "Rejected",
-        f"issue {issue} was rejected and is not sent; change it, then start publish-issue again",
+        f"issue {issue} was rejected and is not sent; change it, or approve it with 'upcycle-news "
+        f"issue approve {issue}', then start publish-issue again",
     )
 
 

@@ -150,10 +150,11 @@ def take_answer(
 
 
 def approve(room: Newsroom, issue: str, revision: str) -> None:
-    """Approve what this run composed, because its parameters say so."""
+    """Approve what this run composed, because its parameters say so; what a person said stands."""
     chosen = IssueId.parse(issue)
     row = issues.get(room.store, chosen)
-    if row is None or row.state is IssueState.OPEN:
+    decided = approvals.last_decision(room.store, chosen, revision)
+    if decided is None and (row is None or row.state is IssueState.OPEN):
         sending.approve(room, chosen, revision, by="flow")
 
 

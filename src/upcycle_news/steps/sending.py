@@ -33,7 +33,7 @@ def approve(room: Newsroom, issue: IssueId, digest: str, *, by: str) -> None:
 
 
 def reject(room: Newsroom, issue: IssueId, digest: str, *, by: str) -> None:
-    """Record that this revision must not go out."""
+    """Record that this revision must not go out; raises `IssueError` when it does already."""
     revisions.decide(room.store, issue, digest, approved=False, by=by, now=room.clock())
     log.info("an issue was rejected", issue=issue, revision=digest[:12])
 

@@ -150,7 +150,8 @@ def in_vain(room: Newsroom) -> list[Waiting]:
         decision = approvals.last_decision(room.store, question.issue, question.hash)
         begun = row is not None and row.state is not IssueState.OPEN
         if begun or decision is not None:
-            said = "reject" if decision is not None and not decision.approved else "send"
+            rejected = decision is not None and not decision.approved and not begun
+            said = "reject" if rejected else "send"
             found.append(Waiting(question.id, question.run, answer=said))
         elif question.until <= now:
             found.append(Waiting(question.id, question.run, ended=timed_out(question.issue)))

@@ -77,8 +77,8 @@ def enqueue(store: Store, issue: IssueId, digest: str, *, now: datetime) -> int:
     """Freeze the issue and queue one delivery for everybody who may be written to now.
 
     One transaction: the audience, the queue and what the issue used up. Returns the audience's
-    size; raises `IssueError` when the issue is frozen already, or when there is nobody, and
-    `PausedError` while nothing may go out.
+    size; raises `IssueError` when the issue is frozen already, was rejected meanwhile, or when there
+    is nobody, and `PausedError` while nothing may go out.
     """
     found = revision_rows.revision(store, issue, digest)
     if found is None:
@@ -95,6 +95,8 @@ def enqueue(store: Store, issue: IssueId, digest: str, *, now: datetime) -> int:
             if row is not None and row.hash == digest:
                 return int(row.audience)  # somebody else was faster with the same revision
             raise IssueError(f"issue {issue} has been queued already, with another revision")
+        if revision_rows.last_word(connection, issue, digest) is False:
+            raise IssueError(f"issue {issue} was rejected meanwhile: nothing is sent")
         audience = _queue_everybody(connection, issue, now, found.manifest.publication.readers_of)
         if audience == 0:
             raise IssueError(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from hashlib import sha256
 
 from sqlalchemy import Connection, Select, and_, func, insert, select, update
@@ -53,6 +53,11 @@ def save_revision(
             )
         elif row.state != OPEN:
             raise IssueError(f"issue {issue} is frozen: its deliveries have begun; make a new one")
+        # Later than any other, whatever the clock says: else an older one would count as the newest.
+        last = connection.scalar(
+            select(func.max(revisions.c.created_at)).where(revisions.c.issue_id == issue)
+        )
+        now = now if last is None else max(now, last + timedelta(microseconds=1))
         mine = and_(revisions.c.issue_id == issue, revisions.c.hash == digest)
         if connection.execute(select(revisions.c.id).where(mine)).first():
             # Back to an earlier text: it becomes the newest again.
@@ -90,13 +95,19 @@ def revision(store: Store, issue: IssueId, digest: str | None = None) -> Revisio
             blob.sha256: blob.data
             for blob in connection.execute(select(blobs).where(blobs.c.sha256.in_(wanted)))
         }
-        approved = connection.scalar(
-            select(approvals.c.approved)
-            .where(approvals.c.issue_id == str(issue), approvals.c.hash == row.hash)
-            .order_by(approvals.c.id.desc())
-            .limit(1)
-        )
+        approved = last_word(connection, issue, row.hash)
     return Revision(row.hash, manifests.decode(row.manifest, images), approved, row.created_at)
+
+
+def last_word(connection: Connection, issue: IssueId, digest: str) -> bool | None:
+    """Whether a revision was approved last, or rejected; None while nobody decided."""
+    found: bool | None = connection.scalar(
+        select(approvals.c.approved)
+        .where(approvals.c.issue_id == str(issue), approvals.c.hash == digest)
+        .order_by(approvals.c.id.desc())
+        .limit(1)
+    )
+    return found
 
 
 def hash_beginning(store: Store, issue: IssueId, start: str) -> str | None:
@@ -187,8 +198,20 @@ def _revision_number(issue: IssueId, digest: str) -> Select[tuple[int]]:
 def decide(
     store: Store, issue: IssueId, digest: str, *, approved: bool, by: str, now: datetime
 ) -> None:
-    """Record an approval, or a rejection, of one revision."""
+    """Record an approval, or a rejection, of one revision.
+
+    Raises `IssueError` for a rejection that comes too late: `issues.enqueue` was faster.
+    """
     with store.writing() as connection:
+        # The row is locked (Postgres), so that nobody queues between this look and our commit.
+        state = connection.scalar(
+            select(issues.c.state).where(issues.c.id == str(issue)).with_for_update()
+        )
+        if not approved and state not in (OPEN, None):
+            raise IssueError(
+                f"issue {issue} is not rejected: its deliveries have begun; 'upcycle-news issue "
+                f"pause {issue}' stops them for now, 'upcycle-news issue cancel {issue}' for good"
+            )
         connection.execute(
             insert(approvals).values(
                 issue_id=str(issue), hash=digest, approved=approved, decided_by=by, decided_at=now
