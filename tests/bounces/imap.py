@@ -12,9 +12,16 @@ from dataclasses import dataclass, field
 
 @dataclass
 class Account:
-    """Folders with mails by UID, the flags that were set, and every command that was said."""
+    """Folders with mails by UID, those with a keyword, and every command that was said.
+
+    Without `keywords` it refuses to keep them; it hangs up when it hears a command that begins with
+    `hangs_up_at`.
+    """
 
     folders: dict[str, dict[int, bytes]]
+    keywords: bool = True
+    hangs_up_at: str = "-"
+    marked: dict[int, str] = field(default_factory=dict)
     said: list[str] = field(default_factory=list)
     port: int = 0
 
@@ -38,6 +45,8 @@ def imap_server(account: Account) -> Iterator[Account]:
         def answer(self, command: str, tag: str) -> bool:
             mails = account.folders[self.folder]
             word = command.upper()
+            if word.startswith(account.hangs_up_at):
+                return True
             if word.startswith("CAPABILITY"):
                 self.say("* CAPABILITY IMAP4rev1 MOVE")
             elif word.startswith("LOGIN") and '"geheim"' not in command:
@@ -48,7 +57,13 @@ def imap_server(account: Account) -> Iterator[Account]:
                 self.say("* OK [UIDVALIDITY 1]")
             elif word.startswith("UID SEARCH"):
                 wanted = re.search(r"UID (\d+)", command.partition("SEARCH")[2])
-                found = [n for n in sorted(mails) if wanted is None or n == int(wanted[1])]
+                unmarked = re.search(r"UNKEYWORD (\S+)", command)
+                found = [
+                    number
+                    for number in sorted(mails)
+                    if (wanted is None or number == int(wanted[1]))
+                    and (unmarked is None or account.marked.get(number) != unmarked[1])
+                ]
                 self.say("* SEARCH " + " ".join(map(str, found)))
             elif word.startswith("UID FETCH"):
                 number = int(command.split()[2])
@@ -71,7 +86,11 @@ def imap_server(account: Account) -> Iterator[Account]:
                 if word.startswith("UID MOVE"):
                     del mails[number]
             elif word.startswith("UID STORE"):
-                mails.pop(int(command.split()[2]))
+                assert "DELETED" not in word
+                if not account.keywords:
+                    self.say(f"{tag} NO no such flag")
+                    return False
+                account.marked[int(command.split()[2])] = command.rpartition("(")[2].strip(")")
             elif word.startswith("LOGOUT"):
                 self.say("* BYE")
             self.say(f"{tag} OK done")

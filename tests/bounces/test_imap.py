@@ -20,7 +20,10 @@ def room_at(publication: Publication, port: int, password: str = "geheim") -> Ne
     )  # fmt: skip
 
 
-def test_reports_are_moved_and_peoples_mail_stays_unread(publication: Publication) -> None:
+@pytest.mark.parametrize("keywords", [True, False])
+def test_reports_are_moved_and_peoples_mail_stays_unread(
+    publication: Publication, keywords: bool
+) -> None:
     room = publication.room(SENDER__VERP="true")
     add(room, "anna@example.org")
     publication.essay()
@@ -30,13 +33,27 @@ def test_reports_are_moved_and_peoples_mail_stays_unread(publication: Publicatio
     to = addresses.address_for(1, 1)
     letter = dsns.answer("post@umbaupost.example.net").replace(b"\n", b"\r\n")
     report = dsns.gmail(to, "anna@example.org").replace(b"\n", b"\r\n")
-    with imap_server(Account({"INBOX": {7: letter, 9: report}})) as account:
+    with imap_server(Account({"INBOX": {7: letter, 9: report}}, keywords)) as account:
         told = bouncing.collect(room_at(publication, account.port))
         assert (told.hard, told.left_alone, told.suppressed) == (1, 1, 1)
         assert list(account.folders["INBOX"]) == [7]
         assert list(account.folders["processed"]) == [9]
         assert not any("BODY[]" in said and "PEEK" not in said for said in account.said)
-        assert bouncing.collect(room_at(publication, account.port)).left_alone == 1
+        fetched = sum("UID FETCH" in said for said in account.said)
+        again = bouncing.collect(room_at(publication, account.port))
+        assert again.left_alone == (0 if keywords else 1)
+        assert sum("UID FETCH" in said for said in account.said) == fetched + again.left_alone
+        assert list(account.folders["INBOX"]) == [7]
+
+
+@pytest.mark.parametrize("when", ["SELECT", "UID SEARCH", "UID FETCH", "UID STORE"])
+def test_a_server_that_hangs_up_is_told_in_a_sentence(publication: Publication, when: str) -> None:
+    letter = dsns.answer("post@umbaupost.example.net").replace(b"\n", b"\r\n")
+    with (
+        imap_server(Account({"INBOX": {7: letter}}, hangs_up_at=when)) as account,
+        pytest.raises(UpcycleError, match="broke off"),
+    ):
+        bouncing.collect(room_at(publication, account.port))
 
 
 def test_a_wrong_password_and_a_dead_server_are_told_without_the_password(

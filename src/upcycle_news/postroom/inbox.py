@@ -1,11 +1,14 @@
 """The mailbox where bounces and replies arrive: IMAP or a Maildir.
 
 Mail is read without a trace and moved when it was handled; nothing is ever deleted, and what is
-not ours to handle stays as it was, unread.
+not ours to handle stays as it was, unread. On a server it gets a keyword (RFC 9051, section 2.3.2),
+or every visit would fetch all answers of people's holidays again.
 """
 
 from __future__ import annotations
 
+import imaplib
+import imaplib
 import ssl
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -14,16 +17,23 @@ from pathlib import Path
 from typing import Literal, Protocol
 
 from upcycle_news.errors import UpcycleError
+from upcycle_news.postroom.reports import MAX_BYTES
 
 
 class Inbox(Protocol):
     """Gives each mail with a key; `done` moves it away."""
 
     def mails(self) -> Iterator[tuple[str, bytes]]:
-        """Every mail that lies in the folder now, oldest first."""
+        """Every mail that lies in the folder now, oldest first; cut above what a report can have."""
 
     def done(self, key: str) -> None:
         """Move a handled mail to the folder of the processed ones."""
+
+    def leave(self, key: str) -> None:
+        """Not ours to handle: it stays, and need not be given again."""
+
+
+KEYWORD = "$UpcycleNews"
 
 
 @dataclass(frozen=True)
@@ -56,7 +66,7 @@ def open_imap(account: ImapAccount) -> Iterator[Inbox]:
             context = ssl.create_default_context()
             kind = MailBox if account.security == "tls" else MailBoxStartTls
             box = kind(account.host, port, timeout=account.timeout, ssl_context=context)
-    except (OSError, ImapToolsError) as error:
+    except (OSError, imaplib.IMAP4.error, ImapToolsError) as error:
         raise UpcycleError(
             f"{where}:{port} does not answer ({type(error).__name__}): check inbox.host, port and "
             "security"
@@ -69,7 +79,7 @@ def open_imap(account: ImapAccount) -> Iterator[Inbox]:
             f"{where} refused ({type(error).__name__}): check inbox.username, password, folder and "
             "processed"
         ) from None
-    except OSError as error:
+    except (OSError, imaplib.IMAP4.error) as error:
         raise UpcycleError(f"{where} broke off ({type(error).__name__}): try again later") from None
 
 
@@ -82,7 +92,7 @@ class _Imap:
         self._ready = False
 
     def mails(self) -> Iterator[tuple[str, bytes]]:
-        for key in self._box.uids():
+        for key in self._box.uids(f"UNKEYWORD {KEYWORD}"):
             for mail in self._box.fetch(f"UID {key}", mark_seen=False, limit=1):
                 yield key, mail.obj.as_bytes()
 
@@ -92,6 +102,10 @@ class _Imap:
                 self._box.folder.create(self._account.processed)
             self._ready = True
         self._box.move(key, self._account.processed)
+
+    def leave(self, key: str) -> None:
+        # Not `flag`, which expunges what others have marked. Where a server refuses, we read it again.
+        self._box.client.uid("STORE", key, "+FLAGS.SILENT", f"({KEYWORD})")
 
 
 @contextmanager
@@ -129,3 +143,6 @@ class _Maildir:
                 f"{self.target}: a handled mail cannot be moved there ({error.strerror}); make the "
                 "folder writable"
             ) from None
+
+    def leave(self, key: str) -> None:
+        """Reading it again costs nothing here."""

@@ -8,8 +8,6 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
 from datetime import timedelta
-from email import message_from_bytes
-from email.utils import getaddresses
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +17,7 @@ from upcycle_news.errors import SettingsError, UpcycleError
 from upcycle_news.logs import Log
 from upcycle_news.newsroom import Newsroom
 from upcycle_news.postroom.inbox import ImapAccount, Inbox, open_imap, open_maildir
+from upcycle_news.postroom.leaving import leaving_tokens
 from upcycle_news.postroom.reports import COUNTED, Kind, Report, read_report
 from upcycle_news.settings import FILE_NAME
 from upcycle_news.steps import joining
@@ -98,6 +97,8 @@ def collect(room: Newsroom) -> Collected:
             told = told.plus(**outcome)
             if handled:
                 inbox.done(key)
+            elif "left_alone" in outcome:
+                inbox.leave(key)
     log.info("the inbox was read", **told.as_dict())
     return told
 
@@ -183,17 +184,10 @@ def _too_often(room: Newsroom, subscriber: int) -> bool:
 
 def _leaves_by_mail(room: Newsroom, raw: bytes) -> bool:
     """A mail to the unsubscribe address whose subject carries the reader's own token."""
-    wanted = room.settings.sender.unsubscribe_mailto.lower()
+    wanted = room.settings.sender.unsubscribe_mailto
     if not wanted:
         return False
-    message = message_from_bytes(raw)
-    values = [str(value) for name in ("to", "delivered-to") for value in message.get_all(name, [])]
-    if wanted not in {address.lower() for _, address in getaddresses(values)}:
-        return False
-    for word in re.findall(r"[A-Za-z0-9_-]{43}", "".join(str(message.get("Subject", "")).split())):
-        if leave_by_token(room, word, Way.MAIL):
-            return True
-    return False
+    return any(leave_by_token(room, word, Way.MAIL) for word in leaving_tokens(raw, wanted))
 
 
 def leave_by_token(room: Newsroom, token: str, way: Way) -> bool:
