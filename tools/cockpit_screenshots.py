@@ -75,7 +75,7 @@ def _look_at_the_report(server: Server, page: Page) -> None:
     [report] = server.ask("POST", "/artifacts/filter", wanted)
     page.look(width=1000, height=1000, dark=True)
     page.open(f"http://127.0.0.1:{server.port}/artifacts/artifact/{report['id']}")
-    _until(page, "document.body.innerText.includes('What changed')")
+    _until(page, "document.body.innerText.includes('Was sich geändert hat')")
     time.sleep(1)
     page.picture(TARGET / "prefect-report.png")
 

@@ -57,7 +57,7 @@ def stats(as_json: AsJson = False) -> None:
     for reason, count in counts["suppressions"].items():
         typer.echo(f"suppressed, {reason}: {count}")
     for one in issues:
-        typer.echo(one.sentence())
+        typer.echo(str(one.sentence()))
         for alarm in one.alarms:
             typer.echo(f"  ALARM: {alarm}")
 

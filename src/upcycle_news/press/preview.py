@@ -61,8 +61,9 @@ details {{ margin-top: 12px; color: var(--soft); }}
 meter {{ width: 160px; max-width: 100%; vertical-align: middle; }}
 main {{ display: flex; flex-wrap: wrap; gap: 28px 24px; padding: 24px var(--edge) 28px; }}
 section {{ flex: none; min-width: 0; }}
-.frame {{ width: calc(var(--width) * var(--scale)); height: calc(var(--height) * var(--scale)); }}
-iframe {{ width: var(--width); height: var(--height); transform: scale(var(--scale));
+.frame {{ width: calc((var(--width) + 2px) * var(--scale));
+  height: calc((var(--height) + 2px) * var(--scale)); }}
+iframe {{ box-sizing: content-box; width: var(--width); height: var(--height); transform: scale(var(--scale));
   transform-origin: 0 0; }}
 iframe, pre {{ background: #fff; border: 1px solid var(--line); border-radius: 10px; display: block; }}
 main {{ --height: clamp(480px, 86vh, 900px); }}
@@ -70,13 +71,13 @@ section.text {{ flex: 1 1 24em; max-width: 46em; }}
 pre {{ background: var(--card); margin: 0; padding: 20px 24px; overflow-wrap: anywhere;
   font: 13px/1.5 Menlo, Consolas, "Liberation Mono", monospace; white-space: pre-wrap; }}
 /* Nothing is wider than the window: phones stand together, and a desk is shown smaller. */
-@media (max-width: 1103px) {{ .phone {{ order: -1; }} }}
+@media (max-width: 1159px) {{ .phone {{ order: -1; }} }}
 @media (max-width: 767px) {{
-  :root {{ --edge: 12px; }}
+  :root {{ --edge: 11px; }}
   .desk {{ --scale: .75; }}
 }}
 @media (max-width: 559px) {{ .desk {{ --scale: .5; }} pre {{ padding: 16px; }} }}
-@media (max-width: 411px) {{ .phone {{ --scale: .9; }} }}
+@media (max-width: 398px) {{ .phone {{ --scale: .9; }} }}
 @media (max-width: 363px) {{ .phone {{ --scale: .75; }} .desk {{ --scale: .42; }} }}
 </style>
 </head>
@@ -94,7 +95,8 @@ pre {{ background: var(--card); margin: 0; padding: 20px 24px; overflow-wrap: an
 </html>
 """
 
-_LEVELS = {"error": say("preview-error"), "warning": say("preview-warning")}
+LEVELS = {"error": say("preview-error"), "warning": say("preview-warning")}
+"""How people read the level of a finding."""
 
 
 def preview_page(
@@ -200,7 +202,7 @@ def _findings(findings: Sequence[Finding], told: Callable[[Saying], str]) -> str
     if not findings:
         return f'<p class="ready">{told(say("preview-ready"))}</p>'
     lines = [
-        f'<li class="{found.level}"><b>{told(_LEVELS[found.level])}</b> '
+        f'<li class="{found.level}"><b>{told(LEVELS[found.level])}</b> '
         f"{escape(found.where)} <code>{escape(found.code)}</code> "
         f"<span>{told(found.said)}</span></li>"
         for found in findings

@@ -6,6 +6,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from upcycle_news.newsroom import Newsroom
+from upcycle_news.sayings import Saying, say
 from upcycle_news.store import health
 from upcycle_news.store.health import IssueFigures
 
@@ -18,22 +19,28 @@ class Health:
     """The figures of one issue with the sentences that raise an alarm."""
 
     figures: IssueFigures
-    alarms: tuple[str, ...]
+    alarms: tuple[Saying, ...]
 
-    def sentence(self) -> str:
+    def sentence(self) -> Saying:
         """The figures for people."""
         one = self.figures
-        return (
-            f"issue {one.issue}: {one.sent} sent, {one.bounced} bounced, {one.rejected} rejected, "
-            f"{one.complaints} complained, {one.unsubscribed} unsubscribed; before it "
-            f"{one.joined} joined and {one.left} left"
+        return say(
+            "list-health",
+            issue=str(one.issue),
+            sent=one.sent,
+            bounced=one.bounced,
+            rejected=one.rejected,
+            complaints=one.complaints,
+            unsubscribed=one.unsubscribed,
+            joined=one.joined,
+            left=one.left,
         )
 
     def as_dict(self) -> dict[str, Any]:
         """The figures for programs."""
         told = asdict(self.figures)
         told["at"] = self.figures.at.isoformat(timespec="seconds")
-        return {**told, "alarms": list(self.alarms)}
+        return {**told, "alarms": list(map(str, self.alarms))}
 
 
 def list_health(room: Newsroom, last: int = 10) -> tuple[Health, ...]:
@@ -54,7 +61,7 @@ def list_health(room: Newsroom, last: int = 10) -> tuple[Health, ...]:
 
 def alarms(
     one: IssueFigures, *, bounces_percent: float, complaints_percent: float
-) -> tuple[str, ...]:
+) -> tuple[Saying, ...]:
     """What has to be looked at before the next issue goes out."""
     found = []
     tried = one.sent + one.rejected
@@ -62,19 +69,22 @@ def alarms(
         share = 100 * (one.bounced + one.rejected) / tried
         if share > bounces_percent:
             found.append(
-                f"issue {one.issue}: {share:.1f} % came back (alarm at {bounces_percent:g} %): "
-                "look at 'upcycle-news bounces list' before the next issue"
+                say("list-bounces", issue=str(one.issue), share=share, alarm=float(bounces_percent))
             )
     if one.sent >= ENOUGH and one.complaints:
         share = 100 * one.complaints / one.sent
         if share > complaints_percent:
             found.append(
-                f"issue {one.issue}: {share:.2f} % complained (alarm at {complaints_percent:g} %): "
-                "providers will block the sender; check where these subscribers came from"
+                say(
+                    "list-complaints",
+                    issue=str(one.issue),
+                    share=share,
+                    alarm=float(complaints_percent),
+                )
             )
     return tuple(found)
 
 
 def alarm_sentences(room: Newsroom, last: int = 3) -> list[str]:
     """The alarms of the newest issues, for the report of a run."""
-    return [alarm for one in list_health(room, last) for alarm in one.alarms]
+    return [str(alarm) for one in list_health(room, last) for alarm in one.alarms]

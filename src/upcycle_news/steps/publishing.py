@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from upcycle_news.errors import IssueError, NothingNew, UpcycleError
+from upcycle_news.logs import Log
 from upcycle_news.model import DeliveryState, Essay, IssueId, IssueStatus
 from upcycle_news.newsroom import Newsroom
 from upcycle_news.postroom.outcomes import RelayUnreachable
@@ -27,6 +28,8 @@ from upcycle_news.steps.collecting import collect_feeds
 from upcycle_news.steps.told import Told
 from upcycle_news.store import approvals, issues, pauses, revisions, turns
 from upcycle_news.store.issues import IssueState
+
+log = Log(__name__)
 
 
 def begin(
@@ -124,14 +127,21 @@ def render(room: Newsroom, issue: str, revision: str) -> dict[str, Any]:
 def send_tests(
     room: Newsroom, issue: str, revision: str, group: str, *, again: bool = False
 ) -> int:
-    """Send test mails to a group, once for each revision unless `again`; how many were accepted."""
+    """Send test mails to a group, once for each revision unless `again`; how many were accepted.
+
+    When they cannot be sent, a retry of the run tries again.
+    """
     subject = f"{issue} {revision} {group}"
     first = turns.ring(room.store, "test", subject, now=room.clock())
     if not group or not (first or again):
         return 0
-    return sending.send_test(
-        room, IssueId.parse(issue), revision, sending.group_addresses(room, group)
-    )
+    try:
+        return sending.send_test(
+            room, IssueId.parse(issue), revision, sending.group_addresses(room, group)
+        )
+    except UpcycleError:
+        turns.silence(room.store, "test", subject)
+        raise
 
 
 def ask(
@@ -191,7 +201,7 @@ def deliver(
     """
     chosen = IssueId.parse(issue)
     before = _status(room, chosen)
-    progress = _progress(before, show)
+    progress = _progress(room, before, show)
     try:
         with processes.stop_on_signals() as stopping:
             sending.deliver_issue(room, chosen, stopping=stopping, progress=progress)
@@ -205,7 +215,7 @@ def deliver(
         ) from None
     after = _status(room, chosen)
     ended = _ended(after)
-    progress.tell(ended, f"{ended} of {after.audience} deliveries ended")
+    progress.tell(ended)
     return dict(after.as_dict())
 
 
@@ -225,8 +235,8 @@ def go_on(room: Newsroom, issue: str) -> dict[str, Any]:
         return {**_status(room, IssueId.parse(issue)).as_dict(), "waits": str(error)}
 
 
-def _progress(before: IssueStatus, show: reporting.Show) -> reporting.Progress:
-    return reporting.Progress(before.audience, _ended(before), show)
+def _progress(room: Newsroom, before: IssueStatus, show: reporting.Show) -> reporting.Progress:
+    return reporting.Progress(before.audience, _ended(before), show, room.language)
 
 
 def _ended(status: IssueStatus) -> int:
@@ -245,11 +255,13 @@ def pending(room: Newsroom, *, max_lateness_hours: float = 0.0) -> list[str]:
     """Issues with deliveries left; those that are approved and due are queued first.
 
     An approval that is older than `max_lateness_hours` (0: any age) is left to people. Nothing is
-    pending while the store stands still.
+    pending while the store stands still. An issue that cannot be queued keeps no other from going
+    on: its `IssueError` is raised where nothing else is pending.
     """
     if pauses.standing(room.store):
         return []
-    found = []
+    found: list[str] = []
+    refused: list[IssueError] = []
     for row in issues.every(room.store):
         if row.state is IssueState.OPEN and row.id.day <= room.today:
             newest = revisions.revision(room.store, row.id)
@@ -259,10 +271,17 @@ def pending(room: Newsroom, *, max_lateness_hours: float = 0.0) -> list[str]:
             limit = timedelta(hours=max_lateness_hours)
             if decided and max_lateness_hours and room.clock() - decided.at > limit:
                 continue
-            sending.enqueue(room, row.id, newest.hash)
+            try:
+                sending.enqueue(room, row.id, newest.hash)
+            except IssueError as error:
+                log.error("an approved issue was not queued", issue=row.id, why=error)
+                refused.append(error)
+                continue
             found.append(str(row.id))
         elif row.state is IssueState.SENDING and not _status(room, row.id).closed:
             found.append(str(row.id))
+    if refused and not found:
+        raise refused[0]
     return found
 
 

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from datetime import timedelta
 
+from upcycle_news.errors import RelayError
+from upcycle_news.logs import Log
 from upcycle_news.newsroom import Newsroom
-from upcycle_news.postroom.outcomes import RelayUnreachable
+from upcycle_news.sayings import say
 from upcycle_news.steps.notices import send_notice
 from upcycle_news.steps.previewing import preview_url
 from upcycle_news.steps.reporting_text import Words
@@ -13,11 +15,13 @@ from upcycle_news.steps.watching import Event
 from upcycle_news.store import approvals, revisions
 from upcycle_news.store.approvals import Question
 
+log = Log(__name__)
+
 
 def remind(room: Newsroom) -> list[Event]:
     """Write to the group `cockpit.editors` once for each question that ends soon; what was told.
 
-    While the relay is away a question is left to the next run.
+    While the relay is away, or takes nothing from us, a question is left to the next run.
     """
     found = []
     for question in approvals.waiting(room.store):
@@ -29,7 +33,8 @@ def remind(room: Newsroom) -> list[Event]:
         subject, text = _letter(room, question, event.payload["preview"])
         try:
             send_notice(room, room.settings.cockpit.editors, subject, text)
-        except RelayUnreachable:
+        except RelayError as error:  # the alarms that are looked after next must not fail with it
+            log.warning("nobody could be reminded", issue=question.issue, why=error)
             continue
         if approvals.remind(room.store, question.id, now=room.clock()):
             found.append(event)
@@ -40,19 +45,10 @@ def _letter(room: Newsroom, question: Question, link: str) -> tuple[str, str]:
     """Subject and text, in the publication's language."""
     words = Words(room.settings.publication.language)
     local = words.moment(question.until.astimezone(room.settings.publication.zone))
-    issue = question.issue
-    if words.language == "de":
-        return (
-            f"Ausgabe {issue} wartet auf Ihre Freigabe bis {local} Uhr",
-            f"Ausgabe {issue} wartet auf eine Freigabe. Antwortet bis {local} Uhr niemand, wird sie "
-            f"nicht verschickt.\n\nAnsehen:\n{link}\n\nFreigeben: in Prefect den wartenden Lauf "
-            f"öffnen und „Resume“ wählen,\noder mit: upcycle-news issue approve {issue}\n",
-        )
+    issue = str(question.issue)
     return (
-        f"Issue {issue} waits for your approval until {local}",
-        f"Issue {issue} waits for an approval. If nobody answers until {local}, it is not sent."
-        f"\n\nLook at it:\n{link}\n\nApprove it: open the waiting run in Prefect and choose "
-        f'"Resume",\nor use: upcycle-news issue approve {issue}\n',
+        words(say("reminder-subject", issue=issue, until=local)),
+        words(say("reminder-text", issue=issue, until=local, link=link)),
     )
 
 

@@ -13,11 +13,13 @@ from upcycle_news.logs import Log
 from upcycle_news.model import DeliveryState, IssueId
 from upcycle_news.newsroom import Newsroom
 from upcycle_news.postroom.contract import DeliveryReport
+from upcycle_news.sayings import FALLBACK, Saying, say
 from upcycle_news.steps.collecting import feeds_health
 from upcycle_news.steps.health import list_health
+from upcycle_news.steps.pulling import MAY_BE_OLD
 from upcycle_news.steps.reporting_changes import what_changed
 from upcycle_news.steps.reporting_relays import relays
-from upcycle_news.steps.reporting_text import md
+from upcycle_news.steps.reporting_text import Words, md
 from upcycle_news.store import figures, issues, revisions
 
 log = Log(__name__)
@@ -28,75 +30,109 @@ def delivery_report(room: Newsroom, issue: IssueId, collected: Mapping[str, Any]
     status = issues.status(room.store, issue)
     row = issues.get(room.store, issue)
     assert status is not None and row is not None
-    told = status.as_dict()
-    lines = [f"## Issue {issue}", "", "| state | deliveries |", "|---|---|"]
-    lines += [f"| {state} | {told[state]} |" for state in DeliveryState if told.get(state)]
-    lines += [f"| **audience** | **{status.audience}** |", ""]
-    lines += ["The sum closes." if status.closed else "The sum does not close yet.", ""]
-    lines += _speed(room, issue, row.enqueued_at, int(told["sent"]))
-    lines += relays(room, issue)
-    lines += _refusals(room, issue)
-    lines += _quotas(room)
-    lines += _list_health(room)
-    lines += _feeds(room, collected)
+    told, words = status.as_dict(), Words(room.language)
+    lines = [words(say("report-title", issue=str(issue))), ""]
+    lines += [words(say("report-states")), "|---|---|"]
+    lines += [
+        f"| {words(_STATES[state])} | {told[state]} |" for state in DeliveryState if told.get(state)
+    ]
+    lines += [words(say("report-audience", audience=status.audience)), ""]
+    lines += [words(say("report-closes") if status.closed else say("report-closes-not")), ""]
+    lines += _speed(room, words, issue, row.enqueued_at, int(told["sent"]))
+    lines += relays(room, words, issue)
+    lines += _refusals(room, words, issue)
+    lines += _quotas(room, words)
+    lines += _list_health(room, words)
+    lines += _feeds(room, words, collected)
     revision = revisions.revision(room.store, issue, row.hash)
     if revision is not None:
-        lines += what_changed(room, issue, row.hash, revision.manifest)
+        lines += what_changed(room, words, issue, row.hash, revision.manifest)
     return "\n".join(lines)
 
 
-def _list_health(room: Newsroom) -> list[str]:
+_STATES = {
+    DeliveryState.QUEUED: say("state-queued"),
+    DeliveryState.SENDING: say("state-sending"),
+    DeliveryState.DEFERRED: say("state-deferred"),
+    DeliveryState.SENT: say("state-sent"),
+    DeliveryState.REJECTED: say("state-rejected"),
+    DeliveryState.UNKNOWN: say("state-unknown"),
+    DeliveryState.SUPPRESSED: say("state-suppressed"),
+    DeliveryState.CANCELLED: say("state-cancelled"),
+}
+
+
+def _list_health(room: Newsroom, words: Words) -> list[str]:
     """What this issue and the two before it did to the list; alarms first."""
     newest = list_health(room, 3)
-    alarmed = [f"- **Alarm:** {alarm}" for one in newest for alarm in one.alarms]
-    return ["### The list", "", *alarmed, *(f"- {one.sentence()}" for one in newest), ""]
+    alarmed = [f"- **Alarm:** {words(alarm)}" for one in newest for alarm in one.alarms]
+    told = [f"- {words(one.sentence())}" for one in newest]
+    return [f"### {words(say('report-list'))}", "", *alarmed, *told, ""]
 
 
-def _speed(room: Newsroom, issue: IssueId, began: datetime | None, sent: int) -> list[str]:
+def _speed(
+    room: Newsroom, words: Words, issue: IssueId, began: datetime | None, sent: int
+) -> list[str]:
     ended = figures.last_change(room.store, issue)
     if began is None or ended is None or not sent:
         return []
     seconds = max((ended - began).total_seconds(), 1.0)
-    relay = "the mailbox" if room.configured_relay is None else "relay main"
-    return [f"{sent} messages in {seconds:.0f} s over {relay}: {sent / seconds:.1f}/s.", ""]
+    relay = say("report-relay", relay="main")
+    said = say(
+        "report-speed",
+        count=sent,
+        seconds=seconds,
+        relay=say("report-mailbox") if room.configured_relay is None else relay,
+        rate=sent / seconds,
+    )
+    return [words(said), ""]
 
 
-def _refusals(room: Newsroom, issue: IssueId) -> list[str]:
+def _refusals(room: Newsroom, words: Words, issue: IssueId) -> list[str]:
     found = figures.refusals(room.store, issue)
     if not found:
         return []
-    rows = [f"| {r.state} | {r.code or ''} {r.enhanced} | {r.count} |" for r in found]
-    return ["| refused or deferred | code | deliveries |", "|---|---|---|", *rows, ""]
+    rows = [
+        f"| {words(_STATES[DeliveryState(r.state)])} | {r.code or ''} {r.enhanced} | {r.count} |"
+        for r in found
+    ]
+    return [words(say("report-refusals")), "|---|---|---|", *rows, ""]
 
 
-def _quotas(room: Newsroom) -> list[str]:
+def _quotas(room: Newsroom, words: Words) -> list[str]:
     found = room.quotas("main", room.settings.sender.address)
     lines = []
     for what, scope, rates in (
-        ("relay main", f"relay {found.relay_name}", found.relay),
-        ("sender", f"sender {found.sender_address}", found.sender),
+        (say("report-relay", relay="main"), f"relay {found.relay_name}", found.relay),
+        (say("report-sender"), f"sender {found.sender_address}", found.sender),
     ):
         for rate in rates:
             used = figures.sent_within(
                 room.store, scope, timedelta(seconds=rate.seconds), now=room.clock()
             )
-            lines.append(
-                f"- {what}: {max(rate.limit - used, 0)} of {rate.limit} left in {rate.seconds} s"
+            said = say(
+                "report-quota",
+                what=what,
+                left=max(rate.limit - used, 0),
+                limit=rate.limit,
+                seconds=rate.seconds,
             )
-    return ["**Quotas:**", "", *lines, ""] if lines else []
+            lines.append(f"- {words(said)}")
+    return [f"**{words(say('report-quotas'))}**", "", *lines, ""] if lines else []
 
 
-def _feeds(room: Newsroom, collected: Mapping[str, Any]) -> list[str]:
+def _feeds(room: Newsroom, words: Words, collected: Mapping[str, Any]) -> list[str]:
     health = [one for one in feeds_health(room) if one["active"]]
     well = sum(1 for one in health if not one["errors"] and not one["stopped"])
-    lines = [f"**Feeds:** {well} of {len(health)} well", ""]
+    lines = [words(say("report-feeds", well=well, feeds=len(health))), ""]
     lines += [
         f"- {md(one['name'])}: {md(one['last_error'])}"
         for one in health
         if one["errors"] or one["stopped"]
     ]
     if collected.get("pull"):
-        lines.append(f"- content: {md(str(collected['pull']))}")
+        reason = str(collected["pull"]).removesuffix(MAY_BE_OLD)
+        lines.append(f"- {words(say('report-pull', reason=md(reason)))}")
     return [*lines, ""] if health or collected.get("pull") else []
 
 
@@ -110,6 +146,7 @@ class Progress:
     audience: int
     ended: int
     show: Show
+    language: str = FALLBACK
     every: float = 5.0
     clock: Callable[[], float] = time.monotonic
     _began: float = field(init=False)
@@ -129,13 +166,14 @@ class Progress:
         done = report.sent + report.rejected + report.unknown
         rate = done / max(now - self._began, 0.001)
         left = max(self.audience - self.ended - done, 0)
-        rest = f", about {left / rate / 60:.0f} minutes left" if rate and left else ""
+        rest = say("progress-left", count=round(left / rate / 60)) if rate and left else ""
         ended = self.ended + done
-        self.tell(ended, f"{ended} of {self.audience} deliveries ended, {rate:.1f}/s{rest}")
+        self.tell(ended, say("progress-rate", rate=rate, left=rest))
 
-    def tell(self, ended: int, text: str) -> None:
+    def tell(self, ended: int, rate: Saying | str = "") -> None:
         """Show it if that is possible now: what is sent must not depend on who can look at it."""
         try:
-            self.show(100 * ended / max(self.audience, 1), text)
+            said = say("progress", ended=ended, audience=self.audience, rate=rate)
+            self.show(100 * ended / max(self.audience, 1), said.in_language(self.language))
         except Exception as error:
             log.warning("progress could not be shown", why=type(error).__name__)

@@ -10,6 +10,7 @@ from dataclasses import replace
 
 from upcycle_news.model import IssueId, Manifest
 from upcycle_news.newsroom import Newsroom
+from upcycle_news.sayings import say
 from upcycle_news.steps.differences import Difference, compare
 from upcycle_news.steps.reporting_text import Words, md
 from upcycle_news.store import approvals, history, revisions
@@ -26,19 +27,20 @@ def since_last_time(
     old = revisions.revision(room.store, issue, asked) if asked else None
     if old is None:
         return _since_last_issue(room, words, issue, new, contents=False)
-    return _section(words("since question"), _contents(words, compare(old.manifest, new)))
+    return _section(words(say("since-question")), _contents(words, compare(old.manifest, new)))
 
 
-def what_changed(room: Newsroom, issue: IssueId, digest: str, new: Manifest) -> list[str]:
+def what_changed(
+    room: Newsroom, words: Words, issue: IssueId, digest: str, new: Manifest
+) -> list[str]:
     """For the report: what changed since the last issue, and with the last revision of this one."""
-    words = Words("en")  # as everything else in the report
     before = history.revision_before(room.store, issue, digest)
     old = revisions.revision(room.store, issue, before) if before else None
     lines = _since_last_issue(room, words, issue, new)
     if old is not None:
-        title = words("since revision", revision=old.hash[:12])
+        title = words(say("since-revision", revision=old.hash[:12]))
         lines += _section(title, _contents(words, compare(old.manifest, new)))
-    return ["### What changed", "", *lines] if lines else []
+    return [f"### {words(say('report-changed'))}", "", *lines] if lines else []
 
 
 def _since_last_issue(
@@ -51,19 +53,19 @@ def _since_last_issue(
     difference = replace(compare(old.manifest, new), pictures=())  # other essays, other pictures
     told = [*_in_and_out(words, difference)] if contents else []
     then, now = _feeds(old.manifest), _feeds(new)
-    for name, feeds in (("feeds now", now - then), ("feeds then", then - now)):
+    for said, feeds in ((say("feeds-now"), now - then), (say("feeds-then"), then - now)):
         if feeds:
-            told.append(f"- {words(name)}: {', '.join(md(feed) for feed in sorted(feeds))}")
+            told.append(f"- {words(said)}: {', '.join(md(feed) for feed in sorted(feeds))}")
     return _section(
-        words("since issue", issue=before[0]),
+        words(say("since-issue", issue=str(before[0]))),
         [*told, *_look(words, difference)],
     )
 
 
 def _in_and_out(words: Words, difference: Difference) -> Iterator[str]:
     for told, essays, items in (
-        (words("new"), difference.essays_in, difference.items_in),
-        (words("dropped"), difference.essays_out, difference.items_out),
+        (words(say("changed-new")), difference.essays_in, difference.items_in),
+        (words(say("changed-dropped")), difference.essays_out, difference.items_out),
     ):
         yield from (f"- {told}: {md(essay.title)}" for essay in essays)
         yield from (f"- {told}: {md(one.story.lead.title)}" for one in items)
@@ -71,22 +73,32 @@ def _in_and_out(words: Words, difference: Difference) -> Iterator[str]:
 
 def _contents(words: Words, difference: Difference) -> Iterator[str]:
     yield from _in_and_out(words, difference)
-    changed = words("changed")
+    changed = words(say("changed"))
     yield from (f"- {changed}: {md(_title(one.new))}" for one in difference.essays)
     yield from (f"- {changed}: {md(one.new.partition(chr(10))[0])}" for one in difference.items)
     if difference.order:
-        yield f"- {words('order')}"
+        yield f"- {words(say('changed-order'))}"
     yield from _look(words, difference)
 
 
 def _look(words: Words, difference: Difference) -> Iterator[str]:
     for told, names in (
-        ("templates", [one.name for one in difference.templates]),
-        ("settings", [one.name for one in difference.settings]),
-        ("pictures", [f"{path} ({words(f'picture {how}')})" for path, how in difference.pictures]),
+        (say("changed-templates"), [one.name for one in difference.templates]),
+        (say("changed-settings"), [one.name for one in difference.settings]),
+        (
+            say("changed-pictures"),
+            [f"{path} ({words(_PICTURES[how])})" for path, how in difference.pictures],
+        ),
     ):
         if names:
             yield f"- {words(told)}: {', '.join(md(name) for name in names)}"
+
+
+_PICTURES = {
+    "new": say("picture-new"),
+    "dropped": say("picture-dropped"),
+    "changed": say("picture-changed"),
+}
 
 
 def _title(essay_text: str) -> str:

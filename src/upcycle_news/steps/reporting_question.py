@@ -7,6 +7,8 @@ from datetime import datetime
 
 from upcycle_news.model import Finding, IssueId
 from upcycle_news.newsroom import Newsroom
+from upcycle_news.press.preview import LEVELS
+from upcycle_news.sayings import say
 from upcycle_news.steps.previewing import preview_url
 from upcycle_news.steps.rendering import render_issue
 from upcycle_news.steps.reporting_changes import since_last_time
@@ -23,12 +25,13 @@ def approval_page(
     words = Words(room.settings.publication.language)
     rendered = render_issue(room, issue, digest)
     content = found.manifest.issue
-    told = words(
-        "issue",
-        issue=issue,
-        count=issues.count_audience(room.store, found.manifest.publication.readers_of),
-        essays=words.count("essays", len(content.essays)),
-        items=words.count("items", len(content.related)),
+    readers = issues.count_audience(room.store, found.manifest.publication.readers_of)
+    told = say(
+        "question-issue",
+        issue=str(issue),
+        readers=say("question-readers", count=readers),
+        essays=say("question-essays", count=len(content.essays)),
+        items=say("question-items", count=len(content.related)),
         size=rendered.html_bytes / 1000,
         revision=digest[:12],
         until=words.moment(until.astimezone(room.settings.publication.zone)),
@@ -37,12 +40,12 @@ def approval_page(
     lines = [
         f"## {md(rendered.rendered.subject)}",
         "",
-        *([f"**{words('not sent')}** {md(refused)}", ""] if refused else []),
-        told,
+        *([f"**{words(say('question-refused'))}** {md(refused)}", ""] if refused else []),
+        words(told),
         "",
-        f"**[{words('look')}]({link})** ({words('link ends')})",
+        f"**[{words(say('question-look'))}]({link})** ({words(say('question-link'))})",
         "",
-        *(f"- {words('essay')}: {md(essay.title)}" for essay in content.essays),
+        *(f"- {words(say('question-essay'))}: {md(essay.title)}" for essay in content.essays),
         "",
         *(
             f"{number}. {md(one.story.lead.title)} – [{md(one.story.lead.feed)}]({one.story.lead.link})"
@@ -51,15 +54,15 @@ def approval_page(
         "",
         *since_last_time(room, words, issue, digest, found.manifest),
         *_findings(words, rendered.findings),
-        words("decide"),
+        words(say("question-decide")),
     ]
     return "\n".join(lines)
 
 
 def _findings(words: Words, findings: Sequence[Finding]) -> list[str]:
     if not findings:
-        return [words("found nothing"), ""]
+        return [words(say("question-found-nothing")), ""]
     told = [
-        f"- {one.level}: {md(one.where)}: {md(one.in_language(words.language))}" for one in findings
+        f"- {words(LEVELS[one.level])}: {md(one.where)}: {md(words(one.said))}" for one in findings
     ]
-    return [f"**{words('found')}**", "", *told, ""]
+    return [f"**{words(say('question-found'))}**", "", *told, ""]
