@@ -171,9 +171,11 @@ def test_a_mail_to_the_unsubscribe_address_with_the_readers_token_is_enough(
             f"From: {ANNA}\nTo: abbestellen@umbaupost.example.net\nSubject: {subject}\n\n\n"
         ).encode()
 
-    drop(publication, mail("abbestellen bitte"), mail("A" * 43), mail(token))
+    nested = mail("x").replace(b"From: ", b"From: " + b"(" * 5000)
+    drop(publication, mail("abbestellen bitte"), mail("A" * 43), nested)
+    drop(publication, mail(f"Abbestellen {token}"))
     told = bouncing.collect(room)
-    assert (told.unsubscribed, told.left_alone) == (1, 2)
+    assert (told.unsubscribed, told.left_alone) == (1, 3)
     person = people.find(room.store, EmailAddress.parse(ANNA))
     assert person is not None and person.status is SubscriberStatus.UNSUBSCRIBED
     [left] = records.record_of(room.store, person)["departures"]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import email
 import tarfile
+import time
 from collections.abc import Callable
 from email.utils import getaddresses
 from pathlib import Path
@@ -13,6 +14,7 @@ from flufl.bounce import all_failures
 from hypothesis import given
 from hypothesis import strategies as st
 
+from upcycle_news.postroom.leaving import leaving_tokens
 from upcycle_news.postroom.reports import Kind, read_report
 
 from . import dsns
@@ -90,6 +92,39 @@ def test_the_shapes_of_our_readers_servers(
 @given(st.binary(max_size=2000))
 def test_no_mail_makes_the_reader_fall_over(raw: bytes) -> None:
     read_report(raw)
+
+
+@pytest.mark.parametrize(
+    "raw",
+    [
+        b"Content-Type: message/rfc822\r\n\r\n" * 3000,
+        b"".join(
+            b'Content-Type: multipart/mixed; boundary="b%d"\r\n\r\n--b%d\r\n' % (n, n)
+            for n in range(3000)
+        ),
+        b"From: " + b"(" * 5000 + b"\r\nTo: " + b"(" * 5000 + b"\r\n\r\n",
+    ],
+)
+def test_a_mail_nested_without_end_is_nobodys_report(raw: bytes) -> None:
+    assert read_report(raw).kind is Kind.OTHER
+    assert list(leaving_tokens(raw, "leave@example.org")) == []
+
+
+def test_a_header_as_long_as_a_mail_may_be_is_read_in_no_time() -> None:
+    raw = b"From: a@example.org\r\nTo: " + b"a" * 1_000_000 + b"\r\n\r\nHallo\r\n"
+    begun = time.process_time()
+    assert read_report(raw).kind is Kind.OTHER
+    assert list(leaving_tokens(raw, "leave@example.org")) == []
+    assert time.process_time() - begun < 10  # it was an hour when each letter was a new beginning
+
+
+def test_what_a_complaint_calls_itself_names_nobody() -> None:
+    raw = dsns.complaint(TO, READER).replace(
+        b"Feedback-Type: abuse", f"Feedback-Type: {READER}".encode()
+    )
+    report = read_report(raw)
+    assert report.kind is Kind.COMPLAINT
+    assert "anna" not in report.reason
 
 
 def test_a_bounce_inside_a_forwarded_mail_is_no_bounce() -> None:

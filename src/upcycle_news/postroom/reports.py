@@ -72,9 +72,8 @@ def read_report(raw: bytes) -> Report:
     """Read a mail from the inbox; never fails, for anybody may have written it."""
     if len(raw) > MAX_BYTES:
         return Report(Kind.OTHER)
-    message = email.message_from_bytes(raw)
     try:
-        return _read(message)
+        return _read(email.message_from_bytes(raw))
     except Exception:  # the parser's corners: a hostile mail must not stop the others
         return Report(Kind.OTHER)
 
@@ -84,7 +83,7 @@ def _read(message: Message) -> Report:
     if (feedback := _part(message, "message/feedback-report")) is not None:
         kind = str(_fields(feedback).get("feedback-type", "")).strip().lower()
         counted = Kind.OTHER if kind == "not-spam" else Kind.COMPLAINT
-        return Report(counted, "", kind, to, links)
+        return Report(counted, "", _redacted(kind, ""), to, links)
     if _part(message, "message/disposition-notification") is not None:
         return Report(Kind.AUTO_REPLY)
     if (status := _part(message, "message/delivery-status")) is not None:
@@ -232,18 +231,19 @@ def _returned_to(message: Message) -> Iterator[str]:
     """Where the report was delivered, then what the mail inside says it was sent from."""
     for name in _ARRIVAL:
         for value in message.get_all(name, []):
-            yield from _addresses(str(value))
+            yield from addresses_in(str(value))
     for part in message.walk():
         if part is message:
             continue
         if part.get_content_type() == "message/feedback-report":
-            yield from _addresses(str(_fields(part).get("original-mail-from", "")))
+            yield from addresses_in(str(_fields(part).get("original-mail-from", "")))
         for value in part.get_all("return-path", []):
-            yield from _addresses(str(value))
+            yield from addresses_in(str(value))
 
 
-def _addresses(text: str) -> Iterator[str]:
-    for found in re.finditer(r"[^\s<>,;:\"()]+@[^\s<>,;\"()]+", text):
+def addresses_in(text: str) -> Iterator[str]:
+    """What looks like an address, at most as long as RFC 5321 lets one be: the time is linear."""
+    for found in re.finditer(r"[^\s<>,;:\"()@]{1,64}@[^\s<>,;\"()]{1,255}", text):
         yield found[0]
 
 
