@@ -66,14 +66,11 @@ def imap_server(account: Account) -> Iterator[Account]:
                 ]
                 self.say("* SEARCH " + " ".join(map(str, found)))
             elif word.startswith("UID FETCH"):
-                number = int(command.split()[2])
-                head = f"* 1 FETCH (UID {number} FLAGS () RFC822.SIZE {len(mails[number])} "
-                self.say(
-                    f"{head}BODY[] {{{len(mails[number])}}}".encode()
-                    + b"\r\n"
-                    + mails[number]
-                    + b")"
-                )
+                number, part = int(command.split()[2]), re.search(r"<0\.(\d+)>", command)
+                text = mails[number][: int(part[1])] if part else mails[number]
+                place = "BODY[]<0>" if part else "BODY[]"
+                head = f"* 1 FETCH (UID {number} FLAGS () {place} {{{len(text)}}}"
+                self.say(head.encode() + b"\r\n" + text + b")")
             elif word.startswith("LIST"):
                 for name in account.folders:
                     if name in command:

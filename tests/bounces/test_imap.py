@@ -6,6 +6,7 @@ import pytest
 
 from upcycle_news.errors import UpcycleError
 from upcycle_news.newsroom import Newsroom
+from upcycle_news.postroom.reports import MAX_BYTES
 from upcycle_news.steps import bouncing
 
 from ..publications import Publication, add, sent
@@ -65,3 +66,11 @@ def test_a_wrong_password_and_a_dead_server_are_told_without_the_password(
         assert "falsch123" not in str(refused.value)
     with pytest.raises(UpcycleError, match="does not answer"):
         bouncing.collect(room_at(publication, account.port))
+
+
+def test_no_mail_of_a_stranger_stops_the_collecting(publication: Publication) -> None:
+    nested = b"Content-Type: message/rfc822\r\n\r\n" * 3000
+    letter = dsns.answer("post@umbaupost.example.net").replace(b"\n", b"\r\n")
+    huge = b"Subject: gross\r\n\r\n" + b"x" * (MAX_BYTES + 100)
+    with imap_server(Account({"INBOX": {1: nested, 2: huge, 3: letter}})) as account:
+        assert bouncing.collect(room_at(publication, account.port)).left_alone == 3

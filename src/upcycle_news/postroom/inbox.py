@@ -8,7 +8,6 @@ or every visit would fetch all answers of people's holidays again.
 from __future__ import annotations
 
 import imaplib
-import imaplib
 import ssl
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -93,8 +92,11 @@ class _Imap:
 
     def mails(self) -> Iterator[tuple[str, bytes]]:
         for key in self._box.uids(f"UNKEYWORD {KEYWORD}"):
-            for mail in self._box.fetch(f"UID {key}", mark_seen=False, limit=1):
-                yield key, mail.obj.as_bytes()
+            # As it is: imap_tools would parse it and write it again, and trips over hostile ones.
+            _, data = self._box.client.uid("FETCH", key, f"(BODY.PEEK[]<0.{MAX_BYTES + 1}>)")
+            for part in data:
+                if isinstance(part, tuple):  # else another program has moved it meanwhile
+                    yield key, part[1]
 
     def done(self, key: str) -> None:
         if not self._ready:
