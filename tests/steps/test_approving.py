@@ -6,7 +6,7 @@ from datetime import timedelta
 
 import pytest
 
-from upcycle_news.errors import IssueError
+from upcycle_news.errors import IssueError, RelayError
 from upcycle_news.model import IssueId
 from upcycle_news.newsroom import Newsroom
 from upcycle_news.steps import approving, publishing, reminding, sending, watching
@@ -15,6 +15,7 @@ from upcycle_news.steps.starting import Begun
 from upcycle_news.store import approvals
 
 from ..postroom.ledgers import Clock
+from ..postroom.relays import BadDay, always, for_addresses
 from ..publications import Publication, parsed, relay_at
 
 ISSUE = IssueId.parse("2026-11-26")
@@ -233,3 +234,34 @@ def test_a_reminder_is_a_letter_in_the_editors_language_sent_once(
     assert "/preview/" in mail.get_content()
     clock.now += timedelta(hours=6)
     assert reminding.remind(publication.room()) == []  # too late: the question has ended
+
+
+def test_an_editor_with_a_dead_address_does_not_have_the_others_reminded_again_and_again(
+    publication: Publication, clock: Clock
+) -> None:
+    publication.essay()
+    consent = ("--consent", "letter of 3 May 2026", "--group", "redaktion")
+    for name in ("anna", "weg", "zoe"):
+        publication.run("subscribers", "add", f"{name}@example.org", *consent)
+    publication.setting("[retry]", '[cockpit]\neditors = "redaktion"\n\n[retry]')
+    asked(publication.room())
+    clock.now += timedelta(hours=43)
+    with BadDay(mail=always("550 5.7.1 not you")) as relay:
+        assert reminding.remind(publication.room(**relay_at(relay.controller.port))) == []
+    with BadDay(rcpt=for_addresses("weg", "550 5.1.1 no such user")) as relay:
+        room = publication.room(**relay_at(relay.controller.port))
+        assert len(reminding.remind(room)) == 1
+        assert reminding.remind(room) == []
+    assert [who for who, _ in relay.accepted] == ["anna@example.org", "zoe@example.org"]
+
+
+def test_test_mails_that_could_not_be_sent_are_sent_by_a_retry(publication: Publication) -> None:
+    publication.essay()
+    consent = ("--consent", "letter of 3 May 2026", "--group", "redaktion")
+    publication.run("subscribers", "add", "anna@example.org", *consent)
+    revision, _ = asked(publication.room())
+    told = (str(ISSUE), revision, "redaktion")
+    with pytest.raises(RelayError):
+        publishing.send_tests(publication.room(**relay_at(9)), *told)
+    room = publication.room()
+    assert [publishing.send_tests(room, *told) for _ in range(2)] == [1, 0]

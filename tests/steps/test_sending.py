@@ -534,6 +534,23 @@ def test_pending_are_approved_issues_of_today_and_begun_ones(publication: Public
     assert publishing.pending(room) == []
 
 
+def test_an_issue_that_cannot_be_queued_keeps_no_other_from_going_on(
+    publication: Publication,
+) -> None:
+    publication.essay("Eins")
+    publication.crowd(2)
+    room = publication.room()
+    sending.enqueue(room, *prepared(room))
+    publication.essay("Zwei")
+    prepared(room, "2026-11-26-2")
+    publication.run("subscribers", "unsubscribe", "reader1@example.org")
+    publication.run("subscribers", "unsubscribe", "reader2@example.org")
+    assert publishing.pending(room) == ["2026-11-26"]
+    assert publishing.deliver(room, "2026-11-26")["cancelled"] == 2
+    with pytest.raises(IssueError, match="nobody to send to"):
+        publishing.pending(room)
+
+
 def test_an_issue_whose_approval_is_old_waits_for_a_person(
     publication: Publication, clock: Clock
 ) -> None:

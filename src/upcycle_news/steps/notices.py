@@ -7,12 +7,15 @@ from email.policy import SMTP
 from email.utils import format_datetime, make_msgid
 
 from upcycle_news.errors import RelayError
+from upcycle_news.logs import Log
 from upcycle_news.model import Envelope
 from upcycle_news.newsroom import Newsroom
 from upcycle_news.postroom.outcomes import Accepted
 from upcycle_news.postroom.smtp import open_connection
 from upcycle_news.steps.told import Told
 from upcycle_news.store import people
+
+log = Log(__name__)
 
 
 def told(count: int) -> Told:
@@ -30,15 +33,15 @@ def told(count: int) -> Told:
 def send_notice(room: Newsroom, group: str, subject: str, text: str) -> int:
     """Send a plain letter to each confirmed member of `group`; how many were accepted.
 
-    A group without members gets nothing: an alarm must not fail for want of readers. Raises
-    `RelayError` when the relay refuses.
+    A group without members gets nothing: an alarm must not fail for want of readers, and one dead
+    address must not keep it from the others. Raises `RelayError` when nobody was reached.
     """
     members = people.group_members(room.store, group) if group else ()
     if not members:
         return 0
     letterhead = room.letterhead(room.publication)
     with room.relay() as relay:
-        connection = open_connection(relay)
+        connection, accepted = open_connection(relay), 0
         try:
             for member in members:
                 message = EmailMessage(policy=SMTP)
@@ -52,8 +55,11 @@ def send_notice(room: Newsroom, group: str, subject: str, text: str) -> int:
                 outcome = connection.send(
                     Envelope(letterhead.envelope_sender, member.email.address), message.as_bytes()
                 )
-                if not isinstance(outcome, Accepted):
-                    raise RelayError(f"a notice to the group '{group}' was not accepted")
+                accepted += isinstance(outcome, Accepted)
         finally:
             connection.close()
-    return len(members)
+    if not accepted:
+        raise RelayError(f"a notice to the group '{group}' was accepted for none of them")
+    if accepted < len(members):
+        log.warning("not everybody got a notice", group=group, told=accepted, of=len(members))
+    return accepted

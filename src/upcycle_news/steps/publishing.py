@@ -13,7 +13,7 @@ from upcycle_news.model import DeliveryState, Essay, IssueId, IssueStatus
 from upcycle_news.newsroom import Newsroom
 from upcycle_news.postroom.outcomes import RelayUnreachable
 from upcycle_news.press.places import issue_path
-from upcycle_news.sayings import say
+from upcycle_news.sayings import counted, say
 from upcycle_news.steps import (
     approving,
     composing,
@@ -127,10 +127,7 @@ def render(room: Newsroom, issue: str, revision: str) -> dict[str, Any]:
 def send_tests(
     room: Newsroom, issue: str, revision: str, group: str, *, again: bool = False
 ) -> int:
-    """Send test mails to a group, once for each revision unless `again`; how many were accepted.
-
-    When they cannot be sent, a retry of the run tries again.
-    """
+    """Send test mails to a group, once for each revision unless `again`; how many were accepted."""
     subject = f"{issue} {revision} {group}"
     first = turns.ring(room.store, "test", subject, now=room.clock())
     if not group or not (first or again):
@@ -140,7 +137,7 @@ def send_tests(
             room, IssueId.parse(issue), revision, sending.group_addresses(room, group)
         )
     except UpcycleError:
-        turns.silence(room.store, "test", subject)
+        turns.silence(room.store, "test", subject)  # a retry of the run tries again
         raise
 
 
@@ -209,8 +206,9 @@ def deliver(
                 sending.deliver_issue(room, chosen, stopping=stopping, progress=progress)
     except RelayUnreachable as error:
         left = before.audience - _ended(_status(room, chosen))
+        waiting = counted(left, "delivery", "deliveries")
         raise RelayUnreachable(
-            f"{error}. Nothing is lost: {left} deliveries of issue {issue} wait, and "
+            f"{error}. Nothing is lost: {waiting} of issue {issue} left to send, and "
             "deliver-pending goes on by itself once the relay answers"
         ) from None
     after = _status(room, chosen)
