@@ -20,7 +20,7 @@ from upcycle_news.redaction import redact, redact_value
 Format = Literal["text", "json"]
 
 _OURS = "upcycle_news"
-_EVENT, _VALUES = "upcycle_event", "upcycle_values"
+_EVENT, _VALUES, _RAISED = "upcycle_event", "upcycle_values", "upcycle_raised"
 _lock = threading.Lock()
 
 
@@ -47,13 +47,20 @@ class Log:
         """What did not happen."""
         self._tell(logging.ERROR, event, values)
 
-    def _tell(self, level: int, event: str, values: dict[str, Any]) -> None:
+    def raised(self, event: str, /, **values: Any) -> None:
+        """What did not happen, and is raised as well: a person reads the sentence, and only that."""
+        self._tell(logging.ERROR, event, values, raised=True)
+
+    def _tell(
+        self, level: int, event: str, values: dict[str, Any], *, raised: bool = False
+    ) -> None:
         if not self._logger.isEnabledFor(level):
             return
         clean = {name: redact_value(value) for name, value in values.items()}
         # The whole sentence for others' handlers, its parts for ours.
         line = " ".join([redact(event), *(f"{name}={value}" for name, value in clean.items())])
-        self._logger.log(level, "%s", line, extra={_EVENT: event, _VALUES: clean}, stacklevel=3)
+        extra = {_EVENT: event, _VALUES: clean, _RAISED: raised}
+        self._logger.log(level, "%s", line, extra=extra, stacklevel=3)
 
 
 class _Handler(logging.StreamHandler[TextIO]):
@@ -96,6 +103,8 @@ def set_up(kind: Format, level: str, secrets: Iterable[str] = ()) -> None:
                 logger.removeHandler(handler)
         handler = _Handler()
         handler.setFormatter(_Lines(kind, tuple(secrets)))
+        if kind == "text" and not beside_prefect:
+            handler.addFilter(lambda record: not getattr(record, _RAISED, False))
         (ours if beside_prefect else root).addHandler(handler)
         ours.propagate = not beside_prefect
         if not beside_prefect:

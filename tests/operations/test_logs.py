@@ -20,6 +20,7 @@ from upcycle_news.model import IssueId
 from upcycle_news.redaction import redact, redact_value
 from upcycle_news.steps import sending
 
+from ..postroom.relays import BadDay, always
 from ..publications import Publication, prepared, relay_at, sent
 
 log = Log("upcycle_news.tests")
@@ -226,6 +227,23 @@ def test_the_settings_decide_format_and_level(publication: Publication) -> None:
     assert "a sender signed off" in events
     bad = publication.run("check", code=1, LOG__LEVEL="loud")
     assert "LOG__LEVEL" in bad.err
+
+
+def test_a_person_is_told_once_why_an_issue_stopped(publication: Publication) -> None:
+    publication.crowd(12)
+    publication.essay()
+    send = ("issue", "send", "--yes", "--no-collect")
+    with BadDay(rcpt=always("550 5.7.1 your address is listed")) as relay:
+        at = relay_at(relay.controller.port)
+        told = publication.run(*send, code=1, **at)
+        assert told.err.count("your address is listed") == 1, told.err
+        assert "issue" in told.err and " stopped: the relay refused a recipient" in told.err
+        resume = ("issue", "resume", told.err.split()[1])
+        told = publication.run(*resume, code=1, LOG__FORMAT="json", **at)
+    events = [json.loads(line)["event"] for line in told.err.splitlines() if line[0] == "{"]
+    assert events == ["an issue stopped"]
+    told = publication.run(*resume, code=1, **relay_at(9))
+    assert told.err.count("cannot be reached") == 1, told.err
 
 
 def test_a_command_with_nothing_to_tell_does_not_load_structlog(publication: Publication) -> None:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from upcycle_news.cli.output import AsJson, counting, newsroom, note, say_json, shown
+from upcycle_news.sayings import counted
 
 if TYPE_CHECKING:
     from upcycle_news.steps.restoring import Restored, Standing
@@ -44,7 +45,7 @@ def backup(
             told = {"file": str(made.file), "bytes": made.bytes, "pruned": list(made.pruned)}
             say_json({**told, "at": made.made_at.isoformat(), "tables": made.tables})
             return
-        typer.echo(f"{shown(made.file)}: {made.rows} rows, {made.bytes // 1000} kB")
+        typer.echo(f"{shown(made.file)}: {counted(made.rows, 'row')}, {made.bytes // 1000} kB")
         for name in made.pruned:
             note(f"deleted the old backup {name}")
         note("it holds addresses and keys: keep a copy elsewhere, encrypted")
@@ -79,8 +80,8 @@ def restore(
             rows = sum(manifest.tables.values())
             told = (
                 f"{file.name}: backup of '{manifest.publication}' of "
-                f"{manifest.made_at:%Y-%m-%d %H:%M} UTC, {rows} rows, {len(manifest.files) - 1} "
-                f"secrets, migration {manifest.migration}; it is whole"
+                f"{manifest.made_at:%Y-%m-%d %H:%M} UTC, {counted(rows, 'row')}, "
+                f"{counted(len(manifest.files) - 1, 'secret')}, migration {manifest.migration}; it is whole"
             )
             if as_json:
                 say_json({"at": manifest.made_at.isoformat(), "tables": dict(manifest.tables)})
@@ -115,8 +116,8 @@ def _ask(here: Standing, made_at: str) -> None:
     if here.readable:
         changed = f"{here.changed_at:%Y-%m-%d %H:%M} UTC" if here.changed_at else "never"
         told = (
-            f"the store here holds {here.subscribers} people and {here.issues} issues and changed "
-            f"last on {changed}; the backup is of {made_at}"
+            f"the store here holds {counted(here.subscribers, 'person', 'people')} and "
+            f"{counted(here.issues, 'issue')} and changed last on {changed}; the backup is of {made_at}"
         )
     else:
         told = f"the store here is damaged; the backup is of {made_at}"
@@ -128,22 +129,23 @@ def _ask(here: Standing, made_at: str) -> None:
 
 def _tell(done: Restored) -> None:
     made_at = f"{done.manifest.made_at:%Y-%m-%d %H:%M} UTC"
-    typer.echo(f"restored the backup of {made_at}: {sum(done.manifest.tables.values())} rows")
+    rows = counted(sum(done.manifest.tables.values()), "row")
+    typer.echo(f"restored the backup of {made_at}: {rows}")
     if done.aside is not None:
         typer.echo(f"what was here before: {shown(done.aside)}")
     if done.secrets:
-        typer.echo(f"{len(done.secrets)} secrets restored")
+        typer.echo(f"{counted(len(done.secrets), 'secret')} restored")
     for issue, count in done.doubts.items():
         typer.echo(
-            f"issue {issue}: {count} deliveries in doubt ('upcycle-news issue status {issue} "
-            "--list unknown' names them)"
+            f"issue {issue}: {counted(count, 'delivery', 'deliveries')} in doubt "
+            f"('upcycle-news issue status {issue} --list unknown' names them)"
         )
     told = done.learned
     if done.merged:
         typer.echo(
             f"taken over from the replaced store: {told.left} who left, {told.suppressed} "
-            f"suppressed, {told.forgotten} forgotten, {told.issues} issues, {told.results} results "
-            "of deliveries"
+            f"suppressed, {told.forgotten} forgotten, {counted(told.issues, 'issue')}, "
+            f"{counted(told.results, 'result')} of deliveries"
         )
         if told.joined:
             typer.echo(f"{told.joined} who joined since are not in the restored store")

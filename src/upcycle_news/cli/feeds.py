@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from upcycle_news.cli.output import AsJson, newsroom, note, say_json
+from upcycle_news.sayings import counted
 
 app = typer.Typer(no_args_is_help=True, help="Ask the feeds, see how they do, keep their list.")
 
@@ -35,8 +36,8 @@ def collect(
             say_json(report.as_dict())
             return
         typer.echo(
-            f"{report.asked} feeds asked, {report.unchanged} unchanged, {report.items} new items, "
-            f"{len(report.failed)} failed"
+            f"{counted(report.asked, 'feed')} asked, {report.unchanged} unchanged, "
+            f"{counted(report.items, 'new item')}, {len(report.failed)} failed"
         )
         if report.pull:
             note(report.pull)
@@ -151,7 +152,7 @@ def import_(
         if as_json:
             say_json({"added": list(told.added), "skipped": list(told.skipped)})
             return
-        typer.echo(f"{len(told.added)} feeds added, {len(told.skipped)} left out")
+        typer.echo(f"{counted(len(told.added), 'feed')} added, {len(told.skipped)} left out")
         for sentence in told.skipped:
             note(sentence)
 

@@ -17,6 +17,7 @@ from upcycle_news.cli.output import (
     newsroom,
     note,
 )
+from upcycle_news.sayings import counted
 
 if TYPE_CHECKING:
     from upcycle_news.model import IssueId
@@ -71,7 +72,8 @@ def send(
             refuse_errors(rendered)
             if dry_run:
                 count = _audience(room, composed)
-                note(f"issue {chosen} would go to {count} subscribers; nothing was sent")
+                whom = counted(count, "subscriber")
+                note(f"issue {chosen} would go to {whom}; nothing was sent")
                 if as_json:
                     say_status(room, chosen, as_json)
                 return
@@ -154,7 +156,7 @@ def resend(
         chosen = issue_id(room, issue)
         sending.resume(room, chosen)
         count = deliveries.requeue(room.store, chosen, DeliveryState.UNKNOWN, now=room.clock())
-        note(f"issue {chosen}: {count} deliveries queued again")
+        note(f"issue {chosen}: {counted(count, 'delivery', 'deliveries')} queued again")
         _deliver(room, chosen, as_json)
 
 
@@ -190,10 +192,9 @@ def _approved_hash(
                 f"issue {issue} is not approved: look at it with 'upcycle-news issue preview', "
                 "then use 'upcycle-news issue approve', or send it with --yes"
             )
-        count = _audience(room, composed)
-        typer.confirm(
-            f"Send issue {issue} „{composed.manifest.issue.subject}“ to {count} people?", abort=True
-        )
+        people = counted(_audience(room, composed), "person", "people")
+        subject = composed.manifest.issue.subject
+        typer.confirm(f"Send issue {issue} „{subject}“ to {people}?", abort=True)
     sending.approve(room, issue, composed.hash, by=me())
     return composed.hash
 

@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from upcycle_news.cli.output import note, shown
+from upcycle_news.sayings import counted
 
 
 def init(
@@ -22,7 +23,7 @@ def init(
     from upcycle_news.scaffold.layout import init_publication
 
     written = init_publication(folder, name=name, today=utc_now().date())
-    typer.echo(f"{shown(folder)}: {len(written)} files written. Next:")
+    typer.echo(f"{shown(folder)}: {counted(len(written), 'file')} written. Next:")
     for step in (
         f"cd {shown(folder)}",
         "edit newsletter.toml (sender, imprint, public_url)",

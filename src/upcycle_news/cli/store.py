@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from upcycle_news.cli.output import AsJson, counting, newsroom, note, say_json, shown
+from upcycle_news.sayings import counted
 
 app = typer.Typer(no_args_is_help=True, help="The store: look at it, upgrade it, move it.")
 
@@ -87,7 +88,7 @@ def copy(
     for name, one in moved.tables.items():
         if one.rows:
             typer.echo(f"{name:<14} {one.rows:>9} rows  {one.fingerprint}  the same in both")
-    typer.echo(f"{moved.rows} rows are in {moved.target}")
+    typer.echo(f"{counted(moved.rows, 'row')} copied to {moved.target}")
     note("to use it: set UPCYCLE_NEWS_STORE to its address wherever this publication runs")
     note("the old store rests, nothing goes out from it; to use it after all: store confirm")
 

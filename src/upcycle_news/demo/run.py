@@ -22,6 +22,7 @@ from upcycle_news.files import write_whole
 from upcycle_news.model import IssueId, IssueStatus
 from upcycle_news.newsroom import Newsroom, utc_now
 from upcycle_news.prefect_process import temporary_server
+from upcycle_news.sayings import counted
 from upcycle_news.scaffold.layout import publication_folder
 from upcycle_news.settings import FILE_NAME, PREFIX, Settings, load_settings
 from upcycle_news.steps import composing
@@ -177,7 +178,7 @@ def _told(
         yield f"  sent      nothing: all {total} readers of issue {issue} have it already"
     else:
         closes = "the sum closes" if status.closed else "the sum does not close yet"
-        yield f"  sent      {total - sent_before} mails; audience {status.audience}, {closes}"
+        yield f"  sent      {counted(total - sent_before, 'mail')}; audience {status.audience}, {closes}"
     if outcome["state"] == "Degraded":
         yield f"  degraded  {outcome['message']}"
     folder = room.issues_folder / str(issue)

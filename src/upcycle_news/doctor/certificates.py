@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 
 from upcycle_news.doctor.lines import Line, problem, warning
+from upcycle_news.sayings import counted
 
 # Certificates that renew themselves do so a month before their end, or a third of their life.
 _SOON = timedelta(days=14)
@@ -26,7 +27,7 @@ def ending(
     if left > _SOON:
         return []
     make = problem if left <= _VERY_SOON else warning
-    day = "today" if left < timedelta(days=1) else f"in {left.days} days"
+    day = "today" if left < timedelta(days=1) else f"in {counted(left.days, 'day')}"
     return [
         make(
             check,

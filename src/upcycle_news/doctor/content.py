@@ -10,6 +10,7 @@ from typing import Any
 from upcycle_news.doctor.lines import Line, ok, problem, skipped, warning
 from upcycle_news.model import Finding
 from upcycle_news.press.sizes import LARGE, TOO_LARGE
+from upcycle_news.sayings import counted
 
 _DEAD_AFTER = 5  # failures in a row, as in the alarms
 _OLD = timedelta(days=2)
@@ -34,7 +35,7 @@ def feeds(known: Sequence[Mapping[str, Any]], now: datetime) -> list[Line]:
         return [
             skipped(
                 "feeds",
-                f"none of {len(active)} feeds was asked yet",
+                f"none of {counted(len(active), 'feed')} was asked yet",
                 cure="run 'upcycle-news feeds collect'",
             )
         ]
@@ -56,7 +57,7 @@ def feeds(known: Sequence[Mapping[str, Any]], now: datetime) -> list[Line]:
         lines.append(
             make(
                 "feeds",
-                f"{len(dead)} of {len(active)} feeds are dead: {_named(dead)}",
+                f"{len(dead)} of {counted(len(active), 'feed')} dead: {_named(dead)}",
                 meaning="nothing of them gets into an issue",
                 cure="'upcycle-news feeds health' says why; mend the url in feeds.toml, or remove it",
             )
@@ -65,7 +66,7 @@ def feeds(known: Sequence[Mapping[str, Any]], now: datetime) -> list[Line]:
         lines.append(
             warning(
                 "feeds",
-                f"{len(moved)} feeds have moved: {_named(moved)}",
+                f"{counted(len(moved), 'feed has', 'feeds have')} moved: {_named(moved)}",
                 meaning="they are asked where they went; once the redirect ends they are lost",
                 cure="write the new url into feeds.toml; 'upcycle-news feeds health' names it",
             )
@@ -73,7 +74,7 @@ def feeds(known: Sequence[Mapping[str, Any]], now: datetime) -> list[Line]:
     if lines:
         return lines
     lately = f"; {len(shaky)} failed lately and are tried again" if shaky else ""
-    return [ok("feeds", f"{len(active)} feeds{lately or ' are fine'}")]
+    return [ok("feeds", f"{counted(len(active), 'feed')}{lately or ', all well'}")]
 
 
 def _named(some: Sequence[Mapping[str, Any]]) -> str:
@@ -99,13 +100,13 @@ def checked(findings: Sequence[Finding]) -> Line:
     """What `upcycle-news check` would say."""
     errors = [one for one in findings if one.level == "error"]
     if errors:
-        count = f"{len(errors)} error{'s' if len(errors) > 1 else ''}"
+        count = counted(len(errors), "error")
         return warning(
             "content",
             f"{count} in the content, the first: {errors[0].where}: {errors[0].code}",
             meaning="the next issue is refused until this is mended",
             cure="'upcycle-news check' tells all of them with file and line",
         )
-    count = "1 warning" if len(findings) == 1 else f"{len(findings)} warnings"
+    count = counted(len(findings), "warning")
     hints = f"; {count}, see 'upcycle-news check'" if findings else ""
     return ok("content", f"essays, feeds.toml and templates are in order{hints}")

@@ -8,7 +8,6 @@ templates/texts.*.toml, where a publication changes them.
 
 from __future__ import annotations
 
-import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
@@ -60,6 +59,8 @@ def spoken(language: str) -> str:
 @cache
 def catalogue(language: str) -> Mapping[str, str | Mapping[str, str]]:
     """All sentences of one of the `LANGUAGES` by key; one that counts has ``one`` and ``other``."""
+    import tomllib  # most commands say nothing from here
+
     found: dict[str, Any] = {}
     for book in BOOKS:
         found |= tomllib.loads((FOLDER / f"{book}.{language}.toml").read_text(encoding="utf-8"))
@@ -86,6 +87,11 @@ class _Writer(Formatter):
 
 
 _GERMAN_NUMBER = str.maketrans(",.", ".,")
+
+
+def counted(number: int, one: str, many: str = "") -> str:
+    """``1 feed`` and ``2 feeds``, for sentences that have one language only."""
+    return f"{number} {one if number == 1 else many or f'{one}s'}"
 
 
 def printable(text: str) -> str:

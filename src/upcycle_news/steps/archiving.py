@@ -16,6 +16,7 @@ from upcycle_news.press.archive_feed import tag_uri
 from upcycle_news.press.archive_views import Look, SentIssue
 from upcycle_news.press.places import IMAGES, file_of, issue_path
 from upcycle_news.press.templates import load_templates
+from upcycle_news.sayings import counted
 from upcycle_news.steps.amended import amended
 from upcycle_news.steps.answering import refuse_silent_page
 from upcycle_news.steps.archive_command import run_command
@@ -41,10 +42,10 @@ class Report:
     @property
     def told(self) -> str:
         """One line for people."""
-        done = f"{self.written} files written, {self.removed} removed"
+        done = f"{counted(self.written, 'file')} written, {self.removed} removed"
         if not self.written and not self.removed:
             done = "nothing has changed"
-        return f"{self.issues} issues, {self.essays} essays; {done}"
+        return f"{counted(self.issues, 'issue')}, {counted(self.essays, 'essay')}; {done}"
 
 
 @dataclass(frozen=True)

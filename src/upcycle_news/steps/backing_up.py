@@ -14,6 +14,7 @@ from pathlib import Path
 from upcycle_news import __version__
 from upcycle_news.errors import UpcycleError
 from upcycle_news.newsroom import Newsroom
+from upcycle_news.sayings import counted
 from upcycle_news.steps import backing_up_file as archive
 from upcycle_news.steps.told import Told
 from upcycle_news.store import backup
@@ -160,9 +161,9 @@ def _secrets(folder: Path) -> dict[str, Path]:
 
 def told(made: Backup) -> Told:
     """The state of a run that backed up."""
-    pruned = f"; {len(made.pruned)} old ones deleted" if made.pruned else ""
+    pruned = f"; {counted(len(made.pruned), 'old one')} deleted" if made.pruned else ""
     return Told(
         "completed",
         "Completed",
-        f"{made.file.name}: {made.rows} rows in {made.bytes // 1000} kB{pruned}",
+        f"{made.file.name}: {counted(made.rows, 'row')} in {made.bytes // 1000} kB{pruned}",
     )

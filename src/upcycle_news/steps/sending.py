@@ -88,7 +88,7 @@ def deliver_issue(
         except RelayError as error:
             report = DeliveryReport(stopped=str(error), relay_gone=True)
             if (second := room.failover(relay)) is None:
-                log.error("the relay is away", issue=issue, relay=relay.name, why=error)
+                log.raised("the relay is away", issue=issue, relay=relay.name, why=error)
                 raise
         else:
             second = room.failover(relay) if report.relay_gone else None
@@ -99,7 +99,7 @@ def deliver_issue(
             replace(report, stopped=None), run.over(second, passed=sent, fresh_only=True)
         )
     if report.stopped:
-        log.error("an issue stopped", issue=issue, why=report.stopped)
+        log.raised("an issue stopped", issue=issue, why=report.stopped)
         issues.set_state(
             room.store, issue, IssueState.STOPPED, because=report.stopped, now=room.clock()
         )

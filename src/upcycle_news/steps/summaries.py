@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from upcycle_news.sayings import counted
 from upcycle_news.steps.told import Told
 
 
@@ -36,7 +37,9 @@ def delivered_summary(sums: Sequence[Mapping[str, Any]], paused: Told | None) ->
 
 def collected_summary(collected: Mapping[str, Any]) -> Told:
     """The state of a run that collected: Degraded when a feed or the pull failed."""
-    message = f"{collected['asked']} feeds asked, {collected['items']} new items"
+    message = (
+        f"{counted(collected['asked'], 'feed')} asked, {counted(collected['items'], 'new item')}"
+    )
     waiting = [f"{one['feed']} waits: {one['reason']}" for one in collected.get("waiting", [])]
     message = "; ".join([message, *waiting])
     if collected["failed"] or collected.get("pull"):
