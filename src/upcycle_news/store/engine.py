@@ -18,6 +18,7 @@ from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError
 
 from upcycle_news.errors import StoreError
 from upcycle_news.logs import Log
+from upcycle_news.store.restarts import mind_restarts
 from upcycle_news.store.schema import HEAD
 
 log = Log(__name__)
@@ -68,6 +69,8 @@ class Store:
             yield cursor
             raw.commit()
         except self._engine.dialect.loaded_dbapi.Error as error:
+            if raw is not None:
+                raw.invalidate()  # one that is lost cannot even roll back
             raise StoreError(f"{self.name}: {sentence(error)}") from None
         finally:
             if raw is not None:
@@ -146,6 +149,8 @@ def open_store(url: str, *, migrated: bool = True) -> Store:
         ) from None
     if engine.dialect.name == "sqlite":
         _prepare_sqlite(engine)
+    else:
+        mind_restarts(engine)
     store = Store(engine, name)
     if migrated:
         migrate(store)

@@ -1,0 +1,57 @@
+"""Postgres is started again while we are connected, as every update of it does."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator
+
+import psycopg
+import pytest
+
+from upcycle_news.errors import StoreError
+from upcycle_news.model import Leave
+from upcycle_news.store import people, restarts, senders
+from upcycle_news.store.engine import Store, open_store
+from upcycle_news.store.ledger import Ledger
+
+from ..store.samples import ISSUE, NOW, queued
+
+READERS = ("anna@example.org", "bert@example.org")
+
+
+@pytest.fixture
+def connected(empty_postgres: str) -> Iterator[Store]:
+    store = open_store(empty_postgres)
+    queued(store, *READERS)
+    yield store
+    store.close()
+
+
+def hang_up(url: str) -> None:
+    """End all connections to the database, as its server does when it stops."""
+    with psycopg.connect(url.replace("+psycopg", ""), autocommit=True) as connection:
+        connection.execute(
+            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
+            "WHERE datname = current_database() AND pid <> pg_backend_pid()"
+        )
+
+
+def test_whoever_comes_after_a_restart_does_not_notice(
+    connected: Store, empty_postgres: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(restarts, "IDLE_SECONDS", 0.0)
+    hang_up(empty_postgres)
+    assert [person.email.address for person in people.all_people(connected)] == list(READERS)
+
+
+def test_a_sender_that_is_cut_off_says_so_in_a_sentence_and_the_next_turn_connects_anew(
+    connected: Store, empty_postgres: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    me = senders.register_sender(connected, host="here", pid=1, process_start="1", now=NOW)
+    ledger = Ledger(connected, ISSUE, me)
+    claims = ledger.lease(2, NOW)
+    hang_up(empty_postgres)
+    with pytest.raises(StoreError, match="does not answer"):
+        ledger.turn([], claims, NOW)
+    assert not [one for one in caplog.records if one.levelno >= logging.ERROR]
+    assert ledger.turn([], claims, NOW) == [Leave("go"), Leave("go")]
