@@ -13,7 +13,8 @@ from upcycle_news.model import EmailAddress, Envelope, Subscriber, SubscriberSta
 from upcycle_news.newsroom import Newsroom
 from upcycle_news.postroom.letter import compose_letter
 from upcycle_news.postroom.message import message_hash
-from upcycle_news.postroom.outcomes import Accepted
+from upcycle_news.postroom.outcomes import Accepted, CannotCarry, Outcome, Refused
+from upcycle_news.postroom.refusals import speaks_of
 from upcycle_news.postroom.smtp import open_connection
 from upcycle_news.press.letters import render_letter
 from upcycle_news.press.templates import load_templates
@@ -63,8 +64,16 @@ def wording(room: Newsroom, language: str) -> str:
     return consent.wording_version(language, texts)
 
 
-def ask_to_confirm(room: Newsroom, signup: Signup) -> None:
-    """Send the mail with the confirmation link; raises `RelayError` when it was not accepted."""
+class LetterRefused(RelayError):  # noqa: N818 - a sentence reads better without "Error"
+    """The relay did not want the mail to this one address, which says nothing about others."""
+
+
+def ask_to_confirm(room: Newsroom, signup: Signup) -> bool:
+    """Send the mail with the confirmation link; False when it has left, or its person, meanwhile.
+
+    Raises `RelayError` when it was not accepted. It is tried again later, unless the address is
+    the reason.
+    """
     token = room.signer.token(Purpose.CONFIRM, signup.subscriber, signup.consent % 2**24)
     publication = room.publication
     letter = render_letter(
@@ -85,24 +94,45 @@ def ask_to_confirm(room: Newsroom, signup: Signup) -> None:
         subject=letter.subject,
         text=letter.text,
         html=letter.html,
-        message_hash=message_hash(room.message_id_key, "confirm", signup.consent),
+        # Numbers come again once their row is deleted, and servers drop a Message-ID they know.
+        message_hash=message_hash(
+            room.message_id_key, f"confirm/{signup.given_at.timestamp():.0f}", signup.consent
+        ),
         date=room.clock(),
         signers=room.dkim_signers,
     )
     # Before the mail leaves: a reader may be faster than our next commit.
-    consents.mailed(room.store, signup, consent.token_hash(token), room.clock())
+    if not consents.mailed(room.store, signup, consent.token_hash(token), room.clock()):
+        return False
     try:
-        _hand_over(room, Envelope(letterhead.envelope_sender, signup.email.address), message)
+        outcome = _hand_over(
+            room, Envelope(letterhead.envelope_sender, signup.email.address), message
+        )
     except RelayError:
         consents.not_mailed(room.store, signup)
         raise
-
-
-def _hand_over(room: Newsroom, envelope: Envelope, message: bytes) -> None:
-    with room.relay() as relay, open_connection(relay) as connection:
-        outcome = connection.send(envelope, message)
     if not isinstance(outcome, Accepted):
-        raise RelayError(f"the confirmation mail was not accepted ({type(outcome).__name__})")
+        if not _of_the_address(outcome):
+            consents.not_mailed(room.store, signup)
+        ours = isinstance(outcome, Refused) and outcome.stage == "mail"
+        alone = isinstance(outcome, Refused | CannotCarry) and not ours
+        raise (LetterRefused if alone else RelayError)(
+            f"the confirmation mail was not accepted ({type(outcome).__name__})"
+        )
+    return True
+
+
+def _hand_over(room: Newsroom, envelope: Envelope, message: bytes) -> Outcome:
+    with room.relay() as relay, open_connection(relay) as connection:
+        return connection.send(envelope, message)
+
+
+def _of_the_address(outcome: Outcome) -> bool:
+    """Whether no other day will change it: the address does not exist, or we cannot reach it."""
+    if isinstance(outcome, Refused):
+        gone = outcome.reply.code >= 500
+        return gone and speaks_of(outcome.stage, outcome.reply) == "person"
+    return isinstance(outcome, CannotCarry)
 
 
 def ask_the_waiting(room: Newsroom) -> int:
@@ -113,11 +143,13 @@ def ask_the_waiting(room: Newsroom) -> int:
     left = 0
     for signup in consents.unmailed(room.store, since=since):
         try:
-            ask_to_confirm(room, signup)
+            left += ask_to_confirm(room, signup)
+        except LetterRefused as error:
+            # Anybody may enter an address that nobody takes: it must not hold up the others.
+            log.warning("a confirmation mail was refused", sign_up=signup.consent, why=error)
         except RelayError as error:
             log.warning("a sign-up keeps waiting", sign_up=signup.consent, why=error)
             break  # the relay is not well: the next run tries again
-        left += 1
     return left
 
 

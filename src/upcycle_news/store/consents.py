@@ -115,14 +115,19 @@ def _last_asked(connection: Connection, number: int) -> datetime | None:
     return found
 
 
-def mailed(store: Store, signup: Signup, token_hash: str, now: datetime) -> None:
-    """The mail with the link whose token has this hash is about to leave."""
+def mailed(store: Store, signup: Signup, token_hash: str, now: datetime) -> bool:
+    """The mail with the link whose token has this hash is about to leave.
+
+    False when it must not: another process was faster, or the person was forgotten meanwhile.
+    """
     with store.writing() as connection:
-        connection.execute(
+        done = connection.execute(
             update(consents)
-            .where(consents.c.id == signup.consent)
+            .where(consents.c.id == signup.consent, consents.c.mailed_at.is_(None))
+            .where(consents.c.subscriber_id == signup.subscriber)
             .values(token_hash=token_hash, mailed_at=now.replace(microsecond=0))
         )
+    return done.rowcount > 0
 
 
 def not_mailed(store: Store, signup: Signup) -> None:
