@@ -181,6 +181,56 @@ def test_who_is_not_confirmed_in_our_own_export_is_skipped() -> None:
     assert parsed.skipped == [(3, "is listed as pending"), (4, "is listed as unsubscribed")]
 
 
+@pytest.mark.parametrize(
+    ("text", "reason"),
+    [
+        (
+            "id,email,name,note,subscribed_to_emails,complimentary_plan,stripe_customer_id,created_at,"
+            "deleted_at,labels,tiers\n"
+            "1,a@example.org,A,,true,false,,2024-01-01T00:00:00.000Z,,,\n"
+            "2,b@example.org,B,,false,false,,2024-01-01T00:00:00.000Z,,,\n",
+            "subscribed_to_emails is false",
+        ),
+        (
+            "Email,First name,Last name,Data,Status\n"
+            "a@example.org,A,,,active\nb@example.org,B,,,unreachable\n",
+            "is listed as unreachable",
+        ),
+        (
+            "Email Address,First Name,Last Name,OPTIN_TIME,UNSUB_TIME\n"
+            "a@example.org,A,,2024-01-01 00:00:00,\n"
+            "b@example.org,B,,2024-01-01 00:00:00,2025-01-01 00:00:00\n",
+            "left there (unsub_time)",
+        ),
+        (
+            "email,active_subscription,email_disabled\n"
+            "a@example.org,false,false\nb@example.org,false,true\n",
+            "left there (email_disabled)",
+        ),
+    ],
+    ids=["Ghost", "Keila", "Mailchimp", "Substack"],
+)
+def test_whom_the_list_of_another_system_tells_to_have_left_is_skipped(
+    text: str, reason: str
+) -> None:
+    parsed = read(text)
+    assert addresses(parsed) == ["a@example.org"]
+    assert parsed.skipped == [(3, reason)]
+
+
+def test_a_status_that_says_nothing_about_the_list_is_a_wish_only_on_demand() -> None:
+    listmonk = (
+        b"uuid,email,name,attributes,status,created_at,updated_at\n"
+        b"1,a@example.org,A,{},enabled,x,x\n2,b@example.org,B,{},blocklisted,x,x\n"
+    )
+    parsed = read(listmonk)
+    assert parsed.people == []
+    assert parsed.skipped == [(2, "is listed as enabled"), (3, "is listed as blocklisted")]
+    taken = read_subscribers_csv(listmonk, where="list.csv", take={"enabled"})
+    assert addresses(taken) == ["a@example.org"]
+    assert taken.skipped == [(3, "is listed as blocklisted")]
+
+
 # --- writing
 
 

@@ -17,6 +17,7 @@ from .blocks import ROOT, blocks, pages, script
 RUN_BY = {
     "docs/tutorial.md": "tests/docs/test_site.py",
     "docs/checks.md": "tests/docs/test_site.py",
+    "docs/moving.md": "tests/docs/test_site.py",
     "docs/redaktion.md": "tests/docs/test_redaktion.py",
     "docs/operations.md": "tests/deploy/trial.py",
 }
@@ -65,6 +66,14 @@ def test_the_tutorial_runs_as_it_is_written(tmp_path: Path) -> None:
 def test_commands_run_in_a_new_publication(page: str, tmp_path: Path) -> None:
     done = run("upcycle-news init x && cd x\n" + script(page), tmp_path)
     assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_a_list_moves_in_as_the_page_says(tmp_path: Path) -> None:
+    done = run("upcycle-news init x && cd x\n" + script("docs/moving.md"), tmp_path)
+    assert done.returncode == 0, done.stdout + done.stderr
+    [told] = re.findall(r"```text\n(.*?)```", (ROOT / "docs/moving.md").read_text(), re.DOTALL)
+    for line in told.splitlines():
+        assert line in (done.stdout + done.stderr).splitlines()
 
 
 def test_every_page_is_in_the_navigation() -> None:

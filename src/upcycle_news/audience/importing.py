@@ -9,9 +9,10 @@ from __future__ import annotations
 import csv
 import io
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 
+from upcycle_news.audience.listed import LEFT, STATES, why_not
 from upcycle_news.errors import AddressError, ContentError, UpcycleError
 from upcycle_news.model import EmailAddress, Subscriber
 from upcycle_news.store.people import NewSubscriber
@@ -29,7 +30,7 @@ _SPELLINGS = {
     "nachname": "last",
     "last name": "last",
 }
-_READ = (*COLUMNS, "status", "groups", "first", "last")
+_READ = (*COLUMNS, "groups", "first", "last", *STATES, *LEFT)
 _LANGUAGES = ("de", "en")
 # What makes a spreadsheet run a cell as a formula.
 _FORMULA = ("=", "+", "-", "@", "\t", "\r")
@@ -53,14 +54,15 @@ def read_subscribers_csv(
     *,
     where: str,
     columns: Mapping[str, str] = {},
+    take: Collection[str] = (),
     progress: Callable[[int], None] = lambda _: None,
 ) -> ParsedList:
     """Read a CSV file with a header line; raises `ContentError` when it is not such a file.
 
-    Columns: email, name, language, topics (several joined by ; or ,) and, from our own export,
-    status and groups: who is not confirmed there is skipped. Where there is no name, first and last
-    name make one. Other columns are left alone.
-    `columns` maps the names of another system to ours; `progress` hears how many rows were read.
+    Columns: email, name, language, topics (several joined by ; or ,), groups, and those that tell who
+    left (`audience.listed`): they are skipped. Where there is no name, first and last name make one.
+    Other columns are left alone. `columns` maps the names of another system to ours, `take` holds
+    words of a status that are a wish, too; `progress` hears how many rows were read.
     """
     text = _decode(data)
     rows = csv.reader(io.StringIO(text, newline=""), _dialect(text), strict=True)
@@ -75,19 +77,19 @@ def read_subscribers_csv(
         unread = (a.strip() for a, b in zip(theirs, header, strict=True) if b not in _READ)
         parsed = ParsedList(unread=tuple(name for name in unread if name))
         for line, row in _numbered(rows):
-            _take(dict(zip(header, row, strict=False)), line, parsed)
+            _take(dict(zip(header, row, strict=False)), line, parsed, take)
             progress(1)
     except csv.Error as error:
         raise ContentError(where, rows.line_num, f"is not CSV here: {error}") from None
     return parsed
 
 
-def _take(row: dict[str, str], line: int, parsed: ParsedList) -> None:
+def _take(row: dict[str, str], line: int, parsed: ParsedList, words: Collection[str]) -> None:
     fields = {key: _undefuse(value) for key, value in row.items()}
     if not any(value.strip() for value in fields.values()):
         return
-    if (status := fields.get("status", "confirmed").strip()) not in ("", "confirmed"):
-        parsed.skipped.append((line, f"is listed as {status[:20]}"))
+    if reason := why_not(fields, words):
+        parsed.skipped.append((line, reason))
         return
     try:
         email = EmailAddress.parse(fields.get("email", ""))

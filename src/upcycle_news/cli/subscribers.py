@@ -78,18 +78,23 @@ def import_(
         list[str] | None,
         typer.Option(metavar="THEIRS=ours", help='Another name of a column, as in "Mail=email".'),
     ] = None,
+    take: Annotated[
+        list[str] | None,
+        typer.Option(metavar="WORD", help='Take those of this status, too, such as "enabled".'),
+    ] = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Report only.")] = False,
     as_json: AsJson = False,
 ) -> None:
     """Import a list of people who consented; reports every line that was not taken.
 
-    Nobody who left or is suppressed comes back this way.
+    Nobody who left or is suppressed comes back this way, nor whom the list itself tells to have left.
     Example: upcycle-news subscribers import list.csv --consent "paper list, 3 May 2026"
     """
     from upcycle_news.audience.importing import parse_mapping, read_subscribers_csv
     from upcycle_news.errors import ContentError
     from upcycle_news.store.people import add_people
 
+    words = {word.strip().lower() for word in take or ()}
     with newsroom() as room:
         source = _source(consent)
         try:
@@ -100,7 +105,13 @@ def import_(
             ) from None
         mapping = parse_mapping(column or ())
         with counting("reading", data.count(b"\n")) as progress:
-            parsed = read_subscribers_csv(data, where=str(file), columns=mapping, progress=progress)
+            parsed = read_subscribers_csv(
+                data,
+                where=str(file),
+                columns=mapping,
+                take=words,
+                progress=progress,
+            )
         with counting("adding", len(parsed.people)) as progress:
             report = add_people(
                 room.store,
@@ -131,6 +142,8 @@ def import_(
     )
     for line, reason in skipped:
         note(f"{file}:{line}: skipped: {reason}")
+    if any(reason.startswith("is listed as ") for _, reason in parsed.skipped):
+        note(f"{file}: --take WORD takes those of a status, if it means that they want your mail")
     for line, reason in parsed.invalid:
         note(f"{file}:{line}: invalid: {reason}")
     if parsed.unread:
