@@ -66,11 +66,16 @@ def test_only_who_may_be_asked_gets_a_mail(
     add(room, ANNA, "weg@example.org")
     people.unsubscribe(room.store, person(room, "weg@example.org"), now=room.clock())
     barring.suppress_all(
-        room.store, ["gesperrt@example.org"], reason="hard bounce", detail="", now=room.clock()
+        room.store, ["gesperrt@example.org", "@boese.example"],
+        reason="hard bounce", detail="", now=room.clock(),
+    )  # fmt: skip
+    barring.suppress_all(
+        room.store, ["x@boese.example"], reason="unsubscribed", detail="", now=room.clock()
     )
     with opened(room, port) as door:
         for who in ("neu", "anna", "weg", "gesperrt", "NEU"):
             door.post("/subscribe", {"email": f"{who}@example.org"})
+        door.post("/subscribe", {"email": "x@boese.example"})
     assert publication.recipients() == ["neu@example.org", "weg@example.org"]
 
 

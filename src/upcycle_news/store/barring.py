@@ -72,7 +72,10 @@ def reason_barred() -> ScalarSelect[str]:
 def barred(
     connection: Connection, store: Store, emails: Iterable[EmailAddress]
 ) -> Mapping[str, str]:
-    """The reason for each of these addresses that is suppressed, by `EmailAddress.key`."""
+    """The reason for each of these addresses that is suppressed, by `EmailAddress.key`.
+
+    Of several the one that no consent of the person lifts.
+    """
     names: dict[str, list[str]] = {}
     for email in emails:
         for key in keys_of(store, email):
@@ -84,7 +87,9 @@ def barred(
             suppressions.c.email_key.in_(wanted[start : start + _CHUNK])
         )
         for row in connection.execute(query):
-            found.update(dict.fromkeys(names[row.email_key], row.reason))
+            for key in names[row.email_key]:
+                if found.get(key, FORGOTTEN) in LIFTED_BY_CONSENT:
+                    found[key] = row.reason
     return found
 
 
