@@ -124,7 +124,7 @@ def test_a_mistake_in_the_settings_is_refused_by_every_command(publication: Publ
 
 def test_all_is_well_when_nothing_is_wrong(publication: Publication) -> None:
     publication.essay()
-    assert publication.run("check").out == "all is well\n"
+    assert publication.run("check").out == "alles in Ordnung\n"
     assert publication.run("check", "--json").lines == []
 
 

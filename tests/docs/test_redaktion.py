@@ -13,7 +13,9 @@ import typer
 
 from upcycle_news.cli.app import app
 from upcycle_news.editorial.essays import KEYS, read_essays
+from upcycle_news.sayings import catalogue
 
+from ..press.samples import png
 from ..publications import Publication, parsed
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -68,7 +70,7 @@ def test_every_command_of_the_guide_works_as_written(
         stdin=subprocess.DEVNULL,
     )
     assert done.returncode == 0, done.stdout + done.stderr
-    assert "all is well" in done.stdout
+    assert "alles in Ordnung" in done.stdout
     assert "{+seit Jahren+}" in done.stdout or "{+, seit Jahren+}" in done.stdout, done.stdout
     assert re.search(r"ready|planned", done.stdout)
     assert "sent to 2" in done.stdout + done.stderr or "2 sent" in done.stdout
@@ -104,6 +106,24 @@ def test_the_head_that_people_copy_can_be_read(publication: Publication) -> None
     assert [essay.status for essay in shelf.essays] == ["draft"]
     table = GUIDE.split("| Schlüssel |")[1].split("\n\n")[0]
     assert set(re.findall(r"`(\w+)`", table)) >= set(KEYS)
+
+
+def test_check_says_what_the_guide_shows(publication: Publication) -> None:
+    [sample] = re.findall(r"```markdown\n(.*?)```", GUIDE, re.DOTALL)
+    [shown] = re.findall(r"```text\n(.*?)```", GUIDE, re.DOTALL)
+    folder = publication.home / "content"
+    (folder / "images/bahnhof.jpg").write_bytes(png())
+    essay = folder / "essays/2026-11-26-was-vom-bahnhof-bleibt.md"
+    essay.write_text(sample.replace("status: draft", "status: ready"), encoding="utf-8")
+    assert publication.run("check", code=1).out == shown
+
+
+def test_what_the_guide_quotes_is_what_people_read() -> None:
+    quoted = re.findall(r"(?m)^\| … „(.+?)“ .*?\? \|", GUIDE)
+    assert len(quoted) == 3
+    sentences = str(list(catalogue("de").values()))
+    assert [one for one in quoted if one not in sentences] == []
+    assert f"„{catalogue('de')['nothing-found']}“" in GUIDE
 
 
 def test_the_answers_of_the_form_are_those_of_the_flow() -> None:

@@ -47,7 +47,7 @@ def test_a_ready_essay_that_nobody_wrote_is_found_and_kept_back(
     publication.crowd(1)
     assert found(publication) == [("error", "placeholder", f"{BAHNHOF}:8")]
     told = publication.run("check", code=1).out
-    assert f"{BAHNHOF}:8: error placeholder Hier steht noch „{begin}“." in told
+    assert f"{BAHNHOF}:8: error placeholder „{begin}“ steht noch vom Anlegen da." in told
     refused = publication.run("issue", "send", "--yes", code=1).err
     assert "placeholder" in refused
     assert publication.mails() == []
@@ -57,7 +57,7 @@ def test_the_placeholder_is_found_in_an_essay_that_follows_too(publication: Publ
     publication.essay("Der erste", date="2024-05-09")
     publication.essay("Der zweite", text="Hier beginnt der Essay.\n")
     publication.crowd(1)
-    assert "Hier steht noch" in publication.run("issue", "send", "--yes", code=1).err
+    assert "vom Anlegen" in publication.run("issue", "send", "--yes", code=1).err
 
 
 def test_a_draft_may_hold_the_placeholder(publication: Publication) -> None:

@@ -5,12 +5,14 @@ from __future__ import annotations
 import typer
 
 from upcycle_news.cli.output import AsJson, IssueArgument, newsroom, note, say_json
+from upcycle_news.sayings import say
 
 
 def check(issue: IssueArgument = None, as_json: AsJson = False) -> None:
     """Check content, feeds.toml, newsletter.toml, templates and today's issue; nothing is sent.
 
-    One line each: file:line: level code message. Exit code 1 when there is an error.
+    One line each: file:line: level code, and a sentence in the publication's language. Exit code 1
+    when there is an error.
     docs/checks.md explains the codes.
 
     Example: upcycle-news check
@@ -41,7 +43,7 @@ def check(issue: IssueArgument = None, as_json: AsJson = False) -> None:
     if not as_json:
         note(ways)
     if not findings and not as_json:
-        typer.echo("all is well")
+        typer.echo(say("nothing-found").in_language(language))
     if any(one.level == "error" for one in findings):
         raise typer.Exit(1)
 

@@ -38,6 +38,7 @@ from upcycle_news.press.places import (
 from upcycle_news.press.render import fill
 from upcycle_news.press.typography import one_line, typeset
 from upcycle_news.press.words import Words, catalogue_name, read_toml, read_words
+from upcycle_news.sayings import say
 
 FOLDER = "archive"
 VIEWS = ("home", "archive", "essays", "issue", "essay", "gone", "missing")
@@ -222,7 +223,7 @@ def _style(look: Look) -> str:
     name = f"{FOLDER}/style.css"
     css = fill(look.templates, name, {"theme": read_toml(look.templates, "theme.toml")})
     if "url(" in css or "@import" in css:
-        raise TemplateError(f"templates/{name}", None, "may load nothing")
+        raise TemplateError(f"templates/{name}", None, say("style-loads"))
     return css.rstrip() + "\n"
 
 

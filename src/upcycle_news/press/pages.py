@@ -14,6 +14,7 @@ from upcycle_news.errors import TemplateError
 from upcycle_news.model import Publication
 from upcycle_news.press.render import fill
 from upcycle_news.press.words import Words, read_toml, read_words
+from upcycle_news.sayings import say
 
 TEMPLATE = "page.html"
 STYLE = "page.css"
@@ -39,7 +40,7 @@ class Pages:
         theme = read_toml(self._templates, "theme.toml")
         css = fill(self._templates, STYLE, {"theme": theme})
         if "</" in css or "url(" in css or "@import" in css:
-            raise TemplateError(f"templates/{STYLE}", None, "may load nothing and close no element")
+            raise TemplateError(f"templates/{STYLE}", None, say("style-closes"))
         return f"\n{css}\n"
 
     @cached_property

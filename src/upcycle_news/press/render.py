@@ -17,6 +17,7 @@ from upcycle_news.press.mjml import render_mjml
 from upcycle_news.press.sizes import LARGE, encoded_size
 from upcycle_news.press.typography import clean
 from upcycle_news.press.words import read_toml, read_words
+from upcycle_news.sayings import say
 
 HTML_TEMPLATE = "newsletter.mjml"
 TEXT_TEMPLATE = "newsletter.txt"
@@ -65,13 +66,19 @@ def fill(templates: Mapping[str, str], name: str, names: Mapping[str, Any]) -> s
         return _environment(frozenset(templates.items())).get_template(name).render(names)
     except jinja2.TemplateSyntaxError as error:
         where = f"templates/{error.name or name}"
-        raise TemplateError(where, error.lineno, f"{error.message}") from error
+        raise TemplateError(
+            where, error.lineno, say("template-syntax", reason=str(error.message))
+        ) from error
     except jinja2.TemplateNotFound as error:
         where, line = _place(error, name)
-        raise TemplateError(where, line, f"there is no templates/{error.message}") from error
+        raise TemplateError(
+            where, line, say("template-reference", name=str(error.message))
+        ) from error
     except jinja2.UndefinedError as error:
         where, line = _place(error, name)
-        raise TemplateError(where, line, f"{error.message} (misspelt?)") from error
+        raise TemplateError(
+            where, line, say("template-undefined", reason=str(error.message))
+        ) from error
     except (
         jinja2.TemplateError,
         ArithmeticError,
@@ -82,7 +89,8 @@ def fill(templates: Mapping[str, str], name: str, names: Mapping[str, Any]) -> s
         ValueError,
     ) as error:
         where, line = _place(error, name)
-        raise TemplateError(where, line, f"{type(error).__name__}: {error}") from error
+        reason = f"{type(error).__name__}: {error}"
+        raise TemplateError(where, line, say("template-fails", reason=reason)) from error
 
 
 @lru_cache(maxsize=4)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from upcycle_news.errors import TemplateError
+from upcycle_news.sayings import say
 
 SUFFIXES = frozenset({".mjml", ".txt", ".css", ".toml", ".html"})
 """The kinds of files that are templates; anything else in the folder is left alone."""
@@ -19,9 +20,7 @@ def load_templates(folder: Path) -> dict[str, str]:
     UTF-8. Line ends become ``\n``, so that a checkout on Windows makes the same revision.
     """
     if not folder.is_dir():
-        raise TemplateError(
-            folder, None, "there is no such folder (copy templates/ of the project, or run init)"
-        )
+        raise TemplateError(folder, None, say("template-folder"))
     texts = {
         path.relative_to(folder).as_posix(): _read(path)
         for path in sorted(folder.rglob("*"))
@@ -29,9 +28,7 @@ def load_templates(folder: Path) -> dict[str, str]:
     }
     for name in REQUIRED:
         if name not in texts:
-            raise TemplateError(
-                folder / name, None, "is missing (restore it from git, or copy the project's own)"
-            )
+            raise TemplateError(folder / name, None, say("template-missing"))
     return texts
 
 
@@ -39,12 +36,12 @@ def _read(path: Path) -> str:
     try:
         data = path.read_bytes()
     except OSError as error:
-        raise TemplateError(path, None, f"cannot be read: {error.strerror}") from error
+        raise TemplateError(
+            path, None, say("file-unreadable", reason=str(error.strerror))
+        ) from error
     try:
         text = data.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         line = data.count(b"\n", 0, error.start) + 1
-        raise TemplateError(
-            path, line, "is not UTF-8 (save the file with the encoding UTF-8)"
-        ) from error
+        raise TemplateError(path, line, say("template-not-utf8")) from error
     return text.replace("\r\n", "\n").replace("\r", "\n")

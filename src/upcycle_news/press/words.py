@@ -11,6 +11,7 @@ from typing import Any
 
 from upcycle_news.errors import TemplateError
 from upcycle_news.press.typography import base_language, bind
+from upcycle_news.sayings import say
 
 
 @dataclass(frozen=True)
@@ -28,15 +29,13 @@ class Words:
     def __call__(self, key: str, **values: object) -> str:
         """The words for `key` with ``{name}`` filled in; raises `TemplateError` if unknown."""
         if key not in self.catalogue:
-            cure = f"add a line {key} = …"
-            raise TemplateError(self.where, None, f"has no words for {key!r} ({cure})")
+            raise TemplateError(self.where, None, say("words-unknown", key=key))
         try:
             return bind(self.catalogue[key].format(**values), self.language)
         except (KeyError, IndexError, ValueError) as error:
-            cure = f"it may use {_names(values)}"
-            raise TemplateError(
-                self.where, None, f"{key!r} cannot be filled in: {error} ({cure})"
-            ) from error
+            names = tuple(f"{{{name}}}" for name in values) or say("words-no-values")
+            said = say("words-unfilled", key=key, reason=str(error), names=names)
+            raise TemplateError(self.where, None, said) from error
 
     def full_date(self, day: date) -> str:
         """``Donnerstag, 26. November 2026``."""
@@ -69,7 +68,7 @@ def read_words(templates: Mapping[str, str], language: str) -> Words:
         raise TemplateError(
             f"templates/{name}",
             None,
-            f"is missing (the languages are {', '.join(known) or 'none'}; translate one of them)",
+            say("words-no-language", known=tuple(known) or "–"),
         )
     catalogue = read_toml(templates, name)
     return Words(language, {key: str(value) for key, value in catalogue.items()})
@@ -78,15 +77,13 @@ def read_words(templates: Mapping[str, str], language: str) -> Words:
 def read_toml(templates: Mapping[str, str], name: str) -> dict[str, Any]:
     """Parse a TOML file among the templates; raises `TemplateError` with its line."""
     if name not in templates:
-        raise TemplateError(f"templates/{name}", None, "is missing (restore it from git)")
+        raise TemplateError(f"templates/{name}", None, say("template-missing"))
     try:
         return tomllib.loads(templates[name])
     except tomllib.TOMLDecodeError as error:
         found = re.search(r"at line (\d+)", str(error))
         # Without a number the parser means the end of the file.
         line = int(found[1]) if found else len(templates[name].splitlines())
-        raise TemplateError(f"templates/{name}", line, f"is not TOML: {error}") from error
-
-
-def _names(values: Mapping[str, object]) -> str:
-    return ", ".join(f"{{{name}}}" for name in values) or "no names"
+        raise TemplateError(
+            f"templates/{name}", line, say("theme-broken", reason=str(error))
+        ) from error
