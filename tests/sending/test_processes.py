@@ -8,6 +8,7 @@ import subprocess
 import sys
 import threading
 from collections import Counter
+from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -21,6 +22,7 @@ from upcycle_news.steps.shares import Share
 from upcycle_news.steps.workers import Workers, _Worker
 from upcycle_news.store.engine import open_store
 from upcycle_news.store.issues import IssueRow, IssueState
+from upcycle_news.store.ledger import Ledger
 
 from ..postroom.relays import BadDay
 from ..publications import Publication
@@ -83,6 +85,7 @@ def test_a_worker_told_to_stop_finishes_its_mail_and_leaves_the_rest_to_the_othe
 ) -> None:
     made: list[Workers] = []
     told_to_stop: list[int] = []
+    at_work = threading.Event()
 
     class Kept(Workers):
         def __init__(self, *arguments: Any, **named: Any) -> None:
@@ -95,6 +98,9 @@ def test_a_worker_told_to_stop_finishes_its_mail_and_leaves_the_rest_to_the_othe
         if not told_to_stop and worker.told.sent:
             told_to_stop.append(report.sent)
             os.kill(worker.process.pid, signal.SIGTERM)
+            at_work.set()
+        if report.sent > 50 and threading.current_thread() is threading.main_thread():
+            assert at_work.wait(100)  # a busy machine takes long to start a process
 
     monkeypatch.setattr(sending, "MANY", 10)
     monkeypatch.setattr(sending, "Workers", Kept)
@@ -110,6 +116,32 @@ def test_a_worker_told_to_stop_finishes_its_mail_and_leaves_the_rest_to_the_othe
         assert 0 < worker.told.sent < len(readers) - 1
         assert Counter(day.recipients) == Counter(readers)
     assert (report.sent, report.unknown, report.stopped) == (len(readers), 0, None)
+    assert status(room, issue).closed
+
+
+def test_what_a_worker_gives_back_after_the_others_are_through_is_sent_all_the_same(
+    publication: Publication, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Late(Workers):
+        """Leases before the first message, and gives back after the last one."""
+
+        def ready(self) -> None:
+            self.ledger = Ledger(self._room.store, self._row.id, processes.register(self._room))
+            self.leased = self.ledger.lease(5, self._room.clock())
+
+        def join(self, stopping: Callable[[], bool]) -> None:
+            self.ledger.give_back(self.leased)
+
+    monkeypatch.setattr(sending, "MANY", 10)
+    monkeypatch.setattr(sending, "Workers", Late)
+    publication.essay()
+    readers = publication.crowd(20)
+    with BadDay() as day:
+        more = {"RELAYS__MAIN__CONNECTIONS": "4", "RELAYS__MAIN__PROCESSES": "2"}
+        room = publication.room(**relay_at(day.controller.port), **more)
+        issue = queued_issue(room)
+        assert sending.deliver_issue(room, issue).sent == len(readers)
+    assert Counter(day.recipients) == Counter(readers)
     assert status(room, issue).closed
 
 

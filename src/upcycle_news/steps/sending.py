@@ -136,8 +136,7 @@ class _Run:
 
     def over(self, relay: Relay, *, passed: bool, fresh_only: bool = False) -> DeliveryReport:
         """Send over this relay until nothing is left to do now."""
-        waiting = _status(self.room, self.row.id).counts.get(DeliveryState.QUEUED, 0)
-        fitting = (os.cpu_count() or 1) if waiting >= MANY else 1
+        fitting = (os.cpu_count() or 1) if self._queued() >= MANY else 1
         count = min(relay.connections, relay.processes or fitting)
         each = -(-relay.connections // count)
         share = Share(relay, each, self.patience, passed, fresh_only)
@@ -163,11 +162,18 @@ class _Run:
             stop = report.stopped is not None
         finally:
             workers.join(lambda: stop or self.stopping())
-        if workers.died or (workers.errors and not report.stopped):
+        broke = workers.died or (workers.errors and not report.stopped)
+        if broke:
             # What they had is settled and taken over here, or says the same to us.
             settle_the_dead(self.room, self.row.id)
+        # A worker that was told to stop gave back what it had, perhaps after we were through.
+        given_back = count > 1 and not stop and not self.stopping() and self._queued() > 0
+        if broke or given_back:
             report = merged(report, self._share(replace(share, passed=True), progress))
         return workers.added_to(report)
+
+    def _queued(self) -> int:
+        return _status(self.room, self.row.id).counts.get(DeliveryState.QUEUED, 0)
 
     def _share(self, share: Share, progress: Callable[[DeliveryReport], None]) -> DeliveryReport:
         return send_share(self.room, self.row, share, stopping=self.stopping, progress=progress)
