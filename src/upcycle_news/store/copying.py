@@ -141,7 +141,6 @@ def clear(connection: Connection) -> None:
     if connection.dialect.name == "postgresql":
         connection.execute(text(f"TRUNCATE {', '.join(table.name for table in here)}"))
         return
-    connection.exec_driver_sql("PRAGMA secure_delete=ON")
     for table in reversed(here):
         connection.execute(table.delete())
 

@@ -178,7 +178,9 @@ def _prepare_sqlite(engine: Engine) -> None:
         connection.isolation_level = None
         cursor = connection.cursor()
         _use_wal(cursor)
-        for pragma in ("synchronous=NORMAL", "foreign_keys=ON"):
+        # Erased means overwritten, also where a row lay before its page was split: some builds of
+        # SQLite leave the bytes.
+        for pragma in ("synchronous=NORMAL", "foreign_keys=ON", "secure_delete=ON"):
             cursor.execute(f"PRAGMA {pragma}")
         cursor.close()
 

@@ -114,9 +114,6 @@ def forget(store: Store, email: EmailAddress, *, now: datetime) -> bool:
         ).first()
         if number is None and stop is None:
             return False
-        if store.dialect == "sqlite":
-            # Erased means overwritten: SQLite would leave the bytes in free pages.
-            connection.exec_driver_sql("PRAGMA secure_delete=ON")
         if number is not None:
             erase(connection, number)
         connection.execute(delete(suppressions).where(suppressions.c.email_key == email.key))
