@@ -2,7 +2,9 @@
 
     python tools/runtime_lock.py [EXTRA…]      (such as postgres)
 
-Follows the requirements of pyproject.toml through the metadata of the installed packages.
+Follows the requirements of pyproject.toml through the metadata of the installed packages. What is printed
+fits every Python that is supported, not only the one that prints it: a package that another one needs is
+there with its marker, and what such a package needs itself has to be reached on another way.
 """
 
 from __future__ import annotations
@@ -17,6 +19,8 @@ from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
 ROOT = Path(__file__).resolve().parents[1]
+# The first and the last release of each: packages ask for `python_full_version < "3.11.3"`.
+PYTHONS = [f"3.{minor}.{patch}" for minor in range(11, 15) for patch in (0, 99)]
 
 
 def main() -> int:
@@ -45,7 +49,7 @@ def main() -> int:
 
 
 def _needs(name: str, extras: set[str]) -> list[Requirement]:
-    """What an installed package requires here, with these extras."""
+    """What an installed package requires with these extras, on one Python or another."""
     try:
         texts = requires(name) or []
     except PackageNotFoundError:  # not for this platform
@@ -54,9 +58,17 @@ def _needs(name: str, extras: set[str]) -> list[Requirement]:
     for text in texts:
         requirement = Requirement(text)
         marker = requirement.marker
-        if marker is None or any(marker.evaluate({"extra": extra}) for extra in {"", *extras}):
+        if marker is None or any(
+            marker.evaluate({"extra": extra, **_environment(python)})
+            for extra in {"", *extras}
+            for python in PYTHONS
+        ):
             found.append(requirement)
     return found
+
+
+def _environment(python: str) -> dict[str, str]:
+    return {"python_full_version": python, "python_version": python.rpartition(".")[0]}
 
 
 if __name__ == "__main__":

@@ -52,6 +52,8 @@ def lasting_server(
     here = "127.0.0.1" if host in ("0.0.0.0", "::") else host  # noqa: S104  named, not bound
     return {
         **QUIET,
+        # Its pages are unpacked before they are served: not beside its program, which may be root's.
+        "PREFECT_SERVER_UI_STATIC_DIRECTORY": str(home / "ui"),
         **environment,
         "PREFECT_HOME": str(home),
         "PREFECT_API_URL": f"http://{f'[{here}]' if ':' in here else here}:{port}/api",

@@ -70,6 +70,10 @@ def test_the_locks_part_for_the_image_holds_the_driver_and_no_tools() -> None:
     names = set(re.findall(r"(?m)^([a-z0-9.-]+)[=\[]", done.stdout))
     assert {"psycopg", "asyncpg", "prefect", "structlog"} <= names
     assert not {"pytest", "mypy", "ruff", "hatchling"} & names
+    # Built with one Python, installed with another: Debian 12 has 3.11.2, Debian 13 has 3.13.
+    lines = [line for line in done.stdout.splitlines() if " ; python_full_version " in line]
+    marked = {line.partition("==")[0] for line in lines}
+    assert {"async-timeout", "pendulum", "whenever"} <= marked
 
 
 def test_every_container_of_ours_is_locked_down() -> None:
@@ -159,3 +163,16 @@ def test_the_health_check_tells_a_door_that_answers_from_one_that_does_not(
     with opened(publication.room(), port):
         assert subprocess.run(check).returncode == 0
     assert subprocess.run(check, capture_output=True).returncode == 1
+
+
+def test_postgres_is_healthy_only_when_others_reach_it() -> None:
+    """Its image sets itself up with a server on the socket alone, which answers there and then ends."""
+    test = COMPOSE["services"]["postgres"]["healthcheck"]["test"]
+    assert test[test.index("-h") + 1] == "127.0.0.1"
+
+
+def test_the_image_is_built_once_and_nothing_but_its_base_is_fetched_for_it() -> None:
+    assert [name for name, told in OURS.items() if "build" in told] == ["store"]
+    assert {told["image"] for told in OURS.values()} == {"upcycle-news"}
+    # BuildKit's own reader of Dockerfiles does: another would be fetched, and has no hash.
+    assert "# syntax=" not in DOCKERFILE

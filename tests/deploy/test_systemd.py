@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from upcycle_news.prefect_process import QUIET
+from upcycle_news.prefect_process import QUIET, lasting_server
 from upcycle_news.settings import load_settings
 
 from .tools import BIN, DEPLOY, program
@@ -115,3 +115,14 @@ def test_prefect_is_as_quiet_as_when_we_start_it_ourselves() -> None:
     assert Path(
         told["PREFECT_HOME"]
     ).is_absolute()  # runs of a worker start in folders of their own
+
+
+def test_prefect_unpacks_its_pages_where_it_may_write() -> None:
+    """Beside its program it may not: then it starts, says so once, and editors have no pages."""
+    image = (DEPLOY / "docker/Dockerfile").read_text(encoding="utf-8")
+    name = "PREFECT_SERVER_UI_STATIC_DIRECTORY"
+    assert environment()[name] == "/srv/newsletter/var/prefect/ui"
+    assert f"{name}={environment()[name]} " in image
+    home = Path("/somewhere")
+    ours = lasting_server({}, home, host="127.0.0.1", port=4200)
+    assert Path(ours[name]).is_relative_to(home)

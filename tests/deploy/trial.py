@@ -35,7 +35,7 @@ PAGE = ROOT / "docs/operations.md"
 READERS = 400
 PATIENCE = 240.0  # seconds for one thing to happen, on a machine that is busy
 BLOCK = re.compile(
-    r"^<!-- trial: (?P<sizes>[a-c ]+?)(?:, (?P<when>after|then): (?P<what>\w+))? -->\n"
+    r"^<!-- trial: (?P<sizes>[abcm ]+?)(?:, after: (?P<after>\w+))?(?:, then: (?P<then>\w+))? -->\n"
     r"```sh\n(?P<text>.*?)^```$",
     re.DOTALL | re.MULTILINE,
 )
@@ -148,18 +148,20 @@ class Trial:
 
     def run(self) -> None:
         """Every block of this size, in the page's order."""
-        found = [m for m in BLOCK.finditer(PAGE.read_text("utf-8")) if self.size in m["sizes"]]
+        found = [
+            m for m in BLOCK.finditer(PAGE.read_text("utf-8")) if set(self.size) & set(m["sizes"])
+        ]
         assert len(found) > 5, "the page has lost its blocks"
         for match in found:
-            if match["when"] == "after":
-                getattr(self, match["what"])()
+            if match["after"]:
+                getattr(self, match["after"])()
             for line in match["text"].splitlines():
                 print(f"  $ {line}", flush=True)  # noqa: T201
             self.type(self.here(match["text"]))
             if "/usr/local/bin/newsletter" in match["text"]:
                 self.move_in()
-            if match["when"] == "then":
-                getattr(self, match["what"])()
+            if match["then"]:
+                getattr(self, match["then"])()
 
     def type(self, text: str) -> str:
         """Give commands to the shell; what they said. Fails when one of them does."""
@@ -229,6 +231,8 @@ class Trial:
             (self.folder / "srv/newsletter/prefect.yaml").read_text("utf-8").count("entrypoint:")
         )
         until("the deployments", lambda: (self.ask("/deployments/count", {}) or 0) >= wanted)
+        with urllib.request.urlopen(f"http://127.0.0.1:{self.ports['4200']}/", timeout=30) as page:
+            assert b"<script" in page.read(), "Prefect shows no pages"
 
     def status(self) -> dict[str, Any]:
         told = self.newsletter("upcycle-news", "issue", "status", "--json")

@@ -18,11 +18,11 @@ class Sink:
     is when a relay takes over, whether or not the sender ever hears of it.
     """
 
-    def __init__(self, port: int = 0) -> None:
+    def __init__(self, port: int = 0, host: str = "127.0.0.1") -> None:
         self.accepted: dict[str, list[str]] = defaultdict(list)
         self.times: list[float] = []
         self.count = self.bytes = 0
-        self.port = port  # 0: any that is free
+        self.host, self.port = host, port  # 0: any that is free
         self._more = threading.Condition()
 
     def __enter__(self) -> Self:
@@ -40,7 +40,7 @@ class Sink:
     def _run(self, ready: threading.Event) -> None:
         asyncio.set_event_loop(self._loop)
         server = self._loop.run_until_complete(
-            self._loop.create_server(lambda: _Session(self), "127.0.0.1", self.port)
+            self._loop.create_server(lambda: _Session(self), self.host, self.port)
         )
         self.port = server.sockets[0].getsockname()[1]
         ready.set()

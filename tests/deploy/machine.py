@@ -1,0 +1,189 @@
+"""Does what docs/operations.md says of one machine on a machine: `machine.py`.
+
+A Debian in a folder (debootstrap) is started with its own systemd (systemd-nspawn), and the blocks
+marked ``<!-- trial: a -->`` or ``<!-- trial: m -->`` are typed in it as they stand, the user and the
+packages too. Only the ports differ: the machine shares the network with this one, and its relay, on
+loopback, is ours. At the end it is started anew. Skips with a reason, and with 0, where this is not
+possible: it needs root, Debian's packages debootstrap and systemd-container, and two registries.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[2]
+sys.path.insert(0, str(ROOT))
+
+from tests.deploy.trial import Trial, until  # noqa: E402
+from tests.sending.sink import Sink  # noqa: E402
+
+SUITE = os.environ.get("UPCYCLE_TRIAL_SUITE", "bookworm")
+# What docs/operations.md takes for granted on a Debian that somebody rented.
+PACKAGES = "systemd,systemd-sysv,dbus,sudo,curl,procps,ca-certificates,tzdata,python3,python3-venv"
+PROBE = """\
+for unit in prefect web runner; do
+  pid=$(systemctl show -p MainPID --value upcycle-news-$unit)
+  echo $unit $(sed -nE 's/^(CapBnd|NoNewPrivs|Seccomp):\\s*/\\1=/p' /proc/$pid/status)
+  nsenter -t $pid -m -- sh -c 'for folder in / /etc /opt/upcycle-news /srv/newsletter /srv/newsletter/var /tmp; do
+    touch $folder/.probe 2>/dev/null && rm $folder/.probe && echo $folder; done; ls -A /root /home'
+done
+"""
+
+
+class Machine(Trial):
+    """The trial of one machine, in a folder that is the whole machine."""
+
+    nspawn: subprocess.Popen[bytes] | None = None
+
+    def lay_out(self) -> None:
+        """Debian, what is installed from, and the certificates with which this machine fetches."""
+        subprocess.run(
+            ["debootstrap", "--variant=minbase", f"--include={PACKAGES}", SUITE, str(self.folder)],
+            check=True, stdout=subprocess.DEVNULL,
+        )  # fmt: skip
+        certificates = Path("/etc/ssl/certs/ca-certificates.crt")
+        if certificates.exists():
+            shutil.copy2(certificates, self.folder / certificates.relative_to("/"))
+        (self.folder / "etc/hostname").write_text("newsletter\n")
+        (self.folder / "etc/hosts").write_text("127.0.0.1 localhost\n127.0.1.1 newsletter\n")
+        dist = self.folder / "root/dist"
+        subprocess.run([ROOT / ".ci/dist", dist], check=True, stdout=subprocess.DEVNULL)
+        lock = [sys.executable, ROOT / "tools/runtime_lock.py", "postgres"]
+        (dist / "runtime.lock").write_bytes(subprocess.run(lock, check=True, stdout=subprocess.PIPE).stdout)  # fmt: skip
+        self.boot()
+
+    def boot(self) -> None:
+        self.nspawn = subprocess.Popen(
+            [
+                "systemd-nspawn", "--quiet", "--boot", f"--directory={self.folder}", "--register=no",
+                "--keep-unit", "--machine=newsletter-trial", "--resolv-conf=copy-host",
+                "--timezone=off", "--console=pipe",
+            ],
+            stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+            start_new_session=True,
+        )  # fmt: skip
+        until("the machine's start", self.running, 60)
+
+    def running(self) -> bool:
+        assert self.nspawn is not None
+        if self.nspawn.poll() is not None:
+            raise AssertionError(f"systemd-nspawn ended with {self.nspawn.returncode}")
+        done = subprocess.run(self.inside("systemctl", "is-system-running"), capture_output=True, text=True)  # fmt: skip
+        return done.stdout.strip() in ("running", "degraded")
+
+    def inside(self, *command: str) -> list[str]:
+        """The command as root in the machine."""
+        assert self.nspawn is not None
+        children = Path(f"/proc/{self.nspawn.pid}/task/{self.nspawn.pid}/children")
+        init = (children.read_text().split() or ["0"])[-1] if children.exists() else "0"
+        kept = {name: value for name, value in os.environ.items() if name.startswith("PIP_") and name != "PIP_FIND_LINKS"}  # fmt: skip
+        path = "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+        told = [path, "HOME=/root", *(f"{name}={value}" for name, value in kept.items())]
+        return ["nsenter", "-t", init, "-m", "-u", "-i", "-p", "-r", "-w", "--", "env", "-i", *told, *command]  # fmt: skip
+
+    def here(self, text: str) -> str:
+        """The page's words with other ports, and the folder things are installed from."""
+        for port, mine in self.ports.items():
+            text = text.replace(f"127.0.0.1:{port}", f"127.0.0.1:{mine}")
+            text = text.replace(f"_PORT={port}", f"_PORT={mine}")
+        return text.replace("dist/", "/root/dist/")
+
+    def move_in(self) -> None:
+        file = self.folder / "etc/upcycle-news.env"
+        file.write_text(self.here(file.read_text("utf-8")), encoding="utf-8")
+
+    def type(self, text: str) -> str:
+        """Give commands to the machine's shell."""
+        if self.shell is None:
+            self.shell = subprocess.Popen(
+                self.inside("bash", "-euo", "pipefail"), text=True,
+                stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+            )  # fmt: skip
+        return super().type(text)
+
+    def newsletter(self, *command: str) -> str:
+        done = subprocess.run(self.inside("/usr/local/bin/newsletter", *command), capture_output=True, text=True)  # fmt: skip
+        return done.stdout
+
+    def walls(self) -> None:
+        """What systemd was asked for is there, in the running services."""
+        told = subprocess.run(self.inside("sh", "-c", PROBE), capture_output=True, text=True, check=True).stdout  # fmt: skip
+        held = f"CapBnd={'0' * 16} NoNewPrivs=1 Seccomp=2"
+        wanted = [[f"{unit} {held}", "/srv/newsletter/var", "/tmp", "/home:", "", "/root:"] for unit in ("prefect", "web", "runner")]  # fmt: skip
+        assert told.splitlines() == [line for lines in wanted for line in lines], told
+        failed = subprocess.run(self.inside("systemctl", "--failed", "--no-legend"), capture_output=True, text=True)  # fmt: skip
+        assert not failed.stdout.strip(), failed.stdout
+
+    def starts_with_the_machine(self) -> None:
+        """Off and on again: everything is there, and nobody gets anything twice."""
+        self.off()
+        self.boot()
+        self.deployed()
+        port = self.ports["8040"]
+        door = ["curl", "-fsS", f"http://127.0.0.1:{port}/healthz"]
+        until("the web door", lambda: subprocess.run(door, capture_output=True).returncode == 0)
+        until("the runner", lambda: subprocess.run(self.inside("systemctl", "is-active", "upcycle-news-runner"), capture_output=True).stdout.strip() == b"active")  # fmt: skip
+        self.walls()
+        self.nothing_went_out_again()
+
+    def off(self) -> None:
+        if self.shell is not None:
+            self.shell.kill()
+            self.shell.wait()
+            self.shell = None
+        if self.nspawn is not None and self.nspawn.poll() is None:
+            self.nspawn.send_signal(signal.SIGTERM)  # asks its systemd to power off
+            try:
+                self.nspawn.wait(120)
+            except subprocess.TimeoutExpired:
+                self.nspawn.kill()
+                self.nspawn.wait()
+
+    def journal(self) -> str:
+        return subprocess.run(self.inside("journalctl", "-u", "upcycle-news-*", "--no-pager", "-n", "80"), capture_output=True, text=True).stdout  # fmt: skip
+
+
+def why_not() -> str:
+    """Why this machine cannot do it; the empty string when it can."""
+    if os.geteuid() != 0:
+        return "it needs root"
+    missing = [name for name in ("debootstrap", "systemd-nspawn", "nsenter", "curl") if shutil.which(name) is None]  # fmt: skip
+    return f"{', '.join(missing)}: not installed" if missing else ""
+
+
+def main() -> int:
+    reason = why_not()
+    if reason:
+        print(f"a machine of its own: skipped, {reason}")  # noqa: T201
+        return 0
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
+    began = time.monotonic()
+    folder = Path(tempfile.mkdtemp(prefix="upcycle-machine-", dir="/var/tmp"))
+    folder.chmod(0o755)
+    with Sink() as relay:
+        trial, passed = Machine("am", Path("/opt/upcycle-news"), folder, relay), False
+        try:
+            trial.lay_out()
+            trial.run()
+            trial.walls()
+            trial.starts_with_the_machine()
+            passed = True
+        finally:
+            if not passed and trial.nspawn is not None and trial.nspawn.poll() is None:
+                print(trial.journal())  # noqa: T201
+            trial.off()
+            if not os.environ.get("UPCYCLE_TRIAL_KEEP"):
+                shutil.rmtree(folder, ignore_errors=True)
+    print(f"a machine of its own: as written, in {time.monotonic() - began:.0f} s")  # noqa: T201
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
