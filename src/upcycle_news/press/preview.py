@@ -67,8 +67,9 @@ iframe {{ box-sizing: content-box; width: var(--width); height: var(--height); t
   transform-origin: 0 0; }}
 iframe, pre {{ background: #fff; border: 1px solid var(--line); border-radius: 10px; display: block; }}
 main {{ --height: clamp(480px, 86vh, 900px); }}
-section.text {{ flex: 1 1 24em; max-width: 46em; }}
+section.text {{ max-width: 100%; }}
 pre {{ background: var(--card); margin: 0; padding: 20px 24px; overflow-wrap: anywhere;
+  width: calc(72ch + 50px); max-width: 100%;
   font: 13px/1.5 Menlo, Consolas, "Liberation Mono", monospace; white-space: pre-wrap; }}
 /* Nothing is wider than the window: phones stand together, and a desk is shown smaller. */
 @media (max-width: 1159px) {{ .phone {{ order: -1; }} }}
