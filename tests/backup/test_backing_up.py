@@ -128,6 +128,25 @@ def test_as_many_backups_are_kept_as_the_setting_says_and_nothing_else_is_touche
     assert len(files(elsewhere)) == 1
 
 
+def test_a_clock_that_was_set_back_does_not_cost_the_backup_just_made(
+    publication: Publication, clock: Clock
+) -> None:
+    publication.crowd(1)
+    room = publication.room()
+    first = backing_up.make_backup(room, keep=1)
+    clock.now -= timedelta(days=30)
+    made = backing_up.make_backup(room, keep=1)
+    assert files(made.file.parent) == {made.file.name}
+    assert made.pruned == (first.file.name,)
+
+
+@pytest.mark.parametrize("name", ["50%20", "a#1", "Umbau Post"])
+def test_a_folder_of_any_name_is_backed_up_to(publication: Publication, name: str) -> None:
+    publication.crowd(1)
+    made = backing_up.make_backup(publication.room(), Path(name).absolute())
+    assert publication.run("restore", "--check", str(made.file)).out.endswith("it is whole\n")
+
+
 def test_a_backup_goes_into_a_file_of_any_name_but_never_over_one(
     publication: Publication,
 ) -> None:

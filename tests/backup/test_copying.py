@@ -246,6 +246,22 @@ def test_a_store_is_never_copied_over_another_one(publication: Publication, tmp_
     assert pauses.standing(publication.room().store) is None
 
 
+def test_a_store_that_cannot_be_paused_is_not_moved(
+    publication: Publication, target_url: str
+) -> None:
+    publication.crowd(2)
+    room = publication.room()
+    with room.store.writing() as connection:
+        connection.exec_driver_sql(
+            "CREATE TRIGGER full BEFORE INSERT ON pauses BEGIN SELECT RAISE(ABORT, 'full'); END"
+        )
+    with pytest.raises(StoreError):
+        moving.move(room, target_url)
+    target = open_store(target_url)
+    assert list(people.all_people(target)) == []
+    target.close()
+
+
 def test_a_store_is_not_moved_while_somebody_sends(
     publication: Publication, tmp_path: Path
 ) -> None:

@@ -8,6 +8,8 @@ import subprocess
 import sys
 import time
 
+import pytest
+
 from upcycle_news.model import IssueId
 from upcycle_news.steps import processes, sending
 from upcycle_news.steps.draining import Drained, drain
@@ -43,6 +45,22 @@ def test_a_sender_that_is_drained_leaves_nothing_in_doubt(publication: Publicati
 
 def test_where_nobody_sends_there_is_nothing_to_wait_for(publication: Publication) -> None:
     assert publication.run("drain").out == "nobody sends here\n"
+
+
+def test_a_sender_of_another_user_is_told_of_and_left_alone(
+    publication: Publication, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refused(pid: int, number: int) -> None:
+        raise PermissionError
+
+    room = publication.room()
+    senders.register_sender(
+        room.store, host=processes.this_host(), pid=os.getppid(), now=room.clock(),
+        process_start=processes._start_of(os.getppid()),
+    )  # fmt: skip
+    monkeypatch.setattr(os, "kill", refused)
+    ticks = iter(range(100))
+    assert drain(room, seconds=3, timer=lambda: next(ticks), wait=lambda _: None) == Drained(1, 1)
 
 
 def test_who_takes_too_long_is_told_of_and_left_alone(publication: Publication) -> None:

@@ -90,6 +90,16 @@ def test_a_store_of_a_newer_version_is_refused_and_left_alone(store_url: str) ->
         assert connection.execute("SELECT version_num FROM alembic_version").fetchone() == ("9999",)
 
 
+def test_the_database_of_another_program_is_refused_and_left_alone(tmp_path: Path) -> None:
+    path = tmp_path / "other.db"
+    with sqlite3.connect(path) as connection:
+        connection.execute("CREATE TABLE alembic_version (version_num TEXT)")
+        connection.execute("INSERT INTO alembic_version VALUES ('0001abc')")
+    with pytest.raises(StoreError, match=r"belongs to another program .*0001abc"):
+        open_store(f"sqlite:///{path}")
+    assert tables(path) == {"alembic_version"}
+
+
 def test_a_file_that_is_no_store_is_refused_and_left_alone(tmp_path: Path) -> None:
     path = tmp_path / "upcycle.db"
     path.write_bytes(b"Sehr geehrte Damen und Herren, " * 100)

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 import signal
+import socket
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -24,7 +27,9 @@ _STOP = 15.0  # seconds a process may take to end before it is killed
 
 def up(
     host: Annotated[str, typer.Option(help="Beyond 127.0.0.1 a login is required.")] = "127.0.0.1",
-    port: Annotated[int, typer.Option(help="Where Prefect's pages and API answer.")] = 4200,
+    port: Annotated[
+        int, typer.Option(min=1, max=65535, help="Where Prefect's pages and API answer.")
+    ] = 4200,
 ) -> None:
     """Start Prefect's server and run all schedules of prefect.yaml until Ctrl-C.
 
@@ -39,14 +44,14 @@ def up(
     with newsroom() as room:
         home, prefect_home = room.settings.home, room.settings.state / "prefect"
     environment = lasting_server(os.environ, prefect_home, host=host, port=port)
-    prefect_home.mkdir(parents=True, exist_ok=True)  # Prefect makes one folder, not its parents
     environment["UPCYCLE_NEWS_HOME"] = str(home)
     url = environment["PREFECT_API_URL"]
     cockpit = Cockpit(url, environment.get("PREFECT_API_AUTH_STRING", ""))
     if cockpit.healthy():
         raise UpcycleError(f"a server answers at {url} already: stop it, or choose another --port")
     address = prefect_home / ADDRESS_FILE
-    with stop_on_signals() as stopping:
+    with _only_one(prefect_home), stop_on_signals() as stopping:
+        _refuse_taken(host, port)
         note("Prefect's server starts; the first time that takes some 20 seconds …")
         server = _start(
             ["-m", "prefect", "server", "start", "--host", host, "--port", str(port)],
@@ -70,6 +75,44 @@ def up(
                 _stop(process)
     if not stopping():
         raise UpcycleError("Prefect's server ended by itself; is the port free?")
+
+
+@contextmanager
+def _only_one(prefect_home: Path) -> Iterator[None]:
+    """One server and one runner a publication: a second one would stop the first one's."""
+    from upcycle_news.errors import UpcycleError
+
+    try:
+        prefect_home.mkdir(parents=True, exist_ok=True)  # Prefect makes one folder, not its parents
+        lock = (prefect_home / "up.lock").open("w")
+    except OSError as error:
+        raise UpcycleError(
+            f"{prefect_home}: cannot be written ({error.strerror}); make it writable, or set "
+            "UPCYCLE_NEWS_STATE to another folder"
+        ) from None
+    with lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise UpcycleError(
+                "'upcycle-news up' runs for this publication already: stop that one first"
+            ) from None
+        yield
+
+
+def _refuse_taken(host: str, port: int) -> None:
+    """Prefect's server would look for half a minute before it says so, and not say why."""
+    from upcycle_news.errors import UpcycleError
+
+    try:
+        found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+        with socket.socket(*found[0][:3]) as trial:
+            trial.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            trial.bind(found[0][4])
+    except OSError as error:
+        raise UpcycleError(
+            f"port {port} of {host} cannot be used ({error.strerror}): choose another --port or --host"
+        ) from None
 
 
 def _start(

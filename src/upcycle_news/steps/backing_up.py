@@ -77,7 +77,9 @@ def make_backup(
     target = to if named and to is not None else (to or folder(room)) / _NAME.format(now)
     with opened_as_it_is(room) as store:
         made = write_backup(room, store, target, now=now, heard=heard)
-    old = existing(room, target.parent)[keep:] if keep and not named else []
+    # Not the one just made, which a clock that was set back would make the oldest.
+    others = [path for path in existing(room, target.parent) if path != target]
+    old = others[keep - 1 :] if keep and not named else []
     for path in old:
         path.unlink(missing_ok=True)
     return Backup(

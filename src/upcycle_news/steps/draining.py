@@ -51,7 +51,7 @@ def drain(
         and is_alive(sender, room.clock())
     ]
     for sender in mine:
-        with suppress(ProcessLookupError):  # it was faster
+        with suppress(ProcessLookupError, PermissionError):  # it was faster, or is another user's
             os.kill(sender.pid, signal.SIGTERM)
     until, left = timer() + seconds, mine
     while left and timer() < until:

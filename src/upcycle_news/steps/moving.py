@@ -43,8 +43,9 @@ def move(room: Newsroom, url: str, *, heard: Callable[[int], None] = lambda more
             with target.writing() as there:
                 copying.refuse_unless_empty(there, target.name)
                 tables = copying.copy_all(here, there, heard=heard)
-            now = room.clock()
-            pauses.begin(here, pauses.PauseKind.MOVED, as_of=now, place=target.name, now=now)
+                now = room.clock()
+                # Before the target's commit: a source that cannot be written to is not moved.
+                pauses.begin(here, pauses.PauseKind.MOVED, as_of=now, place=target.name, now=now)
     finally:
         target.close()
     return Moved(target.name, sum(one.rows for one in tables.values()), tables)

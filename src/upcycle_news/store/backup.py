@@ -85,7 +85,7 @@ def contents(file: Path) -> Snapshot:
 def check(file: Path) -> None:
     """Let SQLite look through a whole file; raises `StoreError` when it is damaged."""
     try:
-        connection = sqlite3.connect(f"file:{file}?mode=ro", uri=True)
+        connection = sqlite3.connect(f"{file.absolute().as_uri()}?mode=ro", uri=True)
         try:
             told = connection.execute("PRAGMA quick_check").fetchone()[0]
         finally:

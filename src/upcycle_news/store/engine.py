@@ -256,11 +256,18 @@ def migrate(store: Store, to: str = HEAD) -> None:
             )
         from alembic import command
         from alembic.config import Config
+        from alembic.util import CommandError
 
         config = Config()
         config.set_main_option("script_location", str(Path(__file__).parent / "migrations"))
         config.attributes["connection"] = connection
-        command.upgrade(config, to)
+        try:
+            command.upgrade(config, to)
+        except CommandError:
+            raise StoreError(
+                f"{store.name} belongs to another program (its migration is {version}): name a "
+                "database of its own; nothing was changed"
+            ) from None
     log.info("the store was migrated", before=version or "empty", now=to)
 
 

@@ -1,0 +1,48 @@
+"""What keeps `upcycle-news up` from starting, told before anything is started."""
+
+from __future__ import annotations
+
+import fcntl
+import socket
+
+import pytest
+
+from ..publications import Publication
+
+
+@pytest.fixture(autouse=True)
+def _no_server_of_another(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("PREFECT_API_URL", "PREFECT_HOME"):
+        monkeypatch.delenv(name, raising=False)
+
+
+def test_a_folder_that_cannot_be_written_is_a_sentence(publication: Publication) -> None:
+    (publication.home / "var/prefect").write_text("no folder")
+    told = publication.run("up", "--port", "1", code=1).err
+    assert "var/prefect: cannot be written (" in told
+    assert "UPCYCLE_NEWS_STATE" in told
+
+
+def test_a_port_that_is_taken_is_told_at_once(publication: Publication) -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = str(taken.getsockname()[1])
+        told = publication.run("up", "--port", port, code=1).err
+    assert f"port {port} of 127.0.0.1 cannot be used" in told
+    assert "--port" in told
+    publication.run("up", "--port", "70000", code=2)
+
+
+def test_a_second_one_for_the_same_publication_leaves_the_first_alone(
+    publication: Publication,
+) -> None:
+    home = publication.home / "var/prefect"
+    home.mkdir()
+    address = home / "api-url"
+    address.write_text("http://127.0.0.1:9/api")
+    with (home / "up.lock").open("w") as held:
+        fcntl.flock(held, fcntl.LOCK_EX)
+        told = publication.run("up", "--port", "1", code=1).err
+    assert "runs for this publication already" in told
+    assert address.exists()
