@@ -8,6 +8,7 @@ from __future__ import annotations
 import gc
 import json
 import sys
+from collections.abc import Mapping
 from datetime import datetime
 from typing import Annotated, Any, Literal
 from uuid import UUID
@@ -25,7 +26,7 @@ from prefect.events import emit_event
 from prefect.flow_runs import suspend_flow_run
 from prefect.input import RunInput
 from prefect.runtime import deployment, flow_run
-from pydantic import Field
+from pydantic import Field, create_model
 
 from upcycle_news.newsroom import Newsroom
 from upcycle_news.steps import publishing, summaries, watching
@@ -68,6 +69,15 @@ class Decision(RunInput):
     )
     leave_out: str = Field("", description="Numbers of the items to leave out, such as 2, 3.")
     name: str = Field("", description="Who decides; kept with the approval.")
+
+    @classmethod
+    def worded(cls, labels: Mapping[str, str]) -> type[Decision]:
+        """The same form with these words at its fields, in the publication's language."""
+        fields: Any = {
+            name: (field.annotation, Field(field.default, description=labels[name]))
+            for name, field in cls.model_fields.items()
+        }
+        return create_model(cls.__name__, __base__=cls, **fields)
 
 
 @task
@@ -237,7 +247,9 @@ def approval(
         if question.approved:
             return revision
         decision = suspend_flow_run(
-            wait_for_input=Decision.with_initial_data(description=question.markdown),
+            wait_for_input=Decision.worded(question.labels).with_initial_data(
+                description=question.markdown
+            ),
             key=question.key,
             timeout=question.seconds,
         )

@@ -81,9 +81,7 @@ def test_the_preview_says_why_an_item_was_chosen_and_the_mail_does_not(collected
     folder = collected.home / "var/issues" / issue
     page = (folder / "preview.html").read_text(encoding="utf-8")
     assert "Warum diese Meldungen" in page
-    assert "<code>Blatt</code>" not in (
-        folder / "issue.html"
-    ).read_text(encoding="utf-8")
+    assert "<code>Blatt</code>" not in (folder / "issue.html").read_text(encoding="utf-8")
     why = page.partition("Warum diese Meldungen")[2].partition("</details>")[0]
     assert "<code>Blatt</code>" in why
     assert "Innenstadt" in why.partition("</code>")[2]

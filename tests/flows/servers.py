@@ -127,6 +127,12 @@ class Server:
         key = state["state_details"]["run_input_keyset"]["description"]
         return str(self.ask("GET", f"/flow_runs/{run}/input/{key}"))
 
+    def labels(self, run: str, state: Any) -> dict[str, str]:
+        """The words at the fields of the form."""
+        key = state["state_details"]["run_input_keyset"]["schema"]
+        schema = self.ask("GET", f"/flow_runs/{run}/input/{key}")
+        return {name: one["description"] for name, one in schema["properties"].items()}
+
     def answer(self, run: str, **answer: str) -> None:
         self.resumed = self.state(run)["timestamp"]
         found = self.ask("POST", f"/flow_runs/{run}/resume", {"run_input": answer})

@@ -85,6 +85,11 @@ def test_items_that_an_editor_leaves_out_are_in_no_mail(
         run = server.start("publish-issue/thursday")
         state = server.until(run, "PAUSED")
         first = server.form(run, state)
+        assert server.labels(run, state) == {
+            "decision": "Was soll mit dieser Ausgabe geschehen?",
+            "leave_out": "Nummern der Meldungen, die wegbleiben sollen, etwa 2, 3.",
+            "name": "Wer entscheidet; wird mit der Freigabe aufgehoben.",
+        }
         titles = items_of(first)
         assert len(titles) >= 2
         server.answer(run, decision="leave items out", leave_out="1", name="Anna")

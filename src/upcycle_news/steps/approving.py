@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -14,7 +14,7 @@ from upcycle_news.newsroom import Newsroom
 from upcycle_news.sayings import say
 from upcycle_news.steps import locking, sending
 from upcycle_news.steps.composing import changes_since
-from upcycle_news.steps.reporting_question import approval_page
+from upcycle_news.steps.reporting_question import approval_page, form_labels
 from upcycle_news.steps.told import Told
 from upcycle_news.store import approvals, issues, revisions
 from upcycle_news.store.issues import IssueState
@@ -27,6 +27,8 @@ MARGIN = timedelta(hours=2)
 class Question:
     """What a run asks: `key` names the question, `seconds` is how long Prefect keeps it open.
 
+    `markdown` stands above the form, `labels` are the words at its fields.
+
     `ended` is set when there is nothing to ask: approved, rejected or timed out by now.
     """
 
@@ -34,6 +36,7 @@ class Question:
     key: str = ""
     seconds: int = 1
     markdown: str = ""
+    labels: Mapping[str, str] = field(default_factory=dict)
     approved: bool = False
     ended: Told | None = None
 
@@ -70,6 +73,7 @@ def ask(
         key=f"approval-{question.id}",
         seconds=int((question.until + MARGIN - now).total_seconds()),
         markdown=approval_page(room, issue, digest, until=question.until, refused=refused),
+        labels=form_labels(room),
     )
 
 

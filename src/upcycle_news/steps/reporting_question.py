@@ -59,6 +59,16 @@ def approval_page(
     return "\n".join(lines)
 
 
+def form_labels(room: Newsroom) -> dict[str, str]:
+    """The words at the fields of the form, by the fields' names."""
+    labels = {
+        "decision": say("form-decision"),
+        "leave_out": say("form-leave-out"),
+        "name": say("form-name"),
+    }
+    return {name: said.in_language(room.language) for name, said in labels.items()}
+
+
 def _findings(words: Words, findings: Sequence[Finding]) -> list[str]:
     if not findings:
         return [words(say("question-found-nothing")), ""]
