@@ -123,6 +123,14 @@ def test_suppressions_of_another_system_are_taken_over(publication: Publication)
     assert (told["suppressed"], told["known"]) == (0, 2)
 
 
+@pytest.mark.parametrize("target", ["@Bücher.example", "ANNA@Bücher.example", "#" + "0a" * 32])
+def test_what_was_suppressed_is_undone_by_the_same_words(
+    publication: Publication, target: str
+) -> None:
+    assert "1 suppressed" in publication.run("subscribers", "suppress", target).out
+    assert publication.run("subscribers", "unsuppress", target).out == "unsuppressed\n"
+
+
 def test_the_forgotten_leave_nothing_but_a_keyed_hash(publication: Publication) -> None:
     room = publication.room()
     add(room, "anna@example.org")

@@ -225,7 +225,7 @@ def read_suppressions(data: bytes, *, where: str) -> tuple[list[str], list[tuple
             if len(cells) <= place or not cells[place]:
                 continue
             try:
-                keys[_suppression_key(cells[place])] = None
+                keys[suppression_key(cells[place])] = None
             except AddressError as error:
                 invalid.append((line, str(error)))
     except csv.Error as error:
@@ -233,7 +233,8 @@ def read_suppressions(data: bytes, *, where: str) -> tuple[list[str], list[tuple
     return list(keys), invalid
 
 
-def _suppression_key(text: str) -> str:
+def suppression_key(text: str) -> str:
+    """How the store names an address, a ``@domain`` or a ``#hash``; raises `AddressError`."""
     if re.fullmatch(r"#[0-9a-f]{64}", text):
         return text
     if text.startswith("@"):

@@ -65,13 +65,14 @@ def unsuppress(target: Target) -> None:
 
     Example: upcycle-news subscribers unsuppress a@example.org
     """
+    from upcycle_news.audience.importing import suppression_key
     from upcycle_news.errors import UpcycleError
     from upcycle_news.model import EmailAddress
     from upcycle_news.store import barring
 
-    email = None if target.startswith("@") else EmailAddress.parse(target)
+    key = suppression_key(target)
+    email = None if key.startswith(("@", "#")) else EmailAddress.parse(target)
     with newsroom() as room:
-        key = target.lower() if email is None else email.key
         if not barring.unsuppress(room.store, key, email):
             raise UpcycleError("there is no such suppression: see 'subscribers suppressions'")
     typer.echo("unsuppressed")
