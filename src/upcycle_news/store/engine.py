@@ -158,7 +158,9 @@ def open_store(url: str, *, migrated: bool = True) -> Store:
 
 
 def _connect_args(url: Any) -> dict[str, Any]:
-    return {"timeout": BUSY_SECONDS} if url.get_backend_name() == "sqlite" else {}
+    if url.get_backend_name() == "sqlite":
+        return {"timeout": BUSY_SECONDS}
+    return {"client_encoding": "utf8"}  # else bytes come from a cluster without a locale, SQL_ASCII
 
 
 def _make_folder(folder: Path, name: str) -> None:
