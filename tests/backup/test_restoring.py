@@ -124,6 +124,28 @@ def test_an_approval_from_before_the_backup_sends_nothing_by_itself(
         assert list(connection.scalars(select(approvals.c.decided_by))) == ["test", "restore"]
 
 
+def test_an_issue_that_went_out_from_the_lost_store_is_cancelled_and_never_sent_again(
+    publication: Publication, clock: Clock
+) -> None:
+    known = publication.essay("Vor der Sicherung")
+    publication.crowd(1)
+    prepared(publication.room(), "2026-11-26")
+    path = backed_up(publication)
+    later(clock)
+    lost = publication.essay("Nach der Sicherung")
+    restored(publication, path, "--no-merge")
+    assert "counts as published" in publication.run("issue", "cancel", "2026-11-26", "--yes").out
+    publication.run("issue", "preview", "2026-11-27", "--essay", lost, "--no-open")
+    publication.run("issue", "cancel", "2026-11-27", "--yes")
+    publication.run("store", "confirm", "--yes")
+    assert issues.used_up(publication.room().store)[0] == {known, lost}
+    publication.run("issue", "send", "--yes", code=3)
+    publication.essay("Neu")
+    publication.run("issue", "preview", "2026-12-03", "--no-open")
+    refused = publication.run("issue", "cancel", "2026-12-03", "--yes", code=1).err
+    assert "is not being sent" in refused
+
+
 def test_deliveries_that_waited_are_in_doubt_with_the_time_of_the_backup(
     publication: Publication, clock: Clock
 ) -> None:

@@ -126,6 +126,7 @@ def cancel(
 ) -> None:
     """End an issue: who has not got it yet will not get it.
 
+    After a restore also one that went out before, as far as you know: its essays are not sent again.
     Example: upcycle-news issue cancel 2026-11-26
     """
     from upcycle_news.store.issues import IssueState
@@ -245,10 +246,14 @@ def _change(issue: str, state: Any, because: str) -> None:
         chosen = issue_id(room, issue)
         sending.settle_the_dead(room, chosen)
         row = issues.get(room.store, chosen)
+        ends = state is issues.IssueState.CANCELLED
+        if ends and issues.cancel_lost(room.store, chosen):
+            typer.echo(f"issue {chosen} is cancelled: what it holds counts as published")
+            return
         if row is None or row.state in (issues.IssueState.OPEN, issues.IssueState.CANCELLED):
             raise IssueError(f"issue {chosen} is not being sent")
         issues.set_state(room.store, chosen, state, because=because, now=room.clock())
-        if state is issues.IssueState.CANCELLED:
+        if ends:
             build_archive(room)  # what nobody has got is not shown
         Log(__name__).info(f"an issue was {state}", issue=chosen)
         say_status(room, chosen, as_json=False)

@@ -201,6 +201,28 @@ def set_state(
         end_if_cancelled(connection, str(issue), now=now)
 
 
+def cancel_lost(store: Store, issue: IssueId) -> bool:
+    """Cancel an issue that is open only because the store was restored, for it went out before.
+
+    What its newest revision holds counts as published, so that nobody is sent it again. False, and
+    nothing changed, for any other issue, and for one that is younger than the restore.
+    """
+    newest = revision_rows.revision(store, issue)
+    with store.writing() as connection:
+        row = connection.execute(select(issues).where(issues.c.id == str(issue))).first()
+        if row is None or newest is None or row.state != IssueState.OPEN:
+            return False
+        if not pauses.restored_since(connection, row.created_at):
+            return False
+        connection.execute(
+            update(issues)
+            .where(issues.c.id == str(issue))
+            .values(state=IssueState.CANCELLED, stopped_because="went out before a restore")
+        )
+        _use_up(connection, newest.manifest)
+    return True
+
+
 def end_if_cancelled(connection: Connection, issue: str, *, now: datetime) -> None:
     """In a cancelled issue nothing waits, also not what was on the wire and came back."""
     # The row is locked (Postgres), so that nobody cancels between this look and our commit.

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 
-from sqlalchemy import Connection, insert, select, update
+from sqlalchemy import Connection, insert, or_, select, update
 
 from upcycle_news.errors import PausedError
 from upcycle_news.store.engine import Store
@@ -82,6 +82,15 @@ def end(store: Store, *, by: str, now: datetime) -> int:
         return connection.execute(
             update(pauses).where(pauses.c.ended_at.is_(None)).values(ended_at=now, ended_by=by)
         ).rowcount
+
+
+def restored_since(connection: Connection, moment: datetime) -> bool:
+    """Whether the store was restored after `moment`, or stands still because it was restored."""
+    query = select(pauses.c.id).where(
+        pauses.c.kind == PauseKind.RESTORED,
+        or_(pauses.c.begun_at >= moment, pauses.c.ended_at.is_(None)),
+    )
+    return connection.execute(query.limit(1)).first() is not None
 
 
 def _standing(connection: Connection) -> Pause | None:
