@@ -104,7 +104,7 @@ def checked(findings: Sequence[Finding]) -> Line:
         return warning(
             "content",
             f"{count} in the content, the first: {errors[0].where}: {errors[0].code}",
-            meaning="the next issue is refused until this is mended",
+            meaning="until this is mended the next issue is refused, or what the schedule starts fails",
             cure="'upcycle-news check' tells all of them with file and line",
         )
     count = counted(len(findings), "warning")

@@ -13,6 +13,7 @@ from upcycle_news.press.template_check import check_templates
 from upcycle_news.press.templates import load_templates
 from upcycle_news.sayings import say
 from upcycle_news.steps.composing import compose_manifest, kept_vocabulary, listed_feeds
+from upcycle_news.steps.flow_check import check_flows
 from upcycle_news.steps.pictures import essay_pictures
 from upcycle_news.steps.pins import unknown_pins
 from upcycle_news.steps.rendering import check_manifest, render_issue
@@ -23,7 +24,7 @@ def check_everything(room: Newsroom, issue: IssueId) -> tuple[Finding, ...]:
     """Check essays, feeds.toml, vocabulary.toml, templates and the issue as it would be now.
 
     Errors become findings, so that all of them are told at once. A broken essay, list of feeds,
-    vocabulary or template keeps the issue from being looked at.
+    vocabulary or template keeps the issue from being looked at. The flows are looked at as well.
     """
     shelf = read_essays(room.content, room.settings.home, room.settings.publication.language)
     found = [_finding("essay", error) for error in shelf.errors]
@@ -34,6 +35,7 @@ def check_everything(room: Newsroom, issue: IssueId) -> tuple[Finding, ...]:
     found += _templates(room)
     if not any(finding.level == "error" for finding in found):
         found += _issue(room, issue)
+    found += check_flows(room.settings.home)
     return tuple(dict.fromkeys(found))
 
 
