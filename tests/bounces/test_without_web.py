@@ -68,10 +68,10 @@ def test_check_says_how_readers_leave_and_refuses_when_they_cannot(
 ) -> None:
     publication.essay()
     publication.readers("anna@example.org")
-    assert "one click at https://umbaupost.example.net" in publication.run("check").err
-    assert "leave by mail to abbestellen@" in publication.run("check", **MAIL_ONLY).err
+    assert "mit einem Klick unter https://umbaupost.example.net" in publication.run("check").err
+    assert "per Mail an abbestellen@" in publication.run("check", **MAIL_ONLY).err
     nothing = {"PUBLICATION__PUBLIC_URL": ""}
     done = publication.run("check", code=1, **nothing)
-    assert "public-url-missing" in done.out and "no way to leave" in done.err
+    assert "public-url-missing" in done.out and "nicht abmelden" in done.err
     half = {**nothing, "SENDER__UNSUBSCRIBE_MAILTO": "abbestellen@umbaupost.example.net"}
     assert "public-url-missing" in publication.run("issue", "send", "--yes", code=1, **half).told

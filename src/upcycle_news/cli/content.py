@@ -23,7 +23,8 @@ def check(issue: IssueArgument = None, as_json: AsJson = False) -> None:
 
     with newsroom() as room:
         findings = check_everything(room, issue_id(room, issue))
-        ways, language = how_readers_leave(room), room.language
+        language = room.language
+        ways = how_readers_leave(room).in_language(language)
     for one in findings:
         file, line = _place(one.where)
         message = one.in_language(language)

@@ -210,7 +210,9 @@ def _door(visit: Visit) -> list[Line]:
         why = f"{url} is a sample's address: nobody could leave there"
         return [_not_yet(visit, "one-click", why, "set publication.public_url to yours")]
     lines = [
-        leaving.ways(joining.how_readers_leave(room), possible=bool(url) or room.leaves_by_mail)
+        leaving.ways(
+            str(joining.how_readers_leave(room)), possible=bool(url) or room.leaves_by_mail
+        )
     ]
     if not url:
         return [*lines, leaving.no_door("there is no publication.public_url to ask")]

@@ -19,6 +19,7 @@ from upcycle_news.postroom.smtp import open_connection
 from upcycle_news.press.letters import render_letter
 from upcycle_news.press.templates import load_templates
 from upcycle_news.press.words import read_words
+from upcycle_news.sayings import Saying, say
 from upcycle_news.store import consents, pauses, people
 from upcycle_news.store.consents import Confirmed, Signup
 from upcycle_news.store.people import Way
@@ -182,18 +183,17 @@ def leave(room: Newsroom, token: Token, person: Subscriber | None, way: Way) -> 
         log.info("a reader left", way=way, issue_number=token.issue)
 
 
-def how_readers_leave(room: Newsroom) -> str:
+def how_readers_leave(room: Newsroom) -> Saying:
     """Which way out of the newsletter is in force, for whoever checks the publication."""
     told = room.settings
     if told.publication.public_url:
-        by_mail = " and by mail" if told.sender.unsubscribe_mailto else ""
-        return f"readers leave in one click at {told.publication.public_url}{by_mail}"
+        address = told.publication.public_url
+        if told.sender.unsubscribe_mailto:
+            return say("leave-both", address=address)
+        return say("leave-click", address=address)
     if room.leaves_by_mail:
-        return (
-            f"readers leave by mail to {told.sender.unsubscribe_mailto}: 'upcycle-news bounces "
-            "collect' must run often, and there is no one-click button"
-        )
-    return "readers have no way to leave: nothing can be sent"
+        return say("leave-mail", address=told.sender.unsubscribe_mailto)
+    return say("leave-nowhere")
 
 
 def tidy(room: Newsroom) -> Tidied:
