@@ -15,8 +15,17 @@ from sqlalchemy import select, update
 from upcycle_news.errors import StoreError, UpcycleError
 from upcycle_news.model import DeliveryState, EmailAddress, IssueId, SubscriberStatus
 from upcycle_news.newsroom import Newsroom
-from upcycle_news.steps import backing_up, joining, processes, publishing, restoring, sending
-from upcycle_news.store import issues, people
+from upcycle_news.steps import (
+    backing_up,
+    composing,
+    joining,
+    processes,
+    publishing,
+    restoring,
+    sending,
+)
+from upcycle_news.store import amendments, issues, people
+from upcycle_news.store.amendments import Amendment, AmendmentKind
 from upcycle_news.store.engine import open_store
 from upcycle_news.store.people import Way
 from upcycle_news.store.schema import approvals, deliveries, quota_scopes, subscribers
@@ -193,6 +202,30 @@ def test_results_of_the_relay_win_over_doubt_and_never_the_other_way(
     assert status(publication.room(), issue).counts == {DeliveryState.SENT: 3}
     restored(publication, early)
     assert status(publication.room(), issue).counts == {DeliveryState.SENT: 3}
+
+
+def test_what_was_corrected_or_withdrawn_is_not_public_again(
+    publication: Publication, clock: Clock
+) -> None:
+    slug = publication.essay()
+    publication.crowd(1)
+    room = publication.room()
+    sent(room)
+
+    def decide(kind: AmendmentKind, **more: Any) -> None:
+        issue = IssueId.parse("2026-11-26")
+        amendments.add(room.store, Amendment(issue, kind, slug, "Anm.", "Anna", clock.now, **more))
+
+    decide(AmendmentKind.WITHDRAWAL)
+    path = backed_up(publication)
+    decide(AmendmentKind.RETURN)
+    corrected = composing.all_essays(room)[0]
+    decide(AmendmentKind.CORRECTION, corrected=corrected, images={"a.png": b"a", "b.png": b"b"})
+    before = amendments.every(room.store)
+    restored(publication, path)
+    assert amendments.every(publication.room().store) == before
+    restored(publication, path, "--no-merge")
+    assert amendments.every(publication.room().store) == before[:1]
 
 
 def test_a_cancelled_issue_stays_cancelled(publication: Publication) -> None:

@@ -1,8 +1,8 @@
 """What a store that is replaced knows better than the backup that replaces it.
 
 Only what protects readers is taken over: who left, was suppressed or forgotten, which issues went
-out, and what the relay said about each delivery. What people undid on purpose (a list they should
-not have imported) stays undone.
+out, what editors corrected or withdrew, and what the relay said about each delivery. What people
+undid on purpose (a list they should not have imported) stays undone.
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ from upcycle_news.store.copying import BATCH, WIDE_BATCH
 from upcycle_news.store.issues import IssueState
 from upcycle_news.store.records import erase
 from upcycle_news.store.schema import (
+    amendments,
     approvals,
     blobs,
     consents,
@@ -73,6 +74,7 @@ def learn(old: Connection, new: Connection, *, since: datetime, now: datetime) -
     forgotten = _forgotten(new)
     brought = _issues(old, new)
     results = sum(_results(old, new, issue) for issue in _unsettled(new, without=brought))
+    _amendments(old, new)
     _quotas(old, new)
     joined = select(func.count()).where(subscribers.c.created_at > since)
     return Learned(
@@ -230,6 +232,18 @@ def _results(old: Connection, new: Connection, issue: str) -> int:
             ],
         )
     return before - (new.scalar(count) or 0)
+
+
+def _amendments(old: Connection, new: Connection) -> None:
+    """What editors corrected or withdrew after the backup does not become public again."""
+    newest = new.scalar(select(func.max(amendments.c.id))) or 0
+    columns = [column for column in amendments.columns if column.name != "id"]
+    later = select(*columns).where(amendments.c.id > newest).order_by(amendments.c.id)
+    if rows := old.execute(later).all():
+        pictures = {digest for row in rows for digest in row.images.values()}
+        for some in _rows(old, select(blobs).where(blobs.c.sha256.in_(pictures)), WIDE_BATCH):
+            _add(new, blobs, some)
+        _add(new, amendments, rows)
 
 
 def _quotas(old: Connection, new: Connection) -> None:
