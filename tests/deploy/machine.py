@@ -21,7 +21,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT))
 
-from tests.deploy.trial import Trial, until  # noqa: E402
+from tests.deploy.trial import Trial, checkout, until  # noqa: E402
 from tests.sending.sink import Sink  # noqa: E402
 
 SUITE = os.environ.get("UPCYCLE_TRIAL_SUITE", "bookworm")
@@ -53,10 +53,13 @@ class Machine(Trial):
             shutil.copy2(certificates, self.folder / certificates.relative_to("/"))
         (self.folder / "etc/hostname").write_text("newsletter\n")
         (self.folder / "etc/hosts").write_text("127.0.0.1 localhost\n127.0.1.1 newsletter\n")
-        dist = self.folder / "root/dist"
-        subprocess.run([ROOT / ".ci/dist", dist], check=True, stdout=subprocess.DEVNULL)
-        lock = [sys.executable, ROOT / "tools/runtime_lock.py", "postgres"]
-        (dist / "runtime.lock").write_bytes(subprocess.run(lock, check=True, stdout=subprocess.PIPE).stdout)  # fmt: skip
+        copy, dist = self.folder / "root/repository", self.folder / "root/dist"
+        checkout(copy)
+        build = [sys.executable, "-m", "hatchling", "build", "-t", "wheel", "-d", str(dist)]
+        subprocess.run(build, cwd=copy, check=True, stdout=subprocess.DEVNULL)
+        lock = [sys.executable, copy / "tools/runtime_lock.py", "postgres"]
+        with (dist / "runtime.lock").open("wb") as file:
+            subprocess.run(lock, check=True, stdout=file)
         self.boot()
 
     def boot(self) -> None:

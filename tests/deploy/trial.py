@@ -69,6 +69,11 @@ def until(what: str, happened: Callable[[], Any], seconds: float = PATIENCE) -> 
     return found
 
 
+def checkout(folder: Path) -> None:
+    """What is committed, in a folder of its own: nothing changes there while it is tried."""
+    subprocess.run(["git", "clone", "--quiet", str(ROOT), str(folder)], check=True)
+
+
 @dataclass
 class Trial:
     """One size on this machine, in a folder of its own."""
