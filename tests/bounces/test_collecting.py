@@ -85,6 +85,19 @@ def test_a_hard_bounce_ends_the_mail_to_this_address_and_no_other(
     assert sent(room, "2026-11-27").counts.get("sent") == 1
 
 
+def test_a_bounce_counts_once_in_both_kinds_of_store(
+    publication: Publication, any_store: str
+) -> None:
+    made = publication.room(STORE=any_store, SENDER__VERP="true")
+    add(made, ANNA)
+    publication.essay()
+    assert sent(made).closed
+    report = dsns.exchange(envelope(publication, ANNA), ANNA)
+    assert bouncing.handle(made, report) == ({"hard": 1, "suppressed": 1}, True)
+    assert bouncing.handle(made, report) == ({"known": 1}, True)
+    assert barred(made, ANNA) == "hard bounce"
+
+
 def test_a_forged_bounce_is_worth_nothing(publication: Publication, room: Newsroom) -> None:
     real = envelope(publication, ANNA)
     local, _, domain = real.partition("@")

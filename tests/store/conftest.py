@@ -7,6 +7,10 @@ import pytest
 
 from upcycle_news.store.engine import Store, open_store
 
+from ..sending.conftest import _postgres, any_store, empty_postgres
+
+__all__ = ["_postgres", "any_store", "empty_postgres"]
+
 
 @pytest.fixture(scope="session")
 def _migrated(tmp_path_factory: pytest.TempPathFactory) -> bytes:

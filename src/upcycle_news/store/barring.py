@@ -94,14 +94,20 @@ def barred(
 
 
 def suppress(connection: Connection, key: str, *, reason: str, detail: str, now: datetime) -> bool:
-    """Add a suppression unless there is one already; whether it is new."""
+    """Add a suppression unless there is one already that holds as fast; whether it is new."""
     insert_here = postgresql.insert if connection.dialect.name == "postgresql" else sqlite.insert
-    done = connection.execute(
-        insert_here(suppressions)
-        .values(email_key=key, reason=reason, detail=detail, created_at=now)
-        .on_conflict_do_nothing()
-    )
-    return done.rowcount > 0
+    values = {"reason": reason, "detail": detail, "created_at": now}
+    statement = insert_here(suppressions).values(email_key=key, **values)
+    if reason in LIFTED_BY_CONSENT:
+        statement = statement.on_conflict_do_nothing()
+    else:
+        statement = statement.on_conflict_do_update(
+            index_elements=[suppressions.c.email_key],
+            set_=values,
+            where=suppressions.c.reason.in_(LIFTED_BY_CONSENT),
+        )
+    # Not `rowcount`: of an INSERT it says -1 in Postgres.
+    return connection.scalar(statement.returning(suppressions.c.email_key)) is not None
 
 
 def suppress_all(

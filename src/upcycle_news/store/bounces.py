@@ -54,7 +54,7 @@ def record(
         if delivery is None:
             return False
         known = connection.scalar(select(subscribers.c.id).where(subscribers.c.id == subscriber))
-        done = connection.execute(
+        new = connection.scalar(
             insert_here(bounces)
             .values(
                 report_key=report_key,
@@ -68,8 +68,9 @@ def record(
                 received_at=now,
             )
             .on_conflict_do_nothing()
+            .returning(bounces.c.id)
         )
-    return done.rowcount > 0
+    return new is not None
 
 
 def suppress_person(

@@ -12,6 +12,7 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 
 from sqlalchemy import Connection, delete, exists, insert, select, update
+from sqlalchemy.dialects import postgresql, sqlite
 
 from upcycle_news.model import EmailAddress, SubscriberStatus
 from upcycle_news.store import barring
@@ -69,9 +70,9 @@ def begin(
     now = now.replace(microsecond=0)
     with store.writing() as connection:
         row = connection.execute(
-            select(subscribers.c.id, subscribers.c.status).where(
-                subscribers.c.email_key == email.key
-            )
+            select(subscribers.c.id, subscribers.c.status)
+            .where(subscribers.c.email_key == email.key)
+            .with_for_update()  # Postgres: the second sign-up sees the first one
         ).first()
         asked = None if row is None else _last_asked(connection, row.id)
         situation = Situation(
@@ -82,11 +83,9 @@ def begin(
         if not may_ask(situation):
             return None
         if row is None:
-            person = NewSubscriber(email, language=language)
-            values = new_row(store, person, SubscriberStatus.PENDING, now)
-            number = connection.execute(
-                insert(subscribers).values(**values).returning(subscribers.c.id)
-            ).scalar_one()
+            number = _insert(connection, store, NewSubscriber(email, language=language), now)
+            if number is None:
+                return None
         else:
             number = row.id
         consent = connection.execute(
@@ -103,6 +102,20 @@ def begin(
             .returning(consents.c.id)
         ).scalar_one()
     return Signup(consent, number, email, language, now)
+
+
+def _insert(
+    connection: Connection, store: Store, person: NewSubscriber, now: datetime
+) -> int | None:
+    """The number of a new person; None when another sign-up brought them this very moment."""
+    insert_here = postgresql.insert if store.dialect == "postgresql" else sqlite.insert
+    number: int | None = connection.scalar(
+        insert_here(subscribers)
+        .values(**new_row(store, person, SubscriberStatus.PENDING, now))
+        .on_conflict_do_nothing()
+        .returning(subscribers.c.id)
+    )
+    return number
 
 
 def _last_asked(connection: Connection, number: int) -> datetime | None:

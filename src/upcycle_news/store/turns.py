@@ -81,12 +81,13 @@ def ring(store: Store, event: str, subject: str, *, now: datetime) -> bool:
     insert_here = postgresql.insert if store.dialect == "postgresql" else sqlite.insert
     with store.writing() as connection:
         return (
-            connection.execute(
+            connection.scalar(
                 insert_here(alarms)
                 .values(event=event, subject=subject[:128], at=now)
                 .on_conflict_do_nothing()
-            ).rowcount
-            == 1
+                .returning(alarms.c.event)
+            )
+            is not None
         )
 
 
