@@ -231,6 +231,13 @@ class Trial:
         print(f"    {len(taken)} readers got it, none twice", flush=True)  # noqa: T201
         assert READERS - 4 <= len(taken) <= READERS
 
+    def everything_ends_by_itself(self) -> None:
+        """A stop reaches every program behind its init, and none has to be killed."""
+        self.type("docker compose stop")
+        told = self.compose("ps", "--all", "--format", "{{.Service}} {{.State}} {{.ExitCode}}")
+        assert told.count("exited") == len(told.splitlines()) > len(OURS), told
+        assert " 137" not in told, told
+
     def end(self, *, failed: bool) -> None:
         if failed:
             print(self.compose("ps", "-a") + self.compose("logs", "--no-color", "--tail", "60"))  # noqa: T201  # fmt: skip
@@ -249,6 +256,7 @@ def main() -> int:
     trial, passed = Trial(folder), False
     try:
         trial.run()
+        trial.everything_ends_by_itself()
         passed = True
     finally:
         trial.end(failed=not passed)
