@@ -63,7 +63,7 @@ def _look_at_the_form(server: Server, page: Page, run: str) -> None:
     page.look(width=1000, height=1350, dark=True)
     page.open(f"http://127.0.0.1:{server.port}/runs/flow-run/{run}")
     _press(page, BUTTON % "Resume")
-    _until(page, "document.body.innerText.includes('Who decides')")
+    _until(page, "document.body.innerText.includes('Wer entscheidet')")
     page.run("[...document.querySelectorAll('textarea')].at(-1).focus()")
     page.ask("Input.insertText", text="Anna Redaktion")
     time.sleep(1)  # the field's colours change slowly

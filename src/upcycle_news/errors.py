@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 from upcycle_news.sayings import FALLBACK, Saying, say
 
@@ -59,6 +60,14 @@ class PlacedError(UpcycleError):
         self.where = str(where)
         self.line = line
         self.more = tuple(more)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        # Prefect keeps what a task raised: it has to come back as it was.
+        return (
+            type(self),
+            (self.where, self.line, self.said, self.more),
+            {"language": self.language},
+        )
 
     @property
     def place(self) -> str:

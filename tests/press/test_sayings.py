@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import pickle
 import re
 from collections.abc import Iterator
 from pathlib import Path
@@ -11,7 +12,9 @@ from string import Formatter
 import pytest
 
 from upcycle_news.errors import ContentError, UpcycleError
+from upcycle_news.model import Finding, IssueId
 from upcycle_news.sayings import LANGUAGES, Saying, catalogue, say, spoken
+from upcycle_news.steps.rendering import RefusedError
 
 PACKAGE = Path(__file__).parents[2] / "src/upcycle_news"
 
@@ -109,6 +112,21 @@ def test_an_error_speaks_english_until_somebody_knows_the_publication() -> None:
     error.language = "de"
     assert str(error).startswith("a.md:4: „date“ ist kein Datum.")
     assert str(UpcycleError("as it is")) == "as it is"
+
+
+def test_an_error_comes_back_from_where_prefect_keeps_it() -> None:
+    """A run's result may be read by another process."""
+    second = ContentError("b.md", 3, say("essay-empty"))
+    refused = [Finding("error", "link-empty", "a.md:4", say("link-empty", link="https://a.test"))]
+    for error in (
+        UpcycleError(say("subject-missing")),
+        ContentError("a.md", 4, say("date-wrong", key="date"), [second]),
+        RefusedError(IssueId.parse("2026-11-26"), refused),
+    ):
+        error.language = "de"
+        again = pickle.loads(pickle.dumps(error))
+        assert type(again) is type(error)
+        assert str(again) == str(error)
 
 
 def test_sayings_are_equal_when_they_say_the_same() -> None:

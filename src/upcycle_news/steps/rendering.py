@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, time
 from pathlib import Path
+from typing import Any
 
 from upcycle_news.audience.links import Purpose
 from upcycle_news.errors import IssueError
@@ -112,7 +113,10 @@ class RefusedError(IssueError):
     def __init__(self, issue: IssueId, findings: Sequence[Finding]) -> None:
         """Refuse the issue for these findings."""
         super().__init__(say("refused", issue=str(issue)))
-        self.findings = tuple(findings)
+        self.issue, self.findings = issue, tuple(findings)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return type(self), (self.issue, self.findings), {"language": self.language}
 
     def in_language(self, language: str) -> str:
         """The sentence, and a line for each finding."""
