@@ -228,6 +228,28 @@ def test_what_was_corrected_or_withdrawn_is_not_public_again(
     assert amendments.every(publication.room().store) == before[:1]
 
 
+def test_essays_that_may_have_gone_out_since_the_backup_are_named(
+    publication: Publication, clock: Clock
+) -> None:
+    publication.essay("Schon erschienen")
+    publication.crowd(1)
+    sent(publication.room())
+    path = backed_up(publication)
+    later(clock)
+    lost = publication.essay("Nach der Sicherung")
+    publication.essay("Ein Entwurf")
+    for draft in (publication.home / "content/essays").glob("*-ein-entwurf.md"):
+        text = draft.read_text(encoding="utf-8").replace("status: ready", "status: draft")
+        draft.write_text(text, encoding="utf-8")
+    publication.__exit__()
+    told = publication.run("restore", str(path), "--yes", "--no-merge").out
+    assert f"ready, and in no issue that this store knows: {lost}; what went out after" in told
+    assert restored(publication, path, "--no-merge")["unsent_essays"] == [lost]
+    publication.run("issue", "preview", "2026-11-27", "--essay", lost, "--no-open")
+    publication.run("issue", "cancel", "2026-11-27", "--yes")
+    assert "ready, and" not in publication.run("restore", str(path), "--yes").out
+
+
 def test_a_cancelled_issue_stays_cancelled(publication: Publication) -> None:
     publication.essay()
     publication.crowd(2)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -72,7 +73,7 @@ def restore(
     store can know what followed its backup. Stop the services first.
     Example: upcycle-news restore var/backups/upcycle-news-2026-11-26T024000Z.tar.gz
     """
-    from upcycle_news.steps import backing_up_file, restoring
+    from upcycle_news.steps import backing_up_file, planning, restoring
 
     with newsroom() as room:
         manifest = backing_up_file.unpack(file, None)
@@ -93,6 +94,7 @@ def restore(
             _ask(here, f"{manifest.made_at:%Y-%m-%d %H:%M} UTC")
         with counting("restoring rows", sum(manifest.tables.values())) as heard:
             done = restoring.restore(room, file, merge=merge, heard=heard)
+        essays = () if done.merged else planning.unsent_essays(room)
     if as_json:
         say_json(
             {
@@ -101,13 +103,14 @@ def restore(
                 "secrets": list(done.secrets),
                 "unknown": done.doubts,
                 "unsent": list(done.unsent),
+                "unsent_essays": list(essays),
                 "merged": done.merged,
                 "learned": done.learned.__dict__,
                 "paused": True,
             }
         )
     else:
-        _tell(done)
+        _tell(done, essays)
 
 
 def _ask(here: Standing, made_at: str) -> None:
@@ -127,7 +130,7 @@ def _ask(here: Standing, made_at: str) -> None:
     typer.confirm("Keep it aside and restore the backup?", abort=True)
 
 
-def _tell(done: Restored) -> None:
+def _tell(done: Restored, essays: Sequence[str]) -> None:
     made_at = f"{done.manifest.made_at:%Y-%m-%d %H:%M} UTC"
     rows = counted(sum(done.manifest.tables.values()), "row")
     typer.echo(f"restored the backup of {made_at}: {rows}")
@@ -158,5 +161,11 @@ def _tell(done: Restored) -> None:
         typer.echo(
             f"issue {issue} was not sent when the backup was made; if it was sent since: "
             f"'upcycle-news issue cancel {issue}'"
+        )
+    if essays:
+        typer.echo(
+            f"ready, and in no issue that this store knows: {', '.join(essays)}; what went out after "
+            f"{made_at} would go out again: say 'upcycle-news issue preview ISSUE --essay ESSAY' and "
+            "'upcycle-news issue cancel ISSUE' with the number of the issue it was in"
         )
     note("nothing goes out until you say 'upcycle-news store confirm'")

@@ -88,6 +88,13 @@ def where_essays_stand(room: Newsroom) -> tuple[tuple[Standing, ...], tuple[Cont
     return tuple(standings), shelf.errors
 
 
+def unsent_essays(room: Newsroom) -> tuple[str, ...]:
+    """Names of the ready essays that were in no issue, as far as the store knows."""
+    published = history.published_in(room.store)
+    ready = [essay.slug for essay in _shelf(room).essays if essay.status == "ready"]
+    return tuple(slug for slug in ready if slug not in published)
+
+
 def _shelf(room: Newsroom) -> EssayShelf:
     return read_essays(room.content, room.settings.home, room.settings.publication.language)
 
