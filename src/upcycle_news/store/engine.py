@@ -115,9 +115,7 @@ class Store:
     def _told(self) -> Iterator[None]:
         try:
             yield
-        except DBAPIError as error:
-            raise StoreError(f"{self.name}: {sentence(error)}") from None
-        except sqlite3.Error as error:
+        except (DBAPIError, sqlite3.Error) as error:
             raise StoreError(f"{self.name}: {sentence(error)}") from None
 
 
@@ -256,16 +254,15 @@ def migrate(store: Store, to: str = HEAD) -> None:
                 f"{store.name} was written by a newer version of upcycle-news ({version}, "
                 f"this one knows {to}): install the newer version, or restore a backup"
             )
-        from alembic import command
+        from alembic import command, util
         from alembic.config import Config
-        from alembic.util import CommandError
 
         config = Config()
         config.set_main_option("script_location", str(Path(__file__).parent / "migrations"))
         config.attributes["connection"] = connection
         try:
             command.upgrade(config, to)
-        except CommandError:
+        except util.CommandError:
             raise StoreError(
                 f"{store.name} belongs to another program (its migration is {version}): name a "
                 "database of its own; nothing was changed"
@@ -277,6 +274,8 @@ def sentence(error: BaseException | None) -> str:
     """What the driver's error means, and what to do; the error itself may hold parameters."""
     error = getattr(error, "orig", None) or error
     said = str(error).lower()
+    if "deadlock" in said:
+        return "another program did the same at the same moment; try again"
     if "locked" in said or "busy" in said or "lock timeout" in said:
         return f"is locked by another program for more than {BUSY_SECONDS} s; let it finish, retry"
     if "readonly" in said or "read-only" in said:

@@ -231,12 +231,14 @@ def end_if_cancelled(connection: Connection, issue: str, *, now: datetime) -> No
     )
     if state != IssueState.CANCELLED:
         return
+    waiting = select(deliveries.c.id).where(
+        deliveries.c.issue_id == issue,
+        deliveries.c.state.in_([DeliveryState.QUEUED, DeliveryState.DEFERRED]),
+    )
     connection.execute(
         update(deliveries)
-        .where(
-            deliveries.c.issue_id == issue,
-            deliveries.c.state.in_([DeliveryState.QUEUED, DeliveryState.DEFERRED]),
-        )
+        # Locked one after another, as senders mark them: in another order they could deadlock.
+        .where(deliveries.c.id.in_(waiting.order_by(deliveries.c.id).with_for_update()))
         .values(
             state=DeliveryState.CANCELLED,
             reason="the issue was cancelled",

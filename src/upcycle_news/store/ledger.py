@@ -113,8 +113,9 @@ class Ledger:
         """Leases that are not needed any more: somebody else may have them."""
         if claims:
             with self._store.writing() as connection:
+                numbers = sorted(one.delivery for one in claims)
                 connection.execute(
-                    rows.LET_GO, [{"row": one.delivery, "me": self._sender.id} for one in claims]
+                    rows.LET_GO, [{"row": number, "me": self._sender.id} for number in numbers]
                 )
 
     # --- the wire

@@ -66,6 +66,7 @@ STANDING = (
     .join(issues, issues.c.id == deliveries.c.issue_id)
     .outerjoin(subscribers, subscribers.c.id == deliveries.c.subscriber_id)
     .where(deliveries.c.id.in_(bindparam("rows", expanding=True)))
+    .order_by(deliveries.c.id)
     .with_for_update(of=deliveries)
 )
 _MINE = (deliveries.c.id == bindparam("row"), deliveries.c.sender_id == bindparam("me"))

@@ -41,10 +41,12 @@ class QuickTurns:
                     told = [rows.recorded(*record, self._me, now) for record in records]
                     cursor.executemany(self._record.sql, [self._record.row(one) for one in told])
                 if marks:
-                    cursor.executemany(
-                        self._mark.sql,
-                        [self._mark.row(rows.marked(claim, self._me, now)) for claim in marks],
-                    )
+                    # In the order in which whoever cancels the issue locks them.
+                    told = [
+                        rows.marked(claim, self._me, now)
+                        for claim in sorted(marks, key=lambda claim: claim.delivery)
+                    ]
+                    cursor.executemany(self._mark.sql, [self._mark.row(one) for one in told])
                     if cursor.rowcount != len(marks):
                         raise _NotAllMayGoError
         except _NotAllMayGoError:

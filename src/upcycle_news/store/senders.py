@@ -12,7 +12,7 @@ from upcycle_news.model import DeliveryState, IssueId
 from upcycle_news.store import pauses
 from upcycle_news.store.engine import Store
 from upcycle_news.store.issues import end_if_cancelled
-from upcycle_news.store.schema import deliveries, senders
+from upcycle_news.store.schema import deliveries, issues, senders
 
 NOBODY = 0
 _HELD = (DeliveryState.QUEUED, DeliveryState.DEFERRED, DeliveryState.SENDING)
@@ -93,6 +93,10 @@ def abandon(
     }
     again = {"state": DeliveryState.QUEUED, "reason": "", "sender_id": NOBODY}
     with store.writing() as connection:
+        # Before any delivery, as cancelling does: in another order the two could deadlock.
+        connection.execute(
+            select(issues.c.id).where(issues.c.id == str(issue)).with_for_update(read=True)
+        )
         connection.execute(
             update(deliveries)
             .where(*theirs, deliveries.c.state.in_([DeliveryState.QUEUED, DeliveryState.DEFERRED]))
