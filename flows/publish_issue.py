@@ -71,11 +71,12 @@ class Decision(RunInput):
     name: str = Field("", description="Who decides; kept with the approval.")
 
     @classmethod
-    def worded(cls, labels: Mapping[str, str]) -> type[Decision]:
-        """The same form with these words at its fields, in the publication's language."""
+    def worded(cls, labels: Mapping[str, tuple[str, str]]) -> type[Decision]:
+        """The same form with these titles and words at its fields, in the publication's language."""
         fields: Any = {
-            name: (field.annotation, Field(field.default, description=labels[name]))
+            name: (field.annotation, Field(field.default, title=title, description=words))
             for name, field in cls.model_fields.items()
+            for title, words in [labels[name]]
         }
         return create_model(cls.__name__, __base__=cls, **fields)
 

@@ -51,8 +51,8 @@ def main() -> None:
     for dark in (False, True):
         target = TARGET / f"archive-{'dark' if dark else 'light'}.png"
         shoot(html, target, 900, FRONT, dark=dark)
-    page = preview_page(render(shelf.demo()), ())
-    shoot(page, TARGET / "preview.png", 2000, 1100, dark=False)
+    page = preview_page(render(shelf.demo()), (), language="de")
+    shoot(page, TARGET / "preview.png", 1500, 1100, dark=False)
 
 
 def archive_page() -> str:

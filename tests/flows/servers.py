@@ -127,11 +127,12 @@ class Server:
         key = state["state_details"]["run_input_keyset"]["description"]
         return str(self.ask("GET", f"/flow_runs/{run}/input/{key}"))
 
-    def labels(self, run: str, state: Any) -> dict[str, str]:
-        """The words at the fields of the form."""
+    def labels(self, run: str, state: Any) -> dict[str, tuple[str, str]]:
+        """Title and words of the form's fields."""
         key = state["state_details"]["run_input_keyset"]["schema"]
         schema = self.ask("GET", f"/flow_runs/{run}/input/{key}")
-        return {name: one["description"] for name, one in schema["properties"].items()}
+        fields = schema["properties"].items()
+        return {name: (one["title"], one["description"]) for name, one in fields}
 
     def answer(self, run: str, **answer: str) -> None:
         self.resumed = self.state(run)["timestamp"]

@@ -86,9 +86,12 @@ def test_items_that_an_editor_leaves_out_are_in_no_mail(
         state = server.until(run, "PAUSED")
         first = server.form(run, state)
         assert server.labels(run, state) == {
-            "decision": "Was soll mit dieser Ausgabe geschehen?",
-            "leave_out": "Nummern der Meldungen, die wegbleiben sollen, etwa 2, 3.",
-            "name": "Wer entscheidet; wird mit der Freigabe aufgehoben.",
+            "decision": ("Entscheidung", "Was soll mit dieser Ausgabe geschehen?"),
+            "leave_out": (
+                "Weglassen",
+                "Nummern der Meldungen, die wegbleiben sollen, etwa 2, 3.",
+            ),
+            "name": ("Name", "Wer entscheidet; wird mit der Freigabe aufgehoben."),
         }
         titles = items_of(first)
         assert len(titles) >= 2

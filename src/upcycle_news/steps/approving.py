@@ -27,7 +27,7 @@ MARGIN = timedelta(hours=2)
 class Question:
     """What a run asks: `key` names the question, `seconds` is how long Prefect keeps it open.
 
-    `markdown` stands above the form, `labels` are the words at its fields.
+    `markdown` stands above the form, `labels` are title and words of its fields.
 
     `ended` is set when there is nothing to ask: approved, rejected or timed out by now.
     """
@@ -36,7 +36,7 @@ class Question:
     key: str = ""
     seconds: int = 1
     markdown: str = ""
-    labels: Mapping[str, str] = field(default_factory=dict)
+    labels: Mapping[str, tuple[str, str]] = field(default_factory=dict)
     approved: bool = False
     ended: Told | None = None
 

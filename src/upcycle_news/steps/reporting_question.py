@@ -59,14 +59,15 @@ def approval_page(
     return "\n".join(lines)
 
 
-def form_labels(room: Newsroom) -> dict[str, str]:
-    """The words at the fields of the form, by the fields' names."""
+def form_labels(room: Newsroom) -> dict[str, tuple[str, str]]:
+    """Title and words of the form's fields, by the fields' names."""
     labels = {
-        "decision": say("form-decision"),
-        "leave_out": say("form-leave-out"),
-        "name": say("form-name"),
+        "decision": (say("form-decision-title"), say("form-decision")),
+        "leave_out": (say("form-leave-out-title"), say("form-leave-out")),
+        "name": (say("form-name-title"), say("form-name")),
     }
-    return {name: said.in_language(room.language) for name, said in labels.items()}
+    words = Words(room.language)
+    return {name: (words(title), words(said)) for name, (title, said) in labels.items()}
 
 
 def _findings(words: Words, findings: Sequence[Finding]) -> list[str]:
