@@ -69,3 +69,11 @@ def test_who_signs_up_again_after_a_week_gets_a_mail_that_no_server_has_seen(
         assert joining.tidy(room).unconfirmed == 1
     first, second = (parsed(mail)["Message-ID"] for mail in publication.mails())
     assert first != second
+
+
+def test_no_mail_leaves_with_a_link_that_leads_nowhere(publication: Publication) -> None:
+    unfinished = publication.room(PUBLICATION__PUBLIC_URL="")
+    joining.sign_up(unfinished, EmailAddress.parse(ANNA), language="de", source="web")
+    assert joining.tidy(unfinished).mailed == 0
+    assert publication.mails() == []
+    assert joining.tidy(publication.room()).mailed == 1

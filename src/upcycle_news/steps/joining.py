@@ -75,6 +75,11 @@ def ask_to_confirm(room: Newsroom, signup: Signup) -> bool:
     Raises `RelayError` when it was not accepted. It is tried again later, unless the address is
     the reason.
     """
+    told = room.settings
+    if not told.publication.public_url or not told.sender.address:
+        raise RelayError(
+            "no confirmation mail can leave: set publication.public_url and sender.address"
+        )
     token = room.signer.token(Purpose.CONFIRM, signup.subscriber, signup.consent % 2**24)
     publication = room.publication
     letter = render_letter(
