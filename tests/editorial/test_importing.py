@@ -219,3 +219,50 @@ def test_bytes_of_any_origin_are_decoded():
     assert decode_text(text.encode("utf-16")) == text
     assert decode_text("Größe".encode("latin-1")) == "Größe"
     assert decode_text(bytes(range(128, 160)))
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Von Jürgen Schöpf\n\nHier wuchs nichts.\nJetzt schon.\n",
+        "Was bleibt\n\nVon Jürgen Schöpf\n\nHier wuchs nichts.\nJetzt schon.\n",
+        "WAS BLEIBT\nVon Jürgen Schöpf\n\nHier wuchs nichts.\nJetzt schon.\n",
+        "Was bleibt\nVon Jürgen Schöpf\nHier wuchs nichts.\nJetzt schon.\n",
+        "Was bleibt\n\nText: Jürgen Schöpf\nHier wuchs nichts.\nJetzt schon.\n",
+    ],
+)
+def test_title_and_byline_above_the_text_go_into_the_head(text: str):
+    head, body = imported(text)
+    assert (head["title"], head["author"]) == ("Was bleibt", "Jürgen Schöpf")
+    assert body == "\nHier wuchs nichts.\nJetzt schon.\n"
+    assert head["summary"] == "Hier wuchs nichts. Jetzt schon."
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Von Jürgen Schöpf\nerzählt man sich viel.\n\nHier wuchs nichts.\n",
+        "Von Jürgen Schöpf.\n\nHier wuchs nichts.\n",
+        "Von Haus zu Haus\n\nHier wuchs nichts.\n",
+        "Von Bonn und Berlin\n\nHier wuchs nichts.\n",
+        "Von Jürgen Schöpf lernen\n\nHier wuchs nichts.\n",
+        "Was bleibt",
+        "Was bleibt\n\nVon Jürgen Schöpf",
+    ],
+)
+def test_what_only_begins_like_a_byline_stays_in_the_text(text: str):
+    _, body = imported(text)
+    assert words(shown(body))[-1] == words(text)[-1]
+    assert "".join(words(shown(body))) in "".join(words(text))
+    assert words(text)[:2] == words(shown(body))[:2] or text.startswith("Was bleibt\n")
+
+
+def test_the_title_above_the_text_is_not_shown_twice():
+    head, body = imported("Was bleibt\n\nHier wuchs nichts.\nJetzt schon.\n\nMehr davon.\n")
+    assert head["author"] == ""
+    assert body == "\nHier wuchs nichts.\nJetzt schon.\n\nMehr davon.\n"
+
+
+def test_two_people_may_stand_above_the_text():
+    head, _ = imported("Von Anna Beispiel und Bert von Muster\n\nHier wuchs nichts.\n")
+    assert head["author"] == "Anna Beispiel und Bert von Muster"

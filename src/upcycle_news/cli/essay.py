@@ -71,8 +71,9 @@ def import_(
 ) -> None:
     """Turn plain text into an essay in Markdown, and print its path.
 
-    The byline gives the author, the first sentences the summary; quotation marks and dashes are
-    set right, no word is changed. It is 'status: ready': the next issue takes it.
+    A byline at the end, or below the title ("Von Mathilde Übersee", a line of its own), gives the
+    author, the first sentences the summary; quotation marks and dashes are set right, no word is
+    changed. It is 'status: ready': the next issue takes it.
     Example: upcycle-news essay import text.txt --title "Kleinstadt"
     """
     from upcycle_news.editorial.essays import essay_filename

@@ -1,4 +1,4 @@
-"""Who wrote it: the last line of a text as editors hand it in."""
+"""Who wrote it: the last line of a text as editors hand it in, or the one below its title."""
 
 from __future__ import annotations
 
@@ -37,6 +37,7 @@ _NOT_A_NAME = word_set(
     We They And But
     """
 )
+_WAYS = frozenset(["zu", "zum", "zur"])
 MAX_LENGTH = 400
 
 
@@ -60,6 +61,18 @@ def author_of(line: str) -> str | None:
     if (match := _OFFICE.fullmatch(line)) and _ROLE.search(match["rest"]) and len(line) <= 200:
         return _name(match[1])
     return None
+
+
+def author_above(line: str) -> str | None:
+    """Return the author's name when `line`, above a text, is nothing but ``Von`` and a name."""
+    match = _LABELLED.fullmatch(" ".join(line.split()))
+    if match is None or match["rest"] or match[1].endswith("."):
+        return None
+    people = [person.split() for person in match[1].split(" und ")]
+    # "Von Haus zu Haus" and "Von Bonn und Berlin" are headings.
+    if any(len(person) < 2 or _WAYS.intersection(person) for person in people):
+        return None
+    return _name(match[1])
 
 
 def _name(found: str) -> str | None:

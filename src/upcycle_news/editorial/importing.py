@@ -6,7 +6,7 @@ import re
 import unicodedata
 from datetime import date
 
-from upcycle_news.editorial.byline import author_of
+from upcycle_news.editorial.byline import author_above, author_of
 from upcycle_news.editorial.essays import as_markdown, quoted
 from upcycle_news.editorial.excerpt import propose_summary
 from upcycle_news.editorial.typography import typeset
@@ -38,11 +38,13 @@ def import_text(
 ) -> str:
     """Return Markdown with a head for a plain text; raises `ContentError` for an empty one.
 
-    The last paragraph, when it is a byline, gives the author and closes the essay in italics.
+    The last paragraph, when it is a byline, gives the author and closes the essay in italics. Above
+    the text, the title once more and a byline go where they are shown: into the head.
     """
     paragraphs = [typeset(paragraph, language) for paragraph in split_paragraphs(text)]
     if not paragraphs:
         raise ContentError("the text", None, "there is nothing to import (the file is empty)")
+    above, paragraphs = _without_head(paragraphs, typeset(title, language))
     found = author_of(paragraphs[-1]) if len(paragraphs) > 1 else None
     prose = paragraphs[:-1] if found else paragraphs
     blocks = ["\n".join(map(escape_line, paragraph.split("\n"))) for paragraph in prose]
@@ -50,7 +52,7 @@ def import_text(
         blocks.append(f"*{escape_line(' '.join(paragraphs[-1].split()))}*")
     head = [
         ("title", quoted(typeset(title, language))),
-        ("author", quoted(author if author is not None else found or "")),
+        ("author", quoted(author if author is not None else above or found or "")),
         ("date", day.isoformat()),
         ("language", language),
         ("summary", quoted(propose_summary(" ".join(prose)))),
@@ -58,6 +60,23 @@ def import_text(
         ("status", "ready"),
     ]
     return as_markdown(head, "\n\n".join(blocks))
+
+
+def _without_head(paragraphs: list[str], title: str) -> tuple[str | None, list[str]]:
+    """The author who stands above the text, and the text without this line and without its title."""
+    first, rest = _first_line(paragraphs)
+    titled = bool(rest) and first.casefold() == title.casefold()
+    body = rest if titled else paragraphs
+    first, rest = _first_line(body)
+    # Without a title above it, the first line of a wrapped paragraph may end with any name.
+    author = author_above(first) if rest and (titled or first == body[0]) else None
+    return author, rest if author else body
+
+
+def _first_line(paragraphs: list[str]) -> tuple[str, list[str]]:
+    """The first line, and what follows it."""
+    line, _, more = paragraphs[0].partition("\n")
+    return line, [*([more] if more else []), *paragraphs[1:]]
 
 
 def split_paragraphs(text: str) -> list[str]:
