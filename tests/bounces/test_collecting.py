@@ -134,6 +134,18 @@ def test_a_complaint_ends_the_mail_at_once_and_counts_once(
     assert barred(room, ANNA) == "complaint"
 
 
+def test_a_complaint_about_a_mail_that_a_restored_store_does_not_know_counts_all_the_same(
+    publication: Publication, room: Newsroom
+) -> None:
+    to, back = envelope(publication, ANNA), envelope(publication, BERT)
+    with room.store.writing() as connection:
+        connection.exec_driver_sql("DELETE FROM deliveries")
+    drop(publication, dsns.complaint("fbl@umbaupost.example.net", to), dsns.postfix(back, BERT))
+    told = bouncing.collect(room)
+    assert (told.complaint, told.hard, told.suppressed) == (1, 1, 2)
+    assert (barred(room, ANNA), barred(room, BERT)) == ("complaint", "hard bounce")
+
+
 def test_a_complaint_is_recognised_by_the_link_in_the_mail_it_brings_along(
     publication: Publication, room: Newsroom
 ) -> None:

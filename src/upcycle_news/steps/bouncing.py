@@ -150,12 +150,11 @@ def _record(room: Newsroom, report: Report, named: tuple[int, int], raw: bytes) 
         raw=raw,
         now=now,
     )
-    if not new:
+    final = report.kind in (Kind.HARD, Kind.COMPLAINT)  # whatever it was that came back
+    if new is False or (new is None and not final):
         return {"known": 1}
     told = {report.kind.value: 1}
-    if report.kind in (Kind.HARD, Kind.COMPLAINT) or (
-        report.kind is Kind.SOFT and _too_often(room, subscriber)
-    ):
+    if final or (report.kind is Kind.SOFT and _too_often(room, subscriber)):
         told["suppressed"] = int(
             bounces.suppress_person(
                 room.store,

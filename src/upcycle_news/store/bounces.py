@@ -39,10 +39,10 @@ def record(
     reason: str,
     raw: bytes,
     now: datetime,
-) -> bool:
-    """Keep a report; False when this very report, or nobody of that number, is known.
+) -> bool | None:
+    """Keep a report; False when this very report is known, None when its delivery is not.
 
-    A report about a forgotten person is counted without its text.
+    The store does not know what was sent between a backup and its restore. A report about a forgotten person is counted without its text.
     """
     insert_here = postgresql.insert if store.dialect == "postgresql" else sqlite.insert
     with store.writing() as connection:
@@ -52,7 +52,7 @@ def record(
             .where(issues.c.number == issue_number, deliveries.c.subscriber_id == subscriber)
         ).first()
         if delivery is None:
-            return False
+            return None
         known = connection.scalar(select(subscribers.c.id).where(subscribers.c.id == subscriber))
         new = connection.scalar(
             insert_here(bounces)
