@@ -101,7 +101,11 @@ class Trial:
                 getattr(self, match["after"])()
             for line in match["text"].splitlines():
                 print(f"  $ {line}", flush=True)  # noqa: T201
-            text = match["text"].replace("cd deploy/docker\n", "")
+            text = (
+                match["text"]
+                .replace("cd deploy/docker\n", "")
+                .replace(" upcycle-news upcycle-news ", f" {IMAGE} upcycle-news ")
+            )
             self.type(text)
             if match["then"]:
                 getattr(self, match["then"])()

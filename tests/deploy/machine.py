@@ -27,6 +27,14 @@ from tests.sending.sink import Sink  # noqa: E402
 SUITE = os.environ.get("UPCYCLE_TRIAL_SUITE", "bookworm")
 # What docs/operations.md takes for granted on a Debian that somebody rented.
 PACKAGES = "systemd,systemd-sysv,dbus,sudo,curl,procps,ca-certificates,tzdata,python3,python3-venv"
+# From 256 on systemd wants to be asked before it runs on the old control groups of a machine.
+OLD_GROUPS = (
+    []
+    if Path("/sys/fs/cgroup/cgroup.controllers").exists()
+    else [
+        "--setenv=SYSTEMD_PROC_CMDLINE=SYSTEMD_CGROUP_ENABLE_LEGACY_FORCE=1 systemd.unified_cgroup_hierarchy=0"
+    ]
+)
 PROBE = """\
 for unit in prefect web runner; do
   pid=$(systemctl show -p MainPID --value upcycle-news-$unit)
@@ -67,7 +75,7 @@ class Machine(Trial):
             [
                 "systemd-nspawn", "--quiet", "--boot", f"--directory={self.folder}", "--register=no",
                 "--keep-unit", "--machine=newsletter-trial", "--resolv-conf=copy-host",
-                "--timezone=off", "--console=pipe",
+                "--timezone=off", "--console=pipe", *OLD_GROUPS,
             ],
             stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
             start_new_session=True,
