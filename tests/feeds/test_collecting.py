@@ -245,7 +245,7 @@ def test_a_failed_pull_degrades_the_run_and_is_shown_at_approval(publication, ch
     assert summaries.collected_summary(told.as_dict()).name == "Degraded"
     (publication.home / "content/essays/neu.md").unlink()
     publication.run("issue", "preview", "2026-11-26", "--no-collect", "--no-open")
-    assert "git pull failed" in publication.run("issue", "approve", "2026-11-26").err
+    assert "git pull ging nicht" in publication.run("issue", "approve", "2026-11-26").err
 
 
 def test_content_outside_of_git_is_collected_as_it_is(publication):

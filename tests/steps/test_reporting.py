@@ -21,6 +21,7 @@ from ..postroom.ledgers import Clock
 from ..publications import Publication, sent
 from ..sending.test_operators import queued as queued_issue
 
+PULL = "git pull failed (another git is at work here); the content may be old"
 FIRST, SECOND = IssueId.parse("2026-11-26"), IssueId.parse("2026-12-03")
 ITEM = FeedItem(
     key="tag:1", feed="Der *Bote*", link="https://bote.example/1",
@@ -116,13 +117,15 @@ def test_the_report_is_written_in_the_publications_language(
     assert "| verschickt (*sent*) | 2 |" in german
     assert "Die Summe geht auf." in german
     assert "**Feeds:** 1 von 1 in Ordnung" in german
+    told = reporting.delivery_report(publication.room(), SECOND, {"pull": PULL})
+    assert "git pull ging nicht (ein anderes git arbeitet hier gerade)" in told
     english = reporting.delivery_report(
-        publication.room(PUBLICATION__LANGUAGE="en"), SECOND, {"pull": "git pull failed"}
+        publication.room(PUBLICATION__LANGUAGE="en"), SECOND, {"pull": PULL}
     )
     assert "| sent | 2 |" in english
     assert "The sum closes." in english
     assert "**Since issue 2026-11-26:**" in english
-    assert "content: git pull failed; the content may be old" in english
+    assert f"content: {PULL}" in english
 
 
 def test_the_first_question_tells_what_changed_in_the_look_since_the_last_issue(

@@ -22,10 +22,9 @@ from upcycle_news.errors import UpcycleError
 from upcycle_news.logs import Log
 from upcycle_news.model import Feed, Finding
 from upcycle_news.newsroom import Newsroom
-from upcycle_news.sayings import say
 from upcycle_news.steps import feed_health
 from upcycle_news.steps.composing import listed_feeds
-from upcycle_news.steps.pulling import MAY_BE_OLD, pull
+from upcycle_news.steps.pulling import as_saying, pull
 from upcycle_news.store import feeds as feed_rows
 from upcycle_news.store.feeds import FeedState
 
@@ -248,10 +247,7 @@ def feed_findings(room: Newsroom) -> tuple[Finding, ...]:
         if feed.active and (known := states.get(feed.url)) and (said := feed_health.trouble(known))
     ]
     if told := feed_rows.last_report(room.store).get("pull"):
-        reason = str(told).removesuffix(MAY_BE_OLD)
-        found.insert(
-            0, Finding("warning", "content-old", "content", say("content-old", reason=reason))
-        )
+        found.insert(0, Finding("warning", "content-old", "content", as_saying(str(told))))
     return tuple(found)
 
 

@@ -6,8 +6,26 @@ import os
 import subprocess
 from pathlib import Path
 
+from upcycle_news.sayings import Saying, say
+
 SECONDS = 60
-MAY_BE_OLD = "; the content may be old"
+
+# What git's own words mean.
+_MEANINGS = (
+    ("not possible to fast-forward", say("pull-parted")),
+    ("diverging", say("pull-parted")),
+    ("would be overwritten", say("pull-uncommitted")),
+    ("could not read username", say("pull-login")),
+    ("authentication failed", say("pull-refused")),
+    ("permission denied", say("pull-refused")),
+    ("could not resolve", say("pull-unreachable")),
+    ("unable to access", say("pull-unreachable")),
+    ("does not appear to be a git repository", say("pull-no-upstream")),
+    ("no such ref", say("pull-no-branch")),
+    ("index.lock", say("pull-locked")),
+)
+_UNKNOWN = say("pull-unknown")
+_SLOW = say("pull-slow", seconds=SECONDS)
 
 
 def pull(home: Path) -> str:
@@ -26,10 +44,17 @@ def pull(home: Path) -> str:
     except FileNotFoundError:
         return ""
     except (OSError, subprocess.TimeoutExpired):
-        return f"git pull did not end within {SECONDS} seconds{MAY_BE_OLD}"
+        return str(_SLOW)
     if done.returncode == 0:
         return ""
-    return f"git pull failed ({_why(done.stderr)}){MAY_BE_OLD}"
+    return str(say("pull-failed", why=_why(done.stderr)))
+
+
+def as_saying(told: str) -> Saying:
+    """What `pull` told, found again for other languages: the store keeps the English sentence."""
+    whys = dict.fromkeys([*(meaning for _, meaning in _MEANINGS), _UNKNOWN])
+    known = [_SLOW, *(say("pull-failed", why=why) for why in whys)]
+    return next((one for one in known if str(one) == told), say("untranslated", text=told))
 
 
 def user_name(home: Path) -> str:
@@ -60,22 +85,7 @@ def _git(home: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
     )
 
 
-def _why(said: str) -> str:
+def _why(said: str) -> Saying:
     """What git's own words mean; they may hold a token of the remote's address, so no quoting."""
     said = said.lower()
-    for piece, meaning in (
-        ("not possible to fast-forward", "this checkout and its upstream have parted"),
-        ("diverging", "this checkout and its upstream have parted"),
-        ("would be overwritten", "files here were changed and not committed"),
-        ("could not read username", "the upstream asks for a login"),
-        ("authentication failed", "the upstream refused the login"),
-        ("permission denied", "the upstream refused the login"),
-        ("could not resolve", "the upstream cannot be reached"),
-        ("unable to access", "the upstream cannot be reached"),
-        ("does not appear to be a git repository", "the upstream is not there"),
-        ("no such ref", "the upstream's branch is not there"),
-        ("index.lock", "another git is at work here"),
-    ):
-        if piece in said:
-            return meaning
-    return "see 'git pull --ff-only' by hand"
+    return next((meaning for piece, meaning in _MEANINGS if piece in said), _UNKNOWN)

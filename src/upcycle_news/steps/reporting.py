@@ -16,7 +16,7 @@ from upcycle_news.postroom.contract import DeliveryReport
 from upcycle_news.sayings import FALLBACK, Saying, say
 from upcycle_news.steps.collecting import feeds_health
 from upcycle_news.steps.health import list_health
-from upcycle_news.steps.pulling import MAY_BE_OLD
+from upcycle_news.steps.pulling import as_saying
 from upcycle_news.steps.reporting_changes import what_changed
 from upcycle_news.steps.reporting_relays import relays
 from upcycle_news.steps.reporting_text import Words, md
@@ -131,8 +131,8 @@ def _feeds(room: Newsroom, words: Words, collected: Mapping[str, Any]) -> list[s
         if one["errors"] or one["stopped"]
     ]
     if collected.get("pull"):
-        reason = str(collected["pull"]).removesuffix(MAY_BE_OLD)
-        lines.append(f"- {words(say('report-pull', reason=md(reason)))}")
+        why = words(as_saying(str(collected["pull"])))
+        lines.append(f"- {words(say('report-pull', why=md(why)))}")
     return [*lines, ""] if health or collected.get("pull") else []
 
 
