@@ -13,8 +13,8 @@ from typing import Literal
 from pydantic import SecretStr
 
 from upcycle_news import logs
-from upcycle_news.audience.keyring import KeyRing
-from upcycle_news.audience.links import LinkSigner, Purpose, load_or_make_key
+from upcycle_news.audience.keyring import KeyRing, person_key
+from upcycle_news.audience.links import LinkSigner, Purpose
 from upcycle_news.editorial.compose import Limits
 from upcycle_news.errors import SettingsError, UpcycleError
 from upcycle_news.model import Publication, Relay
@@ -80,7 +80,7 @@ class Newsroom:
     def store(self) -> Store:
         """The store, created or migrated when it is older."""
         store = open_store(self.settings.store_url)
-        store.person_key = load_or_make_key(self.secrets / "person.key")
+        store.person_key = person_key(self.secrets, store)
         return store
 
     @property

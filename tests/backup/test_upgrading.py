@@ -15,6 +15,7 @@ from alembic.migration import MigrationContext
 from sqlalchemy import Connection, inspect, text
 
 import upcycle_news.store.engine as engine_module
+from upcycle_news.audience.links import load_or_make_key
 from upcycle_news.errors import StoreError
 from upcycle_news.store import copying
 from upcycle_news.store.engine import Store, migrate, migration, open_store
@@ -152,6 +153,7 @@ def test_an_operator_upgrades_after_a_backup_of_what_was(
     publication: Publication, any_store: str, old: Store
 ) -> None:
     there = {"STORE": any_store}
+    load_or_make_key(publication.home / "var/secrets/person.key")  # it lay beside the old store
     assert publication.run("store", "info", "--json", **there).json["migration"] == FIRST
     assert "upcycle-news store upgrade" in publication.run("store", "info", **there).out
     assert migration(old) == FIRST, "looking changes nothing"

@@ -87,3 +87,17 @@ def test_rotating_tells_the_log_numbers_only(publication: Publication) -> None:
     told = publication.run("secrets", "rotate", LOG__FORMAT="json")
     line = json.loads(next(line for line in told.err.splitlines() if line.startswith("{")))
     assert (line["event"], line["key"]) == ("a token key was made", 2)
+
+
+def test_no_key_is_made_where_readers_are_known(publication: Publication) -> None:
+    publication.run("subscribers", "add", "anna@example.org", "--consent", "letter, 3 May 2026")
+    secrets = publication.home / "var/secrets"
+    secrets.rename(publication.home / "elsewhere")
+    told = publication.run("subscribers", "forget", "anna@example.org", "--yes", code=1).err
+    assert "the keys are missing" in told
+    assert not list(secrets.glob("*.key"))
+    (publication.home / "elsewhere").rename(secrets)
+    publication.run("subscribers", "forget", "anna@example.org", "--yes")
+    publication.run("subscribers", "stats")
+    (secrets / "person.key").unlink()
+    assert "the keys are missing" in publication.run("subscribers", "stats", code=1).err

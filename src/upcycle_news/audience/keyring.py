@@ -10,8 +10,10 @@ from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 
-from upcycle_news.audience.links import load_or_make_keys, make_key
+from upcycle_news.audience.links import load_or_make_key, load_or_make_keys, make_key
 from upcycle_news.errors import UpcycleError
+from upcycle_news.store import people
+from upcycle_news.store.engine import Store
 
 _LAST = 255  # the key's number is one byte of a token
 
@@ -53,6 +55,21 @@ class KeyRing(Mapping[int, bytes]):
 
     def __len__(self) -> int:
         return len(self._now())
+
+
+def person_key(folder: Path, store: Store) -> bytes:
+    """What keys the hashes of the forgotten, made at the first use; raises `UpcycleError`.
+
+    Never made where people are known: their keys lie elsewhere, such as on a volume that is not
+    there today, and nobody would notice before a reader's link fails.
+    """
+    key = folder / "person.key"
+    if not key.exists() and people.anybody(store):
+        raise UpcycleError(
+            f"{folder}: the keys are missing, and the store knows readers; with other keys no link "
+            "in a mail that was sent would work: copy the folder from where it is, or from a backup"
+        )
+    return load_or_make_key(key)
 
 
 def _file(folder: Path, number: int) -> Path:

@@ -12,7 +12,7 @@ from sqlalchemy import Row, insert, select, update
 from upcycle_news.model import EmailAddress, Subscriber, SubscriberStatus
 from upcycle_news.store.adding import CHUNK, AddReport, NewSubscriber, add_people
 from upcycle_news.store.engine import Store
-from upcycle_news.store.schema import consents, departures, subscribers
+from upcycle_news.store.schema import consents, departures, subscribers, suppressions
 
 __all__ = [
     "CHUNK",
@@ -22,6 +22,7 @@ __all__ = [
     "add_people",
     "addresses",
     "all_people",
+    "anybody",
     "by_number",
     "find",
     "group_members",
@@ -35,6 +36,14 @@ def all_people(store: Store) -> Iterator[Subscriber]:
     with store.reading() as connection:
         for row in connection.execute(select(subscribers).order_by(subscribers.c.id)):
             yield _subscriber(row)
+
+
+def anybody(store: Store) -> bool:
+    """Whether there are people whom the keys protect: subscribers, or those who were forgotten."""
+    known = select(subscribers.c.id).limit(1)
+    gone = select(suppressions.c.email_key).where(suppressions.c.email_key.startswith("#")).limit(1)
+    with store.reading() as connection:
+        return any(connection.execute(query).first() is not None for query in (known, gone))
 
 
 def find(store: Store, email: EmailAddress) -> Subscriber | None:
