@@ -212,6 +212,9 @@ def test_a_dry_run_sends_nothing_and_says_to_how_many_it_would(publication: Publ
     assert "would go to 2 subscribers" in publication.run("issue", "send", "--dry-run").err
     assert publication.mails() == []
     assert publication.run("issue", "status", "--json").json["audience"] == 0
+    issue = publication.run("issue", "send", "--yes", "--json").json["issue"]
+    told = publication.run("issue", "send", issue, "--dry-run").err
+    assert "has begun and would go on to 0 subscribers" in told
 
 
 def test_test_mails_leave_the_ledger_alone(publication: Publication) -> None:

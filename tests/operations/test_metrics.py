@@ -7,6 +7,8 @@ import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import timedelta
+from pathlib import Path
+from typing import Any
 
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
@@ -193,6 +195,21 @@ def test_promtool_finds_nothing_to_mend(publication: Publication) -> None:
     told = Meter(publication.room()).text()
     done = subprocess.run(["promtool", "check", "metrics"], input=told, capture_output=True)
     assert (done.returncode, done.stdout + done.stderr) == (0, b"")
+
+
+def test_the_room_left_is_that_of_the_disk_where_the_state_lies(
+    publication: Publication, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[Path] = []
+    real = shutil.disk_usage
+
+    def usage(path: Path) -> Any:
+        asked.append(path)
+        return real(path)
+
+    monkeypatch.setattr(shutil, "disk_usage", usage)
+    Meter(publication.room(STATE=str(tmp_path / "elsewhere"))).text()
+    assert asked == [tmp_path / "elsewhere"]
 
 
 def test_the_last_backups_time_is_told(publication: Publication) -> None:

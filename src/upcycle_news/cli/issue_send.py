@@ -71,9 +71,11 @@ def send(
             rendered = render_issue(room, chosen, digest)
             refuse_errors(rendered)
             if dry_run:
-                count = _audience(room, composed)
+                left = issues.status(room.store, chosen) if begun else None
+                count = _audience(room, composed) if left is None else left.waiting
                 whom = counted(count, "subscriber")
-                note(f"issue {chosen} would go to {whom}; nothing was sent")
+                would = "would go" if left is None else "has begun and would go on"
+                note(f"issue {chosen} {would} to {whom}; nothing was sent")
                 if as_json:
                     say_status(room, chosen, as_json)
                 return

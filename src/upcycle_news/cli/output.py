@@ -91,8 +91,7 @@ def delivery_progress(status: IssueStatus | None) -> Iterator[Callable[[Delivery
     from rich.console import Console
     from rich.progress import Progress
 
-    told = status.as_dict()
-    done = status.audience - sum(int(told[key]) for key in ("queued", "sending", "deferred"))
+    done = status.audience - status.waiting
     with Progress(console=Console(stderr=True), transient=True) as bar:
         task = bar.add_task("delivering", total=status.audience, completed=done)
 

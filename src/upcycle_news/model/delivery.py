@@ -169,15 +169,13 @@ class IssueStatus:
         }
 
     @property
+    def waiting(self) -> int:
+        """How many deliveries have not reached an end."""
+        states = (DeliveryState.QUEUED, DeliveryState.SENDING, DeliveryState.DEFERRED)
+        return sum(self.counts.get(state, 0) for state in states)
+
+    @property
     def closed(self) -> bool:
         """True when the issue was queued, everybody has reached an end, and the sum adds up."""
-        ends = (
-            DeliveryState.SENT,
-            DeliveryState.REJECTED,
-            DeliveryState.UNKNOWN,
-            DeliveryState.SUPPRESSED,
-            DeliveryState.CANCELLED,
-        )
-        waiting = sum(self.counts.get(state, 0) for state in DeliveryState if state not in ends)
-        done = sum(self.counts.get(state, 0) for state in ends)
-        return self.audience > 0 and waiting == 0 and self.audience == done
+        done = sum(self.counts.values()) - self.waiting
+        return self.audience > 0 and self.waiting == 0 and self.audience == done

@@ -132,7 +132,7 @@ class Meter:
         yield _gauge(
             "state_free_bytes",
             "Room left on the disk of the state folder.",
-            shutil.disk_usage(self.room.settings.home).free,
+            shutil.disk_usage(self.room.settings.state).free,
         )
         yield _gauge(
             "metrics_duration_seconds", "How long these figures took.", self.timer() - began

@@ -9,7 +9,7 @@ from typing import Any
 
 from upcycle_news.errors import IssueError, NothingNew, UpcycleError
 from upcycle_news.logs import Log
-from upcycle_news.model import DeliveryState, Essay, IssueId, IssueStatus
+from upcycle_news.model import Essay, IssueId, IssueStatus
 from upcycle_news.newsroom import Newsroom
 from upcycle_news.postroom.outcomes import RelayUnreachable
 from upcycle_news.press.places import issue_path
@@ -238,8 +238,7 @@ def _progress(room: Newsroom, before: IssueStatus, show: reporting.Show) -> repo
 
 
 def _ended(status: IssueStatus) -> int:
-    waiting = (DeliveryState.QUEUED, DeliveryState.SENDING, DeliveryState.DEFERRED)
-    return status.audience - sum(status.counts.get(state, 0) for state in waiting)
+    return status.audience - status.waiting
 
 
 def _status(room: Newsroom, issue: IssueId) -> IssueStatus:
