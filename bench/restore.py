@@ -25,6 +25,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 from sqlalchemy import insert
 from tests.backup.middle import command, trial
 
+from upcycle_news.audience.links import load_or_make_key
 from upcycle_news.scaffold.layout import init_publication
 from upcycle_news.store.engine import open_store
 from upcycle_news.store.schema import consents, deliveries, issues, subscribers
@@ -67,6 +68,7 @@ def measure(folder: Path, count: int, store: str) -> None:
     home = folder / "home"
     init_publication(home, name="Umbaupost", today=date(2026, 11, 1))
     url = store or f"sqlite:///{home}/var/upcycle.db"
+    load_or_make_key(home / "var/secrets/person.key")
     fill(url, count)
     environment = {**os.environ, "UPCYCLE_NEWS_HOME": str(home), "UPCYCLE_NEWS_STORE": url}
     other = {**environment, "UPCYCLE_NEWS_STORE": f"sqlite:///{folder}/other.db"}
