@@ -44,7 +44,8 @@ def lasting_server(
     Raises `UpcycleError` when others could reach it without a login: who reaches it can approve.
     """
     login = environment.get(LOGIN, "")
-    if not is_loopback(host) and ":" not in login:
+    user, _, password = login.partition(":")
+    if not is_loopback(host) and not (user and password):
         raise UpcycleError(
             f"whoever reaches Prefect's API can approve an issue: beyond this machine ({host}) it "
             f"needs a login; set {LOGIN}=USER:PASSWORD, or leave --host at 127.0.0.1"

@@ -13,7 +13,7 @@ import pytest
 
 from upcycle_news.cockpit import Cockpit, CockpitError, read_automations
 from upcycle_news.errors import UpcycleError
-from upcycle_news.prefect_process import lasting_server
+from upcycle_news.prefect_process import LOGIN, lasting_server
 from upcycle_news.steps.told import Told
 from upcycle_news.steps.watching import Waiting
 
@@ -105,6 +105,9 @@ def test_automations_are_made_once_and_renewed(api: Any) -> None:
 def test_beyond_this_machine_the_api_needs_a_login(tmp_path: Path) -> None:
     with pytest.raises(UpcycleError, match="PREFECT_SERVER_API_AUTH_STRING"):
         lasting_server({}, tmp_path, host="0.0.0.0", port=4200)
+    for half in (":", "admin:", ":secret", "admin"):
+        with pytest.raises(UpcycleError, match="needs a login"):
+            lasting_server({LOGIN: half}, tmp_path, host="0.0.0.0", port=4200)
     login = {"PREFECT_SERVER_API_AUTH_STRING": "anna:geheim"}
     made = lasting_server(login, tmp_path, host="0.0.0.0", port=4200)
     assert made["PREFECT_API_AUTH_STRING"] == "anna:geheim"
