@@ -13,6 +13,7 @@ from upcycle_news.errors import IssueError, UpcycleError
 from upcycle_news.model import IssueId
 from upcycle_news.newsroom import Newsroom
 from upcycle_news.steps import archive_folder, archiving, composing, rendering, sending
+from upcycle_news.steps.archive_folder import LISTING
 from upcycle_news.steps.archiving import build_archive
 from upcycle_news.store import issues
 from upcycle_news.store.issues import IssueState
@@ -221,6 +222,18 @@ def test_what_others_put_into_the_folder_is_left_alone(publication: Publication)
     with pytest.raises(UpcycleError, match="was not written by upcycle-news"):
         build_archive(room, other)
     assert [path.name for path in other.iterdir()] == ["index.html"]
+
+
+def test_a_listing_that_names_what_lies_outside_removes_nothing_there(
+    publication: Publication,
+) -> None:
+    room = two_sent(publication)
+    out, kept = publication.home / "www", publication.home / "newsletter.toml"
+    build_archive(room, out)
+    with (out / LISTING).open("a", encoding="utf-8") as listing:
+        listing.write(f"../newsletter.toml\n{kept}\n")
+    assert build_archive(room, out).removed == 0
+    assert kept.is_file()
 
 
 def test_a_full_disk_changes_nothing(tmp_path: Path) -> None:

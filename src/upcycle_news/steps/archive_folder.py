@@ -126,9 +126,11 @@ def _drafted(folder: Path, changed: Mapping[str, bytes]) -> dict[str, Path]:
 
 def _listed(folder: Path) -> set[str]:
     try:
-        return set((folder / LISTING).read_text(encoding="utf-8").splitlines())
+        lines = (folder / LISTING).read_text(encoding="utf-8").splitlines()
     except FileNotFoundError:
         return set()
+    # Others may write in a folder that is published; what lies outside of it was never ours.
+    return {line for line in lines if not Path(line).is_absolute() and ".." not in Path(line).parts}
 
 
 def _list(folder: Path, paths: Collection[str]) -> None:
