@@ -61,7 +61,7 @@ class Machine(Trial):
             shutil.copy2(certificates, self.folder / certificates.relative_to("/"))
         (self.folder / "etc/hostname").write_text("newsletter\n")
         (self.folder / "etc/hosts").write_text("127.0.0.1 localhost\n127.0.1.1 newsletter\n")
-        copy, dist = self.folder / "root/repository", self.folder / "root/dist"
+        copy, dist = self.folder / "opt/repository", self.folder / "opt/dist"
         checkout(copy)
         build = [sys.executable, "-m", "hatchling", "build", "-t", "wheel", "-d", str(dist)]
         subprocess.run(build, cwd=copy, check=True, stdout=subprocess.DEVNULL)
@@ -104,7 +104,7 @@ class Machine(Trial):
         for port, mine in self.ports.items():
             text = text.replace(f"127.0.0.1:{port}", f"127.0.0.1:{mine}")
             text = text.replace(f"_PORT={port}", f"_PORT={mine}")
-        return text.replace("dist/", "/root/dist/")
+        return text.replace("dist/", "/opt/dist/")
 
     def move_in(self) -> None:
         file = self.folder / "etc/upcycle-news.env"
