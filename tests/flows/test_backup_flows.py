@@ -45,5 +45,10 @@ def test_flows_send_nothing_from_a_restored_store_and_say_why(
     assert publication.mails() == []
     publication.run("store", "confirm", "--yes")
     assert flows.deliver_pending(return_state=True).name == "NothingPending"
+    # The approval was taken back, since the issue may have gone out after the backup: a person decides.
+    state = flows.publish_issue(approve=True, return_state=True)
+    assert (state.name, publication.mails()) == ("Rejected", [])
+    assert "upcycle-news issue approve" in state.message
+    publication.run("issue", "approve")
     assert flows.publish_issue(approve=True, return_state=True).name == "Completed"
     assert len(publication.mails()) == 2
