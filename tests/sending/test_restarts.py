@@ -10,11 +10,18 @@ import pytest
 
 from upcycle_news.errors import StoreError
 from upcycle_news.model import Leave
+from upcycle_news.postroom.contract import DeliveryReport
+from upcycle_news.postroom.dispatch import deliver
+from upcycle_news.postroom.smtp import open_connection
 from upcycle_news.store import people, restarts, senders
 from upcycle_news.store.engine import Store, open_store
 from upcycle_news.store.ledger import Ledger
 
+from ..postroom.ledgers import Clock
+from ..postroom.relays import BadDay
+from ..postroom.test_dispatch import compose
 from ..store.samples import ISSUE, NOW, queued
+from ..store.test_ledger import counts
 
 READERS = ("anna@example.org", "bert@example.org")
 
@@ -55,3 +62,30 @@ def test_a_sender_that_is_cut_off_says_so_in_a_sentence_and_the_next_turn_connec
         ledger.turn([], claims, NOW)
     assert not [one for one in caplog.records if one.levelno >= logging.ERROR]
     assert ledger.turn([], claims, NOW) == [Leave("go"), Leave("go")]
+
+
+def test_a_restart_in_the_middle_of_a_send_costs_nobody_a_mail(
+    connected: Store, empty_postgres: str
+) -> None:
+    me = senders.register_sender(connected, host="here", pid=1, process_start="1", now=NOW)
+    heard: list[DeliveryReport] = []
+
+    def progress(report: DeliveryReport) -> None:
+        heard.append(report)
+        if len(heard) == 1:  # the relay has taken a message, and the store does not know it yet
+            hang_up(empty_postgres)
+
+    clock = Clock()
+    with BadDay() as relay:
+        told = deliver(
+            ledger=Ledger(connected, ISSUE, me),
+            connect=lambda: open_connection(relay.relay()),
+            compose_for=compose,
+            clock=clock,
+            wait=clock.wait,
+            progress=progress,
+        )
+    assert told == DeliveryReport(sent=len(READERS))
+    assert sorted(relay.recipients) == sorted(READERS)
+    assert counts(connected) == {"sent": len(READERS)}
+    assert clock.waits, "the store was away"

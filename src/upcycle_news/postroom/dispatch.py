@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 
 from upcycle_news.postroom.contract import DeliveryReport, Ledger, Patience, Terms, Wire
 from upcycle_news.postroom.desk import Desk
+from upcycle_news.postroom.enduring import Enduring
 from upcycle_news.postroom.rules import FirstTen, RetryPolicy
 from upcycle_news.postroom.switchboard import Compose, Switchboard
 
@@ -37,8 +38,12 @@ def deliver(
     until the relay has accepted a message; `first_ten` is ``FirstTen(passed=True)`` once
     something of the issue has been sent. `progress` hears the counts after each verdict. Raises
     what `connect` raises when not even the first connection can be made, and what `compose_for`
-    and `ledger` raise; the leases are given back first.
+    and `ledger` raise; the leases are given back first. A store that is away is asked again for
+    some seconds.
     """
-    desk = Desk(ledger, policy, patience, terms, first_ten, clock, jitter, wait, stopping, progress)
+    lasting = Enduring(ledger, wait, stopping)
+    desk = Desk(
+        lasting, policy, patience, terms, first_ten, clock, jitter, wait, stopping, progress
+    )
     Switchboard(desk, connect, compose_for).work()
     return desk.close()
