@@ -132,3 +132,19 @@ def test_addresses_are_found_by_number_and_the_forgotten_are_missing(store: Stor
     assert {n: a.address for n, a in found_addresses.items()} == {
         number: address for address, number in numbers.items()
     }
+
+
+def test_what_readers_chose_for_themselves_is_replaced_by_no_list(store: Store) -> None:
+    bring(store, NewSubscriber(ANNA, "Anna", "de", ("bestand",)))
+    people.set_preferences(store, found(store), language="en", topics=["kreislauf"], now=NOW)
+    told = bring(store, NewSubscriber(ANNA, "Anna", "de", ("bestand",)))
+    assert (told.updated, told.unchanged) == (0, 1)
+    assert bring(store, NewSubscriber(ANNA, "Anna B.", "de", groups=("redaktion",))).updated == 1
+    person = found(store)
+    assert (person.name, person.groups) == ("Anna B.", ("redaktion",))
+    assert (person.language, person.topics) == ("en", ("kreislauf",))
+    people.add_people(
+        store, [NewSubscriber(ANNA, "", "de")], source="asked by mail", now=NOW, dry_run=False,
+        over_choice=True,
+    )  # fmt: skip
+    assert (found(store).language, found(store).topics) == ("de", ("kreislauf",))

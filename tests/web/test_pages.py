@@ -15,7 +15,7 @@ from upcycle_news.audience.links import LinkSigner, Purpose
 from upcycle_news.model import EmailAddress, Subscriber, SubscriberStatus
 from upcycle_news.newsroom import Newsroom
 from upcycle_news.steps import joining
-from upcycle_news.store import barring, people
+from upcycle_news.store import barring, people, records
 
 from ..postroom.ledgers import Clock
 from ..press.browser import missing
@@ -202,6 +202,8 @@ def test_a_reader_chooses_topics_and_language_and_leaves(room: Newsroom, door: D
     answer = door.post(path, "topic=Bestand&topic=Erfunden&language=en&do=save")
     assert "Saved." in answer.text
     assert (person(room).topics, person(room).language) == (("Bestand",), "en")
+    record = records.record_of(room.store, person(room))
+    assert record["chosen_at"] is not None
     assert door.post(path, {"do": "leave"}).status == 200
     assert person(room).status is SubscriberStatus.UNSUBSCRIBED
     assert "unsubscribed" in door.get(path).text

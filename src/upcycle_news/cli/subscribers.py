@@ -61,6 +61,7 @@ def add(
             now=room.clock(),
             dry_run=False,
             language=room.settings.publication.language,
+            over_choice=True,  # one person, by hand: perhaps they asked for it
         )
     if report.skipped:
         raise UpcycleError(f"not added: {report.skipped[0][1]}")

@@ -47,12 +47,13 @@ def add_people(
     now: datetime,
     dry_run: bool,
     language: str = "de",
+    over_choice: bool = False,
     progress: Callable[[int], None] = lambda _: None,
 ) -> AddReport:
     """Add or update confirmed subscribers whose consent is documented by `source`.
 
     `language` is that of new people of whom nothing else is said; `progress` hears how many more
-    are done.
+    are done. Language and topics that readers chose for themselves stay, but `over_choice`.
     Nobody who left, is suppressed or has yet to confirm is brought in this way; all in one
     transaction, so that a list is taken whole or not at all.
     """
@@ -60,7 +61,7 @@ def add_people(
     seen: set[str] = set()
     with store.writing() as connection:
         for chunk in _chunks(people):
-            fresh = _known_apart(store, connection, chunk, seen, report)
+            fresh = _known_apart(store, connection, chunk, seen, report, over_choice)
             if fresh:
                 spoken = [replace(one, language=one.language or language) for one in fresh]
                 _insert(store, connection, spoken, source=source, now=now)
@@ -77,6 +78,7 @@ def _known_apart(
     chunk: list[NewSubscriber],
     seen: set[str],
     report: AddReport,
+    over_choice: bool,
 ) -> list[NewSubscriber]:
     """Update those who are known, report those who are skipped, return those who are new."""
     keys = [person.email.key for person in chunk]
@@ -94,7 +96,8 @@ def _known_apart(
         elif (row := known.get(person.email.key)) is None:
             fresh.append(person)
         else:
-            changed = _update(connection, row, person)
+            stays = row.chosen_at is not None and not over_choice
+            changed = _update(connection, row, person, stays)
             report.updated += changed
             report.unchanged += not changed
     return fresh
@@ -116,12 +119,15 @@ def _why_not(
     return None
 
 
-def _update(connection: Connection, row: Row[Any], person: NewSubscriber) -> bool:
-    """Overwrite what the list says differently; an empty field of the list says nothing."""
+def _update(connection: Connection, row: Row[Any], person: NewSubscriber, stays: bool) -> bool:
+    """Overwrite what the list says differently; an empty field of the list says nothing.
+
+    What readers chose for themselves `stays`.
+    """
     wanted = {
         "name": person.name or row.name,
-        "language": person.language or row.language,
-        "topics": list(person.topics) or row.topics,
+        "language": row.language if stays else person.language or row.language,
+        "topics": row.topics if stays else list(person.topics) or row.topics,
         "groups": sorted({*row.groups, *person.groups}),
     }
     if all(getattr(row, key) == value for key, value in wanted.items()):

@@ -125,14 +125,14 @@ def by_number(store: Store, number: int) -> Subscriber | None:
 
 
 def set_preferences(
-    store: Store, person: Subscriber, *, language: str, topics: Sequence[str]
+    store: Store, person: Subscriber, *, language: str, topics: Sequence[str], now: datetime
 ) -> None:
-    """What a person chose for themselves; no topics means all of them."""
+    """What a person chose for themselves; no topics means all of them. No list replaces it."""
     with store.writing() as connection:
         connection.execute(
             update(subscribers)
             .where(subscribers.c.id == person.id)
-            .values(language=language, topics=list(topics))
+            .values(language=language, topics=list(topics), chosen_at=now)
         )
 
 

@@ -40,6 +40,9 @@ def record_of(store: Store, person: Subscriber) -> dict[str, Any]:
         reports = connection.execute(
             select(bounces).where(bounces.c.subscriber_id == person.id).order_by(bounces.c.id)
         ).all()
+        chosen = connection.scalar(
+            select(subscribers.c.chosen_at).where(subscribers.c.id == person.id)
+        )
     return {
         "id": person.id,
         "email": person.email.address,
@@ -49,6 +52,7 @@ def record_of(store: Store, person: Subscriber) -> dict[str, Any]:
         "topics": list(person.topics),
         "groups": list(person.groups),
         "created_at": _iso(person.created_at),
+        "chosen_at": _iso(chosen),
         "consents": [_consent(row) for row in agreed],
         "departures": [{"at": _iso(row.at), "way": row.way} for row in left],
         "suppression": _strongest(stops, person.email),

@@ -181,7 +181,9 @@ class Handlers:
         language = _choice(form, "language", person.language)
 
         def save() -> Subscriber | None:
-            people.set_preferences(self.room.store, person, language=language, topics=topics)
+            people.set_preferences(
+                self.room.store, person, language=language, topics=topics, now=self.room.clock()
+            )
             return people.by_number(self.room.store, person.id)
 
         saved = await self.in_thread(save)

@@ -15,7 +15,7 @@ from sqlalchemy.engine import Dialect
 from sqlalchemy.types import TypeDecorator
 
 # The newest migration; `engine.open_store` compares it without loading Alembic.
-HEAD = "0005"
+HEAD = "0006"
 
 
 # What counts deliveries: eight bytes, which SQLite's INTEGER has (and BIGINT cannot be its row id).

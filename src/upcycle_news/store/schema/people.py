@@ -31,6 +31,8 @@ subscribers = Table(
     Column("groups", JSON, nullable=False),
     Column("created_at", UtcDateTime, nullable=False),
     Column("left_at", UtcDateTime),
+    # When they chose language and topics themselves: from then on no list replaces these.
+    Column("chosen_at", UtcDateTime),
     sqlite_autoincrement=True,  # an id is in signed links: it must never name a second person
 )
 
