@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 import yaml
+from hatchling.builders.sdist import SdistBuilder
 
 ROOT = Path(__file__).resolve().parents[2]
 WORKFLOWS = sorted((ROOT / ".github" / "workflows").glob("*.yml"))
@@ -50,6 +51,26 @@ def test_nothing_is_published_that_was_not_checked() -> None:
     assert jobs["ci"]["uses"] == "./.github/workflows/ci.yml"
     assert jobs["build"]["needs"] == "ci"
     assert jobs["publish"]["needs"] == "build"
+
+
+def test_an_sdist_holds_what_is_committed_wherever_the_checkout_lies(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    known = subprocess.run(["git", "ls-files"], cwd=ROOT, capture_output=True, text=True)
+    if known.returncode:
+        pytest.skip("not a checkout of git")
+    # What hatchling makes of .gitignore below /var or a folder called build.
+    monkeypatch.setattr(
+        SdistBuilder.get_config_class(), "load_vcs_exclusion_patterns", lambda _: []
+    )
+    packed = {str(file.relative_path) for file in SdistBuilder(str(ROOT)).recurse_included_files()}
+    new = subprocess.run(
+        ["git", "ls-files", "--others", "--exclude-standard"],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+    )
+    assert packed - {*known.stdout.split("\n"), *new.stdout.split("\n")} == set()
 
 
 def test_tag_version_and_changelog_name_one_release() -> None:
