@@ -25,6 +25,7 @@ from tests.publications import Publication, lay_out, relay_at
 from tests.sending.sink import Sink
 
 broken: list[str] = []
+OPERATOR = "betrieb@example.org"  # gets alarms, too
 ENDED = ("COMPLETED", "FAILED", "CRASHED", "CANCELLED")
 
 
@@ -143,7 +144,7 @@ def _approve(publication: Publication, server: Server) -> str:
 
 def alarms(publication: Publication, server: Server, sink: Sink, readers: int) -> None:
     consent = ("--consent", "letter of 3 May 2026", "--group", "betrieb")
-    publication.run("subscribers", "add", "betrieb@example.org", *consent)
+    publication.run("subscribers", "add", OPERATOR, *consent)
     program = str(Path(sys.executable).parent / "upcycle-news")
     for _ in range(2):  # the second time renews
         subprocess.run(
@@ -157,22 +158,27 @@ def alarms(publication: Publication, server: Server, sink: Sink, readers: int) -
     run = server.start("publish-issue/thursday", at=datetime.now(UTC) - timedelta(days=3))
     server.until(run, *ENDED)
     server.until(server.start("watch/every-ten-minutes"), *ENDED)
-    while "betrieb@example.org" not in sink.accepted and time.monotonic() - began < 180:
+    while OPERATOR not in sink.accepted and time.monotonic() - began < 180:
         time.sleep(1)
     told = f"{time.monotonic() - began:.0f} s after the run was started"
-    promise("the operators got a mail", "betrieb@example.org" in sink.accepted, told)
+    promise("the operators got a mail", OPERATOR in sink.accepted, told)
+
+
+def to_readers(sink: Sink) -> int:
+    """How many mails the readers got; operators get others."""
+    return sum(len(ids) for address, ids in sink.accepted.items() if address != OPERATOR)
 
 
 def doubles(publication: Publication, server: Server, sink: Sink, readers: int) -> None:
     publication.crowd(3)
     publication.essay("Zwei auf einmal")
-    before = sink.count
+    before = to_readers(sink)
     now = datetime.now(UTC)
     runs = [server.start("publish-issue/thursday", at=now, approve=True) for _ in range(2)]
     states = [server.until(run, *ENDED) for run in runs]
     promise(
         "two runs for one second: one issue",
-        sink.count == before + 3,
+        to_readers(sink) == before + 3,
         " | ".join(f"{s['name']}: {s['message']}" for s in states),
     )
 
@@ -184,7 +190,7 @@ def doubles(publication: Publication, server: Server, sink: Sink, readers: int) 
     states = [server.until(run, *ENDED) for run in runs]
     promise(
         "five late runs after an outage send nothing",
-        {s["name"] for s in states} == {"Late"} and sink.count == before + 3,
+        {s["name"] for s in states} == {"Late"} and to_readers(sink) == before + 3,
         states[0]["message"],
     )
     runs = [
@@ -194,7 +200,7 @@ def doubles(publication: Publication, server: Server, sink: Sink, readers: int) 
     states = [server.until(run, *ENDED) for run in runs]
     promise(
         "five runs late by minutes: one issue",
-        sink.count == before + 6,
+        to_readers(sink) == before + 6,
         ", ".join(s["name"] for s in states),
     )
 
@@ -223,7 +229,8 @@ def crashes(publication: Publication, server: Server, sink: Sink, readers: int) 
             other = server.start("deliver-pending/every-five-minutes")
             state = server.until(other, *ENDED)
         status = publication.run("issue", "status", "--json").json
-        twice = sum(len(ids) > 1 for ids in sink.accepted.values())
+        mails = [ids for address, ids in sink.accepted.items() if address != OPERATOR]
+        twice = sum(len(ids) > 1 for ids in mails)
         told = {key: status[key] for key in ("audience", "sent", "unknown", "queued")}
         promise(
             f"kill -9 of {what} while sending: nobody twice, the sum closes",
