@@ -14,7 +14,7 @@ from collections import Counter
 from itertools import combinations
 from typing import NamedTuple
 
-from validate import load, runs
+from validate import load, runs, tell
 
 RELATED = range(10, 26)  # per essay of this set, from both pools
 NEW_RELATED = range(10, 17)  # of these from the items of this set
@@ -135,9 +135,7 @@ def main():
         f" {len(related)} related to any of the {len(essays) + len(earlier_essays)} essays,"
         f" {len(new) - len(related)} to none"
     )
-    for fault in faults:
-        print("fault:", fault, file=sys.stderr)
-    return 1 if faults else 0
+    return tell(faults)
 
 
 if __name__ == "__main__":

@@ -101,6 +101,13 @@ def check(essays, items, judgements, split):
         yield f"the untouched third is not the one drawn with the seed {SPLIT_SEED!r}"
 
 
+def tell(faults):
+    """Print them; the exit code."""
+    for fault in faults:
+        print("fault:", fault, file=sys.stderr)
+    return 1 if faults else 0
+
+
 def main():
     essays, items, judgements, split = (
         load(f"{name}.json") for name in ("essays", "items", "judgements", "split")
@@ -118,9 +125,7 @@ def main():
         f"{len(essays)} essays, {len(items)} items from {len({i['feed'] for i in items})} feeds,"
         f" {len(related)} related to an essay, {len(items) - len(related)} to none"
     )
-    for fault in faults:
-        print("fault:", fault, file=sys.stderr)
-    return 1 if faults else 0
+    return tell(faults)
 
 
 if __name__ == "__main__":

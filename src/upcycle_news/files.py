@@ -1,8 +1,9 @@
-"""Files are written whole or not at all."""
+"""Files are written whole or not at all, and a mistake in one has a line."""
 
 from __future__ import annotations
 
 import os
+import re
 import tempfile
 from pathlib import Path
 
@@ -36,3 +37,13 @@ def write_whole(path: Path, data: bytes, *, exclusive: bool = False, private: bo
         raise UpcycleError(
             f"{path}: cannot be written ({error.strerror}); make room or make the folder writable"
         ) from None
+
+
+def toml_mistake(error: Exception, text: str) -> tuple[int, str]:
+    """The 1-based line in `text` and the words of what tomllib says; no line means the end."""
+    told = str(error)
+    line = re.search(r"at line (\d+)", told)
+    return (
+        int(line[1]) if line else len(text.splitlines()) or 1,
+        re.sub(r"\s*\(at .*\)$", "", told),
+    )

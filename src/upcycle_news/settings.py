@@ -24,6 +24,7 @@ from pydantic_settings import (
 from pydantic_settings import SettingsError as SourceError
 
 from upcycle_news.errors import SettingsError
+from upcycle_news.files import toml_mistake
 from upcycle_news.model import Length
 from upcycle_news.settings_archive import ArchiveSettings
 from upcycle_news.settings_audience import (
@@ -233,7 +234,8 @@ def load_settings(home: Path | None = None) -> Settings:
         except OSError as error:
             raise SettingsError(FILE_NAME, None, f"cannot be read: {error.strerror}") from None
         except tomllib.TOMLDecodeError as error:
-            raise _toml_error(error) from None
+            line, what = toml_mistake(error, source)
+            raise SettingsError(FILE_NAME, line, f"is not TOML here: {what}") from None
     _refuse_unknown_variables(os.environ)
     try:
         settings = Settings(**_string_keys(table))
@@ -251,15 +253,6 @@ def _string_keys(table: dict[str, Any]) -> dict[str, Any]:
     if "home" in table:
         raise SettingsError(FILE_NAME, None, "'home' is set by UPCYCLE_NEWS_HOME only; remove it")
     return table
-
-
-def _toml_error(error: tomllib.TOMLDecodeError) -> SettingsError:
-    import re
-
-    text = str(error)
-    match = re.search(r"\(at line (\d+), column \d+\)", text)
-    what = re.sub(r"\s*\(at .*\)$", "", text)
-    return SettingsError(FILE_NAME, int(match[1]) if match else None, f"is not TOML here: {what}")
 
 
 def _refuse_unknown_variables(environment: Mapping[str, str]) -> None:

@@ -12,6 +12,7 @@ from collections.abc import Collection, Mapping
 
 STATES = ("status", "subscribed_to_emails")
 LEFT = ("unsub_time", "unsubscribed_at", "clean_time", "bounced_at", "deleted_at", "email_disabled")
+LISTED_AS = "is listed as"
 _WANTED = frozenset({"", "confirmed", "active", "subscribed", "true", "yes", "1"})
 _NOT_LEFT = frozenset({"", "false", "no", "0"})
 
@@ -25,7 +26,7 @@ def why_not(fields: Mapping[str, str], take: Collection[str] = ()) -> str:
         word = fields.get(column, "").strip()
         if word.lower() not in _WANTED and word.lower() not in take:
             if column == "status":
-                return f"is listed as {word[:20]}"
+                return f"{LISTED_AS} {word[:20]}"
             return f"{column} is {word[:20]}"
     for column in LEFT:
         if fields.get(column, "").strip().lower() not in _NOT_LEFT:

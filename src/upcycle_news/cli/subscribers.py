@@ -92,6 +92,7 @@ def import_(
     Example: upcycle-news subscribers import list.csv --consent "paper list, 3 May 2026"
     """
     from upcycle_news.audience.importing import parse_mapping, read_subscribers_csv
+    from upcycle_news.audience.listed import LISTED_AS
     from upcycle_news.errors import ContentError
     from upcycle_news.store.people import add_people
 
@@ -143,7 +144,7 @@ def import_(
     )
     for line, reason in skipped:
         note(f"{file}:{line}: skipped: {reason}")
-    if any(reason.startswith("is listed as ") for _, reason in parsed.skipped):
+    if any(reason.startswith(LISTED_AS) for _, reason in parsed.skipped):
         note(f"{file}: --take WORD takes those of a status, if it means that they want your mail")
     for line, reason in parsed.invalid:
         note(f"{file}:{line}: invalid: {reason}")

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from upcycle_news.errors import ContentError
+from upcycle_news.files import toml_mistake
 from upcycle_news.sayings import say
 
 MAX_BYTES = 2 * 1024 * 1024
@@ -52,8 +53,6 @@ def parse_toml(text: str, where: str, example: str) -> dict[str, Any]:
     try:
         return tomllib.loads(text)
     except (tomllib.TOMLDecodeError, RecursionError) as error:
-        line = re.search(r"at line (\d+)", str(error))
-        what = re.sub(r" \(at .*\)$", "", str(error))
-        number = int(line[1]) if line else text.count("\n") + 1
+        line, what = toml_mistake(error, text)
         said = say("toml-broken", reason=what, example=example)
-        raise ContentError(where, number, said) from None
+        raise ContentError(where, line, said) from None

@@ -10,17 +10,17 @@ from upcycle_news.errors import StoreError
 from upcycle_news.model import Claim, Leave
 from upcycle_news.postroom.contract import Ledger, Record
 
-T = TypeVar("T")
-# Seconds between the tries. Well below the relay's patience: the answers of messages that are on the wire
-# wait meanwhile, and with them whether they arrived.
+_T = TypeVar("_T")
+# Seconds between the tries. Well below the relay's patience: the answers of messages that are on
+# the wire wait meanwhile, and with them whether they arrived.
 PAUSES = (0.2, 0.5, 1.0, 2.0, 4.0, 6.0)
 
 
 class Enduring:
     """Asks the ledger again before a run gives up; raises `StoreError` when it stays away.
 
-    Every call may come twice: a record for a claim of this run counts the last time, and a mark that was
-    committed and not answered is not given again, so that nobody gets two mails.
+    Every call may come twice: a record for a claim of this run counts the last time, and a mark that
+    was committed and not answered is not given again, so that nobody gets two mails.
     """
 
     def __init__(
@@ -30,7 +30,7 @@ class Enduring:
         self._ledger, self._wait, self._stopping = ledger, wait, stopping
         self._gave_up = False
 
-    def _ask(self, call: Callable[[], T]) -> T:
+    def _ask(self, call: Callable[[], _T]) -> _T:
         for pause in PAUSES:
             try:
                 return call()

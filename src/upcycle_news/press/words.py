@@ -10,6 +10,7 @@ from datetime import date
 from typing import Any
 
 from upcycle_news.errors import TemplateError
+from upcycle_news.files import toml_mistake
 from upcycle_news.press.typography import base_language, bind
 from upcycle_news.sayings import say
 
@@ -81,9 +82,5 @@ def read_toml(templates: Mapping[str, str], name: str) -> dict[str, Any]:
     try:
         return tomllib.loads(templates[name])
     except tomllib.TOMLDecodeError as error:
-        found = re.search(r"at line (\d+)", str(error))
-        # Without a number the parser means the end of the file.
-        line = int(found[1]) if found else len(templates[name].splitlines())
-        raise TemplateError(
-            f"templates/{name}", line, say("theme-broken", reason=str(error))
-        ) from error
+        line, what = toml_mistake(error, templates[name])
+        raise TemplateError(f"templates/{name}", line, say("theme-broken", reason=what)) from error

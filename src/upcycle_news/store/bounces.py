@@ -42,7 +42,8 @@ def record(
 ) -> bool | None:
     """Keep a report; False when this very report is known, None when its delivery is not.
 
-    The store does not know what was sent between a backup and its restore. A report about a forgotten person is counted without its text.
+    The store does not know what was sent between a backup and its restore. A report about a
+    forgotten person is counted without its text.
     """
     insert_here = postgresql.insert if store.dialect == "postgresql" else sqlite.insert
     with store.writing() as connection:
