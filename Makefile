@@ -51,8 +51,8 @@ endif
 
 # After a change of templates on purpose: write what issues look like now, then read the difference.
 golden: $(VENV)/.installed
-	@UPCYCLE_GOLDEN=write $(BIN)/python -m pytest -q tests/press/test_golden.py tests/press/test_real_tools.py -k "looks_as_it_did or support_as_much"
-	@git diff --stat -- tests/press/golden
+	@UPCYCLE_GOLDEN=write $(BIN)/python -m pytest -q tests/rendering/test_golden.py tests/rendering/test_real_tools.py -k "looks_as_it_did or support_as_much"
+	@git diff --stat -- tests/rendering/golden
 
 # Needs uv. The lock names no index; hashes bind it to the files of the packages' makers.
 lock:

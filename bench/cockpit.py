@@ -20,9 +20,9 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from tests.flows.servers import Server
+from tests.flows.prefect_server import Server
 from tests.publications import Publication, lay_out, relay_at
-from tests.sending.sink import Sink
+from tests.services.delivery.sink_relay import Sink
 
 broken: list[str] = []
 OPERATOR = "betrieb@example.org"  # gets alarms, too

@@ -15,7 +15,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from tests.sending.crashing import Outcome, trial
+from tests.services.delivery.kill_trial import Outcome, trial
 
 
 def main() -> int:

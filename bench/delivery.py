@@ -30,15 +30,16 @@ from unittest.mock import patch
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from tests.children import smtp_sink
+from tests.processes import smtp_sink
 
-from upcycle_news.model import EmailAddress, IssueId
-from upcycle_news.newsroom import Newsroom
+from upcycle_news.app.context import Newsroom
+from upcycle_news.config.settings import load_settings
+from upcycle_news.models import EmailAddress, IssueId
 from upcycle_news.scaffold.layout import init_publication
-from upcycle_news.settings import load_settings
-from upcycle_news.steps import composing, rendering, sending
-from upcycle_news.store import people, revisions
-from upcycle_news.store.people import NewSubscriber
+from upcycle_news.services.delivery import send as send_service
+from upcycle_news.services.issues import compose, render
+from upcycle_news.storage import revisions, subscribers
+from upcycle_news.storage.subscribers import NewSubscriber
 
 ROOT = Path(__file__).resolve().parents[1]
 SIZE = 60_000
@@ -167,9 +168,9 @@ def publication(home: Path, readers: int, environment: dict[str, str]) -> None:
     lay_out(home)
     with patch.dict(os.environ, environment), Newsroom(load_settings(home)) as room:
         new = (NewSubscriber(EmailAddress(f"reader{n}@example.org")) for n in range(readers))
-        people.add_people(room.store, new, source="bench", now=room.clock(), dry_run=False)
-        digest = composing.compose_issue(room, ISSUE).hash
-        rendered = rendering.render_issue(room, ISSUE, digest).rendered
+        subscribers.add_people(room.store, new, source="bench", now=room.clock(), dry_run=False)
+        digest = compose.compose_issue(room, ISSUE).hash
+        rendered = render.render_issue(room, ISSUE, digest).rendered
         room.store.close()
     with patch.dict(os.environ, environment), Newsroom(load_settings(home)) as room:
         # The stored rendering is what is sent: bring it to the size of the comparison.
@@ -179,14 +180,14 @@ def publication(home: Path, readers: int, environment: dict[str, str]) -> None:
         text = f"<!-- {filler} -->\n" * max(0, room_left // (len(filler) + 10))
         grown = replace(rendered, html=pieces[0] + text + pieces[1] + pieces[2])
         _replace_rendering(room, digest, grown.html)
-        sending.approve(room, ISSUE, digest, by="bench")
-        sending.enqueue(room, ISSUE, digest)
+        send_service.approve(room, ISSUE, digest, by="bench")
+        send_service.enqueue(room, ISSUE, digest)
 
 
 def _replace_rendering(room: Newsroom, digest: str, html: str) -> None:
     from sqlalchemy import update
 
-    from upcycle_news.store.schema import renderings
+    from upcycle_news.storage.schema import renderings
 
     with room.store.writing() as connection:
         connection.execute(update(renderings).values(html=html))
@@ -235,13 +236,13 @@ def _compile_what_is_imported(environment: dict[str, str]) -> None:
         [program, "issue", "status", str(ISSUE), "--json"], env=told, check=True,
         stdout=subprocess.DEVNULL,
     )  # fmt: skip
-    modules = "upcycle_news.steps.sending, upcycle_news.steps.worker, yagmail"
+    modules = "upcycle_news.services.delivery.send, upcycle_news.services.delivery.process_worker, yagmail"
     subprocess.run([sys.executable, "-c", f"import {modules}"], env=told, check=True)
 
 
 def ours_signed(port: int, count: int, connections: int, profile: bool) -> float | None:
     """The same with an RSA-2048 DKIM signature on each mail."""
-    from upcycle_news.postroom.dkim import generate
+    from upcycle_news.mail.dkim import generate
 
     key = {
         "UPCYCLE_NEWS_DKIM__SELECTOR": "bench",
@@ -305,8 +306,8 @@ def yagmail_send(port: int, count: int, connections: int, profile: bool) -> None
 
 def enqueue(count: int) -> int:
     """How long it takes to queue so many deliveries, and to choose from them."""
-    from upcycle_news.store.ledger import Ledger
-    from upcycle_news.store.senders import register_sender
+    from upcycle_news.storage.ledger import Ledger
+    from upcycle_news.storage.workers import register_sender
 
     with tempfile.TemporaryDirectory() as folder:
         home = Path(folder) / "publication"
@@ -314,11 +315,11 @@ def enqueue(count: int) -> int:
         with patch.dict(os.environ, {"UPCYCLE_NEWS_HOME": str(home)}):
             room = Newsroom(load_settings(home))
             new = (NewSubscriber(EmailAddress(f"reader{n}@example.org")) for n in range(count))
-            people.add_people(room.store, new, source="bench", now=room.clock(), dry_run=False)
-            digest = composing.compose_issue(room, ISSUE).hash
-            sending.approve(room, ISSUE, digest, by="bench")
+            subscribers.add_people(room.store, new, source="bench", now=room.clock(), dry_run=False)
+            digest = compose.compose_issue(room, ISSUE).hash
+            send_service.approve(room, ISSUE, digest, by="bench")
             begun = time.monotonic()
-            sending.enqueue(room, ISSUE, digest)
+            send_service.enqueue(room, ISSUE, digest)
             print(f"{count} deliveries queued in {time.monotonic() - begun:.1f} s")
             sender = register_sender(room.store, host="", pid=1, process_start="", now=room.clock())
             leased = 0

@@ -135,9 +135,9 @@ def urls(port: int, feeds: int) -> list[str]:
 
 
 def run_ours(port: int, feeds: int, home: Path) -> dict[str, object]:
-    import upcycle_news.editorial.feeds  # noqa: F401  as `import reader` comes before its clock
-    from upcycle_news.newsroom import Newsroom
-    from upcycle_news.steps.collecting import collect_feeds
+    import upcycle_news.feeds.fetcher  # noqa: F401  as `import reader` comes before its clock
+    from upcycle_news.app.context import Newsroom
+    from upcycle_news.services.feeds.collect import collect_feeds
 
     (home / "newsletter.toml").write_text("", encoding="utf-8")
     (home / "content").mkdir(exist_ok=True)

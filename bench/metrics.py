@@ -21,9 +21,9 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 from sqlalchemy import insert
 from tests.publications import Publication, lay_out
 
-from upcycle_news.newsroom import Newsroom
-from upcycle_news.steps.measuring import Meter
-from upcycle_news.store.schema import deliveries, issues, subscribers
+from upcycle_news.app.context import Newsroom
+from upcycle_news.services.monitoring.metrics import Meter
+from upcycle_news.storage.schema import deliveries, issues, subscribers
 
 SETTLED = 52
 CHUNK = 20_000

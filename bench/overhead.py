@@ -20,9 +20,9 @@ from statistics import median
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from tests.flows.servers import Server
+from tests.flows.prefect_server import Server
 from tests.publications import Publication, lay_out, relay_at
-from tests.sending.sink import Sink
+from tests.services.delivery.sink_relay import Sink
 
 AIM = 0.02
 ENDED = ("COMPLETED", "FAILED", "CRASHED", "CANCELLED")
@@ -30,8 +30,8 @@ ENDED = ("COMPLETED", "FAILED", "CRASHED", "CANCELLED")
 STEPS = """
 import json, sys, time
 from datetime import UTC, datetime
-from upcycle_news.newsroom import Newsroom
-from upcycle_news.steps import publishing, watching
+from upcycle_news.app.context import Newsroom
+from upcycle_news.services import publishing, watching
 
 took = {}
 

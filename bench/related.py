@@ -23,12 +23,12 @@ from datetime import UTC, date, datetime
 from pathlib import Path
 from statistics import fmean
 
-from upcycle_news.editorial import related
-from upcycle_news.editorial.compounds import Compounds
-from upcycle_news.editorial.lexical import FIELDS, Document, Query
-from upcycle_news.editorial.search import Index
-from upcycle_news.editorial.vocabulary import Vocabulary, load_vocabulary
-from upcycle_news.model import Essay, FeedItem, Story
+from upcycle_news.curation import ranking as ranking_module
+from upcycle_news.curation.bm25_index import Index
+from upcycle_news.curation.compounds import Compounds
+from upcycle_news.curation.term_score import FIELDS, Document, Query
+from upcycle_news.curation.vocabulary import Vocabulary, load_vocabulary
+from upcycle_news.models import Essay, FeedItem, Story
 
 ROOT = Path(__file__).resolve().parents[1]
 CORPUS = ROOT / "bench/related"
@@ -148,9 +148,9 @@ def lent(query, scores, documents) -> dict[str, float]:
 
 
 def ours(part: Part, essay: Essay) -> list[str]:
-    found = related.fits([essay], part.stories, today=DAY, vocabulary=part.vocabulary)
+    found = ranking_module.fits([essay], part.stories, today=DAY, vocabulary=part.vocabulary)
     kept = (fit for fit in found if fit.score > 0)
-    return [fit.story.lead.key for fit in sorted(kept, key=related.order)]
+    return [fit.story.lead.key for fit in sorted(kept, key=ranking_module.order)]
 
 
 METHODS: dict[str, Callable[[Part, Essay], list[str]]] = {
@@ -200,7 +200,7 @@ def show(part: Part) -> None:
         kept += sum(key in chosen for key in first)
         lost += sum(key not in chosen for key in first)
     print(
-        f"\nFloor {related.FLOOR}: where nothing related is there, {let_in / len(part.essays):.1f} "
+        f"\nFloor {ranking_module.FLOOR}: where nothing related is there, {let_in / len(part.essays):.1f} "
         f"unrelated items pass per essay; of the related ones among the first ten, {kept} pass "
         f"and {lost} do not."
     )
@@ -208,8 +208,8 @@ def show(part: Part) -> None:
 
 def admitted(essay: Essay, stories: Sequence[Story], part: Part) -> set[str]:
     """The keys of the stories that the floor lets pass."""
-    found = related.fits([essay], stories, today=DAY, vocabulary=part.vocabulary)
-    return {fit.story.lead.key for fit in found if fit.evidence >= related.FLOOR}
+    found = ranking_module.fits([essay], stories, today=DAY, vocabulary=part.vocabulary)
+    return {fit.story.lead.key for fit in found if fit.evidence >= ranking_module.FLOOR}
 
 
 def parts(final: bool) -> list[Part]:
@@ -244,7 +244,7 @@ def main() -> None:
         show(part)
     began = resource.getrusage(resource.RUSAGE_SELF)
     part = found[0]
-    related.fits(
+    ranking_module.fits(
         list(part.essays.values())[:5], part.stories, today=DAY, vocabulary=part.vocabulary
     )
     used = resource.getrusage(resource.RUSAGE_SELF)

@@ -16,13 +16,18 @@ from statistics import fmean
 
 from related import Part, measured, parts  # the script beside this one
 
-from upcycle_news.editorial import related
-from upcycle_news.editorial.compounds import Compounds
-from upcycle_news.editorial.concepts import lexicon
-from upcycle_news.editorial.lexical import FIELDS, Document, Query, echoes
-from upcycle_news.editorial.search import Index
-from upcycle_news.editorial.theme import Pool, Signals, Theme
-from upcycle_news.model import Essay
+from upcycle_news.curation import ranking
+from upcycle_news.curation.bm25_index import Index
+from upcycle_news.curation.compounds import Compounds
+from upcycle_news.curation.concept_matcher import lexicon
+from upcycle_news.curation.concept_score import Pool, Signals, Theme
+from upcycle_news.curation.term_score import (
+    FIELDS,
+    Document,
+    Query,
+    echoes,
+)
+from upcycle_news.models import Essay
 
 NAMES = ("WORDS", "TOPICS", "CENTRAL", "TEXT", "VARIETY", "FOCUS", "OUTSIDE", "TITLE")
 ABLATED = 0.3
@@ -31,7 +36,7 @@ Row = tuple[float, ...]
 
 def row(words: float, signals: Signals) -> Row:
     return (
-        min(words, related.MOST_WORDS), signals.topics, signals.central, signals.text,
+        min(words, ranking.MOST_WORDS), signals.topics, signals.central, signals.text,
         math.log1p(signals.words), signals.focus, signals.outside,
         signals.title,
     )  # fmt: skip
@@ -127,18 +132,18 @@ def main() -> None:
             sums = [math.fsum(w * v for w, v in zip(weights[:-1], x, strict=True)) for x in view]
             even = -weights[-1]
             kin = [
-                s + related.KINSHIP * k for s, k in zip(sums, pool.kinship(sums, even), strict=True)
+                s + ranking.KINSHIP * k for s, k in zip(sums, pool.kinship(sums, even), strict=True)
             ]
-            trust = [related.likely(one, even + related.SURE) for one in kin]
+            trust = [ranking.likely(one, even + ranking.SURE) for one in kin]
             echo = echoes(seen[slug].index, seen[slug].documents, trust)
-            scores = [k + related.ECHO * e for k, e in zip(kin, echo, strict=True)]
+            scores = [k + ranking.ECHO * e for k, e in zip(kin, echo, strict=True)]
             order = sorted(range(len(keys)), key=lambda n: (-scores[n], keys[n]))
             line += measured([keys[n] for n in order], part.judged[slug])
             if ablated:
                 continue
             single = math.log1p(1.5)
             through = [
-                s + weights[-1] - related.SINGLE * (x[4] < single) >= related.MARGIN
+                s + weights[-1] - ranking.SINGLE * (x[4] < single) >= ranking.MARGIN
                 for s, x in zip(sums, view, strict=True)
             ]
             passing += sum(t and not r for t, r in zip(through, truth[slug], strict=True))

@@ -21,14 +21,18 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
 
-from tests.press import shelf  # noqa: E402
+from tests.rendering import sample_issues  # noqa: E402
 
-from upcycle_news.model import Manifest  # noqa: E402
-from upcycle_news.press.mjml import render_mjml  # noqa: E402
-from upcycle_news.press.preflight import preflight  # noqa: E402
-from upcycle_news.press.render import STYLE_TEMPLATE, fill, render  # noqa: E402
-from upcycle_news.press.sizes import encoded_size  # noqa: E402
-from upcycle_news.press.words import read_toml  # noqa: E402
+from upcycle_news.checks.issue import preflight  # noqa: E402
+from upcycle_news.models import Manifest  # noqa: E402
+from upcycle_news.rendering.mjml import render_mjml  # noqa: E402
+from upcycle_news.rendering.render import (  # noqa: E402
+    STYLE_TEMPLATE,
+    encoded_size,
+    fill,
+    render,
+)
+from upcycle_news.rendering.template_strings import read_toml  # noqa: E402
 
 NODE = ROOT / "tools" / "node"
 
@@ -72,7 +76,7 @@ def main() -> None:
     print("median (best) in ms; bytes of the encoded HTML part\n")
     print(f"{'issue':<12}{'whole issue':>16}{'MJML, inlined':>16}{'reference':>16}{'factor':>8}"
           f"{'checks':>14}{'bytes':>9}{'text':>8}")  # fmt: skip
-    for name, make in shelf.ISSUES.items():
+    for name, make in sample_issues.ISSUES.items():
         manifest = make()
         rendered = render(manifest)
         whole = timed(lambda m=manifest: render(m), rounds)  # type: ignore[misc]

@@ -23,12 +23,17 @@ from typing import Any
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from sqlalchemy import insert
-from tests.backup.middle import command, trial
+from tests.services.backup.mid_send_trial import command, trial
 
-from upcycle_news.audience.links import load_or_make_key
 from upcycle_news.scaffold.layout import init_publication
-from upcycle_news.store.engine import open_store
-from upcycle_news.store.schema import consents, deliveries, issues, subscribers
+from upcycle_news.storage.database import open_store
+from upcycle_news.storage.schema import (
+    consents,
+    deliveries,
+    issues,
+    subscribers,
+)
+from upcycle_news.subscribers.link_tokens import load_or_make_key
 
 CHUNK = 20_000
 NOW = datetime(2026, 11, 26, 6, 0, tzinfo=UTC)

@@ -30,16 +30,27 @@ from sqlalchemy import text
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from tests.children import peak_memory, smtp_sink
-from tests.flows.counting import relay
+from tests.flows.delivery_counts import relay
 from tests.postgres_server import DebianPostgres
-from tests.publications import Publication, add, lay_out, prepared
+from tests.processes import peak_memory, smtp_sink
+from tests.publications import (
+    Publication,
+    add,
+    lay_out,
+    prepared,
+)
 
-from upcycle_news.model import Claim, DeliveryState, IssueId, Verdict
-from upcycle_news.newsroom import Newsroom
-from upcycle_news.settings import load_settings
-from upcycle_news.steps import processes, sending
-from upcycle_news.store.ledger import Ledger
+from upcycle_news.app.context import Newsroom
+from upcycle_news.config.settings import load_settings
+from upcycle_news.models import (
+    Claim,
+    DeliveryState,
+    IssueId,
+    Verdict,
+)
+from upcycle_news.services.delivery import process_identity
+from upcycle_news.services.delivery import send as send_service
+from upcycle_news.storage.ledger import Ledger
 
 LEASE, TURN = 100, 8  # deliveries a lease; connections of one process, which share a commit
 CLAIMERS = (1, 2, 4)
@@ -104,12 +115,12 @@ def measure(home: Path, url: str, size: int) -> Measured:
         found.people = (before := used(room)) - empty
         issue, digest = ready(publication, room, "Wirklich gesendet", "2026-11-26")
         begun = time.monotonic()
-        sending.enqueue(room, issue, digest)
+        send_service.enqueue(room, issue, digest)
         found.queue = time.monotonic() - begun
         found.send, found.memory = sent(issue, size)
         found.first = (after := used(room)) - before
         issue, digest = ready(publication, room, "Nur das Hauptbuch", "2026-12-03")
-        sending.enqueue(room, issue, digest)
+        send_service.enqueue(room, issue, digest)
         for number in CLAIMERS:
             found.claims[number] = claimed(home, issue, number, size // len(CLAIMERS))
         found.second = used(room) - after
@@ -167,7 +178,7 @@ def claimed(home: Path, issue: IssueId, claimers: int, count: int) -> float:
 def claim(home: Path, issue: str, count: int, together: Any, spans: Any) -> None:
     """What one claimer does: the ledger's work, in the steps of a process that sends."""
     with Newsroom(load_settings(home)) as room:
-        ledger = Ledger(room.store, IssueId.parse(issue), processes.register(room))
+        ledger = Ledger(room.store, IssueId.parse(issue), process_identity.register(room))
         records: list[tuple[Claim, Verdict]] = []
         done, leased = 0, ledger.lease(LEASE, room.clock())
         together.wait(120)

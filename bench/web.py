@@ -24,7 +24,7 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 
 from tests.publications import Publication, lay_out, today
 
-from upcycle_news.audience.links import Purpose
+from upcycle_news.subscribers.link_tokens import Purpose
 
 PORT = 8047
 URL = f"http://127.0.0.1:{PORT}"

@@ -29,12 +29,18 @@ from typing import Any
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from tests.children import smtp_sink
-from tests.flows.counting import Books, counted, most_in, relay, working_helper
-from tests.flows.pool import Pool
+from tests.flows.delivery_counts import (
+    Books,
+    counted,
+    most_in,
+    relay,
+    working_helper,
+)
+from tests.flows.worker_pool import Pool
 from tests.postgres_server import DebianPostgres
+from tests.processes import smtp_sink
 from tests.publications import Publication, lay_out
-from tests.sending.sink import Sink
+from tests.services.delivery.sink_relay import Sink
 
 ENDED = ("COMPLETED", "FAILED", "CRASHED", "CANCELLED")
 RATE, DAY = 200, 5000

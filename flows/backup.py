@@ -7,16 +7,16 @@ from typing import Any
 from prefect import flow, task
 from prefect.client.schemas.objects import State, StateType
 
-from upcycle_news.newsroom import Newsroom
-from upcycle_news.steps import backing_up
-from upcycle_news.steps.told import Told
+from upcycle_news.app.context import Newsroom
+from upcycle_news.models.runs import Told
+from upcycle_news.services.backup import create
 
 
 @task
 def write_backup() -> Told:
     """One file in the folder of backups; the oldest ones are deleted."""
     with Newsroom.open() as room:
-        return backing_up.told(backing_up.make_backup(room))
+        return create.told(create.make_backup(room))
 
 
 @flow(name="backup")

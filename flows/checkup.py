@@ -9,9 +9,9 @@ from prefect.artifacts import create_markdown_artifact
 from prefect.client.schemas.objects import State, StateType
 from prefect.events import emit_event
 
-from upcycle_news.doctor.checkup import check_up
-from upcycle_news.newsroom import Newsroom
-from upcycle_news.steps.told import Told
+from upcycle_news.app.context import Newsroom
+from upcycle_news.diagnostics.scheduled import check_up
+from upcycle_news.models.runs import Told
 
 
 @task

@@ -6,28 +6,28 @@ from prefect import flow, task
 from prefect.client.schemas.objects import State
 from prefect.states import Completed
 
-from upcycle_news.newsroom import Newsroom
-from upcycle_news.steps import reports
+from upcycle_news.app.context import Newsroom
+from upcycle_news.services import run_results
 
 
 @task
 def collect() -> dict[str, int]:
     """Handle everything in the inbox; counts only."""
     with Newsroom.open() as room:
-        return reports.collect_bounces(room)
+        return run_results.collect_bounces(room)
 
 
 @task
 def health() -> list[str]:
     """The alarms of the newest issues."""
     with Newsroom.open() as room:
-        return reports.alarms(room)
+        return run_results.alarms(room)
 
 
 @flow(name="collect-bounces")
 def collect_bounces() -> State[dict[str, int]]:
     """Clean the list; an alarm degrades the run."""
-    told = reports.bounce_summary(collect(), health())
+    told = run_results.bounce_summary(collect(), health())
     return Completed(name=told.name, message=told.message)
 
 

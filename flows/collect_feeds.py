@@ -7,21 +7,21 @@ from typing import Any
 from prefect import flow, task
 from prefect.client.schemas.objects import State, StateType
 
-from upcycle_news.newsroom import Newsroom
-from upcycle_news.steps import publishing, summaries
+from upcycle_news.app.context import Newsroom
+from upcycle_news.services import pipeline, run_results
 
 
 @task
 def collect() -> dict[str, Any]:
     """Ask the feeds that are due."""
     with Newsroom.open() as room:
-        return publishing.collect(room)
+        return pipeline.collect(room)
 
 
 @flow(name="collect-feeds")
 def collect_feeds() -> State[Any]:
     """Ask all active feeds that are due; a dead one degrades the run and stops nothing."""
-    told = summaries.collected_summary(collect())
+    told = run_results.collected_summary(collect())
     return State(type=StateType[told.kind.upper()], name=told.name, message=told.message)
 
 

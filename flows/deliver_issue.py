@@ -8,8 +8,8 @@ from prefect import flow, task
 from prefect.client.schemas.objects import State, StateType
 from pydantic import Field
 
-from upcycle_news.newsroom import Newsroom
-from upcycle_news.steps import publishing, summaries
+from upcycle_news.app.context import Newsroom
+from upcycle_news.services import pipeline, run_results
 
 Issue = Annotated[
     str, Field(description="The issue, such as 2026-11-26; its deliveries have begun.")
@@ -20,11 +20,11 @@ Issue = Annotated[
 def deliver(issue: str) -> dict[str, Any]:
     """Deliver what is queued or due; the closing sum."""
     with Newsroom.open() as room:
-        return publishing.go_on(room, issue)
+        return pipeline.go_on(room, issue)
 
 
 @flow(name="deliver-issue", flow_run_name="deliver-{issue}")
 def deliver_issue(issue: Issue) -> State[Any]:
     """Deliver an issue whose deliveries have begun; several runs of this share the work."""
-    told = summaries.delivered_summary([deliver(issue)], None)
+    told = run_results.delivered_summary([deliver(issue)], None)
     return State(type=StateType[told.kind.upper()], name=told.name, message=told.message)

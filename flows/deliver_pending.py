@@ -10,9 +10,10 @@ from prefect.client.schemas.objects import State, StateType
 from prefect.events import emit_event
 from pydantic import Field
 
-from upcycle_news.newsroom import Newsroom
-from upcycle_news.steps import publishing, starting, summaries, watching
-from upcycle_news.steps.told import Told
+from upcycle_news.app.context import Newsroom
+from upcycle_news.models.runs import Told
+from upcycle_news.services import pipeline, run_results
+from upcycle_news.services.monitoring import alerts
 
 MaxLateness = Annotated[
     float,
@@ -24,21 +25,21 @@ MaxLateness = Annotated[
 def find_pending(max_lateness_hours: float) -> list[str]:
     """The issues that are approved and due, or that have deliveries left."""
     with Newsroom.open() as room:
-        return publishing.pending(room, max_lateness_hours=max_lateness_hours)
+        return pipeline.pending(room, max_lateness_hours=max_lateness_hours)
 
 
 @task
 def why_paused() -> Told | None:
     """Why nothing goes out at all, after a restore."""
     with Newsroom.open() as room:
-        return starting.standstill(room)
+        return pipeline.standstill(room)
 
 
 @task
 def deliver(issue: str) -> dict[str, Any]:
     """Deliver what is queued or due; the closing sum, and why it waits if the relay is away."""
     with Newsroom.open() as room:
-        return publishing.go_on(room, issue)
+        return pipeline.go_on(room, issue)
 
 
 @task
@@ -46,10 +47,8 @@ def report(issues: list[str]) -> None:
     """Renew the reports of these issues, and raise what is news."""
     with Newsroom.open() as room:
         for issue in issues:
-            create_markdown_artifact(
-                publishing.report(room, issue, {}), key=f"issue-{issue}-report"
-            )
-        for event in watching.news(room):
+            create_markdown_artifact(pipeline.report(room, issue, {}), key=f"issue-{issue}-report")
+        for event in alerts.news(room):
             emit_event(**event.as_event())
 
 
@@ -60,7 +59,7 @@ def deliver_pending(max_lateness_hours: MaxLateness = 24.0) -> State[Any]:
     sums = [deliver(issue) for issue in issues]
     if issues:
         report(issues)
-    told = summaries.delivered_summary(sums, why_paused())
+    told = run_results.delivered_summary(sums, why_paused())
     return State(type=StateType[told.kind.upper()], name=told.name, message=told.message)
 
 

@@ -28,11 +28,13 @@ from prefect.input import RunInput
 from prefect.runtime import deployment, flow_run
 from pydantic import Field, create_model
 
-from upcycle_news.newsroom import Newsroom
-from upcycle_news.steps import publishing, summaries, watching
-from upcycle_news.steps.approving import Answered, Question
-from upcycle_news.steps.starting import Begun
-from upcycle_news.steps.told import Told
+from upcycle_news.app.context import Newsroom
+from upcycle_news.models.runs import Told
+from upcycle_news.services import pipeline, run_results
+from upcycle_news.services.issues.approval import Answered, Question
+from upcycle_news.services.issues.compose import EssayFilter
+from upcycle_news.services.monitoring import alerts
+from upcycle_news.services.pipeline import Begun
 
 IssueDate = Annotated[
     str, Field(description="The issue: 'next', a day such as 2026-11-26, or 2026-11-26-2.")
@@ -85,7 +87,7 @@ class Decision(RunInput):
 def begin(issue_date: str, planned_at: datetime, run: str, max_lateness_hours: float) -> Begun:
     """Find the issue that is meant, once for each planned time; refuse what is too late."""
     with Newsroom.open() as room:
-        return publishing.begin(
+        return pipeline.begin(
             room, issue_date, planned_at=planned_at, run=run, max_lateness_hours=max_lateness_hours
         )
 
@@ -94,69 +96,69 @@ def begin(issue_date: str, planned_at: datetime, run: str, max_lateness_hours: f
 def collect() -> dict[str, Any]:
     """Ask the feeds that are due; a dead one is reported and stops nothing."""
     with Newsroom.open() as room:
-        return publishing.collect(room)
+        return pipeline.collect(room)
 
 
 @task
-def compose(issue: str, choice: publishing.Choice, run: str) -> publishing.Composed:
+def compose(issue: str, choice: EssayFilter, run: str) -> pipeline.Composed:
     """Choose essays and items, and freeze them as a revision."""
     with Newsroom.open() as room:
-        return publishing.compose(room, issue, choice, run=run)
+        return pipeline.compose(room, issue, choice, run=run)
 
 
 @task
 def render(issue: str, revision: str) -> dict[str, Any]:
     """Render the revision, check it, and lay out its files for people to look at."""
     with Newsroom.open() as room:
-        return publishing.render(room, issue, revision)
+        return pipeline.render(room, issue, revision)
 
 
 @task
 def send_tests(issue: str, revision: str, group: str, again: bool = False) -> int:
     """Send test mails to a group of editors, once for each revision unless asked again."""
     with Newsroom.open() as room:
-        return publishing.send_tests(room, issue, revision, group, again=again)
+        return pipeline.send_tests(room, issue, revision, group, again=again)
 
 
 @task
 def ask(issue: str, revision: str, run: str, waits: bool, refused: str) -> Question:
     """The question about this revision, with all an editor needs to know."""
     with Newsroom.open() as room:
-        return publishing.ask(room, issue, revision, run=run, waits=waits, refused=refused)
+        return pipeline.ask(room, issue, revision, run=run, waits=waits, refused=refused)
 
 
 @task
 def take_answer(issue: str, revision: str, question: int, answer: dict[str, str]) -> Answered:
     """Write the decision down, bound to the revision; what changed meanwhile is refused."""
     with Newsroom.open() as room:
-        return publishing.take_answer(room, issue, revision, question, answer)
+        return pipeline.take_answer(room, issue, revision, question, answer)
 
 
 @task
 def approve_now(issue: str, revision: str) -> None:
     """Approve the revision because the run was started with `approve`."""
     with Newsroom.open() as room:
-        publishing.approve(room, issue, revision)
+        pipeline.approve(room, issue, revision)
 
 
 @task
 def end_dry(issue: str, subject: str, run: str) -> Told:
     """Put the issue back for others."""
     with Newsroom.open() as room:
-        return publishing.dry(room, issue, subject, run=run)
+        return pipeline.dry(room, issue, subject, run=run)
 
 
 @task
 def enqueue(issue: str, revision: str, run: str, senders: int) -> int:
     """Freeze the issue and queue one delivery for every subscriber."""
     with Newsroom.open() as room:
-        return publishing.enqueue(room, issue, revision, run=run, senders=senders)
+        return pipeline.enqueue(room, issue, revision, run=run, senders=senders)
 
 
 @task
 def call_helpers(issue: str, senders: int) -> None:
     """Let further runs deliver the same issue; asking twice starts them once."""
-    for number in publishing.helpers(senders):
+    for number in pipeline.helpers(senders):
         run_deployment(
             "deliver-issue/together",
             parameters={"issue": issue},
@@ -167,7 +169,7 @@ def call_helpers(issue: str, senders: int) -> None:
 
 
 def _relay_is_away(task: Any, run: Any, state: State[Any]) -> bool:
-    return publishing.passes_by(state.data)
+    return pipeline.passes_by(state.data)
 
 
 @task(retries=2, retry_delay_seconds=[10, 60], retry_condition_fn=_relay_is_away)
@@ -180,7 +182,7 @@ def deliver(issue: str) -> dict[str, Any]:
         update_progress_artifact(bar, percent, description=text)
 
     with Newsroom.open() as room:
-        return publishing.deliver(room, issue, show)
+        return pipeline.deliver(room, issue, show)
 
 
 @task
@@ -188,10 +190,10 @@ def report(issue: str, collected: dict[str, Any]) -> None:
     """Leave the report and the link to the archive, and raise what is news."""
     with Newsroom.open() as room:
         create_markdown_artifact(
-            publishing.report(room, issue, collected), key=f"issue-{issue}-report"
+            pipeline.report(room, issue, collected), key=f"issue-{issue}-report"
         )
-        create_link_artifact(publishing.archive_link(room, issue), key=f"issue-{issue}-archive")
-        for event in watching.news(room):
+        create_link_artifact(pipeline.archive_link(room, issue), key=f"issue-{issue}-archive")
+        for event in alerts.news(room):
             emit_event(**event.as_event())
 
 
@@ -213,7 +215,7 @@ def publish_issue(
     begun = begin(issue_date, flow_run.scheduled_start_time, run, max_lateness_hours)
     if begun.ended:
         return _ended(begun.ended)
-    issue, choice = begun.issue, publishing.Choice(essays, leave_out, topics)
+    issue, choice = begun.issue, EssayFilter(essays, leave_out, topics)
     collected = collect()
     composed = compose(issue, choice, run)
     if composed.ended:
@@ -233,11 +235,11 @@ def publish_issue(
         call_helpers(issue, senders)
     delivered = deliver(issue)
     report(issue, collected)
-    return _ended(summaries.summary(delivered, collected))
+    return _ended(run_results.summary(delivered, collected))
 
 
 def approval(
-    issue: str, revision: str, choice: publishing.Choice, test_group: str, run: str
+    issue: str, revision: str, choice: EssayFilter, test_group: str, run: str
 ) -> str | Told:
     """Ask until an editor is content with a revision, or says that there will be none."""
     refused = ""

@@ -6,21 +6,21 @@ from prefect import flow, task
 from prefect.client.schemas.objects import State
 from prefect.states import Completed
 
-from upcycle_news.newsroom import Newsroom
-from upcycle_news.steps import reports
+from upcycle_news.app.context import Newsroom
+from upcycle_news.services import run_results
 
 
 @task
 def tidy_up() -> dict[str, int]:
     """Delete, and mail confirmations that could not leave when they should have; counts only."""
     with Newsroom.open() as room:
-        return reports.tidy(room)
+        return run_results.tidy(room)
 
 
 @flow(name="tidy")
 def tidy() -> State[dict[str, int]]:
     """Keep the promise that unconfirmed addresses are deleted."""
-    return Completed(message=reports.tidy_summary(tidy_up()))
+    return Completed(message=run_results.tidy_summary(tidy_up()))
 
 
 if __name__ == "__main__":

@@ -10,16 +10,16 @@ from prefect.client.schemas.objects import State, StateType
 from prefect.events import emit_event
 from prefect.settings import PREFECT_API_URL
 
-from upcycle_news.cockpit import Cockpit
-from upcycle_news.newsroom import Newsroom
-from upcycle_news.steps import reminding, watching
+from upcycle_news.app.context import Newsroom
+from upcycle_news.prefect_api.client import Cockpit
+from upcycle_news.services.monitoring import alerts, notifications
 
 
 @task
 def remind() -> int:
     """Remind the editors of approvals that end soon, by mail and by an event."""
     with Newsroom.open() as room:
-        events = reminding.remind(room)
+        events = notifications.remind(room)
     for event in events:
         emit_event(**event.as_event())
     return len(events)
@@ -30,10 +30,10 @@ def settle() -> int:
     """End runs nobody answered in time; let those go on that were decided elsewhere."""
     cockpit = Cockpit(PREFECT_API_URL.value() or "", os.environ.get("PREFECT_API_AUTH_STRING", ""))
     with Newsroom.open() as room:
-        waiting = watching.in_vain(room)
+        waiting = alerts.in_vain(room)
         for one in waiting:
             cockpit.settle(one)
-            watching.settled(room, one)
+            alerts.settled(room, one)
     return len(waiting)
 
 
@@ -41,7 +41,7 @@ def settle() -> int:
 def alarm() -> list[str]:
     """Raise what happened to issues and feeds; the sentences."""
     with Newsroom.open() as room:
-        events = watching.news(room)
+        events = alerts.news(room)
     for event in events:
         emit_event(**event.as_event())
     return [event.message for event in events]
@@ -50,7 +50,7 @@ def alarm() -> list[str]:
 @flow(name="watch")
 def watch() -> State[Any]:
     """See whether the planned issue went out, a feed is dead, a relay is slow, a question ends."""
-    told = watching.summary(reminded=remind(), settled=settle(), alarms=alarm())
+    told = alerts.summary(reminded=remind(), settled=settle(), alarms=alarm())
     return State(type=StateType[told.kind.upper()], name=told.name, message=told.message)
 
 

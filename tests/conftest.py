@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from .postroom.ledgers import Clock
+from .delivery.memory_ledger import Clock
 
 if TYPE_CHECKING:
     from .publications import Publication

@@ -19,7 +19,7 @@ from typing import Any, Self
 import psycopg
 import pytest
 
-from .children import end_with_the_parent, free_port
+from .processes import end_with_the_parent, free_port
 
 FAST = signal.SIGINT  # how PostgreSQL is told to end whoever is connected, and itself
 REQUIRED = os.environ.get("UPCYCLE_REQUIRE_TOOLS") == "1"

@@ -18,15 +18,16 @@ from typing import Any, Self
 from unittest.mock import patch
 from zoneinfo import ZoneInfo
 
+from upcycle_news.app.context import Newsroom, utc_now
 from upcycle_news.cli import main
-from upcycle_news.model import EmailAddress, IssueId, IssueStatus
-from upcycle_news.newsroom import Newsroom, utc_now
+from upcycle_news.config.settings import load_settings
+from upcycle_news.models import EmailAddress, IssueId, IssueStatus
 from upcycle_news.scaffold.layout import init_publication
-from upcycle_news.settings import load_settings
-from upcycle_news.steps import composing, rendering, sending
-from upcycle_news.store import issues
-from upcycle_news.store.engine import open_store
-from upcycle_news.store.people import NewSubscriber, add_people
+from upcycle_news.services.delivery import send
+from upcycle_news.services.issues import approval, compose, render
+from upcycle_news.storage import issues
+from upcycle_news.storage.database import open_store
+from upcycle_news.storage.subscribers import NewSubscriber, add_people
 
 SETTINGS = """\
 [publication]
@@ -215,17 +216,17 @@ def add(room: Newsroom, *people: str | NewSubscriber) -> None:
 def prepared(room: Newsroom, issue: str = "2026-11-26") -> tuple[IssueId, str]:
     """Compose, render and approve an issue."""
     chosen = IssueId.parse(issue)
-    digest = composing.compose_issue(room, chosen).hash
-    rendering.render_issue(room, chosen, digest)
-    sending.approve(room, chosen, digest, by="test")
+    digest = compose.compose_issue(room, chosen).hash
+    render.render_issue(room, chosen, digest)
+    approval.record_approval(room, chosen, digest, by="test")
     return chosen, digest
 
 
 def sent(room: Newsroom, issue: str = "2026-11-26") -> IssueStatus:
     """Compose, approve, queue and deliver an issue; its closing sum."""
     chosen, digest = prepared(room, issue)
-    sending.enqueue(room, chosen, digest)
-    sending.deliver_issue(room, chosen)
+    send.enqueue(room, chosen, digest)
+    send.deliver_issue(room, chosen)
     return status(room, chosen)
 
 

@@ -19,12 +19,12 @@ from tempfile import TemporaryDirectory, gettempdir
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
 
-from tests.flows.servers import Server  # noqa: E402
+from tests.flows.prefect_server import Server  # noqa: E402
 from tests.publications import Publication, lay_out, relay_at  # noqa: E402
-from tests.sending.sink import Sink  # noqa: E402
-from tests.web.chromium import Page, browsing  # noqa: E402
+from tests.services.delivery.sink_relay import Sink  # noqa: E402
+from tests.web.browser_session import Page, browsing  # noqa: E402
 
-from upcycle_news.demo.site import DemoSite  # noqa: E402
+from upcycle_news.demo.feed_server import DemoSite  # noqa: E402
 
 TARGET = ROOT / "docs" / "images"
 ENDED = ("COMPLETED", "FAILED", "CRASHED", "CANCELLED")

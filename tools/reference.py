@@ -17,9 +17,9 @@ from pydantic.fields import FieldInfo
 from reference_templates import variables
 
 from upcycle_news.cli.app import app
-from upcycle_news.model import DeliveryState, SubscriberStatus
-from upcycle_news.settings import PREFIX, Settings
-from upcycle_news.store.issues import IssueState
+from upcycle_news.config.settings import PREFIX, Settings
+from upcycle_news.models import DeliveryState, SubscriberStatus
+from upcycle_news.storage.issues import IssueState
 
 TARGET = Path(__file__).resolve().parents[1] / "docs" / "reference.md"
 

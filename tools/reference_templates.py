@@ -7,8 +7,8 @@ from collections.abc import Iterator
 from dataclasses import fields, is_dataclass
 from typing import Any, get_args, get_type_hints
 
-from upcycle_news.press.archive_views import ArchiveContext
-from upcycle_news.press.context import Context
+from upcycle_news.archive_site.view_models import ArchiveContext
+from upcycle_news.rendering.view_models import Context
 
 _PLAIN = {"str": "text", "Markup": "HTML", "int": "number", "bool": "true or false"}
 _NOT_IN_TEMPLATES = {"images"}  # travels with the mail; no template sees it

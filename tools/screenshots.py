@@ -17,13 +17,13 @@ from PIL import Image
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
 
-from tests.archive import site as archive_site  # noqa: E402
-from tests.press import shelf  # noqa: E402
-from tests.press.browser import measure, screenshot  # noqa: E402
+from tests.archive_site import sample_archive as archive_site  # noqa: E402
+from tests.rendering import sample_issues  # noqa: E402
+from tests.rendering.page_screenshots import measure, screenshot  # noqa: E402
 
-from upcycle_news.press.archive import build_archive  # noqa: E402
-from upcycle_news.press.preview import preview_page, standalone_html  # noqa: E402
-from upcycle_news.press.render import render  # noqa: E402
+from upcycle_news.archive_site.builder import build_archive  # noqa: E402
+from upcycle_news.rendering.preview_page import preview_page, standalone_html  # noqa: E402
+from upcycle_news.rendering.render import render  # noqa: E402
 
 TARGET = ROOT / "docs" / "images"
 FRONT = 1184  # pixels of the two pictures in the README: they end below a heading
@@ -33,14 +33,14 @@ LARGEST = 300_000
 def main() -> None:
     """Write every picture; says how many bytes each has."""
     TARGET.mkdir(parents=True, exist_ok=True)
-    for name, manifest in shelf.ISSUES.items():
+    for name, manifest in sample_issues.ISSUES.items():
         html = standalone_html(render(manifest()))
         for width in (320, 600):
             height = measure(html, widths=(width,), dark=False)[0].height
             for dark in (False, True):
                 shade = "dark" if dark else "light"
                 shoot(html, TARGET / f"{name}-{width}-{shade}.png", width, height, dark=dark)
-    html = standalone_html(render(shelf.demo()))
+    html = standalone_html(render(sample_issues.demo()))
     for dark in (False, True):
         target = TARGET / f"newsletter-{'dark' if dark else 'light'}.png"
         shoot(html, target, 600, FRONT, dark=dark)
@@ -51,14 +51,14 @@ def main() -> None:
     for dark in (False, True):
         target = TARGET / f"archive-{'dark' if dark else 'light'}.png"
         shoot(html, target, 900, FRONT, dark=dark)
-    page = preview_page(render(shelf.demo()), (), language="de")
+    page = preview_page(render(sample_issues.demo()), (), language="de")
     shoot(page, TARGET / "preview.png", 1500, 1100, dark=False)
 
 
 def archive_page() -> str:
     """The demo's issue in the archive as one file: style and pictures inside."""
-    sent = archive_site.issue("2026-11-26", shelf.demo())
-    look = replace(archive_site.LOOK, publication=shelf.demo().publication)
+    sent = archive_site.issue("2026-11-26", sample_issues.demo())
+    look = replace(archive_site.LOOK, publication=sample_issues.demo().publication)
     files = build_archive([sent], look).files
     html = files["archive/2026-11-26/index.html"].decode()
     style = files["style.css"].decode()

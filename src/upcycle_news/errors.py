@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from upcycle_news.sayings import FALLBACK, Saying, say
+from upcycle_news.i18n.messages import FALLBACK, Saying, say
 
 
 class UpcycleError(Exception):

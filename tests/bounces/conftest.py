@@ -1,5 +1,5 @@
 from __future__ import annotations
 
-from ..sending.conftest import _postgres, any_store, empty_postgres
+from ..services.delivery.conftest import _postgres, any_store, empty_postgres
 
 __all__ = ["_postgres", "any_store", "empty_postgres"]

@@ -17,13 +17,13 @@ from pathlib import Path
 
 import pytest
 
-from upcycle_news.newsroom import Newsroom
-from upcycle_news.steps import bouncing
+from upcycle_news.app.context import Newsroom
+from upcycle_news.services.bounces import process as process_service
 
-from ..children import free_port
-from ..postroom.relays import certificate
+from ..processes import free_port
 from ..publications import Publication, add, sent
-from . import dsns
+from ..transports.bad_relays import certificate
+from . import sample_reports
 
 PROGRAM = shutil.which("dovecot", path=f"{os.environ.get('PATH', '')}:/usr/sbin:/sbin")
 REQUIRED = os.environ.get("UPCYCLE_REQUIRE_TOOLS") == "1"
@@ -149,7 +149,7 @@ def test_a_real_server_is_read_once_and_without_a_trace(
     publication.essay()
     assert sent(room).closed
     assert room.bounce_addresses is not None
-    report = dsns.gmail(room.bounce_addresses.address_for(1, 1), "anna@example.org")
+    report = sample_reports.gmail(room.bounce_addresses.address_for(1, 1), "anna@example.org")
     mails = [*ODD.values(), report.replace(b"\n", b"\r\n")]
     client = fill(dovecot, security, mails)
     mine: Newsroom = publication.room(
@@ -157,11 +157,11 @@ def test_a_real_server_is_read_once_and_without_a_trace(
         INBOX__PORT=str(dovecot.ports[security]), INBOX__USERNAME=security,
         INBOX__PASSWORD="geheim",
     )  # fmt: skip
-    told = bouncing.collect(mine)
+    told = process_service.collect(mine)
     assert (told.hard, told.left_alone) == (1, len(ODD))
     assert lying(client, "INBOX") == len(ODD)
     assert lying(client, "INBOX", "SEEN") == 0
     assert lying(client, "processed") == 1
-    assert bouncing.collect(mine) == bouncing.Collected()
+    assert process_service.collect(mine) == process_service.Collected()
     assert lying(client, "INBOX") == len(ODD)
     client.logout()

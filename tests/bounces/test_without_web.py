@@ -5,11 +5,16 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-from upcycle_news.model import EmailAddress, SubscriberStatus
-from upcycle_news.newsroom import Newsroom
-from upcycle_news.store import people
+from upcycle_news.app.context import Newsroom
+from upcycle_news.models import EmailAddress, SubscriberStatus
+from upcycle_news.storage import subscribers
 
-from ..publications import Publication, add, parsed, sent
+from ..publications import (
+    Publication,
+    add,
+    parsed,
+    sent,
+)
 
 MAIL_ONLY = {
     "PUBLICATION__PUBLIC_URL": "",
@@ -19,7 +24,7 @@ MAIL_ONLY = {
 
 
 def status(room: Newsroom, address: str) -> SubscriberStatus:
-    person = people.find(room.store, EmailAddress.parse(address))
+    person = subscribers.find(room.store, EmailAddress.parse(address))
     assert person is not None
     return person.status
 

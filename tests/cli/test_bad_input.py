@@ -13,7 +13,7 @@ import pytest
 
 from upcycle_news.demo.run import run_demo
 from upcycle_news.errors import UpcycleError
-from upcycle_news.files import write_whole
+from upcycle_news.fileio import write_whole
 
 from ..publications import KLEINSTADT, Publication
 

@@ -10,8 +10,8 @@ from collections import Counter
 
 import pytest
 
-from ..postroom.relays import BadDay
 from ..publications import Publication, parsed, relay_at
+from ..transports.bad_relays import BadDay
 
 CROWD = 30
 DEATH = 13

@@ -23,7 +23,15 @@ from typing import Any
 ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT))
 
-from tests.deploy.trial import BLOCK, PAGE, READERS, SETTINGS, checkout, free_port, until  # noqa: E402
+from tests.deploy.trial import (  # noqa: E402
+    BLOCK,
+    PAGE,
+    READERS,
+    SETTINGS,
+    checkout,
+    free_port,
+    until,
+)
 
 PROJECT = IMAGE = f"upcycle-news-trial-{os.getpid()}"
 OURS = ("store", "prefect", "deploy", "worker", "web")
@@ -138,7 +146,7 @@ class Trial:
             "volumes": ["./relay:/relay:ro"], "healthcheck": {"disable": True},
         }  # fmt: skip
         (self.here / "relay").mkdir()
-        shutil.copy2(ROOT / "tests/sending/sink.py", self.here / "relay/sink.py")
+        shutil.copy2(ROOT / "tests/services/delivery/sink_relay.py", self.here / "relay/sink.py")
         (self.here / "relay/relay.py").write_text(RELAY, encoding="utf-8")
         # JSON knows no tags, and `!override` is one: so the ports lie in a file of their own.
         (self.here / "trial.json").write_text(json.dumps({"services": services}), encoding="utf-8")

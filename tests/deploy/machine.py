@@ -22,7 +22,7 @@ ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT))
 
 from tests.deploy.trial import Trial, checkout, until  # noqa: E402
-from tests.sending.sink import Sink  # noqa: E402
+from tests.services.delivery.sink_relay import Sink  # noqa: E402
 
 SUITE = os.environ.get("UPCYCLE_TRIAL_SUITE", "bookworm")
 # What docs/operations.md takes for granted on a Debian that somebody rented.

@@ -15,11 +15,16 @@ from typing import Any
 import pytest
 import yaml
 
-from upcycle_news.settings import load_settings
+from upcycle_news.config.settings import load_settings
 
 from ..publications import Publication
-from ..web.door import free_port, opened
-from .tools import BIN, DEPLOY, ROOT, program
+from ..web.web_server import free_port, opened
+from .tools import (
+    BIN,
+    DEPLOY,
+    ROOT,
+    program,
+)
 
 DOCKER = DEPLOY / "docker"
 DOCKERFILE = (DOCKER / "Dockerfile").read_text(encoding="utf-8")

@@ -12,13 +12,13 @@ from pathlib import Path
 
 import pytest
 
-from upcycle_news.audience.links import Purpose
-from upcycle_news.model import EmailAddress, SubscriberStatus
-from upcycle_news.newsroom import Newsroom
-from upcycle_news.store import people
+from upcycle_news.app.context import Newsroom
+from upcycle_news.models import EmailAddress, SubscriberStatus
+from upcycle_news.storage import subscribers
+from upcycle_news.subscribers.link_tokens import Purpose
 
 from ..publications import Publication
-from ..web.door import Door, free_port, opened
+from ..web.web_server import Door, free_port, opened
 from .tools import DEPLOY, program
 
 ONE_CLICK = "List-Unsubscribe=One-Click"
@@ -97,7 +97,7 @@ def test_one_click_goes_through_a_proxy_and_the_figures_do_not(proxy: Door, room
     token = room.signer.token(Purpose.UNSUBSCRIBE, 1, 0)
     answer = proxy.post(f"/unsubscribe/{token}", ONE_CLICK)
     assert answer.status == 200  # answered itself: no redirect, no error
-    person = people.find(room.store, EmailAddress.parse("leserin@example.org"))
+    person = subscribers.find(room.store, EmailAddress.parse("leserin@example.org"))
     assert person is not None and person.status is SubscriberStatus.UNSUBSCRIBED
     for headers in ({}, {"X_Forwarded_For": "127.0.0.1"}, {"Host": "localhost"}):
         told = proxy.get("/metrics", **headers)

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from upcycle_news.prefect_process import QUIET, lasting_server
-from upcycle_news.settings import load_settings
+from upcycle_news.config.settings import load_settings
+from upcycle_news.prefect_api.environment import QUIET, lasting_server
 
 from .tools import BIN, DEPLOY, program
 

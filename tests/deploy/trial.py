@@ -28,8 +28,13 @@ from typing import Any
 ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT))
 
-from tests.deploy.systemctl import DROP, UID, alive, stop  # noqa: E402
-from tests.sending.sink import Sink  # noqa: E402
+from tests.deploy.systemctl import (  # noqa: E402
+    DROP,
+    UID,
+    alive,
+    stop,
+)
+from tests.services.delivery.sink_relay import Sink  # noqa: E402
 
 PAGE = ROOT / "docs/operations.md"
 READERS = 400

@@ -12,11 +12,11 @@ from typing import Any
 import typer
 
 from upcycle_news.cli.app import app
-from upcycle_news.editorial.essays import KEYS, read_essays
-from upcycle_news.sayings import catalogue
+from upcycle_news.content.essays import KEYS, read_essays
+from upcycle_news.i18n.messages import catalogue
 
-from ..press.samples import png
 from ..publications import Publication, parsed
+from ..rendering.sample_manifest import png
 
 ROOT = Path(__file__).resolve().parents[2]
 GUIDE = (ROOT / "docs/redaktion.md").read_text(encoding="utf-8")

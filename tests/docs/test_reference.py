@@ -63,13 +63,3 @@ def test_no_committed_file_names_a_machine_or_an_index() -> None:
             if pattern.search(line):
                 found.append(f"{name}:{number}: {line.strip()[:80]}")
     assert not [one for one in found if not one.startswith("tests/docs/")]
-
-
-def test_no_source_file_is_longer_than_three_hundred_lines() -> None:
-    files = [*(ROOT / "src").rglob("*.py"), *(ROOT / "flows").glob("*.py")]
-    lengths = {
-        str(path.relative_to(ROOT)): path.read_text(encoding="utf-8").count("\n")
-        for path in files
-        if "versions" not in path.parts  # a migration is a record: it is not rewritten to be nice
-    }
-    assert not {path: lines for path, lines in lengths.items() if lines > 300}

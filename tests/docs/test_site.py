@@ -11,7 +11,12 @@ from pathlib import Path
 import pytest
 import yaml
 
-from .blocks import ROOT, blocks, pages, script
+from .blocks import (
+    ROOT,
+    blocks,
+    pages,
+    script,
+)
 
 # Which test runs a page's blocks; a page with blocks that run is named here or fails below.
 RUN_BY = {

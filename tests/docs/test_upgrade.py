@@ -44,7 +44,7 @@ def aged(home: Path) -> None:
     (home / "flows/backup.py").unlink()
     watch = home / "flows/watch.py"
     text = watch.read_text(encoding="utf-8")
-    watch.write_text(text.replace("watching.in_vain", "watching.to_end"), encoding="utf-8")
+    watch.write_text(text.replace("alerts.in_vain", "alerts.to_end"), encoding="utf-8")
     assert watch.read_text(encoding="utf-8") != text
     css = home / "templates/page.css"
     css.write_text(OWN + css.read_text(encoding="utf-8"), encoding="utf-8")
@@ -56,10 +56,10 @@ def test_an_older_publication_is_whole_after_the_commands_of_the_page(tmp_path: 
     aged(home)
     before = run("upcycle-news check || true", home)
     assert "templates/archive/home.html:1: error template" in before
-    assert "error flow „upcycle_news.steps.watching.to_end“" in before
+    assert "error flow „upcycle_news.services.monitoring.alerts.to_end“" in before
     told = run(commands(), home)
     assert "Only in var/new/flows: backup.py" in told
-    assert "watching.to_end" in told
+    assert "alerts.to_end" in told
     assert " error " not in run("upcycle-news check", home)
     assert (home / "flows/backup.py").is_file()
     assert (home / "content/vocabulary.toml").is_file()

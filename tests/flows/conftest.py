@@ -11,7 +11,7 @@ from unittest.mock import patch
 
 import pytest
 
-from upcycle_news.prefect_process import QUIET
+from upcycle_news.prefect_api.environment import QUIET
 
 FLOWS = Path(__file__).parents[2] / "flows"
 

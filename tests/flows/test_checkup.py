@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from upcycle_news.doctor import checkup
-from upcycle_news.store import turns
+from upcycle_news.diagnostics import scheduled
+from upcycle_news.storage import coordination
 
 from ..publications import Publication, relay_at
 
@@ -30,4 +30,4 @@ def test_a_checkup_ends_degraded_with_a_table_and_no_address(
     assert "| problem | the relay 127.0.0.1:9" in str(found.data)
     assert "@" not in str(found.data) + state.message
     room = publication.room()
-    assert "relay main" in turns.ringing(room.store, checkup.RED)
+    assert "relay main" in coordination.ringing(room.store, scheduled.RED)

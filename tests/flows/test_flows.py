@@ -12,11 +12,11 @@ from typing import Any
 
 import pytest
 
-from upcycle_news.demo.site import DemoSite
+from upcycle_news.demo.feed_server import DemoSite
 
-from ..postroom.ledgers import Clock
+from ..delivery.memory_ledger import Clock
 from ..publications import Publication, relay_at
-from ..sending.sink import Sink
+from ..services.delivery.sink_relay import Sink
 
 pytestmark = [pytest.mark.prefect, pytest.mark.xdist_group("prefect")]
 
@@ -164,9 +164,9 @@ def test_a_relay_that_comes_back_at_once_is_no_news(
     for name, value in relay_at(port).items():
         monkeypatch.setenv(f"UPCYCLE_NEWS_{name}", value)
     tries: list[str] = []
-    from upcycle_news.steps import publishing
+    from upcycle_news.services import pipeline
 
-    original = publishing.passes_by
+    original = pipeline.passes_by
 
     def noted(error: object) -> bool:
         tries.append(type(error).__name__)
@@ -175,7 +175,7 @@ def test_a_relay_that_comes_back_at_once_is_no_news(
         return original(error)
 
     sinks: list[Sink] = []
-    monkeypatch.setattr(publishing, "passes_by", noted)
+    monkeypatch.setattr(pipeline, "passes_by", noted)
     try:
         name, message = told(flows.publish_issue, approve=True)
     finally:

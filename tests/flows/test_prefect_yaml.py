@@ -12,7 +12,7 @@ import pytest
 import yaml
 
 from ..publications import Publication
-from .servers import Server
+from .prefect_server import Server
 
 FILE = Path(__file__).parents[2] / "prefect.yaml"
 TOLD = yaml.safe_load(FILE.read_text(encoding="utf-8"))["deployments"]

@@ -10,9 +10,15 @@ import pytest
 
 from ..postgres_server import REQUIRED, DebianPostgres, skip_without_postgres
 from ..publications import Publication, lay_out
-from ..sending.sink import Sink
-from .counting import Books, counted, most_in, relay, working_helper
-from .pool import Pool, can_part
+from ..services.delivery.sink_relay import Sink
+from .delivery_counts import (
+    Books,
+    counted,
+    most_in,
+    relay,
+    working_helper,
+)
+from .worker_pool import Pool, can_part
 
 READERS, RATE = 2400, 150  # enough for the second machine to come while the first is at it
 ENDED = ("COMPLETED", "FAILED", "CRASHED", "CANCELLED")

@@ -4,10 +4,10 @@ from collections.abc import Iterator
 
 import pytest
 
-from upcycle_news.newsroom import Newsroom
+from upcycle_news.app.context import Newsroom
 
 from ..publications import Publication
-from .door import Door, free_port, opened
+from .web_server import Door, free_port, opened
 
 
 @pytest.fixture

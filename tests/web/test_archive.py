@@ -10,13 +10,13 @@ from types import SimpleNamespace
 
 import pytest
 
-from upcycle_news.newsroom import Newsroom
-from upcycle_news.steps.archive_folder import alone
+from upcycle_news.app.context import Newsroom
+from upcycle_news.services.archive.atomic_folder import alone
 from upcycle_news.web.archive import REBUILD_SECONDS, ArchiveDoor
 
-from ..archive.test_publishing import tree
 from ..publications import Publication, parsed, sent
-from .door import Door, opened
+from ..services.archive.test_build import tree
+from .web_server import Door, opened
 
 PAGE = "/archive/2026-11-26/"
 

@@ -11,24 +11,24 @@ from unittest.mock import patch
 
 import pytest
 
-from upcycle_news.audience.links import LinkSigner, Purpose
-from upcycle_news.model import EmailAddress, Subscriber, SubscriberStatus
-from upcycle_news.newsroom import Newsroom
-from upcycle_news.steps import joining
-from upcycle_news.store import barring, people, records
+from upcycle_news.app.context import Newsroom
+from upcycle_news.models import EmailAddress, Subscriber, SubscriberStatus
+from upcycle_news.services.subscribers import subscriptions
+from upcycle_news.storage import personal_data, subscribers, suppressions
+from upcycle_news.subscribers.link_tokens import LinkSigner, Purpose
 
-from ..postroom.ledgers import Clock
-from ..press.browser import missing
+from ..delivery.memory_ledger import Clock
 from ..publications import Publication, add
-from .chromium import browsing
-from .door import Door, opened
+from ..rendering.page_screenshots import missing
+from .browser_session import browsing
+from .web_server import Door, opened
 
 ANNA = "anna@example.org"
 AXE = Path(__file__).parents[2] / "tools/node/node_modules/axe-core/axe.min.js"
 
 
 def person(room: Newsroom, address: str = ANNA) -> Subscriber:
-    found = people.find(room.store, EmailAddress.parse(address))
+    found = subscribers.find(room.store, EmailAddress.parse(address))
     assert found is not None
     return found
 
@@ -42,8 +42,8 @@ def link(room: Newsroom, purpose: Purpose, number: int = 1, issue: int = 0) -> s
 
 def test_the_answer_is_the_same_for_everybody(room: Newsroom, door: Door) -> None:
     add(room, ANNA, "weg@example.org", "gesperrt@example.org")
-    people.unsubscribe(room.store, person(room, "weg@example.org"), now=room.clock())
-    barring.suppress_all(
+    subscribers.unsubscribe(room.store, person(room, "weg@example.org"), now=room.clock())
+    suppressions.suppress_all(
         room.store, ["gesperrt@example.org", "@boese.example"],
         reason="complaint", detail="", now=room.clock(),
     )  # fmt: skip
@@ -64,12 +64,12 @@ def test_only_who_may_be_asked_gets_a_mail(
     publication: Publication, room: Newsroom, port: int
 ) -> None:
     add(room, ANNA, "weg@example.org")
-    people.unsubscribe(room.store, person(room, "weg@example.org"), now=room.clock())
-    barring.suppress_all(
+    subscribers.unsubscribe(room.store, person(room, "weg@example.org"), now=room.clock())
+    suppressions.suppress_all(
         room.store, ["gesperrt@example.org", "@boese.example"],
         reason="hard bounce", detail="", now=room.clock(),
     )  # fmt: skip
-    barring.suppress_all(
+    suppressions.suppress_all(
         room.store, ["x@boese.example"], reason="unsubscribed", detail="", now=room.clock()
     )
     with opened(room, port) as door:
@@ -99,7 +99,7 @@ def test_a_robot_that_fills_every_field_gets_the_usual_answer_and_no_mail(
         answer = door.post("/subscribe", {"email": ANNA, "website": "https://spam.example"})
     assert answer.status == 200
     assert publication.mails() == []
-    assert people.find(room.store, EmailAddress.parse(ANNA)) is None
+    assert subscribers.find(room.store, EmailAddress.parse(ANNA)) is None
 
 
 def test_one_network_gets_only_so_many_sign_ups(room: Newsroom, door: Door) -> None:
@@ -187,8 +187,8 @@ def test_a_confirmation_link_expires(
         assert door.get(path.decode()).status == 410
         assert "gilt nicht mehr" in door.post(path.decode(), Accept_Language="de").text
         assert person(room).status is SubscriberStatus.PENDING
-        assert joining.tidy(room).unconfirmed == 1
-        assert people.find(room.store, EmailAddress.parse(ANNA)) is None
+        assert subscriptions.tidy(room).unconfirmed == 1
+        assert subscribers.find(room.store, EmailAddress.parse(ANNA)) is None
         assert door.post(path.decode()).status == 404
 
 
@@ -202,7 +202,7 @@ def test_a_reader_chooses_topics_and_language_and_leaves(room: Newsroom, door: D
     answer = door.post(path, "topic=Bestand&topic=Erfunden&language=en&do=save")
     assert "Saved." in answer.text
     assert (person(room).topics, person(room).language) == (("Bestand",), "en")
-    record = records.record_of(room.store, person(room))
+    record = personal_data.record_of(room.store, person(room))
     assert record["chosen_at"] is not None
     assert door.post(path, {"do": "leave"}).status == 200
     assert person(room).status is SubscriberStatus.UNSUBSCRIBED
@@ -260,9 +260,9 @@ def test_a_mail_that_could_not_leave_leaves_later(
     with opened(away, port) as door:
         assert door.post("/subscribe", {"email": ANNA}).status == 200
     assert publication.mails() == []
-    assert joining.tidy(room).mailed == 1
+    assert subscriptions.tidy(room).mailed == 1
     assert publication.recipients() == [ANNA]
-    assert joining.tidy(room).mailed == 0
+    assert subscriptions.tidy(room).mailed == 0
 
 
 @pytest.mark.chromium

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from upcycle_news.newsroom import Newsroom
+from upcycle_news.app.context import Newsroom
 
-from .door import Door
+from .web_server import Door
 
 NAME = "0123456789abcdef0123456789abcdef.png"
 

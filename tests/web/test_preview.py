@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from datetime import timedelta
 
-from upcycle_news.model import IssueId
-from upcycle_news.newsroom import Newsroom
-from upcycle_news.steps import composing
-from upcycle_news.steps.previewing import preview_url
+from upcycle_news.app.context import Newsroom
+from upcycle_news.models import IssueId
+from upcycle_news.services.issues import compose
+from upcycle_news.services.issues.preview_link import preview_url
 
 from ..publications import Publication
-from .door import Door
+from .web_server import Door
 
 
 def test_the_link_in_the_form_shows_the_issue_and_loads_nothing(
@@ -18,7 +18,7 @@ def test_the_link_in_the_form_shows_the_issue_and_loads_nothing(
 ) -> None:
     publication.essay()
     issue = IssueId.parse("2026-11-26")
-    revision = composing.compose_issue(room, issue).hash
+    revision = compose.compose_issue(room, issue).hash
     url = preview_url(room, issue, revision, expires=room.clock() + timedelta(hours=1))
     answer = door.get(url)
     assert answer.status == 200

@@ -12,13 +12,18 @@ from unittest.mock import patch
 
 import pytest
 
-from upcycle_news.model import EmailAddress
-from upcycle_news.newsroom import Newsroom
-from upcycle_news.store.people import NewSubscriber
+from upcycle_news.app.context import Newsroom
+from upcycle_news.models import EmailAddress
+from upcycle_news.storage.subscribers import NewSubscriber
 
-from ..bounces import dsns
-from ..publications import Publication, add, parsed, sent
-from .door import opened
+from ..bounces import sample_reports
+from ..publications import (
+    Publication,
+    add,
+    parsed,
+    sent,
+)
+from .web_server import opened
 
 # A local part that stands nowhere else, so that a single trace is a proof.
 NAMES = ("geheimniskraemerin", "verschwiegenheit", "stillschweigen")
@@ -57,7 +62,7 @@ def test_signing_up_reading_bouncing_and_leaving_leave_no_address_in_logs_or_fil
     assert sent(room).closed
     path = max((publication.home / "var/mailbox/new").iterdir(), key=lambda one: one.name)
     back = path.read_bytes().split(b"\r\n", 1)[0].decode().removeprefix("Return-Path: <")[:-1]
-    (publication.home / "inbox/new/1").write_bytes(dsns.postfix(back, ADDRESSES[1]))
+    (publication.home / "inbox/new/1").write_bytes(sample_reports.postfix(back, ADDRESSES[1]))
     done = publication.run("bounces", "collect", SENDER__VERP="true", INBOX__MAILDIR="inbox")
     told = publication.run("bounces", "list", "--json").told + done.told
     told += publication.run("subscribers", "stats", "--json").told
@@ -76,7 +81,7 @@ def test_an_error_in_the_door_tells_no_address(
     with (
         opened(room, port) as door,
         patch(
-            "upcycle_news.web.handlers.joining.sign_up",
+            "upcycle_news.web.handlers.subscriptions.sign_up",
             side_effect=RuntimeError(f"no {ADDRESSES[0]}"),
         ),
     ):
@@ -97,7 +102,7 @@ def test_prefects_own_database_knows_no_address(publication: Publication, tmp_pa
     add(room, *ADDRESSES)
     publication.essay()
     assert sent(room).closed
-    (publication.home / "inbox/new/1").write_bytes(dsns.vacation(ADDRESSES[0]))
+    (publication.home / "inbox/new/1").write_bytes(sample_reports.vacation(ADDRESSES[0]))
     home = tmp_path / "prefect"
     environment = {
         **os.environ, "PREFECT_HOME": str(home), "UPCYCLE_NEWS_INBOX__MAILDIR": "inbox",

@@ -8,25 +8,25 @@ import typer
 from typer.core import TyperGroup
 
 from upcycle_news.cli import (
-    alarms,
+    alerts,
     archive,
     backup,
     bounces,
-    content,
+    check,
     dkim,
     doctor,
     drain,
     essay,
     feeds,
-    issue,
+    init,
     metrics,
-    publication,
     secrets,
     store,
-    subscribers,
     up,
     web,
 )
+from upcycle_news.cli.issue import status
+from upcycle_news.cli.subscribers import manage
 
 # As people meet them: the road of an issue, those who read it, those who keep it running.
 SHELVES = {
@@ -64,19 +64,19 @@ app = typer.Typer(
     rich_markup_mode=None,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-app.add_typer(alarms.app, name="alarms")
+app.add_typer(alerts.app, name="alarms")
 app.add_typer(archive.app, name="archive")
 app.add_typer(dkim.app, name="dkim")
 app.add_typer(bounces.app, name="bounces")
 app.add_typer(essay.app, name="essay")
 app.add_typer(feeds.app, name="feeds")
-app.add_typer(issue.app, name="issue")
+app.add_typer(status.app, name="issue")
 app.add_typer(secrets.app, name="secrets")
-app.add_typer(subscribers.app, name="subscribers")
+app.add_typer(manage.app, name="subscribers")
 app.add_typer(store.app, name="store")
-app.command("init")(publication.init)
-app.command("demo")(publication.demo)
-app.command("check")(content.check)
+app.command("init")(init.init)
+app.command("demo")(init.demo)
+app.command("check")(check.check)
 app.command("drain")(drain.drain)
 app.command("metrics")(metrics.metrics)
 app.command("backup")(backup.backup)

@@ -7,7 +7,12 @@ from typing import Annotated
 
 import typer
 
-from upcycle_news.cli.output import AsJson, newsroom, say_json, shown
+from upcycle_news.cli.output import (
+    AsJson,
+    newsroom,
+    say_json,
+    shown,
+)
 
 app = typer.Typer(help="The web pages of all issues that were sent.", no_args_is_help=True)
 
@@ -32,7 +37,7 @@ def build(
 
     Example: upcycle-news archive build --out /srv/www/newsletter
     """
-    from upcycle_news.steps.archiving import build_archive
+    from upcycle_news.services.archive.build import build_archive
 
     with newsroom() as room:
         report = build_archive(room, out.resolve() if out else None)
@@ -64,11 +69,11 @@ def correct(
 
     Example: upcycle-news archive correct was-vom-bahnhof-bleibt --note "Gebaut 1962, nicht 1926."
     """
-    from upcycle_news.cli.issue_shared import me
-    from upcycle_news.steps import amending
+    from upcycle_news.cli.issue.common import me
+    from upcycle_news.services.archive import corrections
 
     with newsroom() as room:
-        report = amending.correct(room, essay, text, by=me())
+        report = corrections.correct(room, essay, text, by=me())
     typer.echo(f"{shown(report.folder)}: {report.told}")
 
 
@@ -87,11 +92,11 @@ def withdraw(
 
     Example: upcycle-news archive withdraw 2026-11-26 --note "Die Zahlen stimmten nicht."
     """
-    from upcycle_news.cli.issue_shared import me
-    from upcycle_news.steps import amending
+    from upcycle_news.cli.issue.common import me
+    from upcycle_news.services.archive import corrections
 
     if not yes and not undo:
         typer.confirm(f"Withdraw '{what}', for everybody to see?", abort=True)
     with newsroom() as room:
-        report = amending.withdraw(room, what, text, by=me(), undo=undo)
+        report = corrections.withdraw(room, what, text, by=me(), undo=undo)
     typer.echo(f"{shown(report.folder)}: {report.told}")

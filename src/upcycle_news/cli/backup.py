@@ -9,11 +9,18 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from upcycle_news.cli.output import AsJson, counting, newsroom, note, say_json, shown
-from upcycle_news.sayings import counted
+from upcycle_news.cli.output import (
+    AsJson,
+    counting,
+    newsroom,
+    note,
+    say_json,
+    shown,
+)
+from upcycle_news.i18n.messages import counted
 
 if TYPE_CHECKING:
-    from upcycle_news.steps.restoring import Restored, Standing
+    from upcycle_news.services.backup.restore import Restored, Standing
 
 Yes = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")]
 
@@ -37,11 +44,11 @@ def backup(
     Content, templates and newsletter.toml are not in it: they belong into git.
     Example: upcycle-news backup --to /mnt/backups --keep 14
     """
-    from upcycle_news.steps import backing_up
+    from upcycle_news.services.backup import create
 
     with newsroom() as room:
         with counting("copying rows", 0) as heard:
-            made = backing_up.make_backup(room, to, keep=keep, heard=heard)
+            made = create.make_backup(room, to, keep=keep, heard=heard)
         if as_json:
             told = {"file": str(made.file), "bytes": made.bytes, "pruned": list(made.pruned)}
             say_json({**told, "at": made.made_at.isoformat(), "tables": made.tables})
@@ -73,10 +80,12 @@ def restore(
     store can know what followed its backup. Stop the services first.
     Example: upcycle-news restore var/backups/upcycle-news-2026-11-26T024000Z.tar.gz
     """
-    from upcycle_news.steps import backing_up_file, planning, restoring
+    from upcycle_news.services.backup import archive_file
+    from upcycle_news.services.backup import restore as restore_service
+    from upcycle_news.services.issues import plan
 
     with newsroom() as room:
-        manifest = backing_up_file.unpack(file, None)
+        manifest = archive_file.unpack(file, None)
         if check:
             rows = sum(manifest.tables.values())
             told = (
@@ -89,12 +98,12 @@ def restore(
             else:
                 typer.echo(told)
             return
-        here = restoring.look(room)
+        here = restore_service.look(room)
         if not here.is_new and not yes:
             _ask(here, f"{manifest.made_at:%Y-%m-%d %H:%M} UTC")
         with counting("restoring rows", sum(manifest.tables.values())) as heard:
-            done = restoring.restore(room, file, merge=merge, heard=heard)
-        essays = () if done.merged else planning.unsent_essays(room)
+            done = restore_service.restore(room, file, merge=merge, heard=heard)
+        essays = () if done.merged else plan.unsent_essays(room)
     if as_json:
         say_json(
             {

@@ -18,10 +18,10 @@ def collect(as_json: AsJson = False) -> None:
 
     Example: upcycle-news bounces collect
     """
-    from upcycle_news.steps import bouncing
+    from upcycle_news.services.bounces import process
 
     with newsroom() as room:
-        told = bouncing.collect(room)
+        told = process.collect(room)
     if as_json:
         say_json(told.as_dict())
         return
@@ -39,7 +39,7 @@ def list_(
 
     Example: upcycle-news bounces list --kind hard
     """
-    from upcycle_news.store import bounces
+    from upcycle_news.storage import bounces
 
     with newsroom() as room:
         for one in bounces.listed(room.store, issue=issue, kind=kind):
@@ -62,7 +62,7 @@ def show(number: Annotated[int, typer.Argument(metavar="NUMBER")]) -> None:
     Example: upcycle-news bounces show 12
     """
     from upcycle_news.errors import UpcycleError
-    from upcycle_news.store import bounces
+    from upcycle_news.storage import bounces
 
     with newsroom() as room:
         found = bounces.get(room.store, number)

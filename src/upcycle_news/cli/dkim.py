@@ -8,7 +8,12 @@ from typing import Annotated
 
 import typer
 
-from upcycle_news.cli.output import AsJson, newsroom, note, say_json
+from upcycle_news.cli.output import (
+    AsJson,
+    newsroom,
+    note,
+    say_json,
+)
 
 app = typer.Typer(help="Sign mail with one's own key.", no_args_is_help=True)
 
@@ -33,7 +38,7 @@ def keygen(
     Example: upcycle-news dkim keygen --selector news2026
     """
     from upcycle_news.errors import SettingsError, UpcycleError
-    from upcycle_news.postroom.dkim import generate
+    from upcycle_news.mail.dkim import generate
 
     if kind not in ("rsa", "ed25519"):
         raise typer.BadParameter("the kind is rsa or ed25519")

@@ -10,7 +10,7 @@ import typer
 from upcycle_news.cli.output import AsJson, newsroom, say_json
 
 if TYPE_CHECKING:
-    from upcycle_news.doctor.lines import Report, State
+    from upcycle_news.diagnostics.results import Report, State
 
 _COLOURS = {"problem": "red", "warning": "yellow", "ok": "green", "skipped": "bright_black"}
 _WIDEST = 100
@@ -39,7 +39,7 @@ def doctor(
 
     Example: upcycle-news doctor
     """
-    from upcycle_news.doctor.examine import examine, known_checks, unreadable
+    from upcycle_news.diagnostics.runner import examine, known_checks, unreadable
     from upcycle_news.errors import SettingsError
 
     for check in checks or ():
@@ -62,7 +62,7 @@ def doctor(
 
 
 def _show(report: Report) -> None:
-    from upcycle_news.doctor.showing import lines
+    from upcycle_news.diagnostics.formatting import lines
 
     def paint(text: str, state: State) -> str:
         return typer.style(text, fg=_COLOURS[state], bold=state == "problem")
@@ -73,8 +73,8 @@ def _show(report: Report) -> None:
 
 
 def _settings(as_json: bool) -> None:
-    from upcycle_news.doctor.origins import origins
-    from upcycle_news.doctor.showing import settings_lines
+    from upcycle_news.config.origins import origins
+    from upcycle_news.diagnostics.formatting import settings_lines
 
     with newsroom() as room:
         found = origins(room.settings)

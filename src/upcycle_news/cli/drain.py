@@ -6,7 +6,12 @@ from typing import Annotated
 
 import typer
 
-from upcycle_news.cli.output import AsJson, newsroom, note, say_json
+from upcycle_news.cli.output import (
+    AsJson,
+    newsroom,
+    note,
+    say_json,
+)
 
 
 def drain(
@@ -22,7 +27,7 @@ def drain(
     """
     from dataclasses import asdict
 
-    from upcycle_news.steps.draining import drain as drain_senders
+    from upcycle_news.services.delivery.drain import drain as drain_senders
 
     with newsroom() as room:
         done = drain_senders(room, seconds=seconds)

@@ -11,11 +11,16 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from upcycle_news.cli.output import AsJson, newsroom, say_json, shown
+from upcycle_news.cli.output import (
+    AsJson,
+    newsroom,
+    say_json,
+    shown,
+)
 
 if TYPE_CHECKING:
-    from upcycle_news.newsroom import Newsroom
-    from upcycle_news.steps.planning import Standing
+    from upcycle_news.app.context import Newsroom
+    from upcycle_news.services.issues.plan import Standing
 
 app = typer.Typer(
     no_args_is_help=True, help="Begin an essay, take one over, see where all of them stand."
@@ -46,8 +51,8 @@ def new(
 
     Example: upcycle-news essay new "Was vom Bahnhof bleibt" --topic bestand
     """
-    from upcycle_news.editorial.essays import essay_filename, scaffold_essay
-    from upcycle_news.steps.pulling import user_name
+    from upcycle_news.content.essays import essay_filename, scaffold_essay
+    from upcycle_news.services.content.git_sync import user_name
 
     with newsroom() as room:
         when = _day(room, day)
@@ -76,8 +81,8 @@ def import_(
     changed. It is 'status: ready': the next issue takes it.
     Example: upcycle-news essay import text.txt --title "Kleinstadt"
     """
-    from upcycle_news.editorial.essays import essay_filename
-    from upcycle_news.editorial.importing import decode_text, import_text
+    from upcycle_news.content.essays import essay_filename
+    from upcycle_news.content.plaintext_import import decode_text, import_text
     from upcycle_news.errors import ContentError
 
     with newsroom() as room:
@@ -110,9 +115,9 @@ def _day(room: Newsroom, text: str | None) -> date:
 
 
 def _write(room: Newsroom, name: str, text: str) -> Path:
-    from upcycle_news.editorial.essays import slug_of
+    from upcycle_news.content.essays import slug_of
     from upcycle_news.errors import ContentError
-    from upcycle_news.files import write_whole
+    from upcycle_news.fileio import write_whole
 
     path = room.content / "essays" / name
     for other in sorted(path.parent.glob("*.md")):
@@ -147,7 +152,7 @@ def list_(as_json: AsJson = False) -> None:
     Planned is what the schedule in prefect.yaml would take next. Files that cannot be read are
     named with their line. Example: upcycle-news essay list
     """
-    from upcycle_news.steps.planning import where_essays_stand
+    from upcycle_news.services.issues.plan import where_essays_stand
 
     with newsroom() as room:
         standings, errors = where_essays_stand(room)

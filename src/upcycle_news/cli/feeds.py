@@ -7,8 +7,13 @@ from typing import Annotated
 
 import typer
 
-from upcycle_news.cli.output import AsJson, newsroom, note, say_json
-from upcycle_news.sayings import counted
+from upcycle_news.cli.output import (
+    AsJson,
+    newsroom,
+    note,
+    say_json,
+)
+from upcycle_news.i18n.messages import counted
 
 app = typer.Typer(no_args_is_help=True, help="Ask the feeds, see how they do, keep their list.")
 
@@ -28,7 +33,7 @@ def collect(
 
     Example: upcycle-news feeds collect
     """
-    from upcycle_news.steps.collecting import collect_feeds
+    from upcycle_news.services.feeds.collect import collect_feeds
 
     with newsroom() as room:
         report = collect_feeds(room, everything=all_, names=names or ())
@@ -55,7 +60,7 @@ def health(as_json: AsJson = False) -> None:
 
     Example: upcycle-news feeds health
     """
-    from upcycle_news.steps.collecting import feeds_health
+    from upcycle_news.services.feeds.collect import feeds_health
 
     with newsroom() as room:
         for one in feeds_health(room):
@@ -74,8 +79,8 @@ def show(
 
     Example: upcycle-news feeds show https://example.org/feed
     """
-    from upcycle_news.newsroom import Newsroom
-    from upcycle_news.steps.feed_desk import show as shown_feeds
+    from upcycle_news.app.context import Newsroom
+    from upcycle_news.services.feeds.manage import show as shown_feeds
 
     unusable = 0
     with Newsroom.open() as room:
@@ -103,7 +108,7 @@ def discover(
 
     Example: upcycle-news feeds discover https://example.org
     """
-    from upcycle_news.steps.feed_desk import discover as discovered
+    from upcycle_news.services.feeds.manage import discover as discovered
 
     with newsroom() as room:
         found = discovered(room, url)
@@ -129,7 +134,7 @@ def add(
 
     Example: upcycle-news feeds add https://example.org/feed --topic bestand
     """
-    from upcycle_news.steps.feed_desk import add as added
+    from upcycle_news.services.feeds.manage import add as added
 
     with newsroom() as room:
         feed = added(room, url, name, topic or ())
@@ -145,7 +150,7 @@ def import_(
 
     Example: upcycle-news feeds import subscriptions.opml
     """
-    from upcycle_news.steps.feed_desk import import_opml
+    from upcycle_news.services.feeds.manage import import_opml
 
     with newsroom() as room:
         told = import_opml(room, file)
@@ -163,7 +168,7 @@ def export() -> None:
 
     Example: upcycle-news feeds export > feeds.opml
     """
-    from upcycle_news.steps.feed_desk import export_opml
+    from upcycle_news.services.feeds.manage import export_opml
 
     with newsroom() as room:
         typer.echo(export_opml(room), nl=False)

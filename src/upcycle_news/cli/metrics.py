@@ -12,7 +12,7 @@ def metrics() -> None:
 
     Example: upcycle-news metrics > /var/lib/node_exporter/upcycle_news.prom
     """
-    from upcycle_news.steps.measuring import Meter
+    from upcycle_news.services.monitoring.metrics import Meter
 
     with newsroom() as room:
         typer.echo(Meter(room).text().decode(), nl=False)

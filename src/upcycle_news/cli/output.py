@@ -11,12 +11,12 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from upcycle_news.cli.completing import issue_ids
+from upcycle_news.cli.completion import issue_ids
 
 if TYPE_CHECKING:
-    from upcycle_news.model import IssueId, IssueStatus
-    from upcycle_news.newsroom import Newsroom
-    from upcycle_news.postroom.dispatch import DeliveryReport
+    from upcycle_news.app.context import Newsroom
+    from upcycle_news.delivery.engine import DeliveryReport
+    from upcycle_news.models import IssueId, IssueStatus
 
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON for a program to read.")]
 IssueArgument = Annotated[
@@ -50,9 +50,9 @@ def shown(path: Path) -> str:
 @contextmanager
 def newsroom() -> Iterator[Newsroom]:
     """The newsroom of the publication here; tells people who are in the wrong folder."""
+    from upcycle_news.app.context import Newsroom
+    from upcycle_news.config.settings import FILE_NAME
     from upcycle_news.errors import SettingsError
-    from upcycle_news.newsroom import Newsroom
-    from upcycle_news.settings import FILE_NAME
 
     with Newsroom.open() as room:
         if not (room.settings.home / FILE_NAME).is_file():
@@ -67,8 +67,8 @@ def newsroom() -> Iterator[Newsroom]:
 
 def issue_id(room: Newsroom, text: str | None) -> IssueId:
     """The issue that was named, or today's."""
-    from upcycle_news.model import IssueId
-    from upcycle_news.steps.naming import current_issue
+    from upcycle_news.models import IssueId
+    from upcycle_news.services.issues.ids import current_issue
 
     return IssueId.parse(text) if text else current_issue(room)
 

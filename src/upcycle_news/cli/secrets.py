@@ -6,7 +6,12 @@ from typing import Annotated
 
 import typer
 
-from upcycle_news.cli.output import AsJson, newsroom, note, say_json
+from upcycle_news.cli.output import (
+    AsJson,
+    newsroom,
+    note,
+    say_json,
+)
 
 app = typer.Typer(help="The keys that sign the readers' links.", no_args_is_help=True)
 
@@ -22,7 +27,7 @@ def list_keys(as_json: AsJson = False) -> None:
 
     Example: upcycle-news secrets list
     """
-    from upcycle_news.audience.keyring import made_at
+    from upcycle_news.subscribers.signing_keys import made_at
 
     with newsroom() as room:
         for number in sorted(keys := room.signer.keys):
@@ -41,8 +46,8 @@ def rotate() -> None:
 
     Example: upcycle-news secrets rotate
     """
-    from upcycle_news.audience.keyring import add_key
-    from upcycle_news.logs import Log
+    from upcycle_news.observability.logging import Log
+    from upcycle_news.subscribers.signing_keys import add_key
 
     with newsroom() as room:
         number = add_key(room.secrets)
@@ -65,10 +70,10 @@ def drop(
 
     Example: upcycle-news secrets drop 1
     """
-    from upcycle_news.audience.keyring import drop_key
     from upcycle_news.errors import UpcycleError
-    from upcycle_news.logs import Log
-    from upcycle_news.store.metrics import queues
+    from upcycle_news.observability.logging import Log
+    from upcycle_news.storage.metrics import queues
+    from upcycle_news.subscribers.signing_keys import drop_key
 
     with newsroom() as room:
         going = [queue.issue for queue in queues(room.store) if queue.waits]

@@ -7,8 +7,15 @@ from typing import Annotated
 
 import typer
 
-from upcycle_news.cli.output import AsJson, counting, newsroom, note, say_json, shown
-from upcycle_news.sayings import counted
+from upcycle_news.cli.output import (
+    AsJson,
+    counting,
+    newsroom,
+    note,
+    say_json,
+    shown,
+)
+from upcycle_news.i18n.messages import counted
 
 app = typer.Typer(no_args_is_help=True, help="The store: look at it, upgrade it, move it.")
 
@@ -25,10 +32,10 @@ def info(as_json: AsJson = False) -> None:
     Nothing is changed or migrated by looking. Example: upcycle-news store info
     """
     from upcycle_news.errors import StoreError
-    from upcycle_news.steps import moving
+    from upcycle_news.services.backup import migrate_store
 
     with newsroom() as room:
-        found = moving.info(room)
+        found = migrate_store.info(room)
     if as_json:
         say_json(found.as_dict())
         return
@@ -52,10 +59,10 @@ def upgrade(
     Any other command would migrate it as well, but without a backup. A migration that fails leaves
     the store as it was. Example: upcycle-news store upgrade
     """
-    from upcycle_news.steps import moving
+    from upcycle_news.services.backup import migrate_store
 
     with newsroom() as room:
-        before, now, made = moving.upgrade(room, with_backup=with_backup)
+        before, now, made = migrate_store.upgrade(room, with_backup=with_backup)
     if before == now:
         typer.echo(f"the store is at migration {now} already")
         return
@@ -76,10 +83,10 @@ def copy(
     From SQLite to Postgres or back. Stop the services first; writers wait meanwhile.
     Example: upcycle-news store copy --to postgresql+psycopg://news@db.example.org/news
     """
-    from upcycle_news.steps import moving
+    from upcycle_news.services.backup import migrate_store
 
-    with newsroom() as room, counting("copying rows", moving.rows(room)) as heard:
-        moved = moving.move(room, to, heard=heard)
+    with newsroom() as room, counting("copying rows", migrate_store.rows(room)) as heard:
+        moved = migrate_store.move(room, to, heard=heard)
     if as_json:
         sums = {name: {"rows": one.rows, "fingerprint": one.fingerprint} for name, one in
                 moved.tables.items()}  # fmt: skip
@@ -103,12 +110,12 @@ def confirm(
     Nobody in doubt is written to by this: 'issue resend ISSUE --state unknown' does that.
     Example: upcycle-news store confirm
     """
-    from upcycle_news.cli.issue_shared import me
+    from upcycle_news.cli.issue.common import me
     from upcycle_news.errors import StoreError
-    from upcycle_news.steps import restoring
+    from upcycle_news.services.backup import restore
 
     with newsroom() as room:
-        found = restoring.doubts(room)
+        found = restore.doubts(room)
         if found.pause is None:
             if as_json:
                 say_json({"confirmed": False, "unknown": found.unknown})
@@ -126,7 +133,7 @@ def confirm(
             if not sys.stdin.isatty():
                 raise StoreError("to let it go on, say 'upcycle-news store confirm --yes'")
             typer.confirm("May this store send again?", abort=True)
-        restoring.confirm(room, by=me())
+        restore.confirm(room, by=me())
         if as_json:
             say_json({"confirmed": True, "unknown": found.unknown})
         else:

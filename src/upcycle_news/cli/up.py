@@ -19,7 +19,7 @@ import typer
 from upcycle_news.cli.output import newsroom, note
 
 if TYPE_CHECKING:
-    from upcycle_news.cockpit import Cockpit
+    from upcycle_news.prefect_api.client import Cockpit
 
 _START = 120.0  # seconds a server may take to answer; the first time it makes its database
 _STOP = 15.0  # seconds a process may take to end before it is killed
@@ -35,11 +35,11 @@ def up(
 
     Example: upcycle-news up
     """
-    from upcycle_news.cockpit import ADDRESS_FILE, Cockpit
     from upcycle_news.errors import UpcycleError
-    from upcycle_news.files import write_whole
-    from upcycle_news.prefect_process import lasting_server
-    from upcycle_news.steps.processes import stop_on_signals
+    from upcycle_news.fileio import write_whole
+    from upcycle_news.prefect_api.client import ADDRESS_FILE, Cockpit
+    from upcycle_news.prefect_api.environment import lasting_server
+    from upcycle_news.services.delivery.process_identity import stop_on_signals
 
     with newsroom() as room:
         home, prefect_home = room.settings.home, room.settings.state / "prefect"

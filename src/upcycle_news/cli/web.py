@@ -17,7 +17,7 @@ def web(
 
     Example: upcycle-news web --host 127.0.0.1 --port 8040
     """
-    from upcycle_news.web.serving import serve
+    from upcycle_news.web.app import serve
 
     with newsroom() as room:
         settings = room.settings.web

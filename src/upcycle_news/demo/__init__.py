@@ -1,1 +1,1 @@
-"""The sample run: invented feeds, invented subscribers and a site on loopback that serves them."""
+"""The demo: sample content, a feed server on loopback, the main flow."""

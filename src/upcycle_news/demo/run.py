@@ -15,20 +15,25 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
-from upcycle_news.audience.importing import read_subscribers_csv
-from upcycle_news.demo.site import DemoSite
+from upcycle_news.app.context import Newsroom, utc_now
+from upcycle_news.config.settings import (
+    FILE_NAME,
+    PREFIX,
+    Settings,
+    load_settings,
+)
+from upcycle_news.demo.feed_server import DemoSite
 from upcycle_news.errors import UpcycleError
-from upcycle_news.files import write_whole
-from upcycle_news.model import IssueId, IssueStatus
-from upcycle_news.newsroom import Newsroom, utc_now
-from upcycle_news.prefect_process import temporary_server
-from upcycle_news.sayings import counted
+from upcycle_news.fileio import write_whole
+from upcycle_news.i18n.messages import counted
+from upcycle_news.models import IssueId, IssueStatus
+from upcycle_news.prefect_api.environment import temporary_server
 from upcycle_news.scaffold.layout import publication_folder
-from upcycle_news.settings import FILE_NAME, PREFIX, Settings, load_settings
-from upcycle_news.steps import composing
-from upcycle_news.steps.naming import latest_issue
-from upcycle_news.store import issues, revisions
-from upcycle_news.store.people import add_people
+from upcycle_news.services.content.files import all_essays
+from upcycle_news.services.issues.ids import latest_issue
+from upcycle_news.storage import issues, revisions
+from upcycle_news.storage.subscribers import add_people
+from upcycle_news.subscribers.csv_lists import read_subscribers_csv
 
 _PATIENCE = 300  # seconds that the flow may take on a slow machine
 _STAND_INS = {
@@ -61,7 +66,7 @@ def _home(here: Path) -> Path:
     """The publication here when it has an essay that is ready, else the one we bring along."""
     if (here / FILE_NAME).is_file():
         room = Newsroom(_without_relay(here))
-        if any(essay.status == "ready" for essay in composing.all_essays(room)):
+        if any(essay.status == "ready" for essay in all_essays(room)):
             return here.resolve()
     _without_relay(publication_folder())
     return publication_folder()

@@ -1,1 +1,1 @@
-"""What `upcycle-news init` lays out: files of its own and those of the project."""
+"""Lays out a new publication."""

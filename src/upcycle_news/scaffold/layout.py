@@ -7,7 +7,7 @@ from importlib.resources import files
 from pathlib import Path
 
 from upcycle_news.errors import UpcycleError
-from upcycle_news.files import write_whole
+from upcycle_news.fileio import write_whole
 
 _SHARED = ("templates", "flows", "deploy/systemd", "deploy/proxy")
 _SHARED_FILES = (

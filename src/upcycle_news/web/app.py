@@ -15,20 +15,19 @@ from starlette.responses import HTMLResponse, JSONResponse, Response
 from starlette.routing import Route
 from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
 
+from upcycle_news.app.context import Newsroom
 from upcycle_news.errors import UpcycleError
-from upcycle_news.logs import Log
-from upcycle_news.newsroom import Newsroom
-from upcycle_news.press.pages import Pages
-from upcycle_news.press.templates import load_templates
+from upcycle_news.observability.logging import Log
+from upcycle_news.rendering.templates import load_templates
 from upcycle_news.web.archive import ArchiveDoor
-from upcycle_news.web.handlers import Handlers
-from upcycle_news.web.limits import NetworkLimit, TooLarge
+from upcycle_news.web.handlers import Handlers, show_picture, show_preview
 from upcycle_news.web.metrics import Metrics, RememberPeer
-from upcycle_news.web.pictures import show_picture
-from upcycle_news.web.preview import show_preview
+from upcycle_news.web.pages import Pages
+from upcycle_news.web.rate_limit import NetworkLimit, TooLarge
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
+import uvicorn
 
 log = Log(__name__)
 
@@ -153,3 +152,20 @@ def _headers(pages: Pages, public_url: str) -> dict[str, str]:
     if public_url.startswith("https://"):
         headers["Strict-Transport-Security"] = "max-age=31536000"
     return headers
+
+
+def serve(room: Newsroom, *, host: str, port: int) -> None:
+    """Answer until a signal says stop; requests in flight are finished."""
+    config = uvicorn.Config(
+        create_app(room),
+        host=host,
+        port=port,
+        access_log=False,
+        log_config=None,  # its loggers are ours to route (logs.py)
+        server_header=False,
+        proxy_headers=False,  # the application does it, with the settings' own list
+        timeout_keep_alive=15,
+        timeout_graceful_shutdown=10,
+        h11_max_incomplete_event_size=16 * 1024,
+    )
+    uvicorn.Server(config).run()

@@ -14,7 +14,7 @@ from starlette.responses import FileResponse, RedirectResponse, Response
 from starlette.routing import Route
 from starlette.staticfiles import NotModifiedResponse, StaticFiles
 
-from upcycle_news.press.places import (
+from upcycle_news.models.archive_paths import (
     ARCHIVE,
     ESSAYS,
     FEED,
@@ -25,7 +25,7 @@ from upcycle_news.press.places import (
     STYLE,
     file_of,
 )
-from upcycle_news.steps.archiving import build_archive
+from upcycle_news.services.archive.build import build_archive
 from upcycle_news.web.handlers import Handlers
 
 Guard = Callable[

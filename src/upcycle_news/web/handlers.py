@@ -3,27 +3,30 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from functools import partial
+from pathlib import Path
 from typing import Any, TypeVar
 
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
-from starlette.responses import HTMLResponse, JSONResponse, Response
+from starlette.responses import FileResponse, HTMLResponse, JSONResponse, Response
 
-from upcycle_news.audience.links import Purpose, Token
+from upcycle_news.app.context import Newsroom
 from upcycle_news.errors import AddressError, UpcycleError
-from upcycle_news.logs import Log
-from upcycle_news.model import EmailAddress, Subscriber, SubscriberStatus
-from upcycle_news.newsroom import Newsroom
-from upcycle_news.press.pages import LANGUAGES, Pages
-from upcycle_news.steps import joining
-from upcycle_news.store import people
-from upcycle_news.store.consents import Confirmed, Signup
-from upcycle_news.store.people import Way
-from upcycle_news.web.limits import NetworkLimit, read_form
+from upcycle_news.models import EmailAddress, Subscriber, SubscriberStatus
+from upcycle_news.observability.logging import Log
+from upcycle_news.services.issues.preview_link import preview_html
+from upcycle_news.services.subscribers import subscriptions
+from upcycle_news.storage import subscribers
+from upcycle_news.storage.signups import Confirmed, Signup
+from upcycle_news.storage.subscribers import Way
+from upcycle_news.subscribers.link_tokens import Purpose, Token
+from upcycle_news.web.pages import LANGUAGES, Pages
+from upcycle_news.web.rate_limit import NetworkLimit, read_form
 
 log = Log(__name__)
 
@@ -52,7 +55,7 @@ class Handlers:
 
     def look_at_store(self) -> None:
         """Raise `UpcycleError` when the store does not answer."""
-        people.by_number(self.room.store, 0)
+        subscribers.by_number(self.room.store, 0)
 
     # --- joining
 
@@ -85,11 +88,11 @@ class Handlers:
         return self._page(request, "asked", 200, language, days=days)
 
     def _sign_up(self, email: EmailAddress, language: str, source: str, ip: str) -> Signup | None:
-        return joining.sign_up(self.room, email, language=language, source=source, ip=ip)
+        return subscriptions.sign_up(self.room, email, language=language, source=source, ip=ip)
 
     def _mail(self, signup: Signup) -> None:
         try:
-            joining.ask_to_confirm(self.room, signup)
+            subscriptions.ask_to_confirm(self.room, signup)
         except UpcycleError as error:
             log.error("a sign-up waits for its mail", sign_up=signup.consent, why=error)
         except Exception as error:
@@ -100,7 +103,9 @@ class Handlers:
     async def show_confirm(self, request: Request) -> Response:
         """The one button. Scanners that open links confirm nothing."""
         token = request.path_params["token"]
-        done, person = await self.in_thread(partial(joining.confirm, self.room, token, act=False))
+        done, person = await self.in_thread(
+            partial(subscriptions.confirm, self.room, token, act=False)
+        )
         if done is Confirmed.NOW and person is not None:
             path = self._path(Purpose.CONFIRM, token)
             return self._page(request, "confirm", 200, person.language, action=path)
@@ -110,7 +115,7 @@ class Handlers:
         """The consent holds from now on."""
         await read_form(request)
         token = request.path_params["token"]
-        done, person = await self.in_thread(joining.confirm, self.room, token)
+        done, person = await self.in_thread(subscriptions.confirm, self.room, token)
         return self._after_confirming(request, done, person)
 
     def _after_confirming(
@@ -148,7 +153,7 @@ class Handlers:
         _, read, person = await self._reader(request, Purpose.UNSUBSCRIBE)
         one_click = _first(form, "List-Unsubscribe") == "One-Click"
         way = Way.ONE_CLICK if one_click else Way.PAGE
-        await self.in_thread(joining.leave, self.room, read, person, way)
+        await self.in_thread(subscriptions.leave, self.room, read, person, way)
         return self._page(request, "unsubscribed", 200, person.language if person else None)
 
     # --- preferences
@@ -169,7 +174,7 @@ class Handlers:
         if person is None:
             raise HTTPException(404)
         if _first(form, "do") == "leave":
-            await self.in_thread(joining.leave, self.room, read, person, Way.PREFERENCES)
+            await self.in_thread(subscriptions.leave, self.room, read, person, Way.PREFERENCES)
             return self._page(request, "unsubscribed", 200, person.language)
         if person.status is not SubscriberStatus.CONFIRMED:
             return self._page(request, "unsubscribed", 200, person.language)
@@ -181,10 +186,10 @@ class Handlers:
         language = _choice(form, "language", person.language)
 
         def save() -> Subscriber | None:
-            people.set_preferences(
+            subscribers.set_preferences(
                 self.room.store, person, language=language, topics=topics, now=self.room.clock()
             )
-            return people.by_number(self.room.store, person.id)
+            return subscribers.by_number(self.room.store, person.id)
 
         saved = await self.in_thread(save)
         if saved is None:
@@ -211,7 +216,7 @@ class Handlers:
         self, request: Request, purpose: Purpose
     ) -> tuple[str, Token, Subscriber | None]:
         token = request.path_params["token"]
-        found = await self.in_thread(joining.reader, self.room, purpose, token)
+        found = await self.in_thread(subscriptions.reader, self.room, purpose, token)
         if found is None:
             raise HTTPException(404)
         return token, *found
@@ -265,3 +270,44 @@ def _first(form: dict[str, list[str]], name: str) -> str:
 def _choice(form: dict[str, list[str]], name: str, default: str) -> str:
     value = _first(form, name)
     return value if value in LANGUAGES else default
+
+
+# The page embeds the mail, whose styles are inline; it loads nothing and runs nothing.
+_PREVIEW_HEADERS = {
+    "Content-Security-Policy": "default-src 'none'; img-src data:; style-src 'unsafe-inline'; "
+    "form-action 'none'; base-uri 'none'; frame-ancestors 'none'",
+    "Cache-Control": "no-store",
+    "Referrer-Policy": "no-referrer",
+    "X-Content-Type-Options": "nosniff",
+    "X-Robots-Tag": "noindex, nofollow",
+}
+
+
+async def show_preview(handlers: Handlers, request: Request) -> Response:
+    """The page a preview link opens; 404 for one that is altered, foreign or has expired."""
+    token = request.path_params["token"]
+    html = await handlers.in_thread(preview_html, handlers.room, token)
+    if html is None:
+        return handlers.plain(request, "missing", 404)
+    return HTMLResponse(html, headers=_PREVIEW_HEADERS)
+
+
+# Made by models.archive_paths.hosted_name: the name is the content, so it may be kept for ever.
+_NAME = re.compile(r"[0-9a-f]{32}\.(?:png|jpg|gif)\Z")
+_IMAGE_HEADERS = {
+    "Cache-Control": "public, max-age=31536000, immutable",
+    "Cross-Origin-Resource-Policy": "cross-origin",  # web mail shows it on a page of its own
+}
+
+
+async def show_picture(handlers: Handlers, request: Request) -> Response:
+    """A published picture; 404 for every other name."""
+    path = await handlers.in_thread(_find, handlers.room.hosted_images, request.path_params["name"])
+    if path is None:
+        return handlers.plain(request, "missing", 404)
+    return FileResponse(path, headers=_IMAGE_HEADERS)
+
+
+def _find(folder: Path, name: str) -> Path | None:
+    path = folder / name
+    return path if _NAME.match(name) and path.is_file() else None

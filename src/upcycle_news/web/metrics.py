@@ -95,7 +95,7 @@ class Metrics:
         return Response(text, headers={"Content-Type": kind})
 
     def _text(self) -> tuple[bytes, str]:
-        from upcycle_news.steps import measuring
+        from upcycle_news.services.monitoring import metrics
 
-        self._meter = self._meter or measuring.Meter(self._handlers.room)
-        return self._meter.text(), measuring.CONTENT_TYPE
+        self._meter = self._meter or metrics.Meter(self._handlers.room)
+        return self._meter.text(), metrics.CONTENT_TYPE

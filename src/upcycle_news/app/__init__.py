@@ -1,0 +1,1 @@
+"""The application context: settings become live objects (store, signing keys, relays)."""

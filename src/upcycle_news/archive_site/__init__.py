@@ -1,0 +1,1 @@
+"""The public archive as static files: pages, Atom feed and site map from sent manifests."""

@@ -1,0 +1,243 @@
+"""What the templates of the archive may name, and what the archive is made from."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import date, datetime
+from html import escape
+from urllib.parse import quote
+
+from markdown_it.token import Token
+from markupsafe import Markup
+
+from upcycle_news.models import Essay, Manifest, Publication
+from upcycle_news.models.archive_paths import (
+    HOME,
+    INDEX,
+    essay_path,
+    image_path,
+)
+from upcycle_news.rendering import markdown
+from upcycle_news.rendering.images import Picture, look_at
+from upcycle_news.rendering.template_strings import Words
+from upcycle_news.rendering.view_models import (
+    Desk,
+    ImageView,
+    LeadView,
+    StoryView,
+    TeaserView,
+)
+
+
+@dataclass(frozen=True)
+class Correction:
+    """What editors say about an essay that they changed, or withdrew, after it had been sent."""
+
+    day: date
+    note: str
+
+
+@dataclass(frozen=True)
+class SentIssue:
+    """An issue as it was sent; corrected essays already stand in its manifest.
+
+    `corrections` and what is `withdrawn` by the essay's slug; with `gone` the whole issue is.
+    `changed_at` is when any of this was decided last, or `sent_at`.
+    """
+
+    manifest: Manifest
+    sent_at: datetime
+    changed_at: datetime
+    corrections: Mapping[str, tuple[Correction, ...]] = field(default_factory=dict)
+    withdrawn: Mapping[str, Correction] = field(default_factory=dict)
+    gone: Correction | None = None
+
+
+@dataclass(frozen=True)
+class Look:
+    """How the archive looks today: its publication and templates, and how its pages link.
+
+    `feed_id` never changes; `subscribe` is the path or address of the form, empty without one.
+    """
+
+    publication: Publication
+    templates: Mapping[str, str]
+    feed_id: str
+    subscribe: str = ""
+    index_html: bool = False
+
+
+@dataclass(frozen=True)
+class SiteView:
+    """Links of every page; `feed` and `subscribe` are empty where there is none."""
+
+    home: str
+    archive: str
+    essays: str
+    feed: str
+    style: str
+    subscribe: str
+
+
+@dataclass(frozen=True)
+class PageView:
+    """The page itself, for its head. `canonical` and `image` are whole addresses, or empty.
+
+    `data` is JSON-LD; a page that is not `indexed` asks search engines to leave it out.
+    """
+
+    view: str
+    language: str
+    title: str
+    description: str
+    canonical: str = ""
+    image: str = ""
+    image_alt: str = ""
+    published: str = ""
+    changed: str = ""
+    data: Markup = field(default_factory=Markup)
+    indexed: bool = True
+
+
+@dataclass(frozen=True)
+class CorrectionView:
+    """A correction, its day in words."""
+
+    date: str
+    note: str
+
+
+@dataclass(frozen=True)
+class EssayView:
+    """An essay in a list, or in full where `html` is set. `day` is for machines: 2026-11-26."""
+
+    title: str
+    byline: str
+    date: str
+    day: str
+    minutes: int
+    summary: str
+    url: str
+    lang: str
+    image: ImageView | None
+    html: Markup
+    topics: tuple[str, ...]
+    corrections: tuple[CorrectionView, ...]
+
+
+@dataclass(frozen=True)
+class IssueEntry:
+    """An issue in a list."""
+
+    id: str
+    subject: str
+    preheader: str
+    date: str
+    day: str
+    url: str
+    lang: str
+    essays: tuple[EssayView, ...]
+
+
+@dataclass(frozen=True)
+class YearView:
+    """A year of the archive."""
+
+    number: int
+    issues: tuple[IssueEntry, ...]
+    essays: tuple[EssayView, ...]
+
+
+@dataclass(frozen=True)
+class GoneView:
+    """What stands in the place of something withdrawn: when, and what editors say about it."""
+
+    date: str
+    note: str
+
+
+@dataclass(frozen=True)
+class ArchiveContext:
+    """Every name that the templates of the archive know; what a page has no use for is empty."""
+
+    page: PageView
+    site: SiteView
+    publication: Publication
+    years: tuple[YearView, ...] = ()
+    latest: tuple[IssueEntry, ...] = ()
+    issue: IssueEntry | None = None
+    older: IssueEntry | None = None
+    newer: IssueEntry | None = None
+    lead: LeadView | None = None
+    corrections: tuple[CorrectionView, ...] = ()
+    teasers: tuple[TeaserView, ...] = ()
+    related: tuple[StoryView, ...] = ()
+    essay: EssayView | None = None
+    essays: tuple[EssayView, ...] = ()
+    gone: GoneView | None = None
+
+
+@dataclass(frozen=True)
+class Way:
+    """How one page of the archive leads to others.
+
+    `up` stands before every path: ``../../`` on a page two folders down, or a whole address.
+    With `index_html` links name the file, for folders that are read from disk.
+    """
+
+    up: str = ""
+    index_html: bool = False
+
+    def to(self, path: str) -> str:
+        """The link to a path of the archive, as an attribute wants it before escaping."""
+        if self.index_html and (path == HOME or path.endswith("/")):
+            path += INDEX
+        return f"{self.up}{quote(path)}" or "./"
+
+
+@dataclass(frozen=True)
+class WebPicture(Picture):
+    """A picture of a web page, in pixels of its file: the style sheet makes it fit.
+
+    It is loaded when it comes into view.
+    """
+
+    def tag(self, alt: str) -> str:
+        """The ``img`` element."""
+        return (
+            f'<img src="{escape(self.src)}" alt="{escape(alt)}" width="{self.width}" '
+            f'height="{self.height}" loading="lazy" decoding="async">'
+        )
+
+
+class ArchiveDesk(Desk):
+    """Makes views whose links and pictures lie in the archive.
+
+    `language` is the page's; without `anchors` (in the feed) notes are numbers as in the mail.
+    """
+
+    def __init__(
+        self, manifest: Manifest, words: Words, way: Way, *, language: str, anchors: bool = True
+    ) -> None:
+        super().__init__(manifest, words)
+        self.language = language
+        self.way, self.anchors = way, anchors
+
+    def html(self, essay: Essay, tokens: Sequence[Token]) -> Markup:
+        """What was read of the essay as HTML."""
+        called = (self.words("note"), self.words("note_back")) if self.anchors else None
+        pictures = self.pictures(essay)
+        written = markdown.to_html(tokens, pictures, essay.language, note_words=called)
+        return Markup(written)  # noqa: S704  markdown-it escaped it, html is off
+
+    def essay_url(self, slug: str) -> str:
+        """The essay's page in the archive."""
+        return self.way.to(essay_path(slug))
+
+    def picture(self, source: str, line: int | None, path: str) -> Picture:
+        """The picture as a file of the archive; `images` collects those that were shown."""
+        _, image = self.read(source, line, path)
+        self.images.setdefault(image.cid, image)
+        _, width, height = look_at(path, image.data)
+        return WebPicture(self.way.to(image_path(image)), width, height)

@@ -1,0 +1,1 @@
+"""What comes back by mail: inbox, report parser, signed return addresses, scores."""

@@ -1,0 +1,150 @@
+"""The mailbox where bounces and replies arrive: IMAP or a Maildir.
+
+Mail is read without a trace and moved when it was handled; nothing is ever deleted, and what is
+not ours to handle stays as it was, unread. On a server it gets a keyword (RFC 9051, section 2.3.2),
+or every visit would fetch all answers of people's holidays again.
+"""
+
+from __future__ import annotations
+
+import imaplib
+import ssl
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Literal, Protocol
+
+from upcycle_news.bounces.parser import MAX_BYTES
+from upcycle_news.errors import UpcycleError
+
+
+class Inbox(Protocol):
+    """Gives each mail with a key; `done` moves it away."""
+
+    def mails(self) -> Iterator[tuple[str, bytes]]:
+        """Every mail that lies in the folder now, oldest first; cut above what a report can have."""
+
+    def done(self, key: str) -> None:
+        """Move a handled mail to the folder of the processed ones."""
+
+    def leave(self, key: str) -> None:
+        """Not ours to handle: it stays, and need not be given again."""
+
+
+KEYWORD = "$UpcycleNews"
+
+
+@dataclass(frozen=True)
+class ImapAccount:
+    """Where to log in. `port` 0 means the usual one."""
+
+    host: str
+    port: int
+    security: Literal["none", "starttls", "tls"]
+    username: str
+    password: str = field(repr=False)
+    folder: str
+    processed: str
+    timeout: float = 60.0
+
+
+@contextmanager
+def open_imap(account: ImapAccount) -> Iterator[Inbox]:
+    """Log in; raises `UpcycleError` with the cure, never with the password."""
+    from imap_tools import BaseMailBox, MailBox, MailBoxStartTls, MailBoxUnencrypted
+    from imap_tools.errors import ImapToolsError
+
+    where = f"the inbox {account.host}"
+    port = account.port or (993 if account.security == "tls" else 143)
+    box: BaseMailBox
+    try:
+        if account.security == "none":
+            box = MailBoxUnencrypted(account.host, port, account.timeout)
+        else:
+            context = ssl.create_default_context()
+            kind = MailBox if account.security == "tls" else MailBoxStartTls
+            box = kind(account.host, port, timeout=account.timeout, ssl_context=context)
+    except (OSError, imaplib.IMAP4.error, ImapToolsError) as error:
+        raise UpcycleError(
+            f"{where}:{port} does not answer ({type(error).__name__}): check inbox.host, port and "
+            "security"
+        ) from None
+    try:
+        with box.login(account.username, account.password, initial_folder=account.folder) as opened:
+            yield _Imap(opened, account)
+    except ImapToolsError as error:
+        raise UpcycleError(
+            f"{where} refused ({type(error).__name__}): check inbox.username, password, folder and "
+            "processed"
+        ) from None
+    except (OSError, imaplib.IMAP4.error) as error:
+        raise UpcycleError(f"{where} broke off ({type(error).__name__}): try again later") from None
+
+
+class _Imap:
+    def __init__(self, box: object, account: ImapAccount) -> None:
+        from imap_tools import BaseMailBox
+
+        assert isinstance(box, BaseMailBox)
+        self._box, self._account = box, account
+        self._ready = False
+
+    def mails(self) -> Iterator[tuple[str, bytes]]:
+        for key in self._box.uids(f"UNKEYWORD {KEYWORD}"):
+            # As it is: imap_tools would parse it and write it again, and trips over hostile ones.
+            _, data = self._box.client.uid("FETCH", key, f"(BODY.PEEK[]<0.{MAX_BYTES + 1}>)")
+            for part in data:
+                if isinstance(part, tuple):  # else another program has moved it meanwhile
+                    yield key, part[1]
+
+    def done(self, key: str) -> None:
+        if not self._ready:
+            if not self._box.folder.exists(self._account.processed):
+                self._box.folder.create(self._account.processed)
+            self._ready = True
+        self._box.move(key, self._account.processed)
+
+    def leave(self, key: str) -> None:
+        # Not `flag`, which expunges what others have marked. Where a server refuses, we read it again.
+        self._box.client.uid("STORE", key, "+FLAGS.SILENT", f"({KEYWORD})")
+
+
+@contextmanager
+def open_maildir(folder: Path, processed: str) -> Iterator[Inbox]:
+    """A Maildir on this machine; raises `UpcycleError` when it is none."""
+    if not (folder / "new").is_dir() or not (folder / "cur").is_dir():
+        raise UpcycleError(
+            f"{folder}: is no Maildir (it has no new/ and cur/): check inbox.maildir"
+        )
+    yield _Maildir(folder, folder / f".{processed.strip('./').replace('/', '.')}")
+
+
+@dataclass(frozen=True)
+class _Maildir:
+    folder: Path
+    target: Path
+
+    def mails(self) -> Iterator[tuple[str, bytes]]:
+        paths = [path for name in ("new", "cur") for path in (self.folder / name).iterdir()]
+        for path in sorted(paths, key=lambda one: one.name):
+            try:
+                yield f"{path.parent.name}/{path.name}", path.read_bytes()
+            except OSError:
+                continue  # moved by its owner while we looked
+
+    def done(self, key: str) -> None:
+        try:
+            for name in ("tmp", "new", "cur"):
+                (self.target / name).mkdir(parents=True, exist_ok=True, mode=0o700)
+            (self.folder / key).rename(
+                self.target / "cur" / f"{Path(key).name.partition(':')[0]}:2,S"
+            )
+        except OSError as error:
+            raise UpcycleError(
+                f"{self.target}: a handled mail cannot be moved there ({error.strerror}); make the "
+                "folder writable"
+            ) from None
+
+    def leave(self, key: str) -> None:
+        """Reading it again costs nothing here."""

@@ -1,0 +1,61 @@
+"""`upcycle-news check`: whether everything that people wrote is in order."""
+
+from __future__ import annotations
+
+import typer
+
+from upcycle_news.cli.output import (
+    AsJson,
+    IssueArgument,
+    newsroom,
+    note,
+    say_json,
+)
+from upcycle_news.i18n.messages import say
+
+
+def check(issue: IssueArgument = None, as_json: AsJson = False) -> None:
+    """Check content, feeds.toml, newsletter.toml, templates and today's issue; nothing is sent.
+
+    One line each: file:line: level code, and a sentence in the publication's language. Exit code 1
+    when there is an error.
+    docs/checks.md explains the codes.
+
+    Example: upcycle-news check
+    """
+    from upcycle_news.cli.output import issue_id
+    from upcycle_news.services.checks.run import check_everything
+    from upcycle_news.services.subscribers.subscriptions import how_readers_leave
+
+    with newsroom() as room:
+        findings = check_everything(room, issue_id(room, issue))
+        language = room.language
+        ways = how_readers_leave(room).in_language(language)
+    for one in findings:
+        file, line = _place(one.where)
+        message = one.in_language(language)
+        if as_json:
+            say_json(
+                {
+                    "level": one.level,
+                    "code": one.code,
+                    "where": one.where,
+                    "message": message,
+                    "file": file,
+                    "line": line,
+                }
+            )
+        else:
+            typer.echo(f"{file}:{line}: {one.level} {one.code} {message}")
+    if not as_json:
+        note(ways)
+    if not findings and not as_json:
+        typer.echo(say("nothing-found").in_language(language))
+    if any(one.level == "error" for one in findings):
+        raise typer.Exit(1)
+
+
+def _place(where: str) -> tuple[str, int]:
+    """File and line; what concerns a whole file stands at its first line."""
+    file, colon, line = where.rpartition(":")
+    return (file, int(line)) if colon and line.isdecimal() else (where, 1)

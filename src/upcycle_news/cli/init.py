@@ -1,0 +1,46 @@
+"""`upcycle-news init` and `upcycle-news demo`: begin, and see it work."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from upcycle_news.cli.output import note, shown
+from upcycle_news.i18n.messages import counted
+
+
+def init(
+    folder: Annotated[Path, typer.Argument(metavar="DIR", help="A new or empty folder.")],
+    name: Annotated[str, typer.Option(help="The newsletter's name.")] = "Mein Newsletter",
+) -> None:
+    """Make a new publication: settings, content, templates and flows to change.
+
+    Example: upcycle-news init umbaupost --name "Umbaupost"
+    """
+    from upcycle_news.app.context import utc_now
+    from upcycle_news.scaffold.layout import init_publication
+
+    written = init_publication(folder, name=name, today=utc_now().date())
+    typer.echo(f"{shown(folder)}: {counted(len(written), 'file')} written. Next:")
+    for step in (
+        f"cd {shown(folder)}",
+        "edit newsletter.toml (sender, imprint, public_url)",
+        'upcycle-news essay new "…", or essay import FILE --title "…"',
+        'upcycle-news subscribers import LIST.csv --consent "source, date"',
+        "upcycle-news issue preview",
+    ):
+        typer.echo(f"  {step}")
+
+
+def demo() -> None:
+    """Run the main job on sample content: everything on this machine, nothing to set up.
+
+    State lies in var/demo; no real subscriber, relay or feed is touched.
+    Example: upcycle-news demo
+    """
+    from upcycle_news.demo.run import run_demo
+
+    for line in run_demo(Path.cwd(), say=note):
+        typer.echo(line)

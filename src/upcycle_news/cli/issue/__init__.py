@@ -1,0 +1,1 @@
+"""`upcycle-news issue …`, one module a command."""

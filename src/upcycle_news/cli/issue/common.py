@@ -1,0 +1,86 @@
+"""What the issue commands have in common."""
+
+from __future__ import annotations
+
+import getpass
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from upcycle_news.cli.completion import essay_slugs
+from upcycle_news.cli.output import note, say_json, status_lines
+
+if TYPE_CHECKING:
+    from upcycle_news.app.context import Newsroom
+    from upcycle_news.models import IssueId
+    from upcycle_news.services.issues.compose import Composed
+
+Essays = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--essay",
+        metavar="SLUG",
+        help="Only this essay; may be given several times.",
+        autocompletion=essay_slugs,
+    ),
+]
+Collect = Annotated[
+    bool, typer.Option("--collect/--no-collect", help="Ask feeds that are due before composing.")
+]
+
+
+def composed_issue(
+    room: Newsroom, issue: IssueId, essays: list[str] | None, collect: bool, as_json: bool
+) -> Composed:
+    """Collect what is due and compose; says which feeds failed, and why there is no issue.
+
+    An issue whose deliveries have begun is frozen: it is taken as it is.
+    """
+    from upcycle_news.errors import NothingNew
+    from upcycle_news.services.feeds.collect import collect_feeds
+    from upcycle_news.services.issues.compose import Composed, compose_issue
+    from upcycle_news.services.issues.ids import latest_issue
+    from upcycle_news.storage import issues, revisions
+
+    row = issues.get(room.store, issue)
+    if row is not None and row.hash:
+        frozen = revisions.revision(room.store, issue, row.hash)
+        if frozen is not None:
+            return Composed(issue, row.hash, False, frozen.manifest)
+    if collect:
+        report = collect_feeds(room)
+        if report.pull:
+            note(report.pull)
+        for name, sentence in report.failed:
+            note(f"feed {name}: {sentence}")
+        for name, sentence in report.waiting:
+            note(f"feed {name} was not asked: {sentence}")
+    try:
+        return compose_issue(room, issue, essays or ())
+    except NothingNew:
+        last = latest_issue(room)
+        if as_json and last is not None:
+            say_status(room, last, as_json)
+        raise
+
+
+def say_status(room: Newsroom, issue: IssueId, as_json: bool) -> None:
+    """Print the closing sum; raises `IssueError` for an issue that does not exist."""
+    from upcycle_news.errors import IssueError
+    from upcycle_news.storage import issues
+
+    found = issues.status(room.store, issue)
+    if found is None:
+        raise IssueError(f"there is no issue {issue}: see 'upcycle-news issue preview {issue}'")
+    if as_json:
+        say_json(found.as_dict())
+    else:
+        typer.echo(status_lines(found))
+
+
+def me() -> str:
+    """Who decides: the account this command runs under."""
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):
+        return "command line"

@@ -1,0 +1,157 @@
+"""`upcycle-news issue preview`: look at an issue, and at every change while somebody works on it."""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from upcycle_news.cli.issue.common import Collect, Essays, composed_issue
+from upcycle_news.cli.output import (
+    AsJson,
+    IssueArgument,
+    issue_id,
+    newsroom,
+    note,
+    say_json,
+    shown,
+)
+
+if TYPE_CHECKING:
+    from upcycle_news.app.context import Newsroom
+    from upcycle_news.services.issues.compose import Composed
+    from upcycle_news.services.issues.render import Rendered
+
+_REFRESH = 2  # seconds after which the page in the browser reads itself again
+_LOOK = 0.4  # seconds between two looks at the files
+
+
+def preview(
+    issue: IssueArgument = None,
+    essay: Essays = None,
+    collect: Collect = True,
+    open_it: Annotated[
+        bool, typer.Option("--open/--no-open", help="Open the page in the browser.")
+    ] = True,
+    watch: Annotated[
+        bool,
+        typer.Option("--watch", help="Render again at every save, until Ctrl-C; each a revision."),
+    ] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Compose and render an issue; files lie under var/issues/ISSUE/.
+
+    Example: upcycle-news issue preview 2026-11-26 --no-open
+    """
+    with newsroom() as room:
+        home = room.settings.home
+        stamps = _stamps(home)
+        if not watch:
+            _preview(room, issue, essay, collect, open_it, as_json, None)
+            return
+    try:
+        _watch(home, stamps, issue, essay, collect, open_it, as_json)
+    except KeyboardInterrupt:
+        note("no longer watching")
+
+
+def _watch(
+    home: Path,
+    stamps: Mapping[Path, tuple[int, int]],
+    issue: str | None,
+    essay: list[str] | None,
+    collect: bool,
+    open_it: bool,
+    as_json: bool,
+) -> None:
+    """Preview once, and again after every save; a mistake is told, and mended by the next one."""
+    from upcycle_news.errors import UpcycleError
+
+    while True:
+        try:
+            with newsroom() as room:
+                _preview(room, issue, essay, collect, open_it, as_json, _REFRESH)
+            collect = open_it = False  # once is enough
+        except UpcycleError as error:
+            note(str(error))
+        note("watching content, templates and newsletter.toml; Ctrl-C ends it")
+        while (now := _stamps(home)) == stamps:
+            time.sleep(_LOOK)
+        stamps = now
+
+
+def _stamps(home: Path) -> dict[Path, tuple[int, int]]:
+    """When everything that shows in an issue was saved."""
+    files = [home / "newsletter.toml"]
+    for folder in ("content", "templates"):
+        files += (home / folder).rglob("*")
+    found = {}
+    for file in files:
+        try:
+            told = file.stat()
+        except OSError:  # an editor is replacing it just now
+            continue
+        if file.is_file() and not file.name.startswith("."):
+            found[file] = (told.st_mtime_ns, told.st_size)
+    return found
+
+
+def _preview(
+    room: Newsroom,
+    issue: str | None,
+    essay: list[str] | None,
+    collect: bool,
+    open_it: bool,
+    as_json: bool,
+    refresh: int | None,
+) -> None:
+    from upcycle_news.services.issues.render import lay_out, render_issue
+
+    composed = composed_issue(room, issue_id(room, issue), essay, collect, as_json)
+    rendered = render_issue(room, composed.issue, composed.hash)
+    files = lay_out(room, rendered, refresh=refresh)
+    if as_json:
+        say_json(_as_json(composed, rendered, files, room.language))
+        return
+    content = composed.manifest.issue
+    typer.echo(f"issue {composed.issue}  {rendered.rendered.subject}")
+    for number, one in enumerate(content.essays):
+        typer.echo(f"  {'leads' if number == 0 else 'then '}  {one.title}")
+    for related in content.related:
+        because = f" ({', '.join(related.reasons)})" if related.reasons else ""
+        typer.echo(f"  item   {related.story.lead.title}{because}")
+    for finding in rendered.findings:
+        said = finding.in_language(room.language)
+        typer.echo(f"  {finding.where}: {finding.level} {finding.code} {said}")
+    size, digest = rendered.html_bytes / 1000, composed.hash[:12]
+    typer.echo(f"  size   {size:.0f} kB of HTML, revision {digest}")
+    typer.echo(f"  look   {shown(files['preview'])}")
+    if open_it and sys.stdout.isatty():
+        typer.launch(files["preview"].as_uri())
+
+
+def _as_json(
+    composed: Composed, rendered: Rendered, files: Mapping[str, Path], language: str
+) -> dict[str, Any]:
+    return {
+        "issue": str(composed.issue),
+        "hash": composed.hash,
+        "subject": rendered.rendered.subject,
+        "essays": [essay.slug for essay in composed.manifest.issue.essays],
+        "items": len(composed.manifest.issue.related),
+        "bytes": rendered.html_bytes,
+        "files": {kind: str(path) for kind, path in files.items() if kind != "preview"},
+        "findings": [
+            {
+                "level": one.level,
+                "code": one.code,
+                "where": one.where,
+                "message": one.in_language(language),
+            }
+            for one in rendered.findings
+        ],
+    }

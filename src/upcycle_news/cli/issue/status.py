@@ -1,0 +1,119 @@
+"""`upcycle-news issue …`: look at an issue, approve it, follow it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from upcycle_news.cli.completion import issue_ids
+from upcycle_news.cli.issue import (
+    approve,
+    diff,
+    explain,
+    plan,
+    preview,
+    send,
+)
+from upcycle_news.cli.issue.common import say_status
+from upcycle_news.cli.output import (
+    AsJson,
+    newsroom,
+    note,
+    say_json,
+)
+
+if TYPE_CHECKING:
+    from upcycle_news.app.context import Newsroom
+    from upcycle_news.models import IssueId
+
+app = typer.Typer(no_args_is_help=True, help="Look at an issue, approve it, send it, follow it.")
+
+
+app.command()(preview.preview)
+
+
+@app.command()
+def status(
+    issue: Annotated[
+        str | None,
+        typer.Argument(
+            metavar="[ISSUE]",
+            help="Such as 2026-11-26; default: the newest.",
+            autocompletion=issue_ids,
+        ),
+    ] = None,
+    state: Annotated[
+        str | None,
+        typer.Option("--list", metavar="STATE", help="List the deliveries in this state."),
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Show the closing sum of an issue, or who stands in one state (with addresses).
+
+    Example: upcycle-news issue status 2026-11-26 --list rejected
+    """
+    from upcycle_news.errors import IssueError
+    from upcycle_news.models import DeliveryState, IssueId
+    from upcycle_news.services.delivery.lateness import stalled_since
+    from upcycle_news.services.issues.ids import latest_issue
+    from upcycle_news.storage import issues
+
+    if state is not None and state not in list(DeliveryState):
+        raise typer.BadParameter(f"--list takes one of {', '.join(DeliveryState)}")
+    with newsroom() as room:
+        chosen = IssueId.parse(issue) if issue else latest_issue(room)
+        if chosen is None:
+            raise IssueError("there is no issue yet: see 'upcycle-news issue preview'")
+        row = issues.get(room.store, chosen)
+        if state is None or row is None:
+            say_status(room, chosen, as_json)
+            if row and row.state in (issues.IssueState.PAUSED, issues.IssueState.STOPPED):
+                # A sum with people waiting looks the same whether somebody sends it or nobody may.
+                stopped = row.state is issues.IssueState.STOPPED
+                why = f": {row.stopped_because}" if stopped else ""
+                goes_on = f"'upcycle-news issue resume {chosen}' goes on with it"
+                note(f"issue {chosen} is {row.state}{why}; {goes_on}")
+            if since := stalled_since(room, chosen):
+                note(
+                    f"issue {chosen} stalls: nothing has gone out since {since:%Y-%m-%d %H:%M} UTC"
+                )
+        else:
+            _list(room, chosen, DeliveryState(state), as_json)
+
+
+def _list(room: Newsroom, issue: IssueId, state: Any, as_json: bool) -> None:
+    from upcycle_news.storage import deliveries
+
+    for one in deliveries.listed(room.store, issue, state):
+        email = one.address.address if one.address else None
+        if as_json:
+            say_json(
+                {
+                    "subscriber": one.subscriber,
+                    "email": email,
+                    "state": one.state.value,
+                    "code": one.code,
+                    "reason": one.reason,
+                    "at": one.at.isoformat(timespec="seconds"),
+                }
+            )
+        else:
+            why = " ".join(part for part in (str(one.code or ""), one.reason) if part)
+            typer.echo(f"{one.subscriber:>8}  {email or '(forgotten)'}  {why}")
+
+
+for _command in (
+    approve.approve,
+    approve.reject,
+    approve.show,
+    explain.explain,
+    diff.diff,
+    plan.plan,
+    send.send,
+    send.resume,
+    send.pause,
+    send.cancel,
+    send.resend,
+):
+    app.command()(_command)

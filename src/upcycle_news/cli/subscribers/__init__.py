@@ -1,0 +1,1 @@
+"""`upcycle-news subscribers …`: lists, personal data, suppressions."""

@@ -1,0 +1,124 @@
+"""`upcycle-news subscribers …`: erasing, counting, and links for pages elsewhere."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from upcycle_news.cli.output import (
+    AsJson,
+    newsroom,
+    note,
+    say_json,
+)
+
+app = typer.Typer()
+
+
+@app.command()
+def forget(
+    address: Annotated[str, typer.Argument(metavar="ADDRESS")],
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
+) -> None:
+    """Erase a person; only a keyed hash stays, so that no list brings them back.
+
+    Example: upcycle-news subscribers forget a@example.org
+    """
+    from upcycle_news.errors import UpcycleError
+    from upcycle_news.models import EmailAddress
+    from upcycle_news.storage import personal_data
+
+    email = EmailAddress.parse(address)
+    with newsroom() as room:
+        if not yes:
+            typer.confirm("Erase everything about this person? It cannot be undone", abort=True)
+        if not personal_data.forget(room.store, email, now=room.clock()):
+            raise UpcycleError("nobody with this address is in the store")
+    typer.echo("forgotten")
+
+
+@app.command()
+def stats(as_json: AsJson = False) -> None:
+    """Count subscribers, suppressions, and what each issue did to the list.
+
+    Example: upcycle-news subscribers stats --json
+    """
+    from upcycle_news.services.subscribers.list_health import list_health
+    from upcycle_news.storage import statistics
+
+    with newsroom() as room:
+        counts = statistics.counts(room.store)
+        issues = list_health(room)
+    if as_json:
+        say_json({**counts, "issues": [one.as_dict() for one in issues]})
+        return
+    for status, count in counts["subscribers"].items():
+        typer.echo(f"{status:<14} {count}")
+    for topic, count in counts["topics"].items():
+        typer.echo(f"topic {topic}: {count}")
+    for reason, count in counts["suppressions"].items():
+        typer.echo(f"suppressed, {reason}: {count}")
+    for one in issues:
+        typer.echo(str(one.sentence()))
+        for alarm in one.alarms:
+            typer.echo(f"  ALARM: {alarm}")
+
+
+@app.command()
+def links(
+    file: Annotated[
+        Path | None, typer.Argument(metavar="[FILE.csv]", help="Default: standard output.")
+    ] = None,
+    leave: Annotated[
+        Path | None, typer.Option(help="Links or tokens of those who left, one a line.")
+    ] = None,
+) -> None:
+    """Write each reader's own links as CSV, or with --leave let those go who used theirs elsewhere.
+
+    For an install without a public address: a page elsewhere collects the tokens.
+    Example: upcycle-news subscribers links --leave left.txt
+    """
+    from upcycle_news.errors import ContentError
+    from upcycle_news.fileio import write_whole
+    from upcycle_news.services.bounces import process
+    from upcycle_news.services.subscribers.export import links_csv
+
+    with newsroom() as room:
+        if leave is not None:
+            try:
+                lines = leave.read_text(encoding="utf-8", errors="replace").splitlines()
+            except OSError as error:
+                raise ContentError(leave, None, f"cannot be read ({error.strerror})") from None
+            ours, foreign = process.leave_by_links(room, lines)
+            typer.echo(f"{ours} left, {foreign} lines are no links of ours")
+            return
+        text = links_csv(room)
+    if file is None:
+        sys.stdout.write(text)
+    else:
+        write_whole(file, text.encode(), private=True)
+        note(f"written to {file}")
+
+
+@app.command()
+def tidy(as_json: AsJson = False) -> None:
+    """Delete sign-ups nobody confirmed and old reports; mail those whose confirmation waits.
+
+    Example: upcycle-news subscribers tidy
+    """
+    from dataclasses import asdict
+
+    from upcycle_news.services.subscribers.subscriptions import tidy as tidy_up
+
+    with newsroom() as room:
+        told = asdict(tidy_up(room))
+    if as_json:
+        say_json(told)
+    else:
+        typer.echo(
+            f"{told['unconfirmed']} unconfirmed sign-ups and {told['reports']} old reports "
+            f"deleted, {told['mailed']} confirmations mailed"
+        )

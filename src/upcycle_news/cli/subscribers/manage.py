@@ -1,0 +1,253 @@
+"""`upcycle-news subscribers …`: who gets the newsletter, and why they may be written to."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from upcycle_news.cli.output import (
+    AsJson,
+    counting,
+    newsroom,
+    note,
+    say_json,
+)
+from upcycle_news.cli.subscribers import suppressions
+from upcycle_news.cli.subscribers.data import app as data_app
+
+if TYPE_CHECKING:
+    from upcycle_news.app.context import Newsroom
+    from upcycle_news.models import Subscriber
+
+app = typer.Typer(no_args_is_help=True, help="Who gets the newsletter, and why they may.")
+app.add_typer(data_app)
+app.add_typer(suppressions.app)
+
+Consent = Annotated[
+    str,
+    typer.Option(metavar='"SOURCE, DATE"', help="Where consent came from; kept as proof."),
+]
+Address = Annotated[str, typer.Argument(metavar="ADDRESS")]
+
+
+@app.command()
+def add(
+    address: Address,
+    consent: Consent,
+    name: Annotated[str, typer.Option(help="As it stands in the To line.")] = "",
+    language: Annotated[str | None, typer.Option(metavar="de|en")] = None,
+    topic: Annotated[list[str] | None, typer.Option(help="May be given several times.")] = None,
+    group: Annotated[
+        list[str] | None, typer.Option(help="A test group, such as 'redaktion'.")
+    ] = None,
+) -> None:
+    """Add one person whose consent is documented.
+
+    Example: upcycle-news subscribers add a@example.org --consent "letter of 3 May 2026"
+    """
+    from upcycle_news.errors import UpcycleError
+    from upcycle_news.models import EmailAddress
+    from upcycle_news.storage.subscribers import NewSubscriber, add_people
+    from upcycle_news.subscribers.csv_lists import clean_name
+
+    with newsroom() as room:
+        person = NewSubscriber(
+            email=EmailAddress.parse(address),
+            name=clean_name(name),
+            language=_language(language),
+            topics=tuple(topic or ()),
+            groups=tuple(group or ()),
+        )
+        report = add_people(
+            room.store,
+            [person],
+            source=_source(consent),
+            now=room.clock(),
+            dry_run=False,
+            language=room.settings.publication.language,
+            over_choice=True,  # one person, by hand: perhaps they asked for it
+        )
+    if report.skipped:
+        raise UpcycleError(f"not added: {report.skipped[0][1]}")
+    typer.echo("added" if report.added else "updated" if report.updated else "unchanged")
+
+
+@app.command("import")
+def import_(
+    file: Annotated[
+        Path,
+        typer.Argument(metavar="FILE.csv", help="Columns: email, name, language, topics, groups."),
+    ],
+    consent: Consent,
+    column: Annotated[
+        list[str] | None,
+        typer.Option(metavar="THEIRS=ours", help='Another name of a column, as in "Mail=email".'),
+    ] = None,
+    take: Annotated[
+        list[str] | None,
+        typer.Option(metavar="WORD", help='Take those of this status, too, such as "enabled".'),
+    ] = None,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Report only.")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Import a list of people who consented; reports every line that was not taken.
+
+    Nobody who left or is suppressed comes back this way, nor whom the list itself tells to have left.
+    Example: upcycle-news subscribers import list.csv --consent "paper list, 3 May 2026"
+    """
+    from upcycle_news.errors import ContentError
+    from upcycle_news.storage.subscribers import add_people
+    from upcycle_news.subscribers.csv_lists import LISTED_AS, parse_mapping, read_subscribers_csv
+
+    words = {word.strip().lower() for word in take or ()}
+    with newsroom() as room:
+        source = _source(consent)
+        try:
+            data = file.read_bytes()
+        except OSError as error:
+            raise ContentError(
+                file, None, f"cannot be read ({error.strerror}); check the path"
+            ) from None
+        mapping = parse_mapping(column or ())
+        with counting("reading", data.count(b"\n")) as progress:
+            parsed = read_subscribers_csv(
+                data,
+                where=str(file),
+                columns=mapping,
+                take=words,
+                progress=progress,
+            )
+        with counting("adding", len(parsed.people)) as progress:
+            report = add_people(
+                room.store,
+                parsed.people,
+                source=source,
+                now=room.clock(),
+                dry_run=dry_run,
+                language=room.settings.publication.language,
+                progress=progress,
+            )
+    skipped = sorted([*parsed.skipped, *report.skipped])
+    if as_json:
+        say_json(
+            {
+                "added": report.added,
+                "updated": report.updated,
+                "unchanged": report.unchanged,
+                "skipped": [{"line": line, "reason": reason} for line, reason in skipped],
+                "invalid": [{"line": line, "reason": reason} for line, reason in parsed.invalid],
+                "unread": list(parsed.unread),
+            }
+        )
+        return
+    would = "would be " if dry_run else ""
+    typer.echo(
+        f"{report.added} {would}added, {report.updated} {would}updated, "
+        f"{report.unchanged} unchanged, {len(skipped)} skipped, {len(parsed.invalid)} invalid"
+    )
+    for line, reason in skipped:
+        note(f"{file}:{line}: skipped: {reason}")
+    if any(reason.startswith(LISTED_AS) for _, reason in parsed.skipped):
+        note(f"{file}: --take WORD takes those of a status, if it means that they want your mail")
+    for line, reason in parsed.invalid:
+        note(f"{file}:{line}: invalid: {reason}")
+    if parsed.unread:
+        note(f"{file}:1: not read: {', '.join(parsed.unread)}; --column THEIRS=ours takes a column")
+
+
+@app.command()
+def export(
+    file: Annotated[
+        Path | None, typer.Argument(metavar="[FILE.csv]", help="Default: standard output.")
+    ] = None,
+) -> None:
+    """Write everybody as CSV, in the form that import reads.
+
+    Example: upcycle-news subscribers export list.csv
+    """
+    from upcycle_news.fileio import write_whole
+    from upcycle_news.storage.subscribers import all_people
+    from upcycle_news.subscribers.csv_lists import write_subscribers_csv
+
+    with newsroom() as room:
+        text = write_subscribers_csv(all_people(room.store))
+    if file is None:
+        sys.stdout.write(text)
+    else:
+        write_whole(file, text.encode(), private=True)
+        note(f"written to {file}")
+
+
+@app.command()
+def show(address: Address, as_json: AsJson = False) -> None:
+    """Show everything that is held about one person.
+
+    Example: upcycle-news subscribers show a@example.org --json
+    """
+    from upcycle_news.storage.personal_data import record_of
+
+    with newsroom() as room:
+        record = record_of(room.store, _person(room, address))
+    if as_json:
+        say_json(record)
+        return
+    for key in ("email", "name", "language", "status", "created_at"):
+        typer.echo(f"{key:<11} {record[key] or '-'}")
+    for key in ("topics", "groups"):
+        typer.echo(f"{key:<11} {', '.join(record[key]) or '-'}")
+    for consent in record["consents"]:
+        typer.echo(f"consent     {consent['given_at']} {consent['purpose']}: {consent['source']}")
+        for key in ("wording", "confirmed_at", "ended_at", "ip"):
+            if consent[key]:
+                typer.echo(f"  {key:<9} {consent[key]}")
+    for left in record["departures"]:
+        typer.echo(f"left        {left['at']} {left['way']}")
+    for report in record["bounces"]:
+        typer.echo(
+            f"bounce      {report['at']} {report['issue']} {report['kind']} {report['code']}"
+        )
+    if barred := record["suppression"]:
+        typer.echo(f"suppressed  {barred['at']} {barred['reason']}: {barred['detail']}")
+    for mail in record["deliveries"]:
+        why = f" ({mail['reason']})" if mail["reason"] else ""
+        typer.echo(f"issue       {mail['issue']} {mail['state']} {mail['at']}{why}")
+
+
+@app.command()
+def unsubscribe(address: Address) -> None:
+    """Let a person leave at once; only they can subscribe again.
+
+    Example: upcycle-news subscribers unsubscribe a@example.org
+    """
+    from upcycle_news.storage import subscribers
+
+    with newsroom() as room:
+        left = subscribers.unsubscribe(room.store, _person(room, address), now=room.clock())
+    typer.echo("unsubscribed" if left else "had left already")
+
+
+def _person(room: Newsroom, address: str) -> Subscriber:
+    from upcycle_news.errors import UpcycleError
+    from upcycle_news.models import EmailAddress
+    from upcycle_news.storage.subscribers import find
+
+    person = find(room.store, EmailAddress.parse(address))
+    if person is None:
+        raise UpcycleError("nobody with this address is in the store")
+    return person
+
+
+def _language(language: str | None) -> str:
+    if language not in (None, "de", "en"):
+        raise typer.BadParameter("--language takes de or en")
+    return language or ""
+
+
+def _source(consent: str) -> str:
+    source = " ".join(consent.split())
+    if not source:
+        raise typer.BadParameter('--consent is empty: say where and when, as in "form, 3 May 2026"')
+    return source

@@ -1,0 +1,110 @@
+"""`upcycle-news subscribers suppress …`: who must not be written to, whatever any list says."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from upcycle_news.cli.output import (
+    AsJson,
+    newsroom,
+    note,
+    say_json,
+)
+
+app = typer.Typer()
+
+Target = Annotated[str, typer.Argument(metavar="ADDRESS|@DOMAIN")]
+
+
+@app.command()
+def suppress(
+    target: Annotated[str | None, typer.Argument(metavar="[ADDRESS|@DOMAIN]")] = None,
+    file: Annotated[
+        Path | None, typer.Option(help="A list from another system: CSV, or one a line.")
+    ] = None,
+    reason: Annotated[
+        str, typer.Option(help="Such as complaint, bounced, or unsubscribed.")
+    ] = "by hand",
+    as_json: AsJson = False,
+) -> None:
+    """Never write to an address or a whole domain again, nor to those another system suppressed.
+
+    Example: upcycle-news subscribers suppress --file suppressed.csv --reason unsubscribed
+    """
+    from upcycle_news.errors import ContentError
+    from upcycle_news.storage.suppressions import suppress_all
+    from upcycle_news.subscribers.csv_lists import read_suppressions
+
+    if (target is None) == (file is None):
+        raise typer.BadParameter("name an address, a @domain, or a --file")
+    try:
+        data = target.encode() if target is not None else Path(str(file)).read_bytes()
+    except OSError as error:
+        raise ContentError(str(file), None, f"cannot be read ({error.strerror})") from None
+    keys, invalid = read_suppressions(data, where=str(file or "the address"))
+    with newsroom() as room:
+        new = suppress_all(room.store, keys, reason=_one_line(reason), detail="", now=room.clock())
+    if as_json:
+        say_json(
+            {
+                "suppressed": new,
+                "known": len(keys) - new,
+                "invalid": [{"line": line, "reason": why} for line, why in invalid],
+            }
+        )
+    else:
+        typer.echo(f"{new} suppressed, {len(keys) - new} known, {len(invalid)} invalid")
+        for line, why in invalid:
+            note(f"{file or 'argument'}:{line}: invalid: {why}")
+    if target is not None and invalid:
+        raise typer.Exit(1)
+
+
+@app.command()
+def unsuppress(target: Target) -> None:
+    """Undo a suppression; the person is written to again only with their consent.
+
+    Example: upcycle-news subscribers unsuppress a@example.org
+    """
+    from upcycle_news.errors import UpcycleError
+    from upcycle_news.models import EmailAddress
+    from upcycle_news.storage import suppressions as suppression_rows
+    from upcycle_news.subscribers.csv_lists import suppression_key
+
+    key = suppression_key(target)
+    email = None if key.startswith(("@", "#")) else EmailAddress.parse(target)
+    with newsroom() as room:
+        if not suppression_rows.unsuppress(room.store, key, email):
+            raise UpcycleError("there is no such suppression: see 'subscribers suppressions'")
+    typer.echo("unsuppressed")
+
+
+@app.command()
+def suppressions(as_json: AsJson = False) -> None:
+    """List all suppressions as CSV, oldest first; forgotten people are keyed hashes.
+
+    Example: upcycle-news subscribers suppressions > suppressed.csv
+    """
+    import csv
+
+    from upcycle_news.storage import suppressions as suppression_rows
+    from upcycle_news.subscribers.csv_lists import defuse
+
+    writer = csv.writer(sys.stdout)
+    with newsroom() as room:
+        if not as_json:
+            writer.writerow(("key", "reason", "detail", "at"))
+        for one in suppression_rows.all_suppressions(room.store):
+            at = one.at.isoformat(timespec="seconds")
+            if as_json:
+                say_json({"key": one.key, "reason": one.reason, "detail": one.detail, "at": at})
+            else:
+                writer.writerow([defuse(x) for x in (one.key, one.reason, one.detail, at)])
+
+
+def _one_line(text: str) -> str:
+    return " ".join(text.split())[:32] or "by hand"

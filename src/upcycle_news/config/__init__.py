@@ -1,0 +1,1 @@
+"""newsletter.toml and UPCYCLE_NEWS_… as typed settings."""

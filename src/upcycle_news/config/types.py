@@ -1,0 +1,83 @@
+"""What settings are made of: tables, and texts that are checked when they are read."""
+
+from __future__ import annotations
+
+import re
+from typing import Annotated, Literal
+from zoneinfo import available_timezones
+
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict
+
+from upcycle_news.errors import AddressError, UpcycleError
+from upcycle_news.models import EmailAddress, Rate
+
+
+def _address(text: str) -> str:
+    try:
+        return EmailAddress.parse(text).address if text else ""
+    except AddressError as error:
+        raise ValueError(str(error)) from None
+
+
+def _url(text: str) -> str:
+    from urllib.parse import urlsplit
+
+    parts = urlsplit(text)
+    if text and (parts.scheme not in ("http", "https") or not parts.hostname or parts.query):
+        raise ValueError("not a web address; write it as https://newsletter.example.org")
+    return text.rstrip("/")
+
+
+def _zone(text: str) -> str:
+    if text not in available_timezones():
+        raise ValueError("not a time zone; write it as Europe/Berlin")
+    return text
+
+
+def _single_line(text: str) -> str:
+    if any(ord(char) < 32 or ord(char) == 127 for char in text):
+        raise ValueError("must be one line without control characters")
+    return text.strip()
+
+
+def _quota(text: str) -> str:
+    try:
+        Rate.parse(text)
+    except UpcycleError as error:
+        raise ValueError(str(error)) from None
+    return text.strip()
+
+
+def _time_of_day(text: str) -> str:
+    if text and not re.fullmatch(r"([01]\d|2[0-3]):[0-5]\d", text):
+        raise ValueError("not a time of day; write it as 08:30")
+    return text
+
+
+def _visitors(told: object) -> object:
+    import ipaddress
+
+    if told in ("loopback", "off"):
+        return told
+    try:
+        if isinstance(told, list | tuple):
+            return tuple(str(ipaddress.ip_network(network)) for network in told)
+    except ValueError:
+        pass  # the sentence below says it better
+    raise ValueError('must be "loopback", "off", or networks, such as ["10.1.0.0/16"]')
+
+
+Line = Annotated[str, AfterValidator(_single_line)]
+Address = Annotated[str, AfterValidator(_address)]
+Url = Annotated[str, AfterValidator(_url)]
+Zone = Annotated[str, AfterValidator(_zone)]
+Quota = Annotated[str, AfterValidator(_quota)]
+TimeOfDay = Annotated[str, AfterValidator(_time_of_day)]
+
+Visitors = Annotated[Literal["loopback", "off"] | tuple[str, ...], BeforeValidator(_visitors)]
+
+
+class Table(BaseModel):
+    """A table of newsletter.toml: no unknown keys, never changed."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)

@@ -1,0 +1,1 @@
+"""Essays as files: front matter, plain-text import."""

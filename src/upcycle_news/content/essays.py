@@ -1,0 +1,208 @@
+"""Essays: Markdown files with a YAML head under content/essays, read into values."""
+
+from __future__ import annotations
+
+import json
+import re
+import unicodedata
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date
+from pathlib import Path, PurePosixPath
+from typing import Literal, cast
+
+from upcycle_news.content import frontmatter
+from upcycle_news.content.frontmatter import FrontMatter
+from upcycle_news.errors import ContentError
+from upcycle_news.fileio import read_text, shown
+from upcycle_news.i18n.messages import Saying, say
+from upcycle_news.models import Essay, ImageRef, Length
+from upcycle_news.models.content import LANGUAGE
+from upcycle_news.text.excerpts import summary_of_markdown
+from upcycle_news.text.sanitize import tidy
+
+KEYS = (
+    "title", "author", "date", "summary", "topics", "image", "image_alt", "status", "language",
+    "pin", "ban", "length",
+)  # fmt: skip
+
+_DATE_PREFIX = re.compile(r"^\d{4}-\d{2}-\d{2}-(?=.)")
+
+
+@dataclass(frozen=True)
+class EssayShelf:
+    """All essays that could be read, and what is wrong with the others."""
+
+    essays: tuple[Essay, ...]
+    errors: tuple[ContentError, ...]
+
+
+def read_essays(content: Path, root: Path, default_language: str) -> EssayShelf:
+    """Read ``content/essays/*.md`` in the order of their names; paths are shown relative to `root`.
+
+    Broken files become errors, never exceptions: an editor wants to see all of them at once.
+    """
+    essays: dict[str, Essay] = {}
+    errors: list[ContentError] = []
+    for path in sorted((content / "essays").glob("*.md")):
+        if path.name.startswith("."):
+            continue
+        where = shown(path, root)
+        try:
+            essay, complaints = _read(path, where, content / "images", default_language)
+        except ContentError as error:
+            essay, complaints = None, [error]
+        if essay and essay.slug in essays:
+            other = essays[essay.slug].source
+            complaints = [
+                ContentError(where, 1, say("essay-same-name", other=other, slug=essay.slug))
+            ]
+        errors += complaints
+        if essay and not complaints:
+            essays[essay.slug] = essay
+    return EssayShelf(tuple(essays.values()), tuple(errors))
+
+
+def slug_of(path: Path) -> str:
+    """Return the name of an essay: the file's stem without a leading date."""
+    return unicodedata.normalize("NFC", _DATE_PREFIX.sub("", path.stem))
+
+
+def _read(
+    path: Path, where: str, images: Path, default_language: str
+) -> tuple[Essay | None, list[ContentError]]:
+    parts = frontmatter.split(where, read_text(path, where))
+    head = FrontMatter(where, parts.head, KEYS)
+    if head.errors and not head.has("title") and not head.has("date"):
+        return None, head.errors  # the head did not parse: "title is missing" would only confuse
+    head.require("title", 'title: "…"')
+    head.require("date", "date: 2026-11-26")
+    day = head.day("date")
+    image = _image(head, images)
+    language = head.checked(
+        "language", head.text("language", default_language), _language_complaint
+    )
+    if not parts.body:
+        head.complain(parts.body_line, say("essay-empty"))
+    essay = Essay(
+        slug=slug_of(path),
+        source=where,
+        title=head.text("title"),
+        author=head.text("author"),
+        date=day or date.min,
+        language=language,
+        summary=head.text("summary")
+        or (summary_of_markdown(parts.body) if not head.errors else ""),
+        body=parts.body,
+        topics=head.texts("topics", "Bauen, Kleinstadt"),
+        image=image,
+        status=cast(Literal["draft", "ready"], head.choice("status", ("draft", "ready"), "ready")),
+        pin=_links(head),
+        ban=head.texts("ban", "https://example.org/item, Wort"),
+        body_line=parts.body_line,
+        length=cast(Length, head.choice("length", ("full", "teaser", "auto"), "auto"))
+        if head.has("length")
+        else None,
+    )
+    head.errors.sort(key=lambda error: error.line or 0)
+    return (None if head.errors else essay), head.errors
+
+
+def _language_complaint(language: str) -> Saying | None:
+    return None if LANGUAGE.fullmatch(language) else say("language-wrong")
+
+
+def _links(head: FrontMatter) -> tuple[str, ...]:
+    links = head.texts("pin", "https://example.org/item")
+    for link in links:
+        if not re.match(r"https?://[^\s/]+", link):
+            head.complain(head.line("pin"), say("pin-no-link", link=link[:60]))
+    return links
+
+
+def _image(head: FrontMatter, images: Path) -> ImageRef | None:
+    """Read ``image: x.jpg`` with ``image_alt: …``, or ``image: {path: x.jpg, alt: …}``."""
+    if not head.has("image"):
+        if head.has("image_alt"):
+            head.complain(head.line("image_alt"), say("image-alt-alone"))
+        return None
+    parts = head.mapping("image", ("path", "alt"))
+    if parts is None:
+        parts = {"path": head.text("image"), "alt": head.text("image_alt")}
+        if not parts["path"]:
+            return None  # 'image' is not a text, which has been said
+    path, alt = parts.get("path", ""), parts.get("alt", "")
+    head.checked("image", path, lambda value: _image_complaint(value, images))
+    if not alt:
+        head.complain(head.line("image"), say("image-no-alt"))
+    return ImageRef(path, alt)
+
+
+def _image_complaint(path: str, images: Path) -> Saying | None:
+    pure = PurePosixPath(path)
+    if not path or pure.is_absolute() or ".." in pure.parts or re.search(r"[\\:]", path):
+        return say("image-outside", image=path[:60])
+    file = images / pure
+    try:
+        if not file.is_file():
+            return say("image-not-there", image=path)
+        if not file.resolve().is_relative_to(images.resolve()):
+            return say("image-leads-out", image=path)
+        with file.open("rb") as stream:
+            start = stream.read(512).lstrip().lower()
+    except OSError as error:
+        return say("image-unreadable", image=path, reason=error.strerror or str(error))
+    if pure.suffix.lower() in (".svg", ".svgz") or start.startswith((b"<svg", b"<?xml")):
+        return say("image-svg", image=path)
+    return None
+
+
+def scaffold_essay(
+    title: str, author: str, day: date, language: str, topics: Sequence[str] = ()
+) -> str:
+    """Return the text of a new draft."""
+    head = [
+        ("title", quoted(title)),
+        ("author", quoted(author)),
+        ("date", day.isoformat()),
+        ("language", language),
+        ("summary", '""'),
+        ("topics", f"[{', '.join(map(quoted, topics))}]"),
+        ("status", "draft"),
+    ]
+    return as_markdown(head, say("essay-begins").in_language(language))
+
+
+def as_markdown(head: list[tuple[str, str]], body: str) -> str:
+    """Put a head of YAML lines and a body together."""
+    return "---\n" + "".join(f"{key}: {value}\n" for key, value in head) + f"---\n\n{body}\n"
+
+
+def quoted(text: str) -> str:
+    """Write a text as a YAML scalar in double quotes, whatever it contains."""
+    return json.dumps(tidy(text), ensure_ascii=False)
+
+
+_TRANSLITERATION = str.maketrans(
+    {
+        "ä": "ae",
+        "ö": "oe",
+        "ü": "ue",
+        "ß": "ss",
+        "æ": "ae",
+        "ø": "oe",
+        "å": "a",
+        "œ": "oe",
+        "ł": "l",
+    }
+)
+
+
+def essay_filename(title: str, day: date) -> str:
+    """Return ``2026-11-26-bauen-mit-dem-was-da-ist.md``: ASCII, lower case, 75 characters at most."""
+    text = unicodedata.normalize("NFC", title).lower().translate(_TRANSLITERATION)
+    ascii_text = unicodedata.normalize("NFKD", text).encode("ascii", "ignore").decode()
+    slug = re.sub(r"[^a-z0-9]+", "-", re.sub(r"['’]", "", ascii_text)).strip("-")
+    if len(slug) > 60:
+        slug = slug[:61].rpartition("-")[0] or slug[:60]
+    return f"{day.isoformat()}-{slug or 'essay'}.md"

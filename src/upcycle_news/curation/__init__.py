@@ -1,0 +1,1 @@
+"""What goes into an issue: ranking, story clusters, selection. Pure functions of values."""

@@ -1,0 +1,1 @@
+"""The delivery engine: leases, pooled SMTP connections, retry rules, guards."""

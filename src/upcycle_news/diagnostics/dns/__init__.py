@@ -1,0 +1,1 @@
+"""SPF, DKIM, DMARC, MX and PTR of the sender domain: look-ups and verdicts."""

@@ -1,0 +1,1 @@
+"""Feeds as they are: fetching, parsing, dates, identity of items."""

@@ -1,0 +1,190 @@
+"""content/feeds.toml: the feeds as the editors list them."""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+from typing import Any
+
+from upcycle_news.errors import ContentError
+from upcycle_news.fileio import (
+    did_you_mean,
+    parse_toml,
+    read_text,
+    shown,
+)
+from upcycle_news.i18n.messages import Saying, say
+from upcycle_news.models import Feed
+from upcycle_news.models.content import LANGUAGE
+from upcycle_news.text.sanitize import tidy
+from upcycle_news.text.urls import BadLinkError, canonical_link, safe_link
+
+KEYS = ("name", "url", "topics", "weight", "language", "limit", "active")
+MAX_WEIGHT = 10.0
+
+
+def load_feeds(path: Path, root: Path) -> tuple[Feed, ...]:
+    """Read feeds.toml, if it is there; raises `ContentError` with the line of the first mistake."""
+    where = shown(path, root)
+    if not path.exists():
+        return ()
+    text = read_text(path, where)
+    data = parse_toml(text, where, 'lines such as name = "…"')
+    for key in data:
+        if key != "feeds":
+            said = say("feeds-key", key=key[:40], hint=did_you_mean(key, ["feeds"]))
+            raise ContentError(where, _line_of_key(text, key), said)
+    tables = data.get("feeds", [])
+    if not isinstance(tables, list) or not all(isinstance(table, dict) for table in tables):
+        raise ContentError(where, _line_of_key(text, "feeds"), say("feeds-no-tables"))
+    lines = _lines(text)
+    return _distinct(
+        [_Table(where, table, *_place(lines, index)) for index, table in enumerate(tables)]
+    )
+
+
+def as_toml(feed: Feed) -> str:
+    """Write a feed as a [[feeds]] table; what is as usual is left out."""
+    usual = Feed(feed.name, feed.url)
+    lines = ["[[feeds]]", f"name = {_quoted(feed.name)}", f"url = {_quoted(feed.url)}"]
+    if feed.topics:
+        lines.append(f"topics = [{', '.join(map(_quoted, feed.topics))}]")
+    if feed.weight != usual.weight:
+        lines.append(f"weight = {feed.weight}")
+    lines.append(f"language = {_quoted(feed.language)}")
+    if feed.limit is not None:
+        lines.append(f"limit = {feed.limit}")
+    if not feed.active:
+        lines.append("active = false")
+    return "\n".join(lines) + "\n"
+
+
+def _quoted(text: str) -> str:
+    """Write a text as TOML's basic string, which reads it like JSON, but for U+007F."""
+    return json.dumps(text, ensure_ascii=False).replace("\x7f", "\\u007f")
+
+
+class _Table:
+    """One [[feeds]] table and the lines its keys stand in."""
+
+    def __init__(
+        self, where: str, values: dict[str, Any], line: int | None, lines: dict[str, int]
+    ) -> None:
+        self.where = where
+        self.values = values
+        self.line = line
+        self.lines = lines
+
+    def error(self, key: str, said: Saying) -> ContentError:
+        return ContentError(self.where, self.lines.get(key, self.line), said)
+
+    def feed(self) -> Feed:
+        for key in self.values:
+            if key not in KEYS:
+                hint = did_you_mean(key, KEYS)
+                raise self.error(key, say("feed-key", key=key[:40], hint=hint))
+        name = tidy(self._get("name", str, say("feed-is-name"), None))
+        if not name or len(name) > 200:
+            raise self.error("name", say("feed-name"))
+        topics = self._get("topics", list, say("feed-is-topics"), [])
+        if not all(isinstance(topic, str) and topic.strip() for topic in topics):
+            raise self.error(
+                "topics", say("feed-wrong", key="topics", expected=say("feed-is-topics"))
+            )
+        limit = self._get("limit", int, say("feed-is-limit"), None, optional=True)
+        if limit is not None and limit < 1:
+            raise self.error("limit", say("feed-limit"))
+        return Feed(
+            name=name,
+            url=self._url(),
+            topics=tuple(dict.fromkeys(tidy(topic) for topic in topics)),
+            weight=self._weight(),
+            language=self._language(),
+            limit=limit,
+            active=self._get("active", bool, say("feed-is-active"), True),
+        )
+
+    def _get(
+        self, key: str, kind: type, expected: Saying, default: Any, optional: bool = False
+    ) -> Any:
+        if key not in self.values:
+            if default is None and not optional:
+                raise self.error(key, say("feed-without", key=key, expected=expected))
+            return default
+        value = self.values[key]
+        if not isinstance(value, kind) or (isinstance(value, bool) and kind is not bool):
+            raise self.error(key, say("feed-wrong", key=key, expected=expected))
+        return value
+
+    def _weight(self) -> float:
+        value = self.values.get("weight", 1.0)
+        # Not a number of any kind, or nan: the comparison is false for it.
+        if (
+            isinstance(value, bool)
+            or not isinstance(value, int | float)
+            or not 0 <= value <= MAX_WEIGHT
+        ):
+            raise self.error(
+                "weight", say("feed-wrong", key="weight", expected=say("feed-is-weight"))
+            )
+        return float(value)
+
+    def _language(self) -> str:
+        language: str = self._get("language", str, say("feed-is-language"), "de")
+        if not LANGUAGE.fullmatch(language):
+            expected = say("feed-is-language")
+            raise self.error("language", say("feed-wrong", key="language", expected=expected))
+        return language
+
+    def _url(self) -> str:
+        url = self._get("url", str, say("feed-is-url"), None).strip()
+        try:
+            if not re.match(r"https?://", url, re.IGNORECASE):
+                raise BadLinkError("it is not http or https")
+            if "@" in url.partition("//")[2].partition("/")[0]:
+                raise BadLinkError("it carries a user name, which does not belong into git")
+            return safe_link(url)
+        except BadLinkError as error:
+            reason = str(error).replace("its link", "it")
+            raise self.error("url", say("feed-url", reason=reason)) from None
+
+
+def _distinct(tables: list[_Table]) -> tuple[Feed, ...]:
+    feeds: list[Feed] = []
+    names: dict[str, int | None] = {}
+    urls: dict[str, str] = {}
+    for table in tables:
+        feed = table.feed()
+        name, url = feed.name.casefold(), canonical_link(feed.url)
+        if name in names:
+            raise table.error("name", say("feed-same-name", name=feed.name))
+        if url in urls:
+            raise table.error("url", say("feed-same-url", name=urls[url]))
+        names[name], urls[url] = table.line, feed.name
+        feeds.append(feed)
+    return tuple(feeds)
+
+
+def _lines(text: str) -> list[tuple[int, dict[str, int]]]:
+    """Find where the tables and their keys stand; tomllib does not tell."""
+    found: list[tuple[int, dict[str, int]]] = []
+    for number, line in enumerate(text.split("\n"), start=1):
+        if re.match(r"\s*\[\[\s*[\"']?feeds[\"']?\s*\]\]", line):
+            found.append((number, {}))
+        elif found and (match := re.match(r"\s*[\"']?([\w-]+)[\"']?\s*[=.]", line)):
+            found[-1][1].setdefault(match[1], number)
+    return found
+
+
+def _place(
+    lines: list[tuple[int, dict[str, int]]], index: int
+) -> tuple[int | None, dict[str, int]]:
+    return lines[index] if index < len(lines) else (None, {})
+
+
+def _line_of_key(text: str, key: str) -> int | None:
+    for number, line in enumerate(text.split("\n"), start=1):
+        if re.match(rf"\s*\[*\s*[\"']?{re.escape(key)}[\"']?\s*(?:\]|=|\.)", line):
+            return number
+    return None

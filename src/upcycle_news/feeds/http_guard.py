@@ -1,0 +1,243 @@
+"""Dialling the web with care: only addresses that were checked, only until a deadline.
+
+The name is resolved here, every address is looked at, and the socket is opened to the very address
+that was looked at: between the check and the connection nobody can answer differently (no DNS
+rebinding). TLS still verifies the name, because httpcore keeps it. The system's resolver knows no
+time limit, so it is asked in a thread of its own that may be left behind.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import socket
+import ssl
+import threading
+import time
+import zlib
+from collections.abc import Iterable
+from typing import Any
+
+import httpcore
+
+_NAT64 = ipaddress.ip_network("64:ff9b::/96")
+_SITE_LOCAL = ipaddress.ip_network("fec0::/10")
+
+
+class ForbiddenError(Exception):
+    """The name leads only to addresses inside a private network."""
+
+
+class OutOfTimeError(Exception):
+    """The deadline of the whole request has passed."""
+
+
+def is_global(address: str) -> bool:
+    """Tell whether an IP address is one of the public internet, whatever it is wrapped in."""
+    ip = ipaddress.ip_address(address.partition("%")[0])
+    if isinstance(ip, ipaddress.IPv6Address):
+        inner = ip.ipv4_mapped or ip.sixtofour or (ip.teredo[1] if ip.teredo else None)
+        if ip in _NAT64:
+            inner = ipaddress.IPv4Address(int(ip) & 0xFFFFFFFF)
+        if inner is not None:
+            return is_global(str(inner))
+        if ip in _SITE_LOCAL:
+            return False
+    return ip.is_global and not (ip.is_multicast or ip.is_reserved or ip.is_unspecified)
+
+
+class Deadline:
+    """A moment on the monotonic clock, `seconds` from now."""
+
+    def __init__(self, seconds: float) -> None:
+        """Start the clock."""
+        self._seconds = seconds
+        self._at = time.monotonic() + seconds
+        self._restarted = False
+
+    def restart_once(self) -> None:
+        """Start the clock anew, the first time this is called: the wait for a turn is over."""
+        if not self._restarted:
+            self._restarted = True
+            self._at = time.monotonic() + self._seconds
+
+    def left(self, at_most: float | None = None) -> float:
+        """Return the seconds that are left, capped; raises `OutOfTimeError` when there are none."""
+        left = self._at - time.monotonic()
+        if left <= 0:
+            raise OutOfTimeError
+        return left if at_most is None else min(left, at_most)
+
+
+def resolve(host: str, port: int, seconds: float) -> list[str]:
+    """Return the addresses of `host`; raises httpcore's `ConnectError` or `ConnectTimeout`."""
+    answer: list[str] | None = None
+    failure: Exception | None = None
+
+    def ask() -> None:
+        nonlocal answer, failure
+        try:
+            found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+            answer = list(dict.fromkeys(str(entry[4][0]) for entry in found))
+        except (OSError, UnicodeError) as error:
+            failure = error
+
+    if _is_literal(host):
+        ask()
+    else:
+        asker = threading.Thread(target=ask, name="resolver", daemon=True)
+        asker.start()
+        asker.join(seconds)
+    if failure is not None:
+        raise httpcore.ConnectError("the name is unknown") from None
+    if answer is None:
+        raise httpcore.ConnectTimeout("the name server does not answer")
+    return answer
+
+
+def _is_literal(host: str) -> bool:
+    try:
+        ipaddress.ip_address(host)
+    except ValueError:
+        return False
+    return True
+
+
+class GuardedBackend(httpcore.NetworkBackend):
+    """A network backend for one request: checks addresses and lets no wait outlive the deadline."""
+
+    def __init__(self, deadline: Deadline, *, allow_private: bool) -> None:
+        """Remember until when, and whether addresses inside the own network are allowed."""
+        self._deadline = deadline
+        self._allow_private = allow_private
+        self._plain = httpcore.SyncBackend()
+
+    def connect_tcp(
+        self,
+        host: str,
+        port: int,
+        timeout: float | None = None,
+        local_address: str | None = None,
+        socket_options: Iterable[Any] | None = None,
+    ) -> httpcore.NetworkStream:
+        """Connect to the first address of `host` that is allowed and answers."""
+        addresses = self._allowed(host, port, self._deadline.left(timeout))
+        for address in addresses[:-1]:
+            try:
+                return self._dial(address, port, timeout, socket_options)
+            except (httpcore.ConnectError, httpcore.ConnectTimeout):
+                continue
+        return self._dial(addresses[-1], port, timeout, socket_options)
+
+    def _allowed(self, host: str, port: int, seconds: float) -> list[str]:
+        addresses = resolve(host, port, seconds)
+        if not self._allow_private:
+            addresses = [address for address in addresses if is_global(address)]
+        if not addresses:
+            raise ForbiddenError
+        return addresses
+
+    def _dial(
+        self, address: str, port: int, timeout: float | None, options: Iterable[Any] | None
+    ) -> httpcore.NetworkStream:
+        left = self._deadline.left(timeout)
+        stream = self._plain.connect_tcp(address, port, timeout=left, socket_options=options)
+        return _TimedStream(stream, self._deadline)
+
+
+class _TimedStream(httpcore.NetworkStream):
+    """A stream whose every wait ends at the deadline: dripping bytes do not prolong it."""
+
+    def __init__(self, stream: httpcore.NetworkStream, deadline: Deadline) -> None:
+        self._stream = stream
+        self._deadline = deadline
+
+    def read(self, max_bytes: int, timeout: float | None = None) -> bytes:
+        return self._stream.read(max_bytes, timeout=self._deadline.left(timeout))
+
+    def write(self, buffer: bytes, timeout: float | None = None) -> None:
+        self._stream.write(buffer, timeout=self._deadline.left(timeout))
+
+    def close(self) -> None:
+        self._stream.close()
+
+    def start_tls(
+        self,
+        ssl_context: ssl.SSLContext,
+        server_hostname: str | None = None,
+        timeout: float | None = None,
+    ) -> httpcore.NetworkStream:
+        left = self._deadline.left(timeout)
+        stream = self._stream.start_tls(ssl_context, server_hostname=server_hostname, timeout=left)
+        return _TimedStream(stream, self._deadline)
+
+    def get_extra_info(self, info: str) -> Any:
+        return self._stream.get_extra_info(info)
+
+
+def reason_of(error: Exception, seconds: float) -> str:
+    """Say in one sentence what a failed request means, without quoting what a server sent."""
+    if isinstance(error, ForbiddenError):
+        return "its name leads into a private network (feeds.allow_private would allow that)"
+    if isinstance(error, OutOfTimeError):
+        return f"it did not arrive within {seconds:g} seconds"
+    if isinstance(error, httpcore.TimeoutException):
+        return "the server did not answer in time"
+    if isinstance(error, httpcore.ConnectError):
+        if "CERTIFICATE" in str(error).upper() or isinstance(error.__cause__, ssl.SSLError):
+            return "its certificate cannot be trusted"
+        return "the server cannot be reached"
+    if isinstance(error, httpcore.NetworkError | httpcore.RemoteProtocolError):
+        return "the reply broke off"
+    return f"it cannot be fetched ({type(error).__name__})"
+
+
+class BadBodyError(Exception):
+    """Why a body cannot be had, in one sentence."""
+
+
+def unpack(chunks: Iterable[bytes], encoding: str, most: int) -> bytes:
+    """Join and decode the chunks of a reply; raises `BadBodyError` beyond `most` decoded bytes."""
+    encoding = encoding.strip().lower()
+    if encoding not in ("", "identity", "gzip", "x-gzip", "deflate"):
+        raise BadBodyError(f"it is encoded as {encoding[:20]!r}, which was not asked for")
+    inflate = None if encoding in ("", "identity") else _Inflater(encoding)
+    body = bytearray()
+    for chunk in chunks:
+        body += inflate(chunk, most + 1 - len(body)) if inflate else chunk
+        if len(body) > most:
+            raise BadBodyError(f"it is larger than {most / 1024 / 1024:.0f} MiB")
+    if inflate and not inflate.complete:
+        raise BadBodyError("the reply broke off")
+    return bytes(body)
+
+
+class _Inflater:
+    """gzip (also of several members) and deflate, with a cap on each step."""
+
+    def __init__(self, encoding: str) -> None:
+        self._bits = zlib.MAX_WBITS | 32  # gzip or zlib, by the header
+        self._deflate = encoding == "deflate"
+        self._engine = zlib.decompressobj(self._bits)
+        self._started = False
+
+    def __call__(self, data: bytes, most: int) -> bytes:
+        out = bytearray()
+        while data and len(out) < most:
+            if self._engine.eof:
+                self._engine, self._started = zlib.decompressobj(self._bits), False
+            try:
+                out += self._engine.decompress(data, most - len(out))
+            except zlib.error:
+                if not self._deflate or self._started:
+                    raise BadBodyError("its compression is broken") from None
+                # Some servers mean raw deflate (RFC 1951) where RFC 9110 says zlib.
+                self._bits = -zlib.MAX_WBITS
+                self._engine, self._started = zlib.decompressobj(self._bits), True
+                continue
+            self._started = True
+            data = self._engine.unused_data if self._engine.eof else self._engine.unconsumed_tail
+        return bytes(out)
+
+    @property
+    def complete(self) -> bool:
+        return self._engine.eof or not self._started

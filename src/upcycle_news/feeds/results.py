@@ -1,0 +1,104 @@
+"""What came of fetching a feed, as values: a dead feed is no exception."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from http import HTTPStatus
+
+from upcycle_news.models import Feed
+
+
+@dataclass(frozen=True)
+class Validators:
+    """What lets a server answer "not modified"; opaque, quotes included. `body_hash` is ours."""
+
+    etag: str | None = None
+    last_modified: str | None = None
+    body_hash: str | None = None
+
+
+@dataclass(frozen=True)
+class FetchLimits:
+    """The bounds of a collection. Seconds are for a whole request, redirects and body included.
+
+    `spacing_seconds` lie between two requests to one host of the public internet.
+    """
+
+    body_bytes: int = 15 * 1024 * 1024
+    seconds: float = 30.0
+    wait_seconds: float = 10.0
+    redirects: int = 5
+    threads: int = 8
+    spacing_seconds: float = 1.0
+
+
+@dataclass(frozen=True)
+class Fetched:
+    """A new body. `url` is where it came from, `moved_to` where a permanent redirect led."""
+
+    feed: Feed
+    at: datetime
+    url: str
+    status: int
+    body: bytes
+    content_type: str
+    validators: Validators
+    moved_to: str | None = None
+
+
+@dataclass(frozen=True)
+class NotModified:
+    """The feed is well and has nothing new; `validators` are those to send next time."""
+
+    feed: Feed
+    at: datetime
+    url: str
+    status: int
+    validators: Validators
+    moved_to: str | None = None
+
+
+@dataclass(frozen=True)
+class Failed:
+    """The feed could not be had. `reason` is one sentence; `status` is None without an answer.
+
+    `retry_after` is when the server wants to be asked again, `gone` that it never wants to (410).
+    """
+
+    feed: Feed
+    at: datetime
+    url: str
+    reason: str
+    status: int | None = None
+    retry_after: datetime | None = None
+    moved_to: str | None = None
+
+    @property
+    def gone(self) -> bool:
+        """True when the publisher says that the feed is closed for good (RFC 9110, 15.5.11)."""
+        return self.status == 410
+
+
+@dataclass(frozen=True)
+class Waiting:
+    """The feed was not asked, because its host wants to be left alone until `until`."""
+
+    feed: Feed
+    at: datetime
+    until: datetime
+
+
+FetchResult = Fetched | NotModified | Failed | Waiting
+
+
+def status_reason(status: int) -> str:
+    """Say in one sentence what an answer without a body means."""
+    if status == 410:
+        return "the publisher has closed it for good (410); remove it from feeds.toml"
+    try:
+        phrase = f" {HTTPStatus(status).phrase}"
+    except ValueError:
+        phrase = ""
+    cure = "; check its address" if status in (404, 401, 403) else ""
+    return f"the server answered {status}{phrase}{cure}"

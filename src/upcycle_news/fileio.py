@@ -1,0 +1,109 @@
+"""Read text and TOML files with the line of the first mistake; write files atomically."""
+
+from __future__ import annotations
+
+import os
+import re
+import tempfile
+import tomllib
+import unicodedata
+from collections.abc import Iterable
+from difflib import get_close_matches
+from pathlib import Path
+from typing import Any
+
+from upcycle_news.errors import ContentError, UpcycleError
+from upcycle_news.i18n.messages import Saying, say
+
+MAX_BYTES = 2 * 1024 * 1024
+
+# Control characters, and the bidi overrides that make a text read differently than it is written.
+_REFUSED = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069\ufffe\uffff]")
+
+
+def shown(path: Path, root: Path) -> str:
+    """Return `path` as messages show it: relative to the publication's root, with slashes."""
+    try:
+        return path.relative_to(root).as_posix()
+    except ValueError:
+        return path.as_posix()
+
+
+def read_text(path: Path, where: str) -> str:
+    """Read a content file as NFC text with Unix line ends; raises `ContentError` with the line."""
+    try:
+        data = path.read_bytes()
+    except OSError as error:
+        raise ContentError(
+            where, None, say("file-unreadable", reason=error.strerror or str(error))
+        ) from None
+    if len(data) > MAX_BYTES:
+        raise ContentError(where, None, say("file-too-large"))
+    try:
+        text = data.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        line = data.count(b"\n", 0, error.start) + 1
+        raise ContentError(where, line, say("file-not-utf8", byte=data[error.start])) from None
+    text = unicodedata.normalize("NFC", text.replace("\r\n", "\n").replace("\r", "\n"))
+    if bad := _REFUSED.search(text):
+        line = text.count("\n", 0, bad.start()) + 1
+        raise ContentError(where, line, say("file-control", code=f"U+{ord(bad[0]):04X}"))
+    return text
+
+
+def parse_toml(text: str, where: str, example: str) -> dict[str, Any]:
+    """Read TOML; raises `ContentError` with the line, and an `example` of what to write."""
+    try:
+        return tomllib.loads(text)
+    except (tomllib.TOMLDecodeError, RecursionError) as error:
+        line, what = toml_mistake(error, text)
+        said = say("toml-broken", reason=what, example=example)
+        raise ContentError(where, line, said) from None
+
+
+def did_you_mean(word: str, known: Iterable[str]) -> Saying:
+    """Return `` (did you mean 'title'?)``, or all that is known when nothing comes close."""
+    names = sorted(known)
+    close = get_close_matches(word.lower(), names, n=1, cutoff=0.6)
+    if close:
+        return say("did-you-mean", name=close[0])
+    return say("known-are", names=tuple(names))
+
+
+def write_whole(path: Path, data: bytes, *, exclusive: bool = False, private: bool = False) -> None:
+    """Write `data` beside `path` and move it there in one step.
+
+    With `exclusive` an existing file is left alone; `private` files are the owner's only. Raises
+    `UpcycleError` with the cure.
+    """
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        handle, draft = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+        try:
+            with os.fdopen(handle, "wb") as file:
+                file.write(data)
+                file.flush()
+                os.fsync(file.fileno())
+            Path(draft).chmod(0o600 if private else 0o644)
+            if exclusive:
+                os.link(draft, path)
+            else:
+                Path(draft).replace(path)
+        finally:
+            Path(draft).unlink(missing_ok=True)
+    except OSError as error:
+        if exclusive and path.exists():
+            raise UpcycleError(f"{path}: exists already and was left alone") from None
+        raise UpcycleError(
+            f"{path}: cannot be written ({error.strerror}); make room or make the folder writable"
+        ) from None
+
+
+def toml_mistake(error: Exception, text: str) -> tuple[int, str]:
+    """The 1-based line in `text` and the words of what tomllib says; no line means the end."""
+    told = str(error)
+    line = re.search(r"at line (\d+)", told)
+    return (
+        int(line[1]) if line else len(text.splitlines()) or 1,
+        re.sub(r"\s*\(at .*\)$", "", told),
+    )

@@ -1,0 +1,1 @@
+"""Messages for editors in German and English."""

@@ -1,0 +1,1 @@
+"""RFC 5322 messages: headers, MIME parts, DKIM signatures, dot-stuffing."""

@@ -1,0 +1,207 @@
+"""DKIM signatures (RFC 6376), RSA and Ed25519 (RFC 8463), over what is constant and what is not.
+
+The body is made canonical once for an issue, and its hash is begun once; for each reader only the
+rest is hashed and a signature made. relaxed/relaxed, because relays touch white space.
+"""
+
+from __future__ import annotations
+
+import base64
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal
+
+from upcycle_news.errors import UpcycleError
+
+if TYPE_CHECKING:
+    from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+    from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
+import hashlib
+from collections.abc import Mapping
+from datetime import datetime
+from typing import TYPE_CHECKING
+
+from upcycle_news.mail.mime import Gap, Piece
+
+if TYPE_CHECKING:
+    from hashlib import _Hash
+
+Header = tuple[str, bytes]
+"""A header's name in lower case, and its canonical line without CRLF."""
+
+# Both unsubscribe headers are covered, as RFC 8058, section 4, demands.
+_SIGNED = (
+    *("from", "reply-to", "to", "subject", "date", "message-id", "list-id", "list-unsubscribe"),
+    *("list-unsubscribe-post", "list-archive", "feedback-id", "auto-submitted", "content-language"),
+    *("mime-version", "content-type"),
+)
+# Named once more, so that nobody can add a second one (RFC 6376, section 5.4.2).
+_SEALED = ("from", "subject", "list-unsubscribe", "list-unsubscribe-post")
+_NAME = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9.-]*[A-Za-z0-9])?\Z")
+_RSA_BITS = 2048
+
+
+@dataclass(frozen=True, repr=False)
+class DkimSigner:
+    """Signs for a domain with one key; make it with `load`."""
+
+    domain: str
+    selector: str
+    _key: RSAPrivateKey | Ed25519PrivateKey
+
+    @classmethod
+    def load(
+        cls, domain: str, selector: str, pem: str, kind: Literal["rsa", "ed25519"]
+    ) -> DkimSigner:
+        """Read the key; raises `UpcycleError` when it cannot sign. No message shows the key."""
+        from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+        from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
+        from cryptography.hazmat.primitives.serialization import load_pem_private_key
+
+        where = f"dkim.{kind}_key"
+        if not _NAME.match(domain) or not _NAME.match(selector):
+            raise UpcycleError("dkim: domain and selector are names as DNS has them")
+        try:
+            # Environments often carry line ends as backslash and n.
+            key = load_pem_private_key(pem.replace("\\n", "\n").encode(), None)
+        except (ValueError, TypeError):
+            raise UpcycleError(
+                f"{where} is not a private key in PEM without a password: make one with "
+                "'upcycle-news dkim keygen'"
+            ) from None
+        if not isinstance(key, RSAPrivateKey if kind == "rsa" else Ed25519PrivateKey):
+            raise UpcycleError(f"{where} is a key of another kind: make one with 'dkim keygen'")
+        if isinstance(key, RSAPrivateKey) and key.key_size < 1024:
+            raise UpcycleError(f"{where} is too short: make one of {_RSA_BITS} bits")
+        assert isinstance(key, RSAPrivateKey | Ed25519PrivateKey)
+        return cls(domain, selector, key)
+
+    def signature(self, headers: Sequence[Header], body_hash: bytes, at: int) -> bytes:
+        """The DKIM-Signature header with its CRLF; `at` is the time in seconds since 1970."""
+        by_name = dict(headers)
+        names = [name for name in _SIGNED if name in by_name]
+        covered = [*names, *(name for name in _SEALED if name in by_name)]
+        half = len(covered) // 2
+        value = (
+            f"v=1; a={self._algorithm}; c=relaxed/relaxed; d={self.domain};\r\n"
+            f" s={self.selector}; t={at}; bh={base64.b64encode(body_hash).decode()};\r\n"
+            f" h={':'.join(covered[:half])}:\r\n {':'.join(covered[half:])};\r\n b="
+        ).encode()
+        data = b"\r\n".join(by_name[name] for name in names)
+        data += b"\r\ndkim-signature:" + value.replace(b"\r\n", b"")
+        signed = base64.b64encode(self._sign(data))
+        lines = [signed[at : at + 72] for at in range(0, len(signed), 72)]
+        return b"DKIM-Signature: " + value + b"\r\n ".join(lines) + b"\r\n"
+
+    @property
+    def record(self) -> str:
+        """The text of the DNS record that receivers check our signatures with."""
+        return _record(self._key)
+
+    @property
+    def _algorithm(self) -> str:
+        return "rsa-sha256" if hasattr(self._key, "key_size") else "ed25519-sha256"
+
+    def _sign(self, data: bytes) -> bytes:
+        from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+        from cryptography.hazmat.primitives.asymmetric.padding import PKCS1v15
+        from cryptography.hazmat.primitives.hashes import SHA256, Hash
+
+        if isinstance(self._key, Ed25519PrivateKey):
+            digest = Hash(SHA256())
+            digest.update(data)
+            return self._key.sign(digest.finalize())
+        return self._key.sign(data, PKCS1v15(), SHA256())
+
+
+def relaxed_headers(raw: bytes) -> list[Header]:
+    """Header lines in relaxed form (RFC 6376, section 3.4.2), in their order."""
+    unfolded = re.sub(rb"\r\n(?=[ \t])", b"", raw)
+    found = []
+    for line in unfolded.split(b"\r\n"):
+        if line:
+            name, _, value = line.partition(b":")
+            name = name.strip().lower()
+            found.append((name.decode(), name + b":" + re.sub(rb"[ \t]+", b" ", value).strip()))
+    return found
+
+
+def relaxed_body(piece: bytes) -> bytes:
+    """A piece of a body in relaxed form (section 3.4.4): white space shrinks, and ends no line.
+
+    Exact for a piece that is not cut within white space; the empty lines that may end a body are
+    the caller's.
+    """
+    return re.sub(rb" ?\r\n", b"\r\n", re.sub(rb"[ \t]+", b" ", piece))
+
+
+@dataclass(frozen=True, repr=False)
+class NewKey:
+    """A fresh key: the private part as PEM, and the text of its DNS record."""
+
+    pem: str
+    record: str
+
+
+def generate(kind: Literal["rsa", "ed25519"]) -> NewKey:
+    """Make a key pair."""
+    from cryptography.hazmat.primitives.asymmetric import ed25519, rsa
+    from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
+
+    key: RSAPrivateKey | Ed25519PrivateKey
+    if kind == "rsa":
+        key = rsa.generate_private_key(65537, _RSA_BITS)
+    else:
+        key = ed25519.Ed25519PrivateKey.generate()
+    pem = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()).decode()
+    return NewKey(pem, _record(key))
+
+
+def _record(key: RSAPrivateKey | Ed25519PrivateKey) -> str:
+    """The public half as DNS has it: RSA in its envelope, Ed25519 bare (RFC 8463, section 4)."""
+    from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+    from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
+
+    if isinstance(key, Ed25519PrivateKey):
+        kind, public = "ed25519", key.public_key().public_bytes_raw()
+    else:
+        kind = "rsa"
+        public = key.public_key().public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
+    return f"v=DKIM1; k={kind}; p={base64.b64encode(public).decode()}"
+
+
+@dataclass(frozen=True, repr=False)
+class Seal:
+    """Signs what `MessageTemplate` makes; make it with `over`."""
+
+    _signers: tuple[DkimSigner, ...]
+    _headers: tuple[Header, ...]
+    _begun: _Hash
+    _rest: tuple[Piece, ...]
+
+    @classmethod
+    def over(cls, head: bytes, body: Sequence[Piece], signers: Sequence[DkimSigner]) -> Seal:
+        """Prepare the signatures of a message whose first piece holds its last headers.
+
+        Gaps are filled with lines of their own that contain no white space, so each piece can be
+        made canonical by itself.
+        """
+        first, *rest = body
+        assert isinstance(first, bytes)
+        last_headers, _, text = first.partition(b"\r\n\r\n")
+        return cls(
+            _signers=tuple(signers),
+            _headers=tuple(relaxed_headers(head + last_headers)),
+            _begun=hashlib.sha256(relaxed_body(text)),
+            _rest=tuple(relaxed_body(one) if isinstance(one, bytes) else one for one in rest),
+        )
+
+    def signatures(self, personal: bytes, filled: Mapping[Gap, bytes], at: datetime) -> bytes:
+        """The DKIM-Signature headers for one reader's headers and links."""
+        digest = self._begun.copy()
+        for piece in self._rest:
+            digest.update(piece if isinstance(piece, bytes) else filled[piece])
+        headers = [*self._headers, *relaxed_headers(personal)]
+        body_hash, seconds = digest.digest(), int(at.timestamp())
+        return b"".join(one.signature(headers, body_hash, seconds) for one in self._signers)

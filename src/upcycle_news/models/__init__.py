@@ -1,0 +1,77 @@
+"""The values that travel between the rooms, frozen and parsed at the door.
+
+Every room knows this module and its own; no room knows another. All datetimes are aware and in
+UTC, all dates are days in the publication's time zone.
+"""
+
+from upcycle_news.models.content import (
+    DateSource,
+    Essay,
+    Feed,
+    FeedItem,
+    ImageRef,
+    Issue,
+    IssueId,
+    Length,
+    Related,
+    Story,
+)
+from upcycle_news.models.delivery import (
+    Claim,
+    Delivery,
+    DeliveryState,
+    Envelope,
+    IssueStatus,
+    Leave,
+    Rate,
+    Relay,
+    SmtpReply,
+    Verdict,
+)
+from upcycle_news.models.issue import (
+    Finding,
+    InlineImage,
+    Manifest,
+    Placeholder,
+    Publication,
+    RenderedIssue,
+)
+from upcycle_news.models.subscriber import (
+    Consent,
+    EmailAddress,
+    Subscriber,
+    SubscriberStatus,
+)
+
+__all__ = [
+    "Claim",
+    "Consent",
+    "DateSource",
+    "Delivery",
+    "DeliveryState",
+    "EmailAddress",
+    "Envelope",
+    "Essay",
+    "Feed",
+    "FeedItem",
+    "Finding",
+    "ImageRef",
+    "InlineImage",
+    "Issue",
+    "IssueId",
+    "IssueStatus",
+    "Leave",
+    "Length",
+    "Manifest",
+    "Placeholder",
+    "Publication",
+    "Rate",
+    "Related",
+    "Relay",
+    "RenderedIssue",
+    "SmtpReply",
+    "Story",
+    "Subscriber",
+    "SubscriberStatus",
+    "Verdict",
+]

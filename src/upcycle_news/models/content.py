@@ -1,0 +1,149 @@
+"""What goes into an issue: essays, feeds, items and stories."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from datetime import date, datetime
+from typing import Literal, Self
+
+from upcycle_news.errors import UpcycleError
+
+# A language as essays and feeds name it: `de`, `de-AT`.
+LANGUAGE = re.compile(r"[a-z]{2,3}(?:-[A-Z]{2})?")
+
+
+@dataclass(frozen=True, order=True)
+class IssueId:
+    """One mailing: ``2026-11-26``, and ``2026-11-26-2`` for the second one of that day."""
+
+    day: date
+    ordinal: int = 1
+
+    @classmethod
+    def parse(cls, text: str) -> Self:
+        """Read an issue id; raises `UpcycleError` with the form that is expected."""
+        match = re.fullmatch(r"(\d{4}-\d{2}-\d{2})(?:-([1-9]\d?))?", text.strip())
+        try:
+            if match is None:
+                raise ValueError(text)
+            day = date.fromisoformat(match[1])
+        except ValueError:
+            raise UpcycleError(
+                f"{text[:40]!r} is not an issue id: write the day, such as 2026-11-26, "
+                "or 2026-11-26-2 for the second issue of that day"
+            ) from None
+        return cls(day, int(match[2] or 1))
+
+    def __str__(self) -> str:
+        return self.day.isoformat() + (f"-{self.ordinal}" if self.ordinal > 1 else "")
+
+
+@dataclass(frozen=True)
+class ImageRef:
+    """An image of an essay: a path below content/images and the text for those who do not see it."""
+
+    path: str
+    alt: str
+
+
+Length = Literal["full", "teaser", "auto"]
+"""How much of the leading essay a mail shows; `auto` is full as long as the mail stays small."""
+
+
+@dataclass(frozen=True)
+class Essay:
+    """An essay as read from its Markdown file. `source` is relative to the publication's root.
+
+    `length` is None where the publication's setting decides.
+    """
+
+    slug: str
+    source: str
+    title: str
+    author: str
+    date: date
+    language: str
+    summary: str
+    body: str
+    topics: tuple[str, ...] = ()
+    image: ImageRef | None = None
+    status: Literal["draft", "ready"] = "ready"
+    pin: tuple[str, ...] = ()
+    ban: tuple[str, ...] = ()
+    body_line: int = 1
+    length: Length | None = None
+
+
+@dataclass(frozen=True)
+class Feed:
+    """A feed as an editor listed it in feeds.toml. `limit`: items an issue takes of it at the most."""
+
+    name: str
+    url: str
+    topics: tuple[str, ...] = ()
+    weight: float = 1.0
+    language: str = "de"
+    limit: int | None = None
+    active: bool = True
+
+
+DateSource = Literal["feed", "german", "first seen"]
+
+
+@dataclass(frozen=True)
+class FeedItem:
+    """One item of a feed, as plain text: titles and summaries carry no markup at all.
+
+    `key` is the identity within its feed, `canonical` the link without tracking parameters: an
+    item with either of them in an earlier issue is not news.
+    """
+
+    key: str
+    feed: str
+    link: str
+    canonical: str
+    title: str
+    summary: str
+    date: datetime
+    date_source: DateSource
+    language: str = "de"
+    topics: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Story:
+    """Items of several feeds that tell the same; `items[0]` is the one that is shown."""
+
+    items: tuple[FeedItem, ...]
+
+    @property
+    def lead(self) -> FeedItem:
+        """The item that stands for the story."""
+        return self.items[0]
+
+
+@dataclass(frozen=True)
+class Related:
+    """A story chosen for an issue: how well it fits (0 upwards) and the words that say why.
+
+    `essay` is the slug of the essay it belongs to, empty in an issue without essays.
+    """
+
+    story: Story
+    score: float
+    reasons: tuple[str, ...] = ()
+    essay: str = ""
+
+
+@dataclass(frozen=True)
+class Issue:
+    """What one mailing contains. `essays[0]` leads and is shown in full."""
+
+    id: IssueId
+    language: str
+    subject: str
+    preheader: str
+    essays: tuple[Essay, ...]
+    related: tuple[Related, ...] = ()
+    topics: tuple[str, ...] = ()

@@ -1,0 +1,181 @@
+"""How an issue gets to its readers: claims, envelopes, replies, verdicts and the closing sum."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from enum import StrEnum
+from typing import Literal, Self
+
+from upcycle_news.errors import UpcycleError
+from upcycle_news.models.subscriber import EmailAddress
+
+
+class DeliveryState(StrEnum):
+    """Where one delivery stands; the first three can still change by themselves."""
+
+    QUEUED = "queued"
+    SENDING = "sending"
+    DEFERRED = "deferred"
+    SENT = "sent"
+    REJECTED = "rejected"
+    UNKNOWN = "unknown"
+    SUPPRESSED = "suppressed"
+    CANCELLED = "cancelled"
+
+
+@dataclass(frozen=True)
+class Delivery:
+    """One issue to one subscriber, as it stands. `address` is None when the person was forgotten."""
+
+    issue: str
+    subscriber: int
+    address: EmailAddress | None
+    state: DeliveryState
+    code: int | None
+    reason: str
+    at: datetime
+
+
+@dataclass(frozen=True)
+class Claim:
+    """A delivery that this sender, and no other, may now put on the wire."""
+
+    delivery: int
+    subscriber: int
+    address: EmailAddress
+    name: str
+    attempt: int
+    queued_at: datetime
+
+
+@dataclass(frozen=True, repr=False)
+class Envelope:
+    """What SMTP sees: one sender, one recipient."""
+
+    sender: str
+    recipient: str
+
+
+@dataclass(frozen=True)
+class SmtpReply:
+    """What the relay answered. `text` is redacted where it is parsed: it carries no address."""
+
+    code: int
+    text: str = ""
+    enhanced: str = ""
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What to write down about one attempt.
+
+    `state` is where the delivery stands now, `next_at` when a deferred one is due, `suppress`
+    whether the person is not to be written to again. `stop` is a sentence when the whole issue has
+    to stop; the delivery is then queued again, as it was not the person's fault. `slow_relay`
+    asks for a pause before the next message. `code`, `enhanced` and `reason` carry no address.
+    """
+
+    state: DeliveryState
+    next_at: datetime | None = None
+    suppress: bool = False
+    stop: str | None = None
+    slow_relay: bool = False
+    code: int | None = None
+    enhanced: str = ""
+    reason: str = ""
+
+
+@dataclass(frozen=True)
+class Leave:
+    """The ledger's answer when a sender asks whether a delivery may go on the wire now.
+
+    ``go``: it is marked as sending. ``gone``: it is not this sender's any more, or has ended.
+    ``held``: the issue is paused, stopped or cancelled. ``later``: a quota of the relay or the
+    sender is used up until `until`. With ``gone``, `until` is when the quota of the recipient's
+    domain, for which the delivery waits, has room again.
+    """
+
+    kind: Literal["go", "gone", "held", "later"]
+    until: datetime | None = None
+
+
+_UNITS = {"s": 1, "min": 60, "h": 3600, "d": 86400}
+
+
+@dataclass(frozen=True)
+class Rate:
+    """So many messages in any span of so many seconds; written ``14/s``, ``30/min``, ``2/h``."""
+
+    limit: int
+    seconds: int
+
+    @classmethod
+    def parse(cls, text: str) -> Self:
+        """Read ``NUMBER/UNIT``, the unit one of s, min, h and d; raises `UpcycleError`."""
+        match = re.fullmatch(r"([1-9]\d{0,8})/(s|min|h|d)", text.strip())
+        if match is None:
+            raise UpcycleError(
+                f"{text[:20]!r} is not a quota: write 14/s, 30/min, 1000/h or 50000/d"
+            )
+        return cls(int(match[1]), _UNITS[match[2]])
+
+    def free_at(self, earlier: datetime) -> datetime:
+        """When the next message may go, `earlier` being the time of the `limit`-th last one.
+
+        With one message for each that leaves the span behind it, no span ever holds more than
+        `limit`, wherever the relay's own clock begins to count.
+        """
+        return earlier + timedelta(seconds=self.seconds)
+
+
+@dataclass(frozen=True)
+class Relay:
+    """The SMTP server we hand over to. `timeout` is in seconds; 0 `processes`: as many as fit."""
+
+    name: str
+    host: str
+    port: int
+    security: Literal["none", "starttls", "tls"] = "starttls"
+    username: str = ""
+    password: str = field(default="", repr=False)
+    connections: int = 1
+    timeout: float = 30.0
+    messages_per_connection: int = 0
+    processes: int = 0
+
+
+@dataclass(frozen=True)
+class IssueStatus:
+    """The closing sum of an issue, counted against the audience stored when it was queued."""
+
+    issue: str
+    hash: str
+    audience: int
+    counts: Mapping[DeliveryState, int]
+
+    def as_dict(self) -> dict[str, str | int | bool]:
+        """The sum as programs read it; the keys and their order are stable."""
+        order = ("queued", "sending", "sent", "deferred", "rejected", "unknown", "suppressed",
+                 "cancelled")  # fmt: skip
+        return {
+            "issue": self.issue,
+            "hash": self.hash,
+            "audience": self.audience,
+            **{state: self.counts.get(DeliveryState(state), 0) for state in order},
+            "closed": self.closed,
+        }
+
+    @property
+    def waiting(self) -> int:
+        """How many deliveries have not reached an end."""
+        states = (DeliveryState.QUEUED, DeliveryState.SENDING, DeliveryState.DEFERRED)
+        return sum(self.counts.get(state, 0) for state in states)
+
+    @property
+    def closed(self) -> bool:
+        """True when the issue was queued, everybody has reached an end, and the sum adds up."""
+        done = sum(self.counts.values()) - self.waiting
+        return self.audience > 0 and self.waiting == 0 and self.audience == done

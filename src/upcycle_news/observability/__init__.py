@@ -1,0 +1,1 @@
+"""Structured logging and redaction of addresses and secrets."""

@@ -1,1 +1,0 @@
-"""How an issue gets there: messages, SMTP, replies. Knows no essay, no consent and no SQL."""

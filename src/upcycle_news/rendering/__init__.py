@@ -1,0 +1,1 @@
+"""Manifests become MJML, HTML, text parts and pictures."""

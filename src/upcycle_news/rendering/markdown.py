@@ -1,0 +1,325 @@
+"""Essays: Markdown becomes a token stream once, and an HTML fragment for mails from it.
+
+`press.text` writes the text part from the same stream, so both say the same and carry the same
+links.
+"""
+
+from __future__ import annotations
+
+import posixpath
+import re
+from collections.abc import Iterator, Mapping, MutableMapping, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from html import escape
+from typing import Any, Literal, cast
+from urllib.parse import unquote, urlsplit
+
+from markdown_it import MarkdownIt
+from markdown_it.renderer import RendererHTML
+from markdown_it.token import Token
+from markdown_it.utils import OptionsDict, OptionsType
+from mdit_py_plugins.footnote import footnote_plugin
+
+from upcycle_news.rendering.images import Picture
+from upcycle_news.text.typography import (
+    QUOTES,
+    base_language,
+    bind,
+    clean,
+    dashes,
+)
+
+NOTE_RULES = ("ref", "block_open", "block_close", "open", "close", "anchor")
+"""What replaces the rules of the footnote plugin, by their names without the prefix."""
+
+
+class FootnoteRules:
+    """The renderer's part about notes; `note_words` in its environment asks for links.
+
+    In a mail a note's number is no link: anchors lead nowhere in most mail programs.
+    """
+
+    def footnote_ref(
+        self,
+        tokens: Sequence[Token],
+        idx: int,
+        options: OptionsDict,
+        env: MutableMapping[str, Any],
+    ) -> str:
+        number, again = tokens[idx].meta["id"] + 1, tokens[idx].meta.get("subId", 0)
+        if not env["note_words"]:
+            return f"<sup>{number}</sup>"
+        name = escape(f"{env['note_words'][0]} {number}")
+        place = f' id="zu-{number}"' if not again else ""
+        return f'<sup{place}><a href="#note-{number}" aria-label="{name}">{number}</a></sup>'
+
+    def footnote_block_open(self, *_: Any) -> str:
+        return '<ol class="notes">\n'
+
+    def footnote_block_close(self, *_: Any) -> str:
+        return "</ol>\n"
+
+    def footnote_open(
+        self,
+        tokens: Sequence[Token],
+        idx: int,
+        options: OptionsDict,
+        env: MutableMapping[str, Any],
+    ) -> str:
+        return f'<li id="note-{tokens[idx].meta["id"] + 1}">' if env["note_words"] else "<li>"
+
+    def footnote_close(self, *_: Any) -> str:
+        return "</li>\n"
+
+    def footnote_anchor(
+        self,
+        tokens: Sequence[Token],
+        idx: int,
+        options: OptionsDict,
+        env: MutableMapping[str, Any],
+    ) -> str:
+        if not env["note_words"] or tokens[idx].meta.get("subId", 0):
+            return ""
+        number, name = tokens[idx].meta["id"] + 1, escape(env["note_words"][1])
+        return f' <a class="back" href="#zu-{number}" aria-label="{name} {number}">↑</a>'
+
+
+MAX_NESTING = 20
+"""Quotes in lists in quotes: what lies deeper is shown as the text it is."""
+
+
+@dataclass(frozen=True)
+class Reference:
+    """A link or an image of an essay as written, with its 1-based line within the body.
+
+    `text` is what a link is called, or what is said to those who do not see an image.
+    """
+
+    kind: Literal["link", "image"]
+    target: str
+    line: int
+    text: str = ""
+
+
+def parse(body: str, *, language: str, below: int | None = 1) -> list[Token]:
+    """Read Markdown into tokens: typography applied, dead links dropped, headings demoted.
+
+    `below` is the level of the heading that stands above the essay: its first level becomes
+    `below` + 1, and no level is skipped on the way down. With None they stay as written.
+    """
+    tokens = _parser(base_language(language)).parse(clean(body))
+    if below is not None:
+        _demote(tokens, below)
+    for token in tokens:
+        if token.type == "inline" and token.children is not None:
+            token.children = _living_links(token.children)
+            _bind(token.children, language)
+    return tokens
+
+
+def to_html(
+    tokens: Sequence[Token],
+    pictures: Mapping[str, Picture],
+    language: str,
+    *,
+    note_words: tuple[str, str] | None = None,
+) -> str:
+    """Write tokens as a well-formed HTML fragment; `pictures` by their path in content/images.
+
+    With `note_words`, what links to a note and back are called, footnotes are linked and elements
+    are HTML's rather than XML's: for a web page of its own.
+    """
+    parser = _parser(base_language(language))
+    options = parser.options
+    if note_words is not None:
+        options = OptionsDict(cast(OptionsType, {**parser.options, "xhtmlOut": False}))
+    env = {"pictures": pictures, "note_words": note_words}
+    html: str = parser.renderer.render(tokens, options, env)
+    return html
+
+
+def opening(tokens: Sequence[Token], words: int) -> list[Token]:
+    """The first blocks of an essay, up to some words or its first heading, with their footnotes.
+
+    At least one block; all of them when what would be left is not worth a click.
+    """
+    kept: list[Token] = []
+    count = depth = 0
+    for position, token in enumerate(tokens):
+        if depth == 0 and kept and (count >= words or token.type == "heading_open"):
+            return kept + _notes_of(kept, tokens[position:])
+        depth += token.nesting
+        count += len(token.content.split()) if token.type == "inline" else 0
+        kept.append(token)
+    return kept
+
+
+def _notes_of(kept: Sequence[Token], left: Sequence[Token]) -> list[Token]:
+    """The footnotes of the kept part. They are numbered in their order, so these are the first."""
+    wanted = {
+        child.meta["id"]
+        for token in kept
+        for child in token.children or ()
+        if child.type == "footnote_ref"
+    }
+    notes: list[Token] = []
+    inside = False
+    for token in left:
+        if token.type == "footnote_open":
+            inside = token.meta["id"] in wanted
+        if inside:
+            notes.append(token)
+        if token.type == "footnote_close":
+            inside = False
+    if not notes:
+        return []
+    return [
+        Token("footnote_block_open", "", 1),
+        *notes,
+        Token("footnote_block_close", "", -1),
+    ]
+
+
+def references(body: str) -> tuple[Reference, ...]:
+    """All links and images of an essay as they are written, good or bad."""
+    return tuple(_references(_parser("de").parse(clean(body))))
+
+
+def image_path(target: str) -> str | None:
+    """The path below content/images that an image of an essay means, or None for foreign ones.
+
+    Editors see the picture in their own viewer when they write ``../images/x.jpg``; ``x.jpg``,
+    ``images/x.jpg`` and ``/content/images/x.jpg`` mean the same.
+    """
+    parts = urlsplit(target)
+    if parts.scheme or parts.netloc or not parts.path:
+        return None
+    path = posixpath.normpath(unquote(parts.path)).lstrip("/")
+    path = re.sub(r"^(?:\.\./)*(?:content/)?(?:images/)?", "", path)
+    return None if path.startswith("..") or path in ("", ".") else path
+
+
+def is_mail_link(target: str) -> bool:
+    """Whether a link can be followed out of a mail: http, https or mailto."""
+    parts = urlsplit(target)
+    return (parts.scheme in ("http", "https") and bool(parts.netloc)) or (
+        parts.scheme == "mailto" and bool(parts.path)
+    )
+
+
+class _Renderer(FootnoteRules, RendererHTML):
+    """HTML for mails: images from the issue only, tables that may scroll on a phone (by key, too)."""
+
+    def image(
+        self,
+        tokens: Sequence[Token],
+        idx: int,
+        options: OptionsDict,
+        env: MutableMapping[str, Any],
+    ) -> str:
+        token = tokens[idx]
+        alt = self.renderInlineAsText(token.children or [], options, env)
+        path = image_path(str(token.attrs.get("src", "")))
+        picture: Picture | None = env["pictures"].get(path)
+        if picture is None:
+            return escape(alt)
+        return picture.tag(alt)
+
+    def table_open(self, *_: Any) -> str:
+        return '<div class="scroll"><div tabindex="0"><table>\n'
+
+    def table_close(self, *_: Any) -> str:
+        return "</table></div></div>\n"
+
+    def th_open(
+        self,
+        tokens: Sequence[Token],
+        idx: int,
+        options: OptionsDict,
+        env: MutableMapping[str, Any],
+    ) -> str:
+        tokens[idx].attrSet("scope", "col")
+        return self.renderToken(tokens, idx, options, env)
+
+
+@lru_cache(maxsize=4)
+def _parser(language: str) -> MarkdownIt:
+    parser = MarkdownIt(
+        "commonmark",
+        {
+            "html": False,
+            "xhtmlOut": True,
+            "typographer": True,
+            "maxNesting": MAX_NESTING,
+            "quotes": QUOTES.get(language, QUOTES["en"]),
+        },
+        renderer_cls=_Renderer,
+    )
+    # Bad links are dropped in `_living_links` and reported by preflight; markdown-it would print
+    # their source into the mail.
+    parser.validateLink = lambda url: True  # type: ignore[method-assign]
+    parser.use(footnote_plugin)
+    renderer = parser.renderer
+    assert isinstance(renderer, _Renderer)
+    for name in NOTE_RULES:  # the plugin has put its own in their place
+        renderer.rules[f"footnote_{name}"] = getattr(renderer, f"footnote_{name}")
+    return parser.enable(["table", "strikethrough", "smartquotes"])
+
+
+def _demote(tokens: list[Token], below: int) -> None:
+    openings = [token for token in tokens if token.type == "heading_open"]
+    ranks = sorted({token.tag for token in openings})
+    previous = below
+    for position, token in enumerate(tokens):
+        if token.type == "heading_open":
+            # Also an essay that begins with ### and goes on with ## stays in order.
+            level = min(below + 1 + ranks.index(token.tag), previous + 1, 6)
+            previous = level
+            token.tag = f"h{level}"
+            tokens[position + 2].tag = token.tag
+
+
+def _living_links(children: list[Token]) -> list[Token]:
+    kept: list[Token] = []
+    dead = False
+    for token in children:
+        if token.type == "link_open" and not is_mail_link(str(token.attrs.get("href", ""))):
+            dead = True
+        elif token.type == "link_close" and dead:
+            dead = False
+        else:
+            kept.append(token)
+    return kept
+
+
+def _bind(children: list[Token], language: str) -> None:
+    for token in children:
+        if token.type == "text" and token.info != "auto":
+            token.content = bind(dashes(token.content), language)
+        elif token.type == "image" and token.children:
+            _bind(token.children, language)
+
+
+def _references(tokens: Sequence[Token]) -> Iterator[Reference]:
+    for block in tokens:
+        line = block.map[0] + 1 if block.map else 1
+        children = block.children or ()
+        for position, token in enumerate(children):
+            if token.type == "link_open":
+                target = str(token.attrs.get("href", ""))
+                yield Reference("link", target, line, _name(children[position + 1 :]))
+            elif token.type == "image":
+                yield Reference("image", str(token.attrs.get("src", "")), line, token.content)
+            elif token.type in ("softbreak", "hardbreak"):
+                line += 1
+
+
+def _name(tokens: Sequence[Token]) -> str:
+    """The words up to the end of the link that has just begun."""
+    words = ""
+    for token in tokens:
+        if token.type == "link_close":
+            break
+        words += " " if token.type == "softbreak" else token.content
+    return words

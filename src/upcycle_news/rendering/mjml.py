@@ -1,0 +1,257 @@
+"""MJML becomes HTML that mail programs show: the one door to mjml-python and css-inline.
+
+mjml-python 1.4 wraps mrml. What it gets wrong is mended here, one function for each fact, so that
+templates and essays need not know.
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from functools import lru_cache
+from html import escape
+from typing import TYPE_CHECKING
+
+from upcycle_news.errors import TemplateError
+from upcycle_news.i18n.messages import Saying, say
+
+if TYPE_CHECKING:
+    from css_inline import CSSInliner
+
+MAX_DEPTH = 100
+"""Nested elements; mrml recurses, and some thousands of them end the process."""
+
+MAX_SIZE = 2_000_000
+"""Characters of MJML; the mail is refused far below this, but with a better sentence."""
+
+NAME = "templates/newsletter.mjml"
+
+_VOID = frozenset({"area", "base", "br", "col", "hr", "img", "input", "link", "meta", "wbr"})
+
+_NAME = r"[A-Za-z][A-Za-z0-9:_-]*"
+_ATTRIBUTES = r"[^<>\"']*(?:(?:\"[^\"]*\"|'[^']*')[^<>\"']*)*"
+_MARKUP = re.compile(
+    rf"(?P<comment><!--.*?-->)"
+    rf"|<(?P<close>/)?(?P<name>{_NAME})(?P<attributes>(?=[\s/>]){_ATTRIBUTES})>"
+    rf"|(?P<stray><)",
+    re.DOTALL,
+)
+_ATTRIBUTE = re.compile(rf"(?P<name>{_NAME})\s*=\s*(?:\"(?P<double>[^\"]*)\"|'(?P<single>[^']*)')")
+_CONTENT = re.compile(r"<(mj-text|mj-table|mj-button)\b[^>]*(?<!/)>.*?</\1>", re.DOTALL)
+# Most attributes hold nothing to mend: plain text between double quotation marks.
+_TRAPS_INSIDE = re.compile(r"[^\x20-\x7e]|\\|=\s*'")
+_RISKY = re.compile(r'="[^"<>]*[<>]')
+_TITLE_TRAPS = re.compile(r"[^\x20-\x7e]|[\\\"']")
+_STYLE = re.compile(r' style="[^"]*')
+_ATTRIBUTE_TRAPS = re.compile(r"[^\x20-\x7e]|[\\\"]")
+
+
+def render_mjml(
+    source: str, *, language: str, css: str = "", templates: Mapping[str, str] | None = None
+) -> str:
+    """Render MJML to HTML with `css` inlined into each element; ``<style>`` stays for the rest.
+
+    `templates` helps to say where an error stands: rendered MJML has other lines than its
+    template. Raises `TemplateError`.
+    """
+    source = unicodedata.normalize("NFC", source)
+    templates = templates or {}
+    tags = list(_MARKUP.finditer(source))  # looked for once: it is a fifth of the time
+    check_structure(source, Place(source, templates), tags)
+    mended = mend_white_space(mend_title(mend_attributes(source, tags)))
+    html = _mrml(mended, Place(mended, templates))
+    html = tighten_styles(calm_attributes(_inliner(css).inline(_with_language(html, language))))
+    check_output(html)
+    return html
+
+
+@dataclass(frozen=True)
+class Place:
+    """Finds the template's line that a position in the rendered MJML came from."""
+
+    source: str
+    templates: Mapping[str, str]
+
+    def error(self, position: int | None, said: Saying) -> TemplateError:
+        if position is None:
+            return TemplateError(NAME, None, said)
+        number = self.source.count("\n", 0, position) + 1
+        line = self.source.split("\n")[number - 1].strip()
+        found = [
+            (name, at)
+            for name, text in self.templates.items()
+            for at, candidate in enumerate(text.split("\n"), 1)
+            if line and candidate.strip() == line
+        ]
+        if len(found) == 1:
+            return TemplateError(f"templates/{found[0][0]}", found[0][1], said)
+        return TemplateError(
+            NAME, None, say("mjml-line", what=said, number=number, excerpt=line[:80])
+        )
+
+
+def check_structure(source: str, place: Place, tags: Iterable[re.Match[str]] | None = None) -> None:
+    """Refuse what mrml answers with no position, a crash or a panic."""
+    if len(source) > MAX_SIZE:
+        raise place.error(None, say("mjml-too-large", size=len(source)))
+    if not source.lstrip().startswith("<mjml"):
+        raise place.error(0, say("mjml-begins"))
+    open_tags: list[tuple[str, int]] = []
+    for found in _MARKUP.finditer(source) if tags is None else tags:
+        if found["stray"]:
+            raise place.error(found.start(), say("mjml-stray"))
+        if found["comment"]:
+            continue
+        _follow(found, open_tags, place)
+    if open_tags:
+        name, position = open_tags[-1]
+        raise place.error(position, say("mjml-open", tag=name))
+
+
+def _follow(found: re.Match[str], open_tags: list[tuple[str, int]], place: Place) -> None:
+    """Keep account of the elements that are open."""
+    name = found["name"]
+    if name in ("mj-include", "mj-html-attributes"):
+        cure = "{% include %}" if name == "mj-include" else say("mjml-attributes")
+        raise place.error(found.start(), say("mjml-unsupported", tag=name, cure=cure))
+    if found["close"]:
+        if not open_tags or open_tags[-1][0] != name:
+            said = say("mjml-closes-nothing", tag=name)
+            if open_tags:
+                said = say("mjml-closes-wrong", tag=name, outer=open_tags[-1][0])
+            raise place.error(found.start(), said)
+        open_tags.pop()
+    elif name not in _VOID and not found["attributes"].endswith("/"):
+        open_tags.append((name, found.start()))
+        if len(open_tags) > MAX_DEPTH:
+            raise place.error(found.start(), say("mjml-depth", depth=MAX_DEPTH))
+
+
+def mend_attributes(source: str, tags: Iterable[re.Match[str]] | None = None) -> str:
+    r"""Write what Rust's debug printing would escape in attributes as numeric entities.
+
+    mrml prints a no-break space as ``\u{a0}``, a newline as ``\n``, and lets a quotation mark out
+    of a single-quoted attribute. All but printable ASCII becomes an entity, in double quotes.
+    """
+
+    def attribute(found: re.Match[str]) -> str:
+        value = found["double"] if found["single"] is None else found["single"]
+        value = unicodedata.normalize("NFC", value)
+        return f'{found["name"]}="{_ATTRIBUTE_TRAPS.sub(_entity, value)}"'
+
+    pieces: list[str] = []
+    end = 0
+    for found in _MARKUP.finditer(source) if tags is None else tags:
+        if found["attributes"] and _TRAPS_INSIDE.search(found["attributes"]):
+            start, stop = found.span("attributes")
+            pieces += (source[end:start], _ATTRIBUTE.sub(attribute, found["attributes"]))
+            end = stop
+    return "".join((*pieces, source[end:]))
+
+
+def calm_attributes(html: str) -> str:
+    """Write < and > in attributes as entities again, which css-inline's serialiser does not.
+
+    It is allowed to, but a filter that reads HTML with a pattern would see a tag.
+    """
+    if _RISKY.search(html) is None:
+        return html
+
+    def calm(found: re.Match[str]) -> str:
+        attributes = found["attributes"]
+        if not attributes or ("<" not in attributes and ">" not in attributes):
+            return found[0]
+        return f"<{found['name']}{attributes.replace('<', '&lt;').replace('>', '&gt;')}>"
+
+    return _MARKUP.sub(calm, html)
+
+
+def mend_title(source: str) -> str:
+    r"""Write the title's special characters as entities: mrml copies it into an aria-label.
+
+    There it would print a soft hyphen, or what joins the parts of an emoji, as ``\u{ad}``.
+    """
+    if "<mj-title>" not in source:
+        return source
+    before, tag, rest = source.partition("<mj-title>")
+    title, end, after = rest.partition("</mj-title>")
+    return f"{before}{tag}{_TITLE_TRAPS.sub(_entity, title)}{end}{after}"
+
+
+@lru_cache(maxsize=1024)  # the sheet's rules come again and again
+def _tight(style: str) -> str:
+    return style.replace(": ", ":").replace("; ", ";").rstrip("; ")
+
+
+def tighten_styles(html: str) -> str:
+    """Write inlined styles without their spaces: a mail has hundreds of them."""
+    return _STYLE.sub(lambda found: _tight(found[0]), html)
+
+
+def mend_white_space(source: str) -> str:
+    """Save white space between two inline elements: mrml drops it if it begins with a newline."""
+
+    def content(found: re.Match[str]) -> str:
+        return re.sub(r"(?<=>)\n(?=\s*<)", " \n", found[0])
+
+    # Between MJML's own elements the same space would be an error.
+    return _CONTENT.sub(content, source)
+
+
+def check_output(html: str) -> None:
+    """Refuse HTML that shows what nobody should see; mrml itself validates nothing."""
+    for trace, shows in (
+        ("<mj-", say("html-shows-tag")),
+        ("\\u{", say("html-shows-escape")),
+        ("{{", say("html-shows-expression")),
+    ):
+        position = html.find(trace)
+        if position >= 0:
+            excerpt = " ".join(html[position : position + 60].split())
+            raise TemplateError(NAME, None, say("html-shows", what=shows, excerpt=excerpt))
+
+
+def _entity(found: re.Match[str]) -> str:
+    return f"&#{ord(found[0])};"
+
+
+def _mrml(source: str, place: Place) -> str:
+    from mjml import mjml2html
+
+    try:
+        # No fonts: the defaults load them from Google. No include loader: files are read by Jinja.
+        return mjml2html(source, fonts={})
+    except ValueError as error:
+        # mrml gives byte offsets, and not with every error.
+        offset = re.search(r"position (\d+)", str(error))
+        position = None
+        if offset is not None:
+            position = len(source.encode()[: int(offset[1])].decode(errors="ignore"))
+            position = min(position, len(place.source) - 1)
+        raise place.error(position, say("mjml-wrong", reason=str(error))) from error
+    except BaseException as error:
+        # A panic in Rust arrives as pyo3's PanicException, which is no Exception and cannot be
+        # imported; everything else (KeyboardInterrupt) goes on.
+        if type(error).__name__ != "PanicException":
+            raise
+        raise place.error(None, say("mjml-gave-up", reason=str(error))) from error
+
+
+def _with_language(html: str, language: str) -> str:
+    """Put lang and dir on the body: webmail keeps it where it drops ``<html>``."""
+    return re.sub(r"<body\b", f'<body lang="{escape(language)}" dir="ltr"', html, count=1)
+
+
+@lru_cache(maxsize=4)
+def _inliner(css: str) -> CSSInliner:
+    from css_inline import CSSInliner
+
+    return CSSInliner(
+        # Only our own sheet is inlined: media queries, dark mode and MJML's Outlook rules stay.
+        inline_style_tags=False,
+        keep_style_tags=True,
+        load_remote_stylesheets=False,
+        extra_css=css,
+    )

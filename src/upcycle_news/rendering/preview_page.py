@@ -1,0 +1,211 @@
+"""A page for people: the issue on a phone, on a desk, in the dark and as plain text at once."""
+
+from __future__ import annotations
+
+import re
+from base64 import b64encode
+from collections.abc import Callable, Sequence
+from html import escape
+
+from upcycle_news.i18n.messages import Saying, say, spoken
+from upcycle_news.models import Finding, Related, RenderedIssue
+from upcycle_news.rendering.render import LARGE, TOO_LARGE, encoded_size
+
+_DARK = "@media (prefers-color-scheme: dark)"
+
+# Views of the HTML part: kind, name, width in CSS pixels, dark, with pictures. Light and dark come in
+# pairs, so that a wide window shows a phone beside a desk.
+_VIEWS = (
+    ("phone", say("preview-phone"), 320, False, True),
+    ("desk", say("preview-desk"), 680, False, True),
+    ("phone", say("preview-phone-dark"), 375, True, True),
+    ("desk", say("preview-desk-dark"), 680, True, True),
+    ("desk", say("preview-no-pictures"), 680, False, False),
+)
+
+_PAGE = """\
+<!doctype html>
+<html lang="{language}">
+<head>
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<meta http-equiv="Content-Security-Policy"
+ content="default-src 'none'; img-src data:; style-src 'unsafe-inline'; form-action 'none'">
+{refresh}
+<title>{title}</title>
+<style>
+:root {{ color-scheme: light dark; --ground: #e7e5df; --card: #fff; --ink: #22221f; --soft: #5c5952;
+  --line: #cfcbc1; --good: #1d6152; --warn: #8a5300; --bad: #a3261b; --edge: 28px; --scale: 1; }}
+@media (prefers-color-scheme: dark) {{
+  :root {{ --ground: #191b1a; --card: #242726; --ink: #ece9e2; --soft: #aaa69c; --line: #3f4341;
+    --good: #8fcab7; --warn: #e7b566; --bad: #f09a8f; }}
+}}
+* {{ box-sizing: border-box; }}
+body {{ margin: 0; background: var(--ground); color: var(--ink);
+  font: 15px/1.5 -apple-system, "Segoe UI", Roboto, "Helvetica Neue", Arial, sans-serif; }}
+header {{ background: var(--card); border-bottom: 1px solid var(--line); padding: 20px var(--edge);
+  overflow-wrap: anywhere; }}
+h1 {{ font-size: 20px; line-height: 1.3; margin: 0 0 4px; }}
+h2 {{ font-size: 13px; font-weight: 600; color: var(--soft); margin: 0 0 8px; }}
+p {{ margin: 0; color: var(--soft); }}
+ul {{ list-style: none; margin: 14px 0 0; padding: 0; max-width: 62em; }}
+li {{ border-left: 3px solid var(--warn); margin: 8px 0; padding: 1px 0 1px 12px; }}
+li.error {{ border-color: var(--bad); }}
+li b {{ color: var(--warn); }}
+li.error b {{ color: var(--bad); }}
+li span {{ display: block; }}
+code {{ color: var(--soft); font: 13px/1.4 Menlo, Consolas, "Liberation Mono", monospace; }}
+ul.why li {{ border-color: var(--line); }}
+details {{ margin-top: 12px; color: var(--soft); }}
+.ready {{ color: var(--good); font-weight: 600; margin-top: 12px; }}
+meter {{ width: 160px; max-width: 100%; vertical-align: middle; }}
+main {{ display: flex; flex-wrap: wrap; gap: 28px 24px; padding: 24px var(--edge) 28px; }}
+section {{ flex: none; min-width: 0; }}
+.frame {{ width: calc((var(--width) + 2px) * var(--scale));
+  height: calc((var(--height) + 2px) * var(--scale)); }}
+iframe {{ box-sizing: content-box; width: var(--width); height: var(--height); transform: scale(var(--scale));
+  transform-origin: 0 0; }}
+iframe, pre {{ background: #fff; border: 1px solid var(--line); border-radius: 10px; display: block; }}
+main {{ --height: clamp(480px, 86vh, 900px); }}
+section.text {{ max-width: 100%; }}
+pre {{ background: var(--card); margin: 0; padding: 20px 24px; overflow-wrap: anywhere;
+  width: calc(72ch + 50px); max-width: 100%;
+  font: 13px/1.5 Menlo, Consolas, "Liberation Mono", monospace; white-space: pre-wrap; }}
+/* Nothing is wider than the window: phones stand together, and a desk is shown smaller. */
+@media (max-width: 1159px) {{ .phone {{ order: -1; }} }}
+@media (max-width: 767px) {{
+  :root {{ --edge: 11px; }}
+  .desk {{ --scale: .75; }}
+}}
+@media (max-width: 559px) {{ .desk {{ --scale: .5; }} pre {{ padding: 16px; }} }}
+@media (max-width: 398px) {{ .phone {{ --scale: .9; }} }}
+@media (max-width: 363px) {{ .phone {{ --scale: .75; }} .desk {{ --scale: .42; }} }}
+</style>
+</head>
+<body>
+<header>
+<h1 lang="{spoken}">{subject}</h1>
+<p>{facts} <meter min="0" max="{limit}" low="{large}" high="{limit}" optimum="0"
+ value="{bytes}" aria-label="{meter}">{bytes}</meter> · {pictures}</p>
+{findings}
+</header>
+<main>
+{views}
+</main>
+</body>
+</html>
+"""
+
+LEVELS = {"error": say("preview-error"), "warning": say("preview-warning")}
+"""How people read the level of a finding."""
+
+
+def preview_page(
+    rendered: RenderedIssue,
+    findings: Sequence[Finding],
+    *,
+    language: str,
+    refresh: int | None = None,
+    chosen: Sequence[Related] = (),
+) -> str:
+    """Write one self-contained page, without scripts, that shows an issue and its findings.
+
+    `language`: of the page's own words, for editors. `refresh`: seconds after which a browser reads
+    the file again, while somebody works on it. `chosen`: the issue's feed items, whose reasons
+    editors see here and readers do not.
+    """
+
+    def told(said: Saying) -> str:
+        return escape(said.in_language(language))
+
+    shown, hidden = standalone_html(rendered), _without_pictures(rendered.html)
+    views = [
+        _view(kind, f"{told(name)}, {width} px", _in_the(shown if full else hidden, dark), width)
+        for kind, name, width, dark, full in _VIEWS
+    ]
+    views.append(
+        f'<section class="text"><h2>{told(say("preview-text"))}</h2>\n'
+        f'<pre lang="{rendered.language}">{escape(rendered.text)}</pre></section>'
+    )
+    size = encoded_size(rendered.html)
+    issue = str(rendered.issue)
+    return _PAGE.format(
+        language=spoken(language),
+        spoken=rendered.language,
+        refresh="" if refresh is None else f'<meta http-equiv="refresh" content="{refresh}">',
+        title=escape(f"{issue} · {rendered.subject}"),
+        subject=escape(rendered.subject),
+        facts=told(say("preview-facts", issue=issue, size=size / 1000, limit=TOO_LARGE / 1000)),
+        meter=told(say("preview-meter")),
+        bytes=size,
+        large=LARGE,
+        limit=TOO_LARGE,
+        pictures=told(say("preview-pictures", count=len(rendered.images))),
+        findings=_findings(findings, told) + _reasons(chosen, told),
+        views="\n".join(views),
+    )
+
+
+def standalone_html(rendered: RenderedIssue) -> str:
+    """The HTML part with its pictures inside, so that a browser shows it as one file."""
+    html = rendered.html
+    for image in rendered.images:
+        data = f"data:{image.content_type};base64,{b64encode(image.data).decode()}"
+        html = html.replace(f"cid:{image.cid}", data)
+    return html
+
+
+def _without_pictures(html: str) -> str:
+    """As mail programs show it before somebody clicks "load images": the alt texts stand there."""
+    return re.sub(r"(<img\b[^>]*?) src=\"[^\"]*\"", r"\1", html)
+
+
+def _view(kind: str, name: str, html: str, width: int) -> str:
+    # Links open beside the preview, and a scroll bar would narrow the phone. Nothing inside can run:
+    # frames inherit the page's policy. (Sandboxed ones stay empty in pictures taken headless.)
+    extras = '<base target="_blank"><style>html { scrollbar-width: none }</style>'
+    html = html.replace("<head>", f"<head>{extras}", 1)
+    return (
+        f'<section class="{kind}" style="--width: {width}px"><h2>{name}</h2>\n'
+        f'<div class="frame"><iframe title="{name}" width="{width}" '
+        f'srcdoc="{escape(html)}"></iframe></div></section>'
+    )
+
+
+def _in_the(html: str, dark: bool) -> str:
+    """Decide the colour scheme whatever the viewer's own setting is."""
+    scheme = "dark" if dark else "light"
+    html = html.replace(_DARK, "@media all" if dark else "@media not all")
+    return re.sub(r"color-scheme: light dark", f"color-scheme: {scheme}", html)
+
+
+def _reasons(chosen: Sequence[Related], told: Callable[[Saying], str]) -> str:
+    """Say of each feed item why it was chosen."""
+    if not chosen:
+        return ""
+    lines = [
+        f'<li><span lang="{one.story.lead.language}">{escape(one.story.lead.title)}</span> '
+        f"<code>{escape(one.story.lead.feed)}</code> "
+        f"{escape(', '.join(one.reasons)) or told(say('preview-pinned'))}</li>"
+        for one in chosen
+    ]
+    return "\n".join(
+        (
+            f"<details><summary>{told(say('preview-why'))}</summary>",
+            '<ul class="why">',
+            *lines,
+            "</ul></details>",
+        )
+    )
+
+
+def _findings(findings: Sequence[Finding], told: Callable[[Saying], str]) -> str:
+    if not findings:
+        return f'<p class="ready">{told(say("preview-ready"))}</p>'
+    lines = [
+        f'<li class="{found.level}"><b>{told(LEVELS[found.level])}</b> '
+        f"{escape(found.where)} <code>{escape(found.code)}</code> "
+        f"<span>{told(found.said)}</span></li>"
+        for found in findings
+    ]
+    return "\n".join(("<ul>", *lines, "</ul>"))

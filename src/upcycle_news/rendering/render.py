@@ -1,0 +1,190 @@
+"""From a manifest to the finished issue: Jinja2, then MJML, then css-inline, and the text part."""
+
+from __future__ import annotations
+
+import quopri
+import traceback
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any
+
+import jinja2
+
+from upcycle_news.errors import TemplateError
+from upcycle_news.i18n.messages import say
+from upcycle_news.models import Manifest, Publication, RenderedIssue
+from upcycle_news.rendering import plaintext
+from upcycle_news.rendering.mjml import render_mjml
+from upcycle_news.rendering.template_strings import read_toml, read_words
+from upcycle_news.rendering.view_models import build_context
+from upcycle_news.text.typography import clean
+
+LARGE = 80_000
+"""Bytes of the encoded HTML part from which we warn, and `auto` shows an essay's opening only."""
+
+TOO_LARGE = 100_000
+"""Bytes from which Gmail would cut the mail off, and with it the imprint and the links."""
+
+
+def encoded_size(html: str) -> int:
+    """Bytes of the HTML part as it travels: quoted-printable, UTF-8."""
+    return len(quopri.encodestring(html.encode()))
+
+
+HTML_TEMPLATE = "newsletter.mjml"
+TEXT_TEMPLATE = "newsletter.txt"
+STYLE_TEMPLATE = "partials/inline.css"
+
+
+def render(manifest: Manifest) -> RenderedIssue:
+    """Render an issue; the same manifest gives the same bytes.
+
+    Raises `TemplateError` for templates that do not work and `ContentError` for essays that cannot
+    be shown, with file and line where they are known.
+    """
+    length = manifest.publication.length
+    if manifest.issue.essays:
+        length = manifest.issue.essays[0].length or length
+    rendered = _rendered(manifest, in_full=length != "teaser")
+    if length == "auto" and encoded_size(rendered.html) > LARGE:
+        return _rendered(manifest, in_full=False)
+    return rendered
+
+
+def _rendered(manifest: Manifest, *, in_full: bool) -> RenderedIssue:
+    templates = manifest.templates
+    language = manifest.issue.language
+    words = read_words(templates, language)
+    context = build_context(manifest, words, in_full=in_full)
+    names = {**context.names(), "t": words, "theme": read_toml(templates, "theme.toml")}
+
+    mjml = fill(templates, HTML_TEMPLATE, names)
+    css = fill(templates, STYLE_TEMPLATE, names)
+    plain = fill(templates, TEXT_TEMPLATE, names)
+    return RenderedIssue(
+        issue=manifest.issue.id,
+        language=language,
+        subject=context.issue.subject,
+        html=render_mjml(mjml, language=language, css=css, templates=templates),
+        text=tidy(plain),
+        mjml=mjml,
+        images=context.images,
+    )
+
+
+def fill(templates: Mapping[str, str], name: str, names: Mapping[str, Any]) -> str:
+    """Fill in one template; every way to fail becomes a `TemplateError` at the template's line."""
+    try:
+        return _environment(frozenset(templates.items())).get_template(name).render(names)
+    except jinja2.TemplateSyntaxError as error:
+        where = f"templates/{error.name or name}"
+        raise TemplateError(
+            where, error.lineno, say("template-syntax", reason=str(error.message))
+        ) from error
+    except jinja2.TemplateNotFound as error:
+        where, line = _place(error, name)
+        raise TemplateError(
+            where, line, say("template-reference", name=str(error.message))
+        ) from error
+    except jinja2.UndefinedError as error:
+        where, line = _place(error, name)
+        raise TemplateError(
+            where, line, say("template-undefined", reason=str(error.message))
+        ) from error
+    except (
+        jinja2.TemplateError,
+        ArithmeticError,
+        AttributeError,
+        LookupError,
+        RecursionError,
+        TypeError,
+        ValueError,
+    ) as error:
+        where, line = _place(error, name)
+        reason = f"{type(error).__name__}: {error}"
+        raise TemplateError(where, line, say("template-fails", reason=reason)) from error
+
+
+@lru_cache(maxsize=4)
+def _environment(templates: frozenset[tuple[str, str]]) -> jinja2.Environment:
+    """Compiled templates, kept by their content: a hundred previews compile them once."""
+    sources = dict(templates)
+
+    def load(name: str) -> tuple[str, str, None] | None:
+        # The file name is what tracebacks show, and so what our errors show.
+        return (sources[name], f"templates/{name}", None) if name in sources else None
+
+    # By hand, for select_autoescape() does not know .mjml.
+    environment = jinja2.Environment(
+        loader=jinja2.FunctionLoader(load),
+        autoescape=_is_markup,  # noqa: S701
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=False,
+    )
+    environment.filters["wrap"] = plaintext.wrap
+    environment.filters["underline"] = plaintext.underline
+    return environment
+
+
+def _is_markup(name: str | None) -> bool:
+    """Whether a template wants entities: plain text and style sheets do not."""
+    return name is None or not name.endswith((".txt", ".css", ".toml"))
+
+
+def _place(error: BaseException, name: str) -> tuple[str, int | None]:
+    """The innermost template line of a traceback."""
+    for frame in reversed(traceback.extract_tb(error.__traceback__)):
+        if frame.filename.startswith("templates/"):
+            return frame.filename, frame.lineno
+    return f"templates/{name}", None
+
+
+def tidy(plain: str) -> str:
+    """No trailing spaces, never more than one empty line, one newline at the end."""
+    lines = [line.rstrip() for line in clean(plain).strip().split("\n")]
+    kept = [line for number, line in enumerate(lines) if line or lines[number - 1]]
+    return "\n".join(kept) + "\n"
+
+
+@dataclass(frozen=True)
+class Letter:
+    """A letter that is ready for one person; the parts hold their personal link."""
+
+    language: str
+    subject: str
+    html: str
+    text: str
+
+
+def render_letter(
+    templates: Mapping[str, str],
+    name: str,
+    *,
+    publication: Publication,
+    language: str,
+    values: Mapping[str, Any],
+) -> Letter:
+    """Fill in ``NAME.mjml`` and ``NAME.txt``; the subject is the words' ``NAME_subject``.
+
+    Raises `TemplateError` as an issue does.
+    """
+    words = read_words(templates, language)
+    subject = words(f"{name}_subject", publication=publication.name)
+    names = {
+        **values,
+        "publication": publication,
+        "issue": {"subject": subject, "language": language},
+        "t": words,
+        "theme": read_toml(templates, "theme.toml"),
+    }
+    css = fill(templates, STYLE_TEMPLATE, names)
+    mjml = fill(templates, f"{name}.mjml", names)
+    return Letter(
+        language=language,
+        subject=subject.replace("\u00a0", " "),
+        html=render_mjml(mjml, language=language, css=css, templates=templates),
+        text=tidy(fill(templates, f"{name}.txt", names)),
+    )

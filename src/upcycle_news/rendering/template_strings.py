@@ -1,0 +1,86 @@
+"""What the templates say in the reader's language: catalogues, dates and numbers."""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import date
+from typing import Any
+
+from upcycle_news.errors import TemplateError
+from upcycle_news.fileio import toml_mistake
+from upcycle_news.i18n.messages import say
+from upcycle_news.text.typography import base_language, bind
+
+
+@dataclass(frozen=True)
+class Words:
+    """The catalogue of one language, ``templates/texts.de.toml``; templates call it as `t`."""
+
+    language: str
+    catalogue: Mapping[str, str]
+
+    @property
+    def where(self) -> str:
+        """The file an editor has to open."""
+        return f"templates/{catalogue_name(self.language)}"
+
+    def __call__(self, key: str, **values: object) -> str:
+        """The words for `key` with ``{name}`` filled in; raises `TemplateError` if unknown."""
+        if key not in self.catalogue:
+            raise TemplateError(self.where, None, say("words-unknown", key=key))
+        try:
+            return bind(self.catalogue[key].format(**values), self.language)
+        except (KeyError, IndexError, ValueError) as error:
+            names = tuple(f"{{{name}}}" for name in values) or say("words-no-values")
+            said = say("words-unfilled", key=key, reason=str(error), names=names)
+            raise TemplateError(self.where, None, said) from error
+
+    def full_date(self, day: date) -> str:
+        """``Donnerstag, 26. November 2026``."""
+        return self._date(day, "full")
+
+    def long_date(self, day: date) -> str:
+        """``26. November 2026``."""
+        return self._date(day, "long")
+
+    def _date(self, day: date, form: str) -> str:
+        from babel.dates import format_date
+
+        written: str = format_date(day, form, locale=self.language.replace("-", "_"))
+        # "26." must not stand alone at a line's end.
+        return re.sub(r"(?<=\d\.) (?=\w)", "\u00a0", written)
+
+
+def catalogue_name(language: str) -> str:
+    """The path of a language's catalogue below templates/."""
+    return f"texts.{base_language(language)}.toml"
+
+
+def read_words(templates: Mapping[str, str], language: str) -> Words:
+    """The catalogue for a language; raises `TemplateError` when there is none."""
+    name = catalogue_name(language)
+    if name not in templates:
+        known = sorted(
+            found[1] for path in templates if (found := re.fullmatch(r"texts\.(\w+)\.toml", path))
+        )
+        raise TemplateError(
+            f"templates/{name}",
+            None,
+            say("words-no-language", known=tuple(known) or "–"),
+        )
+    catalogue = read_toml(templates, name)
+    return Words(language, {key: str(value) for key, value in catalogue.items()})
+
+
+def read_toml(templates: Mapping[str, str], name: str) -> dict[str, Any]:
+    """Parse a TOML file among the templates; raises `TemplateError` with its line."""
+    if name not in templates:
+        raise TemplateError(f"templates/{name}", None, say("template-missing"))
+    try:
+        return tomllib.loads(templates[name])
+    except tomllib.TOMLDecodeError as error:
+        line, what = toml_mistake(error, templates[name])
+        raise TemplateError(f"templates/{name}", line, say("theme-broken", reason=what)) from error

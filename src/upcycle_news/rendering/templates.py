@@ -1,0 +1,47 @@
+"""Reads the templates of a publication from their folder; the only place of the press with I/O."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from upcycle_news.errors import TemplateError
+from upcycle_news.i18n.messages import say
+
+SUFFIXES = frozenset({".mjml", ".txt", ".css", ".toml", ".html"})
+"""The kinds of files that are templates; anything else in the folder is left alone."""
+
+REQUIRED = ("newsletter.mjml", "newsletter.txt", "theme.toml")
+
+
+def load_templates(folder: Path) -> dict[str, str]:
+    r"""Read all templates below `folder`: posix paths relative to it, in order, and their texts.
+
+    Raises `TemplateError` for a missing folder, a missing `REQUIRED` file and a file that is not
+    UTF-8. Line ends become ``\n``, so that a checkout on Windows makes the same revision.
+    """
+    if not folder.is_dir():
+        raise TemplateError(folder, None, say("template-folder"))
+    texts = {
+        path.relative_to(folder).as_posix(): _read(path)
+        for path in sorted(folder.rglob("*"))
+        if path.suffix in SUFFIXES and path.is_file() and not path.name.startswith(".")
+    }
+    for name in REQUIRED:
+        if name not in texts:
+            raise TemplateError(folder / name, None, say("template-missing"))
+    return texts
+
+
+def _read(path: Path) -> str:
+    try:
+        data = path.read_bytes()
+    except OSError as error:
+        raise TemplateError(
+            path, None, say("file-unreadable", reason=str(error.strerror))
+        ) from error
+    try:
+        text = data.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        line = data.count(b"\n", 0, error.start) + 1
+        raise TemplateError(path, line, say("template-not-utf8")) from error
+    return text.replace("\r\n", "\n").replace("\r", "\n")

@@ -1,0 +1,330 @@
+"""What the templates see: values that are ready to print, so that templates hold no logic."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from functools import partial
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from markdown_it.token import Token
+from markupsafe import Markup
+
+from upcycle_news.errors import ContentError
+from upcycle_news.i18n.messages import say
+from upcycle_news.models import (
+    Essay,
+    FeedItem,
+    InlineImage,
+    Manifest,
+    Placeholder,
+    Publication,
+    Related,
+)
+from upcycle_news.models.archive_paths import (
+    ARCHIVE,
+    essay_path,
+    image_path,
+    issue_path,
+)
+from upcycle_news.rendering import markdown, plaintext
+from upcycle_news.rendering.images import Picture, read_picture
+from upcycle_news.rendering.template_strings import Words
+from upcycle_news.text.typography import base_language, one_line, typeset
+
+READING_SPEED = 200
+"""Words a minute."""
+
+EXCERPT = 240
+"""Characters of a feed item's summary that an issue shows at the most."""
+
+TITLE = 200
+"""Characters of a feed item's title."""
+
+
+def reading_minutes(body: str) -> int:
+    """Minutes an essay takes to read, at least one."""
+    return max(1, round(len(body.split()) / READING_SPEED))
+
+
+def excerpt(summary: str, limit: int = EXCERPT) -> str:
+    """Shorten to whole sentences if enough of them fit, to whole words with an ellipsis if not."""
+    summary = one_line(summary)
+    if len(summary) <= limit:
+        return summary
+    cut = summary[:limit]
+    sentence = max(cut.rfind(mark) for mark in (". ", "! ", "? ", "…"))
+    if sentence >= limit // 2:
+        return cut[: sentence + 1]
+    return cut[: cut.rfind(" ") if " " in cut else limit].rstrip(" ,;:–-(") + " …"
+
+
+def foreign_text(text: str, limit: int) -> str:
+    """What a feed says, so that it can neither fill the mail nor look like a template's leftover."""
+    return re.sub(r"\{(?=[{%#])", "{ ", excerpt(text, limit))
+
+
+OPENING = 120
+"""Words after which the opening of an essay ends, at the end of a paragraph."""
+
+
+@dataclass(frozen=True)
+class Links:
+    """Addresses below the issue; `online` and `archive` are empty without a public address."""
+
+    unsubscribe: str
+    preferences: str
+    online: str
+    archive: str
+
+
+@dataclass(frozen=True)
+class ImageView:
+    """An essay's image; `html` is the ``img`` element, sizes are CSS pixels."""
+
+    src: str
+    alt: str
+    width: int
+    height: int
+    html: Markup
+
+
+@dataclass(frozen=True)
+class LeadView:
+    """The essay that leads. `lang` is set where it differs from the issue's, `more` if it goes on."""
+
+    title: str
+    byline: str
+    date: str
+    minutes: int
+    url: str
+    lang: str
+    image: ImageView | None
+    html: Markup
+    text: str
+    links: tuple[str, ...]
+    more: bool
+
+
+@dataclass(frozen=True)
+class TeaserView:
+    """A further essay: title, summary and where to read on."""
+
+    title: str
+    byline: str
+    date: str
+    minutes: int
+    summary: str
+    url: str
+    lang: str
+    image: ImageView | None
+
+
+@dataclass(frozen=True)
+class SourceView:
+    """Another feed that tells the same story."""
+
+    name: str
+    url: str
+
+
+@dataclass(frozen=True)
+class StoryView:
+    """A related story as its first item tells it."""
+
+    title: str
+    url: str
+    source: str
+    date: str
+    excerpt: str
+    lang: str
+    also: tuple[SourceView, ...]
+
+
+@dataclass(frozen=True)
+class IssueView:
+    """The mailing itself: its id, subject and date in words."""
+
+    id: str
+    subject: str
+    preheader: str
+    language: str
+    date: str
+
+
+@dataclass(frozen=True)
+class Context:
+    """Everything a template may name, and the images that travel with the mail."""
+
+    issue: IssueView
+    publication: Publication
+    lead: LeadView | None
+    teasers: tuple[TeaserView, ...]
+    related: tuple[StoryView, ...]
+    links: Links
+    images: tuple[InlineImage, ...] = field(default=())
+
+    def names(self) -> dict[str, Any]:
+        """The values by the names that templates use."""
+        return {
+            "issue": self.issue,
+            "publication": self.publication,
+            "lead": self.lead,
+            "teasers": self.teasers,
+            "related": self.related,
+            "links": self.links,
+        }
+
+
+def build_context(manifest: Manifest, words: Words, *, in_full: bool = True) -> Context:
+    """Prepare a manifest for the templates; raises `ContentError` for images that cannot be.
+
+    `in_full`: the whole leading essay, or its opening only.
+    """
+    issue = manifest.issue
+    language = issue.language
+    desk = Desk(manifest, words)
+    lead = desk.lead(issue.essays[0], in_full) if issue.essays else None
+    return Context(
+        issue=IssueView(
+            id=str(issue.id),
+            subject=subject(manifest),
+            preheader=typeset(issue.preheader, language),
+            language=language,
+            date=words.full_date(issue.id.day),
+        ),
+        publication=manifest.publication,
+        lead=lead,
+        teasers=tuple(map(desk.teaser, issue.essays[1:])),
+        related=tuple(map(desk.story, issue.related)),
+        links=_links(manifest.publication, str(issue.id)),
+        images=tuple(desk.images.values()),
+    )
+
+
+def subject(manifest: Manifest) -> str:
+    """The subject line: the quotation marks of the language, but no no-break spaces."""
+    issue = manifest.issue
+    return " ".join(typeset(issue.subject, issue.language).split())
+
+
+def _links(publication: Publication, issue: str) -> Links:
+    return Links(
+        unsubscribe=Placeholder.UNSUBSCRIBE.value,
+        preferences=Placeholder.PREFERENCES.value,
+        online=publication.site_address(issue_path(issue)),
+        archive=publication.site_address(ARCHIVE),
+    )
+
+
+class Desk:
+    """Turns essays and stories into views and collects the images they use, each once.
+
+    The archive has one of its own, whose links and pictures are a web page's.
+    """
+
+    def __init__(self, manifest: Manifest, words: Words) -> None:
+        self.language = manifest.issue.language
+        self.publication = manifest.publication
+        self.files: Mapping[str, bytes] = manifest.images
+        self.words = words
+        self.zone = ZoneInfo(manifest.publication.timezone)
+        self.images: dict[str, InlineImage] = {}
+
+    def lead(self, essay: Essay, in_full: bool) -> LeadView:
+        whole = markdown.parse(essay.body, language=essay.language)
+        tokens = whole if in_full else markdown.opening(whole, OPENING)
+        html = self.html(essay, tokens)
+        plain, links = plaintext.to_text(tokens, image_label=self.words("image"))
+        return LeadView(
+            **self.head(essay),
+            html=html,
+            text=plain,
+            links=links,
+            more=len(tokens) < len(whole),
+        )
+
+    def html(self, essay: Essay, tokens: Sequence[Token]) -> Markup:
+        """What was read of the essay as HTML."""
+        written = markdown.to_html(tokens, self.pictures(essay), essay.language)
+        return Markup(written)  # noqa: S704  markdown-it escaped it, html is off
+
+    def teaser(self, essay: Essay) -> TeaserView:
+        return TeaserView(**self.head(essay), summary=typeset(essay.summary, essay.language))
+
+    def head(self, essay: Essay) -> dict[str, Any]:
+        """What lead and teaser have in common."""
+        return {
+            "title": typeset(essay.title, essay.language),
+            "byline": one_line(essay.author),
+            "date": self.words.long_date(essay.date),
+            "minutes": reading_minutes(essay.body),
+            "url": self.essay_url(essay.slug),
+            "lang": self.foreign(essay.language),
+            "image": self.image(essay),
+        }
+
+    def essay_url(self, slug: str) -> str:
+        """Where the whole essay is; empty where there is no such place."""
+        return self.publication.site_address(essay_path(slug))
+
+    def story(self, related: Related) -> StoryView:
+        item = related.story.lead
+        others: dict[str, SourceView] = {}
+        for other in related.story.items[1:]:
+            if other.feed != item.feed:
+                others.setdefault(other.feed, SourceView(one_line(other.feed), other.link))
+        return StoryView(
+            title=typeset(foreign_text(item.title, TITLE), item.language),
+            url=item.link,
+            source=one_line(item.feed),
+            date=self.words.long_date(self.local(item.date).date()),
+            excerpt=typeset(self.summary(item), item.language),
+            lang=self.foreign(item.language),
+            also=tuple(others.values()),
+        )
+
+    def summary(self, item: FeedItem) -> str:
+        """An excerpt, unless it only says the title again."""
+        short = foreign_text(item.summary, EXCERPT)
+        return "" if short.casefold() == one_line(item.title).casefold() else short
+
+    def foreign(self, language: str) -> str:
+        return "" if base_language(language) == base_language(self.language) else language
+
+    def local(self, moment: datetime) -> datetime:
+        return moment.astimezone(self.zone)
+
+    def image(self, essay: Essay) -> ImageView | None:
+        if essay.image is None:
+            return None
+        picture = self.picture(essay.source, None, essay.image.path)
+        alt = typeset(essay.image.alt, essay.language)
+        tag = Markup(picture.tag(alt))  # noqa: S704  the tag escapes what it is given
+        return ImageView(picture.src, alt, picture.width, picture.height, tag)
+
+    def pictures(self, essay: Essay) -> dict[str, Picture]:
+        """The pictures inside an essay's body by path; all must be there."""
+        load = partial(self.picture, essay.source)
+        return {
+            path: load(essay.body_line + found.line - 1, path)
+            for found in markdown.references(essay.body)
+            if found.kind == "image" and (path := markdown.image_path(found.target)) is not None
+        }
+
+    def picture(self, source: str, line: int | None, path: str) -> Picture:
+        picture, image = self.read(source, line, path)
+        if self.publication.images == "hosted":
+            return replace(picture, src=self.publication.site_address(image_path(image)))
+        self.images.setdefault(image.cid, image)
+        return picture
+
+    def read(self, source: str, line: int | None, path: str) -> tuple[Picture, InlineImage]:
+        """The picture and its bytes; raises `ContentError` when the manifest does not hold it."""
+        data = self.files.get(path)
+        if data is None:
+            raise ContentError(source, line, say("picture-not-in-issue", image=path))
+        return read_picture(path, data)

@@ -1,0 +1,1 @@
+"""Build the archive from the store, correct and withdraw issues."""

@@ -1,0 +1,1 @@
+"""Back up, restore and migrate the store."""

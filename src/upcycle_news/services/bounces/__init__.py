@@ -1,0 +1,1 @@
+"""Apply bounce reports to the list."""

@@ -1,0 +1,1 @@
+"""Bring content up to date from git."""

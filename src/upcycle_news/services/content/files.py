@@ -1,0 +1,32 @@
+"""Essays, feeds.toml and the vocabulary as they lie in the content folder."""
+
+from __future__ import annotations
+
+from upcycle_news.app.context import Newsroom
+from upcycle_news.content.essays import read_essays
+from upcycle_news.curation.vocabulary import Vocabulary, load_vocabulary
+from upcycle_news.errors import ContentError
+from upcycle_news.feeds.feeds_toml import load_feeds
+from upcycle_news.models import (
+    Essay,
+    Feed,
+)
+
+
+def all_essays(room: Newsroom) -> tuple[Essay, ...]:
+    """Every essay of the publication; raises `ContentError` naming all broken ones."""
+    shelf = read_essays(room.content, room.settings.home, room.settings.publication.language)
+    if shelf.errors:
+        first, *more = shelf.errors
+        raise ContentError(first.where, first.line, first.said, more)
+    return shelf.essays
+
+
+def listed_feeds(room: Newsroom) -> tuple[Feed, ...]:
+    """The feeds the editors listed; raises `ContentError`."""
+    return load_feeds(room.settings.home / room.settings.feeds.file, room.settings.home)
+
+
+def kept_vocabulary(room: Newsroom) -> Vocabulary:
+    """The concepts of the field as the editors keep them; raises `ContentError`."""
+    return load_vocabulary(room.settings.home / room.settings.feeds.vocabulary, room.settings.home)

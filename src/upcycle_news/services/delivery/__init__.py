@@ -1,0 +1,1 @@
+"""Queue, send, retry and account for the deliveries of an issue."""

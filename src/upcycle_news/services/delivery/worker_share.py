@@ -1,0 +1,135 @@
+"""A process's share of sending an issue: its connections, its ledger, its messages."""
+
+from __future__ import annotations
+
+import gc
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from upcycle_news.app.context import Newsroom
+from upcycle_news.delivery.engine import deliver
+from upcycle_news.delivery.ports import DeliveryReport, Patience, Terms
+from upcycle_news.delivery.retry_policy import FirstTen
+from upcycle_news.mail.dot_stuffing import Stuffed
+from upcycle_news.mail.message import MessageTemplate, ReaderFields, message_hash
+from upcycle_news.models import (
+    Claim,
+    Envelope,
+    IssueId,
+    Relay,
+)
+from upcycle_news.observability.logging import Log
+from upcycle_news.services.delivery import process_identity
+from upcycle_news.services.delivery.latency import Stopwatch
+from upcycle_news.storage import revisions, workers
+from upcycle_news.storage.issues import IssueRow
+from upcycle_news.storage.ledger import Ledger
+from upcycle_news.subscribers.link_tokens import Purpose
+from upcycle_news.transports.smtp import open_connection
+
+log = Log(__name__)
+
+
+@dataclass(frozen=True)
+class Share:
+    """What one process does of an issue. `patience` in seconds, as in `Patience.deferred`."""
+
+    relay: Relay
+    connections: int
+    patience: float
+    passed: bool
+    fresh_only: bool = False
+
+
+def send_share(
+    room: Newsroom,
+    row: IssueRow,
+    share: Share,
+    *,
+    stopping: Callable[[], bool],
+    progress: Callable[[DeliveryReport], None],
+) -> DeliveryReport:
+    """Send what the queue has for this process; what it does not send stays queued."""
+    rendered = revisions.rendering(room.store, row.id, row.hash)
+    revision = revisions.revision(room.store, row.id, row.hash)
+    assert rendered is not None and revision is not None, "queued without a rendering"
+    publication = revision.manifest.publication
+    template = MessageTemplate.compose(
+        rendered, room.letterhead(publication), revision=row.hash, signers=room.dkim_signers
+    )
+    sender = process_identity.register(room)
+    watch = Stopwatch(room, row.id, share.relay.name, sender.id)
+    named = {"sender": sender.id, "issue": row.id, "relay": share.relay.name}
+    log.info("a sender signed on", **named, connections=share.connections)
+    gc.freeze()  # what was loaded stays: no need to look through it again every thousand messages
+    report = None  # until it is over, and for good when something breaks
+    try:
+        report = deliver(
+            ledger=Ledger(
+                room.store,
+                row.id,
+                sender,
+                quotas=room.quotas(share.relay.name, publication.sender_address),
+                fresh_only=share.fresh_only,
+            ),
+            connect=watch.timed(lambda: open_connection(share.relay)),
+            compose_for=composer(room, template, row.id, row.number),
+            policy=room.retry_policy,
+            patience=Patience(deferred=share.patience),
+            terms=Terms(
+                connections=share.connections,
+                messages_per_connection=share.relay.messages_per_connection,
+                opens=room.window(publication.timezone),
+                too_late=too_late(room, row.enqueued_at),
+            ),
+            first_ten=FirstTen(passed=share.passed),
+            clock=room.clock,
+            stopping=stopping,
+            progress=progress,
+        )
+        return report
+    finally:
+        gc.unfreeze()
+        workers.sign_off(room.store, sender, now=room.clock())
+        watch.save()
+        log.info("a sender signed off", **named, **_told(report))
+
+
+def _told(report: DeliveryReport | None) -> dict[str, int | str]:
+    if report is None:
+        return {"broke": "yes"}
+    counts = {name: getattr(report, name) for name in ("sent", "deferred", "rejected", "unknown")}
+    return {**counts, **({"stopped": report.stopped} if report.stopped else {})}
+
+
+def too_late(room: Newsroom, queued_at: datetime | None) -> datetime | None:
+    """When an issue is too old to be sent; None when it never is."""
+    hours = room.settings.retry.max_lateness_hours
+    return queued_at + timedelta(hours=hours) if hours and queued_at is not None else None
+
+
+def composer(
+    room: Newsroom, template: MessageTemplate, mailing: IssueId | str, number: int
+) -> Callable[[Claim], tuple[Envelope, Stuffed]]:
+    """Make the envelope and the message for one reader, ready for the wire."""
+    bounces, message_id_key = room.bounce_addresses, room.message_id_key
+
+    def compose_for(claim: Claim) -> tuple[Envelope, Stuffed]:
+        message = template.on_the_wire(
+            ReaderFields(
+                address=claim.address,
+                name=claim.name,
+                unsubscribe_url=room.reader_link(Purpose.UNSUBSCRIBE, claim.subscriber, number),
+                preferences_url=room.reader_link(Purpose.PREFERENCES, claim.subscriber, number),
+                message_hash=message_hash(message_id_key, mailing, claim.subscriber),
+                date=room.clock(),
+            )
+        )
+        envelope = template.envelope_for(claim.address)
+        if bounces is not None:
+            sender = bounces.address_for(number, claim.subscriber)
+            envelope = Envelope(sender=sender, recipient=envelope.recipient)
+        return envelope, message
+
+    return compose_for

@@ -1,0 +1,1 @@
+"""Collect feeds, judge their health, manage feeds.toml."""

@@ -1,0 +1,170 @@
+"""How feeds do: when they are asked again, where they moved, and the sentence an editor reads.
+
+Pure functions of a feed's state, what came of asking it, and the time.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
+from datetime import datetime, timedelta
+from urllib.parse import urlsplit
+
+from upcycle_news.feeds.results import (
+    Failed,
+    Fetched,
+    NotModified,
+    Validators,
+)
+from upcycle_news.i18n.messages import Saying, say
+from upcycle_news.models import Feed
+from upcycle_news.storage.feeds import FeedState
+
+LONGEST_PAUSE = timedelta(days=7)
+STEADY = timedelta(days=7)  # how long a permanent redirect must be seen before it is believed
+FULL_EVERY = timedelta(days=30)  # some servers answer 304 for ever
+
+
+def host_bars(states: Iterable[FeedState], now: datetime) -> Mapping[str, datetime]:
+    """Hosts that want to be left alone, and until when."""
+    bars: dict[str, datetime] = {}
+    for state in states:
+        if state.host_until is not None and state.host_until > now:
+            host = _host(state.address or state.url)
+            bars[host] = max(state.host_until, bars.get(host, now))
+    return bars
+
+
+def why_not_now(
+    feed: Feed,
+    state: FeedState | None,
+    bars: Mapping[str, datetime],
+    refresh: timedelta,
+    now: datetime,
+) -> str | None:
+    """Say why a feed is not asked now: a sentence an editor should see, or empty; None: it is due.
+
+    Empty is the ordinary case: it was asked a short while ago and is well.
+    """
+    until = bars.get(_host(state.address or state.url) if state else _host(feed.url))
+    if state is not None and state.stopped:
+        return f"stopped: {state.last_error}"
+    if until is not None:
+        return f"its server wants to be left alone until {_moment(until)}"
+    if state is None or state.tried_at is None:
+        return None
+    if state.next_at is not None and state.next_at > now:
+        return str(trouble(state) or "")
+    return None if now - state.tried_at >= refresh else ""
+
+
+def validators(state: FeedState | None, now: datetime) -> Validators:
+    """What to send along; nothing about once a month, so that the whole feed is seen again."""
+    if state is None:
+        return Validators()
+    known = Validators(state.etag or None, state.last_modified or None, state.body_hash or None)
+    if state.full_at is None or now - state.full_at >= FULL_EVERY:
+        return Validators(body_hash=known.body_hash)
+    return known
+
+
+def after_success(state: FeedState, result: Fetched | NotModified, now: datetime) -> FeedState:
+    """The state of a feed that answered with something that can be used, or nothing new."""
+    well = replace(
+        state,
+        tried_at=now,
+        succeeded_at=now,
+        full_at=now if result.status == 200 else state.full_at,
+        errors=0,
+        last_error="",
+        next_at=None,
+        host_until=None,
+        stopped=False,
+        etag=result.validators.etag or "",
+        last_modified=result.validators.last_modified or "",
+        body_hash=result.validators.body_hash or "",
+    )
+    return _moved(well, result.moved_to, now)
+
+
+def _moved(state: FeedState, target: str | None, now: datetime) -> FeedState:
+    """Believe a permanent redirect after seven days of steady sight, and https at once."""
+    if target is None or target == (state.address or state.url):
+        return replace(state, moved_to="", moved_since=None)
+    since = state.moved_since if state.moved_to == target else None
+    since = since or now
+    if now - since >= STEADY or _is_upgrade(state.address or state.url, target):
+        return replace(state, address=target, moved_to="", moved_since=None)
+    return replace(state, moved_to=target, moved_since=since)
+
+
+def _is_upgrade(old: str, new: str) -> bool:
+    return old.startswith("http://") and new == "https://" + old.removeprefix("http://")
+
+
+def after_failure(state: FeedState, result: Failed, refresh: timedelta, now: datetime) -> FeedState:
+    """The state of a feed that could not be had: back-off up to a week, never a silent death."""
+    errors = state.errors + 1
+    pause = min(max(refresh, timedelta(minutes=5)) * 2 ** min(errors - 1, 16), LONGEST_PAUSE)
+    failed = replace(
+        state,
+        tried_at=now,
+        errors=errors,
+        last_error=result.reason,
+        next_at=max(now + pause, result.retry_after or now),
+        host_until=result.retry_after,
+    )
+    if result.status not in (404, 410):
+        return failed
+    if state.moved_to:  # the old address is gone before the seven days were over
+        reason = (
+            f"{result.reason.partition(';')[0]}; it moved to {state.moved_to}, asked from now on"
+        )
+        return replace(
+            failed, address=state.moved_to, moved_to="", moved_since=None, next_at=now,
+            last_error=reason,
+        )  # fmt: skip
+    if state.address:  # where it moved to is gone: the editors' own address counts again
+        return replace(failed, address="", next_at=now)
+    return replace(failed, stopped=True, next_at=None) if result.gone else failed
+
+
+def sentence(feed: Feed, state: FeedState | None, now: datetime) -> str:
+    """How a feed does, for people."""
+    if not feed.active:
+        return "not active"
+    if state is None or state.tried_at is None:
+        return "not asked yet"
+    if said := trouble(state):
+        return str(said)
+    if state.address:
+        return f'fine; it moved: write url = "{state.address}" into feeds.toml'
+    if state.moved_to:
+        return f"fine; it is redirected to {state.moved_to} since {_moment(state.moved_since)}"
+    return "fine"
+
+
+def trouble(state: FeedState) -> Saying | None:
+    """What an editor should know of a feed that fails or was given up; None: it is well."""
+    if state.stopped:
+        return say("feed-silent-stopped", reason=state.last_error)
+    if not state.errors:
+        return None
+    since = say("feed-never-success")
+    if state.succeeded_at:
+        since = say("feed-last-success", at=state.succeeded_at)
+    return say(
+        "feed-silent",
+        count=state.errors,
+        reason=state.last_error,
+        last=since,
+        again=say("feed-again", at=state.next_at) if state.next_at else "",
+    )
+
+
+def _moment(at: datetime | None) -> str:
+    return "-" if at is None else at.strftime("%Y-%m-%d %H:%M UTC")
+
+
+def _host(url: str) -> str:
+    return urlsplit(url).netloc.lower()

@@ -1,0 +1,1 @@
+"""From content to an approved revision: compose, render, preview, diff, approve."""

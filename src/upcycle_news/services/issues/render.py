@@ -1,0 +1,227 @@
+"""Turn a revision into what readers see, check it, and lay it out for people to look at."""
+
+from __future__ import annotations
+
+import ipaddress
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, time
+from pathlib import Path
+from typing import Any
+
+from upcycle_news.app.context import Newsroom
+from upcycle_news.app.factories import is_sample
+from upcycle_news.checks.issue import preflight
+from upcycle_news.config.errors import line_of
+from upcycle_news.config.settings import FILE_NAME
+from upcycle_news.errors import IssueError
+from upcycle_news.fileio import write_whole
+from upcycle_news.i18n.messages import Saying, say
+from upcycle_news.mail.headers import quoted_printable
+from upcycle_news.mail.message import MessageTemplate, ReaderFields, message_hash
+from upcycle_news.models import (
+    EmailAddress,
+    Finding,
+    Issue,
+    IssueId,
+    Manifest,
+    RenderedIssue,
+)
+from upcycle_news.rendering.preview_page import preview_page, standalone_html
+from upcycle_news.rendering.render import render
+from upcycle_news.services.content.images import publish_pictures
+from upcycle_news.services.feeds.collect import feed_findings
+from upcycle_news.services.feeds.pins import unknown_pins
+from upcycle_news.storage import issues, manifest_json, revisions
+from upcycle_news.subscribers.link_tokens import Purpose
+
+# The reader of the sample message that a preview lays out.
+SAMPLE_READER = EmailAddress("leserin@example.org")
+
+
+@dataclass(frozen=True)
+class Rendered:
+    """A rendered revision with what preflight found; `html_bytes` is the encoded HTML part."""
+
+    issue: IssueId
+    hash: str
+    rendered: RenderedIssue
+    findings: tuple[Finding, ...]
+    html_bytes: int
+
+    @property
+    def errors(self) -> tuple[Finding, ...]:
+        """The findings that refuse the issue."""
+        return tuple(finding for finding in self.findings if finding.level == "error")
+
+
+def render_issue(room: Newsroom, issue: IssueId, digest: str) -> Rendered:
+    """Render a revision, or take the rendering that was kept, and check it."""
+    manifest = _revision(room, issue, digest).manifest
+    rendered = revisions.rendering(room.store, issue, digest)
+    if rendered is None:
+        rendered = render(manifest)
+        revisions.save_rendering(room.store, digest, rendered)
+    publish_pictures(room, manifest)
+    return Rendered(
+        issue,
+        digest,
+        rendered,
+        _findings(room, manifest, rendered),
+        len(quoted_printable(rendered.html)),
+    )
+
+
+def check_manifest(room: Newsroom, manifest: Manifest) -> tuple[Finding, ...]:
+    """What is wrong with an issue as it would be now; nothing is remembered of it."""
+    return _findings(room, manifest, render(manifest))
+
+
+def _findings(room: Newsroom, manifest: Manifest, rendered: RenderedIssue) -> tuple[Finding, ...]:
+    return (
+        *preflight(rendered, manifest.issue, manifest.publication),
+        *_before_sending(room, manifest),
+        *settings_findings(room),
+        *feed_findings(room),
+    )
+
+
+def _revision(room: Newsroom, issue: IssueId, digest: str) -> revisions.Revision:
+    revision = revisions.revision(room.store, issue, digest)
+    if revision is None:
+        raise IssueError(f"issue {issue} has no revision {digest[:12]}: preview it first")
+    return revision
+
+
+def _before_sending(room: Newsroom, manifest: Manifest) -> Iterator[Finding]:
+    """What counts until the issue has begun: then it is this very issue that has used all up."""
+    row = issues.get(room.store, manifest.issue.id)
+    if row is None or row.state is issues.IssueState.OPEN:
+        yield from _sent_already(room, manifest.issue)
+        yield from unknown_pins(room, manifest.issue.essays)
+
+
+def _sent_already(room: Newsroom, issue: Issue) -> Iterator[Finding]:
+    """What went out with another issue after this one was previewed."""
+    essays, items = issues.used_up(room.store)
+    for essay in issue.essays:
+        if essay.slug in essays:
+            yield Finding("error", "essay-sent", essay.source, say("essay-sent", slug=essay.slug))
+    for related in issue.related:
+        for item in related.story.items:
+            if item.canonical in items or item.key in items:
+                said = say("item-sent", title=item.title[:60])
+                yield Finding("error", "item-sent", item.feed, said)
+
+
+class RefusedError(IssueError):
+    """An issue with errors in it, each told in a line of its own."""
+
+    def __init__(self, issue: IssueId, findings: Sequence[Finding]) -> None:
+        """Refuse the issue for these findings."""
+        super().__init__(say("refused", issue=str(issue)))
+        self.issue, self.findings = issue, tuple(findings)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return type(self), (self.issue, self.findings), {"language": self.language}
+
+    def in_language(self, language: str) -> str:
+        """The sentence, and a line for each finding."""
+        told = (finding.line(language) for finding in self.findings)
+        return "\n".join([super().in_language(language), *told])
+
+
+def refuse_errors(rendered: Rendered) -> None:
+    """Raise `RefusedError` with the findings that stand against sending."""
+    if rendered.errors:
+        raise RefusedError(rendered.issue, rendered.errors)
+
+
+def settings_findings(room: Newsroom) -> tuple[Finding, ...]:
+    """What stands against sending in the configuration rather than in the issue."""
+    found: list[Finding] = []
+    told = room.settings
+
+    def error(code: str, said: Saying, *keys: str) -> None:
+        try:
+            source = (told.home / FILE_NAME).read_text(encoding="utf-8")
+        except OSError:
+            source = ""
+        where = f"{FILE_NAME}:{line_of(source, keys) or 1}"
+        found.append(Finding("error", code, where, said))
+
+    if not told.sender.address:
+        error("sender-missing", say("sender-missing"), "sender", "address")
+    if not told.publication.public_url and not room.leaves_by_mail:
+        error("public-url-missing", say("public-url-missing"), "publication", "public_url")
+    relay = room.configured_relay
+    if relay is not None and not _is_loopback(relay.host):
+        for name, value in (
+            ("sender.address", told.sender.address.rpartition("@")[2]),
+            ("publication.public_url", told.publication.public_url.partition("://")[2]),
+            ("archive.url", told.archive.url.partition("://")[2]),
+        ):
+            if value and is_sample(value):
+                error("sample-settings", say("sample-settings", name=name), *name.split("."))
+    return tuple(found)
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost" or host.endswith(".localhost")
+
+
+def lay_out(
+    room: Newsroom, rendered: Rendered, *, refresh: int | None = None
+) -> Mapping[str, Path]:
+    """Write the issue's files below var/issues/ISSUE/ and name them by kind.
+
+    `refresh`: seconds after which the preview reads itself again in a browser.
+    """
+    issue, digest = rendered.issue, rendered.hash
+    revision = _revision(room, issue, digest)
+    manifest_text, _ = manifest_json.encode(revision.manifest)
+    folder = room.issues_folder / str(issue)
+    contents: dict[str, tuple[str, bytes]] = {
+        "html": ("issue.html", standalone_html(rendered.rendered).encode()),
+        "text": ("issue.txt", rendered.rendered.text.encode()),
+        "mjml": ("issue.mjml", rendered.rendered.mjml.encode()),
+        "eml": ("issue.eml", sample_message(room, rendered)),
+        "manifest": ("manifest.json", manifest_text.encode()),
+        "preview": (
+            "preview.html",
+            preview_page(
+                rendered.rendered,
+                rendered.findings,
+                language=room.language,
+                refresh=refresh,
+                chosen=revision.manifest.issue.related,
+            ).encode(),
+        ),
+    }
+    files = {}
+    for kind, (name, data) in contents.items():
+        files[kind] = folder / name
+        write_whole(files[kind], data)
+    return files
+
+
+def sample_message(room: Newsroom, rendered: Rendered) -> bytes:
+    """The whole message as a reader who does not exist would get it."""
+    publication = _revision(room, rendered.issue, rendered.hash).manifest.publication
+    template = MessageTemplate.compose(
+        rendered.rendered, room.letterhead(publication), revision=rendered.hash
+    )
+    zone = room.settings.publication.zone
+    return template.for_reader(
+        ReaderFields(
+            address=SAMPLE_READER,
+            name="Leserin",
+            unsubscribe_url=room.reader_link(Purpose.UNSUBSCRIBE, 0),
+            preferences_url=room.reader_link(Purpose.PREFERENCES, 0),
+            message_hash=message_hash(room.message_id_key, rendered.issue, 0),
+            date=datetime.combine(rendered.issue.day, time(7, 30), zone),
+        )
+    )

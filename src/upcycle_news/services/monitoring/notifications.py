@@ -1,0 +1,122 @@
+"""Short letters to our own people: reminders and alarms, through our own relay."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from email.message import EmailMessage
+from email.policy import SMTP
+from email.utils import format_datetime, make_msgid
+
+from upcycle_news.app.context import Newsroom
+from upcycle_news.errors import RelayError
+from upcycle_news.i18n.messages import say
+from upcycle_news.models import Envelope
+from upcycle_news.models.runs import Told
+from upcycle_news.observability.logging import Log
+from upcycle_news.services.issues.preview_link import preview_url
+from upcycle_news.services.markdown import Words
+from upcycle_news.services.monitoring.alerts import Event
+from upcycle_news.storage import approvals, revisions, subscribers
+from upcycle_news.storage.approvals import Question
+from upcycle_news.transports.outcomes import Accepted
+from upcycle_news.transports.smtp import open_connection
+
+log = Log(__name__)
+
+
+def told(count: int) -> Told:
+    """The state of a run that wrote to our own people."""
+    if count:
+        return Told("completed", "Completed", f"{count} letters were accepted")
+    return Told(
+        "completed",
+        "Nobody",
+        "nobody was told: name the group of operators in cockpit.operators, and mark its members "
+        "with 'upcycle-news subscribers add … --group'",
+    )
+
+
+def send_notice(room: Newsroom, group: str, subject: str, text: str) -> int:
+    """Send a plain letter to each confirmed member of `group`; how many were accepted.
+
+    A group without members gets nothing: an alarm must not fail for want of readers, and one dead
+    address must not keep it from the others. Raises `RelayError` when nobody was reached.
+    """
+    members = subscribers.group_members(room.store, group) if group else ()
+    if not members:
+        return 0
+    letterhead = room.letterhead(room.publication)
+    with room.relay() as relay:
+        connection, accepted = open_connection(relay), 0
+        try:
+            for member in members:
+                message = EmailMessage(policy=SMTP)
+                message["From"] = f"{letterhead.list_name} <{letterhead.from_address}>"
+                message["To"] = member.email.address
+                message["Subject"] = " ".join(subject.split())
+                message["Date"] = format_datetime(room.clock())
+                message["Message-ID"] = make_msgid(domain=letterhead.message_id_domain)
+                message["Auto-Submitted"] = "auto-generated"  # RFC 3834, section 5
+                message.set_content(text)
+                outcome = connection.send(
+                    Envelope(letterhead.envelope_sender, member.email.address), message.as_bytes()
+                )
+                accepted += isinstance(outcome, Accepted)
+        finally:
+            connection.close()
+    if not accepted:
+        raise RelayError(f"a notice to the group '{group}' was accepted for none of them")
+    if accepted < len(members):
+        log.warning("not everybody got a notice", group=group, told=accepted, of=len(members))
+    return accepted
+
+
+log = Log(__name__)
+
+
+def remind(room: Newsroom) -> list[Event]:
+    """Write to the group `cockpit.editors` once for each question that ends soon; what was told.
+
+    While the relay is away, or takes nothing from us, a question is left to the next run.
+    """
+    found = []
+    for question in approvals.waiting(room.store):
+        left = question.until - room.clock()
+        early = left > timedelta(hours=room.settings.cockpit.reminder_hours)
+        if early or left <= timedelta() or question.reminded_at is not None:
+            continue
+        event = _event(room, question)
+        subject, text = _letter(room, question, event.payload["preview"])
+        try:
+            send_notice(room, room.settings.cockpit.editors, subject, text)
+        except RelayError as error:  # the alarms that are looked after next must not fail with it
+            log.warning("nobody could be reminded", issue=question.issue, why=error)
+            continue
+        if approvals.remind(room.store, question.id, now=room.clock()):
+            found.append(event)
+    return found
+
+
+def _letter(room: Newsroom, question: Question, link: str) -> tuple[str, str]:
+    """Subject and text, in the publication's language."""
+    words = Words(room.settings.publication.language)
+    local = words.moment(question.until.astimezone(room.settings.publication.zone))
+    issue = str(question.issue)
+    return (
+        words(say("reminder-subject", issue=issue, until=local)),
+        words(say("reminder-text", issue=issue, until=local, link=link)),
+    )
+
+
+def _event(room: Newsroom, question: Question) -> Event:
+    until = question.until.astimezone(room.settings.publication.zone)
+    row = revisions.revision(room.store, question.issue, question.hash)
+    assert row is not None
+    message = (
+        f"issue {question.issue} „{row.manifest.issue.subject}“ waits for an approval until "
+        f"{until:%A, %d %B, %H:%M}"
+    )
+    link = preview_url(room, question.issue, question.hash, expires=question.until)
+    return Event(
+        "upcycle-news.issue.waiting", f"issue {question.issue}", message, {"preview": link}
+    )

@@ -1,0 +1,1 @@
+"""The delivery report and what changed, in Markdown."""

@@ -1,0 +1,1 @@
+"""Sign-up, confirmation, preferences, unsubscribing, export."""

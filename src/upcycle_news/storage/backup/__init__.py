@@ -1,0 +1,1 @@
+"""Snapshots of the store, copies, and what a restore merges."""

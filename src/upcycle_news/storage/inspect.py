@@ -1,0 +1,129 @@
+"""Look at the store as it lies there: nothing is made, migrated or written."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import Connection, create_engine, make_url
+from sqlalchemy.exc import DBAPIError, SQLAlchemyError
+from sqlalchemy.pool import NullPool
+
+from upcycle_news.errors import StoreError
+from upcycle_news.storage.database import Store, migration, sentence
+from upcycle_news.storage.schema import HEAD
+
+_BUSY = 5  # seconds to wait for the write lock
+_CHECK = 20.0  # seconds for the look at every page
+_STEPS = 100_000  # of SQLite's machine between two looks at the clock
+
+
+@dataclass(frozen=True)
+class StoreFacts:
+    """What was seen. `trouble` is a sentence when the store could not be looked at at all.
+
+    `damage` is what SQLite found wrong, empty when nothing, None when it was not finished or not
+    looked for. `size` is in bytes; `version` and `newest` are those of the migrations.
+    """
+
+    kind: str
+    name: str
+    exists: bool = True
+    version: str | None = None
+    newest: str = HEAD
+    journal: str = ""
+    size: int = 0
+    writable: bool = True
+    busy: bool = False
+    damage: str | None = None
+    trouble: str = ""
+
+
+def look(url: str, *, thorough: bool = True) -> StoreFacts:
+    """Look at the store at `url`; `thorough` also reads every page of SQLite."""
+    try:
+        parsed = make_url(url)
+        kind = parsed.get_backend_name()
+        name = parsed.render_as_string(hide_password=True)
+    except SQLAlchemyError:
+        return StoreFacts("", "the store", trouble="UPCYCLE_NEWS_STORE is not a store's address")
+    if kind == "sqlite":
+        path = Path(parsed.database or "")
+        if not path.is_file():
+            return StoreFacts(kind, str(path), exists=False)
+        name = str(path)
+    arguments = {"timeout": _BUSY} if kind == "sqlite" else {"connect_timeout": _BUSY}
+    try:
+        engine = create_engine(
+            parsed, hide_parameters=True, poolclass=NullPool, connect_args=arguments
+        )
+        version = migration(Store(engine, name))
+        with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+            if kind == "sqlite":
+                return _sqlite(connection, name, version, thorough=thorough)
+            return _postgres(connection, name, version)
+    except ModuleNotFoundError:
+        return StoreFacts(kind, name, trouble="the driver of Postgres is not installed")
+    except StoreError as error:
+        return StoreFacts(kind, name, trouble=str(error))
+    except DBAPIError as error:
+        return StoreFacts(kind, name, trouble=f"store {name}: {sentence(error.orig)}")
+    except SQLAlchemyError:
+        return StoreFacts(kind, name, trouble="UPCYCLE_NEWS_STORE is not a store's address")
+
+
+def _sqlite(
+    connection: Connection, name: str, version: str | None, *, thorough: bool
+) -> StoreFacts:
+    path = Path(name)
+    files = (path, *(path.with_name(path.name + end) for end in ("-wal", "-shm")))
+    journal = str(connection.exec_driver_sql("PRAGMA journal_mode").scalar())
+    damage = _damage(connection) if thorough else None
+    writable, busy = True, False
+    try:
+        connection.exec_driver_sql("BEGIN IMMEDIATE")
+        connection.exec_driver_sql("ROLLBACK")
+    except DBAPIError as error:
+        busy = "locked" in str(error.orig).lower()
+        writable = busy
+    return StoreFacts(
+        "sqlite",
+        name,
+        version=version,
+        journal=journal,
+        size=sum(file.stat().st_size for file in files if file.exists()),
+        writable=writable,
+        busy=busy,
+        damage=damage,
+    )
+
+
+def _damage(connection: Connection) -> str | None:
+    raw: Any = connection.connection.driver_connection
+    deadline = time.monotonic() + _CHECK
+    raw.set_progress_handler(lambda: int(time.monotonic() > deadline), _STEPS)
+    try:
+        found = str(connection.exec_driver_sql("PRAGMA quick_check(1)").scalar())
+    except DBAPIError as error:
+        if "interrupted" in str(error.orig):
+            return None
+        return sentence(error.orig)
+    finally:
+        raw.set_progress_handler(None, 0)
+    return "" if found == "ok" else found.splitlines()[-1]
+
+
+def _postgres(connection: Connection, name: str, version: str | None) -> StoreFacts:
+    size = connection.exec_driver_sql("SELECT pg_database_size(current_database())").scalar()
+    only_reads = str(connection.exec_driver_sql("SHOW transaction_read_only").scalar())
+    server = str(connection.exec_driver_sql("SHOW server_version").scalar())
+    return StoreFacts(
+        "postgresql",
+        name,
+        version=version,
+        journal=f"PostgreSQL {server.split()[0]}",
+        size=int(size or 0),
+        writable=only_reads == "off",
+    )

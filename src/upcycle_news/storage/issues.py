@@ -1,0 +1,287 @@
+"""Issues: their state, their closing sum, and what they used up."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+from typing import Any
+
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    Row,
+    delete,
+    func,
+    insert,
+    literal,
+    null,
+    select,
+    update,
+)
+
+from upcycle_news.errors import IssueError
+from upcycle_news.models import (
+    DeliveryState,
+    IssueId,
+    IssueStatus,
+    Manifest,
+    SubscriberStatus,
+)
+from upcycle_news.storage import revisions as revision_rows
+from upcycle_news.storage import send_hold
+from upcycle_news.storage.database import Store
+from upcycle_news.storage.schema import (
+    deliveries,
+    issues,
+    revisions,
+    subscribers,
+    used,
+)
+from upcycle_news.storage.suppressions import reason_barred
+
+
+class IssueState(StrEnum):
+    """`OPEN` may still change; from `SENDING` on the issue is frozen."""
+
+    OPEN = revision_rows.OPEN
+    SENDING = "sending"
+    PAUSED = "paused"
+    STOPPED = "stopped"
+    CANCELLED = "cancelled"
+
+
+@dataclass(frozen=True)
+class IssueRow:
+    """What the store knows of an issue. `hash` is the frozen revision, empty while open."""
+
+    id: IssueId
+    number: int
+    state: IssueState
+    hash: str
+    audience: int
+    stopped_because: str
+    enqueued_at: datetime | None
+
+
+def get(store: Store, issue: IssueId) -> IssueRow | None:
+    """The issue, or None when nobody has previewed it yet."""
+    with store.reading() as connection:
+        row = connection.execute(select(issues).where(issues.c.id == str(issue))).first()
+    return None if row is None else _issue(row)
+
+
+def every(store: Store) -> tuple[IssueRow, ...]:
+    """All issues, oldest first."""
+    with store.reading() as connection:
+        rows = connection.execute(select(issues).order_by(issues.c.number)).all()
+    return tuple(sorted(map(_issue, rows), key=lambda row: row.id))
+
+
+def enqueue(store: Store, issue: IssueId, digest: str, *, now: datetime) -> int:
+    """Freeze the issue and queue one delivery for everybody who may be written to now.
+
+    One transaction: the audience, the queue and what the issue used up. Returns the audience's
+    size; raises `IssueError` when the issue is frozen already, was rejected meanwhile, or when there
+    is nobody, and `PausedError` while nothing may go out.
+    """
+    found = revision_rows.revision(store, issue, digest)
+    if found is None:
+        raise IssueError(f"issue {issue} has no revision {digest[:12]}: preview it first")
+    with store.writing() as connection:
+        send_hold.refuse(connection)
+        taken = connection.execute(
+            update(issues)
+            .where(issues.c.id == str(issue), issues.c.state == IssueState.OPEN)
+            .values(state=IssueState.SENDING, hash=digest, enqueued_at=now)
+        )
+        if taken.rowcount == 0:
+            row = connection.execute(select(issues).where(issues.c.id == str(issue))).first()
+            if row is not None and row.hash == digest:
+                return int(row.audience)  # somebody else was faster with the same revision
+            raise IssueError(f"issue {issue} has been queued already, with another revision")
+        if revision_rows.last_word(connection, issue, digest) is False:
+            raise IssueError(f"issue {issue} was rejected meanwhile: nothing is sent")
+        audience = _queue_everybody(connection, issue, now, found.manifest.publication.readers_of)
+        if audience == 0:
+            raise IssueError(
+                "there is nobody to send to: no confirmed subscriber is without suppression; "
+                "add some with 'upcycle-news subscribers import FILE.csv --consent …'"
+            )
+        connection.execute(
+            update(issues).where(issues.c.id == str(issue)).values(audience=audience)
+        )
+        _use_up(connection, found.manifest)
+    return audience
+
+
+def count_audience(store: Store, topics: Collection[str]) -> int:
+    """How many people an issue for readers of `topics` (empty: for all) would be queued for now."""
+    with store.reading() as connection:
+        chosen = connection.scalars(select(subscribers.c.topics).where(*_may_be_written_to()))
+        return sum(not topics or _wants(one, topics) for one in chosen)
+
+
+def _may_be_written_to() -> tuple[ColumnElement[bool], ...]:
+    return (subscribers.c.status == SubscriberStatus.CONFIRMED, reason_barred().is_(None))
+
+
+def _wants(chosen: Collection[str], topics: Collection[str]) -> bool:
+    """Whether somebody who chose these topics, or none, reads an issue on `topics`."""
+    wanted = {topic.casefold() for topic in topics}
+    return not chosen or bool(wanted & {one.casefold() for one in chosen})
+
+
+def _queue_everybody(
+    connection: Connection, issue: IssueId, now: datetime, topics: Collection[str]
+) -> int:
+    people = select(
+        literal(str(issue)),
+        subscribers.c.id,
+        literal(DeliveryState.QUEUED.value),
+        literal(0),
+        literal(""),
+        literal(""),
+        literal(now, deliveries.c.queued_at.type),
+        literal(now, deliveries.c.changed_at.type),
+        null(),
+    ).where(*_may_be_written_to())
+    columns = ["issue_id", "subscriber_id", "state", "attempts", "enhanced", "reason"]
+    columns += ["queued_at", "changed_at", "next_at"]
+    connection.execute(insert(deliveries).from_select(columns, people.order_by(subscribers.c.id)))
+    # Counted, because with Postgres an INSERT … SELECT does not tell how many rows it made.
+    mine = select(func.count()).where(deliveries.c.issue_id == str(issue))
+    if topics:
+        _leave_others_out(connection, issue, topics)
+    return int(connection.scalar(mine) or 0)
+
+
+def _leave_others_out(connection: Connection, issue: IssueId, topics: Collection[str]) -> None:
+    """Who chose topics, and none of these, is not written to. Still nobody has seen the queue."""
+    rows = connection.execute(
+        select(deliveries.c.id, subscribers.c.topics)
+        .join(subscribers, subscribers.c.id == deliveries.c.subscriber_id)
+        .where(deliveries.c.issue_id == str(issue))
+    )
+    others = [row.id for row in rows if not _wants(row.topics, topics)]
+    for start in range(0, len(others), 500):
+        connection.execute(
+            delete(deliveries).where(deliveries.c.id.in_(others[start : start + 500]))
+        )
+
+
+def _use_up(connection: Connection, manifest: Manifest) -> None:
+    issue = manifest.issue
+    values = {("essay", essay.slug) for essay in issue.essays}
+    for related in issue.related:
+        for item in related.story.items:
+            values |= {("item", item.key), ("link", item.canonical)}
+    if values:
+        connection.execute(
+            insert(used),
+            [{"kind": k, "value": v, "issue_id": str(issue.id)} for k, v in sorted(values)],
+        )
+
+
+def used_up(store: Store) -> tuple[frozenset[str], frozenset[str]]:
+    """The slugs of published essays, and the keys and canonical links of used feed items."""
+    with store.reading() as connection:
+        rows = connection.execute(select(used.c.kind, used.c.value)).all()
+    return (
+        frozenset(row.value for row in rows if row.kind == "essay"),
+        frozenset(row.value for row in rows if row.kind != "essay"),
+    )
+
+
+def set_state(
+    store: Store, issue: IssueId, state: IssueState, *, because: str = "", now: datetime
+) -> None:
+    """Pause, resume, stop or cancel. Cancelling ends what has not been on the wire, for good."""
+    with store.writing() as connection:
+        connection.execute(
+            update(issues)
+            .where(issues.c.id == str(issue), issues.c.state != IssueState.CANCELLED)
+            .values(state=state, stopped_because=because)
+        )
+        end_if_cancelled(connection, str(issue), now=now)
+
+
+def cancel_lost(store: Store, issue: IssueId) -> bool:
+    """Cancel an issue that is open only because the store was restored, for it went out before.
+
+    What its newest revision holds counts as published, so that nobody is sent it again. False, and
+    nothing changed, for any other issue, and for one that is younger than the restore.
+    """
+    newest = revision_rows.revision(store, issue)
+    with store.writing() as connection:
+        row = connection.execute(select(issues).where(issues.c.id == str(issue))).first()
+        if row is None or newest is None or row.state != IssueState.OPEN:
+            return False
+        if not send_hold.restored_since(connection, row.created_at):
+            return False
+        connection.execute(
+            update(issues)
+            .where(issues.c.id == str(issue))
+            .values(state=IssueState.CANCELLED, stopped_because="went out before a restore")
+        )
+        _use_up(connection, newest.manifest)
+    return True
+
+
+def end_if_cancelled(connection: Connection, issue: str, *, now: datetime) -> None:
+    """In a cancelled issue nothing waits, also not what was on the wire and came back."""
+    # The row is locked (Postgres), so that nobody cancels between this look and our commit.
+    state = connection.scalar(
+        select(issues.c.state).where(issues.c.id == issue).with_for_update(read=True)
+    )
+    if state != IssueState.CANCELLED:
+        return
+    waiting = select(deliveries.c.id).where(
+        deliveries.c.issue_id == issue,
+        deliveries.c.state.in_([DeliveryState.QUEUED, DeliveryState.DEFERRED]),
+    )
+    connection.execute(
+        update(deliveries)
+        # Locked one after another, as senders mark them: in another order they could deadlock.
+        .where(deliveries.c.id.in_(waiting.order_by(deliveries.c.id).with_for_update()))
+        .values(
+            state=DeliveryState.CANCELLED,
+            reason="the issue was cancelled",
+            changed_at=now,
+            next_at=None,
+        )
+    )
+
+
+def status(store: Store, issue: IssueId) -> IssueStatus | None:
+    """The closing sum, counted row by row; None for an issue nobody has previewed."""
+    with store.reading() as connection:
+        row = connection.execute(select(issues).where(issues.c.id == str(issue))).first()
+        if row is None:
+            return None
+        newest = connection.scalar(
+            select(revisions.c.hash)
+            .where(revisions.c.issue_id == str(issue))
+            .order_by(revisions.c.created_at.desc(), revisions.c.id.desc())
+            .limit(1)
+        )
+        counted = connection.execute(
+            select(deliveries.c.state, func.count())
+            .where(deliveries.c.issue_id == str(issue))
+            .group_by(deliveries.c.state)
+        ).all()
+    counts = {DeliveryState(state): number for state, number in counted}
+    return IssueStatus(str(issue), row.hash or newest or "", row.audience, counts)
+
+
+def _issue(row: Row[Any]) -> IssueRow:
+    return IssueRow(
+        id=IssueId.parse(row.id),
+        number=row.number,
+        state=IssueState(row.state),
+        hash=row.hash,
+        audience=row.audience,
+        stopped_because=row.stopped_because,
+        enqueued_at=row.enqueued_at,
+    )

@@ -1,0 +1,54 @@
+"""A manifest as text and back: canonical JSON, images beside it by their hash."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import asdict
+from hashlib import sha256
+from typing import Any
+
+from pydantic import TypeAdapter
+
+from upcycle_news.models import Issue, Manifest, Publication
+
+FORMAT = 1
+_ISSUE = TypeAdapter(Issue)
+_LISTS = ("imprint", "hosts", "readers_of")
+
+
+def encode(manifest: Manifest) -> tuple[str, dict[str, bytes]]:
+    """The manifest as canonical JSON, and the images it names by SHA-256."""
+    images = {path: sha256(data).hexdigest() for path, data in manifest.images.items()}
+    content: dict[str, Any] = {
+        "format": FORMAT,
+        "issue": _ISSUE.dump_python(manifest.issue, mode="json"),
+        "publication": asdict(manifest.publication),
+        "templates": dict(manifest.templates),
+        "images": images,
+    }
+    text = json.dumps(content, ensure_ascii=False, sort_keys=True, indent=1)
+    return text, {images[path]: data for path, data in manifest.images.items()}
+
+
+def decode(text: str, blobs: Mapping[str, bytes]) -> Manifest:
+    """The manifest again, from its JSON and its images."""
+    content = json.loads(text)
+    publication = content["publication"]
+    publication |= {key: tuple(publication.get(key, ())) for key in _LISTS}
+    return Manifest(
+        issue=_ISSUE.validate_python(content["issue"]),
+        publication=Publication(**publication),
+        templates=content["templates"],
+        images={path: blobs[digest] for path, digest in content["images"].items()},
+    )
+
+
+def image_hashes(text: str) -> list[str]:
+    """The SHA-256 of every image that a manifest's JSON names."""
+    return list(json.loads(text)["images"].values())
+
+
+def hash_of(text: str) -> str:
+    """The revision's name: SHA-256 over the manifest's JSON, in hexadecimal."""
+    return sha256(text.encode()).hexdigest()

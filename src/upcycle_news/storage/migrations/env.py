@@ -1,0 +1,13 @@
+"""Alembic's door; the connection is handed in by `store.engine`, which owns the transaction."""
+
+from alembic import context
+
+from upcycle_news.storage.schema import metadata
+
+context.configure(
+    connection=context.config.attributes["connection"],
+    target_metadata=metadata,
+    render_as_batch=True,
+    transactional_ddl=True,
+)
+context.run_migrations()

@@ -1,0 +1,282 @@
+"""Revisions of an issue: their inputs, what they look like, and what was decided about them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from hashlib import sha256
+
+from sqlalchemy import Connection, Select, and_, func, insert, select, update
+
+from upcycle_news.errors import IssueError
+from upcycle_news.models import (
+    InlineImage,
+    IssueId,
+    Manifest,
+    RenderedIssue,
+)
+from upcycle_news.storage import manifest_json
+from upcycle_news.storage.database import Store
+from upcycle_news.storage.schema import (
+    approvals,
+    blobs,
+    issues,
+    renderings,
+    revisions,
+    used,
+)
+
+
+def published_in(store: Store) -> Mapping[str, IssueId]:
+    """The issue of each essay that was in one, by its slug."""
+    query = select(used.c.value, used.c.issue_id).where(used.c.kind == "essay")
+    with store.reading() as connection:
+        return {row.value: IssueId.parse(row.issue_id) for row in connection.execute(query)}
+
+
+def issue_before(store: Store, issue: IssueId) -> tuple[IssueId, str] | None:
+    """The issue that was queued last before this one, and its frozen revision."""
+    query = (
+        select(issues.c.id, issues.c.hash, issues.c.enqueued_at)
+        .where(issues.c.enqueued_at.is_not(None))
+        .order_by(issues.c.enqueued_at.desc(), issues.c.number.desc())
+    )
+    with store.reading() as connection:
+        rows = connection.execute(query).all()
+    own = next((row.enqueued_at for row in rows if row.id == str(issue)), None)
+    for row in rows:
+        if row.id != str(issue) and (own is None or row.enqueued_at <= own):
+            return IssueId.parse(row.id), row.hash
+    return None
+
+
+def last_approved(store: Store, issue: IssueId) -> str | None:
+    """The revision of this issue that was approved last, whatever was decided about it later."""
+    query = (
+        select(approvals.c.hash)
+        .where(approvals.c.issue_id == str(issue), approvals.c.approved)
+        .order_by(approvals.c.id.desc())
+        .limit(1)
+    )
+    with store.reading() as connection:
+        found: str | None = connection.scalar(query)
+    return found
+
+
+def revision_before(store: Store, issue: IssueId, digest: str) -> str | None:
+    """The revision that was made before this one; None for the first."""
+    query = (
+        select(revisions.c.hash)
+        .where(revisions.c.issue_id == str(issue))
+        .order_by(revisions.c.created_at, revisions.c.id)
+    )
+    with store.reading() as connection:
+        hashes = list(connection.scalars(query))
+    number = hashes.index(digest) if digest in hashes else 0
+    return hashes[number - 1] if number else None
+
+
+OPEN = "open"  # the only state of an issue in which it takes new revisions
+
+
+@dataclass(frozen=True)
+class Revision:
+    """One state of an issue's inputs; `approved` tells the last decision, None if there is none."""
+
+    hash: str
+    manifest: Manifest
+    approved: bool | None
+    created_at: datetime
+
+
+def save_revision(
+    store: Store, manifest: Manifest, *, git_commit: str, now: datetime
+) -> tuple[str, bool]:
+    """Remember these inputs as the newest revision of their issue.
+
+    Returns its hash and whether it is new. Raises `IssueError` when the issue is frozen.
+    """
+    text, images = manifest_json.encode(manifest)
+    digest, issue = manifest_json.hash_of(text), str(manifest.issue.id)
+    with store.writing() as connection:
+        row = connection.execute(select(issues).where(issues.c.id == issue)).first()
+        if row is None:
+            number = (connection.scalar(select(func.max(issues.c.number))) or 0) + 1
+            connection.execute(
+                insert(issues).values(
+                    id=issue,
+                    number=number,
+                    state=OPEN,
+                    hash="",
+                    audience=0,
+                    stopped_because="",
+                    created_at=now,
+                )
+            )
+        elif row.state != OPEN:
+            raise IssueError(f"issue {issue} is frozen: its deliveries have begun; make a new one")
+        # Later than any other, whatever the clock says: else an older one would count as the newest.
+        last = connection.scalar(
+            select(func.max(revisions.c.created_at)).where(revisions.c.issue_id == issue)
+        )
+        now = now if last is None else max(now, last + timedelta(microseconds=1))
+        mine = and_(revisions.c.issue_id == issue, revisions.c.hash == digest)
+        if connection.execute(select(revisions.c.id).where(mine)).first():
+            # Back to an earlier text: it becomes the newest again.
+            connection.execute(update(revisions).where(mine).values(created_at=now))
+            return digest, False
+        keep_images(connection, images)
+        connection.execute(
+            insert(revisions).values(
+                issue_id=issue, hash=digest, manifest=text, git_commit=git_commit, created_at=now
+            )
+        )
+    return digest, True
+
+
+def keep_images(connection: Connection, images: dict[str, bytes]) -> None:
+    """Keep pictures, by their SHA-256, that are not kept yet."""
+    known = set(connection.scalars(select(blobs.c.sha256).where(blobs.c.sha256.in_(images))))
+    for digest, data in images.items():
+        if digest not in known:
+            connection.execute(insert(blobs).values(sha256=digest, data=data))
+
+
+def revision(store: Store, issue: IssueId, digest: str | None = None) -> Revision | None:
+    """The revision with this hash, or the newest one."""
+    query = select(revisions).where(revisions.c.issue_id == str(issue))
+    if digest is not None:
+        query = query.where(revisions.c.hash == digest)
+    query = query.order_by(revisions.c.created_at.desc(), revisions.c.id.desc()).limit(1)
+    with store.reading() as connection:
+        row = connection.execute(query).first()
+        if row is None:
+            return None
+        wanted = manifest_json.image_hashes(row.manifest)
+        images = {
+            blob.sha256: blob.data
+            for blob in connection.execute(select(blobs).where(blobs.c.sha256.in_(wanted)))
+        }
+        approved = last_word(connection, issue, row.hash)
+    return Revision(row.hash, manifest_json.decode(row.manifest, images), approved, row.created_at)
+
+
+def last_word(connection: Connection, issue: IssueId, digest: str) -> bool | None:
+    """Whether a revision was approved last, or rejected; None while nobody decided."""
+    found: bool | None = connection.scalar(
+        select(approvals.c.approved)
+        .where(approvals.c.issue_id == str(issue), approvals.c.hash == digest)
+        .order_by(approvals.c.id.desc())
+        .limit(1)
+    )
+    return found
+
+
+def hash_beginning(store: Store, issue: IssueId, start: str) -> str | None:
+    """The hash of the revision that begins like this; None when there is none."""
+    with store.reading() as connection:
+        found: str | None = connection.scalar(
+            select(revisions.c.hash)
+            .where(revisions.c.issue_id == str(issue), revisions.c.hash.startswith(start))
+            .limit(1)
+        )
+    return found
+
+
+def open_images(store: Store) -> frozenset[str]:
+    """The SHA-256 of every picture in a revision of an issue that has not been queued."""
+    waiting = (
+        select(revisions.c.manifest)
+        .join(issues, issues.c.id == revisions.c.issue_id)
+        .where(issues.c.state == OPEN)
+    )
+    with store.reading() as connection:
+        return frozenset(
+            digest
+            for manifest in connection.scalars(waiting)
+            for digest in manifest_json.image_hashes(manifest)
+        )
+
+
+def save_rendering(store: Store, digest: str, rendered: RenderedIssue) -> None:
+    """Keep what a revision looks like; the first rendering of a revision stays."""
+    images = {sha256(image.data).hexdigest(): image for image in rendered.images}
+    with store.writing() as connection:
+        number = connection.scalar(_revision_number(rendered.issue, digest))
+        known = select(renderings.c.revision_id).where(renderings.c.revision_id == number)
+        if connection.execute(known).first():
+            return
+        keep_images(connection, {key: image.data for key, image in images.items()})
+        connection.execute(
+            insert(renderings).values(
+                revision_id=number,
+                language=rendered.language,
+                subject=rendered.subject,
+                html=rendered.html,
+                text=rendered.text,
+                mjml=rendered.mjml,
+                images=[
+                    {"cid": image.cid, "content_type": image.content_type, "sha256": key}
+                    for key, image in images.items()
+                ],
+            )
+        )
+
+
+def rendering(store: Store, issue: IssueId, digest: str) -> RenderedIssue | None:
+    """What this revision looks like, as it was kept; None when it was never rendered."""
+    number = _revision_number(issue, digest).scalar_subquery()
+    with store.reading() as connection:
+        row = connection.execute(
+            select(renderings).where(renderings.c.revision_id == number)
+        ).first()
+        if row is None:
+            return None
+        wanted = [image["sha256"] for image in row.images]
+        data = {
+            blob.sha256: blob.data
+            for blob in connection.execute(select(blobs).where(blobs.c.sha256.in_(wanted)))
+        }
+    return RenderedIssue(
+        issue=issue,
+        language=row.language,
+        subject=row.subject,
+        html=row.html,
+        text=row.text,
+        mjml=row.mjml,
+        images=tuple(
+            InlineImage(image["cid"], image["content_type"], data[image["sha256"]])
+            for image in row.images
+        ),
+    )
+
+
+def _revision_number(issue: IssueId, digest: str) -> Select[tuple[int]]:
+    return select(revisions.c.id).where(
+        revisions.c.issue_id == str(issue), revisions.c.hash == digest
+    )
+
+
+def decide(
+    store: Store, issue: IssueId, digest: str, *, approved: bool, by: str, now: datetime
+) -> None:
+    """Record an approval, or a rejection, of one revision.
+
+    Raises `IssueError` for a rejection that comes too late: `issues.enqueue` was faster.
+    """
+    with store.writing() as connection:
+        # The row is locked (Postgres), so that nobody queues between this look and our commit.
+        state = connection.scalar(
+            select(issues.c.state).where(issues.c.id == str(issue)).with_for_update()
+        )
+        if not approved and state not in (OPEN, None):
+            raise IssueError(
+                f"issue {issue} is not rejected: its deliveries have begun; 'upcycle-news issue "
+                f"pause {issue}' stops them for now, 'upcycle-news issue cancel {issue}' for good"
+            )
+        connection.execute(
+            insert(approvals).values(
+                issue_id=str(issue), hash=digest, approved=approved, decided_by=by, decided_at=now
+            )
+        )

@@ -1,0 +1,75 @@
+"""Senders, deliveries and the marks of quotas."""
+
+from __future__ import annotations
+
+from sqlalchemy import (
+    Column,
+    ForeignKey,
+    Index,
+    Integer,
+    String,
+    Table,
+    Text,
+    UniqueConstraint,
+    literal_column,
+)
+
+from upcycle_news.storage.schema.base import LongNumber, UtcDateTime, metadata
+
+senders = Table(
+    "senders",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("host", Text, nullable=False),
+    Column("pid", Integer, nullable=False),
+    Column("process_start", Text, nullable=False),
+    Column("beat_at", UtcDateTime, nullable=False),
+    Column("ended_at", UtcDateTime),
+    sqlite_autoincrement=True,
+)
+
+deliveries = Table(
+    "deliveries",
+    metadata,
+    Column("id", LongNumber, primary_key=True),
+    Column("issue_id", ForeignKey("issues.id"), nullable=False),
+    # No foreign key: the sum still closes after a person was forgotten.
+    Column("subscriber_id", Integer, nullable=False, index=True),
+    Column("state", String(16), nullable=False),
+    Column("attempts", Integer, nullable=False),
+    Column("next_at", UtcDateTime),
+    # Who holds it: with queued and deferred a lease, with sending the wire; 0 is nobody.
+    Column("sender_id", Integer, nullable=False, server_default="0"),
+    Column("code", Integer),
+    Column("enhanced", String(16), nullable=False),
+    Column("reason", Text, nullable=False),
+    Column("queued_at", UtcDateTime, nullable=False),
+    Column("changed_at", UtcDateTime, nullable=False),
+    UniqueConstraint("issue_id", "subscriber_id"),
+    Index("ix_deliveries_queue", "issue_id", "state", "sender_id", "attempts", "id"),
+)
+# Few rows are deferred at a time: the index costs the others nothing.
+Index(
+    "ix_deliveries_due",
+    deliveries.c.issue_id,
+    deliveries.c.next_at,
+    sqlite_where=deliveries.c.state == literal_column("'deferred'"),
+    postgresql_where=deliveries.c.state == literal_column("'deferred'"),
+)
+
+# A quota's scope (a relay, the sender, a domain) with the number of messages so far, and the times
+# of as many of the last ones as its largest limit asks for.
+quota_scopes = Table(
+    "quota_scopes",
+    metadata,
+    Column("scope", String(320), primary_key=True),
+    Column("count", LongNumber, nullable=False),
+)
+
+quota_marks = Table(
+    "quota_marks",
+    metadata,
+    Column("scope", String(320), primary_key=True),
+    Column("number", LongNumber, primary_key=True, autoincrement=False),
+    Column("at", UtcDateTime, nullable=False),
+)

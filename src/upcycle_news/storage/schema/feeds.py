@@ -1,0 +1,65 @@
+"""Feeds, their health, and the items they gave."""
+
+from __future__ import annotations
+
+from sqlalchemy import (
+    JSON,
+    Boolean,
+    Column,
+    Integer,
+    String,
+    Table,
+    Text,
+    UniqueConstraint,
+)
+
+from upcycle_news.storage.schema.base import UtcDateTime, metadata
+
+feeds = Table(
+    "feeds",
+    metadata,
+    Column("url", Text, primary_key=True),
+    Column("name", Text, nullable=False),
+    Column("etag", Text, nullable=False),
+    Column("last_modified", Text, nullable=False),
+    Column("body_hash", String(64), nullable=False),
+    Column("tried_at", UtcDateTime),
+    Column("succeeded_at", UtcDateTime),
+    Column("full_at", UtcDateTime),
+    Column("errors", Integer, nullable=False),
+    Column("last_error", Text, nullable=False),
+    Column("next_at", UtcDateTime),
+    Column("host_until", UtcDateTime),
+    Column("stopped", Boolean, nullable=False),
+    Column("address", Text, nullable=False),
+    Column("moved_to", Text, nullable=False),
+    Column("moved_since", UtcDateTime),
+)
+
+# What each collection reported, so that an approval hours later can still show it.
+collections = Table(
+    "collections",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("at", UtcDateTime, nullable=False),
+    Column("report", JSON, nullable=False),
+)
+
+feed_items = Table(
+    "feed_items",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("feed_url", Text, nullable=False),
+    Column("item_key", Text, nullable=False),
+    Column("feed", Text, nullable=False),
+    Column("link", Text, nullable=False),
+    Column("canonical", Text, nullable=False, index=True),
+    Column("title", Text, nullable=False),
+    Column("summary", Text, nullable=False),
+    Column("date", UtcDateTime, nullable=False, index=True),
+    Column("date_source", String(16), nullable=False),
+    Column("language", String(16), nullable=False),
+    Column("topics", JSON, nullable=False),
+    Column("first_seen_at", UtcDateTime, nullable=False),
+    UniqueConstraint("feed_url", "item_key"),
+)

@@ -1,0 +1,100 @@
+"""Issues, their revisions and renderings, decisions, and what they used up."""
+
+from __future__ import annotations
+
+from sqlalchemy import (
+    JSON,
+    Boolean,
+    Column,
+    ForeignKey,
+    Integer,
+    LargeBinary,
+    String,
+    Table,
+    Text,
+    UniqueConstraint,
+)
+
+from upcycle_news.storage.schema.base import UtcDateTime, metadata
+
+issues = Table(
+    "issues",
+    metadata,
+    Column("id", String(16), primary_key=True),
+    Column("number", Integer, nullable=False, unique=True),
+    Column("state", String(16), nullable=False, index=True),
+    Column("hash", String(64), nullable=False),
+    Column("audience", Integer, nullable=False),
+    Column("stopped_because", Text, nullable=False),
+    Column("created_at", UtcDateTime, nullable=False),
+    Column("enqueued_at", UtcDateTime),
+)
+
+revisions = Table(
+    "revisions",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("issue_id", ForeignKey("issues.id", ondelete="CASCADE"), nullable=False),
+    Column("hash", String(64), nullable=False),
+    Column("manifest", Text, nullable=False),
+    Column("git_commit", String(64), nullable=False),
+    Column("created_at", UtcDateTime, nullable=False),
+    UniqueConstraint("issue_id", "hash"),
+)
+
+# The exact bytes that readers get, personal links aside: an upgrade in the middle of a send must
+# not change them.
+renderings = Table(
+    "renderings",
+    metadata,
+    Column("revision_id", ForeignKey("revisions.id", ondelete="CASCADE"), primary_key=True),
+    Column("language", String(16), nullable=False),
+    Column("subject", Text, nullable=False),
+    Column("html", Text, nullable=False),
+    Column("text", Text, nullable=False),
+    Column("mjml", Text, nullable=False),
+    Column("images", JSON, nullable=False),
+)
+
+blobs = Table(
+    "blobs",
+    metadata,
+    Column("sha256", String(64), primary_key=True),
+    Column("data", LargeBinary, nullable=False),
+)
+
+approvals = Table(
+    "approvals",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("issue_id", ForeignKey("issues.id", ondelete="CASCADE"), nullable=False, index=True),
+    Column("hash", String(64), nullable=False),
+    Column("approved", Boolean, nullable=False),
+    Column("decided_by", Text, nullable=False),
+    Column("decided_at", UtcDateTime, nullable=False),
+)
+
+# What an issue used up: `kind` is essay, item or link; `value` its slug, key or canonical link.
+used = Table(
+    "used",
+    metadata,
+    Column("kind", String(8), primary_key=True),
+    Column("value", Text, primary_key=True),
+    Column("issue_id", ForeignKey("issues.id", ondelete="CASCADE"), primary_key=True),
+)
+
+# What editors corrected or withdrew after it had been sent; `essay` is a slug, or empty for the
+# whole issue, `content` the corrected essay as JSON.
+amendments = Table(
+    "amendments",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("issue_id", ForeignKey("issues.id", ondelete="CASCADE"), nullable=False, index=True),
+    Column("kind", String(16), nullable=False),
+    Column("essay", Text, nullable=False),
+    Column("note", Text, nullable=False),
+    Column("content", Text, nullable=False),
+    Column("images", JSON, nullable=False),
+    Column("decided_by", Text, nullable=False),
+    Column("decided_at", UtcDateTime, nullable=False),
+)

@@ -1,0 +1,23 @@
+"""How relays answered."""
+
+from __future__ import annotations
+
+from sqlalchemy import JSON, Column, Float, ForeignKey, Integer, String, Table
+
+from upcycle_news.storage.schema.base import UtcDateTime, metadata
+
+# One row a sender of an issue, written by that sender alone; readers add the rows up.
+replies = Table(
+    "replies",
+    metadata,
+    Column("issue_id", ForeignKey("issues.id", ondelete="CASCADE"), primary_key=True),
+    Column("relay", String(64), primary_key=True),
+    Column("sender_id", Integer, primary_key=True, autoincrement=False),
+    Column("accepted", Integer, nullable=False),
+    Column("deferred", Integer, nullable=False),
+    Column("refused", Integer, nullable=False),
+    Column("lost", Integer, nullable=False),
+    Column("slowest", Float, nullable=False),
+    Column("classes", JSON, nullable=False),
+    Column("changed_at", UtcDateTime, nullable=False),
+)

@@ -1,0 +1,95 @@
+"""Subscribers, their consent, what came back from them, and whom nobody may write to."""
+
+from __future__ import annotations
+
+from sqlalchemy import (
+    JSON,
+    Column,
+    ForeignKey,
+    Integer,
+    LargeBinary,
+    String,
+    Table,
+    Text,
+)
+
+from upcycle_news.storage.schema.base import LongNumber, UtcDateTime, metadata
+
+subscribers = Table(
+    "subscribers",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("email", String(320), nullable=False),
+    Column("email_key", String(320), nullable=False, unique=True),
+    # What a suppression of the whole domain, or of a forgotten person, would be called.
+    Column("domain_key", String(320), nullable=False),
+    Column("hash_key", String(80), nullable=False),
+    Column("name", Text, nullable=False),
+    Column("language", String(8), nullable=False),
+    Column("status", String(16), nullable=False, index=True),
+    Column("topics", JSON, nullable=False),
+    Column("groups", JSON, nullable=False),
+    Column("created_at", UtcDateTime, nullable=False),
+    Column("left_at", UtcDateTime),
+    # When they chose language and topics themselves: from then on no list replaces these.
+    Column("chosen_at", UtcDateTime),
+    sqlite_autoincrement=True,  # an id is in signed links: it must never name a second person
+)
+
+consents = Table(
+    "consents",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column(
+        "subscriber_id",
+        ForeignKey("subscribers.id", ondelete="CASCADE"),
+        nullable=False,
+        index=True,
+    ),
+    Column("purpose", String(64), nullable=False),
+    Column("source", Text, nullable=False),
+    Column("wording", String(64), nullable=False),
+    Column("token_hash", String(64), nullable=False),
+    Column("ip", String(64), nullable=False),
+    Column("given_at", UtcDateTime, nullable=False),
+    Column("mailed_at", UtcDateTime),
+    Column("confirmed_at", UtcDateTime),
+    Column("ended_at", UtcDateTime),
+)
+
+# `email_key` is an address in lower case, "@domain", or "#" with a keyed hash of a forgotten one.
+suppressions = Table(
+    "suppressions",
+    metadata,
+    Column("email_key", String(320), primary_key=True),
+    Column("reason", String(32), nullable=False),
+    Column("detail", Text, nullable=False),
+    Column("created_at", UtcDateTime, nullable=False),
+)
+
+# Who left when, and with which issue in hand. No foreign key: the numbers outlive the person.
+departures = Table(
+    "departures",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("subscriber_id", Integer, nullable=False, index=True),
+    Column("issue_number", Integer, nullable=False, index=True),
+    Column("way", String(16), nullable=False),
+    Column("at", UtcDateTime, nullable=False),
+)
+
+# What came back. `delivery_id` and `subscriber_id` are numbers: counts outlive the person.
+bounces = Table(
+    "bounces",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("report_key", String(64), nullable=False, unique=True),
+    Column("delivery_id", LongNumber, nullable=False),
+    Column("subscriber_id", Integer, nullable=False, index=True),
+    Column("issue_id", String(16), nullable=False, index=True),
+    Column("kind", String(16), nullable=False),
+    Column("code", String(16), nullable=False),
+    Column("reason", Text, nullable=False),
+    Column("raw", LargeBinary),
+    Column("received_at", UtcDateTime, nullable=False),
+)

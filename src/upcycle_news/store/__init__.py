@@ -1,1 +1,0 @@
-"""What is remembered: the only place with SQL. One module per family of tables."""

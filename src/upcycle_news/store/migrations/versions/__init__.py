@@ -1,1 +1,0 @@
-"""One file a migration, numbered; a released one is never changed."""

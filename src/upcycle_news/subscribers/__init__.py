@@ -1,0 +1,1 @@
+"""Subscriber lists, consent policy, signed links and their keys."""

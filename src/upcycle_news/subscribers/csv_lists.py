@@ -1,0 +1,266 @@
+"""Subscriber lists as CSV: read leniently, reported line by line, written safely.
+
+The reader takes what spreadsheets produce (BOM, semicolons, Latin-1, quoted newlines); the writer
+defuses formulas, and the reader undoes exactly that, so that a list survives the round trip.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+import re
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+
+from upcycle_news.errors import AddressError, ContentError, UpcycleError
+from upcycle_news.models import EmailAddress, Subscriber
+from upcycle_news.storage.subscribers import NewSubscriber
+
+STATES = ("status", "subscribed_to_emails")
+LEFT = ("unsub_time", "unsubscribed_at", "clean_time", "bounced_at", "deleted_at", "email_disabled")
+LISTED_AS = "is listed as"
+_WANTED = frozenset({"", "confirmed", "active", "subscribed", "true", "yes", "1"})
+_NOT_LEFT = frozenset({"", "false", "no", "0"})
+
+
+def why_not(fields: Mapping[str, str], take: Collection[str] = ()) -> str:
+    """Why a person is not taken from a list, or nothing; `take` holds further words that are a wish.
+
+    The keys of `fields` are names of columns in lower case.
+    """
+    for column in STATES:
+        word = fields.get(column, "").strip()
+        if word.lower() not in _WANTED and word.lower() not in take:
+            if column == "status":
+                return f"{LISTED_AS} {word[:20]}"
+            return f"{column} is {word[:20]}"
+    for column in LEFT:
+        if fields.get(column, "").strip().lower() not in _NOT_LEFT:
+            return f"left there ({column})"
+    return ""
+
+
+COLUMNS = ("email", "name", "language", "topics")
+_SPELLINGS = {
+    "e-mail": "email",
+    "mail": "email",
+    "e-mail-adresse": "email",
+    "email address": "email",
+    "sprache": "language",
+    "themen": "topics",
+    "vorname": "first",
+    "first name": "first",
+    "nachname": "last",
+    "last name": "last",
+}
+_READ = (*COLUMNS, "groups", "first", "last", *STATES, *LEFT)
+_LANGUAGES = ("de", "en")
+# What makes a spreadsheet run a cell as a formula.
+_FORMULA = ("=", "+", "-", "@", "\t", "\r")
+
+
+@dataclass
+class ParsedList:
+    """The people of a list, the lines that were `skipped` on purpose, and the `invalid` ones.
+
+    `unread` names the columns that were left alone, as the list spells them.
+    """
+
+    people: list[NewSubscriber] = field(default_factory=list)
+    skipped: list[tuple[int, str]] = field(default_factory=list)
+    invalid: list[tuple[int, str]] = field(default_factory=list)
+    unread: tuple[str, ...] = ()
+
+
+def read_subscribers_csv(
+    data: bytes,
+    *,
+    where: str,
+    columns: Mapping[str, str] = {},
+    take: Collection[str] = (),
+    progress: Callable[[int], None] = lambda _: None,
+) -> ParsedList:
+    """Read a CSV file with a header line; raises `ContentError` when it is not such a file.
+
+    Columns: email, name, language, topics (several joined by ; or ,), groups, and those that tell who
+    left (`audience.listed`): they are skipped. Where there is no name, first and last name make one.
+    Other columns are left alone. `columns` maps the names of another system to ours, `take` holds
+    words of a status that are a wish, too; `progress` hears how many rows were read.
+    """
+    text = _decode(data)
+    rows = csv.reader(io.StringIO(text, newline=""), _dialect(text), strict=True)
+    try:
+        theirs = next(rows, [])
+        header = [_column(name, columns) for name in theirs]
+        if "email" not in header:
+            raise ContentError(
+                where, 1, "has no column 'email': the first line must name the columns, "
+                "as in email,name,language,topics"
+            )  # fmt: skip
+        unread = (a.strip() for a, b in zip(theirs, header, strict=True) if b not in _READ)
+        parsed = ParsedList(unread=tuple(name for name in unread if name))
+        for line, row in _numbered(rows):
+            _take(dict(zip(header, row, strict=False)), line, parsed, take)
+            progress(1)
+    except csv.Error as error:
+        raise ContentError(where, rows.line_num, f"is not CSV here: {error}") from None
+    return parsed
+
+
+def _take(row: dict[str, str], line: int, parsed: ParsedList, words: Collection[str]) -> None:
+    fields = {key: _undefuse(value) for key, value in row.items()}
+    if not any(value.strip() for value in fields.values()):
+        return
+    if reason := why_not(fields, words):
+        parsed.skipped.append((line, reason))
+        return
+    try:
+        email = EmailAddress.parse(fields.get("email", ""))
+    except AddressError as error:
+        parsed.invalid.append((line, str(error)))
+        return
+    try:
+        both = f"{fields.get('first', '')} {fields.get('last', '')}"
+        name = clean_name(fields.get("name", "") or both)
+    except UpcycleError as error:
+        parsed.invalid.append((line, str(error)))
+        return
+    language = fields.get("language", "").strip().lower()
+    if language and language not in _LANGUAGES:
+        parsed.invalid.append((line, f"the language must be one of {', '.join(_LANGUAGES)}"))
+        return
+    parsed.people.append(
+        NewSubscriber(
+            email=email,
+            name=name,
+            language=language,
+            topics=split_words(fields.get("topics", "")),
+            groups=split_words(fields.get("groups", "")),
+            line=line,
+        )
+    )
+
+
+def _numbered(rows: Iterator[list[str]]) -> Iterator[tuple[int, list[str]]]:
+    """Each row with the number of the line it begins on (quoted newlines make rows long)."""
+    reader = rows
+    begins = reader.line_num + 1  # type: ignore[attr-defined]
+    for row in reader:
+        yield begins, row
+        begins = reader.line_num + 1  # type: ignore[attr-defined]
+
+
+def clean_name(text: str) -> str:
+    """A name on one line; raises `UpcycleError` when it holds what no name holds."""
+    name = " ".join(text.split())
+    if re.search(r"[\x00-\x1f\x7f-\x9f]", name):
+        raise UpcycleError("the name holds control characters; remove them")
+    return name
+
+
+def split_words(text: str) -> tuple[str, ...]:
+    """Topics or groups of one field, in their order, each once."""
+    return tuple(dict.fromkeys(word.strip() for word in re.split("[;,|]", text) if word.strip()))
+
+
+def write_subscribers_csv(people: Iterable[Subscriber]) -> str:
+    """The list as CSV (RFC 4180), with formulas defused by an apostrophe."""
+    out = io.StringIO(newline="")
+    writer = csv.writer(out)
+    writer.writerow((*COLUMNS, "status", "groups"))
+    for person in people:
+        row = (
+            person.email.address,
+            person.name,
+            person.language,
+            ";".join(person.topics),
+            person.status.value,
+            ";".join(person.groups),
+        )
+        writer.writerow([defuse(cell) for cell in row])
+    return out.getvalue()
+
+
+def defuse(cell: str) -> str:
+    """A cell that no spreadsheet runs as a formula; reading undoes it."""
+    return f"'{cell}" if cell.startswith((*_FORMULA, "'")) else cell
+
+
+def _undefuse(cell: str) -> str:
+    return cell[1:] if cell.startswith("'") and cell[1:].startswith((*_FORMULA, "'")) else cell
+
+
+def _decode(data: bytes) -> str:
+    for encoding in ("utf-8-sig", "cp1252"):
+        try:
+            return data.decode(encoding)
+        except UnicodeDecodeError:
+            continue
+    return data.decode("latin-1")
+
+
+def _dialect(text: str) -> type[csv.Dialect]:
+    first = text.partition("\n")[0]
+
+    class Found(csv.excel):
+        delimiter = max(",;\t", key=first.count)
+
+    return Found
+
+
+def _column(name: str, columns: Mapping[str, str]) -> str:
+    plain = name.strip().strip('"').lower()
+    mapped = {theirs.strip().lower(): ours for theirs, ours in columns.items()}.get(plain)
+    return mapped or _SPELLINGS.get(plain, plain)
+
+
+def parse_mapping(pairs: Iterable[str]) -> dict[str, str]:
+    """Read ``THEIRS=ours`` pairs; raises `UpcycleError` for an unknown column of ours."""
+    known = (*COLUMNS, "status", "groups")
+    found = {}
+    for pair in pairs:
+        theirs, equals, ours = pair.rpartition("=")
+        if not equals or not theirs.strip() or ours.strip() not in known:
+            raise UpcycleError(
+                f"{pair[:40]!r} maps nothing: write THEIRS=ours, ours one of {', '.join(known)}"
+            )
+        found[theirs] = ours.strip()
+    return found
+
+
+def read_suppressions(data: bytes, *, where: str) -> tuple[list[str], list[tuple[int, str]]]:
+    """Addresses and ``@domains`` of another system: our own CSV, theirs, or one a line.
+
+    Returns the keys under which the store suppresses, and the invalid lines with their reasons.
+    """
+    text = _decode(data)
+    rows = csv.reader(io.StringIO(text, newline=""), _dialect(text), strict=True)
+    keys: dict[str, None] = {}
+    invalid: list[tuple[int, str]] = []
+    place = 0
+    try:
+        for line, row in _numbered(rows):
+            cells = [_undefuse(cell.strip()) for cell in row]
+            names = [_column(cell, {}) for cell in cells]
+            if line == 1 and ("key" in names or "email" in names):
+                place = names.index("key") if "key" in names else names.index("email")
+                continue
+            if len(cells) <= place or not cells[place]:
+                continue
+            try:
+                keys[suppression_key(cells[place])] = None
+            except AddressError as error:
+                invalid.append((line, str(error)))
+    except csv.Error as error:
+        raise ContentError(where, rows.line_num, f"is not CSV here: {error}") from None
+    return list(keys), invalid
+
+
+def suppression_key(text: str) -> str:
+    """How the store names an address, a ``@domain`` or a ``#hash``; raises `AddressError`."""
+    if re.fullmatch(r"#[0-9a-f]{64}", text):
+        return text
+    if text.startswith("@"):
+        # An address in the domain is valid exactly if the domain is; IDN becomes ASCII.
+        return f"@{EmailAddress.parse('postmaster' + text).domain}"
+    return EmailAddress.parse(text).key

@@ -1,0 +1,1 @@
+"""Plain text: typography, excerpts, stemming, sanitising."""

@@ -1,0 +1,103 @@
+"""Whole sentences from a text, with German abbreviations in mind.
+
+"Im 19. Jh. war das anders." is one sentence, not three.
+"""
+
+from __future__ import annotations
+
+import re
+from itertools import pairwise
+
+from upcycle_news.text.sanitize import cut, tidy, word_set
+
+SUMMARY_LENGTH = 240
+
+# "usw." and "etc." are missing on purpose: they end sentences more often than not.
+_ABBREVIATIONS = word_set(
+    """
+    abb abs abt allg anm apr art aufl aug bd bes betr bzgl bzw ca chr co dez dgl dipl dr ebd
+    ehem engl entspr etw ev evtl exkl feb franz frdl frz geb gegr gem gest gez ggf ggü hl hr
+    hrsg hs ing inkl insb jan jh jhd jhdt jr jul jun kap kath kfm lat lt max mind mio mo mrd mrz
+    mtl nachf nov nr okt phil pos prof rd red sa sen sept sog spez st std stellv str südl tel
+    tsd tägl u.a urspr v.a verh vgl vol vorm wg zool zt ztr zzgl östl westl nördl phd bgm mr mrs
+    ms vs no fig inc ltd corp gen rep gov approx dept est
+    """
+)
+_END = re.compile(r"([.!?…]+)([\"'“”‘’»«›‹)\]]*)\s+(?=[\"'„“‚‘»«›‹(\[–—-]*\s?[^\W_])")
+_ORDINAL = re.compile(r"(?:^|[^\w.,])\d{1,2}$")
+_LAST_WORD = re.compile(r"([^\W\d_]+(?:\.[^\W\d_]+)*)$")
+
+
+def sentences(text: str) -> list[str]:
+    """Split a plain text into its sentences, white space collapsed. Nothing is lost."""
+    text = tidy(text)
+    found: list[str] = []
+    start = 0
+    for match in _END.finditer(text):
+        if _ends_here(text, start, match):
+            found.append(text[start : match.end()].strip())
+            start = match.end()
+    rest = text[start:].strip()
+    return [*found, rest] if rest else found
+
+
+def _ends_here(text: str, start: int, match: re.Match[str]) -> bool:
+    """Decide whether the punctuation of `match` ends the sentence that began at `start`."""
+    following = text[match.end() :].lstrip("\"'„“‚‘»«›‹([–—- ")[:1]
+    if following.islower():
+        return False
+    if match[1] != ".":
+        return True
+    before = text[max(start, match.start() - 40) : match.start()]
+    if _ORDINAL.search(before):
+        return False
+    word = _LAST_WORD.search(before)
+    if word is None:
+        return True
+    last = word[1].rpartition(".")[2]
+    # One letter and a point is an initial or a part of "z. B.", never the end of a sentence.
+    known = {word[1].lower(), last.lower()} & _ABBREVIATIONS
+    return len(last) > 1 and not known and not last.lower().endswith("str")
+
+
+def excerpt(text: str, limit: int, most: int | None = 2) -> str:
+    """Take the first whole sentences that fit into `limit` characters, at most `most` of them.
+
+    A first sentence that is too long is cut at a word and marked; a later one that the feed itself
+    broke off ("…") is left out.
+    """
+    taken = ""
+    for count, sentence in enumerate(sentences(text)):
+        longer = f"{taken} {sentence}".strip()
+        broken_off = sentence.endswith(("…", "...", "[…]", "[...]"))
+        if count and (len(longer) > limit or broken_off or (most is not None and count >= most)):
+            break
+        taken = longer
+    return cut(taken, limit)
+
+
+def propose_summary(text: str) -> str:
+    """Propose an essay's summary from the first whole sentences of its plain text."""
+    return excerpt(text, SUMMARY_LENGTH, most=None)
+
+
+def summary_of_markdown(body: str) -> str:
+    """Propose a summary for a Markdown text: its paragraphs count; headings, code and notes do not."""
+    from markdown_it import MarkdownIt  # late: only essays without a summary need it
+    from mdit_py_plugins.footnote import footnote_plugin
+
+    paragraphs: list[str] = []
+    tokens = MarkdownIt("commonmark").use(footnote_plugin).parse(body)
+    for opening, token in pairwise(tokens):
+        if opening.type == "footnote_block_open":
+            break
+        if opening.type == "paragraph_open" and token.type == "inline":
+            words = (
+                " " if child.type in ("softbreak", "hardbreak") else child.content
+                for child in token.children or ()
+                if child.type in ("text", "code_inline", "softbreak", "hardbreak", "text_special")
+            )
+            paragraphs.append(tidy(re.sub(r"<[^>]*>", "", "".join(words))))
+        if sum(map(len, paragraphs)) > 2 * SUMMARY_LENGTH:
+            break
+    return propose_summary(" ".join(paragraphs))

@@ -1,0 +1,1 @@
+"""SMTP on the wire: sessions, replies, probes, the development mailbox."""

@@ -1,0 +1,298 @@
+"""One SMTP conversation, held step by step, that never blocks: one thread can hold many.
+
+A relay that offers PIPELINING (RFC 2920) gets MAIL, RCPT and DATA in one write, any other one after
+the other. The message goes only after DATA was answered with 354, and nothing of the next one
+before the reply to this one has come: so a connection that dies leaves one delivery in doubt.
+"""
+
+from __future__ import annotations
+
+import re
+import select
+import smtplib
+import ssl
+import time
+from collections.abc import Callable, Generator
+from contextlib import suppress
+from types import TracebackType
+from typing import Self
+
+from upcycle_news.errors import UpcycleError
+from upcycle_news.mail.dot_stuffing import Stuffed, stuffed
+from upcycle_news.models import Envelope, SmtpReply
+from upcycle_news.transports.outcomes import (
+    Accepted,
+    CannotCarry,
+    LostBeforeBody,
+    LostInBody,
+    Outcome,
+    Refused,
+    Stage,
+)
+from upcycle_news.transports.replies import parse_reply
+
+_QUIT_TIMEOUT = 2.0  # seconds: manners must not hold up the end of a run
+_REPLY_LIMIT = 65536  # bytes: what is longer is no reply
+_WRITABLE = re.compile(r"[^\s<>\x00-\x1f\x7f]*\Z")
+
+Waits = Generator[None, None, None]
+"""Yields whenever it has to wait for the relay."""
+
+
+class Connection:
+    """An open connection. Not for several threads; after a refusal it goes on with the next.
+
+    `begin` starts a message; while it gives no outcome, wait until the socket (`fileno`) can be
+    read, or written when `writing` says so, and `advance`; past the `deadline` (of
+    `time.monotonic`) `expire`. `send` does all of that for a single message.
+    """
+
+    def __init__(self, smtp: smtplib.SMTP) -> None:
+        """Take over `smtp`, which is connected and logged in."""
+        assert smtp.sock is not None
+        self._smtp, self._sock = smtp, smtp.sock
+        self._patience = smtp.sock.gettimeout() or 30.0
+        self._tls = isinstance(smtp.sock, ssl.SSLSocket)
+        self._pipelining = smtp.has_extn("pipelining")
+        self._sock.setblocking(False)
+        self._heard = b""
+        self._steps: Generator[None, None, Outcome] | None = None
+        self.writing = False
+        self.deadline = 0.0
+        self.broken = False
+        self.in_body = False
+
+    def fileno(self) -> int:
+        """The socket's."""
+        return self._sock.fileno()
+
+    def begin(self, envelope: Envelope, message: bytes | Stuffed) -> Outcome | None:
+        """Hand over one message to one recipient: MAIL, RCPT, DATA, body (RFC 5321, 3.3).
+
+        `message` as bytes has CRLF line ends and no dot stuffing. What the relay does is in the
+        outcome; raises only for an envelope sender that is not one.
+        """
+        self.in_body = False
+        if not _WRITABLE.match(envelope.sender) or not envelope.sender.isascii():
+            raise UpcycleError("the envelope sender is not an address: check the sender settings")
+        if not _WRITABLE.match(envelope.recipient) or not envelope.recipient:
+            return CannotCarry("the address contains a space, a bracket or a control character")
+        if not envelope.recipient.isascii() and not self._smtp.has_extn("smtputf8"):
+            return CannotCarry(
+                "the address has letters outside ASCII, and the relay does not offer SMTPUTF8"
+            )
+        if self.broken:
+            return LostBeforeBody("the connection was closed before")
+        ready = message if isinstance(message, Stuffed) else stuffed(message)
+        self._steps = self._converse(envelope, ready)
+        return self._go(self._steps.__next__)
+
+    def advance(self) -> Outcome | None:
+        """Go on as far as the relay allows."""
+        assert self._steps is not None
+        return self._go(self._steps.__next__)
+
+    def expire(self) -> Outcome | None:
+        """The relay has let the deadline pass."""
+        assert self._steps is not None
+        late = TimeoutError()
+        steps = self._steps
+        return self._go(lambda: steps.throw(late))
+
+    def send(self, envelope: Envelope, message: bytes | Stuffed) -> Outcome:
+        """Hand over one message and wait for what becomes of it."""
+        outcome = self.begin(envelope, message)
+        while outcome is None:
+            waiting = select.poll()
+            waiting.register(self, select.POLLIN | (select.POLLOUT if self.writing else 0))
+            left = max(self.deadline - time.monotonic(), 0)
+            outcome = self.advance() if waiting.poll(1000 * left) else self.expire()
+        return outcome
+
+    @property
+    def offers(self) -> dict[str, str]:
+        """What the relay can do, by name in lower case (EHLO, RFC 5321, section 4.1.1.1)."""
+        return dict(self._smtp.esmtp_features)
+
+    @property
+    def protection(self) -> tuple[str, bytes]:
+        """The version of TLS and the relay's certificate as DER; both empty without TLS."""
+        if not isinstance(self._smtp.sock, ssl.SSLSocket):
+            return "", b""
+        return self._smtp.sock.version() or "", self._smtp.sock.getpeercert(binary_form=True) or b""
+
+    def close(self) -> None:
+        """Say QUIT unless the connection is broken, and close it; never raises."""
+        with suppress(OSError):
+            if not self.broken and self._steps is None:  # never into the middle of a message
+                self._sock.settimeout(_QUIT_TIMEOUT)
+                self._sock.sendall(b"QUIT\r\n")
+                self._sock.recv(512)
+        self.broken = True
+        with suppress(OSError):
+            self._smtp.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    # --- the conversation
+
+    def _go(self, step: Callable[[], None]) -> Outcome | None:
+        try:
+            step()
+        except StopIteration as end:
+            outcome: Outcome = end.value
+            self._steps = None
+            return outcome
+        except OSError as error:
+            self._steps = None
+            return self._lost(error)
+        except BaseException:
+            self.broken = True
+            raise
+        return None
+
+    def _converse(self, envelope: Envelope, message: Stuffed) -> Generator[None, None, Outcome]:
+        if self._heard:  # the replies to come would be taken for those of other commands
+            self.broken = True
+            return LostBeforeBody("the relay said more than it was asked")
+        steps = self._commands(envelope, message)
+        if self._pipelining:
+            yield from self._write(b"".join(command for _, command, _ in steps))
+        for number, (stage, command, expected) in enumerate(steps):
+            if not self._pipelining:
+                yield from self._write(command)
+            code, raw = yield from self._reply()
+            if code // 100 in {4, 5}:
+                refused = Refused(stage, parse_reply(code, raw, envelope, message.wire))
+                yield from self._tidy(refused, [later for later, _, _ in steps[number + 1 :]])
+                return refused
+            if code // 100 != expected:
+                self.broken = True
+                return LostBeforeBody(f"the relay answered {stage.upper()} with {code}")
+        return (yield from self._body(envelope, message))
+
+    def _commands(self, envelope: Envelope, message: Stuffed) -> list[tuple[Stage, bytes, int]]:
+        """The commands before the message, each with the class of reply it hopes for."""
+        size = f" SIZE={message.size}" if self._smtp.has_extn("size") else ""  # RFC 1870
+        international = not envelope.recipient.isascii()
+        utf8 = " BODY=8BITMIME SMTPUTF8" if international else ""  # RFC 6531, section 3.6
+        return [
+            ("mail", f"MAIL FROM:<{envelope.sender}>{size}{utf8}\r\n".encode(), 2),
+            ("rcpt", f"RCPT TO:<{envelope.recipient}>\r\n".encode(), 2),
+            ("data", b"DATA\r\n", 3),
+        ]
+
+    def _body(self, envelope: Envelope, message: Stuffed) -> Generator[None, None, Outcome]:
+        if self._heard:  # it would be taken for the answer to a message nobody has seen
+            self.broken = True
+            return LostBeforeBody("the relay answered the message before it came")
+        self.in_body = True
+        yield from self._write(message.wire, until_answered=True)
+        # A relay that answers before the end takes no more, and we could not go on.
+        early, self.writing = self.writing, False
+        code, raw = yield from self._reply()
+        reply = parse_reply(code, raw, envelope, message.wire)
+        if early:
+            self.broken = True
+        if code // 100 == 2 and not early:
+            return Accepted(reply)
+        if code // 100 in {4, 5}:
+            self._mind(reply)
+            return Refused("body", reply)
+        self.broken = True
+        return LostInBody(f"the relay answered the message with {code}")
+
+    def _tidy(self, refused: Refused, unanswered: list[Stage]) -> Waits:
+        """After a refusal, make the connection ready for the next message; what fails breaks it."""
+        self._mind(refused.reply)
+        try:
+            for stage in unanswered if self._pipelining and not self.broken else ():
+                code, _ = yield from self._reply()
+                if stage == "data" and code // 100 == 3:
+                    if refused.stage != "rcpt":
+                        self.broken = True
+                        return
+                    # RFC 2920, section 3.1: the relay waits for a message to nobody.
+                    yield from self._write(b".\r\n")
+                    yield from self._reply()
+            if not self.broken:
+                yield from self._write(b"RSET\r\n")
+                code, _ = yield from self._reply()
+                self.broken = code != 250
+        except OSError:
+            self.broken = True
+
+    def _mind(self, reply: SmtpReply) -> None:
+        if reply.code == 421:  # RFC 5321, section 3.8: the relay closes the connection
+            self.broken = True
+
+    def _lost(self, error: OSError) -> Outcome:
+        self.broken = True
+        slow = isinstance(error, TimeoutError)
+        what = "did not answer in time" if slow else "closed the connection"
+        if self.in_body:
+            return LostInBody(f"the relay {what} while it took the message: it may have arrived")
+        return LostBeforeBody(f"the relay {what} before it took the message")
+
+    # --- the socket
+
+    def _write(self, data: bytes, *, until_answered: bool = False) -> Waits:
+        """Write all of `data`, or stop, still `writing`, when the relay answers before the end."""
+        self._be_patient()
+        left = memoryview(data)
+        while True:
+            with suppress(BlockingIOError, ssl.SSLWantReadError, ssl.SSLWantWriteError):
+                left = left[self._sock.send(left) :]
+                self._be_patient()
+            self.writing = bool(left)
+            if not left:
+                return
+            yield
+            if until_answered and self._read() and _end_of_reply(self._heard):
+                return
+
+    def _reply(self) -> Generator[None, None, tuple[int, bytes]]:
+        """The next reply: its code, or -1 for what is none, and its lines without codes."""
+        self._be_patient()  # for the whole reply: its bytes one by one take no longer
+        while not (end := _end_of_reply(self._heard)):
+            # TLS may hold more than the socket shows, so it is asked until it says no.
+            if not (self._tls and self._read()):
+                yield
+                self._read()
+        lines = self._heard[: end - 1].split(b"\n")
+        self._heard = self._heard[end:]
+        code = lines[-1][:3]
+        return int(code) if code.isdigit() else -1, b"\n".join(one[4:].strip() for one in lines)
+
+    def _read(self) -> bool:
+        """Take what has come; whether anything has. Raises `OSError` when nothing can come."""
+        try:
+            data = self._sock.recv(_REPLY_LIMIT)
+        except (BlockingIOError, ssl.SSLWantReadError, ssl.SSLWantWriteError):
+            return False
+        if not data or len(self._heard) > _REPLY_LIMIT:
+            raise ConnectionError
+        self._heard += data
+        return True
+
+    def _be_patient(self) -> None:
+        self.deadline = time.monotonic() + self._patience
+
+
+def _end_of_reply(heard: bytes) -> int:
+    """Where the first complete reply ends (RFC 5321, section 4.2.1); 0 while there is none."""
+    start = 0
+    while end := heard.find(b"\n", start) + 1:
+        if heard[start + 3 : start + 4] != b"-" or not heard[start : start + 3].isdigit():
+            return end
+        start = end
+    return 0

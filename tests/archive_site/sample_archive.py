@@ -1,0 +1,168 @@
+"""Ten very different issues as an archive, and a reader of its pages."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import replace
+from datetime import UTC, date, datetime, time
+from functools import cache, partial
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from threading import Thread
+from urllib.parse import unquote, urljoin, urlsplit
+
+from upcycle_news.archive_site.atom_sitemap import tag_uri
+from upcycle_news.archive_site.builder import Built, build_archive
+from upcycle_news.archive_site.view_models import Correction, Look, SentIssue
+from upcycle_news.checks.html_inspector import Page, read_page
+from upcycle_news.models import Manifest
+
+from ..rendering import sample_issues, sample_manifest
+from ..rendering.sample_manifest import (
+    LEAD,
+    PUBLICATION,
+    TEASERS,
+    TEMPLATES,
+)
+
+ROOT = f"{PUBLICATION.public_url}/"
+DAYS = (
+    "2024-11-28", "2024-12-12", "2025-03-06", "2025-03-06-2", "2025-11-27",
+    "2025-12-11", "2026-02-05", "2026-05-14", "2026-10-22", "2026-11-26",
+)  # fmt: skip
+
+NOTES = """\
+Das Haus hat zwei Türen.[^1] Die zweite kennt kaum jemand.[^2] Von der ersten[^1] weiß man mehr.
+
+## Was "dazwischen" liegt
+
+1. Ein Flur.
+
+   > Mit Zitat.
+
+![Ein Giebel](giebel.png)
+
+[^1]: Siehe die [Bauakte](https://bauakte.example/1).
+[^2]: Und § 5 der Satzung.
+"""
+
+
+def footnotes() -> Manifest:
+    """Footnotes, one of them named twice, and a picture inside the text."""
+    lead = replace(LEAD, body=NOTES, title="Zwei Türen & <ein> Flur", author="")
+    return replace(
+        sample_manifest.manifest(essays=(lead,)), images={"giebel.png": sample_manifest.png()}
+    )
+
+
+def terse() -> Manifest:
+    """No summary, no author, nothing else."""
+    lead = replace(LEAD, title="Kurz", summary="", author="", body="Nur ein Satz.")
+    return sample_manifest.manifest(essays=(lead,), related=(), preheader="", subject="Kurz")
+
+
+def french() -> Manifest:
+    """An essay in a language that we have no words in."""
+    lead = replace(LEAD, title="La porte du troisième", language="fr", body="Une porte, un étage.")
+    return sample_manifest.manifest(essays=(lead, TEASERS[0]))
+
+
+MAKERS = (
+    sample_issues.without_picture, sample_manifest.with_picture, sample_issues.english, sample_issues.ten_items, sample_issues.one_item,
+    sample_issues.long_words, footnotes, terse, french, sample_issues.demo,
+)  # fmt: skip
+
+
+def issue(day: str, manifest: Manifest) -> SentIssue:
+    """A manifest as the issue of a day; its essays get names of their own."""
+    chosen = replace(
+        manifest.issue,
+        id=replace(manifest.issue.id, day=date.fromisoformat(day[:10]), ordinal=int(day[11:] or 1)),
+        essays=tuple(
+            replace(one, slug=f"{one.slug}-{day}") for one in manifest.issue.essays
+        ),
+    )  # fmt: skip
+    at = datetime.combine(chosen.id.day, time(6, 30), UTC)
+    return SentIssue(replace(manifest, issue=chosen, publication=PUBLICATION), at, at)
+
+
+@cache
+def sent() -> tuple[SentIssue, ...]:
+    """The ten issues, the second of them corrected."""
+    made = [issue(day, make()) for day, make in zip(DAYS, MAKERS, strict=True)]
+    slug = made[1].manifest.issue.essays[0].slug
+    note = Correction(date(2024, 12, 13), "Die Schule wurde 1962 gebaut, nicht 1926.")
+    made[1] = replace(
+        made[1], corrections={slug: (note,)}, changed_at=datetime(2024, 12, 13, 9, tzinfo=UTC)
+    )
+    return tuple(made)
+
+
+LOOK = Look(PUBLICATION, TEMPLATES, tag_uri(PUBLICATION, DAYS[0], "feed"), subscribe="subscribe")
+
+
+@cache
+def built() -> Built:
+    """The archive of the ten."""
+    return build_archive(sent(), LOOK)
+
+
+def pages(files: Mapping[str, bytes]) -> Iterator[tuple[str, Page]]:
+    """Every page of an archive, read."""
+    for path, data in files.items():
+        if path.endswith(".html"):
+            yield path, read_page(data.decode())
+
+
+def dead_links(
+    files: Mapping[str, bytes], root: str = ROOT, doors: tuple[str, ...] = ()
+) -> list[str]:
+    """Links and loads of the pages that lead to no file of the archive, or to no place in it.
+
+    `root` is where the archive is published; `doors` are addresses that the web door answers.
+    """
+    anchors = {path: page.anchors for path, page in pages(files)}
+    found = []
+    for path, page in pages(files):
+        base = root + path.removesuffix("index.html")
+        loads = [load.address for load in page.loads]
+        for address in [*page.addresses, *loads]:
+            whole = urljoin(base, address)
+            if not whole.startswith(root):
+                continue
+            rest = urlsplit(whole)
+            name = unquote(rest.path.removeprefix(urlsplit(root).path))
+            if name in doors:
+                continue
+            target = f"{name}index.html" if name == "" or name.endswith("/") else name
+            if target not in files:
+                found.append(f"{path}: {address} (no {target})")
+            elif rest.fragment and rest.fragment not in anchors[target]:
+                found.append(f"{path}: {address} (no such place)")
+    return found
+
+
+class _Quiet(SimpleHTTPRequestHandler):
+    def log_message(self, *_: object) -> None:
+        pass
+
+
+@contextmanager
+def static_host(folder: Path) -> Iterator[str]:
+    """Any web server for files; its address."""
+    server = ThreadingHTTPServer(("127.0.0.1", 0), partial(_Quiet, directory=str(folder)))
+    thread = Thread(target=server.serve_forever, daemon=True)
+    thread.start()
+    try:
+        yield f"http://127.0.0.1:{server.server_port}"
+    finally:
+        server.shutdown()
+        server.server_close()
+
+
+def lay_out(folder: Path, files: Mapping[str, bytes]) -> None:
+    """Write an archive as a host would hold it."""
+    for path, data in files.items():
+        (folder / path).parent.mkdir(parents=True, exist_ok=True)
+        (folder / path).write_bytes(data)

@@ -1,0 +1,138 @@
+"""What every kind of returned mail is taken for."""
+
+from __future__ import annotations
+
+import email
+import tarfile
+import time
+from collections.abc import Callable
+from email.utils import getaddresses
+from pathlib import Path
+
+import pytest
+from flufl.bounce import all_failures
+from hypothesis import given
+from hypothesis import strategies as st
+
+from upcycle_news.bounces.parser import Kind, read_report
+from upcycle_news.bounces.unsubscribe_mail import leaving_tokens
+
+from . import sample_reports
+
+TO, READER = "bounces+1-1-abc@example.org", "anna.muster@example.com"
+ARCHIVE = Path(__file__).with_name("flufl-samples.tar.bz2")
+# flufl.bounce counts the refusal of a list's moderator, sent as a read receipt; we do not.
+RECEIPT = "simple_38.txt"
+
+
+def samples() -> list[tuple[str, bytes]]:
+    with tarfile.open(ARCHIVE) as archive:
+        found = []
+        for member in archive:
+            if member.name.endswith(".txt") and (file := archive.extractfile(member)) is not None:
+                found.append((Path(member.name).name, file.read()))
+    return sorted(found)
+
+
+def theirs(raw: bytes) -> tuple[bool, bool]:
+    """Whether flufl.bounce finds something temporary and something permanent."""
+    message = email.message_from_bytes(raw)
+    if not getaddresses([str(message.get("From", ""))]):
+        del message["From"]
+        message["From"] = "nobody@mail.invalid"
+    temporary, permanent = all_failures(message)
+    return bool(temporary), bool(permanent)
+
+
+def test_every_sample_of_flufl_bounce_is_classified_and_none_the_other_way() -> None:
+    found = samples()
+    assert len(found) >= 100
+    wrong = []
+    for name, raw in found:
+        kind, (temporary, permanent) = read_report(raw).kind, theirs(raw)
+        if permanent:
+            good = kind in (Kind.HARD, Kind.SOFT, Kind.BLOCKED) or name == RECEIPT
+        elif temporary:
+            good = kind in (Kind.SOFT, Kind.DELAYED)
+        else:
+            good = kind in (Kind.OTHER, Kind.AUTO_REPLY)
+        if not good:
+            wrong.append((name, kind))
+    assert wrong == []
+
+
+@pytest.mark.parametrize(
+    ("made", "kind", "code"),
+    [
+        (sample_reports.postfix, Kind.HARD, "5.1.1"),
+        (sample_reports.exchange, Kind.HARD, "5.1.10"),
+        (sample_reports.gmail, Kind.HARD, "5.1.1"),
+        (sample_reports.qmail, Kind.HARD, "5.1.1"),
+        (sample_reports.gmx, Kind.SOFT, ""),
+        (sample_reports.full, Kind.SOFT, "5.2.2"),
+        (sample_reports.policy, Kind.BLOCKED, "5.7.1"),
+        (sample_reports.delayed, Kind.DELAYED, ""),
+        (sample_reports.vacation, Kind.AUTO_REPLY, ""),
+        (sample_reports.old_vacation, Kind.AUTO_REPLY, ""),
+        (sample_reports.answer, Kind.OTHER, ""),
+        (sample_reports.complaint, Kind.COMPLAINT, ""),
+    ],
+)
+@pytest.mark.parametrize("line_end", [b"\n", b"\r\n"])
+def test_the_shapes_of_our_readers_servers(
+    made: Callable[[str, str], bytes], kind: Kind, code: str, line_end: bytes
+) -> None:
+    report = read_report(made(TO, READER).replace(b"\n", line_end))
+    assert (report.kind, report.code) == (kind, code)
+    if kind in (Kind.HARD, Kind.SOFT, Kind.BLOCKED, Kind.COMPLAINT):
+        assert TO in report.returned_to
+    assert "anna" not in report.reason.lower() and "@" not in report.reason
+
+
+@given(st.binary(max_size=2000))
+def test_no_mail_makes_the_reader_fall_over(raw: bytes) -> None:
+    read_report(raw)
+
+
+@pytest.mark.parametrize(
+    "raw",
+    [
+        b"Content-Type: message/rfc822\r\n\r\n" * 3000,
+        b"".join(
+            b'Content-Type: multipart/mixed; boundary="b%d"\r\n\r\n--b%d\r\n' % (n, n)
+            for n in range(3000)
+        ),
+        b"From: " + b"(" * 5000 + b"\r\nTo: " + b"(" * 5000 + b"\r\n\r\n",
+    ],
+)
+def test_a_mail_nested_without_end_is_nobodys_report(raw: bytes) -> None:
+    assert read_report(raw).kind is Kind.OTHER
+    assert list(leaving_tokens(raw, "leave@example.org")) == []
+
+
+def test_a_header_as_long_as_a_mail_may_be_is_read_in_no_time() -> None:
+    raw = b"From: a@example.org\r\nTo: " + b"a" * 1_000_000 + b"\r\n\r\nHallo\r\n"
+    begun = time.process_time()
+    assert read_report(raw).kind is Kind.OTHER
+    assert list(leaving_tokens(raw, "leave@example.org")) == []
+    assert time.process_time() - begun < 10  # it was an hour when each letter was a new beginning
+
+
+def test_what_a_complaint_calls_itself_names_nobody() -> None:
+    raw = sample_reports.complaint(TO, READER).replace(
+        b"Feedback-Type: abuse", f"Feedback-Type: {READER}".encode()
+    )
+    report = read_report(raw)
+    assert report.kind is Kind.COMPLAINT
+    assert "anna" not in report.reason
+
+
+def test_a_bounce_inside_a_forwarded_mail_is_no_bounce() -> None:
+    forwarded = (
+        b"From: Anna <anna@example.org>\nTo: redaktion@example.org\nSubject: Fwd: kam zurueck\n"
+        b'MIME-Version: 1.0\nContent-Type: multipart/mixed; boundary="F"\n\n--F\n'
+        b"Content-Type: text/plain\n\nSehen Sie mal.\n--F\nContent-Type: message/rfc822\n\n"
+        + sample_reports.postfix(TO, READER)
+        + b"\n--F--\n"
+    )
+    assert read_report(forwarded).kind is Kind.OTHER

@@ -1,0 +1,202 @@
+"""What editors run before anybody gets a mail: `check`, and `issue preview --watch`."""
+
+from __future__ import annotations
+
+import json
+import re
+import signal
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import UTC, datetime
+
+import pytest
+
+from upcycle_news.models import (
+    FeedItem,
+    IssueId,
+    Manifest,
+    Related,
+    Story,
+)
+from upcycle_news.services.issues import approval
+from upcycle_news.services.issues.compose import compose_manifest
+from upcycle_news.services.issues.render import check_manifest
+from upcycle_news.storage import revisions
+
+from ..publications import Publication
+
+ISSUE = IssueId.parse("2026-11-26")
+LINE = re.compile(r"[^:\n]+:\d+: (?:error|warning) [a-z-]+ .+")
+
+
+def write(publication: Publication, path: str, text: str) -> None:
+    (publication.home / path).write_text(text, encoding="utf-8")
+
+
+def broken_essay(publication: Publication) -> None:
+    publication.essay(date="gestern")
+
+
+def broken_feeds(publication: Publication) -> None:
+    write(publication, "content/feeds.toml", "[[feeds]]\nname = 1\n")
+
+
+def broken_template(publication: Publication) -> None:
+    write(publication, "templates/newsletter.txt", "{% if lead %}\n")
+
+
+def broken_picture(publication: Publication) -> None:
+    publication.essay(text="![Ein Haus](haus.png)")
+    write(publication, "content/images/haus.png", "kein Bild")
+
+
+def missing_picture(publication: Publication) -> None:
+    publication.essay(text="Erst Text.\n\n![Ein Haus](haus.png)")
+
+
+def no_sender(publication: Publication) -> None:
+    publication.essay()
+    publication.setting('address = "post@umbaupost.example.net"', "")
+
+
+def no_address(publication: Publication) -> None:
+    publication.essay()
+    publication.setting('public_url = "https://umbaupost.example.net"', "")
+
+
+def no_imprint(publication: Publication) -> None:
+    publication.essay()
+    publication.setting("lines = [", "lines = [] # [")
+
+
+def nothing_new(publication: Publication) -> None:
+    del publication
+
+
+def misspelt(publication: Publication) -> None:
+    publication.essay()
+    path = publication.home / "templates/partials/lead.mjml"
+    path.write_text(path.read_text() + "{% if lead.titel %}{% endif %}\n")
+
+
+CASES: list[tuple[str, str, int, Callable[[Publication], None]]] = [
+    ("essay", "content/essays/gestern-was-vom-bahnhof-bleibt.md:4", 1, broken_essay),
+    ("feeds", "content/feeds.toml:2", 1, broken_feeds),
+    ("template", "templates/newsletter.txt:1", 1, broken_template),
+    ("image", "content/images/haus.png:1", 1, broken_picture),
+    ("image-missing", "content/essays/2024-05-02-was-vom-bahnhof-bleibt.md:10", 1, missing_picture),
+    ("sender-missing", "newsletter.toml:5", 1, no_sender),
+    ("public-url-missing", "newsletter.toml:1", 1, no_address),
+    ("imprint-missing", "newsletter.toml:1", 1, no_imprint),
+    ("variable-unknown", "templates/partials/lead.mjml", 1, misspelt),
+    ("nothing-new", "content:1", 0, nothing_new),
+]
+
+
+@pytest.mark.parametrize(
+    ("code", "place", "exit_code", "case"), CASES, ids=[case[0] for case in CASES]
+)
+def test_check_names_file_line_and_code(
+    publication: Publication,
+    code: str,
+    place: str,
+    exit_code: int,
+    case: Callable[[Publication], None],
+) -> None:
+    case(publication)
+    lines = publication.run("check", code=exit_code).out.splitlines()
+    assert len(lines) == 1
+    assert LINE.fullmatch(lines[0]), lines
+    assert lines[0].startswith(place)
+    assert lines[0].split()[2] == code
+    (found,) = publication.run("check", "--json", code=exit_code).lines
+    assert found["code"] == code
+    assert lines[0].startswith(f"{found['file']}:{found['line']}: {found['level']}")
+
+
+def test_wrong_usage_of_check_ends_with_two(publication: Publication) -> None:
+    publication.run("check", "--jsn", code=2)
+
+
+def test_check_remembers_nothing(publication: Publication) -> None:
+    publication.essay()
+    publication.run("check")
+    with publication.room() as room:
+        assert revisions.revision(room.store, IssueId(room.today)) is None
+
+
+def test_an_essay_and_an_item_go_out_once(publication: Publication) -> None:
+    publication.essay()
+    publication.readers("anna@example.org")
+    with publication.room() as room:
+        before = compose_manifest(room, ISSUE)
+        story = Related(Story((ITEM,)), 1.0)
+        before = replace(before, issue=replace(before.issue, related=(story,)))
+        assert check_manifest(room, before) == ()
+        digest, _ = revisions.save_revision(room.store, before, git_commit="", now=room.clock())
+        assert digest
+        sent_with(room, before)
+        later = replace(before, issue=replace(before.issue, id=IssueId.parse("2026-11-27")))
+        assert [one.code for one in check_manifest(room, later)] == ["essay-sent", "item-sent"]
+        assert check_manifest(room, before) == ()
+
+
+ITEM = FeedItem(
+    key="tag:1",
+    feed="Bote",
+    link="https://bote.example/1",
+    canonical="https://bote.example/1",
+    title="Ein Lager öffnet",
+    summary="Türen und Fenster.",
+    date=datetime(2026, 11, 25, tzinfo=UTC),
+    date_source="feed",
+)
+
+
+def sent_with(room: object, manifest: Manifest) -> None:
+    from upcycle_news.app.context import Newsroom
+    from upcycle_news.services.delivery import send
+
+    assert isinstance(room, Newsroom)
+    newest = revisions.revision(room.store, manifest.issue.id)
+    assert newest is not None
+    approval.record_approval(room, manifest.issue.id, newest.hash, by="test")
+    send.enqueue(room, manifest.issue.id, newest.hash)
+
+
+@pytest.mark.slow
+def test_watching_renders_again_at_every_save(publication: Publication) -> None:
+    slug = publication.essay()
+    arguments = ("issue", "preview", "--watch", "--no-open", "--no-collect", "--json")
+    with publication.start(*arguments) as process:
+        assert process.stdout is not None and process.stderr is not None
+        first = json.loads(process.stdout.readline())
+        assert first["essays"] == [slug]
+        page = publication.home / "var/issues" / first["issue"] / "preview.html"
+        assert 'http-equiv="refresh"' in page.read_text(encoding="utf-8")
+        publication.essay("Neu am Markt", date="2024-05-03")
+        second = json.loads(process.stdout.readline())
+        assert second["hash"] != first["hash"]
+        assert second["essays"] == ["neu-am-markt", slug]
+        # A slip ends nothing: it is told, and the next save mends it.
+        path = publication.home / "templates/partials/closing.mjml"
+        good = path.read_text(encoding="utf-8")
+        publication.setting('name = "Umbaupost"', 'name = "Umbaupost"\nclosing_note = "Bis bald"')
+        third = json.loads(process.stdout.readline())
+        path.write_text("{{ nichts }}", encoding="utf-8")
+        while "nichts" not in process.stderr.readline():
+            pass
+        path.write_text(good, encoding="utf-8")
+        assert json.loads(process.stdout.readline())["hash"] == third["hash"]
+        process.send_signal(signal.SIGINT)
+        assert process.wait(20) == 0
+        assert "no longer watching" in process.stderr.read()
+
+
+def test_a_file_among_the_essays_that_nobody_reads_is_named(publication: Publication) -> None:
+    publication.essay()
+    (publication.home / "content/essays/notiz.txt").write_text("Ein Essay, ohne Endung.")
+    (publication.home / "content/essays/.DS_Store").write_bytes(b"x")
+    told = publication.run("check", "2026-11-26").out
+    assert "content/essays/notiz.txt:1: warning essay-stray" in told
+    assert "DS_Store" not in told

@@ -1,0 +1,424 @@
+"""An editor, an essay, a list and a command line: from plain text to the mailbox."""
+
+from __future__ import annotations
+
+import json
+import re
+import socket
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+
+from upcycle_news.demo.feed_server import DemoSite
+
+from ..publications import (
+    KLEINSTADT,
+    Publication,
+    parsed,
+    relay_at,
+)
+from ..transports.bad_relays import BadDay
+
+SUM = {
+    "issue", "hash", "audience", "queued", "sending", "sent", "deferred", "rejected", "unknown",
+    "suppressed", "cancelled", "closed",
+}  # fmt: skip
+CONSENT = ("--consent", "paper list, 3 May 2026")
+
+
+def imported(publication: Publication) -> str:
+    """An editor's plain text as an essay; the path that is printed."""
+    text = publication.home / "kleinstadt.txt"
+    text.write_text(KLEINSTADT, encoding="utf-8")
+    arguments = ("--title", "Größe ist nichts", "--date", "2024-05-02")
+    return publication.run("essay", "import", "kleinstadt.txt", *arguments).out.strip()
+
+
+def listed(publication: Publication, *lines: str) -> dict[str, object]:
+    """Import a list; the report."""
+    path = publication.home / "list.csv"
+    path.write_text("email,name,language,topics\n" + "\n".join(lines), encoding="utf-8")
+    report: dict[str, object] = publication.run(
+        "subscribers", "import", "list.csv", *CONSENT, "--json"
+    ).json
+    return report
+
+
+def test_an_editors_text_becomes_an_issue_in_every_readers_mailbox(
+    publication: Publication,
+) -> None:
+    path = imported(publication)
+    essay = (publication.home / path).read_text(encoding="utf-8")
+    assert path == "content/essays/2024-05-02-groesse-ist-nichts.md"
+    assert 'author: "Mathilde Übersee"' in essay
+    assert "„Das Wort ‚Leerstand‘ ist falsch“, sagt der Hausmeister – und" in essay
+
+    report = listed(
+        publication,
+        "anna@example.org,Änne Größe,de,bestand",
+        "bert@example.org,Bert,,",
+        "BERT@example.org,Bert zweimal,,",
+        "nobody,Niemand,,",
+    )
+    assert report == {
+        "added": 2,
+        "updated": 0,
+        "unchanged": 0,
+        "skipped": [{"line": 4, "reason": "the same address stands further up in the list"}],
+        "invalid": [{"line": 5, "reason": report["invalid"][0]["reason"]}],  # type: ignore[index]
+        "unread": [],
+    }
+
+    preview = publication.run("issue", "preview", "--no-open", "--json").json
+    assert set(preview) == {
+        "issue", "hash", "subject", "essays", "items", "bytes", "files", "findings",
+    }  # fmt: skip
+    assert preview["subject"] == "Größe ist nichts"
+    assert preview["essays"] == ["groesse-ist-nichts"]
+    assert set(preview["files"]) == {"html", "text", "mjml", "eml", "manifest"}
+    assert all(Path(file).read_bytes() for file in preview["files"].values())
+    assert 1000 < preview["bytes"] < 100_000
+    assert [one for one in preview["findings"] if one["level"] == "error"] == []
+
+    sent = publication.run("issue", "send", "--yes", "--json").json
+    assert list(sent) == list(publication.run("issue", "status", "--json").json)
+    assert set(sent) == SUM
+    assert (sent["audience"], sent["sent"], sent["closed"]) == (2, 2, True)
+    assert sent["hash"] == preview["hash"]
+    assert publication.recipients() == ["anna@example.org", "bert@example.org"]
+
+    again = publication.run("issue", "send", "--yes", "--json", code=3)
+    assert again.json == sent
+    assert "Kein neuer Essay" in again.err
+    assert len(publication.mails()) == 2
+
+
+def test_each_mail_is_as_mail_programs_and_law_want_it(publication: Publication) -> None:
+    imported(publication)
+    listed(publication, "anna@example.org,Änne Größe,de,", "bert@example.org,,,")
+    publication.run("issue", "send", "--yes", "--json")
+    raw = publication.mails()
+    assert len({parsed(mail)["Message-ID"] for mail in raw}) == 2
+    links = set()
+    for mail in raw:
+        head = mail.partition(b"\r\n\r\n")[0].decode("ascii").replace("\r\n", "\n")
+        message = parsed(mail)
+        assert message.get_content_type() == "multipart/alternative"
+        text, html = message.iter_parts()
+        assert text.get_content_type() == "text/plain"
+        body = html
+        if html.get_content_type() == "multipart/related":
+            body = next(html.iter_parts())
+        assert body.get_content_type() == "text/html"
+        for part in (text.get_content(), body.get_content()):
+            assert "Der Bestand ist gebaut, bezahlt und vertraut." in part
+            assert "Umbau e. V." in part.replace("\N{NO-BREAK SPACE}", " ")
+            assert "reader.invalid" not in part
+        [recipient] = message["To"].addresses
+        assert recipient.addr_spec in ("anna@example.org", "bert@example.org")
+        assert message.get_all("Cc") is message.get_all("Bcc") is None
+        unsubscribe = re.search(
+            r"^List-Unsubscribe: <(https://umbaupost\.example\.net/unsubscribe/[\w-]{43})>",
+            head,
+            re.M,
+        )
+        assert unsubscribe, head
+        links.add(unsubscribe[1])
+        assert unsubscribe[1] in text.get_content()
+        assert re.search(r"^List-Unsubscribe-Post: List-Unsubscribe=One-Click$", head, re.M)
+        assert re.search(r"^List-Id: .*<newsletter\.umbaupost\.example\.net>$", head, re.M)
+        assert re.search(r"^Content-Language: de$", head, re.M)
+        assert re.search(r"^Message-ID: <\S+@umbaupost\.example\.net>$", head, re.M)
+        assert max(map(len, mail.split(b"\r\n"))) <= 998
+        assert b"\n" not in mail.replace(b"\r\n", b"")
+    assert len(links) == 2
+
+
+def test_an_approved_issue_goes_out_without_asking_again(publication: Publication) -> None:
+    publication.essay()
+    publication.crowd(1)
+    publication.run("issue", "preview", "--no-open")
+    assert "is approved" in publication.run("issue", "approve").out
+    assert publication.run("issue", "send", "--json").json["sent"] == 1
+
+
+def test_a_change_after_the_approval_is_refused_and_named(publication: Publication) -> None:
+    slug = publication.essay()
+    publication.crowd(1)
+    publication.run("issue", "preview", "--no-open")
+    publication.run("issue", "approve")
+    publication.essay(text="Über Nacht geändert.\n")
+    told = publication.run("issue", "send", code=1).err
+    assert "has changed since it was approved" in told
+    assert slug in told
+    assert publication.mails() == []
+
+
+def test_a_rejected_issue_does_not_go_out(publication: Publication) -> None:
+    publication.essay()
+    publication.crowd(1)
+    publication.run("issue", "preview", "--no-open")
+    publication.run("issue", "approve")
+    publication.run("issue", "reject")
+    assert "is not approved" in publication.run("issue", "send", code=1).err
+    assert publication.mails() == []
+
+
+def test_without_approval_and_without_anybody_to_ask_nothing_is_sent(
+    publication: Publication,
+) -> None:
+    publication.essay()
+    publication.crowd(1)
+    assert "--yes" in publication.run("issue", "send", code=1).err
+    assert publication.mails() == []
+
+
+def test_nobody_to_send_to_is_an_error(publication: Publication) -> None:
+    publication.essay()
+    told = publication.run("issue", "send", "--yes", code=1).err
+    assert "nobody to send to" in told
+    assert "subscribers import" in told
+    publication.crowd(1)
+    assert publication.run("issue", "send", "--yes", "--json").json["sent"] == 1
+
+
+def test_a_missing_imprint_stops_the_issue_before_anybody_is_queued(
+    publication: Publication,
+) -> None:
+    publication.essay()
+    publication.crowd(1)
+    publication.setting('lines = ["Umbau e. V., Lange Straße 1, 12345 Musterstadt"]', "lines = []")
+    assert "imprint" in publication.run("issue", "send", "--yes", code=1).err
+    status = publication.run("issue", "status", "--json").json
+    assert (status["audience"], status["queued"], status["closed"]) == (0, 0, False)
+
+
+def test_a_relay_that_refuses_loses_nobody_and_resume_goes_on(publication: Publication) -> None:
+    publication.essay()
+    readers = publication.crowd(3)
+    with socket.socket() as nobody_listens:
+        nobody_listens.bind(("127.0.0.1", 0))
+        bad = relay_at(nobody_listens.getsockname()[1])
+        told = publication.run("issue", "send", "--yes", code=1, **bad).err
+        assert "127.0.0.1" in told
+    status = publication.run("issue", "status", "--json").json
+    assert (status["queued"], status["audience"], status["closed"]) == (3, 3, False)
+    with BadDay() as relay:
+        good = relay_at(relay.controller.port)
+        done = publication.run("issue", "resume", status["issue"], "--json", **good).json
+    assert (done["sent"], done["closed"]) == (3, True)
+    assert sorted(relay.recipients) == readers
+
+
+def test_a_dry_run_sends_nothing_and_says_to_how_many_it_would(publication: Publication) -> None:
+    publication.essay()
+    publication.crowd(2)
+    assert "would go to 2 subscribers" in publication.run("issue", "send", "--dry-run").err
+    assert publication.mails() == []
+    assert publication.run("issue", "status", "--json").json["audience"] == 0
+    issue = publication.run("issue", "send", "--yes", "--json").json["issue"]
+    told = publication.run("issue", "send", issue, "--dry-run").err
+    assert "has begun and would go on to 0 subscribers" in told
+
+
+def test_test_mails_leave_the_ledger_alone(publication: Publication) -> None:
+    publication.essay()
+    publication.crowd(1)
+    publication.run("subscribers", "add", "anna@example.org", *CONSENT, "--group", "redaktion")
+    one = publication.run("issue", "send", "--test", "chefin@example.net", "--json").json
+    group = publication.run("issue", "send", "--test-group", "redaktion", "--json").json
+    assert one["audience"] == group["audience"] == 0
+    assert publication.recipients() == ["anna@example.org", "chefin@example.net"]
+    assert publication.run("issue", "send", "--yes", "--json").json["sent"] == 2
+
+
+def test_who_stands_in_a_state_is_listed_on_request(publication: Publication) -> None:
+    publication.essay()
+    publication.crowd(2)
+    issue = publication.run("issue", "send", "--yes", "--json").json["issue"]
+    lines = publication.run("issue", "status", issue, "--list", "sent", "--json").lines
+    assert [line["email"] for line in lines] == ["reader1@example.org", "reader2@example.org"]
+    assert set(lines[0]) == {"subscriber", "email", "state", "code", "reason", "at"}
+    assert (lines[0]["state"], lines[0]["code"]) == ("sent", 250)
+    assert datetime.fromisoformat(lines[0]["at"]).tzinfo is not None
+    assert publication.run("issue", "status", issue, "--list", "unknown", "--json").lines == []
+
+
+def test_only_the_list_of_a_state_shows_addresses(publication: Publication) -> None:
+    publication.essay()
+    publication.crowd(2)
+    told = [
+        publication.run("issue", "preview", "--no-open"),
+        publication.run("issue", "send", "--yes"),
+        publication.run("issue", "status"),
+    ]
+    assert "@example.org" not in "".join(one.told for one in told)
+
+
+def test_an_issue_is_paused_resumed_and_cancelled_by_hand(publication: Publication) -> None:
+    publication.essay()
+    publication.crowd(3)
+    with socket.socket() as nobody_listens:
+        nobody_listens.bind(("127.0.0.1", 0))
+        bad = relay_at(nobody_listens.getsockname()[1])
+        publication.run("issue", "send", "--yes", code=1, **bad)
+    issue = publication.run("issue", "status", "--json").json["issue"]
+    publication.run("issue", "pause", issue)
+    assert publication.run("issue", "status", "--json").json["queued"] == 3
+    told = publication.run("issue", "status").err
+    assert f"issue {issue} is paused; 'upcycle-news issue resume {issue}' goes on with it" in told
+    assert "3 cancelled; the sum closes" in publication.run("issue", "cancel", issue, "--yes").out
+    assert "cancelled" in publication.run("issue", "resume", issue, code=1).err
+    assert "cancelled" in publication.run("issue", "send", issue, "--yes", code=1).err
+    assert "is not being sent" in publication.run("issue", "pause", issue, code=1).err
+    assert publication.mails() == []
+
+
+def test_cancelling_asks_first(publication: Publication) -> None:
+    publication.essay()
+    publication.crowd(1)
+    with socket.socket() as nobody_listens:
+        nobody_listens.bind(("127.0.0.1", 0))
+        bad = relay_at(nobody_listens.getsockname()[1])
+        publication.run("issue", "send", "--yes", code=1, **bad)
+    issue = publication.run("issue", "status", "--json").json["issue"]
+    publication.run("issue", "cancel", issue, code=1)
+    publication.run("issue", "cancel", issue, typed="n\n", code=1)
+    assert publication.run("issue", "status", "--json").json["queued"] == 1
+    publication.run("issue", "cancel", issue, typed="y\n")
+    assert publication.run("issue", "status", "--json").json["cancelled"] == 1
+
+
+def test_an_issue_that_never_began_cannot_be_resumed_or_cancelled(
+    publication: Publication,
+) -> None:
+    publication.essay()
+    issue = publication.run("issue", "preview", "--no-open", "--json").json["issue"]
+    assert "nothing to resume" in publication.run("issue", "resume", issue, code=1).err
+    assert "not being sent" in publication.run("issue", "cancel", issue, "--yes", code=1).err
+    assert "nothing to resume" in publication.run("issue", "resend", issue, code=1).err
+
+
+def test_a_frozen_issue_can_still_be_looked_at(publication: Publication) -> None:
+    publication.essay()
+    publication.crowd(1)
+    sent = publication.run("issue", "send", "--yes", "--json").json
+    publication.essay("Morgen")
+    seen = publication.run("issue", "preview", sent["issue"], "--no-open", "--json").json
+    assert (seen["issue"], seen["hash"]) == (sent["issue"], sent["hash"])
+
+
+# --- feeds
+
+
+@pytest.fixture
+def site(publication: Publication):
+    """The sample feeds on loopback, and one feed that is dead."""
+    with DemoSite(datetime.now(UTC)) as site:
+        dead = f'\n[[feeds]]\nname = "Verstummt"\nurl = "{site.url}/gone.xml"\n'
+        (publication.home / "content/feeds.toml").write_text(site.feeds_toml() + dead)
+        yield site
+
+
+def test_a_dead_feed_is_reported_and_the_issue_goes_on(
+    publication: Publication, site: DemoSite
+) -> None:
+    publication.essay(topics="[bestand, kreislauf]")
+    publication.crowd(1)
+    own = {"FEEDS__ALLOW_PRIVATE": "true"}
+    done = publication.run("issue", "send", "--yes", "--json", **own)
+    assert done.json["sent"] == 1
+    assert "feed Verstummt: " in done.err
+    healths = {one["name"]: one for one in publication.run("feeds", "health", "--json").lines}
+    assert healths["Verstummt"]["last_error"]
+    assert healths["Verstummt"]["succeeded_at"] is None
+    assert healths["Kreislaufbote"]["errors"] == 0
+
+
+def test_feeds_are_asked_once_in_a_while_and_an_unchanged_one_costs_nothing(
+    publication: Publication, site: DemoSite
+) -> None:
+    own = {"FEEDS__ALLOW_PRIVATE": "true"}
+    first = publication.run("feeds", "collect", "--json", **own).json
+    assert first["asked"] == 6
+    assert first["items"] > 0
+    assert [one["feed"] for one in first["failed"]] == ["Verstummt"]
+    assert publication.run("feeds", "collect", "--json", **own).json["asked"] == 0
+    again = publication.run("feeds", "collect", "--all", "--json", **own).json
+    assert (again["items"], again["unchanged"]) == (0, 5)
+
+
+def test_feeds_of_ones_own_network_are_not_asked_unless_allowed(
+    publication: Publication, site: DemoSite
+) -> None:
+    report = publication.run("feeds", "collect", "--json").json
+    assert len(report["failed"]) == 6
+    assert report["items"] == 0
+
+
+# --- people
+
+
+def test_a_list_goes_out_and_comes_back(publication: Publication) -> None:
+    listed(publication, "anna@example.org,=Anna,en,bestand", "bert@example.org,Bert,de,")
+    publication.run("subscribers", "unsubscribe", "bert@example.org")
+    publication.run("subscribers", "export", "out.csv")
+    assert (publication.home / "out.csv").stat().st_mode & 0o077 == 0
+    assert "'=Anna" in (publication.home / "out.csv").read_text()
+    assert publication.run("subscribers", "export").out.startswith("email,name,")
+    report = publication.run("subscribers", "import", "out.csv", *CONSENT, "--json").json
+    assert (report["added"], report["updated"], report["unchanged"]) == (0, 0, 1)
+    assert report["skipped"] == [{"line": 3, "reason": "is listed as unsubscribed"}]
+
+
+def test_a_list_may_be_tried_first(publication: Publication) -> None:
+    (publication.home / "list.csv").write_text("email\nanna@example.org\n")
+    done = publication.run("subscribers", "import", "list.csv", *CONSENT, "--dry-run")
+    assert "1 would be added" in done.out
+    assert "nobody with this address" in (
+        publication.run("subscribers", "show", "anna@example.org", code=1).err
+    )
+
+
+def test_a_person_is_shown_with_consent_and_deliveries(publication: Publication) -> None:
+    publication.essay()
+    publication.run("subscribers", "add", "anna@example.org", *CONSENT, "--name", "Anna")
+    publication.run("issue", "send", "--yes")
+    record = publication.run("subscribers", "show", "ANNA@example.org", "--json").json
+    assert record["consents"][0]["source"] == "paper list, 3 May 2026"
+    assert [mail["state"] for mail in record["deliveries"]] == ["sent"]
+    assert "sent" in publication.run("subscribers", "show", "anna@example.org").out
+
+
+def test_who_has_left_gets_no_further_issue_and_is_not_brought_back(
+    publication: Publication,
+) -> None:
+    publication.essay()
+    publication.readers("anna@example.org", "bert@example.org")
+    publication.run("subscribers", "unsubscribe", "anna@example.org")
+    assert "had left" in publication.run("subscribers", "unsubscribe", "anna@example.org").out
+    refused = publication.run("subscribers", "add", "anna@example.org", *CONSENT, code=1)
+    assert "only the person can subscribe again" in refused.err
+    publication.run("issue", "send", "--yes")
+    assert publication.recipients() == ["bert@example.org"]
+
+
+def test_a_reader_whose_language_is_known_keeps_it(publication: Publication) -> None:
+    publication.run("subscribers", "add", "anna@example.org", *CONSENT, "--language", "en")
+    listed(publication, "anna@example.org,Anna,,")
+    record = publication.run("subscribers", "show", "anna@example.org", "--json").json
+    assert (record["name"], record["language"]) == ("Anna", "en")
+
+
+def test_the_output_for_programs_is_json_alone(publication: Publication) -> None:
+    publication.essay()
+    publication.crowd(1)
+    for command in (
+        ("issue", "preview", "--no-open", "--json"),
+        ("issue", "send", "--dry-run", "--json"),
+        ("issue", "send", "--yes", "--json"),
+        ("issue", "status", "--json"),
+        ("feeds", "collect", "--json"),
+    ):
+        assert json.loads(publication.run(*command).out)

@@ -1,0 +1,121 @@
+"""A ledger in memory that keeps the contract of `dispatch.Ledger`, and a clock that is set."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+
+from upcycle_news.models import (
+    Claim,
+    DeliveryState,
+    EmailAddress,
+    Leave,
+    Verdict,
+)
+
+START = datetime(2026, 11, 26, 6, 0, tzinfo=UTC)
+
+
+@dataclass
+class Clock:
+    """Time that only passes when somebody waits."""
+
+    now: datetime = START
+    waits: list[float] = field(default_factory=list)
+
+    def __call__(self) -> datetime:
+        return self.now
+
+    def wait(self, seconds: float) -> None:
+        self.waits.append(seconds)
+        self.now += timedelta(seconds=seconds)
+
+
+@dataclass
+class Row:
+    address: str
+    state: DeliveryState = DeliveryState.QUEUED
+    attempts: int = 0
+    next_at: datetime | None = None
+    verdict: Verdict | None = None
+
+
+class MemoryLedger:
+    def __init__(self, addresses: list[str]) -> None:
+        self.rows = {number: Row(address) for number, address in enumerate(addresses, 1)}
+        self.suppressed: set[str] = set()
+        self.left: set[str] = set()
+        self.leased: set[int] = set()
+        self.paused = False
+        self.beats = 0
+        self.log: list[str] = []
+        self.full_until: datetime | None = None
+
+    def lease(self, limit: int, now: datetime) -> list[Claim]:
+        if self.paused:
+            return []
+        found = [
+            n for n, row in self.rows.items() if self._waits(row, now) and n not in self.leased
+        ]
+        found = sorted(found, key=lambda n: (self.rows[n].attempts, n))[:limit]
+        self.leased.update(found)
+        return [
+            Claim(n, n, EmailAddress(row.address), "", row.attempts + 1, queued_at=START)
+            for n, row in ((n, self.rows[n]) for n in found)
+        ]
+
+    def _waits(self, row: Row, now: datetime) -> bool:
+        due = row.state is DeliveryState.DEFERRED and row.next_at and row.next_at <= now
+        return bool(due) or row.state is DeliveryState.QUEUED
+
+    def give_back(self, claims: Sequence[Claim]) -> None:
+        self.leased -= {claim.delivery for claim in claims}
+
+    def turn(
+        self, records: Sequence[tuple[Claim, Verdict]], marks: Sequence[Claim], now: datetime
+    ) -> list[Leave]:
+        for claim, verdict in records:
+            self.record(claim, verdict, now)
+        return [self._mark(claim, now) for claim in marks]
+
+    def _mark(self, claim: Claim, now: datetime) -> Leave:
+        row = self.rows[claim.delivery]
+        if self.paused:
+            return Leave("held")
+        if claim.delivery not in self.leased:
+            return Leave("gone")
+        if row.address in self.suppressed | self.left:
+            gone = row.address in self.suppressed
+            row.state = DeliveryState.SUPPRESSED if gone else DeliveryState.CANCELLED
+            return Leave("gone")
+        if self.full_until is not None and now < self.full_until:
+            return Leave("later", self.full_until)
+        row.state, row.attempts = DeliveryState.SENDING, row.attempts + 1
+        self.log.append(f"mark {claim.delivery}")
+        return Leave("go")
+
+    def record(self, claim: Claim, verdict: Verdict, now: datetime) -> None:
+        row = self.rows[claim.delivery]
+        row.state, row.next_at, row.verdict = verdict.state, verdict.next_at, verdict
+        self.leased.discard(claim.delivery)
+        if verdict.suppress:
+            self.suppressed.add(row.address)
+        self.log.append(f"record {claim.delivery} {verdict.state}")
+
+    def release(self, claim: Claim, now: datetime) -> None:
+        row = self.rows[claim.delivery]
+        row.state, row.attempts = DeliveryState.QUEUED, claim.attempt - 1
+        self.leased.discard(claim.delivery)
+        self.log.append(f"release {claim.delivery}")
+
+    def next_due(self) -> datetime | None:
+        waiting = [row for row in self.rows.values() if row.state is DeliveryState.DEFERRED]
+        return min((row.next_at for row in waiting if row.next_at), default=None)
+
+    def heartbeat(self, now: datetime) -> None:
+        self.beats += 1
+
+    def states(self) -> dict[str, int]:
+        return dict(Counter(str(row.state) for row in self.rows.values()))

@@ -1,0 +1,79 @@
+"""What feeds call a date, and the day they mean."""
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from upcycle_news.feeds.dates import EARLIEST, item_date, read_date
+
+NOW = datetime(2026, 11, 26, 12, tzinfo=UTC)
+OCTOBER_5 = datetime(2026, 10, 5, 8, tzinfo=UTC)
+
+
+@pytest.mark.parametrize(
+    "raw",
+    [
+        "Mon, 05 Oct 2026 10:00:00 +0200", "Mon, 05 Oct 2026 10:00:00 CEST", "05 Oct 26 08:00 GMT",
+        "Mon, 05 Oct 2026 10:00:00 MESZ", "Monday, 05-Oct-26 08:00:00 UTC", "Mon, 5 Oct 2026 04:00:00 EDT",
+        "Mon Oct  5 10:00:00 2026", "2026-10-05T08:00:00Z", "2026-10-05T10:00:00.123+02:00",
+        "2026-10-05 10:00", "1791187200", "1791187200000", "Mon, 05 Oct 2026 08:00:00 GMT (Zulu)",
+    ],
+)  # fmt: skip
+def test_a_strict_date_is_understood_with_its_zone(raw):
+    assert read_date(raw, now=NOW) == (OCTOBER_5, "feed")
+
+
+@pytest.mark.parametrize(
+    "raw",
+    [
+        "Mo, 05 Okt 2026 10:00:00 +0200", "5. Oktober 2026, 10:00 Uhr", "05.10.2026 10:00",
+        "5. Oktober 2026, 10.00 Uhr", "Mo, 05.10.2026 - 10:00", "Mo, 05 Okt 2026 10:00 MESZ",
+        "2026/10/5 10:00",
+    ],
+)  # fmt: skip
+def test_a_date_in_german_words_is_understood(raw):
+    assert read_date(raw, now=NOW) == (OCTOBER_5, "german")
+
+
+@pytest.mark.parametrize("raw", ["2026-10-05", "05.10.2026", "5. Oktober 2026", "05 Oct 2026"])
+def test_a_day_without_a_time_is_that_day_everywhere(raw):
+    found, _ = read_date(raw, now=NOW)
+    assert {(found + timedelta(hours=hours)).date() for hours in (-9, 0, 9)} == {OCTOBER_5.date()}
+
+
+def test_a_date_without_zone_is_german_time_in_german_feeds_only():
+    assert read_date("2026-07-05T10:00:00", now=NOW)[0].hour == 8
+    assert read_date("2026-07-05T10:00:00", now=NOW, language="en")[0].hour == 10
+
+
+@pytest.mark.parametrize(
+    "raw",
+    [
+        "", "gestern", "Montag", "März 2026", "Wed, 32 Oct 2026 10:00", "1791-01-01", "0000-00-00",
+        "Thu, 01 Jan 1970 00:00:00 GMT", "2027-11-26", "99999999999999", "1" * 500,
+        "9999-12-31T23:59:59-14:00", "2026-10-05T10:00:00+99:00", "Mon, 05 Oct 2026 25:00:00 GMT",
+    ],
+)  # fmt: skip
+def test_what_cannot_be_a_date_counts_as_seen_now(raw):
+    assert read_date(raw, now=NOW) is None
+    assert item_date([raw], now=NOW) == (NOW, "first seen")
+
+
+def test_the_second_date_helps_where_the_first_is_nonsense():
+    assert item_date(["bald", "2026-10-05T08:00:00Z"], now=NOW) == (OCTOBER_5, "feed")
+
+
+def test_a_date_a_little_ahead_is_taken_for_now_and_does_not_stick_at_the_top():
+    assert read_date("2026-11-27T11:00:00Z", now=NOW) == (NOW, "feed")
+    assert read_date("2026-11-27T13:00:00Z", now=NOW) is None
+
+
+@settings(max_examples=100, deadline=None)
+@given(st.text(alphabet="0123456789 .:-/+TZ,OktMESZrzä", max_size=40))
+def test_every_text_gives_a_plausible_date(raw):
+    found, source = item_date([raw], now=NOW)
+    assert EARLIEST <= found <= NOW
+    assert found.utcoffset() == timedelta(0)
+    assert source in ("feed", "german", "first seen")

@@ -1,0 +1,333 @@
+"""Whatever is sent ends as a usable feed or one sentence, in time, and as plain text in the mail."""
+
+from __future__ import annotations
+
+import html
+import os
+import re
+import resource
+import socket
+import threading
+import time
+import unicodedata
+from dataclasses import replace
+from datetime import UTC, date, datetime
+from html.parser import HTMLParser
+from urllib.parse import urlsplit
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from upcycle_news.checks.issue import preflight
+from upcycle_news.curation.compose_issue import Limits, compose
+from upcycle_news.feeds.fetcher import Failed, FetchLimits, fetch_feeds
+from upcycle_news.feeds.parser import read_feed
+from upcycle_news.feeds.parser_sandbox import Quarantine, ReadLimits
+from upcycle_news.models import Feed, IssueId, Manifest
+from upcycle_news.rendering.render import render
+
+from ..rendering import sample_manifest
+from .hostile_bodies import (
+    BODIES,
+    item,
+    json_feed,
+    rss,
+)
+
+NOW = datetime(2026, 11, 26, 12, tzinfo=UTC)
+FEED = Feed("Baublatt", "https://bau.example/feed")
+LIMITS = ReadLimits(seconds=5.0, memory_bytes=512 * 1024 * 1024)
+FUZZ = settings(
+    max_examples=int(os.environ.get("UPCYCLE_FUZZ_EXAMPLES", "150")),
+    deadline=None,
+    suppress_health_check=list(HealthCheck),
+)
+
+
+@pytest.fixture(scope="module")
+def quarantine():
+    with Quarantine(LIMITS) as made:
+        yield made
+
+
+def read(quarantine, body, feed=FEED):
+    return quarantine.read(body, url=feed.url, content_type="application/xml", feed=feed, now=NOW)
+
+
+def assert_clean(found):
+    for one in found.items:
+        for text in (one.title, one.summary, one.feed):
+            assert "\n" not in text
+            assert not any(unicodedata.category(c) in ("Cc", "Cs") for c in text), repr(text)
+            assert not re.search("[\u200b\u202a-\u202e\u2066-\u2069\ufeff]", text), repr(text)
+        assert one.title
+        assert len(one.title) <= 300
+        assert len(one.summary) <= 2000
+        assert urlsplit(one.link).scheme in ("http", "https")
+        assert re.fullmatch(r"[!-~]{1,2000}", one.link)
+        assert not set(one.link) & set('"<>{}\\^`|')
+        assert datetime(1995, 1, 1, tzinfo=UTC) <= one.date <= NOW
+    assert len(found.items) <= 500
+    assert all(len(problem) < 400 and "\n" not in problem for problem in found.problems)
+    assert "root:x:0" not in str(found)
+
+
+@pytest.mark.parametrize("name", BODIES)
+def test_a_hostile_body_is_a_usable_feed_or_one_sentence(quarantine, name):
+    body = BODIES[name]()
+    began = time.monotonic()
+    found = read(quarantine, body)
+    assert time.monotonic() - began < LIMITS.seconds + 5
+    assert_clean(found)
+    if not found.usable:
+        assert len(found.problems) == 1
+        assert found.items == ()
+
+
+def test_the_corpus_is_large_enough():
+    assert len(BODIES) >= 40
+
+
+def test_no_body_makes_the_reader_larger_than_its_cap():
+    children = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss * 1024
+    assert children < LIMITS.memory_bytes
+
+
+def test_a_body_that_keeps_the_parser_busy_is_given_up_and_the_next_one_is_read():
+    with Quarantine(ReadLimits(seconds=1.5)) as impatient:
+        began = time.monotonic()
+        found = read(impatient, BODIES["many attributes"]())
+        assert time.monotonic() - began < 10
+        assert found.problems == ("reading it takes longer than 1.5 seconds",)
+        assert read(impatient, rss(item())).usable
+
+
+def test_a_reader_that_needs_too_much_memory_is_given_up():
+    with Quarantine(ReadLimits(seconds=10, memory_bytes=48 * 1024 * 1024)) as small:
+        body = rss(*(item(f"T{n}", f"https://x.example/{n}", "x " * 9000) for n in range(700)))
+        found = read(small, body)
+        assert not found.usable
+        assert found.problems[0].startswith("reading it takes more")
+        assert read(small, rss(item())).usable
+
+
+def hostile_items(quarantine):
+    for number, (name, body) in enumerate(BODIES.items()):
+        feed = Feed(f"Quelle {number}", f"https://bau{number}.example/feed")
+        data = body()
+        if len(data) > 150_000:  # the titles are what counts here
+            continue
+        for one in read(quarantine, data, feed).items[:3]:
+            if one.link == "https://bau.example/1":
+                one = replace(one, canonical=one.link + name, key=f"{number} {one.key}")
+            yield feed, one
+
+
+class _Page(HTMLParser):
+    def __init__(self) -> None:
+        super().__init__()
+        self.tags: dict[str, int] = {}
+        self.attributes: set[str] = set()
+        self.links: list[str] = []
+
+    def handle_starttag(self, tag, attrs):
+        self.tags[tag] = self.tags.get(tag, 0) + 1
+        self.attributes |= {name for name, _ in attrs}
+        self.links += [value or "" for name, value in attrs if name in ("href", "src", "action")]
+
+
+def page(text: str) -> _Page:
+    parsed = _Page()
+    parsed.feed(text)
+    return parsed
+
+
+def test_nothing_hostile_reaches_the_mail_but_as_plain_text(quarantine):
+    found = list(hostile_items(quarantine))
+    feeds = list({feed.url: feed for feed, _ in found}.values())
+    issue = compose(
+        id=IssueId(date(2026, 11, 26)), language="de", essays=[], published=(), used=(),
+        candidates=[one for _, one in found], feeds=feeds,
+        limits=Limits(items=100, per_feed=5, per_section=100, max_age_days=3650, items_only=True),
+    )  # fmt: skip
+    assert len(issue.related) > 40
+    plain = sample_manifest.manifest()
+    mild = replace(plain.issue.related[0].story.lead, title="Titel", summary="Text.")
+    related = tuple(
+        replace(one, story=replace(one.story, items=(replace(mild, feed=one.story.lead.feed),)))
+        for one in issue.related
+    )
+    hostile = render(
+        Manifest(
+            replace(plain.issue, related=issue.related),
+            sample_manifest.PUBLICATION,
+            sample_manifest.TEMPLATES,
+        )
+    )
+    harmless = render(
+        Manifest(
+            replace(plain.issue, related=related),
+            sample_manifest.PUBLICATION,
+            sample_manifest.TEMPLATES,
+        )
+    )
+    ours, theirs = page(harmless.html + render(plain).html), page(hostile.html)
+    # The same elements and attributes as with harmless items: none came from a feed.
+    assert set(theirs.tags) <= set(ours.tags)
+    assert theirs.attributes <= ours.attributes
+    assert {"script", "iframe", "form", "object", "svg", "input"}.isdisjoint(theirs.tags)
+    for link in theirs.links:
+        assert re.match(r"https?://|mailto:|cid:|#", link), link
+    text = html.unescape(re.sub(r"<[^>]*>", "", hostile.html))
+    for part in (text, hostile.text):
+        assert "1337" not in part  # 7*191, had a template seen it
+        assert "{ { 7*191 } } { % raw % }" in part
+        assert "root:x:0" not in part
+        assert not re.search("[\u202a-\u202e\u2066-\u2069\u200b\x00]", part)
+        assert not re.search(r"(?m)^Bcc:", part)
+    assert "Titel< /mj-text>< mj-raw>" in hostile.text
+    errors = {
+        found.code
+        for found in preflight(
+            hostile, replace(plain.issue, related=issue.related), sample_manifest.PUBLICATION
+        )
+        if found.level == "error"
+    }
+    assert errors <= {"size-too-large"}
+    unsubscribe = "https://reader.invalid/unsubscribe"
+    assert theirs.links.count(unsubscribe) == page(harmless.html).links.count(unsubscribe)
+
+
+# --- behaviours on the wire ---------------------------------------------------------------------
+
+
+def _wire(answer: bytes, *, then: str = "close"):
+    """A server that says just these bytes to everybody, then closes, keeps silent or repeats."""
+    server = socket.create_server(("127.0.0.1", 0))
+
+    def serve() -> None:
+        while True:
+            try:
+                client, _ = server.accept()
+            except OSError:
+                return
+            threading.Thread(target=talk, args=(client,), daemon=True).start()
+
+    def talk(client: socket.socket) -> None:
+        with client:
+            try:
+                client.recv(65536)
+                client.sendall(answer)
+                while then == "repeat":
+                    client.sendall(answer)
+                if then == "silence":
+                    client.recv(1)
+            except OSError:
+                return
+
+    threading.Thread(target=serve, daemon=True).start()
+    return server, f"http://127.0.0.1:{server.getsockname()[1]}/"
+
+
+OK = b"HTTP/1.1 200 OK\r\n"
+BEHAVIOURS = {
+    "no answer at all": (b"", "silence"),
+    "a closed door": (b"", "close"),
+    "another protocol": (b"SSH-2.0-OpenSSH_9.2\r\n", "close"),
+    "headers without end": (b"X-A: " + b"b" * 60_000 + b"\r\n", "repeat"),
+    "a status line without end": (b"HTTP/1.1 200 " + b"O" * 200_000, "repeat"),
+    "a body without end": (OK + b"\r\n" + b"<rss>" * 20_000, "repeat"),
+    "a length that lies": (OK + b"Content-Length: 99999999\r\n\r\n<rss/>", "close"),
+    "a negative length": (OK + b"Content-Length: -5\r\n\r\n<rss/>", "close"),
+    "two lengths": (OK + b"Content-Length: 5\r\nContent-Length: 6\r\n\r\n<rss/>", "close"),
+    "a chunk of nonsense": (OK + b"Transfer-Encoding: chunked\r\n\r\nzz\r\n", "close"),
+    "a chunk as large as the world": (
+        OK + b"Transfer-Encoding: chunked\r\n\r\nffffffffffffffff\r\nx", "silence",
+    ),
+    "encoded twice": (OK + b"Content-Encoding: gzip, gzip\r\n\r\nx", "close"),
+    "a NUL in a header": (OK + b"ETag: \x00\r\n\r\n<rss/>", "close"),
+    "a status that is none": (b"HTTP/1.1 999 Nein\r\n\r\n", "close"),
+    "continue for ever": (b"HTTP/1.1 100 Continue\r\n\r\n", "repeat"),
+    "a redirect to itself": (b"HTTP/1.1 301 x\r\nLocation: /\r\nContent-Length: 0\r\n\r\n", "close"),
+    "a redirect to nowhere": (b"HTTP/1.1 302 x\r\nContent-Length: 0\r\n\r\n", "close"),
+    "a redirect to a file": (b"HTTP/1.1 302 x\r\nLocation: file:///etc/passwd\r\n\r\n", "close"),
+    "a redirect of megabytes": (
+        b"HTTP/1.1 302 x\r\nLocation: /" + b"a" * 90_000 + b"\r\n\r\n", "close",
+    ),
+    "half a head": (OK + b"Content-Ty", "silence"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", BEHAVIOURS)
+def test_a_hostile_server_costs_no_more_than_the_deadline(name):
+    answer, then = BEHAVIOURS[name]
+    server, url = _wire(answer, then=then)
+    with server:
+        began = time.monotonic()
+        (result,) = fetch_feeds(
+            [Feed("x", url)], {}, user_agent="x", allow_private=True, now=NOW,
+            limits=FetchLimits(seconds=0.8, wait_seconds=0.5, body_bytes=2_000_000),
+        )  # fmt: skip
+        assert time.monotonic() - began < 4
+    if isinstance(result, Failed):
+        assert "\n" not in result.reason
+        assert len(result.reason) < 200
+    else:
+        assert name == "a NUL in a header"
+
+
+def test_a_name_server_that_does_not_answer_costs_no_more_than_the_deadline(monkeypatch):
+    stuck = threading.Event()
+    monkeypatch.setattr(socket, "getaddrinfo", lambda *_a, **_k: [stuck.wait(30)][:0])
+    began = time.monotonic()
+    (result,) = fetch_feeds(
+        [Feed("x", "http://langsam.example/")], {}, user_agent="x", allow_private=True, now=NOW,
+        limits=FetchLimits(seconds=0.4, wait_seconds=0.3),
+    )  # fmt: skip
+    stuck.set()
+    assert time.monotonic() - began < 4
+    assert result.reason == "the server did not answer in time"
+
+
+# --- fuzz ---------------------------------------------------------------------------------------
+
+PIECES = st.sampled_from(
+    ["<title>", "</title>", "<item>", "</item>", "<link>", "https://x.example/1", "<![CDATA[", "]]>",
+     "<!--", "-->", "&amp;", "&#x0;", "&lt;b&gt;", "<script>", "\x00", "\u202e", "{{", "}}", "ä", "<", ">",
+     "<guid>", "<pubDate>", "Mo, 05 Okt 2026", "<description>", "<content:encoded>", "xml:base='x:'",
+     "<!DOCTYPE x [", "<!ENTITY a 'b'>", "&a;", "</mj-text>", "<entry>", "<id>", "<?xml?>", "<link href='", "'/>"]
+)  # fmt: skip
+
+
+def fuzzed(body: bytes) -> None:
+    assert_clean(read_feed(body, url=FEED.url, content_type="", feed=FEED, now=NOW))
+
+
+@FUZZ
+@given(st.lists(PIECES | st.text(max_size=12), max_size=60))
+def test_feeds_made_of_pieces_never_raise_and_are_clean(pieces):
+    fuzzed(rss("".join(pieces).encode("utf-8", "replace").decode()))
+
+
+@FUZZ
+@given(st.integers(0, 400), st.binary(max_size=40), st.integers(0, 40))
+def test_feeds_with_bytes_changed_never_raise_and_are_clean(place, noise, gone):
+    body = rss(item(summary="Ein Satz. Noch einer."), item("Zwei", "https://x.example/2"))
+    fuzzed(body[:place] + noise + body[place + gone :])
+
+
+_VALUES = st.recursive(
+    st.none() | st.booleans() | st.floats() | st.text(max_size=20),
+    lambda inner: (
+        st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=8), inner, max_size=3)
+    ),
+    max_leaves=8,
+)
+_KEYS = ["id", "url", "title", "summary", "content_html", "content_text", "date_published", "image"]
+
+
+@FUZZ
+@given(st.lists(_VALUES | st.dictionaries(st.sampled_from(_KEYS), _VALUES, max_size=8), max_size=5))
+def test_json_feeds_of_any_values_never_raise_and_are_clean(items):
+    fuzzed(json_feed(items=items))

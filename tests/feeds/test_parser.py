@@ -1,0 +1,259 @@
+"""Whatever a feed sends, readers get plain text, safe links and dates."""
+
+import json
+import time
+from datetime import UTC, datetime
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from upcycle_news.feeds.parser import read_feed
+from upcycle_news.models import Feed
+from upcycle_news.text.sanitize import from_html, tidy
+from upcycle_news.text.urls import BadLinkError, canonical_link, safe_link
+
+NOW = datetime(2026, 11, 26, 12, tzinfo=UTC)
+FEED = Feed("Baublatt", "https://bau.example/feed", topics=("Bauen",))
+
+
+def read(body, content_type="application/xml"):
+    data = body.encode() if isinstance(body, str) else body
+    return read_feed(data, url=FEED.url, content_type=content_type, feed=FEED, now=NOW)
+
+
+def rss(*items: str, channel: str = "<title>Blatt</title>") -> str:
+    inner = "".join(f"<item>{item}</item>" for item in items)
+    return f'<?xml version="1.0"?><rss version="2.0"><channel>{channel}{inner}</channel></rss>'
+
+
+def item(title="Titel", link="https://bau.example/1", more=""):
+    return f"<title>{title}</title><link>{link}</link>{more}"
+
+
+def only(body, **more):
+    found = read(body, **more)
+    assert len(found.items) == 1, found
+    return found.items[0]
+
+
+def test_an_rss_item_is_read():
+    found = read(
+        rss(item("Holz", more="<guid>https://bau.example/1</guid><description>Ein Haus.</description>"
+                 "<pubDate>Mon, 05 Oct 2026 10:00:00 CEST</pubDate>"))
+    )  # fmt: skip
+    assert (found.format, found.title, found.problems) == ("rss20", "Blatt", ())
+    (one,) = found.items
+    assert (one.key, one.feed, one.link) == (
+        "https://bau.example/1",
+        "Baublatt",
+        "https://bau.example/1",
+    )
+    assert (one.title, one.summary, one.topics) == ("Holz", "Ein Haus.", ("Bauen",))
+    assert (one.date, one.date_source) == (datetime(2026, 10, 5, 8, tzinfo=UTC), "feed")
+
+
+def test_an_atom_entry_is_read_with_its_published_date():
+    one = only(
+        '<feed xmlns="http://www.w3.org/2005/Atom" xml:base="https://bau.example/blog/"><title>B</title>'
+        '<entry><id>urn:x:1</id><title type="html">Holz &amp;amp; &lt;b&gt;Lehm&lt;/b&gt;</title>'
+        '<link href="holz"/><updated>2026-11-01T00:00:00Z</updated><published>2026-10-05T08:00:00Z</published>'
+        "<summary>Kurz.</summary></entry></feed>"
+    )
+    assert (one.key, one.link, one.title) == (
+        "urn:x:1",
+        "https://bau.example/blog/holz",
+        "Holz & Lehm",
+    )
+    assert one.date == datetime(2026, 10, 5, 8, tzinfo=UTC)
+
+
+def test_atom_text_that_looks_like_html_is_text():
+    body = (
+        '<feed xmlns="http://www.w3.org/2005/Atom"><entry><title type="text">Das &lt;b&gt;-Element</title>'
+        '<link href="https://bau.example/1"/></entry></feed>'
+    )
+    assert only(body).title == "Das <b>-Element"
+
+
+def test_a_json_feed_is_read():
+    body = json.dumps(
+        {
+            "version": "https://jsonfeed.org/version/1.1",
+            "title": "Blatt",
+            "items": [
+                {"id": 7, "url": "/7", "title": "Holz & Lehm", "content_html": "<p>Eins.</p><p>Zwei.</p>",
+                 "date_published": "2026-10-05T10:00:00+02:00"},
+                "kein Objekt",
+            ],
+        }
+    )  # fmt: skip
+    found = read(body, content_type="text/plain")
+    assert (found.format, found.title) == ("json11", "Blatt")
+    assert found.problems == ("1 items are not objects and were skipped",)
+    (one,) = found.items
+    assert (one.key, one.link) == ("https://bau.example/feed 7", "https://bau.example/7")
+    assert (one.title, one.summary, one.date.hour) == ("Holz & Lehm", "Eins. Zwei.", 8)
+
+
+@pytest.mark.parametrize(
+    ("body", "problem"),
+    [
+        ("", "it is empty"),
+        ("<!doctype html><html><body>Hallo</body></html>", "it is a web page, not a feed"),
+        ("Guten Tag", "it is not a feed"),
+        ("{}", "it is JSON, but not a JSON Feed (there is no 'version' of jsonfeed.org)"),
+        ('{"version": "https://jsonfeed.org/version/1"', "it is not valid JSON"),
+        ('{"version": "https://jsonfeed.org/version/1"}', "its 'items' are not a list"),
+        ("{" * 100_000, "it is not valid JSON"),
+        (b"\x00" * 100, "it is not a feed"),
+    ],
+)
+def test_what_is_no_feed_says_so_in_a_sentence(body, problem):
+    found = read(body)
+    assert not found.usable
+    assert found.problems == (problem,)
+
+
+def test_broken_xml_gives_what_can_be_read():
+    found = read(rss(item("Eins"), item("Zwei", "https://bau.example/2"))[:-23])
+    assert [one.title for one in found.items] == ["Eins", "Zwei"]
+    assert found.problems[0].startswith("it is not well-formed")
+
+
+def test_titles_become_plain_text_exactly_once():
+    titles = {
+        "Holz &amp;amp; Lehm": "Holz & Lehm",
+        "&lt;b&gt;Holz&lt;/b&gt;": "Holz",
+        "x &lt; y &amp; z": "x < y & z",
+        "&amp;lt;b&amp;gt; bleibt": "<b> bleibt",
+        "&lt;script&gt;alert(1)&lt;/script&gt;Holz&lt;style&gt;x{}&lt;/style&gt;": "Holz",
+        "{{ config }} {% x %} &lt;/mj-text&gt;": "{{ config }} {% x %} </mj-text>",
+        "Ho\u202elz\u200b \u2028  und\u00adso&#x7;": "Holz undso",
+        "Mu\u0308hle": "Mühle",
+    }
+    for written, shown in titles.items():
+        assert only(rss(item(written))).title == shown
+
+
+def test_paragraphs_do_not_grow_together_and_trailers_go():
+    text = "&lt;p&gt;Eins.&lt;/p&gt;&lt;p&gt;Zwei.&lt;/p&gt;"
+    trailer = "Der Beitrag &lt;a href='x'&gt;Titel&lt;/a&gt; erschien zuerst auf Blatt."
+    assert (
+        only(rss(item(more=f"<description>{text}{trailer}</description>"))).summary == "Eins. Zwei."
+    )
+
+
+def test_an_item_without_title_takes_its_first_sentence():
+    one = only(
+        rss("<link>https://bau.example/1</link><description>Ein Satz. Noch einer.</description>")
+    )
+    assert one.title == "Ein Satz."
+
+
+@pytest.mark.parametrize(
+    ("link", "problem"),
+    [
+        ("javascript:alert(1)", "its link is not http or https"),
+        ("data:text/html,x", "its link is not http or https"),
+        ("https://reader.invalid/unsubscribe", "(.invalid)"),
+        ("https://READER.INVALID./x", "(.invalid)"),
+        ("https://bank.example@evil.example/", "its link is not a web address"),
+        ("https://[::1", "it has no link"),
+        ("https://x:99999/", "its link is not a web address"),
+        ("https://x.example/" + "a" * 2000, "longer than 2000"),
+    ],
+)
+def test_an_item_with_a_bad_link_is_left_out_and_reported(link, problem):
+    found = read(rss(item("Schlecht", link), item("Gut")))
+    assert [one.title for one in found.items] == ["Gut"]
+    assert found.problems[0].startswith("entry 1 was left out: ")
+    assert problem in found.problems[0]
+
+
+def test_links_are_made_safe_to_print():
+    assert safe_link('/a b"<ü>{{x}}', "https://Bücher.example/") == (
+        "https://xn--bcher-kva.example/a%20b%22%3C%C3%BC%3E%7B%7Bx%7D%7D"
+    )
+    with pytest.raises(BadLinkError, match="no link"):
+        safe_link(" ", "https://x.example")
+
+
+def test_a_canonical_link_lacks_what_does_not_identify_the_page():
+    dirty = "HTTPS://Bau.Example:443/a?utm_source=x&id=3&fbclid=y&mtm_campaign=z#teil"
+    assert canonical_link(dirty) == "https://bau.example/a?id=3"
+    assert canonical_link("http://bau.example:8080") == "http://bau.example:8080/"
+    assert canonical_link("kein link") == "kein link"
+
+
+def test_identity_is_the_guid_unless_it_is_used_for_several_links():
+    guid = "<guid isPermaLink='false'>1</guid>"
+    twice = item("Eins", "https://bau.example/1?utm_source=a", guid)
+    again = item("Eins", "https://bau.example/1?utm_source=b", guid)
+    other = item("Zwei", "https://bau.example/2", guid)
+    assert [one.key for one in read(rss(twice, again)).items] == ["https://bau.example/feed 1"]
+    keys = [one.key for one in read(rss(twice, other)).items]
+    assert keys == [
+        "https://bau.example/feed 1 https://bau.example/1",
+        "https://bau.example/feed 1 https://bau.example/2",
+    ]
+
+
+def test_an_item_without_guid_is_its_canonical_link():
+    assert only(rss(item(link="https://bau.example/1?utm_source=a"))).key == "https://bau.example/1"
+
+
+def test_a_flood_is_capped():
+    found = read(rss(*(item(link=f"https://bau.example/{n}") for n in range(600))))
+    assert len(found.items) == 500
+    assert found.problems == ("it has more than 500 entries; the first 500 were read",)
+    long = only(rss(item("Wort " * 500, more=f"<description>{'Wort ' * 5000}</description>")))
+    assert len(long.title) <= 300
+    assert len(long.summary) <= 2000
+    assert read(b" " * (15 * 1024 * 1024 + 1)).problems == ("it is larger than 15 MiB",)
+
+
+@pytest.mark.parametrize("piece", ["<div>", "<!--", "&", "<b ", "&#0;", "]]", "<svg><style>"])
+def test_hostile_markup_ends_as_text_quickly(piece):
+    began = time.perf_counter()
+    only(
+        rss(item(more=f"<description><![CDATA[{piece * (200_000 // len(piece))}]]></description>"))
+    )
+    assert time.perf_counter() - began < 1.5
+
+
+def test_entities_do_not_explode():
+    entities = "".join(
+        f'<!ENTITY {name} "{f"&{before};" * 10}">' for before, name in zip("abcdefgh", "bcdefghi", strict=True)
+    )  # fmt: skip
+    body = rss(item("&i;")).replace("?>", f'?><!DOCTYPE x [<!ENTITY a "{"x" * 10}">{entities}]>', 1)
+    assert all(len(one.title) <= 300 for one in read(body).items)
+
+
+def test_a_local_file_is_never_read():
+    body = rss(item("&f;")).replace(
+        "?>", '?><!DOCTYPE x [<!ENTITY f SYSTEM "file:///etc/passwd">]>', 1
+    )
+    assert "root:" not in str(read(body))
+    assert not read(b"/etc/passwd").usable
+
+
+def test_umlauts_survive_other_charsets():
+    body = rss(item("Größe")).replace("?>", ' encoding="iso-8859-1"?>', 1)
+    assert only(body.encode("latin-1")).title == "Größe"
+
+
+@settings(max_examples=100, deadline=None)
+@given(st.text(max_size=100))
+def test_plain_text_holds_nothing_that_is_invisible(text):
+    shown = from_html(text)
+    assert shown == tidy(shown)
+    assert not any(
+        ord(c) < 32 or 0x202A <= ord(c) <= 0x202E or 0x80 <= ord(c) < 0xA0 for c in shown
+    )
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.binary(max_size=200), st.booleans())
+def test_no_body_ever_raises(noise, inside):
+    read(rss(item()).encode()[:-40] + noise if inside else noise)

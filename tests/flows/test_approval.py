@@ -1,0 +1,213 @@
+"""A real server and runner, on the days on which something else than 'send' happens."""
+
+from __future__ import annotations
+
+import shutil
+import sqlite3
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import closing
+from datetime import UTC, datetime, timedelta
+from email import message_from_bytes
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from upcycle_news.demo.feed_server import DemoSite
+
+from ..publications import Publication, relay_at
+from ..services.delivery.sink_relay import Sink
+from .prefect_server import Server
+
+# Shares its words with several items of the sample feeds.
+LEERSTAND = """\
+Die Kleinstadt baut das Kaufhaus um. Leerstand, Türen, Fenster und Bauteile aus dem Rückbau:
+Bestand und Kreislauf im Umbau statt Abriss.
+"""
+ENDED = ("COMPLETED", "FAILED", "CRASHED", "CANCELLED")
+
+pytestmark = [
+    pytest.mark.prefect,
+    pytest.mark.slow,
+    pytest.mark.xdist_group("prefect"),
+    pytest.mark.timeout(600),  # a real server, a runner and a process for each run
+]
+
+
+class Keeping(Sink):
+    """A sink that keeps the messages as well."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.messages: list[tuple[str, bytes]] = []
+
+    def take(self, recipient: str, message: bytes) -> None:
+        self.messages.append((recipient, message))
+        super().take(recipient, message)
+
+    def text_for(self, recipient: str) -> str:
+        """The text of the last message for somebody."""
+        message = [one for to, one in self.messages if to == recipient][-1]
+        for part in message_from_bytes(message).walk():
+            if part.get_content_type() == "text/plain":
+                payload = part.get_payload(decode=True)
+                assert isinstance(payload, bytes)
+                return payload.decode()
+        raise AssertionError("no text")
+
+
+@pytest.fixture
+def relay() -> Iterator[Keeping]:
+    with Keeping() as sink:
+        yield sink
+
+
+def environment(relay: Sink, **more: str) -> Mapping[str, str]:
+    return {f"UPCYCLE_NEWS_{key}": value for key, value in {**relay_at(relay.port), **more}.items()}
+
+
+def items_of(form: str) -> list[str]:
+    """The titles of the numbered items above the form."""
+    lines = [line.partition(". ")[2] for line in form.splitlines() if line[:1].isdigit()]
+    return [line.partition(" – [")[0] for line in lines]
+
+
+def test_items_that_an_editor_leaves_out_are_in_no_mail(
+    publication: Publication, relay: Keeping
+) -> None:
+    """The form, its answer, a new revision, the form again, the approval, the mails."""
+    publication.essay("Bahnhof und Bestand", text=LEERSTAND)
+    readers = publication.crowd(2)
+    own = environment(relay, FEEDS__ALLOW_PRIVATE="true")
+    with DemoSite(datetime.now(UTC)) as site, Server(publication.home, own) as server:
+        (publication.home / "content/feeds.toml").write_text(site.feeds_toml())
+        run = server.start("publish-issue/thursday")
+        state = server.until(run, "PAUSED")
+        first = server.form(run, state)
+        assert server.labels(run, state) == {
+            "decision": ("Entscheidung", "Was soll mit dieser Ausgabe geschehen?"),
+            "leave_out": (
+                "Weglassen",
+                "Nummern der Meldungen, die wegbleiben sollen, etwa 2, 3.",
+            ),
+            "name": ("Name", "Wer entscheidet; wird mit der Freigabe aufgehoben."),
+        }
+        titles = items_of(first)
+        assert len(titles) >= 2
+        server.answer(run, decision="leave items out", leave_out="1", name="Anna")
+        state = server.until(run, "PAUSED", *ENDED, after=server.resumed)
+        assert state["type"] == "PAUSED", state["message"]
+        second = server.form(run, state)
+        assert revision_in(second) != revision_in(first)
+        assert titles[0] not in items_of(second)
+        assert f"- nicht mehr dabei: {titles[0]}" in second
+        assert relay.count == 0
+        server.answer(run, decision="send", name="Anna")
+        state = server.until(run, *ENDED, after=server.resumed)
+        assert "sent to 2 of 2" in state["message"]
+    assert sorted(relay.accepted) == readers
+    plain = titles[0].replace("\\", "")
+    for reader in readers:
+        text = " ".join(relay.text_for(reader).split())
+        assert plain not in text
+        assert any(title.replace("\\", "") in text for title in titles[1:])
+
+
+def revision_in(form: str) -> str:
+    return form.partition("Revision `")[2].partition("`")[0]
+
+
+def test_editors_are_reminded_then_the_question_ends_and_is_taken_up_by_hand(
+    publication: Publication, relay: Keeping
+) -> None:
+    publication.essay()
+    readers = publication.crowd(2)
+    consent = ("--consent", "letter of 3 May 2026", "--group", "redaktion")
+    publication.run("subscribers", "add", "anna@example.org", *consent)
+    # The reminder is due from the beginning: half an hour is left, and six are the limit.
+    own = environment(relay, COCKPIT__EDITORS="redaktion", COCKPIT__APPROVAL_HOURS="0.5")
+    with Server(publication.home, own) as server:
+        run = server.start("publish-issue/thursday")
+        server.until(run, "PAUSED")
+        for _ in range(2):  # the second time nobody is written to
+            state = server.until(server.start("watch/every-ten-minutes"), *ENDED)
+            assert state["type"] == "COMPLETED", state["message"]
+        assert [to for to, _ in relay.messages] == ["anna@example.org"]
+        assert "/preview/" in relay.text_for("anna@example.org")
+        assert server.state(run)["type"] == "PAUSED"
+
+        with closing(sqlite3.connect(publication.home / "var/upcycle.db")) as store, store:
+            store.execute("UPDATE questions SET until = '2026-01-01 00:00:00.000000'")
+        server.until(server.start("watch/every-ten-minutes"), *ENDED)
+        state = server.until(run, *ENDED)
+        assert (state["type"], state["name"]) == ("CANCELLED", "TimedOut")
+        assert "nothing was sent" in state["message"]
+        assert "upcycle-news issue send" in state["message"]
+        assert [to for to, _ in relay.messages] == ["anna@example.org"]
+
+        again = server.start("publish-issue/thursday")
+        server.until(again, "PAUSED")
+        server.answer(again, decision="send", name="Anna")
+        state = server.until(again, *ENDED, after=server.resumed)
+        assert "sent to 3 of 3" in state["message"]
+    assert sorted(relay.accepted) == sorted([*readers, "anna@example.org"])
+    assert [len(relay.accepted[reader]) for reader in readers] == [1, 1]
+
+
+def test_prefects_database_of_yesterday_mails_nobody_twice(
+    publication: Publication, relay: Keeping, tmp_path: Path
+) -> None:
+    """Its copy still plans the run that has sent the issue since: it fires a second time."""
+    publication.essay()
+    readers = publication.crowd(3)
+    own = environment(relay)
+    with Server(publication.home, own) as server:
+        soon = datetime.now(UTC) + timedelta(seconds=20)
+        run = server.start("publish-issue/thursday", at=soon, approve=True)
+        copy = tmp_path / "prefect.db"
+        database = server.prefect_home / "prefect.db"
+        with closing(sqlite3.connect(database)) as now, closing(sqlite3.connect(copy)) as kept:
+            now.backup(kept)
+        assert planned(copy, run) == "SCHEDULED"
+        state = server.until(run, *ENDED)
+        assert "sent to 3 of 3" in state["message"]
+        publication.essay("Erst für die nächste Ausgabe")
+        server.stop()
+        for leftover in server.prefect_home.glob("prefect.db*"):
+            leftover.unlink()
+        shutil.copy(copy, database)
+
+        server.revive()
+        state = server.until(run, *ENDED)
+        assert state["name"] == "AlreadySent"
+        assert "went out already: sent to 3 of 3" in state["message"]
+        late = server.until(server.start("deliver-pending/every-five-minutes"), *ENDED)
+        assert late["name"] == "NothingPending"
+        deadline = time.monotonic() + 60  # what the old schedule holds for now runs as well
+        while unfinished(server):
+            assert time.monotonic() < deadline, "runs of the old database do not end"
+            time.sleep(0.5)
+    assert sorted(relay.accepted) == readers
+    assert {len(ids) for ids in relay.accepted.values()} == {1}
+    with closing(sqlite3.connect(publication.home / "var/upcycle.db")) as store:
+        assert store.execute("SELECT count(*) FROM issues").fetchone() == (1,)
+
+
+def planned(database: Path, run: str) -> Any:
+    with closing(sqlite3.connect(database)) as known:
+        query = "SELECT state_type FROM flow_run WHERE replace(id, '-', '') = ?"
+        [found] = known.execute(query, (run.replace("-", ""),)).fetchone()
+    return found
+
+
+def unfinished(server: Server) -> int:
+    """Runs of publish-issue that are under way, or late."""
+    wanted = {
+        "flows": {"name": {"any_": ["publish-issue"]}},
+        "flow_runs": {
+            "state": {"type": {"any_": ["RUNNING", "PENDING", "SCHEDULED"]}},
+            "expected_start_time": {"before_": datetime.now(UTC).isoformat()},
+        },
+    }
+    return int(server.ask("POST", "/flow_runs/count", wanted))

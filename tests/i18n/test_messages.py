@@ -1,0 +1,140 @@
+"""Every sentence of the code has words in every language, with the values that the code gives."""
+
+from __future__ import annotations
+
+import ast
+import pickle
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from string import Formatter
+
+import pytest
+
+from upcycle_news.errors import ContentError, UpcycleError
+from upcycle_news.i18n.messages import (
+    LANGUAGES,
+    Saying,
+    catalogue,
+    say,
+    spoken,
+)
+from upcycle_news.models import Finding, IssueId
+from upcycle_news.services.issues.render import RefusedError
+
+PACKAGE = Path(__file__).parents[2] / "src/upcycle_news"
+
+
+def said() -> Iterator[tuple[str, str, set[str]]]:
+    """Place, key and values of every `say("…")` in the package."""
+    for path in sorted(PACKAGE.rglob("*.py")):
+        if path.parent.name == "i18n":
+            continue
+        text = path.read_text(encoding="utf-8")
+        if not re.search(r"from upcycle_news\.i18n\.messages import [^#]*?\bsay\b", text):
+            continue
+        for node in ast.walk(ast.parse(text)):
+            if isinstance(node, ast.Call) and getattr(node.func, "id", "") == "say":
+                key = node.args[0]
+                place = f"{path.relative_to(PACKAGE)}:{node.lineno}"
+                assert isinstance(key, ast.Constant), f"{place}: write the key as it stands"
+                yield place, key.value, {str(one.arg) for one in node.keywords}
+
+
+def fields(language: str, key: str) -> set[str]:
+    entry = catalogue(language)[key]
+    texts = [entry] if isinstance(entry, str) else [entry["one"], entry["other"], "{count}"]
+    return {name for text in texts for _, name, _, _ in Formatter().parse(text) if name is not None}
+
+
+def test_every_language_knows_the_same_sentences_with_the_same_values() -> None:
+    first, *others = LANGUAGES
+    for other in others:
+        assert set(catalogue(first)) == set(catalogue(other))
+        for key in catalogue(first):
+            assert fields(first, key) == fields(other, key), key
+
+
+def test_no_sentence_is_without_use_and_none_without_words() -> None:
+    used = {key for _, key, _ in said()}
+    assert used == set(catalogue("en"))
+
+
+def test_the_code_gives_each_sentence_just_the_values_it_wants() -> None:
+    for place, key, values in said():
+        assert values == fields("en", key), f"{place}: {key}"
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_no_book_repeats_a_sentence_of_another(language: str) -> None:
+    import tomllib
+
+    from upcycle_news.i18n.messages import BOOKS, FOLDER
+
+    books = [
+        tomllib.loads((FOLDER / f"{book}.{language}.toml").read_text(encoding="utf-8"))
+        for book in BOOKS
+    ]
+    assert sum(map(len, books)) == len(catalogue(language))
+
+
+def test_german_sentences_are_set_as_german_is() -> None:
+    for key, entry in catalogue("de").items():
+        for text in [entry] if isinstance(entry, str) else entry.values():
+            assert "'" not in text, f"{key}: „…“ instead of straight marks"
+            assert not re.search("fuer|ueber|koenn|muess|laess|schliess|groess", text), key
+
+
+def test_a_language_without_words_gets_english() -> None:
+    assert [spoken(one) for one in ("de", "de-AT", "en-GB", "fr", "")] == [
+        "de", "de", "en", "en", "en",
+    ]  # fmt: skip
+    assert say("subject-missing").in_language("fr") == str(say("subject-missing"))
+
+
+def test_numbers_are_written_as_the_language_does() -> None:
+    large = say("size-large", size=81234, limit=100_000)
+    assert "81,234 bytes" in large.in_language("en")
+    assert "81.234 Bytes" in large.in_language("de")
+
+
+def test_one_and_many_are_told_apart() -> None:
+    assert say("nothing-new-items", count=1).in_language("de") == "; 1 Meldung wartet"
+    assert say("nothing-new-items", count=2).in_language("de") == "; 2 Meldungen warten"
+
+
+def test_a_strangers_text_stays_in_its_line_and_steers_no_terminal() -> None:
+    told = str(say("image-foreign", image="a\nb\x1b[31m{0}"))
+    assert told == "the image 'a\\nb\\x1b[31m{0}' is not ours: put it into content/images"
+
+
+def test_an_error_speaks_english_until_somebody_knows_the_publication() -> None:
+    second = ContentError("b.md", None, "a sentence in one language")
+    error = ContentError("a.md", 4, say("date-wrong", key="date"), [second])
+    assert str(error).splitlines() == [
+        "a.md:4: 'date' is not a date (write 2026-11-26)",
+        "b.md: a sentence in one language",
+    ]
+    error.language = "de"
+    assert str(error).startswith("a.md:4: „date“ ist kein Datum.")
+    assert str(UpcycleError("as it is")) == "as it is"
+
+
+def test_an_error_comes_back_from_where_prefect_keeps_it() -> None:
+    """A run's result may be read by another process."""
+    second = ContentError("b.md", 3, say("essay-empty"))
+    refused = [Finding("error", "link-empty", "a.md:4", say("link-empty", link="https://a.test"))]
+    for error in (
+        UpcycleError(say("subject-missing")),
+        ContentError("a.md", 4, say("date-wrong", key="date"), [second]),
+        RefusedError(IssueId.parse("2026-11-26"), refused),
+    ):
+        error.language = "de"
+        again = pickle.loads(pickle.dumps(error))
+        assert type(again) is type(error)
+        assert str(again) == str(error)
+
+
+def test_sayings_are_equal_when_they_say_the_same() -> None:
+    assert say("subject-missing") == Saying("subject-missing")
+    assert len({say("link-empty", link="x"), say("link-empty", link="x")}) == 1

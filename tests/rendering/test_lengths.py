@@ -1,0 +1,81 @@
+"""An essay in full, its opening with a link, or what the size of a mail allows."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from upcycle_news.checks.issue import preflight
+from upcycle_news.models import Length, Manifest
+from upcycle_news.rendering.render import LARGE, encoded_size, render
+
+from . import sample_manifest
+from .sample_manifest import LEAD, PUBLICATION, TEASERS
+
+PARAGRAPH = "Ein Haus, das man repariert hat, verkauft man nicht so leicht. " * 6
+LONG = "\n\n".join(f"Absatz {number}. {PARAGRAPH}" for number in range(1, 401))
+URL = f"{PUBLICATION.public_url}/essays/{LEAD.slug}/"
+
+
+def manifest(body: str, publication: Length, essay: Length | None = None) -> Manifest:
+    lead = replace(LEAD, body=body, length=essay)
+    changed = sample_manifest.manifest(essays=(lead, *TEASERS))
+    return replace(changed, publication=replace(PUBLICATION, length=publication))
+
+
+@pytest.mark.parametrize(
+    ("publication", "essay", "whole"),
+    [
+        ("full", None, True),
+        ("auto", None, True),
+        ("teaser", None, False),
+        ("full", "teaser", False),
+        ("teaser", "full", True),
+    ],
+)
+def test_the_essay_may_say_otherwise_than_the_publication(
+    publication: Length, essay: Length | None, whole: bool
+) -> None:
+    rendered = render(manifest(sample_manifest.BODY, publication, essay))
+    for part in (rendered.html, " ".join(rendered.text.split())):
+        assert ("Im Frühjahr zieht die Bücherei ein" in part) is whole
+        assert (URL in part) is not whole
+        assert "hört zuerst die Bohrmaschine" in part
+
+
+def test_an_essay_that_would_make_the_mail_too_large_is_cut_with_a_link() -> None:
+    assert encoded_size(render(manifest(LONG, "full")).html) > LARGE
+    told = manifest(LONG, "auto")
+    rendered = render(told)
+    assert encoded_size(rendered.html) < 40_000
+    assert URL in rendered.html
+    assert "Absatz 2." in rendered.html
+    assert "Absatz 3." not in rendered.html
+    assert preflight(rendered, told.issue, told.publication) == ()
+
+
+def test_an_opening_of_all_there_is_offers_nothing_more() -> None:
+    rendered = render(manifest("Kurz gesagt.", "teaser"))
+    assert URL not in rendered.html + rendered.text
+
+
+def test_an_opening_takes_its_footnotes_along_and_no_others() -> None:
+    body = (
+        f"Erstens.[^a] {PARAGRAPH * 3}\n\n## Weiter\n\nZweitens.[^b]\n\n[^a]: Eins.\n[^b]: Zwei.\n"
+    )
+    rendered = render(manifest(body, "teaser"))
+    assert "Erstens.<sup" in rendered.html
+    assert "Eins." in rendered.html
+    assert "Zwei." not in rendered.html + rendered.text
+
+
+def test_footnotes_stand_below_the_essay_in_both_parts() -> None:
+    body = "Ein Satz.[^q] Noch einer.^[Gleich hier.]\n\n[^q]: Die [Quelle](https://quelle.example/x).\n"
+    rendered = render(manifest(body, "full"))
+    assert "Ein Satz.¹ Noch einer.²" in rendered.text
+    assert "¹ Die Quelle [1].\n² Gleich hier.\n" in rendered.text
+    assert "[1] https://quelle.example/x" in rendered.text
+    assert ">1</sup>" in rendered.html
+    assert 'class="notes"' in rendered.html
+    assert 'href="#' not in rendered.html

@@ -1,0 +1,118 @@
+"""Essays become fragments of HTML that mails can carry."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+
+from upcycle_news.rendering.images import Picture
+from upcycle_news.rendering.markdown import (
+    image_path,
+    parse,
+    references,
+    to_html,
+)
+
+PICTURE = Picture("cid:abc@images", 300, 200)
+
+
+def html(body: str, language: str = "de", below: int = 1) -> str:
+    tokens = parse(body, language=language, below=below)
+    return to_html(tokens, {"haus.png": PICTURE}, language)
+
+
+def levels(body: str, below: int = 1) -> list[str]:
+    return re.findall(r"<h(\d)>", html(body, below=below))
+
+
+def test_german_quotation_marks_nest() -> None:
+    assert html("\"Das 'Wort' zählt\"") == "<p>„Das ‚Wort‘ zählt“</p>\n"
+
+
+def test_english_essays_keep_english_marks() -> None:
+    assert html('"Yes"', "en") == "<p>“Yes”</p>\n"
+
+
+def test_html_in_an_essay_is_text() -> None:
+    assert "<script>" not in html("<script>alert(1)</script>\n\nund <b>fett</b>")
+    assert "&lt;b&gt;fett" in html("und <b>fett</b>")
+
+
+def test_the_first_heading_stands_one_below_the_title() -> None:
+    assert levels("# A\n\n## B\n\n### C\n\n# D") == ["2", "3", "4", "2"]
+    assert levels("### A\n\n##### B") == ["2", "3"]
+
+
+def test_no_level_of_heading_is_skipped() -> None:
+    assert levels("### Erst tief\n\n## dann hoch\n\n#### dann tief") == ["2", "2", "3"]
+    assert levels("# A\n\n## B", below=2) == ["3", "4"]
+
+
+def test_a_heading_closes_with_the_tag_it_opened_with() -> None:
+    assert html("#### A") == "<h2>A</h2>\n"
+
+
+def test_code_keeps_its_quotation_marks_and_spaces() -> None:
+    assert '<code>"z. B." -- x</code>' in html('`"z. B." -- x`').replace("&quot;", '"')
+
+
+@pytest.mark.parametrize(
+    "target", ["javascript:alert(1)", "data:text/html,x", "/ueber-uns", "#anker", "ftp://a.example"]
+)
+def test_a_link_that_leads_nowhere_leaves_only_its_words(target: str) -> None:
+    assert html(f"[mehr *dazu*]({target}) hier") == "<p>mehr <em>dazu</em> hier</p>\n"
+
+
+def test_links_to_the_web_and_to_a_mailbox_stay() -> None:
+    fragment = html("[a](https://a.example/?b=1&c=2) <mailto:x@y.example>")
+    assert 'href="https://a.example/?b=1&amp;c=2"' in fragment
+    assert 'href="mailto:x@y.example"' in fragment
+
+
+def test_pictures_come_from_the_issue_only() -> None:
+    assert 'src="cid:abc@images" alt="Ein Haus" width="300"' in html("![Ein Haus](haus.png)")
+    assert html("![Ein Haus](https://fremd.example/x.png)") == "<p>Ein Haus</p>\n"
+
+
+@pytest.mark.parametrize(
+    ("target", "path"),
+    [
+        ("haus.png", "haus.png"),
+        ("images/haus.png", "haus.png"),
+        ("../images/haus.png", "haus.png"),
+        ("/content/images/2026/haus%20eins.png", "2026/haus eins.png"),
+        ("../../etc/passwd", "etc/passwd"),
+        ("../images/../../secret.png", "secret.png"),
+        ("https://fremd.example/x.png", None),
+        ("//fremd.example/x.png", None),
+        ("data:image/png;base64,AA", None),
+        ("", None),
+    ],
+)
+def test_an_image_means_a_file_in_content_images(target: str, path: str | None) -> None:
+    assert image_path(target) == path
+
+
+def test_references_know_their_line() -> None:
+    body = "Eins\n\nzwei [a](https://a.example)\ndrei [b](/b)\n\n![c](c.png)\n"
+    assert [(r.kind, r.target, r.line) for r in references(body)] == [
+        ("link", "https://a.example", 3),
+        ("link", "/b", 4),
+        ("image", "c.png", 6),
+    ]
+
+
+def test_tables_say_that_their_heads_are_heads() -> None:
+    fragment = html("| a | b |\n|---|--:|\n| 1 | 2 |")
+    assert '<th scope="col">a</th>' in fragment
+    assert fragment.startswith('<div class="scroll"><div tabindex="0"><table>')
+    assert fragment.endswith("</table></div></div>\n")
+
+
+def test_deep_nesting_ends_and_does_not_end_the_process() -> None:
+    assert html(">" * 10_000 + " tief").count("<blockquote>") <= 20
+
+
+def test_strikethrough_is_known() -> None:
+    assert html("~~neu~~ alt") == "<p><s>neu</s> alt</p>\n"

@@ -1,0 +1,154 @@
+"""What axe-core, the reference MJML, caniemail and SpamAssassin say about very different issues."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+from functools import cache
+from pathlib import Path
+
+import pytest
+
+from upcycle_news.checks.issue import preflight
+from upcycle_news.mail.message import Letterhead, MessageTemplate, ReaderFields
+from upcycle_news.models import EmailAddress, RenderedIssue
+from upcycle_news.rendering.preview_page import standalone_html
+from upcycle_news.rendering.render import encoded_size, render
+
+from . import sample_issues
+from .page_screenshots import (
+    NODE_MODULES,
+    axe,
+    measure,
+    missing,
+    node_tool,
+)
+
+NAMES = list(sample_issues.ISSUES)
+CANIEMAIL = Path(__file__).parent / "golden" / "caniemail.json"
+CHECK = Path(__file__).parents[2] / "tools" / "node" / "caniemail.mjs"
+
+
+@cache
+def issue(name: str) -> RenderedIssue:
+    return render(sample_issues.ISSUES[name]())
+
+
+@pytest.mark.chromium
+@pytest.mark.parametrize("dark", [False, True], ids=["light", "dark"])
+@pytest.mark.parametrize("name", NAMES)
+def test_axe_finds_nothing_that_shuts_a_reader_out(name: str, dark: bool) -> None:
+    assert axe(standalone_html(issue(name)), dark=dark) == []
+
+
+@pytest.mark.chromium
+def test_axe_would_find_something() -> None:
+    html = standalone_html(issue("no-picture")).replace("</body>", '<img src="x"></body>')
+    assert [line.partition(":")[0] for line in axe(html)] == ["image-alt"]
+
+
+@pytest.mark.chromium
+@pytest.mark.parametrize("dark", [False, True], ids=["light", "dark"])
+@pytest.mark.parametrize("name", NAMES)
+def test_no_issue_is_wider_than_its_window(name: str, dark: bool) -> None:
+    for found in measure(standalone_html(issue(name)), widths=(320, 600), dark=dark):
+        assert found.scroll <= found.client == found.width
+
+
+@pytest.mark.chromium
+@pytest.mark.parametrize("name", NAMES)
+def test_no_issue_needs_its_style_sheet(name: str) -> None:
+    bare = re.sub(r"<style.*?</style>", "", standalone_html(issue(name)), flags=re.DOTALL)
+    for found in measure(bare, widths=(320, 600), dark=False):
+        assert found.scroll <= found.client == found.width
+    assert axe(bare) == []
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_preflight_has_no_objection(name: str) -> None:
+    manifest = sample_issues.ISSUES[name]()
+    found = preflight(issue(name), manifest.issue, manifest.publication)
+    assert [one for one in found if one.code != "subject-long" and one.level == "error"] == []
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", NAMES)
+def test_the_reference_compiler_accepts_our_mjml(name: str, tmp_path: Path) -> None:
+    node_tool("mjml/bin/mjml")
+    file = tmp_path / "issue.mjml"
+    file.write_text(issue(name).mjml, encoding="utf-8")
+    done = _node([str(NODE_MODULES / ".bin" / "mjml"), "--validate", str(file)])
+    assert done.stdout + done.stderr == ""
+
+
+@pytest.mark.slow
+def test_mail_programs_support_as_much_as_they_did() -> None:
+    node_tool("caniemail/package.json")
+    told = _node([str(CHECK)], issue("demo").html)
+    found = json.loads(told.stdout or "{}")
+    assert found, told.stderr
+    if os.environ.get("UPCYCLE_GOLDEN") == "write":
+        CANIEMAIL.write_text(json.dumps(found, indent=1, sort_keys=True) + "\n", encoding="utf-8")
+    baseline = json.loads(CANIEMAIL.read_text(encoding="utf-8"))
+    new = {
+        feature: sorted(set(clients) - set(baseline.get(feature, [])))
+        for feature, clients in found.items()
+    }
+    assert {feature: clients for feature, clients in new.items() if clients} == {}
+
+
+@pytest.mark.slow
+def test_spamassassin_scores_the_finished_message_below_one(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    if shutil.which("spamassassin") is None:
+        missing("no SpamAssassin here (apt-get install spamassassin)")
+    done = subprocess.run(
+        ["spamassassin", "-L", "-t"], input=finished_message(), capture_output=True, timeout=100
+    )
+    told = re.search(rb"Content analysis details:\s+\(([-\d.]+) points", done.stdout)
+    assert told is not None
+    score = float(told[1])
+    with capsys.disabled():
+        sys.stdout.write(f"\nSpamAssassin: {score} points for the demo's issue\n")
+    assert score < 1.0
+
+
+def finished_message() -> bytes:
+    """The demo's issue as a reader gets it, one-click header and pictures included."""
+    publication = sample_issues.demo().publication
+    letterhead = Letterhead(
+        from_name=publication.sender_name,
+        from_address=publication.sender_address,
+        envelope_sender=publication.sender_address,
+        list_id="newsletter.example.org",
+        list_name=publication.name,
+        message_id_domain="example.org",
+        reply_to=publication.reply_to,
+        unsubscribe_mailto="abbestellen@example.org",
+    )
+    reader = ReaderFields(
+        address=EmailAddress.parse("leserin@example.org"),
+        name="Leserin",
+        unsubscribe_url=f"{publication.public_url}/unsubscribe/{'x' * 43}",
+        preferences_url=f"{publication.public_url}/preferences/{'x' * 43}",
+        message_hash="0" * 32,
+        date=sample_issues.NOW,
+    )
+    template = MessageTemplate.compose(issue("demo"), letterhead, revision="0" * 64)
+    return template.for_reader(reader)
+
+
+def test_the_demos_issue_is_small() -> None:
+    assert encoded_size(issue("demo").html) < 40_000
+
+
+def _node(command: list[str], text: str = "") -> subprocess.CompletedProcess[str]:
+    node = shutil.which("node") or missing("no Node here (apt-get install npm)")
+    return subprocess.run(
+        [node, *command], input=text, capture_output=True, text=True, timeout=100, check=False
+    )

@@ -1,0 +1,300 @@
+"""The whole way from a manifest to the bytes that everybody gets."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import replace
+from html import unescape
+from itertools import pairwise
+
+import pytest
+
+from upcycle_news.checks.html_inspector import read_page
+from upcycle_news.errors import ContentError, TemplateError
+from upcycle_news.models import (
+    ImageRef,
+    Manifest,
+    Placeholder,
+    RenderedIssue,
+)
+from upcycle_news.rendering.render import encoded_size, render
+from upcycle_news.rendering.view_models import excerpt, reading_minutes
+
+from . import sample_manifest
+from .sample_manifest import LEAD, PUBLICATION, TEMPLATES
+
+
+@pytest.fixture(scope="module")
+def rendered() -> RenderedIssue:
+    return render(sample_manifest.with_picture())
+
+
+def with_template(name: str, text: str) -> Manifest:
+    return replace(sample_manifest.manifest(), templates={**TEMPLATES, name: text})
+
+
+def test_the_same_manifest_gives_the_same_bytes(rendered: RenderedIssue) -> None:
+    assert render(sample_manifest.with_picture()) == rendered
+
+
+def test_the_order_of_templates_in_a_manifest_changes_nothing(rendered: RenderedIssue) -> None:
+    manifest = sample_manifest.with_picture()
+    turned = dict(reversed(manifest.templates.items()))
+    assert render(replace(manifest, templates=turned)) == rendered
+
+
+def test_both_parts_say_what_the_issue_is(rendered: RenderedIssue) -> None:
+    words = read_page(rendered.html).words
+    for text in (
+        "Donnerstag, 26. November 2026",
+        "Das zweite Leben der Langen Straße",
+        "Von Redaktion upcycle",
+        "„Das Wort ‚Leerstand‘ ist falsch“",
+        "Ziegel mit „Geschichte“",
+        "Dazu passend",
+        "Small Towns Review",
+        "Die nächste Ausgabe kommt in zwei Wochen.",
+        "e+k upcycle gGmbH",
+        "Sie bekommen diese Mail, weil Sie e+k upcycle bestellt haben.",
+    ):
+        assert text in words, text
+        assert text in " ".join(rendered.text.split()), text
+
+
+def test_every_link_of_the_html_stands_in_the_text(rendered: RenderedIssue) -> None:
+    links = read_page(rendered.html).addresses
+    assert len(links) > 12
+    for link in links:
+        assert link.removeprefix("mailto:") in rendered.text
+
+
+def test_personal_links_are_placeholders_until_a_reader_is_known(rendered: RenderedIssue) -> None:
+    links = read_page(rendered.html).addresses
+    for placeholder in Placeholder:
+        assert placeholder.value in links
+        assert placeholder.value in rendered.text.split()
+
+
+def test_archive_and_essays_lie_below_the_public_address(rendered: RenderedIssue) -> None:
+    links = read_page(rendered.html).addresses
+    assert "https://news.upcycle.example/archive/2026-11-26/" in links
+    assert "https://news.upcycle.example/archive/" in links
+    assert "https://news.upcycle.example/essays/werkstatt-statt-wertstoffhof/" in links
+
+
+def test_without_a_public_address_no_link_leads_nowhere() -> None:
+    manifest = replace(sample_manifest.manifest(), publication=replace(PUBLICATION, public_url=""))
+    result = render(manifest)
+    assert all(link.startswith(("http", "mailto:")) for link in read_page(result.html).addresses)
+    assert "Im Browser lesen" not in result.html + result.text
+
+
+def test_there_is_one_h1_and_no_heading_is_skipped(rendered: RenderedIssue) -> None:
+    levels = [int(level) for level in re.findall(r"<h(\d)[ >]", rendered.html)]
+    assert levels[0] == 1
+    assert levels.count(1) == 1
+    assert all(after <= before + 1 for before, after in pairwise(levels))
+
+
+def test_layout_tables_are_for_looks_only(rendered: RenderedIssue) -> None:
+    html = re.sub(r"<!--.*?-->", "", rendered.html, flags=re.DOTALL)
+    tables = re.findall(r"<table[^>]*>", html)
+    plain = [table for table in tables if 'role="presentation"' not in table]
+    assert len(tables) > 10
+    assert len(plain) == 1  # the essay's own
+
+
+def test_a_screen_reader_is_told_the_language(rendered: RenderedIssue) -> None:
+    assert '<html lang="de" dir="ltr"' in rendered.html
+    assert re.search(r'<body [^>]*lang="de" dir="ltr"', rendered.html)
+    assert re.search(r'<h3 [^>]*lang="en"[^>]*>.*?A library', rendered.html)
+    assert "<title>Das zweite Leben der Langen Straße</title>" in rendered.html
+
+
+def test_the_preheader_is_the_first_thing_in_the_body_and_hidden(rendered: RenderedIssue) -> None:
+    body = rendered.html.split("<body", 1)[1]
+    first = re.search(r"<div class=\"preheader\" style=\"([^\"]*)\">([^<]*)", body)
+    assert first is not None
+    assert "display: none" in first[1] or "display:none" in first[1]
+    assert unescape(first[2]).startswith("Eine Kleinstadt baut um")
+    assert body.index("preheader") < body.index("<table")
+
+
+def test_the_picture_travels_with_the_mail(rendered: RenderedIssue) -> None:
+    (image,) = rendered.images
+    assert image.content_type == "image/png"
+    assert f'src="cid:{image.cid}" alt="Giebel in der Langen Straße" width="60"' in rendered.html
+    assert "[Bild: Giebel in der Langen Straße]" in rendered.text
+
+
+def test_a_picture_used_twice_travels_once() -> None:
+    manifest = sample_manifest.with_picture(body="![Noch einmal](../images/giebel.png)")
+    assert len(render(manifest).images) == 1
+
+
+@pytest.mark.parametrize("where", ["head", "body"])
+def test_a_missing_picture_is_named_at_its_place(where: str) -> None:
+    if where == "head":
+        lead = replace(LEAD, image=ImageRef("fehlt.png", "x"))
+        place = "content/essays/lange-strasse.md: "
+    else:
+        lead = replace(LEAD, body="Eins\n\nZwei ![x](fehlt.png)")
+        place = "content/essays/lange-strasse.md:11: "
+    with pytest.raises(ContentError) as caught:
+        render(sample_manifest.manifest(essays=(lead,)))
+    assert str(caught.value).startswith(place)
+    assert "'fehlt.png' is not in content/images" in str(caught.value)
+
+
+def test_everything_essential_is_inline(rendered: RenderedIssue) -> None:
+    bare = re.sub(r"<style.*?</style>", "", rendered.html, flags=re.DOTALL)
+    for tag in ("h1", "h2", "h3", "p", "blockquote", "li", "table", "th", "td", "code", "a", "img"):
+        opening = re.findall(rf"<{tag}(?: [^>]*)?>", bare)
+        assert opening, tag
+        assert all("style=" in found for found in opening if 'role="pres' not in found), tag
+
+
+def test_the_dark_palette_and_the_phone_stay_in_style(rendered: RenderedIssue) -> None:
+    sheet = "".join(re.findall(r"<style.*?</style>", rendered.html, flags=re.DOTALL))
+    assert "@media (prefers-color-scheme: dark)" in sheet
+    assert "@media (max-width: 480px)" in sheet
+    assert "[data-ogsc]" in sheet
+    assert "[data-ogsb]" in sheet
+    assert '<meta name="color-scheme" content="light dark">' in rendered.html
+
+
+def test_an_issue_stays_far_below_the_limit_of_gmail(rendered: RenderedIssue) -> None:
+    assert encoded_size(rendered.html) < 40_000
+
+
+def test_the_text_part_is_wrapped_and_tidy(rendered: RenderedIssue) -> None:
+    lines = rendered.text.split("\n")
+    assert all(len(line) <= 72 or "https://" in line for line in lines)
+    assert not any(line != line.rstrip() for line in lines)
+    assert "\n\n\n" not in rendered.text
+    assert rendered.text.endswith("Musterstadt\nVertreten durch: Erika Muster · "
+                                  "redaktion@upcycle.example\n")  # fmt: skip
+
+
+def test_other_sources_of_a_story_are_named_once() -> None:
+    story = sample_manifest.RELATED[0].story
+    twice = replace(
+        sample_manifest.RELATED[0], story=replace(story, items=(*story.items, *story.items))
+    )
+    text = render(sample_manifest.manifest(related=(twice,))).text
+    assert text.count("Auch bei Kreisbote") == 1
+    assert "Auch bei Umbau-Anzeiger" not in text
+
+
+def test_the_day_of_an_item_is_that_of_the_publications_time_zone() -> None:
+    # 23:30 in UTC on the 23rd is the 24th in Berlin.
+    assert "Umbau-Anzeiger · 24. November 2026" in " ".join(
+        render(sample_manifest.manifest()).text.split()
+    )
+
+
+def test_an_english_issue_speaks_english() -> None:
+    lead = replace(LEAD, language="en", body='He said "yes".', title='The "second" life')
+    text = render(sample_manifest.manifest(language="en", subject=lead.title, essays=(lead,))).text
+    for words in ("Thursday", "November 26", "Unsubscribe", "Related reading", "“yes”", "“second”"):
+        assert words in text
+
+
+def test_a_language_without_a_catalogue_says_which_there_are() -> None:
+    with pytest.raises(
+        TemplateError, match=r"texts\.fr\.toml: is missing \(the languages are de, "
+    ):
+        render(sample_manifest.manifest(language="fr"))
+
+
+def test_an_issue_of_items_alone_and_one_of_an_essay_alone_are_issues() -> None:
+    assert "Dazu passend" in render(sample_manifest.manifest(essays=())).text
+    alone = render(sample_manifest.manifest(essays=(LEAD,), related=()))
+    assert "Dazu passend" not in alone.html
+    assert "Außerdem bei uns" not in alone.html
+
+
+def test_titles_and_names_are_text_and_never_markup() -> None:
+    evil = '<script>alert("1")</script> & "Söhne"'
+    item = sample_manifest.item(9, title=evil, summary=evil, feed=evil)
+    related = (
+        replace(
+            sample_manifest.RELATED[0],
+            story=replace(sample_manifest.RELATED[0].story, items=(item,)),
+        ),
+    )
+    lead = replace(LEAD, title=evil, author=evil)
+    html = render(sample_manifest.manifest(essays=(lead,), related=related, subject=evil)).html
+    assert "<script" not in html
+    assert html.count("&lt;script&gt;") >= 6
+
+
+def test_control_characters_never_reach_the_mail() -> None:
+    lead = replace(LEAD, title="A\x92B\x00", author="C\x08", body="x\x85y\x0c z\u202e")
+    issue = render(sample_manifest.manifest(essays=(lead,), subject="S\x00", preheader="P\x1f"))
+    for part in (issue.subject, issue.html, issue.text):
+        assert not re.search(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]", part)
+    assert "A’B" in issue.text
+
+
+def test_a_hostile_issue_is_an_error_or_a_mail_and_never_a_crash() -> None:
+    lead = replace(LEAD, title="T" * 1_000_000, body=">" * 5_000 + "- " * 5_000 + "[" * 5_000)
+    try:
+        assert render(sample_manifest.manifest(essays=(lead,))).html
+    except TemplateError as error:
+        assert "too large" in str(error)
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "place", "sentence"),
+    [
+        ("newsletter.mjml", "<mjml>\n{{ lead.titel }}", "newsletter.mjml:2", "'titel' (misspelt?)"),
+        ("newsletter.mjml", "\n\n{% if %}", "newsletter.mjml:3", "Expected an expression"),
+        ("newsletter.txt", "{% include 'x.txt' %}", "newsletter.txt:1", "there is no templates/x"),
+        ("partials/lead.mjml", "\n{{ nichts }}", "partials/lead.mjml:2", "'nichts' is undefined"),
+        ("partials/lead.mjml", "\n{{ 1 / 0 }}", "partials/lead.mjml:2", "ZeroDivisionError"),
+        ("partials/lead.mjml", "\n{{ t('nie') }}", "texts.de.toml", "has no words for 'nie'"),
+        ("partials/lead.mjml", "{% include 'partials/lead.mjml' %}", "partials/lead.mjml:1", "Rec"),
+        ("texts.de.toml", "a = 1\nb = ", "texts.de.toml:2", "is not TOML"),
+        ("texts.de.toml", 'by = "{nobody}"', "texts.de.toml", "has no words for 'image'"),
+        ("theme.toml", "x", "theme.toml:1", "is not TOML"),
+        ("partials/inline.css", "{{ theme.light.inc }}", "partials/inline.css:1", "'inc'"),
+    ],
+)
+def test_a_template_that_fails_names_its_line(
+    name: str, text: str, place: str, sentence: str
+) -> None:
+    with pytest.raises(TemplateError) as caught:
+        render(with_template(name, text))
+    assert str(caught.value).startswith(f"templates/{place}: ")
+    assert sentence in str(caught.value)
+
+
+def test_a_word_with_an_unknown_name_in_it_says_which_names_there_are() -> None:
+    text = TEMPLATES["texts.de.toml"].replace("Von {author}", "Von {autor}")
+    with pytest.raises(TemplateError, match=r"texts\.de\.toml: 'by' .*it may use \{author\}"):
+        render(with_template("texts.de.toml", text))
+
+
+def test_reading_time_is_at_least_a_minute() -> None:
+    assert reading_minutes("kurz") == 1
+    assert reading_minutes("Wort " * 1000) == 5
+
+
+def test_an_excerpt_ends_with_a_sentence_or_says_that_it_goes_on() -> None:
+    assert excerpt("Eins ist da. " * 3, 30) == "Eins ist da. Eins ist da."
+    assert excerpt("Wort, " * 20, 33) == "Wort, Wort, Wort, Wort, Wort …"
+    assert excerpt("W" * 50, 10) == "W" * 10 + " …"
+    assert excerpt("kurz") == "kurz"
+
+
+def test_an_item_whose_summary_repeats_its_title_is_not_told_twice() -> None:
+    item = sample_manifest.item(9, title="Nur das", summary="nur das")
+    related = (
+        replace(
+            sample_manifest.RELATED[0],
+            story=replace(sample_manifest.RELATED[0].story, items=(item,)),
+        ),
+    )
+    text = render(sample_manifest.manifest(essays=(LEAD,), related=related)).text
+    assert text.lower().count("nur das") == 1

@@ -1,0 +1,389 @@
+"""The archive and the store: what is shown, when it is there, and what is left alone."""
+
+from __future__ import annotations
+
+import re
+import sqlite3
+import sys
+from pathlib import Path
+
+import pytest
+
+from upcycle_news.app.context import Newsroom
+from upcycle_news.errors import IssueError, UpcycleError
+from upcycle_news.models import IssueId
+from upcycle_news.services.archive import atomic_folder, build
+from upcycle_news.services.archive.atomic_folder import LISTING
+from upcycle_news.services.archive.build import build_archive
+from upcycle_news.services.delivery import send
+from upcycle_news.services.issues import compose, render
+from upcycle_news.storage import issues
+from upcycle_news.storage.issues import IssueState
+
+from ...archive_site.sample_archive import dead_links, static_host
+from ...cli.test_bad_input import room_for
+from ...delivery.memory_ledger import Clock
+from ...publications import (
+    Publication,
+    parsed,
+    prepared,
+    relay_at,
+    sent,
+)
+from ...rendering.sample_manifest import png
+
+FIRST, SECOND = IssueId.parse("2026-11-26"), IssueId.parse("2026-11-26-2")
+
+
+def tree(folder: Path) -> dict[str, bytes]:
+    return {
+        path.relative_to(folder).as_posix(): path.read_bytes()
+        for path in sorted(folder.rglob("*"))
+        if path.is_file()
+    }
+
+
+def stamps(folder: Path) -> dict[str, tuple[int, int]]:
+    return {
+        path.relative_to(folder).as_posix(): (path.stat().st_mtime_ns, path.stat().st_ino)
+        for path in sorted(folder.rglob("*"))
+    }
+
+
+def two_sent(publication: Publication) -> Newsroom:
+    publication.readers("anna@example.org")
+    room = publication.room()
+    publication.essay("Was vom Bahnhof bleibt")
+    sent(room, "2026-11-26")
+    publication.essay("Die Schule am Rand")
+    sent(room, "2026-11-26-2")
+    return room
+
+
+def test_what_a_killed_build_left_lying_goes_with_the_next(publication: Publication) -> None:
+    room = two_sent(publication)
+    before = tree(room.archive)
+    for folder in ("", "archive/2026-11-26/", "essays/"):
+        (room.archive / f"{folder}.draft-abcd1234").write_text("half a page")
+    build_archive(room)
+    assert tree(room.archive) == before
+
+
+def test_building_again_without_changes_writes_nothing(publication: Publication) -> None:
+    room = two_sent(publication)
+    before = stamps(room.archive)
+    report = build_archive(room)
+    assert (report.issues, report.essays, report.written, report.removed) == (2, 2, 0, 0)
+    assert stamps(room.archive) == before
+
+
+def test_what_was_sent_is_shown_whatever_became_of_the_file(publication: Publication) -> None:
+    room = two_sent(publication)
+    before = tree(room.archive)
+    for essay in (publication.home / "content/essays").glob("*.md"):
+        essay.unlink()
+    assert build_archive(room).written == 0
+    assert tree(room.archive) == before
+
+
+def test_the_pages_are_there_before_the_first_mail_leaves(publication: Publication) -> None:
+    slug = publication.essay()
+    publication.readers("anna@example.org")
+    room = publication.room()
+    chosen, digest = prepared(room)
+    assert not (room.archive / "feed.xml").exists()
+    send.enqueue(room, chosen, digest)
+    assert publication.mails() == []
+    for path in (f"archive/{FIRST}/index.html", f"essays/{slug}/index.html", "feed.xml"):
+        assert (room.archive / path).is_file()
+    assert dead_links(tree(room.archive), "https://umbaupost.example.net/", ("subscribe",)) == []
+
+
+def test_an_issue_whose_archive_cannot_be_written_is_not_sent(publication: Publication) -> None:
+    publication.essay()
+    publication.readers("anna@example.org")
+    room = publication.room()
+    chosen, digest = prepared(room)
+    room.archive.parent.mkdir(exist_ok=True)
+    room.archive.write_text("a file where the folder should be")
+    with pytest.raises(IssueError, match=r"not sent, for it has no archive: .*cannot be written"):
+        send.enqueue(room, chosen, digest)
+    row = issues.get(room.store, chosen)
+    assert row is not None
+    assert row.state is IssueState.OPEN
+
+
+def test_an_issue_for_nobody_is_not_published(publication: Publication) -> None:
+    publication.essay()
+    room = publication.room()
+    chosen, digest = prepared(room)
+    with pytest.raises(IssueError, match="nobody to send to"):
+        send.enqueue(room, chosen, digest)
+    assert not (room.archive / f"archive/{FIRST}").exists()
+    assert not (room.archive / "feed.xml").exists()
+
+
+def test_a_test_mail_publishes_nothing(publication: Publication) -> None:
+    publication.essay()
+    publication.run("issue", "send", "--test", "redaktion@example.org", "--no-collect")
+    assert publication.recipients() == ["redaktion@example.org"]
+    assert not (publication.home / "var/archive/archive").exists()
+
+
+def test_an_issue_cancelled_before_anybody_got_it_is_not_shown(publication: Publication) -> None:
+    publication.readers("anna@example.org")
+    slug = publication.essay()
+    room = publication.room()
+    chosen, digest = prepared(room)
+    send.enqueue(room, chosen, digest)
+    assert (room.archive / f"essays/{slug}/index.html").is_file()
+    publication.run("issue", "cancel", str(chosen), "--yes")
+    assert not (room.archive / f"archive/{chosen}").exists()
+    assert not (room.archive / f"essays/{slug}").exists()
+    assert not (room.archive / "feed.xml").exists()
+    assert "Noch ist keine Ausgabe" in (room.archive / "index.html").read_text("utf-8")
+
+
+def test_an_issue_cancelled_too_late_stays_for_those_who_have_it(publication: Publication) -> None:
+    room = two_sent(publication)
+    issues.set_state(room.store, SECOND, IssueState.CANCELLED, now=room.clock())
+    assert build_archive(room).issues == 2
+
+
+def test_a_lost_archive_is_built_before_delivery_goes_on(publication: Publication) -> None:
+    publication.essay()
+    publication.readers("anna@example.org")
+    room = publication.room()
+    chosen, digest = prepared(room)
+    send.enqueue(room, chosen, digest)
+    (room.archive / f"archive/{chosen}/index.html").unlink()
+    send.deliver_issue(room, chosen)
+    assert (room.archive / f"archive/{chosen}/index.html").is_file()
+
+
+def test_every_link_of_a_stored_mail_leads_somewhere(publication: Publication) -> None:
+    publication.essay("Was vom Bahnhof bleibt")
+    publication.essay("Die Schule am Rand")
+    publication.readers("anna@example.org")
+    room = publication.room()
+    sent(room)
+    (raw,) = publication.mails()
+    mail = parsed(raw)
+    root = "https://umbaupost.example.net/"
+    assert mail["List-Archive"] == f"<{root}archive/>"
+    body = mail.get_body(("html",))
+    assert body is not None
+    text = mail.get_body(("plain",))
+    assert text is not None
+    links = set(re.findall(rf"{root}[^\s\"<>]*", body.get_content() + text.get_content()))
+    pages = {link.removeprefix(root) for link in links if "/unsubscribe/" not in link}
+    pages = {page for page in pages if not page.startswith("preferences/")}
+    assert {f"archive/{FIRST}/", "archive/"} < pages
+    assert any(page.startswith("essays/") for page in pages)
+    for page in pages:
+        assert (room.archive / page / "index.html").is_file(), page
+
+
+def test_no_page_holds_a_readers_address_name_or_token(publication: Publication) -> None:
+    publication.run(
+        "subscribers", "add", "anna.geheim@example.org", "--name", "Annegret Geheimrat",
+        "--consent", "test",
+    )  # fmt: skip
+    room = two_sent(publication)
+    tokens = {
+        found
+        for raw in publication.mails()
+        for part in parsed(raw).walk()
+        if part.get_content_maintype() == "text"
+        for found in re.findall(r"(?:unsubscribe|preferences)/([\w-]{43})", part.get_content())
+    }
+    assert len(tokens) == 8  # two issues, two readers, two links
+    secrets = {
+        "anna@",
+        "geheim",
+        "annegret",
+        "reader.invalid",
+        "unsubscribe",
+        "preferences",
+        *tokens,
+    }
+    for path, data in tree(room.archive).items():
+        told = data.decode("utf-8", "ignore").casefold()
+        assert not [one for one in secrets if one.casefold() in told], path
+
+
+# --- the folder
+
+
+def test_what_others_put_into_the_folder_is_left_alone(publication: Publication) -> None:
+    room = two_sent(publication)
+    out = publication.home / "www"
+    out.mkdir()
+    (out / "impressum.html").write_text("mine")
+    report = build_archive(room, out)
+    assert (report.folder, report.issues) == (out, 2)
+    assert (out / "impressum.html").read_text() == "mine"
+    assert build_archive(room, out).written == 0
+    other = publication.home / "other"
+    other.mkdir()
+    (other / "index.html").write_text("mine")
+    with pytest.raises(UpcycleError, match="was not written by upcycle-news"):
+        build_archive(room, other)
+    assert [path.name for path in other.iterdir()] == ["index.html"]
+
+
+def test_a_listing_that_names_what_lies_outside_removes_nothing_there(
+    publication: Publication,
+) -> None:
+    room = two_sent(publication)
+    out, kept = publication.home / "www", publication.home / "newsletter.toml"
+    build_archive(room, out)
+    with (out / LISTING).open("a", encoding="utf-8") as listing:
+        listing.write(f"../newsletter.toml\n{kept}\n")
+    assert build_archive(room, out).removed == 0
+    assert kept.is_file()
+
+
+def test_a_full_disk_changes_nothing(tmp_path: Path) -> None:
+    folder = tmp_path / "www"
+    before = {"index.html": b"old", "a/index.html": b"old"}
+    atomic_folder.replace_files(folder, before, keep=(), ours=False)
+    known = tree(folder)
+    after = {"b/c/index.html": b"new", "index.html": b"new", "a/index.html": b"x" * 5000}
+    with room_for(2000), pytest.raises(UpcycleError, match="make room"):
+        atomic_folder.replace_files(folder, after, keep=(), ours=False)
+    assert tree(folder) == known
+    assert not (folder / "b").exists()
+    done = atomic_folder.replace_files(folder, after, keep=(), ours=False)
+    assert (done.written, done.removed) == (3, 0)
+
+
+def test_what_is_no_longer_there_is_removed_with_its_folder(publication: Publication) -> None:
+    room = two_sent(publication)
+    issues.set_state(room.store, SECOND, IssueState.CANCELLED, now=room.clock())
+    with sqlite3.connect(publication.home / "var/upcycle.db") as store:
+        store.execute("UPDATE deliveries SET state = 'cancelled' WHERE issue_id = '2026-11-26-2'")
+    report = build_archive(room)
+    assert (report.issues, report.removed) == (1, 2)
+    assert not (room.archive / f"archive/{SECOND}").exists()
+    assert (room.archive / f"archive/{FIRST}/index.html").is_file()
+
+
+def test_pictures_lie_in_the_archive_once_and_those_of_previews_are_kept(
+    publication: Publication,
+) -> None:
+    (publication.home / "content/images").mkdir(exist_ok=True)
+    (publication.home / "content/images/haus.png").write_bytes(png(60, 40))
+    (publication.home / "content/images/dach.png").write_bytes(png(30, 40))
+    publication.readers("anna@example.org")
+    room = publication.room(ISSUE__IMAGES="hosted")
+    publication.essay("Ein Haus", image="haus.png", image_alt="Ein Haus")
+    sent(room)
+    publication.essay("Ein Dach", image="dach.png", image_alt="Ein Dach")
+    digest = compose.compose_issue(room, SECOND).hash
+    render.render_issue(room, SECOND, digest)
+    assert len(list((room.archive / "images").iterdir())) == 2
+    left = room.archive / "images" / f"{'0' * 32}.png"
+    left.write_bytes(b"of an issue that never was")
+    assert build_archive(room).removed == 1
+    assert len(list((room.archive / "images").iterdir())) == 2
+
+
+def test_a_template_that_does_not_work_changes_nothing(publication: Publication) -> None:
+    room = two_sent(publication)
+    before = tree(room.archive)
+    path = publication.home / "templates/archive/home.html"
+    text = path.read_text("utf-8").replace("{% endblock %}", "{{ nobody }}{% endblock %}")
+    path.write_text(text, encoding="utf-8")
+    told = publication.run("archive", "build", code=1).err
+    assert "templates/archive/home.html" in told
+    assert tree(room.archive) == before
+    assert "templates/archive/home.html" in publication.run("check", code=1).out
+
+
+def test_the_command_says_what_it_did(publication: Publication) -> None:
+    two_sent(publication)
+    told = publication.run("archive", "build", "--json").json
+    assert told == {
+        "folder": str(publication.home / "var/archive"),
+        "issues": 2, "essays": 2, "files": told["files"], "written": 0, "removed": 0,
+    }  # fmt: skip
+    assert "nothing has changed" in publication.run("archive", "build").out
+    assert "2 issues" in publication.run("archive", "build", "--out", "www").out
+    assert (publication.home / "www/feed.xml").is_file()
+
+
+# --- hosted elsewhere
+
+
+def copying(target: Path) -> dict[str, str]:
+    """Settings of a publication whose archive is copied to a static host."""
+    script = "import shutil, sys; shutil.copytree(sys.argv[1], sys.argv[2], dirs_exist_ok=True)"
+    words = ", ".join(f'"{word}"' for word in (sys.executable, "-c", script, "{folder}", target))
+    return {"ARCHIVE__COMMAND": f"[{words}]"}
+
+
+def test_an_archive_elsewhere_is_published_before_the_first_mail(
+    publication: Publication, tmp_path: Path, clock: Clock
+) -> None:
+    publication.essay()
+    publication.readers("anna@example.org")
+    host_folder = tmp_path / "host"
+    host_folder.mkdir()
+    with static_host(host_folder) as host:
+        settings = {"ARCHIVE__URL": host, **relay_at(1)}
+        room = publication.room(**settings)
+        chosen, digest = prepared(room)
+        with pytest.raises(IssueError, match=r"page that does not answer.*archive\.command"):
+            send.enqueue(room, chosen, digest)
+        assert not (room.archive / f"archive/{chosen}").exists()
+        broken = publication.room(**settings, ARCHIVE__COMMAND='["false"]')
+        with pytest.raises(IssueError, match=r"archive\.command: false ended with 1"):
+            send.enqueue(broken, chosen, digest)
+        room = publication.room(**settings, **copying(host_folder))
+        assert send.enqueue(room, chosen, digest) == 1
+        page = (host_folder / f"archive/{chosen}/index.html").read_text("utf-8")
+    assert f'<link rel="canonical" href="{host}/archive/{chosen}/">' in page
+    assert 'href="https://umbaupost.example.net/subscribe"' in page
+    published = host_folder / "index.html"
+    published.unlink()
+    build_archive(room)
+    assert not published.exists()  # nothing had changed: the command did not run again
+    del clock
+
+
+def test_a_samples_address_of_the_archive_is_refused_with_a_relay(
+    publication: Publication,
+) -> None:
+    publication.essay()
+    room = publication.room(
+        ARCHIVE__URL="https://archiv.example.org", RELAYS__MAIN__HOST="smtp.umbau-verein.de"
+    )
+    digest = compose.compose_issue(room, FIRST).hash
+    errors = render.render_issue(room, FIRST, digest).errors
+    assert "'archive.url' is still the sample's: write your own" in [
+        str(one.said) for one in errors
+    ]
+
+
+def test_links_of_the_mail_lead_to_where_the_archive_is(publication: Publication) -> None:
+    publication.essay()
+    publication.readers("anna@example.org")
+    room = publication.room(ARCHIVE__URL="https://archiv.example.net/post")
+    sent(room)
+    (raw,) = publication.mails()
+    mail = parsed(raw)
+    assert mail["List-Archive"] == "<https://archiv.example.net/post/archive/>"
+    body = mail.get_body(("html",))
+    assert body is not None
+    assert f"https://archiv.example.net/post/archive/{FIRST}/" in body.get_content()
+    assert "https://umbaupost.example.net/unsubscribe/" in body.get_content()
+
+
+def test_two_builders_at_once_do_not_undo_one_another(publication: Publication) -> None:
+    room = two_sent(publication)
+    with build.alone(room.settings.state / "archive.lock"):
+        import fcntl
+
+        with (room.settings.state / "archive.lock").open("w") as second, pytest.raises(OSError):
+            fcntl.flock(second, fcntl.LOCK_EX | fcntl.LOCK_NB)

@@ -1,0 +1,595 @@
+"""What a restore brings back, what it keeps aside, and what it takes over from what it replaces."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+import threading
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from sqlalchemy import select, update
+
+from upcycle_news.app.context import Newsroom
+from upcycle_news.errors import StoreError, UpcycleError
+from upcycle_news.models import (
+    DeliveryState,
+    EmailAddress,
+    IssueId,
+    SubscriberStatus,
+)
+from upcycle_news.services import pipeline
+from upcycle_news.services.backup import create, restore
+from upcycle_news.services.content.files import all_essays
+from upcycle_news.services.delivery import process_identity, send
+from upcycle_news.services.subscribers import subscriptions
+from upcycle_news.storage import corrections, issues
+from upcycle_news.storage import subscribers as subscriber_rows
+from upcycle_news.storage.corrections import Amendment, AmendmentKind
+from upcycle_news.storage.database import open_store
+from upcycle_news.storage.schema import (
+    approvals,
+    deliveries,
+    quota_scopes,
+    subscribers,
+)
+from upcycle_news.storage.subscribers import Way
+
+from ...delivery.memory_ledger import Clock
+from ...publications import (
+    Publication,
+    prepared,
+    sent,
+    status,
+)
+
+
+def backed_up(publication: Publication) -> Path:
+    return create.make_backup(publication.room()).file
+
+
+def restored(publication: Publication, path: Path, *options: str) -> dict[str, Any]:
+    publication.__exit__()
+    found: dict[str, Any] = publication.run("restore", str(path), "--yes", "--json", *options).json
+    return found
+
+
+def person(room: Newsroom, address: str) -> Any:
+    return subscriber_rows.find(room.store, EmailAddress.parse(address))
+
+
+def leave(publication: Publication, address: str) -> None:
+    room = publication.room()
+    subscriber_rows.unsubscribe(room.store, person(room, address), now=room.clock(), way=Way.PAGE)
+
+
+def later(clock: Clock) -> None:
+    clock.now += timedelta(hours=1)
+
+
+def test_who_left_after_the_backup_has_left_after_the_restore(
+    publication: Publication, clock: Clock
+) -> None:
+    publication.essay()
+    publication.crowd(4)
+    path = backed_up(publication)
+    later(clock)
+    leave(publication, "reader1@example.org")
+    publication.run("subscribers", "suppress", "reader2@example.org", "--reason", "complained")
+    publication.run("subscribers", "forget", "reader3@example.org", "--yes")
+    publication.readers("neu@example.org")
+    told = restored(publication, path)["learned"]
+    assert (told["left"], told["forgotten"], told["joined"]) == (1, 1, 1)
+    room = publication.room()
+    assert person(room, "reader1@example.org").status is SubscriberStatus.UNSUBSCRIBED
+    assert person(room, "reader3@example.org") is None
+    restore.confirm(room, by="Anna")
+    sent(room)
+    assert publication.recipients() == ["reader4@example.org"]
+    publication.run("subscribers", "add", "reader3@example.org", "--consent", "a list", code=1)
+
+
+def test_what_readers_did_is_left_out_when_that_is_what_shall_be_undone(
+    publication: Publication, clock: Clock
+) -> None:
+    publication.crowd(1)
+    path = backed_up(publication)
+    later(clock)
+    leave(publication, "reader1@example.org")
+    assert restored(publication, path, "--no-merge")["merged"] is False
+    assert person(publication.room(), "reader1@example.org").status is SubscriberStatus.CONFIRMED
+
+
+def test_an_issue_that_was_sent_after_the_backup_is_not_sent_again_as_if_it_were_new(
+    publication: Publication, clock: Clock
+) -> None:
+    """A snapshot of the night must not send the morning's issue again."""
+    publication.essay()
+    publication.crowd(3)
+    path = backed_up(publication)
+    later(clock)
+    done = sent(publication.room())
+    told = restored(publication, path)
+    assert (told["learned"]["issues"], told["unknown"]) == (1, {})
+    room = publication.room()
+    assert status(room, IssueId.parse("2026-11-26")) == done
+    restore.confirm(room, by="Anna")
+    assert pipeline.pending(room) == []
+    assert "Kein neuer Essay" in publication.run("issue", "send", "--yes", code=3).err
+    assert len(publication.mails()) == 3
+    publication.essay("Der naechste")
+    assert sent(room, "2026-11-27").as_dict()["sent"] == 3
+
+
+def test_an_approval_from_before_the_backup_sends_nothing_by_itself(
+    publication: Publication,
+) -> None:
+    """Approved before, perhaps sent since: without the replaced store nobody can know."""
+    publication.essay()
+    publication.crowd(2)
+    room = publication.room()
+    issue, digest = prepared(room)
+    path = backed_up(publication)
+    send.enqueue(room, issue, digest)
+    send.deliver_issue(room, issue)
+    assert restored(publication, path, "--no-merge")["unsent"] == ["2026-11-26"]
+    room = publication.room()
+    restore.confirm(room, by="Anna")
+    assert pipeline.pending(room) == []
+    refused = publication.run("issue", "send", "2026-11-26", code=1).err
+    assert "is not approved" in refused
+    assert len(publication.mails()) == 2
+    with room.store.reading() as connection:
+        assert list(connection.scalars(select(approvals.c.decided_by))) == ["test", "restore"]
+
+
+def test_an_issue_that_went_out_from_the_lost_store_is_cancelled_and_never_sent_again(
+    publication: Publication, clock: Clock
+) -> None:
+    known = publication.essay("Vor der Sicherung")
+    publication.crowd(1)
+    prepared(publication.room(), "2026-11-26")
+    path = backed_up(publication)
+    later(clock)
+    lost = publication.essay("Nach der Sicherung")
+    restored(publication, path, "--no-merge")
+    assert "counts as published" in publication.run("issue", "cancel", "2026-11-26", "--yes").out
+    publication.run("issue", "preview", "2026-11-27", "--essay", lost, "--no-open")
+    publication.run("issue", "cancel", "2026-11-27", "--yes")
+    publication.run("store", "confirm", "--yes")
+    assert issues.used_up(publication.room().store)[0] == {known, lost}
+    publication.run("issue", "send", "--yes", code=3)
+    publication.essay("Neu")
+    publication.run("issue", "preview", "2026-12-03", "--no-open")
+    refused = publication.run("issue", "cancel", "2026-12-03", "--yes", code=1).err
+    assert "is not being sent" in refused
+
+
+def test_deliveries_that_waited_are_in_doubt_with_the_time_of_the_backup(
+    publication: Publication, clock: Clock
+) -> None:
+    publication.essay()
+    publication.crowd(4)
+    room = publication.room()
+    issue, digest = prepared(room)
+    send.enqueue(room, issue, digest)
+    states = (
+        DeliveryState.SENT, DeliveryState.QUEUED, DeliveryState.SENDING, DeliveryState.DEFERRED,
+    )  # fmt: skip
+    with room.store.writing() as connection:
+        for number, state in enumerate(states, start=1):
+            connection.execute(
+                update(deliveries).where(deliveries.c.id == number).values(state=state, code=450)
+            )
+    path = backed_up(publication)
+    later(clock)
+    assert restored(publication, path, "--no-merge")["unknown"] == {"2026-11-26": 3}
+    told = status(publication.room(), issue)
+    assert told.closed
+    assert (told.counts[DeliveryState.SENT], told.counts[DeliveryState.UNKNOWN]) == (1, 3)
+    listed = publication.run("issue", "status", str(issue), "--list", "unknown", "--json").lines
+    assert {one["code"] for one in listed} == {None}
+    assert {one["reason"] for one in listed} == {
+        "restored from a backup of 2026-11-26 06:00 UTC: whether it was sent after that is not known"
+    }
+
+
+def test_results_of_the_relay_win_over_doubt_and_never_the_other_way(
+    publication: Publication,
+) -> None:
+    """An older backup first, then the right one: what the right one knows stays known."""
+    publication.essay()
+    publication.crowd(3)
+    room = publication.room()
+    issue, digest = prepared(room)
+    send.enqueue(room, issue, digest)
+    early = create.make_backup(room, Path("early.tar.gz")).file
+    send.deliver_issue(room, issue)
+    late = create.make_backup(room, Path("late.tar.gz")).file
+    restored(publication, early, "--no-merge")
+    assert status(publication.room(), issue).counts == {DeliveryState.UNKNOWN: 3}
+    restored(publication, late)
+    assert status(publication.room(), issue).counts == {DeliveryState.SENT: 3}
+    restored(publication, early)
+    assert status(publication.room(), issue).counts == {DeliveryState.SENT: 3}
+
+
+def test_what_was_corrected_or_withdrawn_is_not_public_again(
+    publication: Publication, clock: Clock
+) -> None:
+    slug = publication.essay()
+    publication.crowd(1)
+    room = publication.room()
+    sent(room)
+
+    def decide(kind: AmendmentKind, **more: Any) -> None:
+        issue = IssueId.parse("2026-11-26")
+        corrections.add(room.store, Amendment(issue, kind, slug, "Anm.", "Anna", clock.now, **more))
+
+    decide(AmendmentKind.WITHDRAWAL)
+    path = backed_up(publication)
+    decide(AmendmentKind.RETURN)
+    corrected = all_essays(room)[0]
+    decide(AmendmentKind.CORRECTION, corrected=corrected, images={"a.png": b"a", "b.png": b"b"})
+    before = corrections.every(room.store)
+    restored(publication, path)
+    assert corrections.every(publication.room().store) == before
+    restored(publication, path, "--no-merge")
+    assert corrections.every(publication.room().store) == before[:1]
+
+
+def test_essays_that_may_have_gone_out_since_the_backup_are_named(
+    publication: Publication, clock: Clock
+) -> None:
+    publication.essay("Schon erschienen")
+    publication.crowd(1)
+    sent(publication.room())
+    path = backed_up(publication)
+    later(clock)
+    lost = publication.essay("Nach der Sicherung")
+    publication.essay("Ein Entwurf")
+    for draft in (publication.home / "content/essays").glob("*-ein-entwurf.md"):
+        text = draft.read_text(encoding="utf-8").replace("status: ready", "status: draft")
+        draft.write_text(text, encoding="utf-8")
+    publication.__exit__()
+    told = publication.run("restore", str(path), "--yes", "--no-merge").out
+    assert f"ready, and in no issue that this store knows: {lost}; what went out after" in told
+    assert restored(publication, path, "--no-merge")["unsent_essays"] == [lost]
+    publication.run("issue", "preview", "2026-11-27", "--essay", lost, "--no-open")
+    publication.run("issue", "cancel", "2026-11-27", "--yes")
+    assert "ready, and" not in publication.run("restore", str(path), "--yes").out
+
+
+def test_a_cancelled_issue_stays_cancelled(publication: Publication) -> None:
+    publication.essay()
+    publication.crowd(2)
+    room = publication.room()
+    issue, digest = prepared(room)
+    send.enqueue(room, issue, digest)
+    path = backed_up(publication)
+    publication.run("issue", "cancel", str(issue), "--yes")
+    restored(publication, path)
+    row = issues.get(publication.room().store, issue)
+    assert row is not None
+    assert row.state is issues.IssueState.CANCELLED
+    assert status(publication.room(), issue).counts == {DeliveryState.CANCELLED: 2}
+
+
+def test_no_number_is_given_to_a_second_person(publication: Publication, clock: Clock) -> None:
+    """Who joined after the backup has links in their mails; they must not become another's."""
+    publication.crowd(1)
+    path = backed_up(publication)
+    later(clock)
+    publication.readers("spaeter@example.org")
+    lost = person(publication.room(), "spaeter@example.org").id
+    restored(publication, path)
+    publication.readers("neu@example.org")
+    assert person(publication.room(), "neu@example.org").id > lost
+    publication.__exit__()
+    for file in (publication.home / "var").glob("upcycle.db*"):
+        file.unlink()
+    publication.run("restore", str(path))
+    publication.readers("noch@example.org")
+    assert person(publication.room(), "noch@example.org").id > lost + 1000
+
+
+def test_what_was_sent_since_counts_against_the_quotas(publication: Publication) -> None:
+    publication.crowd(1)
+    path = backed_up(publication)
+    room = publication.room()
+    with room.store.writing() as connection:
+        connection.execute(quota_scopes.insert().values(scope="relay:main", count=7))
+    restored(publication, path)
+    with publication.room().store.reading() as connection:
+        assert connection.execute(select(quota_scopes)).all() == [("relay:main", 7)]
+
+
+def test_what_was_here_is_kept_aside_and_can_be_had_again(publication: Publication) -> None:
+    publication.crowd(2)
+    path = backed_up(publication)
+    publication.readers("neu@example.org")
+    aside = Path(restored(publication, path)["aside"])
+    assert aside.name.startswith("before-restore-")
+    assert person(publication.room(), "neu@example.org") is None
+    restored(publication, aside)
+    assert person(publication.room(), "neu@example.org") is not None
+
+
+def test_a_store_with_people_in_it_is_only_replaced_on_request(publication: Publication) -> None:
+    publication.crowd(2)
+    path = backed_up(publication)
+    publication.readers("neu@example.org")
+    told = publication.run("restore", str(path), code=1).err
+    assert "holds 3 people and 0 issues and changed last on 2026-11-26 06:00 UTC" in told
+    assert "say --yes" in told
+    assert person(publication.room(), "neu@example.org") is not None
+    assert len(list((publication.home / "var/backups").iterdir())) == 1
+
+
+def test_a_damaged_store_is_moved_aside_as_it_is(publication: Publication) -> None:
+    publication.crowd(2)
+    path = backed_up(publication)
+    publication.__exit__()
+    file = publication.home / "var/upcycle.db"
+    file.write_bytes(b"\0" * 8000)
+    done = publication.run("restore", str(path), "--yes")
+    assert "nobody can say who left after" in done.out
+    [aside] = (publication.home / "var").glob("upcycle.db.before-restore-*")
+    assert aside.read_bytes() == b"\0" * 8000
+    assert person(publication.room(), "reader2@example.org") is not None
+
+
+def test_a_damaged_store_stands_where_it_was_when_the_restore_fails(
+    publication: Publication,
+) -> None:
+    publication.crowd(2)
+    path = backed_up(publication)
+    publication.__exit__()
+    file = publication.home / "var/upcycle.db"
+    file.write_bytes(b"\0" * 8000)
+
+    def full(more: int) -> None:
+        raise StoreError("the disk is full")
+
+    with Newsroom.open(publication.home) as room, pytest.raises(StoreError, match="disk is full"):
+        restore.restore(room, path, heard=full)
+    assert file.read_bytes() == b"\0" * 8000
+    assert not list((publication.home / "var").glob("upcycle.db.before-restore-*"))
+
+
+def test_a_new_machine_gets_store_and_keys_and_old_links_work(
+    publication: Publication, tmp_path: Path, clock: Clock
+) -> None:
+    publication.essay()
+    publication.crowd(1)
+    room = publication.room()
+    token = room.signer.token("unsubscribe", 1)  # type: ignore[arg-type]
+    sent(room)
+    path = backed_up(publication)
+    new = Publication(tmp_path / "new", clock)
+    publication.run("init", str(new.home))
+    told = new.run("restore", str(path), HOME=str(new.home))
+    assert "2 secrets restored" in told.out
+    for key in (new.home / "var/secrets").iterdir():
+        assert key.stat().st_mode & 0o077 == 0
+    fresh = new.room()
+    found = subscriptions.reader(fresh, "unsubscribe", token)  # type: ignore[arg-type]
+    assert found is not None
+    assert found[1] is not None
+    assert str(found[1].email.address) == "reader1@example.org"
+    fresh.store.close()
+
+
+def test_a_key_that_was_dropped_because_others_had_it_does_not_come_back(
+    publication: Publication,
+) -> None:
+    publication.crowd(1)
+    assert publication.room().signer.token("unsubscribe", 1)  # type: ignore[arg-type]
+    path = backed_up(publication)
+    publication.run("secrets", "rotate")
+    publication.run("secrets", "drop", "1", "--yes")
+    assert restored(publication, path)["secrets"] == []
+    assert [one["key"] for one in publication.run("secrets", "list", "--json").lines] == [2]
+
+
+def test_a_backup_of_another_publication_is_refused(
+    publication: Publication, tmp_path: Path, clock: Clock
+) -> None:
+    publication.crowd(1)
+    other = Publication(tmp_path / "other", clock)
+    publication.run("init", str(other.home), "--name", "Fremdpost")
+    with other:
+        other.readers("fremd@example.org")
+        path = create.make_backup(other.room()).file
+    told = publication.run("restore", str(path), "--yes", code=1).err
+    assert "belongs to another publication ('Fremdpost')" in told
+    assert "nothing was changed" in told
+    assert person(publication.room(), "reader1@example.org") is not None
+
+
+def test_nothing_is_restored_while_somebody_sends(publication: Publication) -> None:
+    publication.crowd(1)
+    path = backed_up(publication)
+    sender = process_identity.register(publication.room())
+    assert sender.pid
+    told = publication.run("restore", str(path), "--yes", code=1).err
+    assert "1 senders are at work" in told
+    assert restore.doubts(publication.room()).pause is None
+
+
+def test_a_backup_of_a_newer_program_is_refused(
+    publication: Publication, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    publication.crowd(1)
+    path = backed_up(publication)
+    monkeypatch.setattr(restore, "HEAD", "0001")
+    with pytest.raises(UpcycleError, match="newer version of upcycle-news"):
+        restore.restore(publication.room(), path)
+
+
+def test_a_restore_that_fails_half_way_has_changed_nothing(
+    publication: Publication, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    publication.crowd(3)
+    path = backed_up(publication)
+    publication.readers("neu@example.org")
+
+    def full(more: int) -> None:
+        raise StoreError("the disk is full")
+
+    with pytest.raises(StoreError, match="the disk is full"):
+        restore.restore(publication.room(), path, heard=full)
+    room = publication.room()
+    assert person(room, "neu@example.org") is not None
+    assert restore.doubts(room).pause is None
+    assert not list((publication.home / "var").glob(".upcycle-draft-*"))
+
+
+def test_a_web_door_that_stays_open_sees_the_restored_store_and_loses_nobody_who_leaves(
+    publication: Publication, clock: Clock
+) -> None:
+    """It holds its connections through the restore; a leave lands before or after, never between."""
+    publication.crowd(30)
+    path = backed_up(publication)
+    later(clock)
+    door = publication.room()
+    people_then = list(subscriber_rows.all_people(door.store))
+    begun = threading.Event()
+
+    def leave_one_by_one() -> None:
+        for one in people_then:
+            begun.set()
+            subscriber_rows.unsubscribe(door.store, one, now=door.clock(), way=Way.ONE_CLICK)
+
+    leaving = threading.Thread(target=leave_one_by_one)
+    leaving.start()
+    begun.wait()
+    restore.restore(publication.room(), path)
+    leaving.join()
+    assert {one.status for one in subscriber_rows.all_people(door.store)} == {
+        SubscriberStatus.UNSUBSCRIBED
+    }
+    assert restore.doubts(door).pause is not None
+
+
+# --- standing still
+
+
+def test_sending_is_refused_before_it_approves_anything(publication: Publication) -> None:
+    """An approval of a refused command would wait behind the pause and go out after it."""
+    publication.essay()
+    publication.crowd(2)
+    restored(publication, backed_up(publication), "--no-merge")
+    refused = publication.run("issue", "send", "--yes", code=1).err
+    assert "nothing goes out" in refused
+    room = publication.room()
+    with room.store.reading() as connection:
+        assert list(connection.scalars(select(approvals.c.decided_by))) == []
+    restore.confirm(room, by="Anna")
+    assert pipeline.pending(room) == []
+    assert publication.mails() == []
+
+
+def test_people_are_counted_without_those_who_are_only_suppressed(
+    publication: Publication,
+) -> None:
+    publication.crowd(3)
+    publication.run("subscribers", "suppress", "elsewhere@example.com")
+    path = backed_up(publication)
+    assert "holds 3 people" in publication.run("restore", str(path), code=1).err
+
+
+def test_a_person_confirms_and_is_told_what_is_in_doubt(publication: Publication) -> None:
+    publication.essay()
+    publication.crowd(3)
+    room = publication.room()
+    issue, digest = prepared(room)
+    send.enqueue(room, issue, digest)
+    path = backed_up(publication)
+    restored(publication, path, "--no-merge")
+    told = publication.run("store", "info").out
+    assert "nothing goes out: this store was restored from a backup of" in told
+    assert publication.run("store", "info", "--json").json["paused"] == "restored"
+    refused = publication.run("store", "confirm", code=1).err
+    assert f"issue {issue}: 3 unknown" in refused
+    assert "example.org" not in refused
+    assert publication.run("store", "confirm", "--yes", "--json").json == {
+        "confirmed": True, "unknown": {str(issue): 3}
+    }  # fmt: skip
+    assert "nothing stands still" in publication.run("store", "confirm").out
+    publication.run("issue", "resend", str(issue), "--state", "unknown")
+    assert len(publication.mails()) == 3
+
+
+def test_while_it_stands_still_readers_join_and_leave_as_ever(
+    publication: Publication, clock: Clock
+) -> None:
+    publication.crowd(1)
+    room = publication.room()
+    waiting = subscriptions.sign_up(
+        room, EmailAddress.parse("wartet@example.org"), language="de", source="web"
+    )
+    assert waiting is not None
+    path = backed_up(publication)
+    restored(publication, path)
+    room = publication.room()
+    assert subscriptions.ask_the_waiting(room) == 0  # from before: perhaps mailed since
+    later(clock)
+    new = subscriptions.sign_up(
+        room, EmailAddress.parse("neu@example.org"), language="de", source="web"
+    )
+    assert new is not None
+    subscriptions.ask_to_confirm(room, new)
+    assert publication.recipients() == ["neu@example.org"]
+    leave(publication, "reader1@example.org")
+    restore.confirm(room, by="Anna")
+    assert subscriptions.ask_the_waiting(room) == 1
+
+
+def test_restoring_tells_people_and_programs_the_same(publication: Publication) -> None:
+    publication.essay()
+    publication.crowd(2)
+    room = publication.room()
+    prepared(room)
+    path = backed_up(publication)
+    publication.__exit__()
+    done = publication.run("restore", str(path), "--yes")
+    assert "taken over from the replaced store: 0 who left" in done.out
+    assert "issue 2026-11-26 was not sent when the backup was made" in done.out
+    assert "nothing goes out until you say 'upcycle-news store confirm'" in done.err
+    told = restored(publication, path)
+    assert told["paused"] is True
+    assert json.dumps(told).count("example.org") == 0
+
+
+def test_a_store_of_sqlite_becomes_one_of_postgres_from_the_same_backup(
+    publication: Publication, empty_postgres: str
+) -> None:
+    publication.essay()
+    publication.crowd(3)
+    done = sent(publication.room())
+    path = backed_up(publication)
+    there = {"STORE": empty_postgres}
+    publication.run("restore", str(path), **there)
+    publication.run("store", "confirm", "--yes", **there)
+    assert publication.run("issue", "status", "--json", **there).json == done.as_dict()
+    back = Path(publication.run("backup", "--to", "pg.tar.gz", "--json", **there).json["file"])
+    assert publication.run("restore", "--check", str(back), "--json").json["tables"]["pauses"] == 1
+    publication.__exit__()
+    assert publication.run("restore", str(back), "--yes", "--json").json["learned"]["results"] == 0
+    store = open_store(f"sqlite:///{publication.home}/var/upcycle.db")
+    with store.reading() as connection:
+        assert len(connection.execute(select(subscribers)).all()) == 3
+    store.close()
+
+
+def test_the_file_of_the_store_is_whole_after_a_restore(publication: Publication) -> None:
+    publication.crowd(5)
+    path = backed_up(publication)
+    restored(publication, path)
+    with sqlite3.connect(publication.home / "var/upcycle.db") as connection:
+        assert connection.execute("PRAGMA integrity_check").fetchone() == ("ok",)
+        assert connection.execute("PRAGMA foreign_key_check").fetchall() == []
+        assert connection.execute("PRAGMA journal_mode").fetchone() == ("wal",)

@@ -1,0 +1,179 @@
+"""Kill senders at random moments, resume, and count against what the relay saw."""
+
+from __future__ import annotations
+
+import json
+import os
+import random
+import signal
+import subprocess
+import sys
+import time
+from dataclasses import dataclass, field
+from datetime import date
+from pathlib import Path
+from typing import Any
+from unittest.mock import patch
+
+from upcycle_news.app.context import Newsroom
+from upcycle_news.config.settings import load_settings
+from upcycle_news.models import EmailAddress, IssueId
+from upcycle_news.scaffold.layout import init_publication
+from upcycle_news.services.delivery import send
+from upcycle_news.services.issues import approval, compose
+from upcycle_news.storage import subscribers
+from upcycle_news.storage.subscribers import NewSubscriber
+
+from .sink_relay import Sink
+
+ISSUE = "2026-11-26"
+SETTINGS = """\
+[publication]
+name = "Umbaupost"
+public_url = "https://umbaupost.example.net"
+[sender]
+address = "post@umbaupost.example.net"
+[imprint]
+lines = ["Umbau e. V., Lange Straße 1, 12345 Musterstadt"]
+[retry]
+unknown = "{policy}"
+first_seconds = 0.2
+"""
+
+
+@dataclass
+class Outcome:
+    """What a trial came to. `inside`: kills strictly between the first and the last message."""
+
+    readers: int
+    kills: int
+    connections: int
+    inside: int = 0
+    forgotten: list[str] = field(default_factory=list)
+    doubled: dict[str, list[str]] = field(default_factory=dict)
+    unknown: list[str] = field(default_factory=list)
+    unknown_seen: int = 0
+    status: dict[str, Any] = field(default_factory=dict)
+    kill_points: list[int] = field(default_factory=list)
+    seconds: float = 0.0
+
+    @property
+    def same_message_id(self) -> bool:
+        return all(len(set(ids)) == 1 for ids in self.doubled.values())
+
+
+def prepare(home: Path, readers: int, policy: str, store: str) -> list[str]:
+    """A publication with a queued issue; the readers' addresses."""
+    init_publication(home, name="Umbaupost", today=date(2026, 11, 1))
+    (home / "newsletter.toml").write_text(SETTINGS.format(policy=policy), encoding="utf-8")
+    (home / "content/feeds.toml").write_text("", encoding="utf-8")
+    for essay in (home / "content/essays").glob("*.md"):
+        text = essay.read_text(encoding="utf-8")
+        essay.write_text(text.replace("status: draft", "status: ready"), encoding="utf-8")
+    addresses = [f"reader{number}@example.org" for number in range(readers)]
+    with (
+        patch.dict(os.environ, _environment(home, store, 1)),
+        Newsroom(load_settings(home)) as room,
+    ):
+        new = (NewSubscriber(EmailAddress(address)) for address in addresses)
+        subscribers.add_people(room.store, new, source="trial", now=room.clock(), dry_run=False)
+        issue = IssueId.parse(ISSUE)
+        digest = compose.compose_issue(room, issue).hash
+        approval.record_approval(room, issue, digest, by="trial")
+        send.enqueue(room, issue, digest)
+    return addresses
+
+
+def _environment(home: Path, store: str, port: int, connections: int = 1) -> dict[str, str]:
+    told = {
+        "HOME": str(home),
+        "STORE": store,
+        "RELAYS__MAIN__HOST": "127.0.0.1",
+        "RELAYS__MAIN__PORT": str(port),
+        "RELAYS__MAIN__SECURITY": "none",
+        "RELAYS__MAIN__CONNECTIONS": str(connections),
+    }
+    return {f"UPCYCLE_NEWS_{name}": value for name, value in told.items() if value}
+
+
+def trial(
+    home: Path, *, readers: int, kills: int, policy: str, store: str = "", connections: int = 4,
+    seed: int = 1, senders: int = 1,
+) -> Outcome:  # fmt: skip
+    """Send to `readers`, killed `kills` times, each time at a random count of accepted messages.
+
+    `senders` at a time, started at once. Most kills take a sender with its worker processes, some
+    the first process alone.
+    """
+    addresses = prepare(home, readers, policy, store)
+    chance = random.Random(seed)
+    points = sorted(chance.sample(range(1, readers), kills))
+    found = Outcome(readers, kills, connections * senders, kill_points=points)
+    begun = time.monotonic()
+    with Sink() as sink:
+        environment = {**os.environ, **_environment(home, store, sink.port, connections)}
+        for point in points:
+            running = [_resume(environment) for _ in range(senders)]
+            while not sink.wait_for(point, None) and any(one.poll() is None for one in running):
+                pass
+            found.inside += 0 < sink.count < readers and any(one.poll() is None for one in running)
+            for one in running:
+                _kill(one, alone=chance.random() < 0.2)
+        _until_closed(environment)
+        found.seconds = time.monotonic() - begun
+        _count(found, addresses, sink, environment)
+    return found
+
+
+def _resume(environment: dict[str, str]) -> subprocess.Popen[bytes]:
+    return subprocess.Popen(
+        upcycle_news("resume", ISSUE),
+        env=environment,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        start_new_session=True,
+    )
+
+
+def upcycle_news(*arguments: str) -> list[str]:
+    """The command line of an `issue` command."""
+    return [str(Path(sys.executable).parent / "upcycle-news"), "issue", *arguments]
+
+
+def _kill(process: subprocess.Popen[bytes], *, alone: bool) -> None:
+    try:
+        if alone:
+            process.kill()
+        else:
+            os.killpg(process.pid, signal.SIGKILL)
+    except ProcessLookupError:
+        pass
+    process.wait()
+
+
+def _until_closed(environment: dict[str, str]) -> None:
+    for _ in range(60):
+        subprocess.run(upcycle_news("resume", ISSUE), env=environment, capture_output=True)
+        if _told(environment, "status")[0]["closed"]:
+            return
+        time.sleep(0.5)
+    raise AssertionError(f"the issue never ended: {_told(environment, 'status')}")
+
+
+def _told(environment: dict[str, str], command: str, *more: str) -> list[Any]:
+    done = subprocess.run(
+        upcycle_news(command, ISSUE, *more, "--json"),
+        env=environment, capture_output=True, text=True, check=True,
+    )  # fmt: skip
+    return [json.loads(line) for line in done.stdout.splitlines()]
+
+
+def _count(found: Outcome, addresses: list[str], sink: Sink, environment: dict[str, str]) -> None:
+    [found.status] = _told(environment, "status")
+    listed = _told(environment, "status", "--list", "unknown")
+    found.unknown = [one["email"] for one in listed]
+    found.unknown_seen = sum(1 for address in found.unknown if address in sink.accepted)
+    held = set(found.unknown)
+    found.forgotten = [one for one in addresses if one not in sink.accepted and one not in held]
+    found.doubled = {who: ids for who, ids in sink.accepted.items() if len(ids) > 1}

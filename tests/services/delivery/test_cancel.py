@@ -1,0 +1,61 @@
+"""Who cancels an issue and who sends it take deliveries in one order, or Postgres ends one of them."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable
+
+import psycopg
+import pytest
+
+from upcycle_news.errors import StoreError
+from upcycle_news.storage import issues, workers
+from upcycle_news.storage.database import open_store
+from upcycle_news.storage.issues import IssueState
+from upcycle_news.storage.ledger import Ledger
+
+from ...storage.sample_rows import ISSUE, NOW, queued
+
+READERS = tuple(f"reader{number}@example.org" for number in range(4))
+
+
+@pytest.mark.parametrize("what", ["mark", "give back", "cancel"])
+def test_whoever_waits_for_the_first_delivery_has_none_of_the_others(
+    empty_postgres: str, what: str
+) -> None:
+    store = open_store(empty_postgres)
+    queued(store, *READERS)
+    me = workers.register_sender(store, host="here", pid=1, process_start="1", now=NOW)
+    ledger = Ledger(store, ISSUE, me)
+    claims = sorted(ledger.lease(4, NOW), key=lambda claim: -claim.delivery)
+    does: dict[str, Callable[[], object]] = {
+        "mark": lambda: ledger.turn([], claims, NOW),
+        "give back": lambda: ledger.give_back(claims),
+        "cancel": lambda: issues.set_state(store, ISSUE, IssueState.CANCELLED, now=NOW),
+    }
+    first, last = claims[-1].delivery, claims[0].delivery
+    failures: list[StoreError] = []
+
+    def work() -> None:
+        try:
+            does[what]()
+        except StoreError as error:
+            failures.append(error)
+
+    plain = empty_postgres.replace("+psycopg", "")
+    with psycopg.connect(plain) as other, psycopg.connect(plain, autocommit=True) as looking:
+        # It lies last now, in the table and in the index of the queue.
+        looking.execute("UPDATE deliveries SET attempts = 5 WHERE id = %s", [first])
+        other.execute("SELECT id FROM deliveries WHERE id = %s FOR UPDATE", [first])
+        worker = threading.Thread(target=work)
+        worker.start()
+        deadline = time.monotonic() + 30
+        while not looking.execute("SELECT 1 FROM pg_locks WHERE NOT granted").fetchone():
+            assert time.monotonic() < deadline
+            time.sleep(0.01)
+        other.execute("SELECT id FROM deliveries WHERE id = %s FOR UPDATE NOWAIT", [last])
+        other.rollback()
+        worker.join(30)
+    assert failures == []
+    store.close()

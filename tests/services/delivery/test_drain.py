@@ -1,0 +1,94 @@
+"""Before a service stops, its senders finish what is on the wire."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+
+import pytest
+
+from upcycle_news.models import IssueId
+from upcycle_news.services.delivery import process_identity, send
+from upcycle_news.services.delivery.drain import Drained, drain
+from upcycle_news.storage import workers
+
+from ...publications import (
+    Publication,
+    prepared,
+    relay_at,
+    status,
+)
+from .sink_relay import Sink
+
+
+def test_a_sender_that_is_drained_leaves_nothing_in_doubt(publication: Publication) -> None:
+    publication.crowd(120)
+    publication.essay()
+    room = publication.room()
+    issue, digest = prepared(room)
+    send.enqueue(room, issue, digest)
+    with Sink() as sink:
+        relay = {**relay_at(sink.port), "RELAYS__MAIN__QUOTAS": '["40/s"]'}
+        sender = publication.start("issue", "resume", str(issue), **relay)
+        deadline = time.monotonic() + 60
+        while sink.count < 5:
+            assert sender.poll() is None and time.monotonic() < deadline
+            time.sleep(0.01)
+        told = publication.run("drain", "--seconds", "30", "--json")
+        assert told.json == {"asked": 1, "left": 0}
+        sender.wait(20)
+        found = status(room, IssueId.parse(str(issue))).as_dict()
+        assert found["sent"] == sink.count
+        assert (found["sending"], found["unknown"]) == (0, 0)
+        assert found["queued"] == 120 - sink.count > 0
+        publication.run("issue", "resume", str(issue), **relay_at(sink.port))
+        assert sorted(map(len, sink.accepted.values())) == [1] * 120
+
+
+def test_where_nobody_sends_there_is_nothing_to_wait_for(publication: Publication) -> None:
+    assert publication.run("drain").out == "nobody sends here\n"
+
+
+def test_a_sender_of_another_user_is_told_of_and_left_alone(
+    publication: Publication, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refused(pid: int, number: int) -> None:
+        raise PermissionError
+
+    room = publication.room()
+    workers.register_sender(
+        room.store, host=process_identity.this_host(), pid=os.getppid(), now=room.clock(),
+        process_start=process_identity._start_of(os.getppid()),
+    )  # fmt: skip
+    monkeypatch.setattr(os, "kill", refused)
+    ticks = iter(range(100))
+    assert drain(room, seconds=3, timer=lambda: next(ticks), wait=lambda _: None) == Drained(1, 1)
+
+
+def test_who_takes_too_long_is_told_of_and_left_alone(publication: Publication) -> None:
+    room = publication.room()
+    deaf = subprocess.Popen(
+        [sys.executable, "-c", "import signal; signal.signal(15, lambda *_: None); print(flush=True)\nwhile True: signal.pause()"],
+        stdout=subprocess.PIPE,
+    )  # fmt: skip
+    try:
+        assert deaf.stdout is not None
+        deaf.stdout.readline()
+        for host, start in ((process_identity.this_host(), None), ("elsewhere", "1"), (process_identity.this_host(), "of another")):  # fmt: skip
+            workers.register_sender(
+                room.store, host=host, pid=deaf.pid, now=room.clock(),
+                process_start=start or process_identity._start_of(deaf.pid),
+            )  # fmt: skip
+        ticks = iter(range(100))
+        assert drain(room, seconds=3, timer=lambda: next(ticks), wait=lambda _: None) == Drained(
+            1, 1
+        )
+        assert deaf.poll() is None
+    finally:
+        deaf.send_signal(signal.SIGKILL)
+        deaf.wait()
+    assert drain(room, seconds=3) == Drained(0, 0)
+    assert os.getpid() not in {sender.pid for sender in workers.signed_on(room.store)}

@@ -1,0 +1,183 @@
+"""The list of feeds as editors keep it: show, discover, add, import and export."""
+
+from __future__ import annotations
+
+import json
+import xml.etree.ElementTree as ET
+
+import pytest
+
+from upcycle_news.errors import ContentError
+from upcycle_news.feeds.discovery import announced, usual_places
+from upcycle_news.feeds.feeds_toml import as_toml, load_feeds
+from upcycle_news.feeds.opml import as_opml, parse_opml
+from upcycle_news.models import Feed
+
+from ...feeds.feed_site import site
+from ...feeds.hostile_bodies import item, json_feed, rss
+
+OPEN = {"FEEDS__ALLOW_PRIVATE": "true"}
+FEEDS = (
+    Feed('Bau "quer" & <mehr>', "https://bau.example/feed?a=1&b=2", ("Bauen, Umbau", "Stadt"), 1.5,
+         "de", 2, False),
+    Feed("Änderung", "https://stadt.example/rss"),
+)  # fmt: skip
+
+
+@pytest.fixture
+def web():
+    with site() as server:
+        server.feed = rss(item("Eins"), item("Zwei", "/zwei"))
+        yield server
+
+
+def listed(publication):
+    return load_feeds(publication.home / "content/feeds.toml", publication.home)
+
+
+def test_show_prints_an_object_for_each_file_whatever_is_in_it(publication, tmp_path):
+    files = {
+        "gut.xml": rss(
+            item("Holz &amp;amp; Lehm", "/eins", "Ein Satz.", "<guid isPermaLink='false'>7</guid>"
+                 "<pubDate>Mo, 05 Okt 2026 10:00:00 +0200</pubDate>"
+                 '<enclosure url="https://bau.example/1.jpg" type="image/jpeg"/>'),
+            channel="<title>Blatt</title><link>https://bau.example/</link>",
+        ),
+        "gut.json": json_feed(),
+        "seite.html": b"<html>Hallo</html>",
+    }  # fmt: skip
+    for name, body in files.items():
+        (tmp_path / name).write_bytes(body)
+    paths = [str(tmp_path / name) for name in files]
+    told = publication.run("feeds", "show", *paths, str(tmp_path / "keine"), "--json", code=1).lines
+    assert [one["source"] for one in told] == [*paths, str(tmp_path / "keine")]
+    assert told[0] == {
+        "source": paths[0],
+        "format": "rss20",
+        "title": "Blatt",
+        "entries": [
+            {
+                "id": "7",
+                "link": "https://bau.example/eins",
+                "title": "Holz & Lehm",
+                "summary": "Ein Satz.",
+                "date": "2026-10-05T08:00:00Z",
+                "date_source": "german",
+                "images": ["https://bau.example/1.jpg"],
+            }
+        ],
+        "problems": [],
+    }
+    assert told[1]["format"] == "json11"
+    assert told[2]["problems"] == ["it is a web page, not a feed"]
+    assert told[3]["problems"][0].startswith("there is no such file")
+
+
+def test_show_reads_an_address_and_needs_no_publication(web, publication, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    told = publication.run("feeds", "show", web.url + "/plain", **OPEN)
+    assert "Eins" in told.out
+    assert web.url + "/zwei" in told.out
+    refused = publication.run("feeds", "show", web.url + "/plain", "--json", code=1)
+    assert "private network" in refused.json["problems"][0]
+    assert publication.run("feeds", "show", "ftp://x.example/", "--json", code=1).json[
+        "problems"
+    ] == ["the address is not http or https"]
+
+
+def test_a_page_says_where_its_feeds_are(web, publication):
+    page = b"""<html><head><base href="/blog/"><link href='../plain' type="application/rss+xml"
+        rel="alternate" title="Neu &amp; gut"><link rel=stylesheet href=x><a rel="alternate"
+        type="application/atom+xml" href="javascript:x"><link rel="alternate" hreflang="en" href="/en">"""
+    (found,) = announced(page, web.url)
+    assert (found.url, found.title) == (web.url + "/plain", "Neu & gut")
+    web.pages = {"/": page}
+    told = publication.run("feeds", "discover", web.url + "/", "--json", **OPEN)
+    assert told.json == {"url": web.url + "/plain", "title": "Blatt", "entries": 2}
+
+
+def test_a_page_that_says_nothing_is_asked_at_the_usual_places(web, publication):
+    web.pages = {"/blog/": b"<html>Hallo", "/blog/feed": rss(item())}
+    told = publication.run("feeds", "discover", web.url + "/blog/", **OPEN)
+    assert told.out == f"{web.url}/blog/feed  Blatt (1 entries)\n"
+    assert usual_places("https://x.example/a/")[0].url == "https://x.example/a/feed"
+    web.pages = {"/": b"<html>Hallo"}
+    assert "no feed" in publication.run("feeds", "discover", web.url + "/", code=1, **OPEN).err
+
+
+def test_adding_a_feed_reads_it_first_and_keeps_what_editors_wrote(web, publication):
+    path = publication.home / "content/feeds.toml"
+    path.write_text("# Unsere Quellen\n", encoding="utf-8")
+    publication.run("feeds", "add", web.url + "/plain", "--topic", "bestand", **OPEN)
+    assert path.read_text(encoding="utf-8").startswith("# Unsere Quellen\n\n[[feeds]]")
+    assert listed(publication) == (Feed("Blatt", web.url + "/plain", ("bestand",)),)
+    again = publication.run("feeds", "add", web.url + "/plain", code=1, **OPEN)
+    assert "is in feeds.toml already, as 'Blatt'" in again.err
+    other = publication.run("feeds", "add", web.url + "/plain?x=1", code=1, **OPEN)
+    assert "give it another --name" in other.err
+    web.pages = {"/leer": b"<html>"}
+    assert "no feed there" in publication.run("feeds", "add", web.url + "/leer", code=1, **OPEN).err
+
+
+def test_a_list_that_is_exported_and_imported_is_the_same_list(publication, tmp_path):
+    path = publication.home / "content/feeds.toml"
+    path.write_text("\n".join(map(as_toml, FEEDS)), encoding="utf-8")
+    assert listed(publication) == FEEDS
+    opml = tmp_path / "feeds.opml"
+    opml.write_text(publication.run("feeds", "export").out, encoding="utf-8")
+    path.write_text("", encoding="utf-8")
+    told = publication.run("feeds", "import", str(opml), "--json").json
+    assert told == {"added": [feed.name for feed in FEEDS], "skipped": []}
+    assert listed(publication) == FEEDS
+    told = publication.run("feeds", "import", str(opml), "--json").json
+    assert told["added"] == []
+    assert len(told["skipped"]) == 2
+    again = publication.run("feeds", "export").out
+    assert again == opml.read_text(encoding="utf-8")
+    ET.fromstring(again)
+
+
+def test_the_lists_of_other_programs_are_understood():
+    data = b"""<?xml version="1.0"?><opml version="1.0"><body><outline text="Bauen"><outline
+      text="Holz"><outline title="Blatt" text="Blatt" xmlUrl="feed:https://a.example/rss"/></outline>
+      <outline text="Kein" xmlUrl="javascript:x"/></outline>
+      <outline text="Stadt" category="/News/Stadt,Land" language="de-DE" xmlUrl="http://b.example/"/>
+      <outline text="leer"/></body></opml>"""
+    told = parse_opml(data, "x.opml")
+    assert told.feeds == (
+        Feed("Blatt", "https://a.example/rss", ("Bauen", "Holz")),
+        Feed("Stadt", "http://b.example/", ("Stadt", "Land"), language="de-DE"),
+    )
+    assert told.skipped == ("Kein: its link is not http or https",)
+
+
+@pytest.mark.parametrize(
+    ("data", "why"),
+    [
+        (b"", "is not XML"),
+        (b"<opml><body>", "is not XML"),
+        (b"<html><body/></html>", "is not OPML"),
+        (b'<!DOCTYPE x [<!ENTITY a "b">]><opml><body/></opml>', "declares a document type"),
+        ("<opml/>".encode("utf-16"), "not UTF-8"),
+        (b"x" * 6_000_000, "larger than 5 MiB"),
+        (b"<opml><body>" + b"<outline>" * 50_000, "is not XML"),
+    ],
+)
+def test_a_file_that_is_no_list_is_refused_in_a_sentence(data, why):
+    with pytest.raises(ContentError, match=why):
+        parse_opml(data, "x.opml")
+
+
+def test_two_feeds_of_one_name_get_names_of_their_own(publication, tmp_path):
+    opml = tmp_path / "x.opml"
+    feeds = [Feed("Blatt", f"https://{n}.example/") for n in "abc"]
+    opml.write_text(as_opml([*feeds, Feed("Blatt", "https://a.example/2")], "x"), encoding="utf-8")
+    publication.run("feeds", "import", str(opml))
+    assert [feed.name for feed in listed(publication)] == [
+        "Blatt", "Blatt (b.example)", "Blatt (c.example)", "Blatt (a.example)",
+    ]  # fmt: skip
+
+
+def test_json_is_printed_for_programs(publication):
+    told = publication.run("feeds", "health", "--json").out
+    assert all(json.loads(line) for line in told.splitlines())

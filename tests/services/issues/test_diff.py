@@ -1,0 +1,206 @@
+"""What changed since a preview or an approval."""
+
+from __future__ import annotations
+
+from dataclasses import fields, replace
+from datetime import UTC, date, datetime, timedelta
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from upcycle_news.curation.manifest_diff import (
+    Changed,
+    Difference,
+    compare,
+    essay_text,
+)
+from upcycle_news.models import (
+    Essay,
+    FeedItem,
+    ImageRef,
+    IssueId,
+    Manifest,
+    Related,
+    Story,
+)
+from upcycle_news.services.issues import diff
+from upcycle_news.services.issues.compose import compose_issue, compose_manifest
+from upcycle_news.storage import approvals, revisions
+from upcycle_news.storage.feeds import FeedState, record
+
+from ...delivery.memory_ledger import Clock
+from ...publications import Publication, prepared, sent
+
+ISSUE = IssueId.parse("2026-11-26")
+
+
+def item(number: int, summary: str = "Türen und Fenster.") -> FeedItem:
+    link = f"https://bote.example/{number}"
+    return FeedItem(
+        key=f"tag:{number}", feed="Bote", link=link, canonical=link, title=f"Lager {number}",
+        summary=summary, date=datetime(2026, 11, 20, tzinfo=UTC), date_source="feed",
+    )  # fmt: skip
+
+
+def manifest(publication: Publication, *items: FeedItem) -> Manifest:
+    made = compose_manifest(publication.room(), ISSUE)
+    related = tuple(Related(Story((one,)), 1.0) for one in items)
+    return replace(made, issue=replace(made.issue, related=related))
+
+
+def pieces(old: str, new: str) -> list[tuple[str, str]]:
+    [(_, found)] = Changed("text", old, new).words()
+    return [(kind, text) for kind, text in found if kind != "same"]
+
+
+def test_words_are_marked_and_the_rest_of_a_long_paragraph_is_cut() -> None:
+    text = "Der Bahnhof der Kleinstadt wird umgebaut. " * 20
+    old = f"title: x\n\n{text}Er ist groß."
+    new = f"title: x\n\n{text}Er war groß."
+    [(line, found)] = Changed("essay", old, new).words()
+    assert line == 3
+    assert [one for one in found if one[0] != "same"] == [("out", "ist"), ("in", "war")]
+    assert sum(len(text) for _, text in found) < 80
+
+
+@given(st.text(alphabet="ab \n", max_size=40), st.text(alphabet="ab \n", max_size=40))
+def test_no_word_is_lost_between_two_texts(old: str, new: str) -> None:
+    from upcycle_news.curation.manifest_diff import _pieces
+
+    found = _pieces(old, new)
+    assert "".join(text for kind, text in found if kind != "in") == old
+    assert "".join(text for kind, text in found if kind != "out") == new
+
+
+def test_everything_of_an_essay_that_readers_see_is_compared() -> None:
+    essay = Essay("a", "a.md", "A", "B", date(2026, 1, 1), "de", "s", "text")
+    other = {
+        "title": "X", "author": "X", "date": date(2026, 1, 2), "language": "en", "summary": "X",
+        "body": "X", "topics": ("x",), "image": ImageRef("x.png", "X"), "length": "full",
+        "pin": ("https://x.example",), "ban": ("x",),
+    }  # fmt: skip
+    for name, value in other.items():
+        assert essay_text(replace(essay, **{name: value})) != essay_text(essay), name
+    unseen = {"slug", "source", "status", "body_line"}
+    assert {one.name for one in fields(Essay)} == set(other) | unseen
+
+
+def test_each_kind_of_change_is_told_apart(publication: Publication) -> None:
+    publication.essay("Bleibt")
+    publication.essay("Geht")
+    old = manifest(publication, item(1), item(2))
+    assert compare(old, old) == Difference()
+    (publication.home / "content/essays/2024-05-02-geht.md").unlink()
+    publication.essay("Bleibt", text="Ein anderer Text.\n")
+    publication.essay("Kommt", date="2026-01-01")
+    path = publication.home / "templates/partials/closing.mjml"
+    path.write_text(path.read_text() + "\n<!-- neu -->\n")
+    publication.setting('name = "Umbaupost"', 'name = "Umbaupost"\ntagline = "Neu"')
+    told = compare(old, manifest(publication, item(2, "Fenster."), item(3)))
+    assert told.subject == Changed("subject", "Bleibt", "Kommt")
+    assert [essay.slug for essay in told.essays_in] == ["kommt"]
+    assert [essay.slug for essay in told.essays_out] == ["geht"]
+    assert [one.name for one in told.essays] == ["bleibt"]
+    assert [one.story.lead.title for one in told.items_in] == ["Lager 3"]
+    assert [one.story.lead.title for one in told.items_out] == ["Lager 1"]
+    assert pieces(told.items[0].old, told.items[0].new) == [("out", "Türen und ")]
+    assert [one.name for one in told.templates] == ["partials/closing.mjml"]
+    assert [(one.name, one.new) for one in told.settings] == [("tagline", "Neu")]
+    assert told.by_hand() == [
+        "essay bleibt", "essay geht", "templates/partials/closing.mjml",
+        "newsletter.toml",
+    ]  # fmt: skip
+
+
+def test_pictures_are_named_with_what_became_of_them(publication: Publication) -> None:
+    publication.essay()
+    made = manifest(publication)
+    old = replace(made, images={"a.png": b"1", "b.png": b"2"})
+    new = replace(made, images={"b.png": b"3", "c.png": b"4"})
+    assert compare(old, new).pictures == (
+        ("a.png", "dropped"), ("b.png", "changed"), ("c.png", "new"),
+    )  # fmt: skip
+
+
+def test_the_last_preview_is_compared_with_the_content_of_now(publication: Publication) -> None:
+    slug = publication.essay(text="Der Bahnhof wird umgebaut.\n")
+    publication.crowd(1)
+    issue = publication.run("issue", "preview", "--no-open", "--json").json
+    assert "nothing has changed" in publication.run("issue", "diff").out
+    assert publication.run("issue", "diff", "--json").json["changed"] is False
+    publication.essay(text="Der Bahnhof wird abgerissen.\n")
+    told = publication.run("issue", "diff")
+    assert "[-umgebaut-]{+abgerissen+}" in told.out
+    assert f"would be refused: essay {slug}" in told.err
+    lines = publication.run("issue", "diff", "--lines").out
+    assert "    -Der Bahnhof wird umgebaut." in lines
+    assert "    +Der Bahnhof wird abgerissen." in lines
+    found = publication.run("issue", "diff", issue["issue"], "--json").json
+    assert (found["from"], found["to"], found["changed"]) == (issue["hash"], "now", True)
+    assert not found["approval_holds"]
+    assert [one["name"] for one in found["essays"]["changed"]] == [slug]
+    assert found["essays"]["in"] == found["essays"]["out"] == found["settings"] == []
+
+
+def test_an_approval_is_compared_with_a_later_preview_and_with_now(
+    publication: Publication, clock: Clock
+) -> None:
+    publication.essay()
+    room = publication.room()
+    _, approved = prepared(room)
+    publication.essay(text="Zweiter Text.\n")
+    clock.now += timedelta(minutes=1)
+    later = compose_issue(room, ISSUE).hash
+    publication.essay(text="Dritter Text.\n")
+    found = diff.compare_issue(room, ISSUE, "approval", "preview")
+    assert (found.old, found.new) == (approved, later)
+    assert "Zweiter Text." in found.difference.essays[0].new
+    found = diff.compare_issue(room, ISSUE, approved[:8], "now")
+    assert "Dritter Text." in found.difference.essays[0].new
+    assert not diff.compare_issue(room, ISSUE, later, later).difference
+
+
+def test_items_that_come_and_go_need_no_new_approval(publication: Publication) -> None:
+    publication.essay("Bahnhof und Kleinstadt")
+    listed = publication.home / "content/feeds.toml"
+    listed.write_text('[[feeds]]\nname = "Bote"\nurl = "https://bote.example/feed"\n')
+    room = publication.room()
+    digest = compose_issue(room, ISSUE).hash
+    news = replace(item(1, "Der Bahnhof der Kleinstadt wird umgebaut."), title="Bahnhof")
+    record(room.store, FeedState("https://bote.example/feed", "Bote"), [news], now=room.clock())
+    found = diff.compare_issue(room, ISSUE, "preview", "now")
+    assert [one.story.lead.title for one in found.difference.items_in] == ["Bahnhof"]
+    assert found.voids == ""
+    approvals.leave_out(room.store, ISSUE, [news.key, news.canonical])
+    assert not diff.compare_issue(room, ISSUE, "preview", "now").difference
+    assert revisions.revision(room.store, ISSUE, digest)
+
+
+def test_a_sent_issue_is_frozen_and_says_so(publication: Publication) -> None:
+    publication.essay()
+    publication.crowd(1)
+    sent(publication.room())
+    publication.essay(text="Zu spät.\n")
+    told = publication.run("issue", "diff", str(ISSUE)).out
+    assert "is frozen" in told
+    found = publication.run("issue", "diff", str(ISSUE), "--json").json
+    assert (found["frozen"], found["changed"]) == (True, False)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "sentence"),
+    [
+        (("2026-11-25",), 1, "there is no issue 2026-11-25 yet"),
+        (("2026-11-26", "--from", "approval"), 1, "no revision of issue 2026-11-26 was approved"),
+        (("2026-11-26", "--from", "abcdef"), 1, "has no revision 'abcdef'"),
+        (("2026-11-26",), 3, "Kein neuer Essay"),
+    ],
+)
+def test_what_cannot_be_compared_is_told(
+    publication: Publication, arguments: tuple[str, ...], code: int, sentence: str
+) -> None:
+    slug = publication.essay()
+    compose_issue(publication.room(), ISSUE)
+    (publication.home / f"content/essays/2024-05-02-{slug}.md").unlink()
+    assert sentence in publication.run("issue", "diff", *arguments, code=code).err

@@ -1,0 +1,177 @@
+"""What editors and operators read in the cockpit: what changed, and how the relays did."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+
+from upcycle_news.app.context import Newsroom
+from upcycle_news.delivery.ports import DeliveryReport
+from upcycle_news.models import FeedItem, IssueId
+from upcycle_news.models.relay_stats import Counting, Replies
+from upcycle_news.services import pipeline
+from upcycle_news.services.issues.approval import asked_until
+from upcycle_news.services.issues.approval_form import approval_page
+from upcycle_news.services.issues.compose import compose_issue
+from upcycle_news.services.issues.render import render_issue
+from upcycle_news.services.reports import delivery_report
+from upcycle_news.storage import relay_stats
+from upcycle_news.storage.feeds import FeedState, record
+
+from ...delivery.memory_ledger import Clock
+from ...publications import Publication, sent
+from ..delivery.test_send_settings import queued as queued_issue
+
+PULL = "git pull failed (another git is at work here); the content may be old"
+FIRST, SECOND = IssueId.parse("2026-11-26"), IssueId.parse("2026-12-03")
+ITEM = FeedItem(
+    key="tag:1", feed="Der *Bote*", link="https://bote.example/1",
+    canonical="https://bote.example/1", title="Der Bahnhof der Kleinstadt",
+    summary="Der Bahnhof wird umgebaut.", date=datetime(2026, 12, 1, tzinfo=UTC),
+    date_source="feed",
+)  # fmt: skip
+
+
+def collected(room: Newsroom) -> None:
+    state = FeedState("https://bote.example/feed", ITEM.feed)
+    record(room.store, state, [ITEM], now=room.clock())
+
+
+def spoken(relay: str, *seconds: float) -> Replies:
+    counting = Counting(relay)
+    for one in seconds:
+        counting.add("accepted", one)
+    return counting.told()
+
+
+def two_issues(publication: Publication, clock: Clock) -> str:
+    """The report of the second one; before it templates, settings and a feed were changed."""
+    publication.crowd(2)
+    publication.essay("Zuerst")
+    sent(publication.room())
+    clock.now += timedelta(days=7)
+    (publication.home / "content/feeds.toml").write_text(
+        '[[feeds]]\nname = "Der *Bote*"\nurl = "https://bote.example/feed"\n'
+    )
+    publication.essay("Bahnhof und Kleinstadt")
+    path = publication.home / "templates/partials/closing.mjml"
+    path.write_text(path.read_text() + "\n<!-- neu -->\n")
+    publication.setting(
+        'address = "post@umbaupost.example.net"', 'address = "neu@umbaupost.example.net"'
+    )
+    room = publication.room()
+    compose_issue(room, SECOND)  # a first preview, still without the item
+    clock.now += timedelta(minutes=5)
+    collected(room)
+    sent(room, str(SECOND))
+    relay_stats.save(room.store, SECOND, 98, spoken("main", *[0.2] * 30), now=clock.now)
+    second = replace(spoken("second", *[12.0] * 30), refused=2, lost=1)
+    relay_stats.save(room.store, SECOND, 99, second, now=clock.now)
+    return delivery_report.delivery_report(room, SECOND, {})
+
+
+def test_the_report_says_what_changed_since_the_last_issue_and_the_last_revision(
+    publication: Publication, clock: Clock
+) -> None:
+    told = two_issues(publication, clock).splitlines()
+    since_issue = told.index("**Seit Ausgabe 2026-11-26:**")
+    [since_revision] = [n for n, line in enumerate(told) if line.startswith("**Seit Revision")]
+    assert told[since_issue + 2 : since_revision - 1] == [
+        "- neu: Bahnhof und Kleinstadt",
+        "- neu: Der Bahnhof der Kleinstadt",
+        "- nicht mehr dabei: Zuerst",
+        r"- Feeds, die jetzt dabei sind und damals nicht: Der \*Bote\*",
+        "- geänderte Vorlagen: partials/closing.mjml",
+        r"- geänderte Einstellungen: sender\_address",
+    ]
+    assert told[since_revision + 2 :] == ["- neu: Der Bahnhof der Kleinstadt"]
+    assert "@" not in "".join(told)
+
+
+def test_the_report_puts_the_relays_beside_one_another(
+    publication: Publication, clock: Clock
+) -> None:
+    told = two_issues(publication, clock).splitlines()
+    start = told.index(
+        "| Relay | angenommen | aufgeschoben | abgelehnt | ohne Antwort | Median | längste |"
+    )
+    rows = [[cell.strip() for cell in line.split("|")[1:-1]] for line in told[start + 2 :][:3]]
+    assert [row[:5] for row in rows] == [
+        ["mailbox", "2", "0", "0", "0"],
+        ["main", "30", "0", "0", "0"],
+        ["second", "30", "0", "2", "1"],
+    ]
+    assert rows[1][6] == "200 ms"
+    assert rows[2][6] == "12,0 s"
+    [slow] = [line for line in told if line.startswith("- **Langsam:**")]
+    assert slow.startswith(
+        "- **Langsam:** Relay second: die Hälfte seiner Antworten braucht länger"
+    )
+    assert slow.endswith(" s (Alarm ab 10 s)")
+
+
+def test_the_report_is_written_in_the_publications_language(
+    publication: Publication, clock: Clock
+) -> None:
+    german = two_issues(publication, clock)
+    assert "## Ausgabe 2026-12-03" in german
+    assert "| verschickt (*sent*) | 2 |" in german
+    assert "Die Summe geht auf." in german
+    assert "**Feeds:** 1 von 1 in Ordnung" in german
+    told = delivery_report.delivery_report(publication.room(), SECOND, {"pull": PULL})
+    assert "git pull ging nicht (ein anderes git arbeitet hier gerade)" in told
+    english = delivery_report.delivery_report(
+        publication.room(PUBLICATION__LANGUAGE="en"), SECOND, {"pull": PULL}
+    )
+    assert "| sent | 2 |" in english
+    assert "The sum closes." in english
+    assert "**Since issue 2026-11-26:**" in english
+    assert f"content: {PULL}" in english
+
+
+def test_the_first_question_tells_what_changed_in_the_look_since_the_last_issue(
+    publication: Publication, clock: Clock
+) -> None:
+    publication.crowd(1)
+    publication.essay("Zuerst")
+    sent(publication.room())
+    publication.essay("Danach")
+    path = publication.home / "templates/partials/closing.mjml"
+    path.write_text(path.read_text() + "\n<!-- neu -->\n")
+    clock.now += timedelta(days=7)
+    room = publication.room()
+    digest = compose_issue(room, SECOND).hash
+    render_issue(room, SECOND, digest)
+    page = approval_page(room, SECOND, digest, until=asked_until(room))
+    assert "**Seit Ausgabe 2026-11-26:**" in page
+    assert "- geänderte Vorlagen: partials/closing.mjml" in page
+    assert "- neu: Danach" not in page  # all of it is new, and stands above
+    assert "Ausgabe **2026-12-03** für **1** Person: 1 Essay, 0 Meldungen" in page
+    assert "Wartet bis Samstag, 5. Dezember, 07:00 Uhr." in page
+    publication.setting('name = "Umbaupost"\n', 'name = "Umbaupost"\nlanguage = "en"\n')
+    room = publication.room()
+    page = approval_page(room, SECOND, digest, until=asked_until(room))
+    assert "Issue **2026-12-03** for **1** reader: 1 essay, 0 feed items" in page
+    assert "Waits until Saturday, 5 December, 07:00." in page
+    assert "- changed templates: partials/closing.mjml" in page
+
+
+def test_an_issue_is_sent_although_nobody_can_be_shown_how_far_it_is(
+    publication: Publication,
+) -> None:
+    """Prefect's server may be restarted while mail goes out."""
+    publication.essay()
+    publication.crowd(3)
+    room = publication.room()
+    issue = queued_issue(room)
+    shown: list[str] = []
+
+    def away(percent: float, text: str) -> None:
+        shown.append(text)
+        raise ConnectionError("Prefect does not answer")
+
+    assert pipeline.deliver(room, str(issue), away)["sent"] == 3
+    assert shown
+    progress = delivery_report.Progress(3, 0, away, every=0.0)
+    progress(DeliveryReport(sent=1))
+    assert len(shown) == 2

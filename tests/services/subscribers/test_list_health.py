@@ -1,0 +1,59 @@
+"""When the list raises an alarm."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from upcycle_news.models import EmailAddress, IssueId
+from upcycle_news.services import run_results
+from upcycle_news.services.bounces import process
+from upcycle_news.services.reports.delivery_report import delivery_report
+from upcycle_news.services.subscribers.list_health import alarms, list_health
+from upcycle_news.storage import subscribers
+from upcycle_news.storage.statistics import IssueFigures
+from upcycle_news.storage.subscribers import Way
+
+from ...bounces import sample_reports
+from ...delivery.memory_ledger import START
+from ...publications import Publication, sent
+
+WELL = IssueFigures("2026-11-26", START, 2000, 2000, 0, 20, 2, 5, 10, 3)
+
+
+def test_complaints_and_bounces_above_the_threshold_are_an_alarm() -> None:
+    told = {"bounces_percent": 5.0, "complaints_percent": 0.1}
+    assert alarms(WELL, **told) == ()
+    [alarm] = alarms(replace(WELL, complaints=3), **told)
+    assert "0.15 % complained" in str(alarm)
+    [alarm] = alarms(replace(WELL, bounced=120), **told)
+    assert "6.0 % came back" in str(alarm)
+    assert alarms(replace(WELL, sent=20, complaints=1, bounced=9), **told) == ()
+
+
+def test_the_figures_of_an_issue_tell_what_it_did_to_the_list(publication: Publication) -> None:
+    publication.crowd(60)
+    publication.essay()
+    room = publication.room(SENDER__VERP="true")
+    assert sent(room).closed
+    addresses = room.bounce_addresses
+    assert addresses is not None
+    for number in (1, 2, 3, 4):
+        to = addresses.address_for(1, number)
+        process.handle(room, sample_reports.postfix(to, f"reader{number}@example.org"))
+    process.handle(room, sample_reports.complaint("fbl@example.org", addresses.address_for(1, 9)))
+    person = subscribers.find(room.store, EmailAddress.parse("reader10@example.org"))
+    assert person is not None
+    subscribers.unsubscribe(room.store, person, now=room.clock(), way=Way.ONE_CLICK, issue=1)
+
+    [one] = list_health(room)
+    figures = one.figures
+    assert (figures.sent, figures.bounced, figures.complaints) == (60, 4, 1)
+    assert (figures.unsubscribed, figures.joined) == (1, 60)
+    assert len(one.alarms) == 2
+    told = run_results.bounce_summary({"hard": 4}, run_results.alarms(room))
+    assert told.name == "Degraded" and told.message.startswith("4 hard; issue 2026-11-26: 6.7 %")
+    page = delivery_report(room, IssueId.parse("2026-11-26"), {})
+    assert "**Alarm:**" in page and "1 abbestellt" in page
+    stats = publication.run("subscribers", "stats", "--json").json
+    assert stats["subscribers"] == {"pending": 0, "confirmed": 59, "unsubscribed": 1}
+    assert stats["suppressions"] == {"complaint": 1, "hard bounce": 4}

@@ -1,0 +1,122 @@
+"""Issues and people for the tests of the store."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import UTC, date, datetime
+from typing import Any
+
+from sqlalchemy import insert
+
+from upcycle_news.models import (
+    EmailAddress,
+    Essay,
+    FeedItem,
+    Issue,
+    IssueId,
+    Manifest,
+    Publication,
+    Related,
+    Story,
+)
+from upcycle_news.storage import (
+    issues,
+    revisions,
+    subscribers,
+    workers,
+)
+from upcycle_news.storage.database import Store
+from upcycle_news.storage.schema import suppressions
+from upcycle_news.storage.subscribers import NewSubscriber
+
+from ..single_leases import OneByOne
+
+NOW = datetime(2026, 11, 26, 6, 0, tzinfo=UTC)
+ISSUE = IssueId(date(2026, 11, 26))
+
+
+def essay(slug: str = "bahnhof", **changes: Any) -> Essay:
+    made = Essay(
+        slug=slug,
+        source=f"content/essays/{slug}.md",
+        title="Was vom Bahnhof bleibt",
+        author="Redaktion",
+        date=date(2026, 11, 20),
+        language="de",
+        summary="Ein Umbau.",
+        body="Der Bahnhof – ein Versuch.",
+    )
+    return replace(made, **changes)
+
+
+def item(key: str = "urn:1", **changes: Any) -> FeedItem:
+    made = FeedItem(
+        key=key,
+        feed="Stadtbaublatt",
+        link=f"https://stadtbau.example/{key}?utm_source=x",
+        canonical=f"https://stadtbau.example/{key}",
+        title="Neue Fenster",
+        summary="Aus alten.",
+        date=NOW,
+        date_source="feed",
+        topics=("bestand",),
+    )
+    return replace(made, **changes)
+
+
+def manifest(issue: IssueId = ISSUE, **changes: Any) -> Manifest:
+    content = Issue(
+        id=issue,
+        language="de",
+        subject="Was vom Bahnhof bleibt",
+        preheader="Ein Umbau.",
+        essays=(essay(),),
+        related=(Related(Story((item("urn:1"), item("urn:2"))), 0.5, ("umbau",)),),
+    )
+    return Manifest(
+        issue=replace(content, **changes),
+        publication=Publication(
+            name="Umbaupost",
+            tagline="",
+            language="de",
+            timezone="Europe/Berlin",
+            public_url="https://umbaupost.example.net",
+            imprint=("Umbau e. V.",),
+        ),
+        templates={"newsletter.mjml": "<mjml/>"},
+        images={"bahnhof.jpg": b"\xff\xd8bytes"},
+    )
+
+
+def save(store: Store, made: Manifest | None = None, now: datetime = NOW) -> str:
+    return revisions.save_revision(store, made or manifest(), git_commit="", now=now)[0]
+
+
+def add(store: Store, *addresses: str) -> dict[str, int]:
+    """Add confirmed subscribers; their numbers by address."""
+    new = [NewSubscriber(EmailAddress.parse(address)) for address in addresses]
+    subscribers.add_people(store, new, source="paper list", now=NOW, dry_run=False)
+    return {person.email.address: person.id for person in subscribers.all_people(store)}
+
+
+def suppress(store: Store, *addresses: str) -> None:
+    with store.writing() as connection:
+        for address in addresses:
+            connection.execute(
+                insert(suppressions).values(
+                    email_key=address, reason="complained", detail="", created_at=NOW
+                )
+            )
+
+
+def queued(store: Store, *addresses: str, issue: IssueId = ISSUE) -> str:
+    """An issue queued for these people; its hash."""
+    add(store, *addresses)
+    digest = save(store, manifest(issue))
+    issues.enqueue(store, issue, digest, now=NOW)
+    return digest
+
+
+def ledger(store: Store, issue: IssueId = ISSUE, pid: int = 1) -> OneByOne:
+    sender = workers.register_sender(store, host="here", pid=pid, process_start="1", now=NOW)
+    return OneByOne(store, issue, sender)

@@ -1,0 +1,34 @@
+"""A Debian without locales makes databases of SQL_ASCII, and `createdb` says nothing about it."""
+
+from __future__ import annotations
+
+import psycopg
+import pytest
+
+from upcycle_news.models import EmailAddress
+from upcycle_news.storage import subscribers
+from upcycle_news.storage.database import open_store
+from upcycle_news.storage.subscribers import NewSubscriber
+
+from .sample_rows import NOW
+
+
+@pytest.fixture
+def bare_postgres(empty_postgres: str) -> str:
+    plain = empty_postgres.replace("+psycopg", "")
+    with psycopg.connect(plain.replace("/trial?", "/postgres?"), autocommit=True) as connection:
+        connection.execute("DROP DATABASE trial WITH (FORCE)")
+        connection.execute("CREATE DATABASE trial ENCODING 'SQL_ASCII' LC_COLLATE 'C' LC_CTYPE 'C' TEMPLATE template0")  # fmt: skip
+    return empty_postgres
+
+
+def test_a_database_of_a_cluster_without_a_locale_keeps_names_as_they_are(
+    bare_postgres: str,
+) -> None:
+    store = open_store(bare_postgres)
+    new = NewSubscriber(EmailAddress.parse("jörg@example.org"), name="Jörg Groß 😀")
+    subscribers.add_people(store, [new], source="paper list", now=NOW, dry_run=False)
+    store.close()
+    again = open_store(bare_postgres)
+    assert [person.name for person in subscribers.all_people(again)] == ["Jörg Groß 😀"]
+    again.close()

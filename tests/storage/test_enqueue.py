@@ -1,0 +1,164 @@
+from __future__ import annotations
+
+import threading
+from dataclasses import replace
+
+import pytest
+from sqlalchemy import text
+
+from upcycle_news.errors import IssueError, StoreError
+from upcycle_news.models import DeliveryState, Related, Story
+from upcycle_news.storage import (
+    deliveries,
+    issues,
+    revisions,
+    subscribers,
+)
+from upcycle_news.storage.database import Store, open_store
+from upcycle_news.storage.issues import IssueState
+
+from .sample_rows import (
+    ISSUE,
+    NOW,
+    add,
+    item,
+    manifest,
+    queued,
+    save,
+    suppress,
+)
+
+
+def state(store: Store) -> IssueState:
+    row = issues.get(store, ISSUE)
+    assert row is not None
+    return row.state
+
+
+def test_everybody_who_may_be_written_to_is_queued_and_nobody_else(store: Store) -> None:
+    numbers = add(store, *(f"{who}@example.org" for who in ("anna", "bert", "cem", "dora")))
+    suppress(store, "bert@example.org")
+    cem = next(one for one in subscribers.all_people(store) if one.id == numbers["cem@example.org"])
+    subscribers.unsubscribe(store, cem, now=NOW)
+    with store.writing() as connection:
+        connection.execute(
+            text("UPDATE subscribers SET status = 'pending' WHERE email LIKE 'dora%'")
+        )
+    assert issues.enqueue(store, ISSUE, save(store), now=NOW) == 1
+    waiting = list(deliveries.listed(store, ISSUE, DeliveryState.QUEUED))
+    assert [one.subscriber for one in waiting] == [numbers["anna@example.org"]]
+
+
+def test_queueing_the_same_revision_again_changes_nothing(store: Store) -> None:
+    digest = queued(store, "anna@example.org")
+    add(store, "bert@example.org")
+    assert issues.enqueue(store, ISSUE, digest, now=NOW) == 1
+    assert len(list(deliveries.listed(store, ISSUE, DeliveryState.QUEUED))) == 1
+
+
+def test_an_issue_that_has_begun_refuses_another_revision(store: Store) -> None:
+    add(store, "anna@example.org")
+    first, second = save(store), save(store, manifest(subject="Anders"))
+    issues.enqueue(store, ISSUE, first, now=NOW)
+    with pytest.raises(IssueError, match="with another revision"):
+        issues.enqueue(store, ISSUE, second, now=NOW)
+
+
+def test_a_revision_nobody_previewed_cannot_be_queued(store: Store) -> None:
+    save(store)
+    with pytest.raises(IssueError, match="preview it first"):
+        issues.enqueue(store, ISSUE, "0" * 64, now=NOW)
+
+
+def test_what_was_rejected_while_it_was_made_ready_is_not_queued(store: Store) -> None:
+    add(store, "anna@example.org")
+    digest = save(store)
+    for approved in (True, False):
+        revisions.decide(store, ISSUE, digest, approved=approved, by="Anna", now=NOW)
+    with pytest.raises(IssueError, match="was rejected meanwhile"):
+        issues.enqueue(store, ISSUE, digest, now=NOW)
+    assert state(store) is IssueState.OPEN
+    revisions.decide(store, ISSUE, digest, approved=True, by="Anna", now=NOW)
+    assert issues.enqueue(store, ISSUE, digest, now=NOW) == 1
+
+
+def test_an_issue_without_anybody_to_send_to_stays_open_and_uses_nothing_up(store: Store) -> None:
+    add(store, "anna@example.org")
+    suppress(store, "anna@example.org")
+    digest = save(store)
+    with pytest.raises(IssueError, match="nobody to send to"):
+        issues.enqueue(store, ISSUE, digest, now=NOW)
+    assert state(store) is IssueState.OPEN
+    assert issues.used_up(store) == (frozenset(), frozenset())
+    add(store, "bert@example.org")
+    assert issues.enqueue(store, ISSUE, digest, now=NOW) == 1
+
+
+def test_queueing_is_whole_or_not_at_all(store: Store) -> None:
+    add(store, "anna@example.org", "bert@example.org")
+    digest = save(store)
+    with store.writing() as connection:
+        # A row that is in the way of the second delivery, as a crash would be.
+        connection.execute(
+            text(
+                "CREATE TRIGGER crash BEFORE INSERT ON deliveries WHEN NEW.subscriber_id = 2 "
+                "BEGIN SELECT RAISE(ABORT, 'crash'); END"
+            )
+        )
+    with pytest.raises(StoreError):
+        issues.enqueue(store, ISSUE, digest, now=NOW)
+    assert state(store) is IssueState.OPEN
+    assert list(deliveries.listed(store, ISSUE, DeliveryState.QUEUED)) == []
+    assert issues.used_up(store) == (frozenset(), frozenset())
+
+
+def test_two_who_queue_at_once_make_one_queue(store_url: str) -> None:
+    setup = open_store(store_url)
+    addresses = [f"reader{number}@example.org" for number in range(50)]
+    add(setup, *addresses)
+    digest = save(setup)
+    barrier, audiences = threading.Barrier(2), []
+
+    def enqueue() -> None:
+        mine = open_store(store_url)
+        barrier.wait()
+        audiences.append(issues.enqueue(mine, ISSUE, digest, now=NOW))
+        mine.close()
+
+    threads = [threading.Thread(target=enqueue) for _ in range(2)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert audiences == [50, 50]
+    assert len(list(deliveries.listed(setup, ISSUE, DeliveryState.QUEUED))) == 50
+    setup.close()
+
+
+def test_an_issue_uses_up_its_essays_and_every_item_of_its_stories(store: Store) -> None:
+    queued(store, "anna@example.org")
+    essays, items = issues.used_up(store)
+    assert essays == {"bahnhof"}
+    assert items == {
+        "urn:1",
+        "urn:2",
+        "https://stadtbau.example/urn:1",
+        "https://stadtbau.example/urn:2",
+    }
+
+
+def test_a_second_issue_may_show_what_an_earlier_one_used(store: Store) -> None:
+    """The choice is compose's; the store remembers both."""
+    queued(store, "anna@example.org")
+    second = replace(ISSUE, ordinal=2)
+    story = Related(Story((item("urn:1"), item("urn:9"))), 0.5)
+    issues.enqueue(store, second, save(store, manifest(second, related=(story,))), now=NOW)
+    assert "urn:9" in issues.used_up(store)[1]
+
+
+def test_who_joins_later_is_not_in_the_audience(store: Store) -> None:
+    queued(store, "anna@example.org")
+    add(store, "bert@example.org")
+    status = issues.status(store, ISSUE)
+    assert status is not None
+    assert status.audience == sum(status.counts.values()) == 1

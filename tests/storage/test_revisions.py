@@ -1,0 +1,159 @@
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import timedelta
+
+import pytest
+
+from upcycle_news.errors import IssueError
+from upcycle_news.models import InlineImage, RenderedIssue
+from upcycle_news.storage import issues, revisions
+from upcycle_news.storage.database import Store
+from upcycle_news.storage.issues import IssueState
+
+from .sample_rows import (
+    ISSUE,
+    NOW,
+    add,
+    essay,
+    manifest,
+    queued,
+    save,
+)
+
+LATER = NOW + timedelta(minutes=5)
+
+
+def test_the_same_inputs_are_the_same_revision(store: Store) -> None:
+    first, new = revisions.save_revision(store, manifest(), git_commit="abc", now=NOW)
+    again, newer = revisions.save_revision(store, manifest(), git_commit="def", now=LATER)
+    assert (first, new) == (again, True)
+    assert newer is False
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [
+        manifest(subject="Anders"),
+        manifest(essays=(essay(body="Ein Wort mehr."),)),
+        manifest(related=()),
+        replace(manifest(), templates={"newsletter.mjml": "<mjml></mjml>"}),
+        replace(manifest(), images={"bahnhof.jpg": b"other bytes"}),
+        replace(
+            manifest(), publication=replace(manifest().publication, imprint=("Anderswo e. V.",))
+        ),
+    ],
+)
+def test_any_change_that_readers_could_see_is_a_new_revision(store: Store, changed) -> None:
+    assert save(store) != save(store, changed)
+
+
+def test_a_revision_gives_its_inputs_back_as_they_were(store: Store) -> None:
+    digest = save(store)
+    found = revisions.revision(store, ISSUE, digest)
+    assert found is not None
+    assert found.manifest == manifest()
+    assert found.approved is None
+
+
+def test_an_editor_who_goes_back_to_an_earlier_text_gets_that_one(store: Store) -> None:
+    first = save(store, now=NOW)
+    save(store, manifest(subject="Anders"), now=NOW + timedelta(minutes=1))
+    save(store, now=LATER)
+    newest = revisions.revision(store, ISSUE)
+    assert newest is not None
+    assert newest.hash == first
+    status = issues.status(store, ISSUE)
+    assert status is not None
+    assert status.hash == first
+
+
+@pytest.mark.parametrize("back_to_the_first", [False, True])
+def test_the_newest_revision_is_the_last_one_even_after_the_clock_was_set_back(
+    store: Store, back_to_the_first: bool
+) -> None:
+    first = save(store, now=NOW)
+    second = save(store, manifest(subject="Anders"), now=NOW - timedelta(hours=1))
+    if back_to_the_first:
+        save(store, now=NOW - timedelta(hours=1))
+    newest, status = revisions.revision(store, ISSUE), issues.status(store, ISSUE)
+    assert newest is not None
+    assert status is not None
+    assert newest.hash == status.hash == (first if back_to_the_first else second)
+
+
+def test_an_approval_belongs_to_one_revision_and_the_last_word_counts(store: Store) -> None:
+    first, second = save(store), save(store, manifest(subject="Anders"), now=LATER)
+    revisions.decide(store, ISSUE, first, approved=True, by="Anna", now=NOW)
+
+    def approved(digest: str) -> bool | None:
+        found = revisions.revision(store, ISSUE, digest)
+        assert found is not None
+        return found.approved
+
+    assert (approved(first), approved(second)) == (True, None)
+    revisions.decide(store, ISSUE, first, approved=False, by="Bert", now=LATER)
+    assert approved(first) is False
+
+
+def test_a_rejection_that_comes_too_late_is_refused_with_what_stops_the_issue(
+    store: Store,
+) -> None:
+    digest = queued(store, "leserin@example.org")
+    with pytest.raises(IssueError, match=r"have begun.*issue pause 2026-11-26.*issue cancel"):
+        revisions.decide(store, ISSUE, digest, approved=False, by="Anna", now=LATER)
+    found = revisions.revision(store, ISSUE, digest)
+    assert found is not None
+    assert found.approved is None
+
+
+def test_a_frozen_issue_takes_no_new_revision(store: Store) -> None:
+    queued(store, "leserin@example.org")
+    with pytest.raises(IssueError, match="frozen"):
+        save(store, manifest(subject="Zu spät"))
+
+
+def test_what_readers_see_is_kept_byte_for_byte_and_never_replaced(store: Store) -> None:
+    digest = save(store)
+    rendered = RenderedIssue(
+        issue=ISSUE,
+        language="de",
+        subject="Was vom Bahnhof bleibt",
+        html="<p>„Größe“</p>\r\n",
+        text="„Größe“\n",
+        mjml="<mjml/>",
+        images=(InlineImage("bahnhof", "image/jpeg", b"\xff\xd8\x00\xff"),),
+    )
+    assert revisions.rendering(store, ISSUE, digest) is None
+    revisions.save_rendering(store, digest, rendered)
+    revisions.save_rendering(store, digest, replace(rendered, html="after an upgrade"))
+    assert revisions.rendering(store, ISSUE, digest) == rendered
+
+
+def test_an_issue_that_nobody_previewed_is_unknown(store: Store) -> None:
+    assert revisions.revision(store, ISSUE) is None
+    assert issues.get(store, ISSUE) is None
+    assert issues.status(store, ISSUE) is None
+
+
+def test_each_issue_has_a_number_of_its_own_that_stays(store: Store) -> None:
+    second = replace(ISSUE, ordinal=2)
+    save(store, manifest(second))
+    save(store)
+    save(store, manifest(subject="Anders"))
+    numbers = {str(row.id): row.number for row in issues.every(store)}
+    assert numbers == {"2026-11-26-2": 1, "2026-11-26": 2}
+    assert [str(row.id) for row in issues.every(store)] == ["2026-11-26", "2026-11-26-2"]
+
+
+def test_an_issue_stays_open_until_it_is_queued(store: Store) -> None:
+    add(store, "leserin@example.org")
+    digest = save(store)
+    row = issues.get(store, ISSUE)
+    assert row is not None
+    assert (row.state, row.hash, row.audience) == (IssueState.OPEN, "", 0)
+    issues.enqueue(store, ISSUE, digest, now=LATER)
+    row = issues.get(store, ISSUE)
+    assert row is not None
+    assert (row.state, row.hash, row.audience) == (IssueState.SENDING, digest, 1)
+    assert row.enqueued_at == LATER

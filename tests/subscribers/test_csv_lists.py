@@ -1,0 +1,296 @@
+from __future__ import annotations
+
+import csv
+import io
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from upcycle_news.errors import AddressError, ContentError
+from upcycle_news.models import EmailAddress, Subscriber, SubscriberStatus
+from upcycle_news.subscribers.csv_lists import (
+    ParsedList,
+    clean_name,
+    read_subscribers_csv,
+    write_subscribers_csv,
+)
+
+
+def read(text: str | bytes) -> ParsedList:
+    data = text.encode() if isinstance(text, str) else text
+    return read_subscribers_csv(data, where="list.csv")
+
+
+def addresses(parsed: ParsedList) -> list[str]:
+    return [person.email.address for person in parsed.people]
+
+
+def test_a_list_gives_its_people_with_the_lines_they_stand_on() -> None:
+    parsed = read(
+        "email,name,language,topics\n"
+        "anna@example.org,Anna,en,bestand;kreislauf\n"
+        '"bert@example.org","Bert, der Zweite",,"bestand, kleinstadt"\n'
+    )
+    anna, bert = parsed.people
+    assert (anna.name, anna.language, anna.topics) == ("Anna", "en", ("bestand", "kreislauf"))
+    assert (bert.name, bert.language) == ("Bert, der Zweite", "")
+    assert bert.topics == ("bestand", "kleinstadt")
+    assert [person.line for person in parsed.people] == [2, 3]
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        "email,name\nanna@example.org,Björn Größe\n".encode(),
+        "\ufeffemail,name\r\nanna@example.org,Björn Größe\r\n".encode(),
+        "email;name\nanna@example.org;Björn Größe\n".encode("latin-1"),
+        "email\tname\nanna@example.org\tBjörn Größe".encode("cp1252"),
+        "Name;E-Mail-Adresse\nBjörn Größe;anna@example.org\n".encode(),
+        "EMAIL , NAME \nanna@example.org,Björn Größe\n".encode(),
+        "email,name\ranna@example.org,Björn Größe\r".encode(),
+    ],
+    ids=["utf-8", "bom", "latin-1", "tab", "german", "spaces", "old mac"],
+)
+def test_a_list_is_read_as_spreadsheets_write_it(data: bytes) -> None:
+    [person] = read(data).people
+    assert (person.email.address, person.name) == ("anna@example.org", "Björn Größe")
+
+
+def test_first_and_last_name_make_one_where_the_list_has_no_name() -> None:
+    anna, bert = read(
+        "E-Mail;Vorname;Nachname\nanna@example.org;Anna;Arendt\nbert@example.org;Bert;\n"
+    ).people
+    assert (anna.name, bert.name) == ("Anna Arendt", "Bert")
+    [carla] = read("email,first name,last name,name\nc@example.org,C,D,Carla\n").people
+    assert carla.name == "Carla"
+
+
+def test_columns_that_are_left_alone_are_named() -> None:
+    assert read("email,Firma,Ort,\nanna@example.org,x,y,z\n").unread == ("Firma", "Ort")
+    assert read("email,name,Vorname,status,groups\n").unread == ()
+
+
+def test_a_quoted_line_break_makes_the_row_long_and_the_lines_stay_right() -> None:
+    parsed = read(
+        'email,name,note\n'
+        'anna@example.org,Anna,"first\nsecond\nthird"\n'
+        "\n"
+        "no address,Bert,\n"
+        'cem@example.org,"Cem\nÖzgür",\n'
+        "dora@,Dora,\n"
+    )  # fmt: skip
+    assert [(one.line, one.name) for one in parsed.people] == [(2, "Anna"), (7, "Cem Özgür")]
+    assert [line for line, _ in parsed.invalid] == [6, 9]
+
+
+def test_lines_stay_right_behind_a_header_of_two_lines() -> None:
+    parsed = read('email,"name\n(optional)"\nanna@example.org,Anna\n')
+    assert [one.line for one in parsed.people] == [3]
+
+
+def test_empty_rows_are_no_people_and_no_mistakes() -> None:
+    parsed = read("email,name\n\n,\n  , \nanna@example.org,Anna\n,,,\n")
+    assert addresses(parsed) == ["anna@example.org"]
+    assert parsed.invalid == []
+
+
+def test_columns_we_do_not_know_are_left_alone() -> None:
+    parsed = read("id,email,shoe size\n7,anna@example.org,42\n")
+    assert addresses(parsed) == ["anna@example.org"]
+
+
+def test_a_short_row_and_a_long_row_are_read() -> None:
+    parsed = read("email,name,language\nanna@example.org\nbert@example.org,Bert,en,x,y\n")
+    assert addresses(parsed) == ["anna@example.org", "bert@example.org"]
+
+
+@pytest.mark.parametrize("data", ["", "name\nAnna\n", "anna@example.org\n", "\n\n", "\ufeff"])
+def test_a_list_without_a_column_email_is_refused_with_an_example(data: str) -> None:
+    with pytest.raises(ContentError, match="email,name,language,topics") as caught:
+        read(data)
+    assert (caught.value.where, caught.value.line) == ("list.csv", 1)
+
+
+def test_a_quotation_mark_that_never_closes_is_refused_with_its_line() -> None:
+    with pytest.raises(ContentError, match="is not CSV here") as caught:
+        read('email,name\nanna@example.org,"Anna\nbert@example.org,Bert\n')
+    assert caught.value.line is not None
+
+
+def test_addresses_are_normalised_as_the_standards_say() -> None:
+    parsed = read(
+        "email\n"
+        " Anna.Muster@EXAMPLE.ORG \n"
+        "post@bücher.example\n"
+        "post@XN--BCHER-KVA.example\n"
+        "'+plus@example.org\n"
+    )
+    assert addresses(parsed) == [
+        "Anna.Muster@example.org",
+        "post@xn--bcher-kva.example",
+        "post@xn--bcher-kva.example",
+        "+plus@example.org",
+    ]
+    assert parsed.people[0].email.key == "anna.muster@example.org"
+
+
+@pytest.mark.parametrize(
+    "address",
+    [
+        "anna",
+        "anna@@example.org",
+        "@example.org",
+        "anna@example..org",
+        "anna @example.org",
+        '"anna@example.org\r\nBcc: bert@example.org"',
+        '"anna@example.org\n"',
+        "anna@example.org\x00",
+        "anna@example.org, bert@example.org",
+        "<anna@example.org>",
+        "anna@-example.org",
+        "a" * 300 + "@example.org",
+    ],
+)
+def test_a_bad_address_is_told_by_its_line_and_never_repeated(address: str) -> None:
+    parsed = read(f"name;email\nAnna;{address}\nBert;bert@example.org\n")
+    assert addresses(parsed) == ["bert@example.org"]
+    [(line, reason)] = parsed.invalid
+    assert line == 2
+    assert "name@example.org" in reason
+    assert "anna" not in reason
+
+
+def test_a_bad_name_or_language_is_told_by_its_line() -> None:
+    parsed = read("email,name,language\na@example.org,A\x07nna,\nb@example.org,Bert,fr\n")
+    assert [line for line, _ in parsed.invalid] == [2, 3]
+    assert "control characters" in parsed.invalid[0][1]
+    assert "de, en" in parsed.invalid[1][1]
+
+
+def test_a_name_with_a_line_break_becomes_one_line() -> None:
+    assert clean_name(" Anna\r\nBcc: x\t Muster ") == "Anna Bcc: x Muster"
+
+
+def test_who_is_not_confirmed_in_our_own_export_is_skipped() -> None:
+    parsed = read(
+        "email,status\na@example.org,confirmed\nb@example.org,pending\n"
+        "c@example.org,unsubscribed\nd@example.org,\n"
+    )
+    assert addresses(parsed) == ["a@example.org", "d@example.org"]
+    assert parsed.skipped == [(3, "is listed as pending"), (4, "is listed as unsubscribed")]
+
+
+@pytest.mark.parametrize(
+    ("text", "reason"),
+    [
+        (
+            "id,email,name,note,subscribed_to_emails,complimentary_plan,stripe_customer_id,created_at,"
+            "deleted_at,labels,tiers\n"
+            "1,a@example.org,A,,true,false,,2024-01-01T00:00:00.000Z,,,\n"
+            "2,b@example.org,B,,false,false,,2024-01-01T00:00:00.000Z,,,\n",
+            "subscribed_to_emails is false",
+        ),
+        (
+            "Email,First name,Last name,Data,Status\n"
+            "a@example.org,A,,,active\nb@example.org,B,,,unreachable\n",
+            "is listed as unreachable",
+        ),
+        (
+            "Email Address,First Name,Last Name,OPTIN_TIME,UNSUB_TIME\n"
+            "a@example.org,A,,2024-01-01 00:00:00,\n"
+            "b@example.org,B,,2024-01-01 00:00:00,2025-01-01 00:00:00\n",
+            "left there (unsub_time)",
+        ),
+        (
+            "email,active_subscription,email_disabled\n"
+            "a@example.org,false,false\nb@example.org,false,true\n",
+            "left there (email_disabled)",
+        ),
+    ],
+    ids=["Ghost", "Keila", "Mailchimp", "Substack"],
+)
+def test_whom_the_list_of_another_system_tells_to_have_left_is_skipped(
+    text: str, reason: str
+) -> None:
+    parsed = read(text)
+    assert addresses(parsed) == ["a@example.org"]
+    assert parsed.skipped == [(3, reason)]
+
+
+def test_a_status_that_says_nothing_about_the_list_is_a_wish_only_on_demand() -> None:
+    listmonk = (
+        b"uuid,email,name,attributes,status,created_at,updated_at\n"
+        b"1,a@example.org,A,{},enabled,x,x\n2,b@example.org,B,{},blocklisted,x,x\n"
+    )
+    parsed = read(listmonk)
+    assert parsed.people == []
+    assert parsed.skipped == [(2, "is listed as enabled"), (3, "is listed as blocklisted")]
+    taken = read_subscribers_csv(listmonk, where="list.csv", take={"enabled"})
+    assert addresses(taken) == ["a@example.org"]
+    assert taken.skipped == [(3, "is listed as blocklisted")]
+
+
+# --- writing
+
+
+def person(**changes: object) -> Subscriber:
+    values: dict[str, object] = {
+        "id": 1,
+        "email": EmailAddress("anna@example.org"),
+        "status": SubscriberStatus.CONFIRMED,
+    }
+    return Subscriber(**(values | changes))  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("name", ["=1+1", "+49 30", "-1", "@SUM(A1)", "'=1", "'", "''=x", "='x'"])
+def test_no_name_runs_as_a_formula_and_every_name_comes_back(name: str) -> None:
+    text = write_subscribers_csv([person(name=name)])
+    cell = list(csv.reader(io.StringIO(text)))[1][1]
+    assert cell[0] not in "=+-@\t\r"
+    assert read(text).people[0].name == name
+
+
+names = st.text(st.characters(blacklist_categories=("Cs", "Cc", "Zl", "Zp")), max_size=30).map(
+    lambda text: " ".join(text.split())
+)
+words = st.lists(st.text("abcäöü=+-@'", min_size=1, max_size=8), unique=True, max_size=4)
+
+
+@given(names, words, words, st.sampled_from(["de", "en"]))
+def test_a_list_survives_the_way_out_and_in(
+    name: str, topics: list[str], groups: list[str], language: str
+) -> None:
+    there = person(name=name, topics=tuple(topics), groups=tuple(groups), language=language)
+    back = read(write_subscribers_csv([there]))
+    assert (back.skipped, back.invalid) == ([], [])
+    [here] = back.people
+    assert (here.email, here.name) == (there.email, there.name)
+    assert (here.topics, here.groups) == (there.topics, there.groups)
+    assert here.language == there.language
+
+
+def test_who_left_stays_away_after_the_way_out_and_in() -> None:
+    text = write_subscribers_csv([person(status=SubscriberStatus.UNSUBSCRIBED)])
+    assert read(text).people == []
+
+
+# --- addresses
+
+
+def test_an_address_printed_by_accident_shows_nothing() -> None:
+    address = EmailAddress.parse("anna@example.org")
+    assert "anna" not in f"{address} {address!r} {[address]} {person(email=address)}"
+
+
+@given(st.text(max_size=80))
+def test_an_address_is_a_plain_one_line_text_or_refused_without_being_repeated(text: str) -> None:
+    try:
+        found = EmailAddress.parse(text)
+    except AddressError as error:
+        told = text.strip()
+        assert told in "name@example.org" or len(told) < 4 or told not in str(error)
+    else:
+        assert found.address.isprintable()
+        assert found.address.count("@") >= 1
+        assert EmailAddress.parse(found.address) == found

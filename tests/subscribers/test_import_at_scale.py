@@ -1,0 +1,168 @@
+"""The lists that people really have, and a hundred thousand rows of them."""
+
+from __future__ import annotations
+
+import csv
+import io
+import time
+import tracemalloc
+
+import pytest
+
+from upcycle_news.errors import UpcycleError
+from upcycle_news.models import EmailAddress
+from upcycle_news.storage import personal_data, subscribers, suppressions
+from upcycle_news.subscribers.csv_lists import (
+    parse_mapping,
+    read_subscribers_csv,
+    read_suppressions,
+    write_subscribers_csv,
+)
+
+from ..publications import Publication, add
+
+# What a spreadsheet saves: Latin-1, semicolons, quoted newlines, and what people paste into it.
+NASTY = (
+    "E-Mail-Adresse;Name;Sprache;Themen\r\n"
+    '"ANNA@Example.ORG";"Müller,\r\nAnna";DE;Bestand,Handwerk\r\n'
+    "anna@example.org;Noch einmal;;\r\n"
+    'info@müller.example;"=HYPERLINK(""https://evil.example"")";de;\r\n'
+    '"bert@example.org\r\nBcc: opfer@example.org";Bert;;\r\n'
+    "nicht-da;;;\r\n"
+    ";;;\r\n"
+    "cem@example.org;Cem;tlh;\r\n"
+    "left@example.org;Weg;;\r\n"
+    "stop@example.org;Nie;;\r\n"
+    "x@boese.example;Domain;;\r\n"
+    "gone@example.org;Vergessen;;\r\n"
+    "dora@example.org;Döra;en;\r\n"
+)
+
+
+def test_a_nasty_list_is_taken_line_by_line(publication: Publication) -> None:
+    room = publication.room()
+    add(room, "left@example.org", "gone@example.org")
+    person = subscribers.find(room.store, EmailAddress.parse("left@example.org"))
+    assert person is not None
+    subscribers.unsubscribe(room.store, person, now=room.clock())
+    assert personal_data.forget(
+        room.store, EmailAddress.parse("gone@example.org"), now=room.clock()
+    )
+    suppressions.suppress_all(
+        room.store, ["stop@example.org", "@boese.example"],
+        reason="by hand", detail="", now=room.clock(),
+    )  # fmt: skip
+    (publication.home / "liste.csv").write_bytes(NASTY.encode("latin-1"))
+    told = publication.run(
+        "subscribers", "import", "liste.csv", "--consent", "Papierliste, 3. Mai 2026", "--json"
+    ).json
+    assert (told["added"], told["updated"], told["unchanged"]) == (3, 0, 0)
+    assert {one["line"]: one["reason"].partition(":")[0] for one in told["skipped"]} == {
+        4: "the same address stands further up in the list",
+        11: "has unsubscribed",
+        12: "suppressed",
+        13: "suppressed",
+        14: "was forgotten",
+    }
+    assert [one["line"] for one in told["invalid"]] == [6, 8, 10]
+    assert "opfer" not in str(told)
+    anna = subscribers.find(room.store, EmailAddress.parse("anna@example.org"))
+    assert anna is not None
+    assert (anna.name, anna.topics) == ("Müller, Anna", ("Bestand", "Handwerk"))
+    assert (
+        subscribers.find(room.store, EmailAddress.parse("info@xn--mller-kva.example")) is not None
+    )
+    again = publication.run(
+        "subscribers", "import", "liste.csv", "--consent", "Papierliste, 3. Mai 2026", "--json"
+    ).json
+    assert (again["added"], again["unchanged"]) == (0, 3)
+
+
+def test_another_systems_columns_are_mapped(publication: Publication) -> None:
+    (publication.home / "theirs.csv").write_text(
+        "\ufeffKontakt,Vorname\nanna@example.org,Anna\n", encoding="utf-8"
+    )
+    command = ("subscribers", "import", "theirs.csv", "--consent", "x, 2026", "--json")
+    publication.run(*command, code=1)
+    told = publication.run(*command, "--column", "Kontakt=email", "--column", "Vorname=name").json
+    assert told["added"] == 1
+    with pytest.raises(UpcycleError, match="maps nothing"):
+        parse_mapping(["Kontakt=adresse"])
+
+
+def test_an_exported_list_runs_no_formula_and_comes_back_the_same(
+    publication: Publication,
+) -> None:
+    room = publication.room()
+    (publication.home / "liste.csv").write_bytes(NASTY.encode("latin-1"))
+    publication.run("subscribers", "import", "liste.csv", "--consent", "x, 2026")
+    text = write_subscribers_csv(subscribers.all_people(room.store))
+    for row in csv.reader(io.StringIO(text)):
+        assert not any(cell.startswith(("=", "+", "-", "@", "\t", "\r")) for cell in row)
+    before = list(subscribers.all_people(room.store))
+    again = read_subscribers_csv(text.encode(), where="export")
+    assert [(p.email, p.name, p.topics) for p in again.people] == [
+        (p.email, p.name, p.topics) for p in before
+    ]
+
+
+def test_suppressions_of_another_system_are_taken_over(publication: Publication) -> None:
+    theirs = b"email;reason\nANNA@example.org;spam\n@Boese.example;\nquatsch;\n"
+    keys, invalid = read_suppressions(theirs, where="x")
+    assert keys == ["anna@example.org", "@boese.example"]
+    assert [line for line, _ in invalid] == [4]
+    assert read_suppressions(b"anna@example.org\nbert@example.org\n", where="x")[0] == [
+        "anna@example.org",
+        "bert@example.org",
+    ]
+    (publication.home / "stop.csv").write_bytes(theirs)
+    told = publication.run(
+        "subscribers", "suppress", "--file", "stop.csv", "--reason", "bounced", "--json"
+    ).json
+    assert (told["suppressed"], told["known"], len(told["invalid"])) == (2, 0, 1)
+    listed = publication.run("subscribers", "suppressions").out
+    assert "'@boese.example,bounced" in listed
+    (publication.home / "again.csv").write_text(listed, encoding="utf-8")
+    told = publication.run("subscribers", "suppress", "--file", "again.csv", "--json").json
+    assert (told["suppressed"], told["known"]) == (0, 2)
+
+
+@pytest.mark.parametrize("target", ["@Bücher.example", "ANNA@Bücher.example", "#" + "0a" * 32])
+def test_what_was_suppressed_is_undone_by_the_same_words(
+    publication: Publication, target: str
+) -> None:
+    assert "1 suppressed" in publication.run("subscribers", "suppress", target).out
+    assert publication.run("subscribers", "unsuppress", target).out == "unsuppressed\n"
+
+
+def test_the_forgotten_leave_nothing_but_a_keyed_hash(publication: Publication) -> None:
+    room = publication.room()
+    add(room, "anna@example.org")
+    publication.run("subscribers", "forget", "anna@example.org", "--yes")
+    publication.run("subscribers", "forget", "anna@example.org", "--yes", code=1)
+    room.store.close()
+    for path in (publication.home / "var").rglob("upcycle.db*"):
+        assert b"anna" not in path.read_bytes().lower()
+    [stop] = suppressions.all_suppressions(room.store)
+    assert (stop.key[0], len(stop.key), stop.reason) == ("#", 65, "forgotten")
+
+
+@pytest.mark.slow
+def test_a_hundred_thousand_rows_are_taken_in_seconds(publication: Publication) -> None:
+    rows = [f"reader{n}@example{n % 50}.org,Leserin {n},de,Bestand" for n in range(100_000)]
+    data = ("email,name,language,topics\n" + "\n".join(rows) + "\n").encode()
+    room = publication.room()
+    begin = time.perf_counter()
+    parsed = read_subscribers_csv(data, where="x")
+    report = subscribers.add_people(
+        room.store, parsed.people, source="x, 2026", now=room.clock(), dry_run=False
+    )
+    end = time.perf_counter()
+    assert (report.added, len(parsed.invalid)) == (100_000, 0)
+    assert end - begin < 60
+
+    tracemalloc.start()
+    read_subscribers_csv(data[: len(data) // 10], where="x")
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert peak < 60_000_000

@@ -1,0 +1,103 @@
+"""A key that signs readers' links gets a successor, and one that leaked ends."""
+
+from __future__ import annotations
+
+import json
+import re
+import stat
+
+from upcycle_news.subscribers.link_tokens import Purpose
+
+from ..publications import Publication, prepared, sent
+from ..web.web_server import free_port, opened
+
+
+def links(publication: Publication) -> list[str]:
+    """The paths to leave, of every mail so far, oldest first."""
+    found = []
+    for mail in publication.mails():
+        head = re.sub(rb"\r\n[ \t]", b" ", mail.partition(b"\r\n\r\n")[0]).decode()
+        found.append(re.search(r"List-Unsubscribe: .*?<https://[^/]+(/[^>]+)>", head)[1])  # type: ignore[index]
+    return found
+
+
+def test_links_of_an_old_mail_and_of_a_new_one_work_while_the_door_stays_open(
+    publication: Publication,
+) -> None:
+    publication.readers("alt@example.org")
+    publication.essay()
+    sent(publication.room())
+    with opened(publication.room(), free_port()) as door:
+        assert door.get(links(publication)[0]).status == 200
+        told = publication.run("secrets", "rotate")
+        assert told.out == "token key 2 signs from now on\n"
+        publication.essay("Zwei")
+        sent(publication.room(), "2026-12-03")
+        old, new = links(publication)
+        assert old != new
+        assert door.get(new).status == door.get(old).status == 200
+        publication.run("secrets", "drop", "1", "--yes")
+        assert door.get(old).status == 404
+        assert door.post(new, {"List-Unsubscribe": "One-Click"}).status == 200
+    assert publication.run("subscribers", "show", "alt@example.org").out.count("unsubscribed")
+
+
+def test_the_list_names_keys_and_never_shows_them(publication: Publication) -> None:
+    publication.run("secrets", "rotate")
+    told = publication.run("secrets", "list", "--json")
+    assert [(line["key"], line["signs"]) for line in told.lines] == [(1, False), (2, True)]
+    for path in (publication.home / "var/secrets").glob("token-*.key"):
+        assert stat.S_IMODE(path.stat().st_mode) == 0o600
+        assert path.read_text().strip() not in told.told + publication.run("secrets", "list").told
+
+
+def test_a_key_is_dropped_only_when_another_signs_and_nothing_is_on_its_way(
+    publication: Publication,
+) -> None:
+    publication.crowd(2)
+    publication.essay()
+    assert "secrets rotate" in publication.run("secrets", "drop", "1", "--yes", code=1).err
+    publication.run("secrets", "rotate")
+    assert "there are: 1, 2" in publication.run("secrets", "drop", "7", "--yes", code=1).err
+    room = publication.room()
+    chosen, digest = prepared(room)
+    from upcycle_news.services.delivery import send
+
+    send.enqueue(room, chosen, digest)
+    refused = publication.run("secrets", "drop", "1", "--yes", code=1)
+    assert "issue 2026-11-26 is being sent" in refused.err
+    send.deliver_issue(room, chosen)
+    publication.run("secrets", "drop", "1", code=1, typed="n\n")
+    assert len(publication.run("secrets", "list").out.splitlines()) == 2
+    publication.run("secrets", "drop", "1", code=0, typed="y\n")
+    assert [line["key"] for line in publication.run("secrets", "list", "--json").lines] == [2]
+
+
+def test_the_message_ids_of_an_issue_stay_while_a_key_is_added(publication: Publication) -> None:
+    room = publication.room()
+    before = room.message_id_key
+    publication.run("secrets", "rotate")
+    assert room.message_id_key == publication.room().message_id_key == before
+    signer = room.signer
+    assert signer.read(Purpose.CONFIRM, signer.token(Purpose.CONFIRM, 1)) is not None
+    assert max(signer.keys) == 2
+
+
+def test_rotating_tells_the_log_numbers_only(publication: Publication) -> None:
+    told = publication.run("secrets", "rotate", LOG__FORMAT="json")
+    line = json.loads(next(line for line in told.err.splitlines() if line.startswith("{")))
+    assert (line["event"], line["key"]) == ("a token key was made", 2)
+
+
+def test_no_key_is_made_where_readers_are_known(publication: Publication) -> None:
+    publication.run("subscribers", "add", "anna@example.org", "--consent", "letter, 3 May 2026")
+    secrets = publication.home / "var/secrets"
+    secrets.rename(publication.home / "elsewhere")
+    told = publication.run("subscribers", "forget", "anna@example.org", "--yes", code=1).err
+    assert "the keys are missing" in told
+    assert not list(secrets.glob("*.key"))
+    (publication.home / "elsewhere").rename(secrets)
+    publication.run("subscribers", "forget", "anna@example.org", "--yes")
+    publication.run("subscribers", "stats")
+    (secrets / "person.key").unlink()
+    assert "the keys are missing" in publication.run("subscribers", "stats", code=1).err

@@ -1,0 +1,71 @@
+"""Excerpts are whole sentences."""
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from upcycle_news.text.excerpts import (
+    excerpt,
+    propose_summary,
+    sentences,
+    summary_of_markdown,
+)
+from upcycle_news.text.sanitize import tidy
+
+
+@pytest.mark.parametrize(
+    "sentence",
+    [
+        "Im 19. Jh. war das anders.",
+        "Das gilt z. B. Häusern am Rand.",
+        "Das gilt z.B. Häusern am Rand.",
+        "Dr. Anna Muster und Prof. Dr. Max Beispiel bauen.",
+        "Am 3. Oktober wird gefeiert.",
+        "Die Kosten: 2 Mio. Euro, d. h. Geld.",
+        "Haus Nr. 7 in der Hauptstr. Mitte bleibt.",
+        "J. Muster wohnt da.",
+        "Rund 3.500 Leute bzw. Gäste kamen ca. Mittag.",
+        "Wer baut? fragte sie.",
+    ],
+)
+def test_an_abbreviation_ends_no_sentence(sentence):
+    assert sentences(f"{sentence} Danach kam nichts.") == [sentence, "Danach kam nichts."]
+
+
+def test_sentences_end_at_years_questions_and_quotations():
+    text = "Es war 1990. Danach? Er rief: „Komm!“ Sie kam … (Sie blieb.) „Gut.“"
+    assert sentences(text) == [
+        "Es war 1990.", "Danach?", "Er rief: „Komm!“", "Sie kam …", "(Sie blieb.)", "„Gut.“",
+    ]  # fmt: skip
+
+
+def test_an_excerpt_is_one_or_two_whole_sentences():
+    text = "Eins ist kurz. Zwei auch. Drei erst recht."
+    assert excerpt(text, 280) == "Eins ist kurz. Zwei auch."
+    assert excerpt(text, 20) == "Eins ist kurz."
+    assert excerpt("", 20) == ""
+
+
+def test_a_long_first_sentence_is_cut_at_a_word():
+    assert excerpt("Ein sehr langer Satz ohne Ende und Ziel.", 20) == "Ein sehr langer…"
+    assert len(excerpt("x" * 50, 20)) == 20
+
+
+def test_what_a_feed_broke_off_is_left_out():
+    assert excerpt("Eins ist ganz. Zwei ist […]", 280) == "Eins ist ganz."
+
+
+def test_a_summary_fills_its_length_with_sentences():
+    assert len(propose_summary("Ein Satz steht hier. " * 40)) <= 240
+
+
+def test_a_summary_knows_no_footnotes():
+    body = "Er steht noch.[^1] Er bleibt.\n\n[^1]: Sagt die Stadt.\n"
+    assert summary_of_markdown(body) == "Er steht noch. Er bleibt."
+
+
+@settings(max_examples=100, deadline=None)
+@given(st.text(alphabet="aB1z. !?…„“)(\nJh", max_size=120), st.integers(5, 100))
+def test_no_sentence_is_lost_and_no_excerpt_too_long(text, limit):
+    assert " ".join(sentences(text)).split() == tidy(text).split()
+    assert len(excerpt(text, limit)) <= limit

@@ -1,0 +1,73 @@
+"""Plain lines: quotation marks, dashes, spaces that hold, characters that must go."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from upcycle_news.text.typography import bind, clean, typeset
+
+NB = "\u00a0"
+
+
+@pytest.mark.parametrize(
+    ("written", "printed"),
+    [
+        ("z. B. hier", f"z.{NB}B. hier"),
+        ("d. h. so", f"d.{NB}h. so"),
+        ("u. a. dort", f"u.{NB}a. dort"),
+        ("i. d. R. nicht", f"i.{NB}d.{NB}R. nicht"),
+        ("nach § 5 und §§ 7", f"nach §{NB}5 und §§{NB}7"),
+        ("40 % mehr", f"40{NB}% mehr"),
+        ("3 Mio. Euro", f"3{NB}Mio. Euro"),
+        ("Nr. 7, Abs. 2", f"Nr.{NB}7, Abs.{NB}2"),
+        ("5 kaputte Türen", "5 kaputte Türen"),
+        ("10 tolle Ideen", "10 tolle Ideen"),
+        ("ein Haus – ein Hof", f"ein Haus{NB}– ein Hof"),
+    ],
+)
+def test_german_lines_do_not_break_where_it_hurts(written: str, printed: str) -> None:
+    assert bind(written, "de") == printed
+
+
+def test_quotation_marks_are_those_of_the_language() -> None:
+    assert typeset("Das \"Wort 'Leerstand'\"", "de") == "Das „Wort ‚Leerstand‘“"
+    assert typeset("The \"word 'vacant'\"", "en-GB") == "The “word ‘vacant’”"
+
+
+def test_quotation_marks_that_are_right_stay() -> None:
+    assert typeset("„Kleinstadt“ ist kein ‚Rest‘", "de") == "„Kleinstadt“ ist kein ‚Rest‘"
+
+
+def test_an_apostrophe_is_no_quotation_mark() -> None:
+    assert typeset("Wie geht's, Opa?", "de") == "Wie geht’s, Opa?"
+
+
+def test_a_title_is_no_markdown() -> None:
+    assert typeset("2*3*4 _ein_ <b> & [x](y)", "de") == "2*3*4 _ein_ <b> & [x](y)"
+
+
+def test_the_c_of_a_paragraph_is_no_copyright_sign() -> None:
+    assert typeset("Art. 5 (c) ... -- ja", "de") == f"Art.{NB}5 (c) …{NB}– ja"
+
+
+def test_decomposed_umlauts_are_composed() -> None:
+    assert clean("Mu\u0308ller") == "Müller"
+
+
+def test_control_characters_go_and_lost_quotation_marks_come_back() -> None:
+    assert clean("a\x00b\x08c\x7f\ufeff\u202ed") == "abcd"
+    assert clean("\x84Wort\x93 \x96 geht\x92s") == "„Wort“ – geht’s"
+
+
+@given(st.text())
+def test_cleaning_twice_is_cleaning_once(text: str) -> None:
+    once = clean(text)
+    assert clean(once) == once
+    assert not any((c < " " and c not in "\n\t") or "\x7f" <= c <= "\x9f" for c in once)
+
+
+@given(st.text(st.characters(exclude_categories=["C", "Z"]), min_size=1))
+def test_typesetting_never_fails_and_loses_no_line(text: str) -> None:
+    assert "\n" not in typeset(text, "de")

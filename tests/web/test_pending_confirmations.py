@@ -1,0 +1,79 @@
+"""Confirmation mails that could not leave at once, or must not."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+from upcycle_news.models import EmailAddress
+from upcycle_news.services.subscribers import subscriptions
+from upcycle_news.storage import personal_data
+
+from ..delivery.memory_ledger import Clock
+from ..publications import Publication, parsed
+from ..transports.bad_relays import BadDay
+
+ANNA = "anna@example.org"
+
+
+def test_an_address_that_nobody_takes_holds_up_no_other_sign_up(publication: Publication) -> None:
+    """Anybody may enter one, and it would be the first in the queue for a week."""
+
+    asked: list[str] = []
+
+    def refuse(_: BadDay, who: str) -> str | None:
+        asked.append(who.strip("<>").partition("@")[0])
+        return {"weg": "550 5.1.1 no such user", "grau": "451 4.7.1 later"}.get(asked[-1])
+
+    with BadDay(rcpt=refuse) as day:
+        room = publication.room(
+            RELAYS__MAIN__HOST="127.0.0.1", RELAYS__MAIN__PORT=str(day.relay().port),
+            RELAYS__MAIN__SECURITY="none",
+        )  # fmt: skip
+        for who in ("weg@example.org", "grau@example.org", ANNA):
+            subscriptions.sign_up(room, EmailAddress.parse(who), language="de", source="web")
+        assert subscriptions.tidy(room).mailed == 1
+        assert day.recipients == [ANNA]
+        asked.clear()
+        assert subscriptions.tidy(room).mailed == 0
+        assert asked == ["grau"]
+
+
+def test_who_was_forgotten_before_the_mail_left_gets_none(publication: Publication) -> None:
+    room = publication.room()
+    email = EmailAddress.parse(ANNA)
+    waiting = subscriptions.sign_up(room, email, language="de", source="web")
+    assert waiting is not None
+    assert personal_data.forget(room.store, email, now=room.clock())
+    assert not subscriptions.ask_to_confirm(room, waiting)
+    assert publication.mails() == []
+
+
+def test_two_who_mail_the_same_sign_up_send_one_mail(publication: Publication) -> None:
+    room = publication.room()
+    waiting = subscriptions.sign_up(room, EmailAddress.parse(ANNA), language="de", source="web")
+    assert waiting is not None
+    assert subscriptions.tidy(room).mailed == 1
+    assert not subscriptions.ask_to_confirm(room, waiting)
+    assert len(publication.mails()) == 1
+
+
+def test_who_signs_up_again_after_a_week_gets_a_mail_that_no_server_has_seen(
+    publication: Publication, clock: Clock
+) -> None:
+    """Servers drop what has a Message-ID they know, and a deleted row's number comes again."""
+    room = publication.room()
+    for _ in range(2):
+        subscriptions.sign_up(room, EmailAddress.parse(ANNA), language="de", source="web")
+        subscriptions.tidy(room)
+        clock.now += timedelta(days=8)
+        assert subscriptions.tidy(room).unconfirmed == 1
+    first, second = (parsed(mail)["Message-ID"] for mail in publication.mails())
+    assert first != second
+
+
+def test_no_mail_leaves_with_a_link_that_leads_nowhere(publication: Publication) -> None:
+    unfinished = publication.room(PUBLICATION__PUBLIC_URL="")
+    subscriptions.sign_up(unfinished, EmailAddress.parse(ANNA), language="de", source="web")
+    assert subscriptions.tidy(unfinished).mailed == 0
+    assert publication.mails() == []
+    assert subscriptions.tidy(publication.room()).mailed == 1

@@ -1,0 +1,85 @@
+"""The web door on a free port of loopback, and a visitor with nothing but HTTP."""
+
+from __future__ import annotations
+
+import http.client
+import socket
+import threading
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from urllib.parse import urlencode, urlsplit
+
+import uvicorn
+
+from upcycle_news.app.context import Newsroom
+from upcycle_news.web.app import create_app
+
+
+@dataclass(frozen=True)
+class Answer:
+    status: int
+    headers: Mapping[str, str]
+    text: str
+
+
+@dataclass(frozen=True)
+class Door:
+    """An open door at `url`."""
+
+    url: str
+
+    def ask(
+        self,
+        method: str,
+        path: str,
+        form: Mapping[str, str] | str | None = None,
+        **headers: str,
+    ) -> Answer:
+        """One request. `path` may be a whole address; underscores in header names are hyphens."""
+        parts = urlsplit(path if "://" in path else self.url + path)
+        body = form if isinstance(form, str) else urlencode(form) if form is not None else None
+        sent = {name.replace("_", "-"): value for name, value in headers.items()}
+        if body is not None:
+            sent.setdefault("Content-Type", "application/x-www-form-urlencoded")
+        connection = http.client.HTTPConnection("127.0.0.1", urlsplit(self.url).port, timeout=20)
+        try:
+            target = parts.path + (f"?{parts.query}" if parts.query else "")
+            connection.request(method, target, body, sent)
+            answer = connection.getresponse()
+            text = answer.read().decode()
+            return Answer(answer.status, {k.lower(): v for k, v in answer.getheaders()}, text)
+        finally:
+            connection.close()
+
+    def get(self, path: str, **headers: str) -> Answer:
+        return self.ask("GET", path, **headers)
+
+    def post(self, path: str, form: Mapping[str, str] | str | None = None, **h: str) -> Answer:
+        return self.ask("POST", path, {} if form is None else form, **h)
+
+
+def free_port() -> int:
+    with socket.socket() as bound:
+        bound.bind(("127.0.0.1", 0))
+        return int(bound.getsockname()[1])
+
+
+@contextmanager
+def opened(room: Newsroom, port: int) -> Iterator[Door]:
+    """The door of `room`, answering until the end of the block; mails have left by then."""
+    config = uvicorn.Config(
+        create_app(room), host="127.0.0.1", port=port, access_log=False, proxy_headers=False,
+        log_level="warning", lifespan="on", server_header=False,
+    )  # fmt: skip
+    server = uvicorn.Server(config)
+    thread = threading.Thread(target=server.run, daemon=True)
+    thread.start()
+    while not server.started:
+        assert thread.is_alive(), "the door did not open"
+        thread.join(0.01)
+    try:
+        yield Door(f"http://127.0.0.1:{port}")
+    finally:
+        server.should_exit = True
+        thread.join(20)
