@@ -32,7 +32,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from tests.processes import smtp_sink
 
-from upcycle_news.app.context import Newsroom
+from upcycle_news.app.context import AppContext
 from upcycle_news.config.settings import load_settings
 from upcycle_news.models import EmailAddress, IssueId
 from upcycle_news.scaffold.layout import init_publication
@@ -166,32 +166,34 @@ def lay_out(home: Path) -> None:
 def publication(home: Path, readers: int, environment: dict[str, str]) -> None:
     """A queued issue of about 60 kB for so many readers."""
     lay_out(home)
-    with patch.dict(os.environ, environment), Newsroom(load_settings(home)) as room:
+    with patch.dict(os.environ, environment), AppContext(load_settings(home)) as context:
         new = (NewSubscriber(EmailAddress(f"reader{n}@example.org")) for n in range(readers))
-        subscribers.add_people(room.store, new, source="bench", now=room.clock(), dry_run=False)
-        digest = compose.compose_issue(room, ISSUE).hash
-        rendered = render.render_issue(room, ISSUE, digest).rendered
-        room.store.close()
-    with patch.dict(os.environ, environment), Newsroom(load_settings(home)) as room:
+        subscribers.add_people(
+            context.store, new, source="bench", now=context.clock(), dry_run=False
+        )
+        revision_id = compose.compose_issue(context, ISSUE).revision_id
+        rendered = render.render_issue(context, ISSUE, revision_id).rendered
+        context.store.close()
+    with patch.dict(os.environ, environment), AppContext(load_settings(home)) as context:
         # The stored rendering is what is sent: bring it to the size of the comparison.
         filler = "Der Bestand ist gebaut, bezahlt und vertraut. " * 12
         pieces = rendered.html.rpartition("</body>")
         room_left = SIZE - len(rendered.html.encode()) - 3000
         text = f"<!-- {filler} -->\n" * max(0, room_left // (len(filler) + 10))
         grown = replace(rendered, html=pieces[0] + text + pieces[1] + pieces[2])
-        _replace_rendering(room, digest, grown.html)
-        send_service.approve(room, ISSUE, digest, by="bench")
-        send_service.enqueue(room, ISSUE, digest)
+        _replace_rendering(context, revision_id, grown.html)
+        send_service.approve(context, ISSUE, revision_id, by="bench")
+        send_service.enqueue(context, ISSUE, revision_id)
 
 
-def _replace_rendering(room: Newsroom, digest: str, html: str) -> None:
+def _replace_rendering(context: AppContext, revision_id: str, html: str) -> None:
     from sqlalchemy import update
 
     from upcycle_news.storage.schema import renderings
 
-    with room.store.writing() as connection:
+    with context.store.writing() as connection:
         connection.execute(update(renderings).values(html=html))
-    assert revisions.rendering(room.store, ISSUE, digest) is not None
+    assert revisions.rendering(context.store, ISSUE, revision_id) is not None
 
 
 def ours(port: int, count: int, connections: int, profile: bool, **more: str) -> float | None:
@@ -313,28 +315,32 @@ def enqueue(count: int) -> int:
         home = Path(folder) / "publication"
         lay_out(home)
         with patch.dict(os.environ, {"UPCYCLE_NEWS_HOME": str(home)}):
-            room = Newsroom(load_settings(home))
+            context = AppContext(load_settings(home))
             new = (NewSubscriber(EmailAddress(f"reader{n}@example.org")) for n in range(count))
-            subscribers.add_people(room.store, new, source="bench", now=room.clock(), dry_run=False)
-            digest = compose.compose_issue(room, ISSUE).hash
-            send_service.approve(room, ISSUE, digest, by="bench")
+            subscribers.add_people(
+                context.store, new, source="bench", now=context.clock(), dry_run=False
+            )
+            revision_id = compose.compose_issue(context, ISSUE).revision_id
+            send_service.approve(context, ISSUE, revision_id, by="bench")
             begun = time.monotonic()
-            send_service.enqueue(room, ISSUE, digest)
+            send_service.enqueue(context, ISSUE, revision_id)
             print(f"{count} deliveries queued in {time.monotonic() - begun:.1f} s")
-            sender = register_sender(room.store, host="", pid=1, process_start="", now=room.clock())
+            sender = register_sender(
+                context.store, host="", pid=1, process_start="", now=context.clock()
+            )
             leased = 0
-            ledger = Ledger(room.store, ISSUE, sender)
+            ledger = Ledger(context.store, ISSUE, sender)
             for skipped in (0, count // 100, count // 10, count // 2):
                 while leased < skipped:
-                    leased += len(ledger.lease(1000, room.clock()))
+                    leased += len(ledger.lease(1000, context.clock()))
                 times = []
                 for _ in range(21):
                     begun = time.process_time()
-                    leased += len(ledger.lease(100, room.clock()))
+                    leased += len(ledger.lease(100, context.clock()))
                     times.append(time.process_time() - begun)
                 middle = 1000 * sorted(times)[10]
                 print(f"a lease of 100 after {skipped}: median {middle:.2f} ms of CPU")
-            room.store.close()
+            context.store.close()
     return 0
 
 

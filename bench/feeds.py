@@ -136,7 +136,7 @@ def urls(port: int, feeds: int) -> list[str]:
 
 def run_ours(port: int, feeds: int, home: Path) -> dict[str, object]:
     import upcycle_news.feeds.fetcher  # noqa: F401  as `import reader` comes before its clock
-    from upcycle_news.app.context import Newsroom
+    from upcycle_news.app.context import AppContext
     from upcycle_news.services.feeds.collect import collect_feeds
 
     (home / "newsletter.toml").write_text("", encoding="utf-8")
@@ -147,10 +147,10 @@ def run_ours(port: int, feeds: int, home: Path) -> dict[str, object]:
     (home / "content/feeds.toml").write_text("\n".join(tables), encoding="utf-8")
     os.environ["UPCYCLE_NEWS_FEEDS__ALLOW_PRIVATE"] = "true"
     os.environ["UPCYCLE_NEWS_FEEDS__DEADLINE_SECONDS"] = str(DEADLINE)
-    with Newsroom.open(home) as room:
-        _ = room.store
+    with AppContext.open(home) as context:
+        _ = context.store
         began = time.perf_counter()
-        told = collect_feeds(room, everything=True)
+        told = collect_feeds(context, everything=True)
         seconds = time.perf_counter() - began
     return {"seconds": seconds, "items": told.items, "failed": len(told.failed)}
 

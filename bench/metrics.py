@@ -21,7 +21,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 from sqlalchemy import insert
 from tests.publications import Publication, lay_out
 
-from upcycle_news.app.context import Newsroom
+from upcycle_news.app.context import AppContext
 from upcycle_news.services.monitoring.metrics import Meter
 from upcycle_news.storage.schema import deliveries, issues, subscribers
 
@@ -39,9 +39,9 @@ def main() -> int:
         publication = Publication(
             lay_out(Path(folder) / "p"), lambda: datetime.now(UTC) + timedelta(seconds=ticks[0])
         )
-        room = publication.room(**({"STORE": told.store} if told.store else {}))
-        fill(room, told.deliveries)
-        meter = Meter(room, timer=lambda: ticks[0] + time.monotonic())
+        context = publication.context(**({"STORE": told.store} if told.store else {}))
+        fill(context, told.deliveries)
+        meter = Meter(context, timer=lambda: ticks[0] + time.monotonic())
         for what in ("the first scrape", "ten seconds later", "a minute later", "once more"):
             cpu, clock = time.process_time(), time.monotonic()
             size = len(meter.text())
@@ -50,21 +50,21 @@ def main() -> int:
                 f"{time.monotonic() - clock:7.3f} s of the clock {size:7} bytes"
             )
             ticks[0] += 60 if what == "ten seconds later" else 11
-        room.__exit__()
+        context.__exit__()
     return 0
 
 
-def fill(room: Newsroom, count: int) -> None:
-    now = room.clock()
+def fill(context: AppContext, count: int) -> None:
+    now = context.clock()
     sizes = [count // 2 // SETTLED] * SETTLED + [count // 2]
-    with room.store.writing() as connection:
+    with context.store.writing() as connection:
         for number, size in enumerate(sizes, start=1):
             queued = now - timedelta(weeks=SETTLED - number + 1, hours=1)
             live = number == len(sizes)
             name = f"{queued:%Y-%m-%d}-{number}"
             connection.execute(
                 insert(issues).values(
-                    id=name, number=number, state="sending", hash="", audience=size,
+                    id=name, number=number, state="sending", revision_id="", audience=size,
                     stopped_because="", created_at=queued, enqueued_at=queued,
                 )
             )  # fmt: skip

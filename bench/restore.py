@@ -116,7 +116,7 @@ def fill(url: str, count: int) -> None:
         for number, name in ((1, "2026-11-19"), (2, "2026-11-26")):
             connection.execute(
                 insert(issues).values(
-                    id=name, number=number, state="sending", hash="ab", audience=people,
+                    id=name, number=number, state="sending", revision_id="ab", audience=people,
                     stopped_because="", created_at=NOW, enqueued_at=NOW,
                 )
             )  # fmt: skip

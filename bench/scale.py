@@ -39,8 +39,8 @@ from tests.publications import (
     lay_out,
     prepared,
 )
+from upcycle_news.app.context import AppContext
 
-from upcycle_news.app.context import Newsroom
 from upcycle_news.config.settings import load_settings
 from upcycle_news.models import (
     Claim,
@@ -109,35 +109,37 @@ def measure(home: Path, url: str, size: int) -> Measured:
     found = Measured(size)
     with publication, smtp_sink() as port:
         relay(publication, port)
-        room = publication.room()
-        empty = used(room)
-        add(room, *(f"reader{number}@example.org" for number in range(size)))
-        found.people = (before := used(room)) - empty
-        issue, digest = ready(publication, room, "Wirklich gesendet", "2026-11-26")
+        context = publication.context()
+        empty = used(context)
+        add(context, *(f"reader{number}@example.org" for number in range(size)))
+        found.people = (before := used(context)) - empty
+        issue, revision_id = ready(publication, context, "Wirklich gesendet", "2026-11-26")
         begun = time.monotonic()
-        send_service.enqueue(room, issue, digest)
+        send_service.enqueue(context, issue, revision_id)
         found.queue = time.monotonic() - begun
         found.send, found.memory = sent(issue, size)
-        found.first = (after := used(room)) - before
-        issue, digest = ready(publication, room, "Nur das Hauptbuch", "2026-12-03")
-        send_service.enqueue(room, issue, digest)
+        found.first = (after := used(context)) - before
+        issue, revision_id = ready(publication, context, "Nur das Hauptbuch", "2026-12-03")
+        send_service.enqueue(context, issue, revision_id)
         for number in CLAIMERS:
             found.claims[number] = claimed(home, issue, number, size // len(CLAIMERS))
-        found.second = used(room) - after
+        found.second = used(context) - after
     return found
 
 
-def ready(publication: Publication, room: Newsroom, title: str, day: str) -> tuple[IssueId, str]:
+def ready(
+    publication: Publication, context: AppContext, title: str, day: str
+) -> tuple[IssueId, str]:
     publication.essay(title, text="\n\n".join([PARAGRAPH] * 55) + "\n")
-    return prepared(room, day)
+    return prepared(context, day)
 
 
-def used(room: Newsroom) -> int:
+def used(context: AppContext) -> int:
     """The bytes of the store, without what is free inside of SQLite's file."""
     postgres = "SELECT sum(pg_total_relation_size(oid)) FROM pg_class WHERE relkind = 'r' AND relnamespace = 'public'::regnamespace"
     sqlite = "SELECT (page_count - freelist_count) * page_size FROM pragma_page_count, pragma_freelist_count, pragma_page_size"
-    query = postgres if room.store.dialect == "postgresql" else sqlite
-    with room.store.reading() as connection:
+    query = postgres if context.store.dialect == "postgresql" else sqlite
+    with context.store.reading() as connection:
         return int(connection.scalar(text(query)) or 0)
 
 
@@ -159,11 +161,11 @@ def sent(issue: IssueId, size: int) -> tuple[float, float]:
 
 def claimed(home: Path, issue: IssueId, claimers: int, count: int) -> float:
     """Deliveries leased, marked and recorded a second by so many processes, nothing being sent."""
-    context = multiprocessing.get_context("spawn")
-    together = context.Barrier(claimers)
-    spans: Any = context.Queue()
+    spawning = multiprocessing.get_context("spawn")
+    together = spawning.Barrier(claimers)
+    spans: Any = spawning.Queue()
     crew = [
-        context.Process(target=claim, args=(home, str(issue), count // claimers, together, spans))
+        spawning.Process(target=claim, args=(home, str(issue), count // claimers, together, spans))
         for _ in range(claimers)
     ]
     for one in crew:
@@ -177,19 +179,19 @@ def claimed(home: Path, issue: IssueId, claimers: int, count: int) -> float:
 
 def claim(home: Path, issue: str, count: int, together: Any, spans: Any) -> None:
     """What one claimer does: the ledger's work, in the steps of a process that sends."""
-    with Newsroom(load_settings(home)) as room:
-        ledger = Ledger(room.store, IssueId.parse(issue), process_identity.register(room))
+    with AppContext(load_settings(home)) as context:
+        ledger = Ledger(context.store, IssueId.parse(issue), process_identity.register(context))
         records: list[tuple[Claim, Verdict]] = []
-        done, leased = 0, ledger.lease(LEASE, room.clock())
+        done, leased = 0, ledger.lease(LEASE, context.clock())
         together.wait(120)
         begun = time.time()
         while leased and done < count:
             marks, leased = leased[:TURN], leased[TURN:]
-            ledger.turn(records, marks, room.clock())
+            ledger.turn(records, marks, context.clock())
             records = [(one, Verdict(DeliveryState.SENT, code=250)) for one in marks]
             done += len(marks)
-            leased = leased or ledger.lease(LEASE, room.clock())
-        ledger.turn(records, [], room.clock())
+            leased = leased or ledger.lease(LEASE, context.clock())
+        ledger.turn(records, [], context.clock())
         ledger.give_back(leased)
         spans.put((done, begun, time.time()))
 

@@ -40,7 +40,7 @@ def main(readers: int, seconds: int) -> None:
             publication.crowd(readers)
             publication.essay()
             tokens = [
-                publication.room().signer.token(Purpose.UNSUBSCRIBE, number)
+                publication.context().signer.token(Purpose.UNSUBSCRIBE, number)
                 for number in range(1, min(readers, 2000) + 1)
             ]
         log = (home / "web.log").open("wb")

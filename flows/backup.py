@@ -7,16 +7,16 @@ from typing import Any
 from prefect import flow, task
 from prefect.client.schemas.objects import State, StateType
 
-from upcycle_news.app.context import Newsroom
-from upcycle_news.models.runs import Told
+from upcycle_news.app.context import AppContext
+from upcycle_news.models.runs import RunResult
 from upcycle_news.services.backup import create
 
 
 @task
-def write_backup() -> Told:
+def write_backup() -> RunResult:
     """One file in the folder of backups; the oldest ones are deleted."""
-    with Newsroom.open() as room:
-        return create.told(create.make_backup(room))
+    with AppContext.open() as context:
+        return create.told(create.make_backup(context))
 
 
 @flow(name="backup")

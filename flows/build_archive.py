@@ -6,15 +6,15 @@ from prefect import flow, task
 from prefect.client.schemas.objects import State
 from prefect.states import Completed
 
-from upcycle_news.app.context import Newsroom
+from upcycle_news.app.context import AppContext
 from upcycle_news.services.archive import build as build_service
 
 
 @task
 def build() -> str:
     """Build the archive from the store; nothing is written when nothing has changed."""
-    with Newsroom.open() as room:
-        return build_service.build_archive(room).told
+    with AppContext.open() as context:
+        return build_service.build_archive(context).told
 
 
 @flow(name="build-archive")

@@ -9,16 +9,16 @@ from prefect.artifacts import create_markdown_artifact
 from prefect.client.schemas.objects import State, StateType
 from prefect.events import emit_event
 
-from upcycle_news.app.context import Newsroom
+from upcycle_news.app.context import AppContext
 from upcycle_news.diagnostics.scheduled import check_up
-from upcycle_news.models.runs import Told
+from upcycle_news.models.runs import RunResult
 
 
 @task
-def examine() -> Told:
+def examine() -> RunResult:
     """Make all rounds; the table stands in the artifact `doctor`."""
-    with Newsroom.open() as room:
-        found = check_up(room)
+    with AppContext.open() as context:
+        found = check_up(context)
     create_markdown_artifact(found.table, key="doctor", description="what the doctor found")
     if found.event is not None:
         emit_event(**found.event.as_event())

@@ -6,22 +6,22 @@ from prefect import flow, task
 from prefect.client.schemas.objects import State
 from prefect.states import Completed
 
-from upcycle_news.app.context import Newsroom
+from upcycle_news.app.context import AppContext
 from upcycle_news.services import run_results
 
 
 @task
 def collect() -> dict[str, int]:
     """Handle everything in the inbox; counts only."""
-    with Newsroom.open() as room:
-        return run_results.collect_bounces(room)
+    with AppContext.open() as context:
+        return run_results.collect_bounces(context)
 
 
 @task
 def health() -> list[str]:
     """The alarms of the newest issues."""
-    with Newsroom.open() as room:
-        return run_results.alarms(room)
+    with AppContext.open() as context:
+        return run_results.alarms(context)
 
 
 @flow(name="collect-bounces")

@@ -7,15 +7,15 @@ from typing import Any
 from prefect import flow, task
 from prefect.client.schemas.objects import State, StateType
 
-from upcycle_news.app.context import Newsroom
+from upcycle_news.app.context import AppContext
 from upcycle_news.services import pipeline, run_results
 
 
 @task
 def collect() -> dict[str, Any]:
     """Ask the feeds that are due."""
-    with Newsroom.open() as room:
-        return pipeline.collect(room)
+    with AppContext.open() as context:
+        return pipeline.collect(context)
 
 
 @flow(name="collect-feeds")

@@ -8,7 +8,7 @@ from prefect import flow, task
 from prefect.client.schemas.objects import State, StateType
 from pydantic import Field
 
-from upcycle_news.app.context import Newsroom
+from upcycle_news.app.context import AppContext
 from upcycle_news.services import pipeline, run_results
 
 Issue = Annotated[
@@ -19,8 +19,8 @@ Issue = Annotated[
 @task
 def deliver(issue: str) -> dict[str, Any]:
     """Deliver what is queued or due; the closing sum."""
-    with Newsroom.open() as room:
-        return pipeline.go_on(room, issue)
+    with AppContext.open() as context:
+        return pipeline.go_on(context, issue)
 
 
 @flow(name="deliver-issue", flow_run_name="deliver-{issue}")

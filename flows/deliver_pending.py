@@ -10,8 +10,8 @@ from prefect.client.schemas.objects import State, StateType
 from prefect.events import emit_event
 from pydantic import Field
 
-from upcycle_news.app.context import Newsroom
-from upcycle_news.models.runs import Told
+from upcycle_news.app.context import AppContext
+from upcycle_news.models.runs import RunResult
 from upcycle_news.services import pipeline, run_results
 from upcycle_news.services.monitoring import alerts
 
@@ -24,31 +24,33 @@ MaxLateness = Annotated[
 @task
 def find_pending(max_lateness_hours: float) -> list[str]:
     """The issues that are approved and due, or that have deliveries left."""
-    with Newsroom.open() as room:
-        return pipeline.pending(room, max_lateness_hours=max_lateness_hours)
+    with AppContext.open() as context:
+        return pipeline.pending(context, max_lateness_hours=max_lateness_hours)
 
 
 @task
-def why_paused() -> Told | None:
+def why_paused() -> RunResult | None:
     """Why nothing goes out at all, after a restore."""
-    with Newsroom.open() as room:
-        return pipeline.standstill(room)
+    with AppContext.open() as context:
+        return pipeline.standstill(context)
 
 
 @task
 def deliver(issue: str) -> dict[str, Any]:
     """Deliver what is queued or due; the closing sum, and why it waits if the relay is away."""
-    with Newsroom.open() as room:
-        return pipeline.go_on(room, issue)
+    with AppContext.open() as context:
+        return pipeline.go_on(context, issue)
 
 
 @task
 def report(issues: list[str]) -> None:
     """Renew the reports of these issues, and raise what is news."""
-    with Newsroom.open() as room:
+    with AppContext.open() as context:
         for issue in issues:
-            create_markdown_artifact(pipeline.report(room, issue, {}), key=f"issue-{issue}-report")
-        for event in alerts.news(room):
+            create_markdown_artifact(
+                pipeline.report(context, issue, {}), key=f"issue-{issue}-report"
+            )
+        for event in alerts.news(context):
             emit_event(**event.as_event())
 
 

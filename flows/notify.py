@@ -8,7 +8,7 @@ from prefect import flow, task
 from prefect.client.schemas.objects import State, StateType
 from pydantic import Field
 
-from upcycle_news.app.context import Newsroom
+from upcycle_news.app.context import AppContext
 from upcycle_news.services import pipeline
 from upcycle_news.services.monitoring import notifications
 
@@ -23,8 +23,10 @@ def _relay_is_away(task: Any, run: Any, state: State[Any]) -> bool:
 @task(retries=3, retry_delay_seconds=[60, 600, 3600], retry_condition_fn=_relay_is_away)
 def write_to_operators(event: str, message: str) -> int:
     """A letter to each member of the operators' group; how many."""
-    with Newsroom.open() as room:
-        return notifications.send_notice(room, room.settings.cockpit.operators, event, message)
+    with AppContext.open() as context:
+        return notifications.send_notice(
+            context, context.settings.cockpit.operators, event, message
+        )
 
 
 @flow(name="notify")

@@ -28,8 +28,8 @@ from prefect.input import RunInput
 from prefect.runtime import deployment, flow_run
 from pydantic import Field, create_model
 
-from upcycle_news.app.context import Newsroom
-from upcycle_news.models.runs import Told
+from upcycle_news.app.context import AppContext
+from upcycle_news.models.runs import RunResult
 from upcycle_news.services import pipeline, run_results
 from upcycle_news.services.issues.approval import Answered, Question
 from upcycle_news.services.issues.compose import EssayFilter
@@ -86,73 +86,77 @@ class Decision(RunInput):
 @task
 def begin(issue_date: str, planned_at: datetime, run: str, max_lateness_hours: float) -> Begun:
     """Find the issue that is meant, once for each planned time; refuse what is too late."""
-    with Newsroom.open() as room:
+    with AppContext.open() as context:
         return pipeline.begin(
-            room, issue_date, planned_at=planned_at, run=run, max_lateness_hours=max_lateness_hours
+            context,
+            issue_date,
+            planned_at=planned_at,
+            run=run,
+            max_lateness_hours=max_lateness_hours,
         )
 
 
 @task
 def collect() -> dict[str, Any]:
     """Ask the feeds that are due; a dead one is reported and stops nothing."""
-    with Newsroom.open() as room:
-        return pipeline.collect(room)
+    with AppContext.open() as context:
+        return pipeline.collect(context)
 
 
 @task
 def compose(issue: str, choice: EssayFilter, run: str) -> pipeline.Composed:
     """Choose essays and items, and freeze them as a revision."""
-    with Newsroom.open() as room:
-        return pipeline.compose(room, issue, choice, run=run)
+    with AppContext.open() as context:
+        return pipeline.compose(context, issue, choice, run=run)
 
 
 @task
 def render(issue: str, revision: str) -> dict[str, Any]:
     """Render the revision, check it, and lay out its files for people to look at."""
-    with Newsroom.open() as room:
-        return pipeline.render(room, issue, revision)
+    with AppContext.open() as context:
+        return pipeline.render(context, issue, revision)
 
 
 @task
 def send_tests(issue: str, revision: str, group: str, again: bool = False) -> int:
     """Send test mails to a group of editors, once for each revision unless asked again."""
-    with Newsroom.open() as room:
-        return pipeline.send_tests(room, issue, revision, group, again=again)
+    with AppContext.open() as context:
+        return pipeline.send_tests(context, issue, revision, group, again=again)
 
 
 @task
 def ask(issue: str, revision: str, run: str, waits: bool, refused: str) -> Question:
     """The question about this revision, with all an editor needs to know."""
-    with Newsroom.open() as room:
-        return pipeline.ask(room, issue, revision, run=run, waits=waits, refused=refused)
+    with AppContext.open() as context:
+        return pipeline.ask(context, issue, revision, run=run, waits=waits, refused=refused)
 
 
 @task
 def take_answer(issue: str, revision: str, question: int, answer: dict[str, str]) -> Answered:
     """Write the decision down, bound to the revision; what changed meanwhile is refused."""
-    with Newsroom.open() as room:
-        return pipeline.take_answer(room, issue, revision, question, answer)
+    with AppContext.open() as context:
+        return pipeline.take_answer(context, issue, revision, question, answer)
 
 
 @task
 def approve_now(issue: str, revision: str) -> None:
     """Approve the revision because the run was started with `approve`."""
-    with Newsroom.open() as room:
-        pipeline.approve(room, issue, revision)
+    with AppContext.open() as context:
+        pipeline.approve(context, issue, revision)
 
 
 @task
-def end_dry(issue: str, subject: str, run: str) -> Told:
+def end_dry(issue: str, subject: str, run: str) -> RunResult:
     """Put the issue back for others."""
-    with Newsroom.open() as room:
-        return pipeline.dry(room, issue, subject, run=run)
+    with AppContext.open() as context:
+        return pipeline.dry(context, issue, subject, run=run)
 
 
 @task
 def enqueue(issue: str, revision: str, run: str, senders: int) -> int:
     """Freeze the issue and queue one delivery for every subscriber."""
-    with Newsroom.open() as room:
-        return pipeline.enqueue(room, issue, revision, run=run, senders=senders)
+    with AppContext.open() as context:
+        return pipeline.enqueue(context, issue, revision, run=run, senders=senders)
 
 
 @task
@@ -181,19 +185,19 @@ def deliver(issue: str) -> dict[str, Any]:
     def show(percent: float, text: str) -> None:
         update_progress_artifact(bar, percent, description=text)
 
-    with Newsroom.open() as room:
-        return pipeline.deliver(room, issue, show)
+    with AppContext.open() as context:
+        return pipeline.deliver(context, issue, show)
 
 
 @task
 def report(issue: str, collected: dict[str, Any]) -> None:
     """Leave the report and the link to the archive, and raise what is news."""
-    with Newsroom.open() as room:
+    with AppContext.open() as context:
         create_markdown_artifact(
-            pipeline.report(room, issue, collected), key=f"issue-{issue}-report"
+            pipeline.report(context, issue, collected), key=f"issue-{issue}-report"
         )
-        create_link_artifact(pipeline.archive_link(room, issue), key=f"issue-{issue}-archive")
-        for event in alerts.news(room):
+        create_link_artifact(pipeline.archive_link(context, issue), key=f"issue-{issue}-archive")
+        for event in alerts.news(context):
             emit_event(**event.as_event())
 
 
@@ -228,7 +232,7 @@ def publish_issue(
     if approve:
         approve_now(issue, composed.revision)
     approved = approval(issue, composed.revision, choice, test_group, run)
-    if isinstance(approved, Told):
+    if isinstance(approved, RunResult):
         return _ended(approved)
     enqueue(issue, approved, run, senders)
     if senders > 1:
@@ -240,7 +244,7 @@ def publish_issue(
 
 def approval(
     issue: str, revision: str, choice: EssayFilter, test_group: str, run: str
-) -> str | Told:
+) -> str | RunResult:
     """Ask until an editor is content with a revision, or says that there will be none."""
     refused = ""
     while True:
@@ -269,7 +273,7 @@ def approval(
         send_tests(issue, revision, test_group, again=answered.test_again)
 
 
-def _ended(told: Told) -> State[Any]:
+def _ended(told: RunResult) -> State[Any]:
     return State(type=StateType[told.kind.upper()], name=told.name, message=told.message)
 
 

@@ -6,15 +6,15 @@ from prefect import flow, task
 from prefect.client.schemas.objects import State
 from prefect.states import Completed
 
-from upcycle_news.app.context import Newsroom
+from upcycle_news.app.context import AppContext
 from upcycle_news.services import run_results
 
 
 @task
 def tidy_up() -> dict[str, int]:
     """Delete, and mail confirmations that could not leave when they should have; counts only."""
-    with Newsroom.open() as room:
-        return run_results.tidy(room)
+    with AppContext.open() as context:
+        return run_results.tidy(context)
 
 
 @flow(name="tidy")

@@ -10,7 +10,7 @@ from prefect.client.schemas.objects import State, StateType
 from prefect.events import emit_event
 from prefect.settings import PREFECT_API_URL
 
-from upcycle_news.app.context import Newsroom
+from upcycle_news.app.context import AppContext
 from upcycle_news.prefect_api.client import Cockpit
 from upcycle_news.services.monitoring import alerts, notifications
 
@@ -18,8 +18,8 @@ from upcycle_news.services.monitoring import alerts, notifications
 @task
 def remind() -> int:
     """Remind the editors of approvals that end soon, by mail and by an event."""
-    with Newsroom.open() as room:
-        events = notifications.remind(room)
+    with AppContext.open() as context:
+        events = notifications.remind(context)
     for event in events:
         emit_event(**event.as_event())
     return len(events)
@@ -29,19 +29,19 @@ def remind() -> int:
 def settle() -> int:
     """End runs nobody answered in time; let those go on that were decided elsewhere."""
     cockpit = Cockpit(PREFECT_API_URL.value() or "", os.environ.get("PREFECT_API_AUTH_STRING", ""))
-    with Newsroom.open() as room:
-        waiting = alerts.in_vain(room)
+    with AppContext.open() as context:
+        waiting = alerts.in_vain(context)
         for one in waiting:
             cockpit.settle(one)
-            alerts.settled(room, one)
+            alerts.settled(context, one)
     return len(waiting)
 
 
 @task
 def alarm() -> list[str]:
     """Raise what happened to issues and feeds; the sentences."""
-    with Newsroom.open() as room:
-        events = alerts.news(room)
+    with AppContext.open() as context:
+        events = alerts.news(context)
     for event in events:
         emit_event(**event.as_event())
     return [event.message for event in events]

@@ -18,7 +18,7 @@ from typing import Any, Self
 from unittest.mock import patch
 from zoneinfo import ZoneInfo
 
-from upcycle_news.app.context import Newsroom, utc_now
+from upcycle_news.app.context import AppContext, utc_now
 from upcycle_news.cli import main
 from upcycle_news.config.settings import load_settings
 from upcycle_news.models import EmailAddress, IssueId, IssueStatus
@@ -97,22 +97,22 @@ class Publication:
 
     home: Path
     clock: Callable[[], datetime]
-    rooms: list[Newsroom] = field(default_factory=list)
+    rooms: list[AppContext] = field(default_factory=list)
 
     def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:
-        for room in self.rooms:
-            room.__exit__()
+        for context in self.rooms:
+            context.__exit__()
 
     # --- by hand
 
-    def room(self, **environment: str) -> Newsroom:
+    def context(self, **environment: str) -> AppContext:
         """A newsroom of its own, opened with these variables (names without the prefix)."""
         with patch.dict(os.environ, _prefixed(environment)):
             settings = load_settings(self.home)
-        self.rooms.append(Newsroom(settings, clock=self.clock))
+        self.rooms.append(AppContext(settings, clock=self.clock))
         return self.rooms[-1]
 
     def essay(self, title: str = "Was vom Bahnhof bleibt", text: str = "", **front: str) -> str:
@@ -127,7 +127,7 @@ class Publication:
 
     def readers(self, *people: str | NewSubscriber) -> None:
         """Add confirmed subscribers."""
-        add(self.room(), *people)
+        add(self.context(), *people)
 
     def crowd(self, count: int) -> list[str]:
         """Add so many readers; returns their addresses."""
@@ -204,34 +204,34 @@ def parsed(mail: bytes) -> EmailMessage:
     return found
 
 
-def add(room: Newsroom, *people: str | NewSubscriber) -> None:
+def add(context: AppContext, *people: str | NewSubscriber) -> None:
     """Add confirmed subscribers to a room's store."""
     new = [
         NewSubscriber(EmailAddress.parse(one)) if isinstance(one, str) else one for one in people
     ]
-    report = add_people(room.store, new, source="test list", now=room.clock(), dry_run=False)
+    report = add_people(context.store, new, source="test list", now=context.clock(), dry_run=False)
     assert not report.skipped
 
 
-def prepared(room: Newsroom, issue: str = "2026-11-26") -> tuple[IssueId, str]:
+def prepared(context: AppContext, issue: str = "2026-11-26") -> tuple[IssueId, str]:
     """Compose, render and approve an issue."""
     chosen = IssueId.parse(issue)
-    digest = compose.compose_issue(room, chosen).hash
-    render.render_issue(room, chosen, digest)
-    approval.record_approval(room, chosen, digest, by="test")
-    return chosen, digest
+    revision_id = compose.compose_issue(context, chosen).revision_id
+    render.render_issue(context, chosen, revision_id)
+    approval.record_approval(context, chosen, revision_id, by="test")
+    return chosen, revision_id
 
 
-def sent(room: Newsroom, issue: str = "2026-11-26") -> IssueStatus:
+def sent(context: AppContext, issue: str = "2026-11-26") -> IssueStatus:
     """Compose, approve, queue and deliver an issue; its closing sum."""
-    chosen, digest = prepared(room, issue)
-    send.enqueue(room, chosen, digest)
-    send.deliver_issue(room, chosen)
-    return status(room, chosen)
+    chosen, revision_id = prepared(context, issue)
+    send.enqueue(context, chosen, revision_id)
+    send.deliver_issue(context, chosen)
+    return status(context, chosen)
 
 
-def status(room: Newsroom, issue: IssueId) -> IssueStatus:
-    found = issues.status(room.store, issue)
+def status(context: AppContext, issue: IssueId) -> IssueStatus:
+    found = issues.status(context.store, issue)
     assert found is not None
     return found
 

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from upcycle_news.i18n.messages import FALLBACK, Saying, say
+from upcycle_news.i18n.messages import FALLBACK, LocalizedText, localized
 
 
 class UpcycleError(Exception):
@@ -24,15 +24,19 @@ class UpcycleError(Exception):
     exit_code = 1
     language = FALLBACK
 
-    def __init__(self, message: str | Saying = "") -> None:
+    def __init__(self, message: str | LocalizedText = "") -> None:
         """Say `message`."""
         super().__init__(message)
         self.said = message
 
     @property
-    def saying(self) -> Saying:
+    def saying(self) -> LocalizedText:
         """What it says, without its place; a sentence that has one language only stays as it is."""
-        return self.said if isinstance(self.said, Saying) else say("untranslated", text=self.said)
+        return (
+            self.said
+            if isinstance(self.said, LocalizedText)
+            else localized("untranslated", text=self.said)
+        )
 
     def in_language(self, language: str) -> str:
         """The sentence in this language, if there are words for it."""
@@ -49,7 +53,7 @@ class PlacedError(UpcycleError):
         self,
         where: Path | str,
         line: int | None,
-        message: str | Saying,
+        message: str | LocalizedText,
         more: Sequence[PlacedError] = (),
     ) -> None:
         """Place `message` at `where` (shown as given) and at the 1-based `line`, if one is known.
@@ -123,5 +127,5 @@ class NothingNew(UpcycleError):  # noqa: N818 - it is not an error
     exit_code = 3
 
 
-def _in(language: str, said: str | Saying) -> str:
-    return said.in_language(language) if isinstance(said, Saying) else said
+def _in(language: str, said: str | LocalizedText) -> str:
+    return said.in_language(language) if isinstance(said, LocalizedText) else said

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from upcycle_news.errors import ContentError, UpcycleError
-from upcycle_news.i18n.messages import Saying, say
+from upcycle_news.i18n.messages import LocalizedText, localized
 
 MAX_BYTES = 2 * 1024 * 1024
 
@@ -35,19 +35,21 @@ def read_text(path: Path, where: str) -> str:
         data = path.read_bytes()
     except OSError as error:
         raise ContentError(
-            where, None, say("file-unreadable", reason=error.strerror or str(error))
+            where, None, localized("file-unreadable", reason=error.strerror or str(error))
         ) from None
     if len(data) > MAX_BYTES:
-        raise ContentError(where, None, say("file-too-large"))
+        raise ContentError(where, None, localized("file-too-large"))
     try:
         text = data.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         line = data.count(b"\n", 0, error.start) + 1
-        raise ContentError(where, line, say("file-not-utf8", byte=data[error.start])) from None
+        raise ContentError(
+            where, line, localized("file-not-utf8", byte=data[error.start])
+        ) from None
     text = unicodedata.normalize("NFC", text.replace("\r\n", "\n").replace("\r", "\n"))
     if bad := _REFUSED.search(text):
         line = text.count("\n", 0, bad.start()) + 1
-        raise ContentError(where, line, say("file-control", code=f"U+{ord(bad[0]):04X}"))
+        raise ContentError(where, line, localized("file-control", code=f"U+{ord(bad[0]):04X}"))
     return text
 
 
@@ -57,17 +59,17 @@ def parse_toml(text: str, where: str, example: str) -> dict[str, Any]:
         return tomllib.loads(text)
     except (tomllib.TOMLDecodeError, RecursionError) as error:
         line, what = toml_mistake(error, text)
-        said = say("toml-broken", reason=what, example=example)
+        said = localized("toml-broken", reason=what, example=example)
         raise ContentError(where, line, said) from None
 
 
-def did_you_mean(word: str, known: Iterable[str]) -> Saying:
+def did_you_mean(word: str, known: Iterable[str]) -> LocalizedText:
     """Return `` (did you mean 'title'?)``, or all that is known when nothing comes close."""
     names = sorted(known)
     close = get_close_matches(word.lower(), names, n=1, cutoff=0.6)
     if close:
-        return say("did-you-mean", name=close[0])
-    return say("known-are", names=tuple(names))
+        return localized("did-you-mean", name=close[0])
+    return localized("known-are", names=tuple(names))
 
 
 def write_whole(path: Path, data: bytes, *, exclusive: bool = False, private: bool = False) -> None:

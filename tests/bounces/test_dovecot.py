@@ -17,7 +17,7 @@ from pathlib import Path
 
 import pytest
 
-from upcycle_news.app.context import Newsroom
+from upcycle_news.app.context import AppContext
 from upcycle_news.services.bounces import process as process_service
 
 from ..processes import free_port
@@ -126,8 +126,8 @@ def dovecot() -> Iterator[Server]:
 
 
 def fill(server: Server, user: str, mails: list[bytes]) -> imaplib.IMAP4_SSL:
-    context = ssl.create_default_context(cafile=str(server.trust))
-    client = imaplib.IMAP4_SSL("localhost", server.ports["tls"], ssl_context=context, timeout=30)
+    tls = ssl.create_default_context(cafile=str(server.trust))
+    client = imaplib.IMAP4_SSL("localhost", server.ports["tls"], ssl_context=tls, timeout=30)
     client.login(user, "geheim")
     for mail in mails:
         assert client.append("INBOX", "", "", mail)[0] == "OK"
@@ -144,15 +144,15 @@ def test_a_real_server_is_read_once_and_without_a_trace(
     security: str, dovecot: Server, publication: Publication, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("SSL_CERT_FILE", str(dovecot.trust))
-    room = publication.room(SENDER__VERP="true")
-    add(room, "anna@example.org")
+    context = publication.context(SENDER__VERP="true")
+    add(context, "anna@example.org")
     publication.essay()
-    assert sent(room).closed
-    assert room.bounce_addresses is not None
-    report = sample_reports.gmail(room.bounce_addresses.address_for(1, 1), "anna@example.org")
+    assert sent(context).closed
+    assert context.bounce_addresses is not None
+    report = sample_reports.gmail(context.bounce_addresses.address_for(1, 1), "anna@example.org")
     mails = [*ODD.values(), report.replace(b"\n", b"\r\n")]
     client = fill(dovecot, security, mails)
-    mine: Newsroom = publication.room(
+    mine: AppContext = publication.context(
         SENDER__VERP="true", INBOX__HOST="localhost", INBOX__SECURITY=security,
         INBOX__PORT=str(dovecot.ports[security]), INBOX__USERNAME=security,
         INBOX__PASSWORD="geheim",

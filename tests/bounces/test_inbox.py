@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from upcycle_news.app.context import Newsroom
+from upcycle_news.app.context import AppContext
 from upcycle_news.bounces.parser import MAX_BYTES
 from upcycle_news.errors import UpcycleError
 from upcycle_news.services.bounces import process
@@ -14,8 +14,8 @@ from . import sample_reports
 from .imap_server import Account, imap_server
 
 
-def room_at(publication: Publication, port: int, password: str = "geheim") -> Newsroom:
-    return publication.room(
+def room_at(publication: Publication, port: int, password: str = "geheim") -> AppContext:
+    return publication.context(
         SENDER__VERP="true", INBOX__HOST="127.0.0.1", INBOX__PORT=str(port),
         INBOX__SECURITY="none", INBOX__USERNAME="bounces", INBOX__PASSWORD=password,
     )  # fmt: skip
@@ -25,11 +25,11 @@ def room_at(publication: Publication, port: int, password: str = "geheim") -> Ne
 def test_reports_are_moved_and_peoples_mail_stays_unread(
     publication: Publication, keywords: bool
 ) -> None:
-    room = publication.room(SENDER__VERP="true")
-    add(room, "anna@example.org")
+    context = publication.context(SENDER__VERP="true")
+    add(context, "anna@example.org")
     publication.essay()
-    assert sent(room).closed
-    addresses = room.bounce_addresses
+    assert sent(context).closed
+    addresses = context.bounce_addresses
     assert addresses is not None
     to = addresses.address_for(1, 1)
     letter = sample_reports.answer("post@umbaupost.example.net").replace(b"\n", b"\r\n")

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from upcycle_news.app.context import Newsroom
+from upcycle_news.app.context import AppContext
 from upcycle_news.bounces.score import score
 from upcycle_news.bounces.verp import BounceAddresses
 from upcycle_news.errors import SettingsError
@@ -29,11 +29,11 @@ ANNA, BERT = "anna@example.org", "bert@example.org"
 
 
 @pytest.fixture
-def room(publication: Publication) -> Newsroom:
+def context(publication: Publication) -> AppContext:
     """Anna and Bert have had an issue, and the inbox is a Maildir."""
     for name in ("tmp", "new", "cur"):
         (publication.home / "inbox" / name).mkdir(parents=True)
-    made = publication.room(
+    made = publication.context(
         SENDER__VERP="true", SENDER__ENVELOPE="bounces@umbaupost.example.net",
         SENDER__UNSUBSCRIBE_MAILTO="abbestellen@umbaupost.example.net", INBOX__MAILDIR="inbox",
     )  # fmt: skip
@@ -63,37 +63,37 @@ def lying(publication: Publication, folder: str = "inbox/new") -> int:
     return len(list(path.iterdir())) if path.is_dir() else 0
 
 
-def barred(room: Newsroom, address: str) -> str | None:
+def barred(context: AppContext, address: str) -> str | None:
     email = EmailAddress.parse(address)
-    with room.store.reading() as connection:
-        return suppressions.barred(connection, room.store, [email]).get(email.key)
+    with context.store.reading() as connection:
+        return suppressions.barred(connection, context.store, [email]).get(email.key)
 
 
 def test_a_hard_bounce_ends_the_mail_to_this_address_and_no_other(
-    publication: Publication, room: Newsroom
+    publication: Publication, context: AppContext
 ) -> None:
     report = sample_reports.postfix(envelope(publication, ANNA), ANNA)
     drop(publication, report)
-    told = process.collect(room)
+    told = process.collect(context)
     assert (told.hard, told.suppressed) == (1, 1)
-    assert (barred(room, ANNA), barred(room, BERT)) == ("hard bounce", None)
+    assert (barred(context, ANNA), barred(context, BERT)) == ("hard bounce", None)
     assert (lying(publication), lying(publication, "inbox/.processed/cur")) == (0, 1)
-    [kept] = bounces.listed(room.store)
-    found = bounces.get(room.store, kept.id)
+    [kept] = bounces.listed(context.store)
+    found = bounces.get(context.store, kept.id)
     assert found is not None and found.raw == report
     assert ANNA not in kept.reason
 
     drop(publication, report)
-    assert process.collect(room).known == 1
+    assert process.collect(context).known == 1
 
     publication.essay("Was danach kam")
-    assert sent(room, "2026-11-27").counts.get("sent") == 1
+    assert sent(context, "2026-11-27").counts.get("sent") == 1
 
 
 def test_a_bounce_counts_once_in_both_kinds_of_store(
     publication: Publication, any_store: str
 ) -> None:
-    made = publication.room(STORE=any_store, SENDER__VERP="true")
+    made = publication.context(STORE=any_store, SENDER__VERP="true")
     add(made, ANNA)
     publication.essay()
     assert sent(made).closed
@@ -103,7 +103,7 @@ def test_a_bounce_counts_once_in_both_kinds_of_store(
     assert barred(made, ANNA) == "hard bounce"
 
 
-def test_a_forged_bounce_is_worth_nothing(publication: Publication, room: Newsroom) -> None:
+def test_a_forged_bounce_is_worth_nothing(publication: Publication, context: AppContext) -> None:
     real = envelope(publication, ANNA)
     local, _, domain = real.partition("@")
     altered = f"{local[:-1]}{'0' if local[-1] != '0' else '1'}@{domain}"
@@ -116,14 +116,14 @@ def test_a_forged_bounce_is_worth_nothing(publication: Publication, room: Newsro
             sample_reports.qmail(forged, f"{number}.{ANNA}"),
         )
         drop(publication, sample_reports.complaint("post@umbaupost.example.net", forged))
-    told = process.collect(room)
+    told = process.collect(context)
     assert (told.unsigned, told.hard, told.complaint, told.suppressed) == (12, 0, 0, 0)
-    assert barred(room, ANNA) is None
+    assert barred(context, ANNA) is None
     assert lying(publication) == 12
 
 
 def test_replies_of_people_and_machines_stay_where_they_are_unread(
-    publication: Publication, room: Newsroom
+    publication: Publication, context: AppContext
 ) -> None:
     to = envelope(publication, ANNA)
     drop(
@@ -132,82 +132,82 @@ def test_replies_of_people_and_machines_stay_where_they_are_unread(
         sample_reports.old_vacation(to),
         sample_reports.answer(to),
     )
-    told = process.collect(room)
+    told = process.collect(context)
     assert (told.left_alone, told.hard + told.soft) == (3, 0)
     assert (lying(publication), lying(publication, "inbox/.processed/cur")) == (3, 0)
 
 
 def test_a_complaint_ends_the_mail_at_once_and_counts_once(
-    publication: Publication, room: Newsroom
+    publication: Publication, context: AppContext
 ) -> None:
     to = envelope(publication, ANNA)
     drop(publication, sample_reports.complaint("fbl@umbaupost.example.net", to))
     drop(publication, sample_reports.complaint("again@umbaupost.example.net", to))
-    told = process.collect(room)
+    told = process.collect(context)
     assert (told.complaint, told.known, told.suppressed) == (1, 1, 1)
-    assert barred(room, ANNA) == "complaint"
+    assert barred(context, ANNA) == "complaint"
 
 
 def test_a_complaint_about_a_mail_that_a_restored_store_does_not_know_counts_all_the_same(
-    publication: Publication, room: Newsroom
+    publication: Publication, context: AppContext
 ) -> None:
     to, back = envelope(publication, ANNA), envelope(publication, BERT)
-    with room.store.writing() as connection:
+    with context.store.writing() as connection:
         connection.exec_driver_sql("DELETE FROM deliveries")
     drop(
         publication,
         sample_reports.complaint("fbl@umbaupost.example.net", to),
         sample_reports.postfix(back, BERT),
     )
-    told = process.collect(room)
+    told = process.collect(context)
     assert (told.complaint, told.hard, told.suppressed) == (1, 1, 2)
-    assert (barred(room, ANNA), barred(room, BERT)) == ("complaint", "hard bounce")
+    assert (barred(context, ANNA), barred(context, BERT)) == ("complaint", "hard bounce")
 
 
 def test_a_complaint_is_recognised_by_the_link_in_the_mail_it_brings_along(
-    publication: Publication, room: Newsroom
+    publication: Publication, context: AppContext
 ) -> None:
-    token = room.signer.token(Purpose.UNSUBSCRIBE, 1, 1)
+    token = context.signer.token(Purpose.UNSUBSCRIBE, 1, 1)
     report = sample_reports.complaint("fbl@umbaupost.example.net", "").replace(
         b"From: post@umbaupost.example.net",
         b"From: post@umbaupost.example.net\nList-Unsubscribe:\n <https://x.example/unsubscribe/"
         + token.encode() + b">",
     )  # fmt: skip
     drop(publication, report)
-    assert process.collect(room).complaint == 1
+    assert process.collect(context).complaint == 1
 
 
 def test_soft_bounces_count_less_as_they_age(
-    publication: Publication, room: Newsroom, clock: Clock
+    publication: Publication, context: AppContext, clock: Clock
 ) -> None:
     for week in range(6):
         publication.essay(f"Nummer {week}")
         clock.now += timedelta(days=7)
-        assert sent(room, str(clock.now.date())).closed
+        assert sent(context, str(clock.now.date())).closed
         drop(publication, sample_reports.full(envelope(publication, ANNA), ANNA))
-        told = process.collect(room)
+        told = process.collect(context)
         assert told.soft == 1
         if told.suppressed:
             break
     assert week == 3  # 1 + 0.85 + 0.72 + 0.62 reach three
-    assert barred(room, ANNA) == "soft bounces"
+    assert barred(context, ANNA) == "soft bounces"
     half_life = timedelta(days=30)
     assert score([START], now=START + half_life, half_life=half_life) == 0.5
 
 
 def test_a_refusal_of_us_never_suppresses_a_reader(
-    publication: Publication, room: Newsroom
+    publication: Publication, context: AppContext
 ) -> None:
     to = envelope(publication, ANNA)
     drop(publication, *(sample_reports.policy(to, f"{ANNA}?{n}") for n in range(5)))
-    told = process.collect(room)
+    told = process.collect(context)
     assert (told.blocked, told.suppressed) == (5, 0)
 
 
 def test_a_mail_to_the_unsubscribe_address_with_the_readers_token_is_enough(
-    publication: Publication, room: Newsroom
+    publication: Publication, context: AppContext
 ) -> None:
-    token = room.signer.token(Purpose.UNSUBSCRIBE, 1, 1)
+    token = context.signer.token(Purpose.UNSUBSCRIBE, 1, 1)
 
     def mail(subject: str) -> bytes:
         return (
@@ -217,15 +217,17 @@ def test_a_mail_to_the_unsubscribe_address_with_the_readers_token_is_enough(
     nested = mail("x").replace(b"From: ", b"From: " + b"(" * 5000)
     drop(publication, mail("abbestellen bitte"), mail("A" * 43), nested)
     drop(publication, mail(f"Abbestellen {token}"))
-    told = process.collect(room)
+    told = process.collect(context)
     assert (told.unsubscribed, told.left_alone) == (1, 3)
-    person = subscribers.find(room.store, EmailAddress.parse(ANNA))
+    person = subscribers.find(context.store, EmailAddress.parse(ANNA))
     assert person is not None and person.status is SubscriberStatus.UNSUBSCRIBED
-    [left] = personal_data.record_of(room.store, person)["departures"]
+    [left] = personal_data.record_of(context.store, person)["departures"]
     assert left["way"] == "mail"
 
 
-def test_the_commands_collect_list_show_and_undo(publication: Publication, room: Newsroom) -> None:
+def test_the_commands_collect_list_show_and_undo(
+    publication: Publication, context: AppContext
+) -> None:
     there = {
         "SENDER__VERP": "true", "SENDER__ENVELOPE": "bounces@umbaupost.example.net",
         "INBOX__MAILDIR": "inbox",
@@ -237,11 +239,11 @@ def test_the_commands_collect_list_show_and_undo(publication: Publication, room:
     assert "Unzustellbar" in publication.run("bounces", "show", str(line["id"])).out
     assert "no report 99" in publication.run("bounces", "show", "99", code=1).err
     assert publication.run("subscribers", "unsuppress", ANNA).out == "unsuppressed\n"
-    assert barred(room, ANNA) is None
+    assert barred(context, ANNA) is None
 
 
 def test_without_an_inbox_the_cure_is_told(publication: Publication) -> None:
     with pytest.raises(SettingsError, match=r"inbox\.host"):
-        process.collect(publication.room())
+        process.collect(publication.context())
     done = publication.run("bounces", "collect", code=1, INBOX__MAILDIR=str(Path("nowhere")))
     assert "is no Maildir" in done.err

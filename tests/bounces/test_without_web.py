@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-from upcycle_news.app.context import Newsroom
+from upcycle_news.app.context import AppContext
 from upcycle_news.models import EmailAddress, SubscriberStatus
 from upcycle_news.storage import subscribers
 
@@ -23,8 +23,8 @@ MAIL_ONLY = {
 }
 
 
-def status(room: Newsroom, address: str) -> SubscriberStatus:
-    person = subscribers.find(room.store, EmailAddress.parse(address))
+def status(context: AppContext, address: str) -> SubscriberStatus:
+    person = subscribers.find(context.store, EmailAddress.parse(address))
     assert person is not None
     return person.status
 
@@ -32,10 +32,10 @@ def status(room: Newsroom, address: str) -> SubscriberStatus:
 def test_readers_leave_by_a_mail_that_carries_their_token(publication: Publication) -> None:
     for name in ("tmp", "new", "cur"):
         (publication.home / "inbox" / name).mkdir(parents=True)
-    room = publication.room(**MAIL_ONLY)
-    add(room, "anna@example.org", "bert@example.org")
+    context = publication.context(**MAIL_ONLY)
+    add(context, "anna@example.org", "bert@example.org")
     publication.essay()
-    assert sent(room).closed
+    assert sent(context).closed
     for mail in publication.mails():
         message = parsed(mail)
         assert "List-Unsubscribe-Post" not in message
@@ -49,13 +49,13 @@ def test_readers_leave_by_a_mail_that_carries_their_token(publication: Publicati
         f"From: irgendwer@example.org\nTo: {address}\nSubject: {subject}\n\n\n", encoding="utf-8"
     )
     assert publication.run("bounces", "collect", "--json", **MAIL_ONLY).json["unsubscribed"] == 1
-    left = [status(room, who) for who in ("anna@example.org", "bert@example.org")]
+    left = [status(context, who) for who in ("anna@example.org", "bert@example.org")]
     assert sorted(left) == [SubscriberStatus.CONFIRMED, SubscriberStatus.UNSUBSCRIBED]
 
 
 def test_a_page_elsewhere_collects_links_and_they_are_taken_over(publication: Publication) -> None:
-    room = publication.room(**MAIL_ONLY)
-    add(room, "anna@example.org", "bert@example.org")
+    context = publication.context(**MAIL_ONLY)
+    add(context, "anna@example.org", "bert@example.org")
     publication.run("subscribers", "links", "links.csv", **MAIL_ONLY)
     path = publication.home / "links.csv"
     assert path.stat().st_mode & 0o777 == 0o600
@@ -64,8 +64,8 @@ def test_a_page_elsewhere_collects_links_and_they_are_taken_over(publication: Pu
     Path("left.txt").write_text(f"{row[1]}\nunsinn\n{'A' * 43}\n", encoding="utf-8")
     done = publication.run("subscribers", "links", "--leave", "left.txt", **MAIL_ONLY)
     assert done.out == "1 left, 2 lines are no links of ours\n"
-    assert status(room, "anna@example.org") is SubscriberStatus.UNSUBSCRIBED
-    assert status(room, "bert@example.org") is SubscriberStatus.CONFIRMED
+    assert status(context, "anna@example.org") is SubscriberStatus.UNSUBSCRIBED
+    assert status(context, "bert@example.org") is SubscriberStatus.CONFIRMED
 
 
 def test_check_says_how_readers_leave_and_refuses_when_they_cannot(

@@ -121,24 +121,26 @@ def test_wrong_usage_of_check_ends_with_two(publication: Publication) -> None:
 def test_check_remembers_nothing(publication: Publication) -> None:
     publication.essay()
     publication.run("check")
-    with publication.room() as room:
-        assert revisions.revision(room.store, IssueId(room.today)) is None
+    with publication.context() as context:
+        assert revisions.revision(context.store, IssueId(context.today)) is None
 
 
 def test_an_essay_and_an_item_go_out_once(publication: Publication) -> None:
     publication.essay()
     publication.readers("anna@example.org")
-    with publication.room() as room:
-        before = compose_manifest(room, ISSUE)
+    with publication.context() as context:
+        before = compose_manifest(context, ISSUE)
         story = Related(Story((ITEM,)), 1.0)
         before = replace(before, issue=replace(before.issue, related=(story,)))
-        assert check_manifest(room, before) == ()
-        digest, _ = revisions.save_revision(room.store, before, git_commit="", now=room.clock())
-        assert digest
-        sent_with(room, before)
+        assert check_manifest(context, before) == ()
+        revision_id, _ = revisions.save_revision(
+            context.store, before, git_commit="", now=context.clock()
+        )
+        assert revision_id
+        sent_with(context, before)
         later = replace(before, issue=replace(before.issue, id=IssueId.parse("2026-11-27")))
-        assert [one.code for one in check_manifest(room, later)] == ["essay-sent", "item-sent"]
-        assert check_manifest(room, before) == ()
+        assert [one.code for one in check_manifest(context, later)] == ["essay-sent", "item-sent"]
+        assert check_manifest(context, before) == ()
 
 
 ITEM = FeedItem(
@@ -153,15 +155,15 @@ ITEM = FeedItem(
 )
 
 
-def sent_with(room: object, manifest: Manifest) -> None:
-    from upcycle_news.app.context import Newsroom
+def sent_with(context: object, manifest: Manifest) -> None:
+    from upcycle_news.app.context import AppContext
     from upcycle_news.services.delivery import send
 
-    assert isinstance(room, Newsroom)
-    newest = revisions.revision(room.store, manifest.issue.id)
+    assert isinstance(context, AppContext)
+    newest = revisions.revision(context.store, manifest.issue.id)
     assert newest is not None
-    approval.record_approval(room, manifest.issue.id, newest.hash, by="test")
-    send.enqueue(room, manifest.issue.id, newest.hash)
+    approval.record_approval(context, manifest.issue.id, newest.revision_id, by="test")
+    send.enqueue(context, manifest.issue.id, newest.revision_id)
 
 
 @pytest.mark.slow

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from upcycle_news.app.context import Newsroom
+from upcycle_news.app.context import AppContext
 from upcycle_news.config.settings import Settings, load_settings
 from upcycle_news.errors import SettingsError
 
@@ -79,7 +79,7 @@ def test_a_relay_may_be_given_by_the_environment_alone(
         "CONNECTIONS": "3",
     }.items():
         monkeypatch.setenv(f"UPCYCLE_NEWS_RELAYS__MAIN__{key}", value)
-    with Newsroom(load_settings(home)) as room, room.relay() as relay:
+    with AppContext(load_settings(home)) as context, context.relay() as relay:
         assert (relay.host, relay.port, relay.security) == ("smtp.example.org", 2525, "tls")
         assert (relay.username, relay.password, relay.connections) == ("umbaupost", SECRET, 3)
         assert SECRET not in repr(relay)
@@ -91,7 +91,7 @@ def test_a_relay_without_a_port_uses_the_usual_one(
 ) -> None:
     monkeypatch.setenv("UPCYCLE_NEWS_RELAYS__MAIN__HOST", "smtp.example.org")
     monkeypatch.setenv("UPCYCLE_NEWS_RELAYS__MAIN__SECURITY", security)
-    with Newsroom(load_settings(home)) as room, room.relay() as relay:
+    with AppContext(load_settings(home)) as context, context.relay() as relay:
         assert relay.port == port
 
 
@@ -110,7 +110,7 @@ def test_a_relay_without_a_host_is_refused_before_anybody_waits_for_mail(
 ) -> None:
     monkeypatch.setenv("UPCYCLE_NEWS_RELAYS__OTHER__HOST", "smtp.example.org")
     with pytest.raises(SettingsError, match=r"\[relays.main\]"):
-        _ = Newsroom(load_settings(home)).configured_relay
+        _ = AppContext(load_settings(home)).configured_relay
 
 
 # --- secrets

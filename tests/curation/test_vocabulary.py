@@ -225,17 +225,17 @@ def test_a_change_of_the_vocabulary_makes_a_new_revision(publication):
     )
     path = publication.home / "content/vocabulary.toml"
     path.unlink()
-    room = publication.room()
-    feeds.record(room.store, feeds.FeedState(url, "Blatt"), tank.items, now=publication.clock())
+    context = publication.context()
+    feeds.record(context.store, feeds.FeedState(url, "Blatt"), tank.items, now=publication.clock())
     issue = IssueId.parse("2026-11-26")
-    before = compose.compose_issue(room, issue)
-    assert compose.compose_issue(room, issue).hash == before.hash
+    before = compose.compose_issue(context, issue)
+    assert compose.compose_issue(context, issue).revision_id == before.revision_id
     path.write_text(
         '["Schwammstadt"]\nwords = "Regenwasser, Rigole, Mulde, Zisterne, versicker-, Kanal"\n',
         "utf-8",
     )
-    after = compose.compose_issue(room, issue)
-    assert after.hash != before.hash
+    after = compose.compose_issue(context, issue)
+    assert after.revision_id != before.revision_id
 
 
 def test_the_vocabulary_that_comes_along_is_sound():

@@ -165,7 +165,7 @@ def test_the_health_check_tells_a_door_that_answers_from_one_that_does_not(
 ) -> None:
     port = free_port()
     check = [sys.executable, str(DOCKER / "healthy.py"), f"http://127.0.0.1:{port}/healthz"]
-    with opened(publication.room(), port):
+    with opened(publication.context(), port):
         assert subprocess.run(check).returncode == 0
     assert subprocess.run(check, capture_output=True).returncode == 1
 

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from upcycle_news.app.context import Newsroom
+from upcycle_news.app.context import AppContext
 from upcycle_news.models import EmailAddress, SubscriberStatus
 from upcycle_news.storage import subscribers
 from upcycle_news.subscribers.link_tokens import Purpose
@@ -51,13 +51,13 @@ def nginx_as_it_comes(port: int, door: int, folder: Path) -> str:
 
 
 @pytest.fixture
-def room(publication: Publication) -> Newsroom:
+def context(publication: Publication) -> AppContext:
     publication.readers("leserin@example.org")
-    return publication.room()
+    return publication.context()
 
 
 @pytest.fixture(params=["caddy", "nginx", "nginx without a header"])
-def proxy(request: pytest.FixtureRequest, room: Newsroom, tmp_path: Path) -> Iterator[Door]:
+def proxy(request: pytest.FixtureRequest, context: AppContext, tmp_path: Path) -> Iterator[Door]:
     port, behind = free_port(), free_port()
     kind: str = request.param
     if kind == "caddy":
@@ -67,7 +67,7 @@ def proxy(request: pytest.FixtureRequest, room: Newsroom, tmp_path: Path) -> Ite
         make = nginx_conf if kind == "nginx" else nginx_as_it_comes
         (tmp_path / "nginx.conf").write_text(make(port, behind, tmp_path), encoding="utf-8")
         command = [program("nginx"), "-c", str(tmp_path / "nginx.conf"), "-e", str(tmp_path / "e")]
-    with opened(room, behind):
+    with opened(context, behind):
         running = subprocess.Popen(
             command, cwd=tmp_path, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE,
             env={"HOME": str(tmp_path), "XDG_DATA_HOME": str(tmp_path), "XDG_CONFIG_HOME": str(tmp_path)},
@@ -93,11 +93,13 @@ def _wait(port: int, running: subprocess.Popen[bytes]) -> None:
         time.sleep(0.05)
 
 
-def test_one_click_goes_through_a_proxy_and_the_figures_do_not(proxy: Door, room: Newsroom) -> None:
-    token = room.signer.token(Purpose.UNSUBSCRIBE, 1, 0)
+def test_one_click_goes_through_a_proxy_and_the_figures_do_not(
+    proxy: Door, context: AppContext
+) -> None:
+    token = context.signer.token(Purpose.UNSUBSCRIBE, 1, 0)
     answer = proxy.post(f"/unsubscribe/{token}", ONE_CLICK)
     assert answer.status == 200  # answered itself: no redirect, no error
-    person = subscribers.find(room.store, EmailAddress.parse("leserin@example.org"))
+    person = subscribers.find(context.store, EmailAddress.parse("leserin@example.org"))
     assert person is not None and person.status is SubscriberStatus.UNSUBSCRIBED
     for headers in ({}, {"X_Forwarded_For": "127.0.0.1"}, {"Host": "localhost"}):
         told = proxy.get("/metrics", **headers)

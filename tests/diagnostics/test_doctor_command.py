@@ -70,7 +70,7 @@ def test_a_publication_in_order_from_the_relay_to_the_way_out(
     """Relay, DNS with our own key, the real web door: all of it on loopback."""
     publication.essay()
     publication.crowd(1)
-    prepared(publication.room())
+    prepared(publication.context())
     key, port = generate("ed25519"), free_port()
     domain = "umbaupost.example.net"
     zone = {
@@ -93,7 +93,7 @@ def test_a_publication_in_order_from_the_relay_to_the_way_out(
             "DOCTOR__RESOLVER": dns.address,
             "DOCTOR__OUTGOING_IPS": '["192.0.2.7"]',
         }
-        with opened(publication.room(PUBLICATION__PUBLIC_URL=url), port):
+        with opened(publication.context(PUBLICATION__PUBLIC_URL=url), port):
             done = publication.run("doctor", "--json", **environment)
         assert day.accepted == []
     told = {
@@ -148,7 +148,7 @@ def test_a_broken_relay_table_or_prefect_yaml_hides_nothing_else(publication: Pu
 def test_a_missing_key_is_red_and_none_is_made(publication: Publication) -> None:
     publication.essay()
     publication.crowd(1)
-    sent(publication.room())
+    sent(publication.context())
     [key] = (publication.home / "var/secrets").glob("token-*.key")
     key.unlink()
     done = publication.run("doctor", "--offline", "--json", code=1)

@@ -24,10 +24,10 @@ def report(**states: str) -> Report:
 
 
 def test_what_turns_red_is_told_once_until_it_was_green(publication: Publication) -> None:
-    room = publication.room()
+    context = publication.context()
 
     def news(**states: str) -> list[str]:
-        return [line.check for line in turned_red(room, report(**states))]
+        return [line.check for line in turned_red(context, report(**states))]
 
     assert news(spf="ok", mx="ok") == []
     assert news(spf="problem", mx="ok") == ["spf"]
@@ -38,29 +38,29 @@ def test_what_turns_red_is_told_once_until_it_was_green(publication: Publication
 
 
 def test_what_was_not_looked_at_stays_as_it_was(publication: Publication) -> None:
-    room = publication.room()
-    assert turned_red(room, report(spf="problem"))
-    assert not turned_red(room, report(spf="skipped"))
-    assert not turned_red(room, report(spf="problem"))
+    context = publication.context()
+    assert turned_red(context, report(spf="problem"))
+    assert not turned_red(context, report(spf="skipped"))
+    assert not turned_red(context, report(spf="problem"))
     # A check that only speaks when something is wrong is green when it is silent.
-    assert not turned_red(room, report(mx="ok"))
-    assert turned_red(room, report(spf="problem"))
+    assert not turned_red(context, report(mx="ok"))
+    assert turned_red(context, report(spf="problem"))
 
 
 def test_two_faults_of_one_subject_are_one_alarm_with_both(publication: Publication) -> None:
-    room = publication.room()
+    context = publication.context()
     [first] = report(spf="problem").lines
     both = Report((("dns", (first, first)),))
-    assert len(turned_red(room, both)) == 2
-    assert turned_red(room, both) == ()
-    assert coordination.ringing(room.store, RED) == ("spf x",)
+    assert len(turned_red(context, both)) == 2
+    assert turned_red(context, both) == ()
+    assert coordination.ringing(context.store, RED) == ("spf x",)
 
 
 def test_a_store_that_is_red_itself_remembers_nothing(publication: Publication) -> None:
-    room = publication.room()
-    told_lines = turned_red(room, report(store_check="problem", spf="problem"))
+    context = publication.context()
+    told_lines = turned_red(context, report(store_check="problem", spf="problem"))
     assert len(told_lines) == 2
-    assert coordination.ringing(room.store, RED) == ()
+    assert coordination.ringing(context.store, RED) == ()
 
 
 def test_the_state_of_a_run_says_what_is_wrong() -> None:
@@ -71,7 +71,7 @@ def test_the_state_of_a_run_says_what_is_wrong() -> None:
 
 
 def test_a_checkup_tells_the_operators_with_the_cure(publication: Publication) -> None:
-    first = check_up(publication.room(**relay_at(9)))
+    first = check_up(publication.context(**relay_at(9)))
     assert first.told.name == "Degraded"
     assert first.event is not None
     event = first.event.as_event()
@@ -79,6 +79,6 @@ def test_a_checkup_tells_the_operators_with_the_cure(publication: Publication) -
     assert "check host and port, or start it" in event["payload"]["message"]
     assert "@" not in str(event) + first.table + first.told.message
     assert "| problem | the relay 127.0.0.1:9 cannot be reached" in first.table
-    again = check_up(publication.room(**relay_at(9)))
+    again = check_up(publication.context(**relay_at(9)))
     assert (again.told.name, again.event) == ("Degraded", None)
-    assert check_up(publication.room()).event is None
+    assert check_up(publication.context()).event is None

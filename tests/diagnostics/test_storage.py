@@ -178,9 +178,9 @@ def test_a_postgres_that_does_not_answer_is_red() -> None:
 
 
 def test_a_store_that_stands_still_is_red_until_somebody_confirms(publication: Publication) -> None:
-    room = publication.room()
+    context = publication.context()
     assert publication.run("doctor", "pause").out == "nothing was found wrong\n"
-    with room.store.writing() as connection:
+    with context.store.writing() as connection:
         send_hold.begin(
             connection, send_hold.PauseKind.RESTORED, as_of=NOW, place="b.tar.gz", now=NOW
         )

@@ -56,9 +56,9 @@ def door(
 
     server = HTTPServer(("127.0.0.1", 0), Handler)
     if files:
-        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-        context.load_cert_chain(*files)
-        server.socket = context.wrap_socket(server.socket, server_side=True)
+        tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        tls.load_cert_chain(*files)
+        server.socket = tls.wrap_socket(server.socket, server_side=True)
     thread = threading.Thread(target=server.serve_forever, daemon=True)
     thread.start()
     try:
@@ -78,14 +78,14 @@ def asked(url: str, own: str = "/unsubscribe/own") -> list[Line]:
 def test_our_own_door_takes_a_click_and_nobody_is_gone_for_it(publication: Publication) -> None:
     publication.readers("anna@example.org")
     port = free_port()
-    room = publication.room(PUBLICATION__PUBLIC_URL=f"http://127.0.0.1:{port}")
-    own = f"/unsubscribe/{room.signer.token(Purpose.UNSUBSCRIBE, 0)}"
-    with opened(room, port) as open_door:
+    context = publication.context(PUBLICATION__PUBLIC_URL=f"http://127.0.0.1:{port}")
+    own = f"/unsubscribe/{context.signer.token(Purpose.UNSUBSCRIBE, 0)}"
+    with opened(context, port) as open_door:
         facts = unsubscribe_endpoint.look(open_door.url, own, FOREIGN, 5.0)
         line = last(unsubscribe_endpoint.verdict(facts, NOW))
         assert line.state is State.OK
         assert (facts.own_post.status, facts.foreign_post.status) == (200, 404)
-    person = subscribers.by_number(room.store, 1)
+    person = subscribers.by_number(context.store, 1)
     assert person is not None
     assert person.status == "confirmed"
 
@@ -93,9 +93,9 @@ def test_our_own_door_takes_a_click_and_nobody_is_gone_for_it(publication: Publi
 def test_a_door_with_other_keys_is_red(publication: Publication, tmp_path: Path) -> None:
     """A web door that was started with another var: every link in our mails is dead."""
     port = free_port()
-    ours = publication.room(PUBLICATION__PUBLIC_URL=f"http://127.0.0.1:{port}")
+    ours = publication.context(PUBLICATION__PUBLIC_URL=f"http://127.0.0.1:{port}")
     own = f"/unsubscribe/{ours.signer.token(Purpose.UNSUBSCRIBE, 0)}"
-    other = publication.room(
+    other = publication.context(
         PUBLICATION__PUBLIC_URL=f"http://127.0.0.1:{port}", STATE=str(tmp_path / "elsewhere")
     )
     with opened(other, port) as open_door:

@@ -29,5 +29,5 @@ def test_a_checkup_ends_degraded_with_a_table_and_no_address(
     assert found is not None
     assert "| problem | the relay 127.0.0.1:9" in str(found.data)
     assert "@" not in str(found.data) + state.message
-    room = publication.room()
-    assert "relay main" in coordination.ringing(room.store, scheduled.RED)
+    context = publication.context()
+    assert "relay main" in coordination.ringing(context.store, scheduled.RED)

@@ -38,7 +38,7 @@ def test_a_flow_sends_the_same_issue_as_a_hand_does(
 ) -> None:  # fmt: skip
     publication.essay("Was vom Bahnhof bleibt", topics="[bestand, kleinstadt]")
     readers = publication.crowd(3)
-    publication.room().signer  # noqa: B018  makes the key that both copies sign with
+    publication.context().signer  # noqa: B018  makes the key that both copies sign with
     own = {"FEEDS__ALLOW_PRIVATE": "true"}
     with DemoSite(datetime.now(UTC)) as site:
         (publication.home / "content/feeds.toml").write_text(site.feeds_toml())

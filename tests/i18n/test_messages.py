@@ -14,9 +14,9 @@ import pytest
 from upcycle_news.errors import ContentError, UpcycleError
 from upcycle_news.i18n.messages import (
     LANGUAGES,
-    Saying,
+    LocalizedText,
     catalogue,
-    say,
+    localized,
     spoken,
 )
 from upcycle_news.models import Finding, IssueId
@@ -26,15 +26,15 @@ PACKAGE = Path(__file__).parents[2] / "src/upcycle_news"
 
 
 def said() -> Iterator[tuple[str, str, set[str]]]:
-    """Place, key and values of every `say("…")` in the package."""
+    """Place, key and values of every `localized("…")` in the package."""
     for path in sorted(PACKAGE.rglob("*.py")):
         if path.parent.name == "i18n":
             continue
         text = path.read_text(encoding="utf-8")
-        if not re.search(r"from upcycle_news\.i18n\.messages import [^#]*?\bsay\b", text):
+        if not re.search(r"from upcycle_news\.i18n\.messages import [^#]*?\blocalized\b", text):
             continue
         for node in ast.walk(ast.parse(text)):
-            if isinstance(node, ast.Call) and getattr(node.func, "id", "") == "say":
+            if isinstance(node, ast.Call) and getattr(node.func, "id", "") == "localized":
                 key = node.args[0]
                 place = f"{path.relative_to(PACKAGE)}:{node.lineno}"
                 assert isinstance(key, ast.Constant), f"{place}: write the key as it stands"
@@ -89,28 +89,28 @@ def test_a_language_without_words_gets_english() -> None:
     assert [spoken(one) for one in ("de", "de-AT", "en-GB", "fr", "")] == [
         "de", "de", "en", "en", "en",
     ]  # fmt: skip
-    assert say("subject-missing").in_language("fr") == str(say("subject-missing"))
+    assert localized("subject-missing").in_language("fr") == str(localized("subject-missing"))
 
 
 def test_numbers_are_written_as_the_language_does() -> None:
-    large = say("size-large", size=81234, limit=100_000)
+    large = localized("size-large", size=81234, limit=100_000)
     assert "81,234 bytes" in large.in_language("en")
     assert "81.234 Bytes" in large.in_language("de")
 
 
 def test_one_and_many_are_told_apart() -> None:
-    assert say("nothing-new-items", count=1).in_language("de") == "; 1 Meldung wartet"
-    assert say("nothing-new-items", count=2).in_language("de") == "; 2 Meldungen warten"
+    assert localized("nothing-new-items", count=1).in_language("de") == "; 1 Meldung wartet"
+    assert localized("nothing-new-items", count=2).in_language("de") == "; 2 Meldungen warten"
 
 
 def test_a_strangers_text_stays_in_its_line_and_steers_no_terminal() -> None:
-    told = str(say("image-foreign", image="a\nb\x1b[31m{0}"))
+    told = str(localized("image-foreign", image="a\nb\x1b[31m{0}"))
     assert told == "the image 'a\\nb\\x1b[31m{0}' is not ours: put it into content/images"
 
 
 def test_an_error_speaks_english_until_somebody_knows_the_publication() -> None:
     second = ContentError("b.md", None, "a sentence in one language")
-    error = ContentError("a.md", 4, say("date-wrong", key="date"), [second])
+    error = ContentError("a.md", 4, localized("date-wrong", key="date"), [second])
     assert str(error).splitlines() == [
         "a.md:4: 'date' is not a date (write 2026-11-26)",
         "b.md: a sentence in one language",
@@ -122,11 +122,13 @@ def test_an_error_speaks_english_until_somebody_knows_the_publication() -> None:
 
 def test_an_error_comes_back_from_where_prefect_keeps_it() -> None:
     """A run's result may be read by another process."""
-    second = ContentError("b.md", 3, say("essay-empty"))
-    refused = [Finding("error", "link-empty", "a.md:4", say("link-empty", link="https://a.test"))]
+    second = ContentError("b.md", 3, localized("essay-empty"))
+    refused = [
+        Finding("error", "link-empty", "a.md:4", localized("link-empty", link="https://a.test"))
+    ]
     for error in (
-        UpcycleError(say("subject-missing")),
-        ContentError("a.md", 4, say("date-wrong", key="date"), [second]),
+        UpcycleError(localized("subject-missing")),
+        ContentError("a.md", 4, localized("date-wrong", key="date"), [second]),
         RefusedError(IssueId.parse("2026-11-26"), refused),
     ):
         error.language = "de"
@@ -136,5 +138,5 @@ def test_an_error_comes_back_from_where_prefect_keeps_it() -> None:
 
 
 def test_sayings_are_equal_when_they_say_the_same() -> None:
-    assert say("subject-missing") == Saying("subject-missing")
-    assert len({say("link-empty", link="x"), say("link-empty", link="x")}) == 1
+    assert localized("subject-missing") == LocalizedText("subject-missing")
+    assert len({localized("link-empty", link="x"), localized("link-empty", link="x")}) == 1

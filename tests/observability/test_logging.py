@@ -97,8 +97,8 @@ def test_no_line_of_the_log_holds_an_address_wherever_it_came_from(
 
 @settings(deadline=None)
 @given(st.integers(min_value=0), st.text("abcdef0123456789", min_size=64, max_size=64))
-def test_ids_counts_and_hashes_stay_readable(number: int, digest: str) -> None:
-    said = f"issue 2026-11-26: audience={number} hash {digest} at 2026-11-26T06:30:00+00:00"
+def test_ids_counts_and_hashes_stay_readable(number: int, revision_id: str) -> None:
+    said = f"issue 2026-11-26: audience={number} hash {revision_id} at 2026-11-26T06:30:00+00:00"
     assert redact(said) == said
     assert redact_value({"audience": number, "ok": True, "left": None}) == {
         "audience": number, "ok": True, "left": None,
@@ -120,11 +120,11 @@ def test_readers_links_tokens_and_logins_are_gone() -> None:
 def test_the_secrets_of_the_settings_never_reach_a_line(
     publication: Publication, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from upcycle_news.app.context import Newsroom
+    from upcycle_news.app.context import AppContext
 
     monkeypatch.setenv("UPCYCLE_NEWS_RELAYS__MAIN__PASSWORD", "Geheim-4711")
     monkeypatch.setenv("UPCYCLE_NEWS_INBOX__PASSWORD", "Postfach-0815")
-    with Newsroom.open(publication.home):
+    with AppContext.open(publication.home):
         logging.getLogger("smtp").error("said Geheim-4711 and Postfach-0815 to the relay")
     told = capsys.readouterr().err
     assert "said … and … to the relay" in told
@@ -194,7 +194,7 @@ def test_a_send_tells_its_steps_with_ids_and_counts(
     caplog.set_level("INFO", "upcycle_news")
     publication.crowd(3)
     publication.essay()
-    sent(publication.room())
+    sent(publication.context())
     told = [record.getMessage() for record in caplog.records]
     assert any("an issue was approved issue=2026-11-26" in line for line in told)
     assert any(
@@ -210,11 +210,11 @@ def test_a_dead_relay_is_an_event_with_the_relays_name(
 ) -> None:
     publication.crowd(1)
     publication.essay()
-    chosen, digest = prepared(publication.room())
-    room = publication.room(**relay_at(9))
-    send_service.enqueue(room, chosen, digest)
+    chosen, revision_id = prepared(publication.context())
+    context = publication.context(**relay_at(9))
+    send_service.enqueue(context, chosen, revision_id)
     with pytest.raises(Exception, match="relay"):
-        send_service.deliver_issue(room, IssueId.parse(str(chosen)))
+        send_service.deliver_issue(context, IssueId.parse(str(chosen)))
     assert "the relay is away issue=2026-11-26 relay=main" in caplog.text
 
 

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from upcycle_news.errors import UpcycleError
-from upcycle_news.models.runs import Told, Waiting
+from upcycle_news.models.runs import RunResult, StaleRun
 from upcycle_news.prefect_api.client import Cockpit, CockpitError, read_automations
 from upcycle_news.prefect_api.environment import LOGIN, lasting_server
 
@@ -79,9 +79,9 @@ def test_a_missing_login_is_named(api: Any) -> None:
 
 
 def test_a_run_that_prefect_lost_is_settled_anyway(api: Any) -> None:
-    ended = Told("cancelled", "TimedOut", "nobody answered")
-    Cockpit(api.url).settle(Waiting(1, "lost", ended=ended))
-    Cockpit(api.url).settle(Waiting(2, "lost", answer="send"))
+    ended = RunResult("cancelled", "TimedOut", "nobody answered")
+    Cockpit(api.url).settle(StaleRun(1, "lost", ended=ended))
+    Cockpit(api.url).settle(StaleRun(2, "lost", answer="send"))
     assert api.asked[0][1]["state"]["name"] == "TimedOut"
     assert api.asked[1] == (
         "POST /api/flow_runs/lost/resume",

@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from functools import cache
 from pathlib import Path
 
-from upcycle_news.app.context import Newsroom
+from upcycle_news.app.context import AppContext
 from upcycle_news.config.settings import load_settings
 from upcycle_news.demo.feed_server import DemoSite
 from upcycle_news.models import (
@@ -172,9 +172,9 @@ def demo() -> Manifest:
                 ),
             }
         )
-        with Newsroom(settings, clock=lambda: NOW) as room:
-            collect_feeds(room)
-            return compose_manifest(room, IssueId.parse("2026-11-26"))
+        with AppContext(settings, clock=lambda: NOW) as context:
+            collect_feeds(context)
+            return compose_manifest(context, IssueId.parse("2026-11-26"))
 
 
 ISSUES: Mapping[str, Callable[[], Manifest]] = {

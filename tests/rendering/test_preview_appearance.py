@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from upcycle_news.i18n.messages import say
+from upcycle_news.i18n.messages import localized
 from upcycle_news.models import Finding
 from upcycle_news.rendering.preview_page import preview_page
 from upcycle_news.rendering.render import render
@@ -16,8 +16,10 @@ from . import sample_manifest
 from .page_screenshots import node_tool
 
 FOUND = (
-    Finding("error", "html", "content/essays/x.md:9", say("html", tag="<p class='" + "x" * 200)),
-    Finding("warning", "preheader-missing", "issue.html", say("preheader-missing")),
+    Finding(
+        "error", "html", "content/essays/x.md:9", localized("html", tag="<p class='" + "x" * 200)
+    ),
+    Finding("warning", "preheader-missing", "issue.html", localized("preheader-missing")),
 )
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from html import unescape
 
-from upcycle_news.i18n.messages import say
+from upcycle_news.i18n.messages import localized
 from upcycle_news.models import Finding
 from upcycle_news.rendering.preview_page import preview_page, standalone_html
 from upcycle_news.rendering.render import render
@@ -60,7 +60,7 @@ def test_the_page_reads_itself_again_only_while_somebody_works_on_it() -> None:
 
 def test_findings_are_shown_and_their_absence_too() -> None:
     assert "bereit zum Verschicken" in PAGE
-    found = Finding("error", "leftover", "issue.html", say("leftover", mark="<mj->"))
+    found = Finding("error", "leftover", "issue.html", localized("leftover", mark="<mj->"))
     page = preview_page(RENDERED, [found], language="de")
     assert "bereit zum Verschicken" not in page
     assert "<b>Fehler</b> issue.html <code>leftover</code>" in page
@@ -68,7 +68,7 @@ def test_findings_are_shown_and_their_absence_too() -> None:
 
 
 def test_the_page_speaks_the_publications_language() -> None:
-    found = [Finding("warning", "preheader-missing", "issue.html", say("preheader-missing"))]
+    found = [Finding("warning", "preheader-missing", "issue.html", localized("preheader-missing"))]
     german, english, other = (
         preview_page(RENDERED, found, language=language) for language in ("de", "en", "fr")
     )

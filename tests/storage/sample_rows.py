@@ -112,9 +112,9 @@ def suppress(store: Store, *addresses: str) -> None:
 def queued(store: Store, *addresses: str, issue: IssueId = ISSUE) -> str:
     """An issue queued for these people; its hash."""
     add(store, *addresses)
-    digest = save(store, manifest(issue))
-    issues.enqueue(store, issue, digest, now=NOW)
-    return digest
+    revision_id = save(store, manifest(issue))
+    issues.enqueue(store, issue, revision_id, now=NOW)
+    return revision_id
 
 
 def ledger(store: Store, issue: IssueId = ISSUE, pid: int = 1) -> OneByOne:

@@ -50,9 +50,9 @@ def test_everybody_who_may_be_written_to_is_queued_and_nobody_else(store: Store)
 
 
 def test_queueing_the_same_revision_again_changes_nothing(store: Store) -> None:
-    digest = queued(store, "anna@example.org")
+    revision_id = queued(store, "anna@example.org")
     add(store, "bert@example.org")
-    assert issues.enqueue(store, ISSUE, digest, now=NOW) == 1
+    assert issues.enqueue(store, ISSUE, revision_id, now=NOW) == 1
     assert len(list(deliveries.listed(store, ISSUE, DeliveryState.QUEUED))) == 1
 
 
@@ -72,31 +72,31 @@ def test_a_revision_nobody_previewed_cannot_be_queued(store: Store) -> None:
 
 def test_what_was_rejected_while_it_was_made_ready_is_not_queued(store: Store) -> None:
     add(store, "anna@example.org")
-    digest = save(store)
+    revision_id = save(store)
     for approved in (True, False):
-        revisions.decide(store, ISSUE, digest, approved=approved, by="Anna", now=NOW)
+        revisions.decide(store, ISSUE, revision_id, approved=approved, by="Anna", now=NOW)
     with pytest.raises(IssueError, match="was rejected meanwhile"):
-        issues.enqueue(store, ISSUE, digest, now=NOW)
+        issues.enqueue(store, ISSUE, revision_id, now=NOW)
     assert state(store) is IssueState.OPEN
-    revisions.decide(store, ISSUE, digest, approved=True, by="Anna", now=NOW)
-    assert issues.enqueue(store, ISSUE, digest, now=NOW) == 1
+    revisions.decide(store, ISSUE, revision_id, approved=True, by="Anna", now=NOW)
+    assert issues.enqueue(store, ISSUE, revision_id, now=NOW) == 1
 
 
 def test_an_issue_without_anybody_to_send_to_stays_open_and_uses_nothing_up(store: Store) -> None:
     add(store, "anna@example.org")
     suppress(store, "anna@example.org")
-    digest = save(store)
+    revision_id = save(store)
     with pytest.raises(IssueError, match="nobody to send to"):
-        issues.enqueue(store, ISSUE, digest, now=NOW)
+        issues.enqueue(store, ISSUE, revision_id, now=NOW)
     assert state(store) is IssueState.OPEN
     assert issues.used_up(store) == (frozenset(), frozenset())
     add(store, "bert@example.org")
-    assert issues.enqueue(store, ISSUE, digest, now=NOW) == 1
+    assert issues.enqueue(store, ISSUE, revision_id, now=NOW) == 1
 
 
 def test_queueing_is_whole_or_not_at_all(store: Store) -> None:
     add(store, "anna@example.org", "bert@example.org")
-    digest = save(store)
+    revision_id = save(store)
     with store.writing() as connection:
         # A row that is in the way of the second delivery, as a crash would be.
         connection.execute(
@@ -106,7 +106,7 @@ def test_queueing_is_whole_or_not_at_all(store: Store) -> None:
             )
         )
     with pytest.raises(StoreError):
-        issues.enqueue(store, ISSUE, digest, now=NOW)
+        issues.enqueue(store, ISSUE, revision_id, now=NOW)
     assert state(store) is IssueState.OPEN
     assert list(deliveries.listed(store, ISSUE, DeliveryState.QUEUED)) == []
     assert issues.used_up(store) == (frozenset(), frozenset())
@@ -116,13 +116,13 @@ def test_two_who_queue_at_once_make_one_queue(store_url: str) -> None:
     setup = open_store(store_url)
     addresses = [f"reader{number}@example.org" for number in range(50)]
     add(setup, *addresses)
-    digest = save(setup)
+    revision_id = save(setup)
     barrier, audiences = threading.Barrier(2), []
 
     def enqueue() -> None:
         mine = open_store(store_url)
         barrier.wait()
-        audiences.append(issues.enqueue(mine, ISSUE, digest, now=NOW))
+        audiences.append(issues.enqueue(mine, ISSUE, revision_id, now=NOW))
         mine.close()
 
     threads = [threading.Thread(target=enqueue) for _ in range(2)]

@@ -46,7 +46,7 @@ def at_the_first_tables(url: str) -> Store:
                 topics="[]", groups="[]", created_at=THEN,
             )  # fmt: skip
         put(
-            connection, "issues", id="2026-11-20", number=1, state="sending", hash="ab",
+            connection, "issues", id="2026-11-20", number=1, state="sending", revision_id="ab",
             audience=5, stopped_because="", created_at=THEN, enqueued_at=THEN,
         )  # fmt: skip
         for number in range(1, 6):

@@ -49,8 +49,8 @@ def test_any_change_that_readers_could_see_is_a_new_revision(store: Store, chang
 
 
 def test_a_revision_gives_its_inputs_back_as_they_were(store: Store) -> None:
-    digest = save(store)
-    found = revisions.revision(store, ISSUE, digest)
+    revision_id = save(store)
+    found = revisions.revision(store, ISSUE, revision_id)
     assert found is not None
     assert found.manifest == manifest()
     assert found.approved is None
@@ -62,10 +62,10 @@ def test_an_editor_who_goes_back_to_an_earlier_text_gets_that_one(store: Store) 
     save(store, now=LATER)
     newest = revisions.revision(store, ISSUE)
     assert newest is not None
-    assert newest.hash == first
+    assert newest.revision_id == first
     status = issues.status(store, ISSUE)
     assert status is not None
-    assert status.hash == first
+    assert status.revision_id == first
 
 
 @pytest.mark.parametrize("back_to_the_first", [False, True])
@@ -79,15 +79,15 @@ def test_the_newest_revision_is_the_last_one_even_after_the_clock_was_set_back(
     newest, status = revisions.revision(store, ISSUE), issues.status(store, ISSUE)
     assert newest is not None
     assert status is not None
-    assert newest.hash == status.hash == (first if back_to_the_first else second)
+    assert newest.revision_id == status.revision_id == (first if back_to_the_first else second)
 
 
 def test_an_approval_belongs_to_one_revision_and_the_last_word_counts(store: Store) -> None:
     first, second = save(store), save(store, manifest(subject="Anders"), now=LATER)
     revisions.decide(store, ISSUE, first, approved=True, by="Anna", now=NOW)
 
-    def approved(digest: str) -> bool | None:
-        found = revisions.revision(store, ISSUE, digest)
+    def approved(revision_id: str) -> bool | None:
+        found = revisions.revision(store, ISSUE, revision_id)
         assert found is not None
         return found.approved
 
@@ -99,10 +99,10 @@ def test_an_approval_belongs_to_one_revision_and_the_last_word_counts(store: Sto
 def test_a_rejection_that_comes_too_late_is_refused_with_what_stops_the_issue(
     store: Store,
 ) -> None:
-    digest = queued(store, "leserin@example.org")
+    revision_id = queued(store, "leserin@example.org")
     with pytest.raises(IssueError, match=r"have begun.*issue pause 2026-11-26.*issue cancel"):
-        revisions.decide(store, ISSUE, digest, approved=False, by="Anna", now=LATER)
-    found = revisions.revision(store, ISSUE, digest)
+        revisions.decide(store, ISSUE, revision_id, approved=False, by="Anna", now=LATER)
+    found = revisions.revision(store, ISSUE, revision_id)
     assert found is not None
     assert found.approved is None
 
@@ -114,7 +114,7 @@ def test_a_frozen_issue_takes_no_new_revision(store: Store) -> None:
 
 
 def test_what_readers_see_is_kept_byte_for_byte_and_never_replaced(store: Store) -> None:
-    digest = save(store)
+    revision_id = save(store)
     rendered = RenderedIssue(
         issue=ISSUE,
         language="de",
@@ -124,10 +124,10 @@ def test_what_readers_see_is_kept_byte_for_byte_and_never_replaced(store: Store)
         mjml="<mjml/>",
         images=(InlineImage("bahnhof", "image/jpeg", b"\xff\xd8\x00\xff"),),
     )
-    assert revisions.rendering(store, ISSUE, digest) is None
-    revisions.save_rendering(store, digest, rendered)
-    revisions.save_rendering(store, digest, replace(rendered, html="after an upgrade"))
-    assert revisions.rendering(store, ISSUE, digest) == rendered
+    assert revisions.rendering(store, ISSUE, revision_id) is None
+    revisions.save_rendering(store, revision_id, rendered)
+    revisions.save_rendering(store, revision_id, replace(rendered, html="after an upgrade"))
+    assert revisions.rendering(store, ISSUE, revision_id) == rendered
 
 
 def test_an_issue_that_nobody_previewed_is_unknown(store: Store) -> None:
@@ -148,12 +148,12 @@ def test_each_issue_has_a_number_of_its_own_that_stays(store: Store) -> None:
 
 def test_an_issue_stays_open_until_it_is_queued(store: Store) -> None:
     add(store, "leserin@example.org")
-    digest = save(store)
+    revision_id = save(store)
     row = issues.get(store, ISSUE)
     assert row is not None
-    assert (row.state, row.hash, row.audience) == (IssueState.OPEN, "", 0)
-    issues.enqueue(store, ISSUE, digest, now=LATER)
+    assert (row.state, row.revision_id, row.audience) == (IssueState.OPEN, "", 0)
+    issues.enqueue(store, ISSUE, revision_id, now=LATER)
     row = issues.get(store, ISSUE)
     assert row is not None
-    assert (row.state, row.hash, row.audience) == (IssueState.SENDING, digest, 1)
+    assert (row.state, row.revision_id, row.audience) == (IssueState.SENDING, revision_id, 1)
     assert row.enqueued_at == LATER

@@ -40,17 +40,17 @@ NASTY = (
 
 
 def test_a_nasty_list_is_taken_line_by_line(publication: Publication) -> None:
-    room = publication.room()
-    add(room, "left@example.org", "gone@example.org")
-    person = subscribers.find(room.store, EmailAddress.parse("left@example.org"))
+    context = publication.context()
+    add(context, "left@example.org", "gone@example.org")
+    person = subscribers.find(context.store, EmailAddress.parse("left@example.org"))
     assert person is not None
-    subscribers.unsubscribe(room.store, person, now=room.clock())
+    subscribers.unsubscribe(context.store, person, now=context.clock())
     assert personal_data.forget(
-        room.store, EmailAddress.parse("gone@example.org"), now=room.clock()
+        context.store, EmailAddress.parse("gone@example.org"), now=context.clock()
     )
     suppressions.suppress_all(
-        room.store, ["stop@example.org", "@boese.example"],
-        reason="by hand", detail="", now=room.clock(),
+        context.store, ["stop@example.org", "@boese.example"],
+        reason="by hand", detail="", now=context.clock(),
     )  # fmt: skip
     (publication.home / "liste.csv").write_bytes(NASTY.encode("latin-1"))
     told = publication.run(
@@ -66,11 +66,12 @@ def test_a_nasty_list_is_taken_line_by_line(publication: Publication) -> None:
     }
     assert [one["line"] for one in told["invalid"]] == [6, 8, 10]
     assert "opfer" not in str(told)
-    anna = subscribers.find(room.store, EmailAddress.parse("anna@example.org"))
+    anna = subscribers.find(context.store, EmailAddress.parse("anna@example.org"))
     assert anna is not None
     assert (anna.name, anna.topics) == ("Müller, Anna", ("Bestand", "Handwerk"))
     assert (
-        subscribers.find(room.store, EmailAddress.parse("info@xn--mller-kva.example")) is not None
+        subscribers.find(context.store, EmailAddress.parse("info@xn--mller-kva.example"))
+        is not None
     )
     again = publication.run(
         "subscribers", "import", "liste.csv", "--consent", "Papierliste, 3. Mai 2026", "--json"
@@ -93,13 +94,13 @@ def test_another_systems_columns_are_mapped(publication: Publication) -> None:
 def test_an_exported_list_runs_no_formula_and_comes_back_the_same(
     publication: Publication,
 ) -> None:
-    room = publication.room()
+    context = publication.context()
     (publication.home / "liste.csv").write_bytes(NASTY.encode("latin-1"))
     publication.run("subscribers", "import", "liste.csv", "--consent", "x, 2026")
-    text = write_subscribers_csv(subscribers.all_people(room.store))
+    text = write_subscribers_csv(subscribers.all_people(context.store))
     for row in csv.reader(io.StringIO(text)):
         assert not any(cell.startswith(("=", "+", "-", "@", "\t", "\r")) for cell in row)
-    before = list(subscribers.all_people(room.store))
+    before = list(subscribers.all_people(context.store))
     again = read_subscribers_csv(text.encode(), where="export")
     assert [(p.email, p.name, p.topics) for p in again.people] == [
         (p.email, p.name, p.topics) for p in before
@@ -136,14 +137,14 @@ def test_what_was_suppressed_is_undone_by_the_same_words(
 
 
 def test_the_forgotten_leave_nothing_but_a_keyed_hash(publication: Publication) -> None:
-    room = publication.room()
-    add(room, "anna@example.org")
+    context = publication.context()
+    add(context, "anna@example.org")
     publication.run("subscribers", "forget", "anna@example.org", "--yes")
     publication.run("subscribers", "forget", "anna@example.org", "--yes", code=1)
-    room.store.close()
+    context.store.close()
     for path in (publication.home / "var").rglob("upcycle.db*"):
         assert b"anna" not in path.read_bytes().lower()
-    [stop] = suppressions.all_suppressions(room.store)
+    [stop] = suppressions.all_suppressions(context.store)
     assert (stop.key[0], len(stop.key), stop.reason) == ("#", 65, "forgotten")
 
 
@@ -151,11 +152,11 @@ def test_the_forgotten_leave_nothing_but_a_keyed_hash(publication: Publication) 
 def test_a_hundred_thousand_rows_are_taken_in_seconds(publication: Publication) -> None:
     rows = [f"reader{n}@example{n % 50}.org,Leserin {n},de,Bestand" for n in range(100_000)]
     data = ("email,name,language,topics\n" + "\n".join(rows) + "\n").encode()
-    room = publication.room()
+    context = publication.context()
     begin = time.perf_counter()
     parsed = read_subscribers_csv(data, where="x")
     report = subscribers.add_people(
-        room.store, parsed.people, source="x, 2026", now=room.clock(), dry_run=False
+        context.store, parsed.people, source="x, 2026", now=context.clock(), dry_run=False
     )
     end = time.perf_counter()
     assert (report.added, len(parsed.invalid)) == (100_000, 0)

@@ -26,13 +26,13 @@ def test_links_of_an_old_mail_and_of_a_new_one_work_while_the_door_stays_open(
 ) -> None:
     publication.readers("alt@example.org")
     publication.essay()
-    sent(publication.room())
-    with opened(publication.room(), free_port()) as door:
+    sent(publication.context())
+    with opened(publication.context(), free_port()) as door:
         assert door.get(links(publication)[0]).status == 200
         told = publication.run("secrets", "rotate")
         assert told.out == "token key 2 signs from now on\n"
         publication.essay("Zwei")
-        sent(publication.room(), "2026-12-03")
+        sent(publication.context(), "2026-12-03")
         old, new = links(publication)
         assert old != new
         assert door.get(new).status == door.get(old).status == 200
@@ -59,14 +59,14 @@ def test_a_key_is_dropped_only_when_another_signs_and_nothing_is_on_its_way(
     assert "secrets rotate" in publication.run("secrets", "drop", "1", "--yes", code=1).err
     publication.run("secrets", "rotate")
     assert "there are: 1, 2" in publication.run("secrets", "drop", "7", "--yes", code=1).err
-    room = publication.room()
-    chosen, digest = prepared(room)
+    context = publication.context()
+    chosen, digest = prepared(context)
     from upcycle_news.services.delivery import send
 
-    send.enqueue(room, chosen, digest)
+    send.enqueue(context, chosen, digest)
     refused = publication.run("secrets", "drop", "1", "--yes", code=1)
     assert "issue 2026-11-26 is being sent" in refused.err
-    send.deliver_issue(room, chosen)
+    send.deliver_issue(context, chosen)
     publication.run("secrets", "drop", "1", code=1, typed="n\n")
     assert len(publication.run("secrets", "list").out.splitlines()) == 2
     publication.run("secrets", "drop", "1", code=0, typed="y\n")
@@ -74,11 +74,11 @@ def test_a_key_is_dropped_only_when_another_signs_and_nothing_is_on_its_way(
 
 
 def test_the_message_ids_of_an_issue_stay_while_a_key_is_added(publication: Publication) -> None:
-    room = publication.room()
-    before = room.message_id_key
+    context = publication.context()
+    before = context.message_id_key
     publication.run("secrets", "rotate")
-    assert room.message_id_key == publication.room().message_id_key == before
-    signer = room.signer
+    assert context.message_id_key == publication.context().message_id_key == before
+    signer = context.signer
     assert signer.read(Purpose.CONFIRM, signer.token(Purpose.CONFIRM, 1)) is not None
     assert max(signer.keys) == 2
 

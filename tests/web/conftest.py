@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from upcycle_news.app.context import Newsroom
+from upcycle_news.app.context import AppContext
 
 from ..publications import Publication
 from .web_server import Door, free_port, opened
@@ -16,13 +16,13 @@ def port() -> int:
 
 
 @pytest.fixture
-def room(publication: Publication, port: int) -> Newsroom:
+def context(publication: Publication, port: int) -> AppContext:
     """A newsroom whose public address is the test's own door."""
     publication.setting("https://umbaupost.example.net", f"http://127.0.0.1:{port}")
-    return publication.room(AUDIENCE__TOPICS='["Bestand", "Kleinstadt"]')
+    return publication.context(AUDIENCE__TOPICS='["Bestand", "Kleinstadt"]')
 
 
 @pytest.fixture
-def door(room: Newsroom, port: int) -> Iterator[Door]:
-    with opened(room, port) as made:
+def door(context: AppContext, port: int) -> Iterator[Door]:
+    with opened(context, port) as made:
         yield made

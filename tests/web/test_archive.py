@@ -10,7 +10,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from upcycle_news.app.context import Newsroom
+from upcycle_news.app.context import AppContext
 from upcycle_news.services.archive.atomic_folder import alone
 from upcycle_news.web.archive import REBUILD_SECONDS, ArchiveDoor
 
@@ -22,16 +22,16 @@ PAGE = "/archive/2026-11-26/"
 
 
 @pytest.fixture
-def shown(publication: Publication, room: Newsroom, port: int) -> Iterator[Door]:
+def shown(publication: Publication, context: AppContext, port: int) -> Iterator[Door]:
     """A door with one issue behind it."""
     publication.readers("anna@example.org")
     publication.essay()
-    sent(room)
-    with opened(room, port) as door:
+    sent(context)
+    with opened(context, port) as door:
         yield door
 
 
-def test_the_first_page_leads_to_archive_and_form(room: Newsroom, door: Door) -> None:
+def test_the_first_page_leads_to_archive_and_form(context: AppContext, door: Door) -> None:
     answer = door.get("/")
     assert answer.status == 200
     assert 'href="archive/"' in answer.text
@@ -108,14 +108,14 @@ def test_nothing_else_of_the_machine_can_be_read(shown: Door, path: str) -> None
 
 
 def test_what_is_lost_is_built_again_and_not_for_every_stranger(
-    room: Newsroom, shown: Door
+    context: AppContext, shown: Door
 ) -> None:
     assert REBUILD_SECONDS > 0
-    before = tree(room.archive)
-    shutil.rmtree(room.archive)
+    before = tree(context.archive)
+    shutil.rmtree(context.archive)
     assert shown.get(PAGE).status == 200
-    assert tree(room.archive) == before
-    (room.archive / "archive/2026-11-26/index.html").unlink()
+    assert tree(context.archive) == before
+    (context.archive / "archive/2026-11-26/index.html").unlink()
     assert shown.get(PAGE).status == 404  # asked again within the minute
 
 
@@ -135,7 +135,7 @@ def test_every_address_of_a_stored_mail_answers(publication: Publication, shown:
         assert shown.get(link).status == 200, link
 
 
-def test_a_build_that_hangs_holds_up_one_visitor_and_not_the_door(room: Newsroom) -> None:
+def test_a_build_that_hangs_holds_up_one_visitor_and_not_the_door(context: AppContext) -> None:
     """The door has eight threads, and readers leave through them, too."""
     begun, times = threading.Event(), iter([0.0, 2.0 * REBUILD_SECONDS])
 
@@ -143,9 +143,9 @@ def test_a_build_that_hangs_holds_up_one_visitor_and_not_the_door(room: Newsroom
         begun.set()
         return next(times)
 
-    door = ArchiveDoor(SimpleNamespace(room=room), clock)  # type: ignore[arg-type]
+    door = ArchiveDoor(SimpleNamespace(context=context), clock)  # type: ignore[arg-type]
     first, second = (Thread(target=door._find, args=(PAGE,), daemon=True) for _ in range(2))
-    with alone(room.settings.state / "archive.lock"):
+    with alone(context.settings.state / "archive.lock"):
         first.start()
         assert begun.wait(10)
         second.start()

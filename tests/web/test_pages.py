@@ -11,7 +11,7 @@ from unittest.mock import patch
 
 import pytest
 
-from upcycle_news.app.context import Newsroom
+from upcycle_news.app.context import AppContext
 from upcycle_news.models import EmailAddress, Subscriber, SubscriberStatus
 from upcycle_news.services.subscribers import subscriptions
 from upcycle_news.storage import personal_data, subscribers, suppressions
@@ -27,25 +27,25 @@ ANNA = "anna@example.org"
 AXE = Path(__file__).parents[2] / "tools/node/node_modules/axe-core/axe.min.js"
 
 
-def person(room: Newsroom, address: str = ANNA) -> Subscriber:
-    found = subscribers.find(room.store, EmailAddress.parse(address))
+def person(context: AppContext, address: str = ANNA) -> Subscriber:
+    found = subscribers.find(context.store, EmailAddress.parse(address))
     assert found is not None
     return found
 
 
-def link(room: Newsroom, purpose: Purpose, number: int = 1, issue: int = 0) -> str:
-    return f"/{purpose}/{room.signer.token(purpose, number, issue)}"
+def link(context: AppContext, purpose: Purpose, number: int = 1, issue: int = 0) -> str:
+    return f"/{purpose}/{context.signer.token(purpose, number, issue)}"
 
 
 # --- nobody learns who is subscribed
 
 
-def test_the_answer_is_the_same_for_everybody(room: Newsroom, door: Door) -> None:
-    add(room, ANNA, "weg@example.org", "gesperrt@example.org")
-    subscribers.unsubscribe(room.store, person(room, "weg@example.org"), now=room.clock())
+def test_the_answer_is_the_same_for_everybody(context: AppContext, door: Door) -> None:
+    add(context, ANNA, "weg@example.org", "gesperrt@example.org")
+    subscribers.unsubscribe(context.store, person(context, "weg@example.org"), now=context.clock())
     suppressions.suppress_all(
-        room.store, ["gesperrt@example.org", "@boese.example"],
-        reason="complaint", detail="", now=room.clock(),
+        context.store, ["gesperrt@example.org", "@boese.example"],
+        reason="complaint", detail="", now=context.clock(),
     )  # fmt: skip
     addresses = ("neu@example.org", ANNA, "weg@example.org", "gesperrt@example.org")
     answers = [
@@ -61,18 +61,18 @@ def test_the_answer_is_the_same_for_everybody(room: Newsroom, door: Door) -> Non
 
 
 def test_only_who_may_be_asked_gets_a_mail(
-    publication: Publication, room: Newsroom, port: int
+    publication: Publication, context: AppContext, port: int
 ) -> None:
-    add(room, ANNA, "weg@example.org")
-    subscribers.unsubscribe(room.store, person(room, "weg@example.org"), now=room.clock())
+    add(context, ANNA, "weg@example.org")
+    subscribers.unsubscribe(context.store, person(context, "weg@example.org"), now=context.clock())
     suppressions.suppress_all(
-        room.store, ["gesperrt@example.org", "@boese.example"],
-        reason="hard bounce", detail="", now=room.clock(),
+        context.store, ["gesperrt@example.org", "@boese.example"],
+        reason="hard bounce", detail="", now=context.clock(),
     )  # fmt: skip
     suppressions.suppress_all(
-        room.store, ["x@boese.example"], reason="unsubscribed", detail="", now=room.clock()
+        context.store, ["x@boese.example"], reason="unsubscribed", detail="", now=context.clock()
     )
-    with opened(room, port) as door:
+    with opened(context, port) as door:
         for who in ("neu", "anna", "weg", "gesperrt", "NEU"):
             door.post("/subscribe", {"email": f"{who}@example.org"})
         door.post("/subscribe", {"email": "x@boese.example"})
@@ -80,29 +80,29 @@ def test_only_who_may_be_asked_gets_a_mail(
 
 
 def test_nobody_can_fill_a_strangers_mailbox(
-    publication: Publication, room: Newsroom, port: int, clock: Clock
+    publication: Publication, context: AppContext, port: int, clock: Clock
 ) -> None:
-    with opened(room, port) as door:
+    with opened(context, port) as door:
         for _ in range(5):
             door.post("/subscribe", {"email": ANNA})
     assert len(publication.mails()) == 1
     clock.now += timedelta(days=1)
-    with opened(room, port) as door:
+    with opened(context, port) as door:
         door.post("/subscribe", {"email": ANNA})
     assert len(publication.mails()) == 2
 
 
 def test_a_robot_that_fills_every_field_gets_the_usual_answer_and_no_mail(
-    publication: Publication, room: Newsroom, port: int
+    publication: Publication, context: AppContext, port: int
 ) -> None:
-    with opened(room, port) as door:
+    with opened(context, port) as door:
         answer = door.post("/subscribe", {"email": ANNA, "website": "https://spam.example"})
     assert answer.status == 200
     assert publication.mails() == []
-    assert subscribers.find(room.store, EmailAddress.parse(ANNA)) is None
+    assert subscribers.find(context.store, EmailAddress.parse(ANNA)) is None
 
 
-def test_one_network_gets_only_so_many_sign_ups(room: Newsroom, door: Door) -> None:
+def test_one_network_gets_only_so_many_sign_ups(context: AppContext, door: Door) -> None:
     """The door believes the proxy on its own machine, and nobody else's word."""
     at = {"X_Forwarded_For": "203.0.113.7"}
     statuses = [door.post("/subscribe", {"email": f"n{i}@example.org"}, **at).status
@@ -111,11 +111,11 @@ def test_one_network_gets_only_so_many_sign_ups(room: Newsroom, door: Door) -> N
     neighbour = door.post("/subscribe", {"email": ANNA}, X_Forwarded_For="203.0.113.9")
     assert (neighbour.status, neighbour.headers["retry-after"]) == (429, "3600")
     assert door.post("/subscribe", {"email": ANNA}, X_Forwarded_For="198.51.100.1").status == 200
-    assert door.post(link(room, Purpose.UNSUBSCRIBE), {}, **at).status == 200
+    assert door.post(link(context, Purpose.UNSUBSCRIBE), {}, **at).status == 200
 
 
 @pytest.mark.parametrize("email", ["", "anna", "a@b@c", "anna@example.org\r\nBcc: x@example.org"])
-def test_what_is_no_address_is_told_in_words(room: Newsroom, door: Door, email: str) -> None:
+def test_what_is_no_address_is_told_in_words(context: AppContext, door: Door, email: str) -> None:
     answer = door.post("/subscribe", {"email": email, "language": "de"})
     assert answer.status == 422
     assert "Das ist keine E-Mail-Adresse" in answer.text
@@ -125,10 +125,10 @@ def test_what_is_no_address_is_told_in_words(room: Newsroom, door: Door, email: 
 # --- links
 
 
-def test_ten_thousand_forged_links_open_nothing(room: Newsroom, door: Door) -> None:
-    add(room, ANNA, "bert@example.org")
+def test_ten_thousand_forged_links_open_nothing(context: AppContext, door: Door) -> None:
+    add(context, ANNA, "bert@example.org")
     dice = random.Random(8058)
-    real = room.signer.token(Purpose.UNSUBSCRIBE, 1, 3)
+    real = context.signer.token(Purpose.UNSUBSCRIBE, 1, 3)
     letters = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"
     other = LinkSigner({1: b"o" * 32}, "https://elsewhere.example")
     forged = set()
@@ -144,77 +144,77 @@ def test_ten_thousand_forged_links_open_nothing(room: Newsroom, door: Door) -> N
     forged.discard(real)
     assert len(forged) >= 9_990
     for purpose in Purpose:
-        assert all(room.signer.read(purpose, token) is None for token in forged)
+        assert all(context.signer.read(purpose, token) is None for token in forged)
     for token in dice.sample(sorted(forged), 150):
         assert door.post(f"/unsubscribe/{token}").status == 404
     for made_for in Purpose:
-        token = room.signer.token(made_for, 1, 3)
+        token = context.signer.token(made_for, 1, 3)
         for purpose in set(Purpose) - {made_for}:
             assert door.get(f"/{purpose}/{token}").status == 404
             assert door.post(f"/{purpose}/{token}").status == 404
-    assert person(room).status is SubscriberStatus.CONFIRMED
+    assert person(context).status is SubscriberStatus.CONFIRMED
 
 
-def test_signatures_are_compared_in_constant_time(room: Newsroom) -> None:
-    token = room.signer.token(Purpose.UNSUBSCRIBE, 1)
+def test_signatures_are_compared_in_constant_time(context: AppContext) -> None:
+    token = context.signer.token(Purpose.UNSUBSCRIBE, 1)
     with patch.object(hmac, "compare_digest", wraps=hmac.compare_digest) as compared:
-        room.signer.read(Purpose.UNSUBSCRIBE, token[:-1] + ("A" if token[-1] != "A" else "E"))
-        room.signer.read(Purpose.UNSUBSCRIBE, token)
+        context.signer.read(Purpose.UNSUBSCRIBE, token[:-1] + ("A" if token[-1] != "A" else "E"))
+        context.signer.read(Purpose.UNSUBSCRIBE, token)
     assert compared.call_count >= 1
 
 
-def test_a_link_leads_to_its_own_reader_only(room: Newsroom, door: Door) -> None:
-    add(room, ANNA, "bert@example.org")
-    assert door.post(link(room, Purpose.UNSUBSCRIBE, 2)).status == 200
-    assert person(room).status is SubscriberStatus.CONFIRMED
-    assert person(room, "bert@example.org").status is SubscriberStatus.UNSUBSCRIBED
+def test_a_link_leads_to_its_own_reader_only(context: AppContext, door: Door) -> None:
+    add(context, ANNA, "bert@example.org")
+    assert door.post(link(context, Purpose.UNSUBSCRIBE, 2)).status == 200
+    assert person(context).status is SubscriberStatus.CONFIRMED
+    assert person(context, "bert@example.org").status is SubscriberStatus.UNSUBSCRIBED
 
 
-def test_links_of_the_forgotten_still_end_well(room: Newsroom, door: Door) -> None:
-    assert door.post(link(room, Purpose.UNSUBSCRIBE, 99)).status == 200
-    assert door.get(link(room, Purpose.UNSUBSCRIBE, 99)).status == 200
-    assert door.get(link(room, Purpose.PREFERENCES, 99)).status == 404
+def test_links_of_the_forgotten_still_end_well(context: AppContext, door: Door) -> None:
+    assert door.post(link(context, Purpose.UNSUBSCRIBE, 99)).status == 200
+    assert door.get(link(context, Purpose.UNSUBSCRIBE, 99)).status == 200
+    assert door.get(link(context, Purpose.PREFERENCES, 99)).status == 404
 
 
 def test_a_confirmation_link_expires(
-    publication: Publication, room: Newsroom, port: int, clock: Clock
+    publication: Publication, context: AppContext, port: int, clock: Clock
 ) -> None:
-    with opened(room, port) as door:
+    with opened(context, port) as door:
         door.post("/subscribe", {"email": ANNA, "language": "de"})
     [path] = set(re.findall(rb"/confirm/[A-Za-z0-9_-]{43}", publication.mails()[0]))
     clock.now += timedelta(days=8)
-    with opened(room, port) as door:
+    with opened(context, port) as door:
         assert door.get(path.decode()).status == 410
         assert "gilt nicht mehr" in door.post(path.decode(), Accept_Language="de").text
-        assert person(room).status is SubscriberStatus.PENDING
-        assert subscriptions.tidy(room).unconfirmed == 1
-        assert subscribers.find(room.store, EmailAddress.parse(ANNA)) is None
+        assert person(context).status is SubscriberStatus.PENDING
+        assert subscriptions.tidy(context).unconfirmed == 1
+        assert subscribers.find(context.store, EmailAddress.parse(ANNA)) is None
         assert door.post(path.decode()).status == 404
 
 
 # --- preferences
 
 
-def test_a_reader_chooses_topics_and_language_and_leaves(room: Newsroom, door: Door) -> None:
-    add(room, ANNA)
-    path = link(room, Purpose.PREFERENCES)
+def test_a_reader_chooses_topics_and_language_and_leaves(context: AppContext, door: Door) -> None:
+    add(context, ANNA)
+    path = link(context, Purpose.PREFERENCES)
     assert "Ihre Einstellungen" in door.get(path).text
     answer = door.post(path, "topic=Bestand&topic=Erfunden&language=en&do=save")
     assert "Saved." in answer.text
-    assert (person(room).topics, person(room).language) == (("Bestand",), "en")
-    record = personal_data.record_of(room.store, person(room))
+    assert (person(context).topics, person(context).language) == (("Bestand",), "en")
+    record = personal_data.record_of(context.store, person(context))
     assert record["chosen_at"] is not None
     assert door.post(path, {"do": "leave"}).status == 200
-    assert person(room).status is SubscriberStatus.UNSUBSCRIBED
+    assert person(context).status is SubscriberStatus.UNSUBSCRIBED
     assert "unsubscribed" in door.get(path).text
 
 
 # --- the house rules
 
 
-def test_every_answer_carries_the_security_headers(room: Newsroom, door: Door) -> None:
-    add(room, ANNA)
-    paths = ["/subscribe", "/confirm/x", "/nowhere", "/healthz", link(room, Purpose.UNSUBSCRIBE)]
+def test_every_answer_carries_the_security_headers(context: AppContext, door: Door) -> None:
+    add(context, ANNA)
+    paths = ["/subscribe", "/confirm/x", "/nowhere", "/healthz", link(context, Purpose.UNSUBSCRIBE)]
     for path in paths:
         headers = door.get(path).headers
         policy = headers["content-security-policy"]
@@ -226,54 +226,54 @@ def test_every_answer_carries_the_security_headers(room: Newsroom, door: Door) -
         assert "set-cookie" not in headers and "server" not in headers
 
 
-def test_nothing_foreign_is_on_a_page_and_no_script(room: Newsroom, door: Door) -> None:
-    for path in ("/subscribe", link(room, Purpose.UNSUBSCRIBE)):
+def test_nothing_foreign_is_on_a_page_and_no_script(context: AppContext, door: Door) -> None:
+    for path in ("/subscribe", link(context, Purpose.UNSUBSCRIBE)):
         text = door.get(path).text
         assert "<script" not in text and "http://" not in text and "https://" not in text
 
 
-def test_a_body_larger_than_any_form_is_refused(room: Newsroom, door: Door) -> None:
-    add(room, ANNA)
+def test_a_body_larger_than_any_form_is_refused(context: AppContext, door: Door) -> None:
+    add(context, ANNA)
     assert door.post("/subscribe", "email=" + "a" * 20_000).status == 413
-    assert door.post(link(room, Purpose.UNSUBSCRIBE), "x" * 20_000).status == 413
-    assert person(room).status is SubscriberStatus.CONFIRMED
+    assert door.post(link(context, Purpose.UNSUBSCRIBE), "x" * 20_000).status == 413
+    assert person(context).status is SubscriberStatus.CONFIRMED
 
 
-def test_other_methods_do_nothing(room: Newsroom, door: Door) -> None:
-    add(room, ANNA)
+def test_other_methods_do_nothing(context: AppContext, door: Door) -> None:
+    add(context, ANNA)
     for method in ("PUT", "DELETE", "PATCH", "OPTIONS"):
-        assert door.ask(method, link(room, Purpose.UNSUBSCRIBE)).status == 405
-    assert door.ask("HEAD", link(room, Purpose.UNSUBSCRIBE)).status == 200
-    assert person(room).status is SubscriberStatus.CONFIRMED
+        assert door.ask(method, link(context, Purpose.UNSUBSCRIBE)).status == 405
+    assert door.ask("HEAD", link(context, Purpose.UNSUBSCRIBE)).status == 200
+    assert person(context).status is SubscriberStatus.CONFIRMED
 
 
-def test_the_door_says_whether_it_is_well(room: Newsroom, door: Door) -> None:
+def test_the_door_says_whether_it_is_well(context: AppContext, door: Door) -> None:
     assert door.get("/healthz").text == '{"status":"ok"}'
 
 
 def test_a_mail_that_could_not_leave_leaves_later(
-    publication: Publication, room: Newsroom, port: int
+    publication: Publication, context: AppContext, port: int
 ) -> None:
-    away = publication.room(
+    away = publication.context(
         RELAYS__MAIN__HOST="127.0.0.1", RELAYS__MAIN__PORT="9", RELAYS__MAIN__SECURITY="none"
     )
     with opened(away, port) as door:
         assert door.post("/subscribe", {"email": ANNA}).status == 200
     assert publication.mails() == []
-    assert subscriptions.tidy(room).mailed == 1
+    assert subscriptions.tidy(context).mailed == 1
     assert publication.recipients() == [ANNA]
-    assert subscriptions.tidy(room).mailed == 0
+    assert subscriptions.tidy(context).mailed == 0
 
 
 @pytest.mark.chromium
-def test_every_page_passes_axe_and_fits_a_phone(room: Newsroom, door: Door) -> None:
+def test_every_page_passes_axe_and_fits_a_phone(context: AppContext, door: Door) -> None:
     if not AXE.is_file():
         missing("no axe-core here (npm ci --prefix tools/node)")
-    add(room, ANNA, "bert@example.org")
-    room.store.close()
+    add(context, ANNA, "bert@example.org")
+    context.store.close()
     pages = [
         "/subscribe", "/subscribe?lang=en", "/nowhere",
-        link(room, Purpose.UNSUBSCRIBE), link(room, Purpose.PREFERENCES),
+        link(context, Purpose.UNSUBSCRIBE), link(context, Purpose.PREFERENCES),
     ]  # fmt: skip
     with browsing() as page:
         for path in pages:

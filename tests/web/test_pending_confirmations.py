@@ -25,35 +25,35 @@ def test_an_address_that_nobody_takes_holds_up_no_other_sign_up(publication: Pub
         return {"weg": "550 5.1.1 no such user", "grau": "451 4.7.1 later"}.get(asked[-1])
 
     with BadDay(rcpt=refuse) as day:
-        room = publication.room(
+        context = publication.context(
             RELAYS__MAIN__HOST="127.0.0.1", RELAYS__MAIN__PORT=str(day.relay().port),
             RELAYS__MAIN__SECURITY="none",
         )  # fmt: skip
         for who in ("weg@example.org", "grau@example.org", ANNA):
-            subscriptions.sign_up(room, EmailAddress.parse(who), language="de", source="web")
-        assert subscriptions.tidy(room).mailed == 1
+            subscriptions.sign_up(context, EmailAddress.parse(who), language="de", source="web")
+        assert subscriptions.tidy(context).mailed == 1
         assert day.recipients == [ANNA]
         asked.clear()
-        assert subscriptions.tidy(room).mailed == 0
+        assert subscriptions.tidy(context).mailed == 0
         assert asked == ["grau"]
 
 
 def test_who_was_forgotten_before_the_mail_left_gets_none(publication: Publication) -> None:
-    room = publication.room()
+    context = publication.context()
     email = EmailAddress.parse(ANNA)
-    waiting = subscriptions.sign_up(room, email, language="de", source="web")
+    waiting = subscriptions.sign_up(context, email, language="de", source="web")
     assert waiting is not None
-    assert personal_data.forget(room.store, email, now=room.clock())
-    assert not subscriptions.ask_to_confirm(room, waiting)
+    assert personal_data.forget(context.store, email, now=context.clock())
+    assert not subscriptions.ask_to_confirm(context, waiting)
     assert publication.mails() == []
 
 
 def test_two_who_mail_the_same_sign_up_send_one_mail(publication: Publication) -> None:
-    room = publication.room()
-    waiting = subscriptions.sign_up(room, EmailAddress.parse(ANNA), language="de", source="web")
+    context = publication.context()
+    waiting = subscriptions.sign_up(context, EmailAddress.parse(ANNA), language="de", source="web")
     assert waiting is not None
-    assert subscriptions.tidy(room).mailed == 1
-    assert not subscriptions.ask_to_confirm(room, waiting)
+    assert subscriptions.tidy(context).mailed == 1
+    assert not subscriptions.ask_to_confirm(context, waiting)
     assert len(publication.mails()) == 1
 
 
@@ -61,19 +61,19 @@ def test_who_signs_up_again_after_a_week_gets_a_mail_that_no_server_has_seen(
     publication: Publication, clock: Clock
 ) -> None:
     """Servers drop what has a Message-ID they know, and a deleted row's number comes again."""
-    room = publication.room()
+    context = publication.context()
     for _ in range(2):
-        subscriptions.sign_up(room, EmailAddress.parse(ANNA), language="de", source="web")
-        subscriptions.tidy(room)
+        subscriptions.sign_up(context, EmailAddress.parse(ANNA), language="de", source="web")
+        subscriptions.tidy(context)
         clock.now += timedelta(days=8)
-        assert subscriptions.tidy(room).unconfirmed == 1
+        assert subscriptions.tidy(context).unconfirmed == 1
     first, second = (parsed(mail)["Message-ID"] for mail in publication.mails())
     assert first != second
 
 
 def test_no_mail_leaves_with_a_link_that_leads_nowhere(publication: Publication) -> None:
-    unfinished = publication.room(PUBLICATION__PUBLIC_URL="")
+    unfinished = publication.context(PUBLICATION__PUBLIC_URL="")
     subscriptions.sign_up(unfinished, EmailAddress.parse(ANNA), language="de", source="web")
     assert subscriptions.tidy(unfinished).mailed == 0
     assert publication.mails() == []
-    assert subscriptions.tidy(publication.room()).mailed == 1
+    assert subscriptions.tidy(publication.context()).mailed == 1

@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import pytest
 
-from upcycle_news.app.context import Newsroom
+from upcycle_news.app.context import AppContext
 
 from .web_server import Door
 
 NAME = "0123456789abcdef0123456789abcdef.png"
 
 
-def test_a_published_picture_is_shown_to_every_web_mail(room: Newsroom, door: Door) -> None:
-    room.hosted_images.mkdir(parents=True)
-    (room.hosted_images / NAME).write_bytes(b"picture")
+def test_a_published_picture_is_shown_to_every_web_mail(context: AppContext, door: Door) -> None:
+    context.hosted_images.mkdir(parents=True)
+    (context.hosted_images / NAME).write_bytes(b"picture")
     answer = door.get(f"/images/{NAME}")
     assert answer.status == 200
     assert answer.headers["content-type"] == "image/png"
@@ -25,8 +25,8 @@ def test_a_published_picture_is_shown_to_every_web_mail(room: Newsroom, door: Do
     "name", [NAME, "secret.key", "..%2Fsecrets%2Ftoken-1.key", NAME + "%0a", NAME.upper()]
 )
 def test_nothing_else_lies_behind_the_pictures_address(
-    room: Newsroom, door: Door, name: str
+    context: AppContext, door: Door, name: str
 ) -> None:
-    room.hosted_images.mkdir(parents=True)
-    (room.hosted_images / "secret.key").write_text("x")
+    context.hosted_images.mkdir(parents=True)
+    (context.hosted_images / "secret.key").write_text("x")
     assert door.get(f"/images/{name}").status == 404

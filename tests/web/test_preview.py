@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import timedelta
 
-from upcycle_news.app.context import Newsroom
+from upcycle_news.app.context import AppContext
 from upcycle_news.models import IssueId
 from upcycle_news.services.issues import compose
 from upcycle_news.services.issues.preview_link import preview_url
@@ -14,12 +14,12 @@ from .web_server import Door
 
 
 def test_the_link_in_the_form_shows_the_issue_and_loads_nothing(
-    publication: Publication, room: Newsroom, door: Door
+    publication: Publication, context: AppContext, door: Door
 ) -> None:
     publication.essay()
     issue = IssueId.parse("2026-11-26")
-    revision = compose.compose_issue(room, issue).hash
-    url = preview_url(room, issue, revision, expires=room.clock() + timedelta(hours=1))
+    revision = compose.compose_issue(context, issue).revision_id
+    url = preview_url(context, issue, revision, expires=context.clock() + timedelta(hours=1))
     answer = door.get(url)
     assert answer.status == 200
     assert "Was vom Bahnhof bleibt" in answer.text
@@ -27,5 +27,5 @@ def test_the_link_in_the_form_shows_the_issue_and_loads_nothing(
     assert "default-src 'none'" in answer.headers["content-security-policy"]
     assert answer.headers["cache-control"] == "no-store"
     assert door.get(url[:-1] + "-").status == 404
-    expired = preview_url(room, issue, revision, expires=room.clock() - timedelta(hours=1))
+    expired = preview_url(context, issue, revision, expires=context.clock() - timedelta(hours=1))
     assert door.get(expired).status == 404

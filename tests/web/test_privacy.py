@@ -12,7 +12,7 @@ from unittest.mock import patch
 
 import pytest
 
-from upcycle_news.app.context import Newsroom
+from upcycle_news.app.context import AppContext
 from upcycle_news.models import EmailAddress
 from upcycle_news.storage.subscribers import NewSubscriber
 
@@ -49,17 +49,17 @@ def test_signing_up_reading_bouncing_and_leaving_leave_no_address_in_logs_or_fil
     for name in ("tmp", "new", "cur"):
         (publication.home / "inbox" / name).mkdir(parents=True)
     publication.setting("https://umbaupost.example.net", f"http://127.0.0.1:{port}")
-    room = publication.room(
+    context = publication.context(
         SENDER__VERP="true", INBOX__MAILDIR="inbox",
         SENDER__UNSUBSCRIBE_MAILTO="weg@umbaupost.example.net",
     )  # fmt: skip
-    add(room, *ADDRESSES[:2])
-    with opened(room, port) as door:
+    add(context, *ADDRESSES[:2])
+    with opened(context, port) as door:
         door.post("/subscribe", {"email": ADDRESSES[2]})
         door.post("/subscribe", {"email": f"{NAMES[2]}@@falsch"})
         door.get(f"/unsubscribe/{ADDRESSES[2]}")
     publication.essay()
-    assert sent(room).closed
+    assert sent(context).closed
     path = max((publication.home / "var/mailbox/new").iterdir(), key=lambda one: one.name)
     back = path.read_bytes().split(b"\r\n", 1)[0].decode().removeprefix("Return-Path: <")[:-1]
     (publication.home / "inbox/new/1").write_bytes(sample_reports.postfix(back, ADDRESSES[1]))
@@ -75,11 +75,11 @@ def test_signing_up_reading_bouncing_and_leaving_leave_no_address_in_logs_or_fil
 
 
 def test_an_error_in_the_door_tells_no_address(
-    publication: Publication, room: Newsroom, port: int, caplog: pytest.LogCaptureFixture
+    publication: Publication, context: AppContext, port: int, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.DEBUG)
     with (
-        opened(room, port) as door,
+        opened(context, port) as door,
         patch(
             "upcycle_news.web.handlers.subscriptions.sign_up",
             side_effect=RuntimeError(f"no {ADDRESSES[0]}"),
@@ -98,10 +98,10 @@ def test_an_error_in_the_door_tells_no_address(
 def test_prefects_own_database_knows_no_address(publication: Publication, tmp_path: Path) -> None:
     for name in ("tmp", "new", "cur"):
         (publication.home / "inbox" / name).mkdir(parents=True)
-    room = publication.room()
-    add(room, *ADDRESSES)
+    context = publication.context()
+    add(context, *ADDRESSES)
     publication.essay()
-    assert sent(room).closed
+    assert sent(context).closed
     (publication.home / "inbox/new/1").write_bytes(sample_reports.vacation(ADDRESSES[0]))
     home = tmp_path / "prefect"
     environment = {
@@ -129,8 +129,8 @@ def test_an_issue_for_some_topics_goes_to_those_who_want_them(publication: Publi
         reader("beides", "handwerk", "BESTAND"),
     )  # fmt: skip
     publication.essay()
-    room = publication.room(ISSUE__TOPICS='["Bestand"]')
-    found = sent(room)
+    context = publication.context(ISSUE__TOPICS='["Bestand"]')
+    found = sent(context)
     assert found.closed and found.audience == 3
     assert [str(parsed(mail)["To"]).strip("<>") for mail in publication.mails()] == [
         "alles@example.org",

@@ -8,7 +8,7 @@ from datetime import timedelta
 
 import pytest
 
-from upcycle_news.app.context import Newsroom
+from upcycle_news.app.context import AppContext
 from upcycle_news.models import EmailAddress, SubscriberStatus
 from upcycle_news.storage import personal_data, subscribers
 
@@ -44,8 +44,8 @@ def one(found: list[str], part: str) -> str:
     return link
 
 
-def status(room: Newsroom, address: str = READER) -> SubscriberStatus | None:
-    person = subscribers.find(room.store, EmailAddress.parse(address))
+def status(context: AppContext, address: str = READER) -> SubscriberStatus | None:
+    person = subscribers.find(context.store, EmailAddress.parse(address))
     return person.status if person else None
 
 
@@ -59,7 +59,7 @@ def scan(door: Door, mail: bytes) -> None:
 
 @pytest.mark.chromium
 def test_a_reader_signs_up_confirms_reads_and_leaves_with_one_click(
-    publication: Publication, room: Newsroom, door: Door, clock: Clock
+    publication: Publication, context: AppContext, door: Door, clock: Clock
 ) -> None:
     with browsing() as page:
         page.without_javascript()
@@ -68,19 +68,19 @@ def test_a_reader_signs_up_confirms_reads_and_leaves_with_one_click(
         page.type("#email", READER)
         page.click("button")
         assert "Schauen Sie in Ihr Postfach" in page.text()
-        assert status(room) is SubscriberStatus.PENDING
+        assert status(context) is SubscriberStatus.PENDING
 
         [asking] = mails(publication, 1)
         assert parsed(asking)["To"].addresses[0].addr_spec == READER
         page.open(one(links(asking), "/confirm/"))
-        assert status(room) is SubscriberStatus.PENDING
+        assert status(context) is SubscriberStatus.PENDING
         page.click("button")
         assert "Willkommen!" in page.text()
         assert all(url.startswith((door.url, "about:")) for url in page.requests)
-    assert status(room) is SubscriberStatus.CONFIRMED
+    assert status(context) is SubscriberStatus.CONFIRMED
 
     publication.essay()
-    assert sent(room).closed
+    assert sent(context).closed
     issue = mails(publication, 2)[1]
     out = re.findall(r"<(https?://[^>]+)>", parsed(issue)["List-Unsubscribe"])
     answer = door.post(out[0], "List-Unsubscribe=One-Click")
@@ -90,37 +90,37 @@ def test_a_reader_signs_up_confirms_reads_and_leaves_with_one_click(
         False,
     )
     assert door.post(out[0], "List-Unsubscribe=One-Click").status == 200
-    assert status(room) is SubscriberStatus.UNSUBSCRIBED
+    assert status(context) is SubscriberStatus.UNSUBSCRIBED
 
     publication.readers("bleibt@example.org")
     publication.essay("Was danach kam")
     clock.now += timedelta(days=1)
-    assert sent(room, "2026-11-27").closed
+    assert sent(context, "2026-11-27").closed
     assert parsed(mails(publication, 3)[2])["To"].addresses[0].addr_spec == "bleibt@example.org"
 
 
 def test_a_scanner_that_opens_every_link_first_changes_nothing(
-    publication: Publication, room: Newsroom, door: Door
+    publication: Publication, context: AppContext, door: Door
 ) -> None:
     assert door.post("/subscribe", {"email": READER}).status == 200
     [asking] = mails(publication, 1)
     scan(door, asking)
-    assert status(room) is SubscriberStatus.PENDING
+    assert status(context) is SubscriberStatus.PENDING
     assert door.post(one(links(asking), "/confirm/")).status == 200
-    assert status(room) is SubscriberStatus.CONFIRMED
+    assert status(context) is SubscriberStatus.CONFIRMED
 
     publication.essay()
-    assert sent(room).closed
+    assert sent(context).closed
     issue = mails(publication, 2)[1]
     assert sum(link.startswith(door.url) for link in links(issue)) >= 2
     scan(door, issue)
-    assert status(room) is SubscriberStatus.CONFIRMED
+    assert status(context) is SubscriberStatus.CONFIRMED
     assert door.post(one(links(issue), "/unsubscribe/"), "List-Unsubscribe=One-Click").status == 200
-    assert status(room) is SubscriberStatus.UNSUBSCRIBED
+    assert status(context) is SubscriberStatus.UNSUBSCRIBED
 
 
 def test_the_confirmation_mail_is_plain_proof_and_no_advertisement(
-    publication: Publication, room: Newsroom, door: Door
+    publication: Publication, context: AppContext, door: Door
 ) -> None:
     door.post("/subscribe", {"email": READER, "language": "de"})
     [mail] = mails(publication, 1)
@@ -133,9 +133,9 @@ def test_the_confirmation_mail_is_plain_proof_and_no_advertisement(
     assert READER not in mail.decode().partition("\r\n\r\n")[2]
 
     door.post(one(links(mail), "/confirm/"))
-    person = subscribers.find(room.store, EmailAddress.parse(READER))
+    person = subscribers.find(context.store, EmailAddress.parse(READER))
     assert person is not None
-    [consent] = personal_data.record_of(room.store, person)["consents"]
+    [consent] = personal_data.record_of(context.store, person)["consents"]
     assert consent["given_at"] == "2026-11-26T06:00:00+00:00"
     assert consent["confirmed_at"] == "2026-11-26T06:00:00+00:00"
     assert consent["source"] == f"web: {door.url}/subscribe"
@@ -145,22 +145,22 @@ def test_the_confirmation_mail_is_plain_proof_and_no_advertisement(
 
 
 def test_coming_back_is_a_new_consent_and_the_old_one_stays_ended(
-    publication: Publication, room: Newsroom, door: Door
+    publication: Publication, context: AppContext, door: Door
 ) -> None:
     door.post("/subscribe", {"email": READER})
     first = one(links(mails(publication, 1)[0]), "/confirm/")
     door.post(first)
-    person = subscribers.find(room.store, EmailAddress.parse(READER))
+    person = subscribers.find(context.store, EmailAddress.parse(READER))
     assert person is not None
-    subscribers.unsubscribe(room.store, person, now=room.clock())
+    subscribers.unsubscribe(context.store, person, now=context.clock())
     assert door.post(first).status == 410
-    assert status(room) is SubscriberStatus.UNSUBSCRIBED
+    assert status(context) is SubscriberStatus.UNSUBSCRIBED
 
     door.post("/subscribe", {"email": READER})
     second = one(links(mails(publication, 2)[1]), "/confirm/")
     assert second != first
-    assert status(room) is SubscriberStatus.UNSUBSCRIBED
+    assert status(context) is SubscriberStatus.UNSUBSCRIBED
     door.post(second)
-    assert status(room) is SubscriberStatus.CONFIRMED
-    agreed = personal_data.record_of(room.store, person)["consents"]
+    assert status(context) is SubscriberStatus.CONFIRMED
+    agreed = personal_data.record_of(context.store, person)["consents"]
     assert [bool(consent["ended_at"]) for consent in agreed] == [True, False]

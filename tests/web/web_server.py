@@ -12,7 +12,7 @@ from urllib.parse import urlencode, urlsplit
 
 import uvicorn
 
-from upcycle_news.app.context import Newsroom
+from upcycle_news.app.context import AppContext
 from upcycle_news.web.app import create_app
 
 
@@ -66,10 +66,10 @@ def free_port() -> int:
 
 
 @contextmanager
-def opened(room: Newsroom, port: int) -> Iterator[Door]:
+def opened(context: AppContext, port: int) -> Iterator[Door]:
     """The door of `room`, answering until the end of the block; mails have left by then."""
     config = uvicorn.Config(
-        create_app(room), host="127.0.0.1", port=port, access_log=False, proxy_headers=False,
+        create_app(context), host="127.0.0.1", port=port, access_log=False, proxy_headers=False,
         log_level="warning", lifespan="on", server_header=False,
     )  # fmt: skip
     server = uvicorn.Server(config)

@@ -47,20 +47,20 @@ def utc_now() -> datetime:
 
 
 @dataclass(frozen=True)
-class Newsroom:
+class AppContext:
     """A publication with its live objects. Close it, or use it in a `with`."""
 
     settings: Settings
     clock: Callable[[], datetime] = field(default=utc_now)
 
     @classmethod
-    def open(cls, home: Path | None = None) -> Newsroom:
+    def open(cls, home: Path | None = None) -> AppContext:
         """Read the configuration of `home` (default: the environment's, then this folder)."""
         settings = load_settings(home)
         logging.set_up(settings.log.format, settings.log.level, secrets_of(settings))
         return cls(settings)
 
-    def __enter__(self) -> Newsroom:
+    def __enter__(self) -> AppContext:
         return self
 
     def __exit__(

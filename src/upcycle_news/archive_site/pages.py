@@ -22,7 +22,7 @@ from upcycle_news.archive_site.view_models import (
     Way,
 )
 from upcycle_news.errors import TemplateError
-from upcycle_news.i18n.messages import say
+from upcycle_news.i18n.messages import localized
 from upcycle_news.models import Essay
 from upcycle_news.models.archive_paths import (
     ARCHIVE,
@@ -228,7 +228,7 @@ def _style(look: Look) -> str:
     name = f"{FOLDER}/style.css"
     css = fill(look.templates, name, {"theme": read_toml(look.templates, "theme.toml")})
     if "url(" in css or "@import" in css:
-        raise TemplateError(f"templates/{name}", None, say("style-loads"))
+        raise TemplateError(f"templates/{name}", None, localized("style-loads"))
     return css.rstrip() + "\n"
 
 

@@ -8,7 +8,7 @@ from collections.abc import Collection, Iterator, Sequence
 from markdown_it.token import Token
 
 from upcycle_news.checks.findings import error, is_vague, warning
-from upcycle_news.i18n.messages import LANGUAGES, say
+from upcycle_news.i18n.messages import LANGUAGES, localized
 from upcycle_news.models import Essay, Finding
 from upcycle_news.rendering.markdown import (
     image_path,
@@ -47,10 +47,10 @@ def unwritten(essay: Essay) -> Iterator[Finding]:
     """The sentence with which `essay new` fills the place of the text, in an essay that is ready."""
     if essay.status != "ready":
         return
-    begins = {say("essay-begins").in_language(language) for language in LANGUAGES}
+    begins = {localized("essay-begins").in_language(language) for language in LANGUAGES}
     for number, line in enumerate(essay.body.split("\n"), 1):
         if (text := line.strip()) in begins:
-            yield error("placeholder", _at(essay, number), say("placeholder", text=text))
+            yield error("placeholder", _at(essay, number), localized("placeholder", text=text))
 
 
 def _at(essay: Essay, line: int) -> str:
@@ -63,35 +63,35 @@ def _references(essay: Essay, images: Collection[str] | None) -> Iterator[Findin
         if found.kind == "image":
             path = image_path(target)
             if path is None:
-                yield error("image-foreign", where, say("image-foreign", image=target[:80]))
+                yield error("image-foreign", where, localized("image-foreign", image=target[:80]))
             elif images is not None and path not in images:
-                yield error("image-missing", where, say("image-missing", image=path))
+                yield error("image-missing", where, localized("image-missing", image=path))
             if not found.text.strip():
-                yield error("image-alt-missing", where, say("image-alt-missing"))
+                yield error("image-alt-missing", where, localized("image-alt-missing"))
             continue
         if target.startswith("#"):
-            yield error("anchor-dead", where, say("anchor-dead", link=target[:80]))
+            yield error("anchor-dead", where, localized("anchor-dead", link=target[:80]))
         elif not is_mail_link(target):
-            yield error("link-relative", where, say("link-relative", link=target[:80]))
+            yield error("link-relative", where, localized("link-relative", link=target[:80]))
         elif target.startswith("http://"):
-            yield warning("link-insecure", where, say("link-insecure", link=target[:80]))
+            yield warning("link-insecure", where, localized("link-insecure", link=target[:80]))
         if not found.text.strip():
-            yield error("link-empty", where, say("link-empty", link=target[:80]))
+            yield error("link-empty", where, localized("link-empty", link=target[:80]))
         elif is_vague(found.text):
-            yield warning("link-text-vague", where, say("link-text-vague", text=found.text))
+            yield warning("link-text-vague", where, localized("link-text-vague", text=found.text))
 
 
 def _leftovers(essay: Essay) -> Iterator[Finding]:
     for number, line in enumerate(essay.body.split("\n"), 1):
         for mark in ("{{", "{%"):
             if mark in line:
-                yield error("leftover", _at(essay, number), say("leftover", mark=mark))
+                yield error("leftover", _at(essay, number), localized("leftover", mark=mark))
 
 
 def _html(essay: Essay) -> Iterator[Finding]:
     for line, text in _lines(essay):
         if found := _TAG.search(text):
-            yield error("html", _at(essay, line), say("html", tag=found[0][:40]))
+            yield error("html", _at(essay, line), localized("html", tag=found[0][:40]))
 
 
 def _headings(essay: Essay) -> Iterator[Finding]:
@@ -103,7 +103,7 @@ def _headings(essay: Essay) -> Iterator[Finding]:
                 yield warning(
                     "heading-order",
                     _at(essay, token.map[0] + 1 if token.map else 1),
-                    say(
+                    localized(
                         "heading-order",
                         level=level,
                         previous=previous,
@@ -132,7 +132,7 @@ def _typography(essay: Essay) -> Iterator[Finding]:
             yield warning(
                 "typography-spaces",
                 where,
-                say("typography-spaces", around=_around(text, found.start(1))),
+                localized("typography-spaces", around=_around(text, found.start(1))),
             )
         if not german:
             continue
@@ -140,7 +140,7 @@ def _typography(essay: Essay) -> Iterator[Finding]:
             yield warning(
                 "typography-dash",
                 where,
-                say("typography-dash", around=_around(text, found.start())),
+                localized("typography-dash", around=_around(text, found.start())),
             )
         for mark in re.findall("[„“]", text):
             if mark == "„":
@@ -150,13 +150,13 @@ def _typography(essay: Essay) -> Iterator[Finding]:
             elif open_quote:
                 open_quote = ""
             else:
-                yield warning("typography-quotes", where, say("typography-quotes-open"))
+                yield warning("typography-quotes", where, localized("typography-quotes-open"))
     if open_quote:
         yield _unclosed(open_quote)
 
 
 def _unclosed(where: str) -> Finding:
-    return warning("typography-quotes", where, say("typography-quotes-close"))
+    return warning("typography-quotes", where, localized("typography-quotes-close"))
 
 
 def _lines(essay: Essay) -> Iterator[tuple[int, str]]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from upcycle_news.i18n.messages import Saying
+from upcycle_news.i18n.messages import LocalizedText
 from upcycle_news.models import Finding
 
 # What a screen reader reads out in its list of links, where nothing stands around it.
@@ -37,12 +37,12 @@ _VAGUE = frozenset(
 )
 
 
-def error(code: str, where: str, said: Saying) -> Finding:
+def error(code: str, where: str, said: LocalizedText) -> Finding:
     """A finding that refuses the issue."""
     return Finding("error", code, where, said)
 
 
-def warning(code: str, where: str, said: Saying) -> Finding:
+def warning(code: str, where: str, said: LocalizedText) -> Finding:
     """A finding that does not."""
     return Finding("warning", code, where, said)
 

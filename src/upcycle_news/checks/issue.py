@@ -13,7 +13,7 @@ from urllib.parse import urlsplit
 from upcycle_news.checks.essay import check_essay, unwritten
 from upcycle_news.checks.findings import error, is_vague, warning
 from upcycle_news.checks.html_inspector import Page, read_page
-from upcycle_news.i18n.messages import say
+from upcycle_news.i18n.messages import localized
 from upcycle_news.models import (
     Finding,
     Issue,
@@ -79,26 +79,26 @@ def _is_html(finding: Finding) -> bool:
 def _subject(sheet: Sheet) -> Iterator[Finding]:
     subject = sheet.rendered.subject
     if not subject.strip():
-        yield error("subject-missing", SUBJECT, say("subject-missing"))
+        yield error("subject-missing", SUBJECT, localized("subject-missing"))
     elif len(subject) > LONG_SUBJECT:
         yield warning(
             "subject-long",
             SUBJECT,
-            say("subject-long", length=len(subject), limit=LONG_SUBJECT),
+            localized("subject-long", length=len(subject), limit=LONG_SUBJECT),
         )
 
 
 @check
 def _preheader(sheet: Sheet) -> Iterator[Finding]:
     if not sheet.issue.preheader.strip():
-        yield warning("preheader-missing", HTML, say("preheader-missing"))
+        yield warning("preheader-missing", HTML, localized("preheader-missing"))
 
 
 @check
 def _imprint(sheet: Sheet) -> Iterator[Finding]:
     lines = [line for line in sheet.publication.imprint if line.strip()]
     if not lines:
-        yield error("imprint-missing", "newsletter.toml", say("imprint-missing"))
+        yield error("imprint-missing", "newsletter.toml", localized("imprint-missing"))
         return
     text = " ".join(sheet.rendered.text.split())
     for where, shown in (
@@ -106,7 +106,7 @@ def _imprint(sheet: Sheet) -> Iterator[Finding]:
         (TEXT, all(" ".join(line.split()) in text for line in lines)),
     ):
         if not shown:
-            yield error("imprint-missing", where, say("imprint-missing-in-template"))
+            yield error("imprint-missing", where, localized("imprint-missing-in-template"))
 
 
 @check
@@ -117,16 +117,16 @@ def _unsubscribe(sheet: Sheet) -> Iterator[Finding]:
         (TEXT, link in sheet.rendered.text.split()),
     ):
         if not shown:
-            yield error("unsubscribe-missing", where, say("unsubscribe-missing"))
+            yield error("unsubscribe-missing", where, localized("unsubscribe-missing"))
 
 
 @check
 def _size(sheet: Sheet) -> Iterator[Finding]:
     size = encoded_size(sheet.rendered.html)
     if size > TOO_LARGE:
-        yield error("size-too-large", HTML, say("size-too-large", size=size, limit=TOO_LARGE))
+        yield error("size-too-large", HTML, localized("size-too-large", size=size, limit=TOO_LARGE))
     elif size > LARGE:
-        yield warning("size-large", HTML, say("size-large", size=size, limit=TOO_LARGE))
+        yield warning("size-large", HTML, localized("size-large", size=size, limit=TOO_LARGE))
 
 
 @check
@@ -137,7 +137,7 @@ def _leftovers(sheet: Sheet) -> Iterator[Finding]:
             if at >= 0:
                 excerpt = " ".join(content[at : at + 50].split())
                 place = _line_of(where, content, at)
-                yield error("leftover", place, say("leftover-shown", excerpt=excerpt))
+                yield error("leftover", place, localized("leftover-shown", excerpt=excerpt))
 
 
 @check
@@ -149,7 +149,7 @@ def _controls(sheet: Sheet) -> Iterator[Finding]:
             yield error(
                 "control-character",
                 _line_of(where, content, found.start()),
-                say("control-character", code=code),
+                localized("control-character", code=code),
             )
 
 
@@ -160,14 +160,18 @@ def _pictures(sheet: Sheet) -> Iterator[Finding]:
         where, source = f"{HTML}:{image.line}", image.source
         if image.alt is None:
             yield error(
-                "image-alt-missing", where, say("image-alt-missing-in-html", source=source[:60])
+                "image-alt-missing",
+                where,
+                localized("image-alt-missing-in-html", source=source[:60]),
             )
         elif not image.alt.strip():
-            yield warning("image-alt-empty", where, say("image-alt-empty", source=source[:60]))
+            yield warning(
+                "image-alt-empty", where, localized("image-alt-empty", source=source[:60])
+            )
         if not (image.width or "").isdigit():
-            yield error("image-width-missing", where, say("image-width-missing"))
+            yield error("image-width-missing", where, localized("image-width-missing"))
         if source.startswith("cid:") and source not in known:
-            yield error("image-missing", where, say("image-missing-in-mail", id=source[4:64]))
+            yield error("image-missing", where, localized("image-missing-in-mail", id=source[4:64]))
 
 
 @check
@@ -176,17 +180,23 @@ def _links(sheet: Sheet) -> Iterator[Finding]:
     for link in sheet.page.links:
         where, address = f"{HTML}:{link.line}", link.address or ""
         if not address or not link.name:
-            nowhere = say("link-empty-nowhere", text=link.name[:60])
-            yield error("link-empty", where, nowhere if link.name else say("link-empty-silent"))
+            nowhere = localized("link-empty-nowhere", text=link.name[:60])
+            yield error(
+                "link-empty", where, nowhere if link.name else localized("link-empty-silent")
+            )
         elif address.startswith("#"):
             if address[1:] not in sheet.page.anchors:
-                yield error("anchor-dead", where, say("anchor-dead-in-mail", id=address[1:61]))
+                yield error(
+                    "anchor-dead", where, localized("anchor-dead-in-mail", id=address[1:61])
+                )
         elif not is_mail_link(address):
-            yield error("link-relative", where, say("link-relative", link=address[:80]))
+            yield error("link-relative", where, localized("link-relative", link=address[:80]))
         elif address.startswith("http://") and address not in others:
-            yield warning("link-insecure", where, say("link-insecure", link=address[:80]))
+            yield warning("link-insecure", where, localized("link-insecure", link=address[:80]))
         if is_vague(link.name):
-            yield warning("link-text-vague", where, say("link-text-vague-in-html", text=link.name))
+            yield warning(
+                "link-text-vague", where, localized("link-text-vague-in-html", text=link.name)
+            )
 
 
 @check
@@ -195,9 +205,9 @@ def _headings(sheet: Sheet) -> Iterator[Finding]:
     for heading in sheet.page.headings:
         if heading.level > previous + 1 or (heading.level == 1 and previous):
             said = (
-                say("heading-order-after", level=heading.level, previous=previous)
+                localized("heading-order-after", level=heading.level, previous=previous)
                 if previous
-                else say("heading-order-first", level=heading.level)
+                else localized("heading-order-first", level=heading.level)
             )
             yield warning("heading-order", f"{HTML}:{heading.line}", said)
         previous = heading.level
@@ -217,7 +227,7 @@ def _foreign_hosts(sheet: Sheet) -> Iterator[Finding]:
         yield error(
             "external-load",
             f"{HTML}:{load.line}",
-            say("external-load", address=load.address[:80]),
+            localized("external-load", address=load.address[:80]),
         )
 
 
@@ -226,7 +236,9 @@ def _parity(sheet: Sheet) -> Iterator[Finding]:
     for address in sheet.page.addresses:
         inside = address.startswith("#") or not is_mail_link(address)
         if not inside and address.removeprefix("mailto:") not in sheet.rendered.text:
-            yield error("text-link-missing", TEXT, say("text-link-missing", address=address[:100]))
+            yield error(
+                "text-link-missing", TEXT, localized("text-link-missing", address=address[:100])
+            )
 
 
 def _parts(rendered: RenderedIssue) -> tuple[tuple[str, str], ...]:

@@ -18,7 +18,7 @@ from upcycle_news.archive_site.pages import FOLDER, VIEWS
 from upcycle_news.archive_site.view_models import ArchiveContext
 from upcycle_news.checks.findings import error
 from upcycle_news.errors import TemplateError
-from upcycle_news.i18n.messages import Saying, say
+from upcycle_news.i18n.messages import LocalizedText, localized
 from upcycle_news.models import Finding
 from upcycle_news.rendering.render import HTML_TEMPLATE, STYLE_TEMPLATE, TEXT_TEMPLATE
 from upcycle_news.rendering.template_strings import Words, read_toml
@@ -56,14 +56,14 @@ def check_templates(templates: Mapping[str, str]) -> tuple[Finding, ...]:
             found += _names(f"templates/{name}", tree, types)
             found += _words(f"templates/{name}", tree, words)
     found += (
-        _broken(f"templates/{name}", None, say("template-missing"))
+        _broken(f"templates/{name}", None, localized("template-missing"))
         for name in (*_ARCHIVE, _ENTRY, f"{FOLDER}/style.css")
         if name not in templates
     )
     return tuple(dict.fromkeys(found))
 
 
-def _broken(where: str, line: int | None, said: Saying) -> Finding:
+def _broken(where: str, line: int | None, said: LocalizedText) -> Finding:
     return error("template", where if line is None else f"{where}:{line}", said)
 
 
@@ -82,13 +82,13 @@ def _read(
         try:
             trees[name] = environment.parse(templates[name], name)
         except jinja2.TemplateSyntaxError as problem:
-            said = say("template-syntax", reason=str(problem.message))
+            said = localized("template-syntax", reason=str(problem.message))
             found.append(_broken(f"templates/{name}", problem.lineno, said))
             continue
         for included in meta.find_referenced_templates(trees[name]):
             if included is not None and included not in templates:
                 line = next(trees[name].find_all(_REFERENCES)).lineno
-                said = say("template-reference", name=included)
+                said = localized("template-reference", name=included)
                 found.append(_broken(f"templates/{name}", line, said))
             elif included is not None:
                 wanted.append(included)
@@ -166,7 +166,7 @@ def _names(where: str, tree: nodes.Template, types: Mapping[str, Any]) -> Iterat
 
 
 def _unknown(where: str, line: int, name: str, known: list[str]) -> Finding:
-    said = say("variable-unknown", name=name, known=tuple(known))
+    said = localized("variable-unknown", name=name, known=tuple(known))
     return error("variable-unknown", f"{where}:{line}", said)
 
 
@@ -182,10 +182,10 @@ def _words(
         for name, catalogue in sorted(catalogues.items()):
             place = f"{where}:{call.lineno}"
             if key not in catalogue:
-                yield error("words-missing", place, say("words-missing", name=name, key=key))
+                yield error("words-missing", place, localized("words-missing", name=name, key=key))
             elif missing := _wanted(str(catalogue[key])) - given:
                 wanted = f"{{{min(missing)}}}"
-                said = say("words-missing-value", key=key, name=name, wanted=wanted)
+                said = localized("words-missing-value", key=key, name=name, wanted=wanted)
                 yield error("words-missing", place, said)
 
 

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from upcycle_news.cli.output import newsroom
+from upcycle_news.cli.output import open_context
 
 app = typer.Typer(no_args_is_help=True, help="Who is told when something goes wrong.")
 
@@ -28,8 +28,8 @@ def apply(
     from upcycle_news.errors import UpcycleError
     from upcycle_news.prefect_api.client import Cockpit, read_automations
 
-    with newsroom() as room:
-        cockpit = Cockpit.find(room.settings.state / "prefect")
+    with open_context() as context:
+        cockpit = Cockpit.find(context.settings.state / "prefect")
         if cockpit is None:
             raise UpcycleError("no API is known: start 'upcycle-news up' or set PREFECT_API_URL")
         for automation in read_automations(file, cockpit.deployment):

@@ -9,7 +9,7 @@ import typer
 
 from upcycle_news.cli.output import (
     AsJson,
-    newsroom,
+    open_context,
     say_json,
     shown,
 )
@@ -39,8 +39,8 @@ def build(
     """
     from upcycle_news.services.archive.build import build_archive
 
-    with newsroom() as room:
-        report = build_archive(room, out.resolve() if out else None)
+    with open_context() as context:
+        report = build_archive(context, out.resolve() if out else None)
     if as_json:
         say_json(
             {
@@ -72,8 +72,8 @@ def correct(
     from upcycle_news.cli.issue.common import me
     from upcycle_news.services.archive import corrections
 
-    with newsroom() as room:
-        report = corrections.correct(room, essay, text, by=me())
+    with open_context() as context:
+        report = corrections.correct(context, essay, text, by=me())
     typer.echo(f"{shown(report.folder)}: {report.told}")
 
 
@@ -97,6 +97,6 @@ def withdraw(
 
     if not yes and not undo:
         typer.confirm(f"Withdraw '{what}', for everybody to see?", abort=True)
-    with newsroom() as room:
-        report = corrections.withdraw(room, what, text, by=me(), undo=undo)
+    with open_context() as context:
+        report = corrections.withdraw(context, what, text, by=me(), undo=undo)
     typer.echo(f"{shown(report.folder)}: {report.told}")

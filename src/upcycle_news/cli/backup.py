@@ -12,8 +12,8 @@ import typer
 from upcycle_news.cli.output import (
     AsJson,
     counting,
-    newsroom,
     note,
+    open_context,
     say_json,
     shown,
 )
@@ -46,9 +46,9 @@ def backup(
     """
     from upcycle_news.services.backup import create
 
-    with newsroom() as room:
+    with open_context() as context:
         with counting("copying rows", 0) as heard:
-            made = create.make_backup(room, to, keep=keep, heard=heard)
+            made = create.make_backup(context, to, keep=keep, heard=heard)
         if as_json:
             told = {"file": str(made.file), "bytes": made.bytes, "pruned": list(made.pruned)}
             say_json({**told, "at": made.made_at.isoformat(), "tables": made.tables})
@@ -84,7 +84,7 @@ def restore(
     from upcycle_news.services.backup import restore as restore_service
     from upcycle_news.services.issues import plan
 
-    with newsroom() as room:
+    with open_context() as context:
         manifest = archive_file.unpack(file, None)
         if check:
             rows = sum(manifest.tables.values())
@@ -98,12 +98,12 @@ def restore(
             else:
                 typer.echo(told)
             return
-        here = restore_service.look(room)
+        here = restore_service.look(context)
         if not here.is_new and not yes:
             _ask(here, f"{manifest.made_at:%Y-%m-%d %H:%M} UTC")
         with counting("restoring rows", sum(manifest.tables.values())) as heard:
-            done = restore_service.restore(room, file, merge=merge, heard=heard)
-        essays = () if done.merged else plan.unsent_essays(room)
+            done = restore_service.restore(context, file, merge=merge, heard=heard)
+        essays = () if done.merged else plan.unsent_essays(context)
     if as_json:
         say_json(
             {

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from upcycle_news.cli.output import AsJson, newsroom, say_json
+from upcycle_news.cli.output import AsJson, open_context, say_json
 
 app = typer.Typer(no_args_is_help=True, help="What came back: bounces and complaints.")
 
@@ -20,8 +20,8 @@ def collect(as_json: AsJson = False) -> None:
     """
     from upcycle_news.services.bounces import process
 
-    with newsroom() as room:
-        told = process.collect(room)
+    with open_context() as context:
+        told = process.collect(context)
     if as_json:
         say_json(told.as_dict())
         return
@@ -41,8 +41,8 @@ def list_(
     """
     from upcycle_news.storage import bounces
 
-    with newsroom() as room:
-        for one in bounces.listed(room.store, issue=issue, kind=kind):
+    with open_context() as context:
+        for one in bounces.listed(context.store, issue=issue, kind=kind):
             at = one.at.isoformat(timespec="seconds")
             if as_json:
                 say_json(
@@ -64,8 +64,8 @@ def show(number: Annotated[int, typer.Argument(metavar="NUMBER")]) -> None:
     from upcycle_news.errors import UpcycleError
     from upcycle_news.storage import bounces
 
-    with newsroom() as room:
-        found = bounces.get(room.store, number)
+    with open_context() as context:
+        found = bounces.get(context.store, number)
     if found is None:
         raise UpcycleError(f"there is no report {number}: see 'upcycle-news bounces list'")
     if found.raw is None:

@@ -7,11 +7,11 @@ import typer
 from upcycle_news.cli.output import (
     AsJson,
     IssueArgument,
-    newsroom,
     note,
+    open_context,
     say_json,
 )
-from upcycle_news.i18n.messages import say
+from upcycle_news.i18n.messages import localized
 
 
 def check(issue: IssueArgument = None, as_json: AsJson = False) -> None:
@@ -27,10 +27,10 @@ def check(issue: IssueArgument = None, as_json: AsJson = False) -> None:
     from upcycle_news.services.checks.run import check_everything
     from upcycle_news.services.subscribers.subscriptions import how_readers_leave
 
-    with newsroom() as room:
-        findings = check_everything(room, issue_id(room, issue))
-        language = room.language
-        ways = how_readers_leave(room).in_language(language)
+    with open_context() as context:
+        findings = check_everything(context, issue_id(context, issue))
+        language = context.language
+        ways = how_readers_leave(context).in_language(language)
     for one in findings:
         file, line = _place(one.where)
         message = one.in_language(language)
@@ -50,7 +50,7 @@ def check(issue: IssueArgument = None, as_json: AsJson = False) -> None:
     if not as_json:
         note(ways)
     if not findings and not as_json:
-        typer.echo(say("nothing-found").in_language(language))
+        typer.echo(localized("nothing-found").in_language(language))
     if any(one.level == "error" for one in findings):
         raise typer.Exit(1)
 

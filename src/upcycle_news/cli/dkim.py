@@ -10,8 +10,8 @@ import typer
 
 from upcycle_news.cli.output import (
     AsJson,
-    newsroom,
     note,
+    open_context,
     say_json,
 )
 
@@ -42,8 +42,8 @@ def keygen(
 
     if kind not in ("rsa", "ed25519"):
         raise typer.BadParameter("the kind is rsa or ed25519")
-    with newsroom() as room:
-        settings = room.settings
+    with open_context() as context:
+        settings = context.settings
         domain = settings.dkim.domain or settings.sender.address.rpartition("@")[2]
         if not domain:
             raise SettingsError(

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from upcycle_news.cli.output import AsJson, newsroom, say_json
+from upcycle_news.cli.output import AsJson, open_context, say_json
 
 if TYPE_CHECKING:
     from upcycle_news.diagnostics.results import Report, State
@@ -49,8 +49,8 @@ def doctor(
         _settings(as_json)
         return
     try:
-        with newsroom() as room:
-            report = examine(room, checks or (), offline=offline)
+        with open_context() as context:
+            report = examine(context, checks or (), offline=offline)
     except SettingsError as error:
         report = unreadable(error)
     if as_json:
@@ -76,8 +76,8 @@ def _settings(as_json: bool) -> None:
     from upcycle_news.config.origins import origins
     from upcycle_news.diagnostics.formatting import settings_lines
 
-    with newsroom() as room:
-        found = origins(room.settings)
+    with open_context() as context:
+        found = origins(context.settings)
     if as_json:
         say_json([one.as_dict() for one in found])
         return

@@ -8,8 +8,8 @@ import typer
 
 from upcycle_news.cli.output import (
     AsJson,
-    newsroom,
     note,
+    open_context,
     say_json,
 )
 
@@ -29,8 +29,8 @@ def drain(
 
     from upcycle_news.services.delivery.drain import drain as drain_senders
 
-    with newsroom() as room:
-        done = drain_senders(room, seconds=seconds)
+    with open_context() as context:
+        done = drain_senders(context, seconds=seconds)
     if as_json:
         say_json(asdict(done))
     elif not done.asked:

@@ -13,13 +13,13 @@ import typer
 
 from upcycle_news.cli.output import (
     AsJson,
-    newsroom,
+    open_context,
     say_json,
     shown,
 )
 
 if TYPE_CHECKING:
-    from upcycle_news.app.context import Newsroom
+    from upcycle_news.app.context import AppContext
     from upcycle_news.services.issues.plan import Standing
 
 app = typer.Typer(
@@ -54,12 +54,12 @@ def new(
     from upcycle_news.content.essays import essay_filename, scaffold_essay
     from upcycle_news.services.content.git_sync import user_name
 
-    with newsroom() as room:
-        when = _day(room, day)
-        by = user_name(room.settings.home) if author is None else author
-        language = room.settings.publication.language
+    with open_context() as context:
+        when = _day(context, day)
+        by = user_name(context.settings.home) if author is None else author
+        language = context.settings.publication.language
         text = scaffold_essay(title, by, when, language, topic or ())
-        path = _write(room, essay_filename(title, when), text)
+        path = _write(context, essay_filename(title, when), text)
     if open_it:
         _open(path)
 
@@ -85,11 +85,11 @@ def import_(
     from upcycle_news.content.plaintext_import import decode_text, import_text
     from upcycle_news.errors import ContentError
 
-    with newsroom() as room:
-        language = language or room.settings.publication.language
+    with open_context() as context:
+        language = language or context.settings.publication.language
         if language not in ("de", "en"):
             raise typer.BadParameter("--language takes de or en")
-        when = _day(room, day)
+        when = _day(context, day)
         try:
             data = file.read_bytes()
         except OSError as error:
@@ -102,24 +102,24 @@ def import_(
             )
         except ContentError as error:
             raise ContentError(file, error.line, error.said) from None
-        _write(room, essay_filename(title, when), text)
+        _write(context, essay_filename(title, when), text)
 
 
-def _day(room: Newsroom, text: str | None) -> date:
+def _day(context: AppContext, text: str | None) -> date:
     if text is None:
-        return room.today
+        return context.today
     try:
         return date.fromisoformat(text)
     except ValueError:
         raise typer.BadParameter("--date is not a day: write it as 2026-11-26") from None
 
 
-def _write(room: Newsroom, name: str, text: str) -> Path:
+def _write(context: AppContext, name: str, text: str) -> Path:
     from upcycle_news.content.essays import slug_of
     from upcycle_news.errors import ContentError
     from upcycle_news.fileio import write_whole
 
-    path = room.content / "essays" / name
+    path = context.content / "essays" / name
     for other in sorted(path.parent.glob("*.md")):
         if slug_of(other) == slug_of(path):
             raise ContentError(
@@ -154,10 +154,10 @@ def list_(as_json: AsJson = False) -> None:
     """
     from upcycle_news.services.issues.plan import where_essays_stand
 
-    with newsroom() as room:
-        standings, errors = where_essays_stand(room)
+    with open_context() as context:
+        standings, errors = where_essays_stand(context)
         for broken in errors:
-            broken.language = room.language
+            broken.language = context.language
     for one in standings:
         if as_json:
             say_json(_standing(one))

@@ -9,8 +9,8 @@ import typer
 
 from upcycle_news.cli.output import (
     AsJson,
-    newsroom,
     note,
+    open_context,
     say_json,
 )
 from upcycle_news.i18n.messages import counted
@@ -35,8 +35,8 @@ def collect(
     """
     from upcycle_news.services.feeds.collect import collect_feeds
 
-    with newsroom() as room:
-        report = collect_feeds(room, everything=all_, names=names or ())
+    with open_context() as context:
+        report = collect_feeds(context, everything=all_, names=names or ())
         if as_json:
             say_json(report.as_dict())
             return
@@ -62,8 +62,8 @@ def health(as_json: AsJson = False) -> None:
     """
     from upcycle_news.services.feeds.collect import feeds_health
 
-    with newsroom() as room:
-        for one in feeds_health(room):
+    with open_context() as context:
+        for one in feeds_health(context):
             if as_json:
                 say_json(one)
                 continue
@@ -79,12 +79,12 @@ def show(
 
     Example: upcycle-news feeds show https://example.org/feed
     """
-    from upcycle_news.app.context import Newsroom
+    from upcycle_news.app.context import AppContext
     from upcycle_news.services.feeds.manage import show as shown_feeds
 
     unusable = 0
-    with Newsroom.open() as room:
-        for one in shown_feeds(room, sources):
+    with AppContext.open() as context:
+        for one in shown_feeds(context, sources):
             unusable += not one.read.usable
             if as_json:
                 say_json(one.as_dict())
@@ -110,8 +110,8 @@ def discover(
     """
     from upcycle_news.services.feeds.manage import discover as discovered
 
-    with newsroom() as room:
-        found = discovered(room, url)
+    with open_context() as context:
+        found = discovered(context, url)
         for one in found:
             if as_json:
                 say_json(vars(one))
@@ -136,9 +136,9 @@ def add(
     """
     from upcycle_news.services.feeds.manage import add as added
 
-    with newsroom() as room:
-        feed = added(room, url, name, topic or ())
-        typer.echo(f"{feed.name}: {feed.url} is in {room.settings.feeds.file} now")
+    with open_context() as context:
+        feed = added(context, url, name, topic or ())
+        typer.echo(f"{feed.name}: {feed.url} is in {context.settings.feeds.file} now")
 
 
 @app.command("import")
@@ -152,8 +152,8 @@ def import_(
     """
     from upcycle_news.services.feeds.manage import import_opml
 
-    with newsroom() as room:
-        told = import_opml(room, file)
+    with open_context() as context:
+        told = import_opml(context, file)
         if as_json:
             say_json({"added": list(told.added), "skipped": list(told.skipped)})
             return
@@ -170,5 +170,5 @@ def export() -> None:
     """
     from upcycle_news.services.feeds.manage import export_opml
 
-    with newsroom() as room:
-        typer.echo(export_opml(room), nl=False)
+    with open_context() as context:
+        typer.echo(export_opml(context), nl=False)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import typer
 
-from upcycle_news.cli.output import newsroom
+from upcycle_news.cli.output import open_context
 
 
 def metrics() -> None:
@@ -14,5 +14,5 @@ def metrics() -> None:
     """
     from upcycle_news.services.monitoring.metrics import Meter
 
-    with newsroom() as room:
-        typer.echo(Meter(room).text().decode(), nl=False)
+    with open_context() as context:
+        typer.echo(Meter(context).text().decode(), nl=False)

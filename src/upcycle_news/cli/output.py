@@ -14,7 +14,7 @@ import typer
 from upcycle_news.cli.completion import issue_ids
 
 if TYPE_CHECKING:
-    from upcycle_news.app.context import Newsroom
+    from upcycle_news.app.context import AppContext
     from upcycle_news.delivery.engine import DeliveryReport
     from upcycle_news.models import IssueId, IssueStatus
 
@@ -48,29 +48,29 @@ def shown(path: Path) -> str:
 
 
 @contextmanager
-def newsroom() -> Iterator[Newsroom]:
+def open_context() -> Iterator[AppContext]:
     """The newsroom of the publication here; tells people who are in the wrong folder."""
-    from upcycle_news.app.context import Newsroom
+    from upcycle_news.app.context import AppContext
     from upcycle_news.config.settings import FILE_NAME
     from upcycle_news.errors import SettingsError
 
-    with Newsroom.open() as room:
-        if not (room.settings.home / FILE_NAME).is_file():
+    with AppContext.open() as context:
+        if not (context.settings.home / FILE_NAME).is_file():
             raise SettingsError(
                 FILE_NAME,
                 None,
-                f"is not in {room.settings.home}: go to your publication, set "
+                f"is not in {context.settings.home}: go to your publication, set "
                 "UPCYCLE_NEWS_HOME, or make a new one with 'upcycle-news init DIR'",
             )
-        yield room
+        yield context
 
 
-def issue_id(room: Newsroom, text: str | None) -> IssueId:
+def issue_id(context: AppContext, text: str | None) -> IssueId:
     """The issue that was named, or today's."""
     from upcycle_news.models import IssueId
     from upcycle_news.services.issues.ids import current_issue
 
-    return IssueId.parse(text) if text else current_issue(room)
+    return IssueId.parse(text) if text else current_issue(context)
 
 
 def status_lines(status: IssueStatus) -> str:

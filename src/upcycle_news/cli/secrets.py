@@ -8,8 +8,8 @@ import typer
 
 from upcycle_news.cli.output import (
     AsJson,
-    newsroom,
     note,
+    open_context,
     say_json,
 )
 
@@ -29,10 +29,10 @@ def list_keys(as_json: AsJson = False) -> None:
     """
     from upcycle_news.subscribers.signing_keys import made_at
 
-    with newsroom() as room:
-        for number in sorted(keys := room.signer.keys):
+    with open_context() as context:
+        for number in sorted(keys := context.signer.keys):
             signs = number == max(keys)
-            at = made_at(room.secrets, number)
+            at = made_at(context.secrets, number)
             if as_json:
                 say_json({"key": number, "made_at": at.isoformat(), "signs": signs})
             else:
@@ -49,8 +49,8 @@ def rotate() -> None:
     from upcycle_news.observability.logging import Log
     from upcycle_news.subscribers.signing_keys import add_key
 
-    with newsroom() as room:
-        number = add_key(room.secrets)
+    with open_context() as context:
+        number = add_key(context.secrets)
         Log(__name__).warning("a token key was made", key=number)
         typer.echo(f"token key {number} signs from now on")
         note(
@@ -75,8 +75,8 @@ def drop(
     from upcycle_news.storage.metrics import queues
     from upcycle_news.subscribers.signing_keys import drop_key
 
-    with newsroom() as room:
-        going = [queue.issue for queue in queues(room.store) if queue.waits]
+    with open_context() as context:
+        going = [queue.issue for queue in queues(context.store) if queue.waits]
         if going:
             raise UpcycleError(
                 f"issue {going[0]} is being sent, and its Message-IDs may hang on this key: let it "
@@ -86,7 +86,7 @@ def drop(
             typer.confirm(
                 f"End every link that key {number} signed, in mails that were sent too?", abort=True
             )
-        drop_key(room.secrets, number)
+        drop_key(context.secrets, number)
         Log(__name__).warning("a token key was dropped", key=number)
         typer.echo(f"token key {number} is gone, and its links with it")
         note("backups made before still hold it: a restore brings it back; drop it again then")

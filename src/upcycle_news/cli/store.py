@@ -10,8 +10,8 @@ import typer
 from upcycle_news.cli.output import (
     AsJson,
     counting,
-    newsroom,
     note,
+    open_context,
     say_json,
     shown,
 )
@@ -34,8 +34,8 @@ def info(as_json: AsJson = False) -> None:
     from upcycle_news.errors import StoreError
     from upcycle_news.services.backup import migrate_store
 
-    with newsroom() as room:
-        found = migrate_store.info(room)
+    with open_context() as context:
+        found = migrate_store.info(context)
     if as_json:
         say_json(found.as_dict())
         return
@@ -61,8 +61,8 @@ def upgrade(
     """
     from upcycle_news.services.backup import migrate_store
 
-    with newsroom() as room:
-        before, now, made = migrate_store.upgrade(room, with_backup=with_backup)
+    with open_context() as context:
+        before, now, made = migrate_store.upgrade(context, with_backup=with_backup)
     if before == now:
         typer.echo(f"the store is at migration {now} already")
         return
@@ -85,8 +85,8 @@ def copy(
     """
     from upcycle_news.services.backup import migrate_store
 
-    with newsroom() as room, counting("copying rows", migrate_store.rows(room)) as heard:
-        moved = migrate_store.move(room, to, heard=heard)
+    with open_context() as context, counting("copying rows", migrate_store.rows(context)) as heard:
+        moved = migrate_store.move(context, to, heard=heard)
     if as_json:
         sums = {name: {"rows": one.rows, "fingerprint": one.fingerprint} for name, one in
                 moved.tables.items()}  # fmt: skip
@@ -114,8 +114,8 @@ def confirm(
     from upcycle_news.errors import StoreError
     from upcycle_news.services.backup import restore
 
-    with newsroom() as room:
-        found = restore.doubts(room)
+    with open_context() as context:
+        found = restore.doubts(context)
         if found.pause is None:
             if as_json:
                 say_json({"confirmed": False, "unknown": found.unknown})
@@ -133,7 +133,7 @@ def confirm(
             if not sys.stdin.isatty():
                 raise StoreError("to let it go on, say 'upcycle-news store confirm --yes'")
             typer.confirm("May this store send again?", abort=True)
-        restore.confirm(room, by=me())
+        restore.confirm(context, by=me())
         if as_json:
             say_json({"confirmed": True, "unknown": found.unknown})
         else:

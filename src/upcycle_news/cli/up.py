@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from upcycle_news.cli.output import newsroom, note
+from upcycle_news.cli.output import note, open_context
 
 if TYPE_CHECKING:
     from upcycle_news.prefect_api.client import Cockpit
@@ -41,8 +41,8 @@ def up(
     from upcycle_news.prefect_api.environment import lasting_server
     from upcycle_news.services.delivery.process_identity import stop_on_signals
 
-    with newsroom() as room:
-        home, prefect_home = room.settings.home, room.settings.state / "prefect"
+    with open_context() as context:
+        home, prefect_home = context.settings.home, context.settings.state / "prefect"
     environment = lasting_server(os.environ, prefect_home, host=host, port=port)
     environment["UPCYCLE_NEWS_HOME"] = str(home)
     url = environment["PREFECT_API_URL"]

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from upcycle_news.cli.output import newsroom, note
+from upcycle_news.cli.output import note, open_context
 
 
 def web(
@@ -19,9 +19,9 @@ def web(
     """
     from upcycle_news.web.app import serve
 
-    with newsroom() as room:
-        settings = room.settings.web
+    with open_context() as context:
+        settings = context.settings.web
         where = host or settings.host
         number = settings.port if port is None else port
         note(f"the pages answer at http://{where}:{number}/ (Ctrl-C ends it)")
-        serve(room, host=where, port=number)
+        serve(context, host=where, port=number)

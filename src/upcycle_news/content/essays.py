@@ -15,7 +15,7 @@ from upcycle_news.content import frontmatter
 from upcycle_news.content.frontmatter import FrontMatter
 from upcycle_news.errors import ContentError
 from upcycle_news.fileio import read_text, shown
-from upcycle_news.i18n.messages import Saying, say
+from upcycle_news.i18n.messages import LocalizedText, localized
 from upcycle_news.models import Essay, ImageRef, Length
 from upcycle_news.models.content import LANGUAGE
 from upcycle_news.text.excerpts import summary_of_markdown
@@ -55,7 +55,7 @@ def read_essays(content: Path, root: Path, default_language: str) -> EssayShelf:
         if essay and essay.slug in essays:
             other = essays[essay.slug].source
             complaints = [
-                ContentError(where, 1, say("essay-same-name", other=other, slug=essay.slug))
+                ContentError(where, 1, localized("essay-same-name", other=other, slug=essay.slug))
             ]
         errors += complaints
         if essay and not complaints:
@@ -83,7 +83,7 @@ def _read(
         "language", head.text("language", default_language), _language_complaint
     )
     if not parts.body:
-        head.complain(parts.body_line, say("essay-empty"))
+        head.complain(parts.body_line, localized("essay-empty"))
     essay = Essay(
         slug=slug_of(path),
         source=where,
@@ -108,15 +108,15 @@ def _read(
     return (None if head.errors else essay), head.errors
 
 
-def _language_complaint(language: str) -> Saying | None:
-    return None if LANGUAGE.fullmatch(language) else say("language-wrong")
+def _language_complaint(language: str) -> LocalizedText | None:
+    return None if LANGUAGE.fullmatch(language) else localized("language-wrong")
 
 
 def _links(head: FrontMatter) -> tuple[str, ...]:
     links = head.texts("pin", "https://example.org/item")
     for link in links:
         if not re.match(r"https?://[^\s/]+", link):
-            head.complain(head.line("pin"), say("pin-no-link", link=link[:60]))
+            head.complain(head.line("pin"), localized("pin-no-link", link=link[:60]))
     return links
 
 
@@ -124,7 +124,7 @@ def _image(head: FrontMatter, images: Path) -> ImageRef | None:
     """Read ``image: x.jpg`` with ``image_alt: …``, or ``image: {path: x.jpg, alt: …}``."""
     if not head.has("image"):
         if head.has("image_alt"):
-            head.complain(head.line("image_alt"), say("image-alt-alone"))
+            head.complain(head.line("image_alt"), localized("image-alt-alone"))
         return None
     parts = head.mapping("image", ("path", "alt"))
     if parts is None:
@@ -134,26 +134,26 @@ def _image(head: FrontMatter, images: Path) -> ImageRef | None:
     path, alt = parts.get("path", ""), parts.get("alt", "")
     head.checked("image", path, lambda value: _image_complaint(value, images))
     if not alt:
-        head.complain(head.line("image"), say("image-no-alt"))
+        head.complain(head.line("image"), localized("image-no-alt"))
     return ImageRef(path, alt)
 
 
-def _image_complaint(path: str, images: Path) -> Saying | None:
+def _image_complaint(path: str, images: Path) -> LocalizedText | None:
     pure = PurePosixPath(path)
     if not path or pure.is_absolute() or ".." in pure.parts or re.search(r"[\\:]", path):
-        return say("image-outside", image=path[:60])
+        return localized("image-outside", image=path[:60])
     file = images / pure
     try:
         if not file.is_file():
-            return say("image-not-there", image=path)
+            return localized("image-not-there", image=path)
         if not file.resolve().is_relative_to(images.resolve()):
-            return say("image-leads-out", image=path)
+            return localized("image-leads-out", image=path)
         with file.open("rb") as stream:
             start = stream.read(512).lstrip().lower()
     except OSError as error:
-        return say("image-unreadable", image=path, reason=error.strerror or str(error))
+        return localized("image-unreadable", image=path, reason=error.strerror or str(error))
     if pure.suffix.lower() in (".svg", ".svgz") or start.startswith((b"<svg", b"<?xml")):
-        return say("image-svg", image=path)
+        return localized("image-svg", image=path)
     return None
 
 
@@ -170,7 +170,7 @@ def scaffold_essay(
         ("topics", f"[{', '.join(map(quoted, topics))}]"),
         ("status", "draft"),
     ]
-    return as_markdown(head, say("essay-begins").in_language(language))
+    return as_markdown(head, localized("essay-begins").in_language(language))
 
 
 def as_markdown(head: list[tuple[str, str]], body: str) -> str:

@@ -15,7 +15,7 @@ import yaml
 
 from upcycle_news.errors import ContentError
 from upcycle_news.fileio import did_you_mean
-from upcycle_news.i18n.messages import Saying, say
+from upcycle_news.i18n.messages import LocalizedText, localized
 
 _PLAIN_TAGS = {
     f"tag:yaml.org,2002:{name}" for name in ("str", "int", "float", "bool", "timestamp", "value")
@@ -35,11 +35,11 @@ def split(where: str, text: str) -> Parts:
     """Cut a Markdown file at its fences; raises `ContentError` where one is missing."""
     lines = text.split("\n")
     if lines[0].rstrip() != "---":
-        raise ContentError(where, 1, say("head-missing"))
+        raise ContentError(where, 1, localized("head-missing"))
     fences = (n for n, line in enumerate(lines) if n and line.rstrip() in ("---", "..."))
     number = next(fences, 0)
     if not number:
-        raise ContentError(where, 1, say("head-endless"))
+        raise ContentError(where, 1, localized("head-endless"))
     first = number + 1
     while first < len(lines) and not lines[first].strip():
         first += 1
@@ -62,12 +62,12 @@ class FrontMatter:
             self.complain(*_yaml_complaint(error, head))
             return
         except (yaml.YAMLError, RecursionError, ValueError):
-            self.complain(1, say("head-not-yaml"))
+            self.complain(1, localized("head-not-yaml"))
             return
         if isinstance(root, yaml.MappingNode):
             self._collect(root)
         elif root is not None:
-            self.complain(2, say("head-no-keys"))
+            self.complain(2, localized("head-no-keys"))
 
     def _collect(self, root: yaml.MappingNode) -> None:
         for key, value in root.value:
@@ -75,14 +75,14 @@ class FrontMatter:
             name = key.value if isinstance(key, yaml.ScalarNode) else "?"
             if name not in self._known:
                 hint = did_you_mean(name, self._known)
-                self.complain(line, say("key-unknown", key=name[:40], hint=hint))
+                self.complain(line, localized("key-unknown", key=name[:40], hint=hint))
             elif name in self._nodes:
                 first = self._nodes[name][1]
-                self.complain(line, say("key-twice", key=name, first=first))
+                self.complain(line, localized("key-twice", key=name, first=first))
             else:
                 self._nodes[name] = (value, line)
 
-    def complain(self, line: int | None, said: Saying) -> None:
+    def complain(self, line: int | None, said: LocalizedText) -> None:
         """Remember one error."""
         self.errors.append(ContentError(self.where, line, said))
 
@@ -103,9 +103,10 @@ class FrontMatter:
         """Complain when `key` is missing or empty."""
         if not self.has(key):
             there = key in self._nodes
-            said = say("key-empty", key=key, example=example)
+            said = localized("key-empty", key=key, example=example)
             self.complain(
-                self.line(key), said if there else say("key-missing", key=key, example=example)
+                self.line(key),
+                said if there else localized("key-missing", key=key, example=example),
             )
 
     def text(self, key: str, default: str = "") -> str:
@@ -114,7 +115,7 @@ class FrontMatter:
             return default
         node, line = self._nodes[key]
         if not _is_text(node):
-            self.complain(line, say("key-no-text", key=key))
+            self.complain(line, localized("key-no-text", key=key))
             return default
         return " ".join(node.value.split())
 
@@ -130,8 +131,8 @@ class FrontMatter:
                 return date.fromisoformat(written)
         except ValueError:
             pass
-        said = say("date-wrong", key=key)
-        self.complain(line, say("date-no-day", key=key, written=written) if shaped else said)
+        said = localized("date-wrong", key=key)
+        self.complain(line, localized("date-no-day", key=key, written=written) if shaped else said)
         return None
 
     def texts(self, key: str, example: str) -> tuple[str, ...]:
@@ -140,7 +141,7 @@ class FrontMatter:
             return ()
         node, line = self._nodes[key]
         if not isinstance(node, yaml.SequenceNode) or not all(map(_is_text, node.value)):
-            self.complain(line, say("key-no-list", key=key, example=example))
+            self.complain(line, localized("key-no-list", key=key, example=example))
             return ()
         return tuple(dict.fromkeys(" ".join(item.value.split()) for item in node.value))
 
@@ -150,10 +151,10 @@ class FrontMatter:
         if value in allowed:
             return value
         hint = did_you_mean(value, allowed)
-        self.complain(self.line(key), say("key-choice", key=key, value=value[:40], hint=hint))
+        self.complain(self.line(key), localized("key-choice", key=key, value=value[:40], hint=hint))
         return default
 
-    def checked(self, key: str, value: str, check: Callable[[str], Saying | None]) -> str:
+    def checked(self, key: str, value: str, check: Callable[[str], LocalizedText | None]) -> str:
         """Pass `value` on; complain at the line of `key` when `check` returns a complaint."""
         complaint = check(value)
         if complaint:
@@ -169,12 +170,12 @@ class FrontMatter:
             line = name.start_mark.line + 2
             if not _is_text(name) or name.value not in known:
                 written, hint = str(name.value), did_you_mean(str(name.value), known)
-                said = say("key-unknown-inside", key=written[:40], parent=key, hint=hint)
+                said = localized("key-unknown-inside", key=written[:40], parent=key, hint=hint)
                 self.complain(line, said)
             elif name.value in found:
-                self.complain(line, say("key-twice-inside", key=name.value))
+                self.complain(line, localized("key-twice-inside", key=name.value))
             elif not _is_text(value):
-                self.complain(line, say("key-no-text", key=name.value))
+                self.complain(line, localized("key-no-text", key=name.value))
             else:
                 found[name.value] = " ".join(value.value.split())
         return found
@@ -188,20 +189,20 @@ def _is_null(node: yaml.Node) -> bool:
     return bool(node.tag == "tag:yaml.org,2002:null")
 
 
-def _yaml_complaint(error: yaml.MarkedYAMLError, head: str) -> tuple[int, Saying]:
+def _yaml_complaint(error: yaml.MarkedYAMLError, head: str) -> tuple[int, LocalizedText]:
     """Say line and sentence in an editor's words; PyYAML's own speak of tokens and blocks."""
     mark = error.problem_mark or error.context_mark
     at = mark.line if mark else -1
     problem = error.problem or "something is out of place"
     lines = head.split("\n")
     if "mapping values are not allowed" in problem:
-        return at + 2, say("head-colon")
+        return at + 2, localized("head-colon")
     if "'\\t'" in problem:
-        return at + 2, say("head-tab")
+        return at + 2, localized("head-tab")
     # An open mark swallows the lines below it: PyYAML stumbles there, the mistake is further up.
     for number, line in enumerate(lines[: at + 1]):
         if re.match(r'[\w-]+:\s*"', line) and len(re.findall(r'(?<!\\)"', line)) % 2:
-            return number + 2, say("head-quote-open")
+            return number + 2, localized("head-quote-open")
     if 0 <= at < len(lines) and lines[at].count('"') > 2:
-        return at + 2, say("head-quotes-inside")
-    return at + 2, say("head-broken", reason=problem)
+        return at + 2, localized("head-quotes-inside")
+    return at + 2, localized("head-broken", reason=problem)

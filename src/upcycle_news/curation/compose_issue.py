@@ -9,7 +9,7 @@ from datetime import date
 from upcycle_news.curation.selection import Bounds, Choice, choose
 from upcycle_news.curation.vocabulary import Vocabulary
 from upcycle_news.errors import NothingNew
-from upcycle_news.i18n.messages import Saying, say
+from upcycle_news.i18n.messages import LocalizedText, localized
 from upcycle_news.models import (
     Essay,
     Feed,
@@ -136,21 +136,23 @@ def _topics(essays: Sequence[Essay], picked: Sequence[Related]) -> tuple[str, ..
 
 def _nothing_new(
     day: date, essays: Sequence[Essay], published: Collection[str], fresh: int, limits: Limits
-) -> Saying:
+) -> LocalizedText:
     """Say what there is and what would make an issue of it."""
     drafts = sum(essay.status == "draft" for essay in essays)
     later = sum(essay.status == "ready" and essay.date > day for essay in essays)
     known = sum(essay.status == "ready" and essay.slug in published for essay in essays)
     told = [
-        *([say("nothing-new-published", count=known)] if known else []),
-        *([say("nothing-new-draft", count=drafts)] if drafts else []),
-        *([say("nothing-new-later", count=later)] if later else []),
+        *([localized("nothing-new-published", count=known)] if known else []),
+        *([localized("nothing-new-draft", count=drafts)] if drafts else []),
+        *([localized("nothing-new-later", count=later)] if later else []),
     ]
     alone = bool(fresh) and not limits.items_only
-    return say(
+    return localized(
         "nothing-new",
         day=day,
-        shelf=tuple(told) or say("nothing-new-none"),
-        items=say("nothing-new-items", count=fresh) if fresh else say("nothing-new-no-items"),
-        cure=say("nothing-new-cure-items") if alone else say("nothing-new-cure"),
+        shelf=tuple(told) or localized("nothing-new-none"),
+        items=localized("nothing-new-items", count=fresh)
+        if fresh
+        else localized("nothing-new-no-items"),
+        cure=localized("nothing-new-cure-items") if alone else localized("nothing-new-cure"),
     )

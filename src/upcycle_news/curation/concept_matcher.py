@@ -22,7 +22,7 @@ SHORTEST_PART, SHORTEST_REST, SHORTEST_COMPOUND = 4, 3, 7
 
 
 @dataclass(frozen=True)
-class Told:
+class ConceptEvidence:
     """What a text says of a concept: by words, by mere hints, and the words as they stand there."""
 
     strong: float
@@ -86,7 +86,7 @@ class Lexicon:
                 if entry.noun and len(first) >= SHORTEST_PART:
                     self._parts[first].append(entry)
 
-    def told(self, title: str, text: str = "") -> dict[str, Told]:
+    def told(self, title: str, text: str = "") -> dict[str, ConceptEvidence]:
         """Return what a title and a text say of each concept they touch."""
         entitled, written = self._hits(title), self._hits(text)
         found = {}
@@ -95,7 +95,7 @@ class Lexicon:
             strong, weak = self._strength(both)
             extra, _ = self._strength(entitled.get(concept, {}))
             surfaces = sorted(both.items(), key=lambda one: (one[0].hint, -one[1][0]))
-            found[concept] = Told(
+            found[concept] = ConceptEvidence(
                 strong + IN_TITLE * extra,
                 weak,
                 tuple(dict.fromkeys(surface for _, (_, surface) in surfaces)),

@@ -7,7 +7,7 @@ from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from upcycle_news.curation.concept_matcher import Lexicon, Told
+from upcycle_news.curation.concept_matcher import Lexicon, ConceptEvidence
 from upcycle_news.models import Essay, Story
 from upcycle_news.text.stemming import stem
 
@@ -150,7 +150,7 @@ class Theme:
 
     def reasons(self, number: int, pool: Pool, most: int) -> tuple[str, ...]:
         """Name the concepts that count most, each with the story's words: "Leerstand (Laden)"."""
-        told: Mapping[str, Told] = pool.told[number]
+        told: Mapping[str, ConceptEvidence] = pool.told[number]
         value = {
             concept: (self.topics.get(concept, 0.0) + self.text.get(concept, 0.0))
             * pool.active[number][concept]
@@ -163,6 +163,6 @@ class Theme:
         )
 
 
-def _named(concept: str, told: Told) -> str:
+def _named(concept: str, told: ConceptEvidence) -> str:
     words = [word for word in told.surfaces if word.casefold() != concept.casefold()]
     return f"{concept} ({', '.join(words[:MAX_WORDS])})" if words else concept

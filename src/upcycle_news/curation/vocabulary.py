@@ -14,7 +14,7 @@ from upcycle_news.fileio import (
     read_text,
     shown,
 )
-from upcycle_news.i18n.messages import Saying, say
+from upcycle_news.i18n.messages import LocalizedText, localized
 from upcycle_news.text.sanitize import tidy
 
 KEYS = ("words", "hints", "outside")
@@ -57,7 +57,7 @@ def load_vocabulary(path: Path, root: Path) -> Vocabulary:
     )
     count = sum(len(one.words) + len(one.hints) for one in vocabulary.concepts) + len(everyday)
     if len(vocabulary.concepts) > MOST_CONCEPTS or count > MOST_WORDS:
-        said = say("vocabulary-too-large", concepts=MOST_CONCEPTS, words=MOST_WORDS)
+        said = localized("vocabulary-too-large", concepts=MOST_CONCEPTS, words=MOST_WORDS)
         raise ContentError(where, None, said)
     return vocabulary
 
@@ -71,18 +71,18 @@ class _Page:
 
     def concept(self, name: str, table: Any) -> Concept:
         if not isinstance(table, dict):
-            raise self.error(name, "", say("concept-no-table", name=name[:40]))
+            raise self.error(name, "", localized("concept-no-table", name=name[:40]))
         if not tidy(name) or len(name) > LONGEST:
-            raise self.error(name, "", say("concept-name"))
+            raise self.error(name, "", localized("concept-name"))
         for key in table:
             if key not in KEYS:
                 hint = did_you_mean(key, KEYS)
-                raise self.error(name, key, say("concept-key", key=key[:40], hint=hint))
+                raise self.error(name, key, localized("concept-key", key=key[:40], hint=hint))
         outside = table.get("outside", False)
         if not isinstance(outside, bool):
-            raise self.error(name, "outside", say("concept-outside"))
+            raise self.error(name, "outside", localized("concept-outside"))
         if "words" not in table:
-            raise self.error(name, "", say("concept-empty", name=name[:40]))
+            raise self.error(name, "", localized("concept-empty", name=name[:40]))
         return Concept(
             tidy(name),
             self.listed(name, "words", table["words"]),
@@ -92,14 +92,14 @@ class _Page:
 
     def listed(self, name: str, key: str, value: Any) -> tuple[str, ...]:
         if not isinstance(value, str):
-            raise self.error(name, key, say("concept-no-text", key=key))
+            raise self.error(name, key, localized("concept-no-text", key=key))
         entries = [tidy(entry) for entry in value.split(",")]
         for entry in entries:
             if entry and (len(entry) > LONGEST or not re.search(r"[^\W_]", entry)):
-                raise self.error(name, key, say("concept-no-word", entry=entry[:40]))
+                raise self.error(name, key, localized("concept-no-word", entry=entry[:40]))
         return tuple(dict.fromkeys(entry for entry in entries if entry))
 
-    def error(self, name: str, key: str, said: Saying) -> ContentError:
+    def error(self, name: str, key: str, said: LocalizedText) -> ContentError:
         return ContentError(self.where, self._line(name, key), said)
 
     def _line(self, name: str, key: str) -> int | None:

@@ -183,10 +183,10 @@ class Switchboard:
     def _place(self) -> bool:
         """Give every free line its next delivery; whether there was anything to give."""
         found = self.desk.anything()
-        room = 1 if self.desk.alone or not self._connected_once else self._most
+        context = 1 if self.desk.alone or not self._connected_once else self._most
         if found:
-            self._call(room)
-        free = min(len(self._free), room - len(self._busy))
+            self._call(context)
+        free = min(len(self._free), context - len(self._busy))
         claims: list[Claim] = []
         try:
             while len(claims) < free and (claim := self.desk.take()) is not None:
@@ -202,12 +202,12 @@ class Switchboard:
                     self._begin(line, envelope, message)
         return found
 
-    def _call(self, room: int) -> None:
+    def _call(self, context: int) -> None:
         """Have further lines opened, as many as there is work for."""
-        room = min(room, len(self._busy) + len(self.desk.leases))
+        context = min(context, len(self._busy) + len(self.desk.leases))
         have = len(self._busy) + len(self._free) + self._calls.waiting
         if not (self._enough and have):
-            for _ in range(room - have):
+            for _ in range(context - have):
                 self._calls.call()
 
     def _marked(self, claims: list[Claim]) -> list[_Line | None]:

@@ -15,7 +15,7 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
-from upcycle_news.app.context import Newsroom, utc_now
+from upcycle_news.app.context import AppContext, utc_now
 from upcycle_news.config.settings import (
     FILE_NAME,
     PREFIX,
@@ -43,30 +43,32 @@ _STAND_INS = {
 }
 
 
-def run_demo(here: Path, *, say: Callable[[str], None]) -> Iterator[str]:
+def run_demo(here: Path, *, localized: Callable[[str], None]) -> Iterator[str]:
     """Run the main job on the publication in `here`, or on the samples; yields what to tell.
 
     Raises `UpcycleError` when a relay is configured or the flow fails.
     """
     state = (here / "var" / "demo").resolve()
     home = _home(here)
-    say("The demo runs the real flow, with Prefect's own server: that takes some 15 seconds …")
+    localized(
+        "The demo runs the real flow, with Prefect's own server: that takes some 15 seconds …"
+    )
     with DemoSite(utc_now()) as site:
         write_whole(state / "feeds.toml", site.feeds_toml().encode())
         environment = _environment(home, state)
-        with _opened(environment) as room:
-            _add_sample_readers(room)
-            before = _statuses(room)
+        with _opened(environment) as context:
+            _add_sample_readers(context)
+            before = _statuses(context)
         outcome = _run_flow(home, state, environment)
-    with _opened(environment) as room:
-        yield from _told(room, outcome, before, here, state)
+    with _opened(environment) as context:
+        yield from _told(context, outcome, before, here, state)
 
 
 def _home(here: Path) -> Path:
     """The publication here when it has an essay that is ready, else the one we bring along."""
     if (here / FILE_NAME).is_file():
-        room = Newsroom(_without_relay(here))
-        if any(essay.status == "ready" for essay in all_essays(room)):
+        context = AppContext(_without_relay(here))
+        if any(essay.status == "ready" for essay in all_essays(context)):
             return here.resolve()
     _without_relay(publication_folder())
     return publication_folder()
@@ -107,25 +109,25 @@ def _value(settings: Settings, name: str) -> Any:
     return getattr(getattr(settings, table), key)
 
 
-def _opened(environment: Mapping[str, str]) -> Newsroom:
+def _opened(environment: Mapping[str, str]) -> AppContext:
     """The newsroom as the flow sees it."""
     for name in [name for name in os.environ if name.startswith(PREFIX)]:
         del os.environ[name]
     os.environ.update({k: v for k, v in environment.items() if k.startswith(PREFIX)})
-    return Newsroom.open()
+    return AppContext.open()
 
 
-def _add_sample_readers(room: Newsroom) -> None:
+def _add_sample_readers(context: AppContext) -> None:
     data = (files("upcycle_news.demo") / "subscribers.csv").read_bytes()
     parsed = read_subscribers_csv(data, where="subscribers.csv")
     add_people(
-        room.store, parsed.people, source="sample readers of the demo", now=room.clock(),
+        context.store, parsed.people, source="sample readers of the demo", now=context.clock(),
         dry_run=False,
     )  # fmt: skip
 
 
-def _statuses(room: Newsroom) -> dict[IssueId, IssueStatus | None]:
-    return {row.id: issues.status(room.store, row.id) for row in issues.every(room.store)}
+def _statuses(context: AppContext) -> dict[IssueId, IssueStatus | None]:
+    return {row.id: issues.status(context.store, row.id) for row in issues.every(context.store)}
 
 
 def _run_flow(home: Path, state: Path, environment: Mapping[str, str]) -> dict[str, Any]:
@@ -156,17 +158,17 @@ def _run_flow(home: Path, state: Path, environment: Mapping[str, str]) -> dict[s
 
 
 def _told(
-    room: Newsroom,
+    context: AppContext,
     outcome: Mapping[str, Any],
     before: Mapping[IssueId, IssueStatus | None],
     here: Path,
     state: Path,
 ) -> Iterator[str]:
-    issue = latest_issue(room)
+    issue = latest_issue(context)
     if issue is None:
         raise UpcycleError(f"the flow ended without an issue: {outcome['message']}")
-    status = issues.status(room.store, issue)
-    revision = revisions.revision(room.store, issue, status.hash if status else None)
+    status = issues.status(context.store, issue)
+    revision = revisions.revision(context.store, issue, status.revision_id if status else None)
     assert status is not None and revision is not None
     earlier = before.get(issue)
     sent_before = int(earlier.as_dict()["sent"]) if earlier else 0
@@ -186,13 +188,13 @@ def _told(
         yield f"  sent      {counted(total - sent_before, 'mail')}; audience {status.audience}, {closes}"
     if outcome["state"] == "Degraded":
         yield f"  degraded  {outcome['message']}"
-    folder = room.issues_folder / str(issue)
+    folder = context.issues_folder / str(issue)
     for label, path in (
         ("look", folder / "preview.html"),
         ("HTML", folder / "issue.html"),
         ("text", folder / "issue.txt"),
-        ("mails", room.mailbox_folder),
-        ("archive", room.archive / "index.html"),
+        ("mails", context.mailbox_folder),
+        ("archive", context.archive / "index.html"),
         ("Prefect", state / "prefect"),
     ):
         yield f"  {label:<9} {_near(path, here)}"

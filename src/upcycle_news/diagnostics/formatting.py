@@ -54,8 +54,8 @@ def _line(line: Line, width: int, paint: Paint) -> Iterator[str]:
 
 
 def _wrapped(text: str, width: int) -> list[str]:
-    room = max(width - _INDENT, 30)
-    return wrap(text, room, break_long_words=False, break_on_hyphens=False) or [""]
+    context = max(width - _INDENT, 30)
+    return wrap(text, context, break_long_words=False, break_on_hyphens=False) or [""]
 
 
 def markdown(report: Report) -> str:

@@ -11,7 +11,7 @@ from importlib import metadata
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from upcycle_news.app.context import Newsroom
+from upcycle_news.app.context import AppContext
 from upcycle_news.app.factories import is_sample, relay_of
 from upcycle_news.config import origins
 from upcycle_news.config.settings import PREFIX
@@ -60,7 +60,7 @@ class Visit:
     `mailed`: an issue was queued, so links are out there that our keys signed.
     """
 
-    room: Newsroom
+    context: AppContext
     now: datetime
     store: StoreFacts
     usable: bool
@@ -71,12 +71,12 @@ class Visit:
     @property
     def tokens(self) -> list[Path]:
         """The keys of the readers' links."""
-        return sorted(self.room.secrets.glob("token-*.key"))
+        return sorted(self.context.secrets.glob("token-*.key"))
 
 
 def settings(visit: Visit) -> list[Line]:
     """The configuration, and the files with secrets that variables name."""
-    told = visit.room.settings
+    told = visit.context.settings
     lines = [ok("settings", "newsletter.toml and the environment can be read")]
     [store] = [one for one in origins.origins(told) if one.key == "store"]
     if store.kind.endswith(".toml") and origins.has_password(told.store):
@@ -98,12 +98,12 @@ def settings(visit: Visit) -> list[Line]:
 
 def this_machine(visit: Visit) -> list[Line]:
     """Python, packages, time zone, disk and keys."""
-    told = visit.room.settings
+    told = visit.context.settings
     own = told.home / host_module.LOCK
     facts = host_module.look(own if own.is_file() else publication_folder() / host_module.LOCK)
     lies = next(path for path in (told.state, *told.state.parents) if path.is_dir())
     usage = shutil.disk_usage(lies)
-    folder = visit.room.secrets
+    folder = visit.context.secrets
     keys = [host_module.secret_at(path, path.name) for path in folder.glob("*")]
     return [
         *host_module.verdict(facts),
@@ -114,7 +114,7 @@ def this_machine(visit: Visit) -> list[Line]:
 
 
 def _zones(visit: Visit) -> Line:
-    told = visit.room.settings
+    told = visit.context.settings
     try:
         zones = {zone for one in planned(told.home) for _, zone in one.schedules}
     except SettingsError as error:
@@ -129,19 +129,19 @@ def _zones(visit: Visit) -> Line:
 
 def store(visit: Visit) -> list[Line]:
     """The store, thoroughly; its pause, and its backups."""
-    facts = inspect.look(visit.room.settings.store_url)
+    facts = inspect.look(visit.context.settings.store_url)
     lines = storage.verdict(facts)
-    if visit.usable and (pause := send_hold.standing(visit.room.store)) is not None:
+    if visit.usable and (pause := send_hold.standing(visit.context.store)) is not None:
         lines.append(storage.pause(pause.sentence))
-    newest = next(iter(create.existing(visit.room)), None)
+    newest = next(iter(create.existing(visit.context)), None)
     made = None if newest is None else datetime.fromtimestamp(newest.stat().st_mtime, UTC)
     return [*lines, storage.backup(made, visit.now, there_is_something=facts.exists)]
 
 
 def relays(visit: Visit) -> list[Line]:
     """Every relay that is configured; nothing is sent."""
-    told = visit.room.settings.relays
-    if visit.room.configured_relay is None:
+    told = visit.context.settings.relays
+    if visit.context.configured_relay is None:
         return [
             skipped(
                 "relay",
@@ -163,14 +163,14 @@ def relays(visit: Visit) -> list[Line]:
 
 def dns(visit: Visit) -> list[Line]:
     """The sender's domain in DNS."""
-    told = visit.room.settings
+    told = visit.context.settings
     domain = told.sender.address.rpartition("@")[2].lower()
     if not domain or is_sample(domain):
         why = "sender.address is empty" if not domain else f"{domain} is a sample's domain"
         return [_not_yet(visit, "dns", f"{why}: nothing to look up", "set sender.address to yours")]
     if visit.offline:
         return [skipped("dns", _AWAY)]
-    sender = _sender(visit.room, domain)
+    sender = _sender(visit.context, domain)
     resolver = Resolver(told.doctor.resolver, told.doctor.timeout)
     answers = resolver.ask_until_known(lambda known: verdicts.needed(sender, known))
     return verdicts.verdicts(sender, answers)
@@ -178,16 +178,16 @@ def dns(visit: Visit) -> list[Line]:
 
 def _not_yet(visit: Visit, check: str, why: str, cure: str) -> Line:
     """What is still the sample's: no matter while trying, red once a relay is there to send."""
-    relay_there = visit.room.configured_relay
+    relay_there = visit.context.configured_relay
     if relay_there is None or is_loopback(relay_there.host):
         return skipped(check, why, cure=cure)
     return problem(check, why, meaning="a relay is configured, but nothing can be sent", cure=cure)
 
 
-def _sender(room: Newsroom, domain: str) -> verdicts.Sender:
+def _sender(context: AppContext, domain: str) -> verdicts.Sender:
     """What the world will see of our sending."""
-    told = room.settings
-    ours = tuple(Key(one.domain.lower(), one.selector, one.record) for one in room.dkim_signers)
+    told = context.settings
+    ours = tuple(Key(one.domain.lower(), one.selector, one.record) for one in context.dkim_signers)
     theirs = tuple(
         Key(told.dkim.domain.lower() or domain, selector) for selector in told.doctor.dkim_selectors
     )
@@ -208,28 +208,29 @@ def way_out(visit: Visit) -> list[Line]:
 
 
 def _inbox(visit: Visit) -> Line:
-    told = visit.room.settings
-    if not process.has_inbox(visit.room):
+    told = visit.context.settings
+    if not process.has_inbox(visit.context):
         return unsubscribe_endpoint.no_inbox()
     if visit.offline and told.inbox.host and not is_loopback(told.inbox.host):
         return skipped("inbox", _AWAY)
     try:
-        with process.open_inbox(visit.room, told.doctor.timeout):
+        with process.open_inbox(visit.context, told.doctor.timeout):
             return unsubscribe_endpoint.inbox("")
     except UpcycleError as error:
         return unsubscribe_endpoint.inbox(str(error))
 
 
 def _door(visit: Visit) -> list[Line]:
-    room = visit.room
-    url = room.settings.publication.public_url
+    context = visit.context
+    url = context.settings.publication.public_url
     here = is_loopback(urlsplit(url).hostname or "")
     if url and is_sample(url) and not here:
         why = f"{url} is a sample's address: nobody could leave there"
         return [_not_yet(visit, "one-click", why, "set publication.public_url to yours")]
     lines = [
         unsubscribe_endpoint.ways(
-            str(subscriptions.how_readers_leave(room)), possible=bool(url) or room.leaves_by_mail
+            str(subscriptions.how_readers_leave(context)),
+            possible=bool(url) or context.leaves_by_mail,
         )
     ]
     if not url:
@@ -238,25 +239,27 @@ def _door(visit: Visit) -> list[Line]:
         return [*lines, unsubscribe_endpoint.no_door(_AWAY)]
     own = ""
     if visit.tokens:  # asking for a signer would make a key where there is none
-        own = f"/{Purpose.UNSUBSCRIBE}/{room.signer.token(Purpose.UNSUBSCRIBE, 0)}"
+        own = f"/{Purpose.UNSUBSCRIBE}/{context.signer.token(Purpose.UNSUBSCRIBE, 0)}"
     foreign = f"/{Purpose.UNSUBSCRIBE}/{unsubscribe_endpoint.FOREIGN}"
-    facts = unsubscribe_endpoint.look(url, own, foreign, room.settings.doctor.timeout)
+    facts = unsubscribe_endpoint.look(url, own, foreign, context.settings.doctor.timeout)
     return [*lines, *unsubscribe_endpoint.verdict(facts, visit.now)]
 
 
 def schedules(visit: Visit) -> list[Line]:
     """Prefect: server, runners, deployments."""
-    told = visit.room.settings
+    told = visit.context.settings
     cockpit = Cockpit.find(told.state / "prefect")
     if cockpit is None:
         return [prefect.none_known()]
     if visit.offline and not is_loopback(cockpit.host):
         return [skipped("prefect", _AWAY)]
     facts = look_at_prefect(
-        cockpit, metadata.version("prefect"), visit.room.clock, told.doctor.timeout
+        cockpit, metadata.version("prefect"), visit.context.clock, told.doctor.timeout
     )
     group = told.cockpit.operators
-    members = subscribers.group_members(visit.room.store, group) if group and visit.usable else ()
+    members = (
+        subscribers.group_members(visit.context.store, group) if group and visit.usable else ()
+    )
     return prefect.verdict(
         facts,
         planned(told.home),
@@ -280,9 +283,9 @@ def what_is_written(visit: Visit) -> list[Line]:
     if not visit.usable:
         why = "the store is not there yet, or cannot be opened as it is"
         return [skipped("feeds", why), *lines, skipped("content", why)]
-    room = visit.room
+    context = visit.context
     try:
-        feeds = content.feeds(feeds_health(room), visit.now)
+        feeds = content.feeds(feeds_health(context), visit.now)
     except UpcycleError as error:
         feeds = [
             problem(
@@ -292,7 +295,7 @@ def what_is_written(visit: Visit) -> list[Line]:
                 cure="mend that place; 'upcycle-news check' tells whether it is well",
             )
         ]
-    findings = run.check_everything(room, ids.current_issue(room))
+    findings = run.check_everything(context, ids.current_issue(context))
     return [*feeds, *lines, content.checked(findings)]
 
 

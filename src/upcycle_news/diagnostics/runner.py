@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Sequence
 from concurrent.futures import ThreadPoolExecutor
 
-from upcycle_news.app.context import Newsroom
+from upcycle_news.app.context import AppContext
 from upcycle_news.diagnostics.content import LastIssue
 from upcycle_news.diagnostics.probes import ROUNDS, Visit
 from upcycle_news.diagnostics.results import Line, Report, problem
@@ -22,9 +22,9 @@ def known_checks() -> tuple[str, ...]:
     return tuple(dict.fromkeys([*ROUNDS, *checks]))
 
 
-def examine(room: Newsroom, wanted: Collection[str] = (), *, offline: bool = False) -> Report:
+def examine(context: AppContext, wanted: Collection[str] = (), *, offline: bool = False) -> Report:
     """Look at everything, or at the groups and checks `wanted`; never raises for what it finds."""
-    visit = _visit(room, offline=offline)
+    visit = _visit(context, offline=offline)
     chosen = {
         name: round_
         for name, (round_, checks) in ROUNDS.items()
@@ -80,34 +80,40 @@ def _made(name: str, round_: Callable[[Visit], Sequence[Line]], visit: Visit) ->
         ]
 
 
-def _visit(room: Newsroom, *, offline: bool) -> Visit:
-    facts = inspect.look(room.settings.store_url, thorough=False)
+def _visit(context: AppContext, *, offline: bool) -> Visit:
+    facts = inspect.look(context.settings.store_url, thorough=False)
     # Opening would make or migrate a store, and make the key of its people where it is missing.
     usable = (
         facts.exists
         and not facts.trouble
         and facts.version == facts.newest
-        and (room.secrets / "person.key").is_file()
+        and (context.secrets / "person.key").is_file()
     )
     last, mailed = None, False
     if usable:
         try:
-            last = _last_issue(room)
-            mailed = any(row.enqueued_at for row in issues.every(room.store))
+            last = _last_issue(context)
+            mailed = any(row.enqueued_at for row in issues.every(context.store))
         except UpcycleError:
             usable = False
-    return Visit(room, room.clock(), facts, usable, last, mailed, offline)
+    return Visit(context, context.clock(), facts, usable, last, mailed, offline)
 
 
-def _last_issue(room: Newsroom) -> LastIssue | None:
+def _last_issue(context: AppContext) -> LastIssue | None:
     """The sizes of the newest issue, from the rendering that was kept; nothing is rendered."""
-    issue = latest_issue(room)
-    revision = revisions.revision(room.store, issue) if issue else None
-    rendered = revisions.rendering(room.store, issue, revision.hash) if issue and revision else None
+    issue = latest_issue(context)
+    revision = revisions.revision(context.store, issue) if issue else None
+    rendered = (
+        revisions.rendering(context.store, issue, revision.revision_id)
+        if issue and revision
+        else None
+    )
     if issue is None or revision is None or rendered is None:
         return None
     html = encoded_size(rendered.html)
     message = 0
-    if any(room.secrets.glob("token-*.key")):  # a sample needs links, and links need a key
-        message = len(sample_message(room, Rendered(issue, revision.hash, rendered, (), html)))
+    if any(context.secrets.glob("token-*.key")):  # a sample needs links, and links need a key
+        message = len(
+            sample_message(context, Rendered(issue, revision.revision_id, rendered, (), html))
+        )
     return LastIssue(str(issue), html, message)

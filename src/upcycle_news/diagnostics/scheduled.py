@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from upcycle_news.app.context import Newsroom
+from upcycle_news.app.context import AppContext
 from upcycle_news.diagnostics.formatting import markdown
 from upcycle_news.diagnostics.results import Line, Report, State
 from upcycle_news.diagnostics.runner import examine
-from upcycle_news.models.runs import Told
+from upcycle_news.models.runs import RunResult
 from upcycle_news.observability.redaction import redact
 from upcycle_news.services.monitoring.alerts import Event
 from upcycle_news.storage import coordination
@@ -20,27 +20,27 @@ RED = "upcycle-news.doctor.red"
 class Checkup:
     """How the run ends, the table for Prefect's pages, and the event, if something turned red."""
 
-    told: Told
+    told: RunResult
     table: str
     event: Event | None
 
 
-def check_up(room: Newsroom) -> Checkup:
+def check_up(context: AppContext) -> Checkup:
     """Examine everything, and note what is red now. No text of it holds an address."""
-    report = examine(room)
-    return Checkup(told(report), redact(markdown(report)), _event(turned_red(room, report)))
+    report = examine(context)
+    return Checkup(told(report), redact(markdown(report)), _event(turned_red(context, report)))
 
 
-def told(report: Report) -> Told:
+def told(report: Report) -> RunResult:
     """The state of the run."""
     summary = report.summary()
     if not report.problems:
-        return Told("completed", "Completed", summary)
+        return RunResult("completed", "Completed", summary)
     worst = "; ".join(redact(line.found) for line in report.problems[:3])
-    return Told("completed", "Degraded", f"{summary}: {worst}")
+    return RunResult("completed", "Degraded", f"{summary}: {worst}")
 
 
-def turned_red(room: Newsroom, report: Report) -> tuple[Line, ...]:
+def turned_red(context: AppContext, report: Report) -> tuple[Line, ...]:
     """The problems that were not told yet; what is not red any more may be told again.
 
     A store that is itself red remembers nothing: then every problem is told, at every checkup.
@@ -51,12 +51,14 @@ def turned_red(room: Newsroom, report: Report) -> tuple[Line, ...]:
     # One check may find several things wrong with the same subject: that is one alarm.
     red = {line.subject for line in problems}
     unseen = {line.check for line in report.lines if line.state is State.SKIPPED}
-    for subject in coordination.ringing(room.store, RED):
+    for subject in coordination.ringing(context.store, RED):
         if subject not in red and subject.partition(" ")[0] not in unseen:
-            coordination.silence(room.store, RED, subject)
-    now = room.clock()
+            coordination.silence(context.store, RED, subject)
+    now = context.clock()
     new = {
-        subject for subject in sorted(red) if coordination.ring(room.store, RED, subject, now=now)
+        subject
+        for subject in sorted(red)
+        if coordination.ring(context.store, RED, subject, now=now)
     }
     return tuple(line for line in problems if line.subject in new)
 

@@ -14,7 +14,7 @@ from upcycle_news.fileio import (
     read_text,
     shown,
 )
-from upcycle_news.i18n.messages import Saying, say
+from upcycle_news.i18n.messages import LocalizedText, localized
 from upcycle_news.models import Feed
 from upcycle_news.models.content import LANGUAGE
 from upcycle_news.text.sanitize import tidy
@@ -33,11 +33,11 @@ def load_feeds(path: Path, root: Path) -> tuple[Feed, ...]:
     data = parse_toml(text, where, 'lines such as name = "…"')
     for key in data:
         if key != "feeds":
-            said = say("feeds-key", key=key[:40], hint=did_you_mean(key, ["feeds"]))
+            said = localized("feeds-key", key=key[:40], hint=did_you_mean(key, ["feeds"]))
             raise ContentError(where, _line_of_key(text, key), said)
     tables = data.get("feeds", [])
     if not isinstance(tables, list) or not all(isinstance(table, dict) for table in tables):
-        raise ContentError(where, _line_of_key(text, "feeds"), say("feeds-no-tables"))
+        raise ContentError(where, _line_of_key(text, "feeds"), localized("feeds-no-tables"))
     lines = _lines(text)
     return _distinct(
         [_Table(where, table, *_place(lines, index)) for index, table in enumerate(tables)]
@@ -76,25 +76,26 @@ class _Table:
         self.line = line
         self.lines = lines
 
-    def error(self, key: str, said: Saying) -> ContentError:
+    def error(self, key: str, said: LocalizedText) -> ContentError:
         return ContentError(self.where, self.lines.get(key, self.line), said)
 
     def feed(self) -> Feed:
         for key in self.values:
             if key not in KEYS:
                 hint = did_you_mean(key, KEYS)
-                raise self.error(key, say("feed-key", key=key[:40], hint=hint))
-        name = tidy(self._get("name", str, say("feed-is-name"), None))
+                raise self.error(key, localized("feed-key", key=key[:40], hint=hint))
+        name = tidy(self._get("name", str, localized("feed-is-name"), None))
         if not name or len(name) > 200:
-            raise self.error("name", say("feed-name"))
-        topics = self._get("topics", list, say("feed-is-topics"), [])
+            raise self.error("name", localized("feed-name"))
+        topics = self._get("topics", list, localized("feed-is-topics"), [])
         if not all(isinstance(topic, str) and topic.strip() for topic in topics):
             raise self.error(
-                "topics", say("feed-wrong", key="topics", expected=say("feed-is-topics"))
+                "topics",
+                localized("feed-wrong", key="topics", expected=localized("feed-is-topics")),
             )
-        limit = self._get("limit", int, say("feed-is-limit"), None, optional=True)
+        limit = self._get("limit", int, localized("feed-is-limit"), None, optional=True)
         if limit is not None and limit < 1:
-            raise self.error("limit", say("feed-limit"))
+            raise self.error("limit", localized("feed-limit"))
         return Feed(
             name=name,
             url=self._url(),
@@ -102,19 +103,19 @@ class _Table:
             weight=self._weight(),
             language=self._language(),
             limit=limit,
-            active=self._get("active", bool, say("feed-is-active"), True),
+            active=self._get("active", bool, localized("feed-is-active"), True),
         )
 
     def _get(
-        self, key: str, kind: type, expected: Saying, default: Any, optional: bool = False
+        self, key: str, kind: type, expected: LocalizedText, default: Any, optional: bool = False
     ) -> Any:
         if key not in self.values:
             if default is None and not optional:
-                raise self.error(key, say("feed-without", key=key, expected=expected))
+                raise self.error(key, localized("feed-without", key=key, expected=expected))
             return default
         value = self.values[key]
         if not isinstance(value, kind) or (isinstance(value, bool) and kind is not bool):
-            raise self.error(key, say("feed-wrong", key=key, expected=expected))
+            raise self.error(key, localized("feed-wrong", key=key, expected=expected))
         return value
 
     def _weight(self) -> float:
@@ -126,19 +127,20 @@ class _Table:
             or not 0 <= value <= MAX_WEIGHT
         ):
             raise self.error(
-                "weight", say("feed-wrong", key="weight", expected=say("feed-is-weight"))
+                "weight",
+                localized("feed-wrong", key="weight", expected=localized("feed-is-weight")),
             )
         return float(value)
 
     def _language(self) -> str:
-        language: str = self._get("language", str, say("feed-is-language"), "de")
+        language: str = self._get("language", str, localized("feed-is-language"), "de")
         if not LANGUAGE.fullmatch(language):
-            expected = say("feed-is-language")
-            raise self.error("language", say("feed-wrong", key="language", expected=expected))
+            expected = localized("feed-is-language")
+            raise self.error("language", localized("feed-wrong", key="language", expected=expected))
         return language
 
     def _url(self) -> str:
-        url = self._get("url", str, say("feed-is-url"), None).strip()
+        url = self._get("url", str, localized("feed-is-url"), None).strip()
         try:
             if not re.match(r"https?://", url, re.IGNORECASE):
                 raise BadLinkError("it is not http or https")
@@ -147,7 +149,7 @@ class _Table:
             return safe_link(url)
         except BadLinkError as error:
             reason = str(error).replace("its link", "it")
-            raise self.error("url", say("feed-url", reason=reason)) from None
+            raise self.error("url", localized("feed-url", reason=reason)) from None
 
 
 def _distinct(tables: list[_Table]) -> tuple[Feed, ...]:
@@ -158,9 +160,9 @@ def _distinct(tables: list[_Table]) -> tuple[Feed, ...]:
         feed = table.feed()
         name, url = feed.name.casefold(), canonical_link(feed.url)
         if name in names:
-            raise table.error("name", say("feed-same-name", name=feed.name))
+            raise table.error("name", localized("feed-same-name", name=feed.name))
         if url in urls:
-            raise table.error("url", say("feed-same-url", name=urls[url]))
+            raise table.error("url", localized("feed-same-url", name=urls[url]))
         names[name], urls[url] = table.line, feed.name
         feeds.append(feed)
     return tuple(feeds)

@@ -22,7 +22,7 @@ FALLBACK = "en"
 
 
 @dataclass(frozen=True)
-class Saying:
+class LocalizedText:
     """A sentence that is not written yet: its key in the catalogues, and the values in it.
 
     Values are texts, numbers, times, tuples of texts, or other sayings. Texts of strangers cannot
@@ -45,9 +45,9 @@ class Saying:
         return self.in_language(FALLBACK)
 
 
-def say(key: str, /, **values: object) -> Saying:
+def localized(key: str, /, **values: object) -> LocalizedText:
     """The sentence with this key and these values in it."""
-    return Saying(key, tuple(values.items()))
+    return LocalizedText(key, tuple(values.items()))
 
 
 def spoken(language: str) -> str:
@@ -74,7 +74,7 @@ class _Writer(Formatter):
         self.language = language
 
     def format_field(self, value: Any, format_spec: str) -> str:
-        if isinstance(value, Saying):
+        if isinstance(value, LocalizedText):
             return value.in_language(self.language)
         if isinstance(value, tuple):
             return ", ".join(self.format_field(one, "") for one in value)

@@ -66,12 +66,12 @@ def encoded_words(text: str, *, first: int) -> str:
     """
     in_q = len(_q(text)) <= len(_b(text))
     words: list[str] = []
-    room, chunk = min(first, _WORD_LIMIT), ""
+    context, chunk = min(first, _WORD_LIMIT), ""
     for char in text:
         grown = chunk + char
-        if chunk and len(_word(grown, in_q)) > room:
+        if chunk and len(_word(grown, in_q)) > context:
             words.append(_word(chunk, in_q))
-            room, grown = _WORD_LIMIT, char
+            context, grown = _WORD_LIMIT, char
         chunk = grown
     words.append(_word(chunk, in_q))
     return "\r\n ".join(words)
@@ -140,13 +140,13 @@ def _fold_plain(name: str, text: str) -> str | None:
     if not _PLAIN.match(text) or "=?" in text or "  " in text:
         return None
     lines, line = [], ""
-    room = _FOLD_AT - len(name) - 2
+    context = _FOLD_AT - len(name) - 2
     for word in text.split(" "):
         if len(word) > _FOLD_AT - 20:
             return None
-        if line and len(line) + 1 + len(word) > room:
+        if line and len(line) + 1 + len(word) > context:
             lines.append(line)
-            line, room = word, _FOLD_AT - 1
+            line, context = word, _FOLD_AT - 1
         else:
             line = f"{line} {word}" if line else word
     return "\r\n ".join([*lines, line])

@@ -152,7 +152,7 @@ class IssueStatus:
     """The closing sum of an issue, counted against the audience stored when it was queued."""
 
     issue: str
-    hash: str
+    revision_id: str
     audience: int
     counts: Mapping[DeliveryState, int]
 
@@ -162,7 +162,7 @@ class IssueStatus:
                  "cancelled")  # fmt: skip
         return {
             "issue": self.issue,
-            "hash": self.hash,
+            "hash": self.revision_id,
             "audience": self.audience,
             **{state: self.counts.get(DeliveryState(state), 0) for state in order},
             "closed": self.closed,

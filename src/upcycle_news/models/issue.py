@@ -8,7 +8,7 @@ from enum import StrEnum
 from typing import Literal
 from urllib.parse import quote
 
-from upcycle_news.i18n.messages import Saying
+from upcycle_news.i18n.messages import LocalizedText
 from upcycle_news.models.content import Issue, IssueId, Length
 
 
@@ -100,7 +100,7 @@ class Finding:
     level: Literal["error", "warning"]
     code: str
     where: str
-    said: Saying
+    said: LocalizedText
 
     def in_language(self, language: str) -> str:
         """What, where and what to do, in this language."""

@@ -7,7 +7,7 @@ from typing import Literal
 
 
 @dataclass(frozen=True)
-class Told:
+class RunResult:
     """The kind of a state, its name and a sentence."""
 
     kind: Literal["completed", "cancelled", "failed"]
@@ -16,10 +16,10 @@ class Told:
 
 
 @dataclass(frozen=True)
-class Waiting:
+class StaleRun:
     """A run of Prefect that waits in vain: `answer` resumes it, `ended` is how it ends instead."""
 
     question: int
     run: str
     answer: str = ""
-    ended: Told | None = None
+    ended: RunResult | None = None

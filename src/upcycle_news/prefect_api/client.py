@@ -16,7 +16,7 @@ from urllib.parse import urlsplit
 import yaml
 
 from upcycle_news.errors import UpcycleError
-from upcycle_news.models.runs import Waiting
+from upcycle_news.models.runs import StaleRun
 
 if TYPE_CHECKING:
     import httpx
@@ -64,7 +64,7 @@ class Cockpit:
         """Where the server is."""
         return urlsplit(self.url).hostname or ""
 
-    def settle(self, waiting: Waiting) -> None:
+    def settle(self, waiting: StaleRun) -> None:
         """End or resume a run that waits in vain; one that Prefect lost is settled anyway."""
         if waiting.ended is not None:
             self.end(waiting.run, waiting.ended.name, waiting.ended.message)

@@ -12,7 +12,7 @@ from io import BytesIO
 from typing import TYPE_CHECKING
 
 from upcycle_news.errors import ContentError
-from upcycle_news.i18n.messages import say
+from upcycle_news.i18n.messages import localized
 from upcycle_news.rendering.images import COLUMN, read_picture, refuse_foreign_kind
 
 if TYPE_CHECKING:
@@ -58,17 +58,17 @@ def fit(path: str, data: bytes) -> bytes:
     except Image.DecompressionBombError:
         raise _too_large(where) from None
     except (OSError, SyntaxError, ValueError) as error:
-        said = say("picture-damaged-how", reason=str(error))
+        said = localized("picture-damaged-how", reason=str(error))
         raise ContentError(where, None, said) from error
     for written in _attempts(upright):
         if len(written) <= LARGEST:
             return written
-    raise ContentError(where, None, say("picture-too-heavy"))
+    raise ContentError(where, None, localized("picture-too-heavy"))
 
 
 def _too_large(where: str) -> ContentError:
     millions = MOST_PIXELS // 1_000_000
-    said = say("picture-too-many-pixels", millions=millions, width=SHARP)
+    said = localized("picture-too-many-pixels", millions=millions, width=SHARP)
     return ContentError(where, None, said)
 
 

@@ -9,7 +9,7 @@ from html import escape
 from typing import Literal
 
 from upcycle_news.errors import ContentError
-from upcycle_news.i18n.messages import say
+from upcycle_news.i18n.messages import localized
 from upcycle_news.models import InlineImage
 
 COLUMN = 536
@@ -56,7 +56,7 @@ def look_at(path: str, data: bytes) -> tuple[ContentType, int, int]:
     kind = _kind(where, data)
     size = {"image/png": _png, "image/gif": _gif, "image/jpeg": _jpeg}[kind](data)
     if size is None or 0 in size:
-        raise ContentError(where, None, say("picture-damaged"))
+        raise ContentError(where, None, localized("picture-damaged"))
     return kind, *size
 
 
@@ -65,9 +65,9 @@ def refuse_foreign_kind(where: str, data: bytes) -> None:
     if data[:4] == b"RIFF" and data[8:12] == b"WEBP":
         return
     if b"<svg" in data[:1000].lower():
-        raise ContentError(where, None, say("picture-svg"))
+        raise ContentError(where, None, localized("picture-svg"))
     if not data.startswith((b"\x89PNG\r\n\x1a\n", b"\xff\xd8\xff", b"GIF87a", b"GIF89a")):
-        raise ContentError(where, None, say("picture-foreign"))
+        raise ContentError(where, None, localized("picture-foreign"))
 
 
 def _kind(where: str, data: bytes) -> ContentType:
@@ -77,7 +77,7 @@ def _kind(where: str, data: bytes) -> ContentType:
         return "image/jpeg"
     if data.startswith(b"GIF"):
         return "image/gif"
-    raise ContentError(where, None, say("picture-webp"))
+    raise ContentError(where, None, localized("picture-webp"))
 
 
 def _png(data: bytes) -> tuple[int, int] | None:

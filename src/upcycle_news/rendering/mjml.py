@@ -15,7 +15,7 @@ from html import escape
 from typing import TYPE_CHECKING
 
 from upcycle_news.errors import TemplateError
-from upcycle_news.i18n.messages import Saying, say
+from upcycle_news.i18n.messages import LocalizedText, localized
 
 if TYPE_CHECKING:
     from css_inline import CSSInliner
@@ -74,7 +74,7 @@ class Place:
     source: str
     templates: Mapping[str, str]
 
-    def error(self, position: int | None, said: Saying) -> TemplateError:
+    def error(self, position: int | None, said: LocalizedText) -> TemplateError:
         if position is None:
             return TemplateError(NAME, None, said)
         number = self.source.count("\n", 0, position) + 1
@@ -88,45 +88,45 @@ class Place:
         if len(found) == 1:
             return TemplateError(f"templates/{found[0][0]}", found[0][1], said)
         return TemplateError(
-            NAME, None, say("mjml-line", what=said, number=number, excerpt=line[:80])
+            NAME, None, localized("mjml-line", what=said, number=number, excerpt=line[:80])
         )
 
 
 def check_structure(source: str, place: Place, tags: Iterable[re.Match[str]] | None = None) -> None:
     """Refuse what mrml answers with no position, a crash or a panic."""
     if len(source) > MAX_SIZE:
-        raise place.error(None, say("mjml-too-large", size=len(source)))
+        raise place.error(None, localized("mjml-too-large", size=len(source)))
     if not source.lstrip().startswith("<mjml"):
-        raise place.error(0, say("mjml-begins"))
+        raise place.error(0, localized("mjml-begins"))
     open_tags: list[tuple[str, int]] = []
     for found in _MARKUP.finditer(source) if tags is None else tags:
         if found["stray"]:
-            raise place.error(found.start(), say("mjml-stray"))
+            raise place.error(found.start(), localized("mjml-stray"))
         if found["comment"]:
             continue
         _follow(found, open_tags, place)
     if open_tags:
         name, position = open_tags[-1]
-        raise place.error(position, say("mjml-open", tag=name))
+        raise place.error(position, localized("mjml-open", tag=name))
 
 
 def _follow(found: re.Match[str], open_tags: list[tuple[str, int]], place: Place) -> None:
     """Keep account of the elements that are open."""
     name = found["name"]
     if name in ("mj-include", "mj-html-attributes"):
-        cure = "{% include %}" if name == "mj-include" else say("mjml-attributes")
-        raise place.error(found.start(), say("mjml-unsupported", tag=name, cure=cure))
+        cure = "{% include %}" if name == "mj-include" else localized("mjml-attributes")
+        raise place.error(found.start(), localized("mjml-unsupported", tag=name, cure=cure))
     if found["close"]:
         if not open_tags or open_tags[-1][0] != name:
-            said = say("mjml-closes-nothing", tag=name)
+            said = localized("mjml-closes-nothing", tag=name)
             if open_tags:
-                said = say("mjml-closes-wrong", tag=name, outer=open_tags[-1][0])
+                said = localized("mjml-closes-wrong", tag=name, outer=open_tags[-1][0])
             raise place.error(found.start(), said)
         open_tags.pop()
     elif name not in _VOID and not found["attributes"].endswith("/"):
         open_tags.append((name, found.start()))
         if len(open_tags) > MAX_DEPTH:
-            raise place.error(found.start(), say("mjml-depth", depth=MAX_DEPTH))
+            raise place.error(found.start(), localized("mjml-depth", depth=MAX_DEPTH))
 
 
 def mend_attributes(source: str, tags: Iterable[re.Match[str]] | None = None) -> str:
@@ -203,14 +203,14 @@ def mend_white_space(source: str) -> str:
 def check_output(html: str) -> None:
     """Refuse HTML that shows what nobody should see; mrml itself validates nothing."""
     for trace, shows in (
-        ("<mj-", say("html-shows-tag")),
-        ("\\u{", say("html-shows-escape")),
-        ("{{", say("html-shows-expression")),
+        ("<mj-", localized("html-shows-tag")),
+        ("\\u{", localized("html-shows-escape")),
+        ("{{", localized("html-shows-expression")),
     ):
         position = html.find(trace)
         if position >= 0:
             excerpt = " ".join(html[position : position + 60].split())
-            raise TemplateError(NAME, None, say("html-shows", what=shows, excerpt=excerpt))
+            raise TemplateError(NAME, None, localized("html-shows", what=shows, excerpt=excerpt))
 
 
 def _entity(found: re.Match[str]) -> str:
@@ -230,13 +230,13 @@ def _mrml(source: str, place: Place) -> str:
         if offset is not None:
             position = len(source.encode()[: int(offset[1])].decode(errors="ignore"))
             position = min(position, len(place.source) - 1)
-        raise place.error(position, say("mjml-wrong", reason=str(error))) from error
+        raise place.error(position, localized("mjml-wrong", reason=str(error))) from error
     except BaseException as error:
         # A panic in Rust arrives as pyo3's PanicException, which is no Exception and cannot be
         # imported; everything else (KeyboardInterrupt) goes on.
         if type(error).__name__ != "PanicException":
             raise
-        raise place.error(None, say("mjml-gave-up", reason=str(error))) from error
+        raise place.error(None, localized("mjml-gave-up", reason=str(error))) from error
 
 
 def _with_language(html: str, language: str) -> str:

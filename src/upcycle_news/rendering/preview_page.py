@@ -7,7 +7,7 @@ from base64 import b64encode
 from collections.abc import Callable, Sequence
 from html import escape
 
-from upcycle_news.i18n.messages import Saying, say, spoken
+from upcycle_news.i18n.messages import LocalizedText, localized, spoken
 from upcycle_news.models import Finding, Related, RenderedIssue
 from upcycle_news.rendering.render import LARGE, TOO_LARGE, encoded_size
 
@@ -16,11 +16,11 @@ _DARK = "@media (prefers-color-scheme: dark)"
 # Views of the HTML part: kind, name, width in CSS pixels, dark, with pictures. Light and dark come in
 # pairs, so that a wide window shows a phone beside a desk.
 _VIEWS = (
-    ("phone", say("preview-phone"), 320, False, True),
-    ("desk", say("preview-desk"), 680, False, True),
-    ("phone", say("preview-phone-dark"), 375, True, True),
-    ("desk", say("preview-desk-dark"), 680, True, True),
-    ("desk", say("preview-no-pictures"), 680, False, False),
+    ("phone", localized("preview-phone"), 320, False, True),
+    ("desk", localized("preview-desk"), 680, False, True),
+    ("phone", localized("preview-phone-dark"), 375, True, True),
+    ("desk", localized("preview-desk-dark"), 680, True, True),
+    ("desk", localized("preview-no-pictures"), 680, False, False),
 )
 
 _PAGE = """\
@@ -96,7 +96,7 @@ pre {{ background: var(--card); margin: 0; padding: 20px 24px; overflow-wrap: an
 </html>
 """
 
-LEVELS = {"error": say("preview-error"), "warning": say("preview-warning")}
+LEVELS = {"error": localized("preview-error"), "warning": localized("preview-warning")}
 """How people read the level of a finding."""
 
 
@@ -115,7 +115,7 @@ def preview_page(
     editors see here and readers do not.
     """
 
-    def told(said: Saying) -> str:
+    def told(said: LocalizedText) -> str:
         return escape(said.in_language(language))
 
     shown, hidden = standalone_html(rendered), _without_pictures(rendered.html)
@@ -124,7 +124,7 @@ def preview_page(
         for kind, name, width, dark, full in _VIEWS
     ]
     views.append(
-        f'<section class="text"><h2>{told(say("preview-text"))}</h2>\n'
+        f'<section class="text"><h2>{told(localized("preview-text"))}</h2>\n'
         f'<pre lang="{rendered.language}">{escape(rendered.text)}</pre></section>'
     )
     size = encoded_size(rendered.html)
@@ -135,12 +135,14 @@ def preview_page(
         refresh="" if refresh is None else f'<meta http-equiv="refresh" content="{refresh}">',
         title=escape(f"{issue} · {rendered.subject}"),
         subject=escape(rendered.subject),
-        facts=told(say("preview-facts", issue=issue, size=size / 1000, limit=TOO_LARGE / 1000)),
-        meter=told(say("preview-meter")),
+        facts=told(
+            localized("preview-facts", issue=issue, size=size / 1000, limit=TOO_LARGE / 1000)
+        ),
+        meter=told(localized("preview-meter")),
         bytes=size,
         large=LARGE,
         limit=TOO_LARGE,
-        pictures=told(say("preview-pictures", count=len(rendered.images))),
+        pictures=told(localized("preview-pictures", count=len(rendered.images))),
         findings=_findings(findings, told) + _reasons(chosen, told),
         views="\n".join(views),
     )
@@ -179,19 +181,19 @@ def _in_the(html: str, dark: bool) -> str:
     return re.sub(r"color-scheme: light dark", f"color-scheme: {scheme}", html)
 
 
-def _reasons(chosen: Sequence[Related], told: Callable[[Saying], str]) -> str:
+def _reasons(chosen: Sequence[Related], told: Callable[[LocalizedText], str]) -> str:
     """Say of each feed item why it was chosen."""
     if not chosen:
         return ""
     lines = [
         f'<li><span lang="{one.story.lead.language}">{escape(one.story.lead.title)}</span> '
         f"<code>{escape(one.story.lead.feed)}</code> "
-        f"{escape(', '.join(one.reasons)) or told(say('preview-pinned'))}</li>"
+        f"{escape(', '.join(one.reasons)) or told(localized('preview-pinned'))}</li>"
         for one in chosen
     ]
     return "\n".join(
         (
-            f"<details><summary>{told(say('preview-why'))}</summary>",
+            f"<details><summary>{told(localized('preview-why'))}</summary>",
             '<ul class="why">',
             *lines,
             "</ul></details>",
@@ -199,9 +201,9 @@ def _reasons(chosen: Sequence[Related], told: Callable[[Saying], str]) -> str:
     )
 
 
-def _findings(findings: Sequence[Finding], told: Callable[[Saying], str]) -> str:
+def _findings(findings: Sequence[Finding], told: Callable[[LocalizedText], str]) -> str:
     if not findings:
-        return f'<p class="ready">{told(say("preview-ready"))}</p>'
+        return f'<p class="ready">{told(localized("preview-ready"))}</p>'
     lines = [
         f'<li class="{found.level}"><b>{told(LEVELS[found.level])}</b> '
         f"{escape(found.where)} <code>{escape(found.code)}</code> "

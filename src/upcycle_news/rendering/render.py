@@ -12,7 +12,7 @@ from typing import Any
 import jinja2
 
 from upcycle_news.errors import TemplateError
-from upcycle_news.i18n.messages import say
+from upcycle_news.i18n.messages import localized
 from upcycle_news.models import Manifest, Publication, RenderedIssue
 from upcycle_news.rendering import plaintext
 from upcycle_news.rendering.mjml import render_mjml
@@ -80,17 +80,17 @@ def fill(templates: Mapping[str, str], name: str, names: Mapping[str, Any]) -> s
     except jinja2.TemplateSyntaxError as error:
         where = f"templates/{error.name or name}"
         raise TemplateError(
-            where, error.lineno, say("template-syntax", reason=str(error.message))
+            where, error.lineno, localized("template-syntax", reason=str(error.message))
         ) from error
     except jinja2.TemplateNotFound as error:
         where, line = _place(error, name)
         raise TemplateError(
-            where, line, say("template-reference", name=str(error.message))
+            where, line, localized("template-reference", name=str(error.message))
         ) from error
     except jinja2.UndefinedError as error:
         where, line = _place(error, name)
         raise TemplateError(
-            where, line, say("template-undefined", reason=str(error.message))
+            where, line, localized("template-undefined", reason=str(error.message))
         ) from error
     except (
         jinja2.TemplateError,
@@ -103,7 +103,7 @@ def fill(templates: Mapping[str, str], name: str, names: Mapping[str, Any]) -> s
     ) as error:
         where, line = _place(error, name)
         reason = f"{type(error).__name__}: {error}"
-        raise TemplateError(where, line, say("template-fails", reason=reason)) from error
+        raise TemplateError(where, line, localized("template-fails", reason=reason)) from error
 
 
 @lru_cache(maxsize=4)

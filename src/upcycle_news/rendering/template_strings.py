@@ -11,7 +11,7 @@ from typing import Any
 
 from upcycle_news.errors import TemplateError
 from upcycle_news.fileio import toml_mistake
-from upcycle_news.i18n.messages import say
+from upcycle_news.i18n.messages import localized
 from upcycle_news.text.typography import base_language, bind
 
 
@@ -30,12 +30,12 @@ class Words:
     def __call__(self, key: str, **values: object) -> str:
         """The words for `key` with ``{name}`` filled in; raises `TemplateError` if unknown."""
         if key not in self.catalogue:
-            raise TemplateError(self.where, None, say("words-unknown", key=key))
+            raise TemplateError(self.where, None, localized("words-unknown", key=key))
         try:
             return bind(self.catalogue[key].format(**values), self.language)
         except (KeyError, IndexError, ValueError) as error:
-            names = tuple(f"{{{name}}}" for name in values) or say("words-no-values")
-            said = say("words-unfilled", key=key, reason=str(error), names=names)
+            names = tuple(f"{{{name}}}" for name in values) or localized("words-no-values")
+            said = localized("words-unfilled", key=key, reason=str(error), names=names)
             raise TemplateError(self.where, None, said) from error
 
     def full_date(self, day: date) -> str:
@@ -69,7 +69,7 @@ def read_words(templates: Mapping[str, str], language: str) -> Words:
         raise TemplateError(
             f"templates/{name}",
             None,
-            say("words-no-language", known=tuple(known) or "–"),
+            localized("words-no-language", known=tuple(known) or "–"),
         )
     catalogue = read_toml(templates, name)
     return Words(language, {key: str(value) for key, value in catalogue.items()})
@@ -78,9 +78,11 @@ def read_words(templates: Mapping[str, str], language: str) -> Words:
 def read_toml(templates: Mapping[str, str], name: str) -> dict[str, Any]:
     """Parse a TOML file among the templates; raises `TemplateError` with its line."""
     if name not in templates:
-        raise TemplateError(f"templates/{name}", None, say("template-missing"))
+        raise TemplateError(f"templates/{name}", None, localized("template-missing"))
     try:
         return tomllib.loads(templates[name])
     except tomllib.TOMLDecodeError as error:
         line, what = toml_mistake(error, templates[name])
-        raise TemplateError(f"templates/{name}", line, say("theme-broken", reason=what)) from error
+        raise TemplateError(
+            f"templates/{name}", line, localized("theme-broken", reason=what)
+        ) from error

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from upcycle_news.errors import TemplateError
-from upcycle_news.i18n.messages import say
+from upcycle_news.i18n.messages import localized
 
 SUFFIXES = frozenset({".mjml", ".txt", ".css", ".toml", ".html"})
 """The kinds of files that are templates; anything else in the folder is left alone."""
@@ -20,7 +20,7 @@ def load_templates(folder: Path) -> dict[str, str]:
     UTF-8. Line ends become ``\n``, so that a checkout on Windows makes the same revision.
     """
     if not folder.is_dir():
-        raise TemplateError(folder, None, say("template-folder"))
+        raise TemplateError(folder, None, localized("template-folder"))
     texts = {
         path.relative_to(folder).as_posix(): _read(path)
         for path in sorted(folder.rglob("*"))
@@ -28,7 +28,7 @@ def load_templates(folder: Path) -> dict[str, str]:
     }
     for name in REQUIRED:
         if name not in texts:
-            raise TemplateError(folder / name, None, say("template-missing"))
+            raise TemplateError(folder / name, None, localized("template-missing"))
     return texts
 
 
@@ -37,11 +37,11 @@ def _read(path: Path) -> str:
         data = path.read_bytes()
     except OSError as error:
         raise TemplateError(
-            path, None, say("file-unreadable", reason=str(error.strerror))
+            path, None, localized("file-unreadable", reason=str(error.strerror))
         ) from error
     try:
         text = data.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         line = data.count(b"\n", 0, error.start) + 1
-        raise TemplateError(path, line, say("template-not-utf8")) from error
+        raise TemplateError(path, line, localized("template-not-utf8")) from error
     return text.replace("\r\n", "\n").replace("\r", "\n")

@@ -14,7 +14,7 @@ from markdown_it.token import Token
 from markupsafe import Markup
 
 from upcycle_news.errors import ContentError
-from upcycle_news.i18n.messages import say
+from upcycle_news.i18n.messages import localized
 from upcycle_news.models import (
     Essay,
     FeedItem,
@@ -326,5 +326,5 @@ class Desk:
         """The picture and its bytes; raises `ContentError` when the manifest does not hold it."""
         data = self.files.get(path)
         if data is None:
-            raise ContentError(source, line, say("picture-not-in-issue", image=path))
+            raise ContentError(source, line, localized("picture-not-in-issue", image=path))
         return read_picture(path, data)

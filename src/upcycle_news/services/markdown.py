@@ -6,7 +6,7 @@ from datetime import datetime
 
 from babel.dates import format_datetime
 
-from upcycle_news.i18n.messages import Saying, spoken
+from upcycle_news.i18n.messages import LocalizedText, spoken
 
 _MOMENT = {"de": "EEEE, d. MMMM, HH:mm", "en": "EEEE, d MMMM, HH:mm"}
 
@@ -18,7 +18,7 @@ class Words:
         """`language` as in the settings; English where there are no words for it."""
         self.language = spoken(language)
 
-    def __call__(self, said: Saying) -> str:
+    def __call__(self, said: LocalizedText) -> str:
         """These words in the language."""
         return said.in_language(self.language)
 

@@ -21,7 +21,7 @@ class Question:
 
     id: int
     issue: IssueId
-    hash: str
+    revision_id: str
     run: str
     asked_at: datetime
     until: datetime
@@ -39,12 +39,12 @@ class Decision:
     at: datetime
 
 
-def last_decision(store: Store, issue: IssueId, digest: str) -> Decision | None:
+def last_decision(store: Store, issue: IssueId, revision_id: str) -> Decision | None:
     """The newest approval or rejection of this revision, or None while nobody decided."""
     with store.reading() as connection:
         row = connection.execute(
             select(approvals)
-            .where(approvals.c.issue_id == str(issue), approvals.c.hash == digest)
+            .where(approvals.c.issue_id == str(issue), approvals.c.revision_id == revision_id)
             .order_by(approvals.c.id.desc())
             .limit(1)
         ).first()
@@ -52,20 +52,20 @@ def last_decision(store: Store, issue: IssueId, digest: str) -> Decision | None:
 
 
 def ask(
-    store: Store, issue: IssueId, digest: str, *, run: str, until: datetime, now: datetime
+    store: Store, issue: IssueId, revision_id: str, *, run: str, until: datetime, now: datetime
 ) -> Question:
     """The question this run asks about the revision; a run that comes back finds its own again."""
     mine = (questions.c.run == run, questions.c.answer == "")
     with store.writing() as connection:
         row = connection.execute(select(questions).where(*mine)).first()
-        if row is not None and row.hash != digest:
+        if row is not None and row.revision_id != revision_id:
             close = update(questions).where(*mine).values(answer="changed", answered_at=now)
             connection.execute(close)
             row = None
         if row is None:
             values = {
                 "issue_id": str(issue),
-                "hash": digest,
+                "revision_id": revision_id,
                 "run": run,
                 "asked_at": now,
                 "until": until,
@@ -119,11 +119,11 @@ def asked_by(store: Store, run: str) -> Question | None:
     return None if row is None else _question(row)
 
 
-def asked_before(store: Store, issue: IssueId, digest: str) -> str | None:
+def asked_before(store: Store, issue: IssueId, revision_id: str) -> str | None:
     """The revision somebody was asked about last, other than this one."""
     query = (
-        select(questions.c.hash)
-        .where(questions.c.issue_id == str(issue), questions.c.hash != digest)
+        select(questions.c.revision_id)
+        .where(questions.c.issue_id == str(issue), questions.c.revision_id != revision_id)
         .order_by(questions.c.id.desc())
         .limit(1)
     )

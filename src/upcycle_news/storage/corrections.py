@@ -68,7 +68,7 @@ def every(store: Store) -> tuple[Amendment, ...]:
     """All decisions, oldest first."""
     with store.reading() as connection:
         rows = connection.execute(select(amendments).order_by(amendments.c.id)).all()
-        wanted = {digest for row in rows for digest in row.images.values()}
+        wanted = {revision_id for row in rows for revision_id in row.images.values()}
         data = {
             blob.sha256: blob.data
             for blob in connection.execute(select(blobs).where(blobs.c.sha256.in_(wanted)))
@@ -82,7 +82,7 @@ def every(store: Store) -> tuple[Amendment, ...]:
             by=row.decided_by,
             at=row.decided_at,
             corrected=_ESSAY.validate_json(row.content) if row.content else None,
-            images={path: data[digest] for path, digest in row.images.items()},
+            images={path: data[revision_id] for path, revision_id in row.images.items()},
         )
         for row in rows
     )

@@ -59,7 +59,7 @@ class IssueRow:
     id: IssueId
     number: int
     state: IssueState
-    hash: str
+    revision_id: str
     audience: int
     stopped_because: str
     enqueued_at: datetime | None
@@ -79,29 +79,29 @@ def every(store: Store) -> tuple[IssueRow, ...]:
     return tuple(sorted(map(_issue, rows), key=lambda row: row.id))
 
 
-def enqueue(store: Store, issue: IssueId, digest: str, *, now: datetime) -> int:
+def enqueue(store: Store, issue: IssueId, revision_id: str, *, now: datetime) -> int:
     """Freeze the issue and queue one delivery for everybody who may be written to now.
 
     One transaction: the audience, the queue and what the issue used up. Returns the audience's
     size; raises `IssueError` when the issue is frozen already, was rejected meanwhile, or when there
     is nobody, and `PausedError` while nothing may go out.
     """
-    found = revision_rows.revision(store, issue, digest)
+    found = revision_rows.revision(store, issue, revision_id)
     if found is None:
-        raise IssueError(f"issue {issue} has no revision {digest[:12]}: preview it first")
+        raise IssueError(f"issue {issue} has no revision {revision_id[:12]}: preview it first")
     with store.writing() as connection:
         send_hold.refuse(connection)
         taken = connection.execute(
             update(issues)
             .where(issues.c.id == str(issue), issues.c.state == IssueState.OPEN)
-            .values(state=IssueState.SENDING, hash=digest, enqueued_at=now)
+            .values(state=IssueState.SENDING, revision_id=revision_id, enqueued_at=now)
         )
         if taken.rowcount == 0:
             row = connection.execute(select(issues).where(issues.c.id == str(issue))).first()
-            if row is not None and row.hash == digest:
+            if row is not None and row.revision_id == revision_id:
                 return int(row.audience)  # somebody else was faster with the same revision
             raise IssueError(f"issue {issue} has been queued already, with another revision")
-        if revision_rows.last_word(connection, issue, digest) is False:
+        if revision_rows.last_word(connection, issue, revision_id) is False:
             raise IssueError(f"issue {issue} was rejected meanwhile: nothing is sent")
         audience = _queue_everybody(connection, issue, now, found.manifest.publication.readers_of)
         if audience == 0:
@@ -261,7 +261,7 @@ def status(store: Store, issue: IssueId) -> IssueStatus | None:
         if row is None:
             return None
         newest = connection.scalar(
-            select(revisions.c.hash)
+            select(revisions.c.revision_id)
             .where(revisions.c.issue_id == str(issue))
             .order_by(revisions.c.created_at.desc(), revisions.c.id.desc())
             .limit(1)
@@ -272,7 +272,7 @@ def status(store: Store, issue: IssueId) -> IssueStatus | None:
             .group_by(deliveries.c.state)
         ).all()
     counts = {DeliveryState(state): number for state, number in counted}
-    return IssueStatus(str(issue), row.hash or newest or "", row.audience, counts)
+    return IssueStatus(str(issue), row.revision_id or newest or "", row.audience, counts)
 
 
 def _issue(row: Row[Any]) -> IssueRow:
@@ -280,7 +280,7 @@ def _issue(row: Row[Any]) -> IssueRow:
         id=IssueId.parse(row.id),
         number=row.number,
         state=IssueState(row.state),
-        hash=row.hash,
+        revision_id=row.revision_id,
         audience=row.audience,
         stopped_because=row.stopped_because,
         enqueued_at=row.enqueued_at,

@@ -40,7 +40,7 @@ def decode(text: str, blobs: Mapping[str, bytes]) -> Manifest:
         issue=_ISSUE.validate_python(content["issue"]),
         publication=Publication(**publication),
         templates=content["templates"],
-        images={path: blobs[digest] for path, digest in content["images"].items()},
+        images={path: blobs[revision_id] for path, revision_id in content["images"].items()},
     )
 
 

@@ -38,7 +38,7 @@ def published_in(store: Store) -> Mapping[str, IssueId]:
 def issue_before(store: Store, issue: IssueId) -> tuple[IssueId, str] | None:
     """The issue that was queued last before this one, and its frozen revision."""
     query = (
-        select(issues.c.id, issues.c.hash, issues.c.enqueued_at)
+        select(issues.c.id, issues.c.revision_id, issues.c.enqueued_at)
         .where(issues.c.enqueued_at.is_not(None))
         .order_by(issues.c.enqueued_at.desc(), issues.c.number.desc())
     )
@@ -47,14 +47,14 @@ def issue_before(store: Store, issue: IssueId) -> tuple[IssueId, str] | None:
     own = next((row.enqueued_at for row in rows if row.id == str(issue)), None)
     for row in rows:
         if row.id != str(issue) and (own is None or row.enqueued_at <= own):
-            return IssueId.parse(row.id), row.hash
+            return IssueId.parse(row.id), row.revision_id
     return None
 
 
 def last_approved(store: Store, issue: IssueId) -> str | None:
     """The revision of this issue that was approved last, whatever was decided about it later."""
     query = (
-        select(approvals.c.hash)
+        select(approvals.c.revision_id)
         .where(approvals.c.issue_id == str(issue), approvals.c.approved)
         .order_by(approvals.c.id.desc())
         .limit(1)
@@ -64,16 +64,16 @@ def last_approved(store: Store, issue: IssueId) -> str | None:
     return found
 
 
-def revision_before(store: Store, issue: IssueId, digest: str) -> str | None:
+def revision_before(store: Store, issue: IssueId, revision_id: str) -> str | None:
     """The revision that was made before this one; None for the first."""
     query = (
-        select(revisions.c.hash)
+        select(revisions.c.revision_id)
         .where(revisions.c.issue_id == str(issue))
         .order_by(revisions.c.created_at, revisions.c.id)
     )
     with store.reading() as connection:
         hashes = list(connection.scalars(query))
-    number = hashes.index(digest) if digest in hashes else 0
+    number = hashes.index(revision_id) if revision_id in hashes else 0
     return hashes[number - 1] if number else None
 
 
@@ -84,7 +84,7 @@ OPEN = "open"  # the only state of an issue in which it takes new revisions
 class Revision:
     """One state of an issue's inputs; `approved` tells the last decision, None if there is none."""
 
-    hash: str
+    revision_id: str
     manifest: Manifest
     approved: bool | None
     created_at: datetime
@@ -98,7 +98,7 @@ def save_revision(
     Returns its hash and whether it is new. Raises `IssueError` when the issue is frozen.
     """
     text, images = manifest_json.encode(manifest)
-    digest, issue = manifest_json.hash_of(text), str(manifest.issue.id)
+    revision_id, issue = manifest_json.hash_of(text), str(manifest.issue.id)
     with store.writing() as connection:
         row = connection.execute(select(issues).where(issues.c.id == issue)).first()
         if row is None:
@@ -108,7 +108,7 @@ def save_revision(
                     id=issue,
                     number=number,
                     state=OPEN,
-                    hash="",
+                    revision_id="",
                     audience=0,
                     stopped_because="",
                     created_at=now,
@@ -121,33 +121,37 @@ def save_revision(
             select(func.max(revisions.c.created_at)).where(revisions.c.issue_id == issue)
         )
         now = now if last is None else max(now, last + timedelta(microseconds=1))
-        mine = and_(revisions.c.issue_id == issue, revisions.c.hash == digest)
+        mine = and_(revisions.c.issue_id == issue, revisions.c.revision_id == revision_id)
         if connection.execute(select(revisions.c.id).where(mine)).first():
             # Back to an earlier text: it becomes the newest again.
             connection.execute(update(revisions).where(mine).values(created_at=now))
-            return digest, False
+            return revision_id, False
         keep_images(connection, images)
         connection.execute(
             insert(revisions).values(
-                issue_id=issue, hash=digest, manifest=text, git_commit=git_commit, created_at=now
+                issue_id=issue,
+                revision_id=revision_id,
+                manifest=text,
+                git_commit=git_commit,
+                created_at=now,
             )
         )
-    return digest, True
+    return revision_id, True
 
 
 def keep_images(connection: Connection, images: dict[str, bytes]) -> None:
     """Keep pictures, by their SHA-256, that are not kept yet."""
     known = set(connection.scalars(select(blobs.c.sha256).where(blobs.c.sha256.in_(images))))
-    for digest, data in images.items():
-        if digest not in known:
-            connection.execute(insert(blobs).values(sha256=digest, data=data))
+    for sha, data in images.items():
+        if sha not in known:
+            connection.execute(insert(blobs).values(sha256=sha, data=data))
 
 
-def revision(store: Store, issue: IssueId, digest: str | None = None) -> Revision | None:
+def revision(store: Store, issue: IssueId, revision_id: str | None = None) -> Revision | None:
     """The revision with this hash, or the newest one."""
     query = select(revisions).where(revisions.c.issue_id == str(issue))
-    if digest is not None:
-        query = query.where(revisions.c.hash == digest)
+    if revision_id is not None:
+        query = query.where(revisions.c.revision_id == revision_id)
     query = query.order_by(revisions.c.created_at.desc(), revisions.c.id.desc()).limit(1)
     with store.reading() as connection:
         row = connection.execute(query).first()
@@ -158,15 +162,17 @@ def revision(store: Store, issue: IssueId, digest: str | None = None) -> Revisio
             blob.sha256: blob.data
             for blob in connection.execute(select(blobs).where(blobs.c.sha256.in_(wanted)))
         }
-        approved = last_word(connection, issue, row.hash)
-    return Revision(row.hash, manifest_json.decode(row.manifest, images), approved, row.created_at)
+        approved = last_word(connection, issue, row.revision_id)
+    return Revision(
+        row.revision_id, manifest_json.decode(row.manifest, images), approved, row.created_at
+    )
 
 
-def last_word(connection: Connection, issue: IssueId, digest: str) -> bool | None:
+def last_word(connection: Connection, issue: IssueId, revision_id: str) -> bool | None:
     """Whether a revision was approved last, or rejected; None while nobody decided."""
     found: bool | None = connection.scalar(
         select(approvals.c.approved)
-        .where(approvals.c.issue_id == str(issue), approvals.c.hash == digest)
+        .where(approvals.c.issue_id == str(issue), approvals.c.revision_id == revision_id)
         .order_by(approvals.c.id.desc())
         .limit(1)
     )
@@ -177,8 +183,8 @@ def hash_beginning(store: Store, issue: IssueId, start: str) -> str | None:
     """The hash of the revision that begins like this; None when there is none."""
     with store.reading() as connection:
         found: str | None = connection.scalar(
-            select(revisions.c.hash)
-            .where(revisions.c.issue_id == str(issue), revisions.c.hash.startswith(start))
+            select(revisions.c.revision_id)
+            .where(revisions.c.issue_id == str(issue), revisions.c.revision_id.startswith(start))
             .limit(1)
         )
     return found
@@ -193,17 +199,17 @@ def open_images(store: Store) -> frozenset[str]:
     )
     with store.reading() as connection:
         return frozenset(
-            digest
+            revision_id
             for manifest in connection.scalars(waiting)
-            for digest in manifest_json.image_hashes(manifest)
+            for revision_id in manifest_json.image_hashes(manifest)
         )
 
 
-def save_rendering(store: Store, digest: str, rendered: RenderedIssue) -> None:
+def save_rendering(store: Store, revision_id: str, rendered: RenderedIssue) -> None:
     """Keep what a revision looks like; the first rendering of a revision stays."""
     images = {sha256(image.data).hexdigest(): image for image in rendered.images}
     with store.writing() as connection:
-        number = connection.scalar(_revision_number(rendered.issue, digest))
+        number = connection.scalar(_revision_number(rendered.issue, revision_id))
         known = select(renderings.c.revision_id).where(renderings.c.revision_id == number)
         if connection.execute(known).first():
             return
@@ -224,9 +230,9 @@ def save_rendering(store: Store, digest: str, rendered: RenderedIssue) -> None:
         )
 
 
-def rendering(store: Store, issue: IssueId, digest: str) -> RenderedIssue | None:
+def rendering(store: Store, issue: IssueId, revision_id: str) -> RenderedIssue | None:
     """What this revision looks like, as it was kept; None when it was never rendered."""
-    number = _revision_number(issue, digest).scalar_subquery()
+    number = _revision_number(issue, revision_id).scalar_subquery()
     with store.reading() as connection:
         row = connection.execute(
             select(renderings).where(renderings.c.revision_id == number)
@@ -252,14 +258,14 @@ def rendering(store: Store, issue: IssueId, digest: str) -> RenderedIssue | None
     )
 
 
-def _revision_number(issue: IssueId, digest: str) -> Select[tuple[int]]:
+def _revision_number(issue: IssueId, revision_id: str) -> Select[tuple[int]]:
     return select(revisions.c.id).where(
-        revisions.c.issue_id == str(issue), revisions.c.hash == digest
+        revisions.c.issue_id == str(issue), revisions.c.revision_id == revision_id
     )
 
 
 def decide(
-    store: Store, issue: IssueId, digest: str, *, approved: bool, by: str, now: datetime
+    store: Store, issue: IssueId, revision_id: str, *, approved: bool, by: str, now: datetime
 ) -> None:
     """Record an approval, or a rejection, of one revision.
 
@@ -277,6 +283,10 @@ def decide(
             )
         connection.execute(
             insert(approvals).values(
-                issue_id=str(issue), hash=digest, approved=approved, decided_by=by, decided_at=now
+                issue_id=str(issue),
+                revision_id=revision_id,
+                approved=approved,
+                decided_by=by,
+                decided_at=now,
             )
         )

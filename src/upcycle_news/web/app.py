@@ -15,7 +15,7 @@ from starlette.responses import HTMLResponse, JSONResponse, Response
 from starlette.routing import Route
 from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
 
-from upcycle_news.app.context import Newsroom
+from upcycle_news.app.context import AppContext
 from upcycle_news.errors import UpcycleError
 from upcycle_news.observability.logging import Log
 from upcycle_news.rendering.templates import load_templates
@@ -34,25 +34,25 @@ log = Log(__name__)
 Handler = Callable[[Request], Awaitable[Response]]
 
 
-def create_app(room: Newsroom | None = None) -> Any:
+def create_app(context: AppContext | None = None) -> Any:
     """The application for `room`, or for the publication that the environment names.
 
     Raises `UpcycleError` when templates or settings do not work: better now than for a reader.
     """
-    own = room is None
-    room = room or Newsroom.open()
-    settings = room.settings.web
-    pages = Pages(load_templates(room.templates), room.publication)
+    own = context is None
+    context = context or AppContext.open()
+    settings = context.settings.web
+    pages = Pages(load_templates(context.templates), context.publication)
     # Mails leave one after another beside the answers, so that no answer waits for the relay.
     post = ThreadPoolExecutor(max_workers=1, thread_name_prefix="post")
     handlers = Handlers(
-        room=room,
+        context=context,
         pages=pages,
         limit=NetworkLimit(settings.signups_per_hour, time.monotonic),
         post=post,
     )
-    headers = _headers(pages, room.settings.publication.public_url)
-    _ = room.store, room.signer  # opened, migrated and made before the first visitor
+    headers = _headers(pages, context.settings.publication.public_url)
+    _ = context.store, context.signer  # opened, migrated and made before the first visitor
 
     def guarded(handler: Handler) -> Handler:
         async def answer(request: Request) -> Response:
@@ -106,7 +106,7 @@ def create_app(room: Newsroom | None = None) -> Any:
         post.shutdown(wait=True)
         handlers.close()
         if own:
-            room.__exit__()
+            context.__exit__()
 
     show, act = ["GET"], ["POST"]
     app = Starlette(
@@ -154,10 +154,10 @@ def _headers(pages: Pages, public_url: str) -> dict[str, str]:
     return headers
 
 
-def serve(room: Newsroom, *, host: str, port: int) -> None:
+def serve(context: AppContext, *, host: str, port: int) -> None:
     """Answer until a signal says stop; requests in flight are finished."""
     config = uvicorn.Config(
-        create_app(room),
+        create_app(context),
         host=host,
         port=port,
         access_log=False,

@@ -103,7 +103,7 @@ class ArchiveDoor:
         name = _name(path)
         if name is None:
             return None
-        file = self._handlers.room.archive / file_of(name)
+        file = self._handlers.context.archive / file_of(name)
         if not _is_there(file):
             self._build()
         return (name, file) if _is_there(file) else None
@@ -120,7 +120,7 @@ class ArchiveDoor:
             now = self._clock()
             if self._built is None or now - self._built >= REBUILD_SECONDS:
                 self._built = now
-                build_archive(self._handlers.room)
+                build_archive(self._handlers.context)
         finally:
             self._lock.release()
 

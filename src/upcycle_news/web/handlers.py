@@ -15,7 +15,7 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import FileResponse, HTMLResponse, JSONResponse, Response
 
-from upcycle_news.app.context import Newsroom
+from upcycle_news.app.context import AppContext
 from upcycle_news.errors import AddressError, UpcycleError
 from upcycle_news.models import EmailAddress, Subscriber, SubscriberStatus
 from upcycle_news.observability.logging import Log
@@ -37,7 +37,7 @@ T = TypeVar("T")
 class Handlers:
     """The handlers of one publication. The store is asked in threads: SQLite blocks."""
 
-    room: Newsroom
+    context: AppContext
     pages: Pages
     limit: NetworkLimit
     post: ThreadPoolExecutor
@@ -55,7 +55,7 @@ class Handlers:
 
     def look_at_store(self) -> None:
         """Raise `UpcycleError` when the store does not answer."""
-        subscribers.by_number(self.room.store, 0)
+        subscribers.by_number(self.context.store, 0)
 
     # --- joining
 
@@ -77,22 +77,22 @@ class Handlers:
                 return JSONResponse({"ok": False, "error": "email"}, 422)
             return self._page(request, "subscribe", 422, language, error="page_bad_address")
         if not _first(form, "website"):  # people leave the trap empty
-            source = f"web: {self.room.signer.public_url}/subscribe"
+            source = f"web: {self.context.signer.public_url}/subscribe"
             ip = request.client.host if request.client else ""
             signup = await self.in_thread(self._sign_up, email, language, source, ip)
             if signup is not None:
                 self.post.submit(self._mail, signup)
         if wants_json:
             return JSONResponse({"ok": True})
-        days = self.room.settings.audience.confirm_days
+        days = self.context.settings.audience.confirm_days
         return self._page(request, "asked", 200, language, days=days)
 
     def _sign_up(self, email: EmailAddress, language: str, source: str, ip: str) -> Signup | None:
-        return subscriptions.sign_up(self.room, email, language=language, source=source, ip=ip)
+        return subscriptions.sign_up(self.context, email, language=language, source=source, ip=ip)
 
     def _mail(self, signup: Signup) -> None:
         try:
-            subscriptions.ask_to_confirm(self.room, signup)
+            subscriptions.ask_to_confirm(self.context, signup)
         except UpcycleError as error:
             log.error("a sign-up waits for its mail", sign_up=signup.consent, why=error)
         except Exception as error:
@@ -104,7 +104,7 @@ class Handlers:
         """The one button. Scanners that open links confirm nothing."""
         token = request.path_params["token"]
         done, person = await self.in_thread(
-            partial(subscriptions.confirm, self.room, token, act=False)
+            partial(subscriptions.confirm, self.context, token, act=False)
         )
         if done is Confirmed.NOW and person is not None:
             path = self._path(Purpose.CONFIRM, token)
@@ -115,7 +115,7 @@ class Handlers:
         """The consent holds from now on."""
         await read_form(request)
         token = request.path_params["token"]
-        done, person = await self.in_thread(subscriptions.confirm, self.room, token)
+        done, person = await self.in_thread(subscriptions.confirm, self.context, token)
         return self._after_confirming(request, done, person)
 
     def _after_confirming(
@@ -125,7 +125,7 @@ class Handlers:
             raise HTTPException(404)
         if done is Confirmed.EXPIRED:
             return self._page(request, "expired", 410, person.language)
-        token = self.room.signer.token(Purpose.PREFERENCES, person.id)
+        token = self.context.signer.token(Purpose.PREFERENCES, person.id)
         path = self._path(Purpose.PREFERENCES, token)
         return self._page(request, "confirmed", 200, person.language, preferences=path)
 
@@ -137,7 +137,7 @@ class Handlers:
         language = person.language if person else None
         if person is None or person.status is SubscriberStatus.UNSUBSCRIBED:
             return self._page(request, "unsubscribed", 200, language)
-        preferences = self.room.signer.token(Purpose.PREFERENCES, read.subscriber, read.issue)
+        preferences = self.context.signer.token(Purpose.PREFERENCES, read.subscriber, read.issue)
         return self._page(
             request,
             "unsubscribe",
@@ -153,7 +153,7 @@ class Handlers:
         _, read, person = await self._reader(request, Purpose.UNSUBSCRIBE)
         one_click = _first(form, "List-Unsubscribe") == "One-Click"
         way = Way.ONE_CLICK if one_click else Way.PAGE
-        await self.in_thread(subscriptions.leave, self.room, read, person, way)
+        await self.in_thread(subscriptions.leave, self.context, read, person, way)
         return self._page(request, "unsubscribed", 200, person.language if person else None)
 
     # --- preferences
@@ -174,11 +174,11 @@ class Handlers:
         if person is None:
             raise HTTPException(404)
         if _first(form, "do") == "leave":
-            await self.in_thread(subscriptions.leave, self.room, read, person, Way.PREFERENCES)
+            await self.in_thread(subscriptions.leave, self.context, read, person, Way.PREFERENCES)
             return self._page(request, "unsubscribed", 200, person.language)
         if person.status is not SubscriberStatus.CONFIRMED:
             return self._page(request, "unsubscribed", 200, person.language)
-        known = self.room.settings.audience.topics
+        known = self.context.settings.audience.topics
         chosen = set(form.get("topic", ()))
         # Topics that are not offered here (from a list, or no longer) stay as they are.
         topics = [topic for topic in known if topic in chosen]
@@ -187,9 +187,13 @@ class Handlers:
 
         def save() -> Subscriber | None:
             subscribers.set_preferences(
-                self.room.store, person, language=language, topics=topics, now=self.room.clock()
+                self.context.store,
+                person,
+                language=language,
+                topics=topics,
+                now=self.context.clock(),
             )
-            return subscribers.by_number(self.room.store, person.id)
+            return subscribers.by_number(self.context.store, person.id)
 
         saved = await self.in_thread(save)
         if saved is None:
@@ -205,7 +209,7 @@ class Handlers:
             200,
             person.language,
             action=self._path(Purpose.PREFERENCES, token),
-            topics=self.room.settings.audience.topics,
+            topics=self.context.settings.audience.topics,
             chosen=person.topics,
             saved=saved,
         )
@@ -216,7 +220,7 @@ class Handlers:
         self, request: Request, purpose: Purpose
     ) -> tuple[str, Token, Subscriber | None]:
         token = request.path_params["token"]
-        found = await self.in_thread(subscriptions.reader, self.room, purpose, token)
+        found = await self.in_thread(subscriptions.reader, self.context, purpose, token)
         if found is None:
             raise HTTPException(404)
         return token, *found
@@ -243,8 +247,8 @@ class Handlers:
     def _root(self) -> str:
         """The path of the public address, so that the pages also work below one."""
         return (
-            "/" + "/".join(self.room.signer.public_url.split("/")[3:]).strip("/")
-            if (self.room.signer.public_url.count("/") > 2)
+            "/" + "/".join(self.context.signer.public_url.split("/")[3:]).strip("/")
+            if (self.context.signer.public_url.count("/") > 2)
             else ""
         )
 
@@ -260,7 +264,7 @@ class Handlers:
             spoken = part.partition(";")[0].strip().lower().partition("-")[0]
             if spoken in LANGUAGES:
                 return spoken
-        return self.room.settings.publication.language
+        return self.context.settings.publication.language
 
 
 def _first(form: dict[str, list[str]], name: str) -> str:
@@ -286,7 +290,7 @@ _PREVIEW_HEADERS = {
 async def show_preview(handlers: Handlers, request: Request) -> Response:
     """The page a preview link opens; 404 for one that is altered, foreign or has expired."""
     token = request.path_params["token"]
-    html = await handlers.in_thread(preview_html, handlers.room, token)
+    html = await handlers.in_thread(preview_html, handlers.context, token)
     if html is None:
         return handlers.plain(request, "missing", 404)
     return HTMLResponse(html, headers=_PREVIEW_HEADERS)
@@ -302,7 +306,9 @@ _IMAGE_HEADERS = {
 
 async def show_picture(handlers: Handlers, request: Request) -> Response:
     """A published picture; 404 for every other name."""
-    path = await handlers.in_thread(_find, handlers.room.hosted_images, request.path_params["name"])
+    path = await handlers.in_thread(
+        _find, handlers.context.hosted_images, request.path_params["name"]
+    )
     if path is None:
         return handlers.plain(request, "missing", 404)
     return FileResponse(path, headers=_IMAGE_HEADERS)

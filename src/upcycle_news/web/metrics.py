@@ -97,5 +97,5 @@ class Metrics:
     def _text(self) -> tuple[bytes, str]:
         from upcycle_news.services.monitoring import metrics
 
-        self._meter = self._meter or metrics.Meter(self._handlers.room)
+        self._meter = self._meter or metrics.Meter(self._handlers.context)
         return self._meter.text(), metrics.CONTENT_TYPE

@@ -11,7 +11,7 @@ from typing import Any
 from markupsafe import Markup
 
 from upcycle_news.errors import TemplateError
-from upcycle_news.i18n.messages import say
+from upcycle_news.i18n.messages import localized
 from upcycle_news.models import Publication
 from upcycle_news.rendering.render import fill
 from upcycle_news.rendering.template_strings import Words, read_toml, read_words
@@ -40,7 +40,7 @@ class Pages:
         theme = read_toml(self._templates, "theme.toml")
         css = fill(self._templates, STYLE, {"theme": theme})
         if "</" in css or "url(" in css or "@import" in css:
-            raise TemplateError(f"templates/{STYLE}", None, say("style-closes"))
+            raise TemplateError(f"templates/{STYLE}", None, localized("style-closes"))
         return f"\n{css}\n"
 
     @cached_property

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from upcycle_news.app.context import Newsroom
+from upcycle_news.app.context import AppContext
 from upcycle_news.errors import IssueError, UpcycleError
 from upcycle_news.models import IssueId
 from upcycle_news.services.archive import atomic_folder, build
@@ -50,77 +50,77 @@ def stamps(folder: Path) -> dict[str, tuple[int, int]]:
     }
 
 
-def two_sent(publication: Publication) -> Newsroom:
+def two_sent(publication: Publication) -> AppContext:
     publication.readers("anna@example.org")
-    room = publication.room()
+    context = publication.context()
     publication.essay("Was vom Bahnhof bleibt")
-    sent(room, "2026-11-26")
+    sent(context, "2026-11-26")
     publication.essay("Die Schule am Rand")
-    sent(room, "2026-11-26-2")
-    return room
+    sent(context, "2026-11-26-2")
+    return context
 
 
 def test_what_a_killed_build_left_lying_goes_with_the_next(publication: Publication) -> None:
-    room = two_sent(publication)
-    before = tree(room.archive)
+    context = two_sent(publication)
+    before = tree(context.archive)
     for folder in ("", "archive/2026-11-26/", "essays/"):
-        (room.archive / f"{folder}.draft-abcd1234").write_text("half a page")
-    build_archive(room)
-    assert tree(room.archive) == before
+        (context.archive / f"{folder}.draft-abcd1234").write_text("half a page")
+    build_archive(context)
+    assert tree(context.archive) == before
 
 
 def test_building_again_without_changes_writes_nothing(publication: Publication) -> None:
-    room = two_sent(publication)
-    before = stamps(room.archive)
-    report = build_archive(room)
+    context = two_sent(publication)
+    before = stamps(context.archive)
+    report = build_archive(context)
     assert (report.issues, report.essays, report.written, report.removed) == (2, 2, 0, 0)
-    assert stamps(room.archive) == before
+    assert stamps(context.archive) == before
 
 
 def test_what_was_sent_is_shown_whatever_became_of_the_file(publication: Publication) -> None:
-    room = two_sent(publication)
-    before = tree(room.archive)
+    context = two_sent(publication)
+    before = tree(context.archive)
     for essay in (publication.home / "content/essays").glob("*.md"):
         essay.unlink()
-    assert build_archive(room).written == 0
-    assert tree(room.archive) == before
+    assert build_archive(context).written == 0
+    assert tree(context.archive) == before
 
 
 def test_the_pages_are_there_before_the_first_mail_leaves(publication: Publication) -> None:
     slug = publication.essay()
     publication.readers("anna@example.org")
-    room = publication.room()
-    chosen, digest = prepared(room)
-    assert not (room.archive / "feed.xml").exists()
-    send.enqueue(room, chosen, digest)
+    context = publication.context()
+    chosen, revision_id = prepared(context)
+    assert not (context.archive / "feed.xml").exists()
+    send.enqueue(context, chosen, revision_id)
     assert publication.mails() == []
     for path in (f"archive/{FIRST}/index.html", f"essays/{slug}/index.html", "feed.xml"):
-        assert (room.archive / path).is_file()
-    assert dead_links(tree(room.archive), "https://umbaupost.example.net/", ("subscribe",)) == []
+        assert (context.archive / path).is_file()
+    assert dead_links(tree(context.archive), "https://umbaupost.example.net/", ("subscribe",)) == []
 
 
 def test_an_issue_whose_archive_cannot_be_written_is_not_sent(publication: Publication) -> None:
     publication.essay()
     publication.readers("anna@example.org")
-    room = publication.room()
-    chosen, digest = prepared(room)
-    room.archive.parent.mkdir(exist_ok=True)
-    room.archive.write_text("a file where the folder should be")
+    context = publication.context()
+    chosen, revision_id = prepared(context)
+    context.archive.parent.mkdir(exist_ok=True)
+    context.archive.write_text("a file where the folder should be")
     with pytest.raises(IssueError, match=r"not sent, for it has no archive: .*cannot be written"):
-        send.enqueue(room, chosen, digest)
-    row = issues.get(room.store, chosen)
+        send.enqueue(context, chosen, revision_id)
+    row = issues.get(context.store, chosen)
     assert row is not None
     assert row.state is IssueState.OPEN
 
 
 def test_an_issue_for_nobody_is_not_published(publication: Publication) -> None:
     publication.essay()
-    room = publication.room()
-    chosen, digest = prepared(room)
+    context = publication.context()
+    chosen, revision_id = prepared(context)
     with pytest.raises(IssueError, match="nobody to send to"):
-        send.enqueue(room, chosen, digest)
-    assert not (room.archive / f"archive/{FIRST}").exists()
-    assert not (room.archive / "feed.xml").exists()
+        send.enqueue(context, chosen, revision_id)
+    assert not (context.archive / f"archive/{FIRST}").exists()
+    assert not (context.archive / "feed.xml").exists()
 
 
 def test_a_test_mail_publishes_nothing(publication: Publication) -> None:
@@ -133,40 +133,40 @@ def test_a_test_mail_publishes_nothing(publication: Publication) -> None:
 def test_an_issue_cancelled_before_anybody_got_it_is_not_shown(publication: Publication) -> None:
     publication.readers("anna@example.org")
     slug = publication.essay()
-    room = publication.room()
-    chosen, digest = prepared(room)
-    send.enqueue(room, chosen, digest)
-    assert (room.archive / f"essays/{slug}/index.html").is_file()
+    context = publication.context()
+    chosen, revision_id = prepared(context)
+    send.enqueue(context, chosen, revision_id)
+    assert (context.archive / f"essays/{slug}/index.html").is_file()
     publication.run("issue", "cancel", str(chosen), "--yes")
-    assert not (room.archive / f"archive/{chosen}").exists()
-    assert not (room.archive / f"essays/{slug}").exists()
-    assert not (room.archive / "feed.xml").exists()
-    assert "Noch ist keine Ausgabe" in (room.archive / "index.html").read_text("utf-8")
+    assert not (context.archive / f"archive/{chosen}").exists()
+    assert not (context.archive / f"essays/{slug}").exists()
+    assert not (context.archive / "feed.xml").exists()
+    assert "Noch ist keine Ausgabe" in (context.archive / "index.html").read_text("utf-8")
 
 
 def test_an_issue_cancelled_too_late_stays_for_those_who_have_it(publication: Publication) -> None:
-    room = two_sent(publication)
-    issues.set_state(room.store, SECOND, IssueState.CANCELLED, now=room.clock())
-    assert build_archive(room).issues == 2
+    context = two_sent(publication)
+    issues.set_state(context.store, SECOND, IssueState.CANCELLED, now=context.clock())
+    assert build_archive(context).issues == 2
 
 
 def test_a_lost_archive_is_built_before_delivery_goes_on(publication: Publication) -> None:
     publication.essay()
     publication.readers("anna@example.org")
-    room = publication.room()
-    chosen, digest = prepared(room)
-    send.enqueue(room, chosen, digest)
-    (room.archive / f"archive/{chosen}/index.html").unlink()
-    send.deliver_issue(room, chosen)
-    assert (room.archive / f"archive/{chosen}/index.html").is_file()
+    context = publication.context()
+    chosen, revision_id = prepared(context)
+    send.enqueue(context, chosen, revision_id)
+    (context.archive / f"archive/{chosen}/index.html").unlink()
+    send.deliver_issue(context, chosen)
+    assert (context.archive / f"archive/{chosen}/index.html").is_file()
 
 
 def test_every_link_of_a_stored_mail_leads_somewhere(publication: Publication) -> None:
     publication.essay("Was vom Bahnhof bleibt")
     publication.essay("Die Schule am Rand")
     publication.readers("anna@example.org")
-    room = publication.room()
-    sent(room)
+    context = publication.context()
+    sent(context)
     (raw,) = publication.mails()
     mail = parsed(raw)
     root = "https://umbaupost.example.net/"
@@ -181,7 +181,7 @@ def test_every_link_of_a_stored_mail_leads_somewhere(publication: Publication) -
     assert {f"archive/{FIRST}/", "archive/"} < pages
     assert any(page.startswith("essays/") for page in pages)
     for page in pages:
-        assert (room.archive / page / "index.html").is_file(), page
+        assert (context.archive / page / "index.html").is_file(), page
 
 
 def test_no_page_holds_a_readers_address_name_or_token(publication: Publication) -> None:
@@ -189,7 +189,7 @@ def test_no_page_holds_a_readers_address_name_or_token(publication: Publication)
         "subscribers", "add", "anna.geheim@example.org", "--name", "Annegret Geheimrat",
         "--consent", "test",
     )  # fmt: skip
-    room = two_sent(publication)
+    context = two_sent(publication)
     tokens = {
         found
         for raw in publication.mails()
@@ -207,7 +207,7 @@ def test_no_page_holds_a_readers_address_name_or_token(publication: Publication)
         "preferences",
         *tokens,
     }
-    for path, data in tree(room.archive).items():
+    for path, data in tree(context.archive).items():
         told = data.decode("utf-8", "ignore").casefold()
         assert not [one for one in secrets if one.casefold() in told], path
 
@@ -216,31 +216,31 @@ def test_no_page_holds_a_readers_address_name_or_token(publication: Publication)
 
 
 def test_what_others_put_into_the_folder_is_left_alone(publication: Publication) -> None:
-    room = two_sent(publication)
+    context = two_sent(publication)
     out = publication.home / "www"
     out.mkdir()
     (out / "impressum.html").write_text("mine")
-    report = build_archive(room, out)
+    report = build_archive(context, out)
     assert (report.folder, report.issues) == (out, 2)
     assert (out / "impressum.html").read_text() == "mine"
-    assert build_archive(room, out).written == 0
+    assert build_archive(context, out).written == 0
     other = publication.home / "other"
     other.mkdir()
     (other / "index.html").write_text("mine")
     with pytest.raises(UpcycleError, match="was not written by upcycle-news"):
-        build_archive(room, other)
+        build_archive(context, other)
     assert [path.name for path in other.iterdir()] == ["index.html"]
 
 
 def test_a_listing_that_names_what_lies_outside_removes_nothing_there(
     publication: Publication,
 ) -> None:
-    room = two_sent(publication)
+    context = two_sent(publication)
     out, kept = publication.home / "www", publication.home / "newsletter.toml"
-    build_archive(room, out)
+    build_archive(context, out)
     with (out / LISTING).open("a", encoding="utf-8") as listing:
         listing.write(f"../newsletter.toml\n{kept}\n")
-    assert build_archive(room, out).removed == 0
+    assert build_archive(context, out).removed == 0
     assert kept.is_file()
 
 
@@ -259,14 +259,14 @@ def test_a_full_disk_changes_nothing(tmp_path: Path) -> None:
 
 
 def test_what_is_no_longer_there_is_removed_with_its_folder(publication: Publication) -> None:
-    room = two_sent(publication)
-    issues.set_state(room.store, SECOND, IssueState.CANCELLED, now=room.clock())
+    context = two_sent(publication)
+    issues.set_state(context.store, SECOND, IssueState.CANCELLED, now=context.clock())
     with sqlite3.connect(publication.home / "var/upcycle.db") as store:
         store.execute("UPDATE deliveries SET state = 'cancelled' WHERE issue_id = '2026-11-26-2'")
-    report = build_archive(room)
+    report = build_archive(context)
     assert (report.issues, report.removed) == (1, 2)
-    assert not (room.archive / f"archive/{SECOND}").exists()
-    assert (room.archive / f"archive/{FIRST}/index.html").is_file()
+    assert not (context.archive / f"archive/{SECOND}").exists()
+    assert (context.archive / f"archive/{FIRST}/index.html").is_file()
 
 
 def test_pictures_lie_in_the_archive_once_and_those_of_previews_are_kept(
@@ -276,28 +276,28 @@ def test_pictures_lie_in_the_archive_once_and_those_of_previews_are_kept(
     (publication.home / "content/images/haus.png").write_bytes(png(60, 40))
     (publication.home / "content/images/dach.png").write_bytes(png(30, 40))
     publication.readers("anna@example.org")
-    room = publication.room(ISSUE__IMAGES="hosted")
+    context = publication.context(ISSUE__IMAGES="hosted")
     publication.essay("Ein Haus", image="haus.png", image_alt="Ein Haus")
-    sent(room)
+    sent(context)
     publication.essay("Ein Dach", image="dach.png", image_alt="Ein Dach")
-    digest = compose.compose_issue(room, SECOND).hash
-    render.render_issue(room, SECOND, digest)
-    assert len(list((room.archive / "images").iterdir())) == 2
-    left = room.archive / "images" / f"{'0' * 32}.png"
+    revision_id = compose.compose_issue(context, SECOND).revision_id
+    render.render_issue(context, SECOND, revision_id)
+    assert len(list((context.archive / "images").iterdir())) == 2
+    left = context.archive / "images" / f"{'0' * 32}.png"
     left.write_bytes(b"of an issue that never was")
-    assert build_archive(room).removed == 1
-    assert len(list((room.archive / "images").iterdir())) == 2
+    assert build_archive(context).removed == 1
+    assert len(list((context.archive / "images").iterdir())) == 2
 
 
 def test_a_template_that_does_not_work_changes_nothing(publication: Publication) -> None:
-    room = two_sent(publication)
-    before = tree(room.archive)
+    context = two_sent(publication)
+    before = tree(context.archive)
     path = publication.home / "templates/archive/home.html"
     text = path.read_text("utf-8").replace("{% endblock %}", "{{ nobody }}{% endblock %}")
     path.write_text(text, encoding="utf-8")
     told = publication.run("archive", "build", code=1).err
     assert "templates/archive/home.html" in told
-    assert tree(room.archive) == before
+    assert tree(context.archive) == before
     assert "templates/archive/home.html" in publication.run("check", code=1).out
 
 
@@ -332,22 +332,22 @@ def test_an_archive_elsewhere_is_published_before_the_first_mail(
     host_folder.mkdir()
     with static_host(host_folder) as host:
         settings = {"ARCHIVE__URL": host, **relay_at(1)}
-        room = publication.room(**settings)
-        chosen, digest = prepared(room)
+        context = publication.context(**settings)
+        chosen, revision_id = prepared(context)
         with pytest.raises(IssueError, match=r"page that does not answer.*archive\.command"):
-            send.enqueue(room, chosen, digest)
-        assert not (room.archive / f"archive/{chosen}").exists()
-        broken = publication.room(**settings, ARCHIVE__COMMAND='["false"]')
+            send.enqueue(context, chosen, revision_id)
+        assert not (context.archive / f"archive/{chosen}").exists()
+        broken = publication.context(**settings, ARCHIVE__COMMAND='["false"]')
         with pytest.raises(IssueError, match=r"archive\.command: false ended with 1"):
-            send.enqueue(broken, chosen, digest)
-        room = publication.room(**settings, **copying(host_folder))
-        assert send.enqueue(room, chosen, digest) == 1
+            send.enqueue(broken, chosen, revision_id)
+        context = publication.context(**settings, **copying(host_folder))
+        assert send.enqueue(context, chosen, revision_id) == 1
         page = (host_folder / f"archive/{chosen}/index.html").read_text("utf-8")
     assert f'<link rel="canonical" href="{host}/archive/{chosen}/">' in page
     assert 'href="https://umbaupost.example.net/subscribe"' in page
     published = host_folder / "index.html"
     published.unlink()
-    build_archive(room)
+    build_archive(context)
     assert not published.exists()  # nothing had changed: the command did not run again
     del clock
 
@@ -356,11 +356,11 @@ def test_a_samples_address_of_the_archive_is_refused_with_a_relay(
     publication: Publication,
 ) -> None:
     publication.essay()
-    room = publication.room(
+    context = publication.context(
         ARCHIVE__URL="https://archiv.example.org", RELAYS__MAIN__HOST="smtp.umbau-verein.de"
     )
-    digest = compose.compose_issue(room, FIRST).hash
-    errors = render.render_issue(room, FIRST, digest).errors
+    revision_id = compose.compose_issue(context, FIRST).revision_id
+    errors = render.render_issue(context, FIRST, revision_id).errors
     assert "'archive.url' is still the sample's: write your own" in [
         str(one.said) for one in errors
     ]
@@ -369,8 +369,8 @@ def test_a_samples_address_of_the_archive_is_refused_with_a_relay(
 def test_links_of_the_mail_lead_to_where_the_archive_is(publication: Publication) -> None:
     publication.essay()
     publication.readers("anna@example.org")
-    room = publication.room(ARCHIVE__URL="https://archiv.example.net/post")
-    sent(room)
+    context = publication.context(ARCHIVE__URL="https://archiv.example.net/post")
+    sent(context)
     (raw,) = publication.mails()
     mail = parsed(raw)
     assert mail["List-Archive"] == "<https://archiv.example.net/post/archive/>"
@@ -381,9 +381,9 @@ def test_links_of_the_mail_lead_to_where_the_archive_is(publication: Publication
 
 
 def test_two_builders_at_once_do_not_undo_one_another(publication: Publication) -> None:
-    room = two_sent(publication)
-    with build.alone(room.settings.state / "archive.lock"):
+    context = two_sent(publication)
+    with build.alone(context.settings.state / "archive.lock"):
         import fcntl
 
-        with (room.settings.state / "archive.lock").open("w") as second, pytest.raises(OSError):
+        with (context.settings.state / "archive.lock").open("w") as second, pytest.raises(OSError):
             fcntl.flock(second, fcntl.LOCK_EX | fcntl.LOCK_NB)

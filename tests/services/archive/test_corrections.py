@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from upcycle_news.app.context import Newsroom
+from upcycle_news.app.context import AppContext
 from upcycle_news.services.archive import corrections
 from upcycle_news.services.archive.build import build_archive
 
@@ -18,8 +18,8 @@ SLUG, OTHER = "was-vom-bahnhof-bleibt", "die-schule-am-rand"
 ROOT = "https://umbaupost.example.net/"
 
 
-def page(room: Newsroom, path: str) -> str:
-    return (room.archive / path / "index.html").read_text("utf-8")
+def page(context: AppContext, path: str) -> str:
+    return (context.archive / path / "index.html").read_text("utf-8")
 
 
 def rewrite(publication: Publication, old: str, new: str) -> None:
@@ -32,44 +32,44 @@ def rewrite(publication: Publication, old: str, new: str) -> None:
 def test_a_corrected_file_changes_nothing_until_an_editor_says_so(
     publication: Publication, clock: Clock
 ) -> None:
-    room = two_sent(publication)
+    context = two_sent(publication)
     rewrite(publication, "umgebaut", "abgerissen")
-    assert build_archive(room).written == 0
+    assert build_archive(context).written == 0
     clock.now = clock.now.replace(day=28)
-    report = corrections.correct(room, SLUG, "Er wird  abgerissen,\nnicht umgebaut.", by="test")
+    report = corrections.correct(context, SLUG, "Er wird  abgerissen,\nnicht umgebaut.", by="test")
     assert report.written > 0
     told = (
         "<strong>Korrigiert am 28.\u00a0November 2026:</strong> Er wird abgerissen, nicht umgebaut."
     )
     for path in (f"essays/{SLUG}", "archive/2026-11-26"):
-        assert told in page(room, path)
-        assert "wird abgerissen" in page(room, path)
-    feed = (room.archive / "feed.xml").read_text("utf-8")
+        assert told in page(context, path)
+        assert "wird abgerissen" in page(context, path)
+    feed = (context.archive / "feed.xml").read_text("utf-8")
     assert feed.count("<updated>2026-11-28T06:00:00Z</updated>") == 2  # the feed's and the entry's
     assert feed.count("<published>2026-11-26T06:00:00Z</published>") == 2
     rewrite(publication, "abgerissen", "verkauft")
-    assert build_archive(room).written == 0
+    assert build_archive(context).written == 0
     assert "umgebaut" in publication.mails()[0].decode("utf-8", "replace")
 
 
 def test_two_corrections_stand_one_below_the_other(publication: Publication) -> None:
-    room = two_sent(publication)
+    context = two_sent(publication)
     for old, new in (("umgebaut", "abgerissen"), ("abgerissen", "verkauft")):
         rewrite(publication, old, new)
         publication.run("archive", "correct", SLUG, "--note", f"Er wird {new}.")
-    text = page(room, f"essays/{SLUG}")
+    text = page(context, f"essays/{SLUG}")
     assert text.index("Er wird abgerissen.") < text.index("Er wird verkauft.")
 
 
 def test_a_correction_may_bring_a_picture(publication: Publication) -> None:
-    room = two_sent(publication)
+    context = two_sent(publication)
     (publication.home / "content/images").mkdir(exist_ok=True)
     (publication.home / "content/images/haus.png").write_bytes(png(60, 40))
     rewrite(publication, "status: ready", "image: haus.png\nimage_alt: Ein Haus\nstatus: ready")
-    corrections.correct(room, SLUG, "Mit Bild.", by="test")
-    (picture,) = (room.archive / "images").iterdir()
-    assert f'src="../../images/{picture.name}"' in page(room, f"essays/{SLUG}")
-    assert build_archive(room).written == 0
+    corrections.correct(context, SLUG, "Mit Bild.", by="test")
+    (picture,) = (context.archive / "images").iterdir()
+    assert f'src="../../images/{picture.name}"' in page(context, f"essays/{SLUG}")
+    assert build_archive(context).written == 0
 
 
 def test_what_cannot_be_corrected_is_refused_with_a_sentence(publication: Publication) -> None:
@@ -88,43 +88,43 @@ def test_what_cannot_be_corrected_is_refused_with_a_sentence(publication: Public
 def test_a_withdrawn_essay_leaves_a_page_that_says_so_and_nothing_else(
     publication: Publication,
 ) -> None:
-    room = two_sent(publication)
-    before = tree(room.archive)
+    context = two_sent(publication)
+    before = tree(context.archive)
     publication.run("archive", "withdraw", SLUG, "--note", "Auf Bitte der Stadt.", "--yes")
-    assert "Auf Bitte der Stadt." in page(room, f"essays/{SLUG}")
-    assert '<meta name="robots" content="noindex">' in page(room, f"essays/{SLUG}")
-    for path, data in tree(room.archive).items():
+    assert "Auf Bitte der Stadt." in page(context, f"essays/{SLUG}")
+    assert '<meta name="robots" content="noindex">' in page(context, f"essays/{SLUG}")
+    for path, data in tree(context.archive).items():
         assert b"Was vom Bahnhof" not in data, path
-    assert f"essays/{SLUG}".encode() not in tree(room.archive)["sitemap.xml"]
-    assert dead_links(tree(room.archive), ROOT, ("subscribe",)) == []
+    assert f"essays/{SLUG}".encode() not in tree(context.archive)["sitemap.xml"]
+    assert dead_links(tree(context.archive), ROOT, ("subscribe",)) == []
     told = publication.run("archive", "withdraw", SLUG, "--yes", code=1).err
     assert "nothing to do" in told
     publication.run("archive", "withdraw", SLUG, "--undo")
-    after = tree(room.archive)
+    after = tree(context.archive)
     changed = {path for path in before if before[path] != after[path]}
     assert changed <= {"feed.xml", "sitemap.xml", "archive/2026-11-26/index.html"}  # their times
 
 
 def test_a_withdrawn_issue_takes_its_essays_with_it(publication: Publication) -> None:
-    room = two_sent(publication)
+    context = two_sent(publication)
     publication.run("archive", "withdraw", "2026-11-26-2", "--yes")
-    assert "nicht mehr da" in page(room, "archive/2026-11-26-2")
-    assert "nicht mehr da" in page(room, f"essays/{OTHER}")
-    assert b"Schule" not in tree(room.archive)["feed.xml"]
-    assert dead_links(tree(room.archive), ROOT, ("subscribe",)) == []
+    assert "nicht mehr da" in page(context, "archive/2026-11-26-2")
+    assert "nicht mehr da" in page(context, f"essays/{OTHER}")
+    assert b"Schule" not in tree(context.archive)["feed.xml"]
+    assert dead_links(tree(context.archive), ROOT, ("subscribe",)) == []
     publication.run("archive", "withdraw", "2026-11-26-2", "--undo")
-    assert "Die Schule am Rand" in page(room, "archive/2026-11-26-2")
+    assert "Die Schule am Rand" in page(context, "archive/2026-11-26-2")
 
 
 def test_nothing_is_withdrawn_by_accident(publication: Publication) -> None:
-    room = two_sent(publication)
-    before = tree(room.archive)
+    context = two_sent(publication)
+    before = tree(context.archive)
     publication.run("archive", "withdraw", SLUG, code=1, typed="n\n")
-    assert tree(room.archive) == before
+    assert tree(context.archive) == before
 
 
 @pytest.mark.parametrize("note", ["", "Ein Satz."])
 def test_a_note_is_text_and_no_markup(publication: Publication, note: str) -> None:
-    room = two_sent(publication)
+    context = two_sent(publication)
     publication.run("archive", "withdraw", SLUG, "--note", f"{note}<script>", "--yes")
-    assert "&lt;script&gt;" in page(room, f"essays/{SLUG}")
+    assert "&lt;script&gt;" in page(context, f"essays/{SLUG}")

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any, Literal
 from unittest.mock import patch
 
-from upcycle_news.app.context import Newsroom, utc_now
+from upcycle_news.app.context import AppContext, utc_now
 from upcycle_news.config.settings import load_settings
 from upcycle_news.services import pipeline
 
@@ -94,11 +94,11 @@ def trial(
             found.refused.append(run(*arguments, code=1).err.strip())
         with (
             patch.dict(os.environ, _environment(home, store, sink.port)),
-            Newsroom(load_settings(home)) as room,
+            AppContext(load_settings(home)) as context,
         ):
-            assert pipeline.pending(room) == []
+            assert pipeline.pending(context) == []
             begun = pipeline.begin(
-                room, "next", planned_at=room.clock(), run="trial", max_lateness_hours=0
+                context, "next", planned_at=context.clock(), run="trial", max_lateness_hours=0
             )
             assert begun.ended is not None
             found.refused.append(begun.ended.message)

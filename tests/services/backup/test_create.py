@@ -70,7 +70,7 @@ def test_a_backup_is_one_private_file_with_the_store_and_the_keys(
 
 def test_a_backup_is_of_one_moment_while_others_write(publication: Publication) -> None:
     """Each transaction writes two people: a copy with an odd number of them is torn."""
-    room = publication.room()
+    context = publication.context()
     publication.crowd(2)
     stop = threading.Event()
 
@@ -78,13 +78,13 @@ def test_a_backup_is_of_one_moment_while_others_write(publication: Publication) 
         number = 0
         while not stop.is_set():
             number += 2
-            add(room, *(f"x{number + one}@example.org" for one in range(2)))
+            add(context, *(f"x{number + one}@example.org" for one in range(2)))
 
     writer = threading.Thread(target=write)
     writer.start()
     try:
         counts = [
-            create.make_backup(room, Path(f"{number}.tar.gz")).tables["subscribers"]
+            create.make_backup(context, Path(f"{number}.tar.gz")).tables["subscribers"]
             for number in range(8)
         ]
     finally:
@@ -112,19 +112,19 @@ def test_as_many_backups_are_kept_as_the_setting_says_and_nothing_else_is_touche
 ) -> None:
     publication.crowd(1)
     folder = publication.home / "copies"
-    room = publication.room(BACKUP__FOLDER="copies", BACKUP__KEEP="2")
+    context = publication.context(BACKUP__FOLDER="copies", BACKUP__KEEP="2")
     made = []
     for _ in range(4):
         clock.now += timedelta(days=1)
-        made.append(create.make_backup(room))
+        made.append(create.make_backup(context))
         (folder / "notes.tar.gz").write_text("mine")
     assert files(folder) == {"notes.tar.gz", made[2].file.name, made[3].file.name}
     assert made[3].pruned == (made[1].file.name,)
     clock.now += timedelta(days=1)
     elsewhere = publication.home / "elsewhere"
-    create.make_backup(room, elsewhere)
+    create.make_backup(context, elsewhere)
     clock.now += timedelta(days=1)
-    create.make_backup(room, elsewhere, keep=1)
+    create.make_backup(context, elsewhere, keep=1)
     assert len(files(elsewhere)) == 1
 
 
@@ -132,10 +132,10 @@ def test_a_clock_that_was_set_back_does_not_cost_the_backup_just_made(
     publication: Publication, clock: Clock
 ) -> None:
     publication.crowd(1)
-    room = publication.room()
-    first = create.make_backup(room, keep=1)
+    context = publication.context()
+    first = create.make_backup(context, keep=1)
     clock.now -= timedelta(days=30)
-    made = create.make_backup(room, keep=1)
+    made = create.make_backup(context, keep=1)
     assert files(made.file.parent) == {made.file.name}
     assert made.pruned == (first.file.name,)
 
@@ -143,7 +143,7 @@ def test_a_clock_that_was_set_back_does_not_cost_the_backup_just_made(
 @pytest.mark.parametrize("name", ["50%20", "a#1", "Umbau Post"])
 def test_a_folder_of_any_name_is_backed_up_to(publication: Publication, name: str) -> None:
     publication.crowd(1)
-    made = create.make_backup(publication.room(), Path(name).absolute())
+    made = create.make_backup(publication.context(), Path(name).absolute())
     assert publication.run("restore", "--check", str(made.file)).out.endswith("it is whole\n")
 
 
@@ -176,9 +176,9 @@ def test_a_full_disk_leaves_no_half_backup_and_the_old_ones(
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr(archive_file.os, "fsync", full)
-    room = publication.room()
+    context = publication.context()
     with pytest.raises(UpcycleError, match=r"No space left on device.*no half backup was left"):
-        create.make_backup(room, keep=1)
+        create.make_backup(context, keep=1)
     assert files(old.parent) == {old.name}
 
 
@@ -205,7 +205,7 @@ def test_what_a_killed_run_left_lying_is_deleted_after_a_day(
         (path / "store.db").write_text("people")
         at = (clock.now - timedelta(hours=hours)).timestamp()
         os.utime(path, (at, at))
-    create.make_backup(publication.room())
+    create.make_backup(publication.context())
     assert [path.exists() for path in lying] == [False, True]
 
 
@@ -317,7 +317,7 @@ def refused_and_unchanged(publication: Publication, bad: Path) -> None:
     assert [one for one in after if "-shm" not in one] == [
         one for one in before if "-shm" not in one
     ]
-    assert len(list(subscribers.all_people(publication.room().store))) == 3
+    assert len(list(subscribers.all_people(publication.context().store))) == 3
 
 
 def test_a_backup_can_be_checked_and_a_program_told(publication: Publication) -> None:

@@ -258,20 +258,20 @@ def test_a_store_is_never_copied_over_another_one(publication: Publication, tmp_
     assert "is not empty (subscribers" in told
     own = f"sqlite:///{publication.home}/var/upcycle.db"
     assert "is the store itself" in publication.run("store", "copy", "--to", own, code=1).err
-    assert send_hold.standing(publication.room().store) is None
+    assert send_hold.standing(publication.context().store) is None
 
 
 def test_a_store_that_cannot_be_paused_is_not_moved(
     publication: Publication, target_url: str
 ) -> None:
     publication.crowd(2)
-    room = publication.room()
-    with room.store.writing() as connection:
+    context = publication.context()
+    with context.store.writing() as connection:
         connection.exec_driver_sql(
             "CREATE TRIGGER full BEFORE INSERT ON pauses BEGIN SELECT RAISE(ABORT, 'full'); END"
         )
     with pytest.raises(StoreError):
-        migrate_store.move(room, target_url)
+        migrate_store.move(context, target_url)
     target = open_store(target_url)
     assert list(subscriber_rows.all_people(target)) == []
     target.close()
@@ -281,7 +281,7 @@ def test_a_store_is_not_moved_while_somebody_sends(
     publication: Publication, tmp_path: Path
 ) -> None:
     publication.crowd(2)
-    process_identity.register(publication.room())
+    process_identity.register(publication.context())
     told = publication.run("store", "copy", "--to", f"sqlite:///{tmp_path}/b.db", code=1).err
     assert "1 senders are at work" in told
     assert "nothing was changed" in told
@@ -292,22 +292,22 @@ def test_a_sender_that_signs_on_while_the_store_is_looked_at_is_seen(
 ) -> None:
     """It would go on sending from the old store what the new one has queued."""
     publication.crowd(2)
-    room, target = publication.room(), tmp_path / "b.db"
+    context, target = publication.context(), tmp_path / "b.db"
     refused: list[str] = []
 
     def move() -> None:
         with pytest.raises(StoreError) as told:
-            migrate_store.move(room, f"sqlite:///{target}")
+            migrate_store.move(context, f"sqlite:///{target}")
         refused.append(str(told.value))
 
     mover = threading.Thread(target=move)
-    with room.store.writing() as connection:
+    with context.store.writing() as connection:
         connection.execute(
             insert(senders_table).values(
                 host=process_identity.this_host(),
                 pid=os.getpid(),
                 process_start=process_identity._start_of(os.getpid()),
-                beat_at=room.clock(),
+                beat_at=context.clock(),
             )
         )
         mover.start()  # it sees no sender yet, and waits for this transaction
@@ -315,7 +315,7 @@ def test_a_sender_that_signs_on_while_the_store_is_looked_at_is_seen(
             assert mover.is_alive()
     mover.join()
     assert "1 senders are at work" in refused[0]
-    assert send_hold.standing(room.store) is None
+    assert send_hold.standing(context.store) is None
     assert {one.rows for one in sums(open_store(f"sqlite:///{target}")).values()} == {0}
 
 
@@ -333,18 +333,18 @@ def test_a_paused_store_takes_no_sender_no_issue_and_no_second_try(source: Store
     from upcycle_news.storage import deliveries, workers
 
     add(source, *READERS)
-    digest = save(source)
+    revision_id = save(source)
     with source.writing() as connection:
         send_hold.begin(connection, send_hold.PauseKind.RESTORED, as_of=NOW, place="x", now=NOW)
     for attempt in (
-        lambda: issues.enqueue(source, ISSUE, digest, now=NOW),
+        lambda: issues.enqueue(source, ISSUE, revision_id, now=NOW),
         lambda: workers.register_sender(source, host="h", pid=1, process_start="", now=NOW),
         lambda: deliveries.requeue(source, ISSUE, DeliveryState.UNKNOWN, now=NOW),
     ):
         with pytest.raises(PausedError, match="nothing goes out"):
             attempt()
     assert send_hold.end(source, by="Anna", now=NOW) == 1
-    assert issues.enqueue(source, ISSUE, digest, now=NOW) == len(READERS)
+    assert issues.enqueue(source, ISSUE, revision_id, now=NOW) == len(READERS)
 
 
 def test_a_long_table_is_copied_in_batches(source: Store, tmp_path: Path) -> None:

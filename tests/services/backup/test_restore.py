@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 from sqlalchemy import select, update
 
-from upcycle_news.app.context import Newsroom
+from upcycle_news.app.context import AppContext
 from upcycle_news.errors import StoreError, UpcycleError
 from upcycle_news.models import (
     DeliveryState,
@@ -47,7 +47,7 @@ from ...publications import (
 
 
 def backed_up(publication: Publication) -> Path:
-    return create.make_backup(publication.room()).file
+    return create.make_backup(publication.context()).file
 
 
 def restored(publication: Publication, path: Path, *options: str) -> dict[str, Any]:
@@ -56,13 +56,15 @@ def restored(publication: Publication, path: Path, *options: str) -> dict[str, A
     return found
 
 
-def person(room: Newsroom, address: str) -> Any:
-    return subscriber_rows.find(room.store, EmailAddress.parse(address))
+def person(context: AppContext, address: str) -> Any:
+    return subscriber_rows.find(context.store, EmailAddress.parse(address))
 
 
 def leave(publication: Publication, address: str) -> None:
-    room = publication.room()
-    subscriber_rows.unsubscribe(room.store, person(room, address), now=room.clock(), way=Way.PAGE)
+    context = publication.context()
+    subscriber_rows.unsubscribe(
+        context.store, person(context, address), now=context.clock(), way=Way.PAGE
+    )
 
 
 def later(clock: Clock) -> None:
@@ -82,11 +84,11 @@ def test_who_left_after_the_backup_has_left_after_the_restore(
     publication.readers("neu@example.org")
     told = restored(publication, path)["learned"]
     assert (told["left"], told["forgotten"], told["joined"]) == (1, 1, 1)
-    room = publication.room()
-    assert person(room, "reader1@example.org").status is SubscriberStatus.UNSUBSCRIBED
-    assert person(room, "reader3@example.org") is None
-    restore.confirm(room, by="Anna")
-    sent(room)
+    context = publication.context()
+    assert person(context, "reader1@example.org").status is SubscriberStatus.UNSUBSCRIBED
+    assert person(context, "reader3@example.org") is None
+    restore.confirm(context, by="Anna")
+    sent(context)
     assert publication.recipients() == ["reader4@example.org"]
     publication.run("subscribers", "add", "reader3@example.org", "--consent", "a list", code=1)
 
@@ -99,7 +101,7 @@ def test_what_readers_did_is_left_out_when_that_is_what_shall_be_undone(
     later(clock)
     leave(publication, "reader1@example.org")
     assert restored(publication, path, "--no-merge")["merged"] is False
-    assert person(publication.room(), "reader1@example.org").status is SubscriberStatus.CONFIRMED
+    assert person(publication.context(), "reader1@example.org").status is SubscriberStatus.CONFIRMED
 
 
 def test_an_issue_that_was_sent_after_the_backup_is_not_sent_again_as_if_it_were_new(
@@ -110,17 +112,17 @@ def test_an_issue_that_was_sent_after_the_backup_is_not_sent_again_as_if_it_were
     publication.crowd(3)
     path = backed_up(publication)
     later(clock)
-    done = sent(publication.room())
+    done = sent(publication.context())
     told = restored(publication, path)
     assert (told["learned"]["issues"], told["unknown"]) == (1, {})
-    room = publication.room()
-    assert status(room, IssueId.parse("2026-11-26")) == done
-    restore.confirm(room, by="Anna")
-    assert pipeline.pending(room) == []
+    context = publication.context()
+    assert status(context, IssueId.parse("2026-11-26")) == done
+    restore.confirm(context, by="Anna")
+    assert pipeline.pending(context) == []
     assert "Kein neuer Essay" in publication.run("issue", "send", "--yes", code=3).err
     assert len(publication.mails()) == 3
     publication.essay("Der naechste")
-    assert sent(room, "2026-11-27").as_dict()["sent"] == 3
+    assert sent(context, "2026-11-27").as_dict()["sent"] == 3
 
 
 def test_an_approval_from_before_the_backup_sends_nothing_by_itself(
@@ -129,19 +131,19 @@ def test_an_approval_from_before_the_backup_sends_nothing_by_itself(
     """Approved before, perhaps sent since: without the replaced store nobody can know."""
     publication.essay()
     publication.crowd(2)
-    room = publication.room()
-    issue, digest = prepared(room)
+    context = publication.context()
+    issue, revision_id = prepared(context)
     path = backed_up(publication)
-    send.enqueue(room, issue, digest)
-    send.deliver_issue(room, issue)
+    send.enqueue(context, issue, revision_id)
+    send.deliver_issue(context, issue)
     assert restored(publication, path, "--no-merge")["unsent"] == ["2026-11-26"]
-    room = publication.room()
-    restore.confirm(room, by="Anna")
-    assert pipeline.pending(room) == []
+    context = publication.context()
+    restore.confirm(context, by="Anna")
+    assert pipeline.pending(context) == []
     refused = publication.run("issue", "send", "2026-11-26", code=1).err
     assert "is not approved" in refused
     assert len(publication.mails()) == 2
-    with room.store.reading() as connection:
+    with context.store.reading() as connection:
         assert list(connection.scalars(select(approvals.c.decided_by))) == ["test", "restore"]
 
 
@@ -150,7 +152,7 @@ def test_an_issue_that_went_out_from_the_lost_store_is_cancelled_and_never_sent_
 ) -> None:
     known = publication.essay("Vor der Sicherung")
     publication.crowd(1)
-    prepared(publication.room(), "2026-11-26")
+    prepared(publication.context(), "2026-11-26")
     path = backed_up(publication)
     later(clock)
     lost = publication.essay("Nach der Sicherung")
@@ -159,7 +161,7 @@ def test_an_issue_that_went_out_from_the_lost_store_is_cancelled_and_never_sent_
     publication.run("issue", "preview", "2026-11-27", "--essay", lost, "--no-open")
     publication.run("issue", "cancel", "2026-11-27", "--yes")
     publication.run("store", "confirm", "--yes")
-    assert issues.used_up(publication.room().store)[0] == {known, lost}
+    assert issues.used_up(publication.context().store)[0] == {known, lost}
     publication.run("issue", "send", "--yes", code=3)
     publication.essay("Neu")
     publication.run("issue", "preview", "2026-12-03", "--no-open")
@@ -172,13 +174,13 @@ def test_deliveries_that_waited_are_in_doubt_with_the_time_of_the_backup(
 ) -> None:
     publication.essay()
     publication.crowd(4)
-    room = publication.room()
-    issue, digest = prepared(room)
-    send.enqueue(room, issue, digest)
+    context = publication.context()
+    issue, revision_id = prepared(context)
+    send.enqueue(context, issue, revision_id)
     states = (
         DeliveryState.SENT, DeliveryState.QUEUED, DeliveryState.SENDING, DeliveryState.DEFERRED,
     )  # fmt: skip
-    with room.store.writing() as connection:
+    with context.store.writing() as connection:
         for number, state in enumerate(states, start=1):
             connection.execute(
                 update(deliveries).where(deliveries.c.id == number).values(state=state, code=450)
@@ -186,7 +188,7 @@ def test_deliveries_that_waited_are_in_doubt_with_the_time_of_the_backup(
     path = backed_up(publication)
     later(clock)
     assert restored(publication, path, "--no-merge")["unknown"] == {"2026-11-26": 3}
-    told = status(publication.room(), issue)
+    told = status(publication.context(), issue)
     assert told.closed
     assert (told.counts[DeliveryState.SENT], told.counts[DeliveryState.UNKNOWN]) == (1, 3)
     listed = publication.run("issue", "status", str(issue), "--list", "unknown", "--json").lines
@@ -202,18 +204,18 @@ def test_results_of_the_relay_win_over_doubt_and_never_the_other_way(
     """An older backup first, then the right one: what the right one knows stays known."""
     publication.essay()
     publication.crowd(3)
-    room = publication.room()
-    issue, digest = prepared(room)
-    send.enqueue(room, issue, digest)
-    early = create.make_backup(room, Path("early.tar.gz")).file
-    send.deliver_issue(room, issue)
-    late = create.make_backup(room, Path("late.tar.gz")).file
+    context = publication.context()
+    issue, revision_id = prepared(context)
+    send.enqueue(context, issue, revision_id)
+    early = create.make_backup(context, Path("early.tar.gz")).file
+    send.deliver_issue(context, issue)
+    late = create.make_backup(context, Path("late.tar.gz")).file
     restored(publication, early, "--no-merge")
-    assert status(publication.room(), issue).counts == {DeliveryState.UNKNOWN: 3}
+    assert status(publication.context(), issue).counts == {DeliveryState.UNKNOWN: 3}
     restored(publication, late)
-    assert status(publication.room(), issue).counts == {DeliveryState.SENT: 3}
+    assert status(publication.context(), issue).counts == {DeliveryState.SENT: 3}
     restored(publication, early)
-    assert status(publication.room(), issue).counts == {DeliveryState.SENT: 3}
+    assert status(publication.context(), issue).counts == {DeliveryState.SENT: 3}
 
 
 def test_what_was_corrected_or_withdrawn_is_not_public_again(
@@ -221,23 +223,25 @@ def test_what_was_corrected_or_withdrawn_is_not_public_again(
 ) -> None:
     slug = publication.essay()
     publication.crowd(1)
-    room = publication.room()
-    sent(room)
+    context = publication.context()
+    sent(context)
 
     def decide(kind: AmendmentKind, **more: Any) -> None:
         issue = IssueId.parse("2026-11-26")
-        corrections.add(room.store, Amendment(issue, kind, slug, "Anm.", "Anna", clock.now, **more))
+        corrections.add(
+            context.store, Amendment(issue, kind, slug, "Anm.", "Anna", clock.now, **more)
+        )
 
     decide(AmendmentKind.WITHDRAWAL)
     path = backed_up(publication)
     decide(AmendmentKind.RETURN)
-    corrected = all_essays(room)[0]
+    corrected = all_essays(context)[0]
     decide(AmendmentKind.CORRECTION, corrected=corrected, images={"a.png": b"a", "b.png": b"b"})
-    before = corrections.every(room.store)
+    before = corrections.every(context.store)
     restored(publication, path)
-    assert corrections.every(publication.room().store) == before
+    assert corrections.every(publication.context().store) == before
     restored(publication, path, "--no-merge")
-    assert corrections.every(publication.room().store) == before[:1]
+    assert corrections.every(publication.context().store) == before[:1]
 
 
 def test_essays_that_may_have_gone_out_since_the_backup_are_named(
@@ -245,7 +249,7 @@ def test_essays_that_may_have_gone_out_since_the_backup_are_named(
 ) -> None:
     publication.essay("Schon erschienen")
     publication.crowd(1)
-    sent(publication.room())
+    sent(publication.context())
     path = backed_up(publication)
     later(clock)
     lost = publication.essay("Nach der Sicherung")
@@ -265,16 +269,16 @@ def test_essays_that_may_have_gone_out_since_the_backup_are_named(
 def test_a_cancelled_issue_stays_cancelled(publication: Publication) -> None:
     publication.essay()
     publication.crowd(2)
-    room = publication.room()
-    issue, digest = prepared(room)
-    send.enqueue(room, issue, digest)
+    context = publication.context()
+    issue, revision_id = prepared(context)
+    send.enqueue(context, issue, revision_id)
     path = backed_up(publication)
     publication.run("issue", "cancel", str(issue), "--yes")
     restored(publication, path)
-    row = issues.get(publication.room().store, issue)
+    row = issues.get(publication.context().store, issue)
     assert row is not None
     assert row.state is issues.IssueState.CANCELLED
-    assert status(publication.room(), issue).counts == {DeliveryState.CANCELLED: 2}
+    assert status(publication.context(), issue).counts == {DeliveryState.CANCELLED: 2}
 
 
 def test_no_number_is_given_to_a_second_person(publication: Publication, clock: Clock) -> None:
@@ -283,26 +287,26 @@ def test_no_number_is_given_to_a_second_person(publication: Publication, clock: 
     path = backed_up(publication)
     later(clock)
     publication.readers("spaeter@example.org")
-    lost = person(publication.room(), "spaeter@example.org").id
+    lost = person(publication.context(), "spaeter@example.org").id
     restored(publication, path)
     publication.readers("neu@example.org")
-    assert person(publication.room(), "neu@example.org").id > lost
+    assert person(publication.context(), "neu@example.org").id > lost
     publication.__exit__()
     for file in (publication.home / "var").glob("upcycle.db*"):
         file.unlink()
     publication.run("restore", str(path))
     publication.readers("noch@example.org")
-    assert person(publication.room(), "noch@example.org").id > lost + 1000
+    assert person(publication.context(), "noch@example.org").id > lost + 1000
 
 
 def test_what_was_sent_since_counts_against_the_quotas(publication: Publication) -> None:
     publication.crowd(1)
     path = backed_up(publication)
-    room = publication.room()
-    with room.store.writing() as connection:
+    context = publication.context()
+    with context.store.writing() as connection:
         connection.execute(quota_scopes.insert().values(scope="relay:main", count=7))
     restored(publication, path)
-    with publication.room().store.reading() as connection:
+    with publication.context().store.reading() as connection:
         assert connection.execute(select(quota_scopes)).all() == [("relay:main", 7)]
 
 
@@ -312,9 +316,9 @@ def test_what_was_here_is_kept_aside_and_can_be_had_again(publication: Publicati
     publication.readers("neu@example.org")
     aside = Path(restored(publication, path)["aside"])
     assert aside.name.startswith("before-restore-")
-    assert person(publication.room(), "neu@example.org") is None
+    assert person(publication.context(), "neu@example.org") is None
     restored(publication, aside)
-    assert person(publication.room(), "neu@example.org") is not None
+    assert person(publication.context(), "neu@example.org") is not None
 
 
 def test_a_store_with_people_in_it_is_only_replaced_on_request(publication: Publication) -> None:
@@ -324,7 +328,7 @@ def test_a_store_with_people_in_it_is_only_replaced_on_request(publication: Publ
     told = publication.run("restore", str(path), code=1).err
     assert "holds 3 people and 0 issues and changed last on 2026-11-26 06:00 UTC" in told
     assert "say --yes" in told
-    assert person(publication.room(), "neu@example.org") is not None
+    assert person(publication.context(), "neu@example.org") is not None
     assert len(list((publication.home / "var/backups").iterdir())) == 1
 
 
@@ -338,7 +342,7 @@ def test_a_damaged_store_is_moved_aside_as_it_is(publication: Publication) -> No
     assert "nobody can say who left after" in done.out
     [aside] = (publication.home / "var").glob("upcycle.db.before-restore-*")
     assert aside.read_bytes() == b"\0" * 8000
-    assert person(publication.room(), "reader2@example.org") is not None
+    assert person(publication.context(), "reader2@example.org") is not None
 
 
 def test_a_damaged_store_stands_where_it_was_when_the_restore_fails(
@@ -353,8 +357,11 @@ def test_a_damaged_store_stands_where_it_was_when_the_restore_fails(
     def full(more: int) -> None:
         raise StoreError("the disk is full")
 
-    with Newsroom.open(publication.home) as room, pytest.raises(StoreError, match="disk is full"):
-        restore.restore(room, path, heard=full)
+    with (
+        AppContext.open(publication.home) as context,
+        pytest.raises(StoreError, match="disk is full"),
+    ):
+        restore.restore(context, path, heard=full)
     assert file.read_bytes() == b"\0" * 8000
     assert not list((publication.home / "var").glob("upcycle.db.before-restore-*"))
 
@@ -364,9 +371,9 @@ def test_a_new_machine_gets_store_and_keys_and_old_links_work(
 ) -> None:
     publication.essay()
     publication.crowd(1)
-    room = publication.room()
-    token = room.signer.token("unsubscribe", 1)  # type: ignore[arg-type]
-    sent(room)
+    context = publication.context()
+    token = context.signer.token("unsubscribe", 1)  # type: ignore[arg-type]
+    sent(context)
     path = backed_up(publication)
     new = Publication(tmp_path / "new", clock)
     publication.run("init", str(new.home))
@@ -374,7 +381,7 @@ def test_a_new_machine_gets_store_and_keys_and_old_links_work(
     assert "2 secrets restored" in told.out
     for key in (new.home / "var/secrets").iterdir():
         assert key.stat().st_mode & 0o077 == 0
-    fresh = new.room()
+    fresh = new.context()
     found = subscriptions.reader(fresh, "unsubscribe", token)  # type: ignore[arg-type]
     assert found is not None
     assert found[1] is not None
@@ -386,7 +393,7 @@ def test_a_key_that_was_dropped_because_others_had_it_does_not_come_back(
     publication: Publication,
 ) -> None:
     publication.crowd(1)
-    assert publication.room().signer.token("unsubscribe", 1)  # type: ignore[arg-type]
+    assert publication.context().signer.token("unsubscribe", 1)  # type: ignore[arg-type]
     path = backed_up(publication)
     publication.run("secrets", "rotate")
     publication.run("secrets", "drop", "1", "--yes")
@@ -402,21 +409,21 @@ def test_a_backup_of_another_publication_is_refused(
     publication.run("init", str(other.home), "--name", "Fremdpost")
     with other:
         other.readers("fremd@example.org")
-        path = create.make_backup(other.room()).file
+        path = create.make_backup(other.context()).file
     told = publication.run("restore", str(path), "--yes", code=1).err
     assert "belongs to another publication ('Fremdpost')" in told
     assert "nothing was changed" in told
-    assert person(publication.room(), "reader1@example.org") is not None
+    assert person(publication.context(), "reader1@example.org") is not None
 
 
 def test_nothing_is_restored_while_somebody_sends(publication: Publication) -> None:
     publication.crowd(1)
     path = backed_up(publication)
-    sender = process_identity.register(publication.room())
+    sender = process_identity.register(publication.context())
     assert sender.pid
     told = publication.run("restore", str(path), "--yes", code=1).err
     assert "1 senders are at work" in told
-    assert restore.doubts(publication.room()).pause is None
+    assert restore.doubts(publication.context()).pause is None
 
 
 def test_a_backup_of_a_newer_program_is_refused(
@@ -426,7 +433,7 @@ def test_a_backup_of_a_newer_program_is_refused(
     path = backed_up(publication)
     monkeypatch.setattr(restore, "HEAD", "0001")
     with pytest.raises(UpcycleError, match="newer version of upcycle-news"):
-        restore.restore(publication.room(), path)
+        restore.restore(publication.context(), path)
 
 
 def test_a_restore_that_fails_half_way_has_changed_nothing(
@@ -440,10 +447,10 @@ def test_a_restore_that_fails_half_way_has_changed_nothing(
         raise StoreError("the disk is full")
 
     with pytest.raises(StoreError, match="the disk is full"):
-        restore.restore(publication.room(), path, heard=full)
-    room = publication.room()
-    assert person(room, "neu@example.org") is not None
-    assert restore.doubts(room).pause is None
+        restore.restore(publication.context(), path, heard=full)
+    context = publication.context()
+    assert person(context, "neu@example.org") is not None
+    assert restore.doubts(context).pause is None
     assert not list((publication.home / "var").glob(".upcycle-draft-*"))
 
 
@@ -454,7 +461,7 @@ def test_a_web_door_that_stays_open_sees_the_restored_store_and_loses_nobody_who
     publication.crowd(30)
     path = backed_up(publication)
     later(clock)
-    door = publication.room()
+    door = publication.context()
     people_then = list(subscriber_rows.all_people(door.store))
     begun = threading.Event()
 
@@ -466,7 +473,7 @@ def test_a_web_door_that_stays_open_sees_the_restored_store_and_loses_nobody_who
     leaving = threading.Thread(target=leave_one_by_one)
     leaving.start()
     begun.wait()
-    restore.restore(publication.room(), path)
+    restore.restore(publication.context(), path)
     leaving.join()
     assert {one.status for one in subscriber_rows.all_people(door.store)} == {
         SubscriberStatus.UNSUBSCRIBED
@@ -484,11 +491,11 @@ def test_sending_is_refused_before_it_approves_anything(publication: Publication
     restored(publication, backed_up(publication), "--no-merge")
     refused = publication.run("issue", "send", "--yes", code=1).err
     assert "nothing goes out" in refused
-    room = publication.room()
-    with room.store.reading() as connection:
+    context = publication.context()
+    with context.store.reading() as connection:
         assert list(connection.scalars(select(approvals.c.decided_by))) == []
-    restore.confirm(room, by="Anna")
-    assert pipeline.pending(room) == []
+    restore.confirm(context, by="Anna")
+    assert pipeline.pending(context) == []
     assert publication.mails() == []
 
 
@@ -504,9 +511,9 @@ def test_people_are_counted_without_those_who_are_only_suppressed(
 def test_a_person_confirms_and_is_told_what_is_in_doubt(publication: Publication) -> None:
     publication.essay()
     publication.crowd(3)
-    room = publication.room()
-    issue, digest = prepared(room)
-    send.enqueue(room, issue, digest)
+    context = publication.context()
+    issue, revision_id = prepared(context)
+    send.enqueue(context, issue, revision_id)
     path = backed_up(publication)
     restored(publication, path, "--no-merge")
     told = publication.run("store", "info").out
@@ -527,32 +534,32 @@ def test_while_it_stands_still_readers_join_and_leave_as_ever(
     publication: Publication, clock: Clock
 ) -> None:
     publication.crowd(1)
-    room = publication.room()
+    context = publication.context()
     waiting = subscriptions.sign_up(
-        room, EmailAddress.parse("wartet@example.org"), language="de", source="web"
+        context, EmailAddress.parse("wartet@example.org"), language="de", source="web"
     )
     assert waiting is not None
     path = backed_up(publication)
     restored(publication, path)
-    room = publication.room()
-    assert subscriptions.ask_the_waiting(room) == 0  # from before: perhaps mailed since
+    context = publication.context()
+    assert subscriptions.ask_the_waiting(context) == 0  # from before: perhaps mailed since
     later(clock)
     new = subscriptions.sign_up(
-        room, EmailAddress.parse("neu@example.org"), language="de", source="web"
+        context, EmailAddress.parse("neu@example.org"), language="de", source="web"
     )
     assert new is not None
-    subscriptions.ask_to_confirm(room, new)
+    subscriptions.ask_to_confirm(context, new)
     assert publication.recipients() == ["neu@example.org"]
     leave(publication, "reader1@example.org")
-    restore.confirm(room, by="Anna")
-    assert subscriptions.ask_the_waiting(room) == 1
+    restore.confirm(context, by="Anna")
+    assert subscriptions.ask_the_waiting(context) == 1
 
 
 def test_restoring_tells_people_and_programs_the_same(publication: Publication) -> None:
     publication.essay()
     publication.crowd(2)
-    room = publication.room()
-    prepared(room)
+    context = publication.context()
+    prepared(context)
     path = backed_up(publication)
     publication.__exit__()
     done = publication.run("restore", str(path), "--yes")
@@ -569,7 +576,7 @@ def test_a_store_of_sqlite_becomes_one_of_postgres_from_the_same_backup(
 ) -> None:
     publication.essay()
     publication.crowd(3)
-    done = sent(publication.room())
+    done = sent(publication.context())
     path = backed_up(publication)
     there = {"STORE": empty_postgres}
     publication.run("restore", str(path), **there)

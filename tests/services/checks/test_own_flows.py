@@ -13,7 +13,7 @@ from upcycle_news.services.checks.run import check_everything
 from ...publications import Publication
 
 ROOT = Path(__file__).resolve().parents[3]
-HEAD = "from upcycle_news.app.context import Newsroom\nfrom upcycle_news.services import pipeline, run_results\n"
+HEAD = "from upcycle_news.app.context import AppContext\nfrom upcycle_news.services import pipeline, run_results\n"
 
 
 def found(home: Path, text: str) -> list[tuple[str, str]]:
@@ -48,9 +48,9 @@ def test_what_an_older_flow_names_and_the_program_lost_is_found(
 @pytest.mark.parametrize(
     ("call", "fits"),
     [
-        ("pipeline.go_on(room, issue)", True),
-        ("pipeline.go_on(room)", False),
-        ("pipeline.go_on(room, issue, colour=1)", False),
+        ("pipeline.go_on(context, issue)", True),
+        ("pipeline.go_on(context)", False),
+        ("pipeline.go_on(context, issue, colour=1)", False),
         ("pipeline.go_on(*both)", True),
         ("pipeline.go_on(**both)", True),
         ("run_results.delivered_summary([], None)", True),
@@ -93,7 +93,7 @@ def test_check_tells_of_flows_beside_the_rest(publication: Publication) -> None:
     folder = publication.home / "flows"
     folder.mkdir(exist_ok=True)
     (folder / "watch.py").write_text(f"{HEAD}run_results.delivered_summary([])\n", encoding="utf-8")
-    findings = check_everything(publication.room(), IssueId.parse("2026-11-26"))
+    findings = check_everything(publication.context(), IssueId.parse("2026-11-26"))
     assert [(one.code, one.where) for one in findings] == [("flow", "flows/watch.py:3")]
     told = publication.run("check", code=1).out
     assert "flows/watch.py:3: error flow „run_results.delivered_summary“" in told

@@ -25,7 +25,7 @@ def found(publication: Publication, **environment: str) -> list[tuple[str, str, 
 
 
 def everything(publication: Publication, **environment: str) -> tuple[Finding, ...]:
-    return check_everything(publication.room(**environment), ISSUE)
+    return check_everything(publication.context(**environment), ISSUE)
 
 
 def tell(publication: Publication, clock: Clock, link: str) -> None:
@@ -36,7 +36,7 @@ def tell(publication: Publication, clock: Clock, link: str) -> None:
         url="https://stadtanzeiger.example/feed", name="Stadtanzeiger", succeeded_at=clock()
     )
     told = replace(item(1), link=link, canonical=link)
-    feed_rows.record(publication.room().store, state, [told], now=clock())
+    feed_rows.record(publication.context().store, state, [told], now=clock())
 
 
 @pytest.mark.parametrize("begin", ["Hier beginnt der Essay.", "The essay begins here."])

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from upcycle_news.app.context import Newsroom
+from upcycle_news.app.context import AppContext
 from upcycle_news.errors import IssueError
 from upcycle_news.models import IssueId
 from upcycle_news.services.content.images import refuse_silent_pictures
@@ -41,26 +41,26 @@ def site(publication: Publication) -> Iterator[str]:
     server.server_close()
 
 
-def with_picture(publication: Publication, **environment: str) -> Newsroom:
+def with_picture(publication: Publication, **environment: str) -> AppContext:
     (publication.home / "content/images").mkdir(exist_ok=True)
     (publication.home / "content/images/haus.png").write_bytes(png(60, 40))
     publication.essay(image="haus.png", image_alt="Ein Haus")
-    return publication.room(**environment)
+    return publication.context(**environment)
 
 
 def test_without_an_address_of_our_own_pictures_travel_in_the_mail(
     publication: Publication,
 ) -> None:
-    room = with_picture(publication)
-    rendered = render_issue(room, ISSUE, compose_issue(room, ISSUE).hash).rendered
+    context = with_picture(publication)
+    rendered = render_issue(context, ISSUE, compose_issue(context, ISSUE).revision_id).rendered
     assert len(rendered.images) == 1
     assert 'src="cid:' in rendered.html
     assert not (publication.home / "var/archive").exists()
 
 
 def test_with_an_address_of_our_own_they_are_hosted_there(publication: Publication) -> None:
-    room = with_picture(publication, PUBLICATION__PUBLIC_URL="https://post.umbau-verein.de")
-    rendered = render_issue(room, ISSUE, compose_issue(room, ISSUE).hash)
+    context = with_picture(publication, PUBLICATION__PUBLIC_URL="https://post.umbau-verein.de")
+    rendered = render_issue(context, ISSUE, compose_issue(context, ISSUE).revision_id)
     (file,) = (publication.home / "var/archive/images").iterdir()
     assert rendered.rendered.images == ()
     assert f'src="https://post.umbau-verein.de/images/{file.name}"' in rendered.rendered.html
@@ -69,29 +69,29 @@ def test_with_an_address_of_our_own_they_are_hosted_there(publication: Publicati
 
 
 def test_they_may_be_embedded_all_the_same(publication: Publication) -> None:
-    room = with_picture(
+    context = with_picture(
         publication,
         PUBLICATION__PUBLIC_URL="https://post.umbau-verein.de",
         ISSUE__IMAGES="embedded",
     )
-    assert compose_manifest(room, ISSUE).publication.images == "embedded"
+    assert compose_manifest(context, ISSUE).publication.images == "embedded"
 
 
 def test_nobody_gets_a_mail_whose_pictures_do_not_answer(
     publication: Publication, site: str
 ) -> None:
-    room = with_picture(
+    context = with_picture(
         publication,
         PUBLICATION__PUBLIC_URL=site,
         ISSUE__IMAGES="hosted",
         **relay_at(1),
     )
-    manifest = compose_manifest(room, ISSUE)
-    refuse_silent_pictures(room, manifest)  # published and answering
+    manifest = compose_manifest(context, ISSUE)
+    refuse_silent_pictures(context, manifest)  # published and answering
     (file,) = (publication.home / "var/archive/images").iterdir()
     file.write_bytes(b"another picture")
     with pytest.raises(IssueError, match="something else lies there"):
-        refuse_silent_pictures(room, manifest)
+        refuse_silent_pictures(context, manifest)
     elsewhere = with_picture(
         publication,
         PUBLICATION__PUBLIC_URL=f"{site}/nowhere",
@@ -104,8 +104,8 @@ def test_nobody_gets_a_mail_whose_pictures_do_not_answer(
 
 def test_a_picture_is_scaled_once(publication: Publication, tmp_path: Path) -> None:
     del tmp_path
-    room = with_picture(publication)
-    compose_manifest(room, ISSUE)
+    context = with_picture(publication)
+    compose_manifest(context, ISSUE)
     (kept,) = (publication.home / "var/images").iterdir()
     kept.write_bytes(png(30, 20))
-    assert compose_manifest(room, ISSUE).images == {"haus.png": png(30, 20)}
+    assert compose_manifest(context, ISSUE).images == {"haus.png": png(30, 20)}

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 from unittest.mock import patch
 
-from upcycle_news.app.context import Newsroom
+from upcycle_news.app.context import AppContext
 from upcycle_news.config.settings import load_settings
 from upcycle_news.models import EmailAddress, IssueId
 from upcycle_news.scaffold.layout import init_publication
@@ -73,14 +73,16 @@ def prepare(home: Path, readers: int, policy: str, store: str) -> list[str]:
     addresses = [f"reader{number}@example.org" for number in range(readers)]
     with (
         patch.dict(os.environ, _environment(home, store, 1)),
-        Newsroom(load_settings(home)) as room,
+        AppContext(load_settings(home)) as context,
     ):
         new = (NewSubscriber(EmailAddress(address)) for address in addresses)
-        subscribers.add_people(room.store, new, source="trial", now=room.clock(), dry_run=False)
+        subscribers.add_people(
+            context.store, new, source="trial", now=context.clock(), dry_run=False
+        )
         issue = IssueId.parse(ISSUE)
-        digest = compose.compose_issue(room, issue).hash
-        approval.record_approval(room, issue, digest, by="trial")
-        send.enqueue(room, issue, digest)
+        revision_id = compose.compose_issue(context, issue).revision_id
+        approval.record_approval(context, issue, revision_id, by="trial")
+        send.enqueue(context, issue, revision_id)
     return addresses
 
 

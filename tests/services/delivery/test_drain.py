@@ -27,9 +27,9 @@ from .sink_relay import Sink
 def test_a_sender_that_is_drained_leaves_nothing_in_doubt(publication: Publication) -> None:
     publication.crowd(120)
     publication.essay()
-    room = publication.room()
-    issue, digest = prepared(room)
-    send.enqueue(room, issue, digest)
+    context = publication.context()
+    issue, revision_id = prepared(context)
+    send.enqueue(context, issue, revision_id)
     with Sink() as sink:
         relay = {**relay_at(sink.port), "RELAYS__MAIN__QUOTAS": '["40/s"]'}
         sender = publication.start("issue", "resume", str(issue), **relay)
@@ -40,7 +40,7 @@ def test_a_sender_that_is_drained_leaves_nothing_in_doubt(publication: Publicati
         told = publication.run("drain", "--seconds", "30", "--json")
         assert told.json == {"asked": 1, "left": 0}
         sender.wait(20)
-        found = status(room, IssueId.parse(str(issue))).as_dict()
+        found = status(context, IssueId.parse(str(issue))).as_dict()
         assert found["sent"] == sink.count
         assert (found["sending"], found["unknown"]) == (0, 0)
         assert found["queued"] == 120 - sink.count > 0
@@ -58,18 +58,20 @@ def test_a_sender_of_another_user_is_told_of_and_left_alone(
     def refused(pid: int, number: int) -> None:
         raise PermissionError
 
-    room = publication.room()
+    context = publication.context()
     workers.register_sender(
-        room.store, host=process_identity.this_host(), pid=os.getppid(), now=room.clock(),
+        context.store, host=process_identity.this_host(), pid=os.getppid(), now=context.clock(),
         process_start=process_identity._start_of(os.getppid()),
     )  # fmt: skip
     monkeypatch.setattr(os, "kill", refused)
     ticks = iter(range(100))
-    assert drain(room, seconds=3, timer=lambda: next(ticks), wait=lambda _: None) == Drained(1, 1)
+    assert drain(context, seconds=3, timer=lambda: next(ticks), wait=lambda _: None) == Drained(
+        1, 1
+    )
 
 
 def test_who_takes_too_long_is_told_of_and_left_alone(publication: Publication) -> None:
-    room = publication.room()
+    context = publication.context()
     deaf = subprocess.Popen(
         [sys.executable, "-c", "import signal; signal.signal(15, lambda *_: None); print(flush=True)\nwhile True: signal.pause()"],
         stdout=subprocess.PIPE,
@@ -79,16 +81,16 @@ def test_who_takes_too_long_is_told_of_and_left_alone(publication: Publication) 
         deaf.stdout.readline()
         for host, start in ((process_identity.this_host(), None), ("elsewhere", "1"), (process_identity.this_host(), "of another")):  # fmt: skip
             workers.register_sender(
-                room.store, host=host, pid=deaf.pid, now=room.clock(),
+                context.store, host=host, pid=deaf.pid, now=context.clock(),
                 process_start=start or process_identity._start_of(deaf.pid),
             )  # fmt: skip
         ticks = iter(range(100))
-        assert drain(room, seconds=3, timer=lambda: next(ticks), wait=lambda _: None) == Drained(
+        assert drain(context, seconds=3, timer=lambda: next(ticks), wait=lambda _: None) == Drained(
             1, 1
         )
         assert deaf.poll() is None
     finally:
         deaf.send_signal(signal.SIGKILL)
         deaf.wait()
-    assert drain(room, seconds=3) == Drained(0, 0)
-    assert os.getpid() not in {sender.pid for sender in workers.signed_on(room.store)}
+    assert drain(context, seconds=3) == Drained(0, 0)
+    assert os.getpid() not in {sender.pid for sender in workers.signed_on(context.store)}

@@ -76,9 +76,9 @@ def test_a_slow_relay_is_recognised(
 def test_each_answer_is_counted_for_what_it_was(publication: Publication, clock: Clock) -> None:
     publication.essay()
     publication.crowd(1)
-    room = publication.room()
-    sent(room)
-    watch = Stopwatch(room, ISSUE, "second", 7)
+    context = publication.context()
+    sent(context)
+    watch = Stopwatch(context, ISSUE, "second", 7)
     outcomes: list[tuple[Outcome, float]] = [
         (Accepted(SmtpReply(250)), 0.5),
         (Refused("rcpt", SmtpReply(450)), 0.25),
@@ -88,13 +88,13 @@ def test_each_answer_is_counted_for_what_it_was(publication: Publication, clock:
     ]
     for outcome, seconds in outcomes:
         watch.heard(outcome, seconds)
-    found = {one.relay: one for one in relay_stats.of_issue(room.store, ISSUE)}
+    found = {one.relay: one for one in relay_stats.of_issue(context.store, ISSUE)}
     assert set(found) == {"mailbox"}  # not yet half a minute
     clock.now += timedelta(seconds=31)
     watch.heard(Accepted(SmtpReply(250)), 0.5)
     watch.save()
     watch.save()
-    found = {one.relay: one for one in relay_stats.of_issue(room.store, ISSUE)}
+    found = {one.relay: one for one in relay_stats.of_issue(context.store, ISSUE)}
     second = found["second"]
     counts = (second.accepted, second.deferred, second.refused, second.lost)
     assert (counts, second.slowest) == ((2, 1, 1, 1), 0.5)
@@ -104,31 +104,31 @@ def test_each_answer_is_counted_for_what_it_was(publication: Publication, clock:
 def test_what_a_relay_answered_is_kept_with_the_issue(publication: Publication) -> None:
     publication.essay()
     publication.crowd(3)
-    room = publication.room()
-    sent(room)
-    [told] = relay_stats.of_issue(room.store, ISSUE)
+    context = publication.context()
+    sent(context)
+    [told] = relay_stats.of_issue(context.store, ISSUE)
     assert (told.relay, told.accepted, told.timed, told.lost) == ("mailbox", 3, 3, 0)
     assert 0 < told.median <= told.slowest < 30
 
 
 def test_a_relay_that_became_slow_rings_once(publication: Publication, clock: Clock) -> None:
-    room = publication.room()
+    context = publication.context()
     publication.crowd(1)
     for number, seconds in ((1, 0.1), (2, 0.1), (3, 3.0)):
         publication.essay(f"Nummer {number}")
         clock.now += timedelta(days=1)
         issue = f"2026-11-2{6 + number}"
-        sent(room, issue)
+        sent(context, issue)
         told = answers(*[seconds] * 40)
-        relay_stats.save(room.store, IssueId.parse(issue), 99, told, now=room.clock())
-        events = [e for e in alerts.news(room) if e.name == "upcycle-news.relay.slow"]
+        relay_stats.save(context.store, IssueId.parse(issue), 99, told, now=context.clock())
+        events = [e for e in alerts.news(context) if e.name == "upcycle-news.relay.slow"]
         assert len(events) == (number == 3)
     [event] = events
     assert event.subject == "issue 2026-11-29 relay main"
     assert "half of its answers take longer than 2.9 s" in event.message
-    assert not [e for e in alerts.news(room) if e.name == "upcycle-news.relay.slow"]
-    assert [one.accepted for one in relay_stats.earlier(room.store, ISSUE, "main", 5)] == []
-    before = relay_stats.earlier(room.store, IssueId.parse("2026-11-29"), "main", 1)
+    assert not [e for e in alerts.news(context) if e.name == "upcycle-news.relay.slow"]
+    assert [one.accepted for one in relay_stats.earlier(context.store, ISSUE, "main", 5)] == []
+    before = relay_stats.earlier(context.store, IssueId.parse("2026-11-29"), "main", 1)
     assert [one.accepted for one in before] == [40]
 
 
@@ -137,10 +137,12 @@ def test_a_send_does_not_depend_on_the_figures_of_the_relay(
 ) -> None:
     publication.essay()
     publication.crowd(3)
-    room = publication.room()
-    with room.store.writing() as connection:
+    context = publication.context()
+    with context.store.writing() as connection:
         connection.exec_driver_sql("DROP TABLE replies")
     told = send.deliver_issue(
-        room, queued(room), progress=lambda _: setattr(clock, "now", clock() + timedelta(minutes=1))
+        context,
+        queued(context),
+        progress=lambda _: setattr(clock, "now", clock() + timedelta(minutes=1)),
     )
     assert (told.sent, told.unknown) == (3, 0)

@@ -8,7 +8,7 @@ from datetime import timedelta
 
 import pytest
 
-from upcycle_news.app.context import Newsroom
+from upcycle_news.app.context import AppContext
 from upcycle_news.errors import IssueError, NothingNew, RelayError
 from upcycle_news.models import DeliveryState, EmailAddress, IssueId
 from upcycle_news.services import pipeline
@@ -40,14 +40,14 @@ from ...transports.bad_relays import (
 ISSUE = IssueId.parse("2026-11-26")
 
 
-def counts(room: Newsroom) -> dict[str, int]:
-    return {str(state): number for state, number in status(room, ISSUE).counts.items()}
+def counts(context: AppContext) -> dict[str, int]:
+    return {str(state): number for state, number in status(context, ISSUE).counts.items()}
 
 
 def test_everybody_gets_an_issue_once_and_the_sum_closes(publication: Publication) -> None:
     publication.essay()
     readers = publication.crowd(3)
-    found = sent(publication.room())
+    found = sent(publication.context())
     assert found.closed
     assert publication.recipients() == readers
     assert found.as_dict()["sent"] == found.audience == 3
@@ -56,40 +56,40 @@ def test_everybody_gets_an_issue_once_and_the_sum_closes(publication: Publicatio
 def test_nobody_gets_an_issue_twice(publication: Publication) -> None:
     publication.essay()
     readers = publication.crowd(3)
-    room = publication.room()
-    sent(room)
-    send.deliver_issue(room, ISSUE)
-    send.resume(room, ISSUE)
-    send.deliver_issue(publication.room(), ISSUE)
+    context = publication.context()
+    sent(context)
+    send.deliver_issue(context, ISSUE)
+    send.resume(context, ISSUE)
+    send.deliver_issue(publication.context(), ISSUE)
     assert publication.recipients() == readers
 
 
 def test_an_issue_nobody_approved_is_not_queued(publication: Publication) -> None:
     publication.essay()
     publication.crowd(1)
-    room = publication.room()
-    digest = compose.compose_issue(room, ISSUE).hash
+    context = publication.context()
+    revision_id = compose.compose_issue(context, ISSUE).revision_id
     with pytest.raises(IssueError, match="is not approved"):
-        send.enqueue(room, ISSUE, digest)
-    approval.record_approval(room, ISSUE, digest, by="Anna")
-    approval.record_rejection(room, ISSUE, digest, by="Bert")
+        send.enqueue(context, ISSUE, revision_id)
+    approval.record_approval(context, ISSUE, revision_id, by="Anna")
+    approval.record_rejection(context, ISSUE, revision_id, by="Bert")
     with pytest.raises(IssueError, match="is not approved"):
-        send.enqueue(room, ISSUE, digest)
+        send.enqueue(context, ISSUE, revision_id)
     with pytest.raises(IssueError, match="has not been queued"):
-        send.deliver_issue(room, ISSUE)
+        send.deliver_issue(context, ISSUE)
     assert publication.mails() == []
 
 
 def test_an_approval_does_not_hold_for_another_revision(publication: Publication) -> None:
     publication.essay()
     publication.crowd(1)
-    room = publication.room()
-    prepared(room)
+    context = publication.context()
+    prepared(context)
     publication.essay(text="Ein anderer Text.\n")
-    changed = compose.compose_issue(room, ISSUE)
+    changed = compose.compose_issue(context, ISSUE)
     assert changed.new
     with pytest.raises(IssueError, match="is not approved"):
-        send.enqueue(room, ISSUE, changed.hash)
+        send.enqueue(context, ISSUE, changed.revision_id)
 
 
 @pytest.mark.parametrize(
@@ -106,12 +106,12 @@ def test_without_imprint_sender_or_public_address_nothing_is_queued(
     publication.essay()
     publication.crowd(1)
     publication.setting(setting, "")
-    room = publication.room()
-    digest = compose.compose_issue(room, ISSUE).hash
+    context = publication.context()
+    revision_id = compose.compose_issue(context, ISSUE).revision_id
     with pytest.raises(IssueError, match=code):
-        approval.record_approval(room, ISSUE, digest, by="Anna")
-    assert counts(room) == {}
-    row = issues.get(room.store, ISSUE)
+        approval.record_approval(context, ISSUE, revision_id, by="Anna")
+    assert counts(context) == {}
+    row = issues.get(context.store, ISSUE)
     assert row is not None
     assert row.state is IssueState.OPEN
 
@@ -119,10 +119,10 @@ def test_without_imprint_sender_or_public_address_nothing_is_queued(
 def test_a_real_relay_does_not_get_the_samples_settings(publication: Publication) -> None:
     publication.essay()
     publication.setting("post@umbaupost.example.net", "redaktion@example.org")
-    room = publication.room(RELAYS__MAIN__HOST="smtp.umbaupost.net")
-    digest = compose.compose_issue(room, ISSUE).hash
+    context = publication.context(RELAYS__MAIN__HOST="smtp.umbaupost.net")
+    revision_id = compose.compose_issue(context, ISSUE).revision_id
     with pytest.raises(IssueError, match=r"'sender\.address' is still the sample's"):
-        approval.record_approval(room, ISSUE, digest, by="Anna")
+        approval.record_approval(context, ISSUE, revision_id, by="Anna")
 
 
 # --- relays
@@ -134,18 +134,18 @@ def test_a_relay_that_refuses_the_connection_loses_nobody(publication: Publicati
     with socket.socket() as nobody_listens:
         nobody_listens.bind(("127.0.0.1", 0))
         port = nobody_listens.getsockname()[1]
-        room = publication.room(**relay_at(port))
-        issue, digest = prepared(room)
-        send.enqueue(room, issue, digest)
+        context = publication.context(**relay_at(port))
+        issue, revision_id = prepared(context)
+        send.enqueue(context, issue, revision_id)
         with pytest.raises(RelayError):
-            send.deliver_issue(room, issue)
-    assert counts(room) == {"queued": 4}
+            send.deliver_issue(context, issue)
+    assert counts(context) == {"queued": 4}
     with BadDay() as relay:
-        better = publication.room(**relay_at(relay.controller.port))
+        better = publication.context(**relay_at(relay.controller.port))
         send.resume(better, issue)
         send.deliver_issue(better, issue)
     assert sorted(relay.recipients) == readers
-    assert status(room, issue).closed
+    assert status(context, issue).closed
 
 
 def test_a_relay_that_refuses_everybody_stops_the_issue_and_suppresses_nobody(
@@ -154,17 +154,17 @@ def test_a_relay_that_refuses_everybody_stops_the_issue_and_suppresses_nobody(
     publication.essay()
     publication.crowd(12)
     with BadDay(rcpt=always("550 5.7.1 your address is listed")) as relay:
-        room = publication.room(**relay_at(relay.controller.port))
+        context = publication.context(**relay_at(relay.controller.port))
         with pytest.raises(RelayError, match="stopped"):
-            sent(room)
-    row = issues.get(room.store, ISSUE)
+            sent(context)
+    row = issues.get(context.store, ISSUE)
     assert row is not None
     assert row.state is IssueState.STOPPED
-    assert counts(room) == {"queued": 12}
+    assert counts(context) == {"queued": 12}
     with pytest.raises(IssueError, match=r"is stopped \(.*resume 2026-11-26"):
-        send.deliver_issue(room, ISSUE)
+        send.deliver_issue(context, ISSUE)
     with BadDay() as relay:
-        better = publication.room(**relay_at(relay.controller.port))
+        better = publication.context(**relay_at(relay.controller.port))
         send.resume(better, ISSUE)
         send.deliver_issue(better, ISSUE)
     assert len(relay.recipients) == 12
@@ -176,14 +176,14 @@ def test_greylisted_readers_get_their_mail_when_it_is_due(
     publication.essay()
     readers = publication.crowd(3)
     with BadDay(rcpt=first_time("451 4.7.1 greylisted, try later")) as relay:
-        room = publication.room(**relay_at(relay.controller.port))
-        assert counts_after(sent(room)) == {"deferred": 3}
-        send.deliver_issue(room, ISSUE)
+        context = publication.context(**relay_at(relay.controller.port))
+        assert counts_after(sent(context)) == {"deferred": 3}
+        send.deliver_issue(context, ISSUE)
         assert relay.recipients == []
         clock.now += timedelta(minutes=10)
-        send.deliver_issue(room, ISSUE)
+        send.deliver_issue(context, ISSUE)
         assert sorted(relay.recipients) == readers
-    assert status(room, ISSUE).closed
+    assert status(context, ISSUE).closed
 
 
 def test_a_deferred_reader_is_given_up_after_a_day_with_the_reason(
@@ -192,13 +192,13 @@ def test_a_deferred_reader_is_given_up_after_a_day_with_the_reason(
     publication.essay()
     publication.crowd(1)
     with BadDay(rcpt=always("451 4.7.1 try later")) as relay:
-        room = publication.room(**relay_at(relay.controller.port))
-        sent(room)
+        context = publication.context(**relay_at(relay.controller.port))
+        sent(context)
         clock.now += timedelta(hours=25)
-        send.deliver_issue(room, ISSUE)
-    [rejected] = deliveries.listed(room.store, ISSUE, DeliveryState.REJECTED)
+        send.deliver_issue(context, ISSUE)
+    [rejected] = deliveries.listed(context.store, ISSUE, DeliveryState.REJECTED)
     assert "gave up" in rejected.reason
-    assert status(room, ISSUE).closed
+    assert status(context, ISSUE).closed
 
 
 def test_one_reader_who_does_not_exist_is_rejected_and_never_written_to_again(
@@ -207,10 +207,10 @@ def test_one_reader_who_does_not_exist_is_rejected_and_never_written_to_again(
     publication.essay("Eins")
     publication.readers("anna@example.org", "gone@example.org")
     with BadDay(rcpt=for_addresses("gone", "550 5.1.1 no such user")) as relay:
-        room = publication.room(**relay_at(relay.controller.port))
-        first = sent(room)
+        context = publication.context(**relay_at(relay.controller.port))
+        first = sent(context)
         publication.essay("Zwei")
-        second = sent(room, "2026-11-26-2")
+        second = sent(context, "2026-11-26-2")
     assert counts_after(first) == {"sent": 1, "rejected": 1}
     assert (second.audience, counts_after(second)) == (1, {"sent": 1})
     assert relay.recipients == ["anna@example.org", "anna@example.org"]
@@ -223,9 +223,9 @@ def test_no_reply_of_a_relay_puts_an_address_where_it_does_not_belong(
     publication.readers("gone@example.org", "anna@example.org")
     reply = "550 5.1.1 <gone@example.org>: no such user gone@example.org"
     with BadDay(rcpt=for_addresses("gone", reply)) as relay:
-        room = publication.room(**relay_at(relay.controller.port))
-        sent(room)
-    [rejected] = deliveries.listed(room.store, ISSUE, DeliveryState.REJECTED)
+        context = publication.context(**relay_at(relay.controller.port))
+        sent(context)
+    [rejected] = deliveries.listed(context.store, ISSUE, DeliveryState.REJECTED)
     assert rejected.reason
     assert "gone" not in rejected.reason
 
@@ -236,33 +236,33 @@ def test_no_reply_of_a_relay_puts_an_address_where_it_does_not_belong(
 def test_a_paused_issue_waits_and_goes_on(publication: Publication) -> None:
     publication.essay()
     readers = publication.crowd(3)
-    room = publication.room()
-    issue, digest = prepared(room)
-    send.enqueue(room, issue, digest)
-    issues.set_state(room.store, issue, IssueState.PAUSED, now=room.clock())
+    context = publication.context()
+    issue, revision_id = prepared(context)
+    send.enqueue(context, issue, revision_id)
+    issues.set_state(context.store, issue, IssueState.PAUSED, now=context.clock())
     with pytest.raises(IssueError, match="is paused"):
-        send.deliver_issue(room, issue)
+        send.deliver_issue(context, issue)
     assert publication.mails() == []
-    send.resume(room, issue)
-    send.deliver_issue(room, issue)
+    send.resume(context, issue)
+    send.deliver_issue(context, issue)
     assert publication.recipients() == readers
 
 
 def test_a_pause_in_the_middle_is_heard_before_the_next_mail(publication: Publication) -> None:
     publication.essay()
     publication.crowd(5)
-    room = publication.room()
-    issue, digest = prepared(room)
-    send.enqueue(room, issue, digest)
+    context = publication.context()
+    issue, revision_id = prepared(context)
+    send.enqueue(context, issue, revision_id)
     send.deliver_issue(
-        room,
+        context,
         issue,
         progress=lambda report: (
             report.sent == 2
-            and issues.set_state(room.store, issue, IssueState.PAUSED, now=room.clock())
+            and issues.set_state(context.store, issue, IssueState.PAUSED, now=context.clock())
         ),
     )
-    assert counts(room) == {"sent": 2, "queued": 3}
+    assert counts(context) == {"sent": 2, "queued": 3}
 
 
 def test_a_stop_finishes_the_mail_in_flight_and_leaves_the_rest_queued(
@@ -270,31 +270,31 @@ def test_a_stop_finishes_the_mail_in_flight_and_leaves_the_rest_queued(
 ) -> None:
     publication.essay()
     publication.crowd(5)
-    room = publication.room()
-    issue, digest = prepared(room)
-    send.enqueue(room, issue, digest)
+    context = publication.context()
+    issue, revision_id = prepared(context)
+    send.enqueue(context, issue, revision_id)
     sent_so_far: list[int] = []
     send.deliver_issue(
-        room,
+        context,
         issue,
         progress=lambda report: sent_so_far.append(report.sent),
         stopping=lambda: len(sent_so_far) >= 2,
     )
-    assert counts(room) == {"sent": 2, "queued": 3}
+    assert counts(context) == {"sent": 2, "queued": 3}
 
 
 def test_a_cancelled_issue_is_over(publication: Publication) -> None:
     publication.essay()
     publication.crowd(2)
-    room = publication.room()
-    issue, digest = prepared(room)
-    send.enqueue(room, issue, digest)
-    issues.set_state(room.store, issue, IssueState.CANCELLED, now=room.clock())
+    context = publication.context()
+    issue, revision_id = prepared(context)
+    send.enqueue(context, issue, revision_id)
+    issues.set_state(context.store, issue, IssueState.CANCELLED, now=context.clock())
     for go_on in (send.deliver_issue, send.resume):
         with pytest.raises(IssueError):
-            go_on(room, issue)
+            go_on(context, issue)
     assert publication.mails() == []
-    assert status(room, issue).closed
+    assert status(context, issue).closed
 
 
 @pytest.mark.parametrize("policy", ["hold", "resend"])
@@ -303,15 +303,15 @@ def test_what_a_dead_sender_had_on_the_wire_in_a_cancelled_issue_is_unknown(
 ) -> None:
     publication.essay()
     publication.crowd(2)
-    room = publication.room(RETRY__UNKNOWN=policy)
-    issue, digest = prepared(room)
-    send.enqueue(room, issue, digest)
-    claimed_by_the_dead(room)
-    issues.set_state(room.store, issue, IssueState.CANCELLED, now=room.clock())
+    context = publication.context(RETRY__UNKNOWN=policy)
+    issue, revision_id = prepared(context)
+    send.enqueue(context, issue, revision_id)
+    claimed_by_the_dead(context)
+    issues.set_state(context.store, issue, IssueState.CANCELLED, now=context.clock())
     with pytest.raises(IssueError, match="was cancelled"):
-        send.deliver_issue(room, issue)
-    assert counts(room) == {"unknown": 1, "cancelled": 1}
-    assert status(room, issue).closed
+        send.deliver_issue(context, issue)
+    assert counts(context) == {"unknown": 1, "cancelled": 1}
+    assert status(context, issue).closed
 
 
 def test_with_the_policy_resend_a_reader_may_get_it_twice_with_the_same_message_id(
@@ -319,12 +319,12 @@ def test_with_the_policy_resend_a_reader_may_get_it_twice_with_the_same_message_
 ) -> None:
     publication.essay()
     publication.crowd(2)
-    room = publication.room(RETRY__UNKNOWN="resend")
-    issue, digest = prepared(room)
-    send.enqueue(room, issue, digest)
-    claimed_by_the_dead(room)
-    send.deliver_issue(room, issue)
-    assert counts(room) == {"sent": 2}
+    context = publication.context(RETRY__UNKNOWN="resend")
+    issue, revision_id = prepared(context)
+    send.enqueue(context, issue, revision_id)
+    claimed_by_the_dead(context)
+    send.deliver_issue(context, issue)
+    assert counts(context) == {"sent": 2}
 
 
 def test_a_silent_sender_on_another_machine_is_dead_after_ten_minutes(
@@ -332,18 +332,18 @@ def test_a_silent_sender_on_another_machine_is_dead_after_ten_minutes(
 ) -> None:
     publication.essay()
     publication.crowd(2)
-    room = publication.room()
-    issue, digest = prepared(room)
-    send.enqueue(room, issue, digest)
+    context = publication.context()
+    issue, revision_id = prepared(context)
+    send.enqueue(context, issue, revision_id)
     sender = workers.register_sender(
-        room.store, host="elsewhere", pid=1, process_start="1", now=room.clock()
+        context.store, host="elsewhere", pid=1, process_start="1", now=context.clock()
     )
-    assert OneByOne(room.store, issue, sender).claim(room.clock()) is not None
-    send.deliver_issue(room, issue)
-    assert counts(room) == {"sending": 1, "sent": 1}
+    assert OneByOne(context.store, issue, sender).claim(context.clock()) is not None
+    send.deliver_issue(context, issue)
+    assert counts(context) == {"sending": 1, "sent": 1}
     clock.now += timedelta(minutes=11)
-    send.deliver_issue(room, issue)
-    assert counts(room) == {"unknown": 1, "sent": 1}
+    send.deliver_issue(context, issue)
+    assert counts(context) == {"unknown": 1, "sent": 1}
 
 
 def test_a_sender_on_a_machine_of_the_same_name_is_not_taken_for_dead(clock: Clock) -> None:
@@ -360,41 +360,41 @@ def test_who_waits_for_a_machine_that_vanished_takes_over_what_it_held(
 ) -> None:
     publication.essay()
     publication.crowd(5)
-    room = publication.room()
-    issue, digest = prepared(room)
-    send.enqueue(room, issue, digest)
+    context = publication.context()
+    issue, revision_id = prepared(context)
+    send.enqueue(context, issue, revision_id)
     elsewhere = workers.register_sender(
-        room.store, host="elsewhere", pid=1, process_start="1", now=room.clock()
+        context.store, host="elsewhere", pid=1, process_start="1", now=context.clock()
     )
-    theirs = OneByOne(room.store, issue, elsewhere)
-    assert theirs.claim(room.clock()) is not None
-    assert len(theirs.lease(2, room.clock())) == 2
-    send.deliver_issue(room, issue)
-    assert counts(room) == {"queued": 2, "sending": 1, "sent": 2}
+    theirs = OneByOne(context.store, issue, elsewhere)
+    assert theirs.claim(context.clock()) is not None
+    assert len(theirs.lease(2, context.clock())) == 2
+    send.deliver_issue(context, issue)
+    assert counts(context) == {"queued": 2, "sending": 1, "sent": 2}
 
     def a_minute_passes(_: float) -> None:
         clock.now += timedelta(minutes=1)
 
     begun = clock.now
-    assert send.wait_for_others(room, issue, sleep=a_minute_passes)
+    assert send.wait_for_others(context, issue, sleep=a_minute_passes)
     assert clock.now - begun == process_identity.SILENCE
-    send.deliver_issue(room, issue)
-    assert counts(room) == {"sent": 4, "unknown": 1}
-    assert not send.wait_for_others(room, issue, sleep=a_minute_passes)
+    send.deliver_issue(context, issue)
+    assert counts(context) == {"sent": 4, "unknown": 1}
+    assert not send.wait_for_others(context, issue, sleep=a_minute_passes)
 
 
-def claimed_by_the_dead(room: Newsroom) -> None:
+def claimed_by_the_dead(context: AppContext) -> None:
     """A claim of a process that is no more: its number is ours, its start another."""
     import os
 
     sender = workers.register_sender(
-        room.store,
+        context.store,
         host=process_identity.this_host(),
         pid=os.getpid(),
         process_start="0",
-        now=room.clock(),
+        now=context.clock(),
     )
-    assert OneByOne(room.store, ISSUE, sender).claim(room.clock()) is not None
+    assert OneByOne(context.store, ISSUE, sender).claim(context.clock()) is not None
 
 
 def counts_after(found: object) -> dict[str, int]:
@@ -407,14 +407,14 @@ def counts_after(found: object) -> dict[str, int]:
 def test_a_test_mail_is_marked_and_no_delivery(publication: Publication) -> None:
     publication.essay()
     publication.crowd(1)
-    room = publication.room()
-    digest = compose.compose_issue(room, ISSUE).hash
-    assert send.send_test(room, ISSUE, digest, [EmailAddress("chefin@example.net")]) == 1
+    context = publication.context()
+    revision_id = compose.compose_issue(context, ISSUE).revision_id
+    assert send.send_test(context, ISSUE, revision_id, [EmailAddress("chefin@example.net")]) == 1
     [mail] = map(parsed, publication.mails())
     assert mail["To"] == "chefin@example.net"
     assert mail["Subject"] == "[Test] Was vom Bahnhof bleibt"
-    assert counts(room) == {}
-    row = issues.get(room.store, ISSUE)
+    assert counts(context) == {}
+    row = issues.get(context.store, ISSUE)
     assert row is not None
     assert row.state is IssueState.OPEN
 
@@ -426,14 +426,14 @@ def test_an_editor_who_saw_the_test_still_gets_the_issue(
     publication.essay()
     anna = NewSubscriber(EmailAddress("anna@example.org"), groups=("redaktion",))
     publication.readers(anna, "bert@example.org")
-    room = publication.room()
-    digest = compose.compose_issue(room, ISSUE).hash
-    group = send.group_addresses(room, "redaktion")
+    context = publication.context()
+    revision_id = compose.compose_issue(context, ISSUE).revision_id
+    group = send.group_addresses(context, "redaktion")
     assert [one.address for one in group] == ["anna@example.org"]
-    send.send_test(room, ISSUE, digest, group)
+    send.send_test(context, ISSUE, revision_id, group)
     clock.now += timedelta(minutes=1)
-    send.send_test(room, ISSUE, digest, group)
-    sent(room)
+    send.send_test(context, ISSUE, revision_id, group)
+    sent(context)
     mails = [parsed(mail) for mail in publication.mails()]
     ids = [mail["Message-ID"] for mail in mails if mail["To"] == "anna@example.org"]
     assert len(ids) == len(set(ids)) == 3
@@ -441,16 +441,16 @@ def test_an_editor_who_saw_the_test_still_gets_the_issue(
 
 def test_a_test_group_without_anybody_is_told_how_to_fill_it(publication: Publication) -> None:
     with pytest.raises(IssueError, match="--group redaktion"):
-        send.group_addresses(publication.room(), "redaktion")
+        send.group_addresses(publication.context(), "redaktion")
 
 
 def test_a_test_mail_that_is_refused_says_which_and_why(publication: Publication) -> None:
     publication.essay()
     with BadDay(rcpt=always("550 5.1.1 no such user")) as relay:
-        room = publication.room(**relay_at(relay.controller.port))
-        digest = compose.compose_issue(room, ISSUE).hash
+        context = publication.context(**relay_at(relay.controller.port))
+        revision_id = compose.compose_issue(context, ISSUE).revision_id
         with pytest.raises(RelayError, match=r"test mail 1 of 1 .* 550 5\.1\.1"):
-            send.send_test(room, ISSUE, digest, [EmailAddress("chefin@example.net")])
+            send.send_test(context, ISSUE, revision_id, [EmailAddress("chefin@example.net")])
 
 
 # --- which issue
@@ -459,34 +459,34 @@ def test_a_test_mail_that_is_refused_says_which_and_why(publication: Publication
 def test_the_second_issue_of_a_day_has_a_two_behind_it(publication: Publication) -> None:
     publication.essay("Eins")
     publication.crowd(1)
-    room = publication.room()
-    assert str(current_issue(room)) == "2026-11-26"
-    sent(room)
-    assert str(current_issue(room)) == "2026-11-26-2"
+    context = publication.context()
+    assert str(current_issue(context)) == "2026-11-26"
+    sent(context)
+    assert str(current_issue(context)) == "2026-11-26-2"
     publication.essay("Zwei")
-    second = sent(room, str(current_issue(room)))
+    second = sent(context, str(current_issue(context)))
     assert (second.issue, second.closed) == ("2026-11-26-2", True)
-    assert str(current_issue(room)) == "2026-11-26-3"
-    assert str(latest_issue(room)) == "2026-11-26-2"
+    assert str(current_issue(context)) == "2026-11-26-3"
+    assert str(latest_issue(context)) == "2026-11-26-2"
 
 
 def test_an_issue_in_the_middle_stays_todays(publication: Publication) -> None:
     publication.essay()
     publication.crowd(1)
-    room = publication.room()
-    issue, digest = prepared(room)
-    assert current_issue(room) == issue
-    send.enqueue(room, issue, digest)
-    assert current_issue(room) == issue
-    issues.set_state(room.store, issue, IssueState.CANCELLED, now=room.clock())
-    assert current_issue(room) == replace(issue, ordinal=2)
+    context = publication.context()
+    issue, revision_id = prepared(context)
+    assert current_issue(context) == issue
+    send.enqueue(context, issue, revision_id)
+    assert current_issue(context) == issue
+    issues.set_state(context.store, issue, IssueState.CANCELLED, now=context.clock())
+    assert current_issue(context) == replace(issue, ordinal=2)
 
 
 def test_the_day_is_the_publications_not_the_machines(
     publication: Publication, clock: Clock
 ) -> None:
     clock.now = clock.now.replace(hour=23, minute=30)  # half past midnight in Berlin
-    assert str(current_issue(publication.room())) == "2026-11-27"
+    assert str(current_issue(publication.context())) == "2026-11-27"
 
 
 # --- what goes in
@@ -495,36 +495,36 @@ def test_the_day_is_the_publications_not_the_machines(
 def test_a_published_essay_is_not_published_again(publication: Publication) -> None:
     slug = publication.essay()
     publication.crowd(1)
-    room = publication.room()
-    sent(room)
+    context = publication.context()
+    sent(context)
     second = replace(ISSUE, ordinal=2)
     with pytest.raises(NothingNew):
-        compose.compose_issue(room, second)
+        compose.compose_issue(context, second)
     with pytest.raises(Exception, match="has been in an issue already"):
-        compose.compose_issue(room, second, [slug])
+        compose.compose_issue(context, second, [slug])
 
 
 def test_an_editor_may_choose_the_essays(publication: Publication) -> None:
     first, second = publication.essay("Eins"), publication.essay("Zwei")
-    room = publication.room()
-    chosen = compose.compose_issue(room, ISSUE, [first]).manifest.issue.essays
+    context = publication.context()
+    chosen = compose.compose_issue(context, ISSUE, [first]).manifest.issue.essays
     assert [essay.slug for essay in chosen] == [first]
     with pytest.raises(Exception, match=f"there is no essay 'drei'.*{second}"):
-        compose.compose_issue(room, ISSUE, ["drei"])
+        compose.compose_issue(context, ISSUE, ["drei"])
 
 
 def test_what_changed_since_an_approval_is_named(publication: Publication) -> None:
     slug = publication.essay()
-    room = publication.room()
-    _, digest = prepared(room)
-    approved = compose.revisions.revision(room.store, ISSUE, digest)
+    context = publication.context()
+    _, revision_id = prepared(context)
+    approved = compose.revisions.revision(context.store, ISSUE, revision_id)
     assert approved is not None
-    assert compose.changes_since(room, approved) == ()
+    assert compose.changes_since(context, approved) == ()
     publication.essay(text="Anders.\n")
     publication.setting("Lange Straße 1", "Lange Straße 2")
     path = publication.home / "templates/newsletter.mjml"
     path.write_text(path.read_text() + "\n")
-    assert compose.changes_since(publication.room(), approved) == (
+    assert compose.changes_since(publication.context(), approved) == (
         f"essay {slug}",
         "templates/newsletter.mjml",
         "newsletter.toml",
@@ -534,7 +534,7 @@ def test_what_changed_since_an_approval_is_named(publication: Publication) -> No
 def test_a_picture_that_is_missing_is_told_with_the_essay(publication: Publication) -> None:
     publication.essay(text="![Ein Bahnhof](../images/fehlt.jpg)\n")
     with pytest.raises(Exception, match=r"content/essays/.*fehlt\.jpg"):
-        compose.compose_issue(publication.room(), ISSUE)
+        compose.compose_issue(publication.context(), ISSUE)
 
 
 # --- what the flows call
@@ -543,14 +543,14 @@ def test_a_picture_that_is_missing_is_told_with_the_essay(publication: Publicati
 def test_pending_are_approved_issues_of_today_and_begun_ones(publication: Publication) -> None:
     publication.essay("Eins")
     publication.crowd(2)
-    room = publication.room()
-    assert pipeline.pending(room) == []
-    prepared(room)
-    assert pipeline.pending(room) == ["2026-11-26"]
-    assert counts(room) == {"queued": 2}
-    assert pipeline.pending(room) == ["2026-11-26"]
-    assert pipeline.deliver(room, "2026-11-26")["sent"] == 2
-    assert pipeline.pending(room) == []
+    context = publication.context()
+    assert pipeline.pending(context) == []
+    prepared(context)
+    assert pipeline.pending(context) == ["2026-11-26"]
+    assert counts(context) == {"queued": 2}
+    assert pipeline.pending(context) == ["2026-11-26"]
+    assert pipeline.deliver(context, "2026-11-26")["sent"] == 2
+    assert pipeline.pending(context) == []
 
 
 def test_an_issue_that_cannot_be_queued_keeps_no_other_from_going_on(
@@ -558,16 +558,16 @@ def test_an_issue_that_cannot_be_queued_keeps_no_other_from_going_on(
 ) -> None:
     publication.essay("Eins")
     publication.crowd(2)
-    room = publication.room()
-    send.enqueue(room, *prepared(room))
+    context = publication.context()
+    send.enqueue(context, *prepared(context))
     publication.essay("Zwei")
-    prepared(room, "2026-11-26-2")
+    prepared(context, "2026-11-26-2")
     publication.run("subscribers", "unsubscribe", "reader1@example.org")
     publication.run("subscribers", "unsubscribe", "reader2@example.org")
-    assert pipeline.pending(room) == ["2026-11-26"]
-    assert pipeline.deliver(room, "2026-11-26")["cancelled"] == 2
+    assert pipeline.pending(context) == ["2026-11-26"]
+    assert pipeline.deliver(context, "2026-11-26")["cancelled"] == 2
     with pytest.raises(IssueError, match="nobody to send to"):
-        pipeline.pending(room)
+        pipeline.pending(context)
 
 
 def test_an_issue_whose_approval_is_old_waits_for_a_person(
@@ -575,35 +575,35 @@ def test_an_issue_whose_approval_is_old_waits_for_a_person(
 ) -> None:
     publication.essay()
     publication.crowd(1)
-    prepared(publication.room())
+    prepared(publication.context())
     clock.now += timedelta(days=1)
-    room = publication.room()
-    assert pipeline.pending(room, max_lateness_hours=12) == []
-    assert pipeline.pending(room, max_lateness_hours=36) == ["2026-11-26"]
+    context = publication.context()
+    assert pipeline.pending(context, max_lateness_hours=12) == []
+    assert pipeline.pending(context, max_lateness_hours=36) == ["2026-11-26"]
 
 
 def test_an_issue_waits_for_its_approval_unless_told_otherwise(publication: Publication) -> None:
     publication.essay()
     publication.crowd(2)
-    room = publication.room()
+    context = publication.context()
     issue, choice = str(ISSUE), EssayFilter()
-    composed = pipeline.compose(room, issue, choice, run="a run")
-    pipeline.render(room, issue, composed.revision)
+    composed = pipeline.compose(context, issue, choice, run="a run")
+    pipeline.render(context, issue, composed.revision)
     with pytest.raises(IssueError, match="is not approved"):
-        pipeline.enqueue(room, issue, composed.revision, run="a run")
-    question = pipeline.ask(room, issue, composed.revision, run="a run", waits=False)
+        pipeline.enqueue(context, issue, composed.revision, run="a run")
+    question = pipeline.ask(context, issue, composed.revision, run="a run", waits=False)
     assert question.ended is not None
     assert "issue approve 2026-11-26" in question.ended.message
-    pipeline.approve(room, issue, composed.revision)
-    assert pipeline.enqueue(room, issue, composed.revision, run="a run") == 2
-    assert pipeline.compose(room, issue, choice, run="another") == composed
+    pipeline.approve(context, issue, composed.revision)
+    assert pipeline.enqueue(context, issue, composed.revision, run="a run") == 2
+    assert pipeline.compose(context, issue, choice, run="another") == composed
 
 
 def test_nobody_to_send_to_leaves_the_issue_open(publication: Publication) -> None:
     publication.essay()
-    room = publication.room()
-    issue, digest = prepared(room)
+    context = publication.context()
+    issue, revision_id = prepared(context)
     with pytest.raises(IssueError, match="nobody to send to"):
-        send.enqueue(room, issue, digest)
-    assert issues.count_audience(room.store, ()) == 0
-    assert current_issue(room) == issue
+        send.enqueue(context, issue, revision_id)
+    assert issues.count_audience(context.store, ()) == 0
+    assert current_issue(context) == issue

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from upcycle_news.app.context import Newsroom
+from upcycle_news.app.context import AppContext
 from upcycle_news.errors import IssueError, RelayError, SettingsError
 from upcycle_news.mail.dkim import generate
 from upcycle_news.models import EmailAddress, IssueId
@@ -28,9 +28,9 @@ from ...transports.bad_relays import BadDay, always
 ISSUE = "2026-11-26"
 
 
-def queued(room: Newsroom) -> IssueId:
-    issue, digest = prepared(room, ISSUE)
-    send.enqueue(room, issue, digest)
+def queued(context: AppContext) -> IssueId:
+    issue, revision_id = prepared(context, ISSUE)
+    send.enqueue(context, issue, revision_id)
     return issue
 
 
@@ -52,26 +52,28 @@ def test_when_the_relay_is_away_another_takes_what_was_never_tried(
     readers = publication.crowd(5)
     with BadDay() as second:
         settings = {**relay_at(nobody_listens()), **second_at(second.controller.port)}
-        room = publication.room(**settings)
-        issue = queued(room)
-        assert send.deliver_issue(room, issue).sent == 5
+        context = publication.context(**settings)
+        issue = queued(context)
+        assert send.deliver_issue(context, issue).sent == 5
     assert sorted(second.recipients) == sorted(readers)
-    assert status(room, issue).closed
+    assert status(context, issue).closed
 
 
 def test_what_the_first_relay_has_tried_waits_for_it(publication: Publication) -> None:
     publication.essay()
     publication.crowd(3)
     with BadDay(rcpt=always("450 4.2.0 later")) as first, BadDay() as second:
-        room = publication.room(
+        context = publication.context(
             **relay_at(first.controller.port), **second_at(second.controller.port)
         )
-        issue = queued(room)
-        send.deliver_issue(room, issue)
-        gone = publication.room(**relay_at(nobody_listens()), **second_at(second.controller.port))
+        issue = queued(context)
+        send.deliver_issue(context, issue)
+        gone = publication.context(
+            **relay_at(nobody_listens()), **second_at(second.controller.port)
+        )
         send.deliver_issue(gone, issue)
         assert second.recipients == []
-    assert status(room, issue).as_dict()["deferred"] == 3
+    assert status(context, issue).as_dict()["deferred"] == 3
 
 
 def test_a_relay_that_is_away_leaves_the_issue_waiting_for_the_next_run(
@@ -79,22 +81,22 @@ def test_a_relay_that_is_away_leaves_the_issue_waiting_for_the_next_run(
 ) -> None:
     publication.essay()
     publication.crowd(2)
-    room = publication.room(**relay_at(nobody_listens()))
-    issue = queued(room)
+    context = publication.context(**relay_at(nobody_listens()))
+    issue = queued(context)
     with pytest.raises(RelayUnreachable):
-        send.deliver_issue(room, issue)
+        send.deliver_issue(context, issue)
     with BadDay() as day:
-        later = publication.room(**relay_at(day.controller.port))
+        later = publication.context(**relay_at(day.controller.port))
         assert send.deliver_issue(later, issue).sent == 2  # no resume was needed
 
 
 def test_a_failover_to_nowhere_is_refused(publication: Publication) -> None:
     publication.essay()
     publication.crowd(1)
-    room = publication.room(**relay_at(nobody_listens()), RELAYS__MAIN__FAILOVER="nowhere")
-    issue = queued(room)
+    context = publication.context(**relay_at(nobody_listens()), RELAYS__MAIN__FAILOVER="nowhere")
+    issue = queued(context)
     with pytest.raises(SettingsError, match="not another relay"):
-        send.deliver_issue(room, issue)
+        send.deliver_issue(context, issue)
 
 
 def test_an_old_issue_is_refused_rather_than_sent_late(
@@ -102,42 +104,44 @@ def test_an_old_issue_is_refused_rather_than_sent_late(
 ) -> None:
     publication.essay()
     publication.crowd(2)
-    room = publication.room(RETRY__MAX_LATENESS_HOURS="6")
-    issue, digest = prepared(room, ISSUE)
+    context = publication.context(RETRY__MAX_LATENESS_HOURS="6")
+    issue, revision_id = prepared(context, ISSUE)
     clock.now += timedelta(days=2)
     with pytest.raises(IssueError, match="hours late"):
-        send.enqueue(room, issue, digest)
+        send.enqueue(context, issue, revision_id)
     clock.now -= timedelta(days=2)
-    send.enqueue(room, issue, digest)
+    send.enqueue(context, issue, revision_id)
     clock.now += timedelta(hours=7)
     with pytest.raises(RelayError, match="too old to be sent"):
-        send.deliver_issue(room, issue)
-    assert status(room, issue).as_dict()["queued"] == 2
+        send.deliver_issue(context, issue)
+    assert status(context, issue).as_dict()["queued"] == 2
 
 
 def test_a_send_that_does_not_get_on_is_reported(publication: Publication, clock: Clock) -> None:
     publication.essay()
     publication.crowd(2)
-    room = publication.room()
-    issue = queued(room)
-    assert stalled_since(room, issue) is None
+    context = publication.context()
+    issue = queued(context)
+    assert stalled_since(context, issue) is None
     begun = clock.now
     clock.now += timedelta(minutes=11)
-    assert stalled_since(room, issue) == begun
-    send.deliver_issue(room, issue)
-    assert stalled_since(room, issue) is None
+    assert stalled_since(context, issue) == begun
+    send.deliver_issue(context, issue)
+    assert stalled_since(context, issue) is None
 
 
 def test_a_bounce_of_a_sent_mail_names_its_delivery(publication: Publication) -> None:
     publication.essay()
     publication.readers("anna@example.org")
-    room = publication.room(SENDER__VERP="true", SENDER__ENVELOPE="bounces@umbaupost.example.net")
-    issue = queued(room)
-    send.deliver_issue(room, issue)
+    context = publication.context(
+        SENDER__VERP="true", SENDER__ENVELOPE="bounces@umbaupost.example.net"
+    )
+    issue = queued(context)
+    send.deliver_issue(context, issue)
     [path] = (publication.home / "var/mailbox/new").glob("*")
     sender = path.read_bytes().split(b"\r\n")[0].decode().partition(": ")[2]
-    assert room.bounce_addresses is not None
-    number, subscriber = room.bounce_addresses.read(sender)
+    assert context.bounce_addresses is not None
+    number, subscriber = context.bounce_addresses.read(sender)
     assert (number, subscriber) == (1, 1)
 
 
@@ -146,16 +150,16 @@ def test_mail_is_signed_when_a_key_is_there(publication: Publication, tmp_path: 
     publication.readers("anna@example.org")
     key = tmp_path / "key.pem"
     key.write_text(generate("rsa").pem, encoding="utf-8")
-    room = publication.room(DKIM__SELECTOR="news", DKIM__RSA_KEY_FILE=str(key))
-    send.deliver_issue(room, queued(room))
+    context = publication.context(DKIM__SELECTOR="news", DKIM__RSA_KEY_FILE=str(key))
+    send.deliver_issue(context, queued(context))
     [mail] = publication.mails()
     assert mail.startswith(b"DKIM-Signature: v=1; a=rsa-sha256; c=relaxed/relaxed;")
 
 
 def test_a_key_without_its_selector_is_refused(publication: Publication) -> None:
-    room = publication.room(DKIM__RSA_KEY=generate("rsa").pem)
+    context = publication.context(DKIM__RSA_KEY=generate("rsa").pem)
     with pytest.raises(SettingsError, match="belong together"):
-        _ = room.dkim_signers
+        _ = context.dkim_signers
 
 
 @pytest.mark.parametrize("kind", ["rsa", "ed25519"])
@@ -179,12 +183,14 @@ def test_a_long_list_is_shared_by_several_processes(
     publication.essay()
     readers = publication.crowd(300)
     with BadDay() as day:
-        room = publication.room(**relay_at(day.controller.port), RELAYS__MAIN__CONNECTIONS="4")
-        issue = queued(room)
-        report = send.deliver_issue(room, issue)
+        context = publication.context(
+            **relay_at(day.controller.port), RELAYS__MAIN__CONNECTIONS="4"
+        )
+        issue = queued(context)
+        report = send.deliver_issue(context, issue)
         assert sorted(day.recipients) == sorted(readers)
     assert report.sent == 300
-    assert status(room, issue).closed
+    assert status(context, issue).closed
     assert process_pool.MANY > 10
 
 

@@ -107,16 +107,18 @@ def test_a_worker_told_to_stop_finishes_its_mail_and_leaves_the_rest_to_the_othe
     publication.essay()
     readers = publication.crowd(1500)
     with BadDay() as day:
-        room = publication.room(**relay_at(day.controller.port), RELAYS__MAIN__CONNECTIONS="4")
-        issue = queued_issue(room)
-        report = send.deliver_issue(room, issue, progress=progress)
+        context = publication.context(
+            **relay_at(day.controller.port), RELAYS__MAIN__CONNECTIONS="4"
+        )
+        issue = queued_issue(context)
+        report = send.deliver_issue(context, issue, progress=progress)
         [worker] = made[0]._workers
         assert told_to_stop and told_to_stop[0] < len(readers)
         assert worker.process.returncode == 0
         assert 0 < worker.told.sent < len(readers) - 1
         assert Counter(day.recipients) == Counter(readers)
     assert (report.sent, report.unknown, report.stopped) == (len(readers), 0, None)
-    assert status(room, issue).closed
+    assert status(context, issue).closed
 
 
 def test_what_a_worker_gives_back_after_the_others_are_through_is_sent_all_the_same(
@@ -140,11 +142,11 @@ def test_what_a_worker_gives_back_after_the_others_are_through_is_sent_all_the_s
     readers = publication.crowd(20)
     with BadDay() as day:
         more = {"RELAYS__MAIN__CONNECTIONS": "4", "RELAYS__MAIN__PROCESSES": "2"}
-        room = publication.room(**relay_at(day.controller.port), **more)
-        issue = queued_issue(room)
-        assert send.deliver_issue(room, issue).sent == len(readers)
+        context = publication.context(**relay_at(day.controller.port), **more)
+        issue = queued_issue(context)
+        assert send.deliver_issue(context, issue).sent == len(readers)
     assert Counter(day.recipients) == Counter(readers)
-    assert status(room, issue).closed
+    assert status(context, issue).closed
 
 
 def test_what_a_library_prints_in_a_worker_does_not_stop_the_listening(
@@ -159,10 +161,10 @@ def test_what_a_library_prints_in_a_worker_does_not_stop_the_listening(
         heard.append(worker.told.sent)
         raise ValueError("whoever listens has trouble of their own")
 
-    room = publication.room()
+    context = publication.context()
     share = Share(Relay("main", "127.0.0.1", 1, "none"), 1, 0.0, passed=True)
     row = IssueRow(ISSUE, 1, IssueState.SENDING, "", 0, "", None)
-    workers = Workers(room, row, share, 1, listens)
+    workers = Workers(context, row, share, 1, listens)
     worker = _Worker(process, threading.Thread())
     workers._listen(worker)
     assert process.wait(10) == 0

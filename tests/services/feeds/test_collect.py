@@ -148,12 +148,12 @@ def listed(publication, web, *paths, extra=""):
 
 
 def collect(publication, **more):
-    settings = publication.room().settings
+    settings = publication.context().settings
     feeds = settings.feeds.model_copy(update={"allow_private": True, "deadline_seconds": 2.0})
-    room = publication.room()
-    room = type(room)(settings.model_copy(update={"feeds": feeds}), room.clock)
-    with room:
-        return collect_service.collect_feeds(room, **more)
+    context = publication.context()
+    context = type(context)(settings.model_copy(update={"feeds": feeds}), context.clock)
+    with context:
+        return collect_service.collect_feeds(context, **more)
 
 
 def test_feeds_on_a_bad_site_are_collected_twice_and_reported(web, publication, clock):
@@ -274,6 +274,6 @@ def test_a_guid_that_is_used_again_for_another_page_is_another_item(publication,
             server.feed = body(link, title)
             counts.append(collect(publication, everything=True).items)
         assert counts == [1, 1, 0, 0]
-        room = publication.room()
-        stored = feed_rows.items_since(room.store, datetime(2000, 1, 1, tzinfo=UTC))
+        context = publication.context()
+        stored = feed_rows.items_since(context.store, datetime(2000, 1, 1, tzinfo=UTC))
         assert {item.title for item in stored} == {"Eins", "Zwei, neu"}

@@ -44,7 +44,7 @@ def item(number: int, summary: str = "Türen und Fenster.") -> FeedItem:
 
 
 def manifest(publication: Publication, *items: FeedItem) -> Manifest:
-    made = compose_manifest(publication.room(), ISSUE)
+    made = compose_manifest(publication.context(), ISSUE)
     related = tuple(Related(Story((one,)), 1.0) for one in items)
     return replace(made, issue=replace(made.issue, related=related))
 
@@ -147,40 +147,42 @@ def test_an_approval_is_compared_with_a_later_preview_and_with_now(
     publication: Publication, clock: Clock
 ) -> None:
     publication.essay()
-    room = publication.room()
-    _, approved = prepared(room)
+    context = publication.context()
+    _, approved = prepared(context)
     publication.essay(text="Zweiter Text.\n")
     clock.now += timedelta(minutes=1)
-    later = compose_issue(room, ISSUE).hash
+    later = compose_issue(context, ISSUE).revision_id
     publication.essay(text="Dritter Text.\n")
-    found = diff.compare_issue(room, ISSUE, "approval", "preview")
+    found = diff.compare_issue(context, ISSUE, "approval", "preview")
     assert (found.old, found.new) == (approved, later)
     assert "Zweiter Text." in found.difference.essays[0].new
-    found = diff.compare_issue(room, ISSUE, approved[:8], "now")
+    found = diff.compare_issue(context, ISSUE, approved[:8], "now")
     assert "Dritter Text." in found.difference.essays[0].new
-    assert not diff.compare_issue(room, ISSUE, later, later).difference
+    assert not diff.compare_issue(context, ISSUE, later, later).difference
 
 
 def test_items_that_come_and_go_need_no_new_approval(publication: Publication) -> None:
     publication.essay("Bahnhof und Kleinstadt")
     listed = publication.home / "content/feeds.toml"
     listed.write_text('[[feeds]]\nname = "Bote"\nurl = "https://bote.example/feed"\n')
-    room = publication.room()
-    digest = compose_issue(room, ISSUE).hash
+    context = publication.context()
+    revision_id = compose_issue(context, ISSUE).revision_id
     news = replace(item(1, "Der Bahnhof der Kleinstadt wird umgebaut."), title="Bahnhof")
-    record(room.store, FeedState("https://bote.example/feed", "Bote"), [news], now=room.clock())
-    found = diff.compare_issue(room, ISSUE, "preview", "now")
+    record(
+        context.store, FeedState("https://bote.example/feed", "Bote"), [news], now=context.clock()
+    )
+    found = diff.compare_issue(context, ISSUE, "preview", "now")
     assert [one.story.lead.title for one in found.difference.items_in] == ["Bahnhof"]
     assert found.voids == ""
-    approvals.leave_out(room.store, ISSUE, [news.key, news.canonical])
-    assert not diff.compare_issue(room, ISSUE, "preview", "now").difference
-    assert revisions.revision(room.store, ISSUE, digest)
+    approvals.leave_out(context.store, ISSUE, [news.key, news.canonical])
+    assert not diff.compare_issue(context, ISSUE, "preview", "now").difference
+    assert revisions.revision(context.store, ISSUE, revision_id)
 
 
 def test_a_sent_issue_is_frozen_and_says_so(publication: Publication) -> None:
     publication.essay()
     publication.crowd(1)
-    sent(publication.room())
+    sent(publication.context())
     publication.essay(text="Zu spät.\n")
     told = publication.run("issue", "diff", str(ISSUE)).out
     assert "is frozen" in told
@@ -201,6 +203,6 @@ def test_what_cannot_be_compared_is_told(
     publication: Publication, arguments: tuple[str, ...], code: int, sentence: str
 ) -> None:
     slug = publication.essay()
-    compose_issue(publication.room(), ISSUE)
+    compose_issue(publication.context(), ISSUE)
     (publication.home / f"content/essays/2024-05-02-{slug}.md").unlink()
     assert sentence in publication.run("issue", "diff", *arguments, code=code).err

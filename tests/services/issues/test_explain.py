@@ -68,8 +68,8 @@ def test_a_pinned_item_is_in_however_old_it_is(collected):
     path.write_text(
         text.replace("status:", "pin: [https://a.example/3]\nstatus:"), encoding="utf-8"
     )
-    room = collected.room(ISSUE__MAX_AGE_DAYS="1")
-    composed = compose.compose_issue(room, IssueId.parse(day(collected)))
+    context = collected.context(ISSUE__MAX_AGE_DAYS="1")
+    composed = compose.compose_issue(context, IssueId.parse(day(collected)))
     assert composed.manifest.issue.related[0].story.lead.link == "https://a.example/3"
     lines = collected.run("issue", "explain", day(collected), "--json").lines
     assert lines[0]["pinned"]

@@ -30,7 +30,7 @@ def weekly(cron: str = "30 7 * * 4", **parameters: object) -> Schedule:
 
 def listed(publication: Publication) -> dict[str, str]:
     """Each essay's slug with where it stands."""
-    standings, _ = plan.where_essays_stand(publication.room())
+    standings, _ = plan.where_essays_stand(publication.context())
     return {one.essay.slug: f"{one.status} {one.issue or ''}".strip() for one in standings}
 
 
@@ -70,7 +70,7 @@ def test_essays_are_planned_by_their_dates_and_nobody_is_in_two_issues(
     publication.essay("Entwurf").join(["", ""])
     path = publication.home / "content/essays/2024-05-02-entwurf.md"
     path.write_text(path.read_text().replace("status: ready", "status: draft"))
-    found = plan.plan_issues(publication.room(), 4)
+    found = plan.plan_issues(publication.context(), 4)
     told = [(str(one.issue), [essay.slug for essay in one.essays]) for one in found.issues]
     assert told == [
         ("2026-11-26", ["neu"]),
@@ -96,18 +96,18 @@ def test_what_the_plan_foretells_is_what_the_run_composes(
 ) -> None:
     publication.essay("Erst", date="2026-11-20")
     publication.essay("Dann", date="2026-11-26")
-    room = publication.room()
-    planned, *_ = plan.plan_issues(room, 1).issues
+    context = publication.context()
+    planned, *_ = plan.plan_issues(context, 1).issues
     assert planned.at == datetime(2026, 11, 26, 6, 30, tzinfo=UTC)
     clock.now = planned.at
     begun = pipeline.begin(
-        publication.room(), "next", planned_at=planned.at, run="one", max_lateness_hours=12
+        publication.context(), "next", planned_at=planned.at, run="one", max_lateness_hours=12
     )
     assert begun.issue == str(planned.issue)
-    composed = pipeline.compose(room, begun.issue, EssayFilter(), run="one")
+    composed = pipeline.compose(context, begun.issue, EssayFilter(), run="one")
     from upcycle_news.storage import revisions
 
-    found = revisions.revision(room.store, planned.issue, composed.revision)
+    found = revisions.revision(context.store, planned.issue, composed.revision)
     assert found is not None
     assert found.manifest.issue.essays == planned.essays
     assert found.manifest.issue.related == planned.items
@@ -118,9 +118,9 @@ def test_after_an_issue_of_today_the_next_one_has_its_own_number(
 ) -> None:
     publication.essay("Von Hand")
     publication.crowd(1)
-    sent(publication.room())
+    sent(publication.context())
     publication.essay("Nach Plan")
-    [first] = plan.plan_issues(publication.room(), 1).issues
+    [first] = plan.plan_issues(publication.context(), 1).issues
     assert str(first.issue) == "2026-11-26-2"  # it is seven; the schedule says half past
     assert listed(publication) == {
         "von-hand": "published 2026-11-26",
@@ -133,28 +133,28 @@ def test_an_issue_that_waits_for_its_approval_keeps_its_essays(
 ) -> None:
     publication.essay()
     publication.crowd(1)
-    room = publication.room()
-    revision = pipeline.compose(room, "2026-11-26", EssayFilter(), run="one").revision
-    pipeline.render(room, "2026-11-26", revision)
-    pipeline.ask(room, "2026-11-26", revision, run="one", waits=True)
+    context = publication.context()
+    revision = pipeline.compose(context, "2026-11-26", EssayFilter(), run="one").revision
+    pipeline.render(context, "2026-11-26", revision)
+    pipeline.ask(context, "2026-11-26", revision, run="one", waits=True)
     clock.now += timedelta(hours=2)
-    waits, coming = plan.plan_issues(publication.room(), 1).issues
+    waits, coming = plan.plan_issues(publication.context(), 1).issues
     assert (str(waits.issue), waits.at) == ("2026-11-26", None)
     assert waits.state == "waits for its approval until Saturday, 28 November, 07:00"
     assert (str(coming.issue), coming.essays) == ("2026-12-03", ())
-    prepared(publication.room())
-    assert plan.plan_issues(publication.room(), 1).issues[0].state == "approved"
+    prepared(publication.context())
+    assert plan.plan_issues(publication.context(), 1).issues[0].state == "approved"
 
 
 def test_whatever_would_keep_the_next_issue_back_is_named(publication: Publication) -> None:
     publication.essay("Fertig", date="2026-11-20")
     publication.setting('address = "post@umbaupost.example.net"', "")
-    [first] = plan.plan_issues(publication.room(), 1).issues
+    [first] = plan.plan_issues(publication.context(), 1).issues
     told = " | ".join(first.problems)
     assert "sender-missing" in told
     assert "nobody to send to" in told
     publication.essay("Kaputt", date="gestern")
-    [first] = plan.plan_issues(publication.room(), 1).issues
+    [first] = plan.plan_issues(publication.context(), 1).issues
     assert "content/essays/gestern-kaputt.md:4: „date“ ist kein Datum" in first.problems[0]
 
 
@@ -165,7 +165,7 @@ def test_a_schedule_s_own_choice_of_topics_counts(publication: Publication) -> N
     path.write_text(
         path.read_text().replace("approve: false", "approve: true\n      topics: [bestand]", 1)
     )
-    [first] = plan.plan_issues(publication.room(), 1).issues
+    [first] = plan.plan_issues(publication.context(), 1).issues
     assert [essay.slug for essay in first.essays] == [wanted]
     assert first.schedule is not None
     assert not first.schedule.asks
@@ -176,7 +176,7 @@ def test_without_a_schedule_the_plan_says_so_and_shows_todays_issue(
 ) -> None:
     publication.essay()
     (publication.home / "prefect.yaml").unlink()
-    found = plan.plan_issues(publication.room(), 3)
+    found = plan.plan_issues(publication.context(), 3)
     [by_hand] = found.issues
     assert (by_hand.issue, by_hand.at) == (IssueId.parse("2026-11-26"), None)
     assert len(by_hand.essays) == 1

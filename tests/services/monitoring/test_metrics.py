@@ -14,7 +14,7 @@ import pytest
 from prometheus_client.parser import text_string_to_metric_families
 from sqlalchemy import event
 
-from upcycle_news.app.context import Newsroom
+from upcycle_news.app.context import AppContext
 from upcycle_news.config.settings import load_settings
 from upcycle_news.services.delivery import send
 from upcycle_news.services.monitoring.metrics import SHARE, Meter, stale
@@ -55,19 +55,19 @@ class Watch:
         return self.now
 
 
-def measured(room: Newsroom) -> Figures:
-    return figures(Meter(room).text())
+def measured(context: AppContext) -> Figures:
+    return figures(Meter(context).text())
 
 
 @contextmanager
-def statements(room: Newsroom) -> Iterator[list[str]]:
+def statements(context: AppContext) -> Iterator[list[str]]:
     """The SQL that is run inside."""
     seen: list[str] = []
 
     def note(_c: object, _cursor: object, statement: str, *_: object) -> None:
         seen.append(statement)
 
-    engine = room.store._engine
+    engine = context.store._engine
     event.listen(engine, "before_cursor_execute", note)
     yield seen
     event.remove(engine, "before_cursor_execute", note)
@@ -77,7 +77,7 @@ def statements(room: Newsroom) -> Iterator[list[str]]:
 
 
 def test_a_new_publication_has_figures_too(publication: Publication) -> None:
-    found = measured(publication.room())
+    found = measured(publication.context())
     assert found["queue_age_seconds",] == 0
     assert found["subscribers", "confirmed"] == 0
     assert found["paused",] == 0
@@ -90,18 +90,18 @@ def test_an_issue_is_told_by_state_from_queue_to_end(
 ) -> None:
     publication.crowd(5)
     publication.essay()
-    room = publication.room()
-    chosen, digest = prepared(room)
-    send.enqueue(room, chosen, digest)
+    context = publication.context()
+    chosen, revision_id = prepared(context)
+    send.enqueue(context, chosen, revision_id)
     clock.now += timedelta(minutes=5)
-    found = measured(room)
+    found = measured(context)
     assert found["deliveries", "2026-11-26", "queued"] == 5
     assert found["deliveries", "2026-11-26", "sent"] == 0
     assert found["audience", "2026-11-26"] == 5
     assert found["queue_age_seconds",] == 300
     assert found["issues", "sending"] == 1
-    send.deliver_issue(room, chosen)
-    found = measured(room)
+    send.deliver_issue(context, chosen)
+    found = measured(context)
     assert found["deliveries", "2026-11-26", "sent"] == found["ledger_deliveries", "sent"] == 5
     assert found["queue_age_seconds",] == 0
     queued = clock.now - timedelta(minutes=5)
@@ -111,31 +111,31 @@ def test_an_issue_is_told_by_state_from_queue_to_end(
 def test_the_queue_ages_with_what_is_due_only(publication: Publication, clock: Clock) -> None:
     publication.crowd(2)
     publication.essay()
-    room = publication.room()
-    chosen, digest = prepared(room)
-    send.enqueue(room, chosen, digest)
-    issues.set_state(room.store, chosen, IssueState.PAUSED, now=clock.now)
+    context = publication.context()
+    chosen, revision_id = prepared(context)
+    send.enqueue(context, chosen, revision_id)
+    issues.set_state(context.store, chosen, IssueState.PAUSED, now=clock.now)
     clock.now += timedelta(hours=1)
-    assert measured(room)["queue_age_seconds",] == 0  # paused by hand: nobody is late
-    assert measured(room)["issues", "paused"] == 1
+    assert measured(context)["queue_age_seconds",] == 0  # paused by hand: nobody is late
+    assert measured(context)["issues", "paused"] == 1
 
 
 def test_people_reports_and_standstills_are_counted(publication: Publication, clock: Clock) -> None:
     publication.crowd(4)
     publication.essay()
-    room = publication.room()
-    sent(room)
+    context = publication.context()
+    sent(context)
     publication.run("subscribers", "unsubscribe", "reader1@example.org")
     publication.run("subscribers", "suppress", "reader2@example.org", "--reason", "complaint")
     for number, kind in enumerate(("hard", "soft", "soft", "complaint")):
         record(
-            room.store, report_key=f"{number}", issue_number=1, subscriber=number + 1, kind=kind,
+            context.store, report_key=f"{number}", issue_number=1, subscriber=number + 1, kind=kind,
             code="5.1.1", reason="", raw=b"", now=clock.now,
         )  # fmt: skip
-    workers.register_sender(room.store, host="h", pid=1, process_start="x", now=clock.now)
-    with room.store.writing() as connection:
+    workers.register_sender(context.store, host="h", pid=1, process_start="x", now=clock.now)
+    with context.store.writing() as connection:
         begin(connection, PauseKind.RESTORED, as_of=clock.now, place="", now=clock.now)
-    found = measured(room)
+    found = measured(context)
     assert found["subscribers", "confirmed"] == 3
     assert found["subscribers", "unsubscribed"] == 1
     assert found["suppressions", "complaint"] == 1
@@ -143,9 +143,9 @@ def test_people_reports_and_standstills_are_counted(publication: Publication, cl
     assert found["complaints",] == 1
     assert found["senders",] == 1
     assert found["paused",] == 1
-    end(room.store, by="test", now=clock.now)
+    end(context.store, by="test", now=clock.now)
     clock.now += timedelta(hours=1)  # the sender was killed and shows no life
-    assert measured(room)["paused",] == measured(room)["senders",] == 0
+    assert measured(context)["paused",] == measured(context)["senders",] == 0
 
 
 def test_feeds_are_told_by_health_and_name(publication: Publication, clock: Clock) -> None:
@@ -157,17 +157,17 @@ def test_feeds_are_told_by_health_and_name(publication: Publication, clock: Cloc
         + '[[feeds]]\nname = "aus"\nurl = "https://aus.example.org/"\nactive = false\n',
         encoding="utf-8",
     )
-    room = publication.room()
+    context = publication.context()
     url = "https://{}.example.org/feed".format
     record_states(
-        room.store,
+        context.store,
         [
             FeedState(url("gut"), "gut", succeeded_at=clock.now),
             FeedState(url("krank"), "krank", errors=3, succeeded_at=clock.now - timedelta(days=2)),
             FeedState(url("zu"), "zu", stopped=True),
         ],
     )
-    found = measured(room)
+    found = measured(context)
     assert {key[1]: n for key, n in found.items() if key[0] == "feeds"} == {
         "ok": 1, "failing": 1, "stopped": 1, "new": 1,
     }  # fmt: skip
@@ -175,14 +175,14 @@ def test_feeds_are_told_by_health_and_name(publication: Publication, clock: Cloc
     two_days_ago = (clock.now - timedelta(days=2)).timestamp()
     assert found["feed_last_success_timestamp_seconds", "krank"] == pytest.approx(two_days_ago)
     (publication.home / "content/feeds.toml").write_text("not toml", encoding="utf-8")
-    assert ("feeds", "ok") not in measured(room)  # an editor's slip hides no queue
+    assert ("feeds", "ok") not in measured(context)  # an editor's slip hides no queue
 
 
 def test_no_figure_carries_an_address(publication: Publication) -> None:
     publication.crowd(2)
     publication.run("subscribers", "suppress", "weg@example.org", "--reason", "by weg@example.org")
     publication.run("subscribers", "suppress", "@example.net", "--reason", 'quo"te\\n')
-    told = Meter(publication.room()).text().decode()
+    told = Meter(publication.context()).text().decode()
     assert "@" not in told and "example.org" not in told
     assert figures(told)["suppressions", 'quo"te\\n'] == 1
 
@@ -191,8 +191,8 @@ def test_no_figure_carries_an_address(publication: Publication) -> None:
 def test_promtool_finds_nothing_to_mend(publication: Publication) -> None:
     publication.crowd(1)
     publication.essay()
-    sent(publication.room())
-    told = Meter(publication.room()).text()
+    sent(publication.context())
+    told = Meter(publication.context()).text()
     done = subprocess.run(["promtool", "check", "metrics"], input=told, capture_output=True)
     assert (done.returncode, done.stdout + done.stderr) == (0, b"")
 
@@ -208,16 +208,16 @@ def test_the_room_left_is_that_of_the_disk_where_the_state_lies(
         return real(path)
 
     monkeypatch.setattr(shutil, "disk_usage", usage)
-    Meter(publication.room(STATE=str(tmp_path / "elsewhere"))).text()
+    Meter(publication.context(STATE=str(tmp_path / "elsewhere"))).text()
     assert asked == [tmp_path / "elsewhere"]
 
 
 def test_the_last_backups_time_is_told(publication: Publication) -> None:
     publication.crowd(1)
-    assert ("last_backup_timestamp_seconds",) not in measured(publication.room())
+    assert ("last_backup_timestamp_seconds",) not in measured(publication.context())
     publication.run("backup")
     (made,) = (publication.home / "var/backups").glob("*.tar.gz")
-    told = measured(publication.room())["last_backup_timestamp_seconds",]
+    told = measured(publication.context())["last_backup_timestamp_seconds",]
     assert told == pytest.approx(made.stat().st_mtime)
 
 
@@ -227,17 +227,17 @@ def test_the_last_backups_time_is_told(publication: Publication) -> None:
 def test_scrapes_that_follow_one_another_share_an_answer(publication: Publication) -> None:
     publication.crowd(1)
     publication.essay()
-    room, watch = publication.room(), Watch()
-    sent(room)
-    meter = Meter(room, timer=watch)
-    with statements(room) as first:
+    context, watch = publication.context(), Watch()
+    sent(context)
+    meter = Meter(context, timer=watch)
+    with statements(context) as first:
         before = meter.text()
     assert first
-    with statements(room) as second:
+    with statements(context) as second:
         assert meter.text() == before
     assert second == []
     watch.now += 11
-    with statements(room) as third:
+    with statements(context) as third:
         meter.text()
     # The settled issue is not counted again, nor the people before their minute is over.
     assert third and not [one for one in third if "GROUP BY" in one]
@@ -264,11 +264,11 @@ def test_what_is_settled_is_counted_the_more_rarely_the_older_it_is(clock: Clock
 def test_a_resend_of_an_old_issue_is_seen_at_once(publication: Publication, clock: Clock) -> None:
     publication.crowd(2)
     publication.essay()
-    room, watch = publication.room(), Watch()
-    sent(room)
-    meter = Meter(room, timer=watch)
+    context, watch = publication.context(), Watch()
+    sent(context)
+    meter = Meter(context, timer=watch)
     meter.text()
-    with room.store.writing() as connection:
+    with context.store.writing() as connection:
         connection.exec_driver_sql(
             "UPDATE deliveries SET state='queued', sender_id=0 WHERE subscriber_id=1"
         )
@@ -283,13 +283,13 @@ def test_each_query_goes_down_an_index(publication: Publication) -> None:
     """The plan, not the time: what scans a million deliveries on a quiet machine is no test."""
     publication.crowd(1)
     publication.essay()
-    room = publication.room()
-    sent(room)
-    with statements(room) as seen:
-        Meter(room).text()
+    context = publication.context()
+    sent(context)
+    with statements(context) as seen:
+        Meter(context).text()
     about = [one for one in seen if "deliveries" in one]
     assert len(about) == 2
-    with room.store.reading() as connection:
+    with context.store.reading() as connection:
         plans = [
             " / ".join(
                 row[3]
@@ -359,7 +359,7 @@ def test_off_is_off_for_everybody() -> None:
 
 @pytest.fixture
 def door(publication: Publication) -> Iterator[Door]:
-    with opened(publication.room(), free_port()) as made:
+    with opened(publication.context(), free_port()) as made:
         yield made
 
 

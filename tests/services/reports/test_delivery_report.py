@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
-from upcycle_news.app.context import Newsroom
+from upcycle_news.app.context import AppContext
 from upcycle_news.delivery.ports import DeliveryReport
 from upcycle_news.models import FeedItem, IssueId
 from upcycle_news.models.relay_stats import Counting, Replies
@@ -32,9 +32,9 @@ ITEM = FeedItem(
 )  # fmt: skip
 
 
-def collected(room: Newsroom) -> None:
+def collected(context: AppContext) -> None:
     state = FeedState("https://bote.example/feed", ITEM.feed)
-    record(room.store, state, [ITEM], now=room.clock())
+    record(context.store, state, [ITEM], now=context.clock())
 
 
 def spoken(relay: str, *seconds: float) -> Replies:
@@ -48,7 +48,7 @@ def two_issues(publication: Publication, clock: Clock) -> str:
     """The report of the second one; before it templates, settings and a feed were changed."""
     publication.crowd(2)
     publication.essay("Zuerst")
-    sent(publication.room())
+    sent(publication.context())
     clock.now += timedelta(days=7)
     (publication.home / "content/feeds.toml").write_text(
         '[[feeds]]\nname = "Der *Bote*"\nurl = "https://bote.example/feed"\n'
@@ -59,15 +59,15 @@ def two_issues(publication: Publication, clock: Clock) -> str:
     publication.setting(
         'address = "post@umbaupost.example.net"', 'address = "neu@umbaupost.example.net"'
     )
-    room = publication.room()
-    compose_issue(room, SECOND)  # a first preview, still without the item
+    context = publication.context()
+    compose_issue(context, SECOND)  # a first preview, still without the item
     clock.now += timedelta(minutes=5)
-    collected(room)
-    sent(room, str(SECOND))
-    relay_stats.save(room.store, SECOND, 98, spoken("main", *[0.2] * 30), now=clock.now)
+    collected(context)
+    sent(context, str(SECOND))
+    relay_stats.save(context.store, SECOND, 98, spoken("main", *[0.2] * 30), now=clock.now)
     second = replace(spoken("second", *[12.0] * 30), refused=2, lost=1)
-    relay_stats.save(room.store, SECOND, 99, second, now=clock.now)
-    return delivery_report.delivery_report(room, SECOND, {})
+    relay_stats.save(context.store, SECOND, 99, second, now=clock.now)
+    return delivery_report.delivery_report(context, SECOND, {})
 
 
 def test_the_report_says_what_changed_since_the_last_issue_and_the_last_revision(
@@ -118,10 +118,10 @@ def test_the_report_is_written_in_the_publications_language(
     assert "| verschickt (*sent*) | 2 |" in german
     assert "Die Summe geht auf." in german
     assert "**Feeds:** 1 von 1 in Ordnung" in german
-    told = delivery_report.delivery_report(publication.room(), SECOND, {"pull": PULL})
+    told = delivery_report.delivery_report(publication.context(), SECOND, {"pull": PULL})
     assert "git pull ging nicht (ein anderes git arbeitet hier gerade)" in told
     english = delivery_report.delivery_report(
-        publication.room(PUBLICATION__LANGUAGE="en"), SECOND, {"pull": PULL}
+        publication.context(PUBLICATION__LANGUAGE="en"), SECOND, {"pull": PULL}
     )
     assert "| sent | 2 |" in english
     assert "The sum closes." in english
@@ -134,23 +134,23 @@ def test_the_first_question_tells_what_changed_in_the_look_since_the_last_issue(
 ) -> None:
     publication.crowd(1)
     publication.essay("Zuerst")
-    sent(publication.room())
+    sent(publication.context())
     publication.essay("Danach")
     path = publication.home / "templates/partials/closing.mjml"
     path.write_text(path.read_text() + "\n<!-- neu -->\n")
     clock.now += timedelta(days=7)
-    room = publication.room()
-    digest = compose_issue(room, SECOND).hash
-    render_issue(room, SECOND, digest)
-    page = approval_page(room, SECOND, digest, until=asked_until(room))
+    context = publication.context()
+    revision_id = compose_issue(context, SECOND).revision_id
+    render_issue(context, SECOND, revision_id)
+    page = approval_page(context, SECOND, revision_id, until=asked_until(context))
     assert "**Seit Ausgabe 2026-11-26:**" in page
     assert "- geänderte Vorlagen: partials/closing.mjml" in page
     assert "- neu: Danach" not in page  # all of it is new, and stands above
     assert "Ausgabe **2026-12-03** für **1** Person: 1 Essay, 0 Meldungen" in page
     assert "Wartet bis Samstag, 5. Dezember, 07:00 Uhr." in page
     publication.setting('name = "Umbaupost"\n', 'name = "Umbaupost"\nlanguage = "en"\n')
-    room = publication.room()
-    page = approval_page(room, SECOND, digest, until=asked_until(room))
+    context = publication.context()
+    page = approval_page(context, SECOND, revision_id, until=asked_until(context))
     assert "Issue **2026-12-03** for **1** reader: 1 essay, 0 feed items" in page
     assert "Waits until Saturday, 5 December, 07:00." in page
     assert "- changed templates: partials/closing.mjml" in page
@@ -162,15 +162,15 @@ def test_an_issue_is_sent_although_nobody_can_be_shown_how_far_it_is(
     """Prefect's server may be restarted while mail goes out."""
     publication.essay()
     publication.crowd(3)
-    room = publication.room()
-    issue = queued_issue(room)
+    context = publication.context()
+    issue = queued_issue(context)
     shown: list[str] = []
 
     def away(percent: float, text: str) -> None:
         shown.append(text)
         raise ConnectionError("Prefect does not answer")
 
-    assert pipeline.deliver(room, str(issue), away)["sent"] == 3
+    assert pipeline.deliver(context, str(issue), away)["sent"] == 3
     assert shown
     progress = delivery_report.Progress(3, 0, away, every=0.0)
     progress(DeliveryReport(sent=1))

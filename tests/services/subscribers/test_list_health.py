@@ -33,26 +33,28 @@ def test_complaints_and_bounces_above_the_threshold_are_an_alarm() -> None:
 def test_the_figures_of_an_issue_tell_what_it_did_to_the_list(publication: Publication) -> None:
     publication.crowd(60)
     publication.essay()
-    room = publication.room(SENDER__VERP="true")
-    assert sent(room).closed
-    addresses = room.bounce_addresses
+    context = publication.context(SENDER__VERP="true")
+    assert sent(context).closed
+    addresses = context.bounce_addresses
     assert addresses is not None
     for number in (1, 2, 3, 4):
         to = addresses.address_for(1, number)
-        process.handle(room, sample_reports.postfix(to, f"reader{number}@example.org"))
-    process.handle(room, sample_reports.complaint("fbl@example.org", addresses.address_for(1, 9)))
-    person = subscribers.find(room.store, EmailAddress.parse("reader10@example.org"))
+        process.handle(context, sample_reports.postfix(to, f"reader{number}@example.org"))
+    process.handle(
+        context, sample_reports.complaint("fbl@example.org", addresses.address_for(1, 9))
+    )
+    person = subscribers.find(context.store, EmailAddress.parse("reader10@example.org"))
     assert person is not None
-    subscribers.unsubscribe(room.store, person, now=room.clock(), way=Way.ONE_CLICK, issue=1)
+    subscribers.unsubscribe(context.store, person, now=context.clock(), way=Way.ONE_CLICK, issue=1)
 
-    [one] = list_health(room)
+    [one] = list_health(context)
     figures = one.figures
     assert (figures.sent, figures.bounced, figures.complaints) == (60, 4, 1)
     assert (figures.unsubscribed, figures.joined) == (1, 60)
     assert len(one.alarms) == 2
-    told = run_results.bounce_summary({"hard": 4}, run_results.alarms(room))
+    told = run_results.bounce_summary({"hard": 4}, run_results.alarms(context))
     assert told.name == "Degraded" and told.message.startswith("4 hard; issue 2026-11-26: 6.7 %")
-    page = delivery_report(room, IssueId.parse("2026-11-26"), {})
+    page = delivery_report(context, IssueId.parse("2026-11-26"), {})
     assert "**Alarm:**" in page and "1 abbestellt" in page
     stats = publication.run("subscribers", "stats", "--json").json
     assert stats["subscribers"] == {"pending": 0, "confirmed": 59, "unsubscribed": 1}

@@ -12,13 +12,13 @@ from upcycle_news.cli.output import (
     AsJson,
     IssueArgument,
     issue_id,
-    newsroom,
     note,
+    open_context,
     say_json,
 )
 
 if TYPE_CHECKING:
-    from upcycle_news.app.context import Newsroom
+    from upcycle_news.app.context import AppContext
     from upcycle_news.models import IssueId
 
 
@@ -30,13 +30,13 @@ def approve(issue: IssueArgument = None) -> None:
     from upcycle_news.services.feeds.collect import feed_findings
     from upcycle_news.services.issues import approval
 
-    with newsroom() as room:
-        chosen, digest = _newest(room, issue)
-        runs = approval.approve(room, chosen, digest, by=me())
-        for finding in feed_findings(room):
-            note(f"{finding.where}: {finding.in_language(room.language)}")
-        typer.echo(f"issue {chosen}: revision {digest[:12]} is approved")
-        _resume(room, runs, "send")
+    with open_context() as context:
+        chosen, revision_id = _newest(context, issue)
+        runs = approval.approve(context, chosen, revision_id, by=me())
+        for finding in feed_findings(context):
+            note(f"{finding.where}: {finding.in_language(context.language)}")
+        typer.echo(f"issue {chosen}: revision {revision_id[:12]} is approved")
+        _resume(context, runs, "send")
 
 
 def reject(issue: IssueArgument = None) -> None:
@@ -46,11 +46,11 @@ def reject(issue: IssueArgument = None) -> None:
     """
     from upcycle_news.services.issues import approval
 
-    with newsroom() as room:
-        chosen, digest = _newest(room, issue)
-        runs = approval.reject(room, chosen, digest, by=me())
-        typer.echo(f"issue {chosen}: revision {digest[:12]} is rejected")
-        _resume(room, runs, "reject")
+    with open_context() as context:
+        chosen, revision_id = _newest(context, issue)
+        runs = approval.reject(context, chosen, revision_id, by=me())
+        typer.echo(f"issue {chosen}: revision {revision_id[:12]} is rejected")
+        _resume(context, runs, "reject")
 
 
 def show(issue: IssueArgument = None, as_json: AsJson = False) -> None:
@@ -62,19 +62,23 @@ def show(issue: IssueArgument = None, as_json: AsJson = False) -> None:
     from upcycle_news.services.issues.approval_form import approval_page
     from upcycle_news.storage import approvals, revisions
 
-    with newsroom() as room:
-        chosen, digest = _newest(room, issue)
-        found = revisions.revision(room.store, chosen, digest)
+    with open_context() as context:
+        chosen, revision_id = _newest(context, issue)
+        found = revisions.revision(context.store, chosen, revision_id)
         assert found is not None
-        decided = approvals.last_decision(room.store, chosen, digest)
-        waiting = [one for one in approvals.waiting(room.store, chosen) if one.hash == digest]
-        until = waiting[0].until if waiting else approval.asked_until(room)
-        changed = approval.difference(room, found)
+        decided = approvals.last_decision(context.store, chosen, revision_id)
+        waiting = [
+            one
+            for one in approvals.waiting(context.store, chosen)
+            if one.revision_id == revision_id
+        ]
+        until = waiting[0].until if waiting else approval.asked_until(context)
+        changed = approval.difference(context, found)
         if as_json:
             say_json(
                 {
                     "issue": str(chosen),
-                    "hash": digest,
+                    "hash": revision_id,
                     "approved": None if decided is None else decided.approved,
                     "by": "" if decided is None else decided.by,
                     "at": None if decided is None else decided.at.isoformat(timespec="seconds"),
@@ -83,7 +87,7 @@ def show(issue: IssueArgument = None, as_json: AsJson = False) -> None:
                 }
             )
             return
-        typer.echo(approval_page(room, chosen, digest, until=until))
+        typer.echo(approval_page(context, chosen, revision_id, until=until))
         if decided is not None:
             verb = "approved" if decided.approved else "rejected"
             note(f"{verb} by {decided.by}, {decided.at:%Y-%m-%d %H:%M} UTC")
@@ -91,24 +95,24 @@ def show(issue: IssueArgument = None, as_json: AsJson = False) -> None:
             note(f"changed since: {changed}")
 
 
-def _newest(room: Newsroom, issue: str | None) -> tuple[IssueId, str]:
+def _newest(context: AppContext, issue: str | None) -> tuple[IssueId, str]:
     from upcycle_news.errors import IssueError
     from upcycle_news.storage import revisions
 
-    chosen = issue_id(room, issue)
-    newest = revisions.revision(room.store, chosen)
+    chosen = issue_id(context, issue)
+    newest = revisions.revision(context.store, chosen)
     if newest is None:
         raise IssueError(f"there is no issue {chosen} yet: see 'upcycle-news issue preview'")
-    return chosen, newest.hash
+    return chosen, newest.revision_id
 
 
-def _resume(room: Newsroom, runs: Sequence[str], decision: str) -> None:
+def _resume(context: AppContext, runs: Sequence[str], decision: str) -> None:
     """Let the waiting runs go on. The decision stands without them: deliver-pending sees it too."""
     from upcycle_news.prefect_api.client import Cockpit, CockpitError
 
     if not runs:
         return
-    cockpit = Cockpit.find(room.settings.state / "prefect")
+    cockpit = Cockpit.find(context.settings.state / "prefect")
     try:
         resumed = [run for run in runs if cockpit and cockpit.resume(run, {"decision": decision})]
     except CockpitError as error:

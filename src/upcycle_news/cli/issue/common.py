@@ -11,7 +11,7 @@ from upcycle_news.cli.completion import essay_slugs
 from upcycle_news.cli.output import note, say_json, status_lines
 
 if TYPE_CHECKING:
-    from upcycle_news.app.context import Newsroom
+    from upcycle_news.app.context import AppContext
     from upcycle_news.models import IssueId
     from upcycle_news.services.issues.compose import Composed
 
@@ -30,7 +30,7 @@ Collect = Annotated[
 
 
 def composed_issue(
-    room: Newsroom, issue: IssueId, essays: list[str] | None, collect: bool, as_json: bool
+    context: AppContext, issue: IssueId, essays: list[str] | None, collect: bool, as_json: bool
 ) -> Composed:
     """Collect what is due and compose; says which feeds failed, and why there is no issue.
 
@@ -42,13 +42,13 @@ def composed_issue(
     from upcycle_news.services.issues.ids import latest_issue
     from upcycle_news.storage import issues, revisions
 
-    row = issues.get(room.store, issue)
-    if row is not None and row.hash:
-        frozen = revisions.revision(room.store, issue, row.hash)
+    row = issues.get(context.store, issue)
+    if row is not None and row.revision_id:
+        frozen = revisions.revision(context.store, issue, row.revision_id)
         if frozen is not None:
-            return Composed(issue, row.hash, False, frozen.manifest)
+            return Composed(issue, row.revision_id, False, frozen.manifest)
     if collect:
-        report = collect_feeds(room)
+        report = collect_feeds(context)
         if report.pull:
             note(report.pull)
         for name, sentence in report.failed:
@@ -56,20 +56,20 @@ def composed_issue(
         for name, sentence in report.waiting:
             note(f"feed {name} was not asked: {sentence}")
     try:
-        return compose_issue(room, issue, essays or ())
+        return compose_issue(context, issue, essays or ())
     except NothingNew:
-        last = latest_issue(room)
+        last = latest_issue(context)
         if as_json and last is not None:
-            say_status(room, last, as_json)
+            say_status(context, last, as_json)
         raise
 
 
-def say_status(room: Newsroom, issue: IssueId, as_json: bool) -> None:
+def say_status(context: AppContext, issue: IssueId, as_json: bool) -> None:
     """Print the closing sum; raises `IssueError` for an issue that does not exist."""
     from upcycle_news.errors import IssueError
     from upcycle_news.storage import issues
 
-    found = issues.status(room.store, issue)
+    found = issues.status(context.store, issue)
     if found is None:
         raise IssueError(f"there is no issue {issue}: see 'upcycle-news issue preview {issue}'")
     if as_json:

@@ -13,8 +13,8 @@ from upcycle_news.cli.output import (
     AsJson,
     IssueArgument,
     issue_id,
-    newsroom,
     note,
+    open_context,
     say_json,
 )
 
@@ -52,8 +52,8 @@ def diff(
     """
     from upcycle_news.services.issues.diff import compare_issue
 
-    with newsroom() as room:
-        found = compare_issue(room, issue_id(room, issue), since, to, essay or ())
+    with open_context() as context:
+        found = compare_issue(context, issue_id(context, issue), since, to, essay or ())
     if as_json:
         say_json(_as_json(found))
         return

@@ -9,7 +9,7 @@ from upcycle_news.cli.output import (
     AsJson,
     IssueArgument,
     issue_id,
-    newsroom,
+    open_context,
     say_json,
 )
 
@@ -21,8 +21,8 @@ def explain(issue: IssueArgument = None, essay: Essays = None, as_json: AsJson =
     """
     from upcycle_news.services.issues.compose import explain_issue
 
-    with newsroom() as room:
-        for one in explain_issue(room, issue_id(room, issue), essay or ()):
+    with open_context() as context:
+        for one in explain_issue(context, issue_id(context, issue), essay or ()):
             lead = one.story.lead
             if as_json:
                 say_json(

@@ -10,13 +10,13 @@ import typer
 
 from upcycle_news.cli.output import (
     AsJson,
-    newsroom,
     note,
+    open_context,
     say_json,
 )
 
 if TYPE_CHECKING:
-    from upcycle_news.app.context import Newsroom
+    from upcycle_news.app.context import AppContext
     from upcycle_news.services.issues.plan import Planned
 
 
@@ -35,24 +35,24 @@ def plan(
     """
     from upcycle_news.services.issues.plan import plan_issues
 
-    with newsroom() as room:
-        found = plan_issues(room, count)
+    with open_context() as context:
+        found = plan_issues(context, count)
         if as_json:
-            zone = room.settings.publication.timezone
-            told = [_as_json(room, one) for one in found.issues]
+            zone = context.settings.publication.timezone
+            told = [_as_json(context, one) for one in found.issues]
             say_json({"timezone": zone, "issues": told, "notes": list(found.notes)})
             return
         for one in found.issues:
-            for line in _lines(room, one):
+            for line in _lines(context, one):
                 typer.echo(line)
     for sentence in found.notes:
         note(sentence)
 
 
-def _lines(room: Newsroom, one: Planned) -> Iterator[str]:
+def _lines(context: AppContext, one: Planned) -> Iterator[str]:
     told = [f"issue {one.issue}"]
     if one.at is not None:
-        zone = room.settings.publication.zone
+        zone = context.settings.publication.zone
         local = one.at.astimezone(zone)
         told.append(f"{local:%A, %d %B %Y, %H:%M} ({zone}, UTC{_offset(local.utcoffset())})")
     elif not one.state:
@@ -77,8 +77,8 @@ def _offset(offset: timedelta | None) -> str:
     return f"{minutes // 60:+d}" + (f":{minutes % 60:02d}" if minutes % 60 else "")
 
 
-def _as_json(room: Newsroom, one: Planned) -> dict[str, Any]:
-    local = one.at.astimezone(room.settings.publication.zone) if one.at else None
+def _as_json(context: AppContext, one: Planned) -> dict[str, Any]:
+    local = one.at.astimezone(context.settings.publication.zone) if one.at else None
     items = None
     if one.items is not None:
         leads = [related.story.lead for related in one.items]

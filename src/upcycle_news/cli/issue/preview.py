@@ -15,14 +15,14 @@ from upcycle_news.cli.output import (
     AsJson,
     IssueArgument,
     issue_id,
-    newsroom,
     note,
+    open_context,
     say_json,
     shown,
 )
 
 if TYPE_CHECKING:
-    from upcycle_news.app.context import Newsroom
+    from upcycle_news.app.context import AppContext
     from upcycle_news.services.issues.compose import Composed
     from upcycle_news.services.issues.render import Rendered
 
@@ -47,11 +47,11 @@ def preview(
 
     Example: upcycle-news issue preview 2026-11-26 --no-open
     """
-    with newsroom() as room:
-        home = room.settings.home
+    with open_context() as context:
+        home = context.settings.home
         stamps = _stamps(home)
         if not watch:
-            _preview(room, issue, essay, collect, open_it, as_json, None)
+            _preview(context, issue, essay, collect, open_it, as_json, None)
             return
     try:
         _watch(home, stamps, issue, essay, collect, open_it, as_json)
@@ -73,8 +73,8 @@ def _watch(
 
     while True:
         try:
-            with newsroom() as room:
-                _preview(room, issue, essay, collect, open_it, as_json, _REFRESH)
+            with open_context() as context:
+                _preview(context, issue, essay, collect, open_it, as_json, _REFRESH)
             collect = open_it = False  # once is enough
         except UpcycleError as error:
             note(str(error))
@@ -101,7 +101,7 @@ def _stamps(home: Path) -> dict[Path, tuple[int, int]]:
 
 
 def _preview(
-    room: Newsroom,
+    context: AppContext,
     issue: str | None,
     essay: list[str] | None,
     collect: bool,
@@ -111,11 +111,11 @@ def _preview(
 ) -> None:
     from upcycle_news.services.issues.render import lay_out, render_issue
 
-    composed = composed_issue(room, issue_id(room, issue), essay, collect, as_json)
-    rendered = render_issue(room, composed.issue, composed.hash)
-    files = lay_out(room, rendered, refresh=refresh)
+    composed = composed_issue(context, issue_id(context, issue), essay, collect, as_json)
+    rendered = render_issue(context, composed.issue, composed.revision_id)
+    files = lay_out(context, rendered, refresh=refresh)
     if as_json:
-        say_json(_as_json(composed, rendered, files, room.language))
+        say_json(_as_json(composed, rendered, files, context.language))
         return
     content = composed.manifest.issue
     typer.echo(f"issue {composed.issue}  {rendered.rendered.subject}")
@@ -125,10 +125,10 @@ def _preview(
         because = f" ({', '.join(related.reasons)})" if related.reasons else ""
         typer.echo(f"  item   {related.story.lead.title}{because}")
     for finding in rendered.findings:
-        said = finding.in_language(room.language)
+        said = finding.in_language(context.language)
         typer.echo(f"  {finding.where}: {finding.level} {finding.code} {said}")
-    size, digest = rendered.html_bytes / 1000, composed.hash[:12]
-    typer.echo(f"  size   {size:.0f} kB of HTML, revision {digest}")
+    size, revision_id = rendered.html_bytes / 1000, composed.revision_id[:12]
+    typer.echo(f"  size   {size:.0f} kB of HTML, revision {revision_id}")
     typer.echo(f"  look   {shown(files['preview'])}")
     if open_it and sys.stdout.isatty():
         typer.launch(files["preview"].as_uri())
@@ -139,7 +139,7 @@ def _as_json(
 ) -> dict[str, Any]:
     return {
         "issue": str(composed.issue),
-        "hash": composed.hash,
+        "hash": composed.revision_id,
         "subject": rendered.rendered.subject,
         "essays": [essay.slug for essay in composed.manifest.issue.essays],
         "items": len(composed.manifest.issue.related),

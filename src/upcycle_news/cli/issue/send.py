@@ -20,13 +20,13 @@ from upcycle_news.cli.output import (
     IssueArgument,
     delivery_progress,
     issue_id,
-    newsroom,
     note,
+    open_context,
 )
 from upcycle_news.i18n.messages import counted
 
 if TYPE_CHECKING:
-    from upcycle_news.app.context import Newsroom
+    from upcycle_news.app.context import AppContext
     from upcycle_news.models import IssueId
     from upcycle_news.services.issues.compose import Composed
 
@@ -66,43 +66,43 @@ def send(
     from upcycle_news.services.issues.render import refuse_errors, render_issue
     from upcycle_news.storage import issues
 
-    with newsroom() as room:
+    with open_context() as context:
         address = EmailAddress.parse(test) if test else None
-        chosen = issue_id(room, issue)
-        row = issues.get(room.store, chosen)
+        chosen = issue_id(context, issue)
+        row = issues.get(context.store, chosen)
         begun = row is not None and row.state is not issues.IssueState.OPEN
         if test or test_group or dry_run:
-            composed = composed_issue(room, chosen, essay, collect, as_json)
-            digest = composed.hash
-            rendered = render_issue(room, chosen, digest)
+            composed = composed_issue(context, chosen, essay, collect, as_json)
+            revision_id = composed.revision_id
+            rendered = render_issue(context, chosen, revision_id)
             refuse_errors(rendered)
             if dry_run:
-                left = issues.status(room.store, chosen) if begun else None
-                count = _audience(room, composed) if left is None else left.waiting
+                left = issues.status(context.store, chosen) if begun else None
+                count = _audience(context, composed) if left is None else left.waiting
                 whom = counted(count, "subscriber")
                 would = "would go" if left is None else "has begun and would go on"
                 note(f"issue {chosen} {would} to {whom}; nothing was sent")
                 if as_json:
-                    say_status(room, chosen, as_json)
+                    say_status(context, chosen, as_json)
                 return
-            to = (address,) if address else send_service.group_addresses(room, test_group or "")
-            accepted = send_service.send_test(room, chosen, digest, to)
+            to = (address,) if address else send_service.group_addresses(context, test_group or "")
+            accepted = send_service.send_test(context, chosen, revision_id, to)
             note(f"issue {chosen}: {accepted} test mail{'s' * (accepted != 1)} sent")
             if as_json:
-                say_status(room, chosen, as_json)
+                say_status(context, chosen, as_json)
             return
         if not begun:
             try:
-                digest = _approved_hash(room, chosen, essay, collect, yes, as_json)
-                send_service.enqueue(room, chosen, digest)
+                revision_id = _approved_hash(context, chosen, essay, collect, yes, as_json)
+                send_service.enqueue(context, chosen, revision_id)
             except IssueError:
-                row = issues.get(room.store, chosen)
+                row = issues.get(context.store, chosen)
                 if row is None or row.state is issues.IssueState.OPEN:
                     raise
                 note(f"issue {chosen}: somebody else began to send it; going on together")
         elif row is not None and row.state is not issues.IssueState.CANCELLED:
-            send_service.resume(room, chosen)
-        _deliver(room, chosen, as_json)
+            send_service.resume(context, chosen)
+        _deliver(context, chosen, as_json)
 
 
 def resume(issue: Named, as_json: AsJson = False) -> None:
@@ -112,10 +112,10 @@ def resume(issue: Named, as_json: AsJson = False) -> None:
     """
     from upcycle_news.services.delivery import send as send_service
 
-    with newsroom() as room:
-        chosen = issue_id(room, issue)
-        send_service.resume(room, chosen)
-        _deliver(room, chosen, as_json)
+    with open_context() as context:
+        chosen = issue_id(context, issue)
+        send_service.resume(context, chosen)
+        _deliver(context, chosen, as_json)
 
 
 def pause(issue: Named) -> None:
@@ -161,16 +161,18 @@ def resend(
 
     if state != DeliveryState.UNKNOWN:
         raise typer.BadParameter("only deliveries in the state 'unknown' can be sent again")
-    with newsroom() as room:
-        chosen = issue_id(room, issue)
-        send_service.resume(room, chosen)
-        count = deliveries.requeue(room.store, chosen, DeliveryState.UNKNOWN, now=room.clock())
+    with open_context() as context:
+        chosen = issue_id(context, issue)
+        send_service.resume(context, chosen)
+        count = deliveries.requeue(
+            context.store, chosen, DeliveryState.UNKNOWN, now=context.clock()
+        )
         note(f"issue {chosen}: {counted(count, 'delivery', 'deliveries')} queued again")
-        _deliver(room, chosen, as_json)
+        _deliver(context, chosen, as_json)
 
 
 def _approved_hash(
-    room: Newsroom,
+    context: AppContext,
     issue: IssueId,
     essays: list[str] | None,
     collect: bool,
@@ -184,37 +186,37 @@ def _approved_hash(
     from upcycle_news.storage import revisions, send_hold
 
     # Before the approval: one that is written down while nothing may go out would outlive the refusal.
-    send_hold.refuse_while_paused(room.store)
+    send_hold.refuse_while_paused(context.store)
     if not yes:
-        newest = revisions.revision(room.store, issue)
+        newest = revisions.revision(context.store, issue)
         if newest is not None and newest.approved:
-            if changed := changes_since(room, newest):
+            if changed := changes_since(context, newest):
                 raise IssueError(
                     f"issue {issue} has changed since it was approved ({', '.join(changed)}): "
                     "preview it and approve it again"
                 )
-            return newest.hash
-    composed = composed_issue(room, issue, essays, collect, as_json)
+            return newest.revision_id
+    composed = composed_issue(context, issue, essays, collect, as_json)
     if not yes:
         if not sys.stdin.isatty():
             raise IssueError(
                 f"issue {issue} is not approved: look at it with 'upcycle-news issue preview', "
                 "then use 'upcycle-news issue approve', or send it with --yes"
             )
-        people = counted(_audience(room, composed), "person", "people")
+        people = counted(_audience(context, composed), "person", "people")
         subject = composed.manifest.issue.subject
         typer.confirm(f"Send issue {issue} „{subject}“ to {people}?", abort=True)
-    record_approval(room, issue, composed.hash, by=me())
-    return composed.hash
+    record_approval(context, issue, composed.revision_id, by=me())
+    return composed.revision_id
 
 
-def _audience(room: Newsroom, composed: Composed) -> int:
+def _audience(context: AppContext, composed: Composed) -> int:
     from upcycle_news.storage import issues
 
-    return issues.count_audience(room.store, composed.manifest.publication.readers_of)
+    return issues.count_audience(context.store, composed.manifest.publication.readers_of)
 
 
-def _deliver(room: Newsroom, issue: IssueId, as_json: bool) -> None:
+def _deliver(context: AppContext, issue: IssueId, as_json: bool) -> None:
     from upcycle_news.errors import IssueError
     from upcycle_news.services.delivery import process_identity
     from upcycle_news.services.delivery import send as send_service
@@ -222,26 +224,28 @@ def _deliver(room: Newsroom, issue: IssueId, as_json: bool) -> None:
 
     with (
         process_identity.stop_on_signals() as stopping,
-        delivery_progress(issues.status(room.store, issue)) as progress,
+        delivery_progress(issues.status(context.store, issue)) as progress,
     ):
         try:
-            report = send_service.deliver_issue(room, issue, stopping=stopping, progress=progress)
+            report = send_service.deliver_issue(
+                context, issue, stopping=stopping, progress=progress
+            )
         finally:
             if as_json:
-                say_status(room, issue, as_json)
-    status = issues.status(room.store, issue)
+                say_status(context, issue, as_json)
+    status = issues.status(context.store, issue)
     if stopping() and status is not None and not status.closed:
         raise IssueError(
             f"stopped on request: what is left is queued; 'upcycle-news issue resume {issue}' goes on"
         )
     if report.next_due is not None:
-        when = report.next_due.astimezone(room.settings.publication.zone)
+        when = report.next_due.astimezone(context.settings.publication.zone)
         note(
             f"issue {issue}: {report.deferred} deferred, due again at {when:%H:%M:%S}; "
             f"'upcycle-news issue resume {issue}' goes on"
         )
     if not as_json:
-        say_status(room, issue, as_json)
+        say_status(context, issue, as_json)
 
 
 def _change(issue: str, state: Any, because: str) -> None:
@@ -251,18 +255,18 @@ def _change(issue: str, state: Any, because: str) -> None:
     from upcycle_news.services.delivery import send as send_service
     from upcycle_news.storage import issues
 
-    with newsroom() as room:
-        chosen = issue_id(room, issue)
-        send_service.settle_the_dead(room, chosen)
-        row = issues.get(room.store, chosen)
+    with open_context() as context:
+        chosen = issue_id(context, issue)
+        send_service.settle_the_dead(context, chosen)
+        row = issues.get(context.store, chosen)
         ends = state is issues.IssueState.CANCELLED
-        if ends and issues.cancel_lost(room.store, chosen):
+        if ends and issues.cancel_lost(context.store, chosen):
             typer.echo(f"issue {chosen} is cancelled: what it holds counts as published")
             return
         if row is None or row.state in (issues.IssueState.OPEN, issues.IssueState.CANCELLED):
             raise IssueError(f"issue {chosen} is not being sent")
-        issues.set_state(room.store, chosen, state, because=because, now=room.clock())
+        issues.set_state(context.store, chosen, state, because=because, now=context.clock())
         if ends:
-            build_archive(room)  # what nobody has got is not shown
+            build_archive(context)  # what nobody has got is not shown
         Log(__name__).info(f"an issue was {state}", issue=chosen)
-        say_status(room, chosen, as_json=False)
+        say_status(context, chosen, as_json=False)

@@ -18,13 +18,13 @@ from upcycle_news.cli.issue import (
 from upcycle_news.cli.issue.common import say_status
 from upcycle_news.cli.output import (
     AsJson,
-    newsroom,
     note,
+    open_context,
     say_json,
 )
 
 if TYPE_CHECKING:
-    from upcycle_news.app.context import Newsroom
+    from upcycle_news.app.context import AppContext
     from upcycle_news.models import IssueId
 
 app = typer.Typer(no_args_is_help=True, help="Look at an issue, approve it, send it, follow it.")
@@ -61,31 +61,31 @@ def status(
 
     if state is not None and state not in list(DeliveryState):
         raise typer.BadParameter(f"--list takes one of {', '.join(DeliveryState)}")
-    with newsroom() as room:
-        chosen = IssueId.parse(issue) if issue else latest_issue(room)
+    with open_context() as context:
+        chosen = IssueId.parse(issue) if issue else latest_issue(context)
         if chosen is None:
             raise IssueError("there is no issue yet: see 'upcycle-news issue preview'")
-        row = issues.get(room.store, chosen)
+        row = issues.get(context.store, chosen)
         if state is None or row is None:
-            say_status(room, chosen, as_json)
+            say_status(context, chosen, as_json)
             if row and row.state in (issues.IssueState.PAUSED, issues.IssueState.STOPPED):
                 # A sum with people waiting looks the same whether somebody sends it or nobody may.
                 stopped = row.state is issues.IssueState.STOPPED
                 why = f": {row.stopped_because}" if stopped else ""
                 goes_on = f"'upcycle-news issue resume {chosen}' goes on with it"
                 note(f"issue {chosen} is {row.state}{why}; {goes_on}")
-            if since := stalled_since(room, chosen):
+            if since := stalled_since(context, chosen):
                 note(
                     f"issue {chosen} stalls: nothing has gone out since {since:%Y-%m-%d %H:%M} UTC"
                 )
         else:
-            _list(room, chosen, DeliveryState(state), as_json)
+            _list(context, chosen, DeliveryState(state), as_json)
 
 
-def _list(room: Newsroom, issue: IssueId, state: Any, as_json: bool) -> None:
+def _list(context: AppContext, issue: IssueId, state: Any, as_json: bool) -> None:
     from upcycle_news.storage import deliveries
 
-    for one in deliveries.listed(room.store, issue, state):
+    for one in deliveries.listed(context.store, issue, state):
         email = one.address.address if one.address else None
         if as_json:
             say_json(

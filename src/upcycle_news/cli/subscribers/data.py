@@ -10,8 +10,8 @@ import typer
 
 from upcycle_news.cli.output import (
     AsJson,
-    newsroom,
     note,
+    open_context,
     say_json,
 )
 
@@ -32,10 +32,10 @@ def forget(
     from upcycle_news.storage import personal_data
 
     email = EmailAddress.parse(address)
-    with newsroom() as room:
+    with open_context() as context:
         if not yes:
             typer.confirm("Erase everything about this person? It cannot be undone", abort=True)
-        if not personal_data.forget(room.store, email, now=room.clock()):
+        if not personal_data.forget(context.store, email, now=context.clock()):
             raise UpcycleError("nobody with this address is in the store")
     typer.echo("forgotten")
 
@@ -49,9 +49,9 @@ def stats(as_json: AsJson = False) -> None:
     from upcycle_news.services.subscribers.list_health import list_health
     from upcycle_news.storage import statistics
 
-    with newsroom() as room:
-        counts = statistics.counts(room.store)
-        issues = list_health(room)
+    with open_context() as context:
+        counts = statistics.counts(context.store)
+        issues = list_health(context)
     if as_json:
         say_json({**counts, "issues": [one.as_dict() for one in issues]})
         return
@@ -86,16 +86,16 @@ def links(
     from upcycle_news.services.bounces import process
     from upcycle_news.services.subscribers.export import links_csv
 
-    with newsroom() as room:
+    with open_context() as context:
         if leave is not None:
             try:
                 lines = leave.read_text(encoding="utf-8", errors="replace").splitlines()
             except OSError as error:
                 raise ContentError(leave, None, f"cannot be read ({error.strerror})") from None
-            ours, foreign = process.leave_by_links(room, lines)
+            ours, foreign = process.leave_by_links(context, lines)
             typer.echo(f"{ours} left, {foreign} lines are no links of ours")
             return
-        text = links_csv(room)
+        text = links_csv(context)
     if file is None:
         sys.stdout.write(text)
     else:
@@ -113,8 +113,8 @@ def tidy(as_json: AsJson = False) -> None:
 
     from upcycle_news.services.subscribers.subscriptions import tidy as tidy_up
 
-    with newsroom() as room:
-        told = asdict(tidy_up(room))
+    with open_context() as context:
+        told = asdict(tidy_up(context))
     if as_json:
         say_json(told)
     else:

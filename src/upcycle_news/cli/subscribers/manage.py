@@ -11,15 +11,15 @@ import typer
 from upcycle_news.cli.output import (
     AsJson,
     counting,
-    newsroom,
     note,
+    open_context,
     say_json,
 )
 from upcycle_news.cli.subscribers import suppressions
 from upcycle_news.cli.subscribers.data import app as data_app
 
 if TYPE_CHECKING:
-    from upcycle_news.app.context import Newsroom
+    from upcycle_news.app.context import AppContext
     from upcycle_news.models import Subscriber
 
 app = typer.Typer(no_args_is_help=True, help="Who gets the newsletter, and why they may.")
@@ -53,7 +53,7 @@ def add(
     from upcycle_news.storage.subscribers import NewSubscriber, add_people
     from upcycle_news.subscribers.csv_lists import clean_name
 
-    with newsroom() as room:
+    with open_context() as context:
         person = NewSubscriber(
             email=EmailAddress.parse(address),
             name=clean_name(name),
@@ -62,12 +62,12 @@ def add(
             groups=tuple(group or ()),
         )
         report = add_people(
-            room.store,
+            context.store,
             [person],
             source=_source(consent),
-            now=room.clock(),
+            now=context.clock(),
             dry_run=False,
-            language=room.settings.publication.language,
+            language=context.settings.publication.language,
             over_choice=True,  # one person, by hand: perhaps they asked for it
         )
     if report.skipped:
@@ -103,7 +103,7 @@ def import_(
     from upcycle_news.subscribers.csv_lists import LISTED_AS, parse_mapping, read_subscribers_csv
 
     words = {word.strip().lower() for word in take or ()}
-    with newsroom() as room:
+    with open_context() as context:
         source = _source(consent)
         try:
             data = file.read_bytes()
@@ -122,12 +122,12 @@ def import_(
             )
         with counting("adding", len(parsed.people)) as progress:
             report = add_people(
-                room.store,
+                context.store,
                 parsed.people,
                 source=source,
-                now=room.clock(),
+                now=context.clock(),
                 dry_run=dry_run,
-                language=room.settings.publication.language,
+                language=context.settings.publication.language,
                 progress=progress,
             )
     skipped = sorted([*parsed.skipped, *report.skipped])
@@ -172,8 +172,8 @@ def export(
     from upcycle_news.storage.subscribers import all_people
     from upcycle_news.subscribers.csv_lists import write_subscribers_csv
 
-    with newsroom() as room:
-        text = write_subscribers_csv(all_people(room.store))
+    with open_context() as context:
+        text = write_subscribers_csv(all_people(context.store))
     if file is None:
         sys.stdout.write(text)
     else:
@@ -189,8 +189,8 @@ def show(address: Address, as_json: AsJson = False) -> None:
     """
     from upcycle_news.storage.personal_data import record_of
 
-    with newsroom() as room:
-        record = record_of(room.store, _person(room, address))
+    with open_context() as context:
+        record = record_of(context.store, _person(context, address))
     if as_json:
         say_json(record)
         return
@@ -224,17 +224,19 @@ def unsubscribe(address: Address) -> None:
     """
     from upcycle_news.storage import subscribers
 
-    with newsroom() as room:
-        left = subscribers.unsubscribe(room.store, _person(room, address), now=room.clock())
+    with open_context() as context:
+        left = subscribers.unsubscribe(
+            context.store, _person(context, address), now=context.clock()
+        )
     typer.echo("unsubscribed" if left else "had left already")
 
 
-def _person(room: Newsroom, address: str) -> Subscriber:
+def _person(context: AppContext, address: str) -> Subscriber:
     from upcycle_news.errors import UpcycleError
     from upcycle_news.models import EmailAddress
     from upcycle_news.storage.subscribers import find
 
-    person = find(room.store, EmailAddress.parse(address))
+    person = find(context.store, EmailAddress.parse(address))
     if person is None:
         raise UpcycleError("nobody with this address is in the store")
     return person

@@ -10,8 +10,8 @@ import typer
 
 from upcycle_news.cli.output import (
     AsJson,
-    newsroom,
     note,
+    open_context,
     say_json,
 )
 
@@ -46,8 +46,10 @@ def suppress(
     except OSError as error:
         raise ContentError(str(file), None, f"cannot be read ({error.strerror})") from None
     keys, invalid = read_suppressions(data, where=str(file or "the address"))
-    with newsroom() as room:
-        new = suppress_all(room.store, keys, reason=_one_line(reason), detail="", now=room.clock())
+    with open_context() as context:
+        new = suppress_all(
+            context.store, keys, reason=_one_line(reason), detail="", now=context.clock()
+        )
     if as_json:
         say_json(
             {
@@ -77,8 +79,8 @@ def unsuppress(target: Target) -> None:
 
     key = suppression_key(target)
     email = None if key.startswith(("@", "#")) else EmailAddress.parse(target)
-    with newsroom() as room:
-        if not suppression_rows.unsuppress(room.store, key, email):
+    with open_context() as context:
+        if not suppression_rows.unsuppress(context.store, key, email):
             raise UpcycleError("there is no such suppression: see 'subscribers suppressions'")
     typer.echo("unsuppressed")
 
@@ -95,10 +97,10 @@ def suppressions(as_json: AsJson = False) -> None:
     from upcycle_news.subscribers.csv_lists import defuse
 
     writer = csv.writer(sys.stdout)
-    with newsroom() as room:
+    with open_context() as context:
         if not as_json:
             writer.writerow(("key", "reason", "detail", "at"))
-        for one in suppression_rows.all_suppressions(room.store):
+        for one in suppression_rows.all_suppressions(context.store):
             at = one.at.isoformat(timespec="seconds")
             if as_json:
                 say_json({"key": one.key, "reason": one.reason, "detail": one.detail, "at": at})

@@ -11,7 +11,7 @@ from hashlib import sha256
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
-from upcycle_news.app.context import NOWHERE, Newsroom
+from upcycle_news.app.context import NOWHERE, AppContext
 from upcycle_news.archive_site import builder
 from upcycle_news.archive_site.atom_sitemap import tag_uri
 from upcycle_news.archive_site.view_models import Correction, Look, SentIssue
@@ -32,24 +32,24 @@ PATIENCE = 600
 """Seconds that `archive.command` may take."""
 
 
-def run_command(room: Newsroom, files: Mapping[str, bytes]) -> None:
+def run_command(context: AppContext, files: Mapping[str, bytes]) -> None:
     """Run `archive.command`, once for each state of the files; raises `UpcycleError`.
 
     Until it has succeeded it is run at every build: an issue leaves only after it.
     """
-    command = room.settings.archive.command
+    command = context.settings.archive.command
     if not command:
         return
     digest = sha256()
     for path, data in sorted(files.items()):
         digest.update(f"{path}\n{sha256(data).hexdigest()}\n".encode())
-    mark, done = digest.hexdigest().encode(), room.settings.state / "archive.published"
+    mark, done = digest.hexdigest().encode(), context.settings.state / "archive.published"
     if done.is_file() and done.read_bytes() == mark:
         return
-    words = [word.replace("{folder}", str(room.archive)) for word in command]
+    words = [word.replace("{folder}", str(context.archive)) for word in command]
     try:
         ended = subprocess.run(  # noqa: S603  the operator's own command, no shell
-            words, cwd=room.settings.home, capture_output=True, text=True, timeout=PATIENCE,
+            words, cwd=context.settings.home, capture_output=True, text=True, timeout=PATIENCE,
             check=False,
         )  # fmt: skip
     except OSError as error:
@@ -95,17 +95,19 @@ class _Coming:
     at: datetime
 
 
-def build_archive(room: Newsroom, out: Path | None = None) -> Report:
+def build_archive(context: AppContext, out: Path | None = None) -> Report:
     """Build the archive of everything that was sent, into `out` or where the web door serves it.
 
     Building again without changes writes nothing. Raises `UpcycleError`, having changed nothing,
     when a template does not work or the folder cannot be written.
     """
-    return _build(room, out, None)
+    return _build(context, out, None)
 
 
 @contextmanager
-def published(room: Newsroom, issue: IssueId, manifest: Manifest, now: datetime) -> Iterator[None]:
+def published(
+    context: AppContext, issue: IssueId, manifest: Manifest, now: datetime
+) -> Iterator[None]:
     """The archive with an issue that is queued inside the block, and without it when that fails.
 
     So the pages are there before the first mail leaves. Raises `IssueError`: then nothing is to be
@@ -113,9 +115,9 @@ def published(room: Newsroom, issue: IssueId, manifest: Manifest, now: datetime)
     """
     try:
         try:
-            _build(room, None, _Coming(issue, manifest, now))
-            refuse_silent_pictures(room, manifest)
-            refuse_silent_page(room, issue, manifest)
+            _build(context, None, _Coming(issue, manifest, now))
+            refuse_silent_pictures(context, manifest)
+            refuse_silent_page(context, issue, manifest)
         except IssueError:
             raise
         except UpcycleError as error:
@@ -123,38 +125,40 @@ def published(room: Newsroom, issue: IssueId, manifest: Manifest, now: datetime)
         yield
     except BaseException:
         with suppress(UpcycleError):  # the first reason is the one to tell
-            _build(room, None, None)
+            _build(context, None, None)
         raise
 
 
-def ensure(room: Newsroom, issue: IssueId) -> None:
+def ensure(context: AppContext, issue: IssueId) -> None:
     """Build the archive if the page of an issue that is being sent is not here."""
-    if not (room.archive / file_of(issue_path(str(issue)))).is_file():
-        _build(room, None, None)
+    if not (context.archive / file_of(issue_path(str(issue)))).is_file():
+        _build(context, None, None)
 
 
-def _build(room: Newsroom, out: Path | None, coming: _Coming | None) -> Report:
-    folder = out or room.archive
-    with alone(room.settings.state / "archive.lock"):
-        rows = issues.every(room.store)
-        built = builder.build_archive(_sent(room, rows, coming), _look(room, rows, coming))
-        kept = _kept_pictures(room) if out is None else ()
+def _build(context: AppContext, out: Path | None, coming: _Coming | None) -> Report:
+    folder = out or context.archive
+    with alone(context.settings.state / "archive.lock"):
+        rows = issues.every(context.store)
+        built = builder.build_archive(_sent(context, rows, coming), _look(context, rows, coming))
+        kept = _kept_pictures(context) if out is None else ()
         changes = replace_files(folder, built.files, keep=kept, ours=out is None)
         if out is None:
-            run_command(room, built.files)
+            run_command(context, built.files)
     return Report(
         folder, built.issues, built.essays, len(built.files), changes.written, changes.removed
     )
 
 
-def shown(room: Newsroom) -> list[SentIssue]:
+def shown(context: AppContext) -> list[SentIssue]:
     """What the archive shows now, withdrawn issues included."""
-    return _sent(room, issues.every(room.store), None)
+    return _sent(context, issues.every(context.store), None)
 
 
-def _sent(room: Newsroom, rows: tuple[IssueRow, ...], coming: _Coming | None) -> list[SentIssue]:
+def _sent(
+    context: AppContext, rows: tuple[IssueRow, ...], coming: _Coming | None
+) -> list[SentIssue]:
     """Every issue that somebody has got or is about to get."""
-    decided, zone = corrections.every(room.store), room.settings.publication.zone
+    decided, zone = corrections.every(context.store), context.settings.publication.zone
     found = [
         amended(
             SentIssue(revision.manifest, row.enqueued_at, row.enqueued_at),
@@ -162,24 +166,24 @@ def _sent(room: Newsroom, rows: tuple[IssueRow, ...], coming: _Coming | None) ->
             zone,
         )
         for row in rows
-        if _shows(room, row)
+        if _shows(context, row)
         and row.enqueued_at is not None
-        and (revision := revisions.revision(room.store, row.id, row.hash)) is not None
+        and (revision := revisions.revision(context.store, row.id, row.revision_id)) is not None
     ]
     if coming is not None and all(one.manifest.issue.id != coming.issue for one in found):
         found.append(SentIssue(coming.manifest, coming.at, coming.at))
     return found
 
 
-def _shows(room: Newsroom, row: IssueRow) -> bool:
+def _shows(context: AppContext, row: IssueRow) -> bool:
     if row.state is not IssueState.CANCELLED:
         return row.state is not IssueState.OPEN
-    status = issues.status(room.store, row.id)
+    status = issues.status(context.store, row.id)
     return status is not None and any(status.counts.get(state, 0) for state in _REACHED)
 
 
-def _look(room: Newsroom, rows: tuple[IssueRow, ...], coming: _Coming | None) -> Look:
-    publication, told = room.publication, room.settings
+def _look(context: AppContext, rows: tuple[IssueRow, ...], coming: _Coming | None) -> Look:
+    publication, told = context.publication, context.settings
     if publication.public_url == NOWHERE:
         publication = replace(publication, public_url="")
     form = ""
@@ -188,18 +192,18 @@ def _look(room: Newsroom, rows: tuple[IssueRow, ...], coming: _Coming | None) ->
         form = f"{public}/subscribe" if away else "subscribe"
     return Look(
         publication=publication,
-        templates=load_templates(room.templates),
-        feed_id=_feed_id(room, rows, coming),
+        templates=load_templates(context.templates),
+        feed_id=_feed_id(context, rows, coming),
         subscribe=form,
         index_html=told.archive.index_html,
     )
 
 
-def _feed_id(room: Newsroom, rows: tuple[IssueRow, ...], coming: _Coming | None) -> str:
+def _feed_id(context: AppContext, rows: tuple[IssueRow, ...], coming: _Coming | None) -> str:
     """Named after the first issue that was ever queued, so that it never changes."""
     queued = [(row.enqueued_at, row) for row in rows if row.enqueued_at is not None]
     for _, row in sorted(queued, key=lambda one: one[0]):
-        first = revisions.revision(room.store, row.id, row.hash)
+        first = revisions.revision(context.store, row.id, row.revision_id)
         if first is not None:
             return _tag(first.manifest)
     return _tag(coming.manifest) if coming else ""
@@ -209,9 +213,9 @@ def _tag(manifest: Manifest) -> str:
     return tag_uri(manifest.publication, manifest.issue.id.day.isoformat(), "feed")
 
 
-def _kept_pictures(room: Newsroom) -> set[str]:
+def _kept_pictures(context: AppContext) -> set[str]:
     """Pictures of issues still to be sent: test mails show them already."""
-    kept = {digest[:32] for digest in revisions.open_images(room.store)}
+    kept = {revision_id[:32] for revision_id in revisions.open_images(context.store)}
     return {f"{IMAGES}{name}.{kind}" for name in kept for kind in ("png", "jpg", "gif")}
 
 

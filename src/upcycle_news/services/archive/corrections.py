@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
-from upcycle_news.app.context import Newsroom
+from upcycle_news.app.context import AppContext
 from upcycle_news.archive_site.view_models import SentIssue
 from upcycle_news.content.essays import read_essays
 from upcycle_news.errors import IssueError, UpcycleError
@@ -16,38 +16,40 @@ from upcycle_news.storage import corrections
 from upcycle_news.storage.corrections import Amendment, AmendmentKind
 
 
-def correct(room: Newsroom, slug: str, note: str, *, by: str) -> build.Report:
+def correct(context: AppContext, slug: str, note: str, *, by: str) -> build.Report:
     """Show an essay as its file says it now, and the note above it; builds the archive.
 
     Raises `IssueError` for an essay that nobody got, that is withdrawn, or that has not changed.
     """
-    sent = _holding(build.shown(room), slug)
+    sent = _holding(build.shown(context), slug)
     if slug in sent.withdrawn or sent.gone:
         raise IssueError(f"the essay '{slug}' is withdrawn: 'archive withdraw {slug} --undo' first")
-    essay = _read(room, slug)
-    pictures = essay_pictures(room, (essay,))
+    essay = _read(context, slug)
+    pictures = essay_pictures(context, (essay,))
     (now,) = (one for one in sent.manifest.issue.essays if one.slug == slug)
     same = all(sent.manifest.images.get(path) == data for path, data in pictures.items())
     if same and _as_read(essay) == _as_read(now):
         raise IssueError(f"{essay.source}: the archive shows just this; correct the file first")
     return _decide(
-        room,
+        context,
         Amendment(
             issue=sent.manifest.issue.id,
             kind=AmendmentKind.CORRECTION,
             essay=slug,
             note=_one_line(note),
             by=by,
-            at=room.clock(),
+            at=context.clock(),
             corrected=essay,
             images=pictures,
         ),
     )
 
 
-def withdraw(room: Newsroom, name: str, note: str, *, by: str, undo: bool = False) -> build.Report:
+def withdraw(
+    context: AppContext, name: str, note: str, *, by: str, undo: bool = False
+) -> build.Report:
     """Show an essay (its slug) or a whole issue (its id) no more, or again; builds the archive."""
-    shown = build.shown(room)
+    shown = build.shown(context)
     whole = next((one for one in shown if str(one.manifest.issue.id) == name), None)
     sent = whole or _holding(shown, name)
     withdrawn = sent.gone if whole else sent.withdrawn.get(name)
@@ -55,12 +57,12 @@ def withdraw(room: Newsroom, name: str, note: str, *, by: str, undo: bool = Fals
         raise IssueError(f"'{name}' is {'not ' if undo else ''}withdrawn: there is nothing to do")
     kind = AmendmentKind.RETURN if undo else AmendmentKind.WITHDRAWAL
     issue, essay = sent.manifest.issue.id, "" if whole else name
-    return _decide(room, Amendment(issue, kind, essay, _one_line(note), by, room.clock()))
+    return _decide(context, Amendment(issue, kind, essay, _one_line(note), by, context.clock()))
 
 
-def _decide(room: Newsroom, amendment: Amendment) -> build.Report:
-    corrections.add(room.store, amendment)
-    return build.build_archive(room)
+def _decide(context: AppContext, amendment: Amendment) -> build.Report:
+    corrections.add(context.store, amendment)
+    return build.build_archive(context)
 
 
 def _holding(shown: Sequence[SentIssue], slug: str) -> SentIssue:
@@ -72,9 +74,11 @@ def _holding(shown: Sequence[SentIssue], slug: str) -> SentIssue:
     raise IssueError(f"no sent issue holds '{slug[:80]}'; the archive's essays are: {told}")
 
 
-def _read(room: Newsroom, slug: str) -> Essay:
+def _read(context: AppContext, slug: str) -> Essay:
     """The essay as its file is now; files of other essays may be broken."""
-    shelf = read_essays(room.content, room.settings.home, room.settings.publication.language)
+    shelf = read_essays(
+        context.content, context.settings.home, context.settings.publication.language
+    )
     for essay in shelf.essays:
         if essay.slug == slug:
             return essay

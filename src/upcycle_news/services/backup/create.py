@@ -12,10 +12,10 @@ from datetime import datetime, timedelta
 from pathlib import Path
 
 from upcycle_news import __version__
-from upcycle_news.app.context import Newsroom
+from upcycle_news.app.context import AppContext
 from upcycle_news.errors import UpcycleError
 from upcycle_news.i18n.messages import counted
-from upcycle_news.models.runs import Told
+from upcycle_news.models.runs import RunResult
 from upcycle_news.services.backup import archive_file as archive
 from upcycle_news.storage.backup import snapshot
 from upcycle_news.storage.database import Store, open_store
@@ -43,21 +43,25 @@ class Backup:
         return sum(self.tables.values())
 
 
-def folder(room: Newsroom) -> Path:
+def folder(context: AppContext) -> Path:
     """Where backups are put."""
-    told = room.settings.backup.folder
-    return room.settings.home / Path(told).expanduser() if told else room.settings.state / "backups"
+    told = context.settings.backup.folder
+    return (
+        context.settings.home / Path(told).expanduser()
+        if told
+        else context.settings.state / "backups"
+    )
 
 
-def existing(room: Newsroom, place: Path | None = None) -> list[Path]:
+def existing(context: AppContext, place: Path | None = None) -> list[Path]:
     """The backups in a folder that were named by us, newest first."""
-    place = place or folder(room)
+    place = place or folder(context)
     found = place.iterdir() if place.is_dir() else ()
     return sorted((path for path in found if _OURS.fullmatch(path.name)), reverse=True)
 
 
 def make_backup(
-    room: Newsroom,
+    context: AppContext,
     to: Path | None = None,
     *,
     keep: int | None = None,
@@ -68,17 +72,17 @@ def make_backup(
     The store is taken as it is, also one that is older than this program. Of the backups that lie
     in a folder, `keep` are kept (default there: the setting's); 0 keeps all.
     """
-    now = room.clock()
+    now = context.clock()
     named = to is not None and to.name.endswith(_ENDINGS) and not to.is_dir()
     if named and keep:
         raise UpcycleError(f"{to}: is a file; --keep is for a folder of backups")
     if keep is None:
-        keep = room.settings.backup.keep if to is None else 0
-    target = to if named and to is not None else (to or folder(room)) / _NAME.format(now)
-    with opened_as_it_is(room) as store:
-        made = write_backup(room, store, target, now=now, heard=heard)
+        keep = context.settings.backup.keep if to is None else 0
+    target = to if named and to is not None else (to or folder(context)) / _NAME.format(now)
+    with opened_as_it_is(context) as store:
+        made = write_backup(context, store, target, now=now, heard=heard)
     # Not the one just made, which a clock that was set back would make the oldest.
-    others = [path for path in existing(room, target.parent) if path != target]
+    others = [path for path in existing(context, target.parent) if path != target]
     old = others[keep - 1 :] if keep and not named else []
     for path in old:
         path.unlink(missing_ok=True)
@@ -88,9 +92,9 @@ def make_backup(
 
 
 @contextmanager
-def opened_as_it_is(room: Newsroom) -> Iterator[Store]:
+def opened_as_it_is(context: AppContext) -> Iterator[Store]:
     """The store without migrating it, and without making one where there is none."""
-    url = room.settings.store_url
+    url = context.settings.store_url
     file = Path(url.partition(":///")[2]) if url.startswith("sqlite") else None
     if file is not None and not file.is_file():
         raise UpcycleError(f"store {file}: there is none yet; nothing to do")
@@ -112,7 +116,7 @@ def drafts_in(folder: Path, now: datetime) -> Iterator[Path]:
 
 
 def write_backup(
-    room: Newsroom,
+    context: AppContext,
     store: Store,
     target: Path,
     *,
@@ -127,12 +131,12 @@ def write_backup(
         with drafts_in(target.parent, now) as drafts:
             copy = drafts / archive.STORE
             found = snapshot.snapshot(store, copy, heard=heard)
-            files = {archive.STORE: copy, **_secrets(room.secrets)}
+            files = {archive.STORE: copy, **_secrets(context.secrets)}
             manifest = archive.Manifest(
                 version=__version__,
                 migration=found.migration,
                 made_at=now,
-                publication=room.settings.publication.name,
+                publication=context.settings.publication.name,
                 store=store.dialect,
                 tables=found.rows,
                 files={name: archive.held(path) for name, path in files.items()},
@@ -161,10 +165,10 @@ def _secrets(folder: Path) -> dict[str, Path]:
     return {f"{archive.SECRETS}{path.name}": path for path in found}
 
 
-def told(made: Backup) -> Told:
+def told(made: Backup) -> RunResult:
     """The state of a run that backed up."""
     pruned = f"; {counted(len(made.pruned), 'old one')} deleted" if made.pruned else ""
-    return Told(
+    return RunResult(
         "completed",
         "Completed",
         f"{made.file.name}: {counted(made.rows, 'row')} in {made.bytes // 1000} kB{pruned}",

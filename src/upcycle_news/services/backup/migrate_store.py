@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from upcycle_news.app.context import Newsroom
+from upcycle_news.app.context import AppContext
 from upcycle_news.errors import StoreError
 from upcycle_news.services.backup import create
 from upcycle_news.services.backup.restore import refuse_while_sending
@@ -27,25 +27,27 @@ class Moved:
     tables: dict[str, copy.TableSum]
 
 
-def move(room: Newsroom, url: str, *, heard: Callable[[int], None] = lambda more: None) -> Moved:
+def move(
+    context: AppContext, url: str, *, heard: Callable[[int], None] = lambda more: None
+) -> Moved:
     """Copy the store into the empty one at `url` and let this one stand still.
 
     Writers of this one wait meanwhile. Raises `StoreError`; then neither has changed.
     """
-    source = room.store
-    refuse_while_sending(room, source)
+    source = context.store
+    refuse_while_sending(context, source)
     target = open_store(url)
     try:
         if target.name == source.name:
             raise StoreError(f"{target.name}: is the store itself; name another one")
         with source.writing() as here:
             copy.hold(here, "EXCLUSIVE")
-            refuse_while_sending(room, source)  # again, now that nobody can sign on any more
+            refuse_while_sending(context, source)  # again, now that nobody can sign on any more
             send_hold.refuse(here)
             with target.writing() as there:
                 copy.refuse_unless_empty(there, target.name)
                 tables = copy.copy_all(here, there, heard=heard)
-                now = room.clock()
+                now = context.clock()
                 # Before the target's commit: a source that cannot be written to is not moved.
                 send_hold.begin(
                     here, send_hold.PauseKind.MOVED, as_of=now, place=target.name, now=now
@@ -55,21 +57,21 @@ def move(room: Newsroom, url: str, *, heard: Callable[[int], None] = lambda more
     return Moved(target.name, sum(one.rows for one in tables.values()), tables)
 
 
-def rows(room: Newsroom) -> int:
+def rows(context: AppContext) -> int:
     """How many rows the store holds."""
-    with room.store.reading() as connection:
+    with context.store.reading() as connection:
         return sum(copy.count_rows(connection).values())
 
 
-def upgrade(room: Newsroom, *, with_backup: bool) -> tuple[str | None, str, Path | None]:
+def upgrade(context: AppContext, *, with_backup: bool) -> tuple[str | None, str, Path | None]:
     """Bring the store forward, after a backup: its migration before and after, the backup's file.
 
     Raises `StoreError`; a store that could not be migrated is as it was.
     """
-    with create.opened_as_it_is(room) as store:
+    with create.opened_as_it_is(context) as store:
         before, made = migration(store), None
         if with_backup and before is not None and before < HEAD:
-            made = create.make_backup(room, keep=0).file
+            made = create.make_backup(context, keep=0).file
         migrate(store)
     return before, HEAD, made
 
@@ -116,16 +118,18 @@ class Info:
         ]
 
 
-def info(room: Newsroom) -> Info:
+def info(context: AppContext) -> Info:
     """Look at the store as it lies there; nothing is made, migrated or written."""
-    facts = inspect.look(room.settings.store_url, thorough=False)
+    facts = inspect.look(context.settings.store_url, thorough=False)
     if facts.trouble or not facts.exists or facts.version is None:
         return Info(facts, {}, None, 0)
-    with create.opened_as_it_is(room) as store:
+    with create.opened_as_it_is(context) as store:
         with store.reading() as connection:
             tables = copy.count_rows(connection)
         living = [
-            one for one in workers.signed_on(store) if process_identity.is_alive(one, room.clock())
+            one
+            for one in workers.signed_on(store)
+            if process_identity.is_alive(one, context.clock())
         ]
         pause = send_hold.standing(store) if facts.version >= "0002" else None
     return Info(facts, tables, pause, len(living))

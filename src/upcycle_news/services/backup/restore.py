@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 
-from upcycle_news.app.context import Newsroom
+from upcycle_news.app.context import AppContext
 from upcycle_news.errors import StoreError, UpcycleError
 from upcycle_news.fileio import write_whole
 from upcycle_news.services.backup import archive_file as archive
@@ -51,14 +51,14 @@ class Standing:
     changed_at: datetime | None = None
 
 
-def look(room: Newsroom) -> Standing:
+def look(context: AppContext) -> Standing:
     """What is here before a restore; raises `StoreError` for a store that does not answer."""
-    file = _file(room)
+    file = _file(context)
     if file is not None and not file.exists():
         return Standing(readable=False, is_new=True)
     if file is not None and _is_damaged(file):
         return Standing(readable=False, is_new=False)
-    store = open_store(room.settings.store_url)
+    store = open_store(context.settings.store_url)
     try:
         here = snapshot.look(store)
     finally:
@@ -67,7 +67,7 @@ def look(room: Newsroom) -> Standing:
 
 
 def restore(
-    room: Newsroom,
+    context: AppContext,
     path: Path,
     *,
     merge: bool = True,
@@ -78,30 +78,32 @@ def restore(
     What was here is kept aside, never deleted. Until the one transaction that replaces the store
     everything can still end as if nothing had been asked.
     """
-    now = room.clock()
-    here = look(room)
+    now = context.clock()
+    here = look(context)
     manifest = archive.read_manifest(path)
     if manifest.migration > HEAD:
         raise UpcycleError(
             f"{path}: was made by a newer version of upcycle-news ({manifest.version}): install "
             "that version; nothing was changed"
         )
-    state = room.settings.state
+    state = context.settings.state
     try:
         state.mkdir(parents=True, exist_ok=True)
         with create.drafts_in(state, now) as draft:
             archive.unpack(path, draft)
             snapshot.check(draft / archive.STORE)
-            missing = _secrets(room, draft, manifest, new=here.is_new)
+            missing = _secrets(context, draft, manifest, new=here.is_new)
             copy = open_store(f"sqlite:///{draft / archive.STORE}")
             try:
-                aside = _keep_aside(room, here, now)
+                aside = _keep_aside(context, here, now)
                 try:
-                    _put_secrets(room, draft, missing, now)
-                    done = _replace(room, copy, path.name, manifest, merge and here.readable, heard)
+                    _put_secrets(context, draft, missing, now)
+                    done = _replace(
+                        context, copy, path.name, manifest, merge and here.readable, heard
+                    )
                 except BaseException:
                     if aside is not None and not here.readable:
-                        _put_back(room, aside)
+                        _put_back(context, aside)
                     raise
             finally:
                 copy.close()
@@ -122,33 +124,33 @@ def restore(
 
 
 def _replace(
-    room: Newsroom,
+    context: AppContext,
     copy: Store,
     name: str,
     manifest: archive.Manifest,
     merge: bool,
     heard: Callable[[int], None],
 ) -> snapshot.Replaced:
-    store = open_store(room.settings.store_url)
+    store = open_store(context.settings.store_url)
     try:
-        refuse_while_sending(room, store)
+        refuse_while_sending(context, store)
         return snapshot.replace(
             store,
             copy,
             as_of=manifest.made_at,
             place=name,
             merge=merge,
-            now=room.clock(),
+            now=context.clock(),
             heard=heard,
         )
     finally:
         store.close()
 
 
-def refuse_while_sending(room: Newsroom, store: Store) -> None:
+def refuse_while_sending(context: AppContext, store: Store) -> None:
     """Raise `StoreError` while a living sender is signed on."""
     living = [
-        one for one in workers.signed_on(store) if process_identity.is_alive(one, room.clock())
+        one for one in workers.signed_on(store) if process_identity.is_alive(one, context.clock())
     ]
     if living:
         raise StoreError(
@@ -158,8 +160,8 @@ def refuse_while_sending(room: Newsroom, store: Store) -> None:
         )
 
 
-def _file(room: Newsroom) -> Path | None:
-    kind, _, file = room.settings.store_url.partition(":///")
+def _file(context: AppContext) -> Path | None:
+    kind, _, file = context.settings.store_url.partition(":///")
     return Path(file) if kind.startswith("sqlite") else None
 
 
@@ -182,27 +184,27 @@ def _free(folder: Path, name: str) -> Path:
     return target
 
 
-def _keep_aside(room: Newsroom, here: Standing, now: datetime) -> Path | None:
+def _keep_aside(context: AppContext, here: Standing, now: datetime) -> Path | None:
     """Keep what is here: as a backup of its own, or the damaged files as they are."""
     if here.is_new:
         return None
     name = _ASIDE.format(now)
     if here.readable:
-        target = _free(create.folder(room), name)
-        with create.opened_as_it_is(room) as store:
-            refuse_while_sending(room, store)
-            create.write_backup(room, store, target, now=now)
+        target = _free(create.folder(context), name)
+        with create.opened_as_it_is(context) as store:
+            refuse_while_sending(context, store)
+            create.write_backup(context, store, target, now=now)
         return target
-    file = _file(room)
+    file = _file(context)
     assert file is not None
     target = file.with_name(f"{file.name}.{name}")
     _move(file, target)
     return target
 
 
-def _put_back(room: Newsroom, aside: Path) -> None:
+def _put_back(context: AppContext, aside: Path) -> None:
     """Let the damaged files be found where they were: an empty store there would look like a new one."""
-    file = _file(room)
+    file = _file(context)
     assert file is not None
     for ending in _ENDINGS:
         file.with_name(file.name + ending).unlink(missing_ok=True)
@@ -217,14 +219,14 @@ def _move(here: Path, there: Path) -> None:
 
 
 def _secrets(
-    room: Newsroom, draft: Path, manifest: archive.Manifest, *, new: bool
+    context: AppContext, draft: Path, manifest: archive.Manifest, *, new: bool
 ) -> list[tuple[str, Path]]:
     """The secrets that are not here yet, or differ where that may be; refuses another's keys."""
     found = []
     for name in sorted(manifest.files):
         if name == archive.STORE:
             continue
-        here, theirs = room.secrets / Path(name).name, draft / name
+        here, theirs = context.secrets / Path(name).name, draft / name
         if not new and _was_dropped(here):
             continue
         if here.exists() and here.read_bytes() == theirs.read_bytes():
@@ -233,7 +235,7 @@ def _secrets(
             raise UpcycleError(
                 f"{here}: is not the key of this backup, which belongs to another publication "
                 f"('{manifest.publication}'), or the key was replaced; if you mean it, move "
-                f"{room.secrets} and the store away first; nothing was changed"
+                f"{context.secrets} and the store away first; nothing was changed"
             )
         found.append((name, here))
     return found
@@ -261,9 +263,9 @@ def _is_key(path: Path) -> bool:
 
 
 def _put_secrets(
-    room: Newsroom, draft: Path, missing: list[tuple[str, Path]], now: datetime
+    context: AppContext, draft: Path, missing: list[tuple[str, Path]], now: datetime
 ) -> None:
-    room.secrets.mkdir(parents=True, exist_ok=True, mode=0o700)
+    context.secrets.mkdir(parents=True, exist_ok=True, mode=0o700)
     for name, here in missing:
         if here.exists():
             here.rename(here.with_name(f"{here.name}.{_ASIDE.format(now)}"))
@@ -282,11 +284,11 @@ class Doubts:
     unsent: tuple[str, ...]
 
 
-def doubts(room: Newsroom) -> Doubts:
+def doubts(context: AppContext) -> Doubts:
     """Why the store stands still, and what a person should know before it goes on."""
-    return Doubts(send_hold.standing(room.store), *snapshot.in_doubt(room.store))
+    return Doubts(send_hold.standing(context.store), *snapshot.in_doubt(context.store))
 
 
-def confirm(room: Newsroom, *, by: str) -> int:
+def confirm(context: AppContext, *, by: str) -> int:
     """Let the store go on; how many pauses ended."""
-    return send_hold.end(room.store, by=by, now=room.clock())
+    return send_hold.end(context.store, by=by, now=context.clock())

@@ -11,7 +11,7 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
-from upcycle_news.app.context import Newsroom
+from upcycle_news.app.context import AppContext
 from upcycle_news.bounces.inbox import (
     ImapAccount,
     Inbox,
@@ -67,17 +67,17 @@ class Collected:
         return replace(self, **{name: getattr(self, name) + count for name, count in more.items()})
 
 
-def has_inbox(room: Newsroom) -> bool:
+def has_inbox(context: AppContext) -> bool:
     """Whether mail that comes back can be read."""
-    return bool(room.settings.inbox.host or room.settings.inbox.maildir)
+    return bool(context.settings.inbox.host or context.settings.inbox.maildir)
 
 
 @contextmanager
-def open_inbox(room: Newsroom, timeout: float = 60.0) -> Iterator[Inbox]:
+def open_inbox(context: AppContext, timeout: float = 60.0) -> Iterator[Inbox]:
     """The inbox of the settings; raises `SettingsError` when there is none. Seconds for an answer."""
-    told = room.settings.inbox
+    told = context.settings.inbox
     if told.maildir:
-        with open_maildir(room.settings.home / Path(told.maildir), told.processed) as inbox:
+        with open_maildir(context.settings.home / Path(told.maildir), told.processed) as inbox:
             yield inbox
         return
     if not told.host:
@@ -98,12 +98,12 @@ def open_inbox(room: Newsroom, timeout: float = 60.0) -> Iterator[Inbox]:
         yield inbox
 
 
-def collect(room: Newsroom) -> Collected:
+def collect(context: AppContext) -> Collected:
     """Handle everything in the inbox; safe to run again after a crash."""
     told = Collected()
-    with open_inbox(room) as inbox:
+    with open_inbox(context) as inbox:
         for key, raw in inbox.mails():
-            outcome, handled = handle(room, raw)
+            outcome, handled = handle(context, raw)
             told = told.plus(**outcome)
             if handled:
                 inbox.done(key)
@@ -113,24 +113,24 @@ def collect(room: Newsroom) -> Collected:
     return told
 
 
-def handle(room: Newsroom, raw: bytes) -> tuple[dict[str, int], bool]:
+def handle(context: AppContext, raw: bytes) -> tuple[dict[str, int], bool]:
     """Act on one mail: what to count, and whether it may be moved away."""
-    if _leaves_by_mail(room, raw):
+    if _leaves_by_mail(context, raw):
         return {"unsubscribed": 1}, True
     report = read_report(raw)
     if report.kind is Kind.DELAYED:
         return {"delayed": 1}, True
     if report.kind not in COUNTED:
         return {"left_alone": 1}, False
-    named = _whose(room, report)
+    named = _whose(context, report)
     if named is None:
         return {"unsigned": 1}, False
-    return _record(room, report, named, raw), True
+    return _record(context, report, named, raw), True
 
 
-def _whose(room: Newsroom, report: Report) -> tuple[int, int] | None:
+def _whose(context: AppContext, report: Report) -> tuple[int, int] | None:
     """Issue number and subscriber, if the report carries a signature of ours."""
-    addresses = room.bounce_addresses
+    addresses = context.bounce_addresses
     if addresses is not None:
         for address in report.returned_to:
             try:
@@ -140,17 +140,19 @@ def _whose(room: Newsroom, report: Report) -> tuple[int, int] | None:
     if report.kind is Kind.COMPLAINT:
         # Feedback loops write from an address of their own and bring the mail along.
         for link in report.links:
-            token = room.signer.read(Purpose.UNSUBSCRIBE, link)
+            token = context.signer.read(Purpose.UNSUBSCRIBE, link)
             if token is not None:
                 return token.issue, token.subscriber
     return None
 
 
-def _record(room: Newsroom, report: Report, named: tuple[int, int], raw: bytes) -> dict[str, int]:
+def _record(
+    context: AppContext, report: Report, named: tuple[int, int], raw: bytes
+) -> dict[str, int]:
     issue, subscriber = named
-    now = room.clock()
+    now = context.clock()
     new = bounces.record(
-        room.store,
+        context.store,
         report_key=_report_key(report, named, raw),
         issue_number=issue,
         subscriber=subscriber,
@@ -164,10 +166,10 @@ def _record(room: Newsroom, report: Report, named: tuple[int, int], raw: bytes) 
     if new is False or (new is None and not final):
         return {"known": 1}
     told = {report.kind.value: 1}
-    if final or (report.kind is Kind.SOFT and _too_often(room, subscriber)):
+    if final or (report.kind is Kind.SOFT and _too_often(context, subscriber)):
         told["suppressed"] = int(
             bounces.suppress_person(
-                room.store,
+                context.store,
                 subscriber,
                 reason=REASONS[report.kind],
                 detail=" ".join(filter(None, (report.code, report.reason))),
@@ -183,39 +185,39 @@ def _report_key(report: Report, named: tuple[int, int], raw: bytes) -> str:
     return hashlib.sha256(once).hexdigest()
 
 
-def _too_often(room: Newsroom, subscriber: int) -> bool:
-    told = room.settings.bounces
+def _too_often(context: AppContext, subscriber: int) -> bool:
+    told = context.settings.bounces
     half_life = timedelta(days=told.half_life_days)
-    now = room.clock()
-    times = bounces.soft_since(room.store, subscriber, now - 8 * half_life)
+    now = context.clock()
+    times = bounces.soft_since(context.store, subscriber, now - 8 * half_life)
     return score(times, now=now, half_life=half_life) >= told.soft_threshold
 
 
-def _leaves_by_mail(room: Newsroom, raw: bytes) -> bool:
+def _leaves_by_mail(context: AppContext, raw: bytes) -> bool:
     """A mail to the unsubscribe address whose subject carries the reader's own token."""
-    wanted = room.settings.sender.unsubscribe_mailto
+    wanted = context.settings.sender.unsubscribe_mailto
     if not wanted:
         return False
-    return any(leave_by_token(room, word, Way.MAIL) for word in leaving_tokens(raw, wanted))
+    return any(leave_by_token(context, word, Way.MAIL) for word in leaving_tokens(raw, wanted))
 
 
-def leave_by_token(room: Newsroom, token: str, way: Way) -> bool:
+def leave_by_token(context: AppContext, token: str, way: Way) -> bool:
     """Let the reader of an unsubscribe token go; False for a token that is not ours."""
-    found = subscriptions.reader(room, Purpose.UNSUBSCRIBE, token)
+    found = subscriptions.reader(context, Purpose.UNSUBSCRIBE, token)
     if found is None:
         return False
-    subscriptions.leave(room, *found, way)
+    subscriptions.leave(context, *found, way)
     return True
 
 
-def leave_by_links(room: Newsroom, lines: Iterable[str]) -> tuple[int, int]:
+def leave_by_links(context: AppContext, lines: Iterable[str]) -> tuple[int, int]:
     """Links or tokens that a page elsewhere collected: how many were ours, and how many not."""
     ours = foreign = 0
     for line in lines:
         if not line.strip():
             continue
         found = re.search(r"(?<![A-Za-z0-9_-])[A-Za-z0-9_-]{43}(?![A-Za-z0-9_-])", line)
-        if found and leave_by_token(room, found[0], Way.PAGE):
+        if found and leave_by_token(context, found[0], Way.PAGE):
             ours += 1
         else:
             foreign += 1

@@ -16,7 +16,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-from upcycle_news.i18n.messages import Saying, say
+from upcycle_news.i18n.messages import LocalizedText, localized
 from upcycle_news.models import Finding
 
 FOLDER = "flows"
@@ -32,14 +32,14 @@ def check_flows(home: Path) -> Iterator[Finding]:
         except (OSError, SyntaxError, ValueError) as error:
             line = getattr(error, "lineno", None) or 1
             yield Finding(
-                "error", "flow", f"{where}:{line}", say("flow-unreadable", reason=str(error))
+                "error", "flow", f"{where}:{line}", localized("flow-unreadable", reason=str(error))
             )
             continue
         for line, said in sorted(_misfits(tree), key=lambda found: found[0]):
             yield Finding("error", "flow", f"{where}:{line}", said)
 
 
-def _misfits(tree: ast.Module) -> Iterator[tuple[int, Saying]]:
+def _misfits(tree: ast.Module) -> Iterator[tuple[int, LocalizedText]]:
     """Line and sentence of everything that is named and not there, or called in another way."""
     known: dict[str, Any] = {}
     nodes = list(ast.walk(tree))
@@ -49,18 +49,18 @@ def _misfits(tree: ast.Module) -> Iterator[tuple[int, Saying]]:
                 try:
                     known[alias.asname or alias.name] = _imported(node.module or "", alias.name)
                 except LookupError:
-                    yield node.lineno, say("flow-unknown", name=f"{node.module}.{alias.name}")
+                    yield node.lineno, localized("flow-unknown", name=f"{node.module}.{alias.name}")
     for name in _bound(nodes):  # a name that means something else somewhere says nothing
         known.pop(name, None)
     for node in nodes:
         if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name):
             owner = known.get(node.value.id)
             if isinstance(owner, ModuleType) and not hasattr(owner, node.attr):
-                yield node.lineno, say("flow-unknown", name=f"{owner.__name__}.{node.attr}")
+                yield node.lineno, localized("flow-unknown", name=f"{owner.__name__}.{node.attr}")
         if isinstance(node, ast.Call) and (called := _called(node.func, known)) is not None:
             name, function = called
             if not _fits(node, function):
-                yield node.lineno, say("flow-call", name=name)
+                yield node.lineno, localized("flow-call", name=name)
 
 
 def _bound(nodes: list[ast.AST]) -> Iterator[str]:

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from upcycle_news.app.context import Newsroom
+from upcycle_news.app.context import AppContext
 from upcycle_news.checks.essay import check_essay
 from upcycle_news.checks.templates import check_templates
 from upcycle_news.content.essays import read_essays
 from upcycle_news.errors import NothingNew, PlacedError, UpcycleError
-from upcycle_news.i18n.messages import say
+from upcycle_news.i18n.messages import localized
 from upcycle_news.models import Essay, Finding, IssueId
 from upcycle_news.rendering.templates import load_templates
 from upcycle_news.services.checks.own_flows import check_flows
@@ -21,78 +21,80 @@ from upcycle_news.services.issues.render import check_manifest, render_issue
 from upcycle_news.storage import issues
 
 
-def check_everything(room: Newsroom, issue: IssueId) -> tuple[Finding, ...]:
+def check_everything(context: AppContext, issue: IssueId) -> tuple[Finding, ...]:
     """Check essays, feeds.toml, vocabulary.toml, templates and the issue as it would be now.
 
     Errors become findings, so that all of them are told at once. A broken essay, list of feeds,
     vocabulary or template keeps the issue from being looked at. The flows are looked at as well.
     """
-    shelf = read_essays(room.content, room.settings.home, room.settings.publication.language)
+    shelf = read_essays(
+        context.content, context.settings.home, context.settings.publication.language
+    )
     found = [_finding("essay", error) for error in shelf.errors]
-    found += [finding for essay in shelf.essays for finding in _essay(room, essay)]
-    found += unknown_pins(room, _to_come(room, shelf.essays))
-    found += _strays(room)
-    found += _feeds(room)
-    found += _templates(room)
+    found += [finding for essay in shelf.essays for finding in _essay(context, essay)]
+    found += unknown_pins(context, _to_come(context, shelf.essays))
+    found += _strays(context)
+    found += _feeds(context)
+    found += _templates(context)
     if not any(finding.level == "error" for finding in found):
-        found += _issue(room, issue)
-    found += check_flows(room.settings.home)
+        found += _issue(context, issue)
+    found += check_flows(context.settings.home)
     return tuple(dict.fromkeys(found))
 
 
-def _to_come(room: Newsroom, essays: Sequence[Essay]) -> list[Essay]:
+def _to_come(context: AppContext, essays: Sequence[Essay]) -> list[Essay]:
     """Essays that were in no issue yet: the pins of the others have done what they could."""
-    published, _ = issues.used_up(room.store)
+    published, _ = issues.used_up(context.store)
     return [essay for essay in essays if essay.slug not in published]
 
 
-def _essay(room: Newsroom, essay: Essay) -> Iterator[Finding]:
+def _essay(context: AppContext, essay: Essay) -> Iterator[Finding]:
     """What the essay says, and whether its pictures can be shown."""
-    folder = room.content / "images"
+    folder = context.content / "images"
     present = {path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file()}
     found = tuple(check_essay(essay, present))
     yield from found
     if not any(finding.code == "image-missing" for finding in found):
         try:
-            essay_pictures(room, (essay,))
+            essay_pictures(context, (essay,))
         except UpcycleError as error:
             yield _finding("image", error)
 
 
-def _strays(room: Newsroom) -> Iterator[Finding]:
+def _strays(context: AppContext) -> Iterator[Finding]:
     """Files among the essays that nobody reads: mostly an ending that was forgotten."""
-    for path in sorted((room.content / "essays").glob("*")):
+    for path in sorted((context.content / "essays").glob("*")):
         if path.is_file() and path.suffix != ".md" and not path.name.startswith((".", "README")):
-            where = path.relative_to(room.settings.home).as_posix()
-            yield Finding("warning", "essay-stray", where, say("essay-stray"))
+            where = path.relative_to(context.settings.home).as_posix()
+            yield Finding("warning", "essay-stray", where, localized("essay-stray"))
 
 
-def _feeds(room: Newsroom) -> Iterator[Finding]:
+def _feeds(context: AppContext) -> Iterator[Finding]:
     try:
-        listed_feeds(room)
+        listed_feeds(context)
     except UpcycleError as error:
         yield _finding("feeds", error)
     try:
-        kept_vocabulary(room)
+        kept_vocabulary(context)
     except UpcycleError as error:
         yield _finding("vocabulary", error)
 
 
-def _templates(room: Newsroom) -> Iterator[Finding]:
+def _templates(context: AppContext) -> Iterator[Finding]:
     try:
-        yield from check_templates(load_templates(room.templates))
+        yield from check_templates(load_templates(context.templates))
     except UpcycleError as error:
         yield _finding("template", error)
 
 
-def _issue(room: Newsroom, issue: IssueId) -> Iterator[Finding]:
+def _issue(context: AppContext, issue: IssueId) -> Iterator[Finding]:
     """The issue as it was frozen, or as it would be composed now."""
-    row = issues.get(room.store, issue)
+    row = issues.get(context.store, issue)
     try:
-        if row is not None and row.hash:
-            yield from render_issue(room, issue, row.hash).findings
+        if row is not None and row.revision_id:
+            yield from render_issue(context, issue, row.revision_id).findings
         else:
-            yield from check_manifest(room, compose_manifest(room, issue))
+            yield from check_manifest(context, compose_manifest(context, issue))
     except NothingNew as error:
         yield Finding("warning", "nothing-new", "content", error.saying)
     except UpcycleError as error:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from upcycle_news.app.context import Newsroom
+from upcycle_news.app.context import AppContext
 from upcycle_news.content.essays import read_essays
 from upcycle_news.curation.vocabulary import Vocabulary, load_vocabulary
 from upcycle_news.errors import ContentError
@@ -13,20 +13,24 @@ from upcycle_news.models import (
 )
 
 
-def all_essays(room: Newsroom) -> tuple[Essay, ...]:
+def all_essays(context: AppContext) -> tuple[Essay, ...]:
     """Every essay of the publication; raises `ContentError` naming all broken ones."""
-    shelf = read_essays(room.content, room.settings.home, room.settings.publication.language)
+    shelf = read_essays(
+        context.content, context.settings.home, context.settings.publication.language
+    )
     if shelf.errors:
         first, *more = shelf.errors
         raise ContentError(first.where, first.line, first.said, more)
     return shelf.essays
 
 
-def listed_feeds(room: Newsroom) -> tuple[Feed, ...]:
+def listed_feeds(context: AppContext) -> tuple[Feed, ...]:
     """The feeds the editors listed; raises `ContentError`."""
-    return load_feeds(room.settings.home / room.settings.feeds.file, room.settings.home)
+    return load_feeds(context.settings.home / context.settings.feeds.file, context.settings.home)
 
 
-def kept_vocabulary(room: Newsroom) -> Vocabulary:
+def kept_vocabulary(context: AppContext) -> Vocabulary:
     """The concepts of the field as the editors keep them; raises `ContentError`."""
-    return load_vocabulary(room.settings.home / room.settings.feeds.vocabulary, room.settings.home)
+    return load_vocabulary(
+        context.settings.home / context.settings.feeds.vocabulary, context.settings.home
+    )

@@ -6,26 +6,26 @@ import os
 import subprocess
 from pathlib import Path
 
-from upcycle_news.i18n.messages import Saying, say
+from upcycle_news.i18n.messages import LocalizedText, localized
 
 SECONDS = 60
 
 # What git's own words mean.
 _MEANINGS = (
-    ("not possible to fast-forward", say("pull-parted")),
-    ("diverging", say("pull-parted")),
-    ("would be overwritten", say("pull-uncommitted")),
-    ("could not read username", say("pull-login")),
-    ("authentication failed", say("pull-refused")),
-    ("permission denied", say("pull-refused")),
-    ("could not resolve", say("pull-unreachable")),
-    ("unable to access", say("pull-unreachable")),
-    ("does not appear to be a git repository", say("pull-no-upstream")),
-    ("no such ref", say("pull-no-branch")),
-    ("index.lock", say("pull-locked")),
+    ("not possible to fast-forward", localized("pull-parted")),
+    ("diverging", localized("pull-parted")),
+    ("would be overwritten", localized("pull-uncommitted")),
+    ("could not read username", localized("pull-login")),
+    ("authentication failed", localized("pull-refused")),
+    ("permission denied", localized("pull-refused")),
+    ("could not resolve", localized("pull-unreachable")),
+    ("unable to access", localized("pull-unreachable")),
+    ("does not appear to be a git repository", localized("pull-no-upstream")),
+    ("no such ref", localized("pull-no-branch")),
+    ("index.lock", localized("pull-locked")),
 )
-_UNKNOWN = say("pull-unknown")
-_SLOW = say("pull-slow", seconds=SECONDS)
+_UNKNOWN = localized("pull-unknown")
+_SLOW = localized("pull-slow", seconds=SECONDS)
 
 
 def pull(home: Path) -> str:
@@ -47,14 +47,14 @@ def pull(home: Path) -> str:
         return str(_SLOW)
     if done.returncode == 0:
         return ""
-    return str(say("pull-failed", why=_why(done.stderr)))
+    return str(localized("pull-failed", why=_why(done.stderr)))
 
 
-def as_saying(told: str) -> Saying:
+def as_saying(told: str) -> LocalizedText:
     """What `pull` told, found again for other languages: the store keeps the English sentence."""
     whys = dict.fromkeys([*(meaning for _, meaning in _MEANINGS), _UNKNOWN])
-    known = [_SLOW, *(say("pull-failed", why=why) for why in whys)]
-    return next((one for one in known if str(one) == told), say("untranslated", text=told))
+    known = [_SLOW, *(localized("pull-failed", why=why) for why in whys)]
+    return next((one for one in known if str(one) == told), localized("untranslated", text=told))
 
 
 def user_name(home: Path) -> str:
@@ -85,7 +85,7 @@ def _git(home: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
     )
 
 
-def _why(said: str) -> Saying:
+def _why(said: str) -> LocalizedText:
     """What git's own words mean; they may hold a token of the remote's address, so no quoting."""
     said = said.lower()
     return next((meaning for piece, meaning in _MEANINGS if piece in said), _UNKNOWN)

@@ -6,10 +6,10 @@ from collections.abc import Iterator, Sequence
 from hashlib import sha256
 from pathlib import Path
 
-from upcycle_news.app.context import Newsroom
+from upcycle_news.app.context import AppContext
 from upcycle_news.errors import ContentError, IssueError
 from upcycle_news.fileio import write_whole
-from upcycle_news.i18n.messages import say
+from upcycle_news.i18n.messages import localized
 from upcycle_news.models import Essay, Manifest
 from upcycle_news.models.archive_paths import IMAGES, hosted_name
 from upcycle_news.rendering.image_resize import VERSION, fit
@@ -18,7 +18,7 @@ from upcycle_news.rendering.markdown import image_path, references
 from upcycle_news.services.content.url_check import silent
 
 
-def essay_pictures(room: Newsroom, essays: Sequence[Essay]) -> dict[str, bytes]:
+def essay_pictures(context: AppContext, essays: Sequence[Essay]) -> dict[str, bytes]:
     """Every picture the essays show, fit for a mail, by its path; raises `ContentError`."""
     found: dict[str, bytes] = {}
     for essay in essays:
@@ -26,11 +26,11 @@ def essay_pictures(room: Newsroom, essays: Sequence[Essay]) -> dict[str, bytes]:
             if path in found:
                 continue
             try:
-                data = (room.content / "images" / path).read_bytes()
+                data = (context.content / "images" / path).read_bytes()
             except OSError as error:
-                said = say("picture-gone", image=path, reason=error.strerror or str(error))
+                said = localized("picture-gone", image=path, reason=error.strerror or str(error))
                 raise ContentError(essay.source, line, said) from None
-            found[path] = _fitted(room.image_cache, path, data)
+            found[path] = _fitted(context.image_cache, path, data)
     return found
 
 
@@ -54,7 +54,7 @@ def _fitted(cache: Path, path: str, data: bytes) -> bytes:
     return fitted
 
 
-def publish_pictures(room: Newsroom, manifest: Manifest) -> tuple[str, ...]:
+def publish_pictures(context: AppContext, manifest: Manifest) -> tuple[str, ...]:
     """Write hosted pictures to var/archive/images; returns their addresses, none if embedded."""
     if manifest.publication.images != "hosted":
         return ()
@@ -62,27 +62,27 @@ def publish_pictures(room: Newsroom, manifest: Manifest) -> tuple[str, ...]:
     for path, data in sorted(manifest.images.items()):
         _, image = read_picture(path, data)
         name = hosted_name(image)
-        if not (room.hosted_images / name).is_file():
-            write_whole(room.hosted_images / name, data)
+        if not (context.hosted_images / name).is_file():
+            write_whole(context.hosted_images / name, data)
         addresses.append(manifest.publication.site_address(IMAGES + name))
     return tuple(addresses)
 
 
-def refuse_silent_pictures(room: Newsroom, manifest: Manifest) -> None:
+def refuse_silent_pictures(context: AppContext, manifest: Manifest) -> None:
     """Raise `IssueError` when a hosted picture does not answer at its public address.
 
     Nobody asks when no relay is configured: then the mail goes to the embedded mailbox only.
     """
-    addresses = publish_pictures(room, manifest)
-    if not addresses or room.configured_relay is None:
+    addresses = publish_pictures(context, manifest)
+    if not addresses or context.configured_relay is None:
         return
     wanted = {
         hosted_name(read_picture(path, data)[1]): data for path, data in manifest.images.items()
     }
     told = [(address, wanted[address.rpartition("/")[2]]) for address in addresses]
-    for address, why in silent(room, told):
+    for address, why in silent(context, told):
         raise IssueError(
             f"issue {manifest.issue.id} would show an image that readers cannot load: {address} "
-            f'({why}); publish {room.hosted_images} there, or write images = "embedded" '
+            f'({why}); publish {context.hosted_images} there, or write images = "embedded" '
             "under [issue] in newsletter.toml"
         )

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from upcycle_news.app.context import Newsroom
+from upcycle_news.app.context import AppContext
 from upcycle_news.errors import IssueError
 from upcycle_news.feeds.fetcher import Failed, Fetched, fetch_feeds
 from upcycle_news.models import Feed, IssueId, Manifest
 from upcycle_news.models.archive_paths import issue_path
 
 
-def silent(room: Newsroom, wanted: Sequence[tuple[str, bytes | None]]) -> Iterator[tuple[str, str]]:
+def silent(
+    context: AppContext, wanted: Sequence[tuple[str, bytes | None]]
+) -> Iterator[tuple[str, str]]:
     """The addresses that do not answer with these bytes (None: with anything), and why.
 
     The address is the publication's own, wherever it leads from here.
@@ -19,9 +21,9 @@ def silent(room: Newsroom, wanted: Sequence[tuple[str, bytes | None]]) -> Iterat
     answers = fetch_feeds(
         [Feed(name=address, url=address) for address, _ in wanted],
         {},
-        user_agent=room.user_agent,
+        user_agent=context.user_agent,
         allow_private=True,
-        now=room.clock(),
+        now=context.clock(),
     )
     bodies = dict(wanted)
     for answer in answers:
@@ -32,16 +34,16 @@ def silent(room: Newsroom, wanted: Sequence[tuple[str, bytes | None]]) -> Iterat
             yield address, "something else lies there"
 
 
-def refuse_silent_page(room: Newsroom, issue: IssueId, manifest: Manifest) -> None:
+def refuse_silent_page(context: AppContext, issue: IssueId, manifest: Manifest) -> None:
     """Raise `IssueError` when the archive is hosted elsewhere and lacks the issue's page.
 
     Nobody asks when no relay is configured: then the mail goes to the embedded mailbox only.
     """
-    if not room.settings.archive.url or room.configured_relay is None:
+    if not context.settings.archive.url or context.configured_relay is None:
         return
     address = manifest.publication.site_address(issue_path(str(issue)))
-    for _, why in silent(room, [(address, None)]):
+    for _, why in silent(context, [(address, None)]):
         raise IssueError(
             f"issue {issue} would link to a page that does not answer: {address} ({why}); publish "
-            f"{room.archive} there, best by 'archive.command' in newsletter.toml"
+            f"{context.archive} there, best by 'archive.command' in newsletter.toml"
         )

@@ -13,7 +13,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
 
-from upcycle_news.app.context import Newsroom
+from upcycle_news.app.context import AppContext
 from upcycle_news.observability.logging import Log
 from upcycle_news.services.delivery.process_identity import is_alive, this_host
 from upcycle_news.storage.workers import signed_on
@@ -32,7 +32,7 @@ class Drained:
 
 
 def drain(
-    room: Newsroom,
+    context: AppContext,
     *,
     seconds: float,
     timer: Callable[[], float] = time.monotonic,
@@ -45,10 +45,10 @@ def drain(
     """
     mine = [
         sender
-        for sender in signed_on(room.store)
+        for sender in signed_on(context.store)
         if sender.host == this_host()
         and sender.pid != os.getpid()
-        and is_alive(sender, room.clock())
+        and is_alive(sender, context.clock())
     ]
     for sender in mine:
         with suppress(ProcessLookupError, PermissionError):  # it was faster, or is another user's
@@ -56,7 +56,7 @@ def drain(
     until, left = timer() + seconds, mine
     while left and timer() < until:
         wait(_LOOK)
-        left = [sender for sender in left if is_alive(sender, room.clock())]
+        left = [sender for sender in left if is_alive(sender, context.clock())]
     if mine:
         log.info("senders were asked to end", asked=len(mine), left=len(left))
     return Drained(len(mine), len(left))

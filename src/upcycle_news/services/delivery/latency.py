@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable
 from datetime import datetime, timedelta
 
-from upcycle_news.app.context import Newsroom
+from upcycle_news.app.context import AppContext
 from upcycle_news.delivery.ports import Wire
 from upcycle_news.errors import StoreError
 from upcycle_news.mail.dot_stuffing import Stuffed
@@ -31,7 +31,7 @@ class Stopwatch:
 
     def __init__(
         self,
-        room: Newsroom,
+        context: AppContext,
         issue: IssueId,
         relay: str,
         sender: int,
@@ -40,8 +40,8 @@ class Stopwatch:
         """Nothing is written down before the first answer; `clock` in seconds."""
         self.counting = Counting(relay)
         self.clock = clock
-        self._room, self._issue, self._sender = room, issue, sender
-        self._saved: datetime = room.clock()
+        self._room, self._issue, self._sender = context, issue, sender
+        self._saved: datetime = context.clock()
         self._news = False
 
     def timed(self, connect: Callable[[], Wire]) -> Callable[[], Wire]:

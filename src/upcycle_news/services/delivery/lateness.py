@@ -4,30 +4,30 @@ from __future__ import annotations
 
 from datetime import datetime, time, timedelta
 
-from upcycle_news.app.context import Newsroom
+from upcycle_news.app.context import AppContext
 from upcycle_news.errors import IssueError
 from upcycle_news.models import IssueId
 from upcycle_news.storage import issues, statistics
 from upcycle_news.storage.issues import IssueState
 
 
-def refuse_what_is_late(room: Newsroom, issue: IssueId) -> None:
+def refuse_what_is_late(context: AppContext, issue: IssueId) -> None:
     """A restored backup must not send an old issue as if it were this morning's."""
-    hours = room.settings.retry.max_lateness_hours
-    zone = room.settings.publication.zone
+    hours = context.settings.retry.max_lateness_hours
+    zone = context.settings.publication.zone
     ended = datetime.combine(issue.day + timedelta(days=1), time(), zone)
-    if hours and room.clock() > ended + timedelta(hours=hours):
+    if hours and context.clock() > ended + timedelta(hours=hours):
         raise IssueError(
             f"issue {issue} is more than {hours:g} hours late (retry.max_lateness_hours): make "
             "an issue of today, or allow more"
         )
 
 
-def stalled_since(room: Newsroom, issue: IssueId) -> datetime | None:
+def stalled_since(context: AppContext, issue: IssueId) -> datetime | None:
     """Since when a send that should go on has made no progress; None while all is well."""
-    row, status = issues.get(room.store, issue), issues.status(room.store, issue)
+    row, status = issues.get(context.store, issue), issues.status(context.store, issue)
     if row is None or status is None or row.state is not IssueState.SENDING or status.closed:
         return None
-    last = statistics.last_change(room.store, issue) or row.enqueued_at
-    allowed = timedelta(minutes=room.settings.retry.stalled_minutes)
-    return last if last is not None and room.clock() - last > allowed else None
+    last = statistics.last_change(context.store, issue) or row.enqueued_at
+    allowed = timedelta(minutes=context.settings.retry.stalled_minutes)
+    return last if last is not None and context.clock() - last > allowed else None

@@ -12,21 +12,21 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from types import FrameType
 
-from upcycle_news.app.context import Newsroom
+from upcycle_news.app.context import AppContext
 from upcycle_news.storage import workers
 
 # A sender on another machine that has been silent for so long is taken for dead.
 SILENCE = timedelta(minutes=10)
 
 
-def register(room: Newsroom) -> workers.Sender:
+def register(context: AppContext) -> workers.Sender:
     """Sign this process on as a sender."""
     return workers.register_sender(
-        room.store,
+        context.store,
         host=this_host(),
         pid=os.getpid(),
         process_start=_start_of(os.getpid()),
-        now=room.clock(),
+        now=context.clock(),
     )
 
 

@@ -18,7 +18,7 @@ from dataclasses import asdict, dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
-from upcycle_news.app.context import Newsroom
+from upcycle_news.app.context import AppContext
 from upcycle_news.delivery.ports import DeliveryReport
 from upcycle_news.observability.logging import Log
 from upcycle_news.services.delivery.worker_share import Share
@@ -41,10 +41,15 @@ class Workers:
     """The worker processes of one run."""
 
     def __init__(
-        self, room: Newsroom, row: IssueRow, share: Share, processes: int, heard: Callable[[], None]
+        self,
+        context: AppContext,
+        row: IssueRow,
+        share: Share,
+        processes: int,
+        heard: Callable[[], None],
     ) -> None:
         """Nothing is started yet; `heard` is called when a worker has told something."""
-        self._room, self._row, self._share, self._count = room, row, share, processes
+        self._room, self._row, self._share, self._count = context, row, share, processes
         self._heard = heard
         self._workers: list[_Worker] = []
         self._started = False

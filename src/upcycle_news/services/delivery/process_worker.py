@@ -9,7 +9,7 @@ import threading
 import time
 from typing import Any
 
-from upcycle_news.app.context import Newsroom
+from upcycle_news.app.context import AppContext
 from upcycle_news.delivery.ports import DeliveryReport
 from upcycle_news.errors import UpcycleError
 from upcycle_news.models import IssueId, Relay
@@ -23,13 +23,13 @@ _PAUSE = 0.2  # seconds between two lines of counts
 
 def main() -> int:
     """Send a share; 0 when it ended as it should, 1 after an error told on the last line."""
-    with Newsroom.open() as room:
-        assert room.store  # open before the job comes
+    with AppContext.open() as context:
+        assert context.store  # open before the job comes
         job = json.loads(sys.stdin.readline() or "{}")
-        return _work(room, job) if job else 0
+        return _work(context, job) if job else 0
 
 
-def _work(room: Newsroom, job: dict[str, Any]) -> int:
+def _work(context: AppContext, job: dict[str, Any]) -> int:
     parent_gone = threading.Event()
     threading.Thread(target=_watch_input, args=(parent_gone,), daemon=True).start()
     last = [0.0, DeliveryReport()]
@@ -44,10 +44,10 @@ def _work(room: Newsroom, job: dict[str, Any]) -> int:
     share = Share(relay, job["connections"], 0.0, passed=True, fresh_only=job["fresh_only"])
     with process_identity.stop_on_signals() as stopping:
         try:
-            row = issues.get(room.store, IssueId.parse(job["issue"]))
+            row = issues.get(context.store, IssueId.parse(job["issue"]))
             if row is not None:
                 report = send_share(
-                    room,
+                    context,
                     row,
                     share,
                     stopping=lambda: stopping() or parent_gone.is_set(),

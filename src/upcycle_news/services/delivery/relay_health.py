@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from statistics import median
 
-from upcycle_news.app.context import Newsroom
-from upcycle_news.i18n.messages import Saying, say
+from upcycle_news.app.context import AppContext
+from upcycle_news.i18n.messages import LocalizedText, localized
 from upcycle_news.models import IssueId
 from upcycle_news.models.relay_stats import Replies
 from upcycle_news.storage import relay_stats
@@ -18,7 +18,7 @@ UNNOTICED = 0.25  # seconds: below this nobody minds, however fast it was before
 
 def slow_relay(
     now: Replies, earlier: Sequence[Replies], *, seconds: float, factor: float
-) -> Saying | None:
+) -> LocalizedText | None:
     """Say in what way a relay is slow; None when it is not, or when too little is known.
 
     It is when half of its answers take longer than `seconds`, or `factor` times as long as was
@@ -27,21 +27,21 @@ def slow_relay(
     if now.timed < ENOUGH:
         return None
     if seconds and now.median > seconds:
-        return say("relay-slow", seconds=now.median, alarm=seconds)
+        return localized("relay-slow", seconds=now.median, alarm=seconds)
     usual = [one.median for one in earlier if one.timed >= ENOUGH]
     if not factor or not usual or now.median <= UNNOTICED:
         return None
     before = median(usual)
     if now.median > factor * before:
-        return say("relay-slower", seconds=now.median, before=before, factor=factor)
+        return localized("relay-slower", seconds=now.median, before=before, factor=factor)
     return None
 
 
-def slow_relays(room: Newsroom, issue: IssueId) -> Iterator[tuple[Replies, Saying]]:
+def slow_relays(context: AppContext, issue: IssueId) -> Iterator[tuple[Replies, LocalizedText]]:
     """The relays of an issue that are slow, each with its sentence."""
-    told = room.settings.cockpit
-    for one in relay_stats.of_issue(room.store, issue):
-        before = relay_stats.earlier(room.store, issue, one.relay, EARLIER)
+    told = context.settings.cockpit
+    for one in relay_stats.of_issue(context.store, issue):
+        before = relay_stats.earlier(context.store, issue, one.relay, EARLIER)
         sentence = slow_relay(
             one, before, seconds=told.slow_relay_seconds, factor=told.slow_relay_factor
         )

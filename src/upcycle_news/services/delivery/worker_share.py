@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from upcycle_news.app.context import Newsroom
+from upcycle_news.app.context import AppContext
 from upcycle_news.delivery.engine import deliver
 from upcycle_news.delivery.ports import DeliveryReport, Patience, Terms
 from upcycle_news.delivery.retry_policy import FirstTen
@@ -43,7 +43,7 @@ class Share:
 
 
 def send_share(
-    room: Newsroom,
+    context: AppContext,
     row: IssueRow,
     share: Share,
     *,
@@ -51,15 +51,18 @@ def send_share(
     progress: Callable[[DeliveryReport], None],
 ) -> DeliveryReport:
     """Send what the queue has for this process; what it does not send stays queued."""
-    rendered = revisions.rendering(room.store, row.id, row.hash)
-    revision = revisions.revision(room.store, row.id, row.hash)
+    rendered = revisions.rendering(context.store, row.id, row.revision_id)
+    revision = revisions.revision(context.store, row.id, row.revision_id)
     assert rendered is not None and revision is not None, "queued without a rendering"
     publication = revision.manifest.publication
     template = MessageTemplate.compose(
-        rendered, room.letterhead(publication), revision=row.hash, signers=room.dkim_signers
+        rendered,
+        context.letterhead(publication),
+        revision=row.revision_id,
+        signers=context.dkim_signers,
     )
-    sender = process_identity.register(room)
-    watch = Stopwatch(room, row.id, share.relay.name, sender.id)
+    sender = process_identity.register(context)
+    watch = Stopwatch(context, row.id, share.relay.name, sender.id)
     named = {"sender": sender.id, "issue": row.id, "relay": share.relay.name}
     log.info("a sender signed on", **named, connections=share.connections)
     gc.freeze()  # what was loaded stays: no need to look through it again every thousand messages
@@ -67,31 +70,31 @@ def send_share(
     try:
         report = deliver(
             ledger=Ledger(
-                room.store,
+                context.store,
                 row.id,
                 sender,
-                quotas=room.quotas(share.relay.name, publication.sender_address),
+                quotas=context.quotas(share.relay.name, publication.sender_address),
                 fresh_only=share.fresh_only,
             ),
             connect=watch.timed(lambda: open_connection(share.relay)),
-            compose_for=composer(room, template, row.id, row.number),
-            policy=room.retry_policy,
+            compose_for=composer(context, template, row.id, row.number),
+            policy=context.retry_policy,
             patience=Patience(deferred=share.patience),
             terms=Terms(
                 connections=share.connections,
                 messages_per_connection=share.relay.messages_per_connection,
-                opens=room.window(publication.timezone),
-                too_late=too_late(room, row.enqueued_at),
+                opens=context.window(publication.timezone),
+                too_late=too_late(context, row.enqueued_at),
             ),
             first_ten=FirstTen(passed=share.passed),
-            clock=room.clock,
+            clock=context.clock,
             stopping=stopping,
             progress=progress,
         )
         return report
     finally:
         gc.unfreeze()
-        workers.sign_off(room.store, sender, now=room.clock())
+        workers.sign_off(context.store, sender, now=context.clock())
         watch.save()
         log.info("a sender signed off", **named, **_told(report))
 
@@ -103,27 +106,27 @@ def _told(report: DeliveryReport | None) -> dict[str, int | str]:
     return {**counts, **({"stopped": report.stopped} if report.stopped else {})}
 
 
-def too_late(room: Newsroom, queued_at: datetime | None) -> datetime | None:
+def too_late(context: AppContext, queued_at: datetime | None) -> datetime | None:
     """When an issue is too old to be sent; None when it never is."""
-    hours = room.settings.retry.max_lateness_hours
+    hours = context.settings.retry.max_lateness_hours
     return queued_at + timedelta(hours=hours) if hours and queued_at is not None else None
 
 
 def composer(
-    room: Newsroom, template: MessageTemplate, mailing: IssueId | str, number: int
+    context: AppContext, template: MessageTemplate, mailing: IssueId | str, number: int
 ) -> Callable[[Claim], tuple[Envelope, Stuffed]]:
     """Make the envelope and the message for one reader, ready for the wire."""
-    bounces, message_id_key = room.bounce_addresses, room.message_id_key
+    bounces, message_id_key = context.bounce_addresses, context.message_id_key
 
     def compose_for(claim: Claim) -> tuple[Envelope, Stuffed]:
         message = template.on_the_wire(
             ReaderFields(
                 address=claim.address,
                 name=claim.name,
-                unsubscribe_url=room.reader_link(Purpose.UNSUBSCRIBE, claim.subscriber, number),
-                preferences_url=room.reader_link(Purpose.PREFERENCES, claim.subscriber, number),
+                unsubscribe_url=context.reader_link(Purpose.UNSUBSCRIBE, claim.subscriber, number),
+                preferences_url=context.reader_link(Purpose.PREFERENCES, claim.subscriber, number),
                 message_hash=message_hash(message_id_key, mailing, claim.subscriber),
-                date=room.clock(),
+                date=context.clock(),
             )
         )
         envelope = template.envelope_for(claim.address)

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any
 
-from upcycle_news.app.context import Newsroom
+from upcycle_news.app.context import AppContext
 from upcycle_news.errors import UpcycleError
 from upcycle_news.feeds.item_identity import Known, settled
 from upcycle_news.feeds.parser import ReadFeed
@@ -30,7 +30,7 @@ from upcycle_news.storage.feeds import FeedState
 
 log = Log(__name__)
 
-Told = tuple[tuple[str, str], ...]
+RunResult = tuple[tuple[str, str], ...]
 READERS = 2  # processes that read bodies at the same time
 
 
@@ -45,9 +45,9 @@ class Collected:
     asked: int = 0
     unchanged: int = 0
     items: int = 0
-    failed: Told = ()
-    problems: Told = ()
-    waiting: Told = ()
+    failed: RunResult = ()
+    problems: RunResult = ()
+    waiting: RunResult = ()
     pull: str = ""
 
     def as_dict(self) -> dict[str, Any]:
@@ -64,30 +64,30 @@ class Collected:
 
 
 def collect_feeds(
-    room: Newsroom, *, everything: bool = False, names: Collection[str] = ()
+    context: AppContext, *, everything: bool = False, names: Collection[str] = ()
 ) -> Collected:
     """Ask the active feeds that are due; raises `ContentError` for feeds.toml.
 
     `everything` also asks those that were asked a short while ago or failed lately; `names` asks
     just these, stopped ones too. A host that wants to be left alone is left alone in any case.
     """
-    now = room.clock()
-    told = Collected(pull=pull(room.settings.home) if room.settings.feeds.git_pull else "")
-    feeds = [feed for feed in _named(listed_feeds(room), names) if feed.active]
-    states = dict(feed_rows.states(room.store))
-    asking = _Asking(room, now, states)
+    now = context.clock()
+    told = Collected(pull=pull(context.settings.home) if context.settings.feeds.git_pull else "")
+    feeds = [feed for feed in _named(listed_feeds(context), names) if feed.active]
+    states = dict(feed_rows.states(context.store))
+    asking = _Asking(context, now, states)
     due, told = asking.due(feeds, told, everything or bool(names), bool(names))
     if due:
-        limits = ReadLimits(seconds=room.settings.feeds.reading_seconds)
+        limits = ReadLimits(seconds=context.settings.feeds.reading_seconds)
         with Quarantines(min(READERS, len(due)), limits) as quarantines:
             try:
                 for result, read in asking.results(due, quarantines):
                     told = asking.remember(result, read, told)
             finally:
-                feed_rows.record_states(room.store, asking.waiting_to_be_written)
+                feed_rows.record_states(context.store, asking.waiting_to_be_written)
     _tell(told)
     if due or told.waiting or told.pull:
-        feed_rows.save_report(room.store, told.as_dict(), now=now)
+        feed_rows.save_report(context.store, told.as_dict(), now=now)
     return told
 
 
@@ -118,7 +118,7 @@ def _named(feeds: Sequence[Feed], names: Collection[str]) -> list[Feed]:
 class _Asking:
     """One collection: the room, the moment it began, and the feeds' states before it."""
 
-    room: Newsroom
+    context: AppContext
     now: datetime
     states: Mapping[str, FeedState]
     refresh: timedelta = field(init=False)
@@ -127,7 +127,7 @@ class _Asking:
     waiting_to_be_written: list[FeedState] = field(default_factory=list)
 
     def __post_init__(self) -> None:
-        self.refresh = timedelta(minutes=self.room.settings.feeds.refresh_minutes)
+        self.refresh = timedelta(minutes=self.context.settings.feeds.refresh_minutes)
 
     def due(
         self, feeds: Sequence[Feed], told: Collected, at_once: bool, revive: bool
@@ -153,7 +153,7 @@ class _Asking:
     ) -> Iterator[tuple[FetchResult, ReadFeed | None]]:
         from upcycle_news.feeds.fetcher import stream_feeds  # HTTP: only when somebody is asked
 
-        settings = self.room.settings.feeds
+        settings = self.context.settings.feeds
         known: dict[str, Validators] = {
             feed.url: health.validators(self.states.get(feed.url), self.now) for feed in due
         }
@@ -174,7 +174,7 @@ class _Asking:
             due,
             known,
             read,
-            user_agent=self.room.user_agent,
+            user_agent=self.context.user_agent,
             allow_private=settings.allow_private,
             now=self.now,
             limits=FetchLimits(seconds=settings.deadline_seconds),
@@ -199,10 +199,10 @@ class _Asking:
             reason = read.problems[0] if read.problems else "what it sends is not a feed"
             # Its validators are not kept: a 304 for something unreadable would hide it for ever.
             return self._failed(state, Failed(feed, result.at, result.url, reason), told)
-        remembered = feed_rows.known_items(self.room.store, feed.url)
+        remembered = feed_rows.known_items(self.context.store, feed.url)
         known = {key: Known(*seen) for key, seen in remembered.items()}
         items = settled(read.items, known)
-        new = feed_rows.record(self.room.store, well, items, now=self.now)
+        new = feed_rows.record(self.context.store, well, items, now=self.now)
         problems = tuple((feed.name, problem) for problem in read.problems)
         return replace(told, items=told.items + new, problems=(*told.problems, *problems))
 
@@ -212,11 +212,11 @@ class _Asking:
         return replace(told, failed=(*told.failed, (state.name, failed.last_error)))
 
 
-def feeds_health(room: Newsroom) -> list[dict[str, Any]]:
+def feeds_health(context: AppContext) -> list[dict[str, Any]]:
     """Each listed feed: last success, errors in a row, the last error, when it is tried again."""
-    states = feed_rows.states(room.store)
+    states = feed_rows.states(context.store)
     found = []
-    for feed in listed_feeds(room):
+    for feed in listed_feeds(context):
         known = states.get(feed.url)
         state = known or FeedState(url=feed.url, name=feed.name)
         found.append(
@@ -232,21 +232,21 @@ def feeds_health(room: Newsroom) -> list[dict[str, Any]]:
                 "stopped": state.stopped,
                 "asked_at_address": state.address or feed.url,
                 "moved_to": state.moved_to,
-                "health": health.sentence(feed, known, room.clock()),
+                "health": health.sentence(feed, known, context.clock()),
             }
         )
     return found
 
 
-def feed_findings(room: Newsroom) -> tuple[Finding, ...]:
+def feed_findings(context: AppContext) -> tuple[Finding, ...]:
     """What an editor should know before approving: feeds that fail, and content that may be old."""
-    states = feed_rows.states(room.store)
+    states = feed_rows.states(context.store)
     found = [
         Finding("warning", "feed-silent", feed.name, said)
-        for feed in listed_feeds(room)
+        for feed in listed_feeds(context)
         if feed.active and (known := states.get(feed.url)) and (said := health.trouble(known))
     ]
-    if told := feed_rows.last_report(room.store).get("pull"):
+    if told := feed_rows.last_report(context.store).get("pull"):
         found.insert(0, Finding("warning", "content-old", "content", as_saying(str(told))))
     return tuple(found)
 

@@ -16,7 +16,7 @@ from upcycle_news.feeds.results import (
     NotModified,
     Validators,
 )
-from upcycle_news.i18n.messages import Saying, say
+from upcycle_news.i18n.messages import LocalizedText, localized
 from upcycle_news.models import Feed
 from upcycle_news.storage.feeds import FeedState
 
@@ -144,21 +144,21 @@ def sentence(feed: Feed, state: FeedState | None, now: datetime) -> str:
     return "fine"
 
 
-def trouble(state: FeedState) -> Saying | None:
+def trouble(state: FeedState) -> LocalizedText | None:
     """What an editor should know of a feed that fails or was given up; None: it is well."""
     if state.stopped:
-        return say("feed-silent-stopped", reason=state.last_error)
+        return localized("feed-silent-stopped", reason=state.last_error)
     if not state.errors:
         return None
-    since = say("feed-never-success")
+    since = localized("feed-never-success")
     if state.succeeded_at:
-        since = say("feed-last-success", at=state.succeeded_at)
-    return say(
+        since = localized("feed-last-success", at=state.succeeded_at)
+    return localized(
         "feed-silent",
         count=state.errors,
         reason=state.last_error,
         last=since,
-        again=say("feed-again", at=state.next_at) if state.next_at else "",
+        again=localized("feed-again", at=state.next_at) if state.next_at else "",
     )
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-from upcycle_news.app.context import Newsroom
+from upcycle_news.app.context import AppContext
 from upcycle_news.errors import UpcycleError
 from upcycle_news.feeds.discovery import Candidate, announced, usual_places
 from upcycle_news.feeds.entries import MAX_BODY
@@ -66,22 +66,22 @@ class Found:
     entries: int
 
 
-def show(room: Newsroom, sources: Sequence[str]) -> Iterator[Shown]:
+def show(context: AppContext, sources: Sequence[str]) -> Iterator[Shown]:
     """Read feeds from files or addresses without remembering anything; one after the other."""
-    with Quarantine(ReadLimits(seconds=room.settings.feeds.reading_seconds)) as quarantine:
+    with Quarantine(ReadLimits(seconds=context.settings.feeds.reading_seconds)) as quarantine:
         for source in sources:
             if "://" in source and not Path(source).exists():
-                body, url, content_type = _fetched(room, source)
+                body, url, content_type = _fetched(context, source)
             else:
                 body, url, content_type = _from_file(Path(source)), "", ""
             if isinstance(body, str):
                 yield Shown(source, ReadFeed("", "", (), (body,)))
                 continue
-            feed = Feed(name=source, url="", language=room.settings.publication.language)
+            feed = Feed(name=source, url="", language=context.settings.publication.language)
             yield Shown(
                 source,
                 quarantine.read(
-                    body, url=url, content_type=content_type, feed=feed, now=room.clock()
+                    body, url=url, content_type=content_type, feed=feed, now=context.clock()
                 ),
             )
 
@@ -97,7 +97,7 @@ def _from_file(path: Path) -> bytes | str:
     return body if len(body) <= MAX_BODY else "it is larger than 15 MiB"
 
 
-def _fetched(room: Newsroom, address: str) -> tuple[bytes | str, str, str]:
+def _fetched(context: AppContext, address: str) -> tuple[bytes | str, str, str]:
     """The body behind an address, or the sentence why there is none; its final place and type."""
     from upcycle_news.feeds.fetcher import fetch_feeds
 
@@ -105,13 +105,13 @@ def _fetched(room: Newsroom, address: str) -> tuple[bytes | str, str, str]:
         url = safe_link(address)
     except BadLinkError as error:
         return str(error).replace("its link", "the address"), "", ""
-    told = room.settings.feeds
+    told = context.settings.feeds
     (result,) = fetch_feeds(
         [Feed(name=url, url=url)],
         {url: Validators()},
-        user_agent=room.user_agent,
+        user_agent=context.user_agent,
         allow_private=told.allow_private,
-        now=room.clock(),
+        now=context.clock(),
         limits=FetchLimits(seconds=told.deadline_seconds),
     )
     if isinstance(result, Fetched):
@@ -120,47 +120,47 @@ def _fetched(room: Newsroom, address: str) -> tuple[bytes | str, str, str]:
     return reason, "", ""
 
 
-def discover(room: Newsroom, address: str) -> list[Found]:
+def discover(context: AppContext, address: str) -> list[Found]:
     """Find the feeds of a web page: itself, what it announces, else the usual places.
 
     Raises `UpcycleError` when the address cannot be had.
     """
     if "://" not in address:
         address = f"https://{address}"
-    body, url, content_type = _fetched(room, address)
+    body, url, content_type = _fetched(context, address)
     if isinstance(body, str):
         raise UpcycleError(f"{address}: {body}")
-    with Quarantine(ReadLimits(seconds=room.settings.feeds.reading_seconds)) as quarantine:
-        if found := _usable(room, quarantine, body, url, content_type):
+    with Quarantine(ReadLimits(seconds=context.settings.feeds.reading_seconds)) as quarantine:
+        if found := _usable(context, quarantine, body, url, content_type):
             return [found]
         candidates = announced(body, url)
-        return list(_tried(room, quarantine, candidates or usual_places(url)))
+        return list(_tried(context, quarantine, candidates or usual_places(url)))
 
 
 def _tried(
-    room: Newsroom, quarantine: Quarantine, candidates: Sequence[Candidate]
+    context: AppContext, quarantine: Quarantine, candidates: Sequence[Candidate]
 ) -> Iterator[Found]:
     seen: set[str] = set()
     for candidate in candidates:
-        body, url, content_type = _fetched(room, candidate.url)
+        body, url, content_type = _fetched(context, candidate.url)
         if isinstance(body, str) or canonical_link(url) in seen:
             continue
         seen.add(canonical_link(url))
-        if found := _usable(room, quarantine, body, url, content_type):
+        if found := _usable(context, quarantine, body, url, content_type):
             yield replace(found, title=found.title or candidate.title)
 
 
 def _usable(
-    room: Newsroom, quarantine: Quarantine, body: bytes, url: str, content_type: str
+    context: AppContext, quarantine: Quarantine, body: bytes, url: str, content_type: str
 ) -> Found | None:
     feed = Feed(name=url, url=url)
-    read = quarantine.read(body, url=url, content_type=content_type, feed=feed, now=room.clock())
+    read = quarantine.read(body, url=url, content_type=content_type, feed=feed, now=context.clock())
     return Found(url, read.title, len(read.items)) if read.usable else None
 
 
-def add(room: Newsroom, address: str, name: str = "", topics: Sequence[str] = ()) -> Feed:
+def add(context: AppContext, address: str, name: str = "", topics: Sequence[str] = ()) -> Feed:
     """Add the feed at an address, or the first one its page announces, to feeds.toml."""
-    found = discover(room, address)
+    found = discover(context, address)
     if not found:
         raise UpcycleError(f"{address}: there is no feed there (try 'feeds discover' on its site)")
     host = (urlsplit(found[0].url).hostname or "").removeprefix("www.")
@@ -168,16 +168,16 @@ def add(room: Newsroom, address: str, name: str = "", topics: Sequence[str] = ()
         name=name or found[0].title[:200] or host,
         url=found[0].url,
         topics=tuple(topics),
-        language=room.settings.publication.language,
+        language=context.settings.publication.language,
     )
-    taken = _taken(listed_feeds(room))
+    taken = _taken(listed_feeds(context))
     if canonical_link(feed.url) in taken:
         raise UpcycleError(
             f"{feed.url} is in feeds.toml already, as '{taken[canonical_link(feed.url)]}'"
         )
-    if feed.name.casefold() in {known.name.casefold() for known in listed_feeds(room)}:
+    if feed.name.casefold() in {known.name.casefold() for known in listed_feeds(context)}:
         raise UpcycleError(f"there is a feed named '{feed.name}' already: give it another --name")
-    _append(room, [feed])
+    _append(context, [feed])
     return feed
 
 
@@ -189,14 +189,14 @@ class Imported:
     skipped: tuple[str, ...]
 
 
-def import_opml(room: Newsroom, path: Path) -> Imported:
+def import_opml(context: AppContext, path: Path) -> Imported:
     """Add the feeds of an OPML file that are not there yet; raises `ContentError`."""
     try:
         data = path.read_bytes()
     except OSError as error:
         raise UpcycleError(f"{path}: cannot be read: {error.strerror}") from None
     opml = parse_opml(data, str(path))
-    known = listed_feeds(room)
+    known = listed_feeds(context)
     taken = _taken(known)
     names = {feed.name.casefold() for feed in known}
     added: list[Feed] = []
@@ -211,13 +211,13 @@ def import_opml(room: Newsroom, path: Path) -> Imported:
         names.add(named.name.casefold())
         added.append(named)
     if added:
-        _append(room, added)
+        _append(context, added)
     return Imported(tuple(feed.name for feed in added), tuple(skipped))
 
 
-def export_opml(room: Newsroom) -> str:
+def export_opml(context: AppContext) -> str:
     """The whole list of feeds as OPML."""
-    return as_opml(listed_feeds(room), f"{room.settings.publication.name}: feeds")
+    return as_opml(listed_feeds(context), f"{context.settings.publication.name}: feeds")
 
 
 def _taken(feeds: Sequence[Feed]) -> dict[str, str]:
@@ -230,11 +230,11 @@ def _free_name(feed: Feed, names: set[str]) -> str:
     return next(name for name in tried if name.casefold() not in names)
 
 
-def _append(room: Newsroom, feeds: Sequence[Feed]) -> None:
+def _append(context: AppContext, feeds: Sequence[Feed]) -> None:
     """Write feeds to the end of feeds.toml; what stands there, comments too, is not touched."""
-    path = room.settings.home / room.settings.feeds.file
+    path = context.settings.home / context.settings.feeds.file
     text = path.read_text(encoding="utf-8-sig") if path.exists() else ""
     tables = "\n".join(as_toml(feed) for feed in feeds)
     joined = f"{text.rstrip()}\n\n{tables}" if text.strip() else tables
     write_whole(path, joined.encode())
-    load_feeds(path, room.settings.home)  # what we write must be readable
+    load_feeds(path, context.settings.home)  # what we write must be readable

@@ -8,11 +8,11 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
-from upcycle_news.app.context import Newsroom
+from upcycle_news.app.context import AppContext
 from upcycle_news.errors import IssueError, UpcycleError
-from upcycle_news.i18n.messages import say
+from upcycle_news.i18n.messages import localized
 from upcycle_news.models import IssueId
-from upcycle_news.models.runs import Told
+from upcycle_news.models.runs import RunResult
 from upcycle_news.observability.logging import Log
 from upcycle_news.services.issues import ids
 from upcycle_news.services.issues.approval_form import approval_page, form_labels
@@ -42,48 +42,54 @@ class Question:
     markdown: str = ""
     labels: Mapping[str, tuple[str, str]] = field(default_factory=dict)
     approved: bool = False
-    ended: Told | None = None
+    ended: RunResult | None = None
 
 
 def ask(
-    room: Newsroom, issue: IssueId, digest: str, *, run: str, waits: bool = True, refused: str = ""
+    context: AppContext,
+    issue: IssueId,
+    revision_id: str,
+    *,
+    run: str,
+    waits: bool = True,
+    refused: str = "",
 ) -> Question:
     """The question of this run about a revision; `refused` is why the last answer did not count.
 
     A run that cannot wait (`waits` false) ends, and says how to approve.
     """
-    row = issues.get(room.store, issue)
+    row = issues.get(context.store, issue)
     if row is not None and row.state is not IssueState.OPEN:
         return Question(approved=True)
-    decided = approvals.last_decision(room.store, issue, digest)
+    decided = approvals.last_decision(context.store, issue, revision_id)
     if decided is not None:
         if decided.approved:
             return Question(approved=True)
-        ids.free(room, issue, run)
+        ids.free(context, issue, run)
         return Question(ended=rejected(issue))
     if not waits:
-        ids.free(room, issue, run)
+        ids.free(context, issue, run)
         return Question(ended=how_to_approve(issue))
-    now = room.clock()
-    until = asked_until(room)
-    question = approvals.ask(room.store, issue, digest, run=run, until=until, now=now)
+    now = context.clock()
+    until = asked_until(context)
+    question = approvals.ask(context.store, issue, revision_id, run=run, until=until, now=now)
     if question.until <= now:
-        approvals.answer(room.store, question.id, "timed out", now=now)
-        ids.free(room, issue, run)
+        approvals.answer(context.store, question.id, "timed out", now=now)
+        ids.free(context, issue, run)
         return Question(ended=timed_out(issue))
-    ids.hold_until(room, issue, run, question.until + MARGIN)
+    ids.hold_until(context, issue, run, question.until + MARGIN)
     return Question(
         number=question.id,
         key=f"approval-{question.id}",
         seconds=int((question.until + MARGIN - now).total_seconds()),
-        markdown=approval_page(room, issue, digest, until=question.until, refused=refused),
-        labels=form_labels(room),
+        markdown=approval_page(context, issue, revision_id, until=question.until, refused=refused),
+        labels=form_labels(context),
     )
 
 
-def asked_until(room: Newsroom) -> datetime:
+def asked_until(context: AppContext) -> datetime:
     """How long a question that is asked now waits."""
-    return room.clock() + timedelta(hours=room.settings.cockpit.approval_hours)
+    return context.clock() + timedelta(hours=context.settings.cockpit.approval_hours)
 
 
 @dataclass(frozen=True)
@@ -91,100 +97,102 @@ class Answered:
     """What became of an answer: approved, ended, or to be composed and asked again."""
 
     approved: bool = False
-    ended: Told | None = None
+    ended: RunResult | None = None
     test_again: bool = False
     refused: str = ""
 
 
 def take_answer(
-    room: Newsroom, issue: IssueId, digest: str, number: int, answer: Mapping[str, Any]
+    context: AppContext, issue: IssueId, revision_id: str, number: int, answer: Mapping[str, Any]
 ) -> Answered:
     """Act on what an editor said in the form: decision, leave_out, name."""
     said, by = str(answer["decision"]), str(answer.get("name") or "cockpit")
-    asked = {question.id: question for question in approvals.waiting(room.store, issue)}
+    asked = {question.id: question for question in approvals.waiting(context.store, issue)}
     question = asked.get(number)
-    now = room.clock()
+    now = context.clock()
     if question is not None and question.until <= now:
-        approvals.answer(room.store, number, "timed out", now=now)
-        ids.free(room, issue, question.run)
+        approvals.answer(context.store, number, "timed out", now=now)
+        ids.free(context, issue, question.run)
         return Answered(ended=timed_out(issue))
     if said == "reject":
         try:
-            runs = reject(room, issue, digest, by=by)
+            runs = reject(context, issue, revision_id, by=by)
         except IssueError as error:
-            approvals.answer(room.store, number, "refused", now=now)
-            return Answered(ended=Told("failed", "TooLate", error.in_language(room.language)))
+            approvals.answer(context.store, number, "refused", now=now)
+            return Answered(
+                ended=RunResult("failed", "TooLate", error.in_language(context.language))
+            )
         for run in runs:
-            ids.free(room, issue, run)
+            ids.free(context, issue, run)
         return Answered(ended=rejected(issue))
     if said == "send":
         try:
-            approve(room, issue, digest, by=by)
+            approve(context, issue, revision_id, by=by)
         except IssueError as error:
-            approvals.answer(room.store, number, "refused", now=now)
-            return Answered(refused=error.in_language(room.language))
+            approvals.answer(context.store, number, "refused", now=now)
+            return Answered(refused=error.in_language(context.language))
         return Answered(approved=True)
     if said == "leave items out":
         try:
-            leave_out(room, issue, digest, str(answer.get("leave_out") or ""))
+            leave_out(context, issue, revision_id, str(answer.get("leave_out") or ""))
         except IssueError as error:
-            approvals.answer(room.store, number, "refused", now=now)
-            return Answered(refused=error.in_language(room.language))
-        approvals.answer(room.store, number, said, now=now)
+            approvals.answer(context.store, number, "refused", now=now)
+            return Answered(refused=error.in_language(context.language))
+        approvals.answer(context.store, number, said, now=now)
         return Answered()
-    approvals.answer(room.store, number, "send test again", now=now)
+    approvals.answer(context.store, number, "send test again", now=now)
     return Answered(test_again=True)
 
 
-def approve(room: Newsroom, issue: IssueId, digest: str, *, by: str) -> tuple[str, ...]:
+def approve(context: AppContext, issue: IssueId, revision_id: str, *, by: str) -> tuple[str, ...]:
     """Approve a revision; the runs that waited for it.
 
     Raises `IssueError` when the content changed since it was shown, or preflight refuses it. New
     subscribers change nothing: an approval is about the content.
     """
-    found = revisions.revision(room.store, issue, digest)
+    found = revisions.revision(context.store, issue, revision_id)
     if found is None:
-        raise IssueError(f"issue {issue} has no revision {digest[:12]}: preview it first")
-    row = issues.get(room.store, issue)
-    if row is not None and row.state is IssueState.OPEN and (changed := difference(room, found)):
-        raise IssueError(say("approval-changed", issue=str(issue), changed=changed))
-    record_approval(room, issue, digest, by=by)
-    return _close(room, issue, digest, "send")
+        raise IssueError(f"issue {issue} has no revision {revision_id[:12]}: preview it first")
+    row = issues.get(context.store, issue)
+    if row is not None and row.state is IssueState.OPEN and (changed := difference(context, found)):
+        raise IssueError(localized("approval-changed", issue=str(issue), changed=changed))
+    record_approval(context, issue, revision_id, by=by)
+    return _close(context, issue, revision_id, "send")
 
 
-def reject(room: Newsroom, issue: IssueId, digest: str, *, by: str) -> tuple[str, ...]:
+def reject(context: AppContext, issue: IssueId, revision_id: str, *, by: str) -> tuple[str, ...]:
     """Reject a revision; the runs that waited for it. Raises `IssueError` once it is being sent."""
-    record_rejection(room, issue, digest, by=by)
-    return _close(room, issue, digest, "reject")
+    record_rejection(context, issue, revision_id, by=by)
+    return _close(context, issue, revision_id, "reject")
 
 
-def difference(room: Newsroom, revision: revisions.Revision) -> str:
+def difference(context: AppContext, revision: revisions.Revision) -> str:
     """What changed since a revision, as people read it; empty when nothing did."""
     try:
-        return ", ".join(changes_since(room, revision))
+        return ", ".join(changes_since(context, revision))
     except UpcycleError as error:
-        return error.in_language(room.language)
+        return error.in_language(context.language)
 
 
-def leave_out(room: Newsroom, issue: IssueId, digest: str, numbers: str) -> None:
+def leave_out(context: AppContext, issue: IssueId, revision_id: str, numbers: str) -> None:
     """Keep the items with these numbers, as the preview counts them, out of the issue."""
-    found = revisions.revision(room.store, issue, digest)
+    found = revisions.revision(context.store, issue, revision_id)
     related = found.manifest.issue.related if found else ()
     chosen = {int(number) for number in re.findall(r"\d+", numbers)}
     if not chosen or not chosen <= set(range(1, len(related) + 1)):
         if not related:
-            raise IssueError(say("leave-out-nothing"))
-        raise IssueError(say("leave-out-numbers", last=len(related)))
+            raise IssueError(localized("leave-out-nothing"))
+        raise IssueError(localized("leave-out-numbers", last=len(related)))
     values = set()
     for number in chosen:
         for item in related[number - 1].story.items:
             values |= {item.key, item.canonical}
-    approvals.leave_out(room.store, issue, values)
+    approvals.leave_out(context.store, issue, values)
 
 
-def how_to_approve(issue: IssueId) -> Told:
+def how_to_approve(issue: IssueId) -> RunResult:
     """The end of a run that cannot wait, and what a person has to do."""
-    return Told(
+    return RunResult(
         "completed",
         "WaitingForApproval",
         f"issue {issue} is ready and waits: look at it with 'upcycle-news issue preview {issue}', "
@@ -192,9 +200,9 @@ def how_to_approve(issue: IssueId) -> Told:
     )
 
 
-def rejected(issue: IssueId) -> Told:
+def rejected(issue: IssueId) -> RunResult:
     """The end of a run whose revision was rejected."""
-    return Told(
+    return RunResult(
         "cancelled",
         "Rejected",
         f"issue {issue} was rejected and is not sent; change it, or approve it with 'upcycle-news "
@@ -202,9 +210,9 @@ def rejected(issue: IssueId) -> Told:
     )
 
 
-def timed_out(issue: IssueId) -> Told:
+def timed_out(issue: IssueId) -> RunResult:
     """The end of a run nobody answered."""
-    return Told(
+    return RunResult(
         "cancelled",
         "TimedOut",
         f"nobody approved issue {issue} in time: nothing was sent; take it up again with "
@@ -212,23 +220,23 @@ def timed_out(issue: IssueId) -> Told:
     )
 
 
-def _close(room: Newsroom, issue: IssueId, digest: str, said: str) -> tuple[str, ...]:
+def _close(context: AppContext, issue: IssueId, revision_id: str, said: str) -> tuple[str, ...]:
     runs = []
-    for question in approvals.waiting(room.store, issue):
-        if question.hash == digest:
-            approvals.answer(room.store, question.id, said, now=room.clock())
+    for question in approvals.waiting(context.store, issue):
+        if question.revision_id == revision_id:
+            approvals.answer(context.store, question.id, said, now=context.clock())
             runs.append(question.run)
     return tuple(runs)
 
 
-def record_approval(room: Newsroom, issue: IssueId, digest: str, *, by: str) -> None:
+def record_approval(context: AppContext, issue: IssueId, revision_id: str, *, by: str) -> None:
     """Record that this revision may go out; raises `IssueError` when preflight refuses it."""
-    refuse_errors(render_issue(room, issue, digest))
-    revisions.decide(room.store, issue, digest, approved=True, by=by, now=room.clock())
-    log.info("an issue was approved", issue=issue, revision=digest[:12])
+    refuse_errors(render_issue(context, issue, revision_id))
+    revisions.decide(context.store, issue, revision_id, approved=True, by=by, now=context.clock())
+    log.info("an issue was approved", issue=issue, revision=revision_id[:12])
 
 
-def record_rejection(room: Newsroom, issue: IssueId, digest: str, *, by: str) -> None:
+def record_rejection(context: AppContext, issue: IssueId, revision_id: str, *, by: str) -> None:
     """Record that this revision must not go out; raises `IssueError` when it does already."""
-    revisions.decide(room.store, issue, digest, approved=False, by=by, now=room.clock())
-    log.info("an issue was rejected", issue=issue, revision=digest[:12])
+    revisions.decide(context.store, issue, revision_id, approved=False, by=by, now=context.clock())
+    log.info("an issue was rejected", issue=issue, revision=revision_id[:12])

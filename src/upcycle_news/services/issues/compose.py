@@ -9,12 +9,12 @@ from datetime import UTC, datetime, time, timedelta
 from pathlib import Path
 from typing import Any
 
-from upcycle_news.app.context import Newsroom
+from upcycle_news.app.context import AppContext
 from upcycle_news.curation.compose_issue import compose, explain
 from upcycle_news.curation.manifest_diff import compare
 from upcycle_news.curation.selection import Choice
 from upcycle_news.errors import NothingNew, UpcycleError
-from upcycle_news.i18n.messages import say
+from upcycle_news.i18n.messages import localized
 from upcycle_news.models import (
     Essay,
     Issue,
@@ -35,68 +35,70 @@ class Composed:
     """A revision of an issue: its hash, and whether these inputs were seen for the first time."""
 
     issue: IssueId
-    hash: str
+    revision_id: str
     new: bool
     manifest: Manifest
 
 
-def compose_issue(room: Newsroom, issue: IssueId, essays: Sequence[str] = ()) -> Composed:
+def compose_issue(context: AppContext, issue: IssueId, essays: Sequence[str] = ()) -> Composed:
     """Compose `issue` from what is there now, or from the essays with these slugs only.
 
     Raises `NothingNew`, and `ContentError` for the first broken file (its message names all).
     """
-    manifest = compose_manifest(room, issue, essays)
-    digest, new = revisions.save_revision(
-        room.store, manifest, git_commit=_git_commit(room.settings.home), now=room.clock()
+    manifest = compose_manifest(context, issue, essays)
+    revision_id, new = revisions.save_revision(
+        context.store, manifest, git_commit=_git_commit(context.settings.home), now=context.clock()
     )
-    return Composed(issue, digest, new, manifest)
+    return Composed(issue, revision_id, new, manifest)
 
 
-def changes_since(room: Newsroom, approved: revisions.Revision) -> tuple[str, ...]:
+def changes_since(context: AppContext, approved: revisions.Revision) -> tuple[str, ...]:
     """What an editor changed since a revision; feed items are the revision's own."""
     old = approved.manifest
     new = compose_manifest(
-        room, old.issue.id, [e.slug for e in old.issue.essays], old.issue.related
+        context, old.issue.id, [e.slug for e in old.issue.essays], old.issue.related
     )
     return tuple(compare(old, new).by_hand())
 
 
 def compose_manifest(
-    room: Newsroom,
+    context: AppContext,
     issue_id: IssueId,
     chosen: Sequence[str] = (),
     related: tuple[Related, ...] | None = None,
 ) -> Manifest:
     """The inputs of an issue as they are now, remembered nowhere; raises as `compose_issue` does."""
-    issue = _issue(room, issue_id, chosen)
+    issue = _issue(context, issue_id, chosen)
     if related is not None:
         issue = replace(issue, related=related)
     return Manifest(
         issue=issue,
-        publication=room.publication,
-        templates=load_templates(room.templates),
-        images=essay_pictures(room, issue.essays),
+        publication=context.publication,
+        templates=load_templates(context.templates),
+        images=essay_pictures(context, issue.essays),
     )
 
 
-def _issue(room: Newsroom, issue_id: IssueId, chosen: Sequence[str]) -> Issue:
-    inputs = _inputs(room, issue_id, chosen)
-    return compose(id=issue_id, language=room.settings.publication.language, **inputs)
+def _issue(context: AppContext, issue_id: IssueId, chosen: Sequence[str]) -> Issue:
+    inputs = _inputs(context, issue_id, chosen)
+    return compose(id=issue_id, language=context.settings.publication.language, **inputs)
 
 
 def explain_issue(
-    room: Newsroom, issue_id: IssueId, essays: Sequence[str] = ()
+    context: AppContext, issue_id: IssueId, essays: Sequence[str] = ()
 ) -> tuple[Choice, ...]:
     """Every candidate of an issue, the best first, and why it is in or not; nothing is remembered.
 
     What the issue itself used up counts as new, so that a sent one can be explained too.
     """
-    inputs = _inputs(room, issue_id, essays, ages=2, own=feed_rows.used_by(room.store, issue_id))
+    inputs = _inputs(
+        context, issue_id, essays, ages=2, own=feed_rows.used_by(context.store, issue_id)
+    )
     return explain(day=issue_id.day, **inputs)
 
 
 def _inputs(
-    room: Newsroom,
+    context: AppContext,
     issue_id: IssueId,
     chosen: Sequence[str],
     *,
@@ -104,21 +106,21 @@ def _inputs(
     own: frozenset[str] = frozenset(),
 ) -> dict[str, Any]:
     """What an issue is chosen from; items as old as `ages` times the limit."""
-    published, used = (known - own for known in issues.used_up(room.store))
-    zone = room.settings.publication.zone
-    days = timedelta(days=ages * room.limits.max_age_days)
+    published, used = (known - own for known in issues.used_up(context.store))
+    zone = context.settings.publication.zone
+    days = timedelta(days=ages * context.limits.max_age_days)
     since = datetime.combine(issue_id.day, time(), zone) - days
-    essays = _selected(all_essays(room), chosen, published)
+    essays = _selected(all_essays(context), chosen, published)
     pins = {canonical_link(pin) for essay in essays for pin in essay.pin}
-    recent = feed_rows.items_since(room.store, since.astimezone(UTC))
+    recent = feed_rows.items_since(context.store, since.astimezone(UTC))
     return {
         "essays": essays,
         "published": published,
-        "candidates": (*recent, *feed_rows.items_linked(room.store, pins)),
-        "used": used | approvals.left_out_of(room.store, issue_id),
-        "feeds": listed_feeds(room),
-        "limits": room.limits,
-        "vocabulary": kept_vocabulary(room),
+        "candidates": (*recent, *feed_rows.items_linked(context.store, pins)),
+        "used": used | approvals.left_out_of(context.store, issue_id),
+        "feeds": listed_feeds(context),
+        "limits": context.limits,
+        "vocabulary": kept_vocabulary(context),
     }
 
 
@@ -167,14 +169,14 @@ class EssayFilter:
         )
 
 
-def chosen_essays(room: Newsroom, choice: EssayFilter) -> Sequence[str]:
+def chosen_essays(context: AppContext, choice: EssayFilter) -> Sequence[str]:
     """The slugs of the essays a run may take, none for all; raises `NothingNew` when none is left."""
     if not choice.leave_out and not choice.topics:
         return choice.essays
-    published, _ = issues.used_up(room.store)
+    published, _ = issues.used_up(context.store)
     essays = [
         essay
-        for essay in all_essays(room)
+        for essay in all_essays(context)
         if essay.status == "ready" and essay.slug not in published
     ]
     for slug in choice.leave_out:
@@ -182,5 +184,5 @@ def chosen_essays(room: Newsroom, choice: EssayFilter) -> Sequence[str]:
             raise UpcycleError(f"there is no essay '{slug}' to leave out")
     found = [essay.slug for essay in essays if choice.allows(essay)]
     if not found:
-        raise NothingNew(say("nothing-new-left"))
+        raise NothingNew(localized("nothing-new-left"))
     return found

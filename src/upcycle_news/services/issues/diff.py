@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from upcycle_news.app.context import Newsroom
+from upcycle_news.app.context import AppContext
 from upcycle_news.curation.manifest_diff import Difference, compare
 from upcycle_news.errors import IssueError
 from upcycle_news.models import (
@@ -41,7 +41,7 @@ class Compared:
 
 
 def compare_issue(
-    room: Newsroom, issue: IssueId, old: str, new: str, essays: Sequence[str] = ()
+    context: AppContext, issue: IssueId, old: str, new: str, essays: Sequence[str] = ()
 ) -> Compared:
     """Compare two states of an issue, `old` with `new`.
 
@@ -51,37 +51,39 @@ def compare_issue(
     Raises `IssueError` for what is not there, `NothingNew` when no issue can be made now, and
     `ContentError` for files that cannot be read.
     """
-    row = issues.get(room.store, issue)
-    before = _revision(room, issue, old)
+    row = issues.get(context.store, issue)
+    before = _revision(context, issue, old)
     if new != NOW:
-        after = _revision(room, issue, new)
-        return Compared(issue, before.hash, after.hash, compare(before.manifest, after.manifest))
+        after = _revision(context, issue, new)
+        return Compared(
+            issue, before.revision_id, after.revision_id, compare(before.manifest, after.manifest)
+        )
     if row is not None and row.state is not IssueState.OPEN:
-        return Compared(issue, before.hash, NOW, Difference(), frozen=True)
-    manifest = compose_manifest(room, issue, essays)
+        return Compared(issue, before.revision_id, NOW, Difference(), frozen=True)
+    manifest = compose_manifest(context, issue, essays)
     return Compared(
         issue,
-        before.hash,
+        before.revision_id,
         NOW,
         compare(before.manifest, manifest),
-        voids=difference(room, before),
+        voids=difference(context, before),
     )
 
 
-def _revision(room: Newsroom, issue: IssueId, wanted: str) -> Revision:
-    digest: str | None = None
+def _revision(context: AppContext, issue: IssueId, wanted: str) -> Revision:
+    revision_id: str | None = None
     if wanted == APPROVAL:
-        digest = revision_rows.last_approved(room.store, issue)
-        if digest is None:
+        revision_id = revision_rows.last_approved(context.store, issue)
+        if revision_id is None:
             raise IssueError(f"no revision of issue {issue} was approved yet")
     elif wanted != PREVIEW:
-        digest = revisions.hash_beginning(room.store, issue, wanted) if wanted else None
-        if digest is None:
+        revision_id = revisions.hash_beginning(context.store, issue, wanted) if wanted else None
+        if revision_id is None:
             raise IssueError(
                 f"issue {issue} has no revision {wanted!r}: write preview, approval, or the "
                 "beginning of a hash as 'upcycle-news issue preview' shows it"
             )
-    found = revisions.revision(room.store, issue, digest)
+    found = revisions.revision(context.store, issue, revision_id)
     if found is None:
         raise IssueError(f"there is no issue {issue} yet: see 'upcycle-news issue preview'")
     return found

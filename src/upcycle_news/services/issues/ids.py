@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection
 from datetime import date, datetime, timedelta
 
-from upcycle_news.app.context import Newsroom
+from upcycle_news.app.context import AppContext
 from upcycle_news.models import IssueId
 from upcycle_news.storage import coordination, issues
 
@@ -19,27 +19,27 @@ def default_issue_id(today: date, known: Collection[IssueId], done: Collection[I
     return IssueId(today, last.ordinal + 1) if last in done else last
 
 
-def current_issue(room: Newsroom, day: date | None = None) -> IssueId:
+def current_issue(context: AppContext, day: date | None = None) -> IssueId:
     """The issue a command without an id works on: today's, or that of the day a run was planned."""
-    today = day or room.today
-    known = [row.id for row in issues.every(room.store) if row.id.day == today]
-    done = [issue for issue in known if is_done(room, issue)]
+    today = day or context.today
+    known = [row.id for row in issues.every(context.store) if row.id.day == today]
+    done = [issue for issue in known if is_done(context, issue)]
     return default_issue_id(today, known, done)
 
 
-def latest_issue(room: Newsroom) -> IssueId | None:
+def latest_issue(context: AppContext) -> IssueId | None:
     """The newest issue that was previewed, or None; what `issue status` shows."""
-    rows = issues.every(room.store)
+    rows = issues.every(context.store)
     begun = [row.id for row in rows if row.state is not issues.IssueState.OPEN]
     return max(begun or [row.id for row in rows], default=None)
 
 
-def is_done(room: Newsroom, issue: IssueId) -> bool:
+def is_done(context: AppContext, issue: IssueId) -> bool:
     """Whether nothing is left to do for an issue: it was sent, or cancelled."""
-    row = issues.get(room.store, issue)
+    row = issues.get(context.store, issue)
     if row is not None and row.state is issues.IssueState.CANCELLED:
         return True
-    status = issues.status(room.store, issue)
+    status = issues.status(context.store, issue)
     return status is not None and status.closed
 
 
@@ -47,20 +47,20 @@ def is_done(room: Newsroom, issue: IssueId) -> bool:
 PREPARING = timedelta(minutes=15)
 
 
-def take(room: Newsroom, issue: IssueId, run: str) -> bool:
+def take(context: AppContext, issue: IssueId, run: str) -> bool:
     """Take an issue into one's hands, or keep it there; False while another run has it."""
-    now = room.clock()
-    return coordination.take(room.store, _name(issue), run, until=now + PREPARING, now=now)
+    now = context.clock()
+    return coordination.take(context.store, _name(issue), run, until=now + PREPARING, now=now)
 
 
-def hold_until(room: Newsroom, issue: IssueId, run: str, until: datetime) -> None:
+def hold_until(context: AppContext, issue: IssueId, run: str, until: datetime) -> None:
     """Keep what one has for as long as a question waits."""
-    coordination.take(room.store, _name(issue), run, until=until, now=room.clock())
+    coordination.take(context.store, _name(issue), run, until=until, now=context.clock())
 
 
-def free(room: Newsroom, issue: IssueId, run: str) -> None:
+def free(context: AppContext, issue: IssueId, run: str) -> None:
     """Let others have it."""
-    coordination.free(room.store, _name(issue), run)
+    coordination.free(context.store, _name(issue), run)
 
 
 def _name(issue: IssueId) -> str:

@@ -9,14 +9,14 @@ from datetime import datetime, time
 from pathlib import Path
 from typing import Any
 
-from upcycle_news.app.context import Newsroom
+from upcycle_news.app.context import AppContext
 from upcycle_news.app.factories import is_sample
 from upcycle_news.checks.issue import preflight
 from upcycle_news.config.errors import line_of
 from upcycle_news.config.settings import FILE_NAME
 from upcycle_news.errors import IssueError
 from upcycle_news.fileio import write_whole
-from upcycle_news.i18n.messages import Saying, say
+from upcycle_news.i18n.messages import LocalizedText, localized
 from upcycle_news.mail.headers import quoted_printable
 from upcycle_news.mail.message import MessageTemplate, ReaderFields, message_hash
 from upcycle_news.models import (
@@ -44,7 +44,7 @@ class Rendered:
     """A rendered revision with what preflight found; `html_bytes` is the encoded HTML part."""
 
     issue: IssueId
-    hash: str
+    revision_id: str
     rendered: RenderedIssue
     findings: tuple[Finding, ...]
     html_bytes: int
@@ -55,62 +55,66 @@ class Rendered:
         return tuple(finding for finding in self.findings if finding.level == "error")
 
 
-def render_issue(room: Newsroom, issue: IssueId, digest: str) -> Rendered:
+def render_issue(context: AppContext, issue: IssueId, revision_id: str) -> Rendered:
     """Render a revision, or take the rendering that was kept, and check it."""
-    manifest = _revision(room, issue, digest).manifest
-    rendered = revisions.rendering(room.store, issue, digest)
+    manifest = _revision(context, issue, revision_id).manifest
+    rendered = revisions.rendering(context.store, issue, revision_id)
     if rendered is None:
         rendered = render(manifest)
-        revisions.save_rendering(room.store, digest, rendered)
-    publish_pictures(room, manifest)
+        revisions.save_rendering(context.store, revision_id, rendered)
+    publish_pictures(context, manifest)
     return Rendered(
         issue,
-        digest,
+        revision_id,
         rendered,
-        _findings(room, manifest, rendered),
+        _findings(context, manifest, rendered),
         len(quoted_printable(rendered.html)),
     )
 
 
-def check_manifest(room: Newsroom, manifest: Manifest) -> tuple[Finding, ...]:
+def check_manifest(context: AppContext, manifest: Manifest) -> tuple[Finding, ...]:
     """What is wrong with an issue as it would be now; nothing is remembered of it."""
-    return _findings(room, manifest, render(manifest))
+    return _findings(context, manifest, render(manifest))
 
 
-def _findings(room: Newsroom, manifest: Manifest, rendered: RenderedIssue) -> tuple[Finding, ...]:
+def _findings(
+    context: AppContext, manifest: Manifest, rendered: RenderedIssue
+) -> tuple[Finding, ...]:
     return (
         *preflight(rendered, manifest.issue, manifest.publication),
-        *_before_sending(room, manifest),
-        *settings_findings(room),
-        *feed_findings(room),
+        *_before_sending(context, manifest),
+        *settings_findings(context),
+        *feed_findings(context),
     )
 
 
-def _revision(room: Newsroom, issue: IssueId, digest: str) -> revisions.Revision:
-    revision = revisions.revision(room.store, issue, digest)
+def _revision(context: AppContext, issue: IssueId, revision_id: str) -> revisions.Revision:
+    revision = revisions.revision(context.store, issue, revision_id)
     if revision is None:
-        raise IssueError(f"issue {issue} has no revision {digest[:12]}: preview it first")
+        raise IssueError(f"issue {issue} has no revision {revision_id[:12]}: preview it first")
     return revision
 
 
-def _before_sending(room: Newsroom, manifest: Manifest) -> Iterator[Finding]:
+def _before_sending(context: AppContext, manifest: Manifest) -> Iterator[Finding]:
     """What counts until the issue has begun: then it is this very issue that has used all up."""
-    row = issues.get(room.store, manifest.issue.id)
+    row = issues.get(context.store, manifest.issue.id)
     if row is None or row.state is issues.IssueState.OPEN:
-        yield from _sent_already(room, manifest.issue)
-        yield from unknown_pins(room, manifest.issue.essays)
+        yield from _sent_already(context, manifest.issue)
+        yield from unknown_pins(context, manifest.issue.essays)
 
 
-def _sent_already(room: Newsroom, issue: Issue) -> Iterator[Finding]:
+def _sent_already(context: AppContext, issue: Issue) -> Iterator[Finding]:
     """What went out with another issue after this one was previewed."""
-    essays, items = issues.used_up(room.store)
+    essays, items = issues.used_up(context.store)
     for essay in issue.essays:
         if essay.slug in essays:
-            yield Finding("error", "essay-sent", essay.source, say("essay-sent", slug=essay.slug))
+            yield Finding(
+                "error", "essay-sent", essay.source, localized("essay-sent", slug=essay.slug)
+            )
     for related in issue.related:
         for item in related.story.items:
             if item.canonical in items or item.key in items:
-                said = say("item-sent", title=item.title[:60])
+                said = localized("item-sent", title=item.title[:60])
                 yield Finding("error", "item-sent", item.feed, said)
 
 
@@ -119,7 +123,7 @@ class RefusedError(IssueError):
 
     def __init__(self, issue: IssueId, findings: Sequence[Finding]) -> None:
         """Refuse the issue for these findings."""
-        super().__init__(say("refused", issue=str(issue)))
+        super().__init__(localized("refused", issue=str(issue)))
         self.issue, self.findings = issue, tuple(findings)
 
     def __reduce__(self) -> tuple[Any, ...]:
@@ -137,12 +141,12 @@ def refuse_errors(rendered: Rendered) -> None:
         raise RefusedError(rendered.issue, rendered.errors)
 
 
-def settings_findings(room: Newsroom) -> tuple[Finding, ...]:
+def settings_findings(context: AppContext) -> tuple[Finding, ...]:
     """What stands against sending in the configuration rather than in the issue."""
     found: list[Finding] = []
-    told = room.settings
+    told = context.settings
 
-    def error(code: str, said: Saying, *keys: str) -> None:
+    def error(code: str, said: LocalizedText, *keys: str) -> None:
         try:
             source = (told.home / FILE_NAME).read_text(encoding="utf-8")
         except OSError:
@@ -151,10 +155,10 @@ def settings_findings(room: Newsroom) -> tuple[Finding, ...]:
         found.append(Finding("error", code, where, said))
 
     if not told.sender.address:
-        error("sender-missing", say("sender-missing"), "sender", "address")
-    if not told.publication.public_url and not room.leaves_by_mail:
-        error("public-url-missing", say("public-url-missing"), "publication", "public_url")
-    relay = room.configured_relay
+        error("sender-missing", localized("sender-missing"), "sender", "address")
+    if not told.publication.public_url and not context.leaves_by_mail:
+        error("public-url-missing", localized("public-url-missing"), "publication", "public_url")
+    relay = context.configured_relay
     if relay is not None and not _is_loopback(relay.host):
         for name, value in (
             ("sender.address", told.sender.address.rpartition("@")[2]),
@@ -162,7 +166,7 @@ def settings_findings(room: Newsroom) -> tuple[Finding, ...]:
             ("archive.url", told.archive.url.partition("://")[2]),
         ):
             if value and is_sample(value):
-                error("sample-settings", say("sample-settings", name=name), *name.split("."))
+                error("sample-settings", localized("sample-settings", name=name), *name.split("."))
     return tuple(found)
 
 
@@ -174,28 +178,28 @@ def _is_loopback(host: str) -> bool:
 
 
 def lay_out(
-    room: Newsroom, rendered: Rendered, *, refresh: int | None = None
+    context: AppContext, rendered: Rendered, *, refresh: int | None = None
 ) -> Mapping[str, Path]:
     """Write the issue's files below var/issues/ISSUE/ and name them by kind.
 
     `refresh`: seconds after which the preview reads itself again in a browser.
     """
-    issue, digest = rendered.issue, rendered.hash
-    revision = _revision(room, issue, digest)
+    issue, revision_id = rendered.issue, rendered.revision_id
+    revision = _revision(context, issue, revision_id)
     manifest_text, _ = manifest_json.encode(revision.manifest)
-    folder = room.issues_folder / str(issue)
+    folder = context.issues_folder / str(issue)
     contents: dict[str, tuple[str, bytes]] = {
         "html": ("issue.html", standalone_html(rendered.rendered).encode()),
         "text": ("issue.txt", rendered.rendered.text.encode()),
         "mjml": ("issue.mjml", rendered.rendered.mjml.encode()),
-        "eml": ("issue.eml", sample_message(room, rendered)),
+        "eml": ("issue.eml", sample_message(context, rendered)),
         "manifest": ("manifest.json", manifest_text.encode()),
         "preview": (
             "preview.html",
             preview_page(
                 rendered.rendered,
                 rendered.findings,
-                language=room.language,
+                language=context.language,
                 refresh=refresh,
                 chosen=revision.manifest.issue.related,
             ).encode(),
@@ -208,20 +212,20 @@ def lay_out(
     return files
 
 
-def sample_message(room: Newsroom, rendered: Rendered) -> bytes:
+def sample_message(context: AppContext, rendered: Rendered) -> bytes:
     """The whole message as a reader who does not exist would get it."""
-    publication = _revision(room, rendered.issue, rendered.hash).manifest.publication
+    publication = _revision(context, rendered.issue, rendered.revision_id).manifest.publication
     template = MessageTemplate.compose(
-        rendered.rendered, room.letterhead(publication), revision=rendered.hash
+        rendered.rendered, context.letterhead(publication), revision=rendered.revision_id
     )
-    zone = room.settings.publication.zone
+    zone = context.settings.publication.zone
     return template.for_reader(
         ReaderFields(
             address=SAMPLE_READER,
             name="Leserin",
-            unsubscribe_url=room.reader_link(Purpose.UNSUBSCRIBE, 0),
-            preferences_url=room.reader_link(Purpose.PREFERENCES, 0),
-            message_hash=message_hash(room.message_id_key, rendered.issue, 0),
+            unsubscribe_url=context.reader_link(Purpose.UNSUBSCRIBE, 0),
+            preferences_url=context.reader_link(Purpose.PREFERENCES, 0),
+            message_hash=message_hash(context.message_id_key, rendered.issue, 0),
             date=datetime.combine(rendered.issue.day, time(7, 30), zone),
         )
     )

@@ -10,8 +10,8 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any
 
-from upcycle_news.app.context import Newsroom
-from upcycle_news.models.runs import Told, Waiting
+from upcycle_news.app.context import AppContext
+from upcycle_news.models.runs import RunResult, StaleRun
 from upcycle_news.observability.logging import Log
 from upcycle_news.services.delivery.relay_health import slow_relays
 from upcycle_news.services.feeds.collect import feeds_health
@@ -53,27 +53,27 @@ class Event:
         }
 
 
-def summary(*, reminded: int, settled: int, alarms: list[str]) -> Told:
+def summary(*, reminded: int, settled: int, alarms: list[str]) -> RunResult:
     """The state of a run that watched."""
     told = [f"{settled} waiting runs settled"] if settled else []
     told += [f"{reminded} reminders"] if reminded else []
     if alarms:
-        return Told("completed", "News", "; ".join([*alarms, *told]))
-    return Told("completed", "Completed", "; ".join(told) or "all is well")
+        return RunResult("completed", "News", "; ".join([*alarms, *told]))
+    return RunResult("completed", "Completed", "; ".join(told) or "all is well")
 
 
-def news(room: Newsroom) -> list[Event]:
+def news(context: AppContext) -> list[Event]:
     """What happened and was not told yet, of issues and feeds."""
-    now = room.clock()
+    now = context.clock()
     found = [
         event
         for event in (
-            *_issue_events(room),
-            *_late_plans(room),
-            *_feed_events(room),
-            *_bounce_events(room),
+            *_issue_events(context),
+            *_late_plans(context),
+            *_feed_events(context),
+            *_bounce_events(context),
         )
-        if coordination.ring(room.store, event.name, event.subject, now=now)
+        if coordination.ring(context.store, event.name, event.subject, now=now)
     ]
     for event in found:
         tell = log.info if event.name == "upcycle-news.issue.sent" else log.warning
@@ -81,21 +81,21 @@ def news(room: Newsroom) -> list[Event]:
     return found
 
 
-def _issue_events(room: Newsroom) -> Iterator[Event]:
-    now = room.clock()
-    stalled = timedelta(minutes=room.settings.retry.stalled_minutes)
-    for row in issues.every(room.store):
+def _issue_events(context: AppContext) -> Iterator[Event]:
+    now = context.clock()
+    stalled = timedelta(minutes=context.settings.retry.stalled_minutes)
+    for row in issues.every(context.store):
         subject = f"issue {row.id}"
         if row.enqueued_at is None or now - row.enqueued_at > _LOOK_BACK:
             continue
-        status = issues.status(room.store, row.id)
+        status = issues.status(context.store, row.id)
         assert status is not None
         payload = {key: value for key, value in status.as_dict().items() if key != "hash"}
         if row.state is IssueState.STOPPED:
             yield Event(
                 "upcycle-news.issue.refused", subject, f"{subject}: {row.stopped_because}", payload
             )
-        for slow, why in slow_relays(room, row.id):
+        for slow, why in slow_relays(context, row.id):
             yield Event(
                 "upcycle-news.relay.slow",
                 f"{subject} relay {slow.relay}",
@@ -105,57 +105,59 @@ def _issue_events(room: Newsroom) -> Iterator[Event]:
             message = f"{subject}: sent to {payload['sent']} of {status.audience}"
             yield Event("upcycle-news.issue.sent", subject, message, payload)
         elif row.state is IssueState.SENDING:
-            last = statistics.last_change(room.store, row.id) or row.enqueued_at
+            last = statistics.last_change(context.store, row.id) or row.enqueued_at
             if now - last > stalled:
                 message = f"{subject}: nothing has gone out since {last:%Y-%m-%d %H:%M} UTC"
                 yield Event("upcycle-news.issue.stalled", subject, message, payload)
             else:
-                coordination.silence(room.store, "upcycle-news.issue.stalled", subject)
+                coordination.silence(context.store, "upcycle-news.issue.stalled", subject)
 
 
-def _late_plans(room: Newsroom) -> Iterator[Event]:
-    for plan in coordination.late_plans(room.store, since=room.clock() - _LOOK_BACK):
-        row = issues.get(room.store, plan.issue)
+def _late_plans(context: AppContext) -> Iterator[Event]:
+    for plan in coordination.late_plans(context.store, since=context.clock() - _LOOK_BACK):
+        row = issues.get(context.store, plan.issue)
         if row is None or row.state is IssueState.OPEN:
-            planned = plan.planned_at.astimezone(room.settings.publication.zone)
+            planned = plan.planned_at.astimezone(context.settings.publication.zone)
             message = f"issue {plan.issue}, planned for {planned:%d %B, %H:%M}, did not go out"
             yield Event("upcycle-news.issue.late", f"issue {plan.issue}", message)
 
 
-def _feed_events(room: Newsroom) -> Iterator[Event]:
-    for one in feeds_health(room):
+def _feed_events(context: AppContext) -> Iterator[Event]:
+    for one in feeds_health(context):
         subject = f"feed {one['name']}"
         if one["active"] and (one["stopped"] or one["errors"] >= DEAD_AFTER):
             yield Event("upcycle-news.feed.dead", subject, f"{subject}: {one['last_error']}")
         else:
-            coordination.silence(room.store, "upcycle-news.feed.dead", subject)
+            coordination.silence(context.store, "upcycle-news.feed.dead", subject)
 
 
-def _bounce_events(room: Newsroom) -> Iterator[Event]:
-    for sentence in alarm_sentences(room):
+def _bounce_events(context: AppContext) -> Iterator[Event]:
+    for sentence in alarm_sentences(context):
         yield Event("upcycle-news.bounces.high", sentence.partition(":")[0], sentence)
 
 
-def in_vain(room: Newsroom) -> list[Waiting]:
+def in_vain(context: AppContext) -> list[StaleRun]:
     """Runs whose question was settled elsewhere, or timed out."""
-    now = room.clock()
+    now = context.clock()
     found = []
-    for question in approvals.waiting(room.store):
-        row = issues.get(room.store, question.issue)
-        decision = approvals.last_decision(room.store, question.issue, question.hash)
+    for question in approvals.waiting(context.store):
+        row = issues.get(context.store, question.issue)
+        decision = approvals.last_decision(context.store, question.issue, question.revision_id)
         begun = row is not None and row.state is not IssueState.OPEN
         if begun or decision is not None:
             rejected = decision is not None and not decision.approved and not begun
             said = "reject" if rejected else "send"
-            found.append(Waiting(question.id, question.run, answer=said))
+            found.append(StaleRun(question.id, question.run, answer=said))
         elif question.until <= now:
-            found.append(Waiting(question.id, question.run, ended=timed_out(question.issue)))
+            found.append(StaleRun(question.id, question.run, ended=timed_out(question.issue)))
     return found
 
 
-def settled(room: Newsroom, waiting: Waiting) -> None:
+def settled(context: AppContext, waiting: StaleRun) -> None:
     """Note that a run waits no more, and let others have its issue."""
-    question = approvals.asked_by(room.store, waiting.run)
-    approvals.answer(room.store, waiting.question, waiting.answer or "timed out", now=room.clock())
+    question = approvals.asked_by(context.store, waiting.run)
+    approvals.answer(
+        context.store, waiting.question, waiting.answer or "timed out", now=context.clock()
+    )
     if waiting.ended is not None and question is not None:
-        ids.free(room, question.issue, waiting.run)
+        ids.free(context, question.issue, waiting.run)

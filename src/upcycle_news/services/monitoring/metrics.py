@@ -17,7 +17,7 @@ from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4
 from prometheus_client.registry import Collector
 
 from upcycle_news import __version__
-from upcycle_news.app.context import Newsroom
+from upcycle_news.app.context import AppContext
 from upcycle_news.errors import ContentError
 from upcycle_news.models import DeliveryState, SubscriberStatus
 from upcycle_news.observability.logging import Log
@@ -74,14 +74,14 @@ class _Kept(Generic[T]):
 class Meter:
     """The figures of one room. Keep it: what it has counted makes the next answer cheap."""
 
-    room: Newsroom
+    context: AppContext
     timer: Callable[[], float] = time.monotonic
     _counted: dict[str, tuple[Mapping[str, int], datetime, float]] = field(default_factory=dict)
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
     def __post_init__(self) -> None:
         """Nothing is asked yet."""
-        store = self.room.store
+        store = self.context.store
         self._text = _Kept(self._write, FRESH, self.timer)
         self._people = _Kept(lambda: metrics.people(store), SLOW, self.timer)
         self._feeds = _Kept(self._look_at_feeds, SLOW, self.timer)
@@ -100,7 +100,7 @@ class Meter:
         return generate_latest(registry)
 
     def _families(self) -> Iterator[GaugeMetricFamily]:
-        began, now, store = self.timer(), self.room.clock(), self.room.store
+        began, now, store = self.timer(), self.context.clock(), self.context.store
         yield _gauge(
             "build_info",
             "Always 1; what runs here.",
@@ -132,7 +132,7 @@ class Meter:
         yield _gauge(
             "state_free_bytes",
             "Room left on the disk of the state folder.",
-            shutil.disk_usage(self.room.settings.state).free,
+            shutil.disk_usage(self.context.settings.state).free,
         )
         yield _gauge(
             "metrics_duration_seconds", "How long these figures took.", self.timer() - began
@@ -192,20 +192,20 @@ class Meter:
                 continue
             budget -= queue.audience
             began = self.timer()
-            counts = metrics.deliveries_of(self.room.store, queue.issue)
+            counts = metrics.deliveries_of(self.context.store, queue.issue)
             self._counted[queue.issue] = (counts, now, self.timer() - began)
         return all(queue.issue in self._counted for queue in queues)
 
     def _last_backup(self) -> float | None:
         try:
-            found = create.existing(self.room)
+            found = create.existing(self.context)
             return found[0].stat().st_mtime if found else None
         except OSError:  # another disk, which is away: the figure's absence is the alarm
             return None
 
     def _look_at_feeds(self) -> list[GaugeMetricFamily]:
         try:
-            health = [one for one in feeds_health(self.room) if one["active"]]
+            health = [one for one in feeds_health(self.context) if one["active"]]
         except ContentError as error:  # feeds.toml is an editor's; the queue is still worth telling
             log.warning("feeds.toml cannot be read", why=error)
             return []

@@ -7,11 +7,11 @@ from email.message import EmailMessage
 from email.policy import SMTP
 from email.utils import format_datetime, make_msgid
 
-from upcycle_news.app.context import Newsroom
+from upcycle_news.app.context import AppContext
 from upcycle_news.errors import RelayError
-from upcycle_news.i18n.messages import say
+from upcycle_news.i18n.messages import localized
 from upcycle_news.models import Envelope
-from upcycle_news.models.runs import Told
+from upcycle_news.models.runs import RunResult
 from upcycle_news.observability.logging import Log
 from upcycle_news.services.issues.preview_link import preview_url
 from upcycle_news.services.markdown import Words
@@ -24,11 +24,11 @@ from upcycle_news.transports.smtp import open_connection
 log = Log(__name__)
 
 
-def told(count: int) -> Told:
+def told(count: int) -> RunResult:
     """The state of a run that wrote to our own people."""
     if count:
-        return Told("completed", "Completed", f"{count} letters were accepted")
-    return Told(
+        return RunResult("completed", "Completed", f"{count} letters were accepted")
+    return RunResult(
         "completed",
         "Nobody",
         "nobody was told: name the group of operators in cockpit.operators, and mark its members "
@@ -36,17 +36,17 @@ def told(count: int) -> Told:
     )
 
 
-def send_notice(room: Newsroom, group: str, subject: str, text: str) -> int:
+def send_notice(context: AppContext, group: str, subject: str, text: str) -> int:
     """Send a plain letter to each confirmed member of `group`; how many were accepted.
 
     A group without members gets nothing: an alarm must not fail for want of readers, and one dead
     address must not keep it from the others. Raises `RelayError` when nobody was reached.
     """
-    members = subscribers.group_members(room.store, group) if group else ()
+    members = subscribers.group_members(context.store, group) if group else ()
     if not members:
         return 0
-    letterhead = room.letterhead(room.publication)
-    with room.relay() as relay:
+    letterhead = context.letterhead(context.publication)
+    with context.relay() as relay:
         connection, accepted = open_connection(relay), 0
         try:
             for member in members:
@@ -54,7 +54,7 @@ def send_notice(room: Newsroom, group: str, subject: str, text: str) -> int:
                 message["From"] = f"{letterhead.list_name} <{letterhead.from_address}>"
                 message["To"] = member.email.address
                 message["Subject"] = " ".join(subject.split())
-                message["Date"] = format_datetime(room.clock())
+                message["Date"] = format_datetime(context.clock())
                 message["Message-ID"] = make_msgid(domain=letterhead.message_id_domain)
                 message["Auto-Submitted"] = "auto-generated"  # RFC 3834, section 5
                 message.set_content(text)
@@ -74,49 +74,49 @@ def send_notice(room: Newsroom, group: str, subject: str, text: str) -> int:
 log = Log(__name__)
 
 
-def remind(room: Newsroom) -> list[Event]:
+def remind(context: AppContext) -> list[Event]:
     """Write to the group `cockpit.editors` once for each question that ends soon; what was told.
 
     While the relay is away, or takes nothing from us, a question is left to the next run.
     """
     found = []
-    for question in approvals.waiting(room.store):
-        left = question.until - room.clock()
-        early = left > timedelta(hours=room.settings.cockpit.reminder_hours)
+    for question in approvals.waiting(context.store):
+        left = question.until - context.clock()
+        early = left > timedelta(hours=context.settings.cockpit.reminder_hours)
         if early or left <= timedelta() or question.reminded_at is not None:
             continue
-        event = _event(room, question)
-        subject, text = _letter(room, question, event.payload["preview"])
+        event = _event(context, question)
+        subject, text = _letter(context, question, event.payload["preview"])
         try:
-            send_notice(room, room.settings.cockpit.editors, subject, text)
+            send_notice(context, context.settings.cockpit.editors, subject, text)
         except RelayError as error:  # the alarms that are looked after next must not fail with it
             log.warning("nobody could be reminded", issue=question.issue, why=error)
             continue
-        if approvals.remind(room.store, question.id, now=room.clock()):
+        if approvals.remind(context.store, question.id, now=context.clock()):
             found.append(event)
     return found
 
 
-def _letter(room: Newsroom, question: Question, link: str) -> tuple[str, str]:
+def _letter(context: AppContext, question: Question, link: str) -> tuple[str, str]:
     """Subject and text, in the publication's language."""
-    words = Words(room.settings.publication.language)
-    local = words.moment(question.until.astimezone(room.settings.publication.zone))
+    words = Words(context.settings.publication.language)
+    local = words.moment(question.until.astimezone(context.settings.publication.zone))
     issue = str(question.issue)
     return (
-        words(say("reminder-subject", issue=issue, until=local)),
-        words(say("reminder-text", issue=issue, until=local, link=link)),
+        words(localized("reminder-subject", issue=issue, until=local)),
+        words(localized("reminder-text", issue=issue, until=local, link=link)),
     )
 
 
-def _event(room: Newsroom, question: Question) -> Event:
-    until = question.until.astimezone(room.settings.publication.zone)
-    row = revisions.revision(room.store, question.issue, question.hash)
+def _event(context: AppContext, question: Question) -> Event:
+    until = question.until.astimezone(context.settings.publication.zone)
+    row = revisions.revision(context.store, question.issue, question.revision_id)
     assert row is not None
     message = (
         f"issue {question.issue} „{row.manifest.issue.subject}“ waits for an approval until "
         f"{until:%A, %d %B, %H:%M}"
     )
-    link = preview_url(room, question.issue, question.hash, expires=question.until)
+    link = preview_url(context, question.issue, question.revision_id, expires=question.until)
     return Event(
         "upcycle-news.issue.waiting", f"issue {question.issue}", message, {"preview": link}
     )

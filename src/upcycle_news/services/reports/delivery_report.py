@@ -9,9 +9,9 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
-from upcycle_news.app.context import Newsroom
+from upcycle_news.app.context import AppContext
 from upcycle_news.delivery.ports import DeliveryReport
-from upcycle_news.i18n.messages import FALLBACK, Saying, say
+from upcycle_news.i18n.messages import FALLBACK, LocalizedText, localized
 from upcycle_news.models import DeliveryState, IssueId
 from upcycle_news.observability.logging import Log
 from upcycle_news.services.content.git_sync import as_saying
@@ -28,9 +28,9 @@ from upcycle_news.storage import (
 )
 
 
-def relays(room: Newsroom, words: Words, issue: IssueId) -> list[str]:
+def relays(context: AppContext, words: Words, issue: IssueId) -> list[str]:
     """A line for each relay: what it did with our messages, and how long it took for one."""
-    found = relay_stats.of_issue(room.store, issue)
+    found = relay_stats.of_issue(context.store, issue)
     if not found:
         return []
     rows = [
@@ -39,11 +39,11 @@ def relays(room: Newsroom, words: Words, issue: IssueId) -> list[str]:
         for one in found
     ]
     slow = [
-        f"- {words(say('report-slow-relay', relay=md(one.relay), why=why))}"
-        for one, why in slow_relays(room, issue)
+        f"- {words(localized('report-slow-relay', relay=md(one.relay), why=why))}"
+        for one, why in slow_relays(context, issue)
     ]
     return [
-        words(say("report-relays")),
+        words(localized("report-relays")),
         "|---|---|---|---|---|---|---|",
         *rows,
         "",
@@ -51,101 +51,104 @@ def relays(room: Newsroom, words: Words, issue: IssueId) -> list[str]:
     ]
 
 
-def _duration(seconds: float) -> Saying:
+def _duration(seconds: float) -> LocalizedText:
     if seconds >= 1:
-        return say("report-seconds", seconds=seconds)
-    return say("report-milliseconds", milliseconds=1000 * seconds)
+        return localized("report-seconds", seconds=seconds)
+    return localized("report-milliseconds", milliseconds=1000 * seconds)
 
 
 log = Log(__name__)
 
 
-def delivery_report(room: Newsroom, issue: IssueId, collected: Mapping[str, Any]) -> str:
+def delivery_report(context: AppContext, issue: IssueId, collected: Mapping[str, Any]) -> str:
     """The report of an issue: the closing sum, relays, refusals, quotas, list, feeds, what changed."""
-    status = issues.status(room.store, issue)
-    row = issues.get(room.store, issue)
+    status = issues.status(context.store, issue)
+    row = issues.get(context.store, issue)
     assert status is not None and row is not None
-    told, words = status.as_dict(), Words(room.language)
-    lines = [words(say("report-title", issue=str(issue))), ""]
-    lines += [words(say("report-states")), "|---|---|"]
+    told, words = status.as_dict(), Words(context.language)
+    lines = [words(localized("report-title", issue=str(issue))), ""]
+    lines += [words(localized("report-states")), "|---|---|"]
     lines += [
         f"| {words(_STATES[state])} | {told[state]} |" for state in DeliveryState if told.get(state)
     ]
-    lines += [words(say("report-audience", audience=status.audience)), ""]
-    lines += [words(say("report-closes") if status.closed else say("report-closes-not")), ""]
-    lines += _speed(room, words, issue, row.enqueued_at, int(told["sent"]))
-    lines += relays(room, words, issue)
-    lines += _refusals(room, words, issue)
-    lines += _quotas(room, words)
-    lines += _list_health(room, words)
-    lines += _feeds(room, words, collected)
-    revision = revisions.revision(room.store, issue, row.hash)
+    lines += [words(localized("report-audience", audience=status.audience)), ""]
+    lines += [
+        words(localized("report-closes") if status.closed else localized("report-closes-not")),
+        "",
+    ]
+    lines += _speed(context, words, issue, row.enqueued_at, int(told["sent"]))
+    lines += relays(context, words, issue)
+    lines += _refusals(context, words, issue)
+    lines += _quotas(context, words)
+    lines += _list_health(context, words)
+    lines += _feeds(context, words, collected)
+    revision = revisions.revision(context.store, issue, row.revision_id)
     if revision is not None:
-        lines += what_changed(room, words, issue, row.hash, revision.manifest)
+        lines += what_changed(context, words, issue, row.revision_id, revision.manifest)
     return "\n".join(lines)
 
 
 _STATES = {
-    DeliveryState.QUEUED: say("state-queued"),
-    DeliveryState.SENDING: say("state-sending"),
-    DeliveryState.DEFERRED: say("state-deferred"),
-    DeliveryState.SENT: say("state-sent"),
-    DeliveryState.REJECTED: say("state-rejected"),
-    DeliveryState.UNKNOWN: say("state-unknown"),
-    DeliveryState.SUPPRESSED: say("state-suppressed"),
-    DeliveryState.CANCELLED: say("state-cancelled"),
+    DeliveryState.QUEUED: localized("state-queued"),
+    DeliveryState.SENDING: localized("state-sending"),
+    DeliveryState.DEFERRED: localized("state-deferred"),
+    DeliveryState.SENT: localized("state-sent"),
+    DeliveryState.REJECTED: localized("state-rejected"),
+    DeliveryState.UNKNOWN: localized("state-unknown"),
+    DeliveryState.SUPPRESSED: localized("state-suppressed"),
+    DeliveryState.CANCELLED: localized("state-cancelled"),
 }
 
 
-def _list_health(room: Newsroom, words: Words) -> list[str]:
+def _list_health(context: AppContext, words: Words) -> list[str]:
     """What this issue and the two before it did to the list; alarms first."""
-    newest = list_health(room, 3)
+    newest = list_health(context, 3)
     alarmed = [f"- **Alarm:** {words(alarm)}" for one in newest for alarm in one.alarms]
     told = [f"- {words(one.sentence())}" for one in newest]
-    return [f"### {words(say('report-list'))}", "", *alarmed, *told, ""]
+    return [f"### {words(localized('report-list'))}", "", *alarmed, *told, ""]
 
 
 def _speed(
-    room: Newsroom, words: Words, issue: IssueId, began: datetime | None, sent: int
+    context: AppContext, words: Words, issue: IssueId, began: datetime | None, sent: int
 ) -> list[str]:
-    ended = statistics.last_change(room.store, issue)
+    ended = statistics.last_change(context.store, issue)
     if began is None or ended is None or not sent:
         return []
     seconds = max((ended - began).total_seconds(), 1.0)
-    relay = say("report-relay", relay="main")
-    said = say(
+    relay = localized("report-relay", relay="main")
+    said = localized(
         "report-speed",
         count=sent,
         seconds=seconds,
-        relay=say("report-mailbox") if room.configured_relay is None else relay,
+        relay=localized("report-mailbox") if context.configured_relay is None else relay,
         rate=sent / seconds,
     )
     return [words(said), ""]
 
 
-def _refusals(room: Newsroom, words: Words, issue: IssueId) -> list[str]:
-    found = statistics.refusals(room.store, issue)
+def _refusals(context: AppContext, words: Words, issue: IssueId) -> list[str]:
+    found = statistics.refusals(context.store, issue)
     if not found:
         return []
     rows = [
         f"| {words(_STATES[DeliveryState(r.state)])} | {r.code or ''} {r.enhanced} | {r.count} |"
         for r in found
     ]
-    return [words(say("report-refusals")), "|---|---|---|", *rows, ""]
+    return [words(localized("report-refusals")), "|---|---|---|", *rows, ""]
 
 
-def _quotas(room: Newsroom, words: Words) -> list[str]:
-    found = room.quotas("main", room.settings.sender.address)
+def _quotas(context: AppContext, words: Words) -> list[str]:
+    found = context.quotas("main", context.settings.sender.address)
     lines = []
     for what, scope, rates in (
-        (say("report-relay", relay="main"), f"relay {found.relay_name}", found.relay),
-        (say("report-sender"), f"sender {found.sender_address}", found.sender),
+        (localized("report-relay", relay="main"), f"relay {found.relay_name}", found.relay),
+        (localized("report-sender"), f"sender {found.sender_address}", found.sender),
     ):
         for rate in rates:
             used = statistics.sent_within(
-                room.store, scope, timedelta(seconds=rate.seconds), now=room.clock()
+                context.store, scope, timedelta(seconds=rate.seconds), now=context.clock()
             )
-            said = say(
+            said = localized(
                 "report-quota",
                 what=what,
                 left=max(rate.limit - used, 0),
@@ -153,13 +156,13 @@ def _quotas(room: Newsroom, words: Words) -> list[str]:
                 seconds=rate.seconds,
             )
             lines.append(f"- {words(said)}")
-    return [f"**{words(say('report-quotas'))}**", "", *lines, ""] if lines else []
+    return [f"**{words(localized('report-quotas'))}**", "", *lines, ""] if lines else []
 
 
-def _feeds(room: Newsroom, words: Words, collected: Mapping[str, Any]) -> list[str]:
-    health = [one for one in feeds_health(room) if one["active"]]
+def _feeds(context: AppContext, words: Words, collected: Mapping[str, Any]) -> list[str]:
+    health = [one for one in feeds_health(context) if one["active"]]
     well = sum(1 for one in health if not one["errors"] and not one["stopped"])
-    lines = [words(say("report-feeds", well=well, feeds=len(health))), ""]
+    lines = [words(localized("report-feeds", well=well, feeds=len(health))), ""]
     lines += [
         f"- {md(one['name'])}: {md(one['last_error'])}"
         for one in health
@@ -167,7 +170,7 @@ def _feeds(room: Newsroom, words: Words, collected: Mapping[str, Any]) -> list[s
     ]
     if collected.get("pull"):
         why = words(as_saying(str(collected["pull"])))
-        lines.append(f"- {words(say('report-pull', why=md(why)))}")
+        lines.append(f"- {words(localized('report-pull', why=md(why)))}")
     return [*lines, ""] if health or collected.get("pull") else []
 
 
@@ -201,14 +204,14 @@ class Progress:
         done = report.sent + report.rejected + report.unknown
         rate = done / max(now - self._began, 0.001)
         left = max(self.audience - self.ended - done, 0)
-        rest = say("progress-left", count=round(left / rate / 60)) if rate and left else ""
+        rest = localized("progress-left", count=round(left / rate / 60)) if rate and left else ""
         ended = self.ended + done
-        self.tell(ended, say("progress-rate", rate=rate, left=rest))
+        self.tell(ended, localized("progress-rate", rate=rate, left=rest))
 
-    def tell(self, ended: int, rate: Saying | str = "") -> None:
+    def tell(self, ended: int, rate: LocalizedText | str = "") -> None:
         """Show it if that is possible now: what is sent must not depend on who can look at it."""
         try:
-            said = say("progress", ended=ended, audience=self.audience, rate=rate)
+            said = localized("progress", ended=ended, audience=self.audience, rate=rate)
             self.show(100 * ended / max(self.audience, 1), said.in_language(self.language))
         except Exception as error:
             log.warning("progress could not be shown", why=type(error).__name__)

@@ -5,26 +5,26 @@ from __future__ import annotations
 import csv
 import io
 
-from upcycle_news.app.context import Newsroom
+from upcycle_news.app.context import AppContext
 from upcycle_news.models import SubscriberStatus
 from upcycle_news.storage import subscribers
 from upcycle_news.subscribers.csv_lists import defuse
 from upcycle_news.subscribers.link_tokens import Purpose
 
 
-def links_csv(room: Newsroom) -> str:
+def links_csv(context: AppContext) -> str:
     """Address, unsubscribe token and, with a public address, both links of every reader."""
     out = io.StringIO(newline="")
     writer = csv.writer(out)
     writer.writerow(("email", "unsubscribe_token", "unsubscribe", "preferences"))
-    public = room.settings.publication.public_url
-    for person in subscribers.all_people(room.store):
+    public = context.settings.publication.public_url
+    for person in subscribers.all_people(context.store):
         if person.status is not SubscriberStatus.CONFIRMED:
             continue
-        token = room.signer.token(Purpose.UNSUBSCRIBE, person.id)
+        token = context.signer.token(Purpose.UNSUBSCRIBE, person.id)
         row = [person.email.address, token]
         row += [
-            room.reader_link(purpose, person.id) if public else ""
+            context.reader_link(purpose, person.id) if public else ""
             for purpose in (Purpose.UNSUBSCRIBE, Purpose.PREFERENCES)
         ]
         writer.writerow([defuse(cell) for cell in row])

@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from upcycle_news.app.context import Newsroom
-from upcycle_news.i18n.messages import Saying, say
+from upcycle_news.app.context import AppContext
+from upcycle_news.i18n.messages import LocalizedText, localized
 from upcycle_news.storage import statistics
 from upcycle_news.storage.statistics import IssueFigures
 
@@ -19,12 +19,12 @@ class Health:
     """The figures of one issue with the sentences that raise an alarm."""
 
     figures: IssueFigures
-    alarms: tuple[Saying, ...]
+    alarms: tuple[LocalizedText, ...]
 
-    def sentence(self) -> Saying:
+    def sentence(self) -> LocalizedText:
         """The figures for people."""
         one = self.figures
-        return say(
+        return localized(
             "list-health",
             issue=str(one.issue),
             sent=one.sent,
@@ -43,9 +43,9 @@ class Health:
         return {**told, "alarms": list(map(str, self.alarms))}
 
 
-def list_health(room: Newsroom, last: int = 10) -> tuple[Health, ...]:
+def list_health(context: AppContext, last: int = 10) -> tuple[Health, ...]:
     """The newest issues, newest first."""
-    told = room.settings.bounces
+    told = context.settings.bounces
     return tuple(
         Health(
             one,
@@ -55,13 +55,13 @@ def list_health(room: Newsroom, last: int = 10) -> tuple[Health, ...]:
                 complaints_percent=told.alarm_complaints_percent,
             ),
         )
-        for one in statistics.figures(room.store, last)
+        for one in statistics.figures(context.store, last)
     )
 
 
 def alarms(
     one: IssueFigures, *, bounces_percent: float, complaints_percent: float
-) -> tuple[Saying, ...]:
+) -> tuple[LocalizedText, ...]:
     """What has to be looked at before the next issue goes out."""
     found = []
     tried = one.sent + one.rejected
@@ -69,13 +69,15 @@ def alarms(
         share = 100 * (one.bounced + one.rejected) / tried
         if share > bounces_percent:
             found.append(
-                say("list-bounces", issue=str(one.issue), share=share, alarm=float(bounces_percent))
+                localized(
+                    "list-bounces", issue=str(one.issue), share=share, alarm=float(bounces_percent)
+                )
             )
     if one.sent >= ENOUGH and one.complaints:
         share = 100 * one.complaints / one.sent
         if share > complaints_percent:
             found.append(
-                say(
+                localized(
                     "list-complaints",
                     issue=str(one.issue),
                     share=share,
@@ -85,6 +87,6 @@ def alarms(
     return tuple(found)
 
 
-def alarm_sentences(room: Newsroom, last: int = 3) -> list[str]:
+def alarm_sentences(context: AppContext, last: int = 3) -> list[str]:
     """The alarms of the newest issues, for the report of a run."""
-    return [str(alarm) for one in list_health(room, last) for alarm in one.alarms]
+    return [str(alarm) for one in list_health(context, last) for alarm in one.alarms]

@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import timedelta
 
-from upcycle_news.app.context import Newsroom
+from upcycle_news.app.context import AppContext
 from upcycle_news.errors import RelayError
-from upcycle_news.i18n.messages import Saying, say
+from upcycle_news.i18n.messages import LocalizedText, localized
 from upcycle_news.mail.message import message_hash
 from upcycle_news.mail.transactional import compose_letter
 from upcycle_news.models import (
@@ -51,26 +51,26 @@ class Tidied:
 
 
 def sign_up(
-    room: Newsroom, email: EmailAddress, *, language: str, source: str, ip: str = ""
+    context: AppContext, email: EmailAddress, *, language: str, source: str, ip: str = ""
 ) -> Signup | None:
     """Write down a sign-up; None when no mail must go out. Nothing is sent yet."""
-    now = room.clock()
-    cooldown = timedelta(minutes=room.settings.audience.cooldown_minutes)
+    now = context.clock()
+    cooldown = timedelta(minutes=context.settings.audience.cooldown_minutes)
     return signups.begin(
-        room.store,
+        context.store,
         email,
         may_ask=lambda found: double_opt_in.may_ask(found, now=now, cooldown=cooldown),
         language=language,
         source=source,
-        wording=wording(room, language),
-        ip=ip if room.settings.audience.keep_ip else "",
+        wording=wording(context, language),
+        ip=ip if context.settings.audience.keep_ip else "",
         now=now,
     )
 
 
-def wording(room: Newsroom, language: str) -> str:
+def wording(context: AppContext, language: str) -> str:
     """The version of the words that are agreed to."""
-    words = read_words(load_templates(room.templates), language)
+    words = read_words(load_templates(context.templates), language)
     texts = (words.catalogue.get(key, "") for key in _AGREED_TO)
     return double_opt_in.wording_version(language, texts)
 
@@ -79,30 +79,30 @@ class LetterRefused(RelayError):  # noqa: N818 - a sentence reads better without
     """The relay did not want the mail to this one address, which says nothing about others."""
 
 
-def ask_to_confirm(room: Newsroom, signup: Signup) -> bool:
+def ask_to_confirm(context: AppContext, signup: Signup) -> bool:
     """Send the mail with the confirmation link; False when it has left, or its person, meanwhile.
 
     Raises `RelayError` when it was not accepted. It is tried again later, unless the address is
     the reason.
     """
-    told = room.settings
+    told = context.settings
     if not told.publication.public_url or not told.sender.address:
         raise RelayError(
             "no confirmation mail can leave: set publication.public_url and sender.address"
         )
-    token = room.signer.token(Purpose.CONFIRM, signup.subscriber, signup.consent % 2**24)
-    publication = room.publication
+    token = context.signer.token(Purpose.CONFIRM, signup.subscriber, signup.consent % 2**24)
+    publication = context.publication
     letter = render_letter(
-        load_templates(room.templates),
+        load_templates(context.templates),
         LETTER,
         publication=publication,
         language=signup.language,
         values={
-            "link": f"{room.signer.public_url}/{Purpose.CONFIRM}/{token}",
-            "days": room.settings.audience.confirm_days,
+            "link": f"{context.signer.public_url}/{Purpose.CONFIRM}/{token}",
+            "days": context.settings.audience.confirm_days,
         },
     )
-    letterhead = room.letterhead(publication)
+    letterhead = context.letterhead(publication)
     message = compose_letter(
         letterhead,
         to=signup.email,
@@ -112,24 +112,24 @@ def ask_to_confirm(room: Newsroom, signup: Signup) -> bool:
         html=letter.html,
         # Numbers come again once their row is deleted, and servers drop a Message-ID they know.
         message_hash=message_hash(
-            room.message_id_key, f"confirm/{signup.given_at.timestamp():.0f}", signup.consent
+            context.message_id_key, f"confirm/{signup.given_at.timestamp():.0f}", signup.consent
         ),
-        date=room.clock(),
-        signers=room.dkim_signers,
+        date=context.clock(),
+        signers=context.dkim_signers,
     )
     # Before the mail leaves: a reader may be faster than our next commit.
-    if not signups.mailed(room.store, signup, double_opt_in.token_hash(token), room.clock()):
+    if not signups.mailed(context.store, signup, double_opt_in.token_hash(token), context.clock()):
         return False
     try:
         outcome = _hand_over(
-            room, Envelope(letterhead.envelope_sender, signup.email.address), message
+            context, Envelope(letterhead.envelope_sender, signup.email.address), message
         )
     except RelayError:
-        signups.not_mailed(room.store, signup)
+        signups.not_mailed(context.store, signup)
         raise
     if not isinstance(outcome, Accepted):
         if not _of_the_address(outcome):
-            signups.not_mailed(room.store, signup)
+            signups.not_mailed(context.store, signup)
         ours = isinstance(outcome, Refused) and outcome.stage == "mail"
         alone = isinstance(outcome, Refused | CannotCarry) and not ours
         raise (LetterRefused if alone else RelayError)(
@@ -138,8 +138,8 @@ def ask_to_confirm(room: Newsroom, signup: Signup) -> bool:
     return True
 
 
-def _hand_over(room: Newsroom, envelope: Envelope, message: bytes) -> Outcome:
-    with room.relay() as relay, open_connection(relay) as connection:
+def _hand_over(context: AppContext, envelope: Envelope, message: bytes) -> Outcome:
+    with context.relay() as relay, open_connection(relay) as connection:
         return connection.send(envelope, message)
 
 
@@ -151,15 +151,15 @@ def _of_the_address(outcome: Outcome) -> bool:
     return isinstance(outcome, CannotCarry)
 
 
-def ask_the_waiting(room: Newsroom) -> int:
+def ask_the_waiting(context: AppContext) -> int:
     """Send confirmation mails that could not leave when they should have; how many left."""
-    if send_hold.standing(room.store):
+    if send_hold.standing(context.store):
         return 0  # a restored store does not know which of them left after all
-    since = room.clock() - timedelta(days=room.settings.audience.confirm_days)
+    since = context.clock() - timedelta(days=context.settings.audience.confirm_days)
     left = 0
-    for signup in signups.unmailed(room.store, since=since):
+    for signup in signups.unmailed(context.store, since=since):
         try:
-            left += ask_to_confirm(room, signup)
+            left += ask_to_confirm(context, signup)
         except LetterRefused as error:
             # Anybody may enter an address that nobody takes: it must not hold up the others.
             log.warning("a confirmation mail was refused", sign_up=signup.consent, why=error)
@@ -169,58 +169,67 @@ def ask_the_waiting(room: Newsroom) -> int:
     return left
 
 
-def confirm(room: Newsroom, token: str, *, act: bool = True) -> tuple[Confirmed, Subscriber | None]:
+def confirm(
+    context: AppContext, token: str, *, act: bool = True
+) -> tuple[Confirmed, Subscriber | None]:
     """Act on a confirmation link, or only look; what became of it and whose it is."""
-    read = room.signer.read(Purpose.CONFIRM, token)
+    read = context.signer.read(Purpose.CONFIRM, token)
     if read is None:
         return Confirmed.UNKNOWN, None
     follow = signups.confirm if act else signups.standing
     done = follow(
-        room.store, double_opt_in.token_hash(token), now=room.clock(), valid_for=_valid_for(room)
+        context.store,
+        double_opt_in.token_hash(token),
+        now=context.clock(),
+        valid_for=_valid_for(context),
     )
-    return done, subscribers.by_number(room.store, read.subscriber)
+    return done, subscribers.by_number(context.store, read.subscriber)
 
 
-def _valid_for(room: Newsroom) -> timedelta:
-    return timedelta(days=room.settings.audience.confirm_days)
+def _valid_for(context: AppContext) -> timedelta:
+    return timedelta(days=context.settings.audience.confirm_days)
 
 
-def reader(room: Newsroom, purpose: Purpose, token: str) -> tuple[Token, Subscriber | None] | None:
+def reader(
+    context: AppContext, purpose: Purpose, token: str
+) -> tuple[Token, Subscriber | None] | None:
     """Whose link this is; None for a token that is altered, foreign or for another purpose."""
-    read = room.signer.read(purpose, token)
-    return None if read is None else (read, subscribers.by_number(room.store, read.subscriber))
+    read = context.signer.read(purpose, token)
+    return None if read is None else (read, subscribers.by_number(context.store, read.subscriber))
 
 
-def leave(room: Newsroom, token: Token, person: Subscriber | None, way: Way) -> None:
+def leave(context: AppContext, token: Token, person: Subscriber | None, way: Way) -> None:
     """Let the link's reader go; done already and forgotten already are done as well."""
     if person is not None and person.status is not SubscriberStatus.UNSUBSCRIBED:
-        subscribers.unsubscribe(room.store, person, now=room.clock(), way=way, issue=token.issue)
+        subscribers.unsubscribe(
+            context.store, person, now=context.clock(), way=way, issue=token.issue
+        )
         log.info("a reader left", way=way, issue_number=token.issue)
 
 
-def how_readers_leave(room: Newsroom) -> Saying:
+def how_readers_leave(context: AppContext) -> LocalizedText:
     """Which way out of the newsletter is in force, for whoever checks the publication."""
-    told = room.settings
+    told = context.settings
     if told.publication.public_url:
         address = told.publication.public_url
         if told.sender.unsubscribe_mailto:
-            return say("leave-both", address=address)
-        return say("leave-click", address=address)
-    if room.leaves_by_mail:
-        return say("leave-mail", address=told.sender.unsubscribe_mailto)
-    return say("leave-nowhere")
+            return localized("leave-both", address=address)
+        return localized("leave-click", address=address)
+    if context.leaves_by_mail:
+        return localized("leave-mail", address=told.sender.unsubscribe_mailto)
+    return localized("leave-nowhere")
 
 
-def tidy(room: Newsroom) -> Tidied:
+def tidy(context: AppContext) -> Tidied:
     """Delete what was never confirmed and reports that are too old; mail those who still wait."""
     from upcycle_news.storage import bounces
 
-    now = room.clock()
-    mailed = ask_the_waiting(room)
+    now = context.clock()
+    mailed = ask_the_waiting(context)
     return Tidied(
-        unconfirmed=signups.delete_unconfirmed(room.store, before=now - _valid_for(room)),
+        unconfirmed=signups.delete_unconfirmed(context.store, before=now - _valid_for(context)),
         mailed=mailed,
         reports=bounces.drop_raw(
-            room.store, before=now - timedelta(days=room.settings.bounces.keep_days)
+            context.store, before=now - timedelta(days=context.settings.bounces.keep_days)
         ),
     )

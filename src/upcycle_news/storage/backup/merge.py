@@ -174,7 +174,9 @@ def _bring(old: Connection, new: Connection, row: Row[Any]) -> None:
     for rows in _rows(old, select(blobs), WIDE_BATCH):
         if missing := [one for one in rows if one.sha256 not in have]:
             _add(new, blobs, missing)
-    frozen = select(revisions).where(revisions.c.issue_id == row.id, revisions.c.hash == row.hash)
+    frozen = select(revisions).where(
+        revisions.c.issue_id == row.id, revisions.c.revision_id == row.revision_id
+    )
     for revision in old.execute(frozen).all():
         _bring_revision(old, new, revision)
     new.execute(delete(approvals).where(approvals.c.issue_id == row.id))
@@ -185,7 +187,10 @@ def _bring(old: Connection, new: Connection, row: Row[Any]) -> None:
 
 
 def _bring_revision(old: Connection, new: Connection, revision: Row[Any]) -> None:
-    same = (revisions.c.issue_id == revision.issue_id, revisions.c.hash == revision.hash)
+    same = (
+        revisions.c.issue_id == revision.issue_id,
+        revisions.c.revision_id == revision.revision_id,
+    )
     if new.scalar(select(revisions.c.id).where(*same)) is None:
         values = {name: value for name, value in revision._mapping.items() if name != "id"}
         new.execute(revisions.insert().values(**values))
@@ -240,7 +245,7 @@ def _amendments(old: Connection, new: Connection) -> None:
     columns = [column for column in amendments.columns if column.name != "id"]
     later = select(*columns).where(amendments.c.id > newest).order_by(amendments.c.id)
     if rows := old.execute(later).all():
-        pictures = {digest for row in rows for digest in row.images.values()}
+        pictures = {revision_id for row in rows for revision_id in row.images.values()}
         for some in _rows(old, select(blobs).where(blobs.c.sha256.in_(pictures)), WIDE_BATCH):
             _add(new, blobs, some)
         _add(new, amendments, rows)

@@ -223,11 +223,11 @@ def _unapprove(connection: Connection, now: datetime) -> tuple[str, ...]:
     ranked = (
         select(
             approvals.c.issue_id,
-            approvals.c.hash,
+            approvals.c.revision_id,
             approvals.c.approved,
             func.row_number()
             .over(
-                partition_by=(approvals.c.issue_id, approvals.c.hash),
+                partition_by=(approvals.c.issue_id, approvals.c.revision_id),
                 order_by=approvals.c.id.desc(),
             )
             .label("place"),
@@ -237,7 +237,9 @@ def _unapprove(connection: Connection, now: datetime) -> tuple[str, ...]:
         .subquery()
     )
     standing = connection.execute(
-        select(ranked.c.issue_id, ranked.c.hash).where(ranked.c.place == 1, ranked.c.approved)
+        select(ranked.c.issue_id, ranked.c.revision_id).where(
+            ranked.c.place == 1, ranked.c.approved
+        )
     ).all()
     if standing:
         connection.execute(
@@ -245,7 +247,7 @@ def _unapprove(connection: Connection, now: datetime) -> tuple[str, ...]:
             [
                 {
                     "issue_id": row.issue_id,
-                    "hash": row.hash,
+                    "revision_id": row.revision_id,
                     "approved": False,
                     "decided_by": BY,
                     "decided_at": now,

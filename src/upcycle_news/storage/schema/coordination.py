@@ -39,7 +39,7 @@ questions = Table(
     metadata,
     Column("id", Integer, primary_key=True),
     Column("issue_id", ForeignKey("issues.id", ondelete="CASCADE"), nullable=False, index=True),
-    Column("hash", String(64), nullable=False),
+    Column("revision_id", String(64), nullable=False),
     Column("run", Text, nullable=False, index=True),
     Column("asked_at", UtcDateTime, nullable=False),
     Column("until", UtcDateTime, nullable=False),

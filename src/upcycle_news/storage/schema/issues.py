@@ -23,7 +23,7 @@ issues = Table(
     Column("id", String(16), primary_key=True),
     Column("number", Integer, nullable=False, unique=True),
     Column("state", String(16), nullable=False, index=True),
-    Column("hash", String(64), nullable=False),
+    Column("revision_id", String(64), nullable=False),
     Column("audience", Integer, nullable=False),
     Column("stopped_because", Text, nullable=False),
     Column("created_at", UtcDateTime, nullable=False),
@@ -35,11 +35,11 @@ revisions = Table(
     metadata,
     Column("id", Integer, primary_key=True),
     Column("issue_id", ForeignKey("issues.id", ondelete="CASCADE"), nullable=False),
-    Column("hash", String(64), nullable=False),
+    Column("revision_id", String(64), nullable=False),
     Column("manifest", Text, nullable=False),
     Column("git_commit", String(64), nullable=False),
     Column("created_at", UtcDateTime, nullable=False),
-    UniqueConstraint("issue_id", "hash"),
+    UniqueConstraint("issue_id", "revision_id"),
 )
 
 # The exact bytes that readers get, personal links aside: an upgrade in the middle of a send must
@@ -68,7 +68,7 @@ approvals = Table(
     metadata,
     Column("id", Integer, primary_key=True),
     Column("issue_id", ForeignKey("issues.id", ondelete="CASCADE"), nullable=False, index=True),
-    Column("hash", String(64), nullable=False),
+    Column("revision_id", String(64), nullable=False),
     Column("approved", Boolean, nullable=False),
     Column("decided_by", Text, nullable=False),
     Column("decided_at", UtcDateTime, nullable=False),

@@ -73,7 +73,7 @@ def upgrade() -> None:
         sa.Column("id", sa.String(length=16), nullable=False),
         sa.Column("number", sa.Integer(), nullable=False),
         sa.Column("state", sa.String(length=16), nullable=False),
-        sa.Column("hash", sa.String(length=64), nullable=False),
+        sa.Column("revision_id", sa.String(length=64), nullable=False),
         sa.Column("audience", sa.Integer(), nullable=False),
         sa.Column("stopped_because", sa.Text(), nullable=False),
         sa.Column("created_at", UtcDateTime(), nullable=False),
@@ -166,7 +166,7 @@ def upgrade() -> None:
         "approvals",
         sa.Column("id", sa.Integer(), nullable=False),
         sa.Column("issue_id", sa.String(length=16), nullable=False),
-        sa.Column("hash", sa.String(length=64), nullable=False),
+        sa.Column("revision_id", sa.String(length=64), nullable=False),
         sa.Column("approved", sa.Boolean(), nullable=False),
         sa.Column("decided_by", sa.Text(), nullable=False),
         sa.Column("decided_at", UtcDateTime(), nullable=False),
@@ -258,7 +258,7 @@ def upgrade() -> None:
         "revisions",
         sa.Column("id", sa.Integer(), nullable=False),
         sa.Column("issue_id", sa.String(length=16), nullable=False),
-        sa.Column("hash", sa.String(length=64), nullable=False),
+        sa.Column("revision_id", sa.String(length=64), nullable=False),
         sa.Column("manifest", sa.Text(), nullable=False),
         sa.Column("git_commit", sa.String(length=64), nullable=False),
         sa.Column("created_at", UtcDateTime(), nullable=False),
@@ -266,7 +266,9 @@ def upgrade() -> None:
             ["issue_id"], ["issues.id"], name=op.f("fk_revisions_issue_id"), ondelete="CASCADE"
         ),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_revisions")),
-        sa.UniqueConstraint("issue_id", "hash", name=op.f("uq_revisions_issue_id_hash")),
+        sa.UniqueConstraint(
+            "issue_id", "revision_id", name=op.f("uq_revisions_issue_id_revision_id")
+        ),
     )
     op.create_table(
         "used",
@@ -313,7 +315,7 @@ def upgrade() -> None:
         "questions",
         sa.Column("id", sa.Integer(), nullable=False),
         sa.Column("issue_id", sa.String(length=16), nullable=False),
-        sa.Column("hash", sa.String(length=64), nullable=False),
+        sa.Column("revision_id", sa.String(length=64), nullable=False),
         sa.Column("run", sa.Text(), nullable=False),
         sa.Column("asked_at", UtcDateTime(), nullable=False),
         sa.Column("until", UtcDateTime(), nullable=False),
