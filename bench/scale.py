@@ -39,8 +39,8 @@ from tests.publications import (
     lay_out,
     prepared,
 )
-from upcycle_news.app.context import AppContext
 
+from upcycle_news.app.context import AppContext
 from upcycle_news.config.settings import load_settings
 from upcycle_news.models import (
     Claim,

@@ -48,12 +48,12 @@ PARAGRAPH = "Der Bestand ist gebaut, bezahlt und vertraut. Größe allein löst 
 broken: list[str] = []
 
 
-def msg(text: str) -> None:
+def show(text: str) -> None:
     print(f"{time.monotonic() - BEGAN:5.0f} s  {text}", flush=True)
 
 
 def promise(what: str, kept: bool, told: str) -> None:
-    msg(f"{'ok    ' if kept else 'BROKEN'}  {what}: {told}")
+    show(f"{'ok    ' if kept else 'BROKEN'}  {what}: {told}")
     if not kept:
         broken.append(what)
 
@@ -107,7 +107,7 @@ def main() -> int:
         readers = set(publication.crowd(told.readers))
         pool = stack.enter_context(Pool(publication.home, {}, postgres.database("prefect")))
         books = stack.enter_context(Books(store))
-        msg(
+        show(
             f"{told.readers} readers, {os.cpu_count()} cores; Postgres, Prefect's server and pool are up"
         )
         trial = Trial(publication, pool, sink, books, readers)
@@ -131,13 +131,13 @@ def speed(trial: Trial, counts: list[int]) -> None:
         hand = trial.publication.start("issue", "send", "--yes", "--json", "--no-collect")
         hand.communicate(timeout=900)
         alone, _ = rates(trial.books)
-        msg(f"one process without Prefect: {alone:.0f}/s")
+        show(f"one process without Prefect: {alone:.0f}/s")
         for count in counts:
             trial.pool.need(count)
             trial.essay(f"Mit {count}")
             state, memory = watched(trial, trial.publish(count))
             whole, together = rates(trial.books)
-            msg(
+            show(
                 f"{count} workers: {whole:.0f}/s from the first to the last reply "
                 f"({whole / alone:.2f} of one process), {together:.0f}/s while all were at it – "
                 f"{state['message']}; " + ", ".join(f"{k} {v:.0f} MB" for k, v in memory.items())

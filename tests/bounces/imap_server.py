@@ -31,11 +31,11 @@ def imap_server(account: Account) -> Iterator[Account]:
     class Session(socketserver.StreamRequestHandler):
         folder = "INBOX"
 
-        def msg(self, line: str | bytes) -> None:
+        def reply(self, line: str | bytes) -> None:
             self.wfile.write((line if isinstance(line, bytes) else line.encode()) + b"\r\n")
 
         def handle(self) -> None:
-            self.msg("* OK ready")
+            self.reply("* OK ready")
             while line := self.rfile.readline().decode().strip():
                 tag, _, command = line.partition(" ")
                 account.said.append(re.sub(r"LOGIN .*", "LOGIN", command))
@@ -48,13 +48,13 @@ def imap_server(account: Account) -> Iterator[Account]:
             if word.startswith(account.hangs_up_at):
                 return True
             if word.startswith("CAPABILITY"):
-                self.msg("* CAPABILITY IMAP4rev1 MOVE")
+                self.reply("* CAPABILITY IMAP4rev1 MOVE")
             elif word.startswith("LOGIN") and '"geheim"' not in command:
-                self.msg(f"{tag} NO wrong password")
+                self.reply(f"{tag} NO wrong password")
                 return False
             elif word.startswith("SELECT"):
-                self.msg(f"* {len(mails)} EXISTS")
-                self.msg("* OK [UIDVALIDITY 1]")
+                self.reply(f"* {len(mails)} EXISTS")
+                self.reply("* OK [UIDVALIDITY 1]")
             elif word.startswith("UID SEARCH"):
                 wanted = re.search(r"UID (\d+)", command.partition("SEARCH")[2])
                 unmarked = re.search(r"UNKEYWORD (\S+)", command)
@@ -64,17 +64,17 @@ def imap_server(account: Account) -> Iterator[Account]:
                     if (wanted is None or number == int(wanted[1]))
                     and (unmarked is None or account.marked.get(number) != unmarked[1])
                 ]
-                self.msg("* SEARCH " + " ".join(map(str, found)))
+                self.reply("* SEARCH " + " ".join(map(str, found)))
             elif word.startswith("UID FETCH"):
                 number, part = int(command.split()[2]), re.search(r"<0\.(\d+)>", command)
                 text = mails[number][: int(part[1])] if part else mails[number]
                 place = "BODY[]<0>" if part else "BODY[]"
                 head = f"* 1 FETCH (UID {number} FLAGS () {place} {{{len(text)}}}"
-                self.msg(head.encode() + b"\r\n" + text + b")")
+                self.reply(head.encode() + b"\r\n" + text + b")")
             elif word.startswith("LIST"):
                 for name in account.folders:
                     if name in command:
-                        self.msg(f'* LIST () "/" "{name}"')
+                        self.reply(f'* LIST () "/" "{name}"')
             elif word.startswith("CREATE"):
                 account.folders[command.split()[1].strip('"')] = {}
             elif word.startswith(("UID MOVE", "UID COPY")):
@@ -85,12 +85,12 @@ def imap_server(account: Account) -> Iterator[Account]:
             elif word.startswith("UID STORE"):
                 assert "DELETED" not in word
                 if not account.keywords:
-                    self.msg(f"{tag} NO no such flag")
+                    self.reply(f"{tag} NO no such flag")
                     return False
                 account.marked[int(command.split()[2])] = command.rpartition("(")[2].strip(")")
             elif word.startswith("LOGOUT"):
-                self.msg("* BYE")
-            self.msg(f"{tag} OK done")
+                self.reply("* BYE")
+            self.reply(f"{tag} OK done")
             return word.startswith("LOGOUT")
 
     with socketserver.ThreadingTCPServer(("127.0.0.1", 0), Session) as server:

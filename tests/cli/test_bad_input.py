@@ -280,6 +280,6 @@ def test_the_demo_refuses_a_relay_of_the_environment(
 ) -> None:
     monkeypatch.setenv("UPCYCLE_NEWS_RELAYS__MAIN__HOST", "smtp.example.org")
     with pytest.raises(UpcycleError, match="refuses to run where a relay is configured"):
-        list(run_demo(tmp_path, msg=lambda _: None))
+        list(run_demo(tmp_path, show=lambda _: None))
     assert list(tmp_path.iterdir()) == []
     assert os.environ["UPCYCLE_NEWS_RELAYS__MAIN__HOST"] == "smtp.example.org"

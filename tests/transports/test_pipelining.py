@@ -50,16 +50,16 @@ class Scripted:
         try:
             self.talk, _ = self.door.accept()
             with self.talk:
-                self.msg(b"220 hello\r\n")
+                self.reply(b"220 hello\r\n")
                 self.hear()
-                self.msg(b"250-here\r\n250 " + self.offers + b"\r\n")
+                self.reply(b"250-here\r\n250 " + self.offers + b"\r\n")
                 self.play(self)
         except (ConnectionError, EOFError):
             pass
         except BaseException as error:
             self.errors.append(error)
 
-    def msg(self, *replies: bytes) -> None:
+    def reply(self, *replies: bytes) -> None:
         for reply in replies:
             self.talk.sendall(reply)
 
@@ -82,13 +82,13 @@ class Scripted:
 def test_all_three_commands_come_before_the_first_reply() -> None:
     def play(relay: Scripted) -> None:
         relay.group()
-        relay.msg(*GOOD)
+        relay.reply(*GOOD)
         relay.hear(b"\r\n.\r\n")
-        relay.msg(b"250 2.0.0 taken\r\n")
+        relay.reply(b"250 2.0.0 taken\r\n")
         relay.group()
-        relay.msg(*GOOD)
+        relay.reply(*GOOD)
         relay.hear(b"\r\n.\r\n")
-        relay.msg(b"250 2.0.0 taken\r\n")
+        relay.reply(b"250 2.0.0 taken\r\n")
 
     with Scripted(play) as relay, open_connection(relay.relay()) as connection:
         assert isinstance(connection.send(MAX, MESSAGE), Accepted)
@@ -105,9 +105,9 @@ def test_without_the_offer_each_command_waits_for_its_reply() -> None:
             with pytest.raises(TimeoutError):
                 relay.talk.recv(1)
             relay.talk.settimeout(None)
-            relay.msg(reply)
+            relay.reply(reply)
         relay.hear(b"\r\n.\r\n")
-        relay.msg(b"250 taken\r\n")
+        relay.reply(b"250 taken\r\n")
 
     with (
         Scripted(play, b"8BITMIME") as relay,
@@ -120,9 +120,9 @@ def test_replies_in_pieces_and_of_many_lines_are_put_together() -> None:
     def play(relay: Scripted) -> None:
         relay.group()
         for byte in b"250-2.1.0 sender\r\n250 2.1.0 ok\r\n250-a\r\n250-b\r\n250 c\r\n354 go\r\n":
-            relay.msg(bytes([byte]))
+            relay.reply(bytes([byte]))
         relay.hear(b"\r\n.\r\n")
-        relay.msg(b"250-2.0.0 taken\r\n", b"250 2.0.", b"0 as 4XyZ\r\n")
+        relay.reply(b"250-2.0.0 taken\r\n", b"250 2.0.", b"0 as 4XyZ\r\n")
 
     with Scripted(play) as relay, open_connection(relay.relay()) as connection:
         outcome = connection.send(MAX, MESSAGE)
@@ -134,13 +134,13 @@ def test_replies_in_pieces_and_of_many_lines_are_put_together() -> None:
 def test_a_refused_recipient_with_a_refused_data_leaves_the_connection_usable(data: bytes) -> None:
     def play(relay: Scripted) -> None:
         relay.group()
-        relay.msg(b"250 ok\r\n", b"550 5.1.1 no such user\r\n", data)
+        relay.reply(b"250 ok\r\n", b"550 5.1.1 no such user\r\n", data)
         assert relay.hear() == b"RSET"
-        relay.msg(b"250 ok\r\n")
+        relay.reply(b"250 ok\r\n")
         relay.group()
-        relay.msg(*GOOD)
+        relay.reply(*GOOD)
         relay.hear(b"\r\n.\r\n")
-        relay.msg(b"250 taken\r\n")
+        relay.reply(b"250 taken\r\n")
 
     with Scripted(play) as relay, open_connection(relay.relay()) as connection:
         outcome = connection.send(MAX, MESSAGE)
@@ -154,11 +154,11 @@ def test_a_relay_that_wants_the_message_of_a_refused_recipient_gets_a_lone_dot()
 
     def play(relay: Scripted) -> None:
         relay.group()
-        relay.msg(b"250 ok\r\n", b"550 5.1.1 no such user\r\n", b"354 go on\r\n")
+        relay.reply(b"250 ok\r\n", b"550 5.1.1 no such user\r\n", b"354 go on\r\n")
         assert relay.hear() == b"."
-        relay.msg(b"554 5.5.1 no recipients\r\n")
+        relay.reply(b"554 5.5.1 no recipients\r\n")
         assert relay.hear() == b"RSET"
-        relay.msg(b"250 ok\r\n")
+        relay.reply(b"250 ok\r\n")
         relay.hear()
 
     with Scripted(play) as relay, open_connection(relay.relay()) as connection:
@@ -173,7 +173,7 @@ def test_a_relay_that_wants_the_message_of_a_refused_recipient_gets_a_lone_dot()
 def test_a_relay_that_wants_a_message_without_its_sender_is_left() -> None:
     def play(relay: Scripted) -> None:
         relay.group()
-        relay.msg(b"550 5.1.8 who are you\r\n", b"250 ok\r\n", b"354 go on\r\n")
+        relay.reply(b"550 5.1.8 who are you\r\n", b"250 ok\r\n", b"354 go on\r\n")
         relay.hear()
 
     with Scripted(play) as relay, open_connection(relay.relay()) as connection:
@@ -187,7 +187,7 @@ def test_a_relay_that_wants_a_message_without_its_sender_is_left() -> None:
 def test_a_421_within_the_group_is_an_answer_and_the_end() -> None:
     def play(relay: Scripted) -> None:
         relay.group()
-        relay.msg(b"421 4.3.2 going down\r\n")
+        relay.reply(b"421 4.3.2 going down\r\n")
 
     with Scripted(play) as relay, open_connection(relay.relay()) as connection:
         outcome = connection.send(MAX, MESSAGE)
@@ -200,7 +200,7 @@ def test_a_421_within_the_group_is_an_answer_and_the_end() -> None:
 def test_a_relay_that_leaves_within_the_group_has_taken_nothing(said: int) -> None:
     def play(relay: Scripted) -> None:
         relay.group()
-        relay.msg(*GOOD[:said])
+        relay.reply(*GOOD[:said])
 
     with Scripted(play) as relay, open_connection(relay.relay()) as connection:
         assert isinstance(connection.send(MAX, MESSAGE), LostBeforeBody)
@@ -210,7 +210,7 @@ def test_a_relay_that_leaves_within_the_group_has_taken_nothing(said: int) -> No
 def test_a_refusal_is_believed_although_the_relay_leaves_behind_it() -> None:
     def play(relay: Scripted) -> None:
         relay.group()
-        relay.msg(b"250 ok\r\n", b"550 5.1.1 no such user\r\n")
+        relay.reply(b"250 ok\r\n", b"550 5.1.1 no such user\r\n")
 
     with Scripted(play) as relay, open_connection(relay.relay()) as connection:
         outcome = connection.send(MAX, MESSAGE)
@@ -222,9 +222,9 @@ def test_a_refusal_is_believed_although_the_relay_leaves_behind_it() -> None:
 def test_one_reply_too_many_never_counts_for_the_next_message() -> None:
     def play(relay: Scripted) -> None:
         relay.group()
-        relay.msg(*GOOD)
+        relay.reply(*GOOD)
         relay.hear(b"\r\n.\r\n")
-        relay.msg(b"250 taken\r\n250 once more\r\n")
+        relay.reply(b"250 taken\r\n250 once more\r\n")
         relay.hear()
 
     with Scripted(play) as relay, open_connection(relay.relay()) as connection:
@@ -237,7 +237,7 @@ def test_one_reply_too_many_never_counts_for_the_next_message() -> None:
 def test_what_is_no_reply_ends_the_connection(garbage: bytes) -> None:
     def play(relay: Scripted) -> None:
         relay.group()
-        relay.msg(garbage)
+        relay.reply(garbage)
         relay.hear()
 
     with Scripted(play) as relay, open_connection(relay.relay()) as connection:
@@ -248,7 +248,7 @@ def test_what_is_no_reply_ends_the_connection(garbage: bytes) -> None:
 def test_a_relay_that_answers_a_message_before_it_came_gets_none() -> None:
     def play(relay: Scripted) -> None:
         relay.group()
-        relay.msg(b"250 ok\r\n250 ok\r\n354 go on\r\n250 taken\r\n")
+        relay.reply(b"250 ok\r\n250 ok\r\n354 go on\r\n250 taken\r\n")
         with pytest.raises(EOFError):
             relay.hear()
 
@@ -262,9 +262,9 @@ def test_a_relay_that_refuses_in_the_middle_of_a_long_message_is_heard() -> None
 
     def play(relay: Scripted) -> None:
         relay.group()
-        relay.msg(*GOOD)
+        relay.reply(*GOOD)
         relay.hear(b"\r\n")
-        relay.msg(b"552 5.3.4 too big\r\n")
+        relay.reply(b"552 5.3.4 too big\r\n")
         relay.talk.settimeout(2)
         stay.wait(5)
 
@@ -280,9 +280,9 @@ def test_a_relay_that_refuses_in_the_middle_of_a_long_message_is_heard() -> None
 def test_an_answer_before_the_end_of_the_message_is_not_believed_to_be_good() -> None:
     def play(relay: Scripted) -> None:
         relay.group()
-        relay.msg(*GOOD)
+        relay.reply(*GOOD)
         relay.hear(b"\r\n")
-        relay.msg(b"250 taken\r\n")
+        relay.reply(b"250 taken\r\n")
         stay.wait(5)
 
     stay = threading.Event()
@@ -297,7 +297,7 @@ def test_an_answer_before_the_end_of_the_message_is_not_believed_to_be_good() ->
 def test_a_relay_that_falls_silent_is_left_after_its_time(said: list[bytes], kind: type) -> None:
     def play(relay: Scripted) -> None:
         relay.group()
-        relay.msg(*said)
+        relay.reply(*said)
         stay.wait(5)
 
     stay = threading.Event()
@@ -312,7 +312,7 @@ def test_a_relay_that_answers_byte_by_byte_gets_no_more_time() -> None:
     def play(relay: Scripted) -> None:
         relay.group()
         while not stay.wait(0.02):
-            relay.msg(b"2")
+            relay.reply(b"2")
 
     stay = threading.Event()
     with Scripted(play) as relay, open_connection(relay.relay(timeout=0.2)) as connection:

@@ -42,5 +42,5 @@ def demo() -> None:
     """
     from upcycle_news.demo.run import run_demo
 
-    for line in run_demo(Path.cwd(), localized=note):
+    for line in run_demo(Path.cwd(), show=note):
         typer.echo(line)

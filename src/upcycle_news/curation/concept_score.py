@@ -7,7 +7,7 @@ from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from upcycle_news.curation.concept_matcher import Lexicon, ConceptEvidence
+from upcycle_news.curation.concept_matcher import ConceptEvidence, Lexicon
 from upcycle_news.models import Essay, Story
 from upcycle_news.text.stemming import stem
 

@@ -43,16 +43,14 @@ _STAND_INS = {
 }
 
 
-def run_demo(here: Path, *, localized: Callable[[str], None]) -> Iterator[str]:
+def run_demo(here: Path, *, show: Callable[[str], None]) -> Iterator[str]:
     """Run the main job on the publication in `here`, or on the samples; yields what to tell.
 
     Raises `UpcycleError` when a relay is configured or the flow fails.
     """
     state = (here / "var" / "demo").resolve()
     home = _home(here)
-    localized(
-        "The demo runs the real flow, with Prefect's own server: that takes some 15 seconds …"
-    )
+    show("The demo runs the real flow, with Prefect's own server: that takes some 15 seconds …")
     with DemoSite(utc_now()) as site:
         write_whole(state / "feeds.toml", site.feeds_toml().encode())
         environment = _environment(home, state)
