@@ -238,7 +238,7 @@ def _compile_what_is_imported(environment: dict[str, str]) -> None:
         [program, "issue", "status", str(ISSUE), "--json"], env=told, check=True,
         stdout=subprocess.DEVNULL,
     )  # fmt: skip
-    modules = "upcycle_news.services.delivery.send, upcycle_news.services.delivery.process_worker, yagmail"
+    modules = "upcycle_news.services.delivery.send, upcycle_news.services.delivery.worker_process, yagmail"
     subprocess.run([sys.executable, "-c", f"import {modules}"], env=told, check=True)
 
 

@@ -48,8 +48,8 @@ from upcycle_news.models import (
     IssueId,
     Verdict,
 )
-from upcycle_news.services.delivery import process_identity
 from upcycle_news.services.delivery import send as send_service
+from upcycle_news.services.delivery import worker_identity
 from upcycle_news.storage.ledger import Ledger
 
 LEASE, TURN = 100, 8  # deliveries a lease; connections of one process, which share a commit
@@ -180,7 +180,7 @@ def claimed(home: Path, issue: IssueId, claimers: int, count: int) -> float:
 def claim(home: Path, issue: str, count: int, together: Any, spans: Any) -> None:
     """What one claimer does: the ledger's work, in the steps of a process that sends."""
     with AppContext(load_settings(home)) as context:
-        ledger = Ledger(context.store, IssueId.parse(issue), process_identity.register(context))
+        ledger = Ledger(context.store, IssueId.parse(issue), worker_identity.register(context))
         records: list[tuple[Claim, Verdict]] = []
         done, leased = 0, ledger.lease(LEASE, context.clock())
         together.wait(120)

@@ -8,11 +8,12 @@ from typing import Any
 
 import pytest
 
-from upcycle_news.delivery.engine import DeliveryReport, Patience, deliver
-from upcycle_news.delivery.retry_policy import FirstTen, RetryPolicy
+from upcycle_news.delivery.engine import deliver
+from upcycle_news.delivery.ports import DeliveryReport, WaitLimits
+from upcycle_news.delivery.retry_policy import CanaryGuard, RetryPolicy
 from upcycle_news.errors import RelayError, StoreError
 from upcycle_news.models import Claim, DeliveryState, Envelope
-from upcycle_news.transports.dev_mailbox import Mailbox
+from upcycle_news.transports.dev_mailbox import DevMailbox
 from upcycle_news.transports.outcomes import Outcome, RelayUnreachable
 from upcycle_news.transports.smtp import open_connection
 
@@ -26,7 +27,7 @@ from ..transports.bad_relays import (
 )
 from .memory_ledger import START, Clock, MemoryLedger
 
-DAY = Patience(deferred=2 * 86400)
+DAY = WaitLimits(deferred=2 * 86400)
 
 
 def readers(count: int, start: str = "reader") -> list[str]:
@@ -41,7 +42,7 @@ def run(ledger: MemoryLedger, relay: BadDay, clock: Clock | None = None, **more:
     clock = clock or Clock()
     options: dict[str, Any] = {
         "connect": lambda: open_connection(relay.relay()),
-        "compose_for": compose,
+        "compose_message": compose,
         "clock": clock,
         "wait": clock.wait,
         "jitter": lambda: 0.0,
@@ -63,9 +64,9 @@ def test_everybody_gets_the_issue_once_over_one_connection():
 
 def test_it_also_works_with_the_mailbox(tmp_path):
     ledger = MemoryLedger(readers(3))
-    with Mailbox(tmp_path) as box:
+    with DevMailbox(tmp_path) as box:
         report = deliver(
-            ledger=ledger, connect=lambda: open_connection(box.relay()), compose_for=compose
+            ledger=ledger, connect=lambda: open_connection(box.relay()), compose_message=compose
         )
     assert report.sent == 3
     assert len(list((tmp_path / "new").iterdir())) == 3
@@ -76,7 +77,7 @@ def test_nothing_to_do_means_no_connection():
         raise AssertionError("not needed")
 
     assert (
-        deliver(ledger=MemoryLedger([]), connect=connect, compose_for=compose) == DeliveryReport()
+        deliver(ledger=MemoryLedger([]), connect=connect, compose_message=compose) == DeliveryReport()
     )
 
 
@@ -97,7 +98,7 @@ def test_a_verdict_is_recorded_with_the_next_mark_and_never_later():
 def test_a_greylisting_relay_gets_everybody_s_mail_in_the_end():
     ledger, clock = MemoryLedger(readers(12)), Clock()
     with BadDay(rcpt=first_time("450 4.2.0 greylisted")) as day:
-        report = run(ledger, day, clock, patience=DAY)
+        report = run(ledger, day, clock, wait_limits=DAY)
 
     assert report == DeliveryReport(sent=12)
     assert sorted(day.recipients) == sorted(readers(12))
@@ -118,7 +119,7 @@ def test_without_patience_the_report_says_when_to_come_again():
 def test_a_454_storm_slows_the_relay_down_and_skips_nobody():
     ledger, clock = MemoryLedger(readers(30)), Clock()
     with BadDay(mail=first_times(200, "454 4.7.0 too busy")) as day:
-        report = run(ledger, day, clock, patience=DAY)
+        report = run(ledger, day, clock, wait_limits=DAY)
 
     assert report == DeliveryReport(sent=30)
     assert sorted(day.recipients) == sorted(readers(30))
@@ -128,7 +129,7 @@ def test_a_454_storm_slows_the_relay_down_and_skips_nobody():
 def test_a_421_after_some_messages_costs_a_new_connection_and_nothing_else():
     ledger = MemoryLedger(readers(9))
     with BadDay(mail=after(4, "421 4.7.0 enough")) as day:
-        report = run(ledger, day, patience=DAY)
+        report = run(ledger, day, wait_limits=DAY)
 
     assert report == DeliveryReport(sent=9)
     assert sorted(day.recipients) == sorted(readers(9))
@@ -212,7 +213,7 @@ def test_a_short_list_of_gone_people_is_believed_at_its_end():
 def test_an_issue_that_has_reached_somebody_before_has_passed():
     ledger = MemoryLedger(readers(15))
     with BadDay(rcpt=always("550 5.1.1 no")) as day:
-        report = run(ledger, day, first_ten=FirstTen(passed=True))
+        report = run(ledger, day, canary_guard=CanaryGuard(passed=True))
 
     assert (report.rejected, report.stopped) == (15, None)
 
@@ -223,7 +224,7 @@ def test_an_issue_that_has_reached_somebody_before_has_passed():
 def test_a_connection_lost_before_the_body_is_tried_again():
     ledger = MemoryLedger(readers(6))
     with BadDay(drop="before DATA", drops=3) as day:
-        report = run(ledger, day, patience=DAY)
+        report = run(ledger, day, wait_limits=DAY)
 
     assert report == DeliveryReport(sent=6)
     assert sorted(day.recipients) == sorted(readers(6))
@@ -233,7 +234,7 @@ def test_a_connection_lost_before_the_body_is_tried_again():
 def test_a_connection_lost_in_the_body_leaves_one_unknown_and_nobody_twice(drop):
     ledger = MemoryLedger(readers(6))
     with BadDay(drop=drop, drops=1) as day:
-        report = run(ledger, day, patience=DAY)
+        report = run(ledger, day, wait_limits=DAY)
 
     assert (report.sent, report.unknown) == (5, 1)
     assert len(day.recipients) == len(set(day.recipients)) == (6 if drop == "before 250" else 5)
@@ -259,7 +260,7 @@ def test_a_relay_that_cannot_be_reached_at_all_is_an_error_and_all_stay_queued()
         raise RelayUnreachable("the relay x:25 cannot be reached")
 
     with pytest.raises(RelayError, match="cannot be reached"):
-        deliver(ledger=ledger, connect=connect, compose_for=compose)
+        deliver(ledger=ledger, connect=connect, compose_message=compose)
     assert ledger.states() == {"queued": 3}
     assert ledger.rows[1].attempts == 0
 
@@ -343,7 +344,7 @@ def test_a_stop_is_heard_while_waiting_for_deferred_mail():
     ledger, clock = MemoryLedger(readers(1)), Clock()
     with BadDay(rcpt=always("450 later")) as day:
         stopping = lambda: clock.now - START > timedelta(seconds=20)  # noqa: E731
-        report = run(ledger, day, clock, patience=DAY, stopping=stopping)
+        report = run(ledger, day, clock, wait_limits=DAY, stopping=stopping)
 
     assert clock.now - START < timedelta(seconds=30)
     assert report.deferred == 1
@@ -352,7 +353,7 @@ def test_a_stop_is_heard_while_waiting_for_deferred_mail():
 def test_after_a_day_deferred_mail_is_given_up():
     ledger, clock = MemoryLedger(readers(1)), Clock()
     with BadDay(rcpt=always("450 4.2.0 later")) as day:
-        report = run(ledger, day, clock, patience=DAY)
+        report = run(ledger, day, clock, wait_limits=DAY)
 
     assert report == DeliveryReport(rejected=1)
     assert ledger.rows[1].verdict is not None
@@ -369,7 +370,7 @@ def test_a_sender_shows_every_half_minute_that_it_lives():
 
     ledger, clock = MemoryLedger(readers(1)), Clock()
     with BadDay(rcpt=first_time("450 later")) as day:
-        run(ledger, day, clock, patience=Patience(deferred=600))
+        run(ledger, day, clock, wait_limits=WaitLimits(deferred=600))
     assert ledger.beats == 2
 
 
@@ -377,7 +378,7 @@ def test_a_paused_issue_ends_the_run():
     ledger = MemoryLedger(readers(3))
     with BadDay() as day:
         ledger.paused = True
-        assert run(ledger, day, patience=DAY) == DeliveryReport()
+        assert run(ledger, day, wait_limits=DAY) == DeliveryReport()
     assert ledger.states() == {"queued": 3}
 
 
@@ -425,7 +426,7 @@ def test_what_goes_wrong_while_composing_gives_the_claim_back(error):
         return compose(claim)
 
     with BadDay() as day, pytest.raises(type(error)):
-        run(ledger, day, compose_for=fails)
+        run(ledger, day, compose_message=fails)
 
     assert ledger.states() == {"sent": 2, "queued": 3}
 

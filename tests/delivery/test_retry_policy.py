@@ -6,15 +6,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from upcycle_news.delivery.retry_policy import FirstTen, RetryPolicy, decide
+from upcycle_news.delivery.retry_policy import CanaryGuard, RetryPolicy, decide
 from upcycle_news.models import DeliveryState, SmtpReply, Verdict
 from upcycle_news.transports.outcomes import (
     Accepted,
-    CannotCarry,
     LostBeforeBody,
     LostInBody,
     Outcome,
     Refused,
+    UnsupportedAddress,
 )
 
 from .memory_ledger import START
@@ -119,7 +119,7 @@ def test_a_refusal_that_speaks_of_us_stops_the_issue_and_the_reader_stays_queued
         refused("rcpt", 550, "no such user", "5.4.1"),
         refused("rcpt", 553, "mailbox name not allowed"),
         refused("rcpt", 550, "sender address does not exist"),
-        CannotCarry("letters outside ASCII"),
+        UnsupportedAddress("letters outside ASCII"),
     ],
 )
 def test_any_other_refusal_rejects_this_delivery_alone(outcome):
@@ -192,8 +192,8 @@ SENT = Verdict(DeliveryState.SENT, code=250)
 NO = Verdict(DeliveryState.REJECTED, suppress=True, code=550)
 
 
-def first(*verdicts: Verdict) -> FirstTen:
-    state = FirstTen()
+def first(*verdicts: Verdict) -> CanaryGuard:
+    state = CanaryGuard()
     for verdict in verdicts:
         state = state.after(verdict)
     return state

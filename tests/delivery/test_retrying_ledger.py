@@ -8,7 +8,7 @@ from datetime import datetime
 import pytest
 
 from upcycle_news.delivery.engine import PAUSES
-from upcycle_news.delivery.ports import DeliveryReport, Terms
+from upcycle_news.delivery.ports import DeliveryReport, SendLimits
 from upcycle_news.errors import StoreError
 from upcycle_news.models import (
     Claim,
@@ -65,7 +65,7 @@ def test_everybody_gets_the_issue_once_though_the_store_is_away_now_and_then(
 ) -> None:
     ledger, clock = AwayLedger(readers(30), often=often, calls=3, done=done), Clock()
     with BadDay() as day:
-        report = run(ledger, day, clock, terms=Terms(connections=connections))
+        report = run(ledger, day, clock, send_limits=SendLimits(connections=connections))
     assert report == DeliveryReport(sent=30)
     assert sorted(day.recipients) == sorted(readers(30))
     assert ledger.states() == {str(DeliveryState.SENT): 30}

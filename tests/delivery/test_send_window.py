@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from upcycle_news.delivery.send_window import DAYS, Window
+from upcycle_news.delivery.send_window import DAYS, SendWindow
 
 BERLIN = ZoneInfo("Europe/Berlin")
 SPRING, AUTUMN = date(2026, 3, 29), date(2026, 10, 25)
@@ -17,37 +17,37 @@ def at(day: int, hour: int, minute: int = 0, month: int = 11) -> datetime:
     return datetime(2026, month, day, hour, minute, tzinfo=BERLIN).astimezone(UTC)
 
 
-def window(start: str, end: str, *days: str) -> Window:
+def window(start: str, end: str, *days: str) -> SendWindow:
     chosen = frozenset(days or DAYS)
-    return Window(time.fromisoformat(start), time.fromisoformat(end), BERLIN, chosen)
+    return SendWindow(time.fromisoformat(start), time.fromisoformat(end), BERLIN, chosen)
 
 
-def hours(one: Window, day: date) -> float:
+def hours(one: SendWindow, day: date) -> float:
     begin, end = one.span(day)
     return (end - begin).total_seconds() / 3600
 
 
 def test_a_window_is_open_from_its_start_until_before_its_end() -> None:
     day = window("08:00", "20:00")
-    assert day.opens(at(26, 7, 59)) == at(26, 8)
-    assert day.opens(at(26, 8)) is None
-    assert day.opens(at(26, 19, 59)) is None
-    assert day.opens(at(26, 20)) == at(27, 8)
+    assert day.next_opening(at(26, 7, 59)) == at(26, 8)
+    assert day.next_opening(at(26, 8)) is None
+    assert day.next_opening(at(26, 19, 59)) is None
+    assert day.next_opening(at(26, 20)) == at(27, 8)
 
 
 def test_a_window_may_reach_over_midnight() -> None:
     night = window("22:00", "06:00")
-    assert night.opens(at(26, 23)) is None
-    assert night.opens(at(27, 5, 59)) is None
-    assert night.opens(at(27, 6)) == at(27, 22)
+    assert night.next_opening(at(26, 23)) is None
+    assert night.next_opening(at(27, 5, 59)) is None
+    assert night.next_opening(at(27, 6)) == at(27, 22)
 
 
 def test_a_window_keeps_its_days() -> None:
     workdays = window("08:00", "20:00", "mon", "tue", "wed", "thu", "fri")
-    assert workdays.opens(at(28, 9)) == at(30, 8)  # Saturday
+    assert workdays.next_opening(at(28, 9)) == at(30, 8)  # Saturday
     friday_night = window("22:00", "02:00", "fri")
-    assert friday_night.opens(at(28, 1)) is None  # Friday's window, on Saturday
-    assert friday_night.opens(at(28, 22)) == at(27, 22) + timedelta(days=7)
+    assert friday_night.next_opening(at(28, 1)) is None  # Friday's window, on Saturday
+    assert friday_night.next_opening(at(28, 22)) == at(27, 22) + timedelta(days=7)
 
 
 def test_in_the_night_with_two_two_o_clocks_a_window_opens_once_and_closes_once() -> None:
@@ -59,7 +59,7 @@ def test_in_the_night_with_two_two_o_clocks_a_window_opens_once_and_closes_once(
     # It closes when clocks show half past two for the first time, and stays closed.
     early = window("01:00", "02:30")
     assert hours(early, AUTUMN) == 1.5
-    assert early.opens(datetime(2026, 10, 25, 1, 15, tzinfo=UTC)) == at(26, 1, month=10)
+    assert early.next_opening(datetime(2026, 10, 25, 1, 15, tzinfo=UTC)) == at(26, 1, month=10)
     assert hours(window("22:00", "06:00"), AUTUMN - timedelta(days=1)) == 9
 
 
@@ -70,7 +70,7 @@ def test_in_the_night_without_two_o_clock_what_opens_in_it_opens_at_three() -> N
     assert hours(window("22:00", "06:00"), SPRING - timedelta(days=1)) == 7
     # A window that lies within the missing hour does not open that night.
     missing = window("02:10", "02:50")
-    assert missing.opens(at(29, 0, month=3)) == at(30, 2, 10, month=3)
+    assert missing.next_opening(at(29, 0, month=3)) == at(30, 2, 10, month=3)
 
 
 @pytest.mark.parametrize("day", [SPRING, AUTUMN, date(2026, 11, 26)])
@@ -87,6 +87,6 @@ def test_a_window_by_day_is_as_long_on_every_day(day: date) -> None:
 def test_when_a_window_says_it_opens_it_is_open(
     now: datetime, start: time, end: time, days: set[str]
 ) -> None:
-    one = Window(start.replace(microsecond=0), end.replace(microsecond=0), BERLIN, frozenset(days))
-    opens = one.opens(now.replace(tzinfo=UTC))
-    assert opens is None or (opens > now.replace(tzinfo=UTC) and one.opens(opens) is None)
+    one = SendWindow(start.replace(microsecond=0), end.replace(microsecond=0), BERLIN, frozenset(days))
+    next_opening = one.next_opening(now.replace(tzinfo=UTC))
+    assert next_opening is None or (next_opening > now.replace(tzinfo=UTC) and one.next_opening(next_opening) is None)

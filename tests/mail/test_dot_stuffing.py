@@ -5,7 +5,7 @@ from dataclasses import replace as changed
 from hypothesis import given
 from hypothesis import strategies as st
 
-from upcycle_news.mail.dot_stuffing import stuffed
+from upcycle_news.mail.dot_stuffing import dot_stuff
 from upcycle_news.mail.message import MessageTemplate
 from upcycle_news.models import Placeholder
 
@@ -27,7 +27,7 @@ def undone(wire: bytes) -> bytes:
 
 @given(st.lists(st.sampled_from([b".", b"a", b"\r\n"]), max_size=30).map(b"".join))
 def test_a_relay_gets_back_what_was_stuffed(message: bytes) -> None:
-    ready = stuffed(message)
+    ready = dot_stuff(message)
     whole = message if message.endswith(b"\r\n") or not message else message + b"\r\n"
     assert undone(ready.wire) == whole or not message
     assert ready.size == len(message)
@@ -40,6 +40,6 @@ def test_a_template_made_ready_once_is_the_same_on_the_wire(html: str, text: str
     link = "https://news.example.org/" + "." * 200 + "a"
     reader = changed(READER, unsubscribe_url=link, preferences_url="https://x.example/" + "b." * 99)
     template = MessageTemplate.compose(issue, LETTERHEAD, revision="r1")
-    plain, ready = template.for_reader(reader), template.on_the_wire(reader)
-    assert ready == stuffed(plain)
+    plain, ready = template.for_recipient(reader), template.dot_stuffed_for(reader)
+    assert ready == dot_stuff(plain)
     assert undone(ready.wire) == plain

@@ -14,11 +14,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from upcycle_news.errors import UpcycleError
-from upcycle_news.mail.headers import encoded_words, quoted_printable, unstructured
+from upcycle_news.mail.headers import encoded_words, quoted_printable, unstructured_header
 from upcycle_news.mail.message import (
-    Letterhead,
     MessageTemplate,
-    ReaderFields,
+    RecipientFields,
+    SenderHeaders,
     message_hash,
 )
 from upcycle_news.models import (
@@ -38,7 +38,7 @@ ISSUE = RenderedIssue(
     text=f"Grüße\n.\nFrom hier an\nabbestellen: {Placeholder.UNSUBSCRIBE}\n{Placeholder.PREFERENCES}",
     mjml="",
 )
-LETTERHEAD = Letterhead(
+LETTERHEAD = SenderHeaders(
     from_name="e+k upcycle",
     from_address="redaktion@example.org",
     envelope_sender="bounce@example.org",
@@ -49,7 +49,7 @@ LETTERHEAD = Letterhead(
     unsubscribe_mailto="leave@example.org?subject=unsubscribe",
     feedback_id="issue:news:upcycle:example",
 )
-READER = ReaderFields(
+READER = RecipientFields(
     address=EmailAddress("max@example.net"),
     name="Max Müller",
     unsubscribe_url="https://news.example.org/u/" + "a" * 43 + "?list=1&go=2",
@@ -61,8 +61,8 @@ READER = ReaderFields(
 TEXT = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\r"), max_size=300)
 
 
-def composed(issue: RenderedIssue = ISSUE, letterhead: Letterhead = LETTERHEAD) -> bytes:
-    return MessageTemplate.compose(issue, letterhead, revision="r1").for_reader(READER)
+def composed(issue: RenderedIssue = ISSUE, sender_headers: SenderHeaders = LETTERHEAD) -> bytes:
+    return MessageTemplate.compose(issue, sender_headers, revision="r1").for_recipient(READER)
 
 
 def parsed(message: bytes) -> EmailMessage:
@@ -138,14 +138,14 @@ def test_the_unsubscribe_header_is_raw_so_that_the_button_appears():
 
 
 def test_no_mailto_is_written_when_there_is_none():
-    raw = composed(letterhead=replace(LETTERHEAD, unsubscribe_mailto="", feedback_id=""))
+    raw = composed(sender_headers=replace(LETTERHEAD, unsubscribe_mailto="", feedback_id=""))
 
     assert parsed(raw)["List-Unsubscribe"] == f"<{READER.unsubscribe_url}>"
     assert b"Feedback-ID" not in raw
 
 
 def test_equal_inputs_give_equal_bytes_and_another_revision_another_boundary():
-    other = MessageTemplate.compose(ISSUE, LETTERHEAD, revision="r2").for_reader(READER)
+    other = MessageTemplate.compose(ISSUE, LETTERHEAD, revision="r2").for_recipient(READER)
 
     assert composed() == composed()
     assert composed() != other
@@ -168,7 +168,7 @@ def test_any_text_comes_back_exactly_and_all_lines_are_legal(before, between, af
     body = f"{before}{Placeholder.UNSUBSCRIBE}{between}{Placeholder.PREFERENCES}{after}"
     reader = replace(READER, unsubscribe_url=f"https://a.example/{link}")
     issue = replace(ISSUE, text=body, html=body)
-    raw = MessageTemplate.compose(issue, LETTERHEAD, revision="r").for_reader(reader)
+    raw = MessageTemplate.compose(issue, LETTERHEAD, revision="r").for_recipient(reader)
     text, html = parsed(raw).iter_parts()
 
     assert lines_are_legal(raw)
@@ -181,7 +181,7 @@ def test_any_text_comes_back_exactly_and_all_lines_are_legal(before, between, af
 @given(st.text(st.characters(exclude_categories=["Cs", "Cc", "Zl", "Zp"]), min_size=1))
 def test_any_subject_comes_back_exactly(subject):
     subject = subject.strip() or "x"
-    raw = unstructured("Subject", subject)
+    raw = unstructured_header("Subject", subject)
 
     assert all(len(line) <= 76 for line in raw.split(b"\r\n"))
     assert message_from_bytes(raw + b"\r\n", policy=default)["Subject"] == subject
@@ -193,7 +193,7 @@ def test_long_german_subjects_lose_no_space_and_glue_no_words():
     )
     for length in range(1, 60):
         subject = " ".join((words * 8)[:length])
-        raw = unstructured("Subject", subject)
+        raw = unstructured_header("Subject", subject)
         mail = message_from_bytes(raw + b"\r\n", policy=default)
         assert mail["Subject"] == subject
         assert str(make_header(decode_header(raw.decode()[9:].strip()))) == subject
@@ -202,12 +202,12 @@ def test_long_german_subjects_lose_no_space_and_glue_no_words():
 def test_a_plain_subject_stays_readable():
     subject = "Building with what is there " * 5
 
-    assert b"=?" not in unstructured("Subject", subject)
+    assert b"=?" not in unstructured_header("Subject", subject)
 
 
 @given(st.text(max_size=200))
 def test_no_name_can_break_a_header(name):
-    raw = MessageTemplate.compose(ISSUE, LETTERHEAD, revision="r").for_reader(
+    raw = MessageTemplate.compose(ISSUE, LETTERHEAD, revision="r").for_recipient(
         replace(READER, name=name)
     )
     mail = parsed(raw)
@@ -221,7 +221,7 @@ def test_no_name_can_break_a_header(name):
     "name", ['Anna "Ännchen" Müller', "Müller, Max", "A\\B", "=?utf-8?q?x?=", ""]
 )
 def test_awkward_names_come_back(name):
-    raw = MessageTemplate.compose(ISSUE, LETTERHEAD, revision="r").for_reader(
+    raw = MessageTemplate.compose(ISSUE, LETTERHEAD, revision="r").for_recipient(
         replace(READER, name=name)
     )
 
@@ -238,13 +238,13 @@ def test_a_subject_with_a_line_break_is_refused_with_a_sentence(bad):
 @pytest.mark.parametrize("field", ["from_address", "reply_to", "list_id"])
 def test_an_address_cannot_inject_a_header(field, bad):
     with pytest.raises(UpcycleError, match="character"):
-        composed(letterhead=replace(LETTERHEAD, **{field: bad}))
+        composed(sender_headers=replace(LETTERHEAD, **{field: bad}))
 
 
 @pytest.mark.parametrize("field", ["feedback_id", "unsubscribe_mailto", "message_id_domain"])
 def test_other_settings_cannot_inject_a_header_either(field):
     with pytest.raises(UpcycleError):
-        composed(letterhead=replace(LETTERHEAD, **{field: "a@b\r\nX: y"}))
+        composed(sender_headers=replace(LETTERHEAD, **{field: "a@b\r\nX: y"}))
 
 
 @pytest.mark.parametrize(
@@ -260,7 +260,7 @@ def test_other_settings_cannot_inject_a_header_either(field):
 )
 def test_nothing_of_a_reader_can_inject_a_header(change):
     with pytest.raises(UpcycleError) as caught:
-        MessageTemplate.compose(ISSUE, LETTERHEAD, revision="r").for_reader(
+        MessageTemplate.compose(ISSUE, LETTERHEAD, revision="r").for_recipient(
             replace(READER, **change)
         )
     assert "b.example" not in str(caught.value)

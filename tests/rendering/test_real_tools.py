@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from upcycle_news.checks.issue import preflight
-from upcycle_news.mail.message import Letterhead, MessageTemplate, ReaderFields
+from upcycle_news.mail.message import SenderHeaders, MessageTemplate, RecipientFields
 from upcycle_news.models import EmailAddress, RenderedIssue
 from upcycle_news.rendering.preview_page import standalone_html
 from upcycle_news.rendering.render import encoded_size, render
@@ -121,7 +121,7 @@ def test_spamassassin_scores_the_finished_message_below_one(
 def finished_message() -> bytes:
     """The demo's issue as a reader gets it, one-click header and pictures included."""
     publication = sample_issues.demo().publication
-    letterhead = Letterhead(
+    sender_headers = SenderHeaders(
         from_name=publication.sender_name,
         from_address=publication.sender_address,
         envelope_sender=publication.sender_address,
@@ -131,7 +131,7 @@ def finished_message() -> bytes:
         reply_to=publication.reply_to,
         unsubscribe_mailto="abbestellen@example.org",
     )
-    reader = ReaderFields(
+    reader = RecipientFields(
         address=EmailAddress.parse("leserin@example.org"),
         name="Leserin",
         unsubscribe_url=f"{publication.public_url}/unsubscribe/{'x' * 43}",
@@ -139,8 +139,8 @@ def finished_message() -> bytes:
         message_hash="0" * 32,
         date=sample_issues.NOW,
     )
-    template = MessageTemplate.compose(issue("demo"), letterhead, revision="0" * 64)
-    return template.for_reader(reader)
+    template = MessageTemplate.compose(issue("demo"), sender_headers, revision="0" * 64)
+    return template.for_recipient(reader)
 
 
 def test_the_demos_issue_is_small() -> None:

@@ -80,7 +80,7 @@ def test_a_restart_in_the_middle_of_a_send_costs_nobody_a_mail(
         told = deliver(
             ledger=Ledger(connected, ISSUE, me),
             connect=lambda: open_connection(relay.relay()),
-            compose_for=compose,
+            compose_message=compose,
             clock=clock,
             wait=clock.wait,
             progress=progress,

@@ -11,11 +11,11 @@ from upcycle_news.errors import RelayError, UpcycleError
 from upcycle_news.models import Envelope, Relay
 from upcycle_news.transports.outcomes import (
     Accepted,
-    CannotCarry,
     LostBeforeBody,
     LostInBody,
     Refused,
     RelayUnreachable,
+    UnsupportedAddress,
 )
 from upcycle_news.transports.smtp import open_connection
 
@@ -92,7 +92,7 @@ def test_an_address_outside_ascii_goes_only_where_it_can():
 
     with BadDay(smtputf8=False) as day, open_connection(day.relay()) as connection:
         outcome = connection.send(who, MESSAGE)
-        assert isinstance(outcome, CannotCarry)
+        assert isinstance(outcome, UnsupportedAddress)
         assert "SMTPUTF8" in outcome.reason
         assert isinstance(connection.send(MAX, MESSAGE), Accepted)
 
@@ -100,7 +100,7 @@ def test_an_address_outside_ascii_goes_only_where_it_can():
 def test_no_address_can_smuggle_a_command():
     with BadDay() as day, open_connection(day.relay()) as connection:
         evil = Envelope("a@b.example", "x@y.example>\r\nRCPT TO:<z@y.example")
-        assert isinstance(connection.send(evil, MESSAGE), CannotCarry)
+        assert isinstance(connection.send(evil, MESSAGE), UnsupportedAddress)
         with pytest.raises(UpcycleError, match="sender"):
             connection.send(Envelope("a@b.example>\r\nDATA", "x@y.example"), MESSAGE)
     assert day.commands == []

@@ -16,8 +16,8 @@ from email.utils import getaddresses
 from enum import StrEnum
 
 from upcycle_news.models import Envelope, SmtpReply
-from upcycle_news.transports.refusal_classes import speaks_of
-from upcycle_news.transports.replies import redacted
+from upcycle_news.transports.refusal_classes import classify_refusal
+from upcycle_news.transports.replies import redact_reply
 
 MAX_BYTES = 5_000_000
 
@@ -138,7 +138,7 @@ def _kind(code: str, words: str) -> Kind:
     if code.startswith("4") or (not code and number < 500):
         return Kind.BLOCKED if code.startswith("4.7.") else Kind.SOFT
     reply = SmtpReply(max(number, 500), words, code)
-    subject = speaks_of("rcpt", reply)
+    subject = classify_refusal("rcpt", reply)
     return {"person": Kind.HARD, "us": Kind.BLOCKED, "delivery": Kind.SOFT}[subject]
 
 
@@ -285,4 +285,4 @@ def _fields(part: Message) -> Message:
 
 
 def _redacted(text: str, recipient: str) -> str:
-    return redacted(text, Envelope(sender="", recipient=recipient))[:400]
+    return redact_reply(text, Envelope(sender="", recipient=recipient))[:400]

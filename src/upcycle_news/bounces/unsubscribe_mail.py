@@ -12,7 +12,7 @@ _SUBJECT = 1000
 """Characters of a subject that are looked at: a token has 43."""
 
 
-def leaving_tokens(raw: bytes, address: str) -> Iterator[str]:
+def unsubscribe_tokens(raw: bytes, address: str) -> Iterator[str]:
     """What may be a token in the subject of a mail to `address`; never fails.
 
     Anybody may have written it: only its headers are read. Servers and people put words before a

@@ -12,14 +12,16 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
 from upcycle_news.cli.output import note, open_context
-
-if TYPE_CHECKING:
-    from upcycle_news.prefect_api.client import Cockpit
+from upcycle_news.errors import UpcycleError
+from upcycle_news.fileio import write_whole
+from upcycle_news.prefect_api.client import ADDRESS_FILE, PrefectClient
+from upcycle_news.prefect_api.environment import server_environment
+from upcycle_news.services.delivery.stop_signals import stop_on_signals
 
 _START = 120.0  # seconds a server may take to answer; the first time it makes its database
 _STOP = 15.0  # seconds a process may take to end before it is killed
@@ -35,18 +37,12 @@ def up(
 
     Example: upcycle-news up
     """
-    from upcycle_news.errors import UpcycleError
-    from upcycle_news.fileio import write_whole
-    from upcycle_news.prefect_api.client import ADDRESS_FILE, Cockpit
-    from upcycle_news.prefect_api.environment import lasting_server
-    from upcycle_news.services.delivery.process_identity import stop_on_signals
-
     with open_context() as context:
         home, prefect_home = context.settings.home, context.settings.state / "prefect"
-    environment = lasting_server(os.environ, prefect_home, host=host, port=port)
+    environment = server_environment(os.environ, prefect_home, host=host, port=port)
     environment["UPCYCLE_NEWS_HOME"] = str(home)
     url = environment["PREFECT_API_URL"]
-    cockpit = Cockpit(url, environment.get("PREFECT_API_AUTH_STRING", ""))
+    cockpit = PrefectClient(url, environment.get("PREFECT_API_AUTH_STRING", ""))
     if cockpit.healthy():
         raise UpcycleError(f"a server answers at {url} already: stop it, or choose another --port")
     address = prefect_home / ADDRESS_FILE
@@ -80,8 +76,6 @@ def up(
 @contextmanager
 def _only_one(prefect_home: Path) -> Iterator[None]:
     """One server and one runner a publication: a second one would stop the first one's."""
-    from upcycle_news.errors import UpcycleError
-
     try:
         prefect_home.mkdir(parents=True, exist_ok=True)  # Prefect makes one folder, not its parents
         lock = (prefect_home / "up.lock").open("w")
@@ -102,8 +96,6 @@ def _only_one(prefect_home: Path) -> Iterator[None]:
 
 def _refuse_taken(host: str, port: int) -> None:
     """Prefect's server would look for half a minute before it says so, and not say why."""
-    from upcycle_news.errors import UpcycleError
-
     try:
         found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
         with socket.socket(*found[0][:3]) as trial:
@@ -128,9 +120,9 @@ def _start(
     )
 
 
-def _wait(cockpit: Cockpit, server: subprocess.Popen[bytes], stopping: Callable[[], bool]) -> None:
-    from upcycle_news.errors import UpcycleError
-
+def _wait(
+    cockpit: PrefectClient, server: subprocess.Popen[bytes], stopping: Callable[[], bool]
+) -> None:
     deadline = time.monotonic() + _START
     while not cockpit.healthy() and not stopping():
         if server.poll() is not None or time.monotonic() > deadline:

@@ -8,17 +8,17 @@ from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from typing import TypeVar
 
-from upcycle_news.delivery.event_loop import Compose, Switchboard
+from upcycle_news.delivery.event_loop import MessageComposer, SmtpEventLoop
 from upcycle_news.delivery.ports import (
     DeliveryReport,
     Ledger,
-    Patience,
     Record,
-    Terms,
-    Wire,
+    SendLimits,
+    Transport,
+    WaitLimits,
 )
-from upcycle_news.delivery.retry_policy import FirstTen, RetryPolicy
-from upcycle_news.delivery.session import Desk
+from upcycle_news.delivery.retry_policy import CanaryGuard, RetryPolicy
+from upcycle_news.delivery.session import DeliverySession
 from upcycle_news.errors import StoreError
 from upcycle_news.models import Claim, Leave
 
@@ -28,7 +28,7 @@ _T = TypeVar("_T")
 PAUSES = (0.2, 0.5, 1.0, 2.0, 4.0, 6.0)
 
 
-class Enduring:
+class RetryingLedger:
     """Asks the ledger again before a run gives up; raises `StoreError` when it stays away.
 
     Every call may come twice: a record for a claim of this run counts the last time, and a mark that
@@ -80,18 +80,15 @@ class Enduring:
         self._ask(lambda: self._ledger.heartbeat(now))
 
 
-__all__ = ["DeliveryReport", "Ledger", "Patience", "Terms", "Wire", "deliver"]
-
-
 def deliver(
     *,
     ledger: Ledger,
-    connect: Callable[[], Wire],
-    compose_for: Compose,
+    connect: Callable[[], Transport],
+    compose_message: MessageComposer,
     policy: RetryPolicy = RetryPolicy(),
-    patience: Patience = Patience(),
-    terms: Terms = Terms(),
-    first_ten: FirstTen = FirstTen(),
+    wait_limits: WaitLimits = WaitLimits(),
+    send_limits: SendLimits = SendLimits(),
+    canary_guard: CanaryGuard = CanaryGuard(),
     clock: Callable[[], datetime] = lambda: datetime.now(UTC),
     jitter: Callable[[], float] = random.random,
     wait: Callable[[float], None] = time.sleep,
@@ -108,9 +105,9 @@ def deliver(
     and `ledger` raise; the leases are given back first. A store that is away is asked again for
     some seconds.
     """
-    lasting = Enduring(ledger, wait, stopping)
-    desk = Desk(
-        lasting, policy, patience, terms, first_ten, clock, jitter, wait, stopping, progress
+    lasting = RetryingLedger(ledger, wait, stopping)
+    session = DeliverySession(
+        lasting, policy, wait_limits, send_limits, canary_guard, clock, jitter, wait, stopping, progress
     )
-    Switchboard(desk, connect, compose_for).work()
-    return desk.close()
+    SmtpEventLoop(session, connect, compose_message).work()
+    return session.close()

@@ -19,10 +19,10 @@ from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import datetime
 
-from upcycle_news.delivery.ports import Record, Wire
-from upcycle_news.delivery.session import Desk
+from upcycle_news.delivery.ports import Record, Transport
+from upcycle_news.delivery.session import DeliverySession
 from upcycle_news.errors import RelayError
-from upcycle_news.mail.dot_stuffing import Stuffed
+from upcycle_news.mail.dot_stuffing import DotStuffedMessage
 from upcycle_news.models import (
     Claim,
     DeliveryState,
@@ -31,20 +31,20 @@ from upcycle_news.models import (
     Verdict,
 )
 from upcycle_news.transports.outcomes import (
-    CannotCarry,
     LostBeforeBody,
     LostInBody,
     Outcome,
     RelayUnreachable,
+    UnsupportedAddress,
 )
 
-Answer = tuple[Wire | None, BaseException | None]
+Answer = tuple[Transport | None, BaseException | None]
 
 
-class Calls:
+class Connector:
     """Connections on their way up or down. Readable (`fileno`) when one was opened or failed."""
 
-    def __init__(self, connect: Callable[[], Wire]) -> None:
+    def __init__(self, connect: Callable[[], Transport]) -> None:
         """Open connections with `connect`, each in a thread of its own."""
         self._connect = connect
         self._done: deque[Answer] = deque()
@@ -81,7 +81,7 @@ class Calls:
             found.append(self._done.popleft())
         return found
 
-    def hang_up(self, wire: Wire) -> None:
+    def hang_up(self, wire: Transport) -> None:
         """Close a connection: at once when nothing needs to be said any more."""
         if wire.broken:
             wire.close()
@@ -107,7 +107,7 @@ class Calls:
                     wire.close()
 
 
-Compose = Callable[[Claim], tuple[Envelope, bytes | Stuffed]]
+MessageComposer = Callable[[Claim], tuple[Envelope, bytes | DotStuffedMessage]]
 _IDLE = 5.0  # seconds: a relay that hears nothing for long hangs up, so we do first
 _ROUND = 1.0  # seconds after which we look up, whether the relay has said something or not
 
@@ -116,7 +116,7 @@ _ROUND = 1.0  # seconds after which we look up, whether the relay has said somet
 class _Line:
     """An open connection and what it carries."""
 
-    wire: Wire
+    wire: Transport
     claim: Claim | None = None
     begun: bool = False
     epoch: int = 0
@@ -124,19 +124,19 @@ class _Line:
     writing: bool = False
 
 
-class Switchboard:
+class SmtpEventLoop:
     """The lines of one run. All of its work is done in `work`, by the thread that calls it."""
 
-    def __init__(self, desk: Desk, connect: Callable[[], Wire], compose_for: Compose) -> None:
+    def __init__(self, session: DeliverySession, connect: Callable[[], Transport], compose_message: MessageComposer) -> None:
         """Work for `desk`; nothing is opened yet."""
-        self.desk, self._compose_for = desk, compose_for
+        self.session, self._compose_message = session, compose_message
         self._free: list[_Line] = []
         self._busy: list[_Line] = []
         self._unrecorded: list[Record] = []
         self._selector = selectors.DefaultSelector()
-        self._calls = Calls(connect)
+        self._calls = Connector(connect)
         self._selector.register(self._calls, selectors.EVENT_READ)
-        self._most = desk.terms.connections
+        self._most = session.send_limits.connections
         self._connected_once = False
         self._enough = False
 
@@ -147,11 +147,11 @@ class Switchboard:
                 while self._round():
                     pass
             except Exception as error:
-                self.desk.fail(error)
+                self.session.fail(error)
                 while self._busy:  # what is in flight is finished all the same
                     self._listen(None)
         except BaseException as error:
-            self.desk.fail(error)
+            self.session.fail(error)
             self._interrupted()
         finally:
             with suppress(Exception):
@@ -163,35 +163,35 @@ class Switchboard:
 
     def _round(self) -> bool:
         """Do what can be done now; False when the run is over."""
-        desk = self.desk
-        desk.beat()
-        at = None if desk.ended else desk.may_send_at()
-        placed = not desk.ended and at is None and self._place()
+        session = self.session
+        session.beat()
+        at = None if session.ended else session.may_send_at()
+        placed = not session.ended and at is None and self._place()
         self._flush()
-        if self._busy or (self._calls.waiting and not desk.ended):
+        if self._busy or (self._calls.waiting and not session.ended):
             self._listen(at)
             return True
-        if desk.ended:
+        if session.ended:
             return False  # whoever is still being called is hung up on
         if at is not None:
             self._rest(at)
-            return desk.wait_until(at)
-        return placed or desk.wait_for_deferred(self._rest)
+            return session.wait_until(at)
+        return placed or session.wait_for_deferred(self._rest)
 
     # --- giving out
 
     def _place(self) -> bool:
         """Give every free line its next delivery; whether there was anything to give."""
-        found = self.desk.anything()
-        context = 1 if self.desk.alone or not self._connected_once else self._most
+        found = self.session.anything()
+        context = 1 if self.session.alone or not self._connected_once else self._most
         if found:
             self._call(context)
         free = min(len(self._free), context - len(self._busy))
         claims: list[Claim] = []
         try:
-            while len(claims) < free and (claim := self.desk.take()) is not None:
+            while len(claims) < free and (claim := self.session.take()) is not None:
                 claims.append(claim)
-            messages = [self._compose_for(claim) for claim in claims]
+            messages = [self._compose_message(claim) for claim in claims]
         except BaseException:
             self._put_back(claims)
             raise
@@ -204,7 +204,7 @@ class Switchboard:
 
     def _call(self, context: int) -> None:
         """Have further lines opened, as many as there is work for."""
-        context = min(context, len(self._busy) + len(self.desk.leases))
+        context = min(context, len(self._busy) + len(self.session.leases))
         have = len(self._busy) + len(self._free) + self._calls.waiting
         if not (self._enough and have):
             for _ in range(context - have):
@@ -215,13 +215,13 @@ class Switchboard:
         answers: list[Leave] | None = None
         lines: list[_Line | None] = []
         try:
-            answers = list(self.desk.turn(self._unrecorded, claims))
+            answers = list(self.session.turn(self._unrecorded, claims))
             self._unrecorded = []
             for claim, answer in zip(claims, answers, strict=True):
                 line = None
                 if answer.kind == "go":
                     line = self._free.pop()
-                    line.claim, line.begun, line.epoch = claim, False, self.desk.epoch
+                    line.claim, line.begun, line.epoch = claim, False, self.session.epoch
                     self._busy.append(line)
                 lines.append(line)
         except BaseException:
@@ -229,20 +229,20 @@ class Switchboard:
             for claim, answer in zip(claims, answers or [Leave("go")] * len(claims), strict=True):
                 if answer.kind == "go" and claim.delivery not in taken:
                     with suppress(Exception):
-                        self.desk.release(claim)
+                        self.session.release(claim)
             raise
         for claim, answer in reversed(list(zip(claims, answers, strict=True))):
             if answer.kind != "go":
-                self.desk.told_no(claim, answer)
+                self.session.told_no(claim, answer)
         return lines
 
     def _put_back(self, claims: list[Claim]) -> None:
         for claim in reversed(claims):
-            self.desk.put_back(claim)
+            self.session.put_back(claim)
 
     # --- the wire
 
-    def _begin(self, line: _Line, envelope: Envelope, message: bytes | Stuffed) -> None:
+    def _begin(self, line: _Line, envelope: Envelope, message: bytes | DotStuffedMessage) -> None:
         line.begun = True
         self._heard(line, line.wire.begin(envelope, message))
 
@@ -251,7 +251,7 @@ class Switchboard:
         now = time.monotonic()
         seconds = min([_ROUND, *(line.wire.deadline - now for line in self._busy)])
         if at is not None:
-            seconds = min(seconds, (at - self.desk.clock()).total_seconds())
+            seconds = min(seconds, (at - self.session.clock()).total_seconds())
         for key, _ in self._selector.select(max(seconds, 0.0)):
             line: _Line | None = key.data
             if line is None:
@@ -276,29 +276,29 @@ class Switchboard:
         self._busy.remove(line)
         self._free.append(line)
         line.carried += 1
-        verdict = self.desk.verdict(claim, outcome)
-        self._unrecorded.append((claim, self.desk.written(verdict)))
-        if not self.desk.first_ten.passed:
+        verdict = self.session.verdict(claim, outcome)
+        self._unrecorded.append((claim, self.session.written(verdict)))
+        if not self.session.canary_guard.passed:
             self._flush()  # before the guard of the first ten writes about the same delivery
-        self.desk.count(claim, verdict)
-        self.desk.mind_the_first_ten(claim, verdict)
+        self.session.count(claim, verdict)
+        self.session.mind_the_first_ten(claim, verdict)
         self._mind_the_relay(line, outcome, verdict)
 
     def _mind_the_relay(self, line: _Line, outcome: Outcome, verdict: Verdict) -> None:
         """Leave a broken connection; slow down for a relay that struggles; stop for a dead one."""
-        most = self.desk.terms.messages_per_connection
+        most = self.session.send_limits.messages_per_connection
         if line.wire.broken or (most and line.carried >= most):
             self._hang_up(line)
         if isinstance(outcome, LostBeforeBody | LostInBody):
-            self.desk.lost(outcome.reason, line.epoch)
-        elif not isinstance(outcome, CannotCarry):
-            self.desk.answered(verdict)
+            self.session.lost(outcome.reason, line.epoch)
+        elif not isinstance(outcome, UnsupportedAddress):
+            self.session.answered(verdict)
             self._enough = self._enough and verdict.state is not DeliveryState.SENT
 
     def _flush(self) -> None:
         """Write down what is unrecorded now, without waiting for the next mark."""
         if self._unrecorded:
-            self.desk.turn(self._unrecorded, [])
+            self.session.turn(self._unrecorded, [])
             self._unrecorded = []
 
     def _interrupted(self) -> None:
@@ -310,10 +310,10 @@ class Switchboard:
             with suppress(Exception):
                 if line.begun and line.wire.in_body:
                     lost = LostInBody("the program was interrupted while the message was sent")
-                    verdict = replace(self.desk.verdict(claim, lost), suppress=False)
+                    verdict = replace(self.session.verdict(claim, lost), suppress=False)
                     self._unrecorded.append((claim, verdict))
                 else:
-                    self.desk.release(claim)
+                    self.session.release(claim)
 
     # --- the connections
 
@@ -336,15 +336,15 @@ class Switchboard:
         if not isinstance(error, RelayError) or not self._connected_once:
             raise error
         if self._busy or self._free:
-            if self.desk.failures == 0:
+            if self.session.failures == 0:
                 self._most = max(self._most - 1, 1)
             self._enough = True  # until a message is accepted
         else:
-            self.desk.unreachable(str(error), lasting=not isinstance(error, RelayUnreachable))
+            self.session.unreachable(str(error), lasting=not isinstance(error, RelayUnreachable))
 
     def _rest(self, at: datetime) -> None:
         """Nothing goes before `at`: keep no relay waiting."""
-        if (at - self.desk.clock()).total_seconds() > _IDLE:
+        if (at - self.session.clock()).total_seconds() > _IDLE:
             for line in list(self._free):
                 self._hang_up(line)
 

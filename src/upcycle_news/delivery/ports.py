@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
 
-from upcycle_news.mail.dot_stuffing import Stuffed
+from upcycle_news.mail.dot_stuffing import DotStuffedMessage
 from upcycle_news.models import (
     Claim,
     Envelope,
@@ -54,7 +54,7 @@ class Ledger(Protocol):
         """Note that the sender is alive; called every half minute, while sending and waiting."""
 
 
-class Wire(Protocol):
+class Transport(Protocol):
     """One connection to the relay, as `smtp.Connection` is."""
 
     @property
@@ -76,7 +76,7 @@ class Wire(Protocol):
     def fileno(self) -> int:
         """The socket to wait for."""
 
-    def begin(self, envelope: Envelope, message: bytes | Stuffed) -> Outcome | None:
+    def begin(self, envelope: Envelope, message: bytes | DotStuffedMessage) -> Outcome | None:
         """Start handing a message over; an outcome if it has one already.
 
         Neither this nor what follows ever raises for what the relay does, or waits for it.
@@ -93,7 +93,7 @@ class Wire(Protocol):
 
 
 @dataclass(frozen=True)
-class Patience:
+class WaitLimits:
     """How long a run waits. Seconds.
 
     `deferred`: at the most until a deferred delivery is due; 0 leaves it to the next run.
@@ -109,7 +109,7 @@ class Patience:
 
 
 @dataclass(frozen=True)
-class Terms:
+class SendLimits:
     """Under what terms a run may send.
 
     `connections` at the most at the same time; `messages_per_connection` before a new one is
@@ -119,8 +119,8 @@ class Terms:
 
     connections: int = 1
     messages_per_connection: int = 0
-    opens: Callable[[datetime], datetime | None] = lambda _: None
-    too_late: datetime | None = None
+    next_opening: Callable[[datetime], datetime | None] = lambda _: None
+    expires_at: datetime | None = None
 
 
 @dataclass(frozen=True)

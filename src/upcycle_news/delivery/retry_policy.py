@@ -14,11 +14,11 @@ from upcycle_news.models import DeliveryState, SmtpReply, Verdict
 from upcycle_news.transports import refusal_classes
 from upcycle_news.transports.outcomes import (
     Accepted,
-    CannotCarry,
     LostBeforeBody,
     LostInBody,
     Outcome,
     Refused,
+    UnsupportedAddress,
 )
 
 
@@ -71,7 +71,7 @@ def decide(
             )
         case LostInBody(reason):
             return Verdict(DeliveryState.UNKNOWN, reason=reason)
-        case CannotCarry(reason):
+        case UnsupportedAddress(reason):
             return Verdict(DeliveryState.REJECTED, reason=reason)
         case LostBeforeBody(reason):
             verdict = Verdict(DeliveryState.DEFERRED, reason=reason)
@@ -81,7 +81,7 @@ def decide(
             verdict = _told(Verdict(DeliveryState.DEFERRED, slow_relay=slow), reply)
             return _later(verdict, attempt, queued_at, now, policy, jitter)
         case Refused(stage, reply):
-            match refusal_classes.speaks_of(stage, reply):
+            match refusal_classes.classify_refusal(stage, reply):
                 case "person":
                     return _told(Verdict(DeliveryState.REJECTED, suppress=True), reply)
                 case "delivery":
@@ -114,7 +114,7 @@ def _later(
 
 
 @dataclass(frozen=True)
-class FirstTen:
+class CanaryGuard:
     """Guards a list against a relay that refuses everybody with words that blame the person.
 
     Until the relay has accepted one message of the issue, suppressions wait; if the first
@@ -126,7 +126,7 @@ class FirstTen:
     passed: bool = False
     limit: int = 10
 
-    def after(self, verdict: Verdict) -> FirstTen:
+    def after(self, verdict: Verdict) -> CanaryGuard:
         """The state after one more verdict."""
         if self.passed or verdict.state is DeliveryState.SENT:
             return self if self.passed else replace(self, passed=True)

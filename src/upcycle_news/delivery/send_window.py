@@ -15,7 +15,7 @@ DAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 
 
 @dataclass(frozen=True)
-class Window:
+class SendWindow:
     """Open from `start` to `end` on these days; an `end` not after `start` is on the next day."""
 
     start: time
@@ -23,7 +23,7 @@ class Window:
     zone: ZoneInfo
     days: frozenset[str] = frozenset(DAYS)
 
-    def opens(self, now: datetime) -> datetime | None:
+    def next_opening(self, now: datetime) -> datetime | None:
         """When the window opens next (UTC), or None when it is open at `now`."""
         today = now.astimezone(self.zone).date()
         for offset in range(-1, 9):

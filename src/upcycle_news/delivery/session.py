@@ -11,11 +11,11 @@ from datetime import datetime, timedelta
 from upcycle_news.delivery.ports import (
     DeliveryReport,
     Ledger,
-    Patience,
     Record,
-    Terms,
+    SendLimits,
+    WaitLimits,
 )
-from upcycle_news.delivery.retry_policy import FirstTen, RetryPolicy, decide
+from upcycle_news.delivery.retry_policy import CanaryGuard, RetryPolicy, decide
 from upcycle_news.models import (
     Claim,
     DeliveryState,
@@ -26,7 +26,7 @@ from upcycle_news.transports.outcomes import Outcome
 
 
 @dataclass
-class Tally:
+class DeliveryCounters:
     """Counts verdicts; a delivery that was deferred counts as such until it ends."""
 
     sent: int = 0
@@ -66,14 +66,14 @@ _BATCH, _FEW = 100, 10  # leases at a time: one commit for many; few while the f
 
 
 @dataclass
-class Desk:
+class DeliverySession:
     """One for a run, used by its switchboard alone."""
 
     ledger: Ledger
     policy: RetryPolicy
-    patience: Patience
-    terms: Terms
-    first_ten: FirstTen
+    wait_limits: WaitLimits
+    send_limits: SendLimits
+    canary_guard: CanaryGuard
     clock: Callable[[], datetime]
     jitter: Callable[[], float]
     wait: Callable[[float], None]
@@ -92,7 +92,7 @@ class Desk:
     aside_until: datetime | None = None
     over: bool = False
     next_due: datetime | None = None
-    tally: Tally = field(default_factory=Tally)
+    counters: DeliveryCounters = field(default_factory=DeliveryCounters)
     leases: deque[Claim] = field(default_factory=deque)
     withheld: list[Record] = field(default_factory=list)
 
@@ -109,7 +109,7 @@ class Desk:
     @property
     def alone(self) -> bool:
         """Whether only one connection may send: nobody was accepted yet, or the relay staggers."""
-        return not self.first_ten.passed or self.failures > 1
+        return not self.canary_guard.passed or self.failures > 1
 
     def fail(self, error: BaseException) -> None:
         """Something broke that is not the relay: everybody ends."""
@@ -118,7 +118,7 @@ class Desk:
     def anything(self) -> bool:
         """Whether there is anything to send now; leases more when nothing is left."""
         if not self.leases:
-            limit = _BATCH if self.first_ten.passed else _FEW
+            limit = _BATCH if self.canary_guard.passed else _FEW
             self.leases.extend(self.ledger.lease(limit, self.clock()))
         return bool(self.leases)
 
@@ -171,25 +171,25 @@ class Desk:
 
     def written(self, verdict: Verdict) -> Verdict:
         """The verdict as it is recorded: suppressions wait until the first ten allow them."""
-        if not verdict.suppress or self.first_ten.after(verdict).passed:
+        if not verdict.suppress or self.canary_guard.after(verdict).passed:
             return verdict
         return replace(verdict, suppress=False)
 
     def count(self, claim: Claim, verdict: Verdict) -> None:
         """Add a verdict to the report."""
-        self.tally.add(claim, verdict)
+        self.counters.add(claim, verdict)
         if verdict.stop is not None:
             self.stopped = self.stopped or verdict.stop
-        self.progress(self.tally.report())
+        self.progress(self.counters.report())
 
     def mind_the_first_ten(self, claim: Claim, verdict: Verdict) -> None:
         """Stop when nobody is accepted, and suppress the refused as soon as somebody is."""
-        before, self.first_ten = self.first_ten, self.first_ten.after(verdict)
-        if self.first_ten.refused > before.refused:
+        before, self.canary_guard = self.canary_guard, self.canary_guard.after(verdict)
+        if self.canary_guard.refused > before.refused:
             self.withheld.append((claim, verdict))
-        if self.first_ten.all_refused:
+        if self.canary_guard.all_refused:
             self._take_back(verdict)
-        elif self.first_ten.passed and self.withheld:
+        elif self.canary_guard.passed and self.withheld:
             self.suppress_withheld()
 
     def suppress_withheld(self) -> None:
@@ -201,7 +201,7 @@ class Desk:
         """Nobody was accepted: the relay is to blame, so all of them wait for a better day."""
         said = " ".join(part for part in (str(last.code), last.enhanced, last.reason) if part)
         self.stopped = (
-            f"the relay refused the first {self.first_ten.refused} readers, the last with "
+            f"the relay refused the first {self.canary_guard.refused} readers, the last with "
             f"{said!r}: check the relay, then resume the issue; nobody was suppressed, and they "
             "are queued again"
         )
@@ -210,7 +210,7 @@ class Desk:
             for claim, verdict in self.withheld
         ]
         self.turn(again, [])
-        self.tally.take_back(len(self.withheld))
+        self.counters.take_back(len(self.withheld))
         self.withheld.clear()
 
     # --- the relay
@@ -234,7 +234,7 @@ class Desk:
         if epoch != self.epoch:
             return
         self._failed()
-        if self.failures >= self.patience.failures:
+        if self.failures >= self.wait_limits.failures:
             self.stopped = (
                 f"{self.failures} connections in a row broke without an answer, the last one: "
                 f"{reason}. Everybody who was not reached stays queued: resume the issue when "
@@ -245,15 +245,15 @@ class Desk:
     def unreachable(self, sentence: str, lasting: bool) -> None:
         """A connection could not be opened again."""
         self._failed()
-        if lasting or self.failures >= self.patience.failures:
+        if lasting or self.failures >= self.wait_limits.failures:
             self.stopped, self.relay_gone = sentence, True
 
     def _failed(self) -> None:
         """The first failure in a row costs nothing: relays close idle or long sessions."""
         self.failures += 1
         self.epoch += 1
-        if 1 < self.failures < self.patience.failures:
-            self._be_quiet(min(self.patience.reconnect * 2.0 ** (self.failures - 2), 60.0))
+        if 1 < self.failures < self.wait_limits.failures:
+            self._be_quiet(min(self.wait_limits.reconnect * 2.0 ** (self.failures - 2), 60.0))
 
     def _be_quiet(self, seconds: float) -> None:
         self._quiet_for = timedelta(seconds=seconds)
@@ -264,14 +264,14 @@ class Desk:
     def may_send_at(self) -> datetime | None:
         """When the next message may go; None when it may go now. Ends the run when it is late."""
         now = self.clock()
-        if self.terms.too_late is not None and now >= self.terms.too_late:
+        if self.send_limits.expires_at is not None and now >= self.send_limits.expires_at:
             self.stopped = (
                 "the issue has become too old to be sent (retry.max_lateness_hours): cancel it, "
                 "or allow more and resume it"
             )
         if self.quiet_until is not None:  # a clock set back must not make a pause longer
             self.quiet_until = min(self.quiet_until, now + self._quiet_for)
-        times = [self.quiet_until, self.closed_until, self.terms.opens(now)]
+        times = [self.quiet_until, self.closed_until, self.send_limits.next_opening(now)]
         later = [at for at in times if at is not None and at > now]
         return max(later, default=None)
 
@@ -279,7 +279,7 @@ class Desk:
         """Wait for a quota, the window or a relay that struggles; False when that takes too long."""
         seconds = (at - self.clock()).total_seconds()
         relay = self.quiet_until is not None and at <= self.quiet_until
-        if not relay and seconds > max(self.patience.quota, self.patience.deferred):
+        if not relay and seconds > max(self.wait_limits.quota, self.wait_limits.deferred):
             self.over, self.next_due = True, at
             return False
         self.pause(seconds)
@@ -301,9 +301,9 @@ class Desk:
         # Due, and yet nothing to claim: somebody else is at it, or the issue is paused.
         seconds = seconds if seconds > 0 else 1.0
         if self.aside_until is not None and due <= self.aside_until:
-            if seconds > max(self.patience.quota, self.patience.deferred):
+            if seconds > max(self.wait_limits.quota, self.wait_limits.deferred):
                 return False
-        elif self.waited + seconds > self.patience.deferred:
+        elif self.waited + seconds > self.wait_limits.deferred:
             return False
         else:
             self.waited += seconds
@@ -337,7 +337,7 @@ class Desk:
             self.suppress_withheld()
         dues = [at for at in (self.ledger.next_due(), self.next_due) if at is not None]
         return replace(
-            self.tally.report(),
+            self.counters.report(),
             stopped=self.stopped,
             relay_gone=self.relay_gone,
             next_due=min(dues, default=None),

@@ -137,14 +137,14 @@ def relaxed_body(piece: bytes) -> bytes:
 
 
 @dataclass(frozen=True, repr=False)
-class NewKey:
+class KeyPair:
     """A fresh key: the private part as PEM, and the text of its DNS record."""
 
     pem: str
     record: str
 
 
-def generate(kind: Literal["rsa", "ed25519"]) -> NewKey:
+def generate(kind: Literal["rsa", "ed25519"]) -> KeyPair:
     """Make a key pair."""
     from cryptography.hazmat.primitives.asymmetric import ed25519, rsa
     from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
@@ -155,7 +155,7 @@ def generate(kind: Literal["rsa", "ed25519"]) -> NewKey:
     else:
         key = ed25519.Ed25519PrivateKey.generate()
     pem = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()).decode()
-    return NewKey(pem, _record(key))
+    return KeyPair(pem, _record(key))
 
 
 def _record(key: RSAPrivateKey | Ed25519PrivateKey) -> str:
@@ -172,7 +172,7 @@ def _record(key: RSAPrivateKey | Ed25519PrivateKey) -> str:
 
 
 @dataclass(frozen=True, repr=False)
-class Seal:
+class TemplateDkimSigner:
     """Signs what `MessageTemplate` makes; make it with `over`."""
 
     _signers: tuple[DkimSigner, ...]
@@ -181,7 +181,7 @@ class Seal:
     _rest: tuple[Piece, ...]
 
     @classmethod
-    def over(cls, head: bytes, body: Sequence[Piece], signers: Sequence[DkimSigner]) -> Seal:
+    def over(cls, head: bytes, body: Sequence[Piece], signers: Sequence[DkimSigner]) -> TemplateDkimSigner:
         """Prepare the signatures of a message whose first piece holds its last headers.
 
         Gaps are filled with lines of their own that contain no white space, so each piece can be

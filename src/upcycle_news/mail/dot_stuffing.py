@@ -10,20 +10,20 @@ from dataclasses import dataclass
 
 
 @dataclass(frozen=True, slots=True, repr=False)
-class Stuffed:
+class DotStuffedMessage:
     """Ready for the wire. `size` is that of the message itself, as SIZE counts it (RFC 1870)."""
 
     wire: bytes
     size: int
 
 
-def stuffed(message: bytes) -> Stuffed:
+def dot_stuff(message: bytes) -> DotStuffedMessage:
     """`message`, which has CRLF line ends, made ready for the wire."""
-    wire = doubled(message, fresh_line=True)
-    return Stuffed(wire + end_mark(wire), len(message))
+    wire = double_leading_dots(message, fresh_line=True)
+    return DotStuffedMessage(wire + end_of_data(wire), len(message))
 
 
-def doubled(piece: bytes, *, fresh_line: bool) -> bytes:
+def double_leading_dots(piece: bytes, *, fresh_line: bool) -> bytes:
     """A piece of a message with its leading dots doubled.
 
     `fresh_line`: whether a line begins with it. Pieces are never cut between CR and LF.
@@ -32,6 +32,6 @@ def doubled(piece: bytes, *, fresh_line: bool) -> bytes:
     return b"." + found if fresh_line and found.startswith(b".") else found
 
 
-def end_mark(wire: bytes) -> bytes:
+def end_of_data(wire: bytes) -> bytes:
     """What ends the message behind these bytes."""
     return b".\r\n" if wire.endswith(b"\r\n") else b"\r\n.\r\n"

@@ -77,7 +77,7 @@ def encoded_words(text: str, *, first: int) -> str:
     return "\r\n ".join(words)
 
 
-def unstructured(name: str, text: str) -> bytes:
+def unstructured_header(name: str, text: str) -> bytes:
     """The header `name` with free text such as a subject, folded; raises on control characters."""
     text = text.strip()
     if not text:
@@ -92,7 +92,7 @@ def unstructured(name: str, text: str) -> bytes:
     return f"{name}: {folded}\r\n".encode("ascii")
 
 
-def plain(name: str, value: str) -> bytes:
+def ascii_header(name: str, value: str) -> bytes:
     """The header `name` with `value` as it is: ASCII, one line; raises when that cannot be."""
     if not _PLAIN.match(value) or not value.strip():
         raise UpcycleError(

@@ -19,13 +19,13 @@ from typing import Self
 
 from upcycle_news.errors import UpcycleError
 from upcycle_news.mail import headers as headers_module
-from upcycle_news.mail.dkim import DkimSigner, Seal
-from upcycle_news.mail.dot_stuffing import Stuffed, doubled
+from upcycle_news.mail.dkim import DkimSigner, TemplateDkimSigner
+from upcycle_news.mail.dot_stuffing import DotStuffedMessage, double_leading_dots
 from upcycle_news.mail.mime import (
     Gap,
     Piece,
-    encoded_body,
-    stuffed_pieces,
+    dot_stuff_pieces,
+    encode_body,
 )
 from upcycle_news.models import (
     EmailAddress,
@@ -41,7 +41,7 @@ _DOMAIN = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9.-]*[A-Za-z0-9])?\Z")
 
 
 @dataclass(frozen=True)
-class Letterhead:
+class SenderHeaders:
     """What stands on every mail of the publication.
 
     `envelope_sender` takes the bounces and never shows. `list_id` is a domain-like name such as
@@ -66,7 +66,7 @@ class Letterhead:
 
 
 @dataclass(frozen=True)
-class ReaderFields:
+class RecipientFields:
     """What differs from reader to reader. `date` is aware, `message_hash` as the function gives."""
 
     address: EmailAddress
@@ -90,17 +90,17 @@ class MessageTemplate:
     """The encoded message with gaps; make one with `compose` and use it for all readers."""
 
     issue: IssueId
-    letterhead: Letterhead
+    sender_headers: SenderHeaders
     _head: bytes
     _body: tuple[Piece, ...]
-    _seal: Seal | None = None
+    _seal: TemplateDkimSigner | None = None
     _stuffed: tuple[Piece, ...] = ()
 
     @classmethod
     def compose(
         cls,
         rendered: RenderedIssue,
-        letterhead: Letterhead,
+        sender_headers: SenderHeaders,
         *,
         revision: str,
         signers: Sequence[DkimSigner] = (),
@@ -109,36 +109,36 @@ class MessageTemplate:
 
         Raises `UpcycleError` when a header cannot be written or a part lacks the unsubscribe link.
         """
-        if not _DOMAIN.match(letterhead.message_id_domain):
+        if not _DOMAIN.match(sender_headers.message_id_domain):
             raise UpcycleError("the domain for Message-IDs is not a domain: write example.org")
-        head, body = _constant_headers(rendered, letterhead), encoded_body(rendered, revision)
+        head, body = _constant_headers(rendered, sender_headers), encode_body(rendered, revision)
         return cls(
             issue=rendered.issue,
-            letterhead=letterhead,
+            sender_headers=sender_headers,
             _head=head,
             _body=body,
-            _seal=Seal.over(head, body, signers) if signers else None,
-            _stuffed=stuffed_pieces(body),
+            _seal=TemplateDkimSigner.over(head, body, signers) if signers else None,
+            _stuffed=dot_stuff_pieces(body),
         )
 
-    def for_reader(self, reader: ReaderFields) -> bytes:
+    def for_recipient(self, reader: RecipientFields) -> bytes:
         """The message for one reader: CRLF everywhere, no line above 998 octets."""
         headers, filled = self._personal(reader)
         return headers + self._filled(self._body, filled)
 
-    def on_the_wire(self, reader: ReaderFields) -> Stuffed:
+    def dot_stuffed_for(self, reader: RecipientFields) -> DotStuffedMessage:
         """The same, as it travels; what is constant in it was made ready for that once."""
         headers, filled = self._personal(reader)
         size = len(headers) + sum(
             len(one if isinstance(one, bytes) else filled[one]) for one in self._body
         )
-        links = {gap: doubled(link, fresh_line=True) for gap, link in filled.items()}
-        return Stuffed(headers + self._filled(self._stuffed, links), size)
+        links = {gap: double_leading_dots(link, fresh_line=True) for gap, link in filled.items()}
+        return DotStuffedMessage(headers + self._filled(self._stuffed, links), size)
 
     def _filled(self, pieces: tuple[Piece, ...], links: dict[Gap, bytes]) -> bytes:
         return b"".join([one if isinstance(one, bytes) else links[one] for one in pieces])
 
-    def _personal(self, reader: ReaderFields) -> tuple[bytes, dict[Gap, bytes]]:
+    def _personal(self, reader: RecipientFields) -> tuple[bytes, dict[Gap, bytes]]:
         """All headers before those of the body, and what fills the gaps."""
         links = {
             Placeholder.UNSUBSCRIBE: _checked_link(reader.unsubscribe_url),
@@ -159,63 +159,63 @@ class MessageTemplate:
 
     def envelope_for(self, address: EmailAddress) -> Envelope:
         """The envelope of the message to `address`."""
-        return Envelope(sender=self.letterhead.envelope_sender, recipient=address.address)
+        return Envelope(sender=self.sender_headers.envelope_sender, recipient=address.address)
 
-    def _personal_headers(self, reader: ReaderFields) -> bytes:
+    def _personal_headers(self, reader: RecipientFields) -> bytes:
         if not _HASH.match(reader.message_hash):
             raise UpcycleError("the hash for a Message-ID must be 8 to 64 letters and digits")
-        message_id = f"<{self.issue}.{reader.message_hash}@{self.letterhead.message_id_domain}>"
+        message_id = f"<{self.issue}.{reader.message_hash}@{self.sender_headers.message_id_domain}>"
         return b"".join(
             (
                 headers_module.mailbox_header("To", reader.name, reader.address.address),
                 _date(reader.date.replace(microsecond=0)),
-                headers_module.plain("Message-ID", message_id),
-                _list_unsubscribe(reader.unsubscribe_url, self.letterhead),
+                headers_module.ascii_header("Message-ID", message_id),
+                _list_unsubscribe(reader.unsubscribe_url, self.sender_headers),
             )
         )
 
 
-def _constant_headers(rendered: RenderedIssue, letterhead: Letterhead) -> bytes:
+def _constant_headers(rendered: RenderedIssue, sender_headers: SenderHeaders) -> bytes:
     headers = [
-        headers_module.mailbox_header("From", letterhead.from_name, letterhead.from_address),
-        headers_module.unstructured("Subject", rendered.subject),
-        headers_module.mailbox_header("List-Id", letterhead.list_name, letterhead.list_id),
-        headers_module.plain("Auto-Submitted", "auto-generated"),
-        headers_module.plain("Content-Language", rendered.language),
-        headers_module.plain("MIME-Version", "1.0"),
+        headers_module.mailbox_header("From", sender_headers.from_name, sender_headers.from_address),
+        headers_module.unstructured_header("Subject", rendered.subject),
+        headers_module.mailbox_header("List-Id", sender_headers.list_name, sender_headers.list_id),
+        headers_module.ascii_header("Auto-Submitted", "auto-generated"),
+        headers_module.ascii_header("Content-Language", rendered.language),
+        headers_module.ascii_header("MIME-Version", "1.0"),
     ]
-    if letterhead.one_click:
+    if sender_headers.one_click:
         # RFC 8058, section 3.1: this very value, and both list headers under the DKIM signature.
         headers.insert(
-            3, headers_module.plain("List-Unsubscribe-Post", "List-Unsubscribe=One-Click")
+            3, headers_module.ascii_header("List-Unsubscribe-Post", "List-Unsubscribe=One-Click")
         )
-    if letterhead.reply_to:
-        headers.insert(1, headers_module.mailbox_header("Reply-To", "", letterhead.reply_to))
-    if letterhead.archive:
+    if sender_headers.reply_to:
+        headers.insert(1, headers_module.mailbox_header("Reply-To", "", sender_headers.reply_to))
+    if sender_headers.archive:
         headers.insert(
-            -3, headers_module.plain("List-Archive", f"<{_checked_link(letterhead.archive)}>")
+            -3, headers_module.ascii_header("List-Archive", f"<{_checked_link(sender_headers.archive)}>")
         )
-    if letterhead.feedback_id:
-        headers.insert(-3, headers_module.plain("Feedback-ID", letterhead.feedback_id))
+    if sender_headers.feedback_id:
+        headers.insert(-3, headers_module.ascii_header("Feedback-ID", sender_headers.feedback_id))
     return b"".join(headers)
 
 
 @lru_cache(maxsize=4)
 def _date(at: datetime) -> bytes:
     """A header that is the same for hundreds of readers."""
-    return headers_module.plain("Date", format_datetime(at))
+    return headers_module.ascii_header("Date", format_datetime(at))
 
 
-def _list_unsubscribe(link: str, letterhead: Letterhead) -> bytes:
+def _list_unsubscribe(link: str, sender_headers: SenderHeaders) -> bytes:
     """List-Unsubscribe in raw ASCII (RFC 2369; RFC 8058 wants exactly one https URI)."""
-    value, mailto = f"<{link}>", letterhead.unsubscribe_mailto
+    value, mailto = f"<{link}>", sender_headers.unsubscribe_mailto
     if link.startswith("mailto:"):
         mailto = ""  # it is the link already
     elif mailto and "?" not in mailto:
         mailto = f"{mailto}?subject={link.rpartition('/')[2]}"
     if len(value) > headers_module.LINE_LIMIT - 20:
         raise UpcycleError("an unsubscribe link is longer than a mail header may be: shorten it")
-    header = headers_module.plain("List-Unsubscribe", value)
+    header = headers_module.ascii_header("List-Unsubscribe", value)
     if not mailto:
         return header
     if not re.fullmatch(r"[!-;=?-~]{3,900}", mailto) or "@" not in mailto:

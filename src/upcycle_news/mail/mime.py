@@ -8,7 +8,7 @@ from collections.abc import Sequence
 
 from upcycle_news.errors import UpcycleError
 from upcycle_news.mail import headers
-from upcycle_news.mail.dot_stuffing import doubled, end_mark
+from upcycle_news.mail.dot_stuffing import double_leading_dots, end_of_data
 from upcycle_news.models import InlineImage, Placeholder, RenderedIssue
 
 # What follows the colon of Content-Type and Content-ID is not ours: one token of RFC 2045 each.
@@ -24,7 +24,7 @@ Piece = bytes | Gap
 """Ready bytes, or a gap."""
 
 
-def encoded_body(rendered: RenderedIssue, revision: str) -> tuple[Piece, ...]:
+def encode_body(rendered: RenderedIssue, revision: str) -> tuple[Piece, ...]:
     """From Content-Type to the last boundary; raises `UpcycleError` when a part lacks its link.
 
     multipart/alternative, the plainest form first (RFC 2046, section 5.1.4).
@@ -45,7 +45,7 @@ def encoded_body(rendered: RenderedIssue, revision: str) -> tuple[Piece, ...]:
     return tuple(_joined(pieces))
 
 
-def stuffed_pieces(body: Sequence[Piece]) -> tuple[Piece, ...]:
+def dot_stuff_pieces(body: Sequence[Piece]) -> tuple[Piece, ...]:
     """The pieces of a body as they travel after DATA, with the end mark.
 
     A gap is filled with lines of their own without the last line end: so it always begins a line,
@@ -55,7 +55,7 @@ def stuffed_pieces(body: Sequence[Piece]) -> tuple[Piece, ...]:
     fresh = True
     for piece in body:
         if isinstance(piece, bytes):
-            pieces.append(doubled(piece, fresh_line=fresh))
+            pieces.append(double_leading_dots(piece, fresh_line=fresh))
             fresh = piece.endswith(b"\r\n")
         else:
             assert fresh, "a gap in the middle of a line"
@@ -63,7 +63,7 @@ def stuffed_pieces(body: Sequence[Piece]) -> tuple[Piece, ...]:
             fresh = False
     last = pieces[-1]
     assert isinstance(last, bytes)
-    pieces[-1] = last + end_mark(last)
+    pieces[-1] = last + end_of_data(last)
     return tuple(pieces)
 
 

@@ -8,13 +8,13 @@ from datetime import datetime
 from email.utils import format_datetime
 
 from upcycle_news.mail import headers as headers_module
-from upcycle_news.mail.dkim import DkimSigner, Seal
-from upcycle_news.mail.message import Letterhead
+from upcycle_news.mail.dkim import DkimSigner, TemplateDkimSigner
+from upcycle_news.mail.message import SenderHeaders
 from upcycle_news.models import EmailAddress
 
 
-def compose_letter(
-    letterhead: Letterhead,
+def build_transactional_mail(
+    sender_headers: SenderHeaders,
     *,
     to: EmailAddress,
     language: str,
@@ -31,17 +31,17 @@ def compose_letter(
     """
     boundary = "=_" + hashlib.sha256(f"letter/{message_hash}".encode()).hexdigest()[:32]
     headers = [
-        headers_module.mailbox_header("From", letterhead.from_name, letterhead.from_address),
+        headers_module.mailbox_header("From", sender_headers.from_name, sender_headers.from_address),
         headers_module.mailbox_header("To", "", to.address),
-        headers_module.unstructured("Subject", subject),
-        headers_module.plain("Date", format_datetime(date)),
-        headers_module.plain("Message-ID", f"<{message_hash}@{letterhead.message_id_domain}>"),
-        headers_module.plain("Auto-Submitted", "auto-generated"),
-        headers_module.plain("Content-Language", language),
-        headers_module.plain("MIME-Version", "1.0"),
+        headers_module.unstructured_header("Subject", subject),
+        headers_module.ascii_header("Date", format_datetime(date)),
+        headers_module.ascii_header("Message-ID", f"<{message_hash}@{sender_headers.message_id_domain}>"),
+        headers_module.ascii_header("Auto-Submitted", "auto-generated"),
+        headers_module.ascii_header("Content-Language", language),
+        headers_module.ascii_header("MIME-Version", "1.0"),
     ]
-    if letterhead.reply_to:
-        headers.insert(1, headers_module.mailbox_header("Reply-To", "", letterhead.reply_to))
+    if sender_headers.reply_to:
+        headers.insert(1, headers_module.mailbox_header("Reply-To", "", sender_headers.reply_to))
     parts = [
         f'Content-Type: multipart/alternative;\r\n boundary="{boundary}"\r\n\r\n'.encode(),
         *(
@@ -54,5 +54,5 @@ def compose_letter(
         f"--{boundary}--\r\n".encode(),
     ]
     head, body = b"".join(headers), b"".join(parts)
-    signed = Seal.over(head, (body,), signers).signatures(b"", {}, date) if signers else b""
+    signed = TemplateDkimSigner.over(head, (body,), signers).signatures(b"", {}, date) if signers else b""
     return signed + head + body

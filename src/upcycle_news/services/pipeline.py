@@ -9,17 +9,18 @@ from typing import Any
 
 from upcycle_news.app.context import AppContext
 from upcycle_news.errors import IssueError, NothingNew, UpcycleError
-from upcycle_news.i18n.messages import counted
+from upcycle_news.i18n.messages import format_count
 from upcycle_news.models import IssueId, IssueStatus
 from upcycle_news.models.archive_paths import issue_path
 from upcycle_news.models.runs import RunResult
 from upcycle_news.observability.logging import Log
-from upcycle_news.services.delivery import process_identity, send
+from upcycle_news.services.delivery import send
+from upcycle_news.services.delivery.stop_signals import stop_on_signals
 from upcycle_news.services.feeds.collect import collect_feeds
 from upcycle_news.services.issues import approval, ids
 from upcycle_news.services.issues import compose as compose_service
 from upcycle_news.services.issues import render as render_service
-from upcycle_news.services.issues.compose import EssayFilter, chosen_essays
+from upcycle_news.services.issues.compose import EssayFilter, select_essays
 from upcycle_news.services.reports import delivery_report
 from upcycle_news.storage import (
     approvals,
@@ -35,14 +36,14 @@ NEXT = "next"
 
 
 @dataclass(frozen=True)
-class Begun:
+class RunAdmission:
     """The issue a run is about; `ended` when it has nothing to do with it."""
 
     issue: str
     ended: RunResult | None = None
 
 
-def standstill(context: AppContext) -> RunResult | None:
+def send_hold_result(context: AppContext) -> RunResult | None:
     """Why nothing goes out from this store at all; None as long as it may."""
     pause = send_hold.standing(context.store)
     return RunResult("failed", "Paused", pause.sentence) if pause else None
@@ -50,14 +51,14 @@ def standstill(context: AppContext) -> RunResult | None:
 
 def begin(
     context: AppContext, wanted: str, *, planned_at: datetime, run: str, max_lateness_hours: float
-) -> Begun:
+) -> RunAdmission:
     """Decide once for each planned time: its issue ('next' or an id), and whether it is too late.
 
     The answer is written down, so that a second run for the same time, a retry or a run that comes
     back after a slow approval gets the same one.
     """
-    if paused := standstill(context):
-        return Begun(wanted, paused)
+    if paused := send_hold_result(context):
+        return RunAdmission(wanted, paused)
     plan = coordination.plan(context.store, planned_at)
     if plan is None:
         limit = timedelta(hours=max_lateness_hours)
@@ -69,20 +70,20 @@ def begin(
         )
     issue = plan.issue
     if not plan.in_time:
-        return Begun(str(issue), _late(context, issue, planned_at))
+        return RunAdmission(str(issue), _late(context, issue, planned_at))
     row = issues.get(context.store, issue)
     if row is not None and row.state is IssueState.CANCELLED:
         told = f"issue {issue} was cancelled: nothing is sent"
-        return Begun(str(issue), RunResult("cancelled", "Cancelled", told))
+        return RunAdmission(str(issue), RunResult("cancelled", "Cancelled", told))
     status = issues.status(context.store, issue)
     if status is not None and status.closed:
         sent = status.as_dict()["sent"]
         told = f"issue {issue} went out already: sent to {sent} of {status.audience}"
-        return Begun(str(issue), RunResult("completed", "AlreadySent", told))
+        return RunAdmission(str(issue), RunResult("completed", "AlreadySent", told))
     if (row is None or row.state is IssueState.OPEN) and not ids.take(context, issue, run):
         told = f"issue {issue} is in the hands of another run: this one does nothing"
-        return Begun(str(issue), RunResult("completed", "InOtherHands", told))
-    return Begun(str(issue))
+        return RunAdmission(str(issue), RunResult("completed", "InOtherHands", told))
+    return RunAdmission(str(issue))
 
 
 def _late(context: AppContext, issue: IssueId, planned_at: datetime) -> RunResult:
@@ -126,7 +127,7 @@ def compose(context: AppContext, issue: str, choice: EssayFilter, *, run: str) -
     if asked is not None and asked.answer in ("", "send", "reject"):
         return Composed(asked.revision_id)
     try:
-        essays = chosen_essays(context, choice)
+        essays = select_essays(context, choice)
         return Composed(compose_service.compose_issue(context, chosen, essays).revision_id)
     except NothingNew as nothing:
         ids.free(context, chosen, run)
@@ -139,7 +140,7 @@ def render(context: AppContext, issue: str, revision: str) -> dict[str, Any]:
     """Render a revision and lay out its files; raises `IssueError` when preflight refuses it."""
     rendered = render_service.render_issue(context, IssueId.parse(issue), revision)
     files = render_service.lay_out(context, rendered)
-    render_service.refuse_errors(rendered)
+    render_service.raise_on_errors(rendered)
     return {
         "subject": rendered.rendered.subject,
         "bytes": rendered.html_bytes,
@@ -173,11 +174,11 @@ def ask(
     return approval.ask(context, chosen, revision, run=run, waits=waits, refused=refused)
 
 
-def take_answer(
+def apply_decision(
     context: AppContext, issue: str, revision: str, question: int, answer: Mapping[str, Any]
-) -> approval.Answered:
+) -> approval.ApprovalOutcome:
     """Act on the form an editor sent."""
-    return approval.take_answer(context, IssueId.parse(issue), revision, question, answer)
+    return approval.apply_decision(context, IssueId.parse(issue), revision, question, answer)
 
 
 def approve(context: AppContext, issue: str, revision: str) -> None:
@@ -224,13 +225,13 @@ def deliver(
     before = _status(context, chosen)
     progress = _progress(context, before, show)
     try:
-        with process_identity.stop_on_signals() as stopping:
+        with stop_on_signals() as stopping:
             send.deliver_issue(context, chosen, stopping=stopping, progress=progress)
-            while send.wait_for_others(context, chosen, stopping=stopping):
+            while send.wait_for_other_workers(context, chosen, stopping=stopping):
                 send.deliver_issue(context, chosen, stopping=stopping, progress=progress)
     except RelayUnreachable as error:
         left = before.audience - _ended(_status(context, chosen))
-        waiting = counted(left, "delivery", "deliveries")
+        waiting = format_count(left, "delivery", "deliveries")
         raise RelayUnreachable(
             f"{error}. Nothing is lost: {waiting} of issue {issue} left to send, and "
             "deliver-pending goes on by itself once the relay answers"
@@ -241,12 +242,12 @@ def deliver(
     return dict(after.as_dict())
 
 
-def passes_by(error: object) -> bool:
+def is_transient(error: object) -> bool:
     """Whether trying again in a minute may help: the relay does not answer just now."""
     return isinstance(error, RelayUnreachable)
 
 
-def go_on(context: AppContext, issue: str) -> dict[str, Any]:
+def resume_delivery(context: AppContext, issue: str) -> dict[str, Any]:
     """`deliver`, for a run that comes again in a few minutes: a relay that is away is no failure.
 
     Then `waits` holds the sentence. A send that gets nowhere for long is told as stalled.

@@ -70,7 +70,7 @@ def loopback_controller(
     return Loopback(handler, hostname=HOST, port=0, **options)
 
 
-class Mailbox:
+class DevMailbox:
     """Use as a context manager; while it is open, `relay` says where to send.
 
     Each message lies in ``folder/new``, byte for byte as it was sent, below the two trace headers

@@ -46,10 +46,10 @@ class LostInBody:
 
 
 @dataclass(frozen=True)
-class CannotCarry:
+class UnsupportedAddress:
     """Mail to the address is beyond the relay, which was told nothing of it."""
 
     reason: str
 
 
-Outcome = Accepted | Refused | LostBeforeBody | LostInBody | CannotCarry
+Outcome = Accepted | Refused | LostBeforeBody | LostInBody | UnsupportedAddress

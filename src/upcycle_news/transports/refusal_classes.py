@@ -41,7 +41,7 @@ _NO_SUCH_USER = re.compile(
 _SENDER = re.compile(r"\b(sender|return path|mail from)\b", re.IGNORECASE)
 
 
-def speaks_of(stage: Stage, reply: SmtpReply) -> Subject:
+def classify_refusal(stage: Stage, reply: SmtpReply) -> Subject:
     """Whom the 5xx `reply` at `stage` speaks of."""
     if stage == "mail":
         return "us"

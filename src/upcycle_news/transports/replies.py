@@ -6,7 +6,7 @@ import re
 
 from upcycle_news.models import Envelope, SmtpReply
 
-GAP = "…"
+REDACTED = "…"
 _TEXT_LIMIT = 400
 _ENHANCED = re.compile(r"([245]\.\d{1,3}\.\d{1,3})(?:[ \t]+|$)", re.MULTILINE)
 # With %40 and =40 too, as relays write addresses into links and bounce addresses.
@@ -33,23 +33,23 @@ def parse_reply(code: int, raw: bytes, envelope: Envelope, message: bytes = b"")
     enhanced = found[1] if found and found[1][0] == str(code)[0] else ""
     if enhanced:
         text = re.sub(rf"^{re.escape(enhanced)}[ \t]*", "", text, flags=re.MULTILINE)
-    text = redacted(" ".join(text.split()), envelope, message)
+    text = redact_reply(" ".join(text.split()), envelope, message)
     return SmtpReply(code, text[:_TEXT_LIMIT], enhanced)
 
 
-def redacted(text: str, envelope: Envelope, message: bytes = b"") -> str:
+def redact_reply(text: str, envelope: Envelope, message: bytes = b"") -> str:
     """`text` with a gap for everything that would tell who the reader is."""
     if _harmless(text, envelope):
         return _without_quotes(text, message)
     for address in (envelope.recipient, envelope.sender):
         if address:
-            text = re.sub(re.escape(address), GAP, text, flags=re.IGNORECASE)
-    text = _ADDRESS.sub(GAP, text)
+            text = re.sub(re.escape(address), REDACTED, text, flags=re.IGNORECASE)
+    text = _ADDRESS.sub(REDACTED, text)
     local, _, domain = envelope.recipient.rpartition("@")
     for part in (local, domain, envelope.sender.rpartition("@")[0]):
         if part and part.lower() not in _COMMON_WORDS:
             pattern = rf"(?<![\w.-]){re.escape(part)}(?![\w-])"
-            text = re.sub(pattern, GAP, text, flags=re.IGNORECASE)
+            text = re.sub(pattern, REDACTED, text, flags=re.IGNORECASE)
     return _without_quotes(text, message)
 
 
@@ -66,8 +66,8 @@ def _harmless(text: str, envelope: Envelope) -> bool:
 
 def _without_quotes(text: str, message: bytes) -> str:
     if message:
-        text = _LONG_WORD.sub(lambda word: GAP if _quotes(word[0], message) else word[0], text)
-    return "".join(char if char.isprintable() else GAP for char in text)
+        text = _LONG_WORD.sub(lambda word: REDACTED if _quotes(word[0], message) else word[0], text)
+    return "".join(char if char.isprintable() else REDACTED for char in text)
 
 
 def _quotes(word: str, message: bytes) -> bool:

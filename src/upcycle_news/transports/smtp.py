@@ -16,12 +16,12 @@ from upcycle_news.errors import RelayError
 from upcycle_news.models import Envelope, Relay
 from upcycle_news.transports.outcomes import RelayUnreachable
 from upcycle_news.transports.replies import parse_reply
-from upcycle_news.transports.smtp_session import Connection
+from upcycle_news.transports.smtp_session import SmtpConnection
 
 _LOOPBACK = ("127.0.0.1", "::1", "localhost")
 
 
-def open_connection(relay: Relay) -> Connection:
+def open_connection(relay: Relay) -> SmtpConnection:
     """Connect to `relay`, start TLS and log in.
 
     ``tls`` is TLS from the first byte (RFC 8314), ``starttls`` is required and never optional
@@ -30,7 +30,7 @@ def open_connection(relay: Relay) -> Connection:
     """
     where = f"{relay.host}:{relay.port}"
     try:
-        return Connection(_logged_in(relay))
+        return SmtpConnection(_logged_in(relay))
     # What smtplib raises may quote the user name or, for a password in another script, the
     # password itself: nothing of it goes on but the redacted reply.
     except smtplib.SMTPResponseException as error:

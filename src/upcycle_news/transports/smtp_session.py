@@ -18,16 +18,16 @@ from types import TracebackType
 from typing import Self
 
 from upcycle_news.errors import UpcycleError
-from upcycle_news.mail.dot_stuffing import Stuffed, stuffed
+from upcycle_news.mail.dot_stuffing import DotStuffedMessage, dot_stuff
 from upcycle_news.models import Envelope, SmtpReply
 from upcycle_news.transports.outcomes import (
     Accepted,
-    CannotCarry,
     LostBeforeBody,
     LostInBody,
     Outcome,
     Refused,
     Stage,
+    UnsupportedAddress,
 )
 from upcycle_news.transports.replies import parse_reply
 
@@ -39,7 +39,7 @@ Waits = Generator[None, None, None]
 """Yields whenever it has to wait for the relay."""
 
 
-class Connection:
+class SmtpConnection:
     """An open connection. Not for several threads; after a refusal it goes on with the next.
 
     `begin` starts a message; while it gives no outcome, wait until the socket (`fileno`) can be
@@ -66,7 +66,7 @@ class Connection:
         """The socket's."""
         return self._sock.fileno()
 
-    def begin(self, envelope: Envelope, message: bytes | Stuffed) -> Outcome | None:
+    def begin(self, envelope: Envelope, message: bytes | DotStuffedMessage) -> Outcome | None:
         """Hand over one message to one recipient: MAIL, RCPT, DATA, body (RFC 5321, 3.3).
 
         `message` as bytes has CRLF line ends and no dot stuffing. What the relay does is in the
@@ -76,14 +76,14 @@ class Connection:
         if not _WRITABLE.match(envelope.sender) or not envelope.sender.isascii():
             raise UpcycleError("the envelope sender is not an address: check the sender settings")
         if not _WRITABLE.match(envelope.recipient) or not envelope.recipient:
-            return CannotCarry("the address contains a space, a bracket or a control character")
+            return UnsupportedAddress("the address contains a space, a bracket or a control character")
         if not envelope.recipient.isascii() and not self._smtp.has_extn("smtputf8"):
-            return CannotCarry(
+            return UnsupportedAddress(
                 "the address has letters outside ASCII, and the relay does not offer SMTPUTF8"
             )
         if self.broken:
             return LostBeforeBody("the connection was closed before")
-        ready = message if isinstance(message, Stuffed) else stuffed(message)
+        ready = message if isinstance(message, DotStuffedMessage) else dot_stuff(message)
         self._steps = self._converse(envelope, ready)
         return self._go(self._steps.__next__)
 
@@ -99,7 +99,7 @@ class Connection:
         steps = self._steps
         return self._go(lambda: steps.throw(late))
 
-    def send(self, envelope: Envelope, message: bytes | Stuffed) -> Outcome:
+    def send(self, envelope: Envelope, message: bytes | DotStuffedMessage) -> Outcome:
         """Hand over one message and wait for what becomes of it."""
         outcome = self.begin(envelope, message)
         while outcome is None:
@@ -160,7 +160,7 @@ class Connection:
             raise
         return None
 
-    def _converse(self, envelope: Envelope, message: Stuffed) -> Generator[None, None, Outcome]:
+    def _converse(self, envelope: Envelope, message: DotStuffedMessage) -> Generator[None, None, Outcome]:
         if self._heard:  # the replies to come would be taken for those of other commands
             self.broken = True
             return LostBeforeBody("the relay said more than it was asked")
@@ -180,7 +180,7 @@ class Connection:
                 return LostBeforeBody(f"the relay answered {stage.upper()} with {code}")
         return (yield from self._body(envelope, message))
 
-    def _commands(self, envelope: Envelope, message: Stuffed) -> list[tuple[Stage, bytes, int]]:
+    def _commands(self, envelope: Envelope, message: DotStuffedMessage) -> list[tuple[Stage, bytes, int]]:
         """The commands before the message, each with the class of reply it hopes for."""
         size = f" SIZE={message.size}" if self._smtp.has_extn("size") else ""  # RFC 1870
         international = not envelope.recipient.isascii()
@@ -191,7 +191,7 @@ class Connection:
             ("data", b"DATA\r\n", 3),
         ]
 
-    def _body(self, envelope: Envelope, message: Stuffed) -> Generator[None, None, Outcome]:
+    def _body(self, envelope: Envelope, message: DotStuffedMessage) -> Generator[None, None, Outcome]:
         if self._heard:  # it would be taken for the answer to a message nobody has seen
             self.broken = True
             return LostBeforeBody("the relay answered the message before it came")

@@ -104,7 +104,7 @@ def trial(
             found.refused.append(begun.ended.message)
         job = {"issue": ISSUE, "relay": _relay(sink.port), "connections": 1, "fresh_only": False}
         worker = subprocess.run(
-            [sys.executable, "-m", "upcycle_news.services.delivery.process_worker"],
+            [sys.executable, "-m", "upcycle_news.services.delivery.worker_process"],
             env=environment, input=json.dumps(job) + "\n", capture_output=True, text=True,
         )  # fmt: skip
         found.refused.append(worker.stdout)

@@ -18,7 +18,7 @@ from sqlalchemy import insert, select
 
 from upcycle_news.errors import PausedError, StoreError
 from upcycle_news.services.backup import migrate_store
-from upcycle_news.services.delivery import process_identity
+from upcycle_news.services.delivery import worker_identity
 from upcycle_news.storage import issues, send_hold
 from upcycle_news.storage import subscribers as subscriber_rows
 from upcycle_news.storage.backup import copy
@@ -281,7 +281,7 @@ def test_a_store_is_not_moved_while_somebody_sends(
     publication: Publication, tmp_path: Path
 ) -> None:
     publication.crowd(2)
-    process_identity.register(publication.context())
+    worker_identity.register(publication.context())
     told = publication.run("store", "copy", "--to", f"sqlite:///{tmp_path}/b.db", code=1).err
     assert "1 senders are at work" in told
     assert "nothing was changed" in told
@@ -304,9 +304,9 @@ def test_a_sender_that_signs_on_while_the_store_is_looked_at_is_seen(
     with context.store.writing() as connection:
         connection.execute(
             insert(senders_table).values(
-                host=process_identity.this_host(),
+                host=worker_identity.this_host(),
                 pid=os.getpid(),
-                process_start=process_identity._start_of(os.getpid()),
+                process_start=worker_identity._start_of(os.getpid()),
                 beat_at=context.clock(),
             )
         )

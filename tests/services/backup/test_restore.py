@@ -22,8 +22,8 @@ from upcycle_news.models import (
 )
 from upcycle_news.services import pipeline
 from upcycle_news.services.backup import create, restore
-from upcycle_news.services.content.files import all_essays
-from upcycle_news.services.delivery import process_identity, send
+from upcycle_news.services.content.files import load_publication_essays
+from upcycle_news.services.delivery import send, worker_identity
 from upcycle_news.services.subscribers import subscriptions
 from upcycle_news.storage import corrections, issues
 from upcycle_news.storage import subscribers as subscriber_rows
@@ -235,7 +235,7 @@ def test_what_was_corrected_or_withdrawn_is_not_public_again(
     decide(AmendmentKind.WITHDRAWAL)
     path = backed_up(publication)
     decide(AmendmentKind.RETURN)
-    corrected = all_essays(context)[0]
+    corrected = load_publication_essays(context)[0]
     decide(AmendmentKind.CORRECTION, corrected=corrected, images={"a.png": b"a", "b.png": b"b"})
     before = corrections.every(context.store)
     restored(publication, path)
@@ -372,7 +372,7 @@ def test_a_new_machine_gets_store_and_keys_and_old_links_work(
     publication.essay()
     publication.crowd(1)
     context = publication.context()
-    token = context.signer.token("unsubscribe", 1)  # type: ignore[arg-type]
+    token = context.link_signer.token("unsubscribe", 1)  # type: ignore[arg-type]
     sent(context)
     path = backed_up(publication)
     new = Publication(tmp_path / "new", clock)
@@ -393,7 +393,7 @@ def test_a_key_that_was_dropped_because_others_had_it_does_not_come_back(
     publication: Publication,
 ) -> None:
     publication.crowd(1)
-    assert publication.context().signer.token("unsubscribe", 1)  # type: ignore[arg-type]
+    assert publication.context().link_signer.token("unsubscribe", 1)  # type: ignore[arg-type]
     path = backed_up(publication)
     publication.run("secrets", "rotate")
     publication.run("secrets", "drop", "1", "--yes")
@@ -419,7 +419,7 @@ def test_a_backup_of_another_publication_is_refused(
 def test_nothing_is_restored_while_somebody_sends(publication: Publication) -> None:
     publication.crowd(1)
     path = backed_up(publication)
-    sender = process_identity.register(publication.context())
+    sender = worker_identity.register(publication.context())
     assert sender.pid
     told = publication.run("restore", str(path), "--yes", code=1).err
     assert "1 senders are at work" in told

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from upcycle_news.delivery.engine import deliver
-from upcycle_news.delivery.ports import DeliveryReport, Patience, Terms
+from upcycle_news.delivery.ports import DeliveryReport, SendLimits, WaitLimits
 from upcycle_news.models import Claim, Envelope, Rate
 from upcycle_news.storage import issues
 from upcycle_news.storage.database import Store, open_store
@@ -31,7 +31,7 @@ from ...transports.bad_relays import (
 )
 
 READERS = 40
-DAY = Patience(deferred=3 * 86400)
+DAY = WaitLimits(deferred=3 * 86400)
 
 
 @pytest.fixture
@@ -47,11 +47,11 @@ def compose(claim: Claim) -> tuple[Envelope, bytes]:
 
 def send(store: Store, day: BadDay, connections: int = 4, **more: Any) -> DeliveryReport:
     clock = more.pop("clock", None) or Clock()
-    options: dict[str, Any] = {"patience": DAY, "terms": Terms(connections=connections)}
+    options: dict[str, Any] = {"wait_limits": DAY, "send_limits": SendLimits(connections=connections)}
     return deliver(
         ledger=more.pop("ledger", None) or ledger_of(store),
         connect=lambda: open_connection(day.relay()),
-        compose_for=compose,
+        compose_message=compose,
         clock=clock,
         wait=clock.wait,
         jitter=lambda: 0.0,
@@ -169,8 +169,8 @@ def test_a_relay_that_takes_fewer_connections_gets_fewer(store: Store) -> None:
 
         clock = Clock()
         report = deliver(
-            ledger=ledger_of(store), connect=connect, compose_for=compose, clock=clock,
-            wait=clock.wait, patience=DAY, terms=Terms(connections=8),
+            ledger=ledger_of(store), connect=connect, compose_message=compose, clock=clock,
+            wait=clock.wait, wait_limits=DAY, send_limits=SendLimits(connections=8),
         )  # fmt: skip
     assert (report.sent, report.stopped) == (READERS, None)
 
@@ -178,7 +178,7 @@ def test_a_relay_that_takes_fewer_connections_gets_fewer(store: Store) -> None:
 def test_a_relay_that_wants_a_new_connection_every_twenty_messages_gets_it(store: Store) -> None:
     queued(store, *(f"reader{number}@example.org" for number in range(READERS)))
     with BadDay() as day:
-        send(store, day, terms=Terms(connections=1, messages_per_connection=20))
+        send(store, day, send_limits=SendLimits(connections=1, messages_per_connection=20))
     assert day.connections == 2
 
 
@@ -225,7 +225,7 @@ def test_a_clock_set_back_makes_no_pause_longer(store: Store, jump: timedelta) -
             clock.now += jump
 
     with BadDay(mail=first_times(3, "454 4.7.0 too busy")) as day:
-        report = send(store, day, 1, clock=clock, progress=progress, patience=Patience())
+        report = send(store, day, 1, clock=clock, progress=progress, wait_limits=WaitLimits())
     assert (report.sent, report.deferred) == (READERS - 3, 3)
     assert sum(clock.waits) < 60
 
@@ -251,7 +251,7 @@ def test_short_quotas_are_waited_for_and_long_ones_left_to_the_next_run(store: S
 def test_a_quota_by_the_hour_ends_the_run_and_says_when_to_come_again(store: Store) -> None:
     queued(store, *(f"reader{number}@example.org" for number in range(READERS)))
     with BadDay() as day:
-        report = send(store, day, 1, ledger=with_quota(store, "2/h"), patience=Patience())
+        report = send(store, day, 1, ledger=with_quota(store, "2/h"), wait_limits=WaitLimits())
     assert (report.sent, report.stopped) == (2, None)
     assert report.next_due == START + timedelta(hours=1)
     assert states(store) == {"sent": 2, "queued": READERS - 2}
@@ -260,18 +260,18 @@ def test_a_quota_by_the_hour_ends_the_run_and_says_when_to_come_again(store: Sto
 def test_outside_the_window_nothing_goes(store: Store) -> None:
     queued(store, *(f"reader{number}@example.org" for number in range(READERS)))
     opens = START + timedelta(hours=2)
-    terms = Terms(opens=lambda now: opens if now < opens else None)
+    send_limits = SendLimits(next_opening=lambda now: opens if now < opens else None)
     with BadDay() as day:
-        report = send(store, day, terms=terms, patience=Patience())
+        report = send(store, day, send_limits=send_limits, wait_limits=WaitLimits())
         assert (report, day.recipients) == (DeliveryReport(next_due=opens), [])
-        report = send(store, day, terms=terms, clock=Clock(opens))
+        report = send(store, day, send_limits=send_limits, clock=Clock(opens))
     assert report.sent == READERS
 
 
 def test_an_issue_that_is_too_late_is_refused_and_the_rest_stays_queued(store: Store) -> None:
     queued(store, *(f"reader{number}@example.org" for number in range(READERS)))
     with BadDay() as day:
-        report = send(store, day, terms=Terms(too_late=START))
+        report = send(store, day, send_limits=SendLimits(expires_at=START))
     assert report.stopped is not None
     assert "too old to be sent" in report.stopped
     assert states(store) == {"queued": READERS}
@@ -300,11 +300,11 @@ def test_a_pause_is_heard_within_a_leased_batch(store: Store) -> None:
 def test_who_never_was_on_the_wire_is_all_a_second_relay_gets(store: Store) -> None:
     queued(store, *(f"reader{number}@example.org" for number in range(READERS)))
     with BadDay(rcpt=for_addresses("reader1", "450 4.2.0 later")) as day:
-        first = send(store, day, 1, patience=Patience(), stopping=lambda: len(day.commands) > 30)
+        first = send(store, day, 1, wait_limits=WaitLimits(), stopping=lambda: len(day.commands) > 30)
     assert first.deferred > 0
     second_ledger = ledger_of(store, pid=2)
     second_ledger._fresh_only = True
     with BadDay() as second:
-        send(store, second, 1, ledger=second_ledger, patience=Patience())
+        send(store, second, 1, ledger=second_ledger, wait_limits=WaitLimits())
     assert states(store) == {"sent": READERS - first.deferred, "deferred": first.deferred}
     assert not {one for one in second.recipients if one in day.recipients}

@@ -11,8 +11,8 @@ import time
 import pytest
 
 from upcycle_news.models import IssueId
-from upcycle_news.services.delivery import process_identity, send
-from upcycle_news.services.delivery.drain import Drained, drain
+from upcycle_news.services.delivery import send, worker_identity
+from upcycle_news.services.delivery.drain import DrainResult, drain
 from upcycle_news.storage import workers
 
 from ...publications import (
@@ -60,12 +60,12 @@ def test_a_sender_of_another_user_is_told_of_and_left_alone(
 
     context = publication.context()
     workers.register_sender(
-        context.store, host=process_identity.this_host(), pid=os.getppid(), now=context.clock(),
-        process_start=process_identity._start_of(os.getppid()),
+        context.store, host=worker_identity.this_host(), pid=os.getppid(), now=context.clock(),
+        process_start=worker_identity._start_of(os.getppid()),
     )  # fmt: skip
     monkeypatch.setattr(os, "kill", refused)
     ticks = iter(range(100))
-    assert drain(context, seconds=3, timer=lambda: next(ticks), wait=lambda _: None) == Drained(
+    assert drain(context, seconds=3, timer=lambda: next(ticks), wait=lambda _: None) == DrainResult(
         1, 1
     )
 
@@ -79,18 +79,18 @@ def test_who_takes_too_long_is_told_of_and_left_alone(publication: Publication) 
     try:
         assert deaf.stdout is not None
         deaf.stdout.readline()
-        for host, start in ((process_identity.this_host(), None), ("elsewhere", "1"), (process_identity.this_host(), "of another")):  # fmt: skip
+        for host, start in ((worker_identity.this_host(), None), ("elsewhere", "1"), (worker_identity.this_host(), "of another")):  # fmt: skip
             workers.register_sender(
                 context.store, host=host, pid=deaf.pid, now=context.clock(),
-                process_start=start or process_identity._start_of(deaf.pid),
+                process_start=start or worker_identity._start_of(deaf.pid),
             )  # fmt: skip
         ticks = iter(range(100))
-        assert drain(context, seconds=3, timer=lambda: next(ticks), wait=lambda _: None) == Drained(
+        assert drain(context, seconds=3, timer=lambda: next(ticks), wait=lambda _: None) == DrainResult(
             1, 1
         )
         assert deaf.poll() is None
     finally:
         deaf.send_signal(signal.SIGKILL)
         deaf.wait()
-    assert drain(context, seconds=3) == Drained(0, 0)
+    assert drain(context, seconds=3) == DrainResult(0, 0)
     assert os.getpid() not in {sender.pid for sender in workers.signed_on(context.store)}

@@ -10,18 +10,18 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from upcycle_news.models import IssueId, SmtpReply
-from upcycle_news.models.relay_stats import Counting, Replies
+from upcycle_news.models.relay_stats import RelayStats, RelayStatsCounter
 from upcycle_news.services.delivery import send
-from upcycle_news.services.delivery.latency import Stopwatch
+from upcycle_news.services.delivery.latency import LatencyRecorder
 from upcycle_news.services.delivery.relay_health import slow_relay
 from upcycle_news.services.monitoring import alerts
 from upcycle_news.storage import relay_stats
 from upcycle_news.transports.outcomes import (
     Accepted,
-    CannotCarry,
     LostInBody,
     Outcome,
     Refused,
+    UnsupportedAddress,
 )
 
 from ...delivery.memory_ledger import Clock
@@ -31,8 +31,8 @@ from .test_send_settings import queued
 ISSUE = IssueId.parse("2026-11-26")
 
 
-def answers(*seconds: float, relay: str = "main") -> Replies:
-    counting = Counting(relay)
+def answers(*seconds: float, relay: str = "main") -> RelayStats:
+    counting = RelayStatsCounter(relay)
     for one in seconds:
         counting.add("accepted", one)
     return counting.told()
@@ -48,7 +48,7 @@ def test_the_median_is_right_to_ten_percent(seconds: list[float]) -> None:
 
 @given(st.lists(st.lists(st.floats(0.001, 10), max_size=20), min_size=1, max_size=4))
 def test_senders_added_up_are_as_one(shares: list[list[float]]) -> None:
-    together = Replies.together("main", [answers(*share) for share in shares])
+    together = RelayStats.together("main", [answers(*share) for share in shares])
     assert together == answers(*(one for share in shares for one in share))
 
 
@@ -78,13 +78,13 @@ def test_each_answer_is_counted_for_what_it_was(publication: Publication, clock:
     publication.crowd(1)
     context = publication.context()
     sent(context)
-    watch = Stopwatch(context, ISSUE, "second", 7)
+    watch = LatencyRecorder(context, ISSUE, "second", 7)
     outcomes: list[tuple[Outcome, float]] = [
         (Accepted(SmtpReply(250)), 0.5),
         (Refused("rcpt", SmtpReply(450)), 0.25),
         (Refused("rcpt", SmtpReply(550)), 0.125),
         (LostInBody("gone"), 30.0),
-        (CannotCarry("a space"), 0.0),
+        (UnsupportedAddress("a space"), 0.0),
     ]
     for outcome, seconds in outcomes:
         watch.heard(outcome, seconds)

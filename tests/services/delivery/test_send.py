@@ -12,7 +12,7 @@ from upcycle_news.app.context import AppContext
 from upcycle_news.errors import IssueError, NothingNew, RelayError
 from upcycle_news.models import DeliveryState, EmailAddress, IssueId
 from upcycle_news.services import pipeline
-from upcycle_news.services.delivery import process_identity, send
+from upcycle_news.services.delivery import send, worker_identity
 from upcycle_news.services.issues import approval, compose
 from upcycle_news.services.issues.compose import EssayFilter
 from upcycle_news.services.issues.ids import current_issue, latest_issue
@@ -290,9 +290,9 @@ def test_a_cancelled_issue_is_over(publication: Publication) -> None:
     issue, revision_id = prepared(context)
     send.enqueue(context, issue, revision_id)
     issues.set_state(context.store, issue, IssueState.CANCELLED, now=context.clock())
-    for go_on in (send.deliver_issue, send.resume):
+    for resume_delivery in (send.deliver_issue, send.resume):
         with pytest.raises(IssueError):
-            go_on(context, issue)
+            resume_delivery(context, issue)
     assert publication.mails() == []
     assert status(context, issue).closed
 
@@ -348,11 +348,11 @@ def test_a_silent_sender_on_another_machine_is_dead_after_ten_minutes(
 
 def test_a_sender_on_a_machine_of_the_same_name_is_not_taken_for_dead(clock: Clock) -> None:
     """Copies of one machine share its name, and the number of its process namespace."""
-    name, _, space = process_identity.this_host().split("/")
+    name, _, space = worker_identity.this_host().split("/")
     twin = workers.Sender(1, f"{name}/0000aaaa/{space}", 4_000_000, "1", beat_at=clock())
-    assert process_identity.is_alive(twin, clock())
-    here = replace(twin, host=process_identity.this_host())
-    assert not process_identity.is_alive(here, clock())
+    assert worker_identity.is_alive(twin, clock())
+    here = replace(twin, host=worker_identity.this_host())
+    assert not worker_identity.is_alive(here, clock())
 
 
 def test_who_waits_for_a_machine_that_vanished_takes_over_what_it_held(
@@ -376,11 +376,11 @@ def test_who_waits_for_a_machine_that_vanished_takes_over_what_it_held(
         clock.now += timedelta(minutes=1)
 
     begun = clock.now
-    assert send.wait_for_others(context, issue, sleep=a_minute_passes)
-    assert clock.now - begun == process_identity.SILENCE
+    assert send.wait_for_other_workers(context, issue, sleep=a_minute_passes)
+    assert clock.now - begun == worker_identity.SILENCE
     send.deliver_issue(context, issue)
     assert counts(context) == {"sent": 4, "unknown": 1}
-    assert not send.wait_for_others(context, issue, sleep=a_minute_passes)
+    assert not send.wait_for_other_workers(context, issue, sleep=a_minute_passes)
 
 
 def claimed_by_the_dead(context: AppContext) -> None:
@@ -389,7 +389,7 @@ def claimed_by_the_dead(context: AppContext) -> None:
 
     sender = workers.register_sender(
         context.store,
-        host=process_identity.this_host(),
+        host=worker_identity.this_host(),
         pid=os.getpid(),
         process_start="0",
         now=context.clock(),

@@ -12,7 +12,7 @@ from upcycle_news.app.context import AppContext
 from upcycle_news.errors import IssueError, RelayError, SettingsError
 from upcycle_news.mail.dkim import generate
 from upcycle_news.models import EmailAddress, IssueId
-from upcycle_news.services.delivery import process_pool, send
+from upcycle_news.services.delivery import send, worker_pool
 from upcycle_news.services.delivery.lateness import stalled_since
 from upcycle_news.transports.outcomes import RelayUnreachable
 
@@ -191,7 +191,7 @@ def test_a_long_list_is_shared_by_several_processes(
         assert sorted(day.recipients) == sorted(readers)
     assert report.sent == 300
     assert status(context, issue).closed
-    assert process_pool.MANY > 10
+    assert worker_pool.MIN_QUEUED_FOR_POOL > 10
 
 
 def test_an_address_beyond_ascii_has_its_domain_in_punycode() -> None:

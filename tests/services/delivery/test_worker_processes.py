@@ -17,9 +17,10 @@ import pytest
 
 from upcycle_news.delivery.ports import DeliveryReport
 from upcycle_news.models import Rate, Relay
-from upcycle_news.services.delivery import process_identity, send
-from upcycle_news.services.delivery.process_pool import Workers, _Worker
-from upcycle_news.services.delivery.worker_share import Share
+from upcycle_news.services.delivery import send, worker_identity
+from upcycle_news.services.delivery.stop_signals import stop_on_signals
+from upcycle_news.services.delivery.worker_job import WorkerJob
+from upcycle_news.services.delivery.worker_pool import WorkerPool, _Worker
 from upcycle_news.storage.database import open_store
 from upcycle_news.storage.issues import IssueRow, IssueState
 from upcycle_news.storage.ledger import Ledger
@@ -83,11 +84,11 @@ def _end(process: subprocess.Popen[str]) -> None:
 def test_a_worker_told_to_stop_finishes_its_mail_and_leaves_the_rest_to_the_others(
     publication: Publication, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    made: list[Workers] = []
+    made: list[WorkerPool] = []
     told_to_stop: list[int] = []
     at_work = threading.Event()
 
-    class Kept(Workers):
+    class Kept(WorkerPool):
         def __init__(self, *arguments: Any, **named: Any) -> None:
             super().__init__(*arguments, **named)
             made.append(self)
@@ -124,12 +125,12 @@ def test_a_worker_told_to_stop_finishes_its_mail_and_leaves_the_rest_to_the_othe
 def test_what_a_worker_gives_back_after_the_others_are_through_is_sent_all_the_same(
     publication: Publication, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    class Late(Workers):
+    class Late(WorkerPool):
         """Leases before the first message, and gives back after the last one."""
 
         def ready(self) -> None:
             self.ledger = Ledger(
-                self._room.store, self._row.id, process_identity.register(self._room)
+                self._room.store, self._row.id, worker_identity.register(self._room)
             )
             self.leased = self.ledger.lease(5, self._room.clock())
 
@@ -162,9 +163,9 @@ def test_what_a_library_prints_in_a_worker_does_not_stop_the_listening(
         raise ValueError("whoever listens has trouble of their own")
 
     context = publication.context()
-    share = Share(Relay("main", "127.0.0.1", 1, "none"), 1, 0.0, passed=True)
+    job = WorkerJob(Relay("main", "127.0.0.1", 1, "none"), 1, 0.0, passed=True)
     row = IssueRow(ISSUE, 1, IssueState.SENDING, "", 0, "", None)
-    workers = Workers(context, row, share, 1, listens)
+    workers = WorkerPool(context, row, job, 1, listens)
     worker = _Worker(process, threading.Thread())
     workers._listen(worker)
     assert process.wait(10) == 0
@@ -179,7 +180,7 @@ def test_a_terminal_that_goes_ends_a_send_gently_unless_it_was_told_to_stay(
     """A lost SSH connection must leave nobody in doubt."""
     was = signal.signal(signal.SIGHUP, before)
     try:
-        with process_identity.stop_on_signals() as stopping:
+        with stop_on_signals() as stopping:
             os.kill(os.getpid(), signal.SIGHUP)
             assert stopping() is stops
         assert signal.getsignal(signal.SIGHUP) is before

@@ -23,7 +23,10 @@ from upcycle_news.cli.output import (
     note,
     open_context,
 )
-from upcycle_news.i18n.messages import counted
+from upcycle_news.errors import IssueError
+from upcycle_news.i18n.messages import format_count
+from upcycle_news.models import DeliveryState, EmailAddress
+from upcycle_news.observability.logging import Log
 
 if TYPE_CHECKING:
     from upcycle_news.app.context import AppContext
@@ -60,10 +63,8 @@ def send(
     Without --yes the newest revision must be approved, and nothing may have changed since.
     Example: upcycle-news issue send --test redaktion@example.org
     """
-    from upcycle_news.errors import IssueError
-    from upcycle_news.models import EmailAddress
     from upcycle_news.services.delivery import send as send_service
-    from upcycle_news.services.issues.render import refuse_errors, render_issue
+    from upcycle_news.services.issues.render import raise_on_errors, render_issue
     from upcycle_news.storage import issues
 
     with open_context() as context:
@@ -75,11 +76,11 @@ def send(
             composed = composed_issue(context, chosen, essay, collect, as_json)
             revision_id = composed.revision_id
             rendered = render_issue(context, chosen, revision_id)
-            refuse_errors(rendered)
+            raise_on_errors(rendered)
             if dry_run:
                 left = issues.status(context.store, chosen) if begun else None
                 count = _audience(context, composed) if left is None else left.waiting
-                whom = counted(count, "subscriber")
+                whom = format_count(count, "subscriber")
                 would = "would go" if left is None else "has begun and would go on"
                 note(f"issue {chosen} {would} to {whom}; nothing was sent")
                 if as_json:
@@ -155,7 +156,6 @@ def resend(
 
     Example: upcycle-news issue resend 2026-11-26 --state unknown
     """
-    from upcycle_news.models import DeliveryState
     from upcycle_news.services.delivery import send as send_service
     from upcycle_news.storage import deliveries
 
@@ -167,7 +167,7 @@ def resend(
         count = deliveries.requeue(
             context.store, chosen, DeliveryState.UNKNOWN, now=context.clock()
         )
-        note(f"issue {chosen}: {counted(count, 'delivery', 'deliveries')} queued again")
+        note(f"issue {chosen}: {format_count(count, 'delivery', 'deliveries')} queued again")
         _deliver(context, chosen, as_json)
 
 
@@ -180,7 +180,6 @@ def _approved_hash(
     as_json: bool,
 ) -> str:
     """The revision that may go out; asks on a terminal, refuses elsewhere."""
-    from upcycle_news.errors import IssueError
     from upcycle_news.services.issues.approval import record_approval
     from upcycle_news.services.issues.compose import changes_since
     from upcycle_news.storage import revisions, send_hold
@@ -203,7 +202,7 @@ def _approved_hash(
                 f"issue {issue} is not approved: look at it with 'upcycle-news issue preview', "
                 "then use 'upcycle-news issue approve', or send it with --yes"
             )
-        people = counted(_audience(context, composed), "person", "people")
+        people = format_count(_audience(context, composed), "person", "people")
         subject = composed.manifest.issue.subject
         typer.confirm(f"Send issue {issue} „{subject}“ to {people}?", abort=True)
     record_approval(context, issue, composed.revision_id, by=me())
@@ -217,13 +216,12 @@ def _audience(context: AppContext, composed: Composed) -> int:
 
 
 def _deliver(context: AppContext, issue: IssueId, as_json: bool) -> None:
-    from upcycle_news.errors import IssueError
-    from upcycle_news.services.delivery import process_identity
     from upcycle_news.services.delivery import send as send_service
+    from upcycle_news.services.delivery.stop_signals import stop_on_signals
     from upcycle_news.storage import issues
 
     with (
-        process_identity.stop_on_signals() as stopping,
+        stop_on_signals() as stopping,
         delivery_progress(issues.status(context.store, issue)) as progress,
     ):
         try:
@@ -249,15 +247,13 @@ def _deliver(context: AppContext, issue: IssueId, as_json: bool) -> None:
 
 
 def _change(issue: str, state: Any, because: str) -> None:
-    from upcycle_news.errors import IssueError
-    from upcycle_news.observability.logging import Log
     from upcycle_news.services.archive.build import build_archive
     from upcycle_news.services.delivery import send as send_service
     from upcycle_news.storage import issues
 
     with open_context() as context:
         chosen = issue_id(context, issue)
-        send_service.settle_the_dead(context, chosen)
+        send_service.reclaim_from_dead_workers(context, chosen)
         row = issues.get(context.store, chosen)
         ends = state is issues.IssueState.CANCELLED
         if ends and issues.cancel_lost(context.store, chosen):

@@ -11,7 +11,7 @@ from upcycle_news.app.context import AppContext
 from upcycle_news.errors import StoreError
 from upcycle_news.services.backup import create
 from upcycle_news.services.backup.restore import refuse_while_sending
-from upcycle_news.services.delivery import process_identity
+from upcycle_news.services.delivery import worker_identity
 from upcycle_news.storage import inspect, send_hold, workers
 from upcycle_news.storage.backup import copy
 from upcycle_news.storage.database import migrate, migration, open_store
@@ -129,7 +129,7 @@ def info(context: AppContext) -> Info:
         living = [
             one
             for one in workers.signed_on(store)
-            if process_identity.is_alive(one, context.clock())
+            if worker_identity.is_alive(one, context.clock())
         ]
         pause = send_hold.standing(store) if facts.version >= "0002" else None
     return Info(facts, tables, pause, len(living))

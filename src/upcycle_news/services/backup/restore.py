@@ -16,7 +16,7 @@ from upcycle_news.errors import StoreError, UpcycleError
 from upcycle_news.fileio import write_whole
 from upcycle_news.services.backup import archive_file as archive
 from upcycle_news.services.backup import create
-from upcycle_news.services.delivery import process_identity
+from upcycle_news.services.delivery import worker_identity
 from upcycle_news.storage import send_hold, workers
 from upcycle_news.storage.backup import snapshot
 from upcycle_news.storage.backup.merge import Learned
@@ -150,7 +150,7 @@ def _replace(
 def refuse_while_sending(context: AppContext, store: Store) -> None:
     """Raise `StoreError` while a living sender is signed on."""
     living = [
-        one for one in workers.signed_on(store) if process_identity.is_alive(one, context.clock())
+        one for one in workers.signed_on(store) if worker_identity.is_alive(one, context.clock())
     ]
     if living:
         raise StoreError(
@@ -226,7 +226,7 @@ def _secrets(
     for name in sorted(manifest.files):
         if name == archive.STORE:
             continue
-        here, theirs = context.secrets / Path(name).name, draft / name
+        here, theirs = context.secrets_folder / Path(name).name, draft / name
         if not new and _was_dropped(here):
             continue
         if here.exists() and here.read_bytes() == theirs.read_bytes():
@@ -235,7 +235,7 @@ def _secrets(
             raise UpcycleError(
                 f"{here}: is not the key of this backup, which belongs to another publication "
                 f"('{manifest.publication}'), or the key was replaced; if you mean it, move "
-                f"{context.secrets} and the store away first; nothing was changed"
+                f"{context.secrets_folder} and the store away first; nothing was changed"
             )
         found.append((name, here))
     return found
@@ -265,7 +265,7 @@ def _is_key(path: Path) -> bool:
 def _put_secrets(
     context: AppContext, draft: Path, missing: list[tuple[str, Path]], now: datetime
 ) -> None:
-    context.secrets.mkdir(parents=True, exist_ok=True, mode=0o700)
+    context.secrets_folder.mkdir(parents=True, exist_ok=True, mode=0o700)
     for name, here in missing:
         if here.exists():
             here.rename(here.with_name(f"{here.name}.{_ASIDE.format(now)}"))

@@ -25,7 +25,7 @@ from upcycle_news.bounces.parser import (
     read_report,
 )
 from upcycle_news.bounces.score import score
-from upcycle_news.bounces.unsubscribe_mail import leaving_tokens
+from upcycle_news.bounces.unsubscribe_mail import unsubscribe_tokens
 from upcycle_news.config.settings import FILE_NAME
 from upcycle_news.errors import SettingsError, UpcycleError
 from upcycle_news.observability.logging import Log
@@ -140,7 +140,7 @@ def _whose(context: AppContext, report: Report) -> tuple[int, int] | None:
     if report.kind is Kind.COMPLAINT:
         # Feedback loops write from an address of their own and bring the mail along.
         for link in report.links:
-            token = context.signer.read(Purpose.UNSUBSCRIBE, link)
+            token = context.link_signer.read(Purpose.UNSUBSCRIBE, link)
             if token is not None:
                 return token.issue, token.subscriber
     return None
@@ -198,7 +198,7 @@ def _leaves_by_mail(context: AppContext, raw: bytes) -> bool:
     wanted = context.settings.sender.unsubscribe_mailto
     if not wanted:
         return False
-    return any(leave_by_token(context, word, Way.MAIL) for word in leaving_tokens(raw, wanted))
+    return any(leave_by_token(context, word, Way.MAIL) for word in unsubscribe_tokens(raw, wanted))
 
 
 def leave_by_token(context: AppContext, token: str, way: Way) -> bool:

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 
 from upcycle_news.app.context import AppContext
 from upcycle_news.observability.logging import Log
-from upcycle_news.services.delivery.process_identity import is_alive, this_host
+from upcycle_news.services.delivery.worker_identity import is_alive, this_host
 from upcycle_news.storage.workers import signed_on
 
 log = Log(__name__)
@@ -24,7 +24,7 @@ _LOOK = 0.1  # seconds
 
 
 @dataclass(frozen=True)
-class Drained:
+class DrainResult:
     """How many senders were asked, and how many of their processes are still there."""
 
     asked: int = 0
@@ -37,7 +37,7 @@ def drain(
     seconds: float,
     timer: Callable[[], float] = time.monotonic,
     wait: Callable[[float], None] = time.sleep,
-) -> Drained:
+) -> DrainResult:
     """Send SIGTERM to every sender of this machine, and wait until their processes have ended.
 
     At most `seconds`; who is left then has been asked and goes on finishing. Senders of other
@@ -59,4 +59,4 @@ def drain(
         left = [sender for sender in left if is_alive(sender, context.clock())]
     if mine:
         log.info("senders were asked to end", asked=len(mine), left=len(left))
-    return Drained(len(mine), len(left))
+    return DrainResult(len(mine), len(left))

@@ -7,18 +7,18 @@ from collections.abc import Callable
 from datetime import datetime, timedelta
 
 from upcycle_news.app.context import AppContext
-from upcycle_news.delivery.ports import Wire
+from upcycle_news.delivery.ports import Transport
 from upcycle_news.errors import StoreError
-from upcycle_news.mail.dot_stuffing import Stuffed
+from upcycle_news.mail.dot_stuffing import DotStuffedMessage
 from upcycle_news.models import Envelope, IssueId
-from upcycle_news.models.relay_stats import Answer, Counting
+from upcycle_news.models.relay_stats import Answer, RelayStatsCounter
 from upcycle_news.observability.logging import Log
 from upcycle_news.storage import relay_stats
 from upcycle_news.transports.outcomes import (
     Accepted,
-    CannotCarry,
     Outcome,
     Refused,
+    UnsupportedAddress,
 )
 
 log = Log(__name__)
@@ -26,7 +26,7 @@ log = Log(__name__)
 EVERY = timedelta(seconds=30)  # so often the figures of a long send are written down
 
 
-class Stopwatch:
+class LatencyRecorder:
     """The figures of one sender of an issue; `connect` is wrapped, so that each message is timed."""
 
     def __init__(
@@ -38,19 +38,19 @@ class Stopwatch:
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         """Nothing is written down before the first answer; `clock` in seconds."""
-        self.counting = Counting(relay)
+        self.counting = RelayStatsCounter(relay)
         self.clock = clock
         self._room, self._issue, self._sender = context, issue, sender
         self._saved: datetime = context.clock()
         self._news = False
 
-    def timed(self, connect: Callable[[], Wire]) -> Callable[[], Wire]:
+    def timed(self, connect: Callable[[], Transport]) -> Callable[[], Transport]:
         """`connect`, whose connections tell this stopwatch what they hear."""
         return lambda: _Timed(connect(), self)
 
     def heard(self, outcome: Outcome, seconds: float) -> None:
         """Count an outcome; what never was on the wire says nothing about the relay."""
-        if isinstance(outcome, CannotCarry):
+        if isinstance(outcome, UnsupportedAddress):
             return
         self.counting.add(_answer(outcome), seconds)
         self._news = True
@@ -85,7 +85,7 @@ def _answer(outcome: Outcome) -> Answer:
 class _Timed:
     """A connection that is timed from the beginning of a message to its outcome."""
 
-    def __init__(self, wire: Wire, watch: Stopwatch) -> None:
+    def __init__(self, wire: Transport, watch: LatencyRecorder) -> None:
         self._wire, self._watch = wire, watch
         self._began = 0.0
         self.close = wire.close
@@ -107,7 +107,7 @@ class _Timed:
     def deadline(self) -> float:
         return self._wire.deadline
 
-    def begin(self, envelope: Envelope, message: bytes | Stuffed) -> Outcome | None:
+    def begin(self, envelope: Envelope, message: bytes | DotStuffedMessage) -> Outcome | None:
         self._began = self._watch.clock()
         return self._told(self._wire.begin(envelope, message))
 

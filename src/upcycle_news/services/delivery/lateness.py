@@ -11,7 +11,7 @@ from upcycle_news.storage import issues, statistics
 from upcycle_news.storage.issues import IssueState
 
 
-def refuse_what_is_late(context: AppContext, issue: IssueId) -> None:
+def raise_if_late(context: AppContext, issue: IssueId) -> None:
     """A restored backup must not send an old issue as if it were this morning's."""
     hours = context.settings.retry.max_lateness_hours
     zone = context.settings.publication.zone

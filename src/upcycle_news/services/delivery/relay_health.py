@@ -8,7 +8,7 @@ from statistics import median
 from upcycle_news.app.context import AppContext
 from upcycle_news.i18n.messages import LocalizedText, localized
 from upcycle_news.models import IssueId
-from upcycle_news.models.relay_stats import Replies
+from upcycle_news.models.relay_stats import RelayStats
 from upcycle_news.storage import relay_stats
 
 ENOUGH = 20  # answers: fewer say nothing about a relay
@@ -17,7 +17,7 @@ UNNOTICED = 0.25  # seconds: below this nobody minds, however fast it was before
 
 
 def slow_relay(
-    now: Replies, earlier: Sequence[Replies], *, seconds: float, factor: float
+    now: RelayStats, earlier: Sequence[RelayStats], *, seconds: float, factor: float
 ) -> LocalizedText | None:
     """Say in what way a relay is slow; None when it is not, or when too little is known.
 
@@ -37,7 +37,7 @@ def slow_relay(
     return None
 
 
-def slow_relays(context: AppContext, issue: IssueId) -> Iterator[tuple[Replies, LocalizedText]]:
+def slow_relays(context: AppContext, issue: IssueId) -> Iterator[tuple[RelayStats, LocalizedText]]:
     """The relays of an issue that are slow, each with its sentence."""
     told = context.settings.cockpit
     for one in relay_stats.of_issue(context.store, issue):

@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 from upcycle_news.app.context import AppContext
-from upcycle_news.delivery.engine import DeliveryReport
+from upcycle_news.delivery.ports import DeliveryReport
 from upcycle_news.errors import IssueError, RelayError
 from upcycle_news.mail.message import MessageTemplate
 from upcycle_news.models import (
@@ -21,10 +21,14 @@ from upcycle_news.models import (
 )
 from upcycle_news.observability.logging import Log
 from upcycle_news.services.archive import build
-from upcycle_news.services.delivery import lateness, process_identity
-from upcycle_news.services.delivery.process_pool import MANY, Workers, merged
-from upcycle_news.services.delivery.worker_share import Share, composer, send_share
-from upcycle_news.services.issues.render import refuse_errors, render_issue
+from upcycle_news.services.delivery import lateness, worker_identity
+from upcycle_news.services.delivery.worker_job import WorkerJob, message_composer, run_job
+from upcycle_news.services.delivery.worker_pool import (
+    MIN_QUEUED_FOR_POOL,
+    WorkerPool,
+    combine_reports,
+)
+from upcycle_news.services.issues.render import raise_on_errors, render_issue
 from upcycle_news.storage import (
     deliveries,
     issues,
@@ -51,10 +55,10 @@ def enqueue(context: AppContext, issue: IssueId, revision_id: str) -> int:
     revision = revisions.revision(context.store, issue, revision_id)
     if revision is None or not revision.approved:
         raise IssueError(f"issue {issue} is not approved: see 'upcycle-news issue approve {issue}'")
-    lateness.refuse_what_is_late(context, issue)
-    refuse_errors(render_issue(context, issue, revision_id))
+    lateness.raise_if_late(context, issue)
+    raise_on_errors(render_issue(context, issue, revision_id))
     now = context.clock()
-    with build.published(context, issue, revision.manifest, now):
+    with build.with_issue_published(context, issue, revision.manifest, now):
         audience = issues.enqueue(context.store, issue, revision_id, now=now)
     log.info("an issue was queued", issue=issue, revision=revision_id[:12], audience=audience)
     return audience
@@ -66,7 +70,7 @@ def deliver_issue(
     *,
     stopping: Callable[[], bool] = lambda: False,
     progress: Callable[[DeliveryReport], None] = lambda _: None,
-    patience: float | None = None,
+    wait_seconds: float | None = None,
 ) -> DeliveryReport:
     """Deliver what is queued or due, after settling what a dead sender left behind.
 
@@ -82,7 +86,7 @@ def deliver_issue(
     sent = before.counts.get(DeliveryState.SENT, 0) > 0
     if not sent:
         deliveries.requeue_refused(context.store, issue, now=context.clock())
-    told = context.settings.retry.patience_seconds if patience is None else patience
+    told = context.settings.retry.patience_seconds if wait_seconds is None else wait_seconds
     run = _Run(context, row, told, stopping, progress)
     with context.relay() as relay:
         try:
@@ -97,7 +101,7 @@ def deliver_issue(
     if second is not None:
         log.warning("another relay takes over", issue=issue, relay=second.name)
         sent = sent or report.sent > 0
-        report = merged(
+        report = combine_reports(
             replace(report, stopped=None), run.over(second, passed=sent, fresh_only=True)
         )
     if report.stopped:
@@ -114,7 +118,7 @@ def _ready(context: AppContext, issue: IssueId) -> IssueRow:
     row = issues.get(context.store, issue)
     if row is None or row.state is IssueState.OPEN:
         raise IssueError(f"issue {issue} has not been queued: send it first")
-    settle_the_dead(context, issue)
+    reclaim_from_dead_workers(context, issue)
     if row.state is IssueState.CANCELLED:
         raise IssueError(f"issue {issue} was cancelled")
     if row.state is not IssueState.SENDING:
@@ -122,7 +126,7 @@ def _ready(context: AppContext, issue: IssueId) -> IssueRow:
         raise IssueError(
             f"issue {issue} is {row.state}{because}: 'upcycle-news issue resume {issue}' goes on"
         )
-    build.ensure(context, issue)
+    build.rebuild_if_missing(context, issue)
     return row
 
 
@@ -132,56 +136,56 @@ class _Run:
 
     context: AppContext
     row: IssueRow
-    patience: float
+    wait_seconds: float
     stopping: Callable[[], bool]
     progress: Callable[[DeliveryReport], None]
 
     def over(self, relay: Relay, *, passed: bool, fresh_only: bool = False) -> DeliveryReport:
         """Send over this relay until nothing is left to do now."""
-        fitting = (os.cpu_count() or 1) if self._queued() >= MANY else 1
+        fitting = (os.cpu_count() or 1) if self._queued() >= MIN_QUEUED_FOR_POOL else 1
         count = min(relay.connections, relay.processes or fitting)
         each = -(-relay.connections // count)
-        share = Share(relay, each, self.patience, passed, fresh_only)
+        job = WorkerJob(relay, each, self.wait_seconds, passed, fresh_only)
         mine = [DeliveryReport()]
-        workers = Workers(
+        workers = WorkerPool(
             self.context,
             self.row,
-            share,
+            job,
             count - 1,
-            heard=lambda: self.progress(workers.added_to(mine[0])),
+            heard=lambda: self.progress(workers.total_with(mine[0])),
         )
 
         def progress(report: DeliveryReport) -> None:
             if report.sent or passed:
                 workers.start()
             mine[0] = report
-            self.progress(workers.added_to(report))
+            self.progress(workers.total_with(report))
 
         workers.ready()
         stop = True
         try:
-            report = self._share(share, progress)
+            report = self._share(job, progress)
             stop = report.stopped is not None
         finally:
             workers.join(lambda: stop or self.stopping())
         broke = workers.died or (workers.errors and not report.stopped)
         if broke:
             # What they had is settled and taken over here, or says the same to us.
-            settle_the_dead(self.context, self.row.id)
+            reclaim_from_dead_workers(self.context, self.row.id)
         # A worker that was told to stop gave back what it had, perhaps after we were through.
         given_back = count > 1 and not stop and not self.stopping() and self._queued() > 0
         if broke or given_back:
-            report = merged(report, self._share(replace(share, passed=True), progress))
-        return workers.added_to(report)
+            report = combine_reports(report, self._share(replace(job, passed=True), progress))
+        return workers.total_with(report)
 
     def _queued(self) -> int:
         return _status(self.context, self.row.id).counts.get(DeliveryState.QUEUED, 0)
 
-    def _share(self, share: Share, progress: Callable[[DeliveryReport], None]) -> DeliveryReport:
-        return send_share(self.context, self.row, share, stopping=self.stopping, progress=progress)
+    def _share(self, job: WorkerJob, progress: Callable[[DeliveryReport], None]) -> DeliveryReport:
+        return run_job(self.context, self.row, job, stopping=self.stopping, progress=progress)
 
 
-def wait_for_others(
+def wait_for_other_workers(
     context: AppContext,
     issue: IssueId,
     *,
@@ -194,14 +198,14 @@ def wait_for_others(
     """
     while not stopping():
         holding = worker_rows.senders_in_flight(context.store, issue)
-        if not any(process_identity.is_alive(sender, context.clock()) for sender in holding):
+        if not any(worker_identity.is_alive(sender, context.clock()) for sender in holding):
             row = issues.get(context.store, issue)
             return bool(holding) and row is not None and row.state is IssueState.SENDING
         sleep(1.0)
     return False
 
 
-def settle_the_dead(context: AppContext, issue: IssueId) -> int:
+def reclaim_from_dead_workers(context: AppContext, issue: IssueId) -> int:
     """What dead senders had on the wire becomes unknown, or is queued again by the policy.
 
     In a cancelled issue it is always unknown. Returns how many deliveries that were.
@@ -209,7 +213,7 @@ def settle_the_dead(context: AppContext, issue: IssueId) -> int:
     dead = [
         sender
         for sender in worker_rows.senders_in_flight(context.store, issue)
-        if not process_identity.is_alive(sender, context.clock())
+        if not worker_identity.is_alive(sender, context.clock())
     ]
     if not dead:
         return 0
@@ -251,14 +255,14 @@ def send_test(
     marked = replace(rendered.rendered, subject=f"[Test] {rendered.rendered.subject}")
     template = MessageTemplate.compose(
         marked,
-        context.letterhead(revision.manifest.publication),
+        context.sender_headers(revision.manifest.publication),
         revision=revision_id,
         signers=context.dkim_signers,
     )
     # Not the issue's own Message-ID: mailboxes drop a second message with the same one, and an
     # editor who saw the test would never get the issue.
     mailing = f"{issue}/test/{revision_id}/{context.clock().isoformat()}"
-    compose_for = composer(context, template, mailing, 0)
+    compose_message = message_composer(context, template, mailing, 0)
     with context.relay() as relay:
         connection = open_connection(relay)
         try:
@@ -266,7 +270,7 @@ def send_test(
                 person = subscribers.find(context.store, address)
                 name, known = (person.name, person.id) if person else ("", 0)
                 claim = Claim(0, known, address, name, 1, context.clock())
-                outcome = connection.send(*compose_for(claim))
+                outcome = connection.send(*compose_message(claim))
                 if not isinstance(outcome, Accepted):
                     raise RelayError(
                         f"test mail {number} of {len(recipients)} was not accepted: {_why(outcome)}"

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from upcycle_news.app.context import AppContext
-from upcycle_news.app.factories import is_sample
+from upcycle_news.app.factories import is_sample_host
 from upcycle_news.checks.issue import preflight
 from upcycle_news.config.errors import line_of
 from upcycle_news.config.settings import FILE_NAME
@@ -18,7 +18,7 @@ from upcycle_news.errors import IssueError
 from upcycle_news.fileio import write_whole
 from upcycle_news.i18n.messages import LocalizedText, localized
 from upcycle_news.mail.headers import quoted_printable
-from upcycle_news.mail.message import MessageTemplate, ReaderFields, message_hash
+from upcycle_news.mail.message import MessageTemplate, RecipientFields, message_hash
 from upcycle_news.models import (
     EmailAddress,
     Finding,
@@ -29,7 +29,7 @@ from upcycle_news.models import (
 )
 from upcycle_news.rendering.preview_page import preview_page, standalone_html
 from upcycle_news.rendering.render import render
-from upcycle_news.services.content.images import publish_pictures
+from upcycle_news.services.content.images import publish_images
 from upcycle_news.services.feeds.collect import feed_findings
 from upcycle_news.services.feeds.pins import unknown_pins
 from upcycle_news.storage import issues, manifest_json, revisions
@@ -62,7 +62,7 @@ def render_issue(context: AppContext, issue: IssueId, revision_id: str) -> Rende
     if rendered is None:
         rendered = render(manifest)
         revisions.save_rendering(context.store, revision_id, rendered)
-    publish_pictures(context, manifest)
+    publish_images(context, manifest)
     return Rendered(
         issue,
         revision_id,
@@ -135,7 +135,7 @@ class RefusedError(IssueError):
         return "\n".join([super().in_language(language), *told])
 
 
-def refuse_errors(rendered: Rendered) -> None:
+def raise_on_errors(rendered: Rendered) -> None:
     """Raise `RefusedError` with the findings that stand against sending."""
     if rendered.errors:
         raise RefusedError(rendered.issue, rendered.errors)
@@ -156,7 +156,7 @@ def settings_findings(context: AppContext) -> tuple[Finding, ...]:
 
     if not told.sender.address:
         error("sender-missing", localized("sender-missing"), "sender", "address")
-    if not told.publication.public_url and not context.leaves_by_mail:
+    if not told.publication.public_url and not context.unsubscribes_by_mail:
         error("public-url-missing", localized("public-url-missing"), "publication", "public_url")
     relay = context.configured_relay
     if relay is not None and not _is_loopback(relay.host):
@@ -165,7 +165,7 @@ def settings_findings(context: AppContext) -> tuple[Finding, ...]:
             ("publication.public_url", told.publication.public_url.partition("://")[2]),
             ("archive.url", told.archive.url.partition("://")[2]),
         ):
-            if value and is_sample(value):
+            if value and is_sample_host(value):
                 error("sample-settings", localized("sample-settings", name=name), *name.split("."))
     return tuple(found)
 
@@ -216,15 +216,15 @@ def sample_message(context: AppContext, rendered: Rendered) -> bytes:
     """The whole message as a reader who does not exist would get it."""
     publication = _revision(context, rendered.issue, rendered.revision_id).manifest.publication
     template = MessageTemplate.compose(
-        rendered.rendered, context.letterhead(publication), revision=rendered.revision_id
+        rendered.rendered, context.sender_headers(publication), revision=rendered.revision_id
     )
     zone = context.settings.publication.zone
-    return template.for_reader(
-        ReaderFields(
+    return template.for_recipient(
+        RecipientFields(
             address=SAMPLE_READER,
             name="Leserin",
-            unsubscribe_url=context.reader_link(Purpose.UNSUBSCRIBE, 0),
-            preferences_url=context.reader_link(Purpose.PREFERENCES, 0),
+            unsubscribe_url=context.subscriber_link(Purpose.UNSUBSCRIBE, 0),
+            preferences_url=context.subscriber_link(Purpose.PREFERENCES, 0),
             message_hash=message_hash(context.message_id_key, rendered.issue, 0),
             date=datetime.combine(rendered.issue.day, time(7, 30), zone),
         )

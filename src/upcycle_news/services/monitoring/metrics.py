@@ -23,7 +23,7 @@ from upcycle_news.models import DeliveryState, SubscriberStatus
 from upcycle_news.observability.logging import Log
 from upcycle_news.observability.redaction import redact
 from upcycle_news.services.backup import create
-from upcycle_news.services.delivery.process_identity import SILENCE
+from upcycle_news.services.delivery.worker_identity import SILENCE
 from upcycle_news.services.feeds.collect import feeds_health
 from upcycle_news.storage import metrics, send_hold
 from upcycle_news.storage.issues import IssueState
@@ -71,7 +71,7 @@ class _Kept(Generic[T]):
 
 
 @dataclass
-class Meter:
+class MetricsExporter:
     """The figures of one room. Keep it: what it has counted makes the next answer cheap."""
 
     context: AppContext

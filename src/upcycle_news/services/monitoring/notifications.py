@@ -45,21 +45,21 @@ def send_notice(context: AppContext, group: str, subject: str, text: str) -> int
     members = subscribers.group_members(context.store, group) if group else ()
     if not members:
         return 0
-    letterhead = context.letterhead(context.publication)
+    sender_headers = context.sender_headers(context.publication)
     with context.relay() as relay:
         connection, accepted = open_connection(relay), 0
         try:
             for member in members:
                 message = EmailMessage(policy=SMTP)
-                message["From"] = f"{letterhead.list_name} <{letterhead.from_address}>"
+                message["From"] = f"{sender_headers.list_name} <{sender_headers.from_address}>"
                 message["To"] = member.email.address
                 message["Subject"] = " ".join(subject.split())
                 message["Date"] = format_datetime(context.clock())
-                message["Message-ID"] = make_msgid(domain=letterhead.message_id_domain)
+                message["Message-ID"] = make_msgid(domain=sender_headers.message_id_domain)
                 message["Auto-Submitted"] = "auto-generated"  # RFC 3834, section 5
                 message.set_content(text)
                 outcome = connection.send(
-                    Envelope(letterhead.envelope_sender, member.email.address), message.as_bytes()
+                    Envelope(sender_headers.envelope_sender, member.email.address), message.as_bytes()
                 )
                 accepted += isinstance(outcome, Accepted)
         finally:

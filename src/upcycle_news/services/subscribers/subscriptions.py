@@ -9,7 +9,7 @@ from upcycle_news.app.context import AppContext
 from upcycle_news.errors import RelayError
 from upcycle_news.i18n.messages import LocalizedText, localized
 from upcycle_news.mail.message import message_hash
-from upcycle_news.mail.transactional import compose_letter
+from upcycle_news.mail.transactional import build_transactional_mail
 from upcycle_news.models import (
     EmailAddress,
     Envelope,
@@ -18,7 +18,7 @@ from upcycle_news.models import (
 )
 from upcycle_news.observability.logging import Log
 from upcycle_news.rendering.render import render_letter
-from upcycle_news.rendering.template_strings import read_words
+from upcycle_news.rendering.template_strings import read_template_strings
 from upcycle_news.rendering.templates import load_templates
 from upcycle_news.storage import send_hold, signups, subscribers
 from upcycle_news.storage.signups import Confirmed, Signup
@@ -27,11 +27,11 @@ from upcycle_news.subscribers import double_opt_in
 from upcycle_news.subscribers.link_tokens import Purpose, Token
 from upcycle_news.transports.outcomes import (
     Accepted,
-    CannotCarry,
     Outcome,
     Refused,
+    UnsupportedAddress,
 )
-from upcycle_news.transports.refusal_classes import speaks_of
+from upcycle_news.transports.refusal_classes import classify_refusal
 from upcycle_news.transports.smtp import open_connection
 
 log = Log(__name__)
@@ -70,7 +70,7 @@ def sign_up(
 
 def wording(context: AppContext, language: str) -> str:
     """The version of the words that are agreed to."""
-    words = read_words(load_templates(context.templates), language)
+    words = read_template_strings(load_templates(context.templates_folder), language)
     texts = (words.catalogue.get(key, "") for key in _AGREED_TO)
     return double_opt_in.wording_version(language, texts)
 
@@ -90,21 +90,21 @@ def ask_to_confirm(context: AppContext, signup: Signup) -> bool:
         raise RelayError(
             "no confirmation mail can leave: set publication.public_url and sender.address"
         )
-    token = context.signer.token(Purpose.CONFIRM, signup.subscriber, signup.consent % 2**24)
+    token = context.link_signer.token(Purpose.CONFIRM, signup.subscriber, signup.consent % 2**24)
     publication = context.publication
     letter = render_letter(
-        load_templates(context.templates),
+        load_templates(context.templates_folder),
         LETTER,
         publication=publication,
         language=signup.language,
         values={
-            "link": f"{context.signer.public_url}/{Purpose.CONFIRM}/{token}",
+            "link": f"{context.link_signer.public_url}/{Purpose.CONFIRM}/{token}",
             "days": context.settings.audience.confirm_days,
         },
     )
-    letterhead = context.letterhead(publication)
-    message = compose_letter(
-        letterhead,
+    sender_headers = context.sender_headers(publication)
+    message = build_transactional_mail(
+        sender_headers,
         to=signup.email,
         language=signup.language,
         subject=letter.subject,
@@ -122,7 +122,7 @@ def ask_to_confirm(context: AppContext, signup: Signup) -> bool:
         return False
     try:
         outcome = _hand_over(
-            context, Envelope(letterhead.envelope_sender, signup.email.address), message
+            context, Envelope(sender_headers.envelope_sender, signup.email.address), message
         )
     except RelayError:
         signups.not_mailed(context.store, signup)
@@ -131,7 +131,7 @@ def ask_to_confirm(context: AppContext, signup: Signup) -> bool:
         if not _of_the_address(outcome):
             signups.not_mailed(context.store, signup)
         ours = isinstance(outcome, Refused) and outcome.stage == "mail"
-        alone = isinstance(outcome, Refused | CannotCarry) and not ours
+        alone = isinstance(outcome, Refused | UnsupportedAddress) and not ours
         raise (LetterRefused if alone else RelayError)(
             f"the confirmation mail was not accepted ({type(outcome).__name__})"
         )
@@ -147,8 +147,8 @@ def _of_the_address(outcome: Outcome) -> bool:
     """Whether no other day will change it: the address does not exist, or we cannot reach it."""
     if isinstance(outcome, Refused):
         gone = outcome.reply.code >= 500
-        return gone and speaks_of(outcome.stage, outcome.reply) == "person"
-    return isinstance(outcome, CannotCarry)
+        return gone and classify_refusal(outcome.stage, outcome.reply) == "person"
+    return isinstance(outcome, UnsupportedAddress)
 
 
 def ask_the_waiting(context: AppContext) -> int:
@@ -173,7 +173,7 @@ def confirm(
     context: AppContext, token: str, *, act: bool = True
 ) -> tuple[Confirmed, Subscriber | None]:
     """Act on a confirmation link, or only look; what became of it and whose it is."""
-    read = context.signer.read(Purpose.CONFIRM, token)
+    read = context.link_signer.read(Purpose.CONFIRM, token)
     if read is None:
         return Confirmed.UNKNOWN, None
     follow = signups.confirm if act else signups.standing
@@ -194,7 +194,7 @@ def reader(
     context: AppContext, purpose: Purpose, token: str
 ) -> tuple[Token, Subscriber | None] | None:
     """Whose link this is; None for a token that is altered, foreign or for another purpose."""
-    read = context.signer.read(purpose, token)
+    read = context.link_signer.read(purpose, token)
     return None if read is None else (read, subscribers.by_number(context.store, read.subscriber))
 
 
@@ -215,7 +215,7 @@ def how_readers_leave(context: AppContext) -> LocalizedText:
         if told.sender.unsubscribe_mailto:
             return localized("leave-both", address=address)
         return localized("leave-click", address=address)
-    if context.leaves_by_mail:
+    if context.unsubscribes_by_mail:
         return localized("leave-mail", address=told.sender.unsubscribe_mailto)
     return localized("leave-nowhere")
 

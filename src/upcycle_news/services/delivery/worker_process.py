@@ -1,4 +1,4 @@
-"""A worker process of `workers`: ``python -m upcycle_news.services.delivery.process_worker``, the job on its input."""
+"""A worker process of `workers`: ``python -m upcycle_news.services.delivery.worker_process``, the job on its input."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ from upcycle_news.app.context import AppContext
 from upcycle_news.delivery.ports import DeliveryReport
 from upcycle_news.errors import UpcycleError
 from upcycle_news.models import IssueId, Relay
-from upcycle_news.services.delivery import process_identity
-from upcycle_news.services.delivery.process_pool import told
-from upcycle_news.services.delivery.worker_share import Share, send_share
+from upcycle_news.services.delivery.stop_signals import stop_on_signals
+from upcycle_news.services.delivery.worker_job import WorkerJob, run_job
+from upcycle_news.services.delivery.worker_pool import told
 from upcycle_news.storage import issues
 
 _PAUSE = 0.2  # seconds between two lines of counts
@@ -41,15 +41,15 @@ def _work(context: AppContext, job: dict[str, Any]) -> int:
 
     report, error = DeliveryReport(), ""
     relay = Relay(**job["relay"])
-    share = Share(relay, job["connections"], 0.0, passed=True, fresh_only=job["fresh_only"])
-    with process_identity.stop_on_signals() as stopping:
+    job = WorkerJob(relay, job["connections"], 0.0, passed=True, fresh_only=job["fresh_only"])
+    with stop_on_signals() as stopping:
         try:
             row = issues.get(context.store, IssueId.parse(job["issue"]))
             if row is not None:
-                report = send_share(
+                report = run_job(
                     context,
                     row,
-                    share,
+                    job,
                     stopping=lambda: stopping() or parent_gone.is_set(),
                     progress=progress,
                 )

@@ -21,12 +21,12 @@ from typing import Any
 from upcycle_news.app.context import AppContext
 from upcycle_news.delivery.ports import DeliveryReport
 from upcycle_news.observability.logging import Log
-from upcycle_news.services.delivery.worker_share import Share
+from upcycle_news.services.delivery.worker_job import WorkerJob
 from upcycle_news.storage.issues import IssueRow
 
 log = Log(__name__)
 
-MANY = 2000  # deliveries for which another process is worth its start
+MIN_QUEUED_FOR_POOL = 2000  # deliveries for which another process is worth its start
 
 
 @dataclass
@@ -37,19 +37,19 @@ class _Worker:
     error: str = ""
 
 
-class Workers:
+class WorkerPool:
     """The worker processes of one run."""
 
     def __init__(
         self,
         context: AppContext,
         row: IssueRow,
-        share: Share,
+        job: WorkerJob,
         processes: int,
         heard: Callable[[], None],
     ) -> None:
         """Nothing is started yet; `heard` is called when a worker has told something."""
-        self._room, self._row, self._share, self._count = context, row, share, processes
+        self._room, self._row, self._share, self._count = context, row, job, processes
         self._heard = heard
         self._workers: list[_Worker] = []
         self._started = False
@@ -64,7 +64,7 @@ class Workers:
         }
         for _ in range(self._count):
             process = subprocess.Popen(
-                [sys.executable, "-m", "upcycle_news.services.delivery.process_worker"],
+                [sys.executable, "-m", "upcycle_news.services.delivery.worker_process"],
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 env=environment,
@@ -137,14 +137,14 @@ class Workers:
         """Whether one ended without a word."""
         return any(w.process.returncode and not w.error for w in self._workers)
 
-    def added_to(self, report: DeliveryReport) -> DeliveryReport:
+    def total_with(self, report: DeliveryReport) -> DeliveryReport:
         """The counts of a report and all workers."""
         for worker in self._workers:
-            report = merged(report, worker.told)
+            report = combine_reports(report, worker.told)
         return report
 
 
-def merged(one: DeliveryReport, other: DeliveryReport) -> DeliveryReport:
+def combine_reports(one: DeliveryReport, other: DeliveryReport) -> DeliveryReport:
     """Two reports as one."""
     dues = [at for at in (one.next_due, other.next_due) if at is not None]
     return replace(

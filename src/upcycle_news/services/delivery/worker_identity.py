@@ -3,14 +3,9 @@
 from __future__ import annotations
 
 import os
-import signal
 import socket
-import threading
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from datetime import datetime, timedelta
 from pathlib import Path
-from types import FrameType
 
 from upcycle_news.app.context import AppContext
 from upcycle_news.storage import workers
@@ -68,30 +63,3 @@ def _start_of(pid: int) -> str:
     fields = stat.rpartition(")")[2].split()
     # A zombie has ended, whatever its pid says (proc(5): field 3 is the state, 22 the start).
     return "ended" if fields[0] == "Z" else fields[19]
-
-
-@contextmanager
-def stop_on_signals() -> Iterator[Callable[[], bool]]:
-    """Give a function that says whether SIGTERM, Ctrl-C or the terminal's end came.
-
-    The mail in flight is finished then. A second Ctrl-C interrupts at once. Outside the main thread signals are left alone.
-    """
-    came = threading.Event()
-    if threading.current_thread() is not threading.main_thread():
-        yield came.is_set
-        return
-
-    def note(number: int, frame: FrameType | None) -> None:
-        if came.is_set() and number == signal.SIGINT:
-            raise KeyboardInterrupt
-        came.set()
-
-    heard = [signal.SIGTERM, signal.SIGINT]
-    if signal.getsignal(signal.SIGHUP) is signal.SIG_DFL:  # nohup(1) has it ignored
-        heard.append(signal.SIGHUP)
-    before = {name: signal.signal(name, note) for name in heard}
-    try:
-        yield came.is_set
-    finally:
-        for name, handler in before.items():
-            signal.signal(name, handler)

@@ -9,10 +9,10 @@ from datetime import datetime, timedelta
 
 from upcycle_news.app.context import AppContext
 from upcycle_news.delivery.engine import deliver
-from upcycle_news.delivery.ports import DeliveryReport, Patience, Terms
-from upcycle_news.delivery.retry_policy import FirstTen
-from upcycle_news.mail.dot_stuffing import Stuffed
-from upcycle_news.mail.message import MessageTemplate, ReaderFields, message_hash
+from upcycle_news.delivery.ports import DeliveryReport, SendLimits, WaitLimits
+from upcycle_news.delivery.retry_policy import CanaryGuard
+from upcycle_news.mail.dot_stuffing import DotStuffedMessage
+from upcycle_news.mail.message import MessageTemplate, RecipientFields, message_hash
 from upcycle_news.models import (
     Claim,
     Envelope,
@@ -20,8 +20,8 @@ from upcycle_news.models import (
     Relay,
 )
 from upcycle_news.observability.logging import Log
-from upcycle_news.services.delivery import process_identity
-from upcycle_news.services.delivery.latency import Stopwatch
+from upcycle_news.services.delivery import worker_identity
+from upcycle_news.services.delivery.latency import LatencyRecorder
 from upcycle_news.storage import revisions, workers
 from upcycle_news.storage.issues import IssueRow
 from upcycle_news.storage.ledger import Ledger
@@ -32,20 +32,20 @@ log = Log(__name__)
 
 
 @dataclass(frozen=True)
-class Share:
+class WorkerJob:
     """What one process does of an issue. `patience` in seconds, as in `Patience.deferred`."""
 
     relay: Relay
     connections: int
-    patience: float
+    wait_seconds: float
     passed: bool
     fresh_only: bool = False
 
 
-def send_share(
+def run_job(
     context: AppContext,
     row: IssueRow,
-    share: Share,
+    job: WorkerJob,
     *,
     stopping: Callable[[], bool],
     progress: Callable[[DeliveryReport], None],
@@ -57,14 +57,14 @@ def send_share(
     publication = revision.manifest.publication
     template = MessageTemplate.compose(
         rendered,
-        context.letterhead(publication),
+        context.sender_headers(publication),
         revision=row.revision_id,
         signers=context.dkim_signers,
     )
-    sender = process_identity.register(context)
-    watch = Stopwatch(context, row.id, share.relay.name, sender.id)
-    named = {"sender": sender.id, "issue": row.id, "relay": share.relay.name}
-    log.info("a sender signed on", **named, connections=share.connections)
+    sender = worker_identity.register(context)
+    watch = LatencyRecorder(context, row.id, job.relay.name, sender.id)
+    named = {"sender": sender.id, "issue": row.id, "relay": job.relay.name}
+    log.info("a sender signed on", **named, connections=job.connections)
     gc.freeze()  # what was loaded stays: no need to look through it again every thousand messages
     report = None  # until it is over, and for good when something breaks
     try:
@@ -73,20 +73,20 @@ def send_share(
                 context.store,
                 row.id,
                 sender,
-                quotas=context.quotas(share.relay.name, publication.sender_address),
-                fresh_only=share.fresh_only,
+                quotas=context.quotas(job.relay.name, publication.sender_address),
+                fresh_only=job.fresh_only,
             ),
-            connect=watch.timed(lambda: open_connection(share.relay)),
-            compose_for=composer(context, template, row.id, row.number),
+            connect=watch.timed(lambda: open_connection(job.relay)),
+            compose_message=message_composer(context, template, row.id, row.number),
             policy=context.retry_policy,
-            patience=Patience(deferred=share.patience),
-            terms=Terms(
-                connections=share.connections,
-                messages_per_connection=share.relay.messages_per_connection,
-                opens=context.window(publication.timezone),
-                too_late=too_late(context, row.enqueued_at),
+            wait_limits=WaitLimits(deferred=job.wait_seconds),
+            send_limits=SendLimits(
+                connections=job.connections,
+                messages_per_connection=job.relay.messages_per_connection,
+                next_opening=context.send_window(publication.timezone),
+                expires_at=expiry(context, row.enqueued_at),
             ),
-            first_ten=FirstTen(passed=share.passed),
+            canary_guard=CanaryGuard(passed=job.passed),
             clock=context.clock,
             stopping=stopping,
             progress=progress,
@@ -106,25 +106,25 @@ def _told(report: DeliveryReport | None) -> dict[str, int | str]:
     return {**counts, **({"stopped": report.stopped} if report.stopped else {})}
 
 
-def too_late(context: AppContext, queued_at: datetime | None) -> datetime | None:
+def expiry(context: AppContext, queued_at: datetime | None) -> datetime | None:
     """When an issue is too old to be sent; None when it never is."""
     hours = context.settings.retry.max_lateness_hours
     return queued_at + timedelta(hours=hours) if hours and queued_at is not None else None
 
 
-def composer(
+def message_composer(
     context: AppContext, template: MessageTemplate, mailing: IssueId | str, number: int
-) -> Callable[[Claim], tuple[Envelope, Stuffed]]:
+) -> Callable[[Claim], tuple[Envelope, DotStuffedMessage]]:
     """Make the envelope and the message for one reader, ready for the wire."""
     bounces, message_id_key = context.bounce_addresses, context.message_id_key
 
-    def compose_for(claim: Claim) -> tuple[Envelope, Stuffed]:
-        message = template.on_the_wire(
-            ReaderFields(
+    def compose_message(claim: Claim) -> tuple[Envelope, DotStuffedMessage]:
+        message = template.dot_stuffed_for(
+            RecipientFields(
                 address=claim.address,
                 name=claim.name,
-                unsubscribe_url=context.reader_link(Purpose.UNSUBSCRIBE, claim.subscriber, number),
-                preferences_url=context.reader_link(Purpose.PREFERENCES, claim.subscriber, number),
+                unsubscribe_url=context.subscriber_link(Purpose.UNSUBSCRIBE, claim.subscriber, number),
+                preferences_url=context.subscriber_link(Purpose.PREFERENCES, claim.subscriber, number),
                 message_hash=message_hash(message_id_key, mailing, claim.subscriber),
                 date=context.clock(),
             )
@@ -135,4 +135,4 @@ def composer(
             envelope = Envelope(sender=sender, recipient=envelope.recipient)
         return envelope, message
 
-    return compose_for
+    return compose_message
