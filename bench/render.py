@@ -29,7 +29,7 @@ from upcycle_news.rendering.mjml import render_mjml  # noqa: E402
 from upcycle_news.rendering.render import (  # noqa: E402
     STYLE_TEMPLATE,
     encoded_size,
-    fill,
+    fill_template,
     render,
 )
 from upcycle_news.rendering.template_strings import read_toml  # noqa: E402
@@ -52,7 +52,7 @@ def style_sheet(manifest: Manifest) -> str:
     """Our sheet as `render` fills it in; the reference's parser stumbles over its comments."""
     names = {"theme": read_toml(manifest.templates, "theme.toml")}
     return re.sub(
-        r"/\*.*?\*/", "", fill(manifest.templates, STYLE_TEMPLATE, names), flags=re.DOTALL
+        r"/\*.*?\*/", "", fill_template(manifest.templates, STYLE_TEMPLATE, names), flags=re.DOTALL
     )
 
 

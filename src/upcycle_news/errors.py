@@ -27,20 +27,20 @@ class UpcycleError(Exception):
     def __init__(self, message: str | LocalizedText = "") -> None:
         """Say `message`."""
         super().__init__(message)
-        self.said = message
+        self.text = message
 
     @property
-    def saying(self) -> LocalizedText:
+    def localized_text(self) -> LocalizedText:
         """What it says, without its place; a sentence that has one language only stays as it is."""
         return (
-            self.said
-            if isinstance(self.said, LocalizedText)
-            else localized("untranslated", text=self.said)
+            self.text
+            if isinstance(self.text, LocalizedText)
+            else localized("untranslated", text=self.text)
         )
 
     def in_language(self, language: str) -> str:
         """The sentence in this language, if there are words for it."""
-        return _in(language, self.said)
+        return _in(language, self.text)
 
     def __str__(self) -> str:
         return self.in_language(self.language)
@@ -69,7 +69,7 @@ class PlacedError(UpcycleError):
         # Prefect keeps what a task raised: it has to come back as it was.
         return (
             type(self),
-            (self.where, self.line, self.said, self.more),
+            (self.where, self.line, self.text, self.more),
             {"language": self.language},
         )
 
@@ -81,11 +81,11 @@ class PlacedError(UpcycleError):
     @property
     def message(self) -> str:
         """What, and what to write instead."""
-        return _in(self.language, self.said)
+        return _in(self.language, self.text)
 
     def in_language(self, language: str) -> str:
         """A line for each, beginning with its place."""
-        own = f"{self.place}: {_in(language, self.said)}"
+        own = f"{self.place}: {_in(language, self.text)}"
         return "\n".join([own, *(one.in_language(language) for one in self.more)])
 
 

@@ -13,9 +13,9 @@ from threading import Thread
 from urllib.parse import unquote, urljoin, urlsplit
 
 from upcycle_news.archive_site.atom_sitemap import tag_uri
-from upcycle_news.archive_site.builder import Built, build_archive
-from upcycle_news.archive_site.view_models import Correction, Look, SentIssue
-from upcycle_news.checks.html_inspector import Page, read_page
+from upcycle_news.archive_site.builder import BuiltSite, build_archive
+from upcycle_news.archive_site.view_models import Correction, SentIssue, SiteConfig
+from upcycle_news.checks.html_inspector import HtmlDocument, inspect_html
 from upcycle_news.models import Manifest
 
 from ..rendering import sample_issues, sample_manifest
@@ -99,20 +99,22 @@ def sent() -> tuple[SentIssue, ...]:
     return tuple(made)
 
 
-LOOK = Look(PUBLICATION, TEMPLATES, tag_uri(PUBLICATION, DAYS[0], "feed"), subscribe="subscribe")
+LOOK = SiteConfig(
+    PUBLICATION, TEMPLATES, tag_uri(PUBLICATION, DAYS[0], "feed"), subscribe="subscribe"
+)
 
 
 @cache
-def built() -> Built:
+def built() -> BuiltSite:
     """The archive of the ten."""
     return build_archive(sent(), LOOK)
 
 
-def pages(files: Mapping[str, bytes]) -> Iterator[tuple[str, Page]]:
+def pages(files: Mapping[str, bytes]) -> Iterator[tuple[str, HtmlDocument]]:
     """Every page of an archive, read."""
     for path, data in files.items():
         if path.endswith(".html"):
-            yield path, read_page(data.decode())
+            yield path, inspect_html(data.decode())
 
 
 def dead_links(
@@ -126,7 +128,7 @@ def dead_links(
     found = []
     for path, page in pages(files):
         base = root + path.removesuffix("index.html")
-        loads = [load.address for load in page.loads]
+        loads = [load.address for load in page.resources]
         for address in [*page.addresses, *loads]:
             whole = urljoin(base, address)
             if not whole.startswith(root):

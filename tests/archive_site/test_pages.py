@@ -15,7 +15,7 @@ import feedparser
 import pytest
 
 from upcycle_news.archive_site.builder import build_archive
-from upcycle_news.checks.html_inspector import read_page
+from upcycle_news.checks.html_inspector import inspect_html
 
 from ..rendering.page_screenshots import NODE_MODULES, missing, node_tool
 from ..rendering.sample_manifest import PUBLICATION
@@ -80,12 +80,12 @@ def test_the_link_check_would_find_a_dead_one() -> None:
 
 
 def test_links_name_their_file_where_a_folder_is_read_from_disk() -> None:
-    look = replace(LOOK, index_html=True, subscribe=f"{ROOT}subscribe")
-    files = build_archive(sent(), look).files
+    config = replace(LOOK, index_html=True, subscribe=f"{ROOT}subscribe")
+    files = build_archive(sent(), config).files
     assert dead_links(files, doors=("subscribe",)) == []
     for path, data in files.items():
         if path.endswith(".html") and path != "404.html":
-            inside = [a for a in read_page(data.decode()).addresses if "://" not in a]
+            inside = [a for a in inspect_html(data.decode()).addresses if "://" not in a]
             assert inside
             assert not [a for a in inside if a.endswith("/")]
 

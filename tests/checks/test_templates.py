@@ -62,14 +62,14 @@ def test_a_page_of_the_archive_that_is_missing_is_named() -> None:
 def test_words_that_nobody_wrote_are_named_for_each_language() -> None:
     found = check_templates({**TEMPLATES, LEAD: TEMPLATES[LEAD] + '{{ t("moin") }}'})
     assert [one.code for one in found] == ["words-missing"] * 2
-    assert "texts.de.toml" in str(found[0].said)
-    assert "texts.en.toml" in str(found[1].said)
+    assert "texts.de.toml" in str(found[0].text)
+    assert "texts.en.toml" in str(found[1].text)
 
 
 def test_words_that_want_more_than_they_get_are_named() -> None:
     found = check_templates({**TEMPLATES, LEAD: TEMPLATES[LEAD] + '{{ t("by") }}'})
     assert {one.code for one in found} == {"words-missing"}
-    assert "{author}" in str(found[0].said)
+    assert "{author}" in str(found[0].text)
 
 
 def test_what_an_including_template_sets_may_be_used() -> None:

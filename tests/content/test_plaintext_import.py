@@ -12,7 +12,7 @@ from markdown_it import MarkdownIt
 
 from upcycle_news.content.essays import read_essays
 from upcycle_news.content.plaintext_import import (
-    author_of,
+    byline_author,
     decode_text,
     escape_line,
     import_text,
@@ -152,7 +152,7 @@ def test_printed_text_stays_as_it_is():
     ],
 )
 def test_a_byline_is_known_from_a_closing_sentence(line, author):
-    assert author_of(line) == author
+    assert byline_author(line) == author
 
 
 def test_wrapped_lines_are_one_paragraph_and_blank_lines_part():

@@ -17,7 +17,7 @@ from upcycle_news.i18n.messages import (
     LocalizedText,
     catalogue,
     localized,
-    spoken,
+    supported_language,
 )
 from upcycle_news.models import Finding, IssueId
 from upcycle_news.services.issues.render import RefusedError
@@ -69,11 +69,11 @@ def test_the_code_gives_each_sentence_just_the_values_it_wants() -> None:
 def test_no_book_repeats_a_sentence_of_another(language: str) -> None:
     import tomllib
 
-    from upcycle_news.i18n.messages import BOOKS, FOLDER
+    from upcycle_news.i18n.messages import CATALOGUE_FILES, FOLDER
 
     books = [
         tomllib.loads((FOLDER / f"{book}.{language}.toml").read_text(encoding="utf-8"))
-        for book in BOOKS
+        for book in CATALOGUE_FILES
     ]
     assert sum(map(len, books)) == len(catalogue(language))
 
@@ -86,7 +86,7 @@ def test_german_sentences_are_set_as_german_is() -> None:
 
 
 def test_a_language_without_words_gets_english() -> None:
-    assert [spoken(one) for one in ("de", "de-AT", "en-GB", "fr", "")] == [
+    assert [supported_language(one) for one in ("de", "de-AT", "en-GB", "fr", "")] == [
         "de", "de", "en", "en", "en",
     ]  # fmt: skip
     assert localized("subject-missing").in_language("fr") == str(localized("subject-missing"))

@@ -8,7 +8,7 @@ from dataclasses import replace
 
 import pytest
 
-from upcycle_news.checks.html_inspector import read_page
+from upcycle_news.checks.html_inspector import inspect_html
 from upcycle_news.checks.issue import preflight
 from upcycle_news.errors import TemplateError
 from upcycle_news.models import ImageRef, Manifest, RenderedIssue
@@ -47,7 +47,7 @@ def harmless(rendered: RenderedIssue, manifest: Manifest) -> None:
     html = rendered.html.lower()
     assert "<script" not in html
     assert "<img src=x" not in html
-    assert "javascript:" not in "".join(read_page(rendered.html).addresses)
+    assert "javascript:" not in "".join(inspect_html(rendered.html).addresses)
     assert "\\u{" not in html
     assert unicodedata.is_normalized("NFC", rendered.html)
     found = preflight(rendered, manifest.issue, manifest.publication)

@@ -7,7 +7,7 @@ import struct
 import pytest
 
 from upcycle_news.errors import ContentError
-from upcycle_news.rendering.images import COLUMN, read_picture
+from upcycle_news.rendering.images import COLUMN, read_image
 
 from .sample_manifest import png
 
@@ -29,7 +29,7 @@ JPEG = (
 def test_size_and_kind_are_read_from_the_bytes(
     data: bytes, kind: str, size: tuple[int, int]
 ) -> None:
-    picture, image = read_picture("ein.bild", data)
+    picture, image = read_image("ein.bild", data)
     assert (picture.width, picture.height) == size
     assert image.content_type == kind
     assert picture.src == f"cid:{image.cid}"
@@ -52,16 +52,16 @@ def test_what_mail_programs_do_not_show_is_refused_with_its_cure(
     data: bytes, sentence: str
 ) -> None:
     with pytest.raises(ContentError, match=sentence) as caught:
-        read_picture("x.webp", data)
+        read_image("x.webp", data)
     assert str(caught.value).startswith("content/images/x.webp: ")
 
 
 def test_the_same_picture_has_the_same_id_and_another_one_another() -> None:
-    first = read_picture("a.png", png(10, 10))[1].cid
-    assert first == read_picture("b.png", png(10, 10))[1].cid
-    assert first != read_picture("a.png", png(11, 10))[1].cid
+    first = read_image("a.png", png(10, 10))[1].cid
+    assert first == read_image("b.png", png(10, 10))[1].cid
+    assert first != read_image("a.png", png(11, 10))[1].cid
 
 
 def test_a_quotation_mark_in_an_alt_text_stays_inside() -> None:
-    tag = read_picture("a.png", png(10, 10))[0].tag('"Haus" onload="x"')
+    tag = read_image("a.png", png(10, 10))[0].tag('"Haus" onload="x"')
     assert 'alt="&quot;Haus&quot; onload=&quot;x&quot;"' in tag

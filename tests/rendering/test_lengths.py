@@ -8,7 +8,7 @@ import pytest
 
 from upcycle_news.checks.issue import preflight
 from upcycle_news.models import Length, Manifest
-from upcycle_news.rendering.render import LARGE, encoded_size, render
+from upcycle_news.rendering.render import WARN_HTML_BYTES, encoded_size, render
 
 from . import sample_manifest
 from .sample_manifest import LEAD, PUBLICATION, TEASERS
@@ -45,7 +45,7 @@ def test_the_essay_may_say_otherwise_than_the_publication(
 
 
 def test_an_essay_that_would_make_the_mail_too_large_is_cut_with_a_link() -> None:
-    assert encoded_size(render(manifest(LONG, "full")).html) > LARGE
+    assert encoded_size(render(manifest(LONG, "full")).html) > WARN_HTML_BYTES
     told = manifest(LONG, "auto")
     rendered = render(told)
     assert encoded_size(rendered.html) < 40_000

@@ -6,7 +6,7 @@ import re
 
 import pytest
 
-from upcycle_news.rendering.images import Picture
+from upcycle_news.rendering.images import DisplayedImage
 from upcycle_news.rendering.markdown import (
     image_path,
     parse,
@@ -14,7 +14,7 @@ from upcycle_news.rendering.markdown import (
     to_html,
 )
 
-PICTURE = Picture("cid:abc@images", 300, 200)
+PICTURE = DisplayedImage("cid:abc@images", 300, 200)
 
 
 def html(body: str, language: str = "de", below: int = 1) -> str:

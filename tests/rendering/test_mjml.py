@@ -10,7 +10,7 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from upcycle_news.errors import TemplateError
-from upcycle_news.rendering.mjml import MAX_DEPTH, mend_attributes, render_mjml
+from upcycle_news.rendering.mjml import MAX_DEPTH, fix_attributes, render_mjml
 
 
 def mail(content: str, head: str = "", css: str = "") -> str:
@@ -175,7 +175,7 @@ def test_a_filter_that_looks_for_tags_finds_none_in_an_attribute() -> None:
 
 
 def test_an_empty_attribute_and_a_bare_one_stay() -> None:
-    assert mend_attributes('<img alt="" hidden />') == '<img alt="" hidden />'
+    assert fix_attributes('<img alt="" hidden />') == '<img alt="" hidden />'
 
 
 def test_the_same_source_gives_the_same_bytes() -> None:

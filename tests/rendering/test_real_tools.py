@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from upcycle_news.checks.issue import preflight
-from upcycle_news.mail.message import SenderHeaders, MessageTemplate, RecipientFields
+from upcycle_news.mail.message import MessageTemplate, RecipientFields, SenderHeaders
 from upcycle_news.models import EmailAddress, RenderedIssue
 from upcycle_news.rendering.preview_page import standalone_html
 from upcycle_news.rendering.render import encoded_size, render

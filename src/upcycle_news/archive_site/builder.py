@@ -11,15 +11,15 @@ from dataclasses import dataclass, replace
 from itertools import groupby
 
 from upcycle_news.archive_site.atom_sitemap import atom_feed, robots, sitemap
-from upcycle_news.archive_site.pages import Pages
+from upcycle_news.archive_site.pages import PageRenderer
 from upcycle_news.archive_site.view_models import (
     ArchiveContext,
-    ArchiveDesk,
     Correction,
     GoneView,
     IssueEntry,
-    Look,
     SentIssue,
+    SiteConfig,
+    SiteViewModelBuilder,
     YearView,
 )
 from upcycle_news.models import Essay
@@ -43,7 +43,7 @@ LATEST = 6
 
 
 @dataclass(frozen=True)
-class Built:
+class BuiltSite:
     """The files of the archive, and what they show."""
 
     files: Mapping[str, bytes]
@@ -51,7 +51,7 @@ class Built:
     essays: int
 
 
-def build_archive(sent: Sequence[SentIssue], look: Look) -> Built:
+def build_archive(sent: Sequence[SentIssue], config: SiteConfig) -> BuiltSite:
     """Make all files of the archive; `sent` in any order.
 
     Raises `TemplateError` for templates that do not work and `ContentError` for essays that cannot
@@ -59,31 +59,31 @@ def build_archive(sent: Sequence[SentIssue], look: Look) -> Built:
     """
     ordered = sorted(sent, key=lambda one: one.manifest.issue.id)
     there = [one for one in ordered if one.gone is None]
-    maker = _Maker(Pages(look, has_feed=bool(there)), there)
+    maker = _SiteBuilder(PageRenderer(config, has_feed=bool(there)), there)
     pages: dict[str, str] = {}
     for one in ordered:
         pages.update(maker.tombstones(one) if one.gone else maker.pages_of(one))
     pages.update(maker.lists())
     files = {file_of(path): html.encode() for path, html in pages.items()}
-    last = {MISSING: maker.missing().encode(), ROBOTS: robots(look).encode()}
+    last = {MISSING: maker.missing().encode(), ROBOTS: robots(config).encode()}
     if there:
-        last[FEED] = atom_feed(there, look)
-    if look.publication.site_url:
-        last[SITEMAP] = sitemap(there, look).encode()
+        last[FEED] = atom_feed(there, config)
+    if config.publication.site_url:
+        last[SITEMAP] = sitemap(there, config).encode()
     first = {**maker.images, STYLE: maker.pages.style.encode()}
-    count = sum(len(essays_of(one)) for one in there)
-    return Built({**first, **files, **last}, len(there), count)
+    count = sum(len(shown_essays(one)) for one in there)
+    return BuiltSite({**first, **files, **last}, len(there), count)
 
 
-def essays_of(sent: SentIssue) -> tuple[Essay, ...]:
+def shown_essays(sent: SentIssue) -> tuple[Essay, ...]:
     """The essays of an issue that are still shown."""
     return tuple(one for one in sent.manifest.issue.essays if one.slug not in sent.withdrawn)
 
 
-class _Maker:
+class _SiteBuilder:
     """Makes pages and collects the pictures they show. `there` are the issues shown, by date."""
 
-    def __init__(self, pages: Pages, there: Sequence[SentIssue]) -> None:
+    def __init__(self, pages: PageRenderer, there: Sequence[SentIssue]) -> None:
         self.pages, self.there = pages, there
         self.images: dict[str, bytes] = {}
 
@@ -99,37 +99,37 @@ class _Maker:
 
     def essay(self, sent: SentIssue, essay: Essay) -> str:
         path = essay_path(essay.slug)
-        desk = self.desk(sent, path, self.pages.spoken(essay.language))
-        shown = self.pages.essay_view(sent, essay, desk, in_full=True)
-        entry = self.pages.entry(sent, desk.way, desk.language)
-        page = self.pages.essay_head(sent, essay, shown, desk)
+        builder = self.builder(sent, path, self.pages.page_language(essay.language))
+        shown = self.pages.essay_view(sent, essay, builder, in_full=True)
+        entry = self.pages.entry(sent, builder.links, builder.language)
+        page = self.pages.essay_head(sent, essay, shown, builder)
         html = self.pages.write("essay", path, ArchiveContext(
             page=page, site=self.pages.site(path), publication=self.pages.publication,
             essay=shown, issue=entry,
         ))  # fmt: skip
-        self.keep(desk)
+        self.keep(builder)
         return html
 
     def issue(self, sent: SentIssue) -> str:
         issue = sent.manifest.issue
-        path, language = issue_path(str(issue.id)), self.pages.spoken(issue.language)
-        desk, essays = self.desk(sent, path, language), essays_of(sent)
+        path, language = issue_path(str(issue.id)), self.pages.page_language(issue.language)
+        builder, essays = self.builder(sent, path, language), shown_essays(sent)
         at = self.there.index(sent)
         older = self.there[at - 1] if at else None
         newer = self.there[at + 1] if at + 1 < len(self.there) else None
-        entry = self.pages.entry(sent, desk.way, language)
+        entry = self.pages.entry(sent, builder.links, language)
         html = self.pages.write("issue", path, ArchiveContext(
-            page=self.pages.issue_head(sent, entry, essays[0] if essays else None, desk),
+            page=self.pages.issue_head(sent, entry, essays[0] if essays else None, builder),
             site=self.pages.site(path), publication=self.pages.publication,
             issue=entry,
-            lead=desk.lead(essays[0], in_full=True) if essays else None,
-            corrections=self.pages.corrections(sent, essays[0], desk) if essays else (),
-            teasers=tuple(map(desk.teaser, essays[1:])),
-            related=tuple(map(desk.story, issue.related)),
-            older=self.pages.entry(older, desk.way, language) if older else None,
-            newer=self.pages.entry(newer, desk.way, language) if newer else None,
+            lead=builder.lead(essays[0], in_full=True) if essays else None,
+            corrections=self.pages.corrections(sent, essays[0], builder) if essays else (),
+            teasers=tuple(map(builder.teaser, essays[1:])),
+            related=tuple(map(builder.story, issue.related)),
+            older=self.pages.entry(older, builder.links, language) if older else None,
+            newer=self.pages.entry(newer, builder.links, language) if newer else None,
         ))  # fmt: skip
-        self.keep(desk)
+        self.keep(builder)
         return html
 
     def tombstones(self, sent: SentIssue) -> Iterator[tuple[str, str]]:
@@ -153,9 +153,9 @@ class _Maker:
         """The pages that lead to all others."""
         for path, view in ((ESSAYS, "essays"), (ARCHIVE, "archive"), (HOME, "home")):
             language = self.pages.language
-            words, way = self.pages.words(language), self.pages.way(path)
+            words, links = self.pages.words(language), self.pages.links(path)
             title = {"archive": words("all_issues"), "essays": words("all_essays")}.get(view)
-            entries = [self.pages.entry(one, way, language) for one in reversed(self.there)]
+            entries = [self.pages.entry(one, links, language) for one in reversed(self.there)]
             page = self.pages.head(path, view, language, title or self.pages.publication.name)
             yield path, self.pages.write(view, path, ArchiveContext(
                 page=page, site=self.pages.site(path), publication=self.pages.publication,
@@ -173,13 +173,13 @@ class _Maker:
             page=page, site=self.pages.site(MISSING), publication=self.pages.publication,
         ))  # fmt: skip
 
-    def desk(self, sent: SentIssue, path: str, language: str) -> ArchiveDesk:
+    def builder(self, sent: SentIssue, path: str, language: str) -> SiteViewModelBuilder:
         words = self.pages.words(language)
-        return ArchiveDesk(sent.manifest, words, self.pages.way(path), language=language)
+        return SiteViewModelBuilder(sent.manifest, words, self.pages.links(path), language=language)
 
-    def keep(self, desk: ArchiveDesk) -> None:
+    def keep(self, builder: SiteViewModelBuilder) -> None:
         """Publish the pictures that a page shows."""
-        self.images |= {image_path(image): image.data for image in desk.images.values()}
+        self.images |= {image_path(image): image.data for image in builder.images.values()}
 
 
 def _by_year(entries: Sequence[IssueEntry]) -> tuple[YearView, ...]:

@@ -19,14 +19,14 @@ from upcycle_news.models.archive_paths import (
     image_path,
 )
 from upcycle_news.rendering import markdown
-from upcycle_news.rendering.images import Picture, look_at
-from upcycle_news.rendering.template_strings import Words
+from upcycle_news.rendering.images import DisplayedImage, inspect_image
+from upcycle_news.rendering.template_strings import TemplateStrings
 from upcycle_news.rendering.view_models import (
-    Desk,
     ImageView,
     LeadView,
     StoryView,
     TeaserView,
+    ViewModelBuilder,
 )
 
 
@@ -55,7 +55,7 @@ class SentIssue:
 
 
 @dataclass(frozen=True)
-class Look:
+class SiteConfig:
     """How the archive looks today: its publication and templates, and how its pages link.
 
     `feed_id` never changes; `subscribe` is the path or address of the form, empty without one.
@@ -179,7 +179,7 @@ class ArchiveContext:
 
 
 @dataclass(frozen=True)
-class Way:
+class RelativeLinks:
     """How one page of the archive leads to others.
 
     `up` stands before every path: ``../../`` on a page two folders down, or a whole address.
@@ -197,7 +197,7 @@ class Way:
 
 
 @dataclass(frozen=True)
-class WebPicture(Picture):
+class WebImage(DisplayedImage):
     """A picture of a web page, in pixels of its file: the style sheet makes it fit.
 
     It is loaded when it comes into view.
@@ -211,18 +211,24 @@ class WebPicture(Picture):
         )
 
 
-class ArchiveDesk(Desk):
+class SiteViewModelBuilder(ViewModelBuilder):
     """Makes views whose links and pictures lie in the archive.
 
     `language` is the page's; without `anchors` (in the feed) notes are numbers as in the mail.
     """
 
     def __init__(
-        self, manifest: Manifest, words: Words, way: Way, *, language: str, anchors: bool = True
+        self,
+        manifest: Manifest,
+        words: TemplateStrings,
+        links: RelativeLinks,
+        *,
+        language: str,
+        anchors: bool = True,
     ) -> None:
         super().__init__(manifest, words)
         self.language = language
-        self.way, self.anchors = way, anchors
+        self.links, self.anchors = links, anchors
 
     def html(self, essay: Essay, tokens: Sequence[Token]) -> Markup:
         """What was read of the essay as HTML."""
@@ -233,11 +239,11 @@ class ArchiveDesk(Desk):
 
     def essay_url(self, slug: str) -> str:
         """The essay's page in the archive."""
-        return self.way.to(essay_path(slug))
+        return self.links.to(essay_path(slug))
 
-    def picture(self, source: str, line: int | None, path: str) -> Picture:
+    def picture(self, source: str, line: int | None, path: str) -> DisplayedImage:
         """The picture as a file of the archive; `images` collects those that were shown."""
         _, image = self.read(source, line, path)
         self.images.setdefault(image.cid, image)
-        _, width, height = look_at(path, image.data)
-        return WebPicture(self.way.to(image_path(image)), width, height)
+        _, width, height = inspect_image(path, image.data)
+        return WebImage(self.links.to(image_path(image)), width, height)

@@ -7,7 +7,7 @@ from collections.abc import Collection, Iterator, Sequence
 
 from markdown_it.token import Token
 
-from upcycle_news.checks.findings import error, is_vague, warning
+from upcycle_news.checks.findings import error, is_vague_link_text, warning
 from upcycle_news.i18n.messages import LANGUAGES, localized
 from upcycle_news.models import Essay, Finding
 from upcycle_news.rendering.markdown import (
@@ -35,7 +35,7 @@ def check_essay(essay: Essay, images: Collection[str] | None = None) -> Iterator
 
     Without `images` nobody asks whether a picture's file is there: rendering would have failed.
     """
-    yield from unwritten(essay)
+    yield from check_placeholder(essay)
     yield from _leftovers(essay)
     yield from _html(essay)
     yield from _references(essay, images)
@@ -43,7 +43,7 @@ def check_essay(essay: Essay, images: Collection[str] | None = None) -> Iterator
     yield from _typography(essay)
 
 
-def unwritten(essay: Essay) -> Iterator[Finding]:
+def check_placeholder(essay: Essay) -> Iterator[Finding]:
     """The sentence with which `essay new` fills the place of the text, in an essay that is ready."""
     if essay.status != "ready":
         return
@@ -77,7 +77,7 @@ def _references(essay: Essay, images: Collection[str] | None) -> Iterator[Findin
             yield warning("link-insecure", where, localized("link-insecure", link=target[:80]))
         if not found.text.strip():
             yield error("link-empty", where, localized("link-empty", link=target[:80]))
-        elif is_vague(found.text):
+        elif is_vague_link_text(found.text):
             yield warning("link-text-vague", where, localized("link-text-vague", text=found.text))
 
 

@@ -47,6 +47,6 @@ def warning(code: str, where: str, said: LocalizedText) -> Finding:
     return Finding("warning", code, where, said)
 
 
-def is_vague(name: str) -> bool:
+def is_vague_link_text(name: str) -> bool:
     """Whether a link's name says nothing without the sentence around it."""
     return re.sub(r"[\s.…:!?»›→>]+", " ", name.casefold()).strip() in _VAGUE

@@ -43,7 +43,7 @@ class Image:
 
 
 @dataclass(frozen=True)
-class Load:
+class ExternalResource:
     """An address that is fetched as soon as the mail is opened."""
 
     address: str
@@ -59,12 +59,12 @@ class Heading:
 
 
 @dataclass
-class Page:
+class HtmlDocument:
     """What stands in an HTML part; `anchors` are the places that links inside it may lead to."""
 
     links: list[Link] = field(default_factory=list)
     images: list[Image] = field(default_factory=list)
-    loads: list[Load] = field(default_factory=list)
+    resources: list[ExternalResource] = field(default_factory=list)
     headings: list[Heading] = field(default_factory=list)
     anchors: set[str] = field(default_factory=set)
     words: str = ""
@@ -79,7 +79,7 @@ class Page:
         return _spaced(text) in self.words
 
 
-def read_page(html: str) -> Page:
+def inspect_html(html: str) -> HtmlDocument:
     """Parse an HTML part; never fails, as mail programs never do."""
     reader = _Reader()
     reader.feed(html)
@@ -91,7 +91,7 @@ def read_page(html: str) -> Page:
 class _Reader(HTMLParser):
     def __init__(self) -> None:
         super().__init__(convert_charrefs=True)
-        self.page = Page()
+        self.page = HtmlDocument()
         self.text: list[str] = []
         self.unseen = ""
         self.link: Link | None = None
@@ -126,7 +126,7 @@ class _Reader(HTMLParser):
             found = [part.split()[0] for part in value.split(",") if part.split()]
         elif name == "style":
             found = _addresses(value)
-        self.page.loads += [Load(address, line) for address in found]
+        self.page.resources += [ExternalResource(address, line) for address in found]
 
     def handle_endtag(self, tag: str) -> None:
         if tag == self.unseen:
@@ -137,7 +137,7 @@ class _Reader(HTMLParser):
     def handle_data(self, data: str) -> None:
         if self.unseen == "style":
             line = self.getpos()[0]
-            self.page.loads += [Load(address, line) for address in _addresses(data)]
+            self.page.resources += [ExternalResource(address, line) for address in _addresses(data)]
         elif not self.unseen:
             self.text.append(data)
             self._name(data)

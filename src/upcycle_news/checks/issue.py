@@ -10,9 +10,9 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
-from upcycle_news.checks.essay import check_essay, unwritten
-from upcycle_news.checks.findings import error, is_vague, warning
-from upcycle_news.checks.html_inspector import Page, read_page
+from upcycle_news.checks.essay import check_essay, check_placeholder
+from upcycle_news.checks.findings import error, is_vague_link_text, warning
+from upcycle_news.checks.html_inspector import HtmlDocument, inspect_html
 from upcycle_news.i18n.messages import localized
 from upcycle_news.models import (
     Finding,
@@ -22,7 +22,7 @@ from upcycle_news.models import (
     RenderedIssue,
 )
 from upcycle_news.rendering.markdown import is_mail_link
-from upcycle_news.rendering.render import LARGE, TOO_LARGE, encoded_size
+from upcycle_news.rendering.render import MAX_HTML_BYTES, WARN_HTML_BYTES, encoded_size
 
 HTML = "issue.html"
 TEXT = "issue.txt"
@@ -36,16 +36,16 @@ _LEFTOVERS = ("{{", "{%", "<mj-", "\\u{")
 
 
 @dataclass(frozen=True)
-class Sheet:
+class CheckInput:
     """What a check looks at: the issue, what it became, and the HTML part already read."""
 
     rendered: RenderedIssue
     issue: Issue
     publication: Publication
-    page: Page
+    page: HtmlDocument
 
 
-Check = Callable[[Sheet], Iterator[Finding]]
+Check = Callable[[CheckInput], Iterator[Finding]]
 CHECKS: list[Check] = []
 """All checks in the order in which their findings are shown."""
 
@@ -60,11 +60,11 @@ def preflight(
     rendered: RenderedIssue, issue: Issue, publication: Publication
 ) -> tuple[Finding, ...]:
     """Everything that is wrong with a rendered issue; empty means ready to send."""
-    sheet = Sheet(rendered, issue, publication, read_page(rendered.html))
+    sheet = CheckInput(rendered, issue, publication, inspect_html(rendered.html))
     found = [finding for look in CHECKS for finding in look(sheet)]
     # Only the leading essay's text is in the mail; of the others, the placeholder would be.
     written = [finding for essay in issue.essays[:1] for finding in check_essay(essay)]
-    written += [finding for essay in issue.essays[1:] for finding in unwritten(essay)]
+    written += [finding for essay in issue.essays[1:] for finding in check_placeholder(essay)]
     # What the editor wrote shows in the HTML as well: once is enough, at its source.
     known = {finding.code.replace("-missing", "-empty") for finding in written}
     known |= {finding.code for finding in written}
@@ -76,7 +76,7 @@ def _is_html(finding: Finding) -> bool:
 
 
 @check
-def _subject(sheet: Sheet) -> Iterator[Finding]:
+def _subject(sheet: CheckInput) -> Iterator[Finding]:
     subject = sheet.rendered.subject
     if not subject.strip():
         yield error("subject-missing", SUBJECT, localized("subject-missing"))
@@ -89,13 +89,13 @@ def _subject(sheet: Sheet) -> Iterator[Finding]:
 
 
 @check
-def _preheader(sheet: Sheet) -> Iterator[Finding]:
+def _preheader(sheet: CheckInput) -> Iterator[Finding]:
     if not sheet.issue.preheader.strip():
         yield warning("preheader-missing", HTML, localized("preheader-missing"))
 
 
 @check
-def _imprint(sheet: Sheet) -> Iterator[Finding]:
+def _imprint(sheet: CheckInput) -> Iterator[Finding]:
     lines = [line for line in sheet.publication.imprint if line.strip()]
     if not lines:
         yield error("imprint-missing", "newsletter.toml", localized("imprint-missing"))
@@ -110,7 +110,7 @@ def _imprint(sheet: Sheet) -> Iterator[Finding]:
 
 
 @check
-def _unsubscribe(sheet: Sheet) -> Iterator[Finding]:
+def _unsubscribe(sheet: CheckInput) -> Iterator[Finding]:
     link = Placeholder.UNSUBSCRIBE.value
     for where, shown in (
         (HTML, link in sheet.page.addresses),
@@ -121,16 +121,18 @@ def _unsubscribe(sheet: Sheet) -> Iterator[Finding]:
 
 
 @check
-def _size(sheet: Sheet) -> Iterator[Finding]:
+def _size(sheet: CheckInput) -> Iterator[Finding]:
     size = encoded_size(sheet.rendered.html)
-    if size > TOO_LARGE:
-        yield error("size-too-large", HTML, localized("size-too-large", size=size, limit=TOO_LARGE))
-    elif size > LARGE:
-        yield warning("size-large", HTML, localized("size-large", size=size, limit=TOO_LARGE))
+    if size > MAX_HTML_BYTES:
+        yield error(
+            "size-too-large", HTML, localized("size-too-large", size=size, limit=MAX_HTML_BYTES)
+        )
+    elif size > WARN_HTML_BYTES:
+        yield warning("size-large", HTML, localized("size-large", size=size, limit=MAX_HTML_BYTES))
 
 
 @check
-def _leftovers(sheet: Sheet) -> Iterator[Finding]:
+def _leftovers(sheet: CheckInput) -> Iterator[Finding]:
     for where, content in _parts(sheet.rendered):
         for trace in _LEFTOVERS:
             at = content.find(trace)
@@ -141,7 +143,7 @@ def _leftovers(sheet: Sheet) -> Iterator[Finding]:
 
 
 @check
-def _controls(sheet: Sheet) -> Iterator[Finding]:
+def _controls(sheet: CheckInput) -> Iterator[Finding]:
     for where, content in _parts(sheet.rendered):
         found = _CONTROLS.search(content)
         if found:
@@ -154,7 +156,7 @@ def _controls(sheet: Sheet) -> Iterator[Finding]:
 
 
 @check
-def _pictures(sheet: Sheet) -> Iterator[Finding]:
+def _pictures(sheet: CheckInput) -> Iterator[Finding]:
     known = {f"cid:{image.cid}" for image in sheet.rendered.images}
     for image in sheet.page.images:
         where, source = f"{HTML}:{image.line}", image.source
@@ -175,7 +177,7 @@ def _pictures(sheet: Sheet) -> Iterator[Finding]:
 
 
 @check
-def _links(sheet: Sheet) -> Iterator[Finding]:
+def _links(sheet: CheckInput) -> Iterator[Finding]:
     others = {item.link for related in sheet.issue.related for item in related.story.items}
     for link in sheet.page.links:
         where, address = f"{HTML}:{link.line}", link.address or ""
@@ -193,14 +195,14 @@ def _links(sheet: Sheet) -> Iterator[Finding]:
             yield error("link-relative", where, localized("link-relative", link=address[:80]))
         elif address.startswith("http://") and address not in others:
             yield warning("link-insecure", where, localized("link-insecure", link=address[:80]))
-        if is_vague(link.name):
+        if is_vague_link_text(link.name):
             yield warning(
                 "link-text-vague", where, localized("link-text-vague-in-html", text=link.name)
             )
 
 
 @check
-def _headings(sheet: Sheet) -> Iterator[Finding]:
+def _headings(sheet: CheckInput) -> Iterator[Finding]:
     previous = 0
     for heading in sheet.page.headings:
         if heading.level > previous + 1 or (heading.level == 1 and previous):
@@ -214,12 +216,12 @@ def _headings(sheet: Sheet) -> Iterator[Finding]:
 
 
 @check
-def _foreign_hosts(sheet: Sheet) -> Iterator[Finding]:
+def _foreign_hosts(sheet: CheckInput) -> Iterator[Finding]:
     """Nothing is loaded on opening but from the mail itself and the hosts the publication allows."""
     own = (sheet.publication.public_url, sheet.publication.site_url)
     allowed = {*(urlsplit(one).netloc for one in own), *sheet.publication.hosts}
     seen: set[str] = set()
-    for load in sheet.page.loads:
+    for load in sheet.page.resources:
         host = urlsplit(load.address).netloc
         if load.address.startswith("cid:") or (host and host in allowed) or load.address in seen:
             continue
@@ -232,7 +234,7 @@ def _foreign_hosts(sheet: Sheet) -> Iterator[Finding]:
 
 
 @check
-def _parity(sheet: Sheet) -> Iterator[Finding]:
+def _parity(sheet: CheckInput) -> Iterator[Finding]:
     for address in sheet.page.addresses:
         inside = address.startswith("#") or not is_mail_link(address)
         if not inside and address.removeprefix("mailto:") not in sheet.rendered.text:

@@ -21,8 +21,8 @@ from upcycle_news.errors import TemplateError
 from upcycle_news.i18n.messages import LocalizedText, localized
 from upcycle_news.models import Finding
 from upcycle_news.rendering.render import HTML_TEMPLATE, STYLE_TEMPLATE, TEXT_TEMPLATE
-from upcycle_news.rendering.template_strings import Words, read_toml
-from upcycle_news.rendering.view_models import Context
+from upcycle_news.rendering.template_strings import TemplateStrings, read_toml
+from upcycle_news.rendering.view_models import TemplateContext
 
 _REFERENCES = (nodes.Include, nodes.Extends, nodes.Import)
 _BUILT_IN = frozenset({"loop", "range", "dict", "lipsum", "cycler", "joiner", "namespace", "super",
@@ -44,9 +44,9 @@ def check_templates(templates: Mapping[str, str]) -> tuple[Finding, ...]:
             if name.startswith("texts.") and name.endswith(".toml")
         }
     except TemplateError as problem:
-        return (error("template", problem.place, problem.saying),)
+        return (error("template", problem.place, problem.localized_text),)
     found: list[Finding] = []
-    mail, pages = get_type_hints(Context), get_type_hints(ArchiveContext)
+    mail, pages = get_type_hints(TemplateContext), get_type_hints(ArchiveContext)
     entry = {name: pages[name] for name in ("essays", "related")}
     for roots, known in ((_MAIL, mail), (_ARCHIVE, pages), ((_ENTRY,), entry)):
         trees: dict[str, nodes.Template] = {}
@@ -146,7 +146,7 @@ def _element(kind: Any) -> Any:
 
 
 def _is_view(kind: Any) -> bool:
-    return isinstance(kind, type) and is_dataclass(kind) and kind is not Words
+    return isinstance(kind, type) and is_dataclass(kind) and kind is not TemplateStrings
 
 
 def _names(where: str, tree: nodes.Template, types: Mapping[str, Any]) -> Iterator[Finding]:

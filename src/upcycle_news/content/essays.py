@@ -19,7 +19,7 @@ from upcycle_news.i18n.messages import LocalizedText, localized
 from upcycle_news.models import Essay, ImageRef, Length
 from upcycle_news.models.content import LANGUAGE
 from upcycle_news.text.excerpts import summary_of_markdown
-from upcycle_news.text.sanitize import tidy
+from upcycle_news.text.sanitize import normalise_whitespace
 
 KEYS = (
     "title", "author", "date", "summary", "topics", "image", "image_alt", "status", "language",
@@ -30,14 +30,14 @@ _DATE_PREFIX = re.compile(r"^\d{4}-\d{2}-\d{2}-(?=.)")
 
 
 @dataclass(frozen=True)
-class EssayShelf:
+class EssayCollection:
     """All essays that could be read, and what is wrong with the others."""
 
     essays: tuple[Essay, ...]
     errors: tuple[ContentError, ...]
 
 
-def read_essays(content: Path, root: Path, default_language: str) -> EssayShelf:
+def read_essays(content: Path, root: Path, default_language: str) -> EssayCollection:
     """Read ``content/essays/*.md`` in the order of their names; paths are shown relative to `root`.
 
     Broken files become errors, never exceptions: an editor wants to see all of them at once.
@@ -60,7 +60,7 @@ def read_essays(content: Path, root: Path, default_language: str) -> EssayShelf:
         errors += complaints
         if essay and not complaints:
             essays[essay.slug] = essay
-    return EssayShelf(tuple(essays.values()), tuple(errors))
+    return EssayCollection(tuple(essays.values()), tuple(errors))
 
 
 def slug_of(path: Path) -> str:
@@ -180,7 +180,7 @@ def as_markdown(head: list[tuple[str, str]], body: str) -> str:
 
 def quoted(text: str) -> str:
     """Write a text as a YAML scalar in double quotes, whatever it contains."""
-    return json.dumps(tidy(text), ensure_ascii=False)
+    return json.dumps(normalise_whitespace(text), ensure_ascii=False)
 
 
 _TRANSLITERATION = str.maketrans(

@@ -47,7 +47,7 @@ _WAYS = frozenset(["zu", "zum", "zur"])
 MAX_LENGTH = 400
 
 
-def author_of(line: str) -> str | None:
+def byline_author(line: str) -> str | None:
     """Return the author's name when `line` is a byline, else None.
 
     Careful rather than clever: a closing sentence taken for a byline would put a false name on an
@@ -69,7 +69,7 @@ def author_of(line: str) -> str | None:
     return None
 
 
-def author_above(line: str) -> str | None:
+def leading_byline_author(line: str) -> str | None:
     """Return the author's name when `line`, above a text, is nothing but ``Von`` and a name."""
     match = _LABELLED.fullmatch(" ".join(line.split()))
     if match is None or match["rest"] or match[1].endswith("."):
@@ -120,7 +120,7 @@ def import_text(
     if not paragraphs:
         raise ContentError("the text", None, "there is nothing to import (the file is empty)")
     above, paragraphs = _without_head(paragraphs, typeset(title, language))
-    found = author_of(paragraphs[-1]) if len(paragraphs) > 1 else None
+    found = byline_author(paragraphs[-1]) if len(paragraphs) > 1 else None
     prose = paragraphs[:-1] if found else paragraphs
     blocks = ["\n".join(map(escape_line, paragraph.split("\n"))) for paragraph in prose]
     if found:
@@ -144,7 +144,7 @@ def _without_head(paragraphs: list[str], title: str) -> tuple[str | None, list[s
     body = rest if titled else paragraphs
     first, rest = _first_line(body)
     # Without a title above it, the first line of a wrapped paragraph may end with any name.
-    author = author_above(first) if rest and (titled or first == body[0]) else None
+    author = leading_byline_author(first) if rest and (titled or first == body[0]) else None
     return author, rest if author else body
 
 
@@ -179,7 +179,7 @@ def _unwrap(rows: list[str]) -> list[str]:
         if len(row) < 0.75 * width and re.search(r"[.!?…][\"'“”’‘»«)]*$", row):
             paragraphs.append([])
     *most, last = paragraphs
-    if len(rows) > 1 and last and author_of(last[-1]):
+    if len(rows) > 1 and last and byline_author(last[-1]):
         most, last = [*most, last[:-1]], last[-1:]
     return ["\n".join(group) for group in (*most, last) if group]
 

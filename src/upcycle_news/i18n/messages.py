@@ -16,7 +16,7 @@ from string import Formatter
 from typing import Any
 
 FOLDER = Path(__file__).parent
-BOOKS = ("findings", "pages")
+CATALOGUE_FILES = ("findings", "pages")
 LANGUAGES = ("de", "en")
 FALLBACK = "en"
 
@@ -34,12 +34,12 @@ class LocalizedText:
 
     def in_language(self, language: str) -> str:
         """The sentence in `language` (``de``, ``de-AT``), or in English."""
-        known = spoken(language)
+        known = supported_language(language)
         values = dict(self.values)
         entry = catalogue(known)[self.key]
         if not isinstance(entry, str):
             entry = entry["one" if values["count"] == 1 else "other"]
-        return _Writer(known).vformat(entry, (), values)
+        return _MessageFormatter(known).vformat(entry, (), values)
 
     def __str__(self) -> str:
         return self.in_language(FALLBACK)
@@ -50,7 +50,7 @@ def localized(key: str, /, **values: object) -> LocalizedText:
     return LocalizedText(key, tuple(values.items()))
 
 
-def spoken(language: str) -> str:
+def supported_language(language: str) -> str:
     """The language there is a catalogue for: this one, or English."""
     base = language.partition("-")[0].lower()
     return base if base in LANGUAGES else FALLBACK
@@ -62,12 +62,12 @@ def catalogue(language: str) -> Mapping[str, str | Mapping[str, str]]:
     import tomllib  # most commands say nothing from here
 
     found: dict[str, Any] = {}
-    for book in BOOKS:
+    for book in CATALOGUE_FILES:
         found |= tomllib.loads((FOLDER / f"{book}.{language}.toml").read_text(encoding="utf-8"))
     return found
 
 
-class _Writer(Formatter):
+class _MessageFormatter(Formatter):
     """Writes values as a language does: ``80,000`` and ``80.000``."""
 
     def __init__(self, language: str) -> None:
@@ -79,7 +79,7 @@ class _Writer(Formatter):
         if isinstance(value, tuple):
             return ", ".join(self.format_field(one, "") for one in value)
         if isinstance(value, str):
-            return printable(value)
+            return escape_unprintable(value)
         written = str(super().format_field(value, format_spec))
         if isinstance(value, int | float) and self.language == "de":
             return written.translate(_GERMAN_NUMBER)
@@ -89,12 +89,12 @@ class _Writer(Formatter):
 _GERMAN_NUMBER = str.maketrans(",.", ".,")
 
 
-def counted(number: int, one: str, many: str = "") -> str:
+def format_count(number: int, one: str, many: str = "") -> str:
     """``1 feed`` and ``2 feeds``, for sentences that have one language only."""
     return f"{number} {one if number == 1 else many or f'{one}s'}"
 
 
-def printable(text: str) -> str:
+def escape_unprintable(text: str) -> str:
     """`text` with what no line of text may hold written as escapes, as `repr` does."""
     return "".join(
         char if char.isprintable() else char.encode("unicode_escape").decode() for char in text

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from upcycle_news.errors import ContentError
 from upcycle_news.i18n.messages import localized
-from upcycle_news.rendering.images import COLUMN, read_picture, refuse_foreign_kind
+from upcycle_news.rendering.images import COLUMN, raise_if_unsupported, read_image
 
 if TYPE_CHECKING:
     from PIL.Image import Image
@@ -33,7 +33,7 @@ MOST_PIXELS = 60_000_000
 _KINDS = ("PNG", "JPEG", "GIF", "WEBP")
 
 
-def fit(path: str, data: bytes) -> bytes:
+def fit_for_mail(path: str, data: bytes) -> bytes:
     """The picture as PNG or JPEG, at most `SHARP` pixels across and `LARGEST` bytes.
 
     What is small enough and carries nothing private stays as it is. `path` is relative to
@@ -42,7 +42,7 @@ def fit(path: str, data: bytes) -> bytes:
     from PIL import Image, ImageOps
 
     where = f"content/images/{path}"
-    refuse_foreign_kind(where, data)
+    raise_if_unsupported(where, data)
     try:
         with warnings.catch_warnings():
             # Our own limit is the stricter one.
@@ -51,7 +51,7 @@ def fit(path: str, data: bytes) -> bytes:
                 if image.width * image.height > MOST_PIXELS:
                     raise _too_large(where)
                 if _fits(image, data):
-                    read_picture(path, data)
+                    read_image(path, data)
                     image.load()  # a file that was cut off is told now, not by readers
                     return data
                 upright = _plain(ImageOps.exif_transpose(image))

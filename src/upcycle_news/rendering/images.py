@@ -19,7 +19,7 @@ ContentType = Literal["image/png", "image/jpeg", "image/gif"]
 
 
 @dataclass(frozen=True)
-class Picture:
+class DisplayedImage:
     """A picture as the templates show it: `src` is its address, sizes are CSS pixels."""
 
     src: str
@@ -35,24 +35,24 @@ class Picture:
         )
 
 
-def read_picture(path: str, data: bytes) -> tuple[Picture, InlineImage]:
+def read_image(path: str, data: bytes) -> tuple[DisplayedImage, InlineImage]:
     """Look at the bytes of an image; raises `ContentError` for what mail programs do not show.
 
     `path` is relative to content/images. A picture wider than the column is shown at the column's
     width; `pictures.fit` has made it as large as it should be.
     """
-    kind, width, height = look_at(path, data)
+    kind, width, height = inspect_image(path, data)
     shown = min(width, COLUMN)
     # The id is a function of the content: the same picture is the same part in every revision.
     cid = f"{sha256(data).hexdigest()[:20]}@images.upcycle-news"
-    picture = Picture(f"cid:{cid}", shown, max(1, round(height * shown / width)))
+    picture = DisplayedImage(f"cid:{cid}", shown, max(1, round(height * shown / width)))
     return picture, InlineImage(cid, kind, data)
 
 
-def look_at(path: str, data: bytes) -> tuple[ContentType, int, int]:
+def inspect_image(path: str, data: bytes) -> tuple[ContentType, int, int]:
     """What kind of picture it is, and its width and height in pixels; raises `ContentError`."""
     where = f"content/images/{path}"
-    refuse_foreign_kind(where, data)
+    raise_if_unsupported(where, data)
     kind = _kind(where, data)
     size = {"image/png": _png, "image/gif": _gif, "image/jpeg": _jpeg}[kind](data)
     if size is None or 0 in size:
@@ -60,7 +60,7 @@ def look_at(path: str, data: bytes) -> tuple[ContentType, int, int]:
     return kind, *size
 
 
-def refuse_foreign_kind(where: str, data: bytes) -> None:
+def raise_if_unsupported(where: str, data: bytes) -> None:
     """Raise `ContentError` for what no picture of a mail can be made of."""
     if data[:4] == b"RIFF" and data[8:12] == b"WEBP":
         return

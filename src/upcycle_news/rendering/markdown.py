@@ -21,13 +21,13 @@ from markdown_it.token import Token
 from markdown_it.utils import OptionsDict, OptionsType
 from mdit_py_plugins.footnote import footnote_plugin
 
-from upcycle_news.rendering.images import Picture
+from upcycle_news.rendering.images import DisplayedImage
 from upcycle_news.text.typography import (
     QUOTES,
     base_language,
-    bind,
-    clean,
     dashes,
+    insert_no_break_spaces,
+    normalise_text,
 )
 
 NOTE_RULES = ("ref", "block_open", "block_close", "open", "close", "anchor")
@@ -108,19 +108,19 @@ def parse(body: str, *, language: str, below: int | None = 1) -> list[Token]:
     `below` is the level of the heading that stands above the essay: its first level becomes
     `below` + 1, and no level is skipped on the way down. With None they stay as written.
     """
-    tokens = _parser(base_language(language)).parse(clean(body))
+    tokens = _parser(base_language(language)).parse(normalise_text(body))
     if below is not None:
         _demote(tokens, below)
     for token in tokens:
         if token.type == "inline" and token.children is not None:
-            token.children = _living_links(token.children)
+            token.children = _drop_dead_links(token.children)
             _bind(token.children, language)
     return tokens
 
 
 def to_html(
     tokens: Sequence[Token],
-    pictures: Mapping[str, Picture],
+    pictures: Mapping[str, DisplayedImage],
     language: str,
     *,
     note_words: tuple[str, str] | None = None,
@@ -139,7 +139,7 @@ def to_html(
     return html
 
 
-def opening(tokens: Sequence[Token], words: int) -> list[Token]:
+def opening_blocks(tokens: Sequence[Token], words: int) -> list[Token]:
     """The first blocks of an essay, up to some words or its first heading, with their footnotes.
 
     At least one block; all of them when what would be left is not worth a click.
@@ -183,7 +183,7 @@ def _notes_of(kept: Sequence[Token], left: Sequence[Token]) -> list[Token]:
 
 def references(body: str) -> tuple[Reference, ...]:
     """All links and images of an essay as they are written, good or bad."""
-    return tuple(_references(_parser("de").parse(clean(body))))
+    return tuple(_references(_parser("de").parse(normalise_text(body))))
 
 
 def image_path(target: str) -> str | None:
@@ -221,7 +221,7 @@ class _Renderer(FootnoteRules, RendererHTML):
         token = tokens[idx]
         alt = self.renderInlineAsText(token.children or [], options, env)
         path = image_path(str(token.attrs.get("src", "")))
-        picture: Picture | None = env["pictures"].get(path)
+        picture: DisplayedImage | None = env["pictures"].get(path)
         if picture is None:
             return escape(alt)
         return picture.tag(alt)
@@ -280,7 +280,7 @@ def _demote(tokens: list[Token], below: int) -> None:
             tokens[position + 2].tag = token.tag
 
 
-def _living_links(children: list[Token]) -> list[Token]:
+def _drop_dead_links(children: list[Token]) -> list[Token]:
     kept: list[Token] = []
     dead = False
     for token in children:
@@ -296,7 +296,7 @@ def _living_links(children: list[Token]) -> list[Token]:
 def _bind(children: list[Token], language: str) -> None:
     for token in children:
         if token.type == "text" and token.info != "auto":
-            token.content = bind(dashes(token.content), language)
+            token.content = insert_no_break_spaces(dashes(token.content), language)
         elif token.type == "image" and token.children:
             _bind(token.children, language)
 

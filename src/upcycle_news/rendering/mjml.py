@@ -41,11 +41,11 @@ _MARKUP = re.compile(
 _ATTRIBUTE = re.compile(rf"(?P<name>{_NAME})\s*=\s*(?:\"(?P<double>[^\"]*)\"|'(?P<single>[^']*)')")
 _CONTENT = re.compile(r"<(mj-text|mj-table|mj-button)\b[^>]*(?<!/)>.*?</\1>", re.DOTALL)
 # Most attributes hold nothing to mend: plain text between double quotation marks.
-_TRAPS_INSIDE = re.compile(r"[^\x20-\x7e]|\\|=\s*'")
-_RISKY = re.compile(r'="[^"<>]*[<>]')
-_TITLE_TRAPS = re.compile(r"[^\x20-\x7e]|[\\\"']")
+_ATTRIBUTE_NEEDS_FIX = re.compile(r"[^\x20-\x7e]|\\|=\s*'")
+_ANGLE_IN_ATTRIBUTE = re.compile(r'="[^"<>]*[<>]')
+_TITLE_SPECIALS = re.compile(r"[^\x20-\x7e]|[\\\"']")
 _STYLE = re.compile(r' style="[^"]*')
-_ATTRIBUTE_TRAPS = re.compile(r"[^\x20-\x7e]|[\\\"]")
+_ATTRIBUTE_SPECIALS = re.compile(r"[^\x20-\x7e]|[\\\"]")
 
 
 def render_mjml(
@@ -59,16 +59,16 @@ def render_mjml(
     source = unicodedata.normalize("NFC", source)
     templates = templates or {}
     tags = list(_MARKUP.finditer(source))  # looked for once: it is a fifth of the time
-    check_structure(source, Place(source, templates), tags)
-    mended = mend_white_space(mend_title(mend_attributes(source, tags)))
-    html = _mrml(mended, Place(mended, templates))
-    html = tighten_styles(calm_attributes(_inliner(css).inline(_with_language(html, language))))
+    check_structure(source, SourceMap(source, templates), tags)
+    mended = fix_whitespace(fix_title(fix_attributes(source, tags)))
+    html = _mrml(mended, SourceMap(mended, templates))
+    html = minify_styles(escape_attributes(_inliner(css).inline(_with_language(html, language))))
     check_output(html)
     return html
 
 
 @dataclass(frozen=True)
-class Place:
+class SourceMap:
     """Finds the template's line that a position in the rendered MJML came from."""
 
     source: str
@@ -92,44 +92,48 @@ class Place:
         )
 
 
-def check_structure(source: str, place: Place, tags: Iterable[re.Match[str]] | None = None) -> None:
+def check_structure(
+    source: str, source_map: SourceMap, tags: Iterable[re.Match[str]] | None = None
+) -> None:
     """Refuse what mrml answers with no position, a crash or a panic."""
     if len(source) > MAX_SIZE:
-        raise place.error(None, localized("mjml-too-large", size=len(source)))
+        raise source_map.error(None, localized("mjml-too-large", size=len(source)))
     if not source.lstrip().startswith("<mjml"):
-        raise place.error(0, localized("mjml-begins"))
+        raise source_map.error(0, localized("mjml-begins"))
     open_tags: list[tuple[str, int]] = []
     for found in _MARKUP.finditer(source) if tags is None else tags:
         if found["stray"]:
-            raise place.error(found.start(), localized("mjml-stray"))
+            raise source_map.error(found.start(), localized("mjml-stray"))
         if found["comment"]:
             continue
-        _follow(found, open_tags, place)
+        _track_open_elements(found, open_tags, source_map)
     if open_tags:
         name, position = open_tags[-1]
-        raise place.error(position, localized("mjml-open", tag=name))
+        raise source_map.error(position, localized("mjml-open", tag=name))
 
 
-def _follow(found: re.Match[str], open_tags: list[tuple[str, int]], place: Place) -> None:
+def _track_open_elements(
+    found: re.Match[str], open_tags: list[tuple[str, int]], source_map: SourceMap
+) -> None:
     """Keep account of the elements that are open."""
     name = found["name"]
     if name in ("mj-include", "mj-html-attributes"):
         cure = "{% include %}" if name == "mj-include" else localized("mjml-attributes")
-        raise place.error(found.start(), localized("mjml-unsupported", tag=name, cure=cure))
+        raise source_map.error(found.start(), localized("mjml-unsupported", tag=name, cure=cure))
     if found["close"]:
         if not open_tags or open_tags[-1][0] != name:
             said = localized("mjml-closes-nothing", tag=name)
             if open_tags:
                 said = localized("mjml-closes-wrong", tag=name, outer=open_tags[-1][0])
-            raise place.error(found.start(), said)
+            raise source_map.error(found.start(), said)
         open_tags.pop()
     elif name not in _VOID and not found["attributes"].endswith("/"):
         open_tags.append((name, found.start()))
         if len(open_tags) > MAX_DEPTH:
-            raise place.error(found.start(), localized("mjml-depth", depth=MAX_DEPTH))
+            raise source_map.error(found.start(), localized("mjml-depth", depth=MAX_DEPTH))
 
 
-def mend_attributes(source: str, tags: Iterable[re.Match[str]] | None = None) -> str:
+def fix_attributes(source: str, tags: Iterable[re.Match[str]] | None = None) -> str:
     r"""Write what Rust's debug printing would escape in attributes as numeric entities.
 
     mrml prints a no-break space as ``\u{a0}``, a newline as ``\n``, and lets a quotation mark out
@@ -139,24 +143,24 @@ def mend_attributes(source: str, tags: Iterable[re.Match[str]] | None = None) ->
     def attribute(found: re.Match[str]) -> str:
         value = found["double"] if found["single"] is None else found["single"]
         value = unicodedata.normalize("NFC", value)
-        return f'{found["name"]}="{_ATTRIBUTE_TRAPS.sub(_entity, value)}"'
+        return f'{found["name"]}="{_ATTRIBUTE_SPECIALS.sub(_entity, value)}"'
 
     pieces: list[str] = []
     end = 0
     for found in _MARKUP.finditer(source) if tags is None else tags:
-        if found["attributes"] and _TRAPS_INSIDE.search(found["attributes"]):
+        if found["attributes"] and _ATTRIBUTE_NEEDS_FIX.search(found["attributes"]):
             start, stop = found.span("attributes")
             pieces += (source[end:start], _ATTRIBUTE.sub(attribute, found["attributes"]))
             end = stop
     return "".join((*pieces, source[end:]))
 
 
-def calm_attributes(html: str) -> str:
+def escape_attributes(html: str) -> str:
     """Write < and > in attributes as entities again, which css-inline's serialiser does not.
 
     It is allowed to, but a filter that reads HTML with a pattern would see a tag.
     """
-    if _RISKY.search(html) is None:
+    if _ANGLE_IN_ATTRIBUTE.search(html) is None:
         return html
 
     def calm(found: re.Match[str]) -> str:
@@ -168,7 +172,7 @@ def calm_attributes(html: str) -> str:
     return _MARKUP.sub(calm, html)
 
 
-def mend_title(source: str) -> str:
+def fix_title(source: str) -> str:
     r"""Write the title's special characters as entities: mrml copies it into an aria-label.
 
     There it would print a soft hyphen, or what joins the parts of an emoji, as ``\u{ad}``.
@@ -177,20 +181,20 @@ def mend_title(source: str) -> str:
         return source
     before, tag, rest = source.partition("<mj-title>")
     title, end, after = rest.partition("</mj-title>")
-    return f"{before}{tag}{_TITLE_TRAPS.sub(_entity, title)}{end}{after}"
+    return f"{before}{tag}{_TITLE_SPECIALS.sub(_entity, title)}{end}{after}"
 
 
 @lru_cache(maxsize=1024)  # the sheet's rules come again and again
-def _tight(style: str) -> str:
+def _minify_style(style: str) -> str:
     return style.replace(": ", ":").replace("; ", ";").rstrip("; ")
 
 
-def tighten_styles(html: str) -> str:
+def minify_styles(html: str) -> str:
     """Write inlined styles without their spaces: a mail has hundreds of them."""
-    return _STYLE.sub(lambda found: _tight(found[0]), html)
+    return _STYLE.sub(lambda found: _minify_style(found[0]), html)
 
 
-def mend_white_space(source: str) -> str:
+def fix_whitespace(source: str) -> str:
     """Save white space between two inline elements: mrml drops it if it begins with a newline."""
 
     def content(found: re.Match[str]) -> str:
@@ -217,7 +221,7 @@ def _entity(found: re.Match[str]) -> str:
     return f"&#{ord(found[0])};"
 
 
-def _mrml(source: str, place: Place) -> str:
+def _mrml(source: str, source_map: SourceMap) -> str:
     from mjml import mjml2html
 
     try:
@@ -229,14 +233,14 @@ def _mrml(source: str, place: Place) -> str:
         position = None
         if offset is not None:
             position = len(source.encode()[: int(offset[1])].decode(errors="ignore"))
-            position = min(position, len(place.source) - 1)
-        raise place.error(position, localized("mjml-wrong", reason=str(error))) from error
+            position = min(position, len(source_map.source) - 1)
+        raise source_map.error(position, localized("mjml-wrong", reason=str(error))) from error
     except BaseException as error:
         # A panic in Rust arrives as pyo3's PanicException, which is no Exception and cannot be
         # imported; everything else (KeyboardInterrupt) goes on.
         if type(error).__name__ != "PanicException":
             raise
-        raise place.error(None, localized("mjml-gave-up", reason=str(error))) from error
+        raise source_map.error(None, localized("mjml-gave-up", reason=str(error))) from error
 
 
 def _with_language(html: str, language: str) -> str:

@@ -14,7 +14,7 @@ WIDTH = 72
 
 
 @dataclass
-class Links:
+class NumberedLinks:
     """The numbered links of a text: the same address keeps its number."""
 
     addresses: list[str] = field(default_factory=list)
@@ -31,7 +31,7 @@ def to_text(tokens: Sequence[Token], *, image_label: str) -> tuple[str, tuple[st
 
     `image_label` stands before the alt text of a picture, as in ``[Bild: Der Marktplatz]``.
     """
-    writer = _Writer(image_label)
+    writer = _TextWriter(image_label)
     lines = writer.blocks(SyntaxTreeNode(tokens).children, WIDTH)
     return "\n".join(lines), tuple(writer.links.addresses)
 
@@ -65,7 +65,7 @@ def underline(text: str, character: str = "-", width: int = WIDTH) -> str:
     return f"{wrapped}\n{character * min(longest, width)}"
 
 
-def raised(number: int) -> str:
+def superscript(number: int) -> str:
     """A footnote's number as text shows it: ``¹²``."""
     return str(number).translate(_RAISED)
 
@@ -73,11 +73,11 @@ def raised(number: int) -> str:
 _RAISED = str.maketrans("0123456789", "⁰¹²³⁴⁵⁶⁷⁸⁹")
 
 
-class _Writer:
+class _TextWriter:
     """Walks the tree of an essay; every method returns lines no wider than it was given."""
 
     def __init__(self, image_label: str) -> None:
-        self.links = Links()
+        self.links = NumberedLinks()
         self.image_label = image_label
 
     def blocks(self, nodes: Iterable[SyntaxTreeNode], width: int) -> list[str]:
@@ -122,7 +122,7 @@ class _Writer:
             mark = f"{number + position}. " if node.type == "ordered_list" else "- "
             inner = self.blocks(item.children, max(width - len(mark), 20)) or [""]
             if not loose:  # a nested list belongs to the line above it
-                inner = _closed_up(inner)
+                inner = _without_blank_lines(inner)
             if lines and loose:
                 lines.append("")
             lines.append((mark + inner[0]).rstrip())
@@ -132,8 +132,10 @@ class _Writer:
     def notes(self, node: SyntaxTreeNode, width: int) -> list[str]:
         lines = ["-" * 20]
         for number, note in enumerate(node.children, 1):
-            mark = f"{raised(number)} "
-            inner = _closed_up(self.blocks(note.children, max(width - len(mark), 20))) or [""]
+            mark = f"{superscript(number)} "
+            inner = _without_blank_lines(
+                self.blocks(note.children, max(width - len(mark), 20))
+            ) or [""]
             lines.append((mark + inner[0]).rstrip())
             lines.extend((" " * len(mark) + line).rstrip() for line in inner[1:])
         return lines
@@ -150,14 +152,14 @@ class _Writer:
         ]
         widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
         if sum(widths) + 3 * (len(widths) - 1) > width:
-            return self.tall_table(rows, width)
+            return self.stacked_table(rows, width)
         lines = [
             " | ".join(cell.ljust(size) for cell, size in zip(row, widths, strict=True)).rstrip()
             for row in rows
         ]
         return [lines[0], "-+-".join("-" * size for size in widths), *lines[1:]]
 
-    def tall_table(self, rows: Sequence[Sequence[str]], width: int) -> list[str]:
+    def stacked_table(self, rows: Sequence[Sequence[str]], width: int) -> list[str]:
         """A table too wide for the page: one paragraph a row, each cell with its column's name."""
         lines: list[str] = []
         for row in rows[1:]:
@@ -185,7 +187,7 @@ class _Writer:
             case "link":
                 return self.link(node)
             case "footnote_ref":
-                return raised(node.meta["id"] + 1)
+                return superscript(node.meta["id"] + 1)
             case "footnote_anchor":
                 return ""
             case "strong":
@@ -202,5 +204,5 @@ class _Writer:
         return f"{text} [{self.links.number(address)}]"
 
 
-def _closed_up(lines: Sequence[str]) -> list[str]:
+def _without_blank_lines(lines: Sequence[str]) -> list[str]:
     return [line for line in lines if line]

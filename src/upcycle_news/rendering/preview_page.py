@@ -7,9 +7,9 @@ from base64 import b64encode
 from collections.abc import Callable, Sequence
 from html import escape
 
-from upcycle_news.i18n.messages import LocalizedText, localized, spoken
+from upcycle_news.i18n.messages import LocalizedText, localized, supported_language
 from upcycle_news.models import Finding, Related, RenderedIssue
-from upcycle_news.rendering.render import LARGE, TOO_LARGE, encoded_size
+from upcycle_news.rendering.render import MAX_HTML_BYTES, WARN_HTML_BYTES, encoded_size
 
 _DARK = "@media (prefers-color-scheme: dark)"
 
@@ -84,7 +84,7 @@ pre {{ background: var(--card); margin: 0; padding: 20px 24px; overflow-wrap: an
 </head>
 <body>
 <header>
-<h1 lang="{spoken}">{subject}</h1>
+<h1 lang="{issue_language}">{subject}</h1>
 <p>{facts} <meter min="0" max="{limit}" low="{large}" high="{limit}" optimum="0"
  value="{bytes}" aria-label="{meter}">{bytes}</meter> · {pictures}</p>
 {findings}
@@ -130,18 +130,18 @@ def preview_page(
     size = encoded_size(rendered.html)
     issue = str(rendered.issue)
     return _PAGE.format(
-        language=spoken(language),
-        spoken=rendered.language,
+        language=supported_language(language),
+        issue_language=rendered.language,
         refresh="" if refresh is None else f'<meta http-equiv="refresh" content="{refresh}">',
         title=escape(f"{issue} · {rendered.subject}"),
         subject=escape(rendered.subject),
         facts=told(
-            localized("preview-facts", issue=issue, size=size / 1000, limit=TOO_LARGE / 1000)
+            localized("preview-facts", issue=issue, size=size / 1000, limit=MAX_HTML_BYTES / 1000)
         ),
         meter=told(localized("preview-meter")),
         bytes=size,
-        large=LARGE,
-        limit=TOO_LARGE,
+        large=WARN_HTML_BYTES,
+        limit=MAX_HTML_BYTES,
         pictures=told(localized("preview-pictures", count=len(rendered.images))),
         findings=_findings(findings, told) + _reasons(chosen, told),
         views="\n".join(views),
@@ -207,7 +207,7 @@ def _findings(findings: Sequence[Finding], told: Callable[[LocalizedText], str])
     lines = [
         f'<li class="{found.level}"><b>{told(LEVELS[found.level])}</b> '
         f"{escape(found.where)} <code>{escape(found.code)}</code> "
-        f"<span>{told(found.said)}</span></li>"
+        f"<span>{told(found.text)}</span></li>"
         for found in findings
     ]
     return "\n".join(("<ul>", *lines, "</ul>"))

@@ -16,14 +16,14 @@ from upcycle_news.i18n.messages import localized
 from upcycle_news.models import Manifest, Publication, RenderedIssue
 from upcycle_news.rendering import plaintext
 from upcycle_news.rendering.mjml import render_mjml
-from upcycle_news.rendering.template_strings import read_toml, read_words
-from upcycle_news.rendering.view_models import build_context
-from upcycle_news.text.typography import clean
+from upcycle_news.rendering.template_strings import read_template_strings, read_toml
+from upcycle_news.rendering.view_models import build_template_context
+from upcycle_news.text.typography import normalise_text
 
-LARGE = 80_000
+WARN_HTML_BYTES = 80_000
 """Bytes of the encoded HTML part from which we warn, and `auto` shows an essay's opening only."""
 
-TOO_LARGE = 100_000
+MAX_HTML_BYTES = 100_000
 """Bytes from which Gmail would cut the mail off, and with it the imprint and the links."""
 
 
@@ -47,7 +47,7 @@ def render(manifest: Manifest) -> RenderedIssue:
     if manifest.issue.essays:
         length = manifest.issue.essays[0].length or length
     rendered = _rendered(manifest, in_full=length != "teaser")
-    if length == "auto" and encoded_size(rendered.html) > LARGE:
+    if length == "auto" and encoded_size(rendered.html) > WARN_HTML_BYTES:
         return _rendered(manifest, in_full=False)
     return rendered
 
@@ -55,25 +55,25 @@ def render(manifest: Manifest) -> RenderedIssue:
 def _rendered(manifest: Manifest, *, in_full: bool) -> RenderedIssue:
     templates = manifest.templates
     language = manifest.issue.language
-    words = read_words(templates, language)
-    context = build_context(manifest, words, in_full=in_full)
+    words = read_template_strings(templates, language)
+    context = build_template_context(manifest, words, in_full=in_full)
     names = {**context.names(), "t": words, "theme": read_toml(templates, "theme.toml")}
 
-    mjml = fill(templates, HTML_TEMPLATE, names)
-    css = fill(templates, STYLE_TEMPLATE, names)
-    plain = fill(templates, TEXT_TEMPLATE, names)
+    mjml = fill_template(templates, HTML_TEMPLATE, names)
+    css = fill_template(templates, STYLE_TEMPLATE, names)
+    plain = fill_template(templates, TEXT_TEMPLATE, names)
     return RenderedIssue(
         issue=manifest.issue.id,
         language=language,
         subject=context.issue.subject,
         html=render_mjml(mjml, language=language, css=css, templates=templates),
-        text=tidy(plain),
+        text=normalise_text_part(plain),
         mjml=mjml,
         images=context.images,
     )
 
 
-def fill(templates: Mapping[str, str], name: str, names: Mapping[str, Any]) -> str:
+def fill_template(templates: Mapping[str, str], name: str, names: Mapping[str, Any]) -> str:
     """Fill in one template; every way to fail becomes a `TemplateError` at the template's line."""
     try:
         return _environment(frozenset(templates.items())).get_template(name).render(names)
@@ -142,9 +142,9 @@ def _place(error: BaseException, name: str) -> tuple[str, int | None]:
     return f"templates/{name}", None
 
 
-def tidy(plain: str) -> str:
+def normalise_text_part(plain: str) -> str:
     """No trailing spaces, never more than one empty line, one newline at the end."""
-    lines = [line.rstrip() for line in clean(plain).strip().split("\n")]
+    lines = [line.rstrip() for line in normalise_text(plain).strip().split("\n")]
     kept = [line for number, line in enumerate(lines) if line or lines[number - 1]]
     return "\n".join(kept) + "\n"
 
@@ -171,7 +171,7 @@ def render_letter(
 
     Raises `TemplateError` as an issue does.
     """
-    words = read_words(templates, language)
+    words = read_template_strings(templates, language)
     subject = words(f"{name}_subject", publication=publication.name)
     names = {
         **values,
@@ -180,11 +180,11 @@ def render_letter(
         "t": words,
         "theme": read_toml(templates, "theme.toml"),
     }
-    css = fill(templates, STYLE_TEMPLATE, names)
-    mjml = fill(templates, f"{name}.mjml", names)
+    css = fill_template(templates, STYLE_TEMPLATE, names)
+    mjml = fill_template(templates, f"{name}.mjml", names)
     return Letter(
         language=language,
         subject=subject.replace("\u00a0", " "),
         html=render_mjml(mjml, language=language, css=css, templates=templates),
-        text=tidy(fill(templates, f"{name}.txt", names)),
+        text=normalise_text_part(fill_template(templates, f"{name}.txt", names)),
     )

@@ -12,11 +12,11 @@ from typing import Any
 from upcycle_news.errors import TemplateError
 from upcycle_news.fileio import toml_mistake
 from upcycle_news.i18n.messages import localized
-from upcycle_news.text.typography import base_language, bind
+from upcycle_news.text.typography import base_language, insert_no_break_spaces
 
 
 @dataclass(frozen=True)
-class Words:
+class TemplateStrings:
     """The catalogue of one language, ``templates/texts.de.toml``; templates call it as `t`."""
 
     language: str
@@ -32,7 +32,7 @@ class Words:
         if key not in self.catalogue:
             raise TemplateError(self.where, None, localized("words-unknown", key=key))
         try:
-            return bind(self.catalogue[key].format(**values), self.language)
+            return insert_no_break_spaces(self.catalogue[key].format(**values), self.language)
         except (KeyError, IndexError, ValueError) as error:
             names = tuple(f"{{{name}}}" for name in values) or localized("words-no-values")
             said = localized("words-unfilled", key=key, reason=str(error), names=names)
@@ -59,7 +59,7 @@ def catalogue_name(language: str) -> str:
     return f"texts.{base_language(language)}.toml"
 
 
-def read_words(templates: Mapping[str, str], language: str) -> Words:
+def read_template_strings(templates: Mapping[str, str], language: str) -> TemplateStrings:
     """The catalogue for a language; raises `TemplateError` when there is none."""
     name = catalogue_name(language)
     if name not in templates:
@@ -72,7 +72,7 @@ def read_words(templates: Mapping[str, str], language: str) -> Words:
             localized("words-no-language", known=tuple(known) or "–"),
         )
     catalogue = read_toml(templates, name)
-    return Words(language, {key: str(value) for key, value in catalogue.items()})
+    return TemplateStrings(language, {key: str(value) for key, value in catalogue.items()})
 
 
 def read_toml(templates: Mapping[str, str], name: str) -> dict[str, Any]:

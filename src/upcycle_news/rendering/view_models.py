@@ -31,8 +31,8 @@ from upcycle_news.models.archive_paths import (
     issue_path,
 )
 from upcycle_news.rendering import markdown, plaintext
-from upcycle_news.rendering.images import Picture, read_picture
-from upcycle_news.rendering.template_strings import Words
+from upcycle_news.rendering.images import DisplayedImage, read_image
+from upcycle_news.rendering.template_strings import TemplateStrings
 from upcycle_news.text.typography import base_language, one_line, typeset
 
 READING_SPEED = 200
@@ -62,7 +62,7 @@ def excerpt(summary: str, limit: int = EXCERPT) -> str:
     return cut[: cut.rfind(" ") if " " in cut else limit].rstrip(" ,;:–-(") + " …"
 
 
-def foreign_text(text: str, limit: int) -> str:
+def safe_excerpt(text: str, limit: int) -> str:
     """What a feed says, so that it can neither fill the mail nor look like a template's leftover."""
     return re.sub(r"\{(?=[{%#])", "{ ", excerpt(text, limit))
 
@@ -156,7 +156,7 @@ class IssueView:
 
 
 @dataclass(frozen=True)
-class Context:
+class TemplateContext:
     """Everything a template may name, and the images that travel with the mail."""
 
     issue: IssueView
@@ -179,16 +179,18 @@ class Context:
         }
 
 
-def build_context(manifest: Manifest, words: Words, *, in_full: bool = True) -> Context:
+def build_template_context(
+    manifest: Manifest, words: TemplateStrings, *, in_full: bool = True
+) -> TemplateContext:
     """Prepare a manifest for the templates; raises `ContentError` for images that cannot be.
 
     `in_full`: the whole leading essay, or its opening only.
     """
     issue = manifest.issue
     language = issue.language
-    desk = Desk(manifest, words)
-    lead = desk.lead(issue.essays[0], in_full) if issue.essays else None
-    return Context(
+    builder = ViewModelBuilder(manifest, words)
+    lead = builder.lead(issue.essays[0], in_full) if issue.essays else None
+    return TemplateContext(
         issue=IssueView(
             id=str(issue.id),
             subject=subject(manifest),
@@ -198,10 +200,10 @@ def build_context(manifest: Manifest, words: Words, *, in_full: bool = True) -> 
         ),
         publication=manifest.publication,
         lead=lead,
-        teasers=tuple(map(desk.teaser, issue.essays[1:])),
-        related=tuple(map(desk.story, issue.related)),
+        teasers=tuple(map(builder.teaser, issue.essays[1:])),
+        related=tuple(map(builder.story, issue.related)),
         links=_links(manifest.publication, str(issue.id)),
-        images=tuple(desk.images.values()),
+        images=tuple(builder.images.values()),
     )
 
 
@@ -220,13 +222,13 @@ def _links(publication: Publication, issue: str) -> Links:
     )
 
 
-class Desk:
+class ViewModelBuilder:
     """Turns essays and stories into views and collects the images they use, each once.
 
     The archive has one of its own, whose links and pictures are a web page's.
     """
 
-    def __init__(self, manifest: Manifest, words: Words) -> None:
+    def __init__(self, manifest: Manifest, words: TemplateStrings) -> None:
         self.language = manifest.issue.language
         self.publication = manifest.publication
         self.files: Mapping[str, bytes] = manifest.images
@@ -236,7 +238,7 @@ class Desk:
 
     def lead(self, essay: Essay, in_full: bool) -> LeadView:
         whole = markdown.parse(essay.body, language=essay.language)
-        tokens = whole if in_full else markdown.opening(whole, OPENING)
+        tokens = whole if in_full else markdown.opening_blocks(whole, OPENING)
         html = self.html(essay, tokens)
         plain, links = plaintext.to_text(tokens, image_label=self.words("image"))
         return LeadView(
@@ -278,7 +280,7 @@ class Desk:
             if other.feed != item.feed:
                 others.setdefault(other.feed, SourceView(one_line(other.feed), other.link))
         return StoryView(
-            title=typeset(foreign_text(item.title, TITLE), item.language),
+            title=typeset(safe_excerpt(item.title, TITLE), item.language),
             url=item.link,
             source=one_line(item.feed),
             date=self.words.long_date(self.local(item.date).date()),
@@ -289,7 +291,7 @@ class Desk:
 
     def summary(self, item: FeedItem) -> str:
         """An excerpt, unless it only says the title again."""
-        short = foreign_text(item.summary, EXCERPT)
+        short = safe_excerpt(item.summary, EXCERPT)
         return "" if short.casefold() == one_line(item.title).casefold() else short
 
     def foreign(self, language: str) -> str:
@@ -306,7 +308,7 @@ class Desk:
         tag = Markup(picture.tag(alt))  # noqa: S704  the tag escapes what it is given
         return ImageView(picture.src, alt, picture.width, picture.height, tag)
 
-    def pictures(self, essay: Essay) -> dict[str, Picture]:
+    def pictures(self, essay: Essay) -> dict[str, DisplayedImage]:
         """The pictures inside an essay's body by path; all must be there."""
         load = partial(self.picture, essay.source)
         return {
@@ -315,16 +317,16 @@ class Desk:
             if found.kind == "image" and (path := markdown.image_path(found.target)) is not None
         }
 
-    def picture(self, source: str, line: int | None, path: str) -> Picture:
+    def picture(self, source: str, line: int | None, path: str) -> DisplayedImage:
         picture, image = self.read(source, line, path)
         if self.publication.images == "hosted":
             return replace(picture, src=self.publication.site_address(image_path(image)))
         self.images.setdefault(image.cid, image)
         return picture
 
-    def read(self, source: str, line: int | None, path: str) -> tuple[Picture, InlineImage]:
+    def read(self, source: str, line: int | None, path: str) -> tuple[DisplayedImage, InlineImage]:
         """The picture and its bytes; raises `ContentError` when the manifest does not hold it."""
         data = self.files.get(path)
         if data is None:
             raise ContentError(source, line, localized("picture-not-in-issue", image=path))
-        return read_picture(path, data)
+        return read_image(path, data)

@@ -62,28 +62,28 @@ def two_sent(publication: Publication) -> AppContext:
 
 def test_what_a_killed_build_left_lying_goes_with_the_next(publication: Publication) -> None:
     context = two_sent(publication)
-    before = tree(context.archive)
+    before = tree(context.archive_folder)
     for folder in ("", "archive/2026-11-26/", "essays/"):
-        (context.archive / f"{folder}.draft-abcd1234").write_text("half a page")
+        (context.archive_folder / f"{folder}.draft-abcd1234").write_text("half a page")
     build_archive(context)
-    assert tree(context.archive) == before
+    assert tree(context.archive_folder) == before
 
 
 def test_building_again_without_changes_writes_nothing(publication: Publication) -> None:
     context = two_sent(publication)
-    before = stamps(context.archive)
+    before = stamps(context.archive_folder)
     report = build_archive(context)
     assert (report.issues, report.essays, report.written, report.removed) == (2, 2, 0, 0)
-    assert stamps(context.archive) == before
+    assert stamps(context.archive_folder) == before
 
 
 def test_what_was_sent_is_shown_whatever_became_of_the_file(publication: Publication) -> None:
     context = two_sent(publication)
-    before = tree(context.archive)
+    before = tree(context.archive_folder)
     for essay in (publication.home / "content/essays").glob("*.md"):
         essay.unlink()
     assert build_archive(context).written == 0
-    assert tree(context.archive) == before
+    assert tree(context.archive_folder) == before
 
 
 def test_the_pages_are_there_before_the_first_mail_leaves(publication: Publication) -> None:
@@ -91,12 +91,15 @@ def test_the_pages_are_there_before_the_first_mail_leaves(publication: Publicati
     publication.readers("anna@example.org")
     context = publication.context()
     chosen, revision_id = prepared(context)
-    assert not (context.archive / "feed.xml").exists()
+    assert not (context.archive_folder / "feed.xml").exists()
     send.enqueue(context, chosen, revision_id)
     assert publication.mails() == []
     for path in (f"archive/{FIRST}/index.html", f"essays/{slug}/index.html", "feed.xml"):
-        assert (context.archive / path).is_file()
-    assert dead_links(tree(context.archive), "https://umbaupost.example.net/", ("subscribe",)) == []
+        assert (context.archive_folder / path).is_file()
+    assert (
+        dead_links(tree(context.archive_folder), "https://umbaupost.example.net/", ("subscribe",))
+        == []
+    )
 
 
 def test_an_issue_whose_archive_cannot_be_written_is_not_sent(publication: Publication) -> None:
@@ -104,8 +107,8 @@ def test_an_issue_whose_archive_cannot_be_written_is_not_sent(publication: Publi
     publication.readers("anna@example.org")
     context = publication.context()
     chosen, revision_id = prepared(context)
-    context.archive.parent.mkdir(exist_ok=True)
-    context.archive.write_text("a file where the folder should be")
+    context.archive_folder.parent.mkdir(exist_ok=True)
+    context.archive_folder.write_text("a file where the folder should be")
     with pytest.raises(IssueError, match=r"not sent, for it has no archive: .*cannot be written"):
         send.enqueue(context, chosen, revision_id)
     row = issues.get(context.store, chosen)
@@ -119,8 +122,8 @@ def test_an_issue_for_nobody_is_not_published(publication: Publication) -> None:
     chosen, revision_id = prepared(context)
     with pytest.raises(IssueError, match="nobody to send to"):
         send.enqueue(context, chosen, revision_id)
-    assert not (context.archive / f"archive/{FIRST}").exists()
-    assert not (context.archive / "feed.xml").exists()
+    assert not (context.archive_folder / f"archive/{FIRST}").exists()
+    assert not (context.archive_folder / "feed.xml").exists()
 
 
 def test_a_test_mail_publishes_nothing(publication: Publication) -> None:
@@ -136,12 +139,12 @@ def test_an_issue_cancelled_before_anybody_got_it_is_not_shown(publication: Publ
     context = publication.context()
     chosen, revision_id = prepared(context)
     send.enqueue(context, chosen, revision_id)
-    assert (context.archive / f"essays/{slug}/index.html").is_file()
+    assert (context.archive_folder / f"essays/{slug}/index.html").is_file()
     publication.run("issue", "cancel", str(chosen), "--yes")
-    assert not (context.archive / f"archive/{chosen}").exists()
-    assert not (context.archive / f"essays/{slug}").exists()
-    assert not (context.archive / "feed.xml").exists()
-    assert "Noch ist keine Ausgabe" in (context.archive / "index.html").read_text("utf-8")
+    assert not (context.archive_folder / f"archive/{chosen}").exists()
+    assert not (context.archive_folder / f"essays/{slug}").exists()
+    assert not (context.archive_folder / "feed.xml").exists()
+    assert "Noch ist keine Ausgabe" in (context.archive_folder / "index.html").read_text("utf-8")
 
 
 def test_an_issue_cancelled_too_late_stays_for_those_who_have_it(publication: Publication) -> None:
@@ -156,9 +159,9 @@ def test_a_lost_archive_is_built_before_delivery_goes_on(publication: Publicatio
     context = publication.context()
     chosen, revision_id = prepared(context)
     send.enqueue(context, chosen, revision_id)
-    (context.archive / f"archive/{chosen}/index.html").unlink()
+    (context.archive_folder / f"archive/{chosen}/index.html").unlink()
     send.deliver_issue(context, chosen)
-    assert (context.archive / f"archive/{chosen}/index.html").is_file()
+    assert (context.archive_folder / f"archive/{chosen}/index.html").is_file()
 
 
 def test_every_link_of_a_stored_mail_leads_somewhere(publication: Publication) -> None:
@@ -181,7 +184,7 @@ def test_every_link_of_a_stored_mail_leads_somewhere(publication: Publication) -
     assert {f"archive/{FIRST}/", "archive/"} < pages
     assert any(page.startswith("essays/") for page in pages)
     for page in pages:
-        assert (context.archive / page / "index.html").is_file(), page
+        assert (context.archive_folder / page / "index.html").is_file(), page
 
 
 def test_no_page_holds_a_readers_address_name_or_token(publication: Publication) -> None:
@@ -207,7 +210,7 @@ def test_no_page_holds_a_readers_address_name_or_token(publication: Publication)
         "preferences",
         *tokens,
     }
-    for path, data in tree(context.archive).items():
+    for path, data in tree(context.archive_folder).items():
         told = data.decode("utf-8", "ignore").casefold()
         assert not [one for one in secrets if one.casefold() in told], path
 
@@ -265,8 +268,8 @@ def test_what_is_no_longer_there_is_removed_with_its_folder(publication: Publica
         store.execute("UPDATE deliveries SET state = 'cancelled' WHERE issue_id = '2026-11-26-2'")
     report = build_archive(context)
     assert (report.issues, report.removed) == (1, 2)
-    assert not (context.archive / f"archive/{SECOND}").exists()
-    assert (context.archive / f"archive/{FIRST}/index.html").is_file()
+    assert not (context.archive_folder / f"archive/{SECOND}").exists()
+    assert (context.archive_folder / f"archive/{FIRST}/index.html").is_file()
 
 
 def test_pictures_lie_in_the_archive_once_and_those_of_previews_are_kept(
@@ -282,22 +285,22 @@ def test_pictures_lie_in_the_archive_once_and_those_of_previews_are_kept(
     publication.essay("Ein Dach", image="dach.png", image_alt="Ein Dach")
     revision_id = compose.compose_issue(context, SECOND).revision_id
     render.render_issue(context, SECOND, revision_id)
-    assert len(list((context.archive / "images").iterdir())) == 2
-    left = context.archive / "images" / f"{'0' * 32}.png"
+    assert len(list((context.archive_folder / "images").iterdir())) == 2
+    left = context.archive_folder / "images" / f"{'0' * 32}.png"
     left.write_bytes(b"of an issue that never was")
     assert build_archive(context).removed == 1
-    assert len(list((context.archive / "images").iterdir())) == 2
+    assert len(list((context.archive_folder / "images").iterdir())) == 2
 
 
 def test_a_template_that_does_not_work_changes_nothing(publication: Publication) -> None:
     context = two_sent(publication)
-    before = tree(context.archive)
+    before = tree(context.archive_folder)
     path = publication.home / "templates/archive/home.html"
     text = path.read_text("utf-8").replace("{% endblock %}", "{{ nobody }}{% endblock %}")
     path.write_text(text, encoding="utf-8")
     told = publication.run("archive", "build", code=1).err
     assert "templates/archive/home.html" in told
-    assert tree(context.archive) == before
+    assert tree(context.archive_folder) == before
     assert "templates/archive/home.html" in publication.run("check", code=1).out
 
 
@@ -336,7 +339,7 @@ def test_an_archive_elsewhere_is_published_before_the_first_mail(
         chosen, revision_id = prepared(context)
         with pytest.raises(IssueError, match=r"page that does not answer.*archive\.command"):
             send.enqueue(context, chosen, revision_id)
-        assert not (context.archive / f"archive/{chosen}").exists()
+        assert not (context.archive_folder / f"archive/{chosen}").exists()
         broken = publication.context(**settings, ARCHIVE__COMMAND='["false"]')
         with pytest.raises(IssueError, match=r"archive\.command: false ended with 1"):
             send.enqueue(broken, chosen, revision_id)
@@ -362,7 +365,7 @@ def test_a_samples_address_of_the_archive_is_refused_with_a_relay(
     revision_id = compose.compose_issue(context, FIRST).revision_id
     errors = render.render_issue(context, FIRST, revision_id).errors
     assert "'archive.url' is still the sample's: write your own" in [
-        str(one.said) for one in errors
+        str(one.text) for one in errors
     ]
 
 
@@ -382,7 +385,7 @@ def test_links_of_the_mail_lead_to_where_the_archive_is(publication: Publication
 
 def test_two_builders_at_once_do_not_undo_one_another(publication: Publication) -> None:
     context = two_sent(publication)
-    with build.alone(context.settings.state / "archive.lock"):
+    with build.exclusive_lock(context.settings.state / "archive.lock"):
         import fcntl
 
         with (context.settings.state / "archive.lock").open("w") as second, pytest.raises(OSError):

@@ -19,7 +19,7 @@ ROOT = "https://umbaupost.example.net/"
 
 
 def page(context: AppContext, path: str) -> str:
-    return (context.archive / path / "index.html").read_text("utf-8")
+    return (context.archive_folder / path / "index.html").read_text("utf-8")
 
 
 def rewrite(publication: Publication, old: str, new: str) -> None:
@@ -44,7 +44,7 @@ def test_a_corrected_file_changes_nothing_until_an_editor_says_so(
     for path in (f"essays/{SLUG}", "archive/2026-11-26"):
         assert told in page(context, path)
         assert "wird abgerissen" in page(context, path)
-    feed = (context.archive / "feed.xml").read_text("utf-8")
+    feed = (context.archive_folder / "feed.xml").read_text("utf-8")
     assert feed.count("<updated>2026-11-28T06:00:00Z</updated>") == 2  # the feed's and the entry's
     assert feed.count("<published>2026-11-26T06:00:00Z</published>") == 2
     rewrite(publication, "abgerissen", "verkauft")
@@ -67,7 +67,7 @@ def test_a_correction_may_bring_a_picture(publication: Publication) -> None:
     (publication.home / "content/images/haus.png").write_bytes(png(60, 40))
     rewrite(publication, "status: ready", "image: haus.png\nimage_alt: Ein Haus\nstatus: ready")
     corrections.correct(context, SLUG, "Mit Bild.", by="test")
-    (picture,) = (context.archive / "images").iterdir()
+    (picture,) = (context.archive_folder / "images").iterdir()
     assert f'src="../../images/{picture.name}"' in page(context, f"essays/{SLUG}")
     assert build_archive(context).written == 0
 
@@ -89,18 +89,18 @@ def test_a_withdrawn_essay_leaves_a_page_that_says_so_and_nothing_else(
     publication: Publication,
 ) -> None:
     context = two_sent(publication)
-    before = tree(context.archive)
+    before = tree(context.archive_folder)
     publication.run("archive", "withdraw", SLUG, "--note", "Auf Bitte der Stadt.", "--yes")
     assert "Auf Bitte der Stadt." in page(context, f"essays/{SLUG}")
     assert '<meta name="robots" content="noindex">' in page(context, f"essays/{SLUG}")
-    for path, data in tree(context.archive).items():
+    for path, data in tree(context.archive_folder).items():
         assert b"Was vom Bahnhof" not in data, path
-    assert f"essays/{SLUG}".encode() not in tree(context.archive)["sitemap.xml"]
-    assert dead_links(tree(context.archive), ROOT, ("subscribe",)) == []
+    assert f"essays/{SLUG}".encode() not in tree(context.archive_folder)["sitemap.xml"]
+    assert dead_links(tree(context.archive_folder), ROOT, ("subscribe",)) == []
     told = publication.run("archive", "withdraw", SLUG, "--yes", code=1).err
     assert "nothing to do" in told
     publication.run("archive", "withdraw", SLUG, "--undo")
-    after = tree(context.archive)
+    after = tree(context.archive_folder)
     changed = {path for path in before if before[path] != after[path]}
     assert changed <= {"feed.xml", "sitemap.xml", "archive/2026-11-26/index.html"}  # their times
 
@@ -110,17 +110,17 @@ def test_a_withdrawn_issue_takes_its_essays_with_it(publication: Publication) ->
     publication.run("archive", "withdraw", "2026-11-26-2", "--yes")
     assert "nicht mehr da" in page(context, "archive/2026-11-26-2")
     assert "nicht mehr da" in page(context, f"essays/{OTHER}")
-    assert b"Schule" not in tree(context.archive)["feed.xml"]
-    assert dead_links(tree(context.archive), ROOT, ("subscribe",)) == []
+    assert b"Schule" not in tree(context.archive_folder)["feed.xml"]
+    assert dead_links(tree(context.archive_folder), ROOT, ("subscribe",)) == []
     publication.run("archive", "withdraw", "2026-11-26-2", "--undo")
     assert "Die Schule am Rand" in page(context, "archive/2026-11-26-2")
 
 
 def test_nothing_is_withdrawn_by_accident(publication: Publication) -> None:
     context = two_sent(publication)
-    before = tree(context.archive)
+    before = tree(context.archive_folder)
     publication.run("archive", "withdraw", SLUG, code=1, typed="n\n")
-    assert tree(context.archive) == before
+    assert tree(context.archive_folder) == before
 
 
 @pytest.mark.parametrize("note", ["", "Ein Satz."])

@@ -13,7 +13,7 @@ import pytest
 from upcycle_news.app.context import AppContext
 from upcycle_news.errors import IssueError
 from upcycle_news.models import IssueId
-from upcycle_news.services.content.images import refuse_silent_pictures
+from upcycle_news.services.content.images import raise_if_images_unreachable
 from upcycle_news.services.issues.compose import compose_issue, compose_manifest
 from upcycle_news.services.issues.render import render_issue
 
@@ -87,11 +87,11 @@ def test_nobody_gets_a_mail_whose_pictures_do_not_answer(
         **relay_at(1),
     )
     manifest = compose_manifest(context, ISSUE)
-    refuse_silent_pictures(context, manifest)  # published and answering
+    raise_if_images_unreachable(context, manifest)  # published and answering
     (file,) = (publication.home / "var/archive/images").iterdir()
     file.write_bytes(b"another picture")
     with pytest.raises(IssueError, match="something else lies there"):
-        refuse_silent_pictures(context, manifest)
+        raise_if_images_unreachable(context, manifest)
     elsewhere = with_picture(
         publication,
         PUBLICATION__PUBLIC_URL=f"{site}/nowhere",
@@ -99,7 +99,7 @@ def test_nobody_gets_a_mail_whose_pictures_do_not_answer(
         **relay_at(1),
     )
     with pytest.raises(IssueError, match=r"404.*publish .*archive/images there, or write images"):
-        refuse_silent_pictures(elsewhere, compose_manifest(elsewhere, ISSUE))
+        raise_if_images_unreachable(elsewhere, compose_manifest(elsewhere, ISSUE))
 
 
 def test_a_picture_is_scaled_once(publication: Publication, tmp_path: Path) -> None:

@@ -23,7 +23,7 @@ _PICTURE = re.compile(rf"{IMAGES}[0-9a-f]{{32}}\.(?:png|jpg|gif)\Z")
 
 
 @dataclass(frozen=True)
-class Changes:
+class FolderChanges:
     """How many files were written, and how many removed."""
 
     written: int
@@ -31,7 +31,7 @@ class Changes:
 
 
 @contextmanager
-def alone(lock: Path) -> Iterator[None]:
+def exclusive_lock(lock: Path) -> Iterator[None]:
     """One at a time on this machine: a slower one must not undo what a later one wrote."""
     try:
         lock.parent.mkdir(parents=True, exist_ok=True)
@@ -45,7 +45,7 @@ def alone(lock: Path) -> Iterator[None]:
 
 def replace_files(
     folder: Path, files: Mapping[str, bytes], *, keep: Collection[str], ours: bool
-) -> Changes:
+) -> FolderChanges:
     """Make `folder` hold these files, written in their order; what is the same is not touched.
 
     All of them are written beside their places before the first one takes its own, so a full disk
@@ -72,7 +72,7 @@ def replace_files(
             _list(folder, set(files))
     except OSError as error:
         raise _trouble(folder, error) from None
-    return Changes(len(changed), removed)
+    return FolderChanges(len(changed), removed)
 
 
 def _trouble(place: Path, error: OSError) -> UpcycleError:

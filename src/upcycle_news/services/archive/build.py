@@ -11,24 +11,24 @@ from hashlib import sha256
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
-from upcycle_news.app.context import NOWHERE, AppContext
+from upcycle_news.app.context import PLACEHOLDER_URL, AppContext
 from upcycle_news.archive_site import builder
 from upcycle_news.archive_site.atom_sitemap import tag_uri
-from upcycle_news.archive_site.view_models import Correction, Look, SentIssue
+from upcycle_news.archive_site.view_models import Correction, SentIssue, SiteConfig
 from upcycle_news.errors import IssueError, UpcycleError
 from upcycle_news.fileio import write_whole
-from upcycle_news.i18n.messages import counted
+from upcycle_news.i18n.messages import format_count
 from upcycle_news.models import DeliveryState, IssueId, Manifest
 from upcycle_news.models.archive_paths import IMAGES, file_of, issue_path
 from upcycle_news.rendering.templates import load_templates
-from upcycle_news.services.archive.atomic_folder import alone, replace_files
-from upcycle_news.services.content.images import refuse_silent_pictures
-from upcycle_news.services.content.url_check import refuse_silent_page
+from upcycle_news.services.archive.atomic_folder import exclusive_lock, replace_files
+from upcycle_news.services.content.images import raise_if_images_unreachable
+from upcycle_news.services.content.url_check import raise_if_page_unreachable
 from upcycle_news.storage import corrections, issues, revisions
 from upcycle_news.storage.corrections import Amendment, AmendmentKind
 from upcycle_news.storage.issues import IssueRow, IssueState
 
-PATIENCE = 600
+COMMAND_TIMEOUT = 600
 """Seconds that `archive.command` may take."""
 
 
@@ -46,16 +46,18 @@ def run_command(context: AppContext, files: Mapping[str, bytes]) -> None:
     mark, done = digest.hexdigest().encode(), context.settings.state / "archive.published"
     if done.is_file() and done.read_bytes() == mark:
         return
-    words = [word.replace("{folder}", str(context.archive)) for word in command]
+    words = [word.replace("{folder}", str(context.archive_folder)) for word in command]
     try:
         ended = subprocess.run(  # noqa: S603  the operator's own command, no shell
-            words, cwd=context.settings.home, capture_output=True, text=True, timeout=PATIENCE,
+            words, cwd=context.settings.home, capture_output=True, text=True, timeout=COMMAND_TIMEOUT,
             check=False,
         )  # fmt: skip
     except OSError as error:
         raise UpcycleError(f"archive.command: {words[0]}: {error.strerror}") from None
     except subprocess.TimeoutExpired:
-        raise UpcycleError(f"archive.command: {words[0]}: no end within {PATIENCE} s") from None
+        raise UpcycleError(
+            f"archive.command: {words[0]}: no end within {COMMAND_TIMEOUT} s"
+        ) from None
     if ended.returncode != 0:
         said = (ended.stderr or ended.stdout).strip().splitlines()
         told = f": {said[-1][:200]}" if said else ""
@@ -67,7 +69,7 @@ _REACHED = (DeliveryState.SENT, DeliveryState.UNKNOWN, DeliveryState.SENDING)
 
 
 @dataclass(frozen=True)
-class Report:
+class ArchiveReport:
     """What a build made; nothing was `written` or `removed` when nothing had changed."""
 
     folder: Path
@@ -80,14 +82,14 @@ class Report:
     @property
     def told(self) -> str:
         """One line for people."""
-        done = f"{counted(self.written, 'file')} written, {self.removed} removed"
+        done = f"{format_count(self.written, 'file')} written, {self.removed} removed"
         if not self.written and not self.removed:
             done = "nothing has changed"
-        return f"{counted(self.issues, 'issue')}, {counted(self.essays, 'essay')}; {done}"
+        return f"{format_count(self.issues, 'issue')}, {format_count(self.essays, 'essay')}; {done}"
 
 
 @dataclass(frozen=True)
-class _Coming:
+class _UpcomingIssue:
     """An issue that is about to be queued at `at`."""
 
     issue: IssueId
@@ -95,7 +97,7 @@ class _Coming:
     at: datetime
 
 
-def build_archive(context: AppContext, out: Path | None = None) -> Report:
+def build_archive(context: AppContext, out: Path | None = None) -> ArchiveReport:
     """Build the archive of everything that was sent, into `out` or where the web door serves it.
 
     Building again without changes writes nothing. Raises `UpcycleError`, having changed nothing,
@@ -105,7 +107,7 @@ def build_archive(context: AppContext, out: Path | None = None) -> Report:
 
 
 @contextmanager
-def published(
+def with_issue_published(
     context: AppContext, issue: IssueId, manifest: Manifest, now: datetime
 ) -> Iterator[None]:
     """The archive with an issue that is queued inside the block, and without it when that fails.
@@ -115,9 +117,9 @@ def published(
     """
     try:
         try:
-            _build(context, None, _Coming(issue, manifest, now))
-            refuse_silent_pictures(context, manifest)
-            refuse_silent_page(context, issue, manifest)
+            _build(context, None, _UpcomingIssue(issue, manifest, now))
+            raise_if_images_unreachable(context, manifest)
+            raise_if_page_unreachable(context, issue, manifest)
         except IssueError:
             raise
         except UpcycleError as error:
@@ -129,38 +131,38 @@ def published(
         raise
 
 
-def ensure(context: AppContext, issue: IssueId) -> None:
+def rebuild_if_missing(context: AppContext, issue: IssueId) -> None:
     """Build the archive if the page of an issue that is being sent is not here."""
-    if not (context.archive / file_of(issue_path(str(issue)))).is_file():
+    if not (context.archive_folder / file_of(issue_path(str(issue)))).is_file():
         _build(context, None, None)
 
 
-def _build(context: AppContext, out: Path | None, coming: _Coming | None) -> Report:
-    folder = out or context.archive
-    with alone(context.settings.state / "archive.lock"):
+def _build(context: AppContext, out: Path | None, coming: _UpcomingIssue | None) -> ArchiveReport:
+    folder = out or context.archive_folder
+    with exclusive_lock(context.settings.state / "archive.lock"):
         rows = issues.every(context.store)
         built = builder.build_archive(_sent(context, rows, coming), _look(context, rows, coming))
         kept = _kept_pictures(context) if out is None else ()
         changes = replace_files(folder, built.files, keep=kept, ours=out is None)
         if out is None:
             run_command(context, built.files)
-    return Report(
+    return ArchiveReport(
         folder, built.issues, built.essays, len(built.files), changes.written, changes.removed
     )
 
 
-def shown(context: AppContext) -> list[SentIssue]:
+def sent_issues(context: AppContext) -> list[SentIssue]:
     """What the archive shows now, withdrawn issues included."""
     return _sent(context, issues.every(context.store), None)
 
 
 def _sent(
-    context: AppContext, rows: tuple[IssueRow, ...], coming: _Coming | None
+    context: AppContext, rows: tuple[IssueRow, ...], coming: _UpcomingIssue | None
 ) -> list[SentIssue]:
     """Every issue that somebody has got or is about to get."""
     decided, zone = corrections.every(context.store), context.settings.publication.zone
     found = [
-        amended(
+        apply_corrections(
             SentIssue(revision.manifest, row.enqueued_at, row.enqueued_at),
             (one for one in decided if one.issue == row.id),
             zone,
@@ -182,24 +184,26 @@ def _shows(context: AppContext, row: IssueRow) -> bool:
     return status is not None and any(status.counts.get(state, 0) for state in _REACHED)
 
 
-def _look(context: AppContext, rows: tuple[IssueRow, ...], coming: _Coming | None) -> Look:
+def _look(
+    context: AppContext, rows: tuple[IssueRow, ...], coming: _UpcomingIssue | None
+) -> SiteConfig:
     publication, told = context.publication, context.settings
-    if publication.public_url == NOWHERE:
+    if publication.public_url == PLACEHOLDER_URL:
         publication = replace(publication, public_url="")
     form = ""
     if public := told.publication.public_url:
         away = told.archive.url not in ("", public) or told.archive.index_html
         form = f"{public}/subscribe" if away else "subscribe"
-    return Look(
+    return SiteConfig(
         publication=publication,
-        templates=load_templates(context.templates),
+        templates=load_templates(context.templates_folder),
         feed_id=_feed_id(context, rows, coming),
         subscribe=form,
         index_html=told.archive.index_html,
     )
 
 
-def _feed_id(context: AppContext, rows: tuple[IssueRow, ...], coming: _Coming | None) -> str:
+def _feed_id(context: AppContext, rows: tuple[IssueRow, ...], coming: _UpcomingIssue | None) -> str:
     """Named after the first issue that was ever queued, so that it never changes."""
     queued = [(row.enqueued_at, row) for row in rows if row.enqueued_at is not None]
     for _, row in sorted(queued, key=lambda one: one[0]):
@@ -219,7 +223,7 @@ def _kept_pictures(context: AppContext) -> set[str]:
     return {f"{IMAGES}{name}.{kind}" for name in kept for kind in ("png", "jpg", "gif")}
 
 
-def amended(sent: SentIssue, decided: Iterable[Amendment], zone: ZoneInfo) -> SentIssue:
+def apply_corrections(sent: SentIssue, decided: Iterable[Amendment], zone: ZoneInfo) -> SentIssue:
     """An issue with what was decided about it since, in the order in which it was decided."""
     for one in decided:
         told = Correction(one.at.astimezone(zone).date(), one.note)

@@ -11,21 +11,21 @@ from upcycle_news.content.essays import read_essays
 from upcycle_news.errors import IssueError, UpcycleError
 from upcycle_news.models import Essay
 from upcycle_news.services.archive import build
-from upcycle_news.services.content.images import essay_pictures
+from upcycle_news.services.content.images import load_essay_images
 from upcycle_news.storage import corrections
 from upcycle_news.storage.corrections import Amendment, AmendmentKind
 
 
-def correct(context: AppContext, slug: str, note: str, *, by: str) -> build.Report:
+def correct(context: AppContext, slug: str, note: str, *, by: str) -> build.ArchiveReport:
     """Show an essay as its file says it now, and the note above it; builds the archive.
 
     Raises `IssueError` for an essay that nobody got, that is withdrawn, or that has not changed.
     """
-    sent = _holding(build.shown(context), slug)
+    sent = _holding(build.sent_issues(context), slug)
     if slug in sent.withdrawn or sent.gone:
         raise IssueError(f"the essay '{slug}' is withdrawn: 'archive withdraw {slug} --undo' first")
     essay = _read(context, slug)
-    pictures = essay_pictures(context, (essay,))
+    pictures = load_essay_images(context, (essay,))
     (now,) = (one for one in sent.manifest.issue.essays if one.slug == slug)
     same = all(sent.manifest.images.get(path) == data for path, data in pictures.items())
     if same and _as_read(essay) == _as_read(now):
@@ -47,9 +47,9 @@ def correct(context: AppContext, slug: str, note: str, *, by: str) -> build.Repo
 
 def withdraw(
     context: AppContext, name: str, note: str, *, by: str, undo: bool = False
-) -> build.Report:
+) -> build.ArchiveReport:
     """Show an essay (its slug) or a whole issue (its id) no more, or again; builds the archive."""
-    shown = build.shown(context)
+    shown = build.sent_issues(context)
     whole = next((one for one in shown if str(one.manifest.issue.id) == name), None)
     sent = whole or _holding(shown, name)
     withdrawn = sent.gone if whole else sent.withdrawn.get(name)
@@ -60,7 +60,7 @@ def withdraw(
     return _decide(context, Amendment(issue, kind, essay, _one_line(note), by, context.clock()))
 
 
-def _decide(context: AppContext, amendment: Amendment) -> build.Report:
+def _decide(context: AppContext, amendment: Amendment) -> build.ArchiveReport:
     corrections.add(context.store, amendment)
     return build.build_archive(context)
 
@@ -77,7 +77,7 @@ def _holding(shown: Sequence[SentIssue], slug: str) -> SentIssue:
 def _read(context: AppContext, slug: str) -> Essay:
     """The essay as its file is now; files of other essays may be broken."""
     shelf = read_essays(
-        context.content, context.settings.home, context.settings.publication.language
+        context.content_folder, context.settings.home, context.settings.publication.language
     )
     for essay in shelf.essays:
         if essay.slug == slug:

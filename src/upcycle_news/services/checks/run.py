@@ -13,8 +13,8 @@ from upcycle_news.i18n.messages import localized
 from upcycle_news.models import Essay, Finding, IssueId
 from upcycle_news.rendering.templates import load_templates
 from upcycle_news.services.checks.own_flows import check_flows
-from upcycle_news.services.content.files import kept_vocabulary, listed_feeds
-from upcycle_news.services.content.images import essay_pictures
+from upcycle_news.services.content.files import load_publication_feeds, load_publication_vocabulary
+from upcycle_news.services.content.images import load_essay_images
 from upcycle_news.services.feeds.pins import unknown_pins
 from upcycle_news.services.issues.compose import compose_manifest
 from upcycle_news.services.issues.render import check_manifest, render_issue
@@ -28,7 +28,7 @@ def check_everything(context: AppContext, issue: IssueId) -> tuple[Finding, ...]
     vocabulary or template keeps the issue from being looked at. The flows are looked at as well.
     """
     shelf = read_essays(
-        context.content, context.settings.home, context.settings.publication.language
+        context.content_folder, context.settings.home, context.settings.publication.language
     )
     found = [_finding("essay", error) for error in shelf.errors]
     found += [finding for essay in shelf.essays for finding in _essay(context, essay)]
@@ -50,20 +50,20 @@ def _to_come(context: AppContext, essays: Sequence[Essay]) -> list[Essay]:
 
 def _essay(context: AppContext, essay: Essay) -> Iterator[Finding]:
     """What the essay says, and whether its pictures can be shown."""
-    folder = context.content / "images"
+    folder = context.content_folder / "images"
     present = {path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file()}
     found = tuple(check_essay(essay, present))
     yield from found
     if not any(finding.code == "image-missing" for finding in found):
         try:
-            essay_pictures(context, (essay,))
+            load_essay_images(context, (essay,))
         except UpcycleError as error:
             yield _finding("image", error)
 
 
 def _strays(context: AppContext) -> Iterator[Finding]:
     """Files among the essays that nobody reads: mostly an ending that was forgotten."""
-    for path in sorted((context.content / "essays").glob("*")):
+    for path in sorted((context.content_folder / "essays").glob("*")):
         if path.is_file() and path.suffix != ".md" and not path.name.startswith((".", "README")):
             where = path.relative_to(context.settings.home).as_posix()
             yield Finding("warning", "essay-stray", where, localized("essay-stray"))
@@ -71,18 +71,18 @@ def _strays(context: AppContext) -> Iterator[Finding]:
 
 def _feeds(context: AppContext) -> Iterator[Finding]:
     try:
-        listed_feeds(context)
+        load_publication_feeds(context)
     except UpcycleError as error:
         yield _finding("feeds", error)
     try:
-        kept_vocabulary(context)
+        load_publication_vocabulary(context)
     except UpcycleError as error:
         yield _finding("vocabulary", error)
 
 
 def _templates(context: AppContext) -> Iterator[Finding]:
     try:
-        yield from check_templates(load_templates(context.templates))
+        yield from check_templates(load_templates(context.templates_folder))
     except UpcycleError as error:
         yield _finding("template", error)
 
@@ -96,11 +96,11 @@ def _issue(context: AppContext, issue: IssueId) -> Iterator[Finding]:
         else:
             yield from check_manifest(context, compose_manifest(context, issue))
     except NothingNew as error:
-        yield Finding("warning", "nothing-new", "content", error.saying)
+        yield Finding("warning", "nothing-new", "content", error.localized_text)
     except UpcycleError as error:
         yield _finding("issue", error)
 
 
 def _finding(code: str, error: UpcycleError) -> Finding:
     where = error.place if isinstance(error, PlacedError) else "publication"
-    return Finding("error", code, where, error.saying)
+    return Finding("error", code, where, error.localized_text)

@@ -13,23 +13,23 @@ from upcycle_news.models import (
 )
 
 
-def all_essays(context: AppContext) -> tuple[Essay, ...]:
+def load_publication_essays(context: AppContext) -> tuple[Essay, ...]:
     """Every essay of the publication; raises `ContentError` naming all broken ones."""
     shelf = read_essays(
-        context.content, context.settings.home, context.settings.publication.language
+        context.content_folder, context.settings.home, context.settings.publication.language
     )
     if shelf.errors:
         first, *more = shelf.errors
-        raise ContentError(first.where, first.line, first.said, more)
+        raise ContentError(first.where, first.line, first.text, more)
     return shelf.essays
 
 
-def listed_feeds(context: AppContext) -> tuple[Feed, ...]:
+def load_publication_feeds(context: AppContext) -> tuple[Feed, ...]:
     """The feeds the editors listed; raises `ContentError`."""
     return load_feeds(context.settings.home / context.settings.feeds.file, context.settings.home)
 
 
-def kept_vocabulary(context: AppContext) -> Vocabulary:
+def load_publication_vocabulary(context: AppContext) -> Vocabulary:
     """The concepts of the field as the editors keep them; raises `ContentError`."""
     return load_vocabulary(
         context.settings.home / context.settings.feeds.vocabulary, context.settings.home

@@ -50,14 +50,14 @@ def pull(home: Path) -> str:
     return str(localized("pull-failed", why=_why(done.stderr)))
 
 
-def as_saying(told: str) -> LocalizedText:
+def localize_pull_failure(told: str) -> LocalizedText:
     """What `pull` told, found again for other languages: the store keeps the English sentence."""
     whys = dict.fromkeys([*(meaning for _, meaning in _MEANINGS), _UNKNOWN])
     known = [_SLOW, *(localized("pull-failed", why=why) for why in whys)]
     return next((one for one in known if str(one) == told), localized("untranslated", text=told))
 
 
-def user_name(home: Path) -> str:
+def git_user_name(home: Path) -> str:
     """Who works here, as git knows them (``user.name``); empty where it does not."""
     try:
         return " ".join(_git(home, "config", "user.name").stdout.split())

@@ -12,13 +12,13 @@ from upcycle_news.fileio import write_whole
 from upcycle_news.i18n.messages import localized
 from upcycle_news.models import Essay, Manifest
 from upcycle_news.models.archive_paths import IMAGES, hosted_name
-from upcycle_news.rendering.image_resize import VERSION, fit
-from upcycle_news.rendering.images import read_picture
+from upcycle_news.rendering.image_resize import VERSION, fit_for_mail
+from upcycle_news.rendering.images import read_image
 from upcycle_news.rendering.markdown import image_path, references
-from upcycle_news.services.content.url_check import silent
+from upcycle_news.services.content.url_check import unreachable_urls
 
 
-def essay_pictures(context: AppContext, essays: Sequence[Essay]) -> dict[str, bytes]:
+def load_essay_images(context: AppContext, essays: Sequence[Essay]) -> dict[str, bytes]:
     """Every picture the essays show, fit for a mail, by its path; raises `ContentError`."""
     found: dict[str, bytes] = {}
     for essay in essays:
@@ -26,11 +26,11 @@ def essay_pictures(context: AppContext, essays: Sequence[Essay]) -> dict[str, by
             if path in found:
                 continue
             try:
-                data = (context.content / "images" / path).read_bytes()
+                data = (context.content_folder / "images" / path).read_bytes()
             except OSError as error:
                 said = localized("picture-gone", image=path, reason=error.strerror or str(error))
                 raise ContentError(essay.source, line, said) from None
-            found[path] = _fitted(context.image_cache, path, data)
+            found[path] = _fitted(context.image_cache_folder, path, data)
     return found
 
 
@@ -49,40 +49,40 @@ def _fitted(cache: Path, path: str, data: bytes) -> bytes:
         return kept.read_bytes()
     except FileNotFoundError:
         pass
-    fitted = fit(path, data)
+    fitted = fit_for_mail(path, data)
     write_whole(kept, fitted)
     return fitted
 
 
-def publish_pictures(context: AppContext, manifest: Manifest) -> tuple[str, ...]:
+def publish_images(context: AppContext, manifest: Manifest) -> tuple[str, ...]:
     """Write hosted pictures to var/archive/images; returns their addresses, none if embedded."""
     if manifest.publication.images != "hosted":
         return ()
     addresses: list[str] = []
     for path, data in sorted(manifest.images.items()):
-        _, image = read_picture(path, data)
+        _, image = read_image(path, data)
         name = hosted_name(image)
-        if not (context.hosted_images / name).is_file():
-            write_whole(context.hosted_images / name, data)
+        if not (context.hosted_images_folder / name).is_file():
+            write_whole(context.hosted_images_folder / name, data)
         addresses.append(manifest.publication.site_address(IMAGES + name))
     return tuple(addresses)
 
 
-def refuse_silent_pictures(context: AppContext, manifest: Manifest) -> None:
+def raise_if_images_unreachable(context: AppContext, manifest: Manifest) -> None:
     """Raise `IssueError` when a hosted picture does not answer at its public address.
 
     Nobody asks when no relay is configured: then the mail goes to the embedded mailbox only.
     """
-    addresses = publish_pictures(context, manifest)
+    addresses = publish_images(context, manifest)
     if not addresses or context.configured_relay is None:
         return
     wanted = {
-        hosted_name(read_picture(path, data)[1]): data for path, data in manifest.images.items()
+        hosted_name(read_image(path, data)[1]): data for path, data in manifest.images.items()
     }
     told = [(address, wanted[address.rpartition("/")[2]]) for address in addresses]
-    for address, why in silent(context, told):
+    for address, why in unreachable_urls(context, told):
         raise IssueError(
             f"issue {manifest.issue.id} would show an image that readers cannot load: {address} "
-            f'({why}); publish {context.hosted_images} there, or write images = "embedded" '
+            f'({why}); publish {context.hosted_images_folder} there, or write images = "embedded" '
             "under [issue] in newsletter.toml"
         )

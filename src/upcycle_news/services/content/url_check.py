@@ -11,7 +11,7 @@ from upcycle_news.models import Feed, IssueId, Manifest
 from upcycle_news.models.archive_paths import issue_path
 
 
-def silent(
+def unreachable_urls(
     context: AppContext, wanted: Sequence[tuple[str, bytes | None]]
 ) -> Iterator[tuple[str, str]]:
     """The addresses that do not answer with these bytes (None: with anything), and why.
@@ -34,7 +34,7 @@ def silent(
             yield address, "something else lies there"
 
 
-def refuse_silent_page(context: AppContext, issue: IssueId, manifest: Manifest) -> None:
+def raise_if_page_unreachable(context: AppContext, issue: IssueId, manifest: Manifest) -> None:
     """Raise `IssueError` when the archive is hosted elsewhere and lacks the issue's page.
 
     Nobody asks when no relay is configured: then the mail goes to the embedded mailbox only.
@@ -42,8 +42,8 @@ def refuse_silent_page(context: AppContext, issue: IssueId, manifest: Manifest) 
     if not context.settings.archive.url or context.configured_relay is None:
         return
     address = manifest.publication.site_address(issue_path(str(issue)))
-    for _, why in silent(context, [(address, None)]):
+    for _, why in unreachable_urls(context, [(address, None)]):
         raise IssueError(
             f"issue {issue} would link to a page that does not answer: {address} ({why}); publish "
-            f"{context.archive} there, best by 'archive.command' in newsletter.toml"
+            f"{context.archive_folder} there, best by 'archive.command' in newsletter.toml"
         )
