@@ -113,7 +113,7 @@ class IssueError(UpcycleError):
     """Something was asked of an issue that its state does not allow."""
 
 
-class PausedError(UpcycleError):
+class SendHoldError(UpcycleError):
     """The store stands still until a person has confirmed it: nothing may go out."""
 
 

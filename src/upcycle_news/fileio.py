@@ -21,7 +21,7 @@ MAX_BYTES = 2 * 1024 * 1024
 _REFUSED = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069\ufffe\uffff]")
 
 
-def shown(path: Path, root: Path) -> str:
+def display_path(path: Path, root: Path) -> str:
     """Return `path` as messages show it: relative to the publication's root, with slashes."""
     try:
         return path.relative_to(root).as_posix()
@@ -58,7 +58,7 @@ def parse_toml(text: str, where: str, example: str) -> dict[str, Any]:
     try:
         return tomllib.loads(text)
     except (tomllib.TOMLDecodeError, RecursionError) as error:
-        line, what = toml_mistake(error, text)
+        line, what = toml_error(error, text)
         said = localized("toml-broken", reason=what, example=example)
         raise ContentError(where, line, said) from None
 
@@ -72,7 +72,7 @@ def did_you_mean(word: str, known: Iterable[str]) -> LocalizedText:
     return localized("known-are", names=tuple(names))
 
 
-def write_whole(path: Path, data: bytes, *, exclusive: bool = False, private: bool = False) -> None:
+def write_atomically(path: Path, data: bytes, *, exclusive: bool = False, private: bool = False) -> None:
     """Write `data` beside `path` and move it there in one step.
 
     With `exclusive` an existing file is left alone; `private` files are the owner's only. Raises
@@ -101,7 +101,7 @@ def write_whole(path: Path, data: bytes, *, exclusive: bool = False, private: bo
         ) from None
 
 
-def toml_mistake(error: Exception, text: str) -> tuple[int, str]:
+def toml_error(error: Exception, text: str) -> tuple[int, str]:
     """The 1-based line in `text` and the words of what tomllib says; no line means the end."""
     told = str(error)
     line = re.search(r"at line (\d+)", told)

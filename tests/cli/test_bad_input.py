@@ -13,7 +13,7 @@ import pytest
 
 from upcycle_news.demo.run import run_demo
 from upcycle_news.errors import UpcycleError
-from upcycle_news.fileio import write_whole
+from upcycle_news.fileio import write_atomically
 
 from ..publications import KLEINSTADT, Publication
 
@@ -179,7 +179,7 @@ def test_a_file_for_which_there_is_no_room_is_not_written_by_half(tmp_path: Path
     path = tmp_path / "issue.html"
     path.write_text("the old one")
     with room_for(1000), pytest.raises(UpcycleError, match="make room"):
-        write_whole(path, b"x" * 100_000)
+        write_atomically(path, b"x" * 100_000)
     assert path.read_text() == "the old one"
     assert [file.name for file in tmp_path.iterdir()] == ["issue.html"]
 
@@ -187,7 +187,7 @@ def test_a_file_for_which_there_is_no_room_is_not_written_by_half(tmp_path: Path
 def test_a_file_where_a_folder_should_be_is_told_as_it_is(tmp_path: Path) -> None:
     (tmp_path / "var").write_text("a file")
     with pytest.raises(UpcycleError, match="cannot be written") as caught:
-        write_whole(tmp_path / "var" / "issue.html", b"x")
+        write_atomically(tmp_path / "var" / "issue.html", b"x")
     assert "exists already" not in str(caught.value)
 
 

@@ -11,7 +11,7 @@ from typing import Any
 
 import typer
 
-from upcycle_news.cli.app import app
+from upcycle_news.cli.app import commands
 from upcycle_news.content.essays import KEYS, read_essays
 from upcycle_news.i18n.messages import catalogue
 
@@ -83,11 +83,11 @@ def test_every_command_of_the_guide_works_as_written(
 
 
 def test_commands_in_the_text_exist_with_their_options() -> None:
-    commands: Any = typer.main.get_command(app)
+    root: Any = typer.main.get_command(commands)
     told = re.findall(r"`(upcycle-news [^`]+)`", GUIDE)
     assert len(told) > 5
     for line in told:
-        command = commands
+        command = root
         words = line.split()[1:]
         while words and hasattr(command, "commands"):
             command = command.commands[words.pop(0)]

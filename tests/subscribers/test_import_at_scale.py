@@ -13,7 +13,7 @@ from upcycle_news.errors import UpcycleError
 from upcycle_news.models import EmailAddress
 from upcycle_news.storage import personal_data, subscribers, suppressions
 from upcycle_news.subscribers.csv_lists import (
-    parse_mapping,
+    parse_column_mapping,
     read_subscribers_csv,
     read_suppressions,
     write_subscribers_csv,
@@ -45,7 +45,7 @@ def test_a_nasty_list_is_taken_line_by_line(publication: Publication) -> None:
     person = subscribers.find(context.store, EmailAddress.parse("left@example.org"))
     assert person is not None
     subscribers.unsubscribe(context.store, person, now=context.clock())
-    assert personal_data.forget(
+    assert personal_data.erase(
         context.store, EmailAddress.parse("gone@example.org"), now=context.clock()
     )
     suppressions.suppress_all(
@@ -88,7 +88,7 @@ def test_another_systems_columns_are_mapped(publication: Publication) -> None:
     told = publication.run(*command, "--column", "Kontakt=email", "--column", "Vorname=name").json
     assert told["added"] == 1
     with pytest.raises(UpcycleError, match="maps nothing"):
-        parse_mapping(["Kontakt=adresse"])
+        parse_column_mapping(["Kontakt=adresse"])
 
 
 def test_an_exported_list_runs_no_formula_and_comes_back_the_same(

@@ -78,7 +78,7 @@ def test_the_message_ids_of_an_issue_stay_while_a_key_is_added(publication: Publ
     before = context.message_id_key
     publication.run("secrets", "rotate")
     assert context.message_id_key == publication.context().message_id_key == before
-    signer = context.signer
+    signer = context.link_signer
     assert signer.read(Purpose.CONFIRM, signer.token(Purpose.CONFIRM, 1)) is not None
     assert max(signer.keys) == 2
 

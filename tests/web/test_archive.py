@@ -11,8 +11,8 @@ from types import SimpleNamespace
 import pytest
 
 from upcycle_news.app.context import AppContext
-from upcycle_news.services.archive.atomic_folder import alone
-from upcycle_news.web.archive import REBUILD_SECONDS, ArchiveDoor
+from upcycle_news.services.archive.atomic_folder import exclusive_lock
+from upcycle_news.web.archive import REBUILD_SECONDS, ArchivePages
 
 from ..publications import Publication, parsed, sent
 from ..services.archive.test_build import tree
@@ -111,11 +111,11 @@ def test_what_is_lost_is_built_again_and_not_for_every_stranger(
     context: AppContext, shown: Door
 ) -> None:
     assert REBUILD_SECONDS > 0
-    before = tree(context.archive)
-    shutil.rmtree(context.archive)
+    before = tree(context.archive_folder)
+    shutil.rmtree(context.archive_folder)
     assert shown.get(PAGE).status == 200
-    assert tree(context.archive) == before
-    (context.archive / "archive/2026-11-26/index.html").unlink()
+    assert tree(context.archive_folder) == before
+    (context.archive_folder / "archive/2026-11-26/index.html").unlink()
     assert shown.get(PAGE).status == 404  # asked again within the minute
 
 
@@ -143,9 +143,9 @@ def test_a_build_that_hangs_holds_up_one_visitor_and_not_the_door(context: AppCo
         begun.set()
         return next(times)
 
-    door = ArchiveDoor(SimpleNamespace(context=context), clock)  # type: ignore[arg-type]
+    door = ArchivePages(SimpleNamespace(context=context), clock)  # type: ignore[arg-type]
     first, second = (Thread(target=door._find, args=(PAGE,), daemon=True) for _ in range(2))
-    with alone(context.settings.state / "archive.lock"):
+    with exclusive_lock(context.settings.state / "archive.lock"):
         first.start()
         assert begun.wait(10)
         second.start()

@@ -34,7 +34,7 @@ def person(context: AppContext, address: str = ANNA) -> Subscriber:
 
 
 def link(context: AppContext, purpose: Purpose, number: int = 1, issue: int = 0) -> str:
-    return f"/{purpose}/{context.signer.token(purpose, number, issue)}"
+    return f"/{purpose}/{context.link_signer.token(purpose, number, issue)}"
 
 
 # --- nobody learns who is subscribed
@@ -128,7 +128,7 @@ def test_what_is_no_address_is_told_in_words(context: AppContext, door: Door, em
 def test_ten_thousand_forged_links_open_nothing(context: AppContext, door: Door) -> None:
     add(context, ANNA, "bert@example.org")
     dice = random.Random(8058)
-    real = context.signer.token(Purpose.UNSUBSCRIBE, 1, 3)
+    real = context.link_signer.token(Purpose.UNSUBSCRIBE, 1, 3)
     letters = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"
     other = LinkSigner({1: b"o" * 32}, "https://elsewhere.example")
     forged = set()
@@ -144,11 +144,11 @@ def test_ten_thousand_forged_links_open_nothing(context: AppContext, door: Door)
     forged.discard(real)
     assert len(forged) >= 9_990
     for purpose in Purpose:
-        assert all(context.signer.read(purpose, token) is None for token in forged)
+        assert all(context.link_signer.read(purpose, token) is None for token in forged)
     for token in dice.sample(sorted(forged), 150):
         assert door.post(f"/unsubscribe/{token}").status == 404
     for made_for in Purpose:
-        token = context.signer.token(made_for, 1, 3)
+        token = context.link_signer.token(made_for, 1, 3)
         for purpose in set(Purpose) - {made_for}:
             assert door.get(f"/{purpose}/{token}").status == 404
             assert door.post(f"/{purpose}/{token}").status == 404
@@ -156,10 +156,10 @@ def test_ten_thousand_forged_links_open_nothing(context: AppContext, door: Door)
 
 
 def test_signatures_are_compared_in_constant_time(context: AppContext) -> None:
-    token = context.signer.token(Purpose.UNSUBSCRIBE, 1)
+    token = context.link_signer.token(Purpose.UNSUBSCRIBE, 1)
     with patch.object(hmac, "compare_digest", wraps=hmac.compare_digest) as compared:
-        context.signer.read(Purpose.UNSUBSCRIBE, token[:-1] + ("A" if token[-1] != "A" else "E"))
-        context.signer.read(Purpose.UNSUBSCRIBE, token)
+        context.link_signer.read(Purpose.UNSUBSCRIBE, token[:-1] + ("A" if token[-1] != "A" else "E"))
+        context.link_signer.read(Purpose.UNSUBSCRIBE, token)
     assert compared.call_count >= 1
 
 

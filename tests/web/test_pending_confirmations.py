@@ -31,10 +31,10 @@ def test_an_address_that_nobody_takes_holds_up_no_other_sign_up(publication: Pub
         )  # fmt: skip
         for who in ("weg@example.org", "grau@example.org", ANNA):
             subscriptions.sign_up(context, EmailAddress.parse(who), language="de", source="web")
-        assert subscriptions.tidy(context).mailed == 1
+        assert subscriptions.purge_expired(context).mailed == 1
         assert day.recipients == [ANNA]
         asked.clear()
-        assert subscriptions.tidy(context).mailed == 0
+        assert subscriptions.purge_expired(context).mailed == 0
         assert asked == ["grau"]
 
 
@@ -43,8 +43,8 @@ def test_who_was_forgotten_before_the_mail_left_gets_none(publication: Publicati
     email = EmailAddress.parse(ANNA)
     waiting = subscriptions.sign_up(context, email, language="de", source="web")
     assert waiting is not None
-    assert personal_data.forget(context.store, email, now=context.clock())
-    assert not subscriptions.ask_to_confirm(context, waiting)
+    assert personal_data.erase(context.store, email, now=context.clock())
+    assert not subscriptions.send_confirmation_mail(context, waiting)
     assert publication.mails() == []
 
 
@@ -52,8 +52,8 @@ def test_two_who_mail_the_same_sign_up_send_one_mail(publication: Publication) -
     context = publication.context()
     waiting = subscriptions.sign_up(context, EmailAddress.parse(ANNA), language="de", source="web")
     assert waiting is not None
-    assert subscriptions.tidy(context).mailed == 1
-    assert not subscriptions.ask_to_confirm(context, waiting)
+    assert subscriptions.purge_expired(context).mailed == 1
+    assert not subscriptions.send_confirmation_mail(context, waiting)
     assert len(publication.mails()) == 1
 
 
@@ -64,9 +64,9 @@ def test_who_signs_up_again_after_a_week_gets_a_mail_that_no_server_has_seen(
     context = publication.context()
     for _ in range(2):
         subscriptions.sign_up(context, EmailAddress.parse(ANNA), language="de", source="web")
-        subscriptions.tidy(context)
+        subscriptions.purge_expired(context)
         clock.now += timedelta(days=8)
-        assert subscriptions.tidy(context).unconfirmed == 1
+        assert subscriptions.purge_expired(context).unconfirmed == 1
     first, second = (parsed(mail)["Message-ID"] for mail in publication.mails())
     assert first != second
 
@@ -74,6 +74,6 @@ def test_who_signs_up_again_after_a_week_gets_a_mail_that_no_server_has_seen(
 def test_no_mail_leaves_with_a_link_that_leads_nowhere(publication: Publication) -> None:
     unfinished = publication.context(PUBLICATION__PUBLIC_URL="")
     subscriptions.sign_up(unfinished, EmailAddress.parse(ANNA), language="de", source="web")
-    assert subscriptions.tidy(unfinished).mailed == 0
+    assert subscriptions.purge_expired(unfinished).mailed == 0
     assert publication.mails() == []
-    assert subscriptions.tidy(publication.context()).mailed == 1
+    assert subscriptions.purge_expired(publication.context()).mailed == 1

@@ -12,8 +12,8 @@ NAME = "0123456789abcdef0123456789abcdef.png"
 
 
 def test_a_published_picture_is_shown_to_every_web_mail(context: AppContext, door: Door) -> None:
-    context.hosted_images.mkdir(parents=True)
-    (context.hosted_images / NAME).write_bytes(b"picture")
+    context.hosted_images_folder.mkdir(parents=True)
+    (context.hosted_images_folder / NAME).write_bytes(b"picture")
     answer = door.get(f"/images/{NAME}")
     assert answer.status == 200
     assert answer.headers["content-type"] == "image/png"
@@ -27,6 +27,6 @@ def test_a_published_picture_is_shown_to_every_web_mail(context: AppContext, doo
 def test_nothing_else_lies_behind_the_pictures_address(
     context: AppContext, door: Door, name: str
 ) -> None:
-    context.hosted_images.mkdir(parents=True)
-    (context.hosted_images / "secret.key").write_text("x")
+    context.hosted_images_folder.mkdir(parents=True)
+    (context.hosted_images_folder / "secret.key").write_text("x")
     assert door.get(f"/images/{name}").status == 404

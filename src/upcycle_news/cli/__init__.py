@@ -8,11 +8,11 @@ import sys
 
 def main() -> None:
     """Run the command; exit 0 done, 1 refused or failed, 2 wrong usage, 3 nothing new."""
-    from upcycle_news.cli.app import app
+    from upcycle_news.cli.app import commands
     from upcycle_news.errors import UpcycleError
 
     try:
-        app()
+        commands()
     except UpcycleError as error:
         print(error, file=sys.stderr)  # noqa: T201
         sys.exit(error.exit_code)

@@ -5,16 +5,16 @@ from __future__ import annotations
 import typer
 
 from upcycle_news.cli.output import (
-    AsJson,
     IssueArgument,
+    JsonOption,
     note,
     open_context,
-    say_json,
+    print_json,
 )
 from upcycle_news.i18n.messages import localized
 
 
-def check(issue: IssueArgument = None, as_json: AsJson = False) -> None:
+def check(issue: IssueArgument = None, as_json: JsonOption = False) -> None:
     """Check content, feeds.toml, newsletter.toml, templates and today's issue; nothing is sent.
 
     One line each: file:line: level code, and a sentence in the publication's language. Exit code 1
@@ -25,17 +25,17 @@ def check(issue: IssueArgument = None, as_json: AsJson = False) -> None:
     """
     from upcycle_news.cli.output import issue_id
     from upcycle_news.services.checks.run import check_everything
-    from upcycle_news.services.subscribers.subscriptions import how_readers_leave
+    from upcycle_news.services.subscribers.subscriptions import describe_unsubscribe_methods
 
     with open_context() as context:
         findings = check_everything(context, issue_id(context, issue))
         language = context.language
-        ways = how_readers_leave(context).in_language(language)
+        ways = describe_unsubscribe_methods(context).in_language(language)
     for one in findings:
         file, line = _place(one.where)
         message = one.in_language(language)
         if as_json:
-            say_json(
+            print_json(
                 {
                     "level": one.level,
                     "code": one.code,

@@ -2,21 +2,23 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from typing import Annotated
 
 import typer
 
 from upcycle_news.cli.output import (
-    AsJson,
+    JsonOption,
     note,
     open_context,
-    say_json,
+    print_json,
 )
+from upcycle_news.services.delivery.drain import drain as drain_senders
 
 
 def drain(
     seconds: Annotated[float, typer.Option(min=0, help="How long to wait for them.")] = 60.0,
-    as_json: AsJson = False,
+    as_json: JsonOption = False,
 ) -> None:
     """Let the senders of this machine finish what is on the wire, and end; the rest stays queued.
 
@@ -25,14 +27,10 @@ def drain(
 
     Example: upcycle-news drain --seconds 60
     """
-    from dataclasses import asdict
-
-    from upcycle_news.services.delivery.drain import drain as drain_senders
-
     with open_context() as context:
         done = drain_senders(context, seconds=seconds)
     if as_json:
-        say_json(asdict(done))
+        print_json(asdict(done))
     elif not done.asked:
         typer.echo("nobody sends here")
     else:

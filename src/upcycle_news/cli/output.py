@@ -12,13 +12,15 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from upcycle_news.cli.completion import issue_ids
+from upcycle_news.errors import SettingsError
+from upcycle_news.models import IssueId
 
 if TYPE_CHECKING:
     from upcycle_news.app.context import AppContext
-    from upcycle_news.delivery.engine import DeliveryReport
+    from upcycle_news.delivery.ports import DeliveryReport
     from upcycle_news.models import IssueId, IssueStatus
 
-AsJson = Annotated[bool, typer.Option("--json", help="Print JSON for a program to read.")]
+JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON for a program to read.")]
 IssueArgument = Annotated[
     str | None,
     typer.Argument(
@@ -29,7 +31,7 @@ IssueArgument = Annotated[
 ]
 
 
-def say_json(value: Any) -> None:
+def print_json(value: Any) -> None:
     """One line of JSON on standard output."""
     typer.echo(json.dumps(value, ensure_ascii=False))
 
@@ -39,7 +41,7 @@ def note(text: str) -> None:
     typer.echo(text, err=True)
 
 
-def shown(path: Path) -> str:
+def display_path(path: Path) -> str:
     """A path as short as it can be said from here."""
     try:
         return str(path.relative_to(Path.cwd()))
@@ -52,7 +54,6 @@ def open_context() -> Iterator[AppContext]:
     """The newsroom of the publication here; tells people who are in the wrong folder."""
     from upcycle_news.app.context import AppContext
     from upcycle_news.config.settings import FILE_NAME
-    from upcycle_news.errors import SettingsError
 
     with AppContext.open() as context:
         if not (context.settings.home / FILE_NAME).is_file():
@@ -67,13 +68,12 @@ def open_context() -> Iterator[AppContext]:
 
 def issue_id(context: AppContext, text: str | None) -> IssueId:
     """The issue that was named, or today's."""
-    from upcycle_news.models import IssueId
     from upcycle_news.services.issues.ids import current_issue
 
     return IssueId.parse(text) if text else current_issue(context)
 
 
-def status_lines(status: IssueStatus) -> str:
+def format_status(status: IssueStatus) -> str:
     """The closing sum for people."""
     told = status.as_dict()
     keys = ("sent", "rejected", "unknown", "suppressed", "cancelled", "deferred", "sending")
@@ -104,7 +104,7 @@ def delivery_progress(status: IssueStatus | None) -> Iterator[Callable[[Delivery
 
 
 @contextmanager
-def counting(what: str, total: int) -> Iterator[Callable[[int], None]]:
+def progress_bar(what: str, total: int) -> Iterator[Callable[[int], None]]:
     """A bar that hears how many more are done; on a terminal only."""
     if not sys.stderr.isatty():
         yield lambda _: None

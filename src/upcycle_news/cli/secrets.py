@@ -7,50 +7,40 @@ from typing import Annotated
 import typer
 
 from upcycle_news.cli.output import (
-    AsJson,
+    JsonOption,
     note,
     open_context,
-    say_json,
+    print_json,
 )
-
-app = typer.Typer(help="The keys that sign the readers' links.", no_args_is_help=True)
-
-
-@app.callback()
-def secrets() -> None:
-    """The keys that sign the readers' links."""
+from upcycle_news.errors import UpcycleError
+from upcycle_news.observability.logging import Log
+from upcycle_news.storage.metrics import queues
+from upcycle_news.subscribers.signing_keys import add_key, drop_key, made_at
 
 
-@app.command("list")
-def list_keys(as_json: AsJson = False) -> None:
+def list_keys(as_json: JsonOption = False) -> None:
     """List the token keys by number, without the keys themselves; the last one signs.
 
     Example: upcycle-news secrets list
     """
-    from upcycle_news.subscribers.signing_keys import made_at
-
     with open_context() as context:
-        for number in sorted(keys := context.signer.keys):
+        for number in sorted(keys := context.link_signer.keys):
             signs = number == max(keys)
-            at = made_at(context.secrets, number)
+            at = made_at(context.secrets_folder, number)
             if as_json:
-                say_json({"key": number, "made_at": at.isoformat(), "signs": signs})
+                print_json({"key": number, "made_at": at.isoformat(), "signs": signs})
             else:
                 does = "signs and reads" if signs else "reads the links it signed"
                 typer.echo(f"token key {number}: made {at:%Y-%m-%d %H:%M} UTC, {does}")
 
 
-@app.command()
 def rotate() -> None:
     """Make a new token key, which signs all links from now on; links in old mails keep working.
 
     Example: upcycle-news secrets rotate
     """
-    from upcycle_news.observability.logging import Log
-    from upcycle_news.subscribers.signing_keys import add_key
-
     with open_context() as context:
-        number = add_key(context.secrets)
+        number = add_key(context.secrets_folder)
         Log(__name__).warning("a token key was made", key=number)
         typer.echo(f"token key {number} signs from now on")
         note(
@@ -59,7 +49,6 @@ def rotate() -> None:
         )
 
 
-@app.command()
 def drop(
     number: Annotated[int, typer.Argument(metavar="NUMBER", help="As 'secrets list' names it.")],
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
@@ -70,11 +59,6 @@ def drop(
 
     Example: upcycle-news secrets drop 1
     """
-    from upcycle_news.errors import UpcycleError
-    from upcycle_news.observability.logging import Log
-    from upcycle_news.storage.metrics import queues
-    from upcycle_news.subscribers.signing_keys import drop_key
-
     with open_context() as context:
         going = [queue.issue for queue in queues(context.store) if queue.waits]
         if going:
@@ -86,7 +70,7 @@ def drop(
             typer.confirm(
                 f"End every link that key {number} signed, in mails that were sent too?", abort=True
             )
-        drop_key(context.secrets, number)
+        drop_key(context.secrets_folder, number)
         Log(__name__).warning("a token key was dropped", key=number)
         typer.echo(f"token key {number} is gone, and its links with it")
         note("backups made before still hold it: a restore brings it back; drop it again then")

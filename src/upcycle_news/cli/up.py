@@ -18,7 +18,7 @@ import typer
 
 from upcycle_news.cli.output import note, open_context
 from upcycle_news.errors import UpcycleError
-from upcycle_news.fileio import write_whole
+from upcycle_news.fileio import write_atomically
 from upcycle_news.prefect_api.client import ADDRESS_FILE, PrefectClient
 from upcycle_news.prefect_api.environment import server_environment
 from upcycle_news.services.delivery.stop_signals import stop_on_signals
@@ -42,8 +42,8 @@ def up(
     environment = server_environment(os.environ, prefect_home, host=host, port=port)
     environment["UPCYCLE_NEWS_HOME"] = str(home)
     url = environment["PREFECT_API_URL"]
-    cockpit = PrefectClient(url, environment.get("PREFECT_API_AUTH_STRING", ""))
-    if cockpit.healthy():
+    client = PrefectClient(url, environment.get("PREFECT_API_AUTH_STRING", ""))
+    if client.is_healthy():
         raise UpcycleError(f"a server answers at {url} already: stop it, or choose another --port")
     address = prefect_home / ADDRESS_FILE
     with _only_one(prefect_home), stop_on_signals() as stopping:
@@ -56,10 +56,10 @@ def up(
         )
         runner = None
         try:
-            _wait(cockpit, server, stopping)
+            _wait(client, server, stopping)
             if not stopping():
                 runner = _start(["-W", "ignore", "flows/serve.py"], environment, home)
-                write_whole(address, url.encode())
+                write_atomically(address, url.encode())
                 typer.echo(f"Prefect is at {url.removesuffix('/api')} – Ctrl-C stops it")
             while not stopping() and server.poll() is None:
                 if runner is not None and runner.poll() is not None:
@@ -121,10 +121,10 @@ def _start(
 
 
 def _wait(
-    cockpit: PrefectClient, server: subprocess.Popen[bytes], stopping: Callable[[], bool]
+    client: PrefectClient, server: subprocess.Popen[bytes], stopping: Callable[[], bool]
 ) -> None:
     deadline = time.monotonic() + _START
-    while not cockpit.healthy() and not stopping():
+    while not client.is_healthy() and not stopping():
         if server.poll() is not None or time.monotonic() > deadline:
             raise UpcycleError(
                 "Prefect's server did not start; run 'prefect server start' here to see why"

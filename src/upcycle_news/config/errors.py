@@ -40,7 +40,7 @@ def unknown_variable(variable: str, first: str, known: list[str], prefix: str) -
     return SettingsError(variable, None, f"unknown setting; {hint}")
 
 
-def not_json(error: Exception, prefix: str) -> SettingsError:
+def unreadable_variable(error: Exception, prefix: str) -> SettingsError:
     """The error for a variable that stands for a list or a table and does not parse."""
     # The exception holds the value and not the name; the value is only compared, never shown.
     value = getattr(error.__cause__, "doc", None)
@@ -54,7 +54,7 @@ def not_json(error: Exception, prefix: str) -> SettingsError:
     )
 
 
-def describe(
+def describe_validation_error(
     error: ValidationError, model: type[BaseModel], *, source: str, file_name: str, prefix: str
 ) -> SettingsError:
     """The first complaint of a validation as one sentence with file:line or variable."""

@@ -64,13 +64,13 @@ def _shown(path: tuple[str, ...], value: Any) -> Any:
     if isinstance(value, SecretStr):
         return MASK if value.get_secret_value() else ""
     if path == ("store",) and value:
-        return without_password(str(value))
+        return mask_password(str(value))
     if isinstance(value, Path):
         return str(value)
     return list(value) if isinstance(value, tuple) else value
 
 
-def without_password(url: str) -> str:
+def mask_password(url: str) -> str:
     """A store's address without what is secret in it, options included."""
     scheme, sign, rest = url.partition("://")
     login, at, place = rest.rpartition("@")

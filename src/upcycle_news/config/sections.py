@@ -9,11 +9,11 @@ from pydantic import AfterValidator, Field, SecretStr, model_validator
 
 from upcycle_news.config.types import (
     Line,
+    MetricsAccess,
     Quota,
     Table,
     TimeOfDay,
     Url,
-    Visitors,
 )
 
 
@@ -230,7 +230,7 @@ class WebSettings(Table):
     trusted_proxies: tuple[Line, ...] = Field(
         ("127.0.0.1",), description="Whose X-Forwarded-For is believed."
     )
-    metrics: Visitors = Field(
+    metrics: MetricsAccess = Field(
         "loopback",
         description='Who may see /metrics: this machine, or also networks: ["10.1.0.0/16"].',
     )

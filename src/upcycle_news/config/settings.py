@@ -23,7 +23,11 @@ from pydantic_settings import (
 )
 from pydantic_settings import SettingsError as SourceError
 
-from upcycle_news.config.errors import describe, not_json, unknown_variable
+from upcycle_news.config.errors import (
+    describe_validation_error,
+    unknown_variable,
+    unreadable_variable,
+)
 from upcycle_news.config.sections import (
     ArchiveSettings,
     AudienceSettings,
@@ -48,7 +52,7 @@ from upcycle_news.config.types import (
     Zone,
 )
 from upcycle_news.errors import SettingsError
-from upcycle_news.fileio import toml_mistake
+from upcycle_news.fileio import toml_error
 from upcycle_news.models import Length
 
 PREFIX = "UPCYCLE_NEWS_"
@@ -238,15 +242,15 @@ def load_settings(home: Path | None = None) -> Settings:
         except OSError as error:
             raise SettingsError(FILE_NAME, None, f"cannot be read: {error.strerror}") from None
         except tomllib.TOMLDecodeError as error:
-            line, what = toml_mistake(error, source)
+            line, what = toml_error(error, source)
             raise SettingsError(FILE_NAME, line, f"is not TOML here: {what}") from None
     _refuse_unknown_variables(os.environ)
     try:
         settings = Settings(**_string_keys(table))
     except ValidationError as error:
-        raise describe(error, Settings, source=source, file_name=FILE_NAME, prefix=PREFIX) from None
+        raise describe_validation_error(error, Settings, source=source, file_name=FILE_NAME, prefix=PREFIX) from None
     except SourceError as error:
-        raise not_json(error, PREFIX) from None
+        raise unreadable_variable(error, PREFIX) from None
     _refuse_secrets_in_toml(table, source)
     state = root / settings.state.expanduser()
     return settings.model_copy(update={"home": root, "state": state})

@@ -74,7 +74,7 @@ Zone = Annotated[str, AfterValidator(_zone)]
 Quota = Annotated[str, AfterValidator(_quota)]
 TimeOfDay = Annotated[str, AfterValidator(_time_of_day)]
 
-Visitors = Annotated[Literal["loopback", "off"] | tuple[str, ...], BeforeValidator(_visitors)]
+MetricsAccess = Annotated[Literal["loopback", "off"] | tuple[str, ...], BeforeValidator(_visitors)]
 
 
 class Table(BaseModel):

@@ -10,12 +10,12 @@ from typing import Any
 from upcycle_news.errors import ContentError
 from upcycle_news.fileio import (
     did_you_mean,
+    display_path,
     parse_toml,
     read_text,
-    shown,
 )
 from upcycle_news.i18n.messages import LocalizedText, localized
-from upcycle_news.text.sanitize import tidy
+from upcycle_news.text.sanitize import normalise_whitespace
 
 KEYS = ("words", "hints", "outside")
 EVERYDAY = "everyday"
@@ -45,7 +45,7 @@ class Vocabulary:
 
 def load_vocabulary(path: Path, root: Path) -> Vocabulary:
     """Read the file, if it is there; raises `ContentError` with the line of the first mistake."""
-    where = shown(path, root)
+    where = display_path(path, root)
     if not path.exists():
         return Vocabulary()
     text = read_text(path, where)
@@ -72,7 +72,7 @@ class _Page:
     def concept(self, name: str, table: Any) -> Concept:
         if not isinstance(table, dict):
             raise self.error(name, "", localized("concept-no-table", name=name[:40]))
-        if not tidy(name) or len(name) > LONGEST:
+        if not normalise_whitespace(name) or len(name) > LONGEST:
             raise self.error(name, "", localized("concept-name"))
         for key in table:
             if key not in KEYS:
@@ -84,7 +84,7 @@ class _Page:
         if "words" not in table:
             raise self.error(name, "", localized("concept-empty", name=name[:40]))
         return Concept(
-            tidy(name),
+            normalise_whitespace(name),
             self.listed(name, "words", table["words"]),
             self.listed(name, "hints", table.get("hints", "")),
             outside,
@@ -93,7 +93,7 @@ class _Page:
     def listed(self, name: str, key: str, value: Any) -> tuple[str, ...]:
         if not isinstance(value, str):
             raise self.error(name, key, localized("concept-no-text", key=key))
-        entries = [tidy(entry) for entry in value.split(",")]
+        entries = [normalise_whitespace(entry) for entry in value.split(",")]
         for entry in entries:
             if entry and (len(entry) > LONGEST or not re.search(r"[^\W_]", entry)):
                 raise self.error(name, key, localized("concept-no-word", entry=entry[:40]))

@@ -24,12 +24,12 @@ from upcycle_news.config.settings import (
 )
 from upcycle_news.demo.feed_server import DemoSite
 from upcycle_news.errors import UpcycleError
-from upcycle_news.fileio import write_whole
-from upcycle_news.i18n.messages import counted
+from upcycle_news.fileio import write_atomically
+from upcycle_news.i18n.messages import format_count
 from upcycle_news.models import IssueId, IssueStatus
-from upcycle_news.prefect_api.environment import temporary_server
-from upcycle_news.scaffold.layout import publication_folder
-from upcycle_news.services.content.files import all_essays
+from upcycle_news.prefect_api.environment import temporary_server_environment
+from upcycle_news.scaffold.layout import bundled_publication
+from upcycle_news.services.content.files import load_publication_essays
 from upcycle_news.services.issues.ids import latest_issue
 from upcycle_news.storage import issues, revisions
 from upcycle_news.storage.subscribers import add_people
@@ -52,7 +52,7 @@ def run_demo(here: Path, *, show: Callable[[str], None]) -> Iterator[str]:
     home = _home(here)
     show("The demo runs the real flow, with Prefect's own server: that takes some 15 seconds …")
     with DemoSite(utc_now()) as site:
-        write_whole(state / "feeds.toml", site.feeds_toml().encode())
+        write_atomically(state / "feeds.toml", site.feeds_toml().encode())
         environment = _environment(home, state)
         with _opened(environment) as context:
             _add_sample_readers(context)
@@ -66,10 +66,10 @@ def _home(here: Path) -> Path:
     """The publication here when it has an essay that is ready, else the one we bring along."""
     if (here / FILE_NAME).is_file():
         context = AppContext(_without_relay(here))
-        if any(essay.status == "ready" for essay in all_essays(context)):
+        if any(essay.status == "ready" for essay in load_publication_essays(context)):
             return here.resolve()
-    _without_relay(publication_folder())
-    return publication_folder()
+    _without_relay(bundled_publication())
+    return bundled_publication()
 
 
 def _without_relay(home: Path) -> Settings:
@@ -99,7 +99,7 @@ def _environment(home: Path, state: Path) -> dict[str, str]:
     for name, value in _STAND_INS.items():
         if not _value(told, name):
             own[PREFIX + name] = value
-    return temporary_server({**kept, **own}, state / "prefect")
+    return temporary_server_environment({**kept, **own}, state / "prefect")
 
 
 def _value(settings: Settings, name: str) -> Any:
@@ -144,7 +144,7 @@ def _run_flow(home: Path, state: Path, environment: Mapping[str, str]) -> dict[s
         )
     except subprocess.TimeoutExpired:
         raise UpcycleError(f"the flow did not end within {_PATIENCE} s; try again") from None
-    write_whole(log, (done.stdout + done.stderr).encode())
+    write_atomically(log, (done.stdout + done.stderr).encode())
     lines = done.stdout.strip().splitlines()
     try:
         outcome: dict[str, Any] = json.loads(lines[-1])
@@ -183,7 +183,7 @@ def _told(
         yield f"  sent      nothing: all {total} readers of issue {issue} have it already"
     else:
         closes = "the sum closes" if status.closed else "the sum does not close yet"
-        yield f"  sent      {counted(total - sent_before, 'mail')}; audience {status.audience}, {closes}"
+        yield f"  sent      {format_count(total - sent_before, 'mail')}; audience {status.audience}, {closes}"
     if outcome["state"] == "Degraded":
         yield f"  degraded  {outcome['message']}"
     folder = context.issues_folder / str(issue)
@@ -192,7 +192,7 @@ def _told(
         ("HTML", folder / "issue.html"),
         ("text", folder / "issue.txt"),
         ("mails", context.mailbox_folder),
-        ("archive", context.archive / "index.html"),
+        ("archive", context.archive_folder / "index.html"),
         ("Prefect", state / "prefect"),
     ):
         yield f"  {label:<9} {_near(path, here)}"

@@ -88,7 +88,7 @@ class _Lines(logging.Formatter):
         return self._made.format(record)
 
 
-def set_up(kind: Format, level: str, secrets: Iterable[str] = ()) -> None:
+def configure_logging(kind: Format, level: str, secrets: Iterable[str] = ()) -> None:
     """Write everybody's lines to standard error from now on; may be called again at any time.
 
     `level` is a lower-case name; libraries below `warning` stay silent, uvicorn aside. Where Prefect

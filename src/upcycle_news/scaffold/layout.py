@@ -7,7 +7,7 @@ from importlib.resources import files
 from pathlib import Path
 
 from upcycle_news.errors import UpcycleError
-from upcycle_news.fileio import write_whole
+from upcycle_news.fileio import write_atomically
 
 _SHARED = ("templates", "flows", "deploy/systemd", "deploy/proxy")
 _SHARED_FILES = (
@@ -16,7 +16,7 @@ _SHARED_FILES = (
 )  # fmt: skip
 
 
-def publication_folder() -> Path:
+def bundled_publication() -> Path:
     """The publication this program brings along: inside the wheel, or the checkout itself."""
     package = Path(__file__).resolve().parents[1]
     packed = package / "_publication"
@@ -36,13 +36,13 @@ def init_publication(folder: Path, *, name: str, today: date) -> tuple[Path, ...
     contents = _contents(name, today)
     written = []
     for path, data in contents.items():
-        write_whole(folder / path, data)
+        write_atomically(folder / path, data)
         written.append(folder / path)
     return tuple(written)
 
 
 def _contents(name: str, today: date) -> dict[str, bytes]:
-    source = publication_folder()
+    source = bundled_publication()
     own = files("upcycle_news.scaffold")
     settings = (own / "newsletter.toml").read_text(encoding="utf-8")
     essay = (own / "willkommen.md").read_text(encoding="utf-8")

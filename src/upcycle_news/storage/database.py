@@ -35,7 +35,7 @@ class Store:
         self.name = name
         self.dialect = engine.dialect.name
         # Keys the hashes of forgotten people; set by whoever holds the secrets.
-        self.person_key = b""
+        self.erasure_key = b""
 
     @contextmanager
     def reading(self) -> Iterator[Connection]:

@@ -103,7 +103,7 @@ def _strongest(rows: Sequence[Row[Any]], email: EmailAddress) -> dict[str, Any] 
     return None
 
 
-def forget(store: Store, email: EmailAddress, *, now: datetime) -> bool:
+def erase(store: Store, email: EmailAddress, *, now: datetime) -> bool:
     """Erase a person; only a keyed hash stays, so that no list can bring them back.
 
     A suppression of the address becomes one of the hash and keeps its reason. False when nothing
@@ -119,7 +119,7 @@ def forget(store: Store, email: EmailAddress, *, now: datetime) -> bool:
         if number is None and stop is None:
             return False
         if number is not None:
-            erase(connection, number)
+            erase_rows(connection, number)
         connection.execute(delete(suppressions).where(suppressions.c.email_key == email.key))
         suppression_rows.suppress(
             connection,
@@ -132,7 +132,7 @@ def forget(store: Store, email: EmailAddress, *, now: datetime) -> bool:
     return True
 
 
-def erase(connection: Connection, number: int) -> None:
+def erase_rows(connection: Connection, number: int) -> None:
     """Numbers stay for the closing sums; words that might tell who it was do not."""
     connection.execute(
         update(bounces).where(bounces.c.subscriber_id == number).values(raw=None, reason="")

@@ -210,11 +210,11 @@ __all__ = [
     "CHUNK",
     "AddReport",
     "NewSubscriber",
-    "Way",
+    "UnsubscribeMethod",
     "add_people",
     "addresses",
     "all_people",
-    "anybody",
+    "has_subscribers",
     "by_number",
     "find",
     "group_members",
@@ -230,7 +230,7 @@ def all_people(store: Store) -> Iterator[Subscriber]:
             yield _subscriber(row)
 
 
-def anybody(store: Store) -> bool:
+def has_subscribers(store: Store) -> bool:
     """Whether there are people whom the keys protect: subscribers, or those who were forgotten."""
     known = select(subscribers.c.id).limit(1)
     gone = select(suppressions.c.email_key).where(suppressions.c.email_key.startswith("#")).limit(1)
@@ -269,7 +269,7 @@ def group_members(store: Store, group: str) -> tuple[Subscriber, ...]:
     )
 
 
-class Way(StrEnum):
+class UnsubscribeMethod(StrEnum):
     """How somebody left."""
 
     PAGE = "page"
@@ -280,7 +280,12 @@ class Way(StrEnum):
 
 
 def unsubscribe(
-    store: Store, person: Subscriber, *, now: datetime, way: Way = Way.COMMAND, issue: int = 0
+    store: Store,
+    person: Subscriber,
+    *,
+    now: datetime,
+    way: UnsubscribeMethod = UnsubscribeMethod.COMMAND,
+    issue: int = 0,
 ) -> bool:
     """Let a person leave at once; False when they had already left.
 

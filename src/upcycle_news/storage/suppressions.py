@@ -43,9 +43,9 @@ def domain_key(email: EmailAddress) -> str:
 
 def hash_key(store: Store, email: EmailAddress) -> str:
     """What is left of an address after erasure: a keyed hash, or nothing without a key."""
-    if not store.person_key:
+    if not store.erasure_key:
         return ""
-    mac = hmac.new(store.person_key, b"upcycle_news/person/" + email.key.encode(), hashlib.sha256)
+    mac = hmac.new(store.erasure_key, b"upcycle_news/person/" + email.key.encode(), hashlib.sha256)
     return f"#{mac.hexdigest()}"
 
 

@@ -23,7 +23,7 @@ _WANTED = frozenset({"", "confirmed", "active", "subscribed", "true", "yes", "1"
 _NOT_LEFT = frozenset({"", "false", "no", "0"})
 
 
-def why_not(fields: Mapping[str, str], take: Collection[str] = ()) -> str:
+def skip_reason(fields: Mapping[str, str], take: Collection[str] = ()) -> str:
     """Why a person is not taken from a list, or nothing; `take` holds further words that are a wish.
 
     The keys of `fields` are names of columns in lower case.
@@ -108,10 +108,10 @@ def read_subscribers_csv(
 
 
 def _take(row: dict[str, str], line: int, parsed: ParsedList, words: Collection[str]) -> None:
-    fields = {key: _undefuse(value) for key, value in row.items()}
+    fields = {key: _unescape_formula(value) for key, value in row.items()}
     if not any(value.strip() for value in fields.values()):
         return
-    if reason := why_not(fields, words):
+    if reason := skip_reason(fields, words):
         parsed.skipped.append((line, reason))
         return
     try:
@@ -177,16 +177,16 @@ def write_subscribers_csv(people: Iterable[Subscriber]) -> str:
             person.status.value,
             ";".join(person.groups),
         )
-        writer.writerow([defuse(cell) for cell in row])
+        writer.writerow([escape_formula(cell) for cell in row])
     return out.getvalue()
 
 
-def defuse(cell: str) -> str:
+def escape_formula(cell: str) -> str:
     """A cell that no spreadsheet runs as a formula; reading undoes it."""
     return f"'{cell}" if cell.startswith((*_FORMULA, "'")) else cell
 
 
-def _undefuse(cell: str) -> str:
+def _unescape_formula(cell: str) -> str:
     return cell[1:] if cell.startswith("'") and cell[1:].startswith((*_FORMULA, "'")) else cell
 
 
@@ -214,7 +214,7 @@ def _column(name: str, columns: Mapping[str, str]) -> str:
     return mapped or _SPELLINGS.get(plain, plain)
 
 
-def parse_mapping(pairs: Iterable[str]) -> dict[str, str]:
+def parse_column_mapping(pairs: Iterable[str]) -> dict[str, str]:
     """Read ``THEIRS=ours`` pairs; raises `UpcycleError` for an unknown column of ours."""
     known = (*COLUMNS, "status", "groups")
     found = {}
@@ -240,7 +240,7 @@ def read_suppressions(data: bytes, *, where: str) -> tuple[list[str], list[tuple
     place = 0
     try:
         for line, row in _numbered(rows):
-            cells = [_undefuse(cell.strip()) for cell in row]
+            cells = [_unescape_formula(cell.strip()) for cell in row]
             names = [_column(cell, {}) for cell in cells]
             if line == 1 and ("key" in names or "email" in names):
                 place = names.index("key") if "key" in names else names.index("email")

@@ -57,14 +57,14 @@ class KeyRing(Mapping[int, bytes]):
         return len(self._now())
 
 
-def person_key(folder: Path, store: Store) -> bytes:
+def erasure_key(folder: Path, store: Store) -> bytes:
     """What keys the hashes of the forgotten, made at the first use; raises `UpcycleError`.
 
     Never made where people are known: their keys lie elsewhere, such as on a volume that is not
     there today, and nobody would notice before a reader's link fails.
     """
     key = folder / "person.key"
-    if not key.exists() and subscribers.anybody(store):
+    if not key.exists() and subscribers.has_subscribers(store):
         raise UpcycleError(
             f"{folder}: the keys are missing, and the store knows readers; with other keys no link "
             "in a mail that was sent would work: copy the folder from where it is, or from a backup"

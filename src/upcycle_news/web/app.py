@@ -19,11 +19,11 @@ from upcycle_news.app.context import AppContext
 from upcycle_news.errors import UpcycleError
 from upcycle_news.observability.logging import Log
 from upcycle_news.rendering.templates import load_templates
-from upcycle_news.web.archive import ArchiveDoor
+from upcycle_news.web.archive import ArchivePages
 from upcycle_news.web.handlers import Handlers, show_picture, show_preview
-from upcycle_news.web.metrics import Metrics, RememberPeer
-from upcycle_news.web.pages import Pages
-from upcycle_news.web.rate_limit import NetworkLimit, TooLarge
+from upcycle_news.web.metrics import Metrics, PeerMiddleware
+from upcycle_news.web.pages import PageRenderer
+from upcycle_news.web.rate_limit import BodyTooLarge, NetworkRateLimit
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -42,23 +42,23 @@ def create_app(context: AppContext | None = None) -> Any:
     own = context is None
     context = context or AppContext.open()
     settings = context.settings.web
-    pages = Pages(load_templates(context.templates), context.publication)
+    pages = PageRenderer(load_templates(context.templates_folder), context.publication)
     # Mails leave one after another beside the answers, so that no answer waits for the relay.
     post = ThreadPoolExecutor(max_workers=1, thread_name_prefix="post")
     handlers = Handlers(
         context=context,
         pages=pages,
-        limit=NetworkLimit(settings.signups_per_hour, time.monotonic),
+        limit=NetworkRateLimit(settings.signups_per_hour, time.monotonic),
         post=post,
     )
     headers = _headers(pages, context.settings.publication.public_url)
-    _ = context.store, context.signer  # opened, migrated and made before the first visitor
+    _ = context.store, context.link_signer  # opened, migrated and made before the first visitor
 
     def guarded(handler: Handler) -> Handler:
         async def answer(request: Request) -> Response:
             try:
                 response = await handler(request)
-            except TooLarge:
+            except BodyTooLarge:
                 response = handlers.plain(request, "refused", 413)
             except HTTPException:
                 raise
@@ -111,7 +111,7 @@ def create_app(context: AppContext | None = None) -> Any:
     show, act = ["GET"], ["POST"]
     app = Starlette(
         routes=[
-            *ArchiveDoor(handlers).routes(guarded),
+            *ArchivePages(handlers).routes(guarded),
             Route("/metrics", guarded(metrics), methods=show),
             Route("/healthz", guarded(healthz), methods=show),
             Route("/preview/{token}", guarded(preview), methods=show),
@@ -131,10 +131,10 @@ def create_app(context: AppContext | None = None) -> Any:
     app.router.redirect_slashes = False
     asgi: Any = app  # Starlette and uvicorn name the same protocol differently
     believing = ProxyHeadersMiddleware(asgi, trusted_hosts=list(settings.trusted_proxies))
-    return RememberPeer(believing)
+    return PeerMiddleware(believing)
 
 
-def _headers(pages: Pages, public_url: str) -> dict[str, str]:
+def _headers(pages: PageRenderer, public_url: str) -> dict[str, str]:
     """Nothing is loaded, framed, kept or told to others."""
     headers = {
         "Content-Security-Policy": "default-src 'none'; "

@@ -53,7 +53,7 @@ _PAGES = re.compile(
 )
 
 
-class ArchiveDoor:
+class ArchivePages:
     """Answers with the files of the archive, asked for again only when they have changed."""
 
     def __init__(self, handlers: Handlers, clock: Callable[[], float] = time.monotonic) -> None:
@@ -103,7 +103,7 @@ class ArchiveDoor:
         name = _name(path)
         if name is None:
             return None
-        file = self._handlers.context.archive / file_of(name)
+        file = self._handlers.context.archive_folder / file_of(name)
         if not _is_there(file):
             self._build()
         return (name, file) if _is_there(file) else None

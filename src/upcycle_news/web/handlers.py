@@ -23,10 +23,10 @@ from upcycle_news.services.issues.preview_link import preview_html
 from upcycle_news.services.subscribers import subscriptions
 from upcycle_news.storage import subscribers
 from upcycle_news.storage.signups import Confirmed, Signup
-from upcycle_news.storage.subscribers import Way
+from upcycle_news.storage.subscribers import UnsubscribeMethod
 from upcycle_news.subscribers.link_tokens import Purpose, Token
-from upcycle_news.web.pages import LANGUAGES, Pages
-from upcycle_news.web.rate_limit import NetworkLimit, read_form
+from upcycle_news.web.pages import LANGUAGES, PageRenderer
+from upcycle_news.web.rate_limit import NetworkRateLimit, read_form
 
 log = Log(__name__)
 
@@ -38,8 +38,8 @@ class Handlers:
     """The handlers of one publication. The store is asked in threads: SQLite blocks."""
 
     context: AppContext
-    pages: Pages
-    limit: NetworkLimit
+    pages: PageRenderer
+    limit: NetworkRateLimit
     post: ThreadPoolExecutor
     threads: ThreadPoolExecutor = field(
         default_factory=lambda: ThreadPoolExecutor(max_workers=8, thread_name_prefix="web")
@@ -77,7 +77,7 @@ class Handlers:
                 return JSONResponse({"ok": False, "error": "email"}, 422)
             return self._page(request, "subscribe", 422, language, error="page_bad_address")
         if not _first(form, "website"):  # people leave the trap empty
-            source = f"web: {self.context.signer.public_url}/subscribe"
+            source = f"web: {self.context.link_signer.public_url}/subscribe"
             ip = request.client.host if request.client else ""
             signup = await self.in_thread(self._sign_up, email, language, source, ip)
             if signup is not None:
@@ -92,7 +92,7 @@ class Handlers:
 
     def _mail(self, signup: Signup) -> None:
         try:
-            subscriptions.ask_to_confirm(self.context, signup)
+            subscriptions.send_confirmation_mail(self.context, signup)
         except UpcycleError as error:
             log.error("a sign-up waits for its mail", sign_up=signup.consent, why=error)
         except Exception as error:
@@ -125,7 +125,7 @@ class Handlers:
             raise HTTPException(404)
         if done is Confirmed.EXPIRED:
             return self._page(request, "expired", 410, person.language)
-        token = self.context.signer.token(Purpose.PREFERENCES, person.id)
+        token = self.context.link_signer.token(Purpose.PREFERENCES, person.id)
         path = self._path(Purpose.PREFERENCES, token)
         return self._page(request, "confirmed", 200, person.language, preferences=path)
 
@@ -137,7 +137,7 @@ class Handlers:
         language = person.language if person else None
         if person is None or person.status is SubscriberStatus.UNSUBSCRIBED:
             return self._page(request, "unsubscribed", 200, language)
-        preferences = self.context.signer.token(Purpose.PREFERENCES, read.subscriber, read.issue)
+        preferences = self.context.link_signer.token(Purpose.PREFERENCES, read.subscriber, read.issue)
         return self._page(
             request,
             "unsubscribe",
@@ -152,8 +152,8 @@ class Handlers:
         form = await read_form(request)
         _, read, person = await self._reader(request, Purpose.UNSUBSCRIBE)
         one_click = _first(form, "List-Unsubscribe") == "One-Click"
-        way = Way.ONE_CLICK if one_click else Way.PAGE
-        await self.in_thread(subscriptions.leave, self.context, read, person, way)
+        way = UnsubscribeMethod.ONE_CLICK if one_click else UnsubscribeMethod.PAGE
+        await self.in_thread(subscriptions.unsubscribe, self.context, read, person, way)
         return self._page(request, "unsubscribed", 200, person.language if person else None)
 
     # --- preferences
@@ -174,7 +174,7 @@ class Handlers:
         if person is None:
             raise HTTPException(404)
         if _first(form, "do") == "leave":
-            await self.in_thread(subscriptions.leave, self.context, read, person, Way.PREFERENCES)
+            await self.in_thread(subscriptions.unsubscribe, self.context, read, person, UnsubscribeMethod.PREFERENCES)
             return self._page(request, "unsubscribed", 200, person.language)
         if person.status is not SubscriberStatus.CONFIRMED:
             return self._page(request, "unsubscribed", 200, person.language)
@@ -220,7 +220,7 @@ class Handlers:
         self, request: Request, purpose: Purpose
     ) -> tuple[str, Token, Subscriber | None]:
         token = request.path_params["token"]
-        found = await self.in_thread(subscriptions.reader, self.context, purpose, token)
+        found = await self.in_thread(subscriptions.read_link, self.context, purpose, token)
         if found is None:
             raise HTTPException(404)
         return token, *found
@@ -247,8 +247,8 @@ class Handlers:
     def _root(self) -> str:
         """The path of the public address, so that the pages also work below one."""
         return (
-            "/" + "/".join(self.context.signer.public_url.split("/")[3:]).strip("/")
-            if (self.context.signer.public_url.count("/") > 2)
+            "/" + "/".join(self.context.link_signer.public_url.split("/")[3:]).strip("/")
+            if (self.context.link_signer.public_url.count("/") > 2)
             else ""
         )
 
@@ -307,7 +307,7 @@ _IMAGE_HEADERS = {
 async def show_picture(handlers: Handlers, request: Request) -> Response:
     """A published picture; 404 for every other name."""
     path = await handlers.in_thread(
-        _find, handlers.context.hosted_images, request.path_params["name"]
+        _find, handlers.context.hosted_images_folder, request.path_params["name"]
     )
     if path is None:
         return handlers.plain(request, "missing", 404)

@@ -24,7 +24,7 @@ PEER = "upcycle_news.peer"
 _PASSED_ON = ("forwarded", "via", "x-real-ip", "x-original-uri", "cf-connecting-ip", "cdn-loop")
 
 
-class RememberPeer:
+class PeerMiddleware:
     """ASGI middleware outside of the one that believes proxies: who is really at the other end."""
 
     def __init__(self, app: Any) -> None:
@@ -37,7 +37,7 @@ class RememberPeer:
         await self._app({**scope, PEER: client[0] if client else ""}, receive, send)
 
 
-def may_see(
+def may_see_metrics(
     who: Who, *, peer: str, client: str, headers: Mapping[str, str], http_version: str
 ) -> bool:
     """Whether the figures are for this visitor.
@@ -83,7 +83,7 @@ class Metrics:
     async def show(self, request: Request) -> Response:
         """The figures; 404, as for anything that is not there, to everybody else."""
         client = request.client.host if request.client else ""
-        if not may_see(
+        if not may_see_metrics(
             self._who,
             peer=request.scope.get(PEER, ""),
             client=client,
@@ -97,5 +97,5 @@ class Metrics:
     def _text(self) -> tuple[bytes, str]:
         from upcycle_news.services.monitoring import metrics
 
-        self._meter = self._meter or metrics.Meter(self._handlers.context)
+        self._meter = self._meter or metrics.MetricsExporter(self._handlers.context)
         return self._meter.text(), metrics.CONTENT_TYPE

@@ -13,24 +13,28 @@ from markupsafe import Markup
 from upcycle_news.errors import TemplateError
 from upcycle_news.i18n.messages import localized
 from upcycle_news.models import Publication
-from upcycle_news.rendering.render import fill
-from upcycle_news.rendering.template_strings import Words, read_toml, read_words
+from upcycle_news.rendering.render import fill_template
+from upcycle_news.rendering.template_strings import (
+    TemplateStrings,
+    read_template_strings,
+    read_toml,
+)
 
 TEMPLATE = "page.html"
 STYLE = "page.css"
 LANGUAGES = ("de", "en")
 
 
-class Pages:
+class PageRenderer:
     """Writes the pages of one publication; keeps what is the same for all of them."""
 
     def __init__(self, templates: Mapping[str, str], publication: Publication) -> None:
         """Read words and theme; raises `TemplateError` when one is missing or broken."""
         self._templates = templates
         self._publication = publication
-        self._words = {language: read_words(templates, language) for language in LANGUAGES}
+        self._words = {language: read_template_strings(templates, language) for language in LANGUAGES}
 
-    def words(self, language: str) -> Words:
+    def words(self, language: str) -> TemplateStrings:
         """The catalogue of a language."""
         return self._words[language]
 
@@ -38,7 +42,7 @@ class Pages:
     def style(self) -> str:
         """The style sheet that stands in each page."""
         theme = read_toml(self._templates, "theme.toml")
-        css = fill(self._templates, STYLE, {"theme": theme})
+        css = fill_template(self._templates, STYLE, {"theme": theme})
         if "</" in css or "url(" in css or "@import" in css:
             raise TemplateError(f"templates/{STYLE}", None, localized("style-closes"))
         return f"\n{css}\n"
@@ -50,7 +54,7 @@ class Pages:
 
     def write(self, view: str, language: str, **values: Any) -> str:
         """The page `view` (a name the template knows) with its values."""
-        return fill(
+        return fill_template(
             self._templates,
             TEMPLATE,
             {

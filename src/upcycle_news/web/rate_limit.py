@@ -14,7 +14,7 @@ MAX_BODY = 16 * 1024
 _NETWORKS = 50_000
 
 
-class TooLarge(Exception):  # noqa: N818 - a verdict about a request, not a fault of ours
+class BodyTooLarge(Exception):  # noqa: N818 - a verdict about a request, not a fault of ours
     """The body is larger than any form of ours."""
 
 
@@ -25,13 +25,13 @@ async def read_form(request: Request) -> dict[str, list[str]]:
     """
     announced = request.headers.get("content-length", "0")
     if not announced.isdigit() or int(announced) > MAX_BODY:
-        raise TooLarge
+        raise BodyTooLarge
     body = bytearray()
     try:
         async for chunk in request.stream():
             body += chunk
             if len(body) > MAX_BODY:
-                raise TooLarge
+                raise BodyTooLarge
     except ClientDisconnect:
         return {}
     kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
@@ -40,10 +40,10 @@ async def read_form(request: Request) -> dict[str, list[str]]:
     try:
         return parse_qs(body.decode("utf-8", "replace"), keep_blank_values=True, max_num_fields=50)
     except ValueError:
-        raise TooLarge from None
+        raise BodyTooLarge from None
 
 
-class NetworkLimit:
+class NetworkRateLimit:
     """At most `limit` acts an hour from one network. In memory: nothing about visitors is kept."""
 
     def __init__(self, limit: int, clock: Callable[[], float]) -> None:

@@ -7,15 +7,16 @@ from typing import TYPE_CHECKING
 
 import typer
 
-from upcycle_news.cli.issue.common import me
+from upcycle_news.cli.issue.common import current_user
 from upcycle_news.cli.output import (
-    AsJson,
     IssueArgument,
+    JsonOption,
     issue_id,
     note,
     open_context,
-    say_json,
+    print_json,
 )
+from upcycle_news.errors import IssueError
 
 if TYPE_CHECKING:
     from upcycle_news.app.context import AppContext
@@ -32,7 +33,7 @@ def approve(issue: IssueArgument = None) -> None:
 
     with open_context() as context:
         chosen, revision_id = _newest(context, issue)
-        runs = approval.approve(context, chosen, revision_id, by=me())
+        runs = approval.approve(context, chosen, revision_id, by=current_user())
         for finding in feed_findings(context):
             note(f"{finding.where}: {finding.in_language(context.language)}")
         typer.echo(f"issue {chosen}: revision {revision_id[:12]} is approved")
@@ -48,12 +49,12 @@ def reject(issue: IssueArgument = None) -> None:
 
     with open_context() as context:
         chosen, revision_id = _newest(context, issue)
-        runs = approval.reject(context, chosen, revision_id, by=me())
+        runs = approval.reject(context, chosen, revision_id, by=current_user())
         typer.echo(f"issue {chosen}: revision {revision_id[:12]} is rejected")
         _resume(context, runs, "reject")
 
 
-def show(issue: IssueArgument = None, as_json: AsJson = False) -> None:
+def show(issue: IssueArgument = None, as_json: JsonOption = False) -> None:
     """Show what an editor is asked to approve: content, what changed, findings, who waits.
 
     Example: upcycle-news issue show 2026-11-26
@@ -72,10 +73,10 @@ def show(issue: IssueArgument = None, as_json: AsJson = False) -> None:
             for one in approvals.waiting(context.store, chosen)
             if one.revision_id == revision_id
         ]
-        until = waiting[0].until if waiting else approval.asked_until(context)
+        until = waiting[0].until if waiting else approval.approval_deadline(context)
         changed = approval.difference(context, found)
         if as_json:
-            say_json(
+            print_json(
                 {
                     "issue": str(chosen),
                     "hash": revision_id,
@@ -96,7 +97,6 @@ def show(issue: IssueArgument = None, as_json: AsJson = False) -> None:
 
 
 def _newest(context: AppContext, issue: str | None) -> tuple[IssueId, str]:
-    from upcycle_news.errors import IssueError
     from upcycle_news.storage import revisions
 
     chosen = issue_id(context, issue)
@@ -108,17 +108,17 @@ def _newest(context: AppContext, issue: str | None) -> tuple[IssueId, str]:
 
 def _resume(context: AppContext, runs: Sequence[str], decision: str) -> None:
     """Let the waiting runs go on. The decision stands without them: deliver-pending sees it too."""
-    from upcycle_news.prefect_api.client import Cockpit, CockpitError
+    from upcycle_news.prefect_api.client import PrefectApiError, PrefectClient
 
     if not runs:
         return
-    cockpit = Cockpit.find(context.settings.state / "prefect")
+    client = PrefectClient.find(context.settings.state / "prefect")
     try:
-        resumed = [run for run in runs if cockpit and cockpit.resume(run, {"decision": decision})]
-    except CockpitError as error:
+        resumed = [run for run in runs if client and client.resume(run, {"decision": decision})]
+    except PrefectApiError as error:
         note(f"the decision is written down, but the waiting run was not told: {error}")
         return
     if resumed:
         note(f"the waiting run goes on: {', '.join(resumed)}")
-    elif cockpit is None:
+    elif client is None:
         note("the decision is written down; set PREFECT_API_URL to tell the waiting run at once")

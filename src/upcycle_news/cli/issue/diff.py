@@ -8,21 +8,21 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from upcycle_news.cli.issue.common import Essays
+from upcycle_news.cli.issue.common import EssayOption
 from upcycle_news.cli.output import (
-    AsJson,
     IssueArgument,
+    JsonOption,
     issue_id,
     note,
     open_context,
-    say_json,
+    print_json,
 )
 
 if TYPE_CHECKING:
     from upcycle_news.curation.manifest_diff import (
-        Changed,
-        Difference,
+        ManifestDiff,
         Piece,
+        TextChange,
     )
     from upcycle_news.models import Related
     from upcycle_news.services.issues.diff import Compared
@@ -39,11 +39,11 @@ def diff(
     to: Annotated[
         str, typer.Option("--to", metavar="REVISION", help="now, preview, approval, or a hash.")
     ] = "now",
-    essay: Essays = None,
+    essay: EssayOption = None,
     lines: Annotated[
         bool, typer.Option("--lines", help="Texts as a patch of lines, not word by word.")
     ] = False,
-    as_json: AsJson = False,
+    as_json: JsonOption = False,
 ) -> None:
     """Show what changed since the last preview: texts, subject, essays and items, pictures, look.
 
@@ -55,7 +55,7 @@ def diff(
     with open_context() as context:
         found = compare_issue(context, issue_id(context, issue), since, to, essay or ())
     if as_json:
-        say_json(_as_json(found))
+        print_json(_as_json(found))
         return
     what = f"issue {found.issue}: revision {found.old[:12]}"
     if found.frozen:
@@ -71,7 +71,7 @@ def diff(
         note(f"an approval of revision {found.old[:12]} would be refused: {found.voids}")
 
 
-def _told(found: Difference, lines: bool) -> Iterator[str]:
+def _told(found: ManifestDiff, lines: bool) -> Iterator[str]:
     for one in (found.subject, found.preheader):
         if one is not None:
             yield f"  {one.name}"
@@ -94,7 +94,7 @@ def _told(found: Difference, lines: bool) -> Iterator[str]:
             yield from _text(one, lines)
 
 
-def _text(one: Changed, lines: bool) -> Iterator[str]:
+def _text(one: TextChange, lines: bool) -> Iterator[str]:
     if lines:
         yield from (f"    {line}" for line in one.unified().splitlines())
         return
@@ -142,9 +142,9 @@ def _as_json(found: Compared) -> dict[str, Any]:
     }
 
 
-def _both(one: Changed | None) -> dict[str, str] | None:
+def _both(one: TextChange | None) -> dict[str, str] | None:
     return None if one is None else {"from": one.old, "to": one.new}
 
 
-def _diffs(found: Sequence[Changed]) -> list[dict[str, str]]:
+def _diffs(found: Sequence[TextChange]) -> list[dict[str, str]]:
     return [{"name": one.name, "diff": one.unified()} for one in found]

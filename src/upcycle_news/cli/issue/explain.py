@@ -4,17 +4,17 @@ from __future__ import annotations
 
 import typer
 
-from upcycle_news.cli.issue.common import Essays
+from upcycle_news.cli.issue.common import EssayOption
 from upcycle_news.cli.output import (
-    AsJson,
     IssueArgument,
+    JsonOption,
     issue_id,
     open_context,
-    say_json,
+    print_json,
 )
 
 
-def explain(issue: IssueArgument = None, essay: Essays = None, as_json: AsJson = False) -> None:
+def explain(issue: IssueArgument = None, essay: EssayOption = None, as_json: JsonOption = False) -> None:
     """Show every candidate with its score, the words it shares, and why it is in or out.
 
     Example: upcycle-news issue explain 2026-11-26
@@ -25,7 +25,7 @@ def explain(issue: IssueArgument = None, essay: Essays = None, as_json: AsJson =
         for one in explain_issue(context, issue_id(context, issue), essay or ()):
             lead = one.story.lead
             if as_json:
-                say_json(
+                print_json(
                     {
                         "essay": one.essay or None,
                         "item": lead.link,

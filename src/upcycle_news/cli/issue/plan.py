@@ -9,22 +9,22 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from upcycle_news.cli.output import (
-    AsJson,
+    JsonOption,
     note,
     open_context,
-    say_json,
+    print_json,
 )
 
 if TYPE_CHECKING:
     from upcycle_news.app.context import AppContext
-    from upcycle_news.services.issues.plan import Planned
+    from upcycle_news.services.issues.plan import PlannedIssue
 
 
 def plan(
     count: Annotated[
         int, typer.Option("--count", min=1, max=60, help="So many issues of the schedule.")
     ] = 4,
-    as_json: AsJson = False,
+    as_json: JsonOption = False,
 ) -> None:
     """Show what the next issues would contain, when they are made, and what stands against it.
 
@@ -40,7 +40,7 @@ def plan(
         if as_json:
             zone = context.settings.publication.timezone
             told = [_as_json(context, one) for one in found.issues]
-            say_json({"timezone": zone, "issues": told, "notes": list(found.notes)})
+            print_json({"timezone": zone, "issues": told, "notes": list(found.notes)})
             return
         for one in found.issues:
             for line in _lines(context, one):
@@ -49,7 +49,7 @@ def plan(
         note(sentence)
 
 
-def _lines(context: AppContext, one: Planned) -> Iterator[str]:
+def _lines(context: AppContext, one: PlannedIssue) -> Iterator[str]:
     told = [f"issue {one.issue}"]
     if one.at is not None:
         zone = context.settings.publication.zone
@@ -62,7 +62,7 @@ def _lines(context: AppContext, one: Planned) -> Iterator[str]:
     if one.state:
         told.append(one.state)
     elif one.schedule is not None:
-        told.append("asks for an approval" if one.schedule.asks else "goes out without asking")
+        told.append("asks for an approval" if one.schedule.needs_approval else "goes out without asking")
     yield "  ".join(told)
     for number, essay in enumerate(one.essays):
         yield f"  {'leads' if number == 0 else 'then '}  {essay.title} ({essay.date})"
@@ -77,7 +77,7 @@ def _offset(offset: timedelta | None) -> str:
     return f"{minutes // 60:+d}" + (f":{minutes % 60:02d}" if minutes % 60 else "")
 
 
-def _as_json(context: AppContext, one: Planned) -> dict[str, Any]:
+def _as_json(context: AppContext, one: PlannedIssue) -> dict[str, Any]:
     local = one.at.astimezone(context.settings.publication.zone) if one.at else None
     items = None
     if one.items is not None:
@@ -87,7 +87,7 @@ def _as_json(context: AppContext, one: Planned) -> dict[str, Any]:
         "issue": str(one.issue),
         "at": local.isoformat(timespec="minutes") if local else None,
         "deployment": one.schedule.deployment if one.schedule else None,
-        "asks": one.schedule.asks if one.schedule else True,
+        "asks": one.schedule.needs_approval if one.schedule else True,
         "state": one.state or None,
         "subject": one.subject or None,
         "essays": [

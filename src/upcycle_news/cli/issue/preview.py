@@ -10,16 +10,17 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from upcycle_news.cli.issue.common import Collect, Essays, composed_issue
+from upcycle_news.cli.issue.common import CollectOption, EssayOption, collect_and_compose
 from upcycle_news.cli.output import (
-    AsJson,
     IssueArgument,
+    JsonOption,
+    display_path,
     issue_id,
     note,
     open_context,
-    say_json,
-    shown,
+    print_json,
 )
+from upcycle_news.errors import UpcycleError
 
 if TYPE_CHECKING:
     from upcycle_news.app.context import AppContext
@@ -32,8 +33,8 @@ _LOOK = 0.4  # seconds between two looks at the files
 
 def preview(
     issue: IssueArgument = None,
-    essay: Essays = None,
-    collect: Collect = True,
+    essay: EssayOption = None,
+    collect: CollectOption = True,
     open_it: Annotated[
         bool, typer.Option("--open/--no-open", help="Open the page in the browser.")
     ] = True,
@@ -41,7 +42,7 @@ def preview(
         bool,
         typer.Option("--watch", help="Render again at every save, until Ctrl-C; each a revision."),
     ] = False,
-    as_json: AsJson = False,
+    as_json: JsonOption = False,
 ) -> None:
     """Compose and render an issue; files lie under var/issues/ISSUE/.
 
@@ -69,8 +70,6 @@ def _watch(
     as_json: bool,
 ) -> None:
     """Preview once, and again after every save; a mistake is told, and mended by the next one."""
-    from upcycle_news.errors import UpcycleError
-
     while True:
         try:
             with open_context() as context:
@@ -111,11 +110,11 @@ def _preview(
 ) -> None:
     from upcycle_news.services.issues.render import lay_out, render_issue
 
-    composed = composed_issue(context, issue_id(context, issue), essay, collect, as_json)
+    composed = collect_and_compose(context, issue_id(context, issue), essay, collect, as_json)
     rendered = render_issue(context, composed.issue, composed.revision_id)
     files = lay_out(context, rendered, refresh=refresh)
     if as_json:
-        say_json(_as_json(composed, rendered, files, context.language))
+        print_json(_as_json(composed, rendered, files, context.language))
         return
     content = composed.manifest.issue
     typer.echo(f"issue {composed.issue}  {rendered.rendered.subject}")
@@ -129,7 +128,7 @@ def _preview(
         typer.echo(f"  {finding.where}: {finding.level} {finding.code} {said}")
     size, revision_id = rendered.html_bytes / 1000, composed.revision_id[:12]
     typer.echo(f"  size   {size:.0f} kB of HTML, revision {revision_id}")
-    typer.echo(f"  look   {shown(files['preview'])}")
+    typer.echo(f"  look   {display_path(files['preview'])}")
     if open_it and sys.stdout.isatty():
         typer.launch(files["preview"].as_uri())
 

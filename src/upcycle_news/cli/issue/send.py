@@ -9,15 +9,15 @@ import typer
 
 from upcycle_news.cli.completion import issue_ids
 from upcycle_news.cli.issue.common import (
-    Collect,
-    Essays,
-    composed_issue,
-    me,
-    say_status,
+    CollectOption,
+    EssayOption,
+    collect_and_compose,
+    current_user,
+    print_status,
 )
 from upcycle_news.cli.output import (
-    AsJson,
     IssueArgument,
+    JsonOption,
     delivery_progress,
     issue_id,
     note,
@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from upcycle_news.models import IssueId
     from upcycle_news.services.issues.compose import Composed
 
-Named = Annotated[
+IssueIdArgument = Annotated[
     str,
     typer.Argument(metavar="ISSUE", help="Such as 2026-11-26.", autocompletion=issue_ids),
 ]
@@ -41,8 +41,8 @@ Named = Annotated[
 
 def send(
     issue: IssueArgument = None,
-    essay: Essays = None,
-    collect: Collect = True,
+    essay: EssayOption = None,
+    collect: CollectOption = True,
     test: Annotated[
         str | None,
         typer.Option("--test", metavar="ADDRESS", help="Send one test mail to this address only."),
@@ -56,7 +56,7 @@ def send(
     yes: Annotated[
         bool, typer.Option("--yes", "-y", help="Approve the current state and send it.")
     ] = False,
-    as_json: AsJson = False,
+    as_json: JsonOption = False,
 ) -> None:
     """Send an issue to everybody who subscribed; goes on where it stopped.
 
@@ -73,7 +73,7 @@ def send(
         row = issues.get(context.store, chosen)
         begun = row is not None and row.state is not issues.IssueState.OPEN
         if test or test_group or dry_run:
-            composed = composed_issue(context, chosen, essay, collect, as_json)
+            composed = collect_and_compose(context, chosen, essay, collect, as_json)
             revision_id = composed.revision_id
             rendered = render_issue(context, chosen, revision_id)
             raise_on_errors(rendered)
@@ -84,17 +84,17 @@ def send(
                 would = "would go" if left is None else "has begun and would go on"
                 note(f"issue {chosen} {would} to {whom}; nothing was sent")
                 if as_json:
-                    say_status(context, chosen, as_json)
+                    print_status(context, chosen, as_json)
                 return
             to = (address,) if address else send_service.group_addresses(context, test_group or "")
             accepted = send_service.send_test(context, chosen, revision_id, to)
             note(f"issue {chosen}: {accepted} test mail{'s' * (accepted != 1)} sent")
             if as_json:
-                say_status(context, chosen, as_json)
+                print_status(context, chosen, as_json)
             return
         if not begun:
             try:
-                revision_id = _approved_hash(context, chosen, essay, collect, yes, as_json)
+                revision_id = _approved_revision(context, chosen, essay, collect, yes, as_json)
                 send_service.enqueue(context, chosen, revision_id)
             except IssueError:
                 row = issues.get(context.store, chosen)
@@ -106,7 +106,7 @@ def send(
         _deliver(context, chosen, as_json)
 
 
-def resume(issue: Named, as_json: AsJson = False) -> None:
+def resume(issue: IssueIdArgument, as_json: JsonOption = False) -> None:
     """Go on with an issue that was paused, stopped or interrupted.
 
     Example: upcycle-news issue resume 2026-11-26
@@ -119,7 +119,7 @@ def resume(issue: Named, as_json: AsJson = False) -> None:
         _deliver(context, chosen, as_json)
 
 
-def pause(issue: Named) -> None:
+def pause(issue: IssueIdArgument) -> None:
     """Stop giving out mails of an issue until it is resumed; a running sender stops by itself.
 
     Example: upcycle-news issue pause 2026-11-26
@@ -130,7 +130,7 @@ def pause(issue: Named) -> None:
 
 
 def cancel(
-    issue: Named,
+    issue: IssueIdArgument,
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
 ) -> None:
     """End an issue: who has not got it yet will not get it.
@@ -146,11 +146,11 @@ def cancel(
 
 
 def resend(
-    issue: Named,
+    issue: IssueIdArgument,
     state: Annotated[
         str, typer.Option(help="Only 'unknown': deliveries whose answer was lost.")
     ] = "unknown",
-    as_json: AsJson = False,
+    as_json: JsonOption = False,
 ) -> None:
     """Send again what may or may not have arrived; a second copy has the same Message-ID.
 
@@ -171,7 +171,7 @@ def resend(
         _deliver(context, chosen, as_json)
 
 
-def _approved_hash(
+def _approved_revision(
     context: AppContext,
     issue: IssueId,
     essays: list[str] | None,
@@ -195,7 +195,7 @@ def _approved_hash(
                     "preview it and approve it again"
                 )
             return newest.revision_id
-    composed = composed_issue(context, issue, essays, collect, as_json)
+    composed = collect_and_compose(context, issue, essays, collect, as_json)
     if not yes:
         if not sys.stdin.isatty():
             raise IssueError(
@@ -205,7 +205,7 @@ def _approved_hash(
         people = format_count(_audience(context, composed), "person", "people")
         subject = composed.manifest.issue.subject
         typer.confirm(f"Send issue {issue} „{subject}“ to {people}?", abort=True)
-    record_approval(context, issue, composed.revision_id, by=me())
+    record_approval(context, issue, composed.revision_id, by=current_user())
     return composed.revision_id
 
 
@@ -230,7 +230,7 @@ def _deliver(context: AppContext, issue: IssueId, as_json: bool) -> None:
             )
         finally:
             if as_json:
-                say_status(context, issue, as_json)
+                print_status(context, issue, as_json)
     status = issues.status(context.store, issue)
     if stopping() and status is not None and not status.closed:
         raise IssueError(
@@ -243,7 +243,7 @@ def _deliver(context: AppContext, issue: IssueId, as_json: bool) -> None:
             f"'upcycle-news issue resume {issue}' goes on"
         )
     if not as_json:
-        say_status(context, issue, as_json)
+        print_status(context, issue, as_json)
 
 
 def _change(issue: str, state: Any, because: str) -> None:
@@ -265,4 +265,4 @@ def _change(issue: str, state: Any, because: str) -> None:
         if ends:
             build_archive(context)  # what nobody has got is not shown
         Log(__name__).info(f"an issue was {state}", issue=chosen)
-        say_status(context, chosen, as_json=False)
+        print_status(context, chosen, as_json=False)

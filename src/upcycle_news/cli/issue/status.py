@@ -7,33 +7,21 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from upcycle_news.cli.completion import issue_ids
-from upcycle_news.cli.issue import (
-    approve,
-    diff,
-    explain,
-    plan,
-    preview,
-    send,
-)
-from upcycle_news.cli.issue.common import say_status
+from upcycle_news.cli.issue.common import print_status
 from upcycle_news.cli.output import (
-    AsJson,
+    JsonOption,
     note,
     open_context,
-    say_json,
+    print_json,
 )
+from upcycle_news.errors import IssueError
+from upcycle_news.models import DeliveryState, IssueId
 
 if TYPE_CHECKING:
     from upcycle_news.app.context import AppContext
     from upcycle_news.models import IssueId
 
-app = typer.Typer(no_args_is_help=True, help="Look at an issue, approve it, send it, follow it.")
 
-
-app.command()(preview.preview)
-
-
-@app.command()
 def status(
     issue: Annotated[
         str | None,
@@ -47,14 +35,12 @@ def status(
         str | None,
         typer.Option("--list", metavar="STATE", help="List the deliveries in this state."),
     ] = None,
-    as_json: AsJson = False,
+    as_json: JsonOption = False,
 ) -> None:
     """Show the closing sum of an issue, or who stands in one state (with addresses).
 
     Example: upcycle-news issue status 2026-11-26 --list rejected
     """
-    from upcycle_news.errors import IssueError
-    from upcycle_news.models import DeliveryState, IssueId
     from upcycle_news.services.delivery.lateness import stalled_since
     from upcycle_news.services.issues.ids import latest_issue
     from upcycle_news.storage import issues
@@ -67,7 +53,7 @@ def status(
             raise IssueError("there is no issue yet: see 'upcycle-news issue preview'")
         row = issues.get(context.store, chosen)
         if state is None or row is None:
-            say_status(context, chosen, as_json)
+            print_status(context, chosen, as_json)
             if row and row.state in (issues.IssueState.PAUSED, issues.IssueState.STOPPED):
                 # A sum with people waiting looks the same whether somebody sends it or nobody may.
                 stopped = row.state is issues.IssueState.STOPPED
@@ -88,7 +74,7 @@ def _list(context: AppContext, issue: IssueId, state: Any, as_json: bool) -> Non
     for one in deliveries.listed(context.store, issue, state):
         email = one.address.address if one.address else None
         if as_json:
-            say_json(
+            print_json(
                 {
                     "subscriber": one.subscriber,
                     "email": email,
@@ -101,19 +87,3 @@ def _list(context: AppContext, issue: IssueId, state: Any, as_json: bool) -> Non
         else:
             why = " ".join(part for part in (str(one.code or ""), one.reason) if part)
             typer.echo(f"{one.subscriber:>8}  {email or '(forgotten)'}  {why}")
-
-
-for _command in (
-    approve.approve,
-    approve.reject,
-    approve.show,
-    explain.explain,
-    diff.diff,
-    plan.plan,
-    send.send,
-    send.resume,
-    send.pause,
-    send.cancel,
-    send.resend,
-):
-    app.command()(_command)

@@ -4,27 +4,31 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
+from upcycle_news.app.context import AppContext
 from upcycle_news.cli.output import (
-    AsJson,
-    counting,
+    JsonOption,
     note,
     open_context,
-    say_json,
+    print_json,
+    progress_bar,
 )
-from upcycle_news.cli.subscribers import suppressions
-from upcycle_news.cli.subscribers.data import app as data_app
-
-if TYPE_CHECKING:
-    from upcycle_news.app.context import AppContext
-    from upcycle_news.models import Subscriber
-
-app = typer.Typer(no_args_is_help=True, help="Who gets the newsletter, and why they may.")
-app.add_typer(data_app)
-app.add_typer(suppressions.app)
+from upcycle_news.errors import ContentError, UpcycleError
+from upcycle_news.fileio import write_atomically
+from upcycle_news.models import EmailAddress, Subscriber
+from upcycle_news.storage import subscribers
+from upcycle_news.storage.personal_data import record_of
+from upcycle_news.storage.subscribers import NewSubscriber, add_people, all_people, find
+from upcycle_news.subscribers.csv_lists import (
+    LISTED_AS,
+    clean_name,
+    parse_column_mapping,
+    read_subscribers_csv,
+    write_subscribers_csv,
+)
 
 Consent = Annotated[
     str,
@@ -33,7 +37,6 @@ Consent = Annotated[
 Address = Annotated[str, typer.Argument(metavar="ADDRESS")]
 
 
-@app.command()
 def add(
     address: Address,
     consent: Consent,
@@ -48,11 +51,6 @@ def add(
 
     Example: upcycle-news subscribers add a@example.org --consent "letter of 3 May 2026"
     """
-    from upcycle_news.errors import UpcycleError
-    from upcycle_news.models import EmailAddress
-    from upcycle_news.storage.subscribers import NewSubscriber, add_people
-    from upcycle_news.subscribers.csv_lists import clean_name
-
     with open_context() as context:
         person = NewSubscriber(
             email=EmailAddress.parse(address),
@@ -75,7 +73,6 @@ def add(
     typer.echo("added" if report.added else "updated" if report.updated else "unchanged")
 
 
-@app.command("import")
 def import_(
     file: Annotated[
         Path,
@@ -91,17 +88,13 @@ def import_(
         typer.Option(metavar="WORD", help='Take those of this status, too, such as "enabled".'),
     ] = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Report only.")] = False,
-    as_json: AsJson = False,
+    as_json: JsonOption = False,
 ) -> None:
     """Import a list of people who consented; reports every line that was not taken.
 
     Nobody who left or is suppressed comes back this way, nor whom the list itself tells to have left.
     Example: upcycle-news subscribers import list.csv --consent "paper list, 3 May 2026"
     """
-    from upcycle_news.errors import ContentError
-    from upcycle_news.storage.subscribers import add_people
-    from upcycle_news.subscribers.csv_lists import LISTED_AS, parse_mapping, read_subscribers_csv
-
     words = {word.strip().lower() for word in take or ()}
     with open_context() as context:
         source = _source(consent)
@@ -111,8 +104,8 @@ def import_(
             raise ContentError(
                 file, None, f"cannot be read ({error.strerror}); check the path"
             ) from None
-        mapping = parse_mapping(column or ())
-        with counting("reading", data.count(b"\n")) as progress:
+        mapping = parse_column_mapping(column or ())
+        with progress_bar("reading", data.count(b"\n")) as progress:
             parsed = read_subscribers_csv(
                 data,
                 where=str(file),
@@ -120,7 +113,7 @@ def import_(
                 take=words,
                 progress=progress,
             )
-        with counting("adding", len(parsed.people)) as progress:
+        with progress_bar("adding", len(parsed.people)) as progress:
             report = add_people(
                 context.store,
                 parsed.people,
@@ -132,7 +125,7 @@ def import_(
             )
     skipped = sorted([*parsed.skipped, *report.skipped])
     if as_json:
-        say_json(
+        print_json(
             {
                 "added": report.added,
                 "updated": report.updated,
@@ -158,7 +151,6 @@ def import_(
         note(f"{file}:1: not read: {', '.join(parsed.unread)}; --column THEIRS=ours takes a column")
 
 
-@app.command()
 def export(
     file: Annotated[
         Path | None, typer.Argument(metavar="[FILE.csv]", help="Default: standard output.")
@@ -168,31 +160,24 @@ def export(
 
     Example: upcycle-news subscribers export list.csv
     """
-    from upcycle_news.fileio import write_whole
-    from upcycle_news.storage.subscribers import all_people
-    from upcycle_news.subscribers.csv_lists import write_subscribers_csv
-
     with open_context() as context:
         text = write_subscribers_csv(all_people(context.store))
     if file is None:
         sys.stdout.write(text)
     else:
-        write_whole(file, text.encode(), private=True)
+        write_atomically(file, text.encode(), private=True)
         note(f"written to {file}")
 
 
-@app.command()
-def show(address: Address, as_json: AsJson = False) -> None:
+def show(address: Address, as_json: JsonOption = False) -> None:
     """Show everything that is held about one person.
 
     Example: upcycle-news subscribers show a@example.org --json
     """
-    from upcycle_news.storage.personal_data import record_of
-
     with open_context() as context:
         record = record_of(context.store, _person(context, address))
     if as_json:
-        say_json(record)
+        print_json(record)
         return
     for key in ("email", "name", "language", "status", "created_at"):
         typer.echo(f"{key:<11} {record[key] or '-'}")
@@ -216,14 +201,11 @@ def show(address: Address, as_json: AsJson = False) -> None:
         typer.echo(f"issue       {mail['issue']} {mail['state']} {mail['at']}{why}")
 
 
-@app.command()
 def unsubscribe(address: Address) -> None:
     """Let a person leave at once; only they can subscribe again.
 
     Example: upcycle-news subscribers unsubscribe a@example.org
     """
-    from upcycle_news.storage import subscribers
-
     with open_context() as context:
         left = subscribers.unsubscribe(
             context.store, _person(context, address), now=context.clock()
@@ -232,10 +214,6 @@ def unsubscribe(address: Address) -> None:
 
 
 def _person(context: AppContext, address: str) -> Subscriber:
-    from upcycle_news.errors import UpcycleError
-    from upcycle_news.models import EmailAddress
-    from upcycle_news.storage.subscribers import find
-
     person = find(context.store, EmailAddress.parse(address))
     if person is None:
         raise UpcycleError("nobody with this address is in the store")

@@ -8,7 +8,7 @@ import io
 from upcycle_news.app.context import AppContext
 from upcycle_news.models import SubscriberStatus
 from upcycle_news.storage import subscribers
-from upcycle_news.subscribers.csv_lists import defuse
+from upcycle_news.subscribers.csv_lists import escape_formula
 from upcycle_news.subscribers.link_tokens import Purpose
 
 
@@ -21,11 +21,11 @@ def links_csv(context: AppContext) -> str:
     for person in subscribers.all_people(context.store):
         if person.status is not SubscriberStatus.CONFIRMED:
             continue
-        token = context.signer.token(Purpose.UNSUBSCRIBE, person.id)
+        token = context.link_signer.token(Purpose.UNSUBSCRIBE, person.id)
         row = [person.email.address, token]
         row += [
-            context.reader_link(purpose, person.id) if public else ""
+            context.subscriber_link(purpose, person.id) if public else ""
             for purpose in (Purpose.UNSUBSCRIBE, Purpose.PREFERENCES)
         ]
-        writer.writerow([defuse(cell) for cell in row])
+        writer.writerow([escape_formula(cell) for cell in row])
     return out.getvalue()

@@ -15,11 +15,11 @@ ENOUGH = 50
 
 
 @dataclass(frozen=True)
-class Health:
+class IssueHealth:
     """The figures of one issue with the sentences that raise an alarm."""
 
     figures: IssueFigures
-    alarms: tuple[LocalizedText, ...]
+    alerts: tuple[LocalizedText, ...]
 
     def sentence(self) -> LocalizedText:
         """The figures for people."""
@@ -40,16 +40,16 @@ class Health:
         """The figures for programs."""
         told = asdict(self.figures)
         told["at"] = self.figures.at.isoformat(timespec="seconds")
-        return {**told, "alarms": list(map(str, self.alarms))}
+        return {**told, "alarms": list(map(str, self.alerts))}
 
 
-def list_health(context: AppContext, last: int = 10) -> tuple[Health, ...]:
+def list_health(context: AppContext, last: int = 10) -> tuple[IssueHealth, ...]:
     """The newest issues, newest first."""
     told = context.settings.bounces
     return tuple(
-        Health(
+        IssueHealth(
             one,
-            alarms(
+            alerts(
                 one,
                 bounces_percent=told.alarm_bounces_percent,
                 complaints_percent=told.alarm_complaints_percent,
@@ -59,7 +59,7 @@ def list_health(context: AppContext, last: int = 10) -> tuple[Health, ...]:
     )
 
 
-def alarms(
+def alerts(
     one: IssueFigures, *, bounces_percent: float, complaints_percent: float
 ) -> tuple[LocalizedText, ...]:
     """What has to be looked at before the next issue goes out."""
@@ -87,6 +87,6 @@ def alarms(
     return tuple(found)
 
 
-def alarm_sentences(context: AppContext, last: int = 3) -> list[str]:
+def list_alert_sentences(context: AppContext, last: int = 3) -> list[str]:
     """The alarms of the newest issues, for the report of a run."""
-    return [str(alarm) for one in list_health(context, last) for alarm in one.alarms]
+    return [str(alarm) for one in list_health(context, last) for alarm in one.alerts]

@@ -22,7 +22,7 @@ from upcycle_news.rendering.template_strings import read_template_strings
 from upcycle_news.rendering.templates import load_templates
 from upcycle_news.storage import send_hold, signups, subscribers
 from upcycle_news.storage.signups import Confirmed, Signup
-from upcycle_news.storage.subscribers import Way
+from upcycle_news.storage.subscribers import UnsubscribeMethod
 from upcycle_news.subscribers import double_opt_in
 from upcycle_news.subscribers.link_tokens import Purpose, Token
 from upcycle_news.transports.outcomes import (
@@ -42,7 +42,7 @@ _AGREED_TO = ("page_consent", "confirm_text", "confirm_button", "page_confirm_te
 
 
 @dataclass(frozen=True)
-class Tidied:
+class CleanupReport:
     """What was deleted because its time was over, and how many mails were tried again."""
 
     unconfirmed: int = 0
@@ -75,11 +75,11 @@ def wording(context: AppContext, language: str) -> str:
     return double_opt_in.wording_version(language, texts)
 
 
-class LetterRefused(RelayError):  # noqa: N818 - a sentence reads better without "Error"
+class RecipientRefused(RelayError):  # noqa: N818 - a sentence reads better without "Error"
     """The relay did not want the mail to this one address, which says nothing about others."""
 
 
-def ask_to_confirm(context: AppContext, signup: Signup) -> bool:
+def send_confirmation_mail(context: AppContext, signup: Signup) -> bool:
     """Send the mail with the confirmation link; False when it has left, or its person, meanwhile.
 
     Raises `RelayError` when it was not accepted. It is tried again later, unless the address is
@@ -132,7 +132,7 @@ def ask_to_confirm(context: AppContext, signup: Signup) -> bool:
             signups.not_mailed(context.store, signup)
         ours = isinstance(outcome, Refused) and outcome.stage == "mail"
         alone = isinstance(outcome, Refused | UnsupportedAddress) and not ours
-        raise (LetterRefused if alone else RelayError)(
+        raise (RecipientRefused if alone else RelayError)(
             f"the confirmation mail was not accepted ({type(outcome).__name__})"
         )
     return True
@@ -151,7 +151,7 @@ def _of_the_address(outcome: Outcome) -> bool:
     return isinstance(outcome, UnsupportedAddress)
 
 
-def ask_the_waiting(context: AppContext) -> int:
+def send_pending_confirmations(context: AppContext) -> int:
     """Send confirmation mails that could not leave when they should have; how many left."""
     if send_hold.standing(context.store):
         return 0  # a restored store does not know which of them left after all
@@ -159,8 +159,8 @@ def ask_the_waiting(context: AppContext) -> int:
     left = 0
     for signup in signups.unmailed(context.store, since=since):
         try:
-            left += ask_to_confirm(context, signup)
-        except LetterRefused as error:
+            left += send_confirmation_mail(context, signup)
+        except RecipientRefused as error:
             # Anybody may enter an address that nobody takes: it must not hold up the others.
             log.warning("a confirmation mail was refused", sign_up=signup.consent, why=error)
         except RelayError as error:
@@ -190,7 +190,7 @@ def _valid_for(context: AppContext) -> timedelta:
     return timedelta(days=context.settings.audience.confirm_days)
 
 
-def reader(
+def read_link(
     context: AppContext, purpose: Purpose, token: str
 ) -> tuple[Token, Subscriber | None] | None:
     """Whose link this is; None for a token that is altered, foreign or for another purpose."""
@@ -198,7 +198,7 @@ def reader(
     return None if read is None else (read, subscribers.by_number(context.store, read.subscriber))
 
 
-def leave(context: AppContext, token: Token, person: Subscriber | None, way: Way) -> None:
+def unsubscribe(context: AppContext, token: Token, person: Subscriber | None, way: UnsubscribeMethod) -> None:
     """Let the link's reader go; done already and forgotten already are done as well."""
     if person is not None and person.status is not SubscriberStatus.UNSUBSCRIBED:
         subscribers.unsubscribe(
@@ -207,7 +207,7 @@ def leave(context: AppContext, token: Token, person: Subscriber | None, way: Way
         log.info("a reader left", way=way, issue_number=token.issue)
 
 
-def how_readers_leave(context: AppContext) -> LocalizedText:
+def describe_unsubscribe_methods(context: AppContext) -> LocalizedText:
     """Which way out of the newsletter is in force, for whoever checks the publication."""
     told = context.settings
     if told.publication.public_url:
@@ -220,13 +220,13 @@ def how_readers_leave(context: AppContext) -> LocalizedText:
     return localized("leave-nowhere")
 
 
-def tidy(context: AppContext) -> Tidied:
+def purge_expired(context: AppContext) -> CleanupReport:
     """Delete what was never confirmed and reports that are too old; mail those who still wait."""
     from upcycle_news.storage import bounces
 
     now = context.clock()
-    mailed = ask_the_waiting(context)
-    return Tidied(
+    mailed = send_pending_confirmations(context)
+    return CleanupReport(
         unconfirmed=signups.delete_unconfirmed(context.store, before=now - _valid_for(context)),
         mailed=mailed,
         reports=bounces.drop_raw(

@@ -18,7 +18,7 @@ from sqlalchemy.dialects import sqlite
 from upcycle_news.models import DeliveryState, SubscriberStatus
 from upcycle_news.storage.backup.copy import BATCH, WIDE_BATCH
 from upcycle_news.storage.issues import IssueState
-from upcycle_news.storage.personal_data import erase
+from upcycle_news.storage.personal_data import erase_rows
 from upcycle_news.storage.schema import (
     amendments,
     approvals,
@@ -143,7 +143,7 @@ def _forgotten(new: Connection) -> int:
     barred = select(suppressions.c.email_key).where(suppressions.c.email_key.startswith("#"))
     found = new.scalars(select(subscribers.c.id).where(subscribers.c.hash_key.in_(barred))).all()
     for number in found:
-        erase(new, number)
+        erase_rows(new, number)
     return len(found)
 
 
