@@ -13,8 +13,8 @@ import pytest
 
 from upcycle_news.errors import UpcycleError
 from upcycle_news.models.runs import RunResult, StaleRun
-from upcycle_news.prefect_api.client import Cockpit, CockpitError, read_automations
-from upcycle_news.prefect_api.environment import LOGIN, lasting_server
+from upcycle_news.prefect_api.client import PrefectApiError, PrefectClient, read_automations
+from upcycle_news.prefect_api.environment import LOGIN_VARIABLE, server_environment
 
 from ..publications import Publication
 
@@ -60,28 +60,28 @@ def api() -> Iterator[Any]:
 
 
 def test_the_address_is_the_environments_or_that_of_up(tmp_path: Path) -> None:
-    assert Cockpit.find(tmp_path, {}) is None
+    assert PrefectClient.find(tmp_path, {}) is None
     (tmp_path / "api-url").write_text("http://127.0.0.1:4200/api\n")
-    assert Cockpit.find(tmp_path, {}) == Cockpit("http://127.0.0.1:4200/api")
+    assert PrefectClient.find(tmp_path, {}) == PrefectClient("http://127.0.0.1:4200/api")
     known = {"PREFECT_API_URL": "http://there/api/", "PREFECT_API_AUTH_STRING": "a:b"}
-    assert Cockpit.find(tmp_path, known) == Cockpit("http://there/api", "a:b")
+    assert PrefectClient.find(tmp_path, known) == PrefectClient("http://there/api", "a:b")
 
 
 def test_a_server_that_is_away_is_told_with_the_cure() -> None:
-    with pytest.raises(CockpitError, match="upcycle-news up"):
-        Cockpit("http://127.0.0.1:9/api").deployment("watch/every-ten-minutes")
+    with pytest.raises(PrefectApiError, match="upcycle-news up"):
+        PrefectClient("http://127.0.0.1:9/api").deployment_id("watch/every-ten-minutes")
 
 
 def test_a_missing_login_is_named(api: Any) -> None:
     api.answers["/api/deployments/name/x/y"] = (401, {})
-    with pytest.raises(CockpitError, match="PREFECT_API_AUTH_STRING"):
-        Cockpit(api.url).deployment("x/y")
+    with pytest.raises(PrefectApiError, match="PREFECT_API_AUTH_STRING"):
+        PrefectClient(api.url).deployment_id("x/y")
 
 
 def test_a_run_that_prefect_lost_is_settled_anyway(api: Any) -> None:
     ended = RunResult("cancelled", "TimedOut", "nobody answered")
-    Cockpit(api.url).settle(StaleRun(1, "lost", ended=ended))
-    Cockpit(api.url).settle(StaleRun(2, "lost", answer="send"))
+    PrefectClient(api.url).resolve_stale_run(StaleRun(1, "lost", ended=ended))
+    PrefectClient(api.url).resolve_stale_run(StaleRun(2, "lost", answer="send"))
     assert api.asked[0][1]["state"]["name"] == "TimedOut"
     assert api.asked[1] == (
         "POST /api/flow_runs/lost/resume",
@@ -92,23 +92,23 @@ def test_a_run_that_prefect_lost_is_settled_anyway(api: Any) -> None:
 def test_automations_are_made_once_and_renewed(api: Any) -> None:
     api.answers["/api/automations/filter"] = (200, [])
     api.answers["/api/automations/"] = (201, {"id": "1"})
-    cockpit = Cockpit(api.url)
+    client = PrefectClient(api.url)
     [first, *_] = read_automations(ROOT / "deploy/automations.yaml", lambda name: f"id of {name}")
     assert first["actions"][0]["deployment_id"] == "id of notify/operators"
-    assert cockpit.save_automation(first)
+    assert client.save_automation(first)
     api.answers["/api/automations/filter"] = (200, [{"id": "1"}])
     api.answers["/api/automations/1"] = (204, None)
-    assert not cockpit.save_automation(first)
+    assert not client.save_automation(first)
 
 
 def test_beyond_this_machine_the_api_needs_a_login(tmp_path: Path) -> None:
     with pytest.raises(UpcycleError, match="PREFECT_SERVER_API_AUTH_STRING"):
-        lasting_server({}, tmp_path, host="0.0.0.0", port=4200)
+        server_environment({}, tmp_path, host="0.0.0.0", port=4200)
     for half in (":", "admin:", ":secret", "admin"):
         with pytest.raises(UpcycleError, match="needs a login"):
-            lasting_server({LOGIN: half}, tmp_path, host="0.0.0.0", port=4200)
+            server_environment({LOGIN_VARIABLE: half}, tmp_path, host="0.0.0.0", port=4200)
     login = {"PREFECT_SERVER_API_AUTH_STRING": "anna:geheim"}
-    made = lasting_server(login, tmp_path, host="0.0.0.0", port=4200)
+    made = server_environment(login, tmp_path, host="0.0.0.0", port=4200)
     assert made["PREFECT_API_AUTH_STRING"] == "anna:geheim"
     assert made["PREFECT_SERVER_EPHEMERAL_ENABLED"] == "false"
 
