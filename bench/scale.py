@@ -43,9 +43,9 @@ from tests.publications import (
 from upcycle_news.app.context import AppContext
 from upcycle_news.config.settings import load_settings
 from upcycle_news.models import (
-    Claim,
     DeliveryState,
     IssueId,
+    LeasedDelivery,
     Verdict,
 )
 from upcycle_news.services.delivery import send as send_service
@@ -181,18 +181,18 @@ def claim(home: Path, issue: str, count: int, together: Any, spans: Any) -> None
     """What one claimer does: the ledger's work, in the steps of a process that sends."""
     with AppContext(load_settings(home)) as context:
         ledger = Ledger(context.store, IssueId.parse(issue), worker_identity.register(context))
-        records: list[tuple[Claim, Verdict]] = []
+        records: list[tuple[LeasedDelivery, Verdict]] = []
         done, leased = 0, ledger.lease(LEASE, context.clock())
         together.wait(120)
         begun = time.time()
         while leased and done < count:
             marks, leased = leased[:TURN], leased[TURN:]
-            ledger.turn(records, marks, context.clock())
+            ledger.commit(records, marks, context.clock())
             records = [(one, Verdict(DeliveryState.SENT, code=250)) for one in marks]
             done += len(marks)
             leased = leased or ledger.lease(LEASE, context.clock())
-        ledger.turn(records, [], context.clock())
-        ledger.give_back(leased)
+        ledger.commit(records, [], context.clock())
+        ledger.release_leases(leased)
         spans.put((done, begun, time.time()))
 
 

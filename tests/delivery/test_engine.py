@@ -12,7 +12,7 @@ from upcycle_news.delivery.engine import deliver
 from upcycle_news.delivery.ports import DeliveryReport, WaitLimits
 from upcycle_news.delivery.retry_policy import CanaryGuard, RetryPolicy
 from upcycle_news.errors import RelayError, StoreError
-from upcycle_news.models import Claim, DeliveryState, Envelope
+from upcycle_news.models import DeliveryState, Envelope, LeasedDelivery
 from upcycle_news.transports.dev_mailbox import DevMailbox
 from upcycle_news.transports.outcomes import Outcome, RelayUnreachable
 from upcycle_news.transports.smtp import open_connection
@@ -34,7 +34,7 @@ def readers(count: int, start: str = "reader") -> list[str]:
     return [f"{start}{number}@example.net" for number in range(count)]
 
 
-def compose(claim: Claim) -> tuple[Envelope, bytes]:
+def compose(claim: LeasedDelivery) -> tuple[Envelope, bytes]:
     return Envelope("bounce@example.org", claim.address.address), b"Subject: x\r\n\r\nhello\r\n"
 
 
@@ -77,7 +77,8 @@ def test_nothing_to_do_means_no_connection():
         raise AssertionError("not needed")
 
     assert (
-        deliver(ledger=MemoryLedger([]), connect=connect, compose_message=compose) == DeliveryReport()
+        deliver(ledger=MemoryLedger([]), connect=connect, compose_message=compose)
+        == DeliveryReport()
     )
 
 
@@ -420,7 +421,7 @@ def test_ctrl_c_leaves_nobody_in_sending(in_body, state):
 def test_what_goes_wrong_while_composing_gives_the_claim_back(error):
     ledger = MemoryLedger(readers(5))
 
-    def fails(claim: Claim) -> tuple[Envelope, bytes]:
+    def fails(claim: LeasedDelivery) -> tuple[Envelope, bytes]:
         if claim.delivery == 3:
             raise error
         return compose(claim)
@@ -434,7 +435,7 @@ def test_what_goes_wrong_while_composing_gives_the_claim_back(error):
 def interrupt_record(ledger: MemoryLedger, error: BaseException, when: str) -> Callable[..., None]:
     record, calls = ledger.record, []
 
-    def failing(claim: Claim, verdict: Any, now: Any) -> None:
+    def failing(claim: LeasedDelivery, verdict: Any, now: Any) -> None:
         calls.append(1)
         if len(calls) == 3 and when == "before":
             raise error
@@ -459,7 +460,7 @@ def test_ctrl_c_while_recording_loses_no_verdict(when):
 def test_a_store_that_fails_leaves_what_was_on_the_wire_in_sending():
     ledger = MemoryLedger(readers(3))
 
-    def full(claim: Claim, verdict: Any, now: Any) -> None:
+    def full(claim: LeasedDelivery, verdict: Any, now: Any) -> None:
         raise StoreError("the disk is full")
 
     ledger.record = full  # type: ignore[method-assign]

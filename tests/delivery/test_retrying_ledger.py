@@ -7,13 +7,13 @@ from datetime import datetime
 
 import pytest
 
-from upcycle_news.delivery.engine import PAUSES
+from upcycle_news.delivery.engine import STORE_RETRY_DELAYS
 from upcycle_news.delivery.ports import DeliveryReport, SendLimits
 from upcycle_news.errors import StoreError
 from upcycle_news.models import (
-    Claim,
+    ClaimResult,
     DeliveryState,
-    Leave,
+    LeasedDelivery,
     Verdict,
 )
 
@@ -40,18 +40,21 @@ class AwayLedger(MemoryLedger):
             self.missing = self.calls - 1
         return away
 
-    def lease(self, limit: int, now: datetime) -> list[Claim]:
+    def lease(self, limit: int, now: datetime) -> list[LeasedDelivery]:
         if self._maybe_away():
             raise StoreError("store: the connection is lost")
         return super().lease(limit, now)
 
-    def turn(
-        self, records: Sequence[tuple[Claim, Verdict]], marks: Sequence[Claim], now: datetime
-    ) -> list[Leave]:
+    def commit(
+        self,
+        records: Sequence[tuple[LeasedDelivery, Verdict]],
+        marks: Sequence[LeasedDelivery],
+        now: datetime,
+    ) -> list[ClaimResult]:
         away = self._maybe_away()
         if away and not (self.done and not marks):
             raise StoreError("store: the connection is lost")
-        answers = super().turn(records, marks, now)
+        answers = super().commit(records, marks, now)
         if away:  # committed, but nobody heard of it
             raise StoreError("store: the connection is lost")
         return answers
@@ -76,7 +79,7 @@ def test_a_store_that_stays_away_ends_the_run_after_some_seconds() -> None:
     ledger, clock = AwayLedger(readers(5), often=2, calls=10**6, done=False), Clock()
     with BadDay() as day, pytest.raises(StoreError):
         run(ledger, day, clock)
-    assert clock.waits == list(PAUSES)
+    assert clock.waits == list(STORE_RETRY_DELAYS)
     assert day.recipients == []
 
 

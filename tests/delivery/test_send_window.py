@@ -87,6 +87,10 @@ def test_a_window_by_day_is_as_long_on_every_day(day: date) -> None:
 def test_when_a_window_says_it_opens_it_is_open(
     now: datetime, start: time, end: time, days: set[str]
 ) -> None:
-    one = SendWindow(start.replace(microsecond=0), end.replace(microsecond=0), BERLIN, frozenset(days))
+    one = SendWindow(
+        start.replace(microsecond=0), end.replace(microsecond=0), BERLIN, frozenset(days)
+    )
     next_opening = one.next_opening(now.replace(tzinfo=UTC))
-    assert next_opening is None or (next_opening > now.replace(tzinfo=UTC) and one.next_opening(next_opening) is None)
+    assert next_opening is None or (
+        next_opening > now.replace(tzinfo=UTC) and one.next_opening(next_opening) is None
+    )

@@ -19,7 +19,7 @@ from hypothesis.stateful import (
 )
 from sqlalchemy import text
 
-from upcycle_news.models import Claim, DeliveryState, Verdict
+from upcycle_news.models import DeliveryState, LeasedDelivery, Verdict
 from upcycle_news.storage import (
     deliveries,
     issues,
@@ -64,7 +64,7 @@ class AnIssueOnABadDay(RuleBasedStateMachine):
         queued(self.store, *self.readers)
         self.now = NOW
         self.senders: list[OneByOne] = [ledger(self.store, pid=1), ledger(self.store, pid=2)]
-        self.held: dict[int, list[Claim]] = {0: [], 1: []}
+        self.held: dict[int, list[LeasedDelivery]] = {0: [], 1: []}
         self.on_the_wire: Counter[int] = Counter()
 
     def teardown(self) -> None:
@@ -96,7 +96,7 @@ class AnIssueOnABadDay(RuleBasedStateMachine):
     @rule()
     def give_back(self) -> None:
         who = next(number for number, claims in self.held.items() if claims)
-        self.senders[who].release(self.held[who].pop(), self.now)
+        self.senders[who].return_unsent(self.held[who].pop(), self.now)
 
     @rule(who=st.integers(0, 1), resend=st.booleans())
     def die(self, who: int, resend: bool) -> None:

@@ -30,7 +30,7 @@ def test_the_forgotten_are_nowhere_in_the_file_whoever_built_sqlite(
     event.listen(Pool, "connect", as_others_build_it)
     request.addfinalizer(lambda: event.remove(Pool, "connect", as_others_build_it))
     store = open_store(f"sqlite:///{tmp_path}/upcycle.db")
-    store.person_key = b"k" * 32
+    store.erasure_key = b"k" * 32
     names = [sha256(str(number).encode()).hexdigest()[:14] for number in range(2000)]
     for start in range(0, len(names), 50):
         some = [EmailAddress.parse(f"{name}@example.org") for name in names[start : start + 50]]

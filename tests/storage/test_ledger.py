@@ -10,9 +10,9 @@ import pytest
 from sqlalchemy import text
 
 from upcycle_news.models import (
-    Claim,
     DeliveryState,
     IssueStatus,
+    LeasedDelivery,
     Verdict,
 )
 from upcycle_news.storage import (
@@ -49,7 +49,7 @@ def counts(store: Store) -> dict[str, int]:
     return {str(state): count for state, count in status(store).counts.items()}
 
 
-def claimed(made: Claim | None) -> Claim:
+def claimed(made: LeasedDelivery | None) -> LeasedDelivery:
     assert made is not None
     return made
 
@@ -89,7 +89,7 @@ def test_a_deferred_delivery_is_claimed_when_it_is_due(store: Store) -> None:
 def test_a_claim_given_back_counts_as_no_attempt(store: Store) -> None:
     queued(store, "anna@example.org")
     mine = ledger(store)
-    mine.release(claimed(mine.claim(NOW)), NOW)
+    mine.return_unsent(claimed(mine.claim(NOW)), NOW)
     assert counts(store) == {"queued": 1}
     assert claimed(mine.claim(NOW)).attempt == 1
 
@@ -162,7 +162,7 @@ def test_what_was_on_the_wire_when_an_issue_was_cancelled_does_not_wait_for_ever
     claim = claimed(mine.claim(NOW))
     issues.set_state(store, ISSUE, IssueState.CANCELLED, now=NOW)
     if end == "release":
-        mine.release(claim, NOW)
+        mine.return_unsent(claim, NOW)
     elif end == "deferred":
         mine.record(claim, Verdict(DeliveryState.DEFERRED, next_at=LATER, code=451), NOW)
     elif end == "queued again":

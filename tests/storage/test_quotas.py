@@ -9,8 +9,8 @@ from datetime import datetime, timedelta
 import pytest
 
 from upcycle_news.models import (
-    Claim,
     DeliveryState,
+    LeasedDelivery,
     Rate,
     Verdict,
 )
@@ -36,7 +36,7 @@ def sender(store: Store, pid: int, **quotas: object) -> OneByOne:
     return OneByOne(store, ISSUE, signed_on, quotas=Quotas(relay_name="main", **quotas))  # type: ignore[arg-type]
 
 
-def send(ledger: OneByOne, claim: Claim, now: datetime) -> None:
+def send(ledger: OneByOne, claim: LeasedDelivery, now: datetime) -> None:
     ledger.record(claim, SENT, now)
 
 
@@ -139,5 +139,5 @@ def test_what_is_not_sent_is_not_counted(store: Store) -> None:
     queued(store, "anna@example.org", "bert@example.org")
     mine = sender(store, 1, relay=(Rate(1, 60),))
     leased = mine.lease(2, NOW)
-    mine.give_back(leased)
+    mine.release_leases(leased)
     assert at_once([mine], NOW) == 1

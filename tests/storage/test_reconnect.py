@@ -11,7 +11,7 @@ import pytest
 from upcycle_news.delivery.engine import deliver
 from upcycle_news.delivery.ports import DeliveryReport
 from upcycle_news.errors import StoreError
-from upcycle_news.models import Leave
+from upcycle_news.models import ClaimResult, ClaimStatus
 from upcycle_news.storage import restarts, subscribers, workers
 from upcycle_news.storage.database import Store, open_store
 from upcycle_news.storage.ledger import Ledger
@@ -59,9 +59,12 @@ def test_a_sender_that_is_cut_off_says_so_in_a_sentence_and_the_next_turn_connec
     claims = ledger.lease(2, NOW)
     hang_up(empty_postgres)
     with pytest.raises(StoreError, match="does not answer"):
-        ledger.turn([], claims, NOW)
+        ledger.commit([], claims, NOW)
     assert not [one for one in caplog.records if one.levelno >= logging.ERROR]
-    assert ledger.turn([], claims, NOW) == [Leave("go"), Leave("go")]
+    assert ledger.commit([], claims, NOW) == [
+        ClaimResult(ClaimStatus.GRANTED),
+        ClaimResult(ClaimStatus.GRANTED),
+    ]
 
 
 def test_a_restart_in_the_middle_of_a_send_costs_nobody_a_mail(

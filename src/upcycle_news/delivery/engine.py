@@ -20,7 +20,7 @@ from upcycle_news.delivery.ports import (
 from upcycle_news.delivery.retry_policy import CanaryGuard, RetryPolicy
 from upcycle_news.delivery.session import DeliverySession
 from upcycle_news.errors import StoreError
-from upcycle_news.models import Claim, Leave
+from upcycle_news.models import ClaimResult, LeasedDelivery
 
 _T = TypeVar("_T")
 # Seconds between the tries. Well below the relay's patience: the answers of messages that are on
@@ -53,23 +53,23 @@ class RetryingLedger:
         self._gave_up = True  # what is tidied up afterwards is tried once
         return call()
 
-    def lease(self, limit: int, now: datetime) -> Sequence[Claim]:
+    def lease(self, limit: int, now: datetime) -> Sequence[LeasedDelivery]:
         """As `Ledger.lease`."""
         return self._ask(lambda: self._ledger.lease(limit, now))
 
-    def give_back(self, claims: Sequence[Claim]) -> None:
+    def release_leases(self, claims: Sequence[LeasedDelivery]) -> None:
         """As `Ledger.give_back`."""
-        self._ask(lambda: self._ledger.give_back(claims))
+        self._ask(lambda: self._ledger.release_leases(claims))
 
-    def turn(
-        self, records: Sequence[Record], marks: Sequence[Claim], now: datetime
-    ) -> Sequence[Leave]:
+    def commit(
+        self, records: Sequence[Record], marks: Sequence[LeasedDelivery], now: datetime
+    ) -> Sequence[ClaimResult]:
         """As `Ledger.turn`."""
-        return self._ask(lambda: self._ledger.turn(records, marks, now))
+        return self._ask(lambda: self._ledger.commit(records, marks, now))
 
-    def release(self, claim: Claim, now: datetime) -> None:
+    def return_unsent(self, claim: LeasedDelivery, now: datetime) -> None:
         """As `Ledger.release`."""
-        self._ask(lambda: self._ledger.release(claim, now))
+        self._ask(lambda: self._ledger.return_unsent(claim, now))
 
     def next_due(self) -> datetime | None:
         """As `Ledger.next_due`."""
@@ -107,7 +107,16 @@ def deliver(
     """
     lasting = RetryingLedger(ledger, wait, stopping)
     session = DeliverySession(
-        lasting, policy, wait_limits, send_limits, canary_guard, clock, jitter, wait, stopping, progress
+        lasting,
+        policy,
+        wait_limits,
+        send_limits,
+        canary_guard,
+        clock,
+        jitter,
+        wait,
+        stopping,
+        progress,
     )
     SmtpEventLoop(session, connect, compose_message).work()
     return session.close()

@@ -24,10 +24,11 @@ from upcycle_news.delivery.session import DeliverySession
 from upcycle_news.errors import RelayError
 from upcycle_news.mail.dot_stuffing import DotStuffedMessage
 from upcycle_news.models import (
-    Claim,
+    ClaimResult,
+    ClaimStatus,
     DeliveryState,
     Envelope,
-    Leave,
+    LeasedDelivery,
     Verdict,
 )
 from upcycle_news.transports.outcomes import (
@@ -107,7 +108,7 @@ class Connector:
                     wire.close()
 
 
-MessageComposer = Callable[[Claim], tuple[Envelope, bytes | DotStuffedMessage]]
+MessageComposer = Callable[[LeasedDelivery], tuple[Envelope, bytes | DotStuffedMessage]]
 _IDLE = 5.0  # seconds: a relay that hears nothing for long hangs up, so we do first
 _ROUND = 1.0  # seconds after which we look up, whether the relay has said something or not
 
@@ -117,7 +118,7 @@ class _Line:
     """An open connection and what it carries."""
 
     wire: Transport
-    claim: Claim | None = None
+    claim: LeasedDelivery | None = None
     begun: bool = False
     epoch: int = 0
     carried: int = 0
@@ -127,7 +128,12 @@ class _Line:
 class SmtpEventLoop:
     """The lines of one run. All of its work is done in `work`, by the thread that calls it."""
 
-    def __init__(self, session: DeliverySession, connect: Callable[[], Transport], compose_message: MessageComposer) -> None:
+    def __init__(
+        self,
+        session: DeliverySession,
+        connect: Callable[[], Transport],
+        compose_message: MessageComposer,
+    ) -> None:
         """Work for `desk`; nothing is opened yet."""
         self.session, self._compose_message = session, compose_message
         self._free: list[_Line] = []
@@ -187,7 +193,7 @@ class SmtpEventLoop:
         if found:
             self._call(context)
         free = min(len(self._free), context - len(self._busy))
-        claims: list[Claim] = []
+        claims: list[LeasedDelivery] = []
         try:
             while len(claims) < free and (claim := self.session.take()) is not None:
                 claims.append(claim)
@@ -210,33 +216,35 @@ class SmtpEventLoop:
             for _ in range(context - have):
                 self._calls.call()
 
-    def _marked(self, claims: list[Claim]) -> list[_Line | None]:
+    def _marked(self, claims: list[LeasedDelivery]) -> list[_Line | None]:
         """Commit what is unrecorded together with these marks; the line for each that may go."""
-        answers: list[Leave] | None = None
+        answers: list[ClaimResult] | None = None
         lines: list[_Line | None] = []
         try:
-            answers = list(self.session.turn(self._unrecorded, claims))
+            answers = list(self.session.commit(self._unrecorded, claims))
             self._unrecorded = []
             for claim, answer in zip(claims, answers, strict=True):
                 line = None
-                if answer.kind == "go":
+                if answer.status is ClaimStatus.GRANTED:
                     line = self._free.pop()
                     line.claim, line.begun, line.epoch = claim, False, self.session.epoch
                     self._busy.append(line)
                 lines.append(line)
         except BaseException:
             taken = {line.claim.delivery for line in self._busy if line.claim is not None}
-            for claim, answer in zip(claims, answers or [Leave("go")] * len(claims), strict=True):
-                if answer.kind == "go" and claim.delivery not in taken:
+            for claim, answer in zip(
+                claims, answers or [ClaimResult(ClaimStatus.GRANTED)] * len(claims), strict=True
+            ):
+                if answer.status is ClaimStatus.GRANTED and claim.delivery not in taken:
                     with suppress(Exception):
-                        self.session.release(claim)
+                        self.session.return_unsent(claim)
             raise
         for claim, answer in reversed(list(zip(claims, answers, strict=True))):
-            if answer.kind != "go":
+            if answer.status is not ClaimStatus.GRANTED:
                 self.session.told_no(claim, answer)
         return lines
 
-    def _put_back(self, claims: list[Claim]) -> None:
+    def _put_back(self, claims: list[LeasedDelivery]) -> None:
         for claim in reversed(claims):
             self.session.put_back(claim)
 
@@ -298,7 +306,7 @@ class SmtpEventLoop:
     def _flush(self) -> None:
         """Write down what is unrecorded now, without waiting for the next mark."""
         if self._unrecorded:
-            self.session.turn(self._unrecorded, [])
+            self.session.commit(self._unrecorded, [])
             self._unrecorded = []
 
     def _interrupted(self) -> None:
@@ -313,7 +321,7 @@ class SmtpEventLoop:
                     verdict = replace(self.session.verdict(claim, lost), suppress=False)
                     self._unrecorded.append((claim, verdict))
                 else:
-                    self.session.release(claim)
+                    self.session.return_unsent(claim)
 
     # --- the connections
 

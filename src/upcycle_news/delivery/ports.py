@@ -9,32 +9,32 @@ from typing import Protocol
 
 from upcycle_news.mail.dot_stuffing import DotStuffedMessage
 from upcycle_news.models import (
-    Claim,
+    ClaimResult,
     Envelope,
-    Leave,
+    LeasedDelivery,
     Verdict,
 )
 from upcycle_news.transports.outcomes import Outcome
 
-Record = tuple[Claim, Verdict]
+Record = tuple[LeasedDelivery, Verdict]
 
 
 class Ledger(Protocol):
     """Where deliveries are remembered; the store fulfils it. Every method commits."""
 
-    def lease(self, limit: int, now: datetime) -> Sequence[Claim]:
+    def lease(self, limit: int, now: datetime) -> Sequence[LeasedDelivery]:
         """Reserve up to `limit` deliveries, queued ones and deferred ones that are due.
 
         A lease is nothing yet: after a death the delivery is simply in the queue again. Empty
         when nothing is to be had now, or the issue is paused, stopped or cancelled.
         """
 
-    def give_back(self, claims: Sequence[Claim]) -> None:
+    def release_leases(self, claims: Sequence[LeasedDelivery]) -> None:
         """End leases that were not used."""
 
-    def turn(
-        self, records: Sequence[Record], marks: Sequence[Claim], now: datetime
-    ) -> Sequence[Leave]:
+    def commit(
+        self, records: Sequence[Record], marks: Sequence[LeasedDelivery], now: datetime
+    ) -> Sequence[ClaimResult]:
         """Write down verdicts, and mark leased deliveries as sending; one commit for all.
 
         Answers each mark. Who is suppressed or has left is settled here, at the moment of
@@ -44,7 +44,7 @@ class Ledger(Protocol):
         deliveries back to queued that way.
         """
 
-    def release(self, claim: Claim, now: datetime) -> None:
+    def return_unsent(self, claim: LeasedDelivery, now: datetime) -> None:
         """Back to queued as if it had not been marked: nothing was on the wire."""
 
     def next_due(self) -> datetime | None:

@@ -17,9 +17,10 @@ from upcycle_news.delivery.ports import (
 )
 from upcycle_news.delivery.retry_policy import CanaryGuard, RetryPolicy, decide
 from upcycle_news.models import (
-    Claim,
+    ClaimResult,
+    ClaimStatus,
     DeliveryState,
-    Leave,
+    LeasedDelivery,
     Verdict,
 )
 from upcycle_news.transports.outcomes import Outcome
@@ -34,7 +35,7 @@ class DeliveryCounters:
     unknown: int = 0
     deferred: set[int] = field(default_factory=set)
 
-    def add(self, claim: Claim, verdict: Verdict) -> None:
+    def add(self, claim: LeasedDelivery, verdict: Verdict) -> None:
         """Count one more verdict."""
         self.deferred.discard(claim.delivery)
         match verdict.state:
@@ -93,7 +94,7 @@ class DeliverySession:
     over: bool = False
     next_due: datetime | None = None
     counters: DeliveryCounters = field(default_factory=DeliveryCounters)
-    leases: deque[Claim] = field(default_factory=deque)
+    leases: deque[LeasedDelivery] = field(default_factory=deque)
     withheld: list[Record] = field(default_factory=list)
 
     _beaten: datetime | None = None
@@ -122,43 +123,45 @@ class DeliverySession:
             self.leases.extend(self.ledger.lease(limit, self.clock()))
         return bool(self.leases)
 
-    def take(self) -> Claim | None:
+    def take(self) -> LeasedDelivery | None:
         """The next leased delivery; None when there is nothing to be had now."""
         return self.leases.popleft() if self.anything() else None
 
-    def put_back(self, claim: Claim) -> None:
+    def put_back(self, claim: LeasedDelivery) -> None:
         """It was taken and not used."""
         self.leases.appendleft(claim)
 
-    def give_back(self) -> None:
+    def release_leases(self) -> None:
         """End all leases."""
         leases = list(self.leases)
         self.leases.clear()
-        self.ledger.give_back(leases)
+        self.ledger.release_leases(leases)
 
-    def turn(self, records: Sequence[Record], marks: Sequence[Claim]) -> Sequence[Leave]:
+    def commit(
+        self, records: Sequence[Record], marks: Sequence[LeasedDelivery]
+    ) -> Sequence[ClaimResult]:
         """Commit verdicts and marks together; the marks' answers."""
-        return self.ledger.turn(records, marks, self.clock())
+        return self.ledger.commit(records, marks, self.clock())
 
-    def release(self, claim: Claim) -> None:
+    def return_unsent(self, claim: LeasedDelivery) -> None:
         """It was marked, and nothing of it was on the wire."""
-        self.ledger.release(claim, self.clock())
+        self.ledger.return_unsent(claim, self.clock())
 
-    def told_no(self, claim: Claim, answer: Leave) -> None:
+    def told_no(self, claim: LeasedDelivery, answer: ClaimResult) -> None:
         """The ledger did not let a delivery go."""
-        if answer.kind == "gone":
+        if answer.status is ClaimStatus.LOST:
             if answer.until is not None:
                 self.aside_until = max(self.aside_until or answer.until, answer.until)
             return
         self.put_back(claim)
-        if answer.kind == "held":
+        if answer.status is ClaimStatus.ISSUE_HALTED:
             self.over = True
         else:
             self.closed_until = answer.until
 
     # --- verdicts
 
-    def verdict(self, claim: Claim, outcome: Outcome) -> Verdict:
+    def verdict(self, claim: LeasedDelivery, outcome: Outcome) -> Verdict:
         """What an outcome means now."""
         return decide(
             outcome,
@@ -175,14 +178,14 @@ class DeliverySession:
             return verdict
         return replace(verdict, suppress=False)
 
-    def count(self, claim: Claim, verdict: Verdict) -> None:
+    def count(self, claim: LeasedDelivery, verdict: Verdict) -> None:
         """Add a verdict to the report."""
         self.counters.add(claim, verdict)
         if verdict.stop is not None:
             self.stopped = self.stopped or verdict.stop
         self.progress(self.counters.report())
 
-    def mind_the_first_ten(self, claim: Claim, verdict: Verdict) -> None:
+    def mind_the_first_ten(self, claim: LeasedDelivery, verdict: Verdict) -> None:
         """Stop when nobody is accepted, and suppress the refused as soon as somebody is."""
         before, self.canary_guard = self.canary_guard, self.canary_guard.after(verdict)
         if self.canary_guard.refused > before.refused:
@@ -194,7 +197,7 @@ class DeliverySession:
 
     def suppress_withheld(self) -> None:
         """The relay accepts others, or there are no others: the refusals were meant."""
-        self.turn([record for record in self.withheld if record[1].suppress], [])
+        self.commit([record for record in self.withheld if record[1].suppress], [])
         self.withheld.clear()
 
     def _take_back(self, last: Verdict) -> None:
@@ -209,7 +212,7 @@ class DeliverySession:
             (claim, replace(verdict, state=DeliveryState.QUEUED, suppress=False))
             for claim, verdict in self.withheld
         ]
-        self.turn(again, [])
+        self.commit(again, [])
         self.counters.take_back(len(self.withheld))
         self.withheld.clear()
 
@@ -330,9 +333,9 @@ class DeliverySession:
         """Give everything back and say how it went; raises what broke."""
         if self.error is not None:
             with suppress(Exception):
-                self.give_back()
+                self.release_leases()
             raise self.error
-        self.give_back()
+        self.release_leases()
         if not self.ended and self.withheld:
             self.suppress_withheld()
         dues = [at for at in (self.ledger.next_due(), self.next_due) if at is not None]

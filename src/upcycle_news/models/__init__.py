@@ -17,12 +17,13 @@ from upcycle_news.models.content import (
     Story,
 )
 from upcycle_news.models.delivery import (
-    Claim,
+    ClaimResult,
+    ClaimStatus,
     Delivery,
     DeliveryState,
     Envelope,
     IssueStatus,
-    Leave,
+    LeasedDelivery,
     Rate,
     Relay,
     SmtpReply,
@@ -44,7 +45,8 @@ from upcycle_news.models.subscriber import (
 )
 
 __all__ = [
-    "Claim",
+    "ClaimResult",
+    "ClaimStatus",
     "Consent",
     "DateSource",
     "Delivery",
@@ -60,7 +62,7 @@ __all__ = [
     "Issue",
     "IssueId",
     "IssueStatus",
-    "Leave",
+    "LeasedDelivery",
     "Length",
     "Manifest",
     "Placeholder",

@@ -6,7 +6,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from enum import StrEnum
+from enum import Enum, StrEnum
 from typing import Literal, Self
 
 from upcycle_news.errors import UpcycleError
@@ -40,7 +40,7 @@ class Delivery:
 
 
 @dataclass(frozen=True)
-class Claim:
+class LeasedDelivery:
     """A delivery that one worker, and no other, may send now."""
 
     delivery: int
@@ -88,17 +88,29 @@ class Verdict:
     reason: str = ""
 
 
-@dataclass(frozen=True)
-class Leave:
-    """The ledger's answer when a sender asks whether a delivery may go on the wire now.
+class ClaimStatus(Enum):
+    """How the ledger decides on a leased delivery that its worker wants to send now.
 
-    ``go``: it is marked as sending. ``gone``: it is not this sender's any more, or has ended.
-    ``held``: the issue is paused, stopped or cancelled. ``later``: a quota of the relay or the
-    sender is used up until `until`. With ``gone``, `until` is when the quota of the recipient's
-    domain, for which the delivery waits, has room again.
+    `GRANTED`: marked as sending; the message may go on the wire. `LOST`: not this worker's any
+    more, ended, or deferred for the quota of its domain. `ISSUE_HALTED`: the issue is paused,
+    stopped or cancelled. `RATE_LIMITED`: a quota of the relay or the sender is used up.
     """
 
-    kind: Literal["go", "gone", "held", "later"]
+    GRANTED = "granted"
+    LOST = "lost"
+    ISSUE_HALTED = "issue halted"
+    RATE_LIMITED = "rate limited"
+
+
+@dataclass(frozen=True)
+class ClaimResult:
+    """The ledger's answer to one claim.
+
+    `until` tells when a quota has room again: with `RATE_LIMITED` that of the relay or the sender,
+    with `LOST` that of the recipient's domain, for which the delivery was deferred.
+    """
+
+    status: ClaimStatus
     until: datetime | None = None
 
 

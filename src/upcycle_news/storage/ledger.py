@@ -21,10 +21,11 @@ from sqlalchemy import (
 from sqlalchemy.dialects import postgresql, sqlite
 
 from upcycle_news.models import (
-    Claim,
+    ClaimResult,
+    ClaimStatus,
     DeliveryState,
     IssueId,
-    Leave,
+    LeasedDelivery,
     Verdict,
 )
 from upcycle_news.storage import ledger_sql as rows
@@ -41,7 +42,11 @@ from upcycle_news.storage.schema import (
 )
 from upcycle_news.storage.workers import NOBODY, Sender
 
-_GO, _GONE, _HELD = Leave("go"), Leave("gone"), Leave("held")
+_GO, _GONE, _HELD = (
+    ClaimResult(ClaimStatus.GRANTED),
+    ClaimResult(ClaimStatus.LOST),
+    ClaimResult(ClaimStatus.ISSUE_HALTED),
+)
 
 
 class Ledger:
@@ -68,7 +73,7 @@ class Ledger:
 
     # --- taking
 
-    def lease(self, limit: int, now: datetime) -> list[Claim]:
+    def lease(self, limit: int, now: datetime) -> list[LeasedDelivery]:
         """Reserve up to `limit` deliveries that may go out, those due again among them.
 
         People who are suppressed or have left since the issue was queued are settled on the way.
@@ -114,7 +119,7 @@ class Ledger:
         )
         return True
 
-    def give_back(self, claims: Sequence[Claim]) -> None:
+    def release_leases(self, claims: Sequence[LeasedDelivery]) -> None:
         """Leases that are not needed any more: somebody else may have them."""
         if claims:
             with self._store.writing() as connection:
@@ -125,25 +130,28 @@ class Ledger:
 
     # --- the wire
 
-    def turn(
+    def commit(
         self,
-        records: Sequence[tuple[Claim, Verdict]],
-        marks: Sequence[Claim],
+        records: Sequence[tuple[LeasedDelivery, Verdict]],
+        marks: Sequence[LeasedDelivery],
         now: datetime,
-    ) -> list[Leave]:
+    ) -> list[ClaimResult]:
         """Write down what became of some deliveries and mark others as sending, in one commit.
 
         Whoever gets ``go`` may send as soon as this returns. A record may come again for a
         delivery of this run; the last one counts, and a suppression is only ever added.
         """
-        if not self._quotas and self._quick.turn(records, marks, now):
+        if not self._quotas and self._quick.commit(records, marks, now):
             return [_GO] * len(marks)
         with self._store.writing() as connection:
             self._record(connection, records, now)
             return self._mark(connection, marks, now) if marks else []
 
     def _record(
-        self, connection: Connection, records: Sequence[tuple[Claim, Verdict]], now: datetime
+        self,
+        connection: Connection,
+        records: Sequence[tuple[LeasedDelivery, Verdict]],
+        now: datetime,
     ) -> None:
         if not records:
             return
@@ -160,7 +168,9 @@ class Ledger:
         if waiting:
             end_if_cancelled(connection, self._issue, now=now)
 
-    def _mark(self, connection: Connection, marks: Sequence[Claim], now: datetime) -> list[Leave]:
+    def _mark(
+        self, connection: Connection, marks: Sequence[LeasedDelivery], now: datetime
+    ) -> list[ClaimResult]:
         found = connection.execute(rows.STANDING, {"rows": [claim.delivery for claim in marks]})
         standing = {row.id: row for row in found}
         answers = [
@@ -176,8 +186,8 @@ class Ledger:
         return answers
 
     def _leave(
-        self, connection: Connection, claim: Claim, row: Row[Any] | None, now: datetime
-    ) -> Leave:
+        self, connection: Connection, claim: LeasedDelivery, row: Row[Any] | None, now: datetime
+    ) -> ClaimResult:
         if row is None or row.sender_id != self._sender.id or row.state not in rows.HELD_BACK:
             return _GONE
         if row.issue_state != IssueState.SENDING:
@@ -188,13 +198,13 @@ class Ledger:
             scopes = self._quotas.scopes(claim.address)
             if (full := quota_rows.reserve(connection, scopes, now)) is not None:
                 if not full.scope.aside:
-                    return Leave("later", full.until)
+                    return ClaimResult(ClaimStatus.RATE_LIMITED, full.until)
                 self._put_aside(connection, claim, full, now)
-                return Leave("gone", full.until)
+                return ClaimResult(ClaimStatus.LOST, full.until)
         return _GO
 
     def _put_aside(
-        self, connection: Connection, claim: Claim, full: quota_rows.Full, now: datetime
+        self, connection: Connection, claim: LeasedDelivery, full: quota_rows.Full, now: datetime
     ) -> None:
         """Let a delivery wait for its domain's quota, behind those that wait for it already."""
         until, waiting = self._aside.get(full.scope.name, (full.until, 0))
@@ -215,7 +225,7 @@ class Ledger:
         )
 
     def _suppress(
-        self, connection: Connection, claim: Claim, verdict: Verdict, now: datetime
+        self, connection: Connection, claim: LeasedDelivery, verdict: Verdict, now: datetime
     ) -> None:
         insert_here = postgresql.insert if self._store.dialect == "postgresql" else sqlite.insert
         detail = " ".join(
@@ -227,7 +237,7 @@ class Ledger:
             .on_conflict_do_nothing()
         )
 
-    def release(self, claim: Claim, now: datetime) -> None:
+    def return_unsent(self, claim: LeasedDelivery, now: datetime) -> None:
         """Nothing of a marked delivery was on the wire: it goes back to the queue, uncounted."""
         with self._store.writing() as connection:
             connection.execute(rows.HOLD_ISSUE, {"issue": self._issue})

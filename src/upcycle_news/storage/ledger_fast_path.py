@@ -8,7 +8,7 @@ from typing import Any
 
 from sqlalchemy import Dialect, Update
 
-from upcycle_news.models import Claim, Verdict
+from upcycle_news.models import LeasedDelivery, Verdict
 from upcycle_news.storage import ledger_sql as rows
 from upcycle_news.storage.database import Store
 from upcycle_news.storage.workers import Sender
@@ -59,8 +59,11 @@ class QuickTurns:
         self._record = Prepared(rows.RECORD, store.driver)
         self._mark = Prepared(rows.MARK_WHO_MAY_GO, store.driver)
 
-    def turn(
-        self, records: Sequence[tuple[Claim, Verdict]], marks: Sequence[Claim], now: datetime
+    def commit(
+        self,
+        records: Sequence[tuple[LeasedDelivery, Verdict]],
+        marks: Sequence[LeasedDelivery],
+        now: datetime,
     ) -> bool:
         """Commit these records and all of these marks; False, and nothing done, if not all may go.
 

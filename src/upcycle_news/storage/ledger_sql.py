@@ -8,9 +8,9 @@ from typing import Any
 from sqlalchemy import Row, Select, bindparam, literal_column, or_, select, update
 
 from upcycle_news.models import (
-    Claim,
     DeliveryState,
     EmailAddress,
+    LeasedDelivery,
     SubscriberStatus,
     Verdict,
 )
@@ -131,7 +131,7 @@ RECORD = (
 )
 
 
-def recorded(claim: Claim, verdict: Verdict, me: int, now: datetime) -> dict[str, Any]:
+def recorded(claim: LeasedDelivery, verdict: Verdict, me: int, now: datetime) -> dict[str, Any]:
     """The parameters of `RECORD`."""
     return {
         "row": claim.delivery,
@@ -147,14 +147,14 @@ def recorded(claim: Claim, verdict: Verdict, me: int, now: datetime) -> dict[str
     }
 
 
-def marked(claim: Claim, me: int, now: datetime) -> dict[str, Any]:
+def marked(claim: LeasedDelivery, me: int, now: datetime) -> dict[str, Any]:
     """The parameters of `MARK_WHO_MAY_GO`."""
     return {"row": claim.delivery, "me": me, "attempt": claim.attempt, "changed_at": now}
 
 
-def claim_of(row: Row[Any]) -> Claim:
+def claim_of(row: Row[Any]) -> LeasedDelivery:
     """A row of the queue as the sender sees it."""
-    return Claim(
+    return LeasedDelivery(
         delivery=row.id,
         subscriber=row.subscriber_id,
         address=EmailAddress(row.email),

@@ -9,12 +9,12 @@ from typing import Any
 from sqlalchemy import Row, delete, insert, select
 
 from upcycle_news.models import IssueId
-from upcycle_news.models.relay_stats import Replies
+from upcycle_news.models.relay_stats import RelayStats
 from upcycle_news.storage.database import Store
 from upcycle_news.storage.schema import issues, replies
 
 
-def save(store: Store, issue: IssueId, sender: int, told: Replies, *, now: datetime) -> None:
+def save(store: Store, issue: IssueId, sender: int, told: RelayStats, *, now: datetime) -> None:
     """Write down what a sender heard of a relay so far, in the place of what it wrote before."""
     mine = (
         replies.c.issue_id == str(issue),
@@ -39,18 +39,18 @@ def save(store: Store, issue: IssueId, sender: int, told: Replies, *, now: datet
         )
 
 
-def of_issue(store: Store, issue: IssueId) -> tuple[Replies, ...]:
+def of_issue(store: Store, issue: IssueId) -> tuple[RelayStats, ...]:
     """What each relay answered to an issue, by its name."""
     query = select(replies).where(replies.c.issue_id == str(issue)).order_by(replies.c.relay)
     with store.reading() as connection:
         rows = connection.execute(query).all()
-    by_relay: defaultdict[str, list[Replies]] = defaultdict(list)
+    by_relay: defaultdict[str, list[RelayStats]] = defaultdict(list)
     for row in rows:
         by_relay[row.relay].append(_replies(row))
-    return tuple(Replies.together(relay, several) for relay, several in by_relay.items())
+    return tuple(RelayStats.combined(relay, several) for relay, several in by_relay.items())
 
 
-def earlier(store: Store, issue: IssueId, relay: str, last: int) -> tuple[Replies, ...]:
+def earlier(store: Store, issue: IssueId, relay: str, last: int) -> tuple[RelayStats, ...]:
     """What a relay answered to the issues queued before this one, the newest first."""
     own = select(issues.c.enqueued_at).where(issues.c.id == str(issue)).scalar_subquery()
     query = (
@@ -59,17 +59,17 @@ def earlier(store: Store, issue: IssueId, relay: str, last: int) -> tuple[Replie
         .where(replies.c.relay == relay, issues.c.enqueued_at < own)
         .order_by(issues.c.enqueued_at.desc(), issues.c.number.desc())
     )
-    found: dict[str, list[Replies]] = {}
+    found: dict[str, list[RelayStats]] = {}
     with store.reading() as connection:
         for row in connection.execute(query):
             if row.issue_id not in found and len(found) == last:
                 break
             found.setdefault(row.issue_id, []).append(_replies(row))
-    return tuple(Replies.together(relay, several) for several in found.values())
+    return tuple(RelayStats.combined(relay, several) for several in found.values())
 
 
-def _replies(row: Row[Any]) -> Replies:
-    return Replies(
+def _replies(row: Row[Any]) -> RelayStats:
+    return RelayStats(
         row.relay,
         accepted=row.accepted,
         deferred=row.deferred,

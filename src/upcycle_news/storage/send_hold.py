@@ -12,7 +12,7 @@ from enum import StrEnum
 
 from sqlalchemy import Connection, insert, or_, select, update
 
-from upcycle_news.errors import PausedError
+from upcycle_news.errors import SendHoldError
 from upcycle_news.storage.database import Store
 from upcycle_news.storage.schema import pauses
 
@@ -58,7 +58,7 @@ def standing(store: Store) -> Pause | None:
 def refuse(connection: Connection) -> None:
     """Raise `PausedError` while a pause stands."""
     if (pause := _standing(connection)) is not None:
-        raise PausedError(pause.sentence)
+        raise SendHoldError(pause.sentence)
 
 
 def refuse_while_paused(store: Store) -> None:

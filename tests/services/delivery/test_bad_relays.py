@@ -11,7 +11,7 @@ import pytest
 
 from upcycle_news.delivery.engine import deliver
 from upcycle_news.delivery.ports import DeliveryReport, SendLimits, WaitLimits
-from upcycle_news.models import Claim, Envelope, Rate
+from upcycle_news.models import Envelope, LeasedDelivery, Rate
 from upcycle_news.storage import issues
 from upcycle_news.storage.database import Store, open_store
 from upcycle_news.storage.issues import IssueState
@@ -41,13 +41,16 @@ def store(tmp_path: Any) -> Iterator[Store]:
     opened.close()
 
 
-def compose(claim: Claim) -> tuple[Envelope, bytes]:
+def compose(claim: LeasedDelivery) -> tuple[Envelope, bytes]:
     return Envelope("bounce@example.org", claim.address.address), b"Subject: x\r\n\r\nhello\r\n"
 
 
 def send(store: Store, day: BadDay, connections: int = 4, **more: Any) -> DeliveryReport:
     clock = more.pop("clock", None) or Clock()
-    options: dict[str, Any] = {"wait_limits": DAY, "send_limits": SendLimits(connections=connections)}
+    options: dict[str, Any] = {
+        "wait_limits": DAY,
+        "send_limits": SendLimits(connections=connections),
+    }
     return deliver(
         ledger=more.pop("ledger", None) or ledger_of(store),
         connect=lambda: open_connection(day.relay()),
@@ -300,7 +303,9 @@ def test_a_pause_is_heard_within_a_leased_batch(store: Store) -> None:
 def test_who_never_was_on_the_wire_is_all_a_second_relay_gets(store: Store) -> None:
     queued(store, *(f"reader{number}@example.org" for number in range(READERS)))
     with BadDay(rcpt=for_addresses("reader1", "450 4.2.0 later")) as day:
-        first = send(store, day, 1, wait_limits=WaitLimits(), stopping=lambda: len(day.commands) > 30)
+        first = send(
+            store, day, 1, wait_limits=WaitLimits(), stopping=lambda: len(day.commands) > 30
+        )
     assert first.deferred > 0
     second_ledger = ledger_of(store, pid=2)
     second_ledger._fresh_only = True

@@ -30,8 +30,8 @@ def test_whoever_waits_for_the_first_delivery_has_none_of_the_others(
     ledger = Ledger(store, ISSUE, me)
     claims = sorted(ledger.lease(4, NOW), key=lambda claim: -claim.delivery)
     does: dict[str, Callable[[], object]] = {
-        "mark": lambda: ledger.turn([], claims, NOW),
-        "give back": lambda: ledger.give_back(claims),
+        "mark": lambda: ledger.commit([], claims, NOW),
+        "give back": lambda: ledger.release_leases(claims),
         "cancel": lambda: issues.set_state(store, ISSUE, IssueState.CANCELLED, now=NOW),
     }
     first, last = claims[-1].delivery, claims[0].delivery

@@ -85,9 +85,9 @@ def test_who_takes_too_long_is_told_of_and_left_alone(publication: Publication) 
                 process_start=start or worker_identity._start_of(deaf.pid),
             )  # fmt: skip
         ticks = iter(range(100))
-        assert drain(context, seconds=3, timer=lambda: next(ticks), wait=lambda _: None) == DrainResult(
-            1, 1
-        )
+        assert drain(
+            context, seconds=3, timer=lambda: next(ticks), wait=lambda _: None
+        ) == DrainResult(1, 1)
         assert deaf.poll() is None
     finally:
         deaf.send_signal(signal.SIGKILL)

@@ -18,7 +18,7 @@ from hypothesis.stateful import (
     run_state_machine_as_test,
 )
 
-from upcycle_news.models import Claim, DeliveryState, Verdict
+from upcycle_news.models import ClaimStatus, DeliveryState, LeasedDelivery, Verdict
 from upcycle_news.storage import issues, subscribers, workers
 from upcycle_news.storage.database import open_store
 from upcycle_news.storage.issues import IssueState
@@ -41,10 +41,10 @@ class Sender:
 
     def __init__(self, book: OneByOne) -> None:
         self.ledger = book
-        self.leased: list[Claim] = []
-        self.wire: dict[int, Claim | None] = dict.fromkeys(range(CONNECTIONS))
+        self.leased: list[LeasedDelivery] = []
+        self.wire: dict[int, LeasedDelivery | None] = dict.fromkeys(range(CONNECTIONS))
         self.taken: set[int] = set()  # connections whose message the relay has taken over
-        self.unrecorded: dict[int, tuple[Claim, Verdict]] = {}
+        self.unrecorded: dict[int, tuple[LeasedDelivery, Verdict]] = {}
 
 
 class AnIssueThatCrashes(RuleBasedStateMachine):
@@ -134,9 +134,9 @@ class AnIssueThatCrashes(RuleBasedStateMachine):
         marks = [one.leased.pop(0) for _ in free[: len(one.leased)]]
         records = list(one.unrecorded.values())
         one.unrecorded.clear()
-        answers = one.ledger.turn(records, marks, self.now)
+        answers = one.ledger.commit(records, marks, self.now)
         for line, claim, answer in zip(free, marks, answers, strict=False):
-            if answer.kind == "go":
+            if answer.status is ClaimStatus.GRANTED:
                 # Promise 4: at the moment of sending nobody who left or was suppressed.
                 assert claim.address.key not in self.barred
                 one.wire[line] = claim
@@ -167,7 +167,7 @@ class AnIssueThatCrashes(RuleBasedStateMachine):
         one.wire[line] = None
         one.unrecorded[line] = (claim, verdict)
         if verdict.state is not DeliveryState.SENT:
-            one.ledger.turn([one.unrecorded.pop(line)], [], self.now)
+            one.ledger.commit([one.unrecorded.pop(line)], [], self.now)
 
     @precondition(lambda self: self.living)
     @rule(data=st.data())
@@ -187,7 +187,7 @@ class AnIssueThatCrashes(RuleBasedStateMachine):
     def time_passes(self, minutes: int) -> None:
         self.now += timedelta(minutes=minutes)
 
-    def _on_wire(self) -> list[tuple[Sender, int, Claim]]:
+    def _on_wire(self) -> list[tuple[Sender, int, LeasedDelivery]]:
         return [
             (one, line, claim)
             for one in self.living

@@ -35,7 +35,7 @@ def answers(*seconds: float, relay: str = "main") -> RelayStats:
     counting = RelayStatsCounter(relay)
     for one in seconds:
         counting.add("accepted", one)
-    return counting.told()
+    return counting.snapshot()
 
 
 @given(st.lists(st.floats(0.001, 600), min_size=1, max_size=60))
@@ -48,7 +48,7 @@ def test_the_median_is_right_to_ten_percent(seconds: list[float]) -> None:
 
 @given(st.lists(st.lists(st.floats(0.001, 10), max_size=20), min_size=1, max_size=4))
 def test_senders_added_up_are_as_one(shares: list[list[float]]) -> None:
-    together = RelayStats.together("main", [answers(*share) for share in shares])
+    together = RelayStats.combined("main", [answers(*share) for share in shares])
     assert together == answers(*(one for share in shares for one in share))
 
 

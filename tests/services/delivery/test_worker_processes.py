@@ -135,7 +135,7 @@ def test_what_a_worker_gives_back_after_the_others_are_through_is_sent_all_the_s
             self.leased = self.ledger.lease(5, self._room.clock())
 
         def join(self, stopping: Callable[[], bool]) -> None:
-            self.ledger.give_back(self.leased)
+            self.ledger.release_leases(self.leased)
 
     monkeypatch.setattr(send, "MANY", 10)
     monkeypatch.setattr(send, "Workers", Late)

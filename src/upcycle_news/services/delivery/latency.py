@@ -11,7 +11,7 @@ from upcycle_news.delivery.ports import Transport
 from upcycle_news.errors import StoreError
 from upcycle_news.mail.dot_stuffing import DotStuffedMessage
 from upcycle_news.models import Envelope, IssueId
-from upcycle_news.models.relay_stats import Answer, RelayStatsCounter
+from upcycle_news.models.relay_stats import RelayReply, RelayStatsCounter
 from upcycle_news.observability.logging import Log
 from upcycle_news.storage import relay_stats
 from upcycle_news.transports.outcomes import (
@@ -65,7 +65,7 @@ class LatencyRecorder:
         if not self._news:
             return
         now = self._room.clock()
-        told = self.counting.told()
+        told = self.counting.snapshot()
         self._saved, self._news = now, False
         try:
             relay_stats.save(self._room.store, self._issue, self._sender, told, now=now)
@@ -74,7 +74,7 @@ class LatencyRecorder:
             log.warning("a relay's figures were not written down", issue=self._issue, why=error)
 
 
-def _answer(outcome: Outcome) -> Answer:
+def _answer(outcome: Outcome) -> RelayReply:
     if isinstance(outcome, Accepted):
         return "accepted"
     if isinstance(outcome, Refused):

@@ -12,11 +12,11 @@ from upcycle_news.delivery.ports import DeliveryReport
 from upcycle_news.errors import IssueError, RelayError
 from upcycle_news.mail.message import MessageTemplate
 from upcycle_news.models import (
-    Claim,
     DeliveryState,
     EmailAddress,
     IssueId,
     IssueStatus,
+    LeasedDelivery,
     Relay,
 )
 from upcycle_news.observability.logging import Log
@@ -269,7 +269,7 @@ def send_test(
             for number, address in enumerate(recipients, start=1):
                 person = subscribers.find(context.store, address)
                 name, known = (person.name, person.id) if person else ("", 0)
-                claim = Claim(0, known, address, name, 1, context.clock())
+                claim = LeasedDelivery(0, known, address, name, 1, context.clock())
                 outcome = connection.send(*compose_message(claim))
                 if not isinstance(outcome, Accepted):
                     raise RelayError(

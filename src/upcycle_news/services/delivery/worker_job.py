@@ -14,9 +14,9 @@ from upcycle_news.delivery.retry_policy import CanaryGuard
 from upcycle_news.mail.dot_stuffing import DotStuffedMessage
 from upcycle_news.mail.message import MessageTemplate, RecipientFields, message_hash
 from upcycle_news.models import (
-    Claim,
     Envelope,
     IssueId,
+    LeasedDelivery,
     Relay,
 )
 from upcycle_news.observability.logging import Log
@@ -114,17 +114,21 @@ def expiry(context: AppContext, queued_at: datetime | None) -> datetime | None:
 
 def message_composer(
     context: AppContext, template: MessageTemplate, mailing: IssueId | str, number: int
-) -> Callable[[Claim], tuple[Envelope, DotStuffedMessage]]:
+) -> Callable[[LeasedDelivery], tuple[Envelope, DotStuffedMessage]]:
     """Make the envelope and the message for one reader, ready for the wire."""
     bounces, message_id_key = context.bounce_addresses, context.message_id_key
 
-    def compose_message(claim: Claim) -> tuple[Envelope, DotStuffedMessage]:
+    def compose_message(claim: LeasedDelivery) -> tuple[Envelope, DotStuffedMessage]:
         message = template.dot_stuffed_for(
             RecipientFields(
                 address=claim.address,
                 name=claim.name,
-                unsubscribe_url=context.subscriber_link(Purpose.UNSUBSCRIBE, claim.subscriber, number),
-                preferences_url=context.subscriber_link(Purpose.PREFERENCES, claim.subscriber, number),
+                unsubscribe_url=context.subscriber_link(
+                    Purpose.UNSUBSCRIBE, claim.subscriber, number
+                ),
+                preferences_url=context.subscriber_link(
+                    Purpose.PREFERENCES, claim.subscriber, number
+                ),
                 message_hash=message_hash(message_id_key, mailing, claim.subscriber),
                 date=context.clock(),
             )
