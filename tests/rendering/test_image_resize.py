@@ -9,8 +9,8 @@ import pytest
 from PIL import Image
 
 from upcycle_news.errors import ContentError
-from upcycle_news.rendering.image_resize import LARGEST, SHARP, fit_for_mail
-from upcycle_news.rendering.images import read_image
+from upcycle_news.rendering.image_resize import MAX_BYTES, fit_for_mail
+from upcycle_news.rendering.images import MAX_WIDTH, read_image
 
 from .sample_manifest import png
 
@@ -33,12 +33,12 @@ def written(image: Image.Image, kind: str, **options: object) -> bytes:
 @pytest.mark.parametrize("kind", ["JPEG", "PNG", "WEBP"])
 def test_a_photo_becomes_twice_the_column_and_at_most_200_kilobytes(kind: str) -> None:
     small = fit_for_mail("foto", photo(3000, 2000, kind))
-    assert len(small) <= LARGEST
+    assert len(small) <= MAX_BYTES
     with Image.open(BytesIO(small)) as image:
-        assert image.width == SHARP
+        assert image.width == MAX_WIDTH
         assert image.format == "JPEG"
     picture, _ = read_image("foto", small)
-    assert (picture.width, picture.height) == (SHARP // 2, 358)
+    assert (picture.width, picture.height) == (MAX_WIDTH // 2, 358)
 
 
 def test_what_fits_stays_byte_for_byte() -> None:
@@ -68,7 +68,7 @@ def test_a_drawing_with_a_transparent_ground_keeps_it() -> None:
     small = fit_for_mail("a.png", written(image, "PNG"))
     with Image.open(BytesIO(small)) as found:
         assert found.format == "PNG"
-        assert found.width == SHARP
+        assert found.width == MAX_WIDTH
         assert found.convert("RGBA").getpixel((2, 2))[3] == 0  # type: ignore[index]
 
 
@@ -76,7 +76,7 @@ def test_a_large_drawing_stays_sharp_as_png() -> None:
     image = Image.new("RGB", (2400, 1600), "#fffefa")
     image.paste("#1d6152", (0, 0, 1200, 800))
     with Image.open(BytesIO(fit_for_mail("a.png", written(image, "PNG")))) as found:
-        assert (found.format, found.width) == ("PNG", SHARP)
+        assert (found.format, found.width) == ("PNG", MAX_WIDTH)
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,7 @@ from datetime import date
 from typing import Any
 
 from upcycle_news.errors import TemplateError
-from upcycle_news.fileio import toml_mistake
+from upcycle_news.fileio import toml_error
 from upcycle_news.i18n.messages import localized
 from upcycle_news.text.typography import base_language, insert_no_break_spaces
 
@@ -82,7 +82,7 @@ def read_toml(templates: Mapping[str, str], name: str) -> dict[str, Any]:
     try:
         return tomllib.loads(templates[name])
     except tomllib.TOMLDecodeError as error:
-        line, what = toml_mistake(error, templates[name])
+        line, what = toml_error(error, templates[name])
         raise TemplateError(
             f"templates/{name}", line, localized("theme-broken", reason=what)
         ) from error
