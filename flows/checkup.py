@@ -15,7 +15,7 @@ from upcycle_news.models.runs import RunResult
 
 
 @task
-def examine() -> RunResult:
+def run_checks() -> RunResult:
     """Make all rounds; the table stands in the artifact `doctor`."""
     with AppContext.open() as context:
         found = check_up(context)
@@ -28,7 +28,7 @@ def examine() -> RunResult:
 @flow(name="checkup")
 def checkup() -> State[Any]:
     """Relay, DNS, the way out, store, disk, Prefect, feeds: as `upcycle-news doctor` sees them."""
-    told = examine()
+    told = run_checks()
     return State(type=StateType[told.kind.upper()], name=told.name, message=told.message)
 
 

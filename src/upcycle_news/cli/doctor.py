@@ -34,7 +34,7 @@ def doctor(
     ] = False,
     as_json: JsonOption = False,
 ) -> None:
-    """Look for what is wrong: relay, DNS, the way out, store, disk, Prefect, feeds, settings.
+    """Look for what is wrong: relay, DNS, unsubscribing, store, disk, Prefect, feeds, settings.
 
     Each line: state, what was found, what it means, the cure. Nothing is sent or changed. Exit
     code 1 when something is red.
@@ -71,9 +71,9 @@ def _show(report: Report) -> None:
 
 def _settings(as_json: bool) -> None:
     with open_context() as context:
-        found = origins(context.settings)
+        settings = origins(context.settings)
     if as_json:
-        print_json([one.as_dict() for one in found])
+        print_json([origin.as_dict() for origin in settings])
         return
-    for line in settings_lines(found):
+    for line in settings_lines(settings):
         typer.echo(line)
