@@ -1,8 +1,8 @@
-"""What an outcome means for a delivery, for the person and for the issue. Pure: time is given.
+"""The verdict on a send attempt: for the delivery, the subscriber and the issue. Pure: time is given.
 
-The question behind every refusal: does it speak of this person, of this delivery alone, or of us?
-Whoever gets it wrong in one direction writes to dead addresses for ever, in the other direction
-burns a list because of one "554 relay access denied".
+The question behind every refusal: is it about the recipient, about this message to them, or about
+us as senders? Wrong in one direction, we mail dead addresses for ever; wrong in the other, one
+"554 relay access denied" suppresses a whole list.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ class RetryPolicy:
     give_up_after: timedelta = timedelta(hours=24)
 
     def delay(self, attempt: int, jitter: float) -> timedelta:
-        """The pause after the `attempt`-th try (from 1); `jitter` from 0 to 1 adds up to a quarter.
+        """Return the delay after the `attempt`-th try (from 1); `jitter` from 0 to 1 adds up to 25 %.
 
         It only adds: a greylisting relay punishes those who come back too early.
         """
@@ -44,9 +44,9 @@ class RetryPolicy:
         return timedelta(seconds=seconds * (1 + jitter / 4))
 
     def relay_pause(self, in_a_row: int) -> float:
-        """Seconds to leave the whole relay alone after `in_a_row` replies that ask for slowness.
+        """Return the seconds to pause the whole relay after `in_a_row` replies that ask to slow down.
 
-        Short beside the back-off of each delivery: a greylisting relay answers so to everybody.
+        Short beside the back-off of each delivery: a greylisting relay replies so to everybody.
         """
         if in_a_row < 1:
             return 0.0
@@ -63,7 +63,7 @@ def decide(
     policy: RetryPolicy,
     jitter: float,
 ) -> Verdict:
-    """What `outcome` of the `attempt`-th try (from 1) means."""
+    """Return the verdict on `outcome` of the `attempt`-th try (from 1)."""
     match outcome:
         case Accepted(reply):
             return Verdict(
@@ -75,27 +75,27 @@ def decide(
             return Verdict(DeliveryState.REJECTED, reason=reason)
         case LostBeforeBody(reason):
             verdict = Verdict(DeliveryState.DEFERRED, reason=reason)
-            return _later(verdict, attempt, queued_at, now, policy, jitter)
+            return _deferred_or_given_up(verdict, attempt, queued_at, now, policy, jitter)
         case Refused(_, reply) if reply.code < 500:
             slow = reply.code in refusal_classes.SLOW_DOWN
-            verdict = _told(Verdict(DeliveryState.DEFERRED, slow_relay=slow), reply)
-            return _later(verdict, attempt, queued_at, now, policy, jitter)
+            verdict = _with_reply(Verdict(DeliveryState.DEFERRED, slow_relay=slow), reply)
+            return _deferred_or_given_up(verdict, attempt, queued_at, now, policy, jitter)
         case Refused(stage, reply):
             match refusal_classes.classify_refusal(stage, reply):
                 case "person":
-                    return _told(Verdict(DeliveryState.REJECTED, suppress=True), reply)
+                    return _with_reply(Verdict(DeliveryState.REJECTED, suppress=True), reply)
                 case "delivery":
-                    return _told(Verdict(DeliveryState.REJECTED), reply)
+                    return _with_reply(Verdict(DeliveryState.REJECTED), reply)
                 case "us":
                     stop = refusal_classes.stop_sentence(stage, reply)
-                    return _told(Verdict(DeliveryState.QUEUED, stop=stop), reply)
+                    return _with_reply(Verdict(DeliveryState.QUEUED, stop=stop), reply)
 
 
-def _told(verdict: Verdict, reply: SmtpReply) -> Verdict:
+def _with_reply(verdict: Verdict, reply: SmtpReply) -> Verdict:
     return replace(verdict, code=reply.code, enhanced=reply.enhanced, reason=reply.text)
 
 
-def _later(
+def _deferred_or_given_up(
     verdict: Verdict,
     attempt: int,
     queued_at: datetime,
@@ -103,7 +103,7 @@ def _later(
     policy: RetryPolicy,
     jitter: float,
 ) -> Verdict:
-    """Deferred, or given up. The last try comes at the deadline itself, not after it."""
+    """Return the verdict with its due time, or as given up; the last try is at the deadline itself."""
     deadline = queued_at + policy.give_up_after
     if attempt > 1 and now >= deadline:
         hours = policy.give_up_after.total_seconds() / 3600
@@ -115,10 +115,10 @@ def _later(
 
 @dataclass(frozen=True)
 class CanaryGuard:
-    """Guards a list against a relay that refuses everybody with words that blame the person.
+    """Protects a list against a relay that refuses everybody in words that blame the recipient.
 
-    Until the relay has accepted one message of the issue, suppressions wait; if the first
-    `limit` answers are all refusals, the issue stops. Deferred and lost deliveries are no answers.
+    Until the relay has accepted one message of the issue, suppressions are deferred; if the first
+    `limit` replies are all refusals, the issue stops. Deferred and lost deliveries do not count.
     Make it with ``passed=True`` for an issue of which something has been sent before.
     """
 
@@ -127,15 +127,15 @@ class CanaryGuard:
     limit: int = 10
 
     def after(self, verdict: Verdict) -> CanaryGuard:
-        """The state after one more verdict."""
+        """Return the guard's state after one more verdict."""
         if self.passed or verdict.state is DeliveryState.SENT:
             return self if self.passed else replace(self, passed=True)
-        # No code: we refused, not the relay.
+        # Without a code we refused, not the relay.
         if verdict.state is DeliveryState.REJECTED and (verdict.code or 0) >= 500:
             return replace(self, refused=self.refused + 1)
         return self
 
     @property
     def all_refused(self) -> bool:
-        """Whether the issue has to stop."""
+        """True when the issue has to stop."""
         return not self.passed and self.refused >= self.limit
