@@ -22,8 +22,8 @@ from hypothesis import strategies as st
 from upcycle_news.checks.issue import preflight
 from upcycle_news.curation.compose_issue import Limits, compose
 from upcycle_news.feeds.fetcher import Failed, FetchLimits, fetch_feeds
-from upcycle_news.feeds.parser import read_feed
-from upcycle_news.feeds.parser_sandbox import Quarantine, ReadLimits
+from upcycle_news.feeds.parser import parse_feed
+from upcycle_news.feeds.parser_sandbox import ParserSandbox, ParseLimits
 from upcycle_news.models import Feed, IssueId, Manifest
 from upcycle_news.rendering.render import render
 
@@ -37,7 +37,7 @@ from .hostile_bodies import (
 
 NOW = datetime(2026, 11, 26, 12, tzinfo=UTC)
 FEED = Feed("Baublatt", "https://bau.example/feed")
-LIMITS = ReadLimits(seconds=5.0, memory_bytes=512 * 1024 * 1024)
+LIMITS = ParseLimits(seconds=5.0, memory_bytes=512 * 1024 * 1024)
 FUZZ = settings(
     max_examples=int(os.environ.get("UPCYCLE_FUZZ_EXAMPLES", "150")),
     deadline=None,
@@ -46,13 +46,13 @@ FUZZ = settings(
 
 
 @pytest.fixture(scope="module")
-def quarantine():
-    with Quarantine(LIMITS) as made:
+def sandbox():
+    with ParserSandbox(LIMITS) as made:
         yield made
 
 
-def read(quarantine, body, feed=FEED):
-    return quarantine.read(body, url=feed.url, content_type="application/xml", feed=feed, now=NOW)
+def read(sandbox, body, feed=FEED):
+    return sandbox.read(body, url=feed.url, content_type="application/xml", feed=feed, now=NOW)
 
 
 def assert_clean(found):
@@ -74,10 +74,10 @@ def assert_clean(found):
 
 
 @pytest.mark.parametrize("name", BODIES)
-def test_a_hostile_body_is_a_usable_feed_or_one_sentence(quarantine, name):
+def test_a_hostile_body_is_a_usable_feed_or_one_sentence(sandbox, name):
     body = BODIES[name]()
     began = time.monotonic()
-    found = read(quarantine, body)
+    found = read(sandbox, body)
     assert time.monotonic() - began < LIMITS.seconds + 5
     assert_clean(found)
     if not found.usable:
@@ -95,7 +95,7 @@ def test_no_body_makes_the_reader_larger_than_its_cap():
 
 
 def test_a_body_that_keeps_the_parser_busy_is_given_up_and_the_next_one_is_read():
-    with Quarantine(ReadLimits(seconds=1.5)) as impatient:
+    with ParserSandbox(ParseLimits(seconds=1.5)) as impatient:
         began = time.monotonic()
         found = read(impatient, BODIES["many attributes"]())
         assert time.monotonic() - began < 10
@@ -104,7 +104,7 @@ def test_a_body_that_keeps_the_parser_busy_is_given_up_and_the_next_one_is_read(
 
 
 def test_a_reader_that_needs_too_much_memory_is_given_up():
-    with Quarantine(ReadLimits(seconds=10, memory_bytes=48 * 1024 * 1024)) as small:
+    with ParserSandbox(ParseLimits(seconds=10, memory_bytes=48 * 1024 * 1024)) as small:
         body = rss(*(item(f"T{n}", f"https://x.example/{n}", "x " * 9000) for n in range(700)))
         found = read(small, body)
         assert not found.usable
@@ -112,13 +112,13 @@ def test_a_reader_that_needs_too_much_memory_is_given_up():
         assert read(small, rss(item())).usable
 
 
-def hostile_items(quarantine):
+def hostile_items(sandbox):
     for number, (name, body) in enumerate(BODIES.items()):
         feed = Feed(f"Quelle {number}", f"https://bau{number}.example/feed")
         data = body()
         if len(data) > 150_000:  # the titles are what counts here
             continue
-        for one in read(quarantine, data, feed).items[:3]:
+        for one in read(sandbox, data, feed).items[:3]:
             if one.link == "https://bau.example/1":
                 one = replace(one, canonical=one.link + name, key=f"{number} {one.key}")
             yield feed, one
@@ -143,8 +143,8 @@ def page(text: str) -> _Page:
     return parsed
 
 
-def test_nothing_hostile_reaches_the_mail_but_as_plain_text(quarantine):
-    found = list(hostile_items(quarantine))
+def test_nothing_hostile_reaches_the_mail_but_as_plain_text(sandbox):
+    found = list(hostile_items(sandbox))
     feeds = list({feed.url: feed for feed, _ in found}.values())
     issue = compose(
         id=IssueId(date(2026, 11, 26)), language="de", essays=[], published=(), used=(),
@@ -301,7 +301,7 @@ PIECES = st.sampled_from(
 
 
 def fuzzed(body: bytes) -> None:
-    assert_clean(read_feed(body, url=FEED.url, content_type="", feed=FEED, now=NOW))
+    assert_clean(parse_feed(body, url=FEED.url, content_type="", feed=FEED, now=NOW))
 
 
 @FUZZ

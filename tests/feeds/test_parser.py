@@ -8,9 +8,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from upcycle_news.feeds.parser import read_feed
+from upcycle_news.feeds.parser import parse_feed
 from upcycle_news.models import Feed
-from upcycle_news.text.sanitize import from_html, tidy
+from upcycle_news.text.sanitize import html_to_text, normalise_whitespace
 from upcycle_news.text.urls import BadLinkError, canonical_link, safe_link
 
 NOW = datetime(2026, 11, 26, 12, tzinfo=UTC)
@@ -19,7 +19,7 @@ FEED = Feed("Baublatt", "https://bau.example/feed", topics=("Bauen",))
 
 def read(body, content_type="application/xml"):
     data = body.encode() if isinstance(body, str) else body
-    return read_feed(data, url=FEED.url, content_type=content_type, feed=FEED, now=NOW)
+    return parse_feed(data, url=FEED.url, content_type=content_type, feed=FEED, now=NOW)
 
 
 def rss(*items: str, channel: str = "<title>Blatt</title>") -> str:
@@ -246,8 +246,8 @@ def test_umlauts_survive_other_charsets():
 @settings(max_examples=100, deadline=None)
 @given(st.text(max_size=100))
 def test_plain_text_holds_nothing_that_is_invisible(text):
-    shown = from_html(text)
-    assert shown == tidy(shown)
+    shown = html_to_text(text)
+    assert shown == normalise_whitespace(shown)
     assert not any(
         ord(c) < 32 or 0x202A <= ord(c) <= 0x202E or 0x80 <= ord(c) < 0xA0 for c in shown
     )

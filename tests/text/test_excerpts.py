@@ -7,10 +7,10 @@ from hypothesis import strategies as st
 from upcycle_news.text.excerpts import (
     excerpt,
     propose_summary,
-    sentences,
+    split_sentences,
     summary_of_markdown,
 )
-from upcycle_news.text.sanitize import tidy
+from upcycle_news.text.sanitize import normalise_whitespace
 
 
 @pytest.mark.parametrize(
@@ -29,12 +29,12 @@ from upcycle_news.text.sanitize import tidy
     ],
 )
 def test_an_abbreviation_ends_no_sentence(sentence):
-    assert sentences(f"{sentence} Danach kam nichts.") == [sentence, "Danach kam nichts."]
+    assert split_sentences(f"{sentence} Danach kam nichts.") == [sentence, "Danach kam nichts."]
 
 
 def test_sentences_end_at_years_questions_and_quotations():
     text = "Es war 1990. Danach? Er rief: „Komm!“ Sie kam … (Sie blieb.) „Gut.“"
-    assert sentences(text) == [
+    assert split_sentences(text) == [
         "Es war 1990.", "Danach?", "Er rief: „Komm!“", "Sie kam …", "(Sie blieb.)", "„Gut.“",
     ]  # fmt: skip
 
@@ -67,5 +67,5 @@ def test_a_summary_knows_no_footnotes():
 @settings(max_examples=100, deadline=None)
 @given(st.text(alphabet="aB1z. !?…„“)(\nJh", max_size=120), st.integers(5, 100))
 def test_no_sentence_is_lost_and_no_excerpt_too_long(text, limit):
-    assert " ".join(sentences(text)).split() == tidy(text).split()
+    assert " ".join(split_sentences(text)).split() == normalise_whitespace(text).split()
     assert len(excerpt(text, limit)) <= limit

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from upcycle_news.text.typography import bind, clean, typeset
+from upcycle_news.text.typography import insert_no_break_spaces, normalise_text, typeset
 
 NB = "\u00a0"
 
@@ -28,7 +28,7 @@ NB = "\u00a0"
     ],
 )
 def test_german_lines_do_not_break_where_it_hurts(written: str, printed: str) -> None:
-    assert bind(written, "de") == printed
+    assert insert_no_break_spaces(written, "de") == printed
 
 
 def test_quotation_marks_are_those_of_the_language() -> None:
@@ -53,18 +53,18 @@ def test_the_c_of_a_paragraph_is_no_copyright_sign() -> None:
 
 
 def test_decomposed_umlauts_are_composed() -> None:
-    assert clean("Mu\u0308ller") == "Müller"
+    assert normalise_text("Mu\u0308ller") == "Müller"
 
 
 def test_control_characters_go_and_lost_quotation_marks_come_back() -> None:
-    assert clean("a\x00b\x08c\x7f\ufeff\u202ed") == "abcd"
-    assert clean("\x84Wort\x93 \x96 geht\x92s") == "„Wort“ – geht’s"
+    assert normalise_text("a\x00b\x08c\x7f\ufeff\u202ed") == "abcd"
+    assert normalise_text("\x84Wort\x93 \x96 geht\x92s") == "„Wort“ – geht’s"
 
 
 @given(st.text())
 def test_cleaning_twice_is_cleaning_once(text: str) -> None:
-    once = clean(text)
-    assert clean(once) == once
+    once = normalise_text(text)
+    assert normalise_text(once) == once
     assert not any((c < " " and c not in "\n\t") or "\x7f" <= c <= "\x9f" for c in once)
 
 

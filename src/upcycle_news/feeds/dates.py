@@ -59,12 +59,12 @@ def item_date(
     further ahead, or not there at all, counts as seen first at `now`.
     """
     for raw in raws:
-        if (read := read_date(raw, now=now, language=language)) is not None:
+        if (read := parse_date(raw, now=now, language=language)) is not None:
             return read
     return now, "first seen"
 
 
-def read_date(
+def parse_date(
     raw: str, *, now: datetime, language: str = "de"
 ) -> tuple[datetime, DateSource] | None:
     """Read one raw date, in UTC; None when it makes no sense."""

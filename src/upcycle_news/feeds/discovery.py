@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from urllib.parse import urljoin
 
-from upcycle_news.text.sanitize import cut, tidy
+from upcycle_news.text.sanitize import normalise_whitespace, truncate
 from upcycle_news.text.urls import BadLinkError, safe_link
 
 # The head of a page is what counts; what comes later is not searched.
@@ -29,19 +29,19 @@ _ATTRIBUTE = re.compile(
 
 
 @dataclass(frozen=True)
-class Candidate:
+class FeedLink:
     """An address that may be a feed, and what the page calls it."""
 
     url: str
     title: str = ""
 
 
-def announced(page: bytes, url: str) -> tuple[Candidate, ...]:
+def autodiscover_feeds(page: bytes, url: str) -> tuple[FeedLink, ...]:
     """Return the feeds a page announces with ``<link rel="alternate" type="…">``."""
     text = page[:SEARCHED].decode("utf-8", "replace")
     base_tag = _BASE.search(text)
     base = urljoin(url, html.unescape(base_tag[1])) if base_tag else url
-    found: dict[str, Candidate] = {}
+    found: dict[str, FeedLink] = {}
     for attributes in _links(text):
         rel = attributes.get("rel", "").lower().split()
         if "alternate" not in rel or not _TYPES.fullmatch(attributes.get("type", "").strip()):
@@ -50,18 +50,18 @@ def announced(page: bytes, url: str) -> tuple[Candidate, ...]:
             target = safe_link(attributes.get("href", ""), base)
         except BadLinkError:
             continue
-        title = cut(tidy(attributes.get("title", "")), 120)
-        found.setdefault(target, Candidate(target, title))
+        title = truncate(normalise_whitespace(attributes.get("title", "")), 120)
+        found.setdefault(target, FeedLink(target, title))
     return tuple(found.values())[:MOST]
 
 
-def usual_places(url: str) -> tuple[Candidate, ...]:
+def common_feed_urls(url: str) -> tuple[FeedLink, ...]:
     """Return the addresses at which sites of this kind keep their feeds, the likely ones first."""
     root = urljoin(url, "/")
     folder = url if url.endswith("/") else url.partition("?")[0] + "/"
     bases = dict.fromkeys((folder, root))
     found = (urljoin(base, place) for base in bases for place in USUAL_PLACES)
-    return tuple(Candidate(place) for place in dict.fromkeys(found))[:MOST]
+    return tuple(FeedLink(place) for place in dict.fromkeys(found))[:MOST]
 
 
 def _links(text: str) -> Iterator[dict[str, str]]:

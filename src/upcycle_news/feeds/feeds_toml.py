@@ -10,14 +10,14 @@ from typing import Any
 from upcycle_news.errors import ContentError
 from upcycle_news.fileio import (
     did_you_mean,
+    display_path,
     parse_toml,
     read_text,
-    shown,
 )
 from upcycle_news.i18n.messages import LocalizedText, localized
 from upcycle_news.models import Feed
 from upcycle_news.models.content import LANGUAGE
-from upcycle_news.text.sanitize import tidy
+from upcycle_news.text.sanitize import normalise_whitespace
 from upcycle_news.text.urls import BadLinkError, canonical_link, safe_link
 
 KEYS = ("name", "url", "topics", "weight", "language", "limit", "active")
@@ -26,7 +26,7 @@ MAX_WEIGHT = 10.0
 
 def load_feeds(path: Path, root: Path) -> tuple[Feed, ...]:
     """Read feeds.toml, if it is there; raises `ContentError` with the line of the first mistake."""
-    where = shown(path, root)
+    where = display_path(path, root)
     if not path.exists():
         return ()
     text = read_text(path, where)
@@ -84,7 +84,7 @@ class _Table:
             if key not in KEYS:
                 hint = did_you_mean(key, KEYS)
                 raise self.error(key, localized("feed-key", key=key[:40], hint=hint))
-        name = tidy(self._get("name", str, localized("feed-is-name"), None))
+        name = normalise_whitespace(self._get("name", str, localized("feed-is-name"), None))
         if not name or len(name) > 200:
             raise self.error("name", localized("feed-name"))
         topics = self._get("topics", list, localized("feed-is-topics"), [])
@@ -99,7 +99,7 @@ class _Table:
         return Feed(
             name=name,
             url=self._url(),
-            topics=tuple(dict.fromkeys(tidy(topic) for topic in topics)),
+            topics=tuple(dict.fromkeys(normalise_whitespace(topic) for topic in topics)),
             weight=self._weight(),
             language=self._language(),
             limit=limit,

@@ -20,22 +20,22 @@ from typing import TypeVar
 
 import httpcore
 
-from upcycle_news.feeds.host_throttle import Hosts, host_of, in_parallel
+from upcycle_news.feeds.host_throttle import HostThrottle, host_of, run_in_threads
 from upcycle_news.feeds.http_guard import (
-    BadBodyError,
+    BodyError,
     Deadline,
     GuardedBackend,
-    reason_of,
-    unpack,
+    decode_body,
+    describe_error,
 )
 from upcycle_news.feeds.results import (
+    Deferred,
     Failed,
     Fetched,
     FetchLimits,
     FetchResult,
     NotModified,
     Validators,
-    Waiting,
     status_reason,
 )
 from upcycle_news.models import Feed
@@ -113,7 +113,7 @@ def stream_feeds(
         until: datetime | None = None
         for feed in group:
             if until is not None:
-                yield then(Waiting(feed, now, until))
+                yield then(Deferred(feed, now, until))
                 continue
             result = fetcher.fetch(
                 feed, validators.get(feed.url, Validators()), addresses.get(feed.url) or feed.url
@@ -121,7 +121,7 @@ def stream_feeds(
             until = result.retry_after if isinstance(result, Failed) else None
             yield then(result)
 
-    return in_parallel(list(hosts.values()), ask, fetcher.limits.threads)
+    return run_in_threads(list(hosts.values()), ask, fetcher.limits.threads)
 
 
 class _RefusedError(Exception):
@@ -174,7 +174,7 @@ class _Fetcher:
         }
         self._allow_private = allow_private
         self._now = now
-        self._hosts = Hosts(limits.spacing_seconds)
+        self._hosts = HostThrottle(limits.spacing_seconds)
 
     def fetch(self, feed: Feed, known: Validators, address: str) -> Fetched | NotModified | Failed:
         """Fetch one feed from `address`; what goes wrong becomes a `Failed`."""
@@ -184,12 +184,12 @@ class _Fetcher:
         except _RefusedError as refusal:
             reason, status, retry_after = str(refusal), refusal.status, refusal.retry_after
         except Exception as error:
-            reason, status, retry_after = reason_of(error, self.limits.seconds), None, None
+            reason, status, retry_after = describe_error(error, self.limits.seconds), None, None
         return Failed(feed, self._now, trip.url, reason, status, retry_after, trip.moved_to)
 
     def _follow(self, feed: Feed, known: Validators, trip: _Trip) -> Fetched | NotModified | Failed:
         for _ in range(self.limits.redirects + 1):
-            with self._hosts.turn(trip.url):
+            with self._hosts.slot(trip.url):
                 # Waiting for one's turn is not the server's fault.
                 trip.deadline.restart_once()
                 with self._asked(trip, known) as response:
@@ -252,8 +252,8 @@ class _Fetcher:
                 yield chunk
 
         try:
-            return unpack(chunks(), encoding, self.limits.body_bytes)
-        except BadBodyError as error:
+            return decode_body(chunks(), encoding, self.limits.body_bytes)
+        except BodyError as error:
             raise _RefusedError(str(error), response.status) from None
 
     def _retry_after(self, response: _Reply) -> datetime | None:

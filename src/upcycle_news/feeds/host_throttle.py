@@ -23,7 +23,7 @@ def host_of(url: str) -> str:
     return urlsplit(url).netloc.lower()
 
 
-def in_parallel(
+def run_in_threads(
     tasks: Sequence[Task], do: Callable[[Task], Iterator[Result]], threads: int
 ) -> Iterator[Result]:
     """Do the tasks in so many threads; yield what they yield, as it comes, waiting for the taker.
@@ -71,7 +71,7 @@ def in_parallel(
         stopped.set()
 
 
-class Hosts:
+class HostThrottle:
     """One request at a time for each host, spaced."""
 
     def __init__(self, spacing: float) -> None:
@@ -81,7 +81,7 @@ class Hosts:
         self._last: dict[str, float] = {}
 
     @contextmanager
-    def turn(self, url: str) -> Iterator[None]:
+    def slot(self, url: str) -> Iterator[None]:
         """Hold the right to talk to the host of `url`; nobody else has it meanwhile."""
         host = host_of(url)
         with self._guard:

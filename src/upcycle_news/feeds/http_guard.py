@@ -23,11 +23,11 @@ _NAT64 = ipaddress.ip_network("64:ff9b::/96")
 _SITE_LOCAL = ipaddress.ip_network("fec0::/10")
 
 
-class ForbiddenError(Exception):
+class PrivateAddressError(Exception):
     """The name leads only to addresses inside a private network."""
 
 
-class OutOfTimeError(Exception):
+class DeadlineExceededError(Exception):
     """The deadline of the whole request has passed."""
 
 
@@ -61,10 +61,10 @@ class Deadline:
             self._at = time.monotonic() + self._seconds
 
     def left(self, at_most: float | None = None) -> float:
-        """Return the seconds that are left, capped; raises `OutOfTimeError` when there are none."""
+        """Return the seconds that are left, capped; raises `DeadlineExceededError` when there are none."""
         left = self._at - time.monotonic()
         if left <= 0:
-            raise OutOfTimeError
+            raise DeadlineExceededError
         return left if at_most is None else min(left, at_most)
 
 
@@ -133,7 +133,7 @@ class GuardedBackend(httpcore.NetworkBackend):
         if not self._allow_private:
             addresses = [address for address in addresses if is_global(address)]
         if not addresses:
-            raise ForbiddenError
+            raise PrivateAddressError
         return addresses
 
     def _dial(
@@ -174,11 +174,11 @@ class _TimedStream(httpcore.NetworkStream):
         return self._stream.get_extra_info(info)
 
 
-def reason_of(error: Exception, seconds: float) -> str:
+def describe_error(error: Exception, seconds: float) -> str:
     """Say in one sentence what a failed request means, without quoting what a server sent."""
-    if isinstance(error, ForbiddenError):
+    if isinstance(error, PrivateAddressError):
         return "its name leads into a private network (feeds.allow_private would allow that)"
-    if isinstance(error, OutOfTimeError):
+    if isinstance(error, DeadlineExceededError):
         return f"it did not arrive within {seconds:g} seconds"
     if isinstance(error, httpcore.TimeoutException):
         return "the server did not answer in time"
@@ -191,23 +191,23 @@ def reason_of(error: Exception, seconds: float) -> str:
     return f"it cannot be fetched ({type(error).__name__})"
 
 
-class BadBodyError(Exception):
+class BodyError(Exception):
     """Why a body cannot be had, in one sentence."""
 
 
-def unpack(chunks: Iterable[bytes], encoding: str, most: int) -> bytes:
-    """Join and decode the chunks of a reply; raises `BadBodyError` beyond `most` decoded bytes."""
+def decode_body(chunks: Iterable[bytes], encoding: str, most: int) -> bytes:
+    """Join and decode the chunks of a reply; raises `BodyError` beyond `most` decoded bytes."""
     encoding = encoding.strip().lower()
     if encoding not in ("", "identity", "gzip", "x-gzip", "deflate"):
-        raise BadBodyError(f"it is encoded as {encoding[:20]!r}, which was not asked for")
+        raise BodyError(f"it is encoded as {encoding[:20]!r}, which was not asked for")
     inflate = None if encoding in ("", "identity") else _Inflater(encoding)
     body = bytearray()
     for chunk in chunks:
         body += inflate(chunk, most + 1 - len(body)) if inflate else chunk
         if len(body) > most:
-            raise BadBodyError(f"it is larger than {most / 1024 / 1024:.0f} MiB")
+            raise BodyError(f"it is larger than {most / 1024 / 1024:.0f} MiB")
     if inflate and not inflate.complete:
-        raise BadBodyError("the reply broke off")
+        raise BodyError("the reply broke off")
     return bytes(body)
 
 
@@ -229,7 +229,7 @@ class _Inflater:
                 out += self._engine.decompress(data, most - len(out))
             except zlib.error:
                 if not self._deflate or self._started:
-                    raise BadBodyError("its compression is broken") from None
+                    raise BodyError("its compression is broken") from None
                 # Some servers mean raw deflate (RFC 1951) where RFC 9110 says zlib.
                 self._bits = -zlib.MAX_WBITS
                 self._engine, self._started = zlib.decompressobj(self._bits), True

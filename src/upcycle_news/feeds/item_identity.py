@@ -13,22 +13,22 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from upcycle_news.models import Feed, FeedItem
-from upcycle_news.text.sanitize import tidy
+from upcycle_news.text.sanitize import normalise_whitespace
 
 MAX_KEY = 400
 
 
 @dataclass(frozen=True)
-class Known:
+class KnownItem:
     """What is remembered of an item: where it led and what it was called."""
 
     canonical: str
     title: str
 
 
-def key_of(guid: str, canonical: str, feed: Feed) -> str:
+def item_key(guid: str, canonical: str, feed: Feed) -> str:
     """Identify an item: by its guid, made unique where it is a mere number; else by its link."""
-    guid = tidy(guid)
+    guid = normalise_whitespace(guid)
     if not guid:
         return canonical
     if feed.url and not re.match(r"(?:https?://|tag:|urn:)", guid):
@@ -36,7 +36,7 @@ def key_of(guid: str, canonical: str, feed: Feed) -> str:
     return _short(guid)
 
 
-def told_apart(items: Sequence[FeedItem]) -> tuple[FeedItem, ...]:
+def deduplicate_items(items: Sequence[FeedItem]) -> tuple[FeedItem, ...]:
     """Drop repetitions, and give items that share a key keys of their own."""
     groups: dict[str, list[FeedItem]] = defaultdict(list)
     for item in items:
@@ -58,7 +58,9 @@ def told_apart(items: Sequence[FeedItem]) -> tuple[FeedItem, ...]:
     return tuple(found.values())
 
 
-def settled(items: Iterable[FeedItem], known: Mapping[str, Known]) -> tuple[FeedItem, ...]:
+def resolve_reused_guids(
+    items: Iterable[FeedItem], known: Mapping[str, KnownItem]
+) -> tuple[FeedItem, ...]:
     """Tell items from remembered ones whose guid they reuse; `known` is kept by key.
 
     The same guid with another link and another title is another item; with the same title the
@@ -67,7 +69,7 @@ def settled(items: Iterable[FeedItem], known: Mapping[str, Known]) -> tuple[Feed
     return tuple(_settled(item, known) for item in items)
 
 
-def _settled(item: FeedItem, known: Mapping[str, Known]) -> FeedItem:
+def _settled(item: FeedItem, known: Mapping[str, KnownItem]) -> FeedItem:
     other = _by_link(item)
     if other.key in known:
         return other

@@ -8,13 +8,13 @@ from typing import Any
 
 from upcycle_news.feeds.entries import (
     MAX_ENTRIES,
-    Entries,
-    Entry,
-    Text,
+    RawEntry,
+    RawFeed,
+    RawText,
 )
 
 _VERSION = re.compile(r"https?://jsonfeed\.org/version/1(?:\.(\d))?/?")
-_EMPTY = Text("", html=False)
+_EMPTY = RawText("", html=False)
 
 
 def is_json(body: bytes, content_type: str) -> bool:
@@ -23,7 +23,7 @@ def is_json(body: bytes, content_type: str) -> bool:
     return start.startswith(b"{") or ("json" in content_type.lower() and not start.startswith(b"<"))
 
 
-def read_json_feed(body: bytes) -> Entries:
+def parse_json_feed(body: bytes) -> RawFeed:
     """Read a JSON Feed; whatever is wrong becomes a problem, never an exception."""
     try:
         data = json.loads(body.decode("utf-8-sig", "replace"))
@@ -38,31 +38,31 @@ def read_json_feed(body: bytes) -> Entries:
     entries = tuple(_entry(item) for item in items[: MAX_ENTRIES + 1] if isinstance(item, dict))
     skipped = sum(not isinstance(item, dict) for item in items[: MAX_ENTRIES + 1])
     problems = (f"{skipped} items are not objects and were skipped",) if skipped else ()
-    return Entries(
+    return RawFeed(
         f"json1{version[1] or 0}",
-        Text(_text(data, "title"), html=False),
+        RawText(_text(data, "title"), html=False),
         entries,
         problems,
         base=_text(data, "feed_url") or _text(data, "home_page_url"),
     )
 
 
-def _refused(problem: str) -> Entries:
-    return Entries("", _EMPTY, (), (problem,))
+def _refused(problem: str) -> RawFeed:
+    return RawFeed("", _EMPTY, (), (problem,))
 
 
-def _entry(item: dict[str, Any]) -> Entry:
+def _entry(item: dict[str, Any]) -> RawEntry:
     # The specification asks for a string and tells readers to take numbers too.
     identity = item.get("id")
     texts = (
-        Text(_text(item, "summary"), html=False),
-        Text(_text(item, "content_text"), html=False),
-        Text(_text(item, "content_html"), html=True),
+        RawText(_text(item, "summary"), html=False),
+        RawText(_text(item, "content_text"), html=False),
+        RawText(_text(item, "content_html"), html=True),
     )
-    return Entry(
+    return RawEntry(
         id=str(identity) if isinstance(identity, str | int | float) else "",
         link=_text(item, "url") or _text(item, "external_url"),
-        title=Text(_text(item, "title"), html=False),
+        title=RawText(_text(item, "title"), html=False),
         texts=tuple(text for text in texts if text.value),
         dates=tuple(filter(None, (_text(item, "date_published"), _text(item, "date_modified")))),
         images=tuple(

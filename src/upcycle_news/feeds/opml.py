@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from upcycle_news.errors import ContentError
 from upcycle_news.feeds.feeds_toml import MAX_WEIGHT
 from upcycle_news.models import Feed
-from upcycle_news.text.sanitize import tidy
+from upcycle_news.text.sanitize import normalise_whitespace
 from upcycle_news.text.urls import BadLinkError, safe_link
 
 NAMESPACE = "https://upcycle-news.invalid/opml"
@@ -75,7 +75,7 @@ def parse_opml(data: bytes, where: str) -> Opml:
     feeds: list[Feed] = []
     skipped: list[str] = []
     for outline, folders in _outlines(body, ()):
-        name = tidy(outline.get("text") or outline.get("title") or "")[:200]
+        name = normalise_whitespace(outline.get("text") or outline.get("title") or "")[:200]
         try:
             feeds.append(_feed(outline, name, folders))
         except BadLinkError as error:
@@ -89,7 +89,7 @@ def _outlines(
     for outline in parent.findall("outline"):
         if outline.get("xmlUrl"):
             yield outline, folders
-        name = tidy(outline.get("text") or outline.get("title") or "")
+        name = normalise_whitespace(outline.get("text") or outline.get("title") or "")
         inner = (*folders, name) if name and not outline.get("xmlUrl") else folders
         if len(folders) < MAX_DEPTH:
             yield from _outlines(outline, inner)
@@ -101,11 +101,13 @@ def _feed(outline: ET.Element, name: str, folders: tuple[str, ...]) -> Feed:
     topics = own["topics"]
     if not isinstance(topics, list) or not all(isinstance(topic, str) for topic in topics):
         category = (outline.get("category") or "").split(",")
-        topics = [*folders, *(tidy(part.rpartition("/")[2]) for part in category)]
+        topics = [*folders, *(normalise_whitespace(part.rpartition("/")[2]) for part in category)]
     weight, limit = own["weight"], own["limit"]
     language = outline.get("language") or "de"
     return Feed(
-        name=name or tidy(outline.get("title") or "") or url.partition("://")[2].partition("/")[0],
+        name=name
+        or normalise_whitespace(outline.get("title") or "")
+        or url.partition("://")[2].partition("/")[0],
         url=url,
         topics=tuple(dict.fromkeys(topic for topic in topics if topic)),
         weight=float(weight)

@@ -21,18 +21,18 @@ from upcycle_news.feeds.entries import (
     MAX_ENTRY,
     MAX_SUMMARY,
     MAX_TITLE,
-    Entries,
-    Entry,
-    Text,
+    RawEntry,
+    RawFeed,
+    RawText,
 )  # fmt: skip
-from upcycle_news.feeds.item_identity import key_of, told_apart
-from upcycle_news.feeds.json_feed import is_json, read_json_feed
+from upcycle_news.feeds.item_identity import deduplicate_items, item_key
+from upcycle_news.feeds.json_feed import is_json, parse_json_feed
 from upcycle_news.models import Feed, FeedItem
 from upcycle_news.text.excerpts import excerpt
-from upcycle_news.text.sanitize import cut, tidy
+from upcycle_news.text.sanitize import normalise_whitespace, truncate
 from upcycle_news.text.urls import BadLinkError, canonical_link, safe_link
 
-_EMPTY = Text("", html=False)
+_EMPTY = RawText("", html=False)
 # Said of sound feeds with a sloppy content type: no news for an editor.
 _HARMLESS = ("CharacterEncodingOverride", "NonXMLContentType")
 MAX_PROBLEMS = 20
@@ -45,7 +45,7 @@ _TRAILER = re.compile(
 
 
 @dataclass(frozen=True)
-class ReadFeed:
+class ParsedFeed:
     """A feed as read. `problems` are sentences for the editor; an empty `format` means no feed.
 
     `images` are candidates only, by the key of their item: https, and not known to be tiny. No mail
@@ -64,12 +64,16 @@ class ReadFeed:
         return bool(self.format)
 
 
-def read_feed(body: bytes, *, url: str, content_type: str, feed: Feed, now: datetime) -> ReadFeed:
+def parse_feed(
+    body: bytes, *, url: str, content_type: str, feed: Feed, now: datetime
+) -> ParsedFeed:
     """Read the `body` fetched from `url`; items without a usable date count as seen at `now`."""
     if len(body) > MAX_BODY:
-        return ReadFeed("", "", (), ("it is larger than 15 MiB",))
+        return ParsedFeed("", "", (), ("it is larger than 15 MiB",))
     parsed = (
-        read_json_feed(body) if is_json(body, content_type) else _parse_xml(body, url, content_type)
+        parse_json_feed(body)
+        if is_json(body, content_type)
+        else _parse_xml(body, url, content_type)
     )
     problems = list(parsed.problems)
     entries = parsed.entries
@@ -88,16 +92,16 @@ def read_feed(body: bytes, *, url: str, content_type: str, feed: Feed, now: date
             continue
         if candidates := _images(entry):
             images.setdefault(items[-1].key, candidates)
-    return ReadFeed(
+    return ParsedFeed(
         parsed.format,
-        cut(parsed.title.plain(), MAX_TITLE),
-        told_apart(items),
+        truncate(parsed.title.plain(), MAX_TITLE),
+        deduplicate_items(items),
         tuple(dict.fromkeys(problems))[:MAX_PROBLEMS],
         images,
     )
 
 
-def _parse_xml(body: bytes, url: str, content_type: str) -> Entries:
+def _parse_xml(body: bytes, url: str, content_type: str) -> RawFeed:
     import feedparser  # late: the command line starts without it
 
     headers = {"content-location": url, "content-type": content_type or "application/xml"}
@@ -111,20 +115,20 @@ def _parse_xml(body: bytes, url: str, content_type: str) -> Entries:
     except MemoryError:
         raise
     except Exception as error:
-        return Entries("", _EMPTY, (), (f"it cannot be parsed ({type(error).__name__})",))
+        return RawFeed("", _EMPTY, (), (f"it cannot be parsed ({type(error).__name__})",))
     version, entries = parsed.get("version") or "", parsed.get("entries") or []
     if not version and not entries:
         page = re.search(rb"<(?:!doctype\s+)?html", body[:2000], re.IGNORECASE)
         problem = "it is a web page, not a feed" if page else "it is not a feed"
-        return Entries("", _EMPTY, (), (problem if body.strip() else "it is empty",))
+        return RawFeed("", _EMPTY, (), (problem if body.strip() else "it is empty",))
     problems: tuple[str, ...] = ()
     trouble = parsed.get("bozo_exception")
     if parsed.get("bozo") and type(trouble).__name__ not in _HARMLESS:
         problems = (
-            f"it is not well-formed ({cut(tidy(str(trouble)), 160)}); what could be read was used",
+            f"it is not well-formed ({truncate(normalise_whitespace(str(trouble)), 160)}); what could be read was used",
         )
     atom = version.startswith("atom")
-    return Entries(
+    return RawFeed(
         version or "unknown",
         _text(parsed.get("feed", {}), "title", atom),
         tuple(_entry(entry, atom, url) for entry in entries[: MAX_ENTRIES + 1]),
@@ -141,7 +145,7 @@ def _own_address(channel: Any) -> str:
     return next((href for href in found if re.match(r"https?://", href, re.IGNORECASE)), "")
 
 
-def _entry(entry: Any, atom: bool, url: str) -> Entry:
+def _entry(entry: Any, atom: bool, url: str) -> RawEntry:
     details = [entry.get("summary_detail"), *(entry.get("content") or ())]
     # feedparser answers 'updated' with 'published' (and a warning) unless it is asked this way.
     dates = [entry[key] for key in ("published", "updated", "created") if key in entry]
@@ -149,7 +153,7 @@ def _entry(entry: Any, atom: bool, url: str) -> Entry:
     guid, link = str(entry.get("id") or ""), str(entry.get("link") or "")
     if not link and re.match(r"https?://", guid):
         link = guid  # not a permanent link by its own word, but the only one there is
-    return Entry(
+    return RawEntry(
         id=guid,
         link=link,
         title=_text(entry, "title", atom),
@@ -173,19 +177,19 @@ def _pictures(entry: Any) -> Iterator[tuple[str, str, str]]:
             yield (str(one.get("url") or ""), *sizes)  # type: ignore[misc]
 
 
-def _text(element: Any, key: str, atom: bool) -> Text:
+def _text(element: Any, key: str, atom: bool) -> RawText:
     return _typed(element.get(f"{key}_detail") or {}, atom)
 
 
-def _typed(detail: Any, atom: bool) -> Text:
+def _typed(detail: Any, atom: bool) -> RawText:
     value = str(detail.get("value") or "")[:MAX_ENTRY]
     if "html" in str(detail.get("type") or ""):
-        return Text(value, html=True)
+        return RawText(value, html=True)
     # Atom says what its texts are; RSS does not, and people put HTML into titles.
-    return Text(value, html=False if atom else None)
+    return RawText(value, html=False if atom else None)
 
 
-def _images(entry: Entry) -> tuple[str, ...]:
+def _images(entry: RawEntry) -> tuple[str, ...]:
     """Return the pictures that could be shown: over https, and not known to be tiny."""
     found = []
     for address, *size in entry.images[:MAX_IMAGES]:
@@ -199,7 +203,7 @@ def _images(entry: Entry) -> tuple[str, ...]:
     return tuple(dict.fromkeys(found))
 
 
-def _item(entry: Entry, url: str, feed: Feed, now: datetime) -> FeedItem:
+def _item(entry: RawEntry, url: str, feed: Feed, now: datetime) -> FeedItem:
     link = safe_link(entry.link, entry.base or url)
     summary = next(filter(None, (_TRAILER.sub("", text.plain()) for text in entry.texts)), "")
     title = entry.title.plain() or excerpt(summary, 120, most=1)
@@ -208,12 +212,12 @@ def _item(entry: Entry, url: str, feed: Feed, now: datetime) -> FeedItem:
     canonical = canonical_link(link)
     date, source = item_date(entry.dates, now=now, language=feed.language)
     return FeedItem(
-        key=key_of(entry.id, canonical, feed),
+        key=item_key(entry.id, canonical, feed),
         feed=feed.name,
         link=link,
         canonical=canonical,
-        title=cut(title, MAX_TITLE),
-        summary="" if summary == title else cut(summary, MAX_SUMMARY),
+        title=truncate(title, MAX_TITLE),
+        summary="" if summary == title else truncate(summary, MAX_SUMMARY),
         date=date,
         date_source=source,
         language=feed.language,

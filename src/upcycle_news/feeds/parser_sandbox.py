@@ -22,7 +22,7 @@ from datetime import datetime
 from typing import IO, Any, Self
 
 from upcycle_news.feeds.entries import MAX_BODY
-from upcycle_news.feeds.parser import ReadFeed, read_feed
+from upcycle_news.feeds.parser import ParsedFeed, parse_feed
 from upcycle_news.models import Feed, FeedItem
 
 LARGE = 4 * 1024 * 1024  # after such a body a child is too big to keep
@@ -31,22 +31,22 @@ MAX_ANSWER = 32 * 1024 * 1024
 
 
 @dataclass(frozen=True)
-class ReadLimits:
+class ParseLimits:
     """The bounds of reading one body: seconds in all, and the memory of the process."""
 
     seconds: float = 20.0
     memory_bytes: int = 512 * 1024 * 1024
 
 
-class Quarantine:
+class ParserSandbox:
     """Reads feeds in a child process, started at the first use. Close it, or use it in a `with`."""
 
-    def __init__(self, limits: ReadLimits | None = None) -> None:
+    def __init__(self, limits: ParseLimits | None = None) -> None:
         """Remember the limits; nothing is started yet."""
-        self.limits = limits or ReadLimits()
+        self.limits = limits or ParseLimits()
         self._child: subprocess.Popen[bytes] | None = None
 
-    def __enter__(self) -> Quarantine:
+    def __enter__(self) -> ParserSandbox:
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -54,7 +54,7 @@ class Quarantine:
 
     def read(
         self, body: bytes, *, url: str, content_type: str, feed: Feed, now: datetime
-    ) -> ReadFeed:
+    ) -> ParsedFeed:
         """Read a body like `reading.read_feed`; what takes too long or too much is a problem."""
         if len(body) > MAX_BODY:
             return _refused("it is larger than 15 MiB")
@@ -106,14 +106,14 @@ class Quarantine:
         return self._child
 
 
-class Quarantines:
+class SandboxPool:
     """Several of them, for several threads: each body is read by one that is free."""
 
-    def __init__(self, count: int, limits: ReadLimits | None = None) -> None:
+    def __init__(self, count: int, limits: ParseLimits | None = None) -> None:
         """Nothing is started before it is needed."""
-        self._all = [Quarantine(limits) for _ in range(count)]
+        self._all = [ParserSandbox(limits) for _ in range(count)]
         # The one that was free last is taken first: few bodies need few processes.
-        self._free: queue.LifoQueue[Quarantine] = queue.LifoQueue()
+        self._free: queue.LifoQueue[ParserSandbox] = queue.LifoQueue()
         for one in self._all:
             self._free.put(one)
 
@@ -126,8 +126,8 @@ class Quarantines:
 
     def read(
         self, body: bytes, *, url: str, content_type: str, feed: Feed, now: datetime
-    ) -> ReadFeed:
-        """Wait for a free one and read like `Quarantine.read`."""
+    ) -> ParsedFeed:
+        """Wait for a free one and read like `ParserSandbox.read`."""
         one = self._free.get()
         try:
             return one.read(body, url=url, content_type=content_type, feed=feed, now=now)
@@ -135,8 +135,8 @@ class Quarantines:
             self._free.put(one)
 
 
-def _refused(problem: str) -> ReadFeed:
-    return ReadFeed("", "", (), (problem,))
+def _refused(problem: str) -> ParsedFeed:
+    return ParsedFeed("", "", (), (problem,))
 
 
 def _send(pipe: IO[bytes], data: bytes) -> None:
@@ -165,7 +165,7 @@ def _exactly(pipe: int, size: int, deadline: float) -> bytes:
     return bytes(data)
 
 
-def _from_json(answer: bytes) -> ReadFeed:
+def _from_json(answer: bytes) -> ParsedFeed:
     told = json.loads(answer)
     items = tuple(
         FeedItem(
@@ -178,7 +178,7 @@ def _from_json(answer: bytes) -> ReadFeed:
         for item in told["items"]
     )
     images = {key: tuple(found) for key, found in told["images"].items()}
-    return ReadFeed(told["format"], told["title"], items, tuple(told["problems"]), images)
+    return ParsedFeed(told["format"], told["title"], items, tuple(told["problems"]), images)
 
 
 # --- the child ----------------------------------------------------------------------------------
@@ -217,9 +217,9 @@ def _limit_processor(seconds: float) -> None:
         resource.setrlimit(resource.RLIMIT_CPU, (most, resource.RLIM_INFINITY))
 
 
-def _read(task: dict[str, Any], body: bytes) -> ReadFeed:
+def _read(task: dict[str, Any], body: bytes) -> ParsedFeed:
     feed = Feed(**{**task["feed"], "topics": tuple(task["feed"]["topics"])})
-    return read_feed(
+    return parse_feed(
         body,
         url=task["url"],
         content_type=task["content_type"],
@@ -228,7 +228,7 @@ def _read(task: dict[str, Any], body: bytes) -> ReadFeed:
     )
 
 
-def _as_json(read: ReadFeed) -> bytes:
+def _as_json(read: ParsedFeed) -> bytes:
     items = [{**vars(item), "date": item.date.isoformat()} for item in read.items]
     return json.dumps({**vars(read), "items": items}).encode()
 

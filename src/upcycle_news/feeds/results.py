@@ -81,7 +81,7 @@ class Failed:
 
 
 @dataclass(frozen=True)
-class Waiting:
+class Deferred:
     """The feed was not asked, because its host wants to be left alone until `until`."""
 
     feed: Feed
@@ -89,7 +89,7 @@ class Waiting:
     until: datetime
 
 
-FetchResult = Fetched | NotModified | Failed | Waiting
+FetchResult = Fetched | NotModified | Failed | Deferred
 
 
 def status_reason(status: int) -> str:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from itertools import pairwise
 
-from upcycle_news.text.sanitize import cut, tidy, word_set
+from upcycle_news.text.sanitize import normalise_whitespace, truncate, word_set
 
 SUMMARY_LENGTH = 240
 
@@ -28,9 +28,9 @@ _ORDINAL = re.compile(r"(?:^|[^\w.,])\d{1,2}$")
 _LAST_WORD = re.compile(r"([^\W\d_]+(?:\.[^\W\d_]+)*)$")
 
 
-def sentences(text: str) -> list[str]:
+def split_sentences(text: str) -> list[str]:
     """Split a plain text into its sentences, white space collapsed. Nothing is lost."""
-    text = tidy(text)
+    text = normalise_whitespace(text)
     found: list[str] = []
     start = 0
     for match in _END.finditer(text):
@@ -67,13 +67,13 @@ def excerpt(text: str, limit: int, most: int | None = 2) -> str:
     broke off ("…") is left out.
     """
     taken = ""
-    for count, sentence in enumerate(sentences(text)):
+    for count, sentence in enumerate(split_sentences(text)):
         longer = f"{taken} {sentence}".strip()
         broken_off = sentence.endswith(("…", "...", "[…]", "[...]"))
         if count and (len(longer) > limit or broken_off or (most is not None and count >= most)):
             break
         taken = longer
-    return cut(taken, limit)
+    return truncate(taken, limit)
 
 
 def propose_summary(text: str) -> str:
@@ -97,7 +97,7 @@ def summary_of_markdown(body: str) -> str:
                 for child in token.children or ()
                 if child.type in ("text", "code_inline", "softbreak", "hardbreak", "text_special")
             )
-            paragraphs.append(tidy(re.sub(r"<[^>]*>", "", "".join(words))))
+            paragraphs.append(normalise_whitespace(re.sub(r"<[^>]*>", "", "".join(words))))
         if sum(map(len, paragraphs)) > 2 * SUMMARY_LENGTH:
             break
     return propose_summary(" ".join(paragraphs))

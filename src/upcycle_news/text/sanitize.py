@@ -44,16 +44,16 @@ def word_set(text: str) -> frozenset[str]:
     return frozenset(text.split())
 
 
-def tidy(text: str) -> str:
+def normalise_whitespace(text: str) -> str:
     """Strip what cannot be seen, collapse white space to single spaces, compose to NFC."""
     return unicodedata.normalize("NFC", " ".join(_INVISIBLE.sub("", text).split()))
 
 
-def from_html(markup: str) -> str:
+def html_to_text(markup: str) -> str:
     """Read HTML as plain text; entities are resolved exactly once."""
     spaced = _BLOCK_TAG.sub(lambda tag: " " + tag[0], markup)
     cleaned = nh3.clean(spaced, tags=set(), clean_content_tags=_DROPPED_WITH_CONTENT)
-    return tidy(html.unescape(cleaned))
+    return normalise_whitespace(html.unescape(cleaned))
 
 
 def looks_like_html(text: str) -> bool:
@@ -61,7 +61,7 @@ def looks_like_html(text: str) -> bool:
     return bool(_ANY_TAG.search(text) or _ENTITY.search(text))
 
 
-def cut(text: str, length: int) -> str:
+def truncate(text: str, length: int) -> str:
     """Shorten to at most `length` characters at the end of a word, marked by ``…``."""
     if len(text) <= length:
         return text
@@ -71,7 +71,7 @@ def cut(text: str, length: int) -> str:
     return head.rstrip(" ,;:–-") + "…"
 
 
-def eased(text: str) -> str:
+def neutralise_braces(text: str) -> str:
     """Take the brackets of template languages apart: ``{{ x }}`` becomes ``{ { x } }``.
 
     Nobody of ours would read them, but relays that fill in merge tags do, and the checks of a

@@ -67,11 +67,11 @@ def stem(word: str, language: str) -> str:
     return str(_stemmer(language[:2]).stemWord(word.lower()))
 
 
-def is_stop(word: str) -> bool:
+def is_stop_word(word: str) -> bool:
     """Tell whether a word, in lower case, says nothing about a text."""
     return word in _STOP
 
 
-def words(text: str) -> list[str]:
+def content_words(text: str) -> list[str]:
     """Return the telling words of a text as they stand there, repetitions too."""
-    return [word for word in _WORD.findall(text) if not is_stop(word.lower())]
+    return [word for word in _WORD.findall(text) if not is_stop_word(word.lower())]

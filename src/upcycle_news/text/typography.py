@@ -47,7 +47,7 @@ def base_language(language: str) -> str:
     return language.replace("_", "-").partition("-")[0].lower()
 
 
-def clean(text: str) -> str:
+def normalise_text(text: str) -> str:
     r"""Unicode normal form C, no control characters but tab and newline, ``\n`` as line end.
 
     Quotation marks and dashes that a wrong decoding left as C1 controls become what they were.
@@ -58,11 +58,11 @@ def clean(text: str) -> str:
 
 
 def one_line(text: str) -> str:
-    """`clean`, with every run of white space turned into one space (no-break spaces stay)."""
-    return re.sub(r"[ \t\n]+", " ", clean(text)).strip(" ")
+    """`normalise_text`, with every run of white space turned into one space (no-break spaces stay)."""
+    return re.sub(r"[ \t\n]+", " ", normalise_text(text)).strip(" ")
 
 
-def bind(text: str, language: str) -> str:
+def insert_no_break_spaces(text: str, language: str) -> str:
     """Put no-break spaces where a line must not break: ``z. B.``, ``§ 5``, ``40 %``."""
     pattern = _BOUND.get(base_language(language))
     return pattern.sub(lambda found: found[0].replace(" ", NBSP), text) if pattern else text
@@ -87,7 +87,7 @@ def quote(text: str, language: str) -> str:
 
 def typeset(text: str, language: str) -> str:
     """A title or another line of plain text as it is printed in a mail."""
-    return bind(dashes(quote(one_line(text), language)), language)
+    return insert_no_break_spaces(dashes(quote(one_line(text), language)), language)
 
 
 @lru_cache(maxsize=4)

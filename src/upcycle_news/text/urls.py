@@ -79,7 +79,7 @@ def canonical_link(link: str) -> str:
     return urlunsplit(SplitResult(scheme, host, parts.path or "/", "&".join(kept), ""))
 
 
-def page_of(canonical: str) -> str:
+def page_key(canonical: str) -> str:
     """Reduce a canonical link to what two feeds may spell differently: scheme, www, last slash."""
     return re.sub(r"^https?://(?:www\.)?", "", canonical).rstrip("/")
 

@@ -14,8 +14,8 @@ from upcycle_news.services.feeds import collect as collect_service
 from upcycle_news.services.feeds.health import (
     after_failure,
     after_success,
-    sentence,
-    why_not_now,
+    health_summary,
+    skip_reason,
 )
 from upcycle_news.services.feeds.health import validators as to_send
 from upcycle_news.storage import feeds as feed_rows
@@ -44,7 +44,7 @@ def fine(moved_to=None, status=304) -> NotModified:
 
 
 def waits(state, now, refresh=50 * timedelta(minutes=1)):
-    return why_not_now(FEED, state, {}, refresh, now)
+    return skip_reason(FEED, state, {}, refresh, now)
 
 
 def test_a_failing_feed_is_asked_ever_more_rarely_but_at_least_weekly():
@@ -58,7 +58,7 @@ def test_a_failing_feed_is_asked_ever_more_rarely_but_at_least_weekly():
     assert pauses[:3] == [HOUR, 2 * HOUR, 4 * HOUR]
     assert pauses == sorted(pauses)
     assert pauses[-1] == 7 * DAY
-    assert sentence(FEED, state, now) == (
+    assert health_summary(FEED, state, now) == (
         "failed 14 times in a row: the server answered 500 (last success 2026-11-26 07:00 UTC); "
         f"tried again at {now:%Y-%m-%d %H:%M} UTC"
     )
@@ -75,7 +75,7 @@ def test_a_closed_feed_stops_and_says_so():
     state = after_failure(WELL, failed(410, "closed for good (410)"), HOUR, NOW)
     assert state.stopped
     assert waits(state, NOW + 365 * DAY) == "stopped: closed for good (410)"
-    assert sentence(FEED, state, NOW) == "stopped: closed for good (410)"
+    assert health_summary(FEED, state, NOW) == "stopped: closed for good (410)"
 
 
 def test_a_permanent_move_is_believed_after_seven_steady_days():
@@ -84,10 +84,10 @@ def test_a_permanent_move_is_believed_after_seven_steady_days():
     for day in range(7):
         state = after_success(state, fine(target), NOW + day * DAY)
         assert (state.address, state.moved_to) == ("", target)
-    assert "redirected to http://neu.example/feed since 2026-11-26" in sentence(FEED, state, NOW)
+    assert "redirected to http://neu.example/feed since 2026-11-26" in health_summary(FEED, state, NOW)
     state = after_success(state, fine(target), NOW + 7 * DAY)
     assert state.address == target
-    assert 'write url = "http://neu.example/feed"' in sentence(FEED, state, NOW)
+    assert 'write url = "http://neu.example/feed"' in health_summary(FEED, state, NOW)
 
 
 def test_a_move_that_wavers_is_not_believed():

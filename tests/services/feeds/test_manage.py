@@ -8,7 +8,7 @@ import xml.etree.ElementTree as ET
 import pytest
 
 from upcycle_news.errors import ContentError
-from upcycle_news.feeds.discovery import announced, usual_places
+from upcycle_news.feeds.discovery import autodiscover_feeds, common_feed_urls
 from upcycle_news.feeds.feeds_toml import as_toml, load_feeds
 from upcycle_news.feeds.opml import as_opml, parse_opml
 from upcycle_news.models import Feed
@@ -89,7 +89,7 @@ def test_a_page_says_where_its_feeds_are(web, publication):
     page = b"""<html><head><base href="/blog/"><link href='../plain' type="application/rss+xml"
         rel="alternate" title="Neu &amp; gut"><link rel=stylesheet href=x><a rel="alternate"
         type="application/atom+xml" href="javascript:x"><link rel="alternate" hreflang="en" href="/en">"""
-    (found,) = announced(page, web.url)
+    (found,) = autodiscover_feeds(page, web.url)
     assert (found.url, found.title) == (web.url + "/plain", "Neu & gut")
     web.pages = {"/": page}
     told = publication.run("feeds", "discover", web.url + "/", "--json", **OPEN)
@@ -100,7 +100,7 @@ def test_a_page_that_says_nothing_is_asked_at_the_usual_places(web, publication)
     web.pages = {"/blog/": b"<html>Hallo", "/blog/feed": rss(item())}
     told = publication.run("feeds", "discover", web.url + "/blog/", **OPEN)
     assert told.out == f"{web.url}/blog/feed  Blatt (1 entries)\n"
-    assert usual_places("https://x.example/a/")[0].url == "https://x.example/a/feed"
+    assert common_feed_urls("https://x.example/a/")[0].url == "https://x.example/a/feed"
     web.pages = {"/": b"<html>Hallo"}
     assert "no feed" in publication.run("feeds", "discover", web.url + "/", code=1, **OPEN).err
 

@@ -9,33 +9,33 @@ from typing import Any
 
 from upcycle_news.app.context import AppContext
 from upcycle_news.errors import UpcycleError
-from upcycle_news.feeds.item_identity import Known, settled
-from upcycle_news.feeds.parser import ReadFeed
-from upcycle_news.feeds.parser_sandbox import Quarantines, ReadLimits
+from upcycle_news.feeds.item_identity import KnownItem, resolve_reused_guids
+from upcycle_news.feeds.parser import ParsedFeed
+from upcycle_news.feeds.parser_sandbox import ParseLimits, SandboxPool
 from upcycle_news.feeds.results import (
+    Deferred,
     Failed,
     Fetched,
     FetchLimits,
     FetchResult,
     Validators,
-    Waiting,
 )
 from upcycle_news.models import Feed, Finding
 from upcycle_news.observability.logging import Log
-from upcycle_news.services.content.files import listed_feeds
-from upcycle_news.services.content.git_sync import as_saying, pull
+from upcycle_news.services.content.files import load_publication_feeds
+from upcycle_news.services.content.git_sync import localize_pull_failure, pull
 from upcycle_news.services.feeds import health
 from upcycle_news.storage import feeds as feed_rows
 from upcycle_news.storage.feeds import FeedState
 
 log = Log(__name__)
 
-RunResult = tuple[tuple[str, str], ...]
+FeedMessages = tuple[tuple[str, str], ...]
 READERS = 2  # processes that read bodies at the same time
 
 
 @dataclass(frozen=True)
-class Collected:
+class FeedRunReport:
     """What a collection brought. `failed`, `waiting` and `problems` hold (feed's name, sentence).
 
     `waiting` are feeds that should have news but were not asked: stopped, in back-off, or on a host
@@ -45,9 +45,9 @@ class Collected:
     asked: int = 0
     unchanged: int = 0
     items: int = 0
-    failed: RunResult = ()
-    problems: RunResult = ()
-    waiting: RunResult = ()
+    failed: FeedMessages = ()
+    problems: FeedMessages = ()
+    waiting: FeedMessages = ()
     pull: str = ""
 
     def as_dict(self) -> dict[str, Any]:
@@ -65,23 +65,25 @@ class Collected:
 
 def collect_feeds(
     context: AppContext, *, everything: bool = False, names: Collection[str] = ()
-) -> Collected:
+) -> FeedRunReport:
     """Ask the active feeds that are due; raises `ContentError` for feeds.toml.
 
     `everything` also asks those that were asked a short while ago or failed lately; `names` asks
     just these, stopped ones too. A host that wants to be left alone is left alone in any case.
     """
     now = context.clock()
-    told = Collected(pull=pull(context.settings.home) if context.settings.feeds.git_pull else "")
-    feeds = [feed for feed in _named(listed_feeds(context), names) if feed.active]
+    told = FeedRunReport(
+        pull=pull(context.settings.home) if context.settings.feeds.git_pull else ""
+    )
+    feeds = [feed for feed in _named(load_publication_feeds(context), names) if feed.active]
     states = dict(feed_rows.states(context.store))
     asking = _Asking(context, now, states)
     due, told = asking.due(feeds, told, everything or bool(names), bool(names))
     if due:
-        limits = ReadLimits(seconds=context.settings.feeds.reading_seconds)
-        with Quarantines(min(READERS, len(due)), limits) as quarantines:
+        limits = ParseLimits(seconds=context.settings.feeds.reading_seconds)
+        with SandboxPool(min(READERS, len(due)), limits) as sandboxes:
             try:
-                for result, read in asking.results(due, quarantines):
+                for result, read in asking.results(due, sandboxes):
                     told = asking.remember(result, read, told)
             finally:
                 feed_rows.record_states(context.store, asking.waiting_to_be_written)
@@ -91,7 +93,7 @@ def collect_feeds(
     return told
 
 
-def _tell(told: Collected) -> None:
+def _tell(told: FeedRunReport) -> None:
     for feed, why in told.failed:
         log.warning("a feed failed", feed=feed, why=why)
     if told.pull:
@@ -130,10 +132,10 @@ class _Asking:
         self.refresh = timedelta(minutes=self.context.settings.feeds.refresh_minutes)
 
     def due(
-        self, feeds: Sequence[Feed], told: Collected, at_once: bool, revive: bool
-    ) -> tuple[list[Feed], Collected]:
+        self, feeds: Sequence[Feed], told: FeedRunReport, at_once: bool, revive: bool
+    ) -> tuple[list[Feed], FeedRunReport]:
         """The feeds to ask now, and the report with those that have to wait."""
-        bars = health.host_bars(self.states.values(), self.now)
+        bars = health.host_backoffs(self.states.values(), self.now)
         refresh = timedelta() if at_once else self.refresh
         due: list[Feed] = []
         waiting: list[tuple[str, str]] = []
@@ -141,7 +143,7 @@ class _Asking:
             state = self.states.get(feed.url)
             if state is not None and at_once:
                 state = replace(state, next_at=None, stopped=state.stopped and not revive)
-            why = health.why_not_now(feed, state, bars, refresh, self.now)
+            why = health.skip_reason(feed, state, bars, refresh, self.now)
             if why is None:
                 due.append(feed)
             elif why:
@@ -149,8 +151,8 @@ class _Asking:
         return due, replace(told, asked=len(due), waiting=tuple(waiting))
 
     def results(
-        self, due: Sequence[Feed], quarantines: Quarantines
-    ) -> Iterator[tuple[FetchResult, ReadFeed | None]]:
+        self, due: Sequence[Feed], sandboxes: SandboxPool
+    ) -> Iterator[tuple[FetchResult, ParsedFeed | None]]:
         from upcycle_news.feeds.fetcher import stream_feeds  # HTTP: only when somebody is asked
 
         settings = self.context.settings.feeds
@@ -158,10 +160,10 @@ class _Asking:
             feed.url: health.validators(self.states.get(feed.url), self.now) for feed in due
         }
 
-        def read(result: FetchResult) -> tuple[FetchResult, ReadFeed | None]:
+        def read(result: FetchResult) -> tuple[FetchResult, ParsedFeed | None]:
             if not isinstance(result, Fetched):
                 return result, None
-            told = quarantines.read(
+            told = sandboxes.read(
                 result.body,
                 url=result.url,
                 content_type=result.content_type,
@@ -181,11 +183,13 @@ class _Asking:
             addresses={url: state.address for url, state in self.states.items() if state.address},
         )
 
-    def remember(self, result: FetchResult, read: ReadFeed | None, told: Collected) -> Collected:
+    def remember(
+        self, result: FetchResult, read: ParsedFeed | None, told: FeedRunReport
+    ) -> FeedRunReport:
         feed = result.feed
         before = self.states.get(feed.url) or FeedState(url=feed.url, name=feed.name)
         state = replace(before, name=feed.name)
-        if isinstance(result, Waiting):
+        if isinstance(result, Deferred):
             why = f"its server wants to be left alone until {result.until:%Y-%m-%d %H:%M} UTC"
             waiting = (*told.waiting, (feed.name, why))
             return replace(told, asked=told.asked - 1, waiting=waiting)
@@ -200,13 +204,13 @@ class _Asking:
             # Its validators are not kept: a 304 for something unreadable would hide it for ever.
             return self._failed(state, Failed(feed, result.at, result.url, reason), told)
         remembered = feed_rows.known_items(self.context.store, feed.url)
-        known = {key: Known(*seen) for key, seen in remembered.items()}
-        items = settled(read.items, known)
+        known = {key: KnownItem(*seen) for key, seen in remembered.items()}
+        items = resolve_reused_guids(read.items, known)
         new = feed_rows.record(self.context.store, well, items, now=self.now)
         problems = tuple((feed.name, problem) for problem in read.problems)
         return replace(told, items=told.items + new, problems=(*told.problems, *problems))
 
-    def _failed(self, state: FeedState, result: Failed, told: Collected) -> Collected:
+    def _failed(self, state: FeedState, result: Failed, told: FeedRunReport) -> FeedRunReport:
         failed = health.after_failure(state, result, self.refresh, self.now)
         self.waiting_to_be_written.append(failed)
         return replace(told, failed=(*told.failed, (state.name, failed.last_error)))
@@ -216,7 +220,7 @@ def feeds_health(context: AppContext) -> list[dict[str, Any]]:
     """Each listed feed: last success, errors in a row, the last error, when it is tried again."""
     states = feed_rows.states(context.store)
     found = []
-    for feed in listed_feeds(context):
+    for feed in load_publication_feeds(context):
         known = states.get(feed.url)
         state = known or FeedState(url=feed.url, name=feed.name)
         found.append(
@@ -232,7 +236,7 @@ def feeds_health(context: AppContext) -> list[dict[str, Any]]:
                 "stopped": state.stopped,
                 "asked_at_address": state.address or feed.url,
                 "moved_to": state.moved_to,
-                "health": health.sentence(feed, known, context.clock()),
+                "health": health.health_summary(feed, known, context.clock()),
             }
         )
     return found
@@ -243,11 +247,15 @@ def feed_findings(context: AppContext) -> tuple[Finding, ...]:
     states = feed_rows.states(context.store)
     found = [
         Finding("warning", "feed-silent", feed.name, said)
-        for feed in listed_feeds(context)
-        if feed.active and (known := states.get(feed.url)) and (said := health.trouble(known))
+        for feed in load_publication_feeds(context)
+        if feed.active
+        and (known := states.get(feed.url))
+        and (said := health.failure_message(known))
     ]
     if told := feed_rows.last_report(context.store).get("pull"):
-        found.insert(0, Finding("warning", "content-old", "content", as_saying(str(told))))
+        found.insert(
+            0, Finding("warning", "content-old", "content", localize_pull_failure(str(told)))
+        )
     return tuple(found)
 
 

@@ -25,7 +25,7 @@ STEADY = timedelta(days=7)  # how long a permanent redirect must be seen before 
 FULL_EVERY = timedelta(days=30)  # some servers answer 304 for ever
 
 
-def host_bars(states: Iterable[FeedState], now: datetime) -> Mapping[str, datetime]:
+def host_backoffs(states: Iterable[FeedState], now: datetime) -> Mapping[str, datetime]:
     """Hosts that want to be left alone, and until when."""
     bars: dict[str, datetime] = {}
     for state in states:
@@ -35,7 +35,7 @@ def host_bars(states: Iterable[FeedState], now: datetime) -> Mapping[str, dateti
     return bars
 
 
-def why_not_now(
+def skip_reason(
     feed: Feed,
     state: FeedState | None,
     bars: Mapping[str, datetime],
@@ -54,7 +54,7 @@ def why_not_now(
     if state is None or state.tried_at is None:
         return None
     if state.next_at is not None and state.next_at > now:
-        return str(trouble(state) or "")
+        return str(failure_message(state) or "")
     return None if now - state.tried_at >= refresh else ""
 
 
@@ -129,13 +129,13 @@ def after_failure(state: FeedState, result: Failed, refresh: timedelta, now: dat
     return replace(failed, stopped=True, next_at=None) if result.gone else failed
 
 
-def sentence(feed: Feed, state: FeedState | None, now: datetime) -> str:
+def health_summary(feed: Feed, state: FeedState | None, now: datetime) -> str:
     """How a feed does, for people."""
     if not feed.active:
         return "not active"
     if state is None or state.tried_at is None:
         return "not asked yet"
-    if said := trouble(state):
+    if said := failure_message(state):
         return str(said)
     if state.address:
         return f'fine; it moved: write url = "{state.address}" into feeds.toml'
@@ -144,7 +144,7 @@ def sentence(feed: Feed, state: FeedState | None, now: datetime) -> str:
     return "fine"
 
 
-def trouble(state: FeedState) -> LocalizedText | None:
+def failure_message(state: FeedState) -> LocalizedText | None:
     """What an editor should know of a feed that fails or was given up; None: it is well."""
     if state.stopped:
         return localized("feed-silent-stopped", reason=state.last_error)

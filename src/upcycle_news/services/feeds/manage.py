@@ -10,30 +10,30 @@ from urllib.parse import urlsplit
 
 from upcycle_news.app.context import AppContext
 from upcycle_news.errors import UpcycleError
-from upcycle_news.feeds.discovery import Candidate, announced, usual_places
+from upcycle_news.feeds.discovery import FeedLink, autodiscover_feeds, common_feed_urls
 from upcycle_news.feeds.entries import MAX_BODY
 from upcycle_news.feeds.feeds_toml import as_toml, load_feeds
 from upcycle_news.feeds.opml import as_opml, parse_opml
-from upcycle_news.feeds.parser import ReadFeed
-from upcycle_news.feeds.parser_sandbox import Quarantine, ReadLimits
+from upcycle_news.feeds.parser import ParsedFeed
+from upcycle_news.feeds.parser_sandbox import ParseLimits, ParserSandbox
 from upcycle_news.feeds.results import (
     Failed,
     Fetched,
     FetchLimits,
     Validators,
 )
-from upcycle_news.fileio import write_whole
+from upcycle_news.fileio import write_atomically
 from upcycle_news.models import Feed
-from upcycle_news.services.content.files import listed_feeds
+from upcycle_news.services.content.files import load_publication_feeds
 from upcycle_news.text.urls import BadLinkError, canonical_link, safe_link
 
 
 @dataclass(frozen=True)
-class Shown:
+class FeedPreview:
     """What the program makes of a feed: of a file or an address."""
 
     source: str
-    read: ReadFeed
+    read: ParsedFeed
 
     def as_dict(self) -> dict[str, Any]:
         """The object that `feeds show --json` prints."""
@@ -58,7 +58,7 @@ class Shown:
 
 
 @dataclass(frozen=True)
-class Found:
+class DiscoveredFeed:
     """A feed that was found at `url`: its title there and how many entries it has."""
 
     url: str
@@ -66,21 +66,21 @@ class Found:
     entries: int
 
 
-def show(context: AppContext, sources: Sequence[str]) -> Iterator[Shown]:
+def show(context: AppContext, sources: Sequence[str]) -> Iterator[FeedPreview]:
     """Read feeds from files or addresses without remembering anything; one after the other."""
-    with Quarantine(ReadLimits(seconds=context.settings.feeds.reading_seconds)) as quarantine:
+    with ParserSandbox(ParseLimits(seconds=context.settings.feeds.reading_seconds)) as sandbox:
         for source in sources:
             if "://" in source and not Path(source).exists():
                 body, url, content_type = _fetched(context, source)
             else:
                 body, url, content_type = _from_file(Path(source)), "", ""
             if isinstance(body, str):
-                yield Shown(source, ReadFeed("", "", (), (body,)))
+                yield FeedPreview(source, ParsedFeed("", "", (), (body,)))
                 continue
             feed = Feed(name=source, url="", language=context.settings.publication.language)
-            yield Shown(
+            yield FeedPreview(
                 source,
-                quarantine.read(
+                sandbox.read(
                     body, url=url, content_type=content_type, feed=feed, now=context.clock()
                 ),
             )
@@ -120,7 +120,7 @@ def _fetched(context: AppContext, address: str) -> tuple[bytes | str, str, str]:
     return reason, "", ""
 
 
-def discover(context: AppContext, address: str) -> list[Found]:
+def discover(context: AppContext, address: str) -> list[DiscoveredFeed]:
     """Find the feeds of a web page: itself, what it announces, else the usual places.
 
     Raises `UpcycleError` when the address cannot be had.
@@ -130,32 +130,32 @@ def discover(context: AppContext, address: str) -> list[Found]:
     body, url, content_type = _fetched(context, address)
     if isinstance(body, str):
         raise UpcycleError(f"{address}: {body}")
-    with Quarantine(ReadLimits(seconds=context.settings.feeds.reading_seconds)) as quarantine:
-        if found := _usable(context, quarantine, body, url, content_type):
+    with ParserSandbox(ParseLimits(seconds=context.settings.feeds.reading_seconds)) as sandbox:
+        if found := _usable(context, sandbox, body, url, content_type):
             return [found]
-        candidates = announced(body, url)
-        return list(_tried(context, quarantine, candidates or usual_places(url)))
+        candidates = autodiscover_feeds(body, url)
+        return list(_tried(context, sandbox, candidates or common_feed_urls(url)))
 
 
 def _tried(
-    context: AppContext, quarantine: Quarantine, candidates: Sequence[Candidate]
-) -> Iterator[Found]:
+    context: AppContext, sandbox: ParserSandbox, candidates: Sequence[FeedLink]
+) -> Iterator[DiscoveredFeed]:
     seen: set[str] = set()
     for candidate in candidates:
         body, url, content_type = _fetched(context, candidate.url)
         if isinstance(body, str) or canonical_link(url) in seen:
             continue
         seen.add(canonical_link(url))
-        if found := _usable(context, quarantine, body, url, content_type):
+        if found := _usable(context, sandbox, body, url, content_type):
             yield replace(found, title=found.title or candidate.title)
 
 
 def _usable(
-    context: AppContext, quarantine: Quarantine, body: bytes, url: str, content_type: str
-) -> Found | None:
+    context: AppContext, sandbox: ParserSandbox, body: bytes, url: str, content_type: str
+) -> DiscoveredFeed | None:
     feed = Feed(name=url, url=url)
-    read = quarantine.read(body, url=url, content_type=content_type, feed=feed, now=context.clock())
-    return Found(url, read.title, len(read.items)) if read.usable else None
+    read = sandbox.read(body, url=url, content_type=content_type, feed=feed, now=context.clock())
+    return DiscoveredFeed(url, read.title, len(read.items)) if read.usable else None
 
 
 def add(context: AppContext, address: str, name: str = "", topics: Sequence[str] = ()) -> Feed:
@@ -170,33 +170,33 @@ def add(context: AppContext, address: str, name: str = "", topics: Sequence[str]
         topics=tuple(topics),
         language=context.settings.publication.language,
     )
-    taken = _taken(listed_feeds(context))
+    taken = _taken(load_publication_feeds(context))
     if canonical_link(feed.url) in taken:
         raise UpcycleError(
             f"{feed.url} is in feeds.toml already, as '{taken[canonical_link(feed.url)]}'"
         )
-    if feed.name.casefold() in {known.name.casefold() for known in listed_feeds(context)}:
+    if feed.name.casefold() in {known.name.casefold() for known in load_publication_feeds(context)}:
         raise UpcycleError(f"there is a feed named '{feed.name}' already: give it another --name")
     _append(context, [feed])
     return feed
 
 
 @dataclass(frozen=True)
-class Imported:
+class OpmlImport:
     """What an import did: names of the feeds added, and (name, reason) of those left out."""
 
     added: tuple[str, ...]
     skipped: tuple[str, ...]
 
 
-def import_opml(context: AppContext, path: Path) -> Imported:
+def import_opml(context: AppContext, path: Path) -> OpmlImport:
     """Add the feeds of an OPML file that are not there yet; raises `ContentError`."""
     try:
         data = path.read_bytes()
     except OSError as error:
         raise UpcycleError(f"{path}: cannot be read: {error.strerror}") from None
     opml = parse_opml(data, str(path))
-    known = listed_feeds(context)
+    known = load_publication_feeds(context)
     taken = _taken(known)
     names = {feed.name.casefold() for feed in known}
     added: list[Feed] = []
@@ -212,12 +212,12 @@ def import_opml(context: AppContext, path: Path) -> Imported:
         added.append(named)
     if added:
         _append(context, added)
-    return Imported(tuple(feed.name for feed in added), tuple(skipped))
+    return OpmlImport(tuple(feed.name for feed in added), tuple(skipped))
 
 
 def export_opml(context: AppContext) -> str:
     """The whole list of feeds as OPML."""
-    return as_opml(listed_feeds(context), f"{context.settings.publication.name}: feeds")
+    return as_opml(load_publication_feeds(context), f"{context.settings.publication.name}: feeds")
 
 
 def _taken(feeds: Sequence[Feed]) -> dict[str, str]:
@@ -236,5 +236,5 @@ def _append(context: AppContext, feeds: Sequence[Feed]) -> None:
     text = path.read_text(encoding="utf-8-sig") if path.exists() else ""
     tables = "\n".join(as_toml(feed) for feed in feeds)
     joined = f"{text.rstrip()}\n\n{tables}" if text.strip() else tables
-    write_whole(path, joined.encode())
+    write_atomically(path, joined.encode())
     load_feeds(path, context.settings.home)  # what we write must be readable

@@ -19,7 +19,7 @@ def unknown_pins(context: AppContext, essays: Sequence[Essay]) -> Iterator[Findi
     pins = {canonical_link(pin) for essay in essays for pin in essay.pin}
     if not pins or not any(one.succeeded_at for one in feed_rows.states(context.store).values()):
         return
-    known = {item.canonical for item in feed_rows.items_linked(context.store, pins)}
+    known = {item.canonical for item in feed_rows.items_by_link(context.store, pins)}
     for essay in essays:
         for pin in essay.pin:
             if canonical_link(pin) not in known:
