@@ -62,7 +62,7 @@ def test_wrong_usage_ends_with_two_and_changes_nothing(
         (("issue", "send", "--test", "chefin"), "exactly one @"),
         (("subscribers", "add", "anna@example.org\r\nBcc: b@example.org", *CONSENT), "line break"),
         (("subscribers", "add", "anna", *CONSENT), "exactly one @"),
-        (("subscribers", "show", "anna@example.org"), "nobody with this address"),
+        (("subscribers", "show", "anna@example.org"), "no subscriber has this address"),
         (("subscribers", "import", "missing.csv", *CONSENT), "missing.csv: cannot be read"),
         (("essay", "import", "missing.txt", "--title", "Titel"), "missing.txt: cannot be read"),
     ],

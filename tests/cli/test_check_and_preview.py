@@ -122,7 +122,7 @@ def test_check_remembers_nothing(publication: Publication) -> None:
     publication.essay()
     publication.run("check")
     with publication.context() as context:
-        assert revisions.revision(context.store, IssueId(context.today)) is None
+        assert revisions.load_revision(context.store, IssueId(context.today)) is None
 
 
 def test_an_essay_and_an_item_go_out_once(publication: Publication) -> None:
@@ -160,7 +160,7 @@ def sent_with(context: object, manifest: Manifest) -> None:
     from upcycle_news.services.delivery import send
 
     assert isinstance(context, AppContext)
-    newest = revisions.revision(context.store, manifest.issue.id)
+    newest = revisions.load_revision(context.store, manifest.issue.id)
     assert newest is not None
     approval.record_approval(context, manifest.issue.id, newest.revision_id, by="test")
     send.enqueue(context, manifest.issue.id, newest.revision_id)

@@ -268,7 +268,7 @@ def test_an_issue_is_paused_resumed_and_cancelled_by_hand(publication: Publicati
     assert publication.run("issue", "status", "--json").json["queued"] == 3
     told = publication.run("issue", "status").err
     assert f"issue {issue} is paused; 'upcycle-news issue resume {issue}' goes on with it" in told
-    assert "3 cancelled; the sum closes" in publication.run("issue", "cancel", issue, "--yes").out
+    assert "3 cancelled; all deliveries are accounted for" in publication.run("issue", "cancel", issue, "--yes").out
     assert "cancelled" in publication.run("issue", "resume", issue, code=1).err
     assert "cancelled" in publication.run("issue", "send", issue, "--yes", code=1).err
     assert "is not being sent" in publication.run("issue", "pause", issue, code=1).err
@@ -376,7 +376,7 @@ def test_a_list_may_be_tried_first(publication: Publication) -> None:
     (publication.home / "list.csv").write_text("email\nanna@example.org\n")
     done = publication.run("subscribers", "import", "list.csv", *CONSENT, "--dry-run")
     assert "1 would be added" in done.out
-    assert "nobody with this address" in (
+    assert "no subscriber has this address" in (
         publication.run("subscribers", "show", "anna@example.org", code=1).err
     )
 

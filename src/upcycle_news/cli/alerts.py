@@ -1,4 +1,4 @@
-"""`upcycle-news alarms apply`: the automations of a file, in Prefect."""
+"""`upcycle-news alarms apply`: create the automations of a file in Prefect."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The tree of commands: for each its function, and the sentence that lists show of it.
+"""The tree of commands: each with its function and the sentence that help lists show.
 
 A command's module is imported when the command is used (lazy.py), so that `--help` and the Tab key
 stay quick while the modules import at their top whatever they need.
@@ -49,7 +49,7 @@ ISSUE = {
     ),
     "status": (
         "issue.status:status",
-        "Show the closing sum of an issue, or who stands in one state (with addresses).",
+        "Count an issue's deliveries by state, or list those in one state (with addresses).",
     ),
     "approve": (
         "issue.approve:approve",
@@ -77,12 +77,12 @@ ISSUE = {
     ),
     "send": (
         "issue.send:send",
-        "Send an issue to everybody who subscribed; goes on where it stopped.",
+        "Send an issue to all its subscribers; goes on where it stopped.",
     ),
     "resume": ("issue.send:resume", "Go on with an issue that was paused, stopped or interrupted."),
     "pause": (
         "issue.send:pause",
-        "Stop giving out mails of an issue until it is resumed; a running sender stops by itself.",
+        "Pause an issue until it is resumed; running workers stop by themselves.",
     ),
     "cancel": ("issue.send:cancel", "End an issue: who has not got it yet will not get it."),
     "resend": (
@@ -112,12 +112,12 @@ SUBSCRIBERS = {
     ),
     "export": (
         "subscribers.manage:export",
-        "Write everybody as CSV, in the form that import reads.",
+        "Write all subscribers as CSV, in the form that import reads.",
     ),
     "show": ("subscribers.manage:show", "Show everything that is held about one person."),
     "unsubscribe": (
         "subscribers.manage:unsubscribe",
-        "Let a person leave at once; only they can subscribe again.",
+        "Unsubscribe a person at once; only they can subscribe again.",
     ),
     "forget": (
         "subscribers.data:forget",
@@ -129,11 +129,11 @@ SUBSCRIBERS = {
     ),
     "links": (
         "subscribers.data:links",
-        "Write each reader's own links as CSV, or with --leave let those go who used theirs elsewhere.",
+        "Write each subscriber's own links as CSV, or with --leave unsubscribe those who used theirs.",
     ),
     "tidy": (
         "subscribers.data:tidy",
-        "Delete sign-ups nobody confirmed and old reports; mail those whose confirmation waits.",
+        "Delete unconfirmed sign-ups and old reports; send confirmation mails that are pending.",
     ),
     "suppress": (
         "subscribers.suppressions:suppress",
@@ -159,7 +159,7 @@ BOUNCES = {
 STORE = {
     "info": (
         "store:info",
-        "Which store this is, its migration, size and rows, and whether it stands still.",
+        "Show which store this is, its migration, size and rows, and whether sending is on hold.",
     ),
     "upgrade": (
         "store:upgrade",
@@ -167,7 +167,7 @@ STORE = {
     ),
     "copy": (
         "store:copy",
-        "Copy the store into an empty one, prove that both hold the same, and let this one rest.",
+        "Copy the store into an empty one, verify that both are equal, and put this one on hold.",
     ),
     "confirm": (
         "store:confirm",
@@ -185,7 +185,7 @@ SECRETS = {
     ),
     "drop": (
         "secrets:drop",
-        "Delete a token key that others have: the links it signed, to leave too, end at once.",
+        "Delete a token key that leaked: every link it signed ends at once, unsubscribe links too.",
     ),
 }
 DKIM = {
@@ -200,7 +200,7 @@ ALARMS = {
 
 
 class Commands(SectionedGroup):
-    """All commands in the order in which people meet them: an issue's way, readers, operation."""
+    """All commands in the order of their use: write and send, subscribers, operate."""
 
     sections = {  # noqa: RUF012  a constant of the class
         "Write and send": (
@@ -228,8 +228,8 @@ class Commands(SectionedGroup):
             lazy_group("archive", "The web pages of all issues that were sent.", ARCHIVE),
         ),
         "Readers": (
-            lazy_group("subscribers", "Who gets the newsletter, and why they may.", SUBSCRIBERS),
-            lazy_group("bounces", "What came back: bounces and complaints.", BOUNCES),
+            lazy_group("subscribers", "Subscribers, their consent, and suppressions.", SUBSCRIBERS),
+            lazy_group("bounces", "Bounces and complaints.", BOUNCES),
             LazyCommand(
                 "web",
                 "web:web",
@@ -245,8 +245,7 @@ class Commands(SectionedGroup):
             LazyCommand(
                 "doctor",
                 "doctor:doctor",
-                "Look for what is wrong: relay, DNS, the way out, store, disk, Prefect, feeds, "
-                "settings.",
+                "Look for what is wrong: relay, DNS, unsubscribing, store, disk, Prefect, feeds, settings.",
             ),
             LazyCommand(
                 "backup",
@@ -262,7 +261,7 @@ class Commands(SectionedGroup):
             lazy_group("store", "The store: look at it, upgrade it, move it.", STORE),
             lazy_group("secrets", "The keys that sign the readers' links.", SECRETS),
             lazy_group("dkim", "Sign mail with one's own key.", DKIM),
-            lazy_group("alarms", "Who is told when something goes wrong.", ALARMS),
+            lazy_group("alarms", "Notifications for operators and editors.", ALARMS),
             LazyCommand(
                 "metrics",
                 "metrics:metrics",
@@ -272,8 +271,7 @@ class Commands(SectionedGroup):
             LazyCommand(
                 "drain",
                 "drain:drain",
-                "Let the senders of this machine finish what is on the wire, and end; the rest "
-                "stays queued.",
+                "Let the workers of this machine finish the mails in transit, and stop; the rest stays queued.",
             ),
         ),
     }

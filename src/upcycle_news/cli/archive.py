@@ -81,7 +81,7 @@ def withdraw(
     Example: upcycle-news archive withdraw 2026-11-26 --note "Die Zahlen stimmten nicht."
     """
     if not yes and not undo:
-        typer.confirm(f"Withdraw '{what}', for everybody to see?", abort=True)
+        typer.confirm(f"Withdraw '{what}' from the public archive?", abort=True)
     with open_context() as context:
         report = corrections.withdraw(context, what, text, by=current_user(), undo=undo)
     typer.echo(f"{display_path(report.folder)}: {report.told}")

@@ -1,4 +1,4 @@
-"""`upcycle-news bounces …`: what came back, and what became of it."""
+"""`upcycle-news bounces …`: collect and inspect bounces and complaints."""
 
 from __future__ import annotations
 
@@ -19,11 +19,13 @@ def collect(as_json: JsonOption = False) -> None:
     Example: upcycle-news bounces collect
     """
     with open_context() as context:
-        told = process.collect(context)
+        counts = process.collect(context)
     if as_json:
-        print_json(told.as_dict())
+        print_json(counts.as_dict())
         return
-    parts = [f"{count} {name.replace('_', ' ')}" for name, count in told.as_dict().items() if count]
+    parts = [
+        f"{count} {name.replace('_', ' ')}" for name, count in counts.as_dict().items() if count
+    ]
     typer.echo(", ".join(parts) or "the inbox is empty")
 
 
@@ -37,17 +39,19 @@ def list_(
     Example: upcycle-news bounces list --kind hard
     """
     with open_context() as context:
-        for one in bounces.listed(context.store, issue=issue, kind=kind):
-            at = one.at.isoformat(timespec="seconds")
+        for report in bounces.listed(context.store, issue=issue, kind=kind):
+            at = report.at.isoformat(timespec="seconds")
             if as_json:
                 print_json(
                     {
-                        "id": one.id, "issue": one.issue, "subscriber": one.subscriber,
-                        "kind": one.kind, "code": one.code, "reason": one.reason, "at": at,
+                        "id": report.id, "issue": report.issue, "subscriber": report.subscriber,
+                        "kind": report.kind, "code": report.code, "reason": report.reason, "at": at,
                     }
                 )  # fmt: skip
             else:
-                typer.echo(f"{one.id} {at} {one.issue} {one.kind} {one.code} {one.reason}")
+                typer.echo(
+                    f"{report.id} {at} {report.issue} {report.kind} {report.code} {report.reason}"
+                )
 
 
 def show(number: Annotated[int, typer.Argument(metavar="NUMBER")]) -> None:
@@ -56,9 +60,9 @@ def show(number: Annotated[int, typer.Argument(metavar="NUMBER")]) -> None:
     Example: upcycle-news bounces show 12
     """
     with open_context() as context:
-        found = bounces.get(context.store, number)
-    if found is None:
+        report = bounces.get(context.store, number)
+    if report is None:
         raise UpcycleError(f"there is no report {number}: see 'upcycle-news bounces list'")
-    if found.raw is None:
+    if report.raw is None:
         raise UpcycleError(f"the text of report {number} was deleted after its time")
-    sys.stdout.write(found.raw.decode("utf-8", "replace"))
+    sys.stdout.write(report.raw.decode("utf-8", "replace"))

@@ -1,4 +1,4 @@
-"""Keys for DKIM."""
+"""`upcycle-news dkim keygen`: make a key for DKIM signatures."""
 
 from __future__ import annotations
 

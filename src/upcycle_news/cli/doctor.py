@@ -1,4 +1,4 @@
-"""`upcycle-news doctor`: what is wrong, what it means, and the cure."""
+"""`upcycle-news doctor`: print what is wrong, its impact and the fix."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def doctor(
 ) -> None:
     """Look for what is wrong: relay, DNS, unsubscribing, store, disk, Prefect, feeds, settings.
 
-    Each line: state, what was found, what it means, the cure. Nothing is sent or changed. Exit
+    Each line: state, finding, impact, fix. Nothing is sent or changed. Exit
     code 1 when something is red.
 
     Example: upcycle-news doctor

@@ -1,4 +1,4 @@
-"""`upcycle-news essay …`: begin an essay, take one over from plain text, see where all of them stand."""
+"""`upcycle-news essay …`: scaffold, import and list essays."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from upcycle_news.content.plaintext_import import decode_text, import_text
 from upcycle_news.errors import ContentError, UpcycleError
 from upcycle_news.fileio import write_atomically
 from upcycle_news.services.content.git_sync import git_user_name
-from upcycle_news.services.issues.plan import Standing, essay_statuses
+from upcycle_news.services.issues.plan import EssayStatus, essay_statuses
 
 Day = Annotated[
     str | None, typer.Option("--date", metavar="YYYY-MM-DD", help="Its day; default: today.")
@@ -136,31 +136,31 @@ def list_(as_json: JsonOption = False) -> None:
     named with their line. Example: upcycle-news essay list
     """
     with open_context() as context:
-        standings, errors = essay_statuses(context)
+        entries, errors = essay_statuses(context)
         for broken in errors:
             broken.language = context.language
-    for one in standings:
+    for entry in entries:
         if as_json:
-            print_json(_standing(one))
+            print_json(_as_json(entry))
         else:
-            essay, issue = one.essay, str(one.issue or "")
-            typer.echo(f"{one.status:<9} {issue:<12} {essay.date}  {essay.title}  {essay.source}")
+            essay, issue = entry.essay, str(entry.issue or "")
+            typer.echo(f"{entry.status:<9} {issue:<12} {essay.date}  {essay.title}  {essay.source}")
     for error in errors:
         if as_json:
             place = {"file": error.where, "line": error.line, "problem": error.message}
             print_json({"slug": None, "status": "broken", **place})
         else:
             typer.echo(f"broken    {error}")
-    if not standings and not errors and not as_json:
+    if not entries and not errors and not as_json:
         typer.echo("there is no essay yet: see 'upcycle-news essay new'")
 
 
-def _standing(one: Standing) -> dict[str, Any]:
-    essay = one.essay
+def _as_json(entry: EssayStatus) -> dict[str, Any]:
+    essay = entry.essay
     return {
         "slug": essay.slug,
-        "status": one.status,
-        "issue": str(one.issue) if one.issue else None,
+        "status": entry.status,
+        "issue": str(entry.issue) if entry.issue else None,
         "title": essay.title,
         "author": essay.author,
         "date": essay.date.isoformat(),

@@ -1,4 +1,4 @@
-"""`upcycle-news feeds …`: ask the feeds, see how they do, and keep their list."""
+"""`upcycle-news feeds …`: collect feeds, show their health, and edit feeds.toml."""
 
 from __future__ import annotations
 
@@ -61,11 +61,11 @@ def health(as_json: JsonOption = False) -> None:
     Example: upcycle-news feeds health
     """
     with open_context() as context:
-        for one in feeds_health(context):
+        for feed in feeds_health(context):
             if as_json:
-                print_json(one)
+                print_json(feed)
                 continue
-            typer.echo(f"{one['name']}: {one['health']}")
+            typer.echo(f"{feed['name']}: {feed['health']}")
 
 
 def show(
@@ -78,16 +78,16 @@ def show(
     """
     unusable = 0
     with AppContext.open() as context:
-        for one in shown_feeds(context, sources):
-            unusable += not one.read.usable
+        for feed in shown_feeds(context, sources):
+            unusable += not feed.read.usable
             if as_json:
-                print_json(one.as_dict())
+                print_json(feed.as_dict())
                 continue
-            typer.echo(f"{one.source}: {one.read.format or 'no feed'} {one.read.title}".rstrip())
-            for item in one.read.items:
+            typer.echo(f"{feed.source}: {feed.read.format or 'no feed'} {feed.read.title}".rstrip())
+            for item in feed.read.items:
                 typer.echo(f"  {item.date:%Y-%m-%d %H:%M} ({item.date_source})  {item.title}")
                 typer.echo(f"    {item.link}")
-            for problem in one.read.problems:
+            for problem in feed.read.problems:
                 typer.echo(f"  problem: {problem}")
     if unusable:
         raise typer.Exit(1)
@@ -102,13 +102,13 @@ def discover(
     Example: upcycle-news feeds discover https://example.org
     """
     with open_context() as context:
-        found = discovered(context, url)
-        for one in found:
+        feeds = discovered(context, url)
+        for feed in feeds:
             if as_json:
-                print_json(vars(one))
+                print_json(vars(feed))
             else:
-                typer.echo(f"{one.url}  {one.title} ({one.entries} entries)")
-    if not found:
+                typer.echo(f"{feed.url}  {feed.title} ({feed.entries} entries)")
+    if not feeds:
         note(f"{url}: no feed was found there")
         raise typer.Exit(1)
 
@@ -138,12 +138,14 @@ def import_(
     Example: upcycle-news feeds import subscriptions.opml
     """
     with open_context() as context:
-        told = import_opml(context, file)
+        report = import_opml(context, file)
         if as_json:
-            print_json({"added": list(told.added), "skipped": list(told.skipped)})
+            print_json({"added": list(report.added), "skipped": list(report.skipped)})
             return
-        typer.echo(f"{format_count(len(told.added), 'feed')} added, {len(told.skipped)} left out")
-        for sentence in told.skipped:
+        typer.echo(
+            f"{format_count(len(report.added), 'feed')} added, {len(report.skipped)} left out"
+        )
+        for sentence in report.skipped:
             note(sentence)
 
 

@@ -1,4 +1,4 @@
-"""`upcycle-news init` and `upcycle-news demo`: begin, and see it work."""
+"""`upcycle-news init` and `upcycle-news demo`."""
 
 from __future__ import annotations
 

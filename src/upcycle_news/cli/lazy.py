@@ -1,7 +1,7 @@
 """Commands whose module is imported only when they are run, or asked for their own help.
 
-Typer builds every command from its function, and so imports all of them to print one list. Here the
-list knows names and sentences, and the modules stay ordinary Python with imports at the top.
+Typer builds each command from its function, and so would import all modules to print a list. Here
+the list holds names and sentences, and the modules may import at their top what they need.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from typer.core import TyperCommand, TyperGroup
 
 
 class LazyCommand(TyperCommand):
-    """The name and the sentence of a command; everything else is asked of its function."""
+    """A command's name and first sentence; its parameters and full help come from its function."""
 
     def __init__(self, name: str, function: str, sentence: str) -> None:
         """`function` is ``module:function`` below this package; `sentence` begins its docstring."""
@@ -31,7 +31,7 @@ class LazyCommand(TyperCommand):
         return typer.main.get_command(single)
 
     def make_context(self, *args: Any, **kwargs: Any) -> Any:
-        """Parse the arguments of the real command, which is run, completed or explained from here."""
+        """Return the context of the loaded command: it is the one that runs, completes or prints help."""
         return self.load().make_context(*args, **kwargs)
 
 

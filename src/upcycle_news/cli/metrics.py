@@ -1,4 +1,4 @@
-"""`upcycle-news metrics`: the figures of `/metrics` without a web door."""
+"""`upcycle-news metrics`: the metrics without the web server."""
 
 from __future__ import annotations
 

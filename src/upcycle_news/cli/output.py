@@ -1,4 +1,4 @@
-"""What the commands have in common: JSON, notes beside it, arguments, progress."""
+"""Output, arguments and progress bars that commands share."""
 
 from __future__ import annotations
 
@@ -32,17 +32,17 @@ IssueArgument = Annotated[
 
 
 def print_json(value: Any) -> None:
-    """One line of JSON on standard output."""
+    """Print `value` as one line of JSON on standard output."""
     typer.echo(json.dumps(value, ensure_ascii=False))
 
 
 def note(text: str) -> None:
-    """A sentence for the person, on standard error, so that output stays readable by programs."""
+    """Print a sentence on standard error, so that standard output stays readable by programs."""
     typer.echo(text, err=True)
 
 
 def display_path(path: Path) -> str:
-    """A path as short as it can be said from here."""
+    """Return `path` relative to the current folder if it is below it."""
     try:
         return str(path.relative_to(Path.cwd()))
     except ValueError:
@@ -51,7 +51,7 @@ def display_path(path: Path) -> str:
 
 @contextmanager
 def open_context() -> Iterator[AppContext]:
-    """The newsroom of the publication here; tells people who are in the wrong folder."""
+    """Open the publication here; raises `SettingsError` in a folder that is none."""
     from upcycle_news.app.context import AppContext
     from upcycle_news.config.settings import FILE_NAME
 
@@ -67,24 +67,24 @@ def open_context() -> Iterator[AppContext]:
 
 
 def issue_id(context: AppContext, text: str | None) -> IssueId:
-    """The issue that was named, or today's."""
+    """Return the issue that was named, or today's."""
     from upcycle_news.services.issues.ids import current_issue
 
     return IssueId.parse(text) if text else current_issue(context)
 
 
 def format_status(status: IssueStatus) -> str:
-    """The closing sum for people."""
-    told = status.as_dict()
+    """Return the deliveries of an issue by state, on one line."""
+    counts = status.as_dict()
     keys = ("sent", "rejected", "unknown", "suppressed", "cancelled", "deferred", "sending")
-    parts = [f"{told[key]} {key}" for key in (*keys, "queued") if told[key]]
-    closed = "the sum closes" if status.closed else "not closed yet"
+    parts = [f"{counts[key]} {key}" for key in (*keys, "queued") if counts[key]]
+    closed = "all deliveries are accounted for" if status.closed else "not closed yet"
     return f"issue {status.issue}: audience {status.audience}: {', '.join(parts) or '-'}; {closed}"
 
 
 @contextmanager
 def delivery_progress(status: IssueStatus | None) -> Iterator[Callable[[DeliveryReport], None]]:
-    """A bar while an issue is delivered, on a terminal only; `status` is where it begins."""
+    """Show a bar while an issue is delivered, on a terminal only; it begins at `status`."""
     if not sys.stderr.isatty() or status is None:
         yield lambda _: None
         return
@@ -105,7 +105,7 @@ def delivery_progress(status: IssueStatus | None) -> Iterator[Callable[[Delivery
 
 @contextmanager
 def progress_bar(what: str, total: int) -> Iterator[Callable[[int], None]]:
-    """A bar that hears how many more are done; on a terminal only."""
+    """Show a bar on a terminal; yields a function that takes how many more are done."""
     if not sys.stderr.isatty():
         yield lambda _: None
         return

@@ -1,4 +1,4 @@
-"""`upcycle-news secrets`: the keys that sign readers' links, over the years."""
+"""`upcycle-news secrets`: list, rotate and drop the keys that sign links."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from upcycle_news.cli.output import (
 )
 from upcycle_news.errors import UpcycleError
 from upcycle_news.observability.logging import Log
-from upcycle_news.storage.metrics import queues
+from upcycle_news.storage.metrics import issue_queues
 from upcycle_news.subscribers.signing_keys import add_key, drop_key, made_at
 
 
@@ -41,7 +41,7 @@ def rotate() -> None:
     """
     with open_context() as context:
         number = add_key(context.secrets_folder)
-        Log(__name__).warning("a token key was made", key=number)
+        Log(__name__).warning("token key created", key=number)
         typer.echo(f"token key {number} signs from now on")
         note(
             "make a backup now, and copy the secrets folder to every machine that serves pages "
@@ -53,14 +53,14 @@ def drop(
     number: Annotated[int, typer.Argument(metavar="NUMBER", help="As 'secrets list' names it.")],
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
 ) -> None:
-    """Delete a token key that others have: the links it signed, to leave too, end at once.
+    """Delete a token key that leaked: every link it signed ends at once, unsubscribe links too.
 
     Who still has only such a mail leaves by answering it, or with the next issue.
 
     Example: upcycle-news secrets drop 1
     """
     with open_context() as context:
-        going = [queue.issue for queue in queues(context.store) if queue.waits]
+        going = [queue.issue for queue in issue_queues(context.store) if queue.waits]
         if going:
             raise UpcycleError(
                 f"issue {going[0]} is being sent, and its Message-IDs may hang on this key: let it "
@@ -71,6 +71,6 @@ def drop(
                 f"End every link that key {number} signed, in mails that were sent too?", abort=True
             )
         drop_key(context.secrets_folder, number)
-        Log(__name__).warning("a token key was dropped", key=number)
+        Log(__name__).warning("token key dropped", key=number)
         typer.echo(f"token key {number} is gone, and its links with it")
         note("backups made before still hold it: a restore brings it back; drop it again then")

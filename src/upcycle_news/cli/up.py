@@ -1,4 +1,4 @@
-"""`upcycle-news up`: Prefect's server and a runner for one person on one machine."""
+"""`upcycle-news up`: Prefect's server and a runner on one machine."""
 
 from __future__ import annotations
 
@@ -75,9 +75,11 @@ def up(
 
 @contextmanager
 def _only_one(prefect_home: Path) -> Iterator[None]:
-    """One server and one runner a publication: a second one would stop the first one's."""
+    """Hold the lock of this publication: a second server and runner would stop the first ones."""
     try:
-        prefect_home.mkdir(parents=True, exist_ok=True)  # Prefect makes one folder, not its parents
+        prefect_home.mkdir(
+            parents=True, exist_ok=True
+        )  # Prefect creates the folder, but not its parents
         lock = (prefect_home / "up.lock").open("w")
     except OSError as error:
         raise UpcycleError(
@@ -95,12 +97,12 @@ def _only_one(prefect_home: Path) -> Iterator[None]:
 
 
 def _refuse_taken(host: str, port: int) -> None:
-    """Prefect's server would look for half a minute before it says so, and not say why."""
+    """Raise if the port is in use: Prefect's server would try for half a minute, and not say why."""
     try:
-        found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
-        with socket.socket(*found[0][:3]) as trial:
+        addresses = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+        with socket.socket(*addresses[0][:3]) as trial:
             trial.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            trial.bind(found[0][4])
+            trial.bind(addresses[0][4])
     except OSError as error:
         raise UpcycleError(
             f"port {port} of {host} cannot be used ({error.strerror}): choose another --port or --host"
@@ -116,7 +118,7 @@ def _start(
         cwd=home,
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
-        start_new_session=True,  # Ctrl-C is ours to pass on, in the right order
+        start_new_session=True,  # we pass Ctrl-C on ourselves, in the right order
     )
 
 
@@ -133,7 +135,7 @@ def _wait(
 
 
 def _stop(process: subprocess.Popen[bytes] | None) -> None:
-    """End a process and its children; politely at first."""
+    """End a process and its children: SIGTERM, then SIGKILL."""
     if process is None or process.poll() is not None:
         return
     for number in (signal.SIGTERM, signal.SIGKILL):

@@ -49,7 +49,7 @@ def test_a_sender_that_is_drained_leaves_nothing_in_doubt(publication: Publicati
 
 
 def test_where_nobody_sends_there_is_nothing_to_wait_for(publication: Publication) -> None:
-    assert publication.run("drain").out == "nobody sends here\n"
+    assert publication.run("drain").out == "no worker runs here\n"
 
 
 def test_a_sender_of_another_user_is_told_of_and_left_alone(
@@ -59,7 +59,7 @@ def test_a_sender_of_another_user_is_told_of_and_left_alone(
         raise PermissionError
 
     context = publication.context()
-    workers.register_sender(
+    workers.register_worker(
         context.store, host=worker_identity.this_host(), pid=os.getppid(), now=context.clock(),
         process_start=worker_identity._start_of(os.getppid()),
     )  # fmt: skip
@@ -80,7 +80,7 @@ def test_who_takes_too_long_is_told_of_and_left_alone(publication: Publication) 
         assert deaf.stdout is not None
         deaf.stdout.readline()
         for host, start in ((worker_identity.this_host(), None), ("elsewhere", "1"), (worker_identity.this_host(), "of another")):  # fmt: skip
-            workers.register_sender(
+            workers.register_worker(
                 context.store, host=host, pid=deaf.pid, now=context.clock(),
                 process_start=start or worker_identity._start_of(deaf.pid),
             )  # fmt: skip
@@ -93,4 +93,4 @@ def test_who_takes_too_long_is_told_of_and_left_alone(publication: Publication) 
         deaf.send_signal(signal.SIGKILL)
         deaf.wait()
     assert drain(context, seconds=3) == DrainResult(0, 0)
-    assert os.getpid() not in {sender.pid for sender in workers.signed_on(context.store)}
+    assert os.getpid() not in {sender.pid for sender in workers.registered_workers(context.store)}

@@ -1,4 +1,4 @@
-"""The commands that send an issue, or keep it from being sent."""
+"""`upcycle-news issue send|resume|pause|cancel|resend`."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ from upcycle_news.observability.logging import Log
 if TYPE_CHECKING:
     from upcycle_news.app.context import AppContext
     from upcycle_news.models import IssueId
-    from upcycle_news.services.issues.compose import Composed
+    from upcycle_news.services.issues.compose import RevisionRef
 
 IssueIdArgument = Annotated[
     str,
@@ -58,7 +58,7 @@ def send(
     ] = False,
     as_json: JsonOption = False,
 ) -> None:
-    """Send an issue to everybody who subscribed; goes on where it stopped.
+    """Send an issue to all its subscribers; goes on where it stopped.
 
     Without --yes the newest revision must be approved, and nothing may have changed since.
     Example: upcycle-news issue send --test redaktion@example.org
@@ -79,7 +79,7 @@ def send(
             raise_on_errors(rendered)
             if dry_run:
                 left = issues.status(context.store, chosen) if begun else None
-                count = _audience(context, composed) if left is None else left.waiting
+                count = _count_audience(context, composed) if left is None else left.waiting
                 whom = format_count(count, "subscriber")
                 would = "would go" if left is None else "has begun and would go on"
                 note(f"issue {chosen} {would} to {whom}; nothing was sent")
@@ -100,10 +100,10 @@ def send(
                 row = issues.get(context.store, chosen)
                 if row is None or row.state is issues.IssueState.OPEN:
                     raise
-                note(f"issue {chosen}: somebody else began to send it; going on together")
+                note(f"issue {chosen}: another process began to send it; sending together")
         elif row is not None and row.state is not issues.IssueState.CANCELLED:
             send_service.resume(context, chosen)
-        _deliver(context, chosen, as_json)
+        _deliver_and_report(context, chosen, as_json)
 
 
 def resume(issue: IssueIdArgument, as_json: JsonOption = False) -> None:
@@ -116,17 +116,17 @@ def resume(issue: IssueIdArgument, as_json: JsonOption = False) -> None:
     with open_context() as context:
         chosen = issue_id(context, issue)
         send_service.resume(context, chosen)
-        _deliver(context, chosen, as_json)
+        _deliver_and_report(context, chosen, as_json)
 
 
 def pause(issue: IssueIdArgument) -> None:
-    """Stop giving out mails of an issue until it is resumed; a running sender stops by itself.
+    """Pause an issue until it is resumed; running workers stop by themselves.
 
     Example: upcycle-news issue pause 2026-11-26
     """
     from upcycle_news.storage.issues import IssueState
 
-    _change(issue, IssueState.PAUSED, "was paused by hand")
+    _change_state(issue, IssueState.PAUSED, "was paused by hand")
 
 
 def cancel(
@@ -141,8 +141,8 @@ def cancel(
     from upcycle_news.storage.issues import IssueState
 
     if not yes:
-        typer.confirm(f"Cancel issue {issue} for everybody who has not got it?", abort=True)
-    _change(issue, IssueState.CANCELLED, "was cancelled by hand")
+        typer.confirm(f"Cancel issue {issue} for all subscribers who have not got it?", abort=True)
+    _change_state(issue, IssueState.CANCELLED, "was cancelled by hand")
 
 
 def resend(
@@ -168,7 +168,7 @@ def resend(
             context.store, chosen, DeliveryState.UNKNOWN, now=context.clock()
         )
         note(f"issue {chosen}: {format_count(count, 'delivery', 'deliveries')} queued again")
-        _deliver(context, chosen, as_json)
+        _deliver_and_report(context, chosen, as_json)
 
 
 def _approved_revision(
@@ -179,17 +179,17 @@ def _approved_revision(
     yes: bool,
     as_json: bool,
 ) -> str:
-    """The revision that may go out; asks on a terminal, refuses elsewhere."""
+    """Return the id of the approved revision; asks for approval on a terminal, raises elsewhere."""
     from upcycle_news.services.issues.approval import record_approval
-    from upcycle_news.services.issues.compose import changes_since
+    from upcycle_news.services.issues.compose import edits_since
     from upcycle_news.storage import revisions, send_hold
 
-    # Before the approval: one that is written down while nothing may go out would outlive the refusal.
-    send_hold.refuse_while_paused(context.store)
+    # Before the approval: one recorded during a send hold would outlive the refusal.
+    send_hold.raise_if_store_held(context.store)
     if not yes:
-        newest = revisions.revision(context.store, issue)
+        newest = revisions.load_revision(context.store, issue)
         if newest is not None and newest.approved:
-            if changed := changes_since(context, newest):
+            if changed := edits_since(context, newest):
                 raise IssueError(
                     f"issue {issue} has changed since it was approved ({', '.join(changed)}): "
                     "preview it and approve it again"
@@ -202,20 +202,20 @@ def _approved_revision(
                 f"issue {issue} is not approved: look at it with 'upcycle-news issue preview', "
                 "then use 'upcycle-news issue approve', or send it with --yes"
             )
-        people = format_count(_audience(context, composed), "person", "people")
+        people = format_count(_count_audience(context, composed), "person", "people")
         subject = composed.manifest.issue.subject
         typer.confirm(f"Send issue {issue} „{subject}“ to {people}?", abort=True)
     record_approval(context, issue, composed.revision_id, by=current_user())
     return composed.revision_id
 
 
-def _audience(context: AppContext, composed: Composed) -> int:
+def _count_audience(context: AppContext, composed: RevisionRef) -> int:
     from upcycle_news.storage import issues
 
     return issues.count_audience(context.store, composed.manifest.publication.readers_of)
 
 
-def _deliver(context: AppContext, issue: IssueId, as_json: bool) -> None:
+def _deliver_and_report(context: AppContext, issue: IssueId, as_json: bool) -> None:
     from upcycle_news.services.delivery import send as send_service
     from upcycle_news.services.delivery.stop_signals import stop_on_signals
     from upcycle_news.storage import issues
@@ -246,7 +246,7 @@ def _deliver(context: AppContext, issue: IssueId, as_json: bool) -> None:
         print_status(context, issue, as_json)
 
 
-def _change(issue: str, state: Any, because: str) -> None:
+def _change_state(issue: str, state: Any, because: str) -> None:
     from upcycle_news.services.archive.build import build_archive
     from upcycle_news.services.delivery import send as send_service
     from upcycle_news.storage import issues
@@ -256,13 +256,13 @@ def _change(issue: str, state: Any, because: str) -> None:
         send_service.reclaim_from_dead_workers(context, chosen)
         row = issues.get(context.store, chosen)
         ends = state is issues.IssueState.CANCELLED
-        if ends and issues.cancel_lost(context.store, chosen):
+        if ends and issues.cancel_sent_before_restore(context.store, chosen):
             typer.echo(f"issue {chosen} is cancelled: what it holds counts as published")
             return
         if row is None or row.state in (issues.IssueState.OPEN, issues.IssueState.CANCELLED):
             raise IssueError(f"issue {chosen} is not being sent")
         issues.set_state(context.store, chosen, state, because=because, now=context.clock())
         if ends:
-            build_archive(context)  # what nobody has got is not shown
-        Log(__name__).info(f"an issue was {state}", issue=chosen)
+            build_archive(context)  # the archive shows only what was sent
+        Log(__name__).info(f"issue {state}", issue=chosen)
         print_status(context, chosen, as_json=False)

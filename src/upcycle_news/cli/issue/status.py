@@ -1,4 +1,4 @@
-"""`upcycle-news issue …`: look at an issue, approve it, follow it."""
+"""`upcycle-news issue status`: deliveries by state."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def status(
     ] = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Show the closing sum of an issue, or who stands in one state (with addresses).
+    """Count an issue's deliveries by state, or list those in one state (with addresses).
 
     Example: upcycle-news issue status 2026-11-26 --list rejected
     """
@@ -55,9 +55,9 @@ def status(
         if state is None or row is None:
             print_status(context, chosen, as_json)
             if row and row.state in (issues.IssueState.PAUSED, issues.IssueState.STOPPED):
-                # A sum with people waiting looks the same whether somebody sends it or nobody may.
+                # The counts alone do not tell an issue in progress from one that is paused or stopped.
                 stopped = row.state is issues.IssueState.STOPPED
-                why = f": {row.stopped_because}" if stopped else ""
+                why = f": {row.stop_reason}" if stopped else ""
                 goes_on = f"'upcycle-news issue resume {chosen}' goes on with it"
                 note(f"issue {chosen} is {row.state}{why}; {goes_on}")
             if since := stalled_since(context, chosen):
@@ -71,19 +71,19 @@ def status(
 def _list(context: AppContext, issue: IssueId, state: Any, as_json: bool) -> None:
     from upcycle_news.storage import deliveries
 
-    for one in deliveries.listed(context.store, issue, state):
-        email = one.address.address if one.address else None
+    for delivery in deliveries.list_deliveries(context.store, issue, state):
+        email = delivery.address.address if delivery.address else None
         if as_json:
             print_json(
                 {
-                    "subscriber": one.subscriber,
+                    "subscriber": delivery.subscriber,
                     "email": email,
-                    "state": one.state.value,
-                    "code": one.code,
-                    "reason": one.reason,
-                    "at": one.at.isoformat(timespec="seconds"),
+                    "state": delivery.state.value,
+                    "code": delivery.code,
+                    "reason": delivery.reason,
+                    "at": delivery.at.isoformat(timespec="seconds"),
                 }
             )
         else:
-            why = " ".join(part for part in (str(one.code or ""), one.reason) if part)
-            typer.echo(f"{one.subscriber:>8}  {email or '(forgotten)'}  {why}")
+            why = " ".join(part for part in (str(delivery.code or ""), delivery.reason) if part)
+            typer.echo(f"{delivery.subscriber:>8}  {email or '(forgotten)'}  {why}")

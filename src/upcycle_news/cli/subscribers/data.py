@@ -1,4 +1,4 @@
-"""`upcycle-news subscribers …`: erasing, counting, and links for pages elsewhere."""
+"""`upcycle-news subscribers forget|stats|links|tidy`."""
 
 from __future__ import annotations
 
@@ -37,8 +37,8 @@ def forget(
     with open_context() as context:
         if not yes:
             typer.confirm("Erase everything about this person? It cannot be undone", abort=True)
-        if not personal_data.erase(context.store, email, now=context.clock()):
-            raise UpcycleError("nobody with this address is in the store")
+        if not personal_data.erase_subscriber(context.store, email, now=context.clock()):
+            raise UpcycleError("no subscriber has this address")
     typer.echo("forgotten")
 
 
@@ -48,10 +48,10 @@ def stats(as_json: JsonOption = False) -> None:
     Example: upcycle-news subscribers stats --json
     """
     with open_context() as context:
-        counts = statistics.counts(context.store)
+        counts = statistics.count_subscribers(context.store)
         issues = list_health(context)
     if as_json:
-        print_json({**counts, "issues": [one.as_dict() for one in issues]})
+        print_json({**counts, "issues": [issue.as_dict() for issue in issues]})
         return
     for status, count in counts["subscribers"].items():
         typer.echo(f"{status:<14} {count}")
@@ -59,9 +59,9 @@ def stats(as_json: JsonOption = False) -> None:
         typer.echo(f"topic {topic}: {count}")
     for reason, count in counts["suppressions"].items():
         typer.echo(f"suppressed, {reason}: {count}")
-    for one in issues:
-        typer.echo(str(one.sentence()))
-        for alert in one.alerts:
+    for issue in issues:
+        typer.echo(str(issue.sentence()))
+        for alert in issue.alerts:
             typer.echo(f"  ALARM: {alert}")
 
 
@@ -73,7 +73,7 @@ def links(
         Path | None, typer.Option(help="Links or tokens of those who left, one a line.")
     ] = None,
 ) -> None:
-    """Write each reader's own links as CSV, or with --leave let those go who used theirs elsewhere.
+    """Write each subscriber's own links as CSV, or with --leave unsubscribe those who used theirs.
 
     For an install without a public address: a page elsewhere collects the tokens.
     Example: upcycle-news subscribers links --leave left.txt
@@ -96,16 +96,16 @@ def links(
 
 
 def tidy(as_json: JsonOption = False) -> None:
-    """Delete sign-ups nobody confirmed and old reports; mail those whose confirmation waits.
+    """Delete unconfirmed sign-ups and old reports; send confirmation mails that are pending.
 
     Example: upcycle-news subscribers tidy
     """
     with open_context() as context:
-        told = asdict(purge_expired(context))
+        counts = asdict(purge_expired(context))
     if as_json:
-        print_json(told)
+        print_json(counts)
     else:
         typer.echo(
-            f"{told['unconfirmed']} unconfirmed sign-ups and {told['reports']} old reports "
-            f"deleted, {told['mailed']} confirmations mailed"
+            f"{counts['unconfirmed']} unconfirmed sign-ups and {counts['reports']} old reports "
+            f"deleted, {counts['mailed']} confirmations mailed"
         )

@@ -1,4 +1,4 @@
-"""`upcycle-news subscribers …`: who gets the newsletter, and why they may be written to."""
+"""`upcycle-news subscribers add|import|export|show|unsubscribe`."""
 
 from __future__ import annotations
 
@@ -20,8 +20,8 @@ from upcycle_news.errors import ContentError, UpcycleError
 from upcycle_news.fileio import write_atomically
 from upcycle_news.models import EmailAddress, Subscriber
 from upcycle_news.storage import subscribers
-from upcycle_news.storage.personal_data import record_of
-from upcycle_news.storage.subscribers import NewSubscriber, add_people, all_people, find
+from upcycle_news.storage.personal_data import personal_data_of
+from upcycle_news.storage.subscribers import NewSubscriber, add_subscribers, all_subscribers, find
 from upcycle_news.subscribers.csv_lists import (
     LISTED_AS,
     clean_name,
@@ -59,7 +59,7 @@ def add(
             topics=tuple(topic or ()),
             groups=tuple(group or ()),
         )
-        report = add_people(
+        report = add_subscribers(
             context.store,
             [person],
             source=_source(consent),
@@ -92,7 +92,7 @@ def import_(
 ) -> None:
     """Import a list of people who consented; reports every line that was not taken.
 
-    Nobody who left or is suppressed comes back this way, nor whom the list itself tells to have left.
+    Who unsubscribed or is suppressed stays so, and lines that the list marks as unsubscribed are skipped.
     Example: upcycle-news subscribers import list.csv --consent "paper list, 3 May 2026"
     """
     words = {word.strip().lower() for word in take or ()}
@@ -114,7 +114,7 @@ def import_(
                 progress=progress,
             )
         with progress_bar("adding", len(parsed.people)) as progress:
-            report = add_people(
+            report = add_subscribers(
                 context.store,
                 parsed.people,
                 source=source,
@@ -156,12 +156,12 @@ def export(
         Path | None, typer.Argument(metavar="[FILE.csv]", help="Default: standard output.")
     ] = None,
 ) -> None:
-    """Write everybody as CSV, in the form that import reads.
+    """Write all subscribers as CSV, in the form that import reads.
 
     Example: upcycle-news subscribers export list.csv
     """
     with open_context() as context:
-        text = write_subscribers_csv(all_people(context.store))
+        text = write_subscribers_csv(all_subscribers(context.store))
     if file is None:
         sys.stdout.write(text)
     else:
@@ -175,7 +175,7 @@ def show(address: Address, as_json: JsonOption = False) -> None:
     Example: upcycle-news subscribers show a@example.org --json
     """
     with open_context() as context:
-        record = record_of(context.store, _person(context, address))
+        record = personal_data_of(context.store, _person(context, address))
     if as_json:
         print_json(record)
         return
@@ -202,7 +202,7 @@ def show(address: Address, as_json: JsonOption = False) -> None:
 
 
 def unsubscribe(address: Address) -> None:
-    """Let a person leave at once; only they can subscribe again.
+    """Unsubscribe a person at once; only they can subscribe again.
 
     Example: upcycle-news subscribers unsubscribe a@example.org
     """
@@ -216,7 +216,7 @@ def unsubscribe(address: Address) -> None:
 def _person(context: AppContext, address: str) -> Subscriber:
     person = find(context.store, EmailAddress.parse(address))
     if person is None:
-        raise UpcycleError("nobody with this address is in the store")
+        raise UpcycleError("no subscriber has this address")
     return person
 
 

@@ -1,4 +1,4 @@
-"""`upcycle-news subscribers suppress …`: who must not be written to, whatever any list says."""
+"""`upcycle-news subscribers suppress|unsuppress|suppressions`."""
 
 from __future__ import annotations
 
@@ -87,12 +87,24 @@ def suppressions(as_json: JsonOption = False) -> None:
     with open_context() as context:
         if not as_json:
             writer.writerow(("key", "reason", "detail", "at"))
-        for one in suppression_rows.all_suppressions(context.store):
-            at = one.at.isoformat(timespec="seconds")
+        for suppression in suppression_rows.all_suppressions(context.store):
+            at = suppression.at.isoformat(timespec="seconds")
             if as_json:
-                print_json({"key": one.key, "reason": one.reason, "detail": one.detail, "at": at})
+                print_json(
+                    {
+                        "key": suppression.key,
+                        "reason": suppression.reason,
+                        "detail": suppression.detail,
+                        "at": at,
+                    }
+                )
             else:
-                writer.writerow([escape_formula(x) for x in (one.key, one.reason, one.detail, at)])
+                writer.writerow(
+                    [
+                        escape_formula(x)
+                        for x in (suppression.key, suppression.reason, suppression.detail, at)
+                    ]
+                )
 
 
 def _one_line(text: str) -> str:
