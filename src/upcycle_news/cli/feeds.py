@@ -15,11 +15,8 @@ from upcycle_news.cli.output import (
     print_json,
 )
 from upcycle_news.i18n.messages import format_count
+from upcycle_news.services.feeds import manage
 from upcycle_news.services.feeds.collect import collect_feeds, feeds_health
-from upcycle_news.services.feeds.manage import add as added
-from upcycle_news.services.feeds.manage import discover as discovered
-from upcycle_news.services.feeds.manage import export_opml, import_opml
-from upcycle_news.services.feeds.manage import show as shown_feeds
 
 
 def collect(
@@ -78,7 +75,7 @@ def show(
     """
     unusable = 0
     with AppContext.open() as context:
-        for feed in shown_feeds(context, sources):
+        for feed in manage.show(context, sources):
             unusable += not feed.read.usable
             if as_json:
                 print_json(feed.as_dict())
@@ -102,7 +99,7 @@ def discover(
     Example: upcycle-news feeds discover https://example.org
     """
     with open_context() as context:
-        feeds = discovered(context, url)
+        feeds = manage.discover(context, url)
         for feed in feeds:
             if as_json:
                 print_json(vars(feed))
@@ -125,7 +122,7 @@ def add(
     Example: upcycle-news feeds add https://example.org/feed --topic bestand
     """
     with open_context() as context:
-        feed = added(context, url, name, topic or ())
+        feed = manage.add(context, url, name, topic or ())
         typer.echo(f"{feed.name}: {feed.url} is in {context.settings.feeds.file} now")
 
 
@@ -138,7 +135,7 @@ def import_(
     Example: upcycle-news feeds import subscriptions.opml
     """
     with open_context() as context:
-        report = import_opml(context, file)
+        report = manage.import_opml(context, file)
         if as_json:
             print_json({"added": list(report.added), "skipped": list(report.skipped)})
             return
@@ -155,4 +152,4 @@ def export() -> None:
     Example: upcycle-news feeds export > feeds.opml
     """
     with open_context() as context:
-        typer.echo(export_opml(context), nl=False)
+        typer.echo(manage.export_opml(context), nl=False)

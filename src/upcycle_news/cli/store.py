@@ -100,13 +100,13 @@ def confirm(
     """
     with open_context() as context:
         pending = restore.pending_confirmation(context)
-        if pending.pause is None:
+        if pending.send_hold is None:
             if as_json:
                 print_json({"confirmed": False, "unknown": pending.unknown})
             else:
                 typer.echo("sending is not on hold: there is nothing to confirm")
             return
-        note(pending.pause.sentence)
+        note(pending.send_hold.sentence)
         for issue, count in pending.unknown.items():
             note(
                 f"issue {issue}: {count} unknown ('upcycle-news issue status {issue} --list unknown')"

@@ -1,4 +1,4 @@
-"""Turn pydantic's complaints into sentences with a place and a cure; never show a value."""
+"""Turn pydantic's errors into sentences with a place and a fix; never print a value."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 def line_of(source: str, keys: tuple[str | int, ...]) -> int | None:
-    """The 1-based line of a key in a TOML text, or of its table, or None when it is not there."""
+    """Return the 1-based line of a key in a TOML text, else of its table, else None."""
     names = [str(key) for key in keys if not isinstance(key, int)]
     table: list[str] = []
     header: int | None = None
@@ -33,7 +33,7 @@ def line_of(source: str, keys: tuple[str | int, ...]) -> int | None:
 
 
 def unknown_variable(variable: str, first: str, known: list[str], prefix: str) -> SettingsError:
-    """The error for an environment variable that means nothing to us."""
+    """Return the error for an environment variable that is no setting."""
     near = get_close_matches(first, known, n=1)
     names = ", ".join(prefix + name.upper() for name in known)
     hint = f"did you mean {prefix}{near[0].upper()}?" if near else f"known are {names}"
@@ -41,13 +41,13 @@ def unknown_variable(variable: str, first: str, known: list[str], prefix: str) -
 
 
 def unreadable_variable(error: Exception, prefix: str) -> SettingsError:
-    """The error for a variable that stands for a list or a table and does not parse."""
-    # The exception holds the value and not the name; the value is only compared, never shown.
+    """Return the error for a variable with a list or a table that is not valid JSON."""
+    # The exception holds the value, not the name; the value is only compared, never printed.
     value = getattr(error.__cause__, "doc", None)
     names = [name for name in os.environ if name.upper().startswith(prefix)]
-    guilty = [name for name in names if os.environ[name] == value] or names
+    suspects = [name for name in names if os.environ[name] == value] or names
     return SettingsError(
-        ", ".join(sorted(guilty)),
+        ", ".join(sorted(suspects)),
         None,
         'cannot be read: write a list as ["one", "two"], and a table key by key, '
         f"as in {prefix}PUBLICATION__NAME",
@@ -57,7 +57,7 @@ def unreadable_variable(error: Exception, prefix: str) -> SettingsError:
 def describe_validation_error(
     error: ValidationError, model: type[BaseModel], *, source: str, file_name: str, prefix: str
 ) -> SettingsError:
-    """The first complaint of a validation as one sentence with file:line or variable."""
+    """Return the first error of a validation as one sentence with file:line or variable."""
     first = error.errors(include_url=False, include_input=False)[0]
     keys = tuple(first["loc"])
     names = [str(key) for key in keys if not isinstance(key, int)]
@@ -81,7 +81,7 @@ def _plain(message: str) -> str:
 
 
 def _siblings(model: type[BaseModel], path: list[str]) -> list[str]:
-    """The keys that are known beside an unknown one."""
+    """Return the known keys of the table at `path`."""
     from pydantic import BaseModel
 
     current: type[BaseModel] = model

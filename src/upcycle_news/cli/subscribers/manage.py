@@ -52,7 +52,7 @@ def add(
     Example: upcycle-news subscribers add a@example.org --consent "letter of 3 May 2026"
     """
     with open_context() as context:
-        person = NewSubscriber(
+        subscriber = NewSubscriber(
             email=EmailAddress.parse(address),
             name=clean_name(name),
             language=_language(language),
@@ -61,7 +61,7 @@ def add(
         )
         report = add_subscribers(
             context.store,
-            [person],
+            [subscriber],
             source=_source(consent),
             now=context.clock(),
             dry_run=False,
@@ -175,7 +175,7 @@ def show(address: Address, as_json: JsonOption = False) -> None:
     Example: upcycle-news subscribers show a@example.org --json
     """
     with open_context() as context:
-        record = personal_data_of(context.store, _person(context, address))
+        record = personal_data_of(context.store, _find_subscriber(context, address))
     if as_json:
         print_json(record)
         return
@@ -188,17 +188,19 @@ def show(address: Address, as_json: JsonOption = False) -> None:
         for key in ("wording", "confirmed_at", "ended_at", "ip"):
             if consent[key]:
                 typer.echo(f"  {key:<9} {consent[key]}")
-    for left in record["departures"]:
-        typer.echo(f"left        {left['at']} {left['way']}")
+    for unsubscribed in record["departures"]:
+        typer.echo(f"left        {unsubscribed['at']} {unsubscribed['way']}")
     for report in record["bounces"]:
         typer.echo(
             f"bounce      {report['at']} {report['issue']} {report['kind']} {report['code']}"
         )
-    if barred := record["suppression"]:
-        typer.echo(f"suppressed  {barred['at']} {barred['reason']}: {barred['detail']}")
-    for mail in record["deliveries"]:
-        why = f" ({mail['reason']})" if mail["reason"] else ""
-        typer.echo(f"issue       {mail['issue']} {mail['state']} {mail['at']}{why}")
+    if suppression := record["suppression"]:
+        typer.echo(
+            f"suppressed  {suppression['at']} {suppression['reason']}: {suppression['detail']}"
+        )
+    for delivery in record["deliveries"]:
+        why = f" ({delivery['reason']})" if delivery["reason"] else ""
+        typer.echo(f"issue       {delivery['issue']} {delivery['state']} {delivery['at']}{why}")
 
 
 def unsubscribe(address: Address) -> None:
@@ -208,16 +210,16 @@ def unsubscribe(address: Address) -> None:
     """
     with open_context() as context:
         left = subscribers.unsubscribe(
-            context.store, _person(context, address), now=context.clock()
+            context.store, _find_subscriber(context, address), now=context.clock()
         )
     typer.echo("unsubscribed" if left else "had left already")
 
 
-def _person(context: AppContext, address: str) -> Subscriber:
-    person = find(context.store, EmailAddress.parse(address))
-    if person is None:
+def _find_subscriber(context: AppContext, address: str) -> Subscriber:
+    subscriber = find(context.store, EmailAddress.parse(address))
+    if subscriber is None:
         raise UpcycleError("no subscriber has this address")
-    return person
+    return subscriber
 
 
 def _language(language: str | None) -> str:

@@ -18,7 +18,6 @@ from upcycle_news.cli.output import (
 from upcycle_news.errors import ContentError, UpcycleError
 from upcycle_news.models import EmailAddress
 from upcycle_news.storage import suppressions as suppression_rows
-from upcycle_news.storage.suppressions import suppress_all
 from upcycle_news.subscribers.csv_lists import escape_formula, read_suppressions, suppression_key
 
 Target = Annotated[str, typer.Argument(metavar="ADDRESS|@DOMAIN")]
@@ -46,7 +45,7 @@ def suppress(
         raise ContentError(str(file), None, f"cannot be read ({error.strerror})") from None
     keys, invalid = read_suppressions(data, where=str(file or "the address"))
     with open_context() as context:
-        new = suppress_all(
+        new = suppression_rows.suppress_all(
             context.store, keys, reason=_one_line(reason), detail="", now=context.clock()
         )
     if as_json:
