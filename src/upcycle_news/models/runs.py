@@ -22,7 +22,7 @@ class StaleRun:
     `answer` (send, reject) resumes it; with `ended` it is cancelled with that result instead.
     """
 
-    question: int
+    request: int
     run: str
     answer: str = ""
     ended: RunResult | None = None
