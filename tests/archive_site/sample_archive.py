@@ -129,7 +129,7 @@ def dead_links(
     for path, page in pages(files):
         base = root + path.removesuffix("index.html")
         loads = [load.address for load in page.resources]
-        for address in [*page.addresses, *loads]:
+        for address in [*page.link_urls, *loads]:
             whole = urljoin(base, address)
             if not whole.startswith(root):
                 continue

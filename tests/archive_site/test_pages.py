@@ -85,7 +85,7 @@ def test_links_name_their_file_where_a_folder_is_read_from_disk() -> None:
     assert dead_links(files, doors=("subscribe",)) == []
     for path, data in files.items():
         if path.endswith(".html") and path != "404.html":
-            inside = [a for a in inspect_html(data.decode()).addresses if "://" not in a]
+            inside = [a for a in inspect_html(data.decode()).link_urls if "://" not in a]
             assert inside
             assert not [a for a in inside if a.endswith("/")]
 

@@ -47,7 +47,7 @@ def harmless(rendered: RenderedIssue, manifest: Manifest) -> None:
     html = rendered.html.lower()
     assert "<script" not in html
     assert "<img src=x" not in html
-    assert "javascript:" not in "".join(inspect_html(rendered.html).addresses)
+    assert "javascript:" not in "".join(inspect_html(rendered.html).link_urls)
     assert "\\u{" not in html
     assert unicodedata.is_normalized("NFC", rendered.html)
     found = preflight(rendered, manifest.issue, manifest.publication)

@@ -139,7 +139,7 @@ def finished_message() -> bytes:
         message_hash="0" * 32,
         date=sample_issues.NOW,
     )
-    template = MessageTemplate.compose(issue("demo"), sender_headers, revision="0" * 64)
+    template = MessageTemplate.compose(issue("demo"), sender_headers, revision_id="0" * 64)
     return template.for_recipient(reader)
 
 

@@ -44,7 +44,7 @@ def test_the_order_of_templates_in_a_manifest_changes_nothing(rendered: Rendered
 
 
 def test_both_parts_say_what_the_issue_is(rendered: RenderedIssue) -> None:
-    words = inspect_html(rendered.html).words
+    words = inspect_html(rendered.html).text
     for text in (
         "Donnerstag, 26. November 2026",
         "Das zweite Leben der Langen Straße",
@@ -62,21 +62,21 @@ def test_both_parts_say_what_the_issue_is(rendered: RenderedIssue) -> None:
 
 
 def test_every_link_of_the_html_stands_in_the_text(rendered: RenderedIssue) -> None:
-    links = inspect_html(rendered.html).addresses
+    links = inspect_html(rendered.html).link_urls
     assert len(links) > 12
     for link in links:
         assert link.removeprefix("mailto:") in rendered.text
 
 
 def test_personal_links_are_placeholders_until_a_reader_is_known(rendered: RenderedIssue) -> None:
-    links = inspect_html(rendered.html).addresses
+    links = inspect_html(rendered.html).link_urls
     for placeholder in Placeholder:
         assert placeholder.value in links
         assert placeholder.value in rendered.text.split()
 
 
 def test_archive_and_essays_lie_below_the_public_address(rendered: RenderedIssue) -> None:
-    links = inspect_html(rendered.html).addresses
+    links = inspect_html(rendered.html).link_urls
     assert "https://news.upcycle.example/archive/2026-11-26/" in links
     assert "https://news.upcycle.example/archive/" in links
     assert "https://news.upcycle.example/essays/werkstatt-statt-wertstoffhof/" in links
@@ -85,7 +85,7 @@ def test_archive_and_essays_lie_below_the_public_address(rendered: RenderedIssue
 def test_without_a_public_address_no_link_leads_nowhere() -> None:
     manifest = replace(sample_manifest.manifest(), publication=replace(PUBLICATION, public_url=""))
     result = render(manifest)
-    assert all(link.startswith(("http", "mailto:")) for link in inspect_html(result.html).addresses)
+    assert all(link.startswith(("http", "mailto:")) for link in inspect_html(result.html).link_urls)
     assert "Im Browser lesen" not in result.html + result.text
 
 

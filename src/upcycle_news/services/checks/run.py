@@ -1,4 +1,4 @@
-"""Look over everything that people wrote, without sending, deciding or remembering anything."""
+"""Checks everything that editors write, without sending or storing anything."""
 
 from __future__ import annotations
 
@@ -24,52 +24,52 @@ from upcycle_news.storage import issues
 def check_everything(context: AppContext, issue: IssueId) -> tuple[Finding, ...]:
     """Check essays, feeds.toml, vocabulary.toml, templates and the issue as it would be now.
 
-    Errors become findings, so that all of them are told at once. A broken essay, list of feeds,
-    vocabulary or template keeps the issue from being looked at. The flows are looked at as well.
+    Errors become findings, so that all of them are reported at once. The issue itself is checked
+    only when essays, feeds, vocabulary and templates have no errors. Flows are checked as well.
     """
-    shelf = read_essays(
+    collection = read_essays(
         context.content_folder, context.settings.home, context.settings.publication.language
     )
-    found = [_finding("essay", error) for error in shelf.errors]
-    found += [finding for essay in shelf.essays for finding in _essay(context, essay)]
-    found += unknown_pins(context, _to_come(context, shelf.essays))
-    found += _strays(context)
-    found += _feeds(context)
-    found += _templates(context)
-    if not any(finding.level == "error" for finding in found):
-        found += _issue(context, issue)
-    found += check_flows(context.settings.home)
-    return tuple(dict.fromkeys(found))
+    findings = [_finding("essay", error) for error in collection.errors]
+    findings += [finding for essay in collection.essays for finding in _check_essay(context, essay)]
+    findings += unknown_pins(context, _unpublished(context, collection.essays))
+    findings += _stray_files(context)
+    findings += _check_feeds(context)
+    findings += _check_templates(context)
+    if not any(finding.level == "error" for finding in findings):
+        findings += _check_issue(context, issue)
+    findings += check_flows(context.settings.home)
+    return tuple(dict.fromkeys(findings))
 
 
-def _to_come(context: AppContext, essays: Sequence[Essay]) -> list[Essay]:
-    """Essays that were in no issue yet: the pins of the others have done what they could."""
-    published, _ = issues.used_up(context.store)
+def _unpublished(context: AppContext, essays: Sequence[Essay]) -> list[Essay]:
+    """Return essays that were in no issue yet: the pins of the others are of no use any more."""
+    published, _ = issues.used_content(context.store)
     return [essay for essay in essays if essay.slug not in published]
 
 
-def _essay(context: AppContext, essay: Essay) -> Iterator[Finding]:
-    """What the essay says, and whether its pictures can be shown."""
+def _check_essay(context: AppContext, essay: Essay) -> Iterator[Finding]:
+    """Check an essay's text, and that its images can be converted."""
     folder = context.content_folder / "images"
     present = {path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file()}
-    found = tuple(check_essay(essay, present))
-    yield from found
-    if not any(finding.code == "image-missing" for finding in found):
+    findings = tuple(check_essay(essay, present))
+    yield from findings
+    if not any(finding.code == "image-missing" for finding in findings):
         try:
             load_essay_images(context, (essay,))
         except UpcycleError as error:
             yield _finding("image", error)
 
 
-def _strays(context: AppContext) -> Iterator[Finding]:
-    """Files among the essays that nobody reads: mostly an ending that was forgotten."""
+def _stray_files(context: AppContext) -> Iterator[Finding]:
+    """Warn of files beside the essays that are not read, mostly for a forgotten suffix."""
     for path in sorted((context.content_folder / "essays").glob("*")):
         if path.is_file() and path.suffix != ".md" and not path.name.startswith((".", "README")):
             where = path.relative_to(context.settings.home).as_posix()
             yield Finding("warning", "essay-stray", where, localized("essay-stray"))
 
 
-def _feeds(context: AppContext) -> Iterator[Finding]:
+def _check_feeds(context: AppContext) -> Iterator[Finding]:
     try:
         load_publication_feeds(context)
     except UpcycleError as error:
@@ -80,15 +80,15 @@ def _feeds(context: AppContext) -> Iterator[Finding]:
         yield _finding("vocabulary", error)
 
 
-def _templates(context: AppContext) -> Iterator[Finding]:
+def _check_templates(context: AppContext) -> Iterator[Finding]:
     try:
         yield from check_templates(load_templates(context.templates_folder))
     except UpcycleError as error:
         yield _finding("template", error)
 
 
-def _issue(context: AppContext, issue: IssueId) -> Iterator[Finding]:
-    """The issue as it was frozen, or as it would be composed now."""
+def _check_issue(context: AppContext, issue: IssueId) -> Iterator[Finding]:
+    """Check the issue as it was frozen, or as it would be composed now."""
     row = issues.get(context.store, issue)
     try:
         if row is not None and row.revision_id:
