@@ -75,16 +75,16 @@ def show(
     """
     unusable = 0
     with AppContext.open() as context:
-        for feed in manage.show(context, sources):
-            unusable += not feed.read.usable
+        for feed in manage.preview_feeds(context, sources):
+            unusable += not feed.parsed.usable
             if as_json:
                 print_json(feed.as_dict())
                 continue
-            typer.echo(f"{feed.source}: {feed.read.format or 'no feed'} {feed.read.title}".rstrip())
-            for item in feed.read.items:
+            typer.echo(f"{feed.source}: {feed.parsed.format or 'no feed'} {feed.parsed.title}".rstrip())
+            for item in feed.parsed.items:
                 typer.echo(f"  {item.date:%Y-%m-%d %H:%M} ({item.date_source})  {item.title}")
                 typer.echo(f"    {item.link}")
-            for problem in feed.read.problems:
+            for problem in feed.parsed.problems:
                 typer.echo(f"  problem: {problem}")
     if unusable:
         raise typer.Exit(1)
@@ -99,7 +99,7 @@ def discover(
     Example: upcycle-news feeds discover https://example.org
     """
     with open_context() as context:
-        feeds = manage.discover(context, url)
+        feeds = manage.discover_feeds(context, url)
         for feed in feeds:
             if as_json:
                 print_json(vars(feed))
@@ -122,7 +122,7 @@ def add(
     Example: upcycle-news feeds add https://example.org/feed --topic bestand
     """
     with open_context() as context:
-        feed = manage.add(context, url, name, topic or ())
+        feed = manage.add_feed(context, url, name, topic or ())
         typer.echo(f"{feed.name}: {feed.url} is in {context.settings.feeds.file} now")
 
 

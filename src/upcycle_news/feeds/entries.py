@@ -1,4 +1,4 @@
-"""Entries of feeds before they are judged: the common form of RSS, Atom and JSON Feed."""
+"""Raw feeds and entries: the common form of RSS, Atom and JSON Feed before items are made of them."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ MAX_SUMMARY = 2000
 
 @dataclass(frozen=True)
 class RawText:
-    """A text as the feed gave it. `html` None: the format leaves it to the reader to guess."""
+    """A text as the feed sent it. `html` None: the format does not say and it must be guessed."""
 
     value: str
     html: bool | None
@@ -47,9 +47,9 @@ class RawEntry:
 
 @dataclass(frozen=True)
 class RawFeed:
-    """What a parser made of a body. An empty `format` means that it is no feed.
+    """A parsed body. An empty `format` means that it is no feed.
 
-    `base` is where the feed itself says it lives.
+    `base` is the address the feed itself gives, `problems` are sentences for the editor.
     """
 
     format: str

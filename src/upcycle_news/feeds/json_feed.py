@@ -1,4 +1,4 @@
-"""JSON Feed 1.0 and 1.1 (jsonfeed.org), which feedparser does not know."""
+"""Parsing of JSON Feed 1.0 and 1.1 (jsonfeed.org), which feedparser does not support."""
 
 from __future__ import annotations
 
@@ -18,23 +18,23 @@ _EMPTY = RawText("", html=False)
 
 
 def is_json(body: bytes, content_type: str) -> bool:
-    """Tell whether a body is JSON: by its first character, because content types lie."""
+    """Tell whether a body is JSON: by its first character, because content types are often wrong."""
     start = body[:200].removeprefix(b"\xef\xbb\xbf").lstrip()
     return start.startswith(b"{") or ("json" in content_type.lower() and not start.startswith(b"<"))
 
 
 def parse_json_feed(body: bytes) -> RawFeed:
-    """Read a JSON Feed; whatever is wrong becomes a problem, never an exception."""
+    """Parse a JSON Feed; errors become problems, never exceptions."""
     try:
         data = json.loads(body.decode("utf-8-sig", "replace"))
     except (ValueError, RecursionError):
-        return _refused("it is not valid JSON")
+        return _no_feed("it is not valid JSON")
     version = _VERSION.fullmatch(str(data.get("version"))[:60]) if isinstance(data, dict) else None
     if version is None:
-        return _refused("it is JSON, but not a JSON Feed (there is no 'version' of jsonfeed.org)")
+        return _no_feed("it is JSON, but not a JSON Feed (there is no 'version' of jsonfeed.org)")
     items = data.get("items")
     if not isinstance(items, list):
-        return _refused("its 'items' are not a list")
+        return _no_feed("its 'items' are not a list")
     entries = tuple(_entry(item) for item in items[: MAX_ENTRIES + 1] if isinstance(item, dict))
     skipped = sum(not isinstance(item, dict) for item in items[: MAX_ENTRIES + 1])
     problems = (f"{skipped} items are not objects and were skipped",) if skipped else ()
@@ -47,12 +47,12 @@ def parse_json_feed(body: bytes) -> RawFeed:
     )
 
 
-def _refused(problem: str) -> RawFeed:
+def _no_feed(problem: str) -> RawFeed:
     return RawFeed("", _EMPTY, (), (problem,))
 
 
 def _entry(item: dict[str, Any]) -> RawEntry:
-    # The specification asks for a string and tells readers to take numbers too.
+    # The specification requires a string and tells parsers to accept numbers too.
     identity = item.get("id")
     texts = (
         RawText(_text(item, "summary"), html=False),

@@ -1,8 +1,7 @@
-"""A feed's bytes become feed items: plain text, safe links, dates that mean something.
+"""Parsing of a feed's body into feed items: plain text, safe links, plausible dates.
 
-feedparser parses and nothing else: it is given bytes (a string it would open as a path), and
-both of its HTML passes are off. Nothing in a body raises: problems are reported beside what could
-be used.
+feedparser only parses: it gets bytes (it would open a string as a path), and both of its HTML passes
+are off. Nothing in a body raises: problems are reported beside the items that could be read.
 """
 
 from __future__ import annotations
@@ -33,11 +32,11 @@ from upcycle_news.text.sanitize import normalise_whitespace, truncate
 from upcycle_news.text.urls import BadLinkError, canonical_link, safe_link
 
 _EMPTY = RawText("", html=False)
-# Said of sound feeds with a sloppy content type: no news for an editor.
+# feedparser reports these for sound feeds with a wrong content type: not worth a report.
 _HARMLESS = ("CharacterEncodingOverride", "NonXMLContentType")
 MAX_PROBLEMS = 20
 MAX_IMAGES = 5
-MIN_IMAGE = 100  # pixels; smaller ones count readers or decorate
+MIN_IMAGE = 100  # pixels; smaller ones are tracking pixels or decoration
 _TRAILER = re.compile(
     r"\s*(?:(?:Der Beitrag|The post|Dieser Artikel) .{1,300}? (?:erschien zuerst auf|appeared first on|ist zuerst"
     r" erschienen (?:auf|bei)) .{1,120}|(?:Weiterlesen|Mehr lesen|Read more|Continue reading)\b.{0,80})$"
@@ -46,10 +45,10 @@ _TRAILER = re.compile(
 
 @dataclass(frozen=True)
 class ParsedFeed:
-    """A feed as read. `problems` are sentences for the editor; an empty `format` means no feed.
+    """A parsed feed. `problems` are sentences for the editor; an empty `format` means no feed.
 
     `images` are candidates only, by the key of their item: https, and not known to be tiny. No mail
-    shows a picture that nobody looked at.
+    shows one unless an editor chose it.
     """
 
     format: str
@@ -67,7 +66,7 @@ class ParsedFeed:
 def parse_feed(
     body: bytes, *, url: str, content_type: str, feed: Feed, now: datetime
 ) -> ParsedFeed:
-    """Read the `body` fetched from `url`; items without a usable date count as seen at `now`."""
+    """Parse the `body` fetched from `url`; items without a usable date are dated `now`."""
     if len(body) > MAX_BODY:
         return ParsedFeed("", "", (), ("it is larger than 15 MiB",))
     parsed = (
@@ -122,11 +121,10 @@ def _parse_xml(body: bytes, url: str, content_type: str) -> RawFeed:
         problem = "it is a web page, not a feed" if page else "it is not a feed"
         return RawFeed("", _EMPTY, (), (problem if body.strip() else "it is empty",))
     problems: tuple[str, ...] = ()
-    trouble = parsed.get("bozo_exception")
-    if parsed.get("bozo") and type(trouble).__name__ not in _HARMLESS:
-        problems = (
-            f"it is not well-formed ({truncate(normalise_whitespace(str(trouble)), 160)}); what could be read was used",
-        )
+    xml_error = parsed.get("bozo_exception")
+    if parsed.get("bozo") and type(xml_error).__name__ not in _HARMLESS:
+        reason = truncate(normalise_whitespace(str(xml_error)), 160)
+        problems = (f"it is not well-formed ({reason}); what could be read was used",)
     atom = version.startswith("atom")
     return RawFeed(
         version or "unknown",
@@ -138,21 +136,21 @@ def _parse_xml(body: bytes, url: str, content_type: str) -> RawFeed:
 
 
 def _own_address(channel: Any) -> str:
-    """Return where a feed says it lives, for links that are relative to nothing else."""
+    """Return the address a feed gives for itself, the base of relative links without another."""
     links = [*(channel.get("links") or ()), {"rel": "", "href": channel.get("link")}]
     ranked = sorted(links, key=lambda link: link.get("rel") != "self")
-    found = (str(link.get("href") or "") for link in ranked)
-    return next((href for href in found if re.match(r"https?://", href, re.IGNORECASE)), "")
+    addresses = (str(link.get("href") or "") for link in ranked)
+    return next((href for href in addresses if re.match(r"https?://", href, re.IGNORECASE)), "")
 
 
 def _entry(entry: Any, atom: bool, url: str) -> RawEntry:
     details = [entry.get("summary_detail"), *(entry.get("content") or ())]
-    # feedparser answers 'updated' with 'published' (and a warning) unless it is asked this way.
+    # entry.get('updated') would return 'published' (and warn) when there is no 'updated'.
     dates = [entry[key] for key in ("published", "updated", "created") if key in entry]
     base = (entry.get("title_detail") or {}).get("base") or url
     guid, link = str(entry.get("id") or ""), str(entry.get("link") or "")
     if not link and re.match(r"https?://", guid):
-        link = guid  # not a permanent link by its own word, but the only one there is
+        link = guid  # declared as no permalink, but the only link there is
     return RawEntry(
         id=guid,
         link=link,
@@ -165,16 +163,16 @@ def _entry(entry: Any, atom: bool, url: str) -> RawEntry:
 
 
 def _pictures(entry: Any) -> Iterator[tuple[str, str, str]]:
-    """Yield address, width and height of the pictures an entry comes with."""
+    """Yield address, width and height of the pictures of an entry."""
     for link in entry.get("links") or ():
         if link.get("rel") == "enclosure" and str(link.get("type") or "").startswith("image/"):
             yield str(link.get("href") or ""), "", ""
     media = [*(entry.get("media_content") or ()), *(entry.get("media_thumbnail") or ())]
-    for one in media:
-        kind = str(one.get("medium") or one.get("type") or "image")
+    for element in media:
+        kind = str(element.get("medium") or element.get("type") or "image")
         if kind.startswith("image"):
-            sizes = (str(one.get(key) or "") for key in ("width", "height"))
-            yield (str(one.get("url") or ""), *sizes)  # type: ignore[misc]
+            sizes = (str(element.get(key) or "") for key in ("width", "height"))
+            yield (str(element.get("url") or ""), *sizes)  # type: ignore[misc]
 
 
 def _text(element: Any, key: str, atom: bool) -> RawText:
@@ -185,28 +183,28 @@ def _typed(detail: Any, atom: bool) -> RawText:
     value = str(detail.get("value") or "")[:MAX_ENTRY]
     if "html" in str(detail.get("type") or ""):
         return RawText(value, html=True)
-    # Atom says what its texts are; RSS does not, and people put HTML into titles.
+    # Atom declares the type of a text; RSS does not, and many titles hold HTML.
     return RawText(value, html=False if atom else None)
 
 
 def _images(entry: RawEntry) -> tuple[str, ...]:
     """Return the pictures that could be shown: over https, and not known to be tiny."""
-    found = []
+    links = []
     for address, *size in entry.images[:MAX_IMAGES]:
         try:
             link = safe_link(address, entry.base)
         except BadLinkError:
             continue
-        known = [int(side) for side in size if re.fullmatch(r"\d{1,5}", side, re.ASCII)]
-        if link.startswith("https://") and all(side >= MIN_IMAGE for side in known):
-            found.append(link)
-    return tuple(dict.fromkeys(found))
+        sides = [int(side) for side in size if re.fullmatch(r"\d{1,5}", side, re.ASCII)]
+        if link.startswith("https://") and all(side >= MIN_IMAGE for side in sides):
+            links.append(link)
+    return tuple(dict.fromkeys(links))
 
 
 def _item(entry: RawEntry, url: str, feed: Feed, now: datetime) -> FeedItem:
     link = safe_link(entry.link, entry.base or url)
     summary = next(filter(None, (_TRAILER.sub("", text.plain()) for text in entry.texts)), "")
-    title = entry.title.plain() or excerpt(summary, 120, most=1)
+    title = entry.title.plain() or excerpt(summary, 120, max_sentences=1)
     if not title:
         raise BadLinkError("it has neither a title nor a text")
     canonical = canonical_link(link)

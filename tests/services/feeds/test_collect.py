@@ -174,9 +174,9 @@ def test_feeds_on_a_bad_site_are_collected_twice_and_reported(web, publication, 
     assert health["feed3"]["stopped"]
     assert health["feed2"]["errors"] == 2
     assert health["feed0"]["health"] == "fine"
-    told = run_results.collected_summary(third.as_dict())
+    told = run_results.collection_result(third.as_dict())
     assert "feed3 waits: stopped: the publisher has closed it for good" in told.message
-    assert "feed2" in run_results.summary({"issue": "x", "sent": 1, "audience": 1, "rejected": 0,
+    assert "feed2" in run_results.publish_result({"issue": "x", "sent": 1, "audience": 1, "rejected": 0,
         "unknown": 0, "suppressed": 0, "cancelled": 0, "deferred": 0, "queued": 0},
         third.as_dict()).message  # fmt: skip
 
@@ -248,7 +248,7 @@ def test_a_failed_pull_degrades_the_run_and_is_shown_at_approval(publication, ch
     assert told.pull == (
         "git pull failed (files here were changed and not committed); the content may be old"
     )
-    assert run_results.collected_summary(told.as_dict()).name == "Degraded"
+    assert run_results.collection_result(told.as_dict()).name == "Degraded"
     (publication.home / "content/essays/neu.md").unlink()
     publication.run("issue", "preview", "2026-11-26", "--no-collect", "--no-open")
     assert "git pull ging nicht" in publication.run("issue", "approve", "2026-11-26").err
