@@ -22,7 +22,7 @@ from sqlalchemy import insert
 from tests.publications import Publication, lay_out
 
 from upcycle_news.app.context import AppContext
-from upcycle_news.services.monitoring.metrics import Meter
+from upcycle_news.services.monitoring.metrics import MetricsExporter
 from upcycle_news.storage.schema import deliveries, issues, subscribers
 
 SETTLED = 52
@@ -41,7 +41,7 @@ def main() -> int:
         )
         context = publication.context(**({"STORE": told.store} if told.store else {}))
         fill(context, told.deliveries)
-        meter = Meter(context, timer=lambda: ticks[0] + time.monotonic())
+        meter = MetricsExporter(context, timer=lambda: ticks[0] + time.monotonic())
         for what in ("the first scrape", "ten seconds later", "a minute later", "once more"):
             cpu, clock = time.process_time(), time.monotonic()
             size = len(meter.text())
@@ -65,7 +65,7 @@ def fill(context: AppContext, count: int) -> None:
             connection.execute(
                 insert(issues).values(
                     id=name, number=number, state="sending", revision_id="", audience=size,
-                    stopped_because="", created_at=queued, enqueued_at=queued,
+                    stop_reason="", created_at=queued, enqueued_at=queued,
                 )
             )  # fmt: skip
             for start in range(0, size, CHUNK):

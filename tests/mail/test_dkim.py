@@ -53,7 +53,7 @@ def message(text: str = "Guten Tag,\n\n..punkt  zwei\n", signers: Any = SIGNERS)
         text=f"{text}\n{Placeholder.UNSUBSCRIBE}\n{Placeholder.PREFERENCES}",
         mjml="",
     )
-    template = MessageTemplate.compose(rendered, LETTERHEAD, revision="r", signers=signers)
+    template = MessageTemplate.compose(rendered, LETTERHEAD, revision_id="r", signers=signers)
     return template.for_recipient(
         RecipientFields(
             address=EmailAddress("leserin@example.net"),

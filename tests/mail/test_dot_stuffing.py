@@ -29,7 +29,7 @@ def undone(wire: bytes) -> bytes:
 def test_a_relay_gets_back_what_was_stuffed(message: bytes) -> None:
     ready = dot_stuff(message)
     whole = message if message.endswith(b"\r\n") or not message else message + b"\r\n"
-    assert undone(ready.wire) == whole or not message
+    assert undone(ready.data) == whole or not message
     assert ready.size == len(message)
 
 
@@ -39,7 +39,7 @@ def test_a_template_made_ready_once_is_the_same_on_the_wire(html: str, text: str
     # Long enough that its quoted-printable lines may begin with a dot.
     link = "https://news.example.org/" + "." * 200 + "a"
     reader = changed(READER, unsubscribe_url=link, preferences_url="https://x.example/" + "b." * 99)
-    template = MessageTemplate.compose(issue, LETTERHEAD, revision="r1")
+    template = MessageTemplate.compose(issue, LETTERHEAD, revision_id="r1")
     plain, ready = template.for_recipient(reader), template.dot_stuffed_for(reader)
     assert ready == dot_stuff(plain)
-    assert undone(ready.wire) == plain
+    assert undone(ready.data) == plain

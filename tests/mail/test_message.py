@@ -62,7 +62,7 @@ TEXT = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\r")
 
 
 def composed(issue: RenderedIssue = ISSUE, sender_headers: SenderHeaders = LETTERHEAD) -> bytes:
-    return MessageTemplate.compose(issue, sender_headers, revision="r1").for_recipient(READER)
+    return MessageTemplate.compose(issue, sender_headers, revision_id="r1").for_recipient(READER)
 
 
 def parsed(message: bytes) -> EmailMessage:
@@ -145,7 +145,7 @@ def test_no_mailto_is_written_when_there_is_none():
 
 
 def test_equal_inputs_give_equal_bytes_and_another_revision_another_boundary():
-    other = MessageTemplate.compose(ISSUE, LETTERHEAD, revision="r2").for_recipient(READER)
+    other = MessageTemplate.compose(ISSUE, LETTERHEAD, revision_id="r2").for_recipient(READER)
 
     assert composed() == composed()
     assert composed() != other
@@ -168,7 +168,7 @@ def test_any_text_comes_back_exactly_and_all_lines_are_legal(before, between, af
     body = f"{before}{Placeholder.UNSUBSCRIBE}{between}{Placeholder.PREFERENCES}{after}"
     reader = replace(READER, unsubscribe_url=f"https://a.example/{link}")
     issue = replace(ISSUE, text=body, html=body)
-    raw = MessageTemplate.compose(issue, LETTERHEAD, revision="r").for_recipient(reader)
+    raw = MessageTemplate.compose(issue, LETTERHEAD, revision_id="r").for_recipient(reader)
     text, html = parsed(raw).iter_parts()
 
     assert lines_are_legal(raw)
@@ -207,7 +207,7 @@ def test_a_plain_subject_stays_readable():
 
 @given(st.text(max_size=200))
 def test_no_name_can_break_a_header(name):
-    raw = MessageTemplate.compose(ISSUE, LETTERHEAD, revision="r").for_recipient(
+    raw = MessageTemplate.compose(ISSUE, LETTERHEAD, revision_id="r").for_recipient(
         replace(READER, name=name)
     )
     mail = parsed(raw)
@@ -221,7 +221,7 @@ def test_no_name_can_break_a_header(name):
     "name", ['Anna "Ännchen" Müller', "Müller, Max", "A\\B", "=?utf-8?q?x?=", ""]
 )
 def test_awkward_names_come_back(name):
-    raw = MessageTemplate.compose(ISSUE, LETTERHEAD, revision="r").for_recipient(
+    raw = MessageTemplate.compose(ISSUE, LETTERHEAD, revision_id="r").for_recipient(
         replace(READER, name=name)
     )
 
@@ -260,7 +260,7 @@ def test_other_settings_cannot_inject_a_header_either(field):
 )
 def test_nothing_of_a_reader_can_inject_a_header(change):
     with pytest.raises(UpcycleError) as caught:
-        MessageTemplate.compose(ISSUE, LETTERHEAD, revision="r").for_recipient(
+        MessageTemplate.compose(ISSUE, LETTERHEAD, revision_id="r").for_recipient(
             replace(READER, **change)
         )
     assert "b.example" not in str(caught.value)

@@ -16,7 +16,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from upcycle_news.models import IssueId
-from upcycle_news.observability.logging import Format, Log, set_up
+from upcycle_news.observability.logging import Format, Log, configure_logging
 from upcycle_news.observability.redaction import redact, redact_value
 from upcycle_news.services.delivery import send as send_service
 
@@ -43,7 +43,7 @@ def _a_process_without_prefect() -> Iterator[None]:
 def written(kind: Format, *events: Any, level: str = "info", secrets: tuple[str, ...] = ()) -> str:
     """What these calls leave on standard error."""
     with redirect_stderr(io.StringIO()) as told:
-        set_up(kind, level, secrets)
+        configure_logging(kind, level, secrets)
         for event in events:
             event()
     return told.getvalue()
@@ -158,7 +158,7 @@ def test_a_level_silences_what_lies_below_it() -> None:
 
 
 def test_two_set_ups_write_each_line_once() -> None:
-    set_up("text", "info")
+    configure_logging("text", "info")
     told = written("json", lambda: log.info("once"))
     assert told.count("\n") == 1
 
@@ -200,8 +200,8 @@ def test_a_send_tells_its_steps_with_ids_and_counts(
     assert any(
         "an issue was queued issue=2026-11-26" in line and "audience=3" in line for line in told
     )
-    assert "a sender signed on sender=1 issue=2026-11-26 relay=mailbox connections=1" in told
-    assert any("signed off" in line and "sent=3 deferred=0 rejected=0" in line for line in told)
+    assert "worker started worker=1 issue=2026-11-26 relay=mailbox connections=1" in told
+    assert any("worker stopped" in line and "sent=3 deferred=0 rejected=0" in line for line in told)
     assert "@" not in caplog.text and "example.org" not in caplog.text
 
 
@@ -215,21 +215,21 @@ def test_a_dead_relay_is_an_event_with_the_relays_name(
     send_service.enqueue(context, chosen, revision_id)
     with pytest.raises(Exception, match="relay"):
         send_service.deliver_issue(context, IssueId.parse(str(chosen)))
-    assert "the relay is away issue=2026-11-26 relay=main" in caplog.text
+    assert "relay unreachable issue=2026-11-26 relay=main" in caplog.text
 
 
 def test_the_settings_decide_format_and_level(publication: Publication) -> None:
     publication.crowd(1)
     publication.essay()
     told = publication.run("issue", "send", "--yes", "--no-collect")
-    assert "signed on" not in told.err  # a person at a terminal is not shown the services' lines
+    assert "worker started" not in told.err  # a person at a terminal is not shown the services' lines
     publication.essay("Zwei")
     told = publication.run(
         "issue", "send", "--yes", "--no-collect", "--json", LOG__FORMAT="json", LOG__LEVEL="info"
     )
     assert json.loads(told.out)["closed"]  # standard output stays what it was
     events = [json.loads(line)["event"] for line in told.err.splitlines() if line[0] == "{"]
-    assert "a sender signed off" in events
+    assert "worker stopped" in events
     bad = publication.run("check", code=1, LOG__LEVEL="loud")
     assert "LOG__LEVEL" in bad.err
 
@@ -246,7 +246,7 @@ def test_a_person_is_told_once_why_an_issue_stopped(publication: Publication) ->
         resume = ("issue", "resume", told.err.split()[1])
         told = publication.run(*resume, code=1, LOG__FORMAT="json", **at)
     events = [json.loads(line)["event"] for line in told.err.splitlines() if line[0] == "{"]
-    assert events == ["an issue stopped"]
+    assert events == ["issue stopped"]
     told = publication.run(*resume, code=1, **relay_at(9))
     assert told.err.count("cannot be reached") == 1, told.err
 

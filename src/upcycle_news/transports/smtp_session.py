@@ -172,7 +172,7 @@ class SmtpConnection:
                 yield from self._write(command)
             code, raw = yield from self._reply()
             if code // 100 in {4, 5}:
-                refused = Refused(stage, parse_reply(code, raw, envelope, message.wire))
+                refused = Refused(stage, parse_reply(code, raw, envelope, message.data))
                 yield from self._tidy(refused, [later for later, _, _ in steps[number + 1 :]])
                 return refused
             if code // 100 != expected:
@@ -196,11 +196,11 @@ class SmtpConnection:
             self.broken = True
             return LostBeforeBody("the relay answered the message before it came")
         self.in_body = True
-        yield from self._write(message.wire, until_answered=True)
+        yield from self._write(message.data, until_answered=True)
         # A relay that answers before the end takes no more, and we could not go on.
         early, self.writing = self.writing, False
         code, raw = yield from self._reply()
-        reply = parse_reply(code, raw, envelope, message.wire)
+        reply = parse_reply(code, raw, envelope, message.data)
         if early:
             self.broken = True
         if code // 100 == 2 and not early:

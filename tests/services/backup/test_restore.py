@@ -1,4 +1,4 @@
-"""What a restore brings back, what it keeps aside, and what it takes over from what it replaces."""
+"""Restoring a backup: what comes back, what is kept aside, and what is merged from the replaced store."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ from upcycle_news.services.delivery import send, worker_identity
 from upcycle_news.services.subscribers import subscriptions
 from upcycle_news.storage import corrections, issues
 from upcycle_news.storage import subscribers as subscriber_rows
-from upcycle_news.storage.corrections import Amendment, AmendmentKind
+from upcycle_news.storage.corrections import Correction, CorrectionKind
 from upcycle_news.storage.database import open_store
 from upcycle_news.storage.schema import (
     approvals,
@@ -35,7 +35,7 @@ from upcycle_news.storage.schema import (
     quota_scopes,
     subscribers,
 )
-from upcycle_news.storage.subscribers import Way
+from upcycle_news.storage.subscribers import UnsubscribeMethod
 
 from ...delivery.memory_ledger import Clock
 from ...publications import (
@@ -52,22 +52,22 @@ def backed_up(publication: Publication) -> Path:
 
 def restored(publication: Publication, path: Path, *options: str) -> dict[str, Any]:
     publication.__exit__()
-    found: dict[str, Any] = publication.run("restore", str(path), "--yes", "--json", *options).json
-    return found
+    report: dict[str, Any] = publication.run("restore", str(path), "--yes", "--json", *options).json
+    return report
 
 
-def person(context: AppContext, address: str) -> Any:
+def find_subscriber(context: AppContext, address: str) -> Any:
     return subscriber_rows.find(context.store, EmailAddress.parse(address))
 
 
-def leave(publication: Publication, address: str) -> None:
+def unsubscribe(publication: Publication, address: str) -> None:
     context = publication.context()
     subscriber_rows.unsubscribe(
-        context.store, person(context, address), now=context.clock(), way=Way.PAGE
+        context.store, find_subscriber(context, address), now=context.clock(), way=UnsubscribeMethod.PAGE
     )
 
 
-def later(clock: Clock) -> None:
+def advance(clock: Clock) -> None:
     clock.now += timedelta(hours=1)
 
 
@@ -77,17 +77,17 @@ def test_who_left_after_the_backup_has_left_after_the_restore(
     publication.essay()
     publication.crowd(4)
     path = backed_up(publication)
-    later(clock)
-    leave(publication, "reader1@example.org")
+    advance(clock)
+    unsubscribe(publication, "reader1@example.org")
     publication.run("subscribers", "suppress", "reader2@example.org", "--reason", "complained")
     publication.run("subscribers", "forget", "reader3@example.org", "--yes")
     publication.readers("neu@example.org")
     told = restored(publication, path)["learned"]
     assert (told["left"], told["forgotten"], told["joined"]) == (1, 1, 1)
     context = publication.context()
-    assert person(context, "reader1@example.org").status is SubscriberStatus.UNSUBSCRIBED
-    assert person(context, "reader3@example.org") is None
-    restore.confirm(context, by="Anna")
+    assert find_subscriber(context, "reader1@example.org").status is SubscriberStatus.UNSUBSCRIBED
+    assert find_subscriber(context, "reader3@example.org") is None
+    restore.confirm_restore(context, by="Anna")
     sent(context)
     assert publication.recipients() == ["reader4@example.org"]
     publication.run("subscribers", "add", "reader3@example.org", "--consent", "a list", code=1)
@@ -98,27 +98,27 @@ def test_what_readers_did_is_left_out_when_that_is_what_shall_be_undone(
 ) -> None:
     publication.crowd(1)
     path = backed_up(publication)
-    later(clock)
-    leave(publication, "reader1@example.org")
+    advance(clock)
+    unsubscribe(publication, "reader1@example.org")
     assert restored(publication, path, "--no-merge")["merged"] is False
-    assert person(publication.context(), "reader1@example.org").status is SubscriberStatus.CONFIRMED
+    assert find_subscriber(publication.context(), "reader1@example.org").status is SubscriberStatus.CONFIRMED
 
 
 def test_an_issue_that_was_sent_after_the_backup_is_not_sent_again_as_if_it_were_new(
     publication: Publication, clock: Clock
 ) -> None:
-    """A snapshot of the night must not send the morning's issue again."""
+    """A nightly backup must not send the issue of the next morning again."""
     publication.essay()
     publication.crowd(3)
     path = backed_up(publication)
-    later(clock)
+    advance(clock)
     done = sent(publication.context())
     told = restored(publication, path)
     assert (told["learned"]["issues"], told["unknown"]) == (1, {})
     context = publication.context()
     assert status(context, IssueId.parse("2026-11-26")) == done
-    restore.confirm(context, by="Anna")
-    assert pipeline.pending(context) == []
+    restore.confirm_restore(context, by="Anna")
+    assert pipeline.pending_issues(context) == []
     assert "Kein neuer Essay" in publication.run("issue", "send", "--yes", code=3).err
     assert len(publication.mails()) == 3
     publication.essay("Der naechste")
@@ -128,7 +128,7 @@ def test_an_issue_that_was_sent_after_the_backup_is_not_sent_again_as_if_it_were
 def test_an_approval_from_before_the_backup_sends_nothing_by_itself(
     publication: Publication,
 ) -> None:
-    """Approved before, perhaps sent since: without the replaced store nobody can know."""
+    """It was approved before and perhaps sent since: without the replaced store that is unknown."""
     publication.essay()
     publication.crowd(2)
     context = publication.context()
@@ -138,8 +138,8 @@ def test_an_approval_from_before_the_backup_sends_nothing_by_itself(
     send.deliver_issue(context, issue)
     assert restored(publication, path, "--no-merge")["unsent"] == ["2026-11-26"]
     context = publication.context()
-    restore.confirm(context, by="Anna")
-    assert pipeline.pending(context) == []
+    restore.confirm_restore(context, by="Anna")
+    assert pipeline.pending_issues(context) == []
     refused = publication.run("issue", "send", "2026-11-26", code=1).err
     assert "is not approved" in refused
     assert len(publication.mails()) == 2
@@ -154,14 +154,14 @@ def test_an_issue_that_went_out_from_the_lost_store_is_cancelled_and_never_sent_
     publication.crowd(1)
     prepared(publication.context(), "2026-11-26")
     path = backed_up(publication)
-    later(clock)
+    advance(clock)
     lost = publication.essay("Nach der Sicherung")
     restored(publication, path, "--no-merge")
     assert "counts as published" in publication.run("issue", "cancel", "2026-11-26", "--yes").out
     publication.run("issue", "preview", "2026-11-27", "--essay", lost, "--no-open")
     publication.run("issue", "cancel", "2026-11-27", "--yes")
     publication.run("store", "confirm", "--yes")
-    assert issues.used_up(publication.context().store)[0] == {known, lost}
+    assert issues.used_content(publication.context().store)[0] == {known, lost}
     publication.run("issue", "send", "--yes", code=3)
     publication.essay("Neu")
     publication.run("issue", "preview", "2026-12-03", "--no-open")
@@ -186,14 +186,14 @@ def test_deliveries_that_waited_are_in_doubt_with_the_time_of_the_backup(
                 update(deliveries).where(deliveries.c.id == number).values(state=state, code=450)
             )
     path = backed_up(publication)
-    later(clock)
+    advance(clock)
     assert restored(publication, path, "--no-merge")["unknown"] == {"2026-11-26": 3}
     told = status(publication.context(), issue)
     assert told.closed
     assert (told.counts[DeliveryState.SENT], told.counts[DeliveryState.UNKNOWN]) == (1, 3)
     listed = publication.run("issue", "status", str(issue), "--list", "unknown", "--json").lines
-    assert {one["code"] for one in listed} == {None}
-    assert {one["reason"] for one in listed} == {
+    assert {row["code"] for row in listed} == {None}
+    assert {row["reason"] for row in listed} == {
         "restored from a backup of 2026-11-26 06:00 UTC: whether it was sent after that is not known"
     }
 
@@ -201,7 +201,7 @@ def test_deliveries_that_waited_are_in_doubt_with_the_time_of_the_backup(
 def test_results_of_the_relay_win_over_doubt_and_never_the_other_way(
     publication: Publication,
 ) -> None:
-    """An older backup first, then the right one: what the right one knows stays known."""
+    """An older backup first, then the newer one: its results are kept."""
     publication.essay()
     publication.crowd(3)
     context = publication.context()
@@ -226,22 +226,22 @@ def test_what_was_corrected_or_withdrawn_is_not_public_again(
     context = publication.context()
     sent(context)
 
-    def decide(kind: AmendmentKind, **more: Any) -> None:
+    def decide(kind: CorrectionKind, **more: Any) -> None:
         issue = IssueId.parse("2026-11-26")
-        corrections.add(
-            context.store, Amendment(issue, kind, slug, "Anm.", "Anna", clock.now, **more)
+        corrections.add_correction(
+            context.store, Correction(issue, kind, slug, "Anm.", "Anna", clock.now, **more)
         )
 
-    decide(AmendmentKind.WITHDRAWAL)
+    decide(CorrectionKind.WITHDRAWAL)
     path = backed_up(publication)
-    decide(AmendmentKind.RETURN)
+    decide(CorrectionKind.RETURN)
     corrected = load_publication_essays(context)[0]
-    decide(AmendmentKind.CORRECTION, corrected=corrected, images={"a.png": b"a", "b.png": b"b"})
-    before = corrections.every(context.store)
+    decide(CorrectionKind.CORRECTION, corrected=corrected, images={"a.png": b"a", "b.png": b"b"})
+    before = corrections.all_corrections(context.store)
     restored(publication, path)
-    assert corrections.every(publication.context().store) == before
+    assert corrections.all_corrections(publication.context().store) == before
     restored(publication, path, "--no-merge")
-    assert corrections.every(publication.context().store) == before[:1]
+    assert corrections.all_corrections(publication.context().store) == before[:1]
 
 
 def test_essays_that_may_have_gone_out_since_the_backup_are_named(
@@ -251,7 +251,7 @@ def test_essays_that_may_have_gone_out_since_the_backup_are_named(
     publication.crowd(1)
     sent(publication.context())
     path = backed_up(publication)
-    later(clock)
+    advance(clock)
     lost = publication.essay("Nach der Sicherung")
     publication.essay("Ein Entwurf")
     for draft in (publication.home / "content/essays").glob("*-ein-entwurf.md"):
@@ -282,21 +282,21 @@ def test_a_cancelled_issue_stays_cancelled(publication: Publication) -> None:
 
 
 def test_no_number_is_given_to_a_second_person(publication: Publication, clock: Clock) -> None:
-    """Who joined after the backup has links in their mails; they must not become another's."""
+    """Links in mails to a subscriber who joined after the backup must not become another's."""
     publication.crowd(1)
     path = backed_up(publication)
-    later(clock)
+    advance(clock)
     publication.readers("spaeter@example.org")
-    lost = person(publication.context(), "spaeter@example.org").id
+    lost = find_subscriber(publication.context(), "spaeter@example.org").id
     restored(publication, path)
     publication.readers("neu@example.org")
-    assert person(publication.context(), "neu@example.org").id > lost
+    assert find_subscriber(publication.context(), "neu@example.org").id > lost
     publication.__exit__()
     for file in (publication.home / "var").glob("upcycle.db*"):
         file.unlink()
     publication.run("restore", str(path))
     publication.readers("noch@example.org")
-    assert person(publication.context(), "noch@example.org").id > lost + 1000
+    assert find_subscriber(publication.context(), "noch@example.org").id > lost + 1000
 
 
 def test_what_was_sent_since_counts_against_the_quotas(publication: Publication) -> None:
@@ -316,9 +316,9 @@ def test_what_was_here_is_kept_aside_and_can_be_had_again(publication: Publicati
     publication.readers("neu@example.org")
     aside = Path(restored(publication, path)["aside"])
     assert aside.name.startswith("before-restore-")
-    assert person(publication.context(), "neu@example.org") is None
+    assert find_subscriber(publication.context(), "neu@example.org") is None
     restored(publication, aside)
-    assert person(publication.context(), "neu@example.org") is not None
+    assert find_subscriber(publication.context(), "neu@example.org") is not None
 
 
 def test_a_store_with_people_in_it_is_only_replaced_on_request(publication: Publication) -> None:
@@ -328,7 +328,7 @@ def test_a_store_with_people_in_it_is_only_replaced_on_request(publication: Publ
     told = publication.run("restore", str(path), code=1).err
     assert "holds 3 people and 0 issues and changed last on 2026-11-26 06:00 UTC" in told
     assert "say --yes" in told
-    assert person(publication.context(), "neu@example.org") is not None
+    assert find_subscriber(publication.context(), "neu@example.org") is not None
     assert len(list((publication.home / "var/backups").iterdir())) == 1
 
 
@@ -339,10 +339,10 @@ def test_a_damaged_store_is_moved_aside_as_it_is(publication: Publication) -> No
     file = publication.home / "var/upcycle.db"
     file.write_bytes(b"\0" * 8000)
     done = publication.run("restore", str(path), "--yes")
-    assert "nobody can say who left after" in done.out
+    assert "who unsubscribed after" in done.out
     [aside] = (publication.home / "var").glob("upcycle.db.before-restore-*")
     assert aside.read_bytes() == b"\0" * 8000
-    assert person(publication.context(), "reader2@example.org") is not None
+    assert find_subscriber(publication.context(), "reader2@example.org") is not None
 
 
 def test_a_damaged_store_stands_where_it_was_when_the_restore_fails(
@@ -361,7 +361,7 @@ def test_a_damaged_store_stands_where_it_was_when_the_restore_fails(
         AppContext.open(publication.home) as context,
         pytest.raises(StoreError, match="disk is full"),
     ):
-        restore.restore(context, path, heard=full)
+        restore.restore(context, path, on_rows=full)
     assert file.read_bytes() == b"\0" * 8000
     assert not list((publication.home / "var").glob("upcycle.db.before-restore-*"))
 
@@ -382,7 +382,7 @@ def test_a_new_machine_gets_store_and_keys_and_old_links_work(
     for key in (new.home / "var/secrets").iterdir():
         assert key.stat().st_mode & 0o077 == 0
     fresh = new.context()
-    found = subscriptions.reader(fresh, "unsubscribe", token)  # type: ignore[arg-type]
+    found = subscriptions.read_link(fresh, "unsubscribe", token)  # type: ignore[arg-type]
     assert found is not None
     assert found[1] is not None
     assert str(found[1].email.address) == "reader1@example.org"
@@ -398,7 +398,7 @@ def test_a_key_that_was_dropped_because_others_had_it_does_not_come_back(
     publication.run("secrets", "rotate")
     publication.run("secrets", "drop", "1", "--yes")
     assert restored(publication, path)["secrets"] == []
-    assert [one["key"] for one in publication.run("secrets", "list", "--json").lines] == [2]
+    assert [row["key"] for row in publication.run("secrets", "list", "--json").lines] == [2]
 
 
 def test_a_backup_of_another_publication_is_refused(
@@ -413,7 +413,7 @@ def test_a_backup_of_another_publication_is_refused(
     told = publication.run("restore", str(path), "--yes", code=1).err
     assert "belongs to another publication ('Fremdpost')" in told
     assert "nothing was changed" in told
-    assert person(publication.context(), "reader1@example.org") is not None
+    assert find_subscriber(publication.context(), "reader1@example.org") is not None
 
 
 def test_nothing_is_restored_while_somebody_sends(publication: Publication) -> None:
@@ -422,8 +422,8 @@ def test_nothing_is_restored_while_somebody_sends(publication: Publication) -> N
     sender = worker_identity.register(publication.context())
     assert sender.pid
     told = publication.run("restore", str(path), "--yes", code=1).err
-    assert "1 senders are at work" in told
-    assert restore.doubts(publication.context()).pause is None
+    assert "1 worker is sending" in told
+    assert restore.pending_confirmation(publication.context()).send_hold is None
 
 
 def test_a_backup_of_a_newer_program_is_refused(
@@ -447,45 +447,45 @@ def test_a_restore_that_fails_half_way_has_changed_nothing(
         raise StoreError("the disk is full")
 
     with pytest.raises(StoreError, match="the disk is full"):
-        restore.restore(publication.context(), path, heard=full)
+        restore.restore(publication.context(), path, on_rows=full)
     context = publication.context()
-    assert person(context, "neu@example.org") is not None
-    assert restore.doubts(context).pause is None
+    assert find_subscriber(context, "neu@example.org") is not None
+    assert restore.pending_confirmation(context).send_hold is None
     assert not list((publication.home / "var").glob(".upcycle-draft-*"))
 
 
 def test_a_web_door_that_stays_open_sees_the_restored_store_and_loses_nobody_who_leaves(
     publication: Publication, clock: Clock
 ) -> None:
-    """It holds its connections through the restore; a leave lands before or after, never between."""
+    """It keeps its connections during the restore; each unsubscribe happens before or after it."""
     publication.crowd(30)
     path = backed_up(publication)
-    later(clock)
-    door = publication.context()
-    people_then = list(subscriber_rows.all_people(door.store))
-    begun = threading.Event()
+    advance(clock)
+    web_context = publication.context()
+    all_subscribers = list(subscriber_rows.all_subscribers(web_context.store))
+    started = threading.Event()
 
-    def leave_one_by_one() -> None:
-        for one in people_then:
-            begun.set()
-            subscriber_rows.unsubscribe(door.store, one, now=door.clock(), way=Way.ONE_CLICK)
+    def unsubscribe_all() -> None:
+        for subscriber in all_subscribers:
+            started.set()
+            subscriber_rows.unsubscribe(web_context.store, one, now=web_context.clock(), way=UnsubscribeMethod.ONE_CLICK)
 
-    leaving = threading.Thread(target=leave_one_by_one)
-    leaving.start()
-    begun.wait()
+    thread = threading.Thread(target=unsubscribe_all)
+    thread.start()
+    started.wait()
     restore.restore(publication.context(), path)
-    leaving.join()
-    assert {one.status for one in subscriber_rows.all_people(door.store)} == {
+    thread.join()
+    assert {row.status for row in subscriber_rows.all_subscribers(web_context.store)} == {
         SubscriberStatus.UNSUBSCRIBED
     }
-    assert restore.doubts(door).pause is not None
+    assert restore.pending_confirmation(web_context).send_hold is not None
 
 
-# --- standing still
+# --- send hold
 
 
 def test_sending_is_refused_before_it_approves_anything(publication: Publication) -> None:
-    """An approval of a refused command would wait behind the pause and go out after it."""
+    """Otherwise the approval of a refused command would be sent after the hold."""
     publication.essay()
     publication.crowd(2)
     restored(publication, backed_up(publication), "--no-merge")
@@ -494,8 +494,8 @@ def test_sending_is_refused_before_it_approves_anything(publication: Publication
     context = publication.context()
     with context.store.reading() as connection:
         assert list(connection.scalars(select(approvals.c.decided_by))) == []
-    restore.confirm(context, by="Anna")
-    assert pipeline.pending(context) == []
+    restore.confirm_restore(context, by="Anna")
+    assert pipeline.pending_issues(context) == []
     assert publication.mails() == []
 
 
@@ -525,7 +525,7 @@ def test_a_person_confirms_and_is_told_what_is_in_doubt(publication: Publication
     assert publication.run("store", "confirm", "--yes", "--json").json == {
         "confirmed": True, "unknown": {str(issue): 3}
     }  # fmt: skip
-    assert "nothing stands still" in publication.run("store", "confirm").out
+    assert "sending is not on hold" in publication.run("store", "confirm").out
     publication.run("issue", "resend", str(issue), "--state", "unknown")
     assert len(publication.mails()) == 3
 
@@ -542,17 +542,17 @@ def test_while_it_stands_still_readers_join_and_leave_as_ever(
     path = backed_up(publication)
     restored(publication, path)
     context = publication.context()
-    assert subscriptions.ask_the_waiting(context) == 0  # from before: perhaps mailed since
-    later(clock)
+    assert subscriptions.send_pending_confirmations(context) == 0  # from before the backup: perhaps mailed since
+    advance(clock)
     new = subscriptions.sign_up(
         context, EmailAddress.parse("neu@example.org"), language="de", source="web"
     )
     assert new is not None
-    subscriptions.ask_to_confirm(context, new)
+    subscriptions.send_confirmation_mail(context, new)
     assert publication.recipients() == ["neu@example.org"]
-    leave(publication, "reader1@example.org")
-    restore.confirm(context, by="Anna")
-    assert subscriptions.ask_the_waiting(context) == 1
+    unsubscribe(publication, "reader1@example.org")
+    restore.confirm_restore(context, by="Anna")
+    assert subscriptions.send_pending_confirmations(context) == 1
 
 
 def test_restoring_tells_people_and_programs_the_same(publication: Publication) -> None:
@@ -578,11 +578,11 @@ def test_a_store_of_sqlite_becomes_one_of_postgres_from_the_same_backup(
     publication.crowd(3)
     done = sent(publication.context())
     path = backed_up(publication)
-    there = {"STORE": empty_postgres}
-    publication.run("restore", str(path), **there)
-    publication.run("store", "confirm", "--yes", **there)
-    assert publication.run("issue", "status", "--json", **there).json == done.as_dict()
-    back = Path(publication.run("backup", "--to", "pg.tar.gz", "--json", **there).json["file"])
+    postgres = {"STORE": empty_postgres}
+    publication.run("restore", str(path), **postgres)
+    publication.run("store", "confirm", "--yes", **postgres)
+    assert publication.run("issue", "status", "--json", **postgres).json == done.as_dict()
+    back = Path(publication.run("backup", "--to", "pg.tar.gz", "--json", **postgres).json["file"])
     assert publication.run("restore", "--check", str(back), "--json").json["tables"]["pauses"] == 1
     publication.__exit__()
     assert publication.run("restore", str(back), "--yes", "--json").json["learned"]["results"] == 0

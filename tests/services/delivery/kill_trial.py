@@ -76,7 +76,7 @@ def prepare(home: Path, readers: int, policy: str, store: str) -> list[str]:
         AppContext(load_settings(home)) as context,
     ):
         new = (NewSubscriber(EmailAddress(address)) for address in addresses)
-        subscribers.add_people(
+        subscribers.add_subscribers(
             context.store, new, source="trial", now=context.clock(), dry_run=False
         )
         issue = IssueId.parse(ISSUE)

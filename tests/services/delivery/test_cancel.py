@@ -26,7 +26,7 @@ def test_whoever_waits_for_the_first_delivery_has_none_of_the_others(
 ) -> None:
     store = open_store(empty_postgres)
     queued(store, *READERS)
-    me = workers.register_sender(store, host="here", pid=1, process_start="1", now=NOW)
+    me = workers.register_worker(store, host="here", pid=1, process_start="1", now=NOW)
     ledger = Ledger(store, ISSUE, me)
     claims = sorted(ledger.lease(4, NOW), key=lambda claim: -claim.delivery)
     does: dict[str, Callable[[], object]] = {

@@ -61,7 +61,7 @@ def test_a_sender_of_another_user_is_told_of_and_left_alone(
     context = publication.context()
     workers.register_worker(
         context.store, host=worker_identity.this_host(), pid=os.getppid(), now=context.clock(),
-        process_start=worker_identity._start_of(os.getppid()),
+        process_start=worker_identity.process_start(os.getppid()),
     )  # fmt: skip
     monkeypatch.setattr(os, "kill", refused)
     ticks = iter(range(100))
@@ -82,7 +82,7 @@ def test_who_takes_too_long_is_told_of_and_left_alone(publication: Publication) 
         for host, start in ((worker_identity.this_host(), None), ("elsewhere", "1"), (worker_identity.this_host(), "of another")):  # fmt: skip
             workers.register_worker(
                 context.store, host=host, pid=deaf.pid, now=context.clock(),
-                process_start=start or worker_identity._start_of(deaf.pid),
+                process_start=start or worker_identity.process_start(deaf.pid),
             )  # fmt: skip
         ticks = iter(range(100))
         assert drain(

@@ -84,7 +84,7 @@ class AnIssueThatCrashes(RuleBasedStateMachine):
     @precondition(lambda self: self.joined)
     @rule(data=st.data())
     def leave(self, data: st.DataObject) -> None:
-        everybody = list(subscribers.all_people(self.store))
+        everybody = list(subscribers.all_subscribers(self.store))
         person = data.draw(st.sampled_from(everybody))
         subscribers.unsubscribe(self.store, person, now=self.now)
         self.barred.add(person.email.key)
@@ -100,7 +100,7 @@ class AnIssueThatCrashes(RuleBasedStateMachine):
     @precondition(lambda self: self.joined and not self.published)
     @rule()
     def publish(self) -> None:
-        who = [one.email.key for one in subscribers.all_people(self.store)]
+        who = [one.email.key for one in subscribers.all_subscribers(self.store)]
         if set(who) - self.barred:
             issues.enqueue(self.store, ISSUE, save(self.store), now=self.now)
             self.published = True
@@ -112,8 +112,8 @@ class AnIssueThatCrashes(RuleBasedStateMachine):
     def start(self) -> None:
         """Also a resume: what the dead left is settled first."""
         dead = {one.ledger._sender.id for one in self.dead}
-        gone = [one for one in workers.senders_in_flight(self.store, ISSUE) if one.id in dead]
-        workers.abandon(self.store, ISSUE, gone, resend=self.resend, now=self.now)
+        gone = [one for one in workers.workers_in_flight(self.store, ISSUE) if one.id in dead]
+        workers.reclaim_deliveries(self.store, ISSUE, gone, resend=self.resend, now=self.now)
         self.dead.clear()
         pid = len(self.living) + 1
         self.living.append(Sender(ledger(self.store, pid=pid)))

@@ -78,7 +78,7 @@ def test_each_answer_is_counted_for_what_it_was(publication: Publication, clock:
     publication.crowd(1)
     context = publication.context()
     sent(context)
-    watch = LatencyRecorder(context, ISSUE, "second", 7)
+    recorder = LatencyRecorder(context, ISSUE, "second", 7)
     outcomes: list[tuple[Outcome, float]] = [
         (Accepted(SmtpReply(250)), 0.5),
         (Refused("rcpt", SmtpReply(450)), 0.25),
@@ -87,14 +87,14 @@ def test_each_answer_is_counted_for_what_it_was(publication: Publication, clock:
         (UnsupportedAddress("a space"), 0.0),
     ]
     for outcome, seconds in outcomes:
-        watch.heard(outcome, seconds)
-    found = {one.relay: one for one in relay_stats.of_issue(context.store, ISSUE)}
+        recorder.record(outcome, seconds)
+    found = {one.relay: one for one in relay_stats.for_issue(context.store, ISSUE)}
     assert set(found) == {"mailbox"}  # not yet half a minute
     clock.now += timedelta(seconds=31)
-    watch.heard(Accepted(SmtpReply(250)), 0.5)
-    watch.save()
-    watch.save()
-    found = {one.relay: one for one in relay_stats.of_issue(context.store, ISSUE)}
+    recorder.record(Accepted(SmtpReply(250)), 0.5)
+    recorder.save()
+    recorder.save()
+    found = {one.relay: one for one in relay_stats.for_issue(context.store, ISSUE)}
     second = found["second"]
     counts = (second.accepted, second.deferred, second.refused, second.lost)
     assert (counts, second.slowest) == ((2, 1, 1, 1), 0.5)
@@ -106,7 +106,7 @@ def test_what_a_relay_answered_is_kept_with_the_issue(publication: Publication) 
     publication.crowd(3)
     context = publication.context()
     sent(context)
-    [told] = relay_stats.of_issue(context.store, ISSUE)
+    [told] = relay_stats.for_issue(context.store, ISSUE)
     assert (told.relay, told.accepted, told.timed, told.lost) == ("mailbox", 3, 3, 0)
     assert 0 < told.median <= told.slowest < 30
 
@@ -121,14 +121,14 @@ def test_a_relay_that_became_slow_rings_once(publication: Publication, clock: Cl
         sent(context, issue)
         told = answers(*[seconds] * 40)
         relay_stats.save(context.store, IssueId.parse(issue), 99, told, now=context.clock())
-        events = [e for e in alerts.news(context) if e.name == "upcycle-news.relay.slow"]
+        events = [e for e in alerts.new_events(context) if e.name == "upcycle-news.relay.slow"]
         assert len(events) == (number == 3)
     [event] = events
     assert event.subject == "issue 2026-11-29 relay main"
     assert "half of its answers take longer than 2.9 s" in event.message
-    assert not [e for e in alerts.news(context) if e.name == "upcycle-news.relay.slow"]
-    assert [one.accepted for one in relay_stats.earlier(context.store, ISSUE, "main", 5)] == []
-    before = relay_stats.earlier(context.store, IssueId.parse("2026-11-29"), "main", 1)
+    assert not [e for e in alerts.new_events(context) if e.name == "upcycle-news.relay.slow"]
+    assert [one.accepted for one in relay_stats.for_earlier_issues(context.store, ISSUE, "main", 5)] == []
+    before = relay_stats.for_earlier_issues(context.store, IssueId.parse("2026-11-29"), "main", 1)
     assert [one.accepted for one in before] == [40]
 
 

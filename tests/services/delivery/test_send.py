@@ -196,7 +196,7 @@ def test_a_deferred_reader_is_given_up_after_a_day_with_the_reason(
         sent(context)
         clock.now += timedelta(hours=25)
         send.deliver_issue(context, ISSUE)
-    [rejected] = deliveries.listed(context.store, ISSUE, DeliveryState.REJECTED)
+    [rejected] = deliveries.list_deliveries(context.store, ISSUE, DeliveryState.REJECTED)
     assert "gave up" in rejected.reason
     assert status(context, ISSUE).closed
 
@@ -225,7 +225,7 @@ def test_no_reply_of_a_relay_puts_an_address_where_it_does_not_belong(
     with BadDay(rcpt=for_addresses("gone", reply)) as relay:
         context = publication.context(**relay_at(relay.controller.port))
         sent(context)
-    [rejected] = deliveries.listed(context.store, ISSUE, DeliveryState.REJECTED)
+    [rejected] = deliveries.list_deliveries(context.store, ISSUE, DeliveryState.REJECTED)
     assert rejected.reason
     assert "gone" not in rejected.reason
 
@@ -335,7 +335,7 @@ def test_a_silent_sender_on_another_machine_is_dead_after_ten_minutes(
     context = publication.context()
     issue, revision_id = prepared(context)
     send.enqueue(context, issue, revision_id)
-    sender = workers.register_sender(
+    sender = workers.register_worker(
         context.store, host="elsewhere", pid=1, process_start="1", now=context.clock()
     )
     assert OneByOne(context.store, issue, sender).claim(context.clock()) is not None
@@ -349,7 +349,7 @@ def test_a_silent_sender_on_another_machine_is_dead_after_ten_minutes(
 def test_a_sender_on_a_machine_of_the_same_name_is_not_taken_for_dead(clock: Clock) -> None:
     """Copies of one machine share its name, and the number of its process namespace."""
     name, _, space = worker_identity.this_host().split("/")
-    twin = workers.Sender(1, f"{name}/0000aaaa/{space}", 4_000_000, "1", beat_at=clock())
+    twin = workers.Worker(1, f"{name}/0000aaaa/{space}", 4_000_000, "1", beat_at=clock())
     assert worker_identity.is_alive(twin, clock())
     here = replace(twin, host=worker_identity.this_host())
     assert not worker_identity.is_alive(here, clock())
@@ -363,7 +363,7 @@ def test_who_waits_for_a_machine_that_vanished_takes_over_what_it_held(
     context = publication.context()
     issue, revision_id = prepared(context)
     send.enqueue(context, issue, revision_id)
-    elsewhere = workers.register_sender(
+    elsewhere = workers.register_worker(
         context.store, host="elsewhere", pid=1, process_start="1", now=context.clock()
     )
     theirs = OneByOne(context.store, issue, elsewhere)
@@ -377,7 +377,7 @@ def test_who_waits_for_a_machine_that_vanished_takes_over_what_it_held(
 
     begun = clock.now
     assert send.wait_for_other_workers(context, issue, sleep=a_minute_passes)
-    assert clock.now - begun == worker_identity.SILENCE
+    assert clock.now - begun == worker_identity.HEARTBEAT_TIMEOUT
     send.deliver_issue(context, issue)
     assert counts(context) == {"sent": 4, "unknown": 1}
     assert not send.wait_for_other_workers(context, issue, sleep=a_minute_passes)
@@ -387,7 +387,7 @@ def claimed_by_the_dead(context: AppContext) -> None:
     """A claim of a process that is no more: its number is ours, its start another."""
     import os
 
-    sender = workers.register_sender(
+    sender = workers.register_worker(
         context.store,
         host=worker_identity.this_host(),
         pid=os.getpid(),
@@ -544,13 +544,13 @@ def test_pending_are_approved_issues_of_today_and_begun_ones(publication: Public
     publication.essay("Eins")
     publication.crowd(2)
     context = publication.context()
-    assert pipeline.pending(context) == []
+    assert pipeline.pending_issues(context) == []
     prepared(context)
-    assert pipeline.pending(context) == ["2026-11-26"]
+    assert pipeline.pending_issues(context) == ["2026-11-26"]
     assert counts(context) == {"queued": 2}
-    assert pipeline.pending(context) == ["2026-11-26"]
+    assert pipeline.pending_issues(context) == ["2026-11-26"]
     assert pipeline.deliver(context, "2026-11-26")["sent"] == 2
-    assert pipeline.pending(context) == []
+    assert pipeline.pending_issues(context) == []
 
 
 def test_an_issue_that_cannot_be_queued_keeps_no_other_from_going_on(
@@ -564,10 +564,10 @@ def test_an_issue_that_cannot_be_queued_keeps_no_other_from_going_on(
     prepared(context, "2026-11-26-2")
     publication.run("subscribers", "unsubscribe", "reader1@example.org")
     publication.run("subscribers", "unsubscribe", "reader2@example.org")
-    assert pipeline.pending(context) == ["2026-11-26"]
+    assert pipeline.pending_issues(context) == ["2026-11-26"]
     assert pipeline.deliver(context, "2026-11-26")["cancelled"] == 2
     with pytest.raises(IssueError, match="nobody to send to"):
-        pipeline.pending(context)
+        pipeline.pending_issues(context)
 
 
 def test_an_issue_whose_approval_is_old_waits_for_a_person(
@@ -578,8 +578,8 @@ def test_an_issue_whose_approval_is_old_waits_for_a_person(
     prepared(publication.context())
     clock.now += timedelta(days=1)
     context = publication.context()
-    assert pipeline.pending(context, max_lateness_hours=12) == []
-    assert pipeline.pending(context, max_lateness_hours=36) == ["2026-11-26"]
+    assert pipeline.pending_issues(context, max_lateness_hours=12) == []
+    assert pipeline.pending_issues(context, max_lateness_hours=36) == ["2026-11-26"]
 
 
 def test_an_issue_waits_for_its_approval_unless_told_otherwise(publication: Publication) -> None:
@@ -588,14 +588,14 @@ def test_an_issue_waits_for_its_approval_unless_told_otherwise(publication: Publ
     context = publication.context()
     issue, choice = str(ISSUE), EssayFilter()
     composed = pipeline.compose(context, issue, choice, run="a run")
-    pipeline.render(context, issue, composed.revision)
+    pipeline.render(context, issue, composed.revision_id)
     with pytest.raises(IssueError, match="is not approved"):
-        pipeline.enqueue(context, issue, composed.revision, run="a run")
-    question = pipeline.ask(context, issue, composed.revision, run="a run", waits=False)
+        pipeline.enqueue(context, issue, composed.revision_id, run="a run")
+    question = pipeline.request_approval(context, issue, composed.revision_id, run="a run", waits=False)
     assert question.ended is not None
     assert "issue approve 2026-11-26" in question.ended.message
-    pipeline.approve(context, issue, composed.revision)
-    assert pipeline.enqueue(context, issue, composed.revision, run="a run") == 2
+    pipeline.approve_if_undecided(context, issue, composed.revision_id)
+    assert pipeline.enqueue(context, issue, composed.revision_id, run="a run") == 2
     assert pipeline.compose(context, issue, choice, run="another") == composed
 
 

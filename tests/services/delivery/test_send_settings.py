@@ -179,7 +179,7 @@ def test_a_new_key_comes_with_its_dns_record(publication: Publication, kind: str
 def test_a_long_list_is_shared_by_several_processes(
     publication: Publication, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(send, "MANY", 10)
+    monkeypatch.setattr(send, "MIN_QUEUED_FOR_POOL", 10)
     publication.essay()
     readers = publication.crowd(300)
     with BadDay() as day:

@@ -20,7 +20,7 @@ from upcycle_news.models import Rate, Relay
 from upcycle_news.services.delivery import send, worker_identity
 from upcycle_news.services.delivery.stop_signals import stop_on_signals
 from upcycle_news.services.delivery.worker_job import WorkerJob
-from upcycle_news.services.delivery.worker_pool import WorkerPool, _Worker
+from upcycle_news.services.delivery.worker_pool import WorkerPool, _WorkerProcess
 from upcycle_news.storage.database import open_store
 from upcycle_news.storage.issues import IssueRow, IssueState
 from upcycle_news.storage.ledger import Ledger
@@ -88,7 +88,7 @@ def test_a_worker_told_to_stop_finishes_its_mail_and_leaves_the_rest_to_the_othe
     told_to_stop: list[int] = []
     at_work = threading.Event()
 
-    class Kept(WorkerPool):
+    class RecordingPool(WorkerPool):
         def __init__(self, *arguments: Any, **named: Any) -> None:
             super().__init__(*arguments, **named)
             made.append(self)
@@ -96,15 +96,15 @@ def test_a_worker_told_to_stop_finishes_its_mail_and_leaves_the_rest_to_the_othe
     def progress(report: DeliveryReport) -> None:
         # Once the relay has taken mail over a connection that is not ours, a worker is at work.
         [worker] = made[0]._workers
-        if not told_to_stop and worker.told.sent:
+        if not told_to_stop and worker.report.sent:
             told_to_stop.append(report.sent)
             os.kill(worker.process.pid, signal.SIGTERM)
             at_work.set()
         if report.sent > 50 and threading.current_thread() is threading.main_thread():
             assert at_work.wait(100)  # a busy machine takes long to start a process
 
-    monkeypatch.setattr(send, "MANY", 10)
-    monkeypatch.setattr(send, "Workers", Kept)
+    monkeypatch.setattr(send, "MIN_QUEUED_FOR_POOL", 10)
+    monkeypatch.setattr(send, "WorkerPool", RecordingPool)
     publication.essay()
     readers = publication.crowd(1500)
     with BadDay() as day:
@@ -116,7 +116,7 @@ def test_a_worker_told_to_stop_finishes_its_mail_and_leaves_the_rest_to_the_othe
         [worker] = made[0]._workers
         assert told_to_stop and told_to_stop[0] < len(readers)
         assert worker.process.returncode == 0
-        assert 0 < worker.told.sent < len(readers) - 1
+        assert 0 < worker.report.sent < len(readers) - 1
         assert Counter(day.recipients) == Counter(readers)
     assert (report.sent, report.unknown, report.stopped) == (len(readers), 0, None)
     assert status(context, issue).closed
@@ -125,20 +125,20 @@ def test_a_worker_told_to_stop_finishes_its_mail_and_leaves_the_rest_to_the_othe
 def test_what_a_worker_gives_back_after_the_others_are_through_is_sent_all_the_same(
     publication: Publication, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    class Late(WorkerPool):
-        """Leases before the first message, and gives back after the last one."""
+    class LateReleasingPool(WorkerPool):
+        """Leases before the first message, and releases after the last one."""
 
-        def ready(self) -> None:
+        def spawn(self) -> None:
             self.ledger = Ledger(
-                self._room.store, self._row.id, worker_identity.register(self._room)
+                self._context.store, self._row.id, worker_identity.register(self._context)
             )
-            self.leased = self.ledger.lease(5, self._room.clock())
+            self.leased = self.ledger.lease(5, self._context.clock())
 
         def join(self, stopping: Callable[[], bool]) -> None:
             self.ledger.release_leases(self.leased)
 
-    monkeypatch.setattr(send, "MANY", 10)
-    monkeypatch.setattr(send, "Workers", Late)
+    monkeypatch.setattr(send, "MIN_QUEUED_FOR_POOL", 10)
+    monkeypatch.setattr(send, "WorkerPool", LateReleasingPool)
     publication.essay()
     readers = publication.crowd(20)
     with BadDay() as day:
@@ -159,18 +159,18 @@ def test_what_a_library_prints_in_a_worker_does_not_stop_the_listening(
     heard: list[int] = []
 
     def listens() -> None:
-        heard.append(worker.told.sent)
+        heard.append(worker.report.sent)
         raise ValueError("whoever listens has trouble of their own")
 
     context = publication.context()
-    job = WorkerJob(Relay("main", "127.0.0.1", 1, "none"), 1, 0.0, passed=True)
+    job = WorkerJob(Relay("main", "127.0.0.1", 1, "none"), 1, 0.0, canary_passed=True)
     row = IssueRow(ISSUE, 1, IssueState.SENDING, "", 0, "", None)
     workers = WorkerPool(context, row, job, 1, listens)
-    worker = _Worker(process, threading.Thread())
-    workers._listen(worker)
+    worker = _WorkerProcess(process, threading.Thread())
+    workers._read(worker)
     assert process.wait(10) == 0
     assert heard == [2, 3]
-    assert worker.told.sent == 3
+    assert worker.report.sent == 3
 
 
 @pytest.mark.parametrize(("before", "stops"), [(signal.SIG_DFL, True), (signal.SIG_IGN, False)])

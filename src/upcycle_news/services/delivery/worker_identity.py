@@ -1,4 +1,4 @@
-"""Who is sending, and whether that process still lives."""
+"""Register a process as a worker, and tell whether a worker is alive."""
 
 from __future__ import annotations
 
@@ -10,52 +10,52 @@ from pathlib import Path
 from upcycle_news.app.context import AppContext
 from upcycle_news.storage import workers
 
-# A sender on another machine that has been silent for so long is taken for dead.
-SILENCE = timedelta(minutes=10)
+HEARTBEAT_TIMEOUT = timedelta(minutes=10)
+"""A worker on another machine whose last heartbeat is older counts as dead."""
 
 
-def register(context: AppContext) -> workers.Sender:
-    """Sign this process on as a sender."""
-    return workers.register_sender(
+def register(context: AppContext) -> workers.Worker:
+    """Register this process as a worker; raises `PausedError` while nothing may be sent."""
+    return workers.register_worker(
         context.store,
         host=this_host(),
         pid=os.getpid(),
-        process_start=_start_of(os.getpid()),
+        process_start=process_start(os.getpid()),
         now=context.clock(),
     )
 
 
-def is_alive(sender: workers.Sender, now: datetime) -> bool:
-    """Whether a sender still works: its process on this machine, its heartbeat elsewhere."""
-    if sender.ended_at is not None:
+def is_alive(worker: workers.Worker, now: datetime) -> bool:
+    """Return True for a worker whose process runs here, or whose heartbeat elsewhere is recent."""
+    if worker.ended_at is not None:
         return False
-    if sender.host != this_host():
-        return now - sender.beat_at < SILENCE
+    if worker.host != this_host():
+        return now - worker.heartbeat_at < HEARTBEAT_TIMEOUT
     try:
-        os.kill(sender.pid, 0)
+        os.kill(worker.pid, 0)
     except ProcessLookupError:
         return False
     except PermissionError:
-        pass  # it exists and belongs to somebody else
-    return sender.process_start == _start_of(sender.pid)
+        pass  # it exists and belongs to another user
+    return worker.process_start == process_start(worker.pid)
 
 
 def this_host() -> str:
-    """The machine, since it was started, and the container on it: where our process ids mean something.
+    """Return the host name, the boot and the process namespace within which process ids are valid.
 
-    Its name alone would not do: copies of one machine, and containers on two machines, often have
+    The name alone would not do: copies of one machine, and containers on two machines, often have
     the same.
     """
     try:
         boot = Path("/proc/sys/kernel/random/boot_id").read_text(encoding="ascii")[:8]  # random(4)
-        space = Path("/proc/self/ns/pid").readlink().name.strip("pid:[]")  # namespaces(7)
+        namespace = Path("/proc/self/ns/pid").readlink().name.strip("pid:[]")  # namespaces(7)
     except OSError:
-        boot = space = ""  # not Linux
-    return f"{socket.gethostname()}/{boot}/{space}"
+        boot = namespace = ""  # not Linux
+    return f"{socket.gethostname()}/{boot}/{namespace}"
 
 
-def _start_of(pid: int) -> str:
-    """When a process began, in the kernel's ticks: tells two processes with one pid apart."""
+def process_start(pid: int) -> str:
+    """Return when a process began, in the kernel's ticks: it tells two processes with one pid apart."""
     try:
         stat = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8", errors="replace")
     except OSError:

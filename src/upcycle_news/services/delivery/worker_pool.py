@@ -1,27 +1,29 @@
-"""Further processes for a long list: each sends a share and tells its counts, line by line.
+"""The further processes of a run with a long list: start them, supervise them, add up their counts.
 
-They are made ready while the first messages go out. The job goes down a worker's standard input,
-which then stays open: when it closes, by command or because the parent died, the worker finishes
-the messages in flight and ends.
+They load while the first messages go out, and get their job on standard input once the relay has
+accepted one. The input then stays open: when it closes, because the run drains them or because the
+parent died, a worker finishes the messages in flight and ends.
 """
 
 from __future__ import annotations
 
-import json
 import os
 import subprocess
 import sys
 import threading
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import asdict, dataclass, field, replace
-from datetime import datetime
-from typing import Any
+from dataclasses import dataclass, field
 
 from upcycle_news.app.context import AppContext
 from upcycle_news.delivery.ports import DeliveryReport
 from upcycle_news.observability.logging import Log
-from upcycle_news.services.delivery.worker_job import WorkerJob
+from upcycle_news.services.delivery.worker_job import (
+    WorkerJob,
+    combine_reports,
+    decode_report,
+    encode_job,
+)
 from upcycle_news.storage.issues import IssueRow
 
 log = Log(__name__)
@@ -30,15 +32,15 @@ MIN_QUEUED_FOR_POOL = 2000  # deliveries for which another process is worth its 
 
 
 @dataclass
-class _Worker:
+class _WorkerProcess:
     process: subprocess.Popen[str]
     reader: threading.Thread
-    told: DeliveryReport = field(default_factory=DeliveryReport)
+    report: DeliveryReport = field(default_factory=DeliveryReport)
     error: str = ""
 
 
 class WorkerPool:
-    """The worker processes of one run."""
+    """The further processes of one run; each sends the same issue over its own connections."""
 
     def __init__(
         self,
@@ -46,21 +48,22 @@ class WorkerPool:
         row: IssueRow,
         job: WorkerJob,
         processes: int,
-        heard: Callable[[], None],
+        on_report: Callable[[], None],
     ) -> None:
-        """Nothing is started yet; `heard` is called when a worker has told something."""
-        self._room, self._row, self._share, self._count = context, row, job, processes
-        self._heard = heard
-        self._workers: list[_Worker] = []
-        self._started = False
+        """Nothing is started yet; `on_report` is called whenever a worker has reported."""
+        self._context, self._row, self._job, self._count = context, row, job, processes
+        self._on_report = on_report
+        self._workers: list[_WorkerProcess] = []
+        self._job_sent = False
 
-    def ready(self) -> None:
-        """Have them load what they need, and wait."""
+    def spawn(self) -> None:
+        """Start the processes; they load what they need and wait for their job."""
+        settings = self._context.settings
         environment = {
             **os.environ,
-            "UPCYCLE_NEWS_HOME": str(self._room.settings.home),
-            "UPCYCLE_NEWS_STATE": str(self._room.settings.state),
-            "UPCYCLE_NEWS_STORE": self._room.settings.store_url,
+            "UPCYCLE_NEWS_HOME": str(settings.home),
+            "UPCYCLE_NEWS_STATE": str(settings.state),
+            "UPCYCLE_NEWS_STORE": settings.store_url,
         }
         for _ in range(self._count):
             process = subprocess.Popen(
@@ -70,54 +73,42 @@ class WorkerPool:
                 env=environment,
                 text=True,
             )
-            assert process.stdin is not None
-            worker = _Worker(process, threading.Thread())
-            worker.reader = threading.Thread(target=self._listen, args=(worker,), daemon=True)
+            worker = _WorkerProcess(process, threading.Thread())
+            worker.reader = threading.Thread(target=self._read, args=(worker,), daemon=True)
             self._workers.append(worker)
             worker.reader.start()
 
-    def start(self) -> None:
-        """Give them their job, once."""
-        if self._started:
+    def send_job(self) -> None:
+        """Give all processes their job; only the first call does anything."""
+        if self._job_sent:
             return
-        self._started = True
-        job = {
-            "issue": str(self._row.id),
-            "relay": asdict(self._share.relay),
-            "connections": self._share.connections,
-            "fresh_only": self._share.fresh_only,
-        }
+        self._job_sent = True
         for worker in self._workers:
             assert worker.process.stdin is not None
             with suppress(OSError):
-                worker.process.stdin.write(json.dumps(job) + "\n")
+                worker.process.stdin.write(encode_job(self._row.id, self._job) + "\n")
                 worker.process.stdin.flush()
 
-    def _listen(self, worker: _Worker) -> None:
+    def _read(self, worker: _WorkerProcess) -> None:
+        """Read the reports of one process until it ends."""
         assert worker.process.stdout is not None
         for line in worker.process.stdout:
             try:
-                self._take(worker, line)
-            except Exception as error:  # on it goes: a worker that nobody listens to stands still
-                log.warning("a worker was not understood", why=type(error).__name__)
-
-    def _take(self, worker: _Worker, line: str) -> None:
-        told: dict[str, Any] = json.loads(line)
-        error, due = told.pop("error", ""), told.pop("next_due", None)
-        worker.told = DeliveryReport(**told, next_due=datetime.fromisoformat(due) if due else None)
-        worker.error = error
-        self._heard()
+                worker.report, worker.error = decode_report(line)
+                self._on_report()
+            except Exception as error:  # reading goes on, or the process blocks on a full pipe
+                log.warning("worker report not understood", why=type(error).__name__)
 
     def drain(self) -> None:
-        """Let them finish what is in flight and end."""
+        """Let the processes finish what is in flight and end."""
         for worker in self._workers:
             with suppress(OSError):
                 assert worker.process.stdin is not None
                 worker.process.stdin.close()
 
     def join(self, stopping: Callable[[], bool]) -> None:
-        """Wait until all have ended; they hear it when it is time to stop."""
-        if not self._started:
+        """Wait until all processes have ended; they are drained once `stopping` returns True."""
+        if not self._job_sent:
             self.drain()
         for worker in self._workers:
             while worker.process.poll() is None:
@@ -129,37 +120,16 @@ class WorkerPool:
 
     @property
     def errors(self) -> list[str]:
-        """What broke in workers: sentences."""
+        """The errors that workers reported, as sentences."""
         return [worker.error for worker in self._workers if worker.error]
 
     @property
-    def died(self) -> bool:
-        """Whether one ended without a word."""
-        return any(w.process.returncode and not w.error for w in self._workers)
+    def crashed(self) -> bool:
+        """True when a process failed without reporting an error."""
+        return any(worker.process.returncode and not worker.error for worker in self._workers)
 
     def total_with(self, report: DeliveryReport) -> DeliveryReport:
-        """The counts of a report and all workers."""
+        """Return the sum of `report` and the latest reports of all workers."""
         for worker in self._workers:
-            report = combine_reports(report, worker.told)
+            report = combine_reports(report, worker.report)
         return report
-
-
-def combine_reports(one: DeliveryReport, other: DeliveryReport) -> DeliveryReport:
-    """Two reports as one."""
-    dues = [at for at in (one.next_due, other.next_due) if at is not None]
-    return replace(
-        one,
-        sent=one.sent + other.sent,
-        deferred=one.deferred + other.deferred,
-        rejected=one.rejected + other.rejected,
-        unknown=one.unknown + other.unknown,
-        stopped=one.stopped or other.stopped,
-        relay_gone=one.relay_gone or other.relay_gone,
-        next_due=min(dues, default=None),
-    )
-
-
-def told(report: DeliveryReport, error: str = "") -> str:
-    """A report as a line of JSON."""
-    due = report.next_due.isoformat() if report.next_due else None
-    return json.dumps({**asdict(report), "next_due": due, "error": error})

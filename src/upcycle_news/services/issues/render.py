@@ -216,7 +216,7 @@ def sample_message(context: AppContext, rendered: RenderedRevision) -> bytes:
     """Return the complete message for a sample recipient."""
     publication = _revision(context, rendered.issue, rendered.revision_id).manifest.publication
     template = MessageTemplate.compose(
-        rendered.content, context.sender_headers(publication), revision=rendered.revision_id
+        rendered.content, context.sender_headers(publication), revision_id=rendered.revision_id
     )
     zone = context.settings.publication.zone
     return template.for_recipient(
