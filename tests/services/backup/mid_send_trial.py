@@ -117,7 +117,9 @@ def trial(
         outcome.sent_by_confirming = sink.count - count
         before = {address: len(ids) for address, ids in sink.accepted.items()}
         run("issue", "resend", ISSUE, "--state", "unknown")
-        outcome.resent = {address for address, ids in sink.accepted.items() if len(ids) > before.get(address, 0)}
+        outcome.resent = {
+            address for address, ids in sink.accepted.items() if len(ids) > before.get(address, 0)
+        }
         outcome.final_status = run("issue", "status", ISSUE, "--json").json
         outcome.copies = dict(sink.accepted)
     return outcome

@@ -144,7 +144,9 @@ def test_a_clock_that_was_set_back_does_not_delete_the_new_backup(
 def test_the_folder_of_a_backup_can_have_any_name(publication: Publication, name: str) -> None:
     publication.crowd(1)
     backup = create.make_backup(publication.context(), Path(name).absolute())
-    assert publication.run("restore", "--check", str(backup.file)).out.endswith("the backup is complete\n")
+    assert publication.run("restore", "--check", str(backup.file)).out.endswith(
+        "the backup is complete\n"
+    )
 
 
 def test_a_backup_goes_to_a_file_of_any_name_but_never_overwrites_it(

@@ -72,10 +72,10 @@ def test_results_of_the_replaced_store_leave_no_delivery_unknown(
     assert all(len(ids) == 1 for ids in outcome.copies.values())
 
 
-def test_after_a_killed_send_only_lost_replies_stay_unknown(
-    any_store: str, tmp_path: Path
-) -> None:
-    outcome = trial(tmp_path / "home", readers=READERS, fate="replaced", store=any_store, killed=True)
+def test_after_a_killed_send_only_lost_replies_stay_unknown(any_store: str, tmp_path: Path) -> None:
+    outcome = trial(
+        tmp_path / "home", readers=READERS, fate="replaced", store=any_store, killed=True
+    )
     assert_refused_until_confirmed(outcome)
     assert_no_known_delivery_is_repeated(outcome)
     assert_all_deliveries_are_accounted_for(outcome)

@@ -131,7 +131,7 @@ def test_copying_to_postgres_and_back_gives_the_same_store(
     copied(source, middle)
     assert copied(middle, end) == sums(source)
     assert [str(subscriber.email) for subscriber in subscriber_rows.all_subscribers(end)] == [
-        str(one.email) for one in subscriber_rows.all_subscribers(source)
+        str(subscriber.email) for subscriber in subscriber_rows.all_subscribers(source)
     ]
     middle.close()
     end.close()
@@ -170,7 +170,9 @@ def write(
     with store.writing() as connection:
         copy.delete_all_rows(connection)
         if reports:
-            connection.execute(insert(collections), [{"at": at, "report": report} for at, report in reports])
+            connection.execute(
+                insert(collections), [{"at": at, "report": report} for at, report in reports]
+            )
         if holders:
             rows = [{"name": n, "holder": h, "until": u} for n, (h, u) in holders.items()]
             connection.execute(insert(locks), rows)
@@ -249,7 +251,9 @@ def test_moving_the_store_puts_a_send_hold_on_the_old_one(
     assert publication.run("issue", "send", "--yes", "--json").json["sent"] == 5
 
 
-def test_a_store_is_never_copied_over_another_store(publication: Publication, tmp_path: Path) -> None:
+def test_a_store_is_never_copied_over_another_store(
+    publication: Publication, tmp_path: Path
+) -> None:
     publication.crowd(2)
     other = open_store(f"sqlite:///{tmp_path}/other.db")
     add(other, "fremd@example.org")

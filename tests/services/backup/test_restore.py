@@ -63,7 +63,10 @@ def find_subscriber(context: AppContext, address: str) -> Any:
 def unsubscribe(publication: Publication, address: str) -> None:
     context = publication.context()
     subscriber_rows.unsubscribe(
-        context.store, find_subscriber(context, address), now=context.clock(), way=UnsubscribeMethod.PAGE
+        context.store,
+        find_subscriber(context, address),
+        now=context.clock(),
+        way=UnsubscribeMethod.PAGE,
     )
 
 
@@ -71,7 +74,7 @@ def advance(clock: Clock) -> None:
     clock.now += timedelta(hours=1)
 
 
-def test_who_left_after_the_backup_has_left_after_the_restore(
+def test_unsubscribes_after_the_backup_survive_the_restore(
     publication: Publication, clock: Clock
 ) -> None:
     publication.essay()
@@ -82,8 +85,8 @@ def test_who_left_after_the_backup_has_left_after_the_restore(
     publication.run("subscribers", "suppress", "reader2@example.org", "--reason", "complained")
     publication.run("subscribers", "forget", "reader3@example.org", "--yes")
     publication.readers("neu@example.org")
-    told = restored(publication, path)["learned"]
-    assert (told["left"], told["forgotten"], told["joined"]) == (1, 1, 1)
+    report = restored(publication, path)["learned"]
+    assert (report["left"], report["forgotten"], report["joined"]) == (1, 1, 1)
     context = publication.context()
     assert find_subscriber(context, "reader1@example.org").status is SubscriberStatus.UNSUBSCRIBED
     assert find_subscriber(context, "reader3@example.org") is None
@@ -93,18 +96,19 @@ def test_who_left_after_the_backup_has_left_after_the_restore(
     publication.run("subscribers", "add", "reader3@example.org", "--consent", "a list", code=1)
 
 
-def test_what_readers_did_is_left_out_when_that_is_what_shall_be_undone(
-    publication: Publication, clock: Clock
-) -> None:
+def test_no_merge_drops_what_subscribers_did_since(publication: Publication, clock: Clock) -> None:
     publication.crowd(1)
     path = backed_up(publication)
     advance(clock)
     unsubscribe(publication, "reader1@example.org")
     assert restored(publication, path, "--no-merge")["merged"] is False
-    assert find_subscriber(publication.context(), "reader1@example.org").status is SubscriberStatus.CONFIRMED
+    assert (
+        find_subscriber(publication.context(), "reader1@example.org").status
+        is SubscriberStatus.CONFIRMED
+    )
 
 
-def test_an_issue_that_was_sent_after_the_backup_is_not_sent_again_as_if_it_were_new(
+def test_an_issue_that_was_sent_after_the_backup_is_not_sent_again(
     publication: Publication, clock: Clock
 ) -> None:
     """A nightly backup must not send the issue of the next morning again."""
@@ -113,8 +117,8 @@ def test_an_issue_that_was_sent_after_the_backup_is_not_sent_again_as_if_it_were
     path = backed_up(publication)
     advance(clock)
     done = sent(publication.context())
-    told = restored(publication, path)
-    assert (told["learned"]["issues"], told["unknown"]) == (1, {})
+    report = restored(publication, path)
+    assert (report["learned"]["issues"], report["unknown"]) == (1, {})
     context = publication.context()
     assert status(context, IssueId.parse("2026-11-26")) == done
     restore.confirm_restore(context, by="Anna")
@@ -147,7 +151,7 @@ def test_an_approval_from_before_the_backup_sends_nothing_by_itself(
         assert list(connection.scalars(select(approvals.c.decided_by))) == ["test", "restore"]
 
 
-def test_an_issue_that_went_out_from_the_lost_store_is_cancelled_and_never_sent_again(
+def test_an_issue_that_the_lost_store_has_sent_can_be_cancelled_and_is_never_sent_again(
     publication: Publication, clock: Clock
 ) -> None:
     known = publication.essay("Vor der Sicherung")
@@ -169,7 +173,7 @@ def test_an_issue_that_went_out_from_the_lost_store_is_cancelled_and_never_sent_
     assert "is not being sent" in refused
 
 
-def test_deliveries_that_waited_are_in_doubt_with_the_time_of_the_backup(
+def test_pending_deliveries_become_unknown_with_the_time_of_the_backup(
     publication: Publication, clock: Clock
 ) -> None:
     publication.essay()
@@ -188,9 +192,12 @@ def test_deliveries_that_waited_are_in_doubt_with_the_time_of_the_backup(
     path = backed_up(publication)
     advance(clock)
     assert restored(publication, path, "--no-merge")["unknown"] == {"2026-11-26": 3}
-    told = status(publication.context(), issue)
-    assert told.closed
-    assert (told.counts[DeliveryState.SENT], told.counts[DeliveryState.UNKNOWN]) == (1, 3)
+    issue_status = status(publication.context(), issue)
+    assert issue_status.closed
+    assert (
+        issue_status.counts[DeliveryState.SENT],
+        issue_status.counts[DeliveryState.UNKNOWN],
+    ) == (1, 3)
     listed = publication.run("issue", "status", str(issue), "--list", "unknown", "--json").lines
     assert {row["code"] for row in listed} == {None}
     assert {row["reason"] for row in listed} == {
@@ -198,7 +205,7 @@ def test_deliveries_that_waited_are_in_doubt_with_the_time_of_the_backup(
     }
 
 
-def test_results_of_the_relay_win_over_doubt_and_never_the_other_way(
+def test_results_of_the_relay_replace_unknown_and_never_the_reverse(
     publication: Publication,
 ) -> None:
     """An older backup first, then the newer one: its results are kept."""
@@ -218,7 +225,7 @@ def test_results_of_the_relay_win_over_doubt_and_never_the_other_way(
     assert status(publication.context(), issue).counts == {DeliveryState.SENT: 3}
 
 
-def test_what_was_corrected_or_withdrawn_is_not_public_again(
+def test_corrections_and_withdrawals_survive_the_restore(
     publication: Publication, clock: Clock
 ) -> None:
     slug = publication.essay()
@@ -244,7 +251,7 @@ def test_what_was_corrected_or_withdrawn_is_not_public_again(
     assert corrections.all_corrections(publication.context().store) == before[:1]
 
 
-def test_essays_that_may_have_gone_out_since_the_backup_are_named(
+def test_essays_that_may_have_been_sent_since_the_backup_are_named(
     publication: Publication, clock: Clock
 ) -> None:
     publication.essay("Schon erschienen")
@@ -258,8 +265,8 @@ def test_essays_that_may_have_gone_out_since_the_backup_are_named(
         text = draft.read_text(encoding="utf-8").replace("status: ready", "status: draft")
         draft.write_text(text, encoding="utf-8")
     publication.__exit__()
-    told = publication.run("restore", str(path), "--yes", "--no-merge").out
-    assert f"ready, and in no issue that this store knows: {lost}; what went out after" in told
+    output = publication.run("restore", str(path), "--yes", "--no-merge").out
+    assert f"ready, and in no issue that this store knows: {lost}; what went out after" in output
     assert restored(publication, path, "--no-merge")["unsent_essays"] == [lost]
     publication.run("issue", "preview", "2026-11-27", "--essay", lost, "--no-open")
     publication.run("issue", "cancel", "2026-11-27", "--yes")
@@ -281,7 +288,7 @@ def test_a_cancelled_issue_stays_cancelled(publication: Publication) -> None:
     assert status(publication.context(), issue).counts == {DeliveryState.CANCELLED: 2}
 
 
-def test_no_number_is_given_to_a_second_person(publication: Publication, clock: Clock) -> None:
+def test_no_subscriber_id_is_given_twice(publication: Publication, clock: Clock) -> None:
     """Links in mails to a subscriber who joined after the backup must not become another's."""
     publication.crowd(1)
     path = backed_up(publication)
@@ -299,7 +306,7 @@ def test_no_number_is_given_to_a_second_person(publication: Publication, clock: 
     assert find_subscriber(publication.context(), "noch@example.org").id > lost + 1000
 
 
-def test_what_was_sent_since_counts_against_the_quotas(publication: Publication) -> None:
+def test_what_was_sent_since_the_backup_counts_against_the_quotas(publication: Publication) -> None:
     publication.crowd(1)
     path = backed_up(publication)
     context = publication.context()
@@ -310,7 +317,7 @@ def test_what_was_sent_since_counts_against_the_quotas(publication: Publication)
         assert connection.execute(select(quota_scopes)).all() == [("relay:main", 7)]
 
 
-def test_what_was_here_is_kept_aside_and_can_be_had_again(publication: Publication) -> None:
+def test_the_replaced_store_is_kept_aside_and_can_be_restored(publication: Publication) -> None:
     publication.crowd(2)
     path = backed_up(publication)
     publication.readers("neu@example.org")
@@ -321,18 +328,18 @@ def test_what_was_here_is_kept_aside_and_can_be_had_again(publication: Publicati
     assert find_subscriber(publication.context(), "neu@example.org") is not None
 
 
-def test_a_store_with_people_in_it_is_only_replaced_on_request(publication: Publication) -> None:
+def test_a_store_with_subscribers_is_only_replaced_with_yes(publication: Publication) -> None:
     publication.crowd(2)
     path = backed_up(publication)
     publication.readers("neu@example.org")
-    told = publication.run("restore", str(path), code=1).err
-    assert "holds 3 people and 0 issues and changed last on 2026-11-26 06:00 UTC" in told
-    assert "say --yes" in told
+    error = publication.run("restore", str(path), code=1).err
+    assert "holds 3 people and 0 issues and changed last on 2026-11-26 06:00 UTC" in error
+    assert "say --yes" in error
     assert find_subscriber(publication.context(), "neu@example.org") is not None
     assert len(list((publication.home / "var/backups").iterdir())) == 1
 
 
-def test_a_damaged_store_is_moved_aside_as_it_is(publication: Publication) -> None:
+def test_a_damaged_store_is_moved_aside_unchanged(publication: Publication) -> None:
     publication.crowd(2)
     path = backed_up(publication)
     publication.__exit__()
@@ -345,7 +352,7 @@ def test_a_damaged_store_is_moved_aside_as_it_is(publication: Publication) -> No
     assert find_subscriber(publication.context(), "reader2@example.org") is not None
 
 
-def test_a_damaged_store_stands_where_it_was_when_the_restore_fails(
+def test_a_damaged_store_is_moved_back_when_the_restore_fails(
     publication: Publication,
 ) -> None:
     publication.crowd(2)
@@ -377,19 +384,19 @@ def test_a_new_machine_gets_store_and_keys_and_old_links_work(
     path = backed_up(publication)
     new = Publication(tmp_path / "new", clock)
     publication.run("init", str(new.home))
-    told = new.run("restore", str(path), HOME=str(new.home))
-    assert "2 secrets restored" in told.out
+    report = new.run("restore", str(path), HOME=str(new.home))
+    assert "2 secrets restored" in report.out
     for key in (new.home / "var/secrets").iterdir():
         assert key.stat().st_mode & 0o077 == 0
     fresh = new.context()
-    found = subscriptions.read_link(fresh, "unsubscribe", token)  # type: ignore[arg-type]
-    assert found is not None
-    assert found[1] is not None
-    assert str(found[1].email.address) == "reader1@example.org"
+    link = subscriptions.read_link(fresh, "unsubscribe", token)  # type: ignore[arg-type]
+    assert link is not None
+    assert link[1] is not None
+    assert str(link[1].email.address) == "reader1@example.org"
     fresh.store.close()
 
 
-def test_a_key_that_was_dropped_because_others_had_it_does_not_come_back(
+def test_a_dropped_key_is_not_restored(
     publication: Publication,
 ) -> None:
     publication.crowd(1)
@@ -410,19 +417,19 @@ def test_a_backup_of_another_publication_is_refused(
     with other:
         other.readers("fremd@example.org")
         path = create.make_backup(other.context()).file
-    told = publication.run("restore", str(path), "--yes", code=1).err
-    assert "belongs to another publication ('Fremdpost')" in told
-    assert "nothing was changed" in told
+    error = publication.run("restore", str(path), "--yes", code=1).err
+    assert "belongs to another publication ('Fremdpost')" in error
+    assert "nothing was changed" in error
     assert find_subscriber(publication.context(), "reader1@example.org") is not None
 
 
-def test_nothing_is_restored_while_somebody_sends(publication: Publication) -> None:
+def test_nothing_is_restored_while_a_worker_is_sending(publication: Publication) -> None:
     publication.crowd(1)
     path = backed_up(publication)
     sender = worker_identity.register(publication.context())
     assert sender.pid
-    told = publication.run("restore", str(path), "--yes", code=1).err
-    assert "1 worker is sending" in told
+    error = publication.run("restore", str(path), "--yes", code=1).err
+    assert "1 worker is sending" in error
     assert restore.pending_confirmation(publication.context()).send_hold is None
 
 
@@ -436,7 +443,7 @@ def test_a_backup_of_a_newer_program_is_refused(
         restore.restore(publication.context(), path)
 
 
-def test_a_restore_that_fails_half_way_has_changed_nothing(
+def test_a_failed_restore_changes_nothing(
     publication: Publication, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     publication.crowd(3)
@@ -454,7 +461,7 @@ def test_a_restore_that_fails_half_way_has_changed_nothing(
     assert not list((publication.home / "var").glob(".upcycle-draft-*"))
 
 
-def test_a_web_door_that_stays_open_sees_the_restored_store_and_loses_nobody_who_leaves(
+def test_a_running_web_server_sees_the_restored_store_and_loses_no_unsubscribe(
     publication: Publication, clock: Clock
 ) -> None:
     """It keeps its connections during the restore; each unsubscribe happens before or after it."""
@@ -468,7 +475,12 @@ def test_a_web_door_that_stays_open_sees_the_restored_store_and_loses_nobody_who
     def unsubscribe_all() -> None:
         for subscriber in all_subscribers:
             started.set()
-            subscriber_rows.unsubscribe(web_context.store, one, now=web_context.clock(), way=UnsubscribeMethod.ONE_CLICK)
+            subscriber_rows.unsubscribe(
+                web_context.store,
+                subscriber,
+                now=web_context.clock(),
+                way=UnsubscribeMethod.ONE_CLICK,
+            )
 
     thread = threading.Thread(target=unsubscribe_all)
     thread.start()
@@ -484,7 +496,7 @@ def test_a_web_door_that_stays_open_sees_the_restored_store_and_loses_nobody_who
 # --- send hold
 
 
-def test_sending_is_refused_before_it_approves_anything(publication: Publication) -> None:
+def test_a_send_hold_refuses_sending_before_it_approves_anything(publication: Publication) -> None:
     """Otherwise the approval of a refused command would be sent after the hold."""
     publication.essay()
     publication.crowd(2)
@@ -499,7 +511,7 @@ def test_sending_is_refused_before_it_approves_anything(publication: Publication
     assert publication.mails() == []
 
 
-def test_people_are_counted_without_those_who_are_only_suppressed(
+def test_subscribers_are_counted_without_bare_suppressions(
     publication: Publication,
 ) -> None:
     publication.crowd(3)
@@ -508,7 +520,7 @@ def test_people_are_counted_without_those_who_are_only_suppressed(
     assert "holds 3 people" in publication.run("restore", str(path), code=1).err
 
 
-def test_a_person_confirms_and_is_told_what_is_in_doubt(publication: Publication) -> None:
+def test_confirming_lists_the_unknown_deliveries(publication: Publication) -> None:
     publication.essay()
     publication.crowd(3)
     context = publication.context()
@@ -516,8 +528,8 @@ def test_a_person_confirms_and_is_told_what_is_in_doubt(publication: Publication
     send.enqueue(context, issue, revision_id)
     path = backed_up(publication)
     restored(publication, path, "--no-merge")
-    told = publication.run("store", "info").out
-    assert "nothing goes out: this store was restored from a backup of" in told
+    error = publication.run("store", "info").out
+    assert "nothing goes out: this store was restored from a backup of" in error
     assert publication.run("store", "info", "--json").json["paused"] == "restored"
     refused = publication.run("store", "confirm", code=1).err
     assert f"issue {issue}: 3 unknown" in refused
@@ -530,7 +542,7 @@ def test_a_person_confirms_and_is_told_what_is_in_doubt(publication: Publication
     assert len(publication.mails()) == 3
 
 
-def test_while_it_stands_still_readers_join_and_leave_as_ever(
+def test_during_a_send_hold_subscribers_join_and_leave(
     publication: Publication, clock: Clock
 ) -> None:
     publication.crowd(1)
@@ -542,7 +554,9 @@ def test_while_it_stands_still_readers_join_and_leave_as_ever(
     path = backed_up(publication)
     restored(publication, path)
     context = publication.context()
-    assert subscriptions.send_pending_confirmations(context) == 0  # from before the backup: perhaps mailed since
+    assert (
+        subscriptions.send_pending_confirmations(context) == 0
+    )  # from before the backup: perhaps mailed since
     advance(clock)
     new = subscriptions.sign_up(
         context, EmailAddress.parse("neu@example.org"), language="de", source="web"
@@ -555,7 +569,7 @@ def test_while_it_stands_still_readers_join_and_leave_as_ever(
     assert subscriptions.send_pending_confirmations(context) == 1
 
 
-def test_restoring_tells_people_and_programs_the_same(publication: Publication) -> None:
+def test_restoring_prints_text_and_json(publication: Publication) -> None:
     publication.essay()
     publication.crowd(2)
     context = publication.context()
@@ -566,12 +580,12 @@ def test_restoring_tells_people_and_programs_the_same(publication: Publication) 
     assert "taken over from the replaced store: 0 who left" in done.out
     assert "issue 2026-11-26 was not sent when the backup was made" in done.out
     assert "nothing goes out until you say 'upcycle-news store confirm'" in done.err
-    told = restored(publication, path)
-    assert told["paused"] is True
-    assert json.dumps(told).count("example.org") == 0
+    report = restored(publication, path)
+    assert report["paused"] is True
+    assert json.dumps(report).count("example.org") == 0
 
 
-def test_a_store_of_sqlite_becomes_one_of_postgres_from_the_same_backup(
+def test_a_backup_of_sqlite_can_be_restored_to_postgres(
     publication: Publication, empty_postgres: str
 ) -> None:
     publication.essay()
@@ -592,7 +606,7 @@ def test_a_store_of_sqlite_becomes_one_of_postgres_from_the_same_backup(
     store.close()
 
 
-def test_the_file_of_the_store_is_whole_after_a_restore(publication: Publication) -> None:
+def test_the_database_file_is_intact_after_a_restore(publication: Publication) -> None:
     publication.crowd(5)
     path = backed_up(publication)
     restored(publication, path)
