@@ -198,7 +198,7 @@ def test_a_send_tells_its_steps_with_ids_and_counts(
     told = [record.getMessage() for record in caplog.records]
     assert any("an issue was approved issue=2026-11-26" in line for line in told)
     assert any(
-        "an issue was queued issue=2026-11-26" in line and "audience=3" in line for line in told
+        "issue queued issue=2026-11-26" in line and "audience=3" in line for line in told
     )
     assert "worker started worker=1 issue=2026-11-26 relay=mailbox connections=1" in told
     assert any("worker stopped" in line and "sent=3 deferred=0 rejected=0" in line for line in told)
