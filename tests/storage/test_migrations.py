@@ -20,11 +20,11 @@ from upcycle_news.storage.backup import copy
 from upcycle_news.storage.database import (
     Store,
     migrate,
-    migration,
+    current_migration,
     open_store,
 )
 from upcycle_news.storage.schema import HEAD, metadata
-from upcycle_news.subscribers.link_tokens import load_or_make_key
+from upcycle_news.subscribers.signing_keys import load_or_create_key
 
 from ..publications import Publication, today
 from .sample_rows import queued
@@ -47,7 +47,7 @@ def at_the_first_tables(url: str) -> Store:
             )  # fmt: skip
         put(
             connection, "issues", id="2026-11-20", number=1, state="sending", revision_id="ab",
-            audience=5, stopped_because="", created_at=THEN, enqueued_at=THEN,
+            audience=5, stop_reason="", created_at=THEN, enqueued_at=THEN,
         )  # fmt: skip
         for number in range(1, 6):
             put(
@@ -76,7 +76,7 @@ def sums(store: Store) -> dict[str, copy.TableSum]:
     with store.reading() as connection:
         return {
             table.name: copy.table_sum(connection, table, columns)
-            for table, columns in copy.tables_here(connection)
+            for table, columns in copy.existing_tables(connection)
             if table.name in FIRST_TABLES
         }
 
@@ -87,11 +87,11 @@ FIRST_TABLES = {"subscribers", "issues", "deliveries", "blobs", "consents", "sup
 def test_a_store_of_the_first_tables_comes_forward_with_everything_in_it(
     any_store: str, old: Store
 ) -> None:
-    assert migration(old) == FIRST
+    assert current_migration(old) == FIRST
     before = sums(old)
     assert before["deliveries"].rows == 5
     new = open_store(any_store)
-    assert migration(new) == HEAD
+    assert current_migration(new) == HEAD
     with new.reading() as connection:
         context = MigrationContext.configure(connection, opts={"compare_type": True})
         assert compare_metadata(context, metadata) == []
@@ -124,13 +124,13 @@ def test_a_migration_that_fails_leaves_the_store_as_it_was(
     monkeypatch.setattr(engine_module, "__file__", str(broken / "engine.py"))
     with pytest.raises(StoreError, match="refused the operation"):
         migrate(old, "9000")
-    assert migration(old) == FIRST
+    assert current_migration(old) == FIRST
     assert sums(old) == before
     with old.reading() as connection:
         assert not {"halfway", "pauses"} & set(inspect(connection).get_table_names())
     monkeypatch.undo()
     migrate(old)
-    assert migration(old) == HEAD
+    assert current_migration(old) == HEAD
 
 
 def test_processes_that_come_at_once_bring_it_forward_once(any_store: str, old: Store) -> None:
@@ -158,14 +158,14 @@ def test_an_operator_upgrades_after_a_backup_of_what_was(
     publication: Publication, any_store: str, old: Store
 ) -> None:
     there = {"STORE": any_store}
-    load_or_make_key(publication.home / "var/secrets/person.key")  # it lay beside the old store
+    load_or_create_key(publication.home / "var/secrets/person.key")  # it lay beside the old store
     assert publication.run("store", "info", "--json", **there).json["migration"] == FIRST
     assert "upcycle-news store upgrade" in publication.run("store", "info", **there).out
-    assert migration(old) == FIRST, "looking changes nothing"
+    assert current_migration(old) == FIRST, "looking changes nothing"
     done = publication.run("store", "upgrade", **there)
     assert f"migrated from {FIRST} to {HEAD}" in done.out
     path = done.out.split("backup: ")[1].splitlines()[0]
-    assert migration(old) == HEAD
+    assert current_migration(old) == HEAD
     assert "already" in publication.run("store", "upgrade", **there).out
     # Back to what was, with this program: the backup comes forward when it is restored.
     told = publication.run("restore", path, "--yes", "--json", **there).json
@@ -185,7 +185,7 @@ def test_a_store_newer_than_the_program_is_refused_by_every_command_with_a_cure(
         told = publication.run(*command, STORE=any_store, code=1).err
         assert "newer version of upcycle-news (9999" in told
         assert "install the newer version" in told
-    assert migration(old) == "9999"
+    assert current_migration(old) == "9999"
 
 
 def test_info_of_a_store_that_is_not_there_makes_none(publication: Publication) -> None:

@@ -23,7 +23,7 @@ def read(text: str | bytes) -> ParsedList:
 
 
 def addresses(parsed: ParsedList) -> list[str]:
-    return [person.email.address for person in parsed.people]
+    return [person.email.address for person in parsed.subscribers]
 
 
 def test_a_list_gives_its_people_with_the_lines_they_stand_on() -> None:
@@ -32,11 +32,11 @@ def test_a_list_gives_its_people_with_the_lines_they_stand_on() -> None:
         "anna@example.org,Anna,en,bestand;kreislauf\n"
         '"bert@example.org","Bert, der Zweite",,"bestand, kleinstadt"\n'
     )
-    anna, bert = parsed.people
+    anna, bert = parsed.subscribers
     assert (anna.name, anna.language, anna.topics) == ("Anna", "en", ("bestand", "kreislauf"))
     assert (bert.name, bert.language) == ("Bert, der Zweite", "")
     assert bert.topics == ("bestand", "kleinstadt")
-    assert [person.line for person in parsed.people] == [2, 3]
+    assert [person.line for person in parsed.subscribers] == [2, 3]
 
 
 @pytest.mark.parametrize(
@@ -53,16 +53,16 @@ def test_a_list_gives_its_people_with_the_lines_they_stand_on() -> None:
     ids=["utf-8", "bom", "latin-1", "tab", "german", "spaces", "old mac"],
 )
 def test_a_list_is_read_as_spreadsheets_write_it(data: bytes) -> None:
-    [person] = read(data).people
+    [person] = read(data).subscribers
     assert (person.email.address, person.name) == ("anna@example.org", "Björn Größe")
 
 
 def test_first_and_last_name_make_one_where_the_list_has_no_name() -> None:
     anna, bert = read(
         "E-Mail;Vorname;Nachname\nanna@example.org;Anna;Arendt\nbert@example.org;Bert;\n"
-    ).people
+    ).subscribers
     assert (anna.name, bert.name) == ("Anna Arendt", "Bert")
-    [carla] = read("email,first name,last name,name\nc@example.org,C,D,Carla\n").people
+    [carla] = read("email,first name,last name,name\nc@example.org,C,D,Carla\n").subscribers
     assert carla.name == "Carla"
 
 
@@ -80,13 +80,13 @@ def test_a_quoted_line_break_makes_the_row_long_and_the_lines_stay_right() -> No
         'cem@example.org,"Cem\nÖzgür",\n'
         "dora@,Dora,\n"
     )  # fmt: skip
-    assert [(one.line, one.name) for one in parsed.people] == [(2, "Anna"), (7, "Cem Özgür")]
+    assert [(one.line, one.name) for one in parsed.subscribers] == [(2, "Anna"), (7, "Cem Özgür")]
     assert [line for line, _ in parsed.invalid] == [6, 9]
 
 
 def test_lines_stay_right_behind_a_header_of_two_lines() -> None:
     parsed = read('email,"name\n(optional)"\nanna@example.org,Anna\n')
-    assert [one.line for one in parsed.people] == [3]
+    assert [one.line for one in parsed.subscribers] == [3]
 
 
 def test_empty_rows_are_no_people_and_no_mistakes() -> None:
@@ -132,7 +132,7 @@ def test_addresses_are_normalised_as_the_standards_say() -> None:
         "post@xn--bcher-kva.example",
         "+plus@example.org",
     ]
-    assert parsed.people[0].email.key == "anna.muster@example.org"
+    assert parsed.subscribers[0].email.key == "anna.muster@example.org"
 
 
 @pytest.mark.parametrize(
@@ -224,7 +224,7 @@ def test_a_status_that_says_nothing_about_the_list_is_a_wish_only_on_demand() ->
         b"1,a@example.org,A,{},enabled,x,x\n2,b@example.org,B,{},blocklisted,x,x\n"
     )
     parsed = read(listmonk)
-    assert parsed.people == []
+    assert parsed.subscribers == []
     assert parsed.skipped == [(2, "is listed as enabled"), (3, "is listed as blocklisted")]
     taken = read_subscribers_csv(listmonk, where="list.csv", take={"enabled"})
     assert addresses(taken) == ["a@example.org"]

@@ -45,7 +45,7 @@ def test_a_nasty_list_is_taken_line_by_line(publication: Publication) -> None:
     person = subscribers.find(context.store, EmailAddress.parse("left@example.org"))
     assert person is not None
     subscribers.unsubscribe(context.store, person, now=context.clock())
-    assert personal_data.erase(
+    assert personal_data.erase_subscriber(
         context.store, EmailAddress.parse("gone@example.org"), now=context.clock()
     )
     suppressions.suppress_all(
@@ -97,10 +97,10 @@ def test_an_exported_list_runs_no_formula_and_comes_back_the_same(
     context = publication.context()
     (publication.home / "liste.csv").write_bytes(NASTY.encode("latin-1"))
     publication.run("subscribers", "import", "liste.csv", "--consent", "x, 2026")
-    text = write_subscribers_csv(subscribers.all_people(context.store))
+    text = write_subscribers_csv(subscribers.all_subscribers(context.store))
     for row in csv.reader(io.StringIO(text)):
         assert not any(cell.startswith(("=", "+", "-", "@", "\t", "\r")) for cell in row)
-    before = list(subscribers.all_people(context.store))
+    before = list(subscribers.all_subscribers(context.store))
     again = read_subscribers_csv(text.encode(), where="export")
     assert [(p.email, p.name, p.topics) for p in again.people] == [
         (p.email, p.name, p.topics) for p in before
@@ -155,7 +155,7 @@ def test_a_hundred_thousand_rows_are_taken_in_seconds(publication: Publication) 
     context = publication.context()
     begin = time.perf_counter()
     parsed = read_subscribers_csv(data, where="x")
-    report = subscribers.add_people(
+    report = subscribers.add_subscribers(
         context.store, parsed.people, source="x, 2026", now=context.clock(), dry_run=False
     )
     end = time.perf_counter()

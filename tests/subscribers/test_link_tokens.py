@@ -18,11 +18,10 @@ from upcycle_news.subscribers.link_tokens import (
     LinkSigner,
     Purpose,
     Token,
-    load_or_make_keys,
     preview_token,
     read_preview_token,
 )
-from upcycle_news.subscribers.signing_keys import KeyRing, add_key
+from upcycle_news.subscribers.signing_keys import KeyRing, add_key, load_or_create_keys
 
 KEY, OTHER = b"k" * 32, b"o" * 32
 SIGNER = LinkSigner({1: KEY}, "https://umbaupost.example.net")
@@ -109,8 +108,8 @@ def test_a_link_holds_no_address_and_no_key() -> None:
 
 def test_a_key_is_made_once_and_belongs_to_its_owner_alone(tmp_path: Path) -> None:
     folder = tmp_path / "var" / "secrets"
-    first = load_or_make_keys(folder)
-    assert load_or_make_keys(folder) == first
+    first = load_or_create_keys(folder)
+    assert load_or_create_keys(folder) == first
     assert list(first) == [1]
     assert len(first[1]) == 32
     [path] = folder.iterdir()
@@ -119,13 +118,13 @@ def test_a_key_is_made_once_and_belongs_to_its_owner_alone(tmp_path: Path) -> No
 
 
 def test_every_publication_has_a_key_of_its_own(tmp_path: Path) -> None:
-    assert load_or_make_keys(tmp_path / "a") != load_or_make_keys(tmp_path / "b")
+    assert load_or_create_keys(tmp_path / "a") != load_or_create_keys(tmp_path / "b")
 
 
 def test_an_operator_may_add_a_second_key(tmp_path: Path) -> None:
-    first = load_or_make_keys(tmp_path)
+    first = load_or_create_keys(tmp_path)
     (tmp_path / "token-2.key").write_text(OTHER.hex())
-    assert load_or_make_keys(tmp_path) == {**first, 2: OTHER}
+    assert load_or_create_keys(tmp_path) == {**first, 2: OTHER}
 
 
 @pytest.mark.parametrize(
@@ -146,22 +145,22 @@ def test_a_damaged_key_is_never_replaced_by_a_new_one(
     """A new key would break every link in every mail that was sent."""
     (tmp_path / name).write_bytes(content)
     with pytest.raises(UpcycleError, match="a token key is damaged; restore the folder"):
-        load_or_make_keys(tmp_path)
+        load_or_create_keys(tmp_path)
     assert [path.name for path in tmp_path.iterdir()] == [name]
 
 
 def test_a_key_folder_that_cannot_be_made_is_told_with_the_cure(tmp_path: Path) -> None:
     (tmp_path / "secrets").write_text("a file")
     with pytest.raises(UpcycleError, match="make the folder readable and writable"):
-        load_or_make_keys(tmp_path / "secrets")
+        load_or_create_keys(tmp_path / "secrets")
 
 
 def test_two_processes_that_make_the_key_at_once_agree_on_one(tmp_path: Path) -> None:
     program = (
         "import sys; from pathlib import Path\n"
-        "from upcycle_news.subscribers.link_tokens import load_or_make_keys\n"
+        "from upcycle_news.subscribers.signing_keys import load_or_create_keys\n"
         "print('ready', flush=True); sys.stdin.readline()\n"
-        "print(load_or_make_keys(Path(sys.argv[1]))[1].hex())"
+        "print(load_or_create_keys(Path(sys.argv[1]))[1].hex())"
     )
     processes = [
         subprocess.Popen(
@@ -179,7 +178,7 @@ def test_two_processes_that_make_the_key_at_once_agree_on_one(tmp_path: Path) ->
         process.stdin.flush()
     keys = {process.communicate()[0] for process in processes}
     assert len(keys) == 1
-    assert keys == {load_or_make_keys(tmp_path / "secrets")[1].hex() + "\n"}
+    assert keys == {load_or_create_keys(tmp_path / "secrets")[1].hex() + "\n"}
     assert [path.name for path in (tmp_path / "secrets").iterdir()] == ["token-1.key"]
 
 
@@ -190,8 +189,8 @@ def test_many_with_one_process_number_that_make_the_key_at_once_agree_on_one(
     with ThreadPoolExecutor(8) as pool:
         for trial in range(30):
             folder = tmp_path / str(trial)
-            found = list(pool.map(load_or_make_keys, [folder] * 8))
-            assert all(one == load_or_make_keys(folder) for one in found)
+            found = list(pool.map(load_or_create_keys, [folder] * 8))
+            assert all(one == load_or_create_keys(folder) for one in found)
             assert [path.name for path in folder.iterdir()] == ["token-1.key"]
 
 
@@ -214,7 +213,7 @@ def test_a_door_that_is_open_makes_no_key_where_the_old_ones_were_moved_away(
 @given(st.binary(min_size=32, max_size=32), st.sampled_from("ABCDEFGHIJKLMNOPQRSTUVWXYZ-_89"))
 def test_a_preview_link_has_one_spelling_only(key: bytes, last: str) -> None:
     now = datetime(2026, 11, 26, 7, tzinfo=UTC)
-    token = preview_token({1: key}, issue=3, revision="ab" * 32, expires=now + timedelta(hours=1))
+    token = preview_token({1: key}, issue=3, revision_id="ab" * 32, expires=now + timedelta(hours=1))
     assert read_preview_token({1: key}, token, now=now) is not None
     altered = token[:-1] + last
     assert (read_preview_token({1: key}, altered, now=now) is None) == (altered != token)

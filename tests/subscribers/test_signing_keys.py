@@ -86,7 +86,7 @@ def test_the_message_ids_of_an_issue_stay_while_a_key_is_added(publication: Publ
 def test_rotating_tells_the_log_numbers_only(publication: Publication) -> None:
     told = publication.run("secrets", "rotate", LOG__FORMAT="json")
     line = json.loads(next(line for line in told.err.splitlines() if line.startswith("{")))
-    assert (line["event"], line["key"]) == ("a token key was made", 2)
+    assert (line["event"], line["key"]) == ("token key created", 2)
 
 
 def test_no_key_is_made_where_readers_are_known(publication: Publication) -> None:

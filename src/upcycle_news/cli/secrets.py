@@ -15,7 +15,7 @@ from upcycle_news.cli.output import (
 from upcycle_news.errors import UpcycleError
 from upcycle_news.observability.logging import Log
 from upcycle_news.storage.metrics import issue_queues
-from upcycle_news.subscribers.signing_keys import add_key, drop_key, made_at
+from upcycle_news.subscribers.signing_keys import add_key, drop_key, key_created_at
 
 
 def list_keys(as_json: JsonOption = False) -> None:
@@ -26,7 +26,7 @@ def list_keys(as_json: JsonOption = False) -> None:
     with open_context() as context:
         for number in sorted(keys := context.link_signer.keys):
             signs = number == max(keys)
-            at = made_at(context.secrets_folder, number)
+            at = key_created_at(context.secrets_folder, number)
             if as_json:
                 print_json({"key": number, "made_at": at.isoformat(), "signs": signs})
             else:

@@ -8,7 +8,7 @@ from upcycle_news.models import EmailAddress, IssueId
 from upcycle_news.services import run_results
 from upcycle_news.services.bounces import process
 from upcycle_news.services.reports.delivery_report import delivery_report
-from upcycle_news.services.subscribers.list_health import alerts, list_health
+from upcycle_news.services.subscribers.list_health import find_alerts, list_health
 from upcycle_news.storage import subscribers
 from upcycle_news.storage.statistics import IssueFigures
 from upcycle_news.storage.subscribers import UnsubscribeMethod
@@ -22,12 +22,12 @@ WELL = IssueFigures("2026-11-26", START, 2000, 2000, 0, 20, 2, 5, 10, 3)
 
 def test_complaints_and_bounces_above_the_threshold_are_an_alarm() -> None:
     told = {"bounces_percent": 5.0, "complaints_percent": 0.1}
-    assert alerts(WELL, **told) == ()
-    [alarm] = alerts(replace(WELL, complaints=3), **told)
+    assert find_alerts(WELL, **told) == ()
+    [alarm] = find_alerts(replace(WELL, complaints=3), **told)
     assert "0.15 % complained" in str(alarm)
-    [alarm] = alerts(replace(WELL, bounced=120), **told)
+    [alarm] = find_alerts(replace(WELL, bounced=120), **told)
     assert "6.0 % came back" in str(alarm)
-    assert alerts(replace(WELL, sent=20, complaints=1, bounced=9), **told) == ()
+    assert find_alerts(replace(WELL, sent=20, complaints=1, bounced=9), **told) == ()
 
 
 def test_the_figures_of_an_issue_tell_what_it_did_to_the_list(publication: Publication) -> None:
@@ -52,7 +52,7 @@ def test_the_figures_of_an_issue_tell_what_it_did_to_the_list(publication: Publi
     assert (figures.sent, figures.bounced, figures.complaints) == (60, 4, 1)
     assert (figures.unsubscribed, figures.joined) == (1, 60)
     assert len(one.alerts) == 2
-    told = run_results.bounce_summary({"hard": 4}, run_results.alarms(context))
+    told = run_results.bounce_result({"hard": 4}, run_results.bounce_alerts(context))
     assert told.name == "Degraded" and told.message.startswith("4 hard; issue 2026-11-26: 6.7 %")
     page = delivery_report(context, IssueId.parse("2026-11-26"), {})
     assert "**Alarm:**" in page and "1 abbestellt" in page

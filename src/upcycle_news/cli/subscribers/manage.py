@@ -113,10 +113,10 @@ def import_(
                 take=words,
                 progress=progress,
             )
-        with progress_bar("adding", len(parsed.people)) as progress:
+        with progress_bar("adding", len(parsed.subscribers)) as progress:
             report = add_subscribers(
                 context.store,
-                parsed.people,
+                parsed.subscribers,
                 source=source,
                 now=context.clock(),
                 dry_run=dry_run,

@@ -17,7 +17,7 @@ def preview_url(context: AppContext, issue: IssueId, revision_id: str, *, expire
     row = issues.get(context.store, issue)
     assert row is not None
     token = preview_token(
-        context.link_signer.keys, issue=row.number, revision=revision_id, expires=expires
+        context.link_signer.keys, issue=row.number, revision_id=revision_id, expires=expires
     )
     return f"{context.publication.public_url}/preview/{token}"
 
@@ -29,7 +29,7 @@ def preview_html(context: AppContext, token: str) -> str | None:
         return None
     for row in issues.all_issues(context.store):
         if row.number == preview.issue:
-            revision_id = revisions.find_by_prefix(context.store, row.id, preview.revision)
+            revision_id = revisions.find_by_prefix(context.store, row.id, preview.revision_prefix)
             if revision_id is not None:
                 rendered = render_issue(context, row.id, revision_id)
                 return preview_page(rendered.content, rendered.findings, language=context.language)
