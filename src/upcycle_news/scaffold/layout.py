@@ -1,4 +1,4 @@
-"""Lay out a new publication: its own texts, and the templates and flows everybody starts with."""
+"""Create a new publication: its own texts, and copies of the bundled templates and flows."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _SHARED_FILES = (
 
 
 def bundled_publication() -> Path:
-    """The publication this program brings along: inside the wheel, or the checkout itself."""
+    """Return the publication bundled with the program: in the wheel, or the checkout itself."""
     package = Path(__file__).resolve().parents[1]
     packed = package / "_publication"
     return packed if packed.is_dir() else package.parents[1]

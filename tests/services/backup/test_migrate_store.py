@@ -24,8 +24,8 @@ from upcycle_news.storage import subscribers as subscriber_rows
 from upcycle_news.storage.backup import copy
 from upcycle_news.storage.database import Store, open_store
 from upcycle_news.storage.schema import (
-    collections,
     feed_items,
+    feed_reports,
     locks,
     quota_scopes,
     subscribers,
@@ -82,8 +82,8 @@ def sqlite_stores(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[St
 
 
 @pytest.fixture(scope="module")
-def postgres_store(_postgres: str) -> Iterator[Store]:
-    store = open_store(_postgres)
+def postgres_store(postgres_server: str) -> Iterator[Store]:
+    store = open_store(postgres_server)
     yield store
     store.close()
 
@@ -171,7 +171,7 @@ def write(
         copy.delete_all_rows(connection)
         if reports:
             connection.execute(
-                insert(collections), [{"at": at, "report": report} for at, report in reports]
+                insert(feed_reports), [{"at": at, "report": report} for at, report in reports]
             )
         if holders:
             rows = [{"name": n, "holder": h, "until": u} for n, (h, u) in holders.items()]
@@ -180,7 +180,7 @@ def write(
 
 def read(store: Store) -> list[Any]:
     with store.reading() as connection:
-        reports = [tuple(row) for row in connection.execute(select(collections).order_by("id"))]
+        reports = [tuple(row) for row in connection.execute(select(feed_reports).order_by("id"))]
         holders = sorted(tuple(row) for row in connection.execute(select(locks)))
     return [reports, holders]
 
