@@ -1,4 +1,4 @@
-"""The tokens of readers who leave by mail. Pure."""
+"""Find the token in a mail by which a subscriber unsubscribes. Pure."""
 
 from __future__ import annotations
 

@@ -31,7 +31,7 @@ from upcycle_news.errors import SettingsError, UpcycleError
 from upcycle_news.observability.logging import Log
 from upcycle_news.services.subscribers import subscriptions
 from upcycle_news.storage import bounces
-from upcycle_news.storage.subscribers import Way
+from upcycle_news.storage.subscribers import UnsubscribeMethod
 from upcycle_news.subscribers.link_tokens import Purpose
 
 log = Log(__name__)
@@ -108,7 +108,7 @@ def collect(context: AppContext) -> Collected:
             if handled:
                 inbox.done(key)
             elif "left_alone" in outcome:
-                inbox.leave(key)
+                inbox.skip(key)
     log.info("the inbox was read", **told.as_dict())
     return told
 
@@ -198,15 +198,15 @@ def _leaves_by_mail(context: AppContext, raw: bytes) -> bool:
     wanted = context.settings.sender.unsubscribe_mailto
     if not wanted:
         return False
-    return any(leave_by_token(context, word, Way.MAIL) for word in unsubscribe_tokens(raw, wanted))
+    return any(leave_by_token(context, word, UnsubscribeMethod.MAIL) for word in unsubscribe_tokens(raw, wanted))
 
 
-def leave_by_token(context: AppContext, token: str, way: Way) -> bool:
+def leave_by_token(context: AppContext, token: str, way: UnsubscribeMethod) -> bool:
     """Let the reader of an unsubscribe token go; False for a token that is not ours."""
-    found = subscriptions.reader(context, Purpose.UNSUBSCRIBE, token)
+    found = subscriptions.read_link(context, Purpose.UNSUBSCRIBE, token)
     if found is None:
         return False
-    subscriptions.leave(context, *found, way)
+    subscriptions.unsubscribe(context, *found, way)
     return True
 
 
@@ -217,7 +217,7 @@ def leave_by_links(context: AppContext, lines: Iterable[str]) -> tuple[int, int]
         if not line.strip():
             continue
         found = re.search(r"(?<![A-Za-z0-9_-])[A-Za-z0-9_-]{43}(?![A-Za-z0-9_-])", line)
-        if found and leave_by_token(context, found[0], Way.PAGE):
+        if found and leave_by_token(context, found[0], UnsubscribeMethod.PAGE):
             ours += 1
         else:
             foreign += 1
