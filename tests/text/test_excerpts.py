@@ -1,4 +1,4 @@
-"""Excerpts are whole sentences."""
+"""Splitting into sentences, excerpts and summaries."""
 
 import pytest
 from hypothesis import given, settings
@@ -28,7 +28,7 @@ from upcycle_news.text.sanitize import normalise_whitespace
         "Wer baut? fragte sie.",
     ],
 )
-def test_an_abbreviation_ends_no_sentence(sentence):
+def test_an_abbreviation_does_not_end_a_sentence(sentence):
     assert split_sentences(f"{sentence} Danach kam nichts.") == [sentence, "Danach kam nichts."]
 
 
@@ -51,7 +51,7 @@ def test_a_long_first_sentence_is_cut_at_a_word():
     assert len(excerpt("x" * 50, 20)) == 20
 
 
-def test_what_a_feed_broke_off_is_left_out():
+def test_a_sentence_that_the_feed_truncated_is_left_out():
     assert excerpt("Eins ist ganz. Zwei ist […]", 280) == "Eins ist ganz."
 
 
@@ -59,7 +59,7 @@ def test_a_summary_fills_its_length_with_sentences():
     assert len(propose_summary("Ein Satz steht hier. " * 40)) <= 240
 
 
-def test_a_summary_knows_no_footnotes():
+def test_a_summary_has_no_footnotes():
     body = "Er steht noch.[^1] Er bleibt.\n\n[^1]: Sagt die Stadt.\n"
     assert summary_of_markdown(body) == "Er steht noch. Er bleibt."
 
