@@ -20,8 +20,8 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from tests.flows.prefect_server import Server
-from tests.publications import Publication, lay_out, relay_at
+from tests.flows.prefect_server import PrefectServer
+from tests.publications import Publication, create_publication, relay_variables
 from tests.services.delivery.sink_relay import Sink
 
 broken: list[str] = []
@@ -41,11 +41,13 @@ def main() -> int:
     parser.add_argument("--only", default="approval,timeouts,alarms,doubles,crashes")
     told = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder, Sink() as sink:
-        publication = Publication(lay_out(Path(folder) / "umbaupost"), lambda: datetime.now(UTC))
+        publication = Publication(
+            create_publication(Path(folder) / "umbaupost"), lambda: datetime.now(UTC)
+        )
         os.chdir(publication.home)
-        own = {**relay_at(sink.port), "COCKPIT__OPERATORS": "betrieb"}
+        own = {**relay_variables(sink.port), "COCKPIT__OPERATORS": "betrieb"}
         environment = {f"UPCYCLE_NEWS_{k}": v for k, v in own.items()}
-        with Server(publication.home, environment) as server:
+        with PrefectServer(publication.home, environment) as server:
             for name in told.only.split(","):
                 print(f"--- {name}", flush=True)
                 globals()[name](publication, server, sink, told.readers)
@@ -53,58 +55,60 @@ def main() -> int:
     return 1 if broken else 0
 
 
-def approval(publication: Publication, server: Server, sink: Sink, readers: int) -> None:
-    publication.crowd(3)
-    publication.essay("Erster Text")
+def approval(publication: Publication, server: PrefectServer, sink: Sink, readers: int) -> None:
+    publication.add_many_subscribers(3)
+    publication.write_essay("Erster Text")
     began = time.monotonic()
     run = server.start("publish-issue/thursday")
-    state = server.until(run, "PAUSED")
+    state = server.wait_for_state(run, "PAUSED")
     promise(
         "a run waits for an approval",
         state["name"] == "Suspended",
         f"{time.monotonic() - began:.1f} s",
     )
-    form = server.form(run, state)
+    form = server.form_markdown(run, state)
     promise(
         "the form tells subject, readers and a link",
         all(w in form for w in ("Erster Text", "**3** Leserinnen", "/preview/")),
     )
     began = time.monotonic()
-    server.answer(run, decision="send", name="Anna")
-    state = server.until(run, *ENDED)
+    server.submit_form(run, decision="send", name="Anna")
+    state = server.wait_for_state(run, *ENDED)
     promise(
         "approved: sent",
         "sent to 3 of 3" in state["message"],
         f"{state['message']}; {time.monotonic() - began:.1f} s",
     )
     promise("the mails arrived once", sorted(map(len, sink.accepted.values())) == [1, 1, 1])
-    kinds = {one["key"].rpartition("-")[2] for one in server.ask("POST", "/artifacts/filter", {})}
+    kinds = {
+        one["key"].rpartition("-")[2] for one in server.request("POST", "/artifacts/filter", {})
+    }
     promise("progress, report and link are there", {"progress", "report", "archive"} <= kinds)
 
-    publication.essay("Zweiter Text")
+    publication.write_essay("Zweiter Text")
     run = server.start("publish-issue/thursday")
-    server.until(run, "PAUSED")
-    server.answer(run, decision="reject", name="Bert")
-    state = server.until(run, *ENDED)
+    server.wait_for_state(run, "PAUSED")
+    server.submit_form(run, decision="reject", name="Bert")
+    state = server.wait_for_state(run, *ENDED)
     promise(
         "rejected: Cancelled, with a sentence",
         (state["type"], state["name"]) == ("CANCELLED", "Rejected"),
         state["message"],
     )
 
-    publication.essay("Zweiter Text", text="Neu geschrieben.\n")
+    publication.write_essay("Zweiter Text", text="Neu geschrieben.\n")
     run = server.start("publish-issue/thursday")
-    server.until(run, "PAUSED")
-    publication.essay("Zweiter Text", text="Noch einmal anders.\n")
-    server.answer(run, decision="send")
-    state = server.until(run, "PAUSED", after=server.resumed)
+    server.wait_for_state(run, "PAUSED")
+    publication.write_essay("Zweiter Text", text="Noch einmal anders.\n")
+    server.submit_form(run, decision="send")
+    state = server.wait_for_state(run, "PAUSED", after=server.resumed_at)
     promise(
         "changed meanwhile: asked again, with the difference",
-        "zweiter-text" in server.form(run, state),
+        "zweiter-text" in server.form_markdown(run, state),
     )
     sent = sink.count
     done = _approve(publication, server)
-    state = server.until(run, *ENDED)
+    state = server.wait_for_state(run, *ENDED)
     promise(
         "approved on the command line: the run goes on",
         sink.count == sent + 3,
@@ -112,29 +116,29 @@ def approval(publication: Publication, server: Server, sink: Sink, readers: int)
     )
 
 
-def timeouts(publication: Publication, server: Server, sink: Sink, readers: int) -> None:
-    publication.crowd(3)
-    publication.essay("Dritter Text")
+def timeouts(publication: Publication, server: PrefectServer, sink: Sink, readers: int) -> None:
+    publication.add_many_subscribers(3)
+    publication.write_essay("Dritter Text")
     run = server.start("publish-issue/thursday")
-    server.until(run, "PAUSED")
+    server.wait_for_state(run, "PAUSED")
     with sqlite3.connect(publication.home / "var/upcycle.db") as store:
         store.execute(
             "UPDATE questions SET until = ? WHERE answer = ''", ("2026-01-01 00:00:00.000000",)
         )
     watch = server.start("watch/every-ten-minutes")
-    server.until(watch, *ENDED)
-    state = server.until(run, *ENDED)
+    server.wait_for_state(watch, *ENDED)
+    state = server.wait_for_state(run, *ENDED)
     promise(
         "nobody answered: Cancelled, with a sentence", state["name"] == "TimedOut", state["message"]
     )
     run = server.start("publish-issue/thursday", approve=True)
-    state = server.until(run, *ENDED)
+    state = server.wait_for_state(run, *ENDED)
     promise(
         "taken up again by hand", "sent to 3 of 3" in (state["message"] or ""), state["message"]
     )
 
 
-def _approve(publication: Publication, server: Server) -> str:
+def _approve(publication: Publication, server: PrefectServer) -> str:
     done = subprocess.run(
         [str(Path(sys.executable).parent / "upcycle-news"), "issue", "approve"],
         cwd=publication.home, env=server.environment, capture_output=True, text=True, check=True,
@@ -142,7 +146,7 @@ def _approve(publication: Publication, server: Server) -> str:
     return (done.stderr.strip() or done.stdout.strip()).splitlines()[-1]
 
 
-def alarms(publication: Publication, server: Server, sink: Sink, readers: int) -> None:
+def alarms(publication: Publication, server: PrefectServer, sink: Sink, readers: int) -> None:
     consent = ("--consent", "letter of 3 May 2026", "--group", "betrieb")
     publication.run("subscribers", "add", OPERATOR, *consent)
     program = str(Path(sys.executable).parent / "upcycle-news")
@@ -151,13 +155,13 @@ def alarms(publication: Publication, server: Server, sink: Sink, readers: int) -
             [program, "alarms", "apply", "deploy/automations.yaml"],
             cwd=publication.home, env=server.environment, check=True, stdout=subprocess.DEVNULL,
         )  # fmt: skip
-    count = server.ask("POST", "/automations/count", {})
+    count = server.request("POST", "/automations/count", {})
     promise("automations are created once", count == 2, f"{count}")
-    publication.essay("Zu spät")
+    publication.write_essay("Zu spät")
     began = time.monotonic()
     run = server.start("publish-issue/thursday", at=datetime.now(UTC) - timedelta(days=3))
-    server.until(run, *ENDED)
-    server.until(server.start("watch/every-ten-minutes"), *ENDED)
+    server.wait_for_state(run, *ENDED)
+    server.wait_for_state(server.start("watch/every-ten-minutes"), *ENDED)
     while OPERATOR not in sink.accepted and time.monotonic() - began < 180:
         time.sleep(1)
     told = f"{time.monotonic() - began:.0f} s after the run was started"
@@ -169,25 +173,25 @@ def to_readers(sink: Sink) -> int:
     return sum(len(ids) for address, ids in sink.accepted.items() if address != OPERATOR)
 
 
-def doubles(publication: Publication, server: Server, sink: Sink, readers: int) -> None:
-    publication.crowd(3)
-    publication.essay("Zwei auf einmal")
+def doubles(publication: Publication, server: PrefectServer, sink: Sink, readers: int) -> None:
+    publication.add_many_subscribers(3)
+    publication.write_essay("Zwei auf einmal")
     before = to_readers(sink)
     now = datetime.now(UTC)
     runs = [server.start("publish-issue/thursday", at=now, approve=True) for _ in range(2)]
-    states = [server.until(run, *ENDED) for run in runs]
+    states = [server.wait_for_state(run, *ENDED) for run in runs]
     promise(
         "two runs for one second: one issue",
         to_readers(sink) == before + 3,
         " | ".join(f"{s['name']}: {s['message']}" for s in states),
     )
 
-    publication.essay("Nach dem Ausfall")
+    publication.write_essay("Nach dem Ausfall")
     runs = [
         server.start("publish-issue/thursday", at=now - timedelta(days=7 * n), approve=True)
         for n in range(1, 6)
     ]
-    states = [server.until(run, *ENDED) for run in runs]
+    states = [server.wait_for_state(run, *ENDED) for run in runs]
     promise(
         "five late runs after an outage send nothing",
         {s["name"] for s in states} == {"Late"} and to_readers(sink) == before + 3,
@@ -197,7 +201,7 @@ def doubles(publication: Publication, server: Server, sink: Sink, readers: int) 
         server.start("publish-issue/thursday", at=now - timedelta(minutes=n), approve=True)
         for n in range(1, 6)
     ]
-    states = [server.until(run, *ENDED) for run in runs]
+    states = [server.wait_for_state(run, *ENDED) for run in runs]
     promise(
         "five runs late by minutes: one issue",
         to_readers(sink) == before + 6,
@@ -205,29 +209,29 @@ def doubles(publication: Publication, server: Server, sink: Sink, readers: int) 
     )
 
 
-def crashes(publication: Publication, server: Server, sink: Sink, readers: int) -> None:
-    publication.crowd(readers)
+def crashes(publication: Publication, server: PrefectServer, sink: Sink, readers: int) -> None:
+    publication.add_many_subscribers(readers)
     for what, kill in (
         ("the flow's process", server.kill_run),
         ("the runner", server.kill_runner),
         ("the server", server.kill_server),
     ):
-        publication.essay(f"Absturz von {what}".replace("'", ""))
+        publication.write_essay(f"Absturz von {what}".replace("'", ""))
         sink.accepted.clear()
         begun = sink.count
         run = server.start("publish-issue/thursday", approve=True)
         sink.wait_for(begun + readers // 5, None, 120)
         kill(run)
         killed = sink.count - begun
-        server.revive()
+        server.ensure_running()
         if kill == server.kill_run:
-            state = server.until(run, *ENDED)
-            server.retry(run)
-            state = server.until(run, *ENDED, after=state["timestamp"])
+            state = server.wait_for_state(run, *ENDED)
+            server.retry_run(run)
+            state = server.wait_for_state(run, *ENDED, after=state["timestamp"])
         else:
-            state = server.until_quiet(run)
+            state = server.wait_for_process_end(run)
             other = server.start("deliver-pending/every-five-minutes")
-            state = server.until(other, *ENDED)
+            state = server.wait_for_state(other, *ENDED)
         status = publication.run("issue", "status", "--json").json
         mails = [ids for address, ids in sink.accepted.items() if address != OPERATOR]
         twice = sum(len(ids) > 1 for ids in mails)
@@ -239,7 +243,7 @@ def crashes(publication: Publication, server: Server, sink: Sink, readers: int) 
         )
 
 
-def addresses(server: Server) -> None:
+def addresses(server: PrefectServer) -> None:
     found = [
         path.name
         for path in server.prefect_home.rglob("*")

@@ -19,7 +19,7 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from sqlalchemy import insert
-from tests.publications import Publication, lay_out
+from tests.publications import Publication, create_publication
 
 from upcycle_news.app.context import AppContext
 from upcycle_news.services.monitoring.metrics import MetricsExporter
@@ -37,7 +37,8 @@ def main() -> int:
     with tempfile.TemporaryDirectory() as folder:
         ticks = [0.0]  # seconds that are said to have passed
         publication = Publication(
-            lay_out(Path(folder) / "p"), lambda: datetime.now(UTC) + timedelta(seconds=ticks[0])
+            create_publication(Path(folder) / "p"),
+            lambda: datetime.now(UTC) + timedelta(seconds=ticks[0]),
         )
         context = publication.context(**({"STORE": told.store} if told.store else {}))
         fill(context, told.deliveries)

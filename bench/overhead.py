@@ -20,8 +20,8 @@ from statistics import median
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from tests.flows.prefect_server import Server
-from tests.publications import Publication, lay_out, relay_at
+from tests.flows.prefect_server import PrefectServer
+from tests.publications import Publication, create_publication, relay_variables
 from tests.services.delivery.sink_relay import Sink
 
 AIM = 0.02
@@ -66,34 +66,36 @@ def main() -> int:
     parser.add_argument("--turns", type=int, default=7)
     told = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder, Sink() as sink:
-        publication = Publication(lay_out(Path(folder) / "umbaupost"), lambda: datetime.now(UTC))
+        publication = Publication(
+            create_publication(Path(folder) / "umbaupost"), lambda: datetime.now(UTC)
+        )
         os.chdir(publication.home)
-        environment = {f"UPCYCLE_NEWS_{k}": v for k, v in relay_at(sink.port).items()}
-        publication.crowd(told.readers)
-        with Server(publication.home, environment) as server:
+        environment = {f"UPCYCLE_NEWS_{k}": v for k, v in relay_variables(sink.port).items()}
+        publication.add_many_subscribers(told.readers)
+        with PrefectServer(publication.home, environment) as server:
             turns = [turn(publication, server, number) for number in range(told.turns)]
     return judge(turns)
 
 
 def turn(
-    publication: Publication, server: Server, number: int
+    publication: Publication, server: PrefectServer, number: int
 ) -> tuple[dict[str, float], dict[str, float], float]:
     """The seconds of each bare step, of each task of a run, and of the run, one after another.
 
     A run's time begins when its flow begins (the start of its process, the import of Prefect and the
     polling of the runner come before) and ends with its last state.
     """
-    publication.essay(f"Als Schritte {number}")
+    publication.write_essay(f"Als Schritte {number}")
     done = subprocess.run(
         [sys.executable, "-c", STEPS, f"bare {number}"],
         cwd=publication.home, env=server.environment, capture_output=True, text=True, check=True,
     )  # fmt: skip
     bare: dict[str, float] = json.loads(done.stdout.splitlines()[-1])
-    publication.essay(f"Als Lauf {number}")
+    publication.write_essay(f"Als Lauf {number}")
     run = server.start("publish-issue/thursday", approve=True)
-    state = server.until(run, *ENDED, seconds=600)
-    whole: float = server.ask("GET", f"/flow_runs/{run}")["total_run_time"]
-    asked = server.ask("POST", "/task_runs/filter", {"flow_runs": {"id": {"any_": [run]}}})
+    state = server.wait_for_state(run, *ENDED, seconds=600)
+    whole: float = server.request("GET", f"/flow_runs/{run}")["total_run_time"]
+    asked = server.request("POST", "/task_runs/filter", {"flow_runs": {"id": {"any_": [run]}}})
     tasks = {one["name"].rpartition("-")[0]: one["total_run_time"] for one in asked}
     if set(tasks) != set(bare):
         raise SystemExit(f"the run had {sorted(tasks)}, the bare steps {sorted(bare)}")

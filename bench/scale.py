@@ -30,14 +30,14 @@ from sqlalchemy import text
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from tests.flows.delivery_counts import relay
+from tests.flows.delivery_counts import configure_relay
 from tests.postgres_server import DebianPostgres
 from tests.processes import peak_memory, smtp_sink
 from tests.publications import (
     Publication,
-    add,
-    lay_out,
-    prepared,
+    add_confirmed_subscribers,
+    approve_issue,
+    create_publication,
 )
 
 from upcycle_news.app.context import AppContext
@@ -105,13 +105,13 @@ def measure(home: Path, url: str, size: int) -> Measurement:
     """Add subscribers, send an issue, and run only the ledger of another one."""
     os.environ["UPCYCLE_NEWS_STORE"] = url
     os.environ["UPCYCLE_NEWS_HOME"] = str(home)
-    publication = Publication(lay_out(home), lambda: datetime.now(UTC))
+    publication = Publication(create_publication(home), lambda: datetime.now(UTC))
     measurement = Measurement(size)
     with publication, smtp_sink() as port:
-        relay(publication, port)
+        configure_relay(publication, port)
         context = publication.context()
         empty = used(context)
-        add(context, *(f"reader{number}@example.org" for number in range(size)))
+        add_confirmed_subscribers(context, *(f"reader{number}@example.org" for number in range(size)))
         measurement.people = (before := used(context)) - empty
         issue, revision_id = ready(publication, context, "Wirklich gesendet", "2026-11-26")
         begun = time.monotonic()
@@ -130,8 +130,8 @@ def measure(home: Path, url: str, size: int) -> Measurement:
 def ready(
     publication: Publication, context: AppContext, title: str, day: str
 ) -> tuple[IssueId, str]:
-    publication.essay(title, text="\n\n".join([PARAGRAPH] * 55) + "\n")
-    return prepared(context, day)
+    publication.write_essay(title, text="\n\n".join([PARAGRAPH] * 55) + "\n")
+    return approve_issue(context, day)
 
 
 def used(context: AppContext) -> int:

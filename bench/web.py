@@ -22,7 +22,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
-from tests.publications import Publication, lay_out, today
+from tests.publications import Publication, create_publication, today
 
 from upcycle_news.subscribers.link_tokens import Purpose
 
@@ -34,11 +34,11 @@ def main(readers: int, seconds: int) -> None:
     wrk = shutil.which("wrk") or sys.exit("wrk is not here: apt-get install wrk")
     command = [str(Path(sys.executable).parent / "upcycle-news")]
     with tempfile.TemporaryDirectory() as folder:
-        home = lay_out(Path(folder) / "umbaupost")
+        home = create_publication(Path(folder) / "umbaupost")
         environment = {**os.environ, "UPCYCLE_NEWS_PUBLICATION__PUBLIC_URL": URL}
         with Publication(home, lambda: datetime.now(UTC)) as publication:
-            publication.crowd(readers)
-            publication.essay()
+            publication.add_many_subscribers(readers)
+            publication.write_essay()
             tokens = [
                 publication.context().link_signer.token(Purpose.UNSUBSCRIBE, number)
                 for number in range(1, min(readers, 2000) + 1)

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from . import suite_run
 from .delivery.memory_ledger import Clock
 
 if TYPE_CHECKING:
@@ -50,10 +51,12 @@ def _is_loopback(host: str) -> bool:
         return host == "localhost"
 
 
-def pytest_configure() -> None:
-    """Handle SIGINT: a suite started in the background ignores it, and so would its processes."""
+def pytest_configure(config: pytest.Config) -> None:
+    """Report progress and end cleanly, also in the background, where a shell has SIGINT ignored."""
     if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
         signal.signal(signal.SIGINT, signal.default_int_handler)
+    if not hasattr(config, "workerinput"):
+        suite_run.start(config)
 
 
 @pytest.fixture(autouse=True)
@@ -149,9 +152,9 @@ def store(store_url: str) -> Iterator[Store]:
 @pytest.fixture(scope="session")
 def _fresh_publication(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A publication as `init` makes it, with settings that can send and a migrated store."""
-    from .publications import lay_out
+    from .publications import create_publication
 
-    return lay_out(tmp_path_factory.mktemp("publication") / "umbaupost")
+    return create_publication(tmp_path_factory.mktemp("publication") / "umbaupost")
 
 
 @pytest.fixture

@@ -1,4 +1,4 @@
-"""Processes that tests and benchmarks start: on a free port, and never left behind."""
+"""Processes that tests and benchmarks start: on free ports, and ended with their parent."""
 
 from __future__ import annotations
 
@@ -13,20 +13,20 @@ from pathlib import Path
 
 
 def free_port() -> int:
-    """A port of loopback that nobody listens on."""
+    """Return a free TCP port of 127.0.0.1."""
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         return int(free.getsockname()[1])
 
 
-def end_with_the_parent(number: int = signal.SIGTERM) -> None:
-    """For `preexec_fn`: whoever is killed leaves no server behind (prctl(2): PR_SET_PDEATHSIG is 1)."""
+def end_with_parent(number: int = signal.SIGTERM) -> None:
+    """End with the parent process, for `preexec_fn` (prctl(2): PR_SET_PDEATHSIG is 1)."""
     ctypes.CDLL(None).prctl(1, number)
 
 
 @contextmanager
 def smtp_sink(connections: int = 256) -> Iterator[int]:
-    """The port of Postfix's smtp-sink, which takes everything and remembers nothing."""
+    """Run Postfix's smtp-sink, which accepts and discards every mail; yields its port."""
     port = free_port()
     process = subprocess.Popen(
         ["smtp-sink", "-u", "nobody", f"127.0.0.1:{port}", str(connections)],
@@ -45,7 +45,7 @@ def smtp_sink(connections: int = 256) -> Iterator[int]:
 
 
 def peak_memory(process: subprocess.Popen[str]) -> float:
-    """Wait for the process; the most memory it held, in MB.
+    """Wait for the process; returns its peak memory in MB.
 
     Read from the process while it runs: what wait4(2) reports begins with that of its parent.
     """

@@ -8,7 +8,7 @@ from dataclasses import fields, is_dataclass
 from typing import Any, get_args, get_type_hints
 
 from upcycle_news.archive_site.view_models import ArchiveContext
-from upcycle_news.rendering.view_models import Context
+from upcycle_news.rendering.view_models import TemplateContext
 
 _PLAIN = {"str": "text", "Markup": "HTML", "int": "number", "bool": "true or false"}
 _NOT_IN_TEMPLATES = {"images"}  # travels with the mail; no template sees it
@@ -21,7 +21,7 @@ def variables() -> Iterator[str]:
     yield ""
     seen: dict[str, type[Any]] = {}
     for title, root in (
-        ("In the mail (`newsletter.mjml`, `newsletter.txt`)", Context),
+        ("In the mail (`newsletter.mjml`, `newsletter.txt`)", TemplateContext),
         ("In the archive (`archive/*.html`)", ArchiveContext),
     ):
         yield f"### {title}"

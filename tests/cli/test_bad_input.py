@@ -101,21 +101,21 @@ def test_all_broken_essays_are_told_at_once(publication: Publication) -> None:
 
 
 def test_a_broken_list_of_feeds_is_refused_with_its_line(publication: Publication) -> None:
-    publication.essay()
+    publication.write_essay()
     (publication.home / "content/feeds.toml").write_text('[[feeds]]\nname = "Bote"\nurll = "x"\n')
     for command in (("feeds", "collect"), ("issue", "preview"), ("feeds", "health")):
         assert publication.run(*command, code=1).err.startswith("content/feeds.toml:")
 
 
 def test_a_broken_template_is_refused_with_its_place(publication: Publication) -> None:
-    publication.essay()
+    publication.write_essay()
     (publication.home / "templates/newsletter.mjml").write_text("<mjml>{{ nichts.da }}</mjml>")
     told = publication.run("issue", "preview", "--no-open", code=1).err
     assert told.startswith("templates/newsletter.mjml:1: ")
 
 
 def test_a_mistake_in_the_settings_is_refused_by_every_command(publication: Publication) -> None:
-    publication.setting("[sender]", "[sendr]")
+    publication.change_setting("[sender]", "[sendr]")
     for command in (("issue", "status"), ("feeds", "health"), ("check",)):
         told = publication.run(*command, code=1).err
         assert told.startswith("newsletter.toml:")
@@ -123,7 +123,7 @@ def test_a_mistake_in_the_settings_is_refused_by_every_command(publication: Publ
 
 
 def test_all_is_well_when_nothing_is_wrong(publication: Publication) -> None:
-    publication.essay()
+    publication.write_essay()
     assert publication.run("check").out == "alles in Ordnung\n"
     assert publication.run("check", "--json").lines == []
 
@@ -192,8 +192,8 @@ def test_a_file_where_a_folder_should_be_is_told_as_it_is(tmp_path: Path) -> Non
 
 
 def test_a_full_disk_stops_an_issue_and_loses_nobody(publication: Publication) -> None:
-    publication.essay()
-    readers = publication.crowd(3)
+    publication.write_essay()
+    readers = publication.add_many_subscribers(3)
     publication.run("issue", "preview", "--no-open")
     publication.run("issue", "approve")
     with sqlite3.connect(publication.home / "var/upcycle.db") as connection:

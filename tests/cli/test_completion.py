@@ -32,8 +32,8 @@ def offered(publication: Publication, typed: str, **environment: str) -> list[st
 
 
 def test_commands_issues_and_essays_are_offered(publication: Publication) -> None:
-    publication.essay("Was vom Bahnhof bleibt")
-    publication.essay("Lob der Schraube", date="2026-01-02")
+    publication.write_essay("Was vom Bahnhof bleibt")
+    publication.write_essay("Lob der Schraube", date="2026-01-02")
     for issue in ("2026-11-19", "2026-11-26", "2026-11-26-2"):
         publication.run("issue", "preview", issue, "--no-open")
     assert {"preview", "plan"} <= set(offered(publication, "upcycle-news issue p"))

@@ -10,7 +10,7 @@ from collections import Counter
 
 import pytest
 
-from ..publications import Publication, parsed, relay_at
+from ..publications import Publication, parse_mail, relay_variables
 from ..transports.bad_relays import BadDay
 
 CROWD = 30
@@ -37,11 +37,11 @@ def interrupted(
     publication: Publication, how: signal.Signals
 ) -> tuple[str, list[tuple[str, bytes]], int]:
     """Send to a crowd and be interrupted; the issue, what the relay took, the exit code."""
-    publication.essay()
-    publication.crowd(CROWD)
+    publication.write_essay()
+    publication.add_many_subscribers(CROWD)
     executioner = Executioner(how)
     with BadDay(data=executioner) as relay:
-        variables = relay_at(relay.controller.port)
+        variables = relay_variables(relay.controller.port)
         executioner.sender = publication.start("issue", "send", "--yes", **variables)
         executioner.sender.communicate(timeout=60)
         code = executioner.sender.returncode
@@ -57,7 +57,7 @@ def test_after_a_sudden_death_nobody_is_lost_and_nobody_gets_an_issue_twice(
     assert code == -signal.SIGKILL
     assert len(before) == DEATH
     with BadDay() as relay:
-        variables = relay_at(relay.controller.port)
+        variables = relay_variables(relay.controller.port)
         status = publication.run("issue", "resume", issue, "--json", **variables).json
         assert (status["sent"], status["unknown"]) == (CROWD - 1, 1)
         assert (status["audience"], status["closed"]) == (CROWD, True)
@@ -69,7 +69,7 @@ def test_after_a_sudden_death_nobody_is_lost_and_nobody_gets_an_issue_twice(
         done = publication.run("issue", "resend", issue, "--json", **variables).json
         assert (done["sent"], done["unknown"], done["closed"]) == (CROWD, 0, True)
     everything = [*before, *relay.accepted]
-    ids = {parsed(mail)["Message-ID"] for _, mail in everything}
+    ids = {parse_mail(mail)["Message-ID"] for _, mail in everything}
     assert len(everything) == CROWD + 1
     assert len(ids) == CROWD, "the second copy is recognisable by its Message-ID"
 
@@ -90,10 +90,10 @@ def test_a_polite_stop_finishes_the_mail_in_hand_and_says_how_to_go_on(
 
 @pytest.mark.slow
 def test_two_who_send_at_once_send_one_mail_to_each(publication: Publication) -> None:
-    publication.essay()
-    readers = publication.crowd(CROWD)
+    publication.write_essay()
+    readers = publication.add_many_subscribers(CROWD)
     with BadDay() as relay:
-        variables = relay_at(relay.controller.port)
+        variables = relay_variables(relay.controller.port)
         both = [
             publication.start("issue", "send", "--yes", "--json", **variables) for _ in range(2)
         ]

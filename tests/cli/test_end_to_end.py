@@ -15,8 +15,8 @@ from upcycle_news.demo.feed_server import DemoSite
 from ..publications import (
     KLEINSTADT,
     Publication,
-    parsed,
-    relay_at,
+    parse_mail,
+    relay_variables,
 )
 from ..transports.bad_relays import BadDay
 
@@ -99,11 +99,11 @@ def test_each_mail_is_as_mail_programs_and_law_want_it(publication: Publication)
     listed(publication, "anna@example.org,Änne Größe,de,", "bert@example.org,,,")
     publication.run("issue", "send", "--yes", "--json")
     raw = publication.mails()
-    assert len({parsed(mail)["Message-ID"] for mail in raw}) == 2
+    assert len({parse_mail(mail)["Message-ID"] for mail in raw}) == 2
     links = set()
     for mail in raw:
         head = mail.partition(b"\r\n\r\n")[0].decode("ascii").replace("\r\n", "\n")
-        message = parsed(mail)
+        message = parse_mail(mail)
         assert message.get_content_type() == "multipart/alternative"
         text, html = message.iter_parts()
         assert text.get_content_type() == "text/plain"
@@ -136,19 +136,19 @@ def test_each_mail_is_as_mail_programs_and_law_want_it(publication: Publication)
 
 
 def test_an_approved_issue_goes_out_without_asking_again(publication: Publication) -> None:
-    publication.essay()
-    publication.crowd(1)
+    publication.write_essay()
+    publication.add_many_subscribers(1)
     publication.run("issue", "preview", "--no-open")
     assert "is approved" in publication.run("issue", "approve").out
     assert publication.run("issue", "send", "--json").json["sent"] == 1
 
 
 def test_a_change_after_the_approval_is_refused_and_named(publication: Publication) -> None:
-    slug = publication.essay()
-    publication.crowd(1)
+    slug = publication.write_essay()
+    publication.add_many_subscribers(1)
     publication.run("issue", "preview", "--no-open")
     publication.run("issue", "approve")
-    publication.essay(text="Über Nacht geändert.\n")
+    publication.write_essay(text="Über Nacht geändert.\n")
     told = publication.run("issue", "send", code=1).err
     assert "has changed since it was approved" in told
     assert slug in told
@@ -156,8 +156,8 @@ def test_a_change_after_the_approval_is_refused_and_named(publication: Publicati
 
 
 def test_a_rejected_issue_does_not_go_out(publication: Publication) -> None:
-    publication.essay()
-    publication.crowd(1)
+    publication.write_essay()
+    publication.add_many_subscribers(1)
     publication.run("issue", "preview", "--no-open")
     publication.run("issue", "approve")
     publication.run("issue", "reject")
@@ -168,52 +168,54 @@ def test_a_rejected_issue_does_not_go_out(publication: Publication) -> None:
 def test_without_approval_and_without_anybody_to_ask_nothing_is_sent(
     publication: Publication,
 ) -> None:
-    publication.essay()
-    publication.crowd(1)
+    publication.write_essay()
+    publication.add_many_subscribers(1)
     assert "--yes" in publication.run("issue", "send", code=1).err
     assert publication.mails() == []
 
 
 def test_nobody_to_send_to_is_an_error(publication: Publication) -> None:
-    publication.essay()
+    publication.write_essay()
     told = publication.run("issue", "send", "--yes", code=1).err
     assert "nobody to send to" in told
     assert "subscribers import" in told
-    publication.crowd(1)
+    publication.add_many_subscribers(1)
     assert publication.run("issue", "send", "--yes", "--json").json["sent"] == 1
 
 
 def test_a_missing_imprint_stops_the_issue_before_anybody_is_queued(
     publication: Publication,
 ) -> None:
-    publication.essay()
-    publication.crowd(1)
-    publication.setting('lines = ["Umbau e. V., Lange Straße 1, 12345 Musterstadt"]', "lines = []")
+    publication.write_essay()
+    publication.add_many_subscribers(1)
+    publication.change_setting(
+        'lines = ["Umbau e. V., Lange Straße 1, 12345 Musterstadt"]', "lines = []"
+    )
     assert "imprint" in publication.run("issue", "send", "--yes", code=1).err
     status = publication.run("issue", "status", "--json").json
     assert (status["audience"], status["queued"], status["closed"]) == (0, 0, False)
 
 
 def test_a_relay_that_refuses_loses_nobody_and_resume_goes_on(publication: Publication) -> None:
-    publication.essay()
-    readers = publication.crowd(3)
+    publication.write_essay()
+    readers = publication.add_many_subscribers(3)
     with socket.socket() as nobody_listens:
         nobody_listens.bind(("127.0.0.1", 0))
-        bad = relay_at(nobody_listens.getsockname()[1])
+        bad = relay_variables(nobody_listens.getsockname()[1])
         told = publication.run("issue", "send", "--yes", code=1, **bad).err
         assert "127.0.0.1" in told
     status = publication.run("issue", "status", "--json").json
     assert (status["queued"], status["audience"], status["closed"]) == (3, 3, False)
     with BadDay() as relay:
-        good = relay_at(relay.controller.port)
+        good = relay_variables(relay.controller.port)
         done = publication.run("issue", "resume", status["issue"], "--json", **good).json
     assert (done["sent"], done["closed"]) == (3, True)
     assert sorted(relay.recipients) == readers
 
 
 def test_a_dry_run_sends_nothing_and_says_to_how_many_it_would(publication: Publication) -> None:
-    publication.essay()
-    publication.crowd(2)
+    publication.write_essay()
+    publication.add_many_subscribers(2)
     assert "would go to 2 subscribers" in publication.run("issue", "send", "--dry-run").err
     assert publication.mails() == []
     assert publication.run("issue", "status", "--json").json["audience"] == 0
@@ -223,8 +225,8 @@ def test_a_dry_run_sends_nothing_and_says_to_how_many_it_would(publication: Publ
 
 
 def test_test_mails_leave_the_ledger_alone(publication: Publication) -> None:
-    publication.essay()
-    publication.crowd(1)
+    publication.write_essay()
+    publication.add_many_subscribers(1)
     publication.run("subscribers", "add", "anna@example.org", *CONSENT, "--group", "redaktion")
     one = publication.run("issue", "send", "--test", "chefin@example.net", "--json").json
     group = publication.run("issue", "send", "--test-group", "redaktion", "--json").json
@@ -234,8 +236,8 @@ def test_test_mails_leave_the_ledger_alone(publication: Publication) -> None:
 
 
 def test_who_stands_in_a_state_is_listed_on_request(publication: Publication) -> None:
-    publication.essay()
-    publication.crowd(2)
+    publication.write_essay()
+    publication.add_many_subscribers(2)
     issue = publication.run("issue", "send", "--yes", "--json").json["issue"]
     lines = publication.run("issue", "status", issue, "--list", "sent", "--json").lines
     assert [line["email"] for line in lines] == ["reader1@example.org", "reader2@example.org"]
@@ -246,29 +248,32 @@ def test_who_stands_in_a_state_is_listed_on_request(publication: Publication) ->
 
 
 def test_only_the_list_of_a_state_shows_addresses(publication: Publication) -> None:
-    publication.essay()
-    publication.crowd(2)
+    publication.write_essay()
+    publication.add_many_subscribers(2)
     told = [
         publication.run("issue", "preview", "--no-open"),
         publication.run("issue", "send", "--yes"),
         publication.run("issue", "status"),
     ]
-    assert "@example.org" not in "".join(one.told for one in told)
+    assert "@example.org" not in "".join(one.output for one in told)
 
 
 def test_an_issue_is_paused_resumed_and_cancelled_by_hand(publication: Publication) -> None:
-    publication.essay()
-    publication.crowd(3)
+    publication.write_essay()
+    publication.add_many_subscribers(3)
     with socket.socket() as nobody_listens:
         nobody_listens.bind(("127.0.0.1", 0))
-        bad = relay_at(nobody_listens.getsockname()[1])
+        bad = relay_variables(nobody_listens.getsockname()[1])
         publication.run("issue", "send", "--yes", code=1, **bad)
     issue = publication.run("issue", "status", "--json").json["issue"]
     publication.run("issue", "pause", issue)
     assert publication.run("issue", "status", "--json").json["queued"] == 3
     told = publication.run("issue", "status").err
     assert f"issue {issue} is paused; 'upcycle-news issue resume {issue}' goes on with it" in told
-    assert "3 cancelled; all deliveries are accounted for" in publication.run("issue", "cancel", issue, "--yes").out
+    assert (
+        "3 cancelled; all deliveries are accounted for"
+        in publication.run("issue", "cancel", issue, "--yes").out
+    )
     assert "cancelled" in publication.run("issue", "resume", issue, code=1).err
     assert "cancelled" in publication.run("issue", "send", issue, "--yes", code=1).err
     assert "is not being sent" in publication.run("issue", "pause", issue, code=1).err
@@ -276,11 +281,11 @@ def test_an_issue_is_paused_resumed_and_cancelled_by_hand(publication: Publicati
 
 
 def test_cancelling_asks_first(publication: Publication) -> None:
-    publication.essay()
-    publication.crowd(1)
+    publication.write_essay()
+    publication.add_many_subscribers(1)
     with socket.socket() as nobody_listens:
         nobody_listens.bind(("127.0.0.1", 0))
-        bad = relay_at(nobody_listens.getsockname()[1])
+        bad = relay_variables(nobody_listens.getsockname()[1])
         publication.run("issue", "send", "--yes", code=1, **bad)
     issue = publication.run("issue", "status", "--json").json["issue"]
     publication.run("issue", "cancel", issue, code=1)
@@ -293,7 +298,7 @@ def test_cancelling_asks_first(publication: Publication) -> None:
 def test_an_issue_that_never_began_cannot_be_resumed_or_cancelled(
     publication: Publication,
 ) -> None:
-    publication.essay()
+    publication.write_essay()
     issue = publication.run("issue", "preview", "--no-open", "--json").json["issue"]
     assert "nothing to resume" in publication.run("issue", "resume", issue, code=1).err
     assert "not being sent" in publication.run("issue", "cancel", issue, "--yes", code=1).err
@@ -301,10 +306,10 @@ def test_an_issue_that_never_began_cannot_be_resumed_or_cancelled(
 
 
 def test_a_frozen_issue_can_still_be_looked_at(publication: Publication) -> None:
-    publication.essay()
-    publication.crowd(1)
+    publication.write_essay()
+    publication.add_many_subscribers(1)
     sent = publication.run("issue", "send", "--yes", "--json").json
-    publication.essay("Morgen")
+    publication.write_essay("Morgen")
     seen = publication.run("issue", "preview", sent["issue"], "--no-open", "--json").json
     assert (seen["issue"], seen["hash"]) == (sent["issue"], sent["hash"])
 
@@ -324,8 +329,8 @@ def site(publication: Publication):
 def test_a_dead_feed_is_reported_and_the_issue_goes_on(
     publication: Publication, site: DemoSite
 ) -> None:
-    publication.essay(topics="[bestand, kreislauf]")
-    publication.crowd(1)
+    publication.write_essay(topics="[bestand, kreislauf]")
+    publication.add_many_subscribers(1)
     own = {"FEEDS__ALLOW_PRIVATE": "true"}
     done = publication.run("issue", "send", "--yes", "--json", **own)
     assert done.json["sent"] == 1
@@ -382,7 +387,7 @@ def test_a_list_may_be_tried_first(publication: Publication) -> None:
 
 
 def test_a_person_is_shown_with_consent_and_deliveries(publication: Publication) -> None:
-    publication.essay()
+    publication.write_essay()
     publication.run("subscribers", "add", "anna@example.org", *CONSENT, "--name", "Anna")
     publication.run("issue", "send", "--yes")
     record = publication.run("subscribers", "show", "ANNA@example.org", "--json").json
@@ -394,8 +399,8 @@ def test_a_person_is_shown_with_consent_and_deliveries(publication: Publication)
 def test_who_has_left_gets_no_further_issue_and_is_not_brought_back(
     publication: Publication,
 ) -> None:
-    publication.essay()
-    publication.readers("anna@example.org", "bert@example.org")
+    publication.write_essay()
+    publication.add_subscribers("anna@example.org", "bert@example.org")
     publication.run("subscribers", "unsubscribe", "anna@example.org")
     assert "had left" in publication.run("subscribers", "unsubscribe", "anna@example.org").out
     refused = publication.run("subscribers", "add", "anna@example.org", *CONSENT, code=1)
@@ -412,8 +417,8 @@ def test_a_reader_whose_language_is_known_keeps_it(publication: Publication) -> 
 
 
 def test_the_output_for_programs_is_json_alone(publication: Publication) -> None:
-    publication.essay()
-    publication.crowd(1)
+    publication.write_essay()
+    publication.add_many_subscribers(1)
     for command in (
         ("issue", "preview", "--no-open", "--json"),
         ("issue", "send", "--dry-run", "--json"),

@@ -53,11 +53,11 @@ def test_a_new_essay_opens_in_the_editor_of_the_person(publication: Publication)
 def test_the_list_names_drafts_published_essays_and_broken_files(
     publication: Publication,
 ) -> None:
-    publication.essay("Gedruckt")
-    publication.crowd(1)
+    publication.write_essay("Gedruckt")
+    publication.add_many_subscribers(1)
     issue = publication.run("issue", "send", "--yes", "--json").json["issue"]
-    publication.essay("Kommt")
-    publication.essay("Kaputt", date="gestern")
+    publication.write_essay("Kommt")
+    publication.write_essay("Kaputt", date="gestern")
     publication.run("essay", "new", "Entwurf")
     found = {
         one["slug"]: (one["status"], one.get("issue"))

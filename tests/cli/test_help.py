@@ -87,7 +87,7 @@ def test_the_command_line_starts_without_what_only_sending_needs() -> None:
 
 
 def test_output_into_a_closed_pipe_is_no_traceback(publication: Publication) -> None:
-    publication.crowd(2)
+    publication.add_many_subscribers(2)
     exporting = publication.start("subscribers", "export")
     assert exporting.stdout is not None
     exporting.stdout.close()

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from upcycle_news.config.origins import Origin, has_password, without_password
+from upcycle_news.config.origins import Origin, has_password, mask_password
 
 from ..publications import Publication
 
@@ -16,8 +16,8 @@ SECRET = "Geheim-4711"
 
 def told(publication: Publication, **environment: str) -> dict[str, Origin]:
     done = publication.run("doctor", "--settings", "--json", **environment)
-    assert SECRET not in done.told
-    assert SECRET not in publication.run("doctor", "--settings", **environment).told
+    assert SECRET not in done.output
+    assert SECRET not in publication.run("doctor", "--settings", **environment).output
     return {
         one["key"]: Origin(one["key"], one["value"], one["from"], one["where"]) for one in done.json
     }
@@ -73,7 +73,7 @@ def test_for_people_it_is_a_line_each(publication: Publication) -> None:
     ],
 )
 def test_the_stores_password_is_masked(url: str, shown: str) -> None:
-    assert without_password(url) == shown
+    assert mask_password(url) == shown
     assert has_password(url) == (SECRET in url)
 
 
@@ -83,4 +83,4 @@ def test_a_password_of_the_store_in_git_is_red(publication: Publication) -> None
     done = publication.run("doctor", "settings", "--json", code=1)
     [line] = [one for one in done.json["groups"]["settings"] if one["state"] == "problem"]
     assert "newsletter.toml:1 holds the password" in line["found"]
-    assert SECRET not in done.told
+    assert SECRET not in done.output

@@ -220,7 +220,7 @@ def test_stems_in_c_and_in_python_are_the_same():
 
 def test_a_change_of_the_vocabulary_makes_a_new_revision(publication):
     text = "Regenwasser halten: Regenwassernutzung, Rigolen, Mulden in der Schwammstadt.\n"
-    publication.essay("Wenn der Himmel aufmacht", text, topics="[Schwammstadt]")
+    publication.write_essay("Wenn der Himmel aufmacht", text, topics="[Schwammstadt]")
     url = "https://blatt.example/feed"
     (publication.home / "content/feeds.toml").write_text(
         f'[[feeds]]\nname = "Blatt"\nurl = "{url}"\nlanguage = "de"\nactive = true\n', "utf-8"

@@ -52,7 +52,7 @@ def nginx_as_it_comes(port: int, door: int, folder: Path) -> str:
 
 @pytest.fixture
 def context(publication: Publication) -> AppContext:
-    publication.readers("leserin@example.org")
+    publication.add_subscribers("leserin@example.org")
     return publication.context()
 
 
@@ -96,7 +96,7 @@ def _wait(port: int, running: subprocess.Popen[bytes]) -> None:
 def test_one_click_goes_through_a_proxy_and_the_figures_do_not(
     proxy: Door, context: AppContext
 ) -> None:
-    token = context.signer.token(Purpose.UNSUBSCRIBE, 1, 0)
+    token = context.link_signer.token(Purpose.UNSUBSCRIBE, 1, 0)
     answer = proxy.post(f"/unsubscribe/{token}", ONE_CLICK)
     assert answer.status == 200  # answered itself: no redirect, no error
     person = subscribers.find(context.store, EmailAddress.parse("leserin@example.org"))

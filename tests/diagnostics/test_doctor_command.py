@@ -20,9 +20,9 @@ from upcycle_news.mail.dkim import generate
 
 from ..publications import (
     Publication,
-    prepared,
-    relay_at,
-    sent,
+    approve_issue,
+    relay_variables,
+    send_issue,
 )
 from ..transports.bad_relays import BadDay
 from ..web.web_server import free_port, opened
@@ -68,9 +68,9 @@ def test_a_healthy_publication_has_no_problem(
     publication: Publication, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Relay, DNS with our own key, the real web pages: all of it on loopback."""
-    publication.essay()
-    publication.crowd(1)
-    prepared(publication.context())
+    publication.write_essay()
+    publication.add_many_subscribers(1)
+    approve_issue(publication.context())
     key, port = generate("ed25519"), free_port()
     domain = "umbaupost.example.net"
     zone = {
@@ -86,7 +86,7 @@ def test_a_healthy_publication_has_no_problem(
     url = f"http://127.0.0.1:{port}"
     with BadDay() as day, NameServer(zone) as dns:
         environment = {
-            **relay_at(day.controller.port),
+            **relay_variables(day.controller.port),
             "PUBLICATION__PUBLIC_URL": url,
             "DKIM__ED25519_SELECTOR": "news",
             "DKIM__ED25519_KEY": key.pem,
@@ -108,7 +108,7 @@ def test_a_healthy_publication_has_no_problem(
 
 
 def test_a_problem_is_exit_code_one_and_printed_with_its_fix(publication: Publication) -> None:
-    done = publication.run("doctor", "relay", code=1, **relay_at(9))
+    done = publication.run("doctor", "relay", code=1, **relay_variables(9))
     assert "problem  the relay 127.0.0.1:9 cannot be reached, nothing listens there" in done.out
     assert "means: no mail leaves" in done.out
     assert "cure:  check host and port, or start it" in done.out
@@ -146,9 +146,9 @@ def test_a_broken_relay_table_or_prefect_yaml_hides_no_other_check(
 
 
 def test_a_missing_key_is_a_problem_and_none_is_created(publication: Publication) -> None:
-    publication.essay()
-    publication.crowd(1)
-    sent(publication.context())
+    publication.write_essay()
+    publication.add_many_subscribers(1)
+    send_issue(publication.context())
     [key] = (publication.home / "var/secrets").glob("token-*.key")
     key.unlink()
     done = publication.run("doctor", "--offline", "--json", code=1)
@@ -159,8 +159,10 @@ def test_a_missing_key_is_a_problem_and_none_is_created(publication: Publication
 
 def test_offline_connects_to_no_other_machine(publication: Publication) -> None:
     """tests/conftest.py fails whatever connects elsewhere."""
-    publication.setting('address = "post@umbaupost.example.net"', 'address = "post@umbau.de"')
-    publication.setting("https://umbaupost.example.net", "https://umbau.de")
+    publication.change_setting(
+        'address = "post@umbaupost.example.net"', 'address = "post@umbau.de"'
+    )
+    publication.change_setting("https://umbaupost.example.net", "https://umbau.de")
     done = publication.run("doctor", "--offline", "--json", RELAYS__MAIN__HOST="smtp.umbau.de")
     states = {
         line["check"]: line["found"] for group in done.json["groups"].values() for line in group
@@ -171,17 +173,17 @@ def test_offline_connects_to_no_other_machine(publication: Publication) -> None:
 
 
 def test_the_output_contains_no_secret_and_no_address(publication: Publication) -> None:
-    publication.crowd(2)
-    publication.essay()
+    publication.add_many_subscribers(2)
+    publication.write_essay()
     with BadDay(password="right") as day:
         environment = {
-            **relay_at(day.controller.port),
+            **relay_variables(day.controller.port),
             "RELAYS__MAIN__USERNAME": "news@example.org",
             "RELAYS__MAIN__PASSWORD": SECRET,
         }
         done = publication.run("doctor", "--offline", code=1, **environment)
-    assert SECRET not in done.told
-    assert "@example.org" not in done.told
+    assert SECRET not in done.output
+    assert "@example.org" not in done.output
 
 
 # --- formatting

@@ -11,7 +11,7 @@ from upcycle_news.diagnostics.scheduled import (
 )
 from upcycle_news.storage import alerts
 
-from ..publications import Publication, relay_at
+from ..publications import Publication, relay_variables
 
 
 def report(**states: str) -> Report:
@@ -73,7 +73,7 @@ def test_the_run_result_names_the_problems() -> None:
 
 
 def test_the_event_of_a_checkup_holds_the_fix(publication: Publication) -> None:
-    first = check_up(publication.context(**relay_at(9)))
+    first = check_up(publication.context(**relay_variables(9)))
     assert first.result.name == "Degraded"
     assert first.event is not None
     event = first.event.as_event()
@@ -81,6 +81,6 @@ def test_the_event_of_a_checkup_holds_the_fix(publication: Publication) -> None:
     assert "check host and port, or start it" in event["payload"]["message"]
     assert "@" not in str(event) + first.table + first.result.message
     assert "| problem | the relay 127.0.0.1:9 cannot be reached" in first.table
-    again = check_up(publication.context(**relay_at(9)))
+    again = check_up(publication.context(**relay_variables(9)))
     assert (again.result.name, again.event) == ("Degraded", None)
     assert check_up(publication.context()).event is None

@@ -65,7 +65,7 @@ def test_a_store_of_a_newer_version_is_a_problem(publication: Publication) -> No
 
 
 def test_a_damaged_store_is_a_problem(publication: Publication) -> None:
-    publication.crowd(300)
+    publication.add_many_subscribers(300)
     publication.__exit__()
     path = publication.home / "var/upcycle.db"
     with sqlite3.connect(path) as store:
@@ -143,7 +143,7 @@ def test_a_missing_backup_is_a_warning_once_there_is_a_store() -> None:
 
 
 def test_a_backup_that_was_made_is_recognised(publication: Publication) -> None:
-    publication.crowd(1)
+    publication.add_many_subscribers(1)
     [before] = publication.run("doctor", "backup", "--json").json["groups"]["store"]
     assert before["state"] == "warning"
     publication.run("backup")

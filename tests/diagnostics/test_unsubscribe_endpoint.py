@@ -76,7 +76,7 @@ def evaluated(url: str, own: str = "/unsubscribe/own") -> list[CheckResult]:
 
 
 def test_our_endpoint_accepts_a_click_and_unsubscribes_no_one(publication: Publication) -> None:
-    publication.readers("anna@example.org")
+    publication.add_subscribers("anna@example.org")
     port = free_port()
     context = publication.context(PUBLICATION__PUBLIC_URL=f"http://127.0.0.1:{port}")
     own = f"/unsubscribe/{context.link_signer.token(Purpose.UNSUBSCRIBE, 0)}"
@@ -175,7 +175,7 @@ def test_an_endpoint_that_accepts_only_one_method_is_a_problem(status: tuple[int
 
 def inbox_result(publication: Publication, code: int = 0, **environment: str) -> dict[str, str]:
     done = publication.run("doctor", "inbox", "--json", code=code, **environment)
-    assert "falsch-4711" not in done.told
+    assert "falsch-4711" not in done.output
     [result] = done.json["groups"]["leaving"]
     return dict(result)
 

@@ -15,7 +15,7 @@ from upcycle_news.cli.app import commands
 from upcycle_news.content.essays import KEYS, read_essays
 from upcycle_news.i18n.messages import catalogue
 
-from ..publications import Publication, parsed
+from ..publications import Publication, parse_mail
 from ..rendering.sample_manifest import png
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -39,7 +39,7 @@ def git(folder: Path, *arguments: str) -> str:
 def test_every_command_of_the_guide_works_as_written(
     publication: Publication, tmp_path: Path
 ) -> None:
-    readers = publication.crowd(2)
+    readers = publication.add_many_subscribers(2)
     home, upstream = publication.home, tmp_path / "upstream.git"
     (home / ".gitignore").write_text("var/\n")
     git(home, "init", "--quiet", "--initial-branch", "main")
@@ -74,7 +74,7 @@ def test_every_command_of_the_guide_works_as_written(
     assert "{+seit Jahren+}" in done.stdout or "{+, seit Jahren+}" in done.stdout, done.stdout
     assert re.search(r"ready|planned", done.stdout)
     assert "sent to 2" in done.stdout + done.stderr or "2 sent" in done.stdout
-    mails = [parsed(mail) for mail in publication.mails()]
+    mails = [parse_mail(mail) for mail in publication.mails()]
     tests = [mail for mail in mails if str(mail["Subject"]).startswith("[Test]")]
     assert len(tests) == 1
     assert publication.recipients() == sorted([*readers, "redaktion@example.org"])

@@ -16,9 +16,9 @@ import pytest
 
 from upcycle_news.demo.feed_server import DemoSite
 
-from ..publications import Publication, relay_at
+from ..publications import Publication, relay_variables
 from ..services.delivery.sink_relay import Sink
-from .prefect_server import Server
+from .prefect_server import PrefectServer
 
 # Shares its words with several items of the sample feeds.
 LEERSTAND = """\
@@ -64,7 +64,10 @@ def relay() -> Iterator[Keeping]:
 
 
 def environment(relay: Sink, **more: str) -> Mapping[str, str]:
-    return {f"UPCYCLE_NEWS_{key}": value for key, value in {**relay_at(relay.port), **more}.items()}
+    return {
+        f"UPCYCLE_NEWS_{key}": value
+        for key, value in {**relay_variables(relay.port), **more}.items()
+    }
 
 
 def items_of(form: str) -> list[str]:
@@ -77,15 +80,15 @@ def test_items_that_an_editor_leaves_out_are_in_no_mail(
     publication: Publication, relay: Keeping
 ) -> None:
     """The form, its answer, a new revision, the form again, the approval, the mails."""
-    publication.essay("Bahnhof und Bestand", text=LEERSTAND)
-    readers = publication.crowd(2)
+    publication.write_essay("Bahnhof und Bestand", text=LEERSTAND)
+    readers = publication.add_many_subscribers(2)
     own = environment(relay, FEEDS__ALLOW_PRIVATE="true")
-    with DemoSite(datetime.now(UTC)) as site, Server(publication.home, own) as server:
+    with DemoSite(datetime.now(UTC)) as site, PrefectServer(publication.home, own) as server:
         (publication.home / "content/feeds.toml").write_text(site.feeds_toml())
         run = server.start("publish-issue/thursday")
-        state = server.until(run, "PAUSED")
-        first = server.form(run, state)
-        assert server.labels(run, state) == {
+        state = server.wait_for_state(run, "PAUSED")
+        first = server.form_markdown(run, state)
+        assert server.form_labels(run, state) == {
             "decision": ("Entscheidung", "Was soll mit dieser Ausgabe geschehen?"),
             "leave_out": (
                 "Weglassen",
@@ -95,16 +98,16 @@ def test_items_that_an_editor_leaves_out_are_in_no_mail(
         }
         titles = items_of(first)
         assert len(titles) >= 2
-        server.answer(run, decision="leave items out", leave_out="1", name="Anna")
-        state = server.until(run, "PAUSED", *ENDED, after=server.resumed)
+        server.submit_form(run, decision="leave items out", leave_out="1", name="Anna")
+        state = server.wait_for_state(run, "PAUSED", *ENDED, after=server.resumed_at)
         assert state["type"] == "PAUSED", state["message"]
-        second = server.form(run, state)
+        second = server.form_markdown(run, state)
         assert revision_in(second) != revision_in(first)
         assert titles[0] not in items_of(second)
         assert f"- nicht mehr dabei: {titles[0]}" in second
         assert relay.count == 0
-        server.answer(run, decision="send", name="Anna")
-        state = server.until(run, *ENDED, after=server.resumed)
+        server.submit_form(run, decision="send", name="Anna")
+        state = server.wait_for_state(run, *ENDED, after=server.resumed_at)
         assert "sent to 2 of 2" in state["message"]
     assert sorted(relay.accepted) == readers
     plain = titles[0].replace("\\", "")
@@ -121,17 +124,17 @@ def revision_in(form: str) -> str:
 def test_editors_are_reminded_then_the_question_ends_and_is_taken_up_by_hand(
     publication: Publication, relay: Keeping
 ) -> None:
-    publication.essay()
-    readers = publication.crowd(2)
+    publication.write_essay()
+    readers = publication.add_many_subscribers(2)
     consent = ("--consent", "letter of 3 May 2026", "--group", "redaktion")
     publication.run("subscribers", "add", "anna@example.org", *consent)
     # The reminder is due from the beginning: half an hour is left, and six are the limit.
     own = environment(relay, COCKPIT__EDITORS="redaktion", COCKPIT__APPROVAL_HOURS="0.5")
-    with Server(publication.home, own) as server:
+    with PrefectServer(publication.home, own) as server:
         run = server.start("publish-issue/thursday")
-        server.until(run, "PAUSED")
+        server.wait_for_state(run, "PAUSED")
         for _ in range(2):  # the second time nobody is written to
-            state = server.until(server.start("watch/every-ten-minutes"), *ENDED)
+            state = server.wait_for_state(server.start("watch/every-ten-minutes"), *ENDED)
             assert state["type"] == "COMPLETED", state["message"]
         assert [to for to, _ in relay.messages] == ["anna@example.org"]
         assert "/preview/" in relay.text_for("anna@example.org")
@@ -139,17 +142,17 @@ def test_editors_are_reminded_then_the_question_ends_and_is_taken_up_by_hand(
 
         with closing(sqlite3.connect(publication.home / "var/upcycle.db")) as store, store:
             store.execute("UPDATE questions SET until = '2026-01-01 00:00:00.000000'")
-        server.until(server.start("watch/every-ten-minutes"), *ENDED)
-        state = server.until(run, *ENDED)
+        server.wait_for_state(server.start("watch/every-ten-minutes"), *ENDED)
+        state = server.wait_for_state(run, *ENDED)
         assert (state["type"], state["name"]) == ("CANCELLED", "TimedOut")
         assert "nothing was sent" in state["message"]
         assert "upcycle-news issue send" in state["message"]
         assert [to for to, _ in relay.messages] == ["anna@example.org"]
 
         again = server.start("publish-issue/thursday")
-        server.until(again, "PAUSED")
-        server.answer(again, decision="send", name="Anna")
-        state = server.until(again, *ENDED, after=server.resumed)
+        server.wait_for_state(again, "PAUSED")
+        server.submit_form(again, decision="send", name="Anna")
+        state = server.wait_for_state(again, *ENDED, after=server.resumed_at)
         assert "sent to 3 of 3" in state["message"]
     assert sorted(relay.accepted) == sorted([*readers, "anna@example.org"])
     assert [len(relay.accepted[reader]) for reader in readers] == [1, 1]
@@ -159,10 +162,10 @@ def test_prefects_database_of_yesterday_mails_nobody_twice(
     publication: Publication, relay: Keeping, tmp_path: Path
 ) -> None:
     """Its copy still plans the run that has sent the issue since: it fires a second time."""
-    publication.essay()
-    readers = publication.crowd(3)
+    publication.write_essay()
+    readers = publication.add_many_subscribers(3)
     own = environment(relay)
-    with Server(publication.home, own) as server:
+    with PrefectServer(publication.home, own) as server:
         soon = datetime.now(UTC) + timedelta(seconds=20)
         run = server.start("publish-issue/thursday", at=soon, approve=True)
         copy = tmp_path / "prefect.db"
@@ -170,19 +173,19 @@ def test_prefects_database_of_yesterday_mails_nobody_twice(
         with closing(sqlite3.connect(database)) as now, closing(sqlite3.connect(copy)) as kept:
             now.backup(kept)
         assert planned(copy, run) == "SCHEDULED"
-        state = server.until(run, *ENDED)
+        state = server.wait_for_state(run, *ENDED)
         assert "sent to 3 of 3" in state["message"]
-        publication.essay("Erst für die nächste Ausgabe")
+        publication.write_essay("Erst für die nächste Ausgabe")
         server.stop()
         for leftover in server.prefect_home.glob("prefect.db*"):
             leftover.unlink()
         shutil.copy(copy, database)
 
-        server.revive()
-        state = server.until(run, *ENDED)
+        server.ensure_running()
+        state = server.wait_for_state(run, *ENDED)
         assert state["name"] == "AlreadySent"
         assert "went out already: sent to 3 of 3" in state["message"]
-        late = server.until(server.start("deliver-pending/every-five-minutes"), *ENDED)
+        late = server.wait_for_state(server.start("deliver-pending/every-five-minutes"), *ENDED)
         assert late["name"] == "NothingPending"
         deadline = time.monotonic() + 60  # what the old schedule holds for now runs as well
         while unfinished(server):
@@ -201,7 +204,7 @@ def planned(database: Path, run: str) -> Any:
     return found
 
 
-def unfinished(server: Server) -> int:
+def unfinished(server: PrefectServer) -> int:
     """Runs of publish-issue that are under way, or late."""
     wanted = {
         "flows": {"name": {"any_": ["publish-issue"]}},
@@ -210,4 +213,4 @@ def unfinished(server: Server) -> int:
             "expected_start_time": {"before_": datetime.now(UTC).isoformat()},
         },
     }
-    return int(server.ask("POST", "/flow_runs/count", wanted))
+    return int(server.request("POST", "/flow_runs/count", wanted))

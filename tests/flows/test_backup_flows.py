@@ -14,7 +14,7 @@ pytestmark = [pytest.mark.prefect, pytest.mark.xdist_group("prefect")]
 def test_every_night_makes_a_backup_and_a_failure_is_a_failed_run(
     publication: Publication, flows: Any
 ) -> None:
-    publication.crowd(2)
+    publication.add_many_subscribers(2)
     state = flows.backup(return_state=True)
     assert (state.name, state.is_completed()) == ("Completed", True)
     [made] = (publication.home / "var/backups").iterdir()
@@ -30,8 +30,8 @@ def test_every_night_makes_a_backup_and_a_failure_is_a_failed_run(
 def test_flows_send_nothing_from_a_restored_store_and_say_why(
     publication: Publication, flows: Any
 ) -> None:
-    publication.essay()
-    publication.crowd(2)
+    publication.write_essay()
+    publication.add_many_subscribers(2)
     publication.run("issue", "preview", "--no-open")
     publication.run("issue", "approve")
     backup = publication.run("backup", "--json").json["file"]

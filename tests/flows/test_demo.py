@@ -10,8 +10,8 @@ pytestmark = [pytest.mark.prefect, pytest.mark.slow]
 
 
 def test_the_demo_touches_no_real_reader(publication: Publication) -> None:
-    publication.essay()
-    publication.crowd(2)
+    publication.write_essay()
+    publication.add_many_subscribers(2)
     path = publication.home / "newsletter.toml"
     real = f"sqlite:///{publication.home}/var/upcycle.db"
     path.write_text(f'store = "{real}"\n' + path.read_text())

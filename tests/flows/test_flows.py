@@ -15,7 +15,7 @@ import pytest
 from upcycle_news.demo.feed_server import DemoSite
 
 from ..delivery.memory_ledger import Clock
-from ..publications import Publication, relay_at
+from ..publications import Publication, relay_variables
 from ..services.delivery.sink_relay import Sink
 
 pytestmark = [pytest.mark.prefect, pytest.mark.xdist_group("prefect")]
@@ -36,9 +36,9 @@ def test_a_flow_sends_the_same_issue_as_a_hand_does(
     publication: Publication, flows: Any, tmp_path: Path, clock: Clock,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:  # fmt: skip
-    publication.essay("Was vom Bahnhof bleibt", topics="[bestand, kleinstadt]")
-    readers = publication.crowd(3)
-    publication.context().signer  # noqa: B018  makes the key that both copies sign with
+    publication.write_essay("Was vom Bahnhof bleibt", topics="[bestand, kleinstadt]")
+    readers = publication.add_many_subscribers(3)
+    publication.context().link_signer  # noqa: B018  makes the key that both copies sign with
     own = {"FEEDS__ALLOW_PRIVATE": "true"}
     with DemoSite(datetime.now(UTC)) as site:
         (publication.home / "content/feeds.toml").write_text(site.feeds_toml())
@@ -64,8 +64,8 @@ def test_a_flow_sends_the_same_issue_as_a_hand_does(
 def test_an_issue_waits_for_its_approval_and_then_goes_out(
     publication: Publication, flows: Any
 ) -> None:
-    publication.essay()
-    readers = publication.crowd(2)
+    publication.write_essay()
+    readers = publication.add_many_subscribers(2)
     name, message = told(flows.publish_issue, dry_run=True)
     assert (name, "not sent" in message) == ("DryRun", True)
     name, message = told(flows.publish_issue)
@@ -83,7 +83,7 @@ def test_an_issue_waits_for_its_approval_and_then_goes_out(
 def test_editors_get_a_test_first_and_a_dead_feed_is_told(
     publication: Publication, flows: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    publication.essay()
+    publication.write_essay()
     consent = ("--consent", "letter of 3 May 2026", "--group", "redaktion")
     publication.run("subscribers", "add", "anna@example.org", *consent)
     monkeypatch.setenv("UPCYCLE_NEWS_FEEDS__ALLOW_PRIVATE", "true")
@@ -102,12 +102,14 @@ def test_editors_get_a_test_first_and_a_dead_feed_is_told(
 
 def test_no_run_shows_an_address_to_prefect(publication: Publication, flows: Any) -> None:
     """Prefect keeps parameters, results and messages in plain form."""
-    publication.essay()
-    publication.crowd(2)
+    publication.write_essay()
+    publication.add_many_subscribers(2)
     state = flows.publish_issue(approve=True, return_state=True)
     assert "@example.org" not in f"{state.message} {state.data!r}"
-    publication.setting('lines = ["Umbau e. V., Lange Straße 1, 12345 Musterstadt"]', "lines = []")
-    publication.essay("Ohne Impressum")
+    publication.change_setting(
+        'lines = ["Umbau e. V., Lange Straße 1, 12345 Musterstadt"]', "lines = []"
+    )
+    publication.write_essay("Ohne Impressum")
     failed = flows.publish_issue(approve=True, return_state=True)
     assert failed.is_failed()
     assert "imprint" in failed.message
@@ -132,9 +134,9 @@ def test_a_relay_that_is_away_at_first_keeps_everybody_in_the_queue(
 ) -> None:
     """The run tries again, then fails with a sentence; deliver-pending goes on by itself."""
     impatient(monkeypatch, 0.1, 0.1)
-    publication.essay()
-    readers = publication.crowd(3)
-    for name, value in relay_at(free_port()).items():
+    publication.write_essay()
+    readers = publication.add_many_subscribers(3)
+    for name, value in relay_variables(free_port()).items():
         monkeypatch.setenv(f"UPCYCLE_NEWS_{name}", value)
     failed = flows.publish_issue(approve=True, return_state=True)
     assert failed.is_failed()
@@ -158,15 +160,15 @@ def test_a_relay_that_comes_back_at_once_is_no_news(
     publication: Publication, flows: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     impatient(monkeypatch, 0.1, 0.1, 2.0, 2.0)
-    publication.essay()
-    publication.crowd(2)
+    publication.write_essay()
+    publication.add_many_subscribers(2)
     port = free_port()
-    for name, value in relay_at(port).items():
+    for name, value in relay_variables(port).items():
         monkeypatch.setenv(f"UPCYCLE_NEWS_{name}", value)
     tries: list[str] = []
     from upcycle_news.services import pipeline
 
-    original = pipeline.passes_by
+    original = pipeline.is_transient
 
     def noted(error: object) -> bool:
         tries.append(type(error).__name__)
@@ -190,10 +192,10 @@ def test_a_relay_that_refuses_us_is_not_asked_again(
     publication: Publication, flows: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     impatient(monkeypatch, 60.0)
-    publication.essay()
-    publication.crowd(1)
+    publication.write_essay()
+    publication.add_many_subscribers(1)
     with Sink() as sink:
-        for name, value in relay_at(sink.port).items():
+        for name, value in relay_variables(sink.port).items():
             monkeypatch.setenv(f"UPCYCLE_NEWS_{name}", value)
         monkeypatch.setenv("UPCYCLE_NEWS_RELAYS__MAIN__SECURITY", "starttls")
         failed = flows.publish_issue(approve=True, return_state=True)

@@ -12,7 +12,7 @@ import pytest
 import yaml
 
 from ..publications import Publication
-from .prefect_server import Server
+from .prefect_server import PrefectServer
 
 FILE = Path(__file__).parents[2] / "prefect.yaml"
 TOLD = yaml.safe_load(FILE.read_text(encoding="utf-8"))["deployments"]
@@ -56,20 +56,20 @@ def dates(schedule: Any, start: datetime) -> list[datetime]:
 @pytest.mark.timeout(300)  # a real server, a runner and three processes on a busy machine
 def test_schedules_produce_runs_and_a_person_approves_one(publication: Publication) -> None:
     """A real server and runner: what SQLAlchemy 2.1 breaks silently shows here."""
-    publication.essay()
-    readers = publication.crowd(2)
-    with Server(publication.home) as server:
+    publication.write_essay()
+    readers = publication.add_many_subscribers(2)
+    with PrefectServer(publication.home) as server:
         deadline = time.monotonic() + 60
         wanted = {"flow_runs": {"state": {"type": {"any_": ["SCHEDULED"]}}}}
-        while not server.ask("POST", "/flow_runs/count", wanted):
+        while not server.request("POST", "/flow_runs/count", wanted):
             assert time.monotonic() < deadline, "no schedule produced a run"
             time.sleep(0.5)
         run = server.start("publish-issue/thursday")
-        state = server.until(run, "PAUSED")
-        assert "**2** Leserinnen" in server.form(run, state)
+        state = server.wait_for_state(run, "PAUSED")
+        assert "**2** Leserinnen" in server.form_markdown(run, state)
         assert publication.mails() == []
-        server.answer(run, decision="send", name="Anna")
-        state = server.until(run, "COMPLETED", "FAILED", "CRASHED", "CANCELLED")
+        server.submit_form(run, decision="send", name="Anna")
+        state = server.wait_for_state(run, "COMPLETED", "FAILED", "CRASHED", "CANCELLED")
         assert "sent to 2 of 2" in state["message"]
     assert publication.recipients() == readers
     data = b"".join(path.read_bytes() for path in server.prefect_home.glob("prefect.db*"))

@@ -22,9 +22,9 @@ from upcycle_news.services.delivery import send as send_service
 
 from ..publications import (
     Publication,
-    prepared,
-    relay_at,
-    sent,
+    approve_issue,
+    relay_variables,
+    send_issue,
 )
 from ..transports.bad_relays import BadDay, always
 
@@ -192,14 +192,12 @@ def test_a_send_tells_its_steps_with_ids_and_counts(
     publication: Publication, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level("INFO", "upcycle_news")
-    publication.crowd(3)
-    publication.essay()
-    sent(publication.context())
+    publication.add_many_subscribers(3)
+    publication.write_essay()
+    send_issue(publication.context())
     told = [record.getMessage() for record in caplog.records]
     assert any("an issue was approved issue=2026-11-26" in line for line in told)
-    assert any(
-        "issue queued issue=2026-11-26" in line and "audience=3" in line for line in told
-    )
+    assert any("issue queued issue=2026-11-26" in line and "audience=3" in line for line in told)
     assert "worker started worker=1 issue=2026-11-26 relay=mailbox connections=1" in told
     assert any("worker stopped" in line and "sent=3 deferred=0 rejected=0" in line for line in told)
     assert "@" not in caplog.text and "example.org" not in caplog.text
@@ -208,10 +206,10 @@ def test_a_send_tells_its_steps_with_ids_and_counts(
 def test_a_dead_relay_is_an_event_with_the_relays_name(
     publication: Publication, caplog: pytest.LogCaptureFixture
 ) -> None:
-    publication.crowd(1)
-    publication.essay()
-    chosen, revision_id = prepared(publication.context())
-    context = publication.context(**relay_at(9))
+    publication.add_many_subscribers(1)
+    publication.write_essay()
+    chosen, revision_id = approve_issue(publication.context())
+    context = publication.context(**relay_variables(9))
     send_service.enqueue(context, chosen, revision_id)
     with pytest.raises(Exception, match="relay"):
         send_service.deliver_issue(context, IssueId.parse(str(chosen)))
@@ -219,11 +217,13 @@ def test_a_dead_relay_is_an_event_with_the_relays_name(
 
 
 def test_the_settings_decide_format_and_level(publication: Publication) -> None:
-    publication.crowd(1)
-    publication.essay()
+    publication.add_many_subscribers(1)
+    publication.write_essay()
     told = publication.run("issue", "send", "--yes", "--no-collect")
-    assert "worker started" not in told.err  # a person at a terminal is not shown the services' lines
-    publication.essay("Zwei")
+    assert (
+        "worker started" not in told.err
+    )  # a person at a terminal is not shown the services' lines
+    publication.write_essay("Zwei")
     told = publication.run(
         "issue", "send", "--yes", "--no-collect", "--json", LOG__FORMAT="json", LOG__LEVEL="info"
     )
@@ -235,11 +235,11 @@ def test_the_settings_decide_format_and_level(publication: Publication) -> None:
 
 
 def test_a_person_is_told_once_why_an_issue_stopped(publication: Publication) -> None:
-    publication.crowd(12)
-    publication.essay()
+    publication.add_many_subscribers(12)
+    publication.write_essay()
     send = ("issue", "send", "--yes", "--no-collect")
     with BadDay(rcpt=always("550 5.7.1 your address is listed")) as relay:
-        at = relay_at(relay.controller.port)
+        at = relay_variables(relay.controller.port)
         told = publication.run(*send, code=1, **at)
         assert told.err.count("your address is listed") == 1, told.err
         assert "issue" in told.err and " stopped: the relay refused a recipient" in told.err
@@ -247,7 +247,7 @@ def test_a_person_is_told_once_why_an_issue_stopped(publication: Publication) ->
         told = publication.run(*resume, code=1, LOG__FORMAT="json", **at)
     events = [json.loads(line)["event"] for line in told.err.splitlines() if line[0] == "{"]
     assert events == ["issue stopped"]
-    told = publication.run(*resume, code=1, **relay_at(9))
+    told = publication.run(*resume, code=1, **relay_variables(9))
     assert told.err.count("cannot be reached") == 1, told.err
 
 

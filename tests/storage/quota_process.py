@@ -9,7 +9,7 @@ from datetime import datetime
 from upcycle_news.models import DeliveryState, Rate, Verdict
 from upcycle_news.storage.database import open_store
 from upcycle_news.storage.quotas import Quotas
-from upcycle_news.storage.workers import register_sender
+from upcycle_news.storage.workers import register_worker
 
 from ..single_leases import OneByOne
 from .sample_rows import ISSUE, NOW
@@ -17,7 +17,7 @@ from .sample_rows import ISSUE, NOW
 
 def main(url: str, rate: str) -> None:
     store = open_store(url)
-    sender = register_sender(store, host="here", pid=os.getpid(), process_start="1", now=NOW)
+    sender = register_worker(store, host="here", pid=os.getpid(), process_start="1", now=NOW)
     quotas = Quotas(relay_name="main", relay=(Rate.parse(rate),))
     ledger = OneByOne(store, ISSUE, sender, quotas=quotas)
     print("ready", flush=True)  # noqa: T201 - the pipe to the test

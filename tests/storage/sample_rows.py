@@ -95,8 +95,8 @@ def save(store: Store, made: Manifest | None = None, now: datetime = NOW) -> str
 def add(store: Store, *addresses: str) -> dict[str, int]:
     """Add confirmed subscribers; their numbers by address."""
     new = [NewSubscriber(EmailAddress.parse(address)) for address in addresses]
-    subscribers.add_people(store, new, source="paper list", now=NOW, dry_run=False)
-    return {person.email.address: person.id for person in subscribers.all_people(store)}
+    subscribers.add_subscribers(store, new, source="paper list", now=NOW, dry_run=False)
+    return {person.email.address: person.id for person in subscribers.all_subscribers(store)}
 
 
 def suppress(store: Store, *addresses: str) -> None:
@@ -118,5 +118,5 @@ def queued(store: Store, *addresses: str, issue: IssueId = ISSUE) -> str:
 
 
 def ledger(store: Store, issue: IssueId = ISSUE, pid: int = 1) -> OneByOne:
-    sender = workers.register_sender(store, host="here", pid=pid, process_start="1", now=NOW)
+    sender = workers.register_worker(store, host="here", pid=pid, process_start="1", now=NOW)
     return OneByOne(store, issue, sender)

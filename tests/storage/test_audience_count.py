@@ -10,7 +10,7 @@ import pytest
 from upcycle_news.models import EmailAddress
 from upcycle_news.storage import issues, subscribers, suppressions
 from upcycle_news.storage.database import open_store
-from upcycle_news.storage.subscribers import NewSubscriber, add_people
+from upcycle_news.storage.subscribers import NewSubscriber, add_subscribers
 
 NOW = datetime(2026, 11, 26, 6, 30, tzinfo=UTC)
 
@@ -21,7 +21,7 @@ def test_suppressed_people_and_readers_of_other_topics_are_not_promised_the_issu
 ) -> None:
     store = open_store(f"sqlite:///{tmp_path}/count.db")
     chosen = {"alles": (), "holz": ("holz",), "stadt": ("stadt",), "weg": ("holz",), "zu": ()}
-    add_people(
+    add_subscribers(
         store,
         [
             NewSubscriber(EmailAddress.parse(f"{name}@example.org"), topics=wanted)

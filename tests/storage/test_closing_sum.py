@@ -105,10 +105,10 @@ class AnIssueOnABadDay(RuleBasedStateMachine):
             pids = {0: 1, 1: 2}
             dead = [
                 sender
-                for sender in workers.senders_in_flight(self.store, ISSUE)
+                for sender in workers.workers_in_flight(self.store, ISSUE)
                 if sender.pid == pids[who]
             ]
-            count = workers.abandon(self.store, ISSUE, dead, resend=resend, now=self.now)
+            count = workers.reclaim_deliveries(self.store, ISSUE, dead, resend=resend, now=self.now)
             assert count == len(self.held[who])
         self.held[who].clear()
 
@@ -127,7 +127,9 @@ class AnIssueOnABadDay(RuleBasedStateMachine):
     @rule(which=st.integers(0, 5), how=st.sampled_from(["leaves", "complains", "is forgotten"]))
     def somebody(self, which: int, how: str) -> None:
         email = self.readers[which % len(self.readers)]
-        person = next((p for p in subscribers.all_people(self.store) if p.email.key == email), None)
+        person = next(
+            (p for p in subscribers.all_subscribers(self.store) if p.email.key == email), None
+        )
         if person is None:
             return
         if how == "leaves":
@@ -135,7 +137,7 @@ class AnIssueOnABadDay(RuleBasedStateMachine):
         elif how == "is forgotten":
             with self.store.writing() as connection:
                 connection.execute(text("DELETE FROM subscribers WHERE id = :n"), {"n": person.id})
-        elif personal_data.record_of(self.store, person)["suppression"] is None:
+        elif personal_data.personal_data_of(self.store, person)["suppression"] is None:
             suppress(self.store, email)
 
     @rule(minutes=st.integers(1, 90))

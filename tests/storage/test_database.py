@@ -42,7 +42,7 @@ def test_a_store_is_opened_again_with_what_is_in_it(store_url: str) -> None:
     add(first, READER)
     first.close()
     second = open_store(store_url)
-    assert [person.email.address for person in subscriber_rows.all_people(second)] == [READER]
+    assert [person.email.address for person in subscriber_rows.all_subscribers(second)] == [READER]
     second.close()
 
 
@@ -152,7 +152,7 @@ def test_a_full_disk_takes_a_list_whole_or_not_at_all(store: Store) -> None:
     assert "example.org" not in str(caught.value)
     with store.writing() as connection:
         connection.execute(text("PRAGMA max_page_count = 1000000"))
-    assert list(subscriber_rows.all_people(store)) == []
+    assert list(subscriber_rows.all_subscribers(store)) == []
 
 
 def test_a_store_that_may_not_be_written_says_so(store: Store) -> None:

@@ -34,12 +34,14 @@ def test_the_forgotten_are_nowhere_in_the_file_whoever_built_sqlite(
     names = [sha256(str(number).encode()).hexdigest()[:14] for number in range(2000)]
     for start in range(0, len(names), 50):
         some = [EmailAddress.parse(f"{name}@example.org") for name in names[start : start + 50]]
-        subscribers.add_people(
+        subscribers.add_subscribers(
             store, map(subscribers.NewSubscriber, some), source="x", now=NOW, dry_run=False
         )
     gone = random.Random(1).sample(names, 100)
     for name in gone:
-        assert personal_data.forget(store, EmailAddress.parse(f"{name}@example.org"), now=NOW)
+        assert personal_data.erase_subscriber(
+            store, EmailAddress.parse(f"{name}@example.org"), now=NOW
+        )
     store.close()
     data = b"".join(path.read_bytes() for path in tmp_path.iterdir())
     assert [name for name in gone if name.encode() in data] == []

@@ -24,7 +24,7 @@ from upcycle_news.storage import (
 )
 from upcycle_news.storage.database import Store, open_store
 from upcycle_news.storage.issues import IssueState
-from upcycle_news.storage.workers import Sender
+from upcycle_news.storage.workers import Worker
 
 from .sample_rows import (
     ISSUE,
@@ -103,11 +103,11 @@ def test_a_refused_address_is_suppressed_for_all_later_issues(store: Store) -> N
     claim = claimed(mine.claim(NOW))
     mine.record(claim, verdict, NOW)
     mine.record(claim, verdict, NOW)
-    [person] = subscribers.all_people(store)
-    record = personal_data.record_of(store, person)
+    [person] = subscribers.all_subscribers(store)
+    record = personal_data.personal_data_of(store, person)
     assert record["suppression"]["reason"] == "bounced"
     assert record["suppression"]["detail"] == "550 5.1.1 no such user"
-    [rejected] = deliveries.listed(store, ISSUE, DeliveryState.REJECTED)
+    [rejected] = deliveries.list_deliveries(store, ISSUE, DeliveryState.REJECTED)
     assert (rejected.code, rejected.reason) == (550, "no such user")
 
 
@@ -115,7 +115,9 @@ def test_who_leaves_is_suppressed_or_forgotten_after_queueing_gets_nothing(store
     names = ["anna", "bert", "cem", "dora"]
     queued(store, *(f"{name}@example.org" for name in names))
     suppress(store, "anna@example.org")
-    bert = next(one for one in subscribers.all_people(store) if one.email.key.startswith("bert"))
+    bert = next(
+        one for one in subscribers.all_subscribers(store) if one.email.key.startswith("bert")
+    )
     assert subscribers.unsubscribe(store, bert, now=NOW)
     with store.writing() as connection:
         connection.execute(text("DELETE FROM subscribers WHERE email LIKE 'cem%'"))
@@ -125,7 +127,7 @@ def test_who_leaves_is_suppressed_or_forgotten_after_queueing_gets_nothing(store
     told = {
         (one.address.address if one.address else None, str(one.state), one.reason)
         for state in (DeliveryState.SUPPRESSED, DeliveryState.CANCELLED)
-        for one in deliveries.listed(store, ISSUE, state)
+        for one in deliveries.list_deliveries(store, ISSUE, state)
     }
     assert told == {
         ("anna@example.org", "suppressed", "suppressed: complained"),
@@ -168,8 +170,8 @@ def test_what_was_on_the_wire_when_an_issue_was_cancelled_does_not_wait_for_ever
     elif end == "queued again":
         mine.record(claim, Verdict(DeliveryState.QUEUED, stop="relay is gone"), NOW)
     else:
-        dead = workers.senders_in_flight(store, ISSUE)
-        assert workers.abandon(store, ISSUE, dead, resend=True, now=NOW) == 1
+        dead = workers.workers_in_flight(store, ISSUE)
+        assert workers.reclaim_deliveries(store, ISSUE, dead, resend=True, now=NOW) == 1
     assert counts(store) == {"cancelled": 1}
     assert mine.next_due() is None
     assert status(store).closed
@@ -190,12 +192,12 @@ def test_what_a_dead_sender_had_on_the_wire_is_unknown(store: Store) -> None:
     dead, alive = ledger(store, pid=1), ledger(store, pid=2)
     lost = claimed(dead.claim(NOW))
     kept = claimed(alive.claim(NOW))
-    gone = [one for one in workers.senders_in_flight(store, ISSUE) if one.pid == 1]
-    assert workers.abandon(store, ISSUE, gone, resend=False, now=LATER) == 1
-    [unknown] = deliveries.listed(store, ISSUE, DeliveryState.UNKNOWN)
+    gone = [one for one in workers.workers_in_flight(store, ISSUE) if one.pid == 1]
+    assert workers.reclaim_deliveries(store, ISSUE, gone, resend=False, now=LATER) == 1
+    [unknown] = deliveries.list_deliveries(store, ISSUE, DeliveryState.UNKNOWN)
     assert unknown.subscriber == lost.subscriber
     assert "died" in unknown.reason
-    [sending] = deliveries.listed(store, ISSUE, DeliveryState.SENDING)
+    [sending] = deliveries.list_deliveries(store, ISSUE, DeliveryState.SENDING)
     assert sending.subscriber == kept.subscriber
     assert claimed(alive.claim(NOW)).subscriber not in (lost.subscriber, kept.subscriber)
 
@@ -203,8 +205,8 @@ def test_what_a_dead_sender_had_on_the_wire_is_unknown(store: Store) -> None:
 def test_with_the_policy_resend_what_was_on_the_wire_is_queued_again(store: Store) -> None:
     queued(store, "anna@example.org")
     lost = claimed(ledger(store, pid=1).claim(NOW))
-    dead = workers.senders_in_flight(store, ISSUE)
-    assert workers.abandon(store, ISSUE, dead, resend=True, now=LATER) == 1
+    dead = workers.workers_in_flight(store, ISSUE)
+    assert workers.reclaim_deliveries(store, ISSUE, dead, resend=True, now=LATER) == 1
     again = claimed(ledger(store, pid=2).claim(LATER))
     assert (again.delivery, again.attempt) == (lost.delivery, 2)
 
@@ -213,8 +215,8 @@ def test_nobody_in_flight_means_nobody_to_abandon(store: Store) -> None:
     queued(store, "anna@example.org")
     mine = ledger(store)
     mine.record(claimed(mine.claim(NOW)), SENT, NOW)
-    assert workers.senders_in_flight(store, ISSUE) == ()
-    assert workers.abandon(store, ISSUE, [], resend=False, now=NOW) == 0
+    assert workers.workers_in_flight(store, ISSUE) == ()
+    assert workers.reclaim_deliveries(store, ISSUE, [], resend=False, now=NOW) == 0
 
 
 def test_unknown_deliveries_are_queued_again_on_command_with_a_fresh_start(store: Store) -> None:
@@ -230,8 +232,8 @@ def test_a_sender_shows_that_it_lives(store: Store) -> None:
     mine = ledger(store)
     mine.claim(NOW)
     mine.heartbeat(LATER)
-    [sender] = workers.senders_in_flight(store, ISSUE)
-    assert sender == Sender(sender.id, "here", 1, "1", LATER)
+    [sender] = workers.workers_in_flight(store, ISSUE)
+    assert sender == Worker(sender.id, "here", 1, "1", LATER)
 
 
 def drain(store_url: str, pid: int) -> list[int]:

@@ -196,8 +196,8 @@ def test_info_of_a_store_that_is_not_there_makes_none(publication: Publication) 
 
 
 def test_info_tells_what_is_in_a_store(publication: Publication) -> None:
-    publication.essay()
-    publication.crowd(2)
+    publication.write_essay()
+    publication.add_many_subscribers(2)
     publication.run("issue", "send", "--yes")
     told = publication.run("store", "info", "--json").json
     assert (told["kind"], told["migration"], told["paused"]) == ("sqlite", HEAD, None)

@@ -16,7 +16,7 @@ from upcycle_news.models import (
 )
 from upcycle_news.storage.database import Store, open_store
 from upcycle_news.storage.quotas import Quotas
-from upcycle_news.storage.workers import abandon, register_sender, senders_in_flight
+from upcycle_news.storage.workers import reclaim_deliveries, register_worker, workers_in_flight
 
 from ..single_leases import OneByOne
 from .sample_rows import ISSUE, NOW, queued
@@ -32,7 +32,7 @@ def store(any_store: str) -> Iterator[Store]:
 
 
 def sender(store: Store, pid: int, **quotas: object) -> OneByOne:
-    signed_on = register_sender(store, host="here", pid=pid, process_start="1", now=NOW)
+    signed_on = register_worker(store, host="here", pid=pid, process_start="1", now=NOW)
     return OneByOne(store, ISSUE, signed_on, quotas=Quotas(relay_name="main", **quotas))  # type: ignore[arg-type]
 
 
@@ -79,7 +79,7 @@ def test_what_a_crash_kept_from_leaving_has_used_its_place(store: Store) -> None
     queued(store, "anna@example.org", "bert@example.org")
     dead = sender(store, 1, relay=(Rate(1, 3600),))
     assert dead.claim(NOW) is not None
-    abandon(store, ISSUE, senders_in_flight(store, ISSUE), resend=True, now=NOW)
+    reclaim_deliveries(store, ISSUE, workers_in_flight(store, ISSUE), resend=True, now=NOW)
     other = sender(store, 2, relay=(Rate(1, 3600),))
     assert other.claim(NOW + timedelta(minutes=59)) is None
     assert other.claim(NOW + timedelta(minutes=60)) is not None

@@ -48,13 +48,15 @@ def test_whoever_comes_after_a_restart_does_not_notice(
 ) -> None:
     monkeypatch.setattr(restarts, "IDLE_SECONDS", 0.0)
     hang_up(empty_postgres)
-    assert [person.email.address for person in subscribers.all_people(connected)] == list(READERS)
+    assert [person.email.address for person in subscribers.all_subscribers(connected)] == list(
+        READERS
+    )
 
 
 def test_a_sender_that_is_cut_off_says_so_in_a_sentence_and_the_next_turn_connects_anew(
     connected: Store, empty_postgres: str, caplog: pytest.LogCaptureFixture
 ) -> None:
-    me = workers.register_sender(connected, host="here", pid=1, process_start="1", now=NOW)
+    me = workers.register_worker(connected, host="here", pid=1, process_start="1", now=NOW)
     ledger = Ledger(connected, ISSUE, me)
     claims = ledger.lease(2, NOW)
     hang_up(empty_postgres)
@@ -70,7 +72,7 @@ def test_a_sender_that_is_cut_off_says_so_in_a_sentence_and_the_next_turn_connec
 def test_a_restart_in_the_middle_of_a_send_costs_nobody_a_mail(
     connected: Store, empty_postgres: str
 ) -> None:
-    me = workers.register_sender(connected, host="here", pid=1, process_start="1", now=NOW)
+    me = workers.register_worker(connected, host="here", pid=1, process_start="1", now=NOW)
     heard: list[DeliveryReport] = []
 
     def progress(report: DeliveryReport) -> None:

@@ -20,7 +20,7 @@ ANNA = EmailAddress.parse("Anna@Example.org")
 
 
 def bring(store: Store, *new: NewSubscriber, dry_run: bool = False) -> AddReport:
-    return subscribers.add_people(store, new, source="paper list", now=NOW, dry_run=dry_run)
+    return subscribers.add_subscribers(store, new, source="paper list", now=NOW, dry_run=dry_run)
 
 
 def found(store: Store, email: EmailAddress = ANNA) -> Subscriber:
@@ -35,7 +35,7 @@ def test_a_new_person_is_confirmed_and_the_consent_is_kept(store: Store) -> None
     person = found(store)
     assert person.status is SubscriberStatus.CONFIRMED
     assert (person.name, person.topics, person.groups) == ("Anna", ("bestand",), ("redaktion",))
-    [consent] = personal_data.record_of(store, person)["consents"]
+    [consent] = personal_data.personal_data_of(store, person)["consents"]
     assert consent["source"] == "paper list"
     assert consent["given_at"] == "2026-11-26T06:00:00+00:00"
 
@@ -110,7 +110,7 @@ def test_a_list_is_taken_whole_or_not_at_all(store: Store) -> None:
     addresses = [f"reader{number}@example.org" for number in range(subscribers.CHUNK + 1)]
     with pytest.raises(StoreError):
         add(store, *addresses, "last@example.org")
-    assert list(subscribers.all_people(store)) == []
+    assert list(subscribers.all_subscribers(store)) == []
 
 
 def test_a_test_group_has_its_confirmed_members(store: Store) -> None:
@@ -124,7 +124,7 @@ def test_a_test_group_has_its_confirmed_members(store: Store) -> None:
 def test_the_record_of_a_person_holds_everything_about_them(store: Store) -> None:
     queued(store, ANNA.address)
     suppress(store, ANNA.key)
-    record = personal_data.record_of(store, found(store))
+    record = personal_data.personal_data_of(store, found(store))
     assert record["email"] == ANNA.address
     assert record["suppression"]["reason"] == "complained"
     [mail] = record["deliveries"]
@@ -148,7 +148,7 @@ def test_what_readers_chose_for_themselves_is_replaced_by_no_list(store: Store) 
     person = found(store)
     assert (person.name, person.groups) == ("Anna B.", ("redaktion",))
     assert (person.language, person.topics) == ("en", ("kreislauf",))
-    subscribers.add_people(
+    subscribers.add_subscribers(
         store, [NewSubscriber(ANNA, "", "de")], source="asked by mail", now=NOW, dry_run=False,
         over_choice=True,
     )  # fmt: skip

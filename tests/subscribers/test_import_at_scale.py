@@ -19,7 +19,7 @@ from upcycle_news.subscribers.csv_lists import (
     write_subscribers_csv,
 )
 
-from ..publications import Publication, add
+from ..publications import Publication, add_confirmed_subscribers
 
 # What a spreadsheet saves: Latin-1, semicolons, quoted newlines, and what people paste into it.
 NASTY = (
@@ -41,7 +41,7 @@ NASTY = (
 
 def test_a_nasty_list_is_taken_line_by_line(publication: Publication) -> None:
     context = publication.context()
-    add(context, "left@example.org", "gone@example.org")
+    add_confirmed_subscribers(context, "left@example.org", "gone@example.org")
     person = subscribers.find(context.store, EmailAddress.parse("left@example.org"))
     assert person is not None
     subscribers.unsubscribe(context.store, person, now=context.clock())
@@ -138,7 +138,7 @@ def test_what_was_suppressed_is_undone_by_the_same_words(
 
 def test_the_forgotten_leave_nothing_but_a_keyed_hash(publication: Publication) -> None:
     context = publication.context()
-    add(context, "anna@example.org")
+    add_confirmed_subscribers(context, "anna@example.org")
     publication.run("subscribers", "forget", "anna@example.org", "--yes")
     publication.run("subscribers", "forget", "anna@example.org", "--yes", code=1)
     context.store.close()

@@ -213,7 +213,9 @@ def test_a_door_that_is_open_makes_no_key_where_the_old_ones_were_moved_away(
 @given(st.binary(min_size=32, max_size=32), st.sampled_from("ABCDEFGHIJKLMNOPQRSTUVWXYZ-_89"))
 def test_a_preview_link_has_one_spelling_only(key: bytes, last: str) -> None:
     now = datetime(2026, 11, 26, 7, tzinfo=UTC)
-    token = preview_token({1: key}, issue=3, revision_id="ab" * 32, expires=now + timedelta(hours=1))
+    token = preview_token(
+        {1: key}, issue=3, revision_id="ab" * 32, expires=now + timedelta(hours=1)
+    )
     assert read_preview_token({1: key}, token, now=now) is not None
     altered = token[:-1] + last
     assert (read_preview_token({1: key}, altered, now=now) is None) == (altered != token)

@@ -8,7 +8,7 @@ import stat
 
 from upcycle_news.subscribers.link_tokens import Purpose
 
-from ..publications import Publication, prepared, sent
+from ..publications import Publication, approve_issue, send_issue
 from ..web.web_server import free_port, opened
 
 
@@ -24,15 +24,15 @@ def links(publication: Publication) -> list[str]:
 def test_links_of_an_old_mail_and_of_a_new_one_work_while_the_door_stays_open(
     publication: Publication,
 ) -> None:
-    publication.readers("alt@example.org")
-    publication.essay()
-    sent(publication.context())
+    publication.add_subscribers("alt@example.org")
+    publication.write_essay()
+    send_issue(publication.context())
     with opened(publication.context(), free_port()) as door:
         assert door.get(links(publication)[0]).status == 200
         told = publication.run("secrets", "rotate")
         assert told.out == "token key 2 signs from now on\n"
-        publication.essay("Zwei")
-        sent(publication.context(), "2026-12-03")
+        publication.write_essay("Zwei")
+        send_issue(publication.context(), "2026-12-03")
         old, new = links(publication)
         assert old != new
         assert door.get(new).status == door.get(old).status == 200
@@ -48,19 +48,21 @@ def test_the_list_names_keys_and_never_shows_them(publication: Publication) -> N
     assert [(line["key"], line["signs"]) for line in told.lines] == [(1, False), (2, True)]
     for path in (publication.home / "var/secrets").glob("token-*.key"):
         assert stat.S_IMODE(path.stat().st_mode) == 0o600
-        assert path.read_text().strip() not in told.told + publication.run("secrets", "list").told
+        assert (
+            path.read_text().strip() not in told.output + publication.run("secrets", "list").output
+        )
 
 
 def test_a_key_is_dropped_only_when_another_signs_and_nothing_is_on_its_way(
     publication: Publication,
 ) -> None:
-    publication.crowd(2)
-    publication.essay()
+    publication.add_many_subscribers(2)
+    publication.write_essay()
     assert "secrets rotate" in publication.run("secrets", "drop", "1", "--yes", code=1).err
     publication.run("secrets", "rotate")
     assert "there are: 1, 2" in publication.run("secrets", "drop", "7", "--yes", code=1).err
     context = publication.context()
-    chosen, digest = prepared(context)
+    chosen, digest = approve_issue(context)
     from upcycle_news.services.delivery import send
 
     send.enqueue(context, chosen, digest)

@@ -14,7 +14,7 @@ from upcycle_news.app.context import AppContext
 from upcycle_news.services.archive.atomic_folder import exclusive_lock
 from upcycle_news.web.archive import REBUILD_SECONDS, ArchivePages
 
-from ..publications import Publication, parsed, sent
+from ..publications import Publication, parse_mail, send_issue
 from ..services.archive.test_build import tree
 from .web_server import Door, opened
 
@@ -24,9 +24,9 @@ PAGE = "/archive/2026-11-26/"
 @pytest.fixture
 def shown(publication: Publication, context: AppContext, port: int) -> Iterator[Door]:
     """A door with one issue behind it."""
-    publication.readers("anna@example.org")
-    publication.essay()
-    sent(context)
+    publication.add_subscribers("anna@example.org")
+    publication.write_essay()
+    send_issue(context)
     with opened(context, port) as door:
         yield door
 
@@ -123,7 +123,7 @@ def test_every_address_of_a_stored_mail_answers(publication: Publication, shown:
     import re
 
     (raw,) = publication.mails()
-    mail = parsed(raw)
+    mail = parse_mail(raw)
     links: set[str] = set()
     for kind in ("html", "plain"):
         body = mail.get_body((kind,))

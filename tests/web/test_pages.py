@@ -18,7 +18,7 @@ from upcycle_news.storage import personal_data, subscribers, suppressions
 from upcycle_news.subscribers.link_tokens import LinkSigner, Purpose
 
 from ..delivery.memory_ledger import Clock
-from ..publications import Publication, add
+from ..publications import Publication, add_confirmed_subscribers
 from ..rendering.page_screenshots import missing
 from .browser_session import browsing
 from .web_server import Door, opened
@@ -41,7 +41,7 @@ def link(context: AppContext, purpose: Purpose, number: int = 1, issue: int = 0)
 
 
 def test_the_answer_is_the_same_for_everybody(context: AppContext, door: Door) -> None:
-    add(context, ANNA, "weg@example.org", "gesperrt@example.org")
+    add_confirmed_subscribers(context, ANNA, "weg@example.org", "gesperrt@example.org")
     subscribers.unsubscribe(context.store, person(context, "weg@example.org"), now=context.clock())
     suppressions.suppress_all(
         context.store, ["gesperrt@example.org", "@boese.example"],
@@ -63,7 +63,7 @@ def test_the_answer_is_the_same_for_everybody(context: AppContext, door: Door) -
 def test_only_who_may_be_asked_gets_a_mail(
     publication: Publication, context: AppContext, port: int
 ) -> None:
-    add(context, ANNA, "weg@example.org")
+    add_confirmed_subscribers(context, ANNA, "weg@example.org")
     subscribers.unsubscribe(context.store, person(context, "weg@example.org"), now=context.clock())
     suppressions.suppress_all(
         context.store, ["gesperrt@example.org", "@boese.example"],
@@ -126,7 +126,7 @@ def test_what_is_no_address_is_told_in_words(context: AppContext, door: Door, em
 
 
 def test_ten_thousand_forged_links_open_nothing(context: AppContext, door: Door) -> None:
-    add(context, ANNA, "bert@example.org")
+    add_confirmed_subscribers(context, ANNA, "bert@example.org")
     dice = random.Random(8058)
     real = context.link_signer.token(Purpose.UNSUBSCRIBE, 1, 3)
     letters = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"
@@ -158,13 +158,15 @@ def test_ten_thousand_forged_links_open_nothing(context: AppContext, door: Door)
 def test_signatures_are_compared_in_constant_time(context: AppContext) -> None:
     token = context.link_signer.token(Purpose.UNSUBSCRIBE, 1)
     with patch.object(hmac, "compare_digest", wraps=hmac.compare_digest) as compared:
-        context.link_signer.read(Purpose.UNSUBSCRIBE, token[:-1] + ("A" if token[-1] != "A" else "E"))
+        context.link_signer.read(
+            Purpose.UNSUBSCRIBE, token[:-1] + ("A" if token[-1] != "A" else "E")
+        )
         context.link_signer.read(Purpose.UNSUBSCRIBE, token)
     assert compared.call_count >= 1
 
 
 def test_a_link_leads_to_its_own_reader_only(context: AppContext, door: Door) -> None:
-    add(context, ANNA, "bert@example.org")
+    add_confirmed_subscribers(context, ANNA, "bert@example.org")
     assert door.post(link(context, Purpose.UNSUBSCRIBE, 2)).status == 200
     assert person(context).status is SubscriberStatus.CONFIRMED
     assert person(context, "bert@example.org").status is SubscriberStatus.UNSUBSCRIBED
@@ -196,13 +198,13 @@ def test_a_confirmation_link_expires(
 
 
 def test_a_reader_chooses_topics_and_language_and_leaves(context: AppContext, door: Door) -> None:
-    add(context, ANNA)
+    add_confirmed_subscribers(context, ANNA)
     path = link(context, Purpose.PREFERENCES)
     assert "Ihre Einstellungen" in door.get(path).text
     answer = door.post(path, "topic=Bestand&topic=Erfunden&language=en&do=save")
     assert "Saved." in answer.text
     assert (person(context).topics, person(context).language) == (("Bestand",), "en")
-    record = personal_data.record_of(context.store, person(context))
+    record = personal_data.personal_data_of(context.store, person(context))
     assert record["chosen_at"] is not None
     assert door.post(path, {"do": "leave"}).status == 200
     assert person(context).status is SubscriberStatus.UNSUBSCRIBED
@@ -213,7 +215,7 @@ def test_a_reader_chooses_topics_and_language_and_leaves(context: AppContext, do
 
 
 def test_every_answer_carries_the_security_headers(context: AppContext, door: Door) -> None:
-    add(context, ANNA)
+    add_confirmed_subscribers(context, ANNA)
     paths = ["/subscribe", "/confirm/x", "/nowhere", "/healthz", link(context, Purpose.UNSUBSCRIBE)]
     for path in paths:
         headers = door.get(path).headers
@@ -233,14 +235,14 @@ def test_nothing_foreign_is_on_a_page_and_no_script(context: AppContext, door: D
 
 
 def test_a_body_larger_than_any_form_is_refused(context: AppContext, door: Door) -> None:
-    add(context, ANNA)
+    add_confirmed_subscribers(context, ANNA)
     assert door.post("/subscribe", "email=" + "a" * 20_000).status == 413
     assert door.post(link(context, Purpose.UNSUBSCRIBE), "x" * 20_000).status == 413
     assert person(context).status is SubscriberStatus.CONFIRMED
 
 
 def test_other_methods_do_nothing(context: AppContext, door: Door) -> None:
-    add(context, ANNA)
+    add_confirmed_subscribers(context, ANNA)
     for method in ("PUT", "DELETE", "PATCH", "OPTIONS"):
         assert door.ask(method, link(context, Purpose.UNSUBSCRIBE)).status == 405
     assert door.ask("HEAD", link(context, Purpose.UNSUBSCRIBE)).status == 200
@@ -269,7 +271,7 @@ def test_a_mail_that_could_not_leave_leaves_later(
 def test_every_page_passes_axe_and_fits_a_phone(context: AppContext, door: Door) -> None:
     if not AXE.is_file():
         missing("no axe-core here (npm ci --prefix tools/node)")
-    add(context, ANNA, "bert@example.org")
+    add_confirmed_subscribers(context, ANNA, "bert@example.org")
     context.store.close()
     pages = [
         "/subscribe", "/subscribe?lang=en", "/nowhere",

@@ -9,7 +9,7 @@ from upcycle_news.services.subscribers import subscriptions
 from upcycle_news.storage import personal_data
 
 from ..delivery.memory_ledger import Clock
-from ..publications import Publication, parsed
+from ..publications import Publication, parse_mail
 from ..transports.bad_relays import BadDay
 
 ANNA = "anna@example.org"
@@ -43,7 +43,7 @@ def test_who_was_forgotten_before_the_mail_left_gets_none(publication: Publicati
     email = EmailAddress.parse(ANNA)
     waiting = subscriptions.sign_up(context, email, language="de", source="web")
     assert waiting is not None
-    assert personal_data.erase(context.store, email, now=context.clock())
+    assert personal_data.erase_subscriber(context.store, email, now=context.clock())
     assert not subscriptions.send_confirmation_mail(context, waiting)
     assert publication.mails() == []
 
@@ -67,7 +67,7 @@ def test_who_signs_up_again_after_a_week_gets_a_mail_that_no_server_has_seen(
         subscriptions.purge_expired(context)
         clock.now += timedelta(days=8)
         assert subscriptions.purge_expired(context).unconfirmed == 1
-    first, second = (parsed(mail)["Message-ID"] for mail in publication.mails())
+    first, second = (parse_mail(mail)["Message-ID"] for mail in publication.mails())
     assert first != second
 
 

@@ -16,7 +16,7 @@ from .web_server import Door
 def test_the_link_in_the_form_shows_the_issue_and_loads_nothing(
     publication: Publication, context: AppContext, door: Door
 ) -> None:
-    publication.essay()
+    publication.write_essay()
     issue = IssueId.parse("2026-11-26")
     revision = compose.compose_issue(context, issue).revision_id
     url = preview_url(context, issue, revision, expires=context.clock() + timedelta(hours=1))

@@ -19,9 +19,9 @@ from upcycle_news.storage.subscribers import NewSubscriber
 from ..bounces import sample_reports
 from ..publications import (
     Publication,
-    add,
-    parsed,
-    sent,
+    add_confirmed_subscribers,
+    parse_mail,
+    send_issue,
 )
 from .web_server import opened
 
@@ -48,25 +48,25 @@ def test_signing_up_reading_bouncing_and_leaving_leave_no_address_in_logs_or_fil
     caplog.set_level(logging.DEBUG)
     for name in ("tmp", "new", "cur"):
         (publication.home / "inbox" / name).mkdir(parents=True)
-    publication.setting("https://umbaupost.example.net", f"http://127.0.0.1:{port}")
+    publication.change_setting("https://umbaupost.example.net", f"http://127.0.0.1:{port}")
     context = publication.context(
         SENDER__VERP="true", INBOX__MAILDIR="inbox",
         SENDER__UNSUBSCRIBE_MAILTO="weg@umbaupost.example.net",
     )  # fmt: skip
-    add(context, *ADDRESSES[:2])
+    add_confirmed_subscribers(context, *ADDRESSES[:2])
     with opened(context, port) as door:
         door.post("/subscribe", {"email": ADDRESSES[2]})
         door.post("/subscribe", {"email": f"{NAMES[2]}@@falsch"})
         door.get(f"/unsubscribe/{ADDRESSES[2]}")
-    publication.essay()
-    assert sent(context).closed
+    publication.write_essay()
+    assert send_issue(context).closed
     path = max((publication.home / "var/mailbox/new").iterdir(), key=lambda one: one.name)
     back = path.read_bytes().split(b"\r\n", 1)[0].decode().removeprefix("Return-Path: <")[:-1]
     (publication.home / "inbox/new/1").write_bytes(sample_reports.postfix(back, ADDRESSES[1]))
     done = publication.run("bounces", "collect", SENDER__VERP="true", INBOX__MAILDIR="inbox")
-    told = publication.run("bounces", "list", "--json").told + done.told
-    told += publication.run("subscribers", "stats", "--json").told
-    told += publication.run("subscribers", "forget", ADDRESSES[0], "--yes").told
+    told = publication.run("bounces", "list", "--json").output + done.output
+    told += publication.run("subscribers", "stats", "--json").output
+    told += publication.run("subscribers", "forget", ADDRESSES[0], "--yes").output
     assert "1 hard" in done.out
     for name in NAMES:
         assert name not in told.lower()
@@ -99,9 +99,9 @@ def test_prefects_own_database_knows_no_address(publication: Publication, tmp_pa
     for name in ("tmp", "new", "cur"):
         (publication.home / "inbox" / name).mkdir(parents=True)
     context = publication.context()
-    add(context, *ADDRESSES)
-    publication.essay()
-    assert sent(context).closed
+    add_confirmed_subscribers(context, *ADDRESSES)
+    publication.write_essay()
+    assert send_issue(context).closed
     (publication.home / "inbox/new/1").write_bytes(sample_reports.vacation(ADDRESSES[0]))
     home = tmp_path / "prefect"
     environment = {
@@ -124,15 +124,15 @@ def test_an_issue_for_some_topics_goes_to_those_who_want_them(publication: Publi
     def reader(name: str, *topics: str) -> NewSubscriber:
         return NewSubscriber(EmailAddress.parse(f"{name}@example.org"), topics=topics)
 
-    publication.readers(
+    publication.add_subscribers(
         reader("alles"), reader("bestand", "Bestand"), reader("handwerk", "Handwerk"),
         reader("beides", "handwerk", "BESTAND"),
     )  # fmt: skip
-    publication.essay()
+    publication.write_essay()
     context = publication.context(ISSUE__TOPICS='["Bestand"]')
-    found = sent(context)
+    found = send_issue(context)
     assert found.closed and found.audience == 3
-    assert [str(parsed(mail)["To"]).strip("<>") for mail in publication.mails()] == [
+    assert [str(parse_mail(mail)["To"]).strip("<>") for mail in publication.mails()] == [
         "alles@example.org",
         "bestand@example.org",
         "beides@example.org",

@@ -13,7 +13,7 @@ from upcycle_news.models import EmailAddress, SubscriberStatus
 from upcycle_news.storage import personal_data, subscribers
 
 from ..delivery.memory_ledger import Clock
-from ..publications import Publication, parsed, sent
+from ..publications import Publication, parse_mail, send_issue
 from .browser_session import browsing
 from .web_server import Door
 
@@ -32,7 +32,7 @@ def mails(publication: Publication, count: int) -> list[bytes]:
 
 def links(mail: bytes) -> list[str]:
     """Every web address in a mail: in its headers, its text and its HTML."""
-    message = parsed(mail)
+    message = parse_mail(mail)
     html = str(message.get_body(("html",)).get_content())
     texts = [str(message.get("List-Unsubscribe", "")), *re.findall(r'(?:href|src)="([^"]+)"', html)]
     texts.append(str(message.get_body(("plain",)).get_content()))
@@ -71,7 +71,7 @@ def test_a_reader_signs_up_confirms_reads_and_leaves_with_one_click(
         assert status(context) is SubscriberStatus.PENDING
 
         [asking] = mails(publication, 1)
-        assert parsed(asking)["To"].addresses[0].addr_spec == READER
+        assert parse_mail(asking)["To"].addresses[0].addr_spec == READER
         page.open(one(links(asking), "/confirm/"))
         assert status(context) is SubscriberStatus.PENDING
         page.click("button")
@@ -79,10 +79,10 @@ def test_a_reader_signs_up_confirms_reads_and_leaves_with_one_click(
         assert all(url.startswith((door.url, "about:")) for url in page.requests)
     assert status(context) is SubscriberStatus.CONFIRMED
 
-    publication.essay()
-    assert sent(context).closed
+    publication.write_essay()
+    assert send_issue(context).closed
     issue = mails(publication, 2)[1]
-    out = re.findall(r"<(https?://[^>]+)>", parsed(issue)["List-Unsubscribe"])
+    out = re.findall(r"<(https?://[^>]+)>", parse_mail(issue)["List-Unsubscribe"])
     answer = door.post(out[0], "List-Unsubscribe=One-Click")
     assert (answer.status, "location" in answer.headers, "set-cookie" in answer.headers) == (
         200,
@@ -92,11 +92,11 @@ def test_a_reader_signs_up_confirms_reads_and_leaves_with_one_click(
     assert door.post(out[0], "List-Unsubscribe=One-Click").status == 200
     assert status(context) is SubscriberStatus.UNSUBSCRIBED
 
-    publication.readers("bleibt@example.org")
-    publication.essay("Was danach kam")
+    publication.add_subscribers("bleibt@example.org")
+    publication.write_essay("Was danach kam")
     clock.now += timedelta(days=1)
-    assert sent(context, "2026-11-27").closed
-    assert parsed(mails(publication, 3)[2])["To"].addresses[0].addr_spec == "bleibt@example.org"
+    assert send_issue(context, "2026-11-27").closed
+    assert parse_mail(mails(publication, 3)[2])["To"].addresses[0].addr_spec == "bleibt@example.org"
 
 
 def test_a_scanner_that_opens_every_link_first_changes_nothing(
@@ -109,8 +109,8 @@ def test_a_scanner_that_opens_every_link_first_changes_nothing(
     assert door.post(one(links(asking), "/confirm/")).status == 200
     assert status(context) is SubscriberStatus.CONFIRMED
 
-    publication.essay()
-    assert sent(context).closed
+    publication.write_essay()
+    assert send_issue(context).closed
     issue = mails(publication, 2)[1]
     assert sum(link.startswith(door.url) for link in links(issue)) >= 2
     scan(door, issue)
@@ -124,7 +124,7 @@ def test_the_confirmation_mail_is_plain_proof_and_no_advertisement(
 ) -> None:
     door.post("/subscribe", {"email": READER, "language": "de"})
     [mail] = mails(publication, 1)
-    message = parsed(mail)
+    message = parse_mail(mail)
     assert message["Subject"] == "Bitte bestätigen: Umbaupost"
     assert message["Auto-Submitted"] == "auto-generated"
     assert "List-Unsubscribe" not in message
@@ -135,7 +135,7 @@ def test_the_confirmation_mail_is_plain_proof_and_no_advertisement(
     door.post(one(links(mail), "/confirm/"))
     person = subscribers.find(context.store, EmailAddress.parse(READER))
     assert person is not None
-    [consent] = personal_data.record_of(context.store, person)["consents"]
+    [consent] = personal_data.personal_data_of(context.store, person)["consents"]
     assert consent["given_at"] == "2026-11-26T06:00:00+00:00"
     assert consent["confirmed_at"] == "2026-11-26T06:00:00+00:00"
     assert consent["source"] == f"web: {door.url}/subscribe"
@@ -162,5 +162,5 @@ def test_coming_back_is_a_new_consent_and_the_old_one_stays_ended(
     assert status(context) is SubscriberStatus.UNSUBSCRIBED
     door.post(second)
     assert status(context) is SubscriberStatus.CONFIRMED
-    agreed = personal_data.record_of(context.store, person)["consents"]
+    agreed = personal_data.personal_data_of(context.store, person)["consents"]
     assert [bool(consent["ended_at"]) for consent in agreed] == [True, False]

@@ -13,12 +13,12 @@ from typing import Literal
 from pydantic import SecretStr
 
 from upcycle_news.app.factories import (
-    failover_relay,
-    is_sample_host,
     build_quotas,
     build_relay,
-    secret_values,
     build_send_window,
+    failover_relay,
+    is_sample_host,
+    secret_values,
 )
 from upcycle_news.bounces.verp import BounceAddresses
 from upcycle_news.config.sections import RelaySettings
@@ -34,7 +34,7 @@ from upcycle_news.observability import logging
 from upcycle_news.storage.database import Store, open_store
 from upcycle_news.storage.quotas import Quotas
 from upcycle_news.subscribers.link_tokens import LinkSigner, Purpose
-from upcycle_news.subscribers.signing_keys import KeyRing, person_key
+from upcycle_news.subscribers.signing_keys import KeyRing, erasure_key
 
 MAIN_RELAY = "main"
 # Used in previews while no public address is configured; preflight refuses to send with it.
@@ -57,7 +57,7 @@ class AppContext:
     def open(cls, home: Path | None = None) -> AppContext:
         """Read the configuration of `home` (default: UPCYCLE_NEWS_HOME, then the current folder)."""
         settings = load_settings(home)
-        logging.set_up(settings.log.format, settings.log.level, secret_values(settings))
+        logging.configure_logging(settings.log.format, settings.log.level, secret_values(settings))
         return cls(settings)
 
     def __enter__(self) -> AppContext:
@@ -80,7 +80,7 @@ class AppContext:
     def store(self) -> Store:
         """The store, created or migrated at the first access."""
         store = open_store(self.settings.store_url)
-        store.person_key = person_key(self.secrets_folder, store)
+        store.erasure_key = erasure_key(self.secrets_folder, store)
         return store
 
     @property

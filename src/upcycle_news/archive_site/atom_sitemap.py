@@ -33,9 +33,9 @@ _ATOM = "http://www.w3.org/2005/Atom"
 
 
 def tag_uri(publication: Publication, day: str, name: str) -> str:
-    """An id that never changes, wherever the archive moves to (RFC 4151).
+    """Return a tag URI, which stays the same when the archive moves (RFC 4151).
 
-    `publication` and `day` are those of the time when the thing came to be.
+    `publication` and `day` are those of the time when the issue or feed was first published.
     """
     host = urlsplit(publication.site_url).hostname or ""
     host = host or publication.sender_address.rpartition("@")[2] or "newsletter.invalid"
@@ -47,16 +47,16 @@ def tag_uri(publication: Publication, day: str, name: str) -> str:
 
 
 def issue_id(sent: SentIssue) -> str:
-    """The id of an issue's entry."""
+    """Return the id of an issue's Atom entry."""
     issue = sent.manifest.issue.id
     return tag_uri(sent.manifest.publication, issue.day.isoformat(), f"issue/{issue}")
 
 
-def atom_feed(there: Sequence[SentIssue], config: SiteConfig) -> bytes:
-    """The newest issues, each with the whole text of its essays; `there` by date, not empty."""
+def atom_feed(shown: Sequence[SentIssue], config: SiteConfig) -> bytes:
+    """Return the newest issues with full texts as Atom; `shown` by date, not empty."""
     pages, publication = PageRenderer(config, has_feed=True), config.publication
-    newest = list(reversed(there))[:NEWEST]
-    # A path is better than nothing where there is no public address yet.
+    newest = list(reversed(shown))[:NEWEST]
+    # Without a public URL, links are at least absolute paths.
     root = f"{publication.site_url}/"
     links = RelativeLinks(root, config.index_html)
     feed = ET.Element("feed", {"xmlns": _ATOM, "xml:lang": publication.language})
@@ -64,7 +64,7 @@ def atom_feed(there: Sequence[SentIssue], config: SiteConfig) -> bytes:
     _text(feed, "title", publication.name)
     if publication.tagline:
         _text(feed, "subtitle", publication.tagline)
-    _text(feed, "updated", rfc3339(max(one.changed_at for one in newest)))
+    _text(feed, "updated", rfc3339(max(sent.changed_at for sent in newest)))
     _author(feed, publication.name)
     ET.SubElement(
         feed, "link", {"rel": "self", "type": "application/atom+xml", "href": links.to(FEED)}
@@ -79,35 +79,35 @@ def atom_feed(there: Sequence[SentIssue], config: SiteConfig) -> bytes:
 
 def _entry(sent: SentIssue, pages: PageRenderer, links: RelativeLinks) -> ET.Element:
     language = pages.page_language(sent.manifest.issue.language)
-    words = pages.words(language)
-    builder = SiteViewModelBuilder(sent.manifest, words, links, language=language, anchors=False)
-    entry = pages.entry(sent, links, language)
-    essays = [one for one in sent.manifest.issue.essays if one.slug not in sent.withdrawn]
-    found = ET.Element("entry", {"xml:lang": language})
-    _text(found, "id", issue_id(sent))
-    _text(found, "title", entry.subject)
-    ET.SubElement(found, "link", {"rel": "alternate", "type": "text/html", "href": entry.url})
-    _text(found, "published", rfc3339(sent.sent_at))
-    _text(found, "updated", rfc3339(sent.changed_at))
-    for name in dict.fromkeys(view.byline for view in entry.essays if view.byline):
-        _author(found, name)
+    strings = pages.strings(language)
+    builder = SiteViewModelBuilder(sent.manifest, strings, links, language=language, anchors=False)
+    view = pages.entry(sent, links, language)
+    essays = [essay for essay in sent.manifest.issue.essays if essay.slug not in sent.withdrawn]
+    element = ET.Element("entry", {"xml:lang": language})
+    _text(element, "id", issue_id(sent))
+    _text(element, "title", view.subject)
+    ET.SubElement(element, "link", {"rel": "alternate", "type": "text/html", "href": view.url})
+    _text(element, "published", rfc3339(sent.sent_at))
+    _text(element, "updated", rfc3339(sent.changed_at))
+    for name in dict.fromkeys(essay.byline for essay in view.essays if essay.byline):
+        _author(element, name)
     for topic in dict.fromkeys(topic for essay in essays for topic in essay.topics):
-        ET.SubElement(found, "category", {"term": normalise_text(topic)})
-    if entry.preheader:
-        _text(found, "summary", entry.preheader)
-    names = {
-        "essays": tuple(pages.essay_view(sent, one, builder, in_full=True) for one in essays),
+        ET.SubElement(element, "category", {"term": normalise_text(topic)})
+    if view.preheader:
+        _text(element, "summary", view.preheader)
+    variables = {
+        "essays": tuple(pages.essay_view(sent, essay, builder, in_full=True) for essay in essays),
         "related": tuple(map(builder.story, sent.manifest.issue.related)),
-        "t": words,
+        "t": strings,
     }
-    content = fill_template(pages.config.templates, f"{FOLDER}/entry.html", names)
-    _text(found, "content", content.strip()).set("type", "html")
-    return found
+    content = fill_template(pages.config.templates, f"{FOLDER}/entry.html", variables)
+    _text(element, "content", content.strip()).set("type", "html")
+    return element
 
 
 def _text(parent: ET.Element, name: str, text: str) -> ET.Element:
     element = ET.SubElement(parent, name)
-    element.text = normalise_text(text)  # XML knows no control characters
+    element.text = normalise_text(text)  # XML allows no control characters
     return element
 
 
@@ -115,12 +115,12 @@ def _author(parent: ET.Element, name: str) -> None:
     _text(ET.SubElement(parent, "author"), "name", name)
 
 
-def sitemap(there: Sequence[SentIssue], config: SiteConfig) -> str:
-    """Every page that search engines may show, with the day of its last change."""
-    address = config.publication.site_address
-    newest = max((one.changed_at for one in there), default=None)
+def sitemap(shown: Sequence[SentIssue], config: SiteConfig) -> str:
+    """Return the site map: every indexed page with the day of its last change."""
+    site_url = config.publication.site_address
+    newest = max((sent.changed_at for sent in shown), default=None)
     days = dict.fromkeys((HOME, ARCHIVE, ESSAYS), newest)
-    for sent in there:
+    for sent in shown:
         days[issue_path(str(sent.manifest.issue.id))] = sent.changed_at
         for essay in sent.manifest.issue.essays:
             if essay.slug not in sent.withdrawn:
@@ -128,16 +128,16 @@ def sitemap(there: Sequence[SentIssue], config: SiteConfig) -> str:
     root = ET.Element("urlset", {"xmlns": "http://www.sitemaps.org/schemas/sitemap/0.9"})
     for path, day in days.items():
         url = ET.SubElement(root, "url")
-        ET.SubElement(url, "loc").text = address(path)
+        ET.SubElement(url, "loc").text = site_url(path)
         if day is not None:
             ET.SubElement(url, "lastmod").text = day.date().isoformat()
     ET.indent(root, space=" ")
-    written: str = ET.tostring(root, encoding="unicode")
-    return f'<?xml version="1.0" encoding="UTF-8"?>\n{written}\n'
+    xml: str = ET.tostring(root, encoding="unicode")
+    return f'<?xml version="1.0" encoding="UTF-8"?>\n{xml}\n'
 
 
 def robots(config: SiteConfig) -> str:
-    """Everything may be read; it counts where the archive is the root of its host."""
+    """Return robots.txt, which allows everything; it has effect at the root of a host only."""
     lines = ["User-agent: *", "Allow: /"]
     if config.publication.site_url:
         lines += ["", f"Sitemap: {config.publication.site_address(SITEMAP)}"]

@@ -142,7 +142,7 @@ def probe_store(check_context: CheckContext) -> list[CheckResult]:
     results = storage.evaluate(facts)
     if check_context.usable and (hold := send_hold.active_hold(check_context.app.store)) is not None:
         results.append(storage.send_hold_active(hold.sentence))
-    newest = next(iter(create.existing(check_context.app)), None)
+    newest = next(iter(create.list_backups(check_context.app)), None)
     made = None if newest is None else datetime.fromtimestamp(newest.stat().st_mtime, UTC)
     return [*results, storage.evaluate_backup(made, check_context.now, has_store=facts.exists)]
 

@@ -109,14 +109,14 @@ def evaluate_disk(folder: str, free: int, total: int, store_bytes: int) -> Check
             "disk",
             finding,
             impact="a send stops when the disk is full",
-            fix="free some space; old issues, mailbox and images below var may be deleted",
+            fix="make room; old issues, mailbox and images below var may be deleted",
         )
     if free < wanted:
         return warning(
             "disk",
             finding,
             impact="a backup needs as much space as the store, and a send needs some more",
-            fix="free some space; old issues, mailbox and images below var may be deleted",
+            fix="make room; old issues, mailbox and images below var may be deleted",
         )
     return ok("disk", finding)
 

@@ -25,10 +25,10 @@ from ...cli.test_bad_input import room_for
 from ...delivery.memory_ledger import Clock
 from ...publications import (
     Publication,
-    parsed,
-    prepared,
-    relay_at,
-    sent,
+    approve_issue,
+    parse_mail,
+    relay_variables,
+    send_issue,
 )
 from ...rendering.sample_manifest import png
 
@@ -51,12 +51,12 @@ def stamps(folder: Path) -> dict[str, tuple[int, int]]:
 
 
 def two_sent(publication: Publication) -> AppContext:
-    publication.readers("anna@example.org")
+    publication.add_subscribers("anna@example.org")
     context = publication.context()
-    publication.essay("Was vom Bahnhof bleibt")
-    sent(context, "2026-11-26")
-    publication.essay("Die Schule am Rand")
-    sent(context, "2026-11-26-2")
+    publication.write_essay("Was vom Bahnhof bleibt")
+    send_issue(context, "2026-11-26")
+    publication.write_essay("Die Schule am Rand")
+    send_issue(context, "2026-11-26-2")
     return context
 
 
@@ -87,10 +87,10 @@ def test_what_was_sent_is_shown_whatever_became_of_the_file(publication: Publica
 
 
 def test_the_pages_are_there_before_the_first_mail_leaves(publication: Publication) -> None:
-    slug = publication.essay()
-    publication.readers("anna@example.org")
+    slug = publication.write_essay()
+    publication.add_subscribers("anna@example.org")
     context = publication.context()
-    chosen, revision_id = prepared(context)
+    chosen, revision_id = approve_issue(context)
     assert not (context.archive_folder / "feed.xml").exists()
     send.enqueue(context, chosen, revision_id)
     assert publication.mails() == []
@@ -103,10 +103,10 @@ def test_the_pages_are_there_before_the_first_mail_leaves(publication: Publicati
 
 
 def test_an_issue_whose_archive_cannot_be_written_is_not_sent(publication: Publication) -> None:
-    publication.essay()
-    publication.readers("anna@example.org")
+    publication.write_essay()
+    publication.add_subscribers("anna@example.org")
     context = publication.context()
-    chosen, revision_id = prepared(context)
+    chosen, revision_id = approve_issue(context)
     context.archive_folder.parent.mkdir(exist_ok=True)
     context.archive_folder.write_text("a file where the folder should be")
     with pytest.raises(IssueError, match=r"not sent, for it has no archive: .*cannot be written"):
@@ -117,9 +117,9 @@ def test_an_issue_whose_archive_cannot_be_written_is_not_sent(publication: Publi
 
 
 def test_an_issue_for_nobody_is_not_published(publication: Publication) -> None:
-    publication.essay()
+    publication.write_essay()
     context = publication.context()
-    chosen, revision_id = prepared(context)
+    chosen, revision_id = approve_issue(context)
     with pytest.raises(IssueError, match="nobody to send to"):
         send.enqueue(context, chosen, revision_id)
     assert not (context.archive_folder / f"archive/{FIRST}").exists()
@@ -127,17 +127,17 @@ def test_an_issue_for_nobody_is_not_published(publication: Publication) -> None:
 
 
 def test_a_test_mail_publishes_nothing(publication: Publication) -> None:
-    publication.essay()
+    publication.write_essay()
     publication.run("issue", "send", "--test", "redaktion@example.org", "--no-collect")
     assert publication.recipients() == ["redaktion@example.org"]
     assert not (publication.home / "var/archive/archive").exists()
 
 
 def test_an_issue_cancelled_before_anybody_got_it_is_not_shown(publication: Publication) -> None:
-    publication.readers("anna@example.org")
-    slug = publication.essay()
+    publication.add_subscribers("anna@example.org")
+    slug = publication.write_essay()
     context = publication.context()
-    chosen, revision_id = prepared(context)
+    chosen, revision_id = approve_issue(context)
     send.enqueue(context, chosen, revision_id)
     assert (context.archive_folder / f"essays/{slug}/index.html").is_file()
     publication.run("issue", "cancel", str(chosen), "--yes")
@@ -154,10 +154,10 @@ def test_an_issue_cancelled_too_late_stays_for_those_who_have_it(publication: Pu
 
 
 def test_a_lost_archive_is_built_before_delivery_goes_on(publication: Publication) -> None:
-    publication.essay()
-    publication.readers("anna@example.org")
+    publication.write_essay()
+    publication.add_subscribers("anna@example.org")
     context = publication.context()
-    chosen, revision_id = prepared(context)
+    chosen, revision_id = approve_issue(context)
     send.enqueue(context, chosen, revision_id)
     (context.archive_folder / f"archive/{chosen}/index.html").unlink()
     send.deliver_issue(context, chosen)
@@ -165,13 +165,13 @@ def test_a_lost_archive_is_built_before_delivery_goes_on(publication: Publicatio
 
 
 def test_every_link_of_a_stored_mail_leads_somewhere(publication: Publication) -> None:
-    publication.essay("Was vom Bahnhof bleibt")
-    publication.essay("Die Schule am Rand")
-    publication.readers("anna@example.org")
+    publication.write_essay("Was vom Bahnhof bleibt")
+    publication.write_essay("Die Schule am Rand")
+    publication.add_subscribers("anna@example.org")
     context = publication.context()
-    sent(context)
+    send_issue(context)
     (raw,) = publication.mails()
-    mail = parsed(raw)
+    mail = parse_mail(raw)
     root = "https://umbaupost.example.net/"
     assert mail["List-Archive"] == f"<{root}archive/>"
     body = mail.get_body(("html",))
@@ -196,7 +196,7 @@ def test_no_page_holds_a_readers_address_name_or_token(publication: Publication)
     tokens = {
         found
         for raw in publication.mails()
-        for part in parsed(raw).walk()
+        for part in parse_mail(raw).walk()
         if part.get_content_maintype() == "text"
         for found in re.findall(r"(?:unsubscribe|preferences)/([\w-]{43})", part.get_content())
     }
@@ -278,11 +278,11 @@ def test_pictures_lie_in_the_archive_once_and_those_of_previews_are_kept(
     (publication.home / "content/images").mkdir(exist_ok=True)
     (publication.home / "content/images/haus.png").write_bytes(png(60, 40))
     (publication.home / "content/images/dach.png").write_bytes(png(30, 40))
-    publication.readers("anna@example.org")
+    publication.add_subscribers("anna@example.org")
     context = publication.context(ISSUE__IMAGES="hosted")
-    publication.essay("Ein Haus", image="haus.png", image_alt="Ein Haus")
-    sent(context)
-    publication.essay("Ein Dach", image="dach.png", image_alt="Ein Dach")
+    publication.write_essay("Ein Haus", image="haus.png", image_alt="Ein Haus")
+    send_issue(context)
+    publication.write_essay("Ein Dach", image="dach.png", image_alt="Ein Dach")
     revision_id = compose.compose_issue(context, SECOND).revision_id
     render.render_issue(context, SECOND, revision_id)
     assert len(list((context.archive_folder / "images").iterdir())) == 2
@@ -329,14 +329,14 @@ def copying(target: Path) -> dict[str, str]:
 def test_an_archive_elsewhere_is_published_before_the_first_mail(
     publication: Publication, tmp_path: Path, clock: Clock
 ) -> None:
-    publication.essay()
-    publication.readers("anna@example.org")
+    publication.write_essay()
+    publication.add_subscribers("anna@example.org")
     host_folder = tmp_path / "host"
     host_folder.mkdir()
     with static_host(host_folder) as host:
-        settings = {"ARCHIVE__URL": host, **relay_at(1)}
+        settings = {"ARCHIVE__URL": host, **relay_variables(1)}
         context = publication.context(**settings)
-        chosen, revision_id = prepared(context)
+        chosen, revision_id = approve_issue(context)
         with pytest.raises(IssueError, match=r"page that does not answer.*archive\.command"):
             send.enqueue(context, chosen, revision_id)
         assert not (context.archive_folder / f"archive/{chosen}").exists()
@@ -358,7 +358,7 @@ def test_an_archive_elsewhere_is_published_before_the_first_mail(
 def test_a_samples_address_of_the_archive_is_refused_with_a_relay(
     publication: Publication,
 ) -> None:
-    publication.essay()
+    publication.write_essay()
     context = publication.context(
         ARCHIVE__URL="https://archiv.example.org", RELAYS__MAIN__HOST="smtp.umbau-verein.de"
     )
@@ -370,12 +370,12 @@ def test_a_samples_address_of_the_archive_is_refused_with_a_relay(
 
 
 def test_links_of_the_mail_lead_to_where_the_archive_is(publication: Publication) -> None:
-    publication.essay()
-    publication.readers("anna@example.org")
+    publication.write_essay()
+    publication.add_subscribers("anna@example.org")
     context = publication.context(ARCHIVE__URL="https://archiv.example.net/post")
-    sent(context)
+    send_issue(context)
     (raw,) = publication.mails()
-    mail = parsed(raw)
+    mail = parse_mail(raw)
     assert mail["List-Archive"] == "<https://archiv.example.net/post/archive/>"
     body = mail.get_body(("html",))
     assert body is not None

@@ -17,7 +17,7 @@ from upcycle_news.app.context import AppContext, utc_now
 from upcycle_news.config.settings import load_settings
 from upcycle_news.services import pipeline
 
-from ...publications import Done, Publication
+from ...publications import CommandResult, Publication
 from ..delivery.kill_trial import ISSUE, _environment, prepare
 from ..delivery.sink_relay import Sink
 
@@ -60,7 +60,7 @@ def trial(
         variables = _environment(home, store, sink.port, 4)
         environment = {**os.environ, **variables}
 
-        def run(*arguments: str, code: int = 0) -> Done:
+        def run(*arguments: str, code: int = 0) -> CommandResult:
             with patch.dict(os.environ, variables):
                 return Publication(home, utc_now).run(*arguments, code=code)
 

@@ -21,7 +21,7 @@ from upcycle_news.services.backup import archive_file, create
 from upcycle_news.storage import subscribers
 
 from ...delivery.memory_ledger import Clock
-from ...publications import Publication, add
+from ...publications import Publication, add_confirmed_subscribers
 
 
 def archive_contents(path: Path) -> dict[str, bytes]:
@@ -39,15 +39,15 @@ def files(folder: Path) -> set[str]:
 
 
 def backed_up(publication: Publication) -> Path:
-    publication.crowd(3)
+    publication.add_many_subscribers(3)
     return Path(publication.run("backup", "--json").json["file"])
 
 
 def test_a_backup_is_one_private_file_with_the_store_and_the_keys(
     publication: Publication,
 ) -> None:
-    publication.essay()
-    publication.crowd(3)
+    publication.write_essay()
+    publication.add_many_subscribers(3)
     publication.run("issue", "send", "--yes")
     report = publication.run("backup", "--json").json
     path = Path(report["file"])
@@ -71,14 +71,16 @@ def test_a_backup_is_one_private_file_with_the_store_and_the_keys(
 def test_a_backup_is_consistent_while_others_write(publication: Publication) -> None:
     """Each transaction writes two subscribers: a copy with an odd number is inconsistent."""
     context = publication.context()
-    publication.crowd(2)
+    publication.add_many_subscribers(2)
     stop = threading.Event()
 
     def write() -> None:
         number = 0
         while not stop.is_set():
             number += 2
-            add(context, *(f"x{number + offset}@example.org" for offset in range(2)))
+            add_confirmed_subscribers(
+                context, *(f"x{number + offset}@example.org" for offset in range(2))
+            )
 
     writer = threading.Thread(target=write)
     writer.start()
@@ -96,7 +98,7 @@ def test_a_backup_is_consistent_while_others_write(publication: Publication) -> 
 
 
 def test_a_backup_contains_nothing_of_an_erased_subscriber(publication: Publication) -> None:
-    publication.crowd(2)
+    publication.add_many_subscribers(2)
     publication.run("subscribers", "forget", "reader1@example.org", "--yes")
     store = archive_contents(backed_up_now(publication))["store.db"]
     assert b"reader1@example.org" not in store
@@ -110,7 +112,7 @@ def backed_up_now(publication: Publication) -> Path:
 def test_old_backups_are_deleted_and_other_files_are_not(
     publication: Publication, clock: Clock
 ) -> None:
-    publication.crowd(1)
+    publication.add_many_subscribers(1)
     folder = publication.home / "copies"
     context = publication.context(BACKUP__FOLDER="copies", BACKUP__KEEP="2")
     backups = []
@@ -131,7 +133,7 @@ def test_old_backups_are_deleted_and_other_files_are_not(
 def test_a_clock_that_was_set_back_does_not_delete_the_new_backup(
     publication: Publication, clock: Clock
 ) -> None:
-    publication.crowd(1)
+    publication.add_many_subscribers(1)
     context = publication.context()
     first = create.make_backup(context, keep=1)
     clock.now -= timedelta(days=30)
@@ -142,7 +144,7 @@ def test_a_clock_that_was_set_back_does_not_delete_the_new_backup(
 
 @pytest.mark.parametrize("name", ["50%20", "a#1", "Umbau Post"])
 def test_the_folder_of_a_backup_can_have_any_name(publication: Publication, name: str) -> None:
-    publication.crowd(1)
+    publication.add_many_subscribers(1)
     backup = create.make_backup(publication.context(), Path(name).absolute())
     assert publication.run("restore", "--check", str(backup.file)).out.endswith(
         "the backup is complete\n"
@@ -152,7 +154,7 @@ def test_the_folder_of_a_backup_can_have_any_name(publication: Publication, name
 def test_a_backup_goes_to_a_file_of_any_name_but_never_overwrites_it(
     publication: Publication,
 ) -> None:
-    publication.crowd(1)
+    publication.add_many_subscribers(1)
     publication.run("backup", "--to", "heute.tar.gz")
     before = Path("heute.tar.gz").read_bytes()
     error = publication.run("backup", "--to", "heute.tar.gz", code=1).err
@@ -162,7 +164,7 @@ def test_a_backup_goes_to_a_file_of_any_name_but_never_overwrites_it(
 
 
 def test_an_unwritable_folder_is_one_sentence(publication: Publication) -> None:
-    publication.crowd(1)
+    publication.add_many_subscribers(1)
     Path("datei").write_text("no folder")
     error = publication.run("backup", "--to", "datei/hier", code=1).err
     assert "cannot be written (" in error

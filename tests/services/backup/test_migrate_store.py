@@ -235,15 +235,15 @@ def test_text_that_postgres_cannot_store_ends_the_copy_with_an_error(
 def test_moving_the_store_puts_a_send_hold_on_the_old_one(
     publication: Publication, target_url: str
 ) -> None:
-    publication.essay()
-    publication.crowd(5)
+    publication.write_essay()
+    publication.add_many_subscribers(5)
     before = publication.run("issue", "send", "--yes", "--json").json
     done = publication.run("store", "copy", "--to", target_url)
     assert "UPCYCLE_NEWS_STORE" in done.err
     assert "equal in both" in done.out
     target = {"STORE": target_url}
     assert publication.run("issue", "status", "--json", **target).json == before
-    publication.essay("Der naechste")
+    publication.write_essay("Der naechste")
     refused = publication.run("issue", "send", "--yes", "--no-collect", code=1).err
     assert "this store was moved to" in refused
     assert publication.run("issue", "send", "--yes", "--json", **target).json["sent"] == 5
@@ -254,7 +254,7 @@ def test_moving_the_store_puts_a_send_hold_on_the_old_one(
 def test_a_store_is_never_copied_over_another_store(
     publication: Publication, tmp_path: Path
 ) -> None:
-    publication.crowd(2)
+    publication.add_many_subscribers(2)
     other = open_store(f"sqlite:///{tmp_path}/other.db")
     add(other, "fremd@example.org")
     other.close()
@@ -268,7 +268,7 @@ def test_a_store_is_never_copied_over_another_store(
 def test_a_store_that_cannot_get_a_send_hold_is_not_moved(
     publication: Publication, target_url: str
 ) -> None:
-    publication.crowd(2)
+    publication.add_many_subscribers(2)
     context = publication.context()
     with context.store.writing() as connection:
         connection.exec_driver_sql(
@@ -284,7 +284,7 @@ def test_a_store_that_cannot_get_a_send_hold_is_not_moved(
 def test_a_store_is_not_moved_while_a_worker_is_sending(
     publication: Publication, tmp_path: Path
 ) -> None:
-    publication.crowd(2)
+    publication.add_many_subscribers(2)
     worker_identity.register(publication.context())
     error = publication.run("store", "copy", "--to", f"sqlite:///{tmp_path}/b.db", code=1).err
     assert "1 worker is sending" in error
@@ -295,7 +295,7 @@ def test_a_worker_that_registers_during_the_move_is_noticed(
     publication: Publication, tmp_path: Path
 ) -> None:
     """It would go on sending from the old store what is queued in the new one as well."""
-    publication.crowd(2)
+    publication.add_many_subscribers(2)
     context, target = publication.context(), tmp_path / "b.db"
     refused: list[str] = []
 
@@ -324,7 +324,7 @@ def test_a_worker_that_registers_during_the_move_is_noticed(
 
 
 def test_copying_prints_json(publication: Publication, tmp_path: Path) -> None:
-    publication.crowd(3)
+    publication.add_many_subscribers(3)
     url = f"sqlite:///{tmp_path}/b.db"
     report = publication.run("store", "copy", "--to", url, "--json").json
     assert report["tables"]["subscribers"]["rows"] == 3

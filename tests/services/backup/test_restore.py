@@ -40,9 +40,9 @@ from upcycle_news.storage.subscribers import UnsubscribeMethod
 from ...delivery.memory_ledger import Clock
 from ...publications import (
     Publication,
-    prepared,
-    sent,
-    status,
+    approve_issue,
+    issue_status,
+    send_issue,
 )
 
 
@@ -77,27 +77,27 @@ def advance(clock: Clock) -> None:
 def test_unsubscribes_after_the_backup_survive_the_restore(
     publication: Publication, clock: Clock
 ) -> None:
-    publication.essay()
-    publication.crowd(4)
+    publication.write_essay()
+    publication.add_many_subscribers(4)
     path = backed_up(publication)
     advance(clock)
     unsubscribe(publication, "reader1@example.org")
     publication.run("subscribers", "suppress", "reader2@example.org", "--reason", "complained")
     publication.run("subscribers", "forget", "reader3@example.org", "--yes")
-    publication.readers("neu@example.org")
+    publication.add_subscribers("neu@example.org")
     report = restored(publication, path)["learned"]
     assert (report["left"], report["forgotten"], report["joined"]) == (1, 1, 1)
     context = publication.context()
     assert find_subscriber(context, "reader1@example.org").status is SubscriberStatus.UNSUBSCRIBED
     assert find_subscriber(context, "reader3@example.org") is None
     restore.confirm_restore(context, by="Anna")
-    sent(context)
+    send_issue(context)
     assert publication.recipients() == ["reader4@example.org"]
     publication.run("subscribers", "add", "reader3@example.org", "--consent", "a list", code=1)
 
 
 def test_no_merge_drops_what_subscribers_did_since(publication: Publication, clock: Clock) -> None:
-    publication.crowd(1)
+    publication.add_many_subscribers(1)
     path = backed_up(publication)
     advance(clock)
     unsubscribe(publication, "reader1@example.org")
@@ -112,31 +112,31 @@ def test_an_issue_that_was_sent_after_the_backup_is_not_sent_again(
     publication: Publication, clock: Clock
 ) -> None:
     """A nightly backup must not send the issue of the next morning again."""
-    publication.essay()
-    publication.crowd(3)
+    publication.write_essay()
+    publication.add_many_subscribers(3)
     path = backed_up(publication)
     advance(clock)
-    done = sent(publication.context())
+    done = send_issue(publication.context())
     report = restored(publication, path)
     assert (report["learned"]["issues"], report["unknown"]) == (1, {})
     context = publication.context()
-    assert status(context, IssueId.parse("2026-11-26")) == done
+    assert issue_status(context, IssueId.parse("2026-11-26")) == done
     restore.confirm_restore(context, by="Anna")
     assert pipeline.pending_issues(context) == []
     assert "Kein neuer Essay" in publication.run("issue", "send", "--yes", code=3).err
     assert len(publication.mails()) == 3
-    publication.essay("Der naechste")
-    assert sent(context, "2026-11-27").as_dict()["sent"] == 3
+    publication.write_essay("Der naechste")
+    assert send_issue(context, "2026-11-27").as_dict()["sent"] == 3
 
 
 def test_an_approval_from_before_the_backup_sends_nothing_by_itself(
     publication: Publication,
 ) -> None:
     """It was approved before and perhaps sent since: without the replaced store that is unknown."""
-    publication.essay()
-    publication.crowd(2)
+    publication.write_essay()
+    publication.add_many_subscribers(2)
     context = publication.context()
-    issue, revision_id = prepared(context)
+    issue, revision_id = approve_issue(context)
     path = backed_up(publication)
     send.enqueue(context, issue, revision_id)
     send.deliver_issue(context, issue)
@@ -154,12 +154,12 @@ def test_an_approval_from_before_the_backup_sends_nothing_by_itself(
 def test_an_issue_that_the_lost_store_has_sent_can_be_cancelled_and_is_never_sent_again(
     publication: Publication, clock: Clock
 ) -> None:
-    known = publication.essay("Vor der Sicherung")
-    publication.crowd(1)
-    prepared(publication.context(), "2026-11-26")
+    known = publication.write_essay("Vor der Sicherung")
+    publication.add_many_subscribers(1)
+    approve_issue(publication.context(), "2026-11-26")
     path = backed_up(publication)
     advance(clock)
-    lost = publication.essay("Nach der Sicherung")
+    lost = publication.write_essay("Nach der Sicherung")
     restored(publication, path, "--no-merge")
     assert "counts as published" in publication.run("issue", "cancel", "2026-11-26", "--yes").out
     publication.run("issue", "preview", "2026-11-27", "--essay", lost, "--no-open")
@@ -167,7 +167,7 @@ def test_an_issue_that_the_lost_store_has_sent_can_be_cancelled_and_is_never_sen
     publication.run("store", "confirm", "--yes")
     assert issues.used_content(publication.context().store)[0] == {known, lost}
     publication.run("issue", "send", "--yes", code=3)
-    publication.essay("Neu")
+    publication.write_essay("Neu")
     publication.run("issue", "preview", "2026-12-03", "--no-open")
     refused = publication.run("issue", "cancel", "2026-12-03", "--yes", code=1).err
     assert "is not being sent" in refused
@@ -176,10 +176,10 @@ def test_an_issue_that_the_lost_store_has_sent_can_be_cancelled_and_is_never_sen
 def test_pending_deliveries_become_unknown_with_the_time_of_the_backup(
     publication: Publication, clock: Clock
 ) -> None:
-    publication.essay()
-    publication.crowd(4)
+    publication.write_essay()
+    publication.add_many_subscribers(4)
     context = publication.context()
-    issue, revision_id = prepared(context)
+    issue, revision_id = approve_issue(context)
     send.enqueue(context, issue, revision_id)
     states = (
         DeliveryState.SENT, DeliveryState.QUEUED, DeliveryState.SENDING, DeliveryState.DEFERRED,
@@ -192,11 +192,11 @@ def test_pending_deliveries_become_unknown_with_the_time_of_the_backup(
     path = backed_up(publication)
     advance(clock)
     assert restored(publication, path, "--no-merge")["unknown"] == {"2026-11-26": 3}
-    issue_status = status(publication.context(), issue)
-    assert issue_status.closed
+    status = issue_status(publication.context(), issue)
+    assert status.closed
     assert (
-        issue_status.counts[DeliveryState.SENT],
-        issue_status.counts[DeliveryState.UNKNOWN],
+        status.counts[DeliveryState.SENT],
+        status.counts[DeliveryState.UNKNOWN],
     ) == (1, 3)
     listed = publication.run("issue", "status", str(issue), "--list", "unknown", "--json").lines
     assert {row["code"] for row in listed} == {None}
@@ -209,29 +209,29 @@ def test_results_of_the_relay_replace_unknown_and_never_the_reverse(
     publication: Publication,
 ) -> None:
     """An older backup first, then the newer one: its results are kept."""
-    publication.essay()
-    publication.crowd(3)
+    publication.write_essay()
+    publication.add_many_subscribers(3)
     context = publication.context()
-    issue, revision_id = prepared(context)
+    issue, revision_id = approve_issue(context)
     send.enqueue(context, issue, revision_id)
     early = create.make_backup(context, Path("early.tar.gz")).file
     send.deliver_issue(context, issue)
     late = create.make_backup(context, Path("late.tar.gz")).file
     restored(publication, early, "--no-merge")
-    assert status(publication.context(), issue).counts == {DeliveryState.UNKNOWN: 3}
+    assert issue_status(publication.context(), issue).counts == {DeliveryState.UNKNOWN: 3}
     restored(publication, late)
-    assert status(publication.context(), issue).counts == {DeliveryState.SENT: 3}
+    assert issue_status(publication.context(), issue).counts == {DeliveryState.SENT: 3}
     restored(publication, early)
-    assert status(publication.context(), issue).counts == {DeliveryState.SENT: 3}
+    assert issue_status(publication.context(), issue).counts == {DeliveryState.SENT: 3}
 
 
 def test_corrections_and_withdrawals_survive_the_restore(
     publication: Publication, clock: Clock
 ) -> None:
-    slug = publication.essay()
-    publication.crowd(1)
+    slug = publication.write_essay()
+    publication.add_many_subscribers(1)
     context = publication.context()
-    sent(context)
+    send_issue(context)
 
     def decide(kind: CorrectionKind, **more: Any) -> None:
         issue = IssueId.parse("2026-11-26")
@@ -254,13 +254,13 @@ def test_corrections_and_withdrawals_survive_the_restore(
 def test_essays_that_may_have_been_sent_since_the_backup_are_named(
     publication: Publication, clock: Clock
 ) -> None:
-    publication.essay("Schon erschienen")
-    publication.crowd(1)
-    sent(publication.context())
+    publication.write_essay("Schon erschienen")
+    publication.add_many_subscribers(1)
+    send_issue(publication.context())
     path = backed_up(publication)
     advance(clock)
-    lost = publication.essay("Nach der Sicherung")
-    publication.essay("Ein Entwurf")
+    lost = publication.write_essay("Nach der Sicherung")
+    publication.write_essay("Ein Entwurf")
     for draft in (publication.home / "content/essays").glob("*-ein-entwurf.md"):
         text = draft.read_text(encoding="utf-8").replace("status: ready", "status: draft")
         draft.write_text(text, encoding="utf-8")
@@ -274,10 +274,10 @@ def test_essays_that_may_have_been_sent_since_the_backup_are_named(
 
 
 def test_a_cancelled_issue_stays_cancelled(publication: Publication) -> None:
-    publication.essay()
-    publication.crowd(2)
+    publication.write_essay()
+    publication.add_many_subscribers(2)
     context = publication.context()
-    issue, revision_id = prepared(context)
+    issue, revision_id = approve_issue(context)
     send.enqueue(context, issue, revision_id)
     path = backed_up(publication)
     publication.run("issue", "cancel", str(issue), "--yes")
@@ -285,29 +285,29 @@ def test_a_cancelled_issue_stays_cancelled(publication: Publication) -> None:
     row = issues.get(publication.context().store, issue)
     assert row is not None
     assert row.state is issues.IssueState.CANCELLED
-    assert status(publication.context(), issue).counts == {DeliveryState.CANCELLED: 2}
+    assert issue_status(publication.context(), issue).counts == {DeliveryState.CANCELLED: 2}
 
 
 def test_no_subscriber_id_is_given_twice(publication: Publication, clock: Clock) -> None:
     """Links in mails to a subscriber who joined after the backup must not become another's."""
-    publication.crowd(1)
+    publication.add_many_subscribers(1)
     path = backed_up(publication)
     advance(clock)
-    publication.readers("spaeter@example.org")
+    publication.add_subscribers("spaeter@example.org")
     lost = find_subscriber(publication.context(), "spaeter@example.org").id
     restored(publication, path)
-    publication.readers("neu@example.org")
+    publication.add_subscribers("neu@example.org")
     assert find_subscriber(publication.context(), "neu@example.org").id > lost
     publication.__exit__()
     for file in (publication.home / "var").glob("upcycle.db*"):
         file.unlink()
     publication.run("restore", str(path))
-    publication.readers("noch@example.org")
+    publication.add_subscribers("noch@example.org")
     assert find_subscriber(publication.context(), "noch@example.org").id > lost + 1000
 
 
 def test_what_was_sent_since_the_backup_counts_against_the_quotas(publication: Publication) -> None:
-    publication.crowd(1)
+    publication.add_many_subscribers(1)
     path = backed_up(publication)
     context = publication.context()
     with context.store.writing() as connection:
@@ -318,9 +318,9 @@ def test_what_was_sent_since_the_backup_counts_against_the_quotas(publication: P
 
 
 def test_the_replaced_store_is_kept_aside_and_can_be_restored(publication: Publication) -> None:
-    publication.crowd(2)
+    publication.add_many_subscribers(2)
     path = backed_up(publication)
-    publication.readers("neu@example.org")
+    publication.add_subscribers("neu@example.org")
     aside = Path(restored(publication, path)["aside"])
     assert aside.name.startswith("before-restore-")
     assert find_subscriber(publication.context(), "neu@example.org") is None
@@ -329,9 +329,9 @@ def test_the_replaced_store_is_kept_aside_and_can_be_restored(publication: Publi
 
 
 def test_a_store_with_subscribers_is_only_replaced_with_yes(publication: Publication) -> None:
-    publication.crowd(2)
+    publication.add_many_subscribers(2)
     path = backed_up(publication)
-    publication.readers("neu@example.org")
+    publication.add_subscribers("neu@example.org")
     error = publication.run("restore", str(path), code=1).err
     assert "holds 3 people and 0 issues and changed last on 2026-11-26 06:00 UTC" in error
     assert "say --yes" in error
@@ -340,7 +340,7 @@ def test_a_store_with_subscribers_is_only_replaced_with_yes(publication: Publica
 
 
 def test_a_damaged_store_is_moved_aside_unchanged(publication: Publication) -> None:
-    publication.crowd(2)
+    publication.add_many_subscribers(2)
     path = backed_up(publication)
     publication.__exit__()
     file = publication.home / "var/upcycle.db"
@@ -355,7 +355,7 @@ def test_a_damaged_store_is_moved_aside_unchanged(publication: Publication) -> N
 def test_a_damaged_store_is_moved_back_when_the_restore_fails(
     publication: Publication,
 ) -> None:
-    publication.crowd(2)
+    publication.add_many_subscribers(2)
     path = backed_up(publication)
     publication.__exit__()
     file = publication.home / "var/upcycle.db"
@@ -376,11 +376,11 @@ def test_a_damaged_store_is_moved_back_when_the_restore_fails(
 def test_a_new_machine_gets_store_and_keys_and_old_links_work(
     publication: Publication, tmp_path: Path, clock: Clock
 ) -> None:
-    publication.essay()
-    publication.crowd(1)
+    publication.write_essay()
+    publication.add_many_subscribers(1)
     context = publication.context()
     token = context.link_signer.token("unsubscribe", 1)  # type: ignore[arg-type]
-    sent(context)
+    send_issue(context)
     path = backed_up(publication)
     new = Publication(tmp_path / "new", clock)
     publication.run("init", str(new.home))
@@ -399,7 +399,7 @@ def test_a_new_machine_gets_store_and_keys_and_old_links_work(
 def test_a_dropped_key_is_not_restored(
     publication: Publication,
 ) -> None:
-    publication.crowd(1)
+    publication.add_many_subscribers(1)
     assert publication.context().link_signer.token("unsubscribe", 1)  # type: ignore[arg-type]
     path = backed_up(publication)
     publication.run("secrets", "rotate")
@@ -411,11 +411,11 @@ def test_a_dropped_key_is_not_restored(
 def test_a_backup_of_another_publication_is_refused(
     publication: Publication, tmp_path: Path, clock: Clock
 ) -> None:
-    publication.crowd(1)
+    publication.add_many_subscribers(1)
     other = Publication(tmp_path / "other", clock)
     publication.run("init", str(other.home), "--name", "Fremdpost")
     with other:
-        other.readers("fremd@example.org")
+        other.add_subscribers("fremd@example.org")
         path = create.make_backup(other.context()).file
     error = publication.run("restore", str(path), "--yes", code=1).err
     assert "belongs to another publication ('Fremdpost')" in error
@@ -424,7 +424,7 @@ def test_a_backup_of_another_publication_is_refused(
 
 
 def test_nothing_is_restored_while_a_worker_is_sending(publication: Publication) -> None:
-    publication.crowd(1)
+    publication.add_many_subscribers(1)
     path = backed_up(publication)
     sender = worker_identity.register(publication.context())
     assert sender.pid
@@ -436,7 +436,7 @@ def test_nothing_is_restored_while_a_worker_is_sending(publication: Publication)
 def test_a_backup_of_a_newer_program_is_refused(
     publication: Publication, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    publication.crowd(1)
+    publication.add_many_subscribers(1)
     path = backed_up(publication)
     monkeypatch.setattr(restore, "HEAD", "0001")
     with pytest.raises(UpcycleError, match="newer version of upcycle-news"):
@@ -446,9 +446,9 @@ def test_a_backup_of_a_newer_program_is_refused(
 def test_a_failed_restore_changes_nothing(
     publication: Publication, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    publication.crowd(3)
+    publication.add_many_subscribers(3)
     path = backed_up(publication)
-    publication.readers("neu@example.org")
+    publication.add_subscribers("neu@example.org")
 
     def full(more: int) -> None:
         raise StoreError("the disk is full")
@@ -465,7 +465,7 @@ def test_a_running_web_server_sees_the_restored_store_and_loses_no_unsubscribe(
     publication: Publication, clock: Clock
 ) -> None:
     """It keeps its connections during the restore; each unsubscribe happens before or after it."""
-    publication.crowd(30)
+    publication.add_many_subscribers(30)
     path = backed_up(publication)
     advance(clock)
     web_context = publication.context()
@@ -498,8 +498,8 @@ def test_a_running_web_server_sees_the_restored_store_and_loses_no_unsubscribe(
 
 def test_a_send_hold_refuses_sending_before_it_approves_anything(publication: Publication) -> None:
     """Otherwise the approval of a refused command would be sent after the hold."""
-    publication.essay()
-    publication.crowd(2)
+    publication.write_essay()
+    publication.add_many_subscribers(2)
     restored(publication, backed_up(publication), "--no-merge")
     refused = publication.run("issue", "send", "--yes", code=1).err
     assert "nothing goes out" in refused
@@ -514,17 +514,17 @@ def test_a_send_hold_refuses_sending_before_it_approves_anything(publication: Pu
 def test_subscribers_are_counted_without_bare_suppressions(
     publication: Publication,
 ) -> None:
-    publication.crowd(3)
+    publication.add_many_subscribers(3)
     publication.run("subscribers", "suppress", "elsewhere@example.com")
     path = backed_up(publication)
     assert "holds 3 people" in publication.run("restore", str(path), code=1).err
 
 
 def test_confirming_lists_the_unknown_deliveries(publication: Publication) -> None:
-    publication.essay()
-    publication.crowd(3)
+    publication.write_essay()
+    publication.add_many_subscribers(3)
     context = publication.context()
-    issue, revision_id = prepared(context)
+    issue, revision_id = approve_issue(context)
     send.enqueue(context, issue, revision_id)
     path = backed_up(publication)
     restored(publication, path, "--no-merge")
@@ -545,7 +545,7 @@ def test_confirming_lists_the_unknown_deliveries(publication: Publication) -> No
 def test_during_a_send_hold_subscribers_join_and_leave(
     publication: Publication, clock: Clock
 ) -> None:
-    publication.crowd(1)
+    publication.add_many_subscribers(1)
     context = publication.context()
     waiting = subscriptions.sign_up(
         context, EmailAddress.parse("wartet@example.org"), language="de", source="web"
@@ -570,10 +570,10 @@ def test_during_a_send_hold_subscribers_join_and_leave(
 
 
 def test_restoring_prints_text_and_json(publication: Publication) -> None:
-    publication.essay()
-    publication.crowd(2)
+    publication.write_essay()
+    publication.add_many_subscribers(2)
     context = publication.context()
-    prepared(context)
+    approve_issue(context)
     path = backed_up(publication)
     publication.__exit__()
     done = publication.run("restore", str(path), "--yes")
@@ -588,9 +588,9 @@ def test_restoring_prints_text_and_json(publication: Publication) -> None:
 def test_a_backup_of_sqlite_can_be_restored_to_postgres(
     publication: Publication, empty_postgres: str
 ) -> None:
-    publication.essay()
-    publication.crowd(3)
-    done = sent(publication.context())
+    publication.write_essay()
+    publication.add_many_subscribers(3)
+    done = send_issue(publication.context())
     path = backed_up(publication)
     postgres = {"STORE": empty_postgres}
     publication.run("restore", str(path), **postgres)
@@ -607,7 +607,7 @@ def test_a_backup_of_sqlite_can_be_restored_to_postgres(
 
 
 def test_the_database_file_is_intact_after_a_restore(publication: Publication) -> None:
-    publication.crowd(5)
+    publication.add_many_subscribers(5)
     path = backed_up(publication)
     restored(publication, path)
     with sqlite3.connect(publication.home / "var/upcycle.db") as connection:

@@ -89,7 +89,7 @@ def test_a_publication_without_flows_has_no_findings(tmp_path: Path) -> None:
 
 
 def test_check_reports_flows_too(publication: Publication) -> None:
-    publication.essay()
+    publication.write_essay()
     folder = publication.home / "flows"
     folder.mkdir(exist_ok=True)
     (folder / "watch.py").write_text(f"{HEAD}run_results.delivery_result([])\n", encoding="utf-8")

@@ -46,8 +46,8 @@ def store_item(publication: Publication, clock: Clock, link: str) -> None:
 def test_a_ready_essay_with_the_placeholder_text_is_reported_and_not_sent(
     publication: Publication, begin: str
 ) -> None:
-    publication.essay(text=f"{begin}\n")
-    publication.crowd(1)
+    publication.write_essay(text=f"{begin}\n")
+    publication.add_many_subscribers(1)
     assert summaries(publication) == [("error", "placeholder", f"{BAHNHOF}:8")]
     output = publication.run("check", code=1).out
     assert f"{BAHNHOF}:8: error placeholder „{begin}“ steht noch vom Anlegen da." in output
@@ -57,21 +57,21 @@ def test_a_ready_essay_with_the_placeholder_text_is_reported_and_not_sent(
 
 
 def test_the_placeholder_is_found_in_a_further_essay_too(publication: Publication) -> None:
-    publication.essay("Der erste", date="2024-05-09")
-    publication.essay("Der zweite", text="Hier beginnt der Essay.\n")
-    publication.crowd(1)
+    publication.write_essay("Der erste", date="2024-05-09")
+    publication.write_essay("Der zweite", text="Hier beginnt der Essay.\n")
+    publication.add_many_subscribers(1)
     assert "vom Anlegen" in publication.run("issue", "send", "--yes", code=1).err
 
 
 def test_a_draft_may_hold_the_placeholder(publication: Publication) -> None:
-    publication.essay()
+    publication.write_essay()
     publication.run("essay", "new", "Später")
     assert summaries(publication) == []
 
 
 def test_an_unknown_pin_is_reported_with_its_line(publication: Publication, clock: Clock) -> None:
     store_item(publication, clock, KNOWN)
-    publication.essay(pin=f"[{KNOWN}, {KNOWN}-und-mehr]")
+    publication.write_essay(pin=f"[{KNOWN}, {KNOWN}-und-mehr]")
     assert summaries(publication) == [("warning", "pin-unknown", f"{BAHNHOF}:5")]
     [finding] = everything(publication)
     assert f"{KNOWN}-und-mehr" in finding.in_language("de")
@@ -83,17 +83,17 @@ def test_a_pin_that_differs_by_tracking_alone_is_known(
     publication: Publication, clock: Clock
 ) -> None:
     store_item(publication, clock, KNOWN)
-    publication.essay(pin=f"['{KNOWN}?utm_source=feed']")
+    publication.write_essay(pin=f"['{KNOWN}?utm_source=feed']")
     assert summaries(publication) == []
 
 
 def test_pins_are_not_checked_before_a_feed_was_collected(publication: Publication) -> None:
-    publication.essay(pin=f"[{KNOWN}]")
+    publication.write_essay(pin=f"[{KNOWN}]")
     assert summaries(publication) == []
 
 
 def test_an_issue_that_cannot_be_rendered_is_a_finding(publication: Publication) -> None:
-    publication.essay()
+    publication.write_essay()
     template = publication.home / "templates/newsletter.mjml"
     text = template.read_text(encoding="utf-8")
     template.write_text(text.replace("</mj-body>", "<mj-kapitel /></mj-body>"), encoding="utf-8")
@@ -103,8 +103,8 @@ def test_an_issue_that_cannot_be_rendered_is_a_finding(publication: Publication)
 
 
 def test_with_a_real_relay_sample_settings_are_reported(publication: Publication) -> None:
-    publication.essay()
-    publication.setting("post@umbaupost.example.net", "redaktion@example.org")
+    publication.write_essay()
+    publication.change_setting("post@umbaupost.example.net", "redaktion@example.org")
     assert summaries(publication) == []
     first, *others = everything(publication, RELAYS__MAIN__HOST="smtp.umbaupost.net")
     assert {(finding.level, finding.code) for finding in (first, *others)} == {
@@ -119,7 +119,7 @@ def test_with_a_real_relay_sample_settings_are_reported(publication: Publication
 
 
 def test_findings_are_in_the_publications_language(publication: Publication) -> None:
-    publication.essay(text="Ein Satz -  und ein [Link](hier).\n", summary="'Kurz - gesagt'")
+    publication.write_essay(text="Ein Satz -  und ein [Link](hier).\n", summary="'Kurz - gesagt'")
     german = publication.run("check", "--json", code=1).lines
     english = publication.run("check", "--json", code=1, PUBLICATION__LANGUAGE="en").lines
     assert {"link-relative", "typography-spaces"} <= {finding["code"] for finding in german}
@@ -143,7 +143,7 @@ def test_findings_are_in_the_publications_language(publication: Publication) -> 
 def test_a_refused_approval_is_explained_in_the_publications_language(
     publication: Publication,
 ) -> None:
-    publication.essay(text="Ein [Link](hier).\n")
+    publication.write_essay(text="Ein [Link](hier).\n")
     publication.run("issue", "preview", str(ISSUE), "--no-open", "--no-collect")
     errors = publication.run("issue", "approve", str(ISSUE), code=1).err
     assert "kann so nicht verschickt werden" in errors

@@ -17,7 +17,7 @@ from upcycle_news.services.content.images import raise_if_images_unreachable
 from upcycle_news.services.issues.compose import compose_issue, compose_manifest
 from upcycle_news.services.issues.render import render_issue
 
-from ...publications import Publication, relay_at
+from ...publications import Publication, relay_variables
 from ...rendering.sample_manifest import png
 
 ISSUE = IssueId.parse("2026-11-26")
@@ -44,7 +44,7 @@ def site(publication: Publication) -> Iterator[str]:
 def with_image(publication: Publication, **environment: str) -> AppContext:
     (publication.home / "content/images").mkdir(exist_ok=True)
     (publication.home / "content/images/haus.png").write_bytes(png(60, 40))
-    publication.essay(image="haus.png", image_alt="Ein Haus")
+    publication.write_essay(image="haus.png", image_alt="Ein Haus")
     return publication.context(**environment)
 
 
@@ -84,7 +84,7 @@ def test_an_issue_whose_images_cannot_be_loaded_is_refused(
         publication,
         PUBLICATION__PUBLIC_URL=site,
         ISSUE__IMAGES="hosted",
-        **relay_at(1),
+        **relay_variables(1),
     )
     manifest = compose_manifest(context, ISSUE)
     raise_if_images_unreachable(context, manifest)  # published and answering
@@ -96,7 +96,7 @@ def test_an_issue_whose_images_cannot_be_loaded_is_refused(
         publication,
         PUBLICATION__PUBLIC_URL=f"{site}/nowhere",
         ISSUE__IMAGES="hosted",
-        **relay_at(1),
+        **relay_variables(1),
     )
     with pytest.raises(IssueError, match=r"404.*publish .*archive/images there, or write images"):
         raise_if_images_unreachable(elsewhere, compose_manifest(elsewhere, ISSUE))

@@ -17,21 +17,21 @@ from upcycle_news.storage import workers
 
 from ...publications import (
     Publication,
-    prepared,
-    relay_at,
-    status,
+    approve_issue,
+    issue_status,
+    relay_variables,
 )
 from .sink_relay import Sink
 
 
 def test_a_sender_that_is_drained_leaves_nothing_in_doubt(publication: Publication) -> None:
-    publication.crowd(120)
-    publication.essay()
+    publication.add_many_subscribers(120)
+    publication.write_essay()
     context = publication.context()
-    issue, revision_id = prepared(context)
+    issue, revision_id = approve_issue(context)
     send.enqueue(context, issue, revision_id)
     with Sink() as sink:
-        relay = {**relay_at(sink.port), "RELAYS__MAIN__QUOTAS": '["40/s"]'}
+        relay = {**relay_variables(sink.port), "RELAYS__MAIN__QUOTAS": '["40/s"]'}
         sender = publication.start("issue", "resume", str(issue), **relay)
         deadline = time.monotonic() + 60
         while sink.count < 5:
@@ -40,11 +40,11 @@ def test_a_sender_that_is_drained_leaves_nothing_in_doubt(publication: Publicati
         told = publication.run("drain", "--seconds", "30", "--json")
         assert told.json == {"asked": 1, "left": 0}
         sender.wait(20)
-        found = status(context, IssueId.parse(str(issue))).as_dict()
+        found = issue_status(context, IssueId.parse(str(issue))).as_dict()
         assert found["sent"] == sink.count
         assert (found["sending"], found["unknown"]) == (0, 0)
         assert found["queued"] == 120 - sink.count > 0
-        publication.run("issue", "resume", str(issue), **relay_at(sink.port))
+        publication.run("issue", "resume", str(issue), **relay_variables(sink.port))
         assert sorted(map(len, sink.accepted.values())) == [1] * 120
 
 

@@ -25,7 +25,7 @@ from upcycle_news.transports.outcomes import (
 )
 
 from ...delivery.memory_ledger import Clock
-from ...publications import Publication, sent
+from ...publications import Publication, send_issue
 from .test_send_settings import queued
 
 ISSUE = IssueId.parse("2026-11-26")
@@ -74,10 +74,10 @@ def test_a_slow_relay_is_recognised(
 
 
 def test_each_answer_is_counted_for_what_it_was(publication: Publication, clock: Clock) -> None:
-    publication.essay()
-    publication.crowd(1)
+    publication.write_essay()
+    publication.add_many_subscribers(1)
     context = publication.context()
-    sent(context)
+    send_issue(context)
     recorder = LatencyRecorder(context, ISSUE, "second", 7)
     outcomes: list[tuple[Outcome, float]] = [
         (Accepted(SmtpReply(250)), 0.5),
@@ -102,10 +102,10 @@ def test_each_answer_is_counted_for_what_it_was(publication: Publication, clock:
 
 
 def test_what_a_relay_answered_is_kept_with_the_issue(publication: Publication) -> None:
-    publication.essay()
-    publication.crowd(3)
+    publication.write_essay()
+    publication.add_many_subscribers(3)
     context = publication.context()
-    sent(context)
+    send_issue(context)
     [told] = relay_stats.for_issue(context.store, ISSUE)
     assert (told.relay, told.accepted, told.timed, told.lost) == ("mailbox", 3, 3, 0)
     assert 0 < told.median <= told.slowest < 30
@@ -113,12 +113,12 @@ def test_what_a_relay_answered_is_kept_with_the_issue(publication: Publication) 
 
 def test_a_relay_that_became_slow_rings_once(publication: Publication, clock: Clock) -> None:
     context = publication.context()
-    publication.crowd(1)
+    publication.add_many_subscribers(1)
     for number, seconds in ((1, 0.1), (2, 0.1), (3, 3.0)):
-        publication.essay(f"Nummer {number}")
+        publication.write_essay(f"Nummer {number}")
         clock.now += timedelta(days=1)
         issue = f"2026-11-2{6 + number}"
-        sent(context, issue)
+        send_issue(context, issue)
         told = answers(*[seconds] * 40)
         relay_stats.save(context.store, IssueId.parse(issue), 99, told, now=context.clock())
         events = [e for e in alerts.new_events(context) if e.name == "upcycle-news.relay.slow"]
@@ -127,7 +127,9 @@ def test_a_relay_that_became_slow_rings_once(publication: Publication, clock: Cl
     assert event.subject == "issue 2026-11-29 relay main"
     assert "half of its answers take longer than 2.9 s" in event.message
     assert not [e for e in alerts.new_events(context) if e.name == "upcycle-news.relay.slow"]
-    assert [one.accepted for one in relay_stats.for_earlier_issues(context.store, ISSUE, "main", 5)] == []
+    assert [
+        one.accepted for one in relay_stats.for_earlier_issues(context.store, ISSUE, "main", 5)
+    ] == []
     before = relay_stats.for_earlier_issues(context.store, IssueId.parse("2026-11-29"), "main", 1)
     assert [one.accepted for one in before] == [40]
 
@@ -135,8 +137,8 @@ def test_a_relay_that_became_slow_rings_once(publication: Publication, clock: Cl
 def test_a_send_does_not_depend_on_the_figures_of_the_relay(
     publication: Publication, clock: Clock
 ) -> None:
-    publication.essay()
-    publication.crowd(3)
+    publication.write_essay()
+    publication.add_many_subscribers(3)
     context = publication.context()
     with context.store.writing() as connection:
         connection.exec_driver_sql("DROP TABLE replies")

@@ -28,8 +28,8 @@ from upcycle_news.storage.ledger import Ledger
 from ...publications import Publication
 from ...storage.sample_rows import ISSUE, NOW, queued
 from ...transports.bad_relays import BadDay
+from .test_send_settings import issue_status, relay_variables
 from .test_send_settings import queued as queued_issue
-from .test_send_settings import relay_at, status
 
 ROOT = Path(__file__).resolve().parents[3]
 
@@ -105,11 +105,11 @@ def test_a_worker_told_to_stop_finishes_its_mail_and_leaves_the_rest_to_the_othe
 
     monkeypatch.setattr(send, "MIN_QUEUED_FOR_POOL", 10)
     monkeypatch.setattr(send, "WorkerPool", RecordingPool)
-    publication.essay()
-    readers = publication.crowd(1500)
+    publication.write_essay()
+    readers = publication.add_many_subscribers(1500)
     with BadDay() as day:
         context = publication.context(
-            **relay_at(day.controller.port), RELAYS__MAIN__CONNECTIONS="4"
+            **relay_variables(day.controller.port), RELAYS__MAIN__CONNECTIONS="4"
         )
         issue = queued_issue(context)
         report = send.deliver_issue(context, issue, progress=progress)
@@ -119,7 +119,7 @@ def test_a_worker_told_to_stop_finishes_its_mail_and_leaves_the_rest_to_the_othe
         assert 0 < worker.report.sent < len(readers) - 1
         assert Counter(day.recipients) == Counter(readers)
     assert (report.sent, report.unknown, report.stopped) == (len(readers), 0, None)
-    assert status(context, issue).closed
+    assert issue_status(context, issue).closed
 
 
 def test_what_a_worker_gives_back_after_the_others_are_through_is_sent_all_the_same(
@@ -139,15 +139,15 @@ def test_what_a_worker_gives_back_after_the_others_are_through_is_sent_all_the_s
 
     monkeypatch.setattr(send, "MIN_QUEUED_FOR_POOL", 10)
     monkeypatch.setattr(send, "WorkerPool", LateReleasingPool)
-    publication.essay()
-    readers = publication.crowd(20)
+    publication.write_essay()
+    readers = publication.add_many_subscribers(20)
     with BadDay() as day:
         more = {"RELAYS__MAIN__CONNECTIONS": "4", "RELAYS__MAIN__PROCESSES": "2"}
-        context = publication.context(**relay_at(day.controller.port), **more)
+        context = publication.context(**relay_variables(day.controller.port), **more)
         issue = queued_issue(context)
         assert send.deliver_issue(context, issue).sent == len(readers)
     assert Counter(day.recipients) == Counter(readers)
-    assert status(context, issue).closed
+    assert issue_status(context, issue).closed
 
 
 def test_what_a_library_prints_in_a_worker_does_not_stop_the_listening(

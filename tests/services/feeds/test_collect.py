@@ -192,7 +192,7 @@ def test_a_stopped_feed_is_fetched_again_by_name(web, publication):
 
 
 def test_failing_feeds_are_shown_in_the_preview_and_at_approval(web, publication, clock):
-    publication.essay("leerstand")
+    publication.write_essay("leerstand")
     listed(publication, web, "/status/500")
     collect(publication)
     preview = publication.run(
@@ -246,7 +246,7 @@ def test_what_an_editor_pushed_is_in_the_next_issue(publication, checkout):
 
 def test_a_failed_pull_degrades_the_run_and_is_shown_at_approval(publication, checkout):
     push(checkout)
-    publication.essay("leerstand")
+    publication.write_essay("leerstand")
     (publication.home / "content/essays/neu.md").write_text("hier geändert", encoding="utf-8")
     report = collect(publication)
     assert report.pull == (

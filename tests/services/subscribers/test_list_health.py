@@ -15,7 +15,7 @@ from upcycle_news.storage.subscribers import UnsubscribeMethod
 
 from ...bounces import sample_reports
 from ...delivery.memory_ledger import START
-from ...publications import Publication, sent
+from ...publications import Publication, send_issue
 
 WELL = IssueFigures("2026-11-26", START, 2000, 2000, 0, 20, 2, 5, 10, 3)
 
@@ -31,10 +31,10 @@ def test_complaints_and_bounces_above_the_threshold_are_an_alarm() -> None:
 
 
 def test_the_figures_of_an_issue_tell_what_it_did_to_the_list(publication: Publication) -> None:
-    publication.crowd(60)
-    publication.essay()
+    publication.add_many_subscribers(60)
+    publication.write_essay()
     context = publication.context(SENDER__VERP="true")
-    assert sent(context).closed
+    assert send_issue(context).closed
     addresses = context.bounce_addresses
     assert addresses is not None
     for number in (1, 2, 3, 4):
@@ -45,7 +45,9 @@ def test_the_figures_of_an_issue_tell_what_it_did_to_the_list(publication: Publi
     )
     person = subscribers.find(context.store, EmailAddress.parse("reader10@example.org"))
     assert person is not None
-    subscribers.unsubscribe(context.store, person, now=context.clock(), way=UnsubscribeMethod.ONE_CLICK, issue=1)
+    subscribers.unsubscribe(
+        context.store, person, now=context.clock(), way=UnsubscribeMethod.ONE_CLICK, issue=1
+    )
 
     [one] = list_health(context)
     figures = one.figures

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from upcycle_news.errors import UpcycleError
-from upcycle_news.fileio import write_whole
+from upcycle_news.fileio import write_atomically
 from upcycle_news.models.archive_paths import IMAGES
 
 LISTING = ".upcycle-news"
@@ -134,7 +134,7 @@ def _listed(folder: Path) -> set[str]:
 
 
 def _list(folder: Path, paths: Collection[str]) -> None:
-    write_whole(folder / LISTING, "".join(f"{path}\n" for path in sorted(paths)).encode())
+    write_atomically(folder / LISTING, "".join(f"{path}\n" for path in sorted(paths)).encode())
 
 
 def _pictures(folder: Path) -> set[str]:

@@ -16,7 +16,7 @@ from upcycle_news.archive_site import builder
 from upcycle_news.archive_site.atom_sitemap import tag_uri
 from upcycle_news.archive_site.view_models import Correction, SentIssue, SiteConfig
 from upcycle_news.errors import IssueError, UpcycleError
-from upcycle_news.fileio import write_whole
+from upcycle_news.fileio import write_atomically
 from upcycle_news.i18n.messages import format_count
 from upcycle_news.models import DeliveryState, IssueId, Manifest
 from upcycle_news.models.archive_paths import IMAGES, file_of, issue_path
@@ -25,7 +25,7 @@ from upcycle_news.services.archive.atomic_folder import exclusive_lock, replace_
 from upcycle_news.services.content.images import raise_if_images_unreachable
 from upcycle_news.services.content.url_check import raise_if_page_unreachable
 from upcycle_news.storage import corrections, issues, revisions
-from upcycle_news.storage.corrections import Amendment, AmendmentKind
+from upcycle_news.storage.corrections import CorrectionKind
 from upcycle_news.storage.issues import IssueRow, IssueState
 
 COMMAND_TIMEOUT = 600
@@ -62,7 +62,7 @@ def run_command(context: AppContext, files: Mapping[str, bytes]) -> None:
         said = (ended.stderr or ended.stdout).strip().splitlines()
         told = f": {said[-1][:200]}" if said else ""
         raise UpcycleError(f"archive.command: {words[0]} ended with {ended.returncode}{told}")
-    write_whole(done, mark)
+    write_atomically(done, mark)
 
 
 _REACHED = (DeliveryState.SENT, DeliveryState.UNKNOWN, DeliveryState.SENDING)
@@ -140,7 +140,7 @@ def rebuild_if_missing(context: AppContext, issue: IssueId) -> None:
 def _build(context: AppContext, out: Path | None, coming: _UpcomingIssue | None) -> ArchiveReport:
     folder = out or context.archive_folder
     with exclusive_lock(context.settings.state / "archive.lock"):
-        rows = issues.every(context.store)
+        rows = issues.all_issues(context.store)
         built = builder.build_archive(_sent(context, rows, coming), _look(context, rows, coming))
         kept = _kept_pictures(context) if out is None else ()
         changes = replace_files(folder, built.files, keep=kept, ours=out is None)
@@ -153,14 +153,14 @@ def _build(context: AppContext, out: Path | None, coming: _UpcomingIssue | None)
 
 def sent_issues(context: AppContext) -> list[SentIssue]:
     """What the archive shows now, withdrawn issues included."""
-    return _sent(context, issues.every(context.store), None)
+    return _sent(context, issues.all_issues(context.store), None)
 
 
 def _sent(
     context: AppContext, rows: tuple[IssueRow, ...], coming: _UpcomingIssue | None
 ) -> list[SentIssue]:
     """Every issue that somebody has got or is about to get."""
-    decided, zone = corrections.every(context.store), context.settings.publication.zone
+    decided, zone = corrections.all_corrections(context.store), context.settings.publication.zone
     found = [
         apply_corrections(
             SentIssue(revision.manifest, row.enqueued_at, row.enqueued_at),
@@ -170,7 +170,7 @@ def _sent(
         for row in rows
         if _shows(context, row)
         and row.enqueued_at is not None
-        and (revision := revisions.revision(context.store, row.id, row.revision_id)) is not None
+        and (revision := revisions.load_revision(context.store, row.id, row.revision_id)) is not None
     ]
     if coming is not None and all(one.manifest.issue.id != coming.issue for one in found):
         found.append(SentIssue(coming.manifest, coming.at, coming.at))
@@ -207,7 +207,7 @@ def _feed_id(context: AppContext, rows: tuple[IssueRow, ...], coming: _UpcomingI
     """Named after the first issue that was ever queued, so that it never changes."""
     queued = [(row.enqueued_at, row) for row in rows if row.enqueued_at is not None]
     for _, row in sorted(queued, key=lambda one: one[0]):
-        first = revisions.revision(context.store, row.id, row.revision_id)
+        first = revisions.load_revision(context.store, row.id, row.revision_id)
         if first is not None:
             return _tag(first.manifest)
     return _tag(coming.manifest) if coming else ""
@@ -223,7 +223,7 @@ def _kept_pictures(context: AppContext) -> set[str]:
     return {f"{IMAGES}{name}.{kind}" for name in kept for kind in ("png", "jpg", "gif")}
 
 
-def apply_corrections(sent: SentIssue, decided: Iterable[Amendment], zone: ZoneInfo) -> SentIssue:
+def apply_corrections(sent: SentIssue, decided: Iterable[corrections.Correction], zone: ZoneInfo) -> SentIssue:
     """An issue with what was decided about it since, in the order in which it was decided."""
     for one in decided:
         told = Correction(one.at.astimezone(zone).date(), one.note)
@@ -231,8 +231,8 @@ def apply_corrections(sent: SentIssue, decided: Iterable[Amendment], zone: ZoneI
     return sent
 
 
-def _applied(sent: SentIssue, one: Amendment, told: Correction) -> SentIssue:
-    if one.kind is AmendmentKind.CORRECTION and one.corrected is not None:
+def _applied(sent: SentIssue, one: corrections.Correction, told: Correction) -> SentIssue:
+    if one.kind is CorrectionKind.CORRECTION and one.corrected is not None:
         issue = sent.manifest.issue
         essays = tuple(
             one.corrected if essay.slug == one.essay else essay for essay in issue.essays
@@ -245,8 +245,8 @@ def _applied(sent: SentIssue, one: Amendment, told: Correction) -> SentIssue:
         notes = (*sent.corrections.get(one.essay, ()), told)
         return replace(sent, manifest=manifest, corrections={**sent.corrections, one.essay: notes})
     if not one.essay:
-        return replace(sent, gone=told if one.kind is AmendmentKind.WITHDRAWAL else None)
+        return replace(sent, gone=told if one.kind is CorrectionKind.WITHDRAWAL else None)
     withdrawn = {slug: why for slug, why in sent.withdrawn.items() if slug != one.essay}
-    if one.kind is AmendmentKind.WITHDRAWAL:
+    if one.kind is CorrectionKind.WITHDRAWAL:
         withdrawn[one.essay] = told
     return replace(sent, withdrawn=withdrawn)

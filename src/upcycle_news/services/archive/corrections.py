@@ -13,7 +13,7 @@ from upcycle_news.models import Essay
 from upcycle_news.services.archive import build
 from upcycle_news.services.content.images import load_essay_images
 from upcycle_news.storage import corrections
-from upcycle_news.storage.corrections import Amendment, AmendmentKind
+from upcycle_news.storage.corrections import Correction, CorrectionKind
 
 
 def correct(context: AppContext, slug: str, note: str, *, by: str) -> build.ArchiveReport:
@@ -32,9 +32,9 @@ def correct(context: AppContext, slug: str, note: str, *, by: str) -> build.Arch
         raise IssueError(f"{essay.source}: the archive shows just this; correct the file first")
     return _decide(
         context,
-        Amendment(
+        Correction(
             issue=sent.manifest.issue.id,
-            kind=AmendmentKind.CORRECTION,
+            kind=CorrectionKind.CORRECTION,
             essay=slug,
             note=_one_line(note),
             by=by,
@@ -55,13 +55,13 @@ def withdraw(
     withdrawn = sent.gone if whole else sent.withdrawn.get(name)
     if (withdrawn is not None) is not undo:
         raise IssueError(f"'{name}' is {'not ' if undo else ''}withdrawn: there is nothing to do")
-    kind = AmendmentKind.RETURN if undo else AmendmentKind.WITHDRAWAL
+    kind = CorrectionKind.RETURN if undo else CorrectionKind.WITHDRAWAL
     issue, essay = sent.manifest.issue.id, "" if whole else name
-    return _decide(context, Amendment(issue, kind, essay, _one_line(note), by, context.clock()))
+    return _decide(context, Correction(issue, kind, essay, _one_line(note), by, context.clock()))
 
 
-def _decide(context: AppContext, amendment: Amendment) -> build.ArchiveReport:
-    corrections.add(context.store, amendment)
+def _decide(context: AppContext, amendment: Correction) -> build.ArchiveReport:
+    corrections.add_correction(context.store, amendment)
     return build.build_archive(context)
 
 

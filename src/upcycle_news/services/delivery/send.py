@@ -109,7 +109,7 @@ def deliver_issue(
     if report.stopped:
         log.raised("issue stopped", issue=issue, why=report.stopped)
         issues.set_state(
-            context.store, issue, IssueState.STOPPED, because=report.stopped, now=context.clock()
+            context.store, issue, IssueState.STOPPED, reason=report.stopped, now=context.clock()
         )
         raise RelayError(f"issue {issue} stopped: {report.stopped}")
     return report

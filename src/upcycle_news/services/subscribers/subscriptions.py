@@ -17,7 +17,7 @@ from upcycle_news.models import (
     SubscriberStatus,
 )
 from upcycle_news.observability.logging import Log
-from upcycle_news.rendering.render import render_letter
+from upcycle_news.rendering.render import render_transactional
 from upcycle_news.rendering.template_strings import read_template_strings
 from upcycle_news.rendering.templates import load_templates
 from upcycle_news.storage import bounces, send_hold, signups, subscribers
@@ -94,7 +94,7 @@ def send_confirmation_mail(context: AppContext, signup: Signup) -> bool:
         )
     token = context.link_signer.token(Purpose.CONFIRM, signup.subscriber, signup.consent % 2**24)
     publication = context.publication
-    mail = render_letter(
+    mail = render_transactional(
         load_templates(context.templates_folder),
         CONFIRMATION_TEMPLATE,
         publication=publication,

@@ -57,7 +57,7 @@ def row_hash(row: Sequence[Any]) -> bytes:
     return blake2b(repr(tuple(row)).encode(), digest_size=_HASH_BYTES).digest()
 
 
-def tables_here(connection: Connection) -> list[tuple[Table, list[Column[Any]]]]:
+def existing_tables(connection: Connection) -> list[tuple[Table, list[Column[Any]]]]:
     """Our tables as this store knows them, referenced ones first; an older store has fewer."""
     found = inspect(connection)
     names = set(found.get_table_names())
@@ -73,7 +73,7 @@ def count_rows(connection: Connection) -> dict[str, int]:
     """The rows of each table."""
     return {
         table.name: connection.scalar(select(func.count()).select_from(table)) or 0
-        for table, _ in tables_here(connection)
+        for table, _ in existing_tables(connection)
     }
 
 
@@ -95,29 +95,29 @@ def _batches(
 
 
 def copy_all(
-    source: Connection, target: Connection, *, heard: Callable[[int], None] = lambda more: None
+    source: Connection, target: Connection, *, on_rows: Callable[[int], None] = lambda more: None
 ) -> dict[str, TableSum]:
     """Copy every row into the empty tables of `target`, and read them back; what each table holds.
 
-    `heard` is told how many more rows were copied. Raises `StoreError` when the two differ, so that
+    `on_rows` is called with the number of rows of each copied batch. Raises `StoreError` when the two differ, so that
     the transaction of `target` ends without a trace.
     """
     sums = {}
-    for table, columns in tables_here(source):
+    for table, columns in existing_tables(source):
         adding = _Adding()
         for rows in _batches(source, table, columns):
             adding.add(rows)
             names = [column.name for column in columns]
             target.execute(insert(table), [dict(zip(names, row, strict=True)) for row in rows])
-            heard(len(rows))
+            on_rows(len(rows))
         sums[table.name] = adding.told()
         if table_sum(target, table, columns) != sums[table.name]:
             raise StoreError(f"the copy of the table {table.name} differs: nothing was copied")
-    set_marks(target, marks(source))
+    set_highest_ids(target, highest_ids(source))
     return sums
 
 
-def refuse_unless_empty(connection: Connection, name: str) -> None:
+def raise_unless_empty(connection: Connection, name: str) -> None:
     """Raise `StoreError` when a table of the store called `name` holds a row."""
     filled = [table for table, rows in count_rows(connection).items() if rows]
     if filled:
@@ -127,17 +127,17 @@ def refuse_unless_empty(connection: Connection, name: str) -> None:
         )
 
 
-def hold(connection: Connection, mode: Literal["EXCLUSIVE", "ACCESS EXCLUSIVE"]) -> None:
+def lock_tables(connection: Connection, mode: Literal["EXCLUSIVE", "ACCESS EXCLUSIVE"]) -> None:
     """Keep others from writing until this transaction ends; SQLite's writers are alone anyway."""
     if connection.dialect.name == "postgresql":
-        names = ", ".join(table.name for table, _ in tables_here(connection))
+        names = ", ".join(table.name for table, _ in existing_tables(connection))
         connection.execute(text("SET LOCAL lock_timeout = '30s'"))
         connection.execute(text(f"LOCK TABLE {names} IN {mode} MODE"))
 
 
-def clear(connection: Connection) -> None:
+def delete_all_rows(connection: Connection) -> None:
     """Empty every table; what SQLite frees is overwritten, as it is about people."""
-    here = [table for table, _ in tables_here(connection)]
+    here = [table for table, _ in existing_tables(connection)]
     if connection.dialect.name == "postgresql":
         connection.execute(text(f"TRUNCATE {', '.join(table.name for table in here)}"))
         return
@@ -148,10 +148,10 @@ def clear(connection: Connection) -> None:
 # --- numbers that were given: a subscriber's is in signed links and must never name another person
 
 
-def marks(connection: Connection) -> dict[str, int]:
+def highest_ids(connection: Connection) -> dict[str, int]:
     """The highest number each table ever gave, as far as its store remembers."""
     found = {}
-    for table, _ in tables_here(connection):
+    for table, _ in existing_tables(connection):
         column = table.autoincrement_column
         if column is None:
             continue
@@ -169,9 +169,9 @@ def marks(connection: Connection) -> dict[str, int]:
     return found
 
 
-def set_marks(connection: Connection, wanted: Mapping[str, int]) -> None:
+def set_highest_ids(connection: Connection, wanted: Mapping[str, int]) -> None:
     """Let the tables give higher numbers than these from now on."""
-    for table, _ in tables_here(connection):
+    for table, _ in existing_tables(connection):
         mark = wanted.get(table.name, 0)
         if not mark:
             continue

@@ -20,10 +20,10 @@ from upcycle_news.storage.backup.copy import BATCH, WIDE_BATCH
 from upcycle_news.storage.issues import IssueState
 from upcycle_news.storage.personal_data import erase_rows
 from upcycle_news.storage.schema import (
-    amendments,
     approvals,
     blobs,
     consents,
+    corrections,
     deliveries,
     issues,
     quota_marks,
@@ -32,7 +32,7 @@ from upcycle_news.storage.schema import (
     revisions,
     subscribers,
     suppressions,
-    used,
+    used_content,
 )
 
 # Clocks of the machines that write and back up may differ by so much.
@@ -53,7 +53,7 @@ _IN_DOUBT = (
 
 
 @dataclass(frozen=True)
-class Learned:
+class MergeReport:
     """What was taken over: counts. `joined` came since the backup and were not taken over."""
 
     suppressed: int = 0
@@ -64,7 +64,9 @@ class Learned:
     joined: int = 0
 
 
-def learn(old: Connection, new: Connection, *, since: datetime, now: datetime) -> Learned:
+def merge_newer_data(
+    old: Connection, new: Connection, *, since: datetime, now: datetime
+) -> MergeReport:
     """Write into `new`, a backup of `since` in SQLite, what `old` knows better.
 
     Both hold the newest migration and belong to one publication: numbers mean the same people.
@@ -77,7 +79,7 @@ def learn(old: Connection, new: Connection, *, since: datetime, now: datetime) -
     _amendments(old, new)
     _quotas(old, new)
     joined = select(func.count()).where(subscribers.c.created_at > since)
-    return Learned(
+    return MergeReport(
         suppressed=suppressed,
         left=left,
         forgotten=forgotten,
@@ -107,8 +109,9 @@ def _suppressions(old: Connection, new: Connection) -> int:
 
 def _leaves(old: Connection, new: Connection, since: datetime) -> int:
     """Who left after the backup has left, and so has their consent."""
-    gone = select(subscribers.c.id, subscribers.c.email_key, subscribers.c.left_at).where(
-        subscribers.c.status == SubscriberStatus.UNSUBSCRIBED, subscribers.c.left_at > since - _SKEW
+    gone = select(subscribers.c.id, subscribers.c.email_key, subscribers.c.unsubscribed_at).where(
+        subscribers.c.status == SubscriberStatus.UNSUBSCRIBED,
+        subscribers.c.unsubscribed_at > since - _SKEW,
     )
     let_go = (
         update(subscribers)
@@ -117,7 +120,7 @@ def _leaves(old: Connection, new: Connection, since: datetime) -> int:
             subscribers.c.email_key == bindparam("key"),
             subscribers.c.status != SubscriberStatus.UNSUBSCRIBED,
         )
-        .values(status=SubscriberStatus.UNSUBSCRIBED, left_at=bindparam("at"))
+        .values(status=SubscriberStatus.UNSUBSCRIBED, unsubscribed_at=bindparam("at"))
     )
     end = (
         update(consents)
@@ -131,10 +134,10 @@ def _leaves(old: Connection, new: Connection, since: datetime) -> int:
     found = 0
     for rows in _rows(old, gone):
         for row in rows:
-            values = {"number": row.id, "key": row.email_key, "at": row.left_at}
+            values = {"number": row.id, "key": row.email_key, "at": row.unsubscribed_at}
             if new.execute(let_go, values).rowcount:
                 found += 1
-                new.execute(end, {"number": row.id, "at": row.left_at})
+                new.execute(end, {"number": row.id, "at": row.unsubscribed_at})
     return found
 
 
@@ -180,7 +183,7 @@ def _bring(old: Connection, new: Connection, row: Row[Any]) -> None:
     for revision in old.execute(frozen).all():
         _bring_revision(old, new, revision)
     new.execute(delete(approvals).where(approvals.c.issue_id == row.id))
-    for table in (approvals, used, deliveries):
+    for table in (approvals, used_content, deliveries):
         columns = [column for column in table.columns if column.name != "id"]
         for rows in _rows(old, select(*columns).where(table.c.issue_id == row.id)):
             _add(new, table, rows)
@@ -241,14 +244,14 @@ def _results(old: Connection, new: Connection, issue: str) -> int:
 
 def _amendments(old: Connection, new: Connection) -> None:
     """What editors corrected or withdrew after the backup does not become public again."""
-    newest = new.scalar(select(func.max(amendments.c.id))) or 0
-    columns = [column for column in amendments.columns if column.name != "id"]
-    later = select(*columns).where(amendments.c.id > newest).order_by(amendments.c.id)
+    newest = new.scalar(select(func.max(corrections.c.id))) or 0
+    columns = [column for column in corrections.columns if column.name != "id"]
+    later = select(*columns).where(corrections.c.id > newest).order_by(corrections.c.id)
     if rows := old.execute(later).all():
         pictures = {revision_id for row in rows for revision_id in row.images.values()}
         for some in _rows(old, select(blobs).where(blobs.c.sha256.in_(pictures)), WIDE_BATCH):
             _add(new, blobs, some)
-        _add(new, amendments, rows)
+        _add(new, corrections, rows)
 
 
 def _quotas(old: Connection, new: Connection) -> None:

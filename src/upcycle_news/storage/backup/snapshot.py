@@ -17,13 +17,13 @@ from upcycle_news.errors import StoreError
 from upcycle_news.models import DeliveryState
 from upcycle_news.storage import send_hold
 from upcycle_news.storage.backup import copy as copy_rows
-from upcycle_news.storage.backup.merge import Learned, learn
+from upcycle_news.storage.backup.merge import MergeReport, merge_newer_data
 from upcycle_news.storage.database import (
     Store,
+    current_migration,
+    describe_error,
     migrate,
-    migration,
     open_store,
-    sentence,
 )
 from upcycle_news.storage.issues import IssueState
 from upcycle_news.storage.schema import (
@@ -34,7 +34,7 @@ from upcycle_news.storage.schema import (
     subscribers,
     suppressions,
 )
-from upcycle_news.storage.workers import NOBODY
+from upcycle_news.storage.workers import NO_WORKER
 
 _WAITING = (DeliveryState.QUEUED, DeliveryState.SENDING, DeliveryState.DEFERRED)
 # Numbers a lost store may have given since the backup are not given again.
@@ -50,37 +50,37 @@ class Snapshot:
     rows: dict[str, int]
 
 
-def snapshot(store: Store, file: Path, *, heard: Callable[[int], None]) -> Snapshot:
+def write_snapshot(store: Store, file: Path, *, on_rows: Callable[[int], None]) -> Snapshot:
     """Write the store as of now into the new SQLite `file`, while others go on writing.
 
     Raises `StoreError`; then nothing is worth keeping in `file`.
     """
-    found = migration(store)
+    found = current_migration(store)
     if found is None:
         raise StoreError(f"{store.name} is empty: there is nothing to back up yet")
     if store.dialect == "sqlite":
         # Not sqlite3's backup: pages that hold forgotten people stay behind, and a writer who
         # commits all the time does not make it begin again.
         store.execute_alone("VACUUM INTO ?", str(file))
-        check(file)
-        return contents(file)
+        check_integrity(file)
+        return read_contents(file)
     copy = open_store(f"sqlite:///{file}", migrated=False)
     try:
         migrate(copy, found)
-        with store.still() as source, copy.writing() as target:
-            copy_rows.copy_all(source, target, heard=heard)
+        with store.snapshot() as source, copy.writing() as target:
+            copy_rows.copy_all(source, target, on_rows=on_rows)
         copy.execute_alone("PRAGMA journal_mode=DELETE")
     finally:
         copy.close()
-    check(file)
-    return contents(file)
+    check_integrity(file)
+    return read_contents(file)
 
 
-def contents(file: Path) -> Snapshot:
+def read_contents(file: Path) -> Snapshot:
     """What the SQLite file of a backup holds; raises `StoreError` for one that is no store."""
     copy = open_store(f"sqlite:///{file}", migrated=False)
     try:
-        found = migration(copy)
+        found = current_migration(copy)
         if found is None:
             raise StoreError(f"{file.name} is not a store of ours")
         with copy.reading() as connection:
@@ -89,7 +89,7 @@ def contents(file: Path) -> Snapshot:
         copy.close()
 
 
-def check(file: Path) -> None:
+def check_integrity(file: Path) -> None:
     """Let SQLite look through a whole file; raises `StoreError` when it is damaged."""
     try:
         connection = sqlite3.connect(f"{file.absolute().as_uri()}?mode=ro", uri=True)
@@ -98,13 +98,13 @@ def check(file: Path) -> None:
         finally:
             connection.close()
     except sqlite3.Error as error:
-        raise StoreError(f"store {file}: {sentence(error)}") from None
+        raise StoreError(f"store {file}: {describe_error(error)}") from None
     if told != "ok":
         raise StoreError(f"store {file}: is damaged; restore a backup")
 
 
 @dataclass(frozen=True)
-class Here:
+class StoreContents:
     """What lies in a store before it is replaced. `changed_at`: the newest time in it."""
 
     subscribers: int
@@ -118,12 +118,12 @@ class Here:
         return not self.subscribers and not self.issues and not self.suppressions
 
 
-def look(store: Store) -> Here:
+def store_contents(store: Store) -> StoreContents:
     """What a store holds that somebody would miss."""
     times = (
         deliveries.c.changed_at,
         subscribers.c.created_at,
-        subscribers.c.left_at,
+        subscribers.c.unsubscribed_at,
         consents.c.confirmed_at,
         suppressions.c.created_at,
         issues.c.created_at,
@@ -134,20 +134,20 @@ def look(store: Store) -> Here:
         kept_out = connection.scalar(select(func.count()).select_from(suppressions)) or 0
         known = connection.scalar(select(func.count()).select_from(issues)) or 0
         newest = [connection.scalar(select(func.max(column))) for column in times]
-    return Here(people, known, max(filter(None, newest), default=None), kept_out)
+    return StoreContents(people, known, max(filter(None, newest), default=None), kept_out)
 
 
 @dataclass(frozen=True)
-class Replaced:
+class RestoreResult:
     """What replacing a store came to. `doubts`: deliveries in doubt by issue; `open`: unsent issues."""
 
-    learned: Learned
+    learned: MergeReport
     doubts: dict[str, int]
     open: tuple[str, ...]
     tables: Mapping[str, copy_rows.TableSum]
 
 
-def replace(
+def replace_store(
     store: Store,
     copy: Store,
     *,
@@ -155,8 +155,8 @@ def replace(
     place: str,
     merge: bool,
     now: datetime,
-    heard: Callable[[int], None],
-) -> Replaced:
+    on_rows: Callable[[int], None],
+) -> RestoreResult:
     """Put `copy`, an opened backup of `as_of`, in the place of what `store` holds.
 
     One transaction, with every writer kept out from the first look at what is replaced: afterwards
@@ -164,22 +164,26 @@ def replace(
     everything is as it was. Raises `StoreError`.
     """
     with store.writing() as connection:
-        copy_rows.hold(connection, "ACCESS EXCLUSIVE")
+        copy_rows.lock_tables(connection, "ACCESS EXCLUSIVE")
         with copy.writing() as backup:
-            given = copy_rows.marks(backup)
-            learned = learn(connection, backup, since=as_of, now=now) if merge else Learned()
-            known = copy_rows.marks(connection)
+            given = copy_rows.highest_ids(backup)
+            learned = (
+                merge_newer_data(connection, backup, since=as_of, now=now)
+                if merge
+                else MergeReport()
+            )
+            known = copy_rows.highest_ids(connection)
             doubts = _doubt(backup, as_of, now)
             unsent = _unapprove(backup, now)
-            send_hold.begin(backup, send_hold.PauseKind.RESTORED, as_of=as_of, place=place, now=now)
+            send_hold.start(backup, send_hold.HoldKind.RESTORED, as_of=as_of, place=place, now=now)
             for table, mark in given.items():
                 given[table] = max(mark + _MARGIN, known.get(table, 0))
-        copy_rows.clear(connection)
+        copy_rows.delete_all_rows(connection)
         with copy.reading() as backup:
-            tables = copy_rows.copy_all(backup, connection, heard=heard)
-        copy_rows.set_marks(connection, given)
+            tables = copy_rows.copy_all(backup, connection, on_rows=on_rows)
+        copy_rows.set_highest_ids(connection, given)
     store.checkpoint()
-    return Replaced(learned, doubts, unsent, tables)
+    return RestoreResult(learned, doubts, unsent, tables)
 
 
 def _doubt(connection: Connection, as_of: datetime, now: datetime) -> dict[str, int]:
@@ -197,14 +201,14 @@ def _doubt(connection: Connection, as_of: datetime, now: datetime) -> dict[str, 
             reason=f"restored from a backup of {as_of:%Y-%m-%d %H:%M} UTC: whether it was sent "
             "after that is not known",
             next_at=None,
-            sender_id=NOBODY,
+            worker_id=NO_WORKER,
             changed_at=now,
         )
     )
     return {row.issue_id: row.doubts for row in found}
 
 
-def in_doubt(store: Store) -> tuple[dict[str, int], tuple[str, ...]]:
+def unknown_and_unsent(store: Store) -> tuple[dict[str, int], tuple[str, ...]]:
     """The unknown deliveries of each issue that has some, and the issues not sent yet."""
     count = func.count().label("doubts")
     query = select(deliveries.c.issue_id, count).where(deliveries.c.state == DeliveryState.UNKNOWN)
