@@ -1,9 +1,9 @@
-"""The cockpit end to end: a real server and runner on loopback, runs, answers, crashes.
+"""The flows end to end: a real Prefect server and runner, approvals, timeouts, crashes.
 
     .venv/bin/python bench/cockpit.py [--readers 10000] [--only approval,timeouts,alarms,doubles,crashes]
 
 Everything lies in a temporary folder and what was started is stopped by its process id. Prints a
-line for each promise and ends with 1 when one is broken.
+line for each expectation and exits with 1 when one fails.
 """
 
 from __future__ import annotations
@@ -24,35 +24,37 @@ from tests.flows.prefect_server import PrefectServer
 from tests.publications import Publication, create_publication, relay_variables
 from tests.services.delivery.sink_relay import Sink
 
-broken: list[str] = []
-OPERATOR = "betrieb@example.org"  # gets alarms, too
+failed: list[str] = []
+OPERATOR = "betrieb@example.org"  # gets alert mails
 ENDED = ("COMPLETED", "FAILED", "CRASHED", "CANCELLED")
 
 
-def promise(what: str, kept: bool, told: str = "") -> None:
-    print(f"{'ok    ' if kept else 'BROKEN'}  {what}{'  – ' + told if told else ''}", flush=True)
-    if not kept:
-        broken.append(what)
+def expect(what: str, passed: bool, detail: str = "") -> None:
+    print(
+        f"{'ok    ' if passed else 'FAILED'}  {what}{'  – ' + detail if detail else ''}", flush=True
+    )
+    if not passed:
+        failed.append(what)
 
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--readers", type=int, default=10_000)
     parser.add_argument("--only", default="approval,timeouts,alarms,doubles,crashes")
-    told = parser.parse_args()
+    arguments = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder, Sink() as sink:
         publication = Publication(
             create_publication(Path(folder) / "umbaupost"), lambda: datetime.now(UTC)
         )
         os.chdir(publication.home)
-        own = {**relay_variables(sink.port), "COCKPIT__OPERATORS": "betrieb"}
-        environment = {f"UPCYCLE_NEWS_{k}": v for k, v in own.items()}
+        settings = {**relay_variables(sink.port), "COCKPIT__OPERATORS": "betrieb"}
+        environment = {f"UPCYCLE_NEWS_{k}": v for k, v in settings.items()}
         with PrefectServer(publication.home, environment) as server:
-            for name in told.only.split(","):
+            for name in arguments.only.split(","):
                 print(f"--- {name}", flush=True)
-                globals()[name](publication, server, sink, told.readers)
+                globals()[name](publication, server, sink, arguments.readers)
             addresses(server)
-    return 1 if broken else 0
+    return 1 if failed else 0
 
 
 def approval(publication: Publication, server: PrefectServer, sink: Sink, readers: int) -> None:
@@ -61,36 +63,37 @@ def approval(publication: Publication, server: PrefectServer, sink: Sink, reader
     began = time.monotonic()
     run = server.start("publish-issue/thursday")
     state = server.wait_for_state(run, "PAUSED")
-    promise(
+    expect(
         "a run waits for an approval",
         state["name"] == "Suspended",
         f"{time.monotonic() - began:.1f} s",
     )
     form = server.form_markdown(run, state)
-    promise(
+    expect(
         "the form tells subject, readers and a link",
         all(w in form for w in ("Erster Text", "**3** Leserinnen", "/preview/")),
     )
     began = time.monotonic()
     server.submit_form(run, decision="send", name="Anna")
     state = server.wait_for_state(run, *ENDED)
-    promise(
+    expect(
         "approved: sent",
         "sent to 3 of 3" in state["message"],
         f"{state['message']}; {time.monotonic() - began:.1f} s",
     )
-    promise("the mails arrived once", sorted(map(len, sink.accepted.values())) == [1, 1, 1])
+    expect("the mails arrived once", sorted(map(len, sink.accepted.values())) == [1, 1, 1])
     kinds = {
-        one["key"].rpartition("-")[2] for one in server.request("POST", "/artifacts/filter", {})
+        artifact["key"].rpartition("-")[2]
+        for artifact in server.request("POST", "/artifacts/filter", {})
     }
-    promise("progress, report and link are there", {"progress", "report", "archive"} <= kinds)
+    expect("progress, report and link are there", {"progress", "report", "archive"} <= kinds)
 
     publication.write_essay("Zweiter Text")
     run = server.start("publish-issue/thursday")
     server.wait_for_state(run, "PAUSED")
     server.submit_form(run, decision="reject", name="Bert")
     state = server.wait_for_state(run, *ENDED)
-    promise(
+    expect(
         "rejected: Cancelled, with a sentence",
         (state["type"], state["name"]) == ("CANCELLED", "Rejected"),
         state["message"],
@@ -102,15 +105,15 @@ def approval(publication: Publication, server: PrefectServer, sink: Sink, reader
     publication.write_essay("Zweiter Text", text="Noch einmal anders.\n")
     server.submit_form(run, decision="send")
     state = server.wait_for_state(run, "PAUSED", after=server.resumed_at)
-    promise(
-        "changed meanwhile: asked again, with the difference",
+    expect(
+        "changed meanwhile: asked again, with the changes",
         "zweiter-text" in server.form_markdown(run, state),
     )
     sent = sink.count
     done = _approve(publication, server)
     state = server.wait_for_state(run, *ENDED)
-    promise(
-        "approved on the command line: the run goes on",
+    expect(
+        "approved on the command line: the run is resumed",
         sink.count == sent + 3,
         f"{done}; {state['message']}",
     )
@@ -123,19 +126,16 @@ def timeouts(publication: Publication, server: PrefectServer, sink: Sink, reader
     server.wait_for_state(run, "PAUSED")
     with sqlite3.connect(publication.home / "var/upcycle.db") as store:
         store.execute(
-            "UPDATE questions SET until = ? WHERE answer = ''", ("2026-01-01 00:00:00.000000",)
+            "UPDATE approval_requests SET expires_at = ? WHERE answer = ''",
+            ("2026-01-01 00:00:00.000000",),
         )
     watch = server.start("watch/every-ten-minutes")
     server.wait_for_state(watch, *ENDED)
     state = server.wait_for_state(run, *ENDED)
-    promise(
-        "nobody answered: Cancelled, with a sentence", state["name"] == "TimedOut", state["message"]
-    )
+    expect("no answer: Cancelled, with a sentence", state["name"] == "TimedOut", state["message"])
     run = server.start("publish-issue/thursday", approve=True)
     state = server.wait_for_state(run, *ENDED)
-    promise(
-        "taken up again by hand", "sent to 3 of 3" in (state["message"] or ""), state["message"]
-    )
+    expect("a new run sends it", "sent to 3 of 3" in (state["message"] or ""), state["message"])
 
 
 def _approve(publication: Publication, server: PrefectServer) -> str:
@@ -150,13 +150,13 @@ def alarms(publication: Publication, server: PrefectServer, sink: Sink, readers:
     consent = ("--consent", "letter of 3 May 2026", "--group", "betrieb")
     publication.run("subscribers", "add", OPERATOR, *consent)
     program = str(Path(sys.executable).parent / "upcycle-news")
-    for _ in range(2):  # the second time renews
+    for _ in range(2):  # the second time replaces them
         subprocess.run(
             [program, "alarms", "apply", "deploy/automations.yaml"],
             cwd=publication.home, env=server.environment, check=True, stdout=subprocess.DEVNULL,
         )  # fmt: skip
     count = server.request("POST", "/automations/count", {})
-    promise("automations are created once", count == 2, f"{count}")
+    expect("automations are created once", count == 2, f"{count}")
     publication.write_essay("Zu spät")
     began = time.monotonic()
     run = server.start("publish-issue/thursday", at=datetime.now(UTC) - timedelta(days=3))
@@ -164,25 +164,25 @@ def alarms(publication: Publication, server: PrefectServer, sink: Sink, readers:
     server.wait_for_state(server.start("watch/every-ten-minutes"), *ENDED)
     while OPERATOR not in sink.accepted and time.monotonic() - began < 180:
         time.sleep(1)
-    told = f"{time.monotonic() - began:.0f} s after the run was started"
-    promise("the operators got a mail", OPERATOR in sink.accepted, told)
+    delay = f"{time.monotonic() - began:.0f} s after the run was started"
+    expect("the operators got a mail", OPERATOR in sink.accepted, delay)
 
 
-def to_readers(sink: Sink) -> int:
-    """How many mails the readers got; operators get others."""
+def subscriber_mails(sink: Sink) -> int:
+    """Return the number of mails to subscribers, without those to operators."""
     return sum(len(ids) for address, ids in sink.accepted.items() if address != OPERATOR)
 
 
 def doubles(publication: Publication, server: PrefectServer, sink: Sink, readers: int) -> None:
     publication.add_many_subscribers(3)
     publication.write_essay("Zwei auf einmal")
-    before = to_readers(sink)
+    before = subscriber_mails(sink)
     now = datetime.now(UTC)
     runs = [server.start("publish-issue/thursday", at=now, approve=True) for _ in range(2)]
     states = [server.wait_for_state(run, *ENDED) for run in runs]
-    promise(
+    expect(
         "two runs for one second: one issue",
-        to_readers(sink) == before + 3,
+        subscriber_mails(sink) == before + 3,
         " | ".join(f"{s['name']}: {s['message']}" for s in states),
     )
 
@@ -192,9 +192,9 @@ def doubles(publication: Publication, server: PrefectServer, sink: Sink, readers
         for n in range(1, 6)
     ]
     states = [server.wait_for_state(run, *ENDED) for run in runs]
-    promise(
+    expect(
         "five late runs after an outage send nothing",
-        {s["name"] for s in states} == {"Late"} and to_readers(sink) == before + 3,
+        {s["name"] for s in states} == {"Late"} and subscriber_mails(sink) == before + 3,
         states[0]["message"],
     )
     runs = [
@@ -202,9 +202,9 @@ def doubles(publication: Publication, server: PrefectServer, sink: Sink, readers
         for n in range(1, 6)
     ]
     states = [server.wait_for_state(run, *ENDED) for run in runs]
-    promise(
+    expect(
         "five runs late by minutes: one issue",
-        to_readers(sink) == before + 6,
+        subscriber_mails(sink) == before + 6,
         ", ".join(s["name"] for s in states),
     )
 
@@ -218,11 +218,11 @@ def crashes(publication: Publication, server: PrefectServer, sink: Sink, readers
     ):
         publication.write_essay(f"Absturz von {what}".replace("'", ""))
         sink.accepted.clear()
-        begun = sink.count
+        count_before = sink.count
         run = server.start("publish-issue/thursday", approve=True)
-        sink.wait_for(begun + readers // 5, None, 120)
+        sink.wait_for(count_before + readers // 5, None, 120)
         kill(run)
-        killed = sink.count - begun
+        killed = sink.count - count_before
         server.ensure_running()
         if kill == server.kill_run:
             state = server.wait_for_state(run, *ENDED)
@@ -235,25 +235,25 @@ def crashes(publication: Publication, server: PrefectServer, sink: Sink, readers
         status = publication.run("issue", "status", "--json").json
         mails = [ids for address, ids in sink.accepted.items() if address != OPERATOR]
         twice = sum(len(ids) > 1 for ids in mails)
-        told = {key: status[key] for key in ("audience", "sent", "unknown", "queued")}
-        promise(
-            f"kill -9 of {what} while sending: nobody twice, the sum closes",
+        counts = {key: status[key] for key in ("audience", "sent", "unknown", "queued")}
+        expect(
+            f"kill -9 of {what} while sending: no second mail, all deliveries accounted for",
             twice == 0 and status["closed"],
-            f"killed after {killed}; {told}; {state['name']}",
+            f"killed after {killed}; {counts}; {state['name']}",
         )
 
 
 def addresses(server: PrefectServer) -> None:
-    found = [
+    files = [
         path.name
         for path in server.prefect_home.rglob("*")
         if path.is_file() and b"@example.org" in path.read_bytes()
     ]
     size = sum(path.stat().st_size for path in server.prefect_home.glob("prefect.db*"))
-    promise(
+    expect(
         "no test address in Prefect's database, logs and results",
-        not found,
-        f"{size / 1e6:.1f} MB searched {found or ''}",
+        not files,
+        f"{size / 1e6:.1f} MB searched {files or ''}",
     )
 
 

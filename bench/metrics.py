@@ -1,4 +1,4 @@
-"""What a scrape of /metrics costs with a large ledger: the first one, and the following ones.
+"""Cost of a scrape of /metrics with a large ledger: the first one, and the following ones.
 
     .venv/bin/python bench/metrics.py [--deliveries 1000000] [--store postgresql+psycopg://…]
 
@@ -33,19 +33,19 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--deliveries", type=int, default=1_000_000)
     parser.add_argument("--store", default="")
-    told = parser.parse_args()
+    arguments = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
-        ticks = [0.0]  # seconds that are said to have passed
+        ticks = [0.0]  # seconds by which the clock is advanced
         publication = Publication(
             create_publication(Path(folder) / "p"),
             lambda: datetime.now(UTC) + timedelta(seconds=ticks[0]),
         )
-        context = publication.context(**({"STORE": told.store} if told.store else {}))
-        fill(context, told.deliveries)
-        meter = MetricsExporter(context, timer=lambda: ticks[0] + time.monotonic())
+        context = publication.context(**({"STORE": arguments.store} if arguments.store else {}))
+        fill(context, arguments.deliveries)
+        exporter = MetricsExporter(context, timer=lambda: ticks[0] + time.monotonic())
         for what in ("the first scrape", "ten seconds later", "a minute later", "once more"):
             cpu, clock = time.process_time(), time.monotonic()
-            size = len(meter.text())
+            size = len(exporter.text())
             print(
                 f"{what:20} {time.process_time() - cpu:7.3f} s of the process "
                 f"{time.monotonic() - clock:7.3f} s of the clock {size:7} bytes"

@@ -10,7 +10,7 @@ speed   messages a second into smtp-sink: one process without Prefect, then N wo
 quota   a rate and a daily quota that bite, count_deliveries in the store and at the relay
 kills   in the middle of an issue the machine of a helper dies, then that of the run that published
 
-Ends with 1 when a promise is broken. All share this machine's cores: sink, Postgres, server, workers.
+Exits with 1 when an expectation fails. All share this machine's cores: sink, Postgres, server, workers.
 """
 
 from __future__ import annotations
@@ -46,17 +46,17 @@ from tests.waiting import wait_until
 ENDED = ("COMPLETED", "FAILED", "CRASHED", "CANCELLED")
 RATE, DAY = 200, 5000
 PARAGRAPH = "Der Bestand ist gebaut, bezahlt und vertraut. Größe allein löst nichts. " * 6
-broken: list[str] = []
+failed: list[str] = []
 
 
 def show(text: str) -> None:
     print(f"{time.monotonic() - BEGAN:5.0f} s  {text}", flush=True)
 
 
-def promise(what: str, kept: bool, told: str) -> None:
-    show(f"{'ok    ' if kept else 'BROKEN'}  {what}: {told}")
-    if not kept:
-        broken.append(what)
+def expect(what: str, passed: bool, detail: str) -> None:
+    show(f"{'ok    ' if passed else 'FAILED'}  {what}: {detail}")
+    if not passed:
+        failed.append(what)
 
 
 BEGAN = time.monotonic()
@@ -64,7 +64,7 @@ BEGAN = time.monotonic()
 
 @dataclass
 class Trial:
-    """What the scenes share."""
+    """State that the scenarios share."""
 
     publication: Publication
     pool: WorkerPool
@@ -95,7 +95,7 @@ def main() -> int:
     parser.add_argument("--readers", type=int, default=20_000)
     parser.add_argument("--workers", default="1,2,4")
     parser.add_argument("--only", default="speed,quota,kills")
-    told = parser.parse_args()
+    arguments = parser.parse_args()
     with ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
         sink = stack.enter_context(Sink())
@@ -105,24 +105,24 @@ def main() -> int:
         publication = Publication(create_publication(folder / "p"), lambda: datetime.now(UTC))
         stack.enter_context(publication)
         os.chdir(publication.home)
-        readers = set(publication.add_many_subscribers(told.readers))
+        readers = set(publication.add_many_subscribers(arguments.readers))
         pool = stack.enter_context(WorkerPool(publication.home, {}, postgres.database("prefect")))
         queries = stack.enter_context(StoreQueries(store))
         show(
-            f"{told.readers} readers, {os.cpu_count()} cores; Postgres, Prefect's server and pool are up"
+            f"{arguments.readers} readers, {os.cpu_count()} cores; Postgres, Prefect's server and pool are up"
         )
         trial = Trial(publication, pool, sink, queries, readers)
-        scenes: dict[str, Callable[[], None]] = {
-            "speed": lambda: speed(trial, [int(one) for one in told.workers.split(",")]),
+        scenarios: dict[str, Callable[[], None]] = {
+            "speed": lambda: speed(trial, [int(count) for count in arguments.workers.split(",")]),
             "quota": lambda: quota(trial),
             "kills": lambda: kills(trial),
         }
-        for name in told.only.split(","):
-            scenes[name]()
+        for name in arguments.only.split(","):
+            scenarios[name]()
         dump = postgres.dump("prefect")
-        told = f"{len(dump) / 1e6:.1f} MB searched"
-        promise("no address in Prefect's database", b"@example.org" not in dump, told)
-    return 1 if broken else 0
+        size = f"{len(dump) / 1e6:.1f} MB searched"
+        expect("no address in Prefect's database", b"@example.org" not in dump, size)
+    return 1 if failed else 0
 
 
 def speed(trial: Trial, counts: list[int]) -> None:
@@ -170,13 +170,13 @@ def quota(trial: Trial) -> None:
     status = trial.publication.run("issue", "status", "--json").json
     marks, seen = trial.queries.quota_marks(), trial.sink.count - begun
     senders = len(trial.queries.sent_by_worker())
-    promise(
+    expect(
         f"{day} a day, {senders} senders on three machines, and not one more",
         status["sent"] == seen == len(marks) == day,
         f"{seen} at the relay, {status['sent']} in the store – {state['message']}; then {after['message']}",
     )
     most = max_in_span(1, marks)
-    promise(
+    expect(
         f"{RATE} a second, in any second",
         most <= RATE,
         f"at most {most} marked, {max_in_span(1, trial.sink.times)} reached the relay "
@@ -210,21 +210,21 @@ def kills(trial: Trial) -> None:
         trial.queries.expire_heartbeats(victim)
         state = trial.ended(helper if whom != "a helper" else run)
         pending = trial.pending()
-        found = count_deliveries(trial.publication, trial.sink, trial.readers)
-        promise(
+        counts = count_deliveries(trial.publication, trial.sink, trial.readers)
+        expect(
             f"the machine of {whom} died after {killed_at} of {len(trial.readers)}",
-            found.lost == found.doubled == 0 and found.status["closed"],
-            f"{found}; {leased} waited until it had been silent for ten minutes (the clock was turned); "
+            counts.lost == counts.doubled == 0 and counts.status["closed"],
+            f"{counts}; {leased} waited until it had been silent for ten minutes (the heartbeat was aged); "
             f"the survivor: {state['name']}, {state['message']}; deliver-pending: {pending['name']}",
         )
 
 
 def watched(trial: Trial, run: str) -> tuple[Any, dict[str, float]]:
-    """How a run ended, and the most memory (MB, shared pages in shares) of server and machines."""
+    """Return the final state of a run, and the peak memory (PSS in MB) of server and machines."""
     most: dict[str, float] = {}
     while (state := trial.pool.state(run))["type"] not in ENDED:
         taken = {"Prefect's server": sum(map(pss, trial.pool.server_pids()))}
-        taken["a machine"] = max(sum(map(pss, one.pids)) for one in trial.pool.machines)
+        taken["a machine"] = max(sum(map(pss, machine.pids)) for machine in trial.pool.machines)
         most = {name: max(taken[name], most.get(name, 0)) for name in taken}
         time.sleep(2)
     return state, most

@@ -14,7 +14,7 @@ from upcycle_news.services.archive import build as archive_build
 def build() -> str:
     """Build the archive from the store; nothing is written when nothing has changed."""
     with AppContext.open() as context:
-        return archive_build.build_archive(context).told
+        return archive_build.build_archive(context).summary
 
 
 @flow(name="build-archive")

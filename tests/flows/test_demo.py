@@ -1,4 +1,4 @@
-"""The demo as people run it, beside a publication with real readers."""
+"""The demo command beside a publication with real subscribers."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from ..publications import Publication
 pytestmark = [pytest.mark.prefect, pytest.mark.slow]
 
 
-def test_the_demo_touches_no_real_reader(publication: Publication) -> None:
+def test_the_demo_mails_no_real_subscriber(publication: Publication) -> None:
     publication.write_essay()
     publication.add_many_subscribers(2)
     path = publication.home / "newsletter.toml"

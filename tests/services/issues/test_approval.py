@@ -20,7 +20,7 @@ from upcycle_news.storage import approvals
 
 from ...delivery.memory_ledger import Clock
 from ...publications import Publication, parse_mail, relay_variables
-from ...transports.bad_relays import BadDay, always, for_addresses
+from ...transports.bad_relays import MisbehavingRelay, always, for_addresses
 
 ISSUE = IssueId.parse("2026-11-26")
 FILTER = EssayFilter()
@@ -254,14 +254,14 @@ def test_a_dead_address_does_not_cause_repeated_reminders_to_the_others(
     publication.change_setting("[retry]", '[cockpit]\neditors = "redaktion"\n\n[retry]')
     request_approval(publication.context())
     clock.now += timedelta(hours=43)
-    with BadDay(mail=always("550 5.7.1 not you")) as relay:
+    with MisbehavingRelay(mail=always("550 5.7.1 not you")) as relay:
         assert (
             notifications.send_reminders(
                 publication.context(**relay_variables(relay.controller.port))
             )
             == []
         )
-    with BadDay(rcpt=for_addresses("weg", "550 5.1.1 no such user")) as relay:
+    with MisbehavingRelay(rcpt=for_addresses("weg", "550 5.1.1 no such user")) as relay:
         context = publication.context(**relay_variables(relay.controller.port))
         assert len(notifications.send_reminders(context)) == 1
         assert notifications.send_reminders(context) == []

@@ -136,7 +136,7 @@ def test_subscribers_reports_and_send_holds_are_counted(
         )  # fmt: skip
     workers.register_worker(context.store, host="h", pid=1, process_start="x", now=clock.now)
     with context.store.writing() as connection:
-        start(connection, HoldKind.RESTORED, as_of=clock.now, place="", now=clock.now)
+        start(connection, HoldKind.RESTORED, as_of=clock.now, location="", now=clock.now)
     samples = collect_metrics(context)
     assert samples["subscribers", "confirmed"] == 3
     assert samples["subscribers", "unsubscribed"] == 1

@@ -114,7 +114,7 @@ def test_the_report_is_written_in_the_publications_language(
     german = report_of_second_issue(publication, clock)
     assert "## Ausgabe 2026-12-03" in german
     assert "| verschickt (*sent*) | 2 |" in german
-    assert "Die Summe geht auf." in german
+    assert "Alle Zustellungen sind abgerechnet." in german
     assert "**Feeds:** 1 von 1 in Ordnung" in german
     pulled = delivery_report.delivery_report(publication.context(), SECOND, {"pull": PULL})
     assert "git pull ging nicht (ein anderes git arbeitet hier gerade)" in pulled
@@ -122,7 +122,7 @@ def test_the_report_is_written_in_the_publications_language(
         publication.context(PUBLICATION__LANGUAGE="en"), SECOND, {"pull": PULL}
     )
     assert "| sent | 2 |" in english
-    assert "The sum closes." in english
+    assert "All deliveries are accounted for." in english
     assert "**Since issue 2026-11-26:**" in english
     assert f"content: {PULL}" in english
 

@@ -77,16 +77,16 @@ def request_approval(
     request = approvals.request_approval(
         context.store, issue, revision_id, run=run, until=deadline, now=now
     )
-    if request.until <= now:
+    if request.expires_at <= now:
         approvals.answer_request(context.store, request.id, "timed out", now=now)
         release_lock(context, issue, run)
         return ApprovalForm(ended=timed_out(issue))
-    extend_lock(context, issue, run, request.until + _PREFECT_MARGIN)
+    extend_lock(context, issue, run, request.expires_at + _PREFECT_MARGIN)
     return ApprovalForm(
         request=request.id,
         key=f"approval-{request.id}",
-        seconds=int((request.until + _PREFECT_MARGIN - now).total_seconds()),
-        markdown=approval_page(context, issue, revision_id, until=request.until, refused=refused),
+        seconds=int((request.expires_at + _PREFECT_MARGIN - now).total_seconds()),
+        markdown=approval_page(context, issue, revision_id, until=request.expires_at, refused=refused),
         labels=form_labels(context),
     )
 
@@ -118,7 +118,7 @@ def apply_decision(
     requests = {request.id: request for request in approvals.open_requests(context.store, issue)}
     request = requests.get(number)
     now = context.clock()
-    if request is not None and request.until <= now:
+    if request is not None and request.expires_at <= now:
         approvals.answer_request(context.store, number, "timed out", now=now)
         release_lock(context, issue, request.run)
         return ApprovalOutcome(ended=timed_out(issue))

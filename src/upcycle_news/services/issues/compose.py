@@ -110,7 +110,7 @@ def _inputs(
     own: frozenset[str] = frozenset(),
 ) -> dict[str, Any]:
     """Return the arguments of `compose`; items may be as old as `ages` times the limit."""
-    published, used = (known - own for known in issues.used_content(context.store))
+    published, used = (known - own for known in issues.load_used_content(context.store))
     zone = context.settings.publication.zone
     days = timedelta(days=ages * context.limits.max_age_days)
     since = datetime.combine(issue_id.day, time(), zone) - days
@@ -179,7 +179,7 @@ def select_essays(context: AppContext, essay_filter: EssayFilter) -> Sequence[st
     """Return the slugs that the filter allows, empty for all; raises `NothingNew` when none is left."""
     if not essay_filter.leave_out and not essay_filter.topics:
         return essay_filter.essays
-    published, _ = issues.used_content(context.store)
+    published, _ = issues.load_used_content(context.store)
     essays = [
         essay
         for essay in load_publication_essays(context)

@@ -126,7 +126,7 @@ def _issues_in_progress(context: AppContext) -> list[PlannedIssue]:
         if newest.approved:
             state = "approved"
         else:
-            until = waiting[-1].until.astimezone(context.settings.publication.zone)
+            until = waiting[-1].expires_at.astimezone(context.settings.publication.zone)
             state = f"waits for its approval until {until:%A, %d %B, %H:%M}"
         content = newest.manifest.issue
         in_progress.append(

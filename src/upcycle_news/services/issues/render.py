@@ -105,7 +105,7 @@ def _unsent_findings(context: AppContext, manifest: Manifest) -> Iterator[Findin
 
 def _already_sent(context: AppContext, issue: Issue) -> Iterator[Finding]:
     """Yield a finding for each essay and item that another issue has sent since the preview."""
-    essays, items = issues.used_content(context.store)
+    essays, items = issues.load_used_content(context.store)
     for essay in issue.essays:
         if essay.slug in essays:
             yield Finding(
