@@ -86,18 +86,18 @@ def test_a_broken_essay_is_refused_with_file_and_line(publication: Publication) 
     where = "content/essays/2024-05-02-kaputt.md:3: "
     assert publication.run("issue", "preview", "--no-open", code=1).err.startswith(where)
     assert publication.run("issue", "send", "--yes", code=1).err.startswith(where)
-    told = publication.run("check", code=1).out
-    assert told.startswith(where)
-    assert "2026-11-26" in told
+    output = publication.run("check", code=1).out
+    assert output.startswith(where)
+    assert "2026-11-26" in output
 
 
 def test_all_broken_essays_are_told_at_once(publication: Publication) -> None:
     for name in ("eins", "zwei"):
         path = publication.home / f"content/essays/2024-05-02-{name}.md"
         path.write_text(f"---\ntitle: {name}\ndate: gestern\n---\n\nText.\n")
-    told = publication.run("issue", "preview", code=1).err
-    assert "eins.md:3: " in told
-    assert "zwei.md:3: " in told
+    output = publication.run("issue", "preview", code=1).err
+    assert "eins.md:3: " in output
+    assert "zwei.md:3: " in output
 
 
 def test_a_broken_list_of_feeds_is_refused_with_its_line(publication: Publication) -> None:
@@ -110,16 +110,16 @@ def test_a_broken_list_of_feeds_is_refused_with_its_line(publication: Publicatio
 def test_a_broken_template_is_refused_with_its_place(publication: Publication) -> None:
     publication.write_essay()
     (publication.home / "templates/newsletter.mjml").write_text("<mjml>{{ nichts.da }}</mjml>")
-    told = publication.run("issue", "preview", "--no-open", code=1).err
-    assert told.startswith("templates/newsletter.mjml:1: ")
+    output = publication.run("issue", "preview", "--no-open", code=1).err
+    assert output.startswith("templates/newsletter.mjml:1: ")
 
 
 def test_a_mistake_in_the_settings_is_refused_by_every_command(publication: Publication) -> None:
     publication.change_setting("[sender]", "[sendr]")
     for command in (("issue", "status"), ("feeds", "health"), ("check",)):
-        told = publication.run(*command, code=1).err
-        assert told.startswith("newsletter.toml:")
-        assert "did you mean 'sender'?" in told
+        output = publication.run(*command, code=1).err
+        assert output.startswith("newsletter.toml:")
+        assert "did you mean 'sender'?" in output
 
 
 def test_all_is_well_when_nothing_is_wrong(publication: Publication) -> None:
@@ -132,9 +132,9 @@ def test_the_wrong_folder_is_told_where_to_go(
     publication: Publication, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    told = publication.run("issue", "status", code=1).err
-    assert "upcycle-news init DIR" in told
-    assert "UPCYCLE_NEWS_HOME" in told
+    output = publication.run("issue", "status", code=1).err
+    assert "upcycle-news init DIR" in output
+    assert "UPCYCLE_NEWS_HOME" in output
     assert not (tmp_path / "var").exists()
     publication.run("feeds", "health", HOME=str(publication.home))
 
@@ -144,15 +144,15 @@ def test_a_store_that_is_none_is_told_in_one_line(publication: Publication) -> N
     for file in path.parent.glob("upcycle.db*"):
         file.unlink()
     path.write_bytes(b"no store" * 1000)
-    told = publication.run("issue", "status", code=1).err
-    assert "restore a backup" in told
-    assert len(told.splitlines()) == 1
+    output = publication.run("issue", "status", code=1).err
+    assert "restore a backup" in output
+    assert len(output.splitlines()) == 1
 
 
 def test_a_list_of_another_kind_is_refused_whole(publication: Publication) -> None:
     (publication.home / "list.csv").write_text("Vorname,Nachname\nAnna,Muster\n")
-    told = publication.run("subscribers", "import", "list.csv", *CONSENT, code=1).err
-    assert told.startswith("list.csv:1: ")
+    output = publication.run("subscribers", "import", "list.csv", *CONSENT, code=1).err
+    assert output.startswith("list.csv:1: ")
 
 
 def test_an_essay_that_exists_is_never_overwritten(publication: Publication) -> None:
@@ -200,8 +200,8 @@ def test_a_full_disk_stops_an_issue_and_loses_nobody(publication: Publication) -
         connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
     for size, place in ((1000, "archive"), (20_000, "store")):
         with room_for(size):
-            told = publication.run("issue", "send", code=1).err
-        assert place in told
+            output = publication.run("issue", "send", code=1).err
+        assert place in output
         assert not (publication.home / "var/archive/feed.xml").exists()  # it shows no such issue
     done = publication.run("issue", "send", "--json").json
     assert (done["sent"], done["closed"]) == (3, True)
@@ -214,7 +214,7 @@ def test_a_full_disk_stops_an_issue_and_loses_nobody(publication: Publication) -
 def test_a_new_publication_is_complete(tmp_path: Path, publication: Publication) -> None:
     home = tmp_path / "neu"
     publication.run("init", str(home), "--name", 'Die "Umbaupost" \\ Süd')
-    there = {str(path) for path in files(home)}
+    existing = {str(path) for path in files(home)}
     assert {
         "newsletter.toml",
         ".gitignore",
@@ -226,8 +226,8 @@ def test_a_new_publication_is_complete(tmp_path: Path, publication: Publication)
         "flows/publish_issue.py",
         "flows/collect_feeds.py",
         "flows/deliver_pending.py",
-    } <= there
-    assert not any("__pycache__" in path for path in there)
+    } <= existing
+    assert not any("__pycache__" in path for path in existing)
     done = publication.run("issue", "preview", code=3, HOME=str(home))
     assert "1 noch Entwurf" in done.err
 

@@ -109,9 +109,9 @@ def test_check_names_file_line_and_code(
     assert LINE.fullmatch(lines[0]), lines
     assert lines[0].startswith(place)
     assert lines[0].split()[2] == code
-    (found,) = publication.run("check", "--json", code=exit_code).lines
-    assert found["code"] == code
-    assert lines[0].startswith(f"{found['file']}:{found['line']}: {found['level']}")
+    (finding,) = publication.run("check", "--json", code=exit_code).lines
+    assert finding["code"] == code
+    assert lines[0].startswith(f"{finding['file']}:{finding['line']}: {finding['level']}")
 
 
 def test_wrong_usage_of_check_ends_with_two(publication: Publication) -> None:
@@ -139,7 +139,7 @@ def test_an_essay_and_an_item_go_out_once(publication: Publication) -> None:
         assert revision_id
         sent_with(context, before)
         later = replace(before, issue=replace(before.issue, id=IssueId.parse("2026-11-27")))
-        assert [one.code for one in check_manifest(context, later)] == ["essay-sent", "item-sent"]
+        assert [finding.code for finding in check_manifest(context, later)] == ["essay-sent", "item-sent"]
         assert check_manifest(context, before) == ()
 
 
@@ -201,6 +201,6 @@ def test_a_file_among_the_essays_that_nobody_reads_is_named(publication: Publica
     publication.write_essay()
     (publication.home / "content/essays/notiz.txt").write_text("Ein Essay, ohne Endung.")
     (publication.home / "content/essays/.DS_Store").write_bytes(b"x")
-    told = publication.run("check", "2026-11-26").out
-    assert "content/essays/notiz.txt:1: warning essay-stray" in told
-    assert "DS_Store" not in told
+    output = publication.run("check", "2026-11-26").out
+    assert "content/essays/notiz.txt:1: warning essay-stray" in output
+    assert "DS_Store" not in output

@@ -18,14 +18,14 @@ BIN = Path(sys.executable).parent
 def offered(publication: Publication, typed: str, **environment: str) -> list[str]:
     """What bash offers after these words; the last one may be incomplete."""
     words = typed.split(" ")
-    asked = {
+    request = {
         "_UPCYCLE_NEWS_COMPLETE": "complete_bash",
         "COMP_WORDS": typed,
         "COMP_CWORD": str(len(words) - 1),
     }
     done = subprocess.run(
         [str(BIN / "upcycle-news")], cwd=publication.home, capture_output=True, text=True,
-        env={**os.environ, **asked, **environment},
+        env={**os.environ, **request, **environment},
     )  # fmt: skip
     assert done.stderr == ""
     return done.stdout.split()
@@ -49,15 +49,15 @@ def test_commands_issues_and_essays_are_offered(publication: Publication) -> Non
 def test_the_folders_are_those_of_the_settings(publication: Publication, tmp_path: Path) -> None:
     (tmp_path / "elsewhere/issues/2026-11-26").mkdir(parents=True)
     (tmp_path / "elsewhere/issues/notes").mkdir()
-    asked = "upcycle-news issue status "
-    assert offered(publication, asked) == []
+    typed = "upcycle-news issue status "
+    assert offered(publication, typed) == []
     state = str(tmp_path / "elsewhere")
-    assert offered(publication, asked, UPCYCLE_NEWS_STATE=state) == ["2026-11-26"]
+    assert offered(publication, typed, UPCYCLE_NEWS_STATE=state) == ["2026-11-26"]
     path = publication.home / "newsletter.toml"
     path.write_text(f'state = "{state}"\n' + path.read_text())
-    assert offered(publication, asked) == ["2026-11-26"]
+    assert offered(publication, typed) == ["2026-11-26"]
     path.write_text("broken = [")
-    assert offered(publication, asked) == []
+    assert offered(publication, typed) == []
 
 
 def test_completing_loads_neither_the_store_nor_the_settings(publication: Publication) -> None:
@@ -69,14 +69,14 @@ def test_completing_loads_neither_the_store_nor_the_settings(publication: Public
         "except SystemExit: pass\n"
         "print('|', *sys.modules)"
     )
-    asked = {
+    request = {
         "_UPCYCLE_NEWS_COMPLETE": "complete_bash",
         "COMP_WORDS": "upcycle-news issue diff ",
         "COMP_CWORD": "3",
     }
     done = subprocess.run(
         [sys.executable, "-c", program], cwd=publication.home, capture_output=True, text=True,
-        env={**os.environ, **asked},
+        env={**os.environ, **request},
     )  # fmt: skip
     loaded = set(done.stdout.rpartition("|")[2].split())
     assert "upcycle_news.cli.completion" in loaded

@@ -11,7 +11,7 @@ from collections import Counter
 import pytest
 
 from ..publications import Publication, parse_mail, relay_variables
-from ..transports.bad_relays import BadDay
+from ..transports.bad_relays import MisbehavingRelay
 
 CROWD = 30
 DEATH = 13
@@ -25,7 +25,7 @@ class Executioner:
         self.sender: subprocess.Popen[str] | None = None
         self.messages = 0
 
-    def __call__(self, day: BadDay, who: str) -> None:
+    def __call__(self, day: MisbehavingRelay, who: str) -> None:
         self.messages += 1
         if self.messages == DEATH and self.sender is not None:
             os.kill(self.sender.pid, self.how)
@@ -40,7 +40,7 @@ def interrupted(
     publication.write_essay()
     publication.add_many_subscribers(CROWD)
     executioner = Executioner(how)
-    with BadDay(data=executioner) as relay:
+    with MisbehavingRelay(data=executioner) as relay:
         variables = relay_variables(relay.controller.port)
         executioner.sender = publication.start("issue", "send", "--yes", **variables)
         executioner.sender.communicate(timeout=60)
@@ -56,7 +56,7 @@ def test_after_a_sudden_death_nobody_is_lost_and_nobody_gets_an_issue_twice(
     issue, before, code = interrupted(publication, signal.SIGKILL)
     assert code == -signal.SIGKILL
     assert len(before) == DEATH
-    with BadDay() as relay:
+    with MisbehavingRelay() as relay:
         variables = relay_variables(relay.controller.port)
         status = publication.run("issue", "resume", issue, "--json", **variables).json
         assert (status["sent"], status["unknown"]) == (CROWD - 1, 1)
@@ -92,14 +92,14 @@ def test_a_polite_stop_finishes_the_mail_in_hand_and_says_how_to_go_on(
 def test_two_who_send_at_once_send_one_mail_to_each(publication: Publication) -> None:
     publication.write_essay()
     readers = publication.add_many_subscribers(CROWD)
-    with BadDay() as relay:
+    with MisbehavingRelay() as relay:
         variables = relay_variables(relay.controller.port)
-        both = [
+        processes = [
             publication.start("issue", "send", "--yes", "--json", **variables) for _ in range(2)
         ]
-        told = [process.communicate(timeout=60) for process in both]
-    assert [process.returncode for process in both] in ([0, 0], [0, 3], [3, 0]), told
-    assert not any("Traceback" in err for _, err in told)
+        outputs = [process.communicate(timeout=60) for process in processes]
+    assert [process.returncode for process in processes] in ([0, 0], [0, 3], [3, 0]), outputs
+    assert not any("Traceback" in err for _, err in outputs)
     assert Counter(relay.recipients) == dict.fromkeys(readers, 1)
-    assert {json.loads(out)["audience"] for out, _ in told} == {CROWD}
+    assert {json.loads(out)["audience"] for out, _ in outputs} == {CROWD}
     assert publication.run("issue", "status", "--json").json["closed"] is True

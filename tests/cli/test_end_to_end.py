@@ -18,7 +18,7 @@ from ..publications import (
     parse_mail,
     relay_variables,
 )
-from ..transports.bad_relays import BadDay
+from ..transports.bad_relays import MisbehavingRelay
 
 SUM = {
     "issue", "hash", "audience", "queued", "sending", "sent", "deferred", "rejected", "unknown",
@@ -79,7 +79,7 @@ def test_an_editors_text_becomes_an_issue_in_every_readers_mailbox(
     assert set(preview["files"]) == {"html", "text", "mjml", "eml", "manifest"}
     assert all(Path(file).read_bytes() for file in preview["files"].values())
     assert 1000 < preview["bytes"] < 100_000
-    assert [one for one in preview["findings"] if one["level"] == "error"] == []
+    assert [finding for finding in preview["findings"] if finding["level"] == "error"] == []
 
     sent = publication.run("issue", "send", "--yes", "--json").json
     assert list(sent) == list(publication.run("issue", "status", "--json").json)
@@ -149,9 +149,9 @@ def test_a_change_after_the_approval_is_refused_and_named(publication: Publicati
     publication.run("issue", "preview", "--no-open")
     publication.run("issue", "approve")
     publication.write_essay(text="Über Nacht geändert.\n")
-    told = publication.run("issue", "send", code=1).err
-    assert "has changed since it was approved" in told
-    assert slug in told
+    output = publication.run("issue", "send", code=1).err
+    assert "has changed since it was approved" in output
+    assert slug in output
     assert publication.mails() == []
 
 
@@ -176,9 +176,9 @@ def test_without_approval_and_without_anybody_to_ask_nothing_is_sent(
 
 def test_nobody_to_send_to_is_an_error(publication: Publication) -> None:
     publication.write_essay()
-    told = publication.run("issue", "send", "--yes", code=1).err
-    assert "nobody to send to" in told
-    assert "subscribers import" in told
+    output = publication.run("issue", "send", "--yes", code=1).err
+    assert "nobody to send to" in output
+    assert "subscribers import" in output
     publication.add_many_subscribers(1)
     assert publication.run("issue", "send", "--yes", "--json").json["sent"] == 1
 
@@ -202,11 +202,11 @@ def test_a_relay_that_refuses_loses_nobody_and_resume_goes_on(publication: Publi
     with socket.socket() as nobody_listens:
         nobody_listens.bind(("127.0.0.1", 0))
         bad = relay_variables(nobody_listens.getsockname()[1])
-        told = publication.run("issue", "send", "--yes", code=1, **bad).err
-        assert "127.0.0.1" in told
+        output = publication.run("issue", "send", "--yes", code=1, **bad).err
+        assert "127.0.0.1" in output
     status = publication.run("issue", "status", "--json").json
     assert (status["queued"], status["audience"], status["closed"]) == (3, 3, False)
-    with BadDay() as relay:
+    with MisbehavingRelay() as relay:
         good = relay_variables(relay.controller.port)
         done = publication.run("issue", "resume", status["issue"], "--json", **good).json
     assert (done["sent"], done["closed"]) == (3, True)
@@ -220,17 +220,17 @@ def test_a_dry_run_sends_nothing_and_says_to_how_many_it_would(publication: Publ
     assert publication.mails() == []
     assert publication.run("issue", "status", "--json").json["audience"] == 0
     issue = publication.run("issue", "send", "--yes", "--json").json["issue"]
-    told = publication.run("issue", "send", issue, "--dry-run").err
-    assert "has begun and would go on to 0 subscribers" in told
+    output = publication.run("issue", "send", issue, "--dry-run").err
+    assert "has begun and would go on to 0 subscribers" in output
 
 
 def test_test_mails_leave_the_ledger_alone(publication: Publication) -> None:
     publication.write_essay()
     publication.add_many_subscribers(1)
     publication.run("subscribers", "add", "anna@example.org", *CONSENT, "--group", "redaktion")
-    one = publication.run("issue", "send", "--test", "chefin@example.net", "--json").json
+    status = publication.run("issue", "send", "--test", "chefin@example.net", "--json").json
     group = publication.run("issue", "send", "--test-group", "redaktion", "--json").json
-    assert one["audience"] == group["audience"] == 0
+    assert status["audience"] == group["audience"] == 0
     assert publication.recipients() == ["anna@example.org", "chefin@example.net"]
     assert publication.run("issue", "send", "--yes", "--json").json["sent"] == 2
 
@@ -250,12 +250,12 @@ def test_who_stands_in_a_state_is_listed_on_request(publication: Publication) ->
 def test_only_the_list_of_a_state_shows_addresses(publication: Publication) -> None:
     publication.write_essay()
     publication.add_many_subscribers(2)
-    told = [
+    results = [
         publication.run("issue", "preview", "--no-open"),
         publication.run("issue", "send", "--yes"),
         publication.run("issue", "status"),
     ]
-    assert "@example.org" not in "".join(one.output for one in told)
+    assert "@example.org" not in "".join(result.output for result in results)
 
 
 def test_an_issue_is_paused_resumed_and_cancelled_by_hand(publication: Publication) -> None:
@@ -268,8 +268,8 @@ def test_an_issue_is_paused_resumed_and_cancelled_by_hand(publication: Publicati
     issue = publication.run("issue", "status", "--json").json["issue"]
     publication.run("issue", "pause", issue)
     assert publication.run("issue", "status", "--json").json["queued"] == 3
-    told = publication.run("issue", "status").err
-    assert f"issue {issue} is paused; 'upcycle-news issue resume {issue}' goes on with it" in told
+    output = publication.run("issue", "status").err
+    assert f"issue {issue} is paused; 'upcycle-news issue resume {issue}' goes on with it" in output
     assert (
         "3 cancelled; all deliveries are accounted for"
         in publication.run("issue", "cancel", issue, "--yes").out
@@ -310,8 +310,8 @@ def test_a_frozen_issue_can_still_be_looked_at(publication: Publication) -> None
     publication.add_many_subscribers(1)
     sent = publication.run("issue", "send", "--yes", "--json").json
     publication.write_essay("Morgen")
-    seen = publication.run("issue", "preview", sent["issue"], "--no-open", "--json").json
-    assert (seen["issue"], seen["hash"]) == (sent["issue"], sent["hash"])
+    preview = publication.run("issue", "preview", sent["issue"], "--no-open", "--json").json
+    assert (preview["issue"], preview["hash"]) == (sent["issue"], sent["hash"])
 
 
 # --- feeds
@@ -335,7 +335,7 @@ def test_a_dead_feed_is_reported_and_the_issue_goes_on(
     done = publication.run("issue", "send", "--yes", "--json", **own)
     assert done.json["sent"] == 1
     assert "feed Verstummt: " in done.err
-    healths = {one["name"]: one for one in publication.run("feeds", "health", "--json").lines}
+    healths = {row["name"]: row for row in publication.run("feeds", "health", "--json").lines}
     assert healths["Verstummt"]["last_error"]
     assert healths["Verstummt"]["succeeded_at"] is None
     assert healths["Kreislaufbote"]["errors"] == 0
@@ -348,7 +348,7 @@ def test_feeds_are_asked_once_in_a_while_and_an_unchanged_one_costs_nothing(
     first = publication.run("feeds", "collect", "--json", **own).json
     assert first["asked"] == 6
     assert first["items"] > 0
-    assert [one["feed"] for one in first["failed"]] == ["Verstummt"]
+    assert [row["feed"] for row in first["failed"]] == ["Verstummt"]
     assert publication.run("feeds", "collect", "--json", **own).json["asked"] == 0
     again = publication.run("feeds", "collect", "--all", "--json", **own).json
     assert (again["items"], again["unchanged"]) == (0, 5)

@@ -39,8 +39,8 @@ def test_the_commands_are_found() -> None:
 def test_every_command_explains_itself_with_an_example(
     publication: Publication, command: tuple[str, ...]
 ) -> None:
-    told = publication.run(*command, "--help").out
-    assert f"Example: upcycle-news {' '.join(command)}" in " ".join(told.split())
+    output = publication.run(*command, "--help").out
+    assert f"Example: upcycle-news {' '.join(command)}" in " ".join(output.split())
 
 
 @pytest.mark.parametrize("command", ALL, ids=" ".join)

@@ -24,8 +24,8 @@ from ..publications import (
     relay_variables,
     send_issue,
 )
-from ..transports.bad_relays import BadDay
-from ..web.web_server import free_port, opened
+from ..transports.bad_relays import MisbehavingRelay
+from ..web.web_server import free_port, running_server
 from .nameserver import NameServer
 
 ROOT = Path(__file__).parents[2]
@@ -84,7 +84,7 @@ def test_a_healthy_publication_has_no_problem(
     # This test uses the sample domains of RFC 2606 as if they were real.
     monkeypatch.setattr("upcycle_news.diagnostics.probes.is_sample", lambda address: False)
     url = f"http://127.0.0.1:{port}"
-    with BadDay() as day, NameServer(zone) as dns:
+    with MisbehavingRelay() as day, NameServer(zone) as dns:
         environment = {
             **relay_variables(day.controller.port),
             "PUBLICATION__PUBLIC_URL": url,
@@ -93,7 +93,7 @@ def test_a_healthy_publication_has_no_problem(
             "DOCTOR__RESOLVER": dns.address,
             "DOCTOR__OUTGOING_IPS": '["192.0.2.7"]',
         }
-        with opened(publication.context(PUBLICATION__PUBLIC_URL=url), port):
+        with running_server(publication.context(PUBLICATION__PUBLIC_URL=url), port):
             done = publication.run("doctor", "--json", **environment)
         assert day.accepted == []
     states = {
@@ -175,7 +175,7 @@ def test_offline_connects_to_no_other_machine(publication: Publication) -> None:
 def test_the_output_contains_no_secret_and_no_address(publication: Publication) -> None:
     publication.add_many_subscribers(2)
     publication.write_essay()
-    with BadDay(password="right") as day:
+    with MisbehavingRelay(password="right") as day:
         environment = {
             **relay_variables(day.controller.port),
             "RELAYS__MAIN__USERNAME": "news@example.org",

@@ -13,7 +13,7 @@ from upcycle_news.diagnostics.results import CheckResult, State
 from upcycle_news.models import Relay
 from upcycle_news.transports.probe import RelayFacts, inspect_relay
 
-from ..transports.bad_relays import BadDay, certificate
+from ..transports.bad_relays import MisbehavingRelay, certificate
 
 
 def now() -> datetime:
@@ -30,7 +30,7 @@ def test_a_healthy_relay_has_only_ok_results(
 ) -> None:
     files = certificate(tmp_path, "localhost", days=90)
     monkeypatch.setenv("SSL_CERT_FILE", str(files[0]))
-    with BadDay(security=security, certificate=files, password="geheim") as day:
+    with MisbehavingRelay(security=security, certificate=files, password="geheim") as day:
         facts = inspect_relay(day.relay(username="news", password="geheim"))
         results = relay.evaluate(facts, now(), message_bytes=50_000)
         assert states(results) == {
@@ -51,7 +51,7 @@ def test_a_certificate_that_expires_soon_is_reported(
 ) -> None:
     files = certificate(tmp_path, "localhost", days=days)
     monkeypatch.setenv("SSL_CERT_FILE", str(files[0]))
-    with BadDay(security="starttls", certificate=files) as day:
+    with MisbehavingRelay(security="starttls", certificate=files) as day:
         results = relay.evaluate(inspect_relay(day.relay()), now())
     assert states(results)["relay-tls"] == state
 
@@ -62,7 +62,7 @@ def test_an_expired_or_foreign_certificate_is_a_problem(
 ) -> None:
     files = certificate(tmp_path, name, days=-1 if name == "localhost" else 90)
     monkeypatch.setenv("SSL_CERT_FILE", str(files[0]))
-    with BadDay(security="starttls", certificate=files) as day:
+    with MisbehavingRelay(security="starttls", certificate=files) as day:
         [result] = relay.evaluate(inspect_relay(day.relay()), now())
     assert (result.check, result.state) == ("relay-tls", State.PROBLEM)
     assert ("expired" in result.finding) == (name == "localhost")
@@ -70,7 +70,7 @@ def test_an_expired_or_foreign_certificate_is_a_problem(
 
 
 def test_a_refused_login_is_a_problem_without_the_password() -> None:
-    with BadDay(password="right") as day:
+    with MisbehavingRelay(password="right") as day:
         facts = inspect_relay(day.relay(username="news@example.org", password="Geheim-4711"))
         [result] = relay.evaluate(facts, now())
     assert (result.check, result.state) == ("relay-login", State.PROBLEM)
@@ -81,7 +81,7 @@ def test_a_refused_login_is_a_problem_without_the_password() -> None:
 
 
 def test_a_relay_without_starttls_is_a_problem() -> None:
-    with BadDay() as day:
+    with MisbehavingRelay() as day:
         [result] = relay.evaluate(inspect_relay(day.relay(security="starttls")), now())
     assert (result.check, result.state) == ("relay-tls", State.PROBLEM)
     assert "does not offer STARTTLS" in result.finding
@@ -153,7 +153,7 @@ def test_a_relay_without_smtputf8_names_the_addresses_it_cannot_reach() -> None:
         result for result in relay.evaluate(facts(), now()) if result.check == "relay-offers"
     ]
     assert "umlauts" in result.impact
-    with BadDay() as day:
+    with MisbehavingRelay() as day:
         results = relay.evaluate(inspect_relay(day.relay()), now() + timedelta(days=1))
     [result] = [result for result in results if result.check == "relay-offers"]
     assert "SMTPUTF8" in result.finding

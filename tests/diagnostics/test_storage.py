@@ -184,7 +184,7 @@ def test_a_send_hold_is_a_problem_until_it_is_confirmed(publication: Publication
     assert publication.run("doctor", "pause").out == "nothing was found wrong\n"
     with context.store.writing() as connection:
         send_hold.start(
-            connection, send_hold.HoldKind.RESTORED, as_of=NOW, place="b.tar.gz", now=NOW
+            connection, send_hold.HoldKind.RESTORED, as_of=NOW, location="b.tar.gz", now=NOW
         )
     [result] = publication.run("doctor", "pause", "--json", code=1).json["groups"]["store"]
     assert result["state"] == "problem"

@@ -21,7 +21,7 @@ from upcycle_news.subscribers.link_tokens import Purpose
 from ..bounces.imap_server import Account, imap_server
 from ..publications import Publication
 from ..transports.bad_relays import certificate
-from ..web.web_server import free_port, opened
+from ..web.web_server import free_port, running_server
 
 NOW = datetime(2026, 11, 26, 6, tzinfo=UTC)
 FOREIGN = f"/unsubscribe/{unsubscribe_endpoint.FOREIGN}"
@@ -80,7 +80,7 @@ def test_our_endpoint_accepts_a_click_and_unsubscribes_no_one(publication: Publi
     port = free_port()
     context = publication.context(PUBLICATION__PUBLIC_URL=f"http://127.0.0.1:{port}")
     own = f"/unsubscribe/{context.link_signer.token(Purpose.UNSUBSCRIBE, 0)}"
-    with opened(context, port) as server:
+    with running_server(context, port) as server:
         facts = unsubscribe_endpoint.inspect_endpoint(server.url, own, FOREIGN, 5.0)
         result = last(unsubscribe_endpoint.evaluate(facts, NOW))
         assert result.state is State.OK
@@ -98,7 +98,7 @@ def test_an_endpoint_with_other_keys_is_a_problem(publication: Publication, tmp_
     other_context = publication.context(
         PUBLICATION__PUBLIC_URL=f"http://127.0.0.1:{port}", STATE=str(tmp_path / "elsewhere")
     )
-    with opened(other_context, port) as server:
+    with running_server(other_context, port) as server:
         result = last(evaluated(server.url, own))
     assert result.state is State.PROBLEM
     assert "other keys" in result.impact

@@ -91,7 +91,7 @@ def test_an_issue_without_anybody_to_send_to_stays_open_and_uses_nothing_up(stor
     with pytest.raises(IssueError, match="nobody to send to"):
         issues.enqueue(store, ISSUE, revision_id, now=NOW)
     assert state(store) is IssueState.OPEN
-    assert issues.used_content(store) == (frozenset(), frozenset())
+    assert issues.load_used_content(store) == (frozenset(), frozenset())
     add(store, "bert@example.org")
     assert issues.enqueue(store, ISSUE, revision_id, now=NOW) == 1
 
@@ -111,7 +111,7 @@ def test_queueing_is_whole_or_not_at_all(store: Store) -> None:
         issues.enqueue(store, ISSUE, revision_id, now=NOW)
     assert state(store) is IssueState.OPEN
     assert list(deliveries.list_deliveries(store, ISSUE, DeliveryState.QUEUED)) == []
-    assert issues.used_content(store) == (frozenset(), frozenset())
+    assert issues.load_used_content(store) == (frozenset(), frozenset())
 
 
 def test_two_who_queue_at_once_make_one_queue(store_url: str) -> None:
@@ -139,7 +139,7 @@ def test_two_who_queue_at_once_make_one_queue(store_url: str) -> None:
 
 def test_an_issue_uses_up_its_essays_and_every_item_of_its_stories(store: Store) -> None:
     queued(store, "anna@example.org")
-    essays, items = issues.used_content(store)
+    essays, items = issues.load_used_content(store)
     assert essays == {"bahnhof"}
     assert items == {
         "urn:1",
@@ -155,7 +155,7 @@ def test_a_second_issue_may_show_what_an_earlier_one_used(store: Store) -> None:
     second = replace(ISSUE, ordinal=2)
     story = Related(Story((item("urn:1"), item("urn:9"))), 0.5)
     issues.enqueue(store, second, save(store, manifest(second, related=(story,))), now=NOW)
-    assert "urn:9" in issues.used_content(store)[1]
+    assert "urn:9" in issues.load_used_content(store)[1]
 
 
 def test_who_joins_later_is_not_in_the_audience(store: Store) -> None:

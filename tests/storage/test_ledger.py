@@ -181,7 +181,7 @@ def test_a_cancelled_issue_stays_cancelled(store: Store) -> None:
     queued(store, "anna@example.org")
     issues.set_state(store, ISSUE, IssueState.CANCELLED, now=NOW)
     for state in (IssueState.SENDING, IssueState.STOPPED, IssueState.PAUSED):
-        issues.set_state(store, ISSUE, state, because="somebody was slower", now=NOW)
+        issues.set_state(store, ISSUE, state, reason="somebody was slower", now=NOW)
         row = issues.get(store, ISSUE)
         assert row is not None
         assert row.state is IssueState.CANCELLED

@@ -19,7 +19,7 @@ from upcycle_news.transports.smtp import open_connection
 
 from ..delivery.memory_ledger import Clock
 from ..delivery.test_engine import compose
-from ..transports.bad_relays import BadDay
+from ..transports.bad_relays import MisbehavingRelay
 from .sample_rows import ISSUE, NOW, queued
 from .test_ledger import counts
 
@@ -81,7 +81,7 @@ def test_a_restart_in_the_middle_of_a_send_costs_nobody_a_mail(
             hang_up(empty_postgres)
 
     clock = Clock()
-    with BadDay() as relay:
+    with MisbehavingRelay() as relay:
         told = deliver(
             ledger=Ledger(connected, ISSUE, me),
             connect=lambda: open_connection(relay.relay()),

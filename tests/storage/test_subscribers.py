@@ -150,6 +150,6 @@ def test_what_readers_chose_for_themselves_is_replaced_by_no_list(store: Store) 
     assert (person.language, person.topics) == ("en", ("kreislauf",))
     subscribers.add_subscribers(
         store, [NewSubscriber(ANNA, "", "de")], source="asked by mail", now=NOW, dry_run=False,
-        over_choice=True,
+        override_preferences=True,
     )  # fmt: skip
     assert (found(store).language, found(store).topics) == ("de", ("kreislauf",))

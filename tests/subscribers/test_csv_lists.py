@@ -80,13 +80,13 @@ def test_a_quoted_line_break_makes_the_row_long_and_the_lines_stay_right() -> No
         'cem@example.org,"Cem\nÖzgür",\n'
         "dora@,Dora,\n"
     )  # fmt: skip
-    assert [(one.line, one.name) for one in parsed.subscribers] == [(2, "Anna"), (7, "Cem Özgür")]
+    assert [(subscriber.line, subscriber.name) for subscriber in parsed.subscribers] == [(2, "Anna"), (7, "Cem Özgür")]
     assert [line for line, _ in parsed.invalid] == [6, 9]
 
 
 def test_lines_stay_right_behind_a_header_of_two_lines() -> None:
     parsed = read('email,"name\n(optional)"\nanna@example.org,Anna\n')
-    assert [one.line for one in parsed.subscribers] == [3]
+    assert [subscriber.line for subscriber in parsed.subscribers] == [3]
 
 
 def test_empty_rows_are_no_people_and_no_mistakes() -> None:
@@ -261,13 +261,13 @@ words = st.lists(st.text("abcäöü=+-@'", min_size=1, max_size=8), unique=True,
 def test_a_list_survives_the_way_out_and_in(
     name: str, topics: list[str], groups: list[str], language: str
 ) -> None:
-    there = person(name=name, topics=tuple(topics), groups=tuple(groups), language=language)
-    back = read(write_subscribers_csv([there]))
+    original = person(name=name, topics=tuple(topics), groups=tuple(groups), language=language)
+    back = read(write_subscribers_csv([original]))
     assert (back.skipped, back.invalid) == ([], [])
-    [here] = back.people
-    assert (here.email, here.name) == (there.email, there.name)
-    assert (here.topics, here.groups) == (there.topics, there.groups)
-    assert here.language == there.language
+    [imported] = back.people
+    assert (imported.email, imported.name) == (original.email, original.name)
+    assert (imported.topics, imported.groups) == (original.topics, original.groups)
+    assert imported.language == original.language
 
 
 def test_who_left_stays_away_after_the_way_out_and_in() -> None:
@@ -286,11 +286,11 @@ def test_an_address_printed_by_accident_shows_nothing() -> None:
 @given(st.text(max_size=80))
 def test_an_address_is_a_plain_one_line_text_or_refused_without_being_repeated(text: str) -> None:
     try:
-        found = EmailAddress.parse(text)
+        address = EmailAddress.parse(text)
     except AddressError as error:
-        told = text.strip()
-        assert told in "name@example.org" or len(told) < 4 or told not in str(error)
+        stripped = text.strip()
+        assert stripped in "name@example.org" or len(stripped) < 4 or stripped not in str(error)
     else:
-        assert found.address.isprintable()
-        assert found.address.count("@") >= 1
-        assert EmailAddress.parse(found.address) == found
+        assert address.address.isprintable()
+        assert address.address.count("@") >= 1
+        assert EmailAddress.parse(address.address) == address

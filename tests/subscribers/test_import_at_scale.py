@@ -53,19 +53,19 @@ def test_a_nasty_list_is_taken_line_by_line(publication: Publication) -> None:
         reason="by hand", detail="", now=context.clock(),
     )  # fmt: skip
     (publication.home / "liste.csv").write_bytes(NASTY.encode("latin-1"))
-    told = publication.run(
+    report = publication.run(
         "subscribers", "import", "liste.csv", "--consent", "Papierliste, 3. Mai 2026", "--json"
     ).json
-    assert (told["added"], told["updated"], told["unchanged"]) == (3, 0, 0)
-    assert {one["line"]: one["reason"].partition(":")[0] for one in told["skipped"]} == {
+    assert (report["added"], report["updated"], report["unchanged"]) == (3, 0, 0)
+    assert {row["line"]: row["reason"].partition(":")[0] for row in report["skipped"]} == {
         4: "the same address stands further up in the list",
         11: "has unsubscribed",
         12: "suppressed",
         13: "suppressed",
         14: "was forgotten",
     }
-    assert [one["line"] for one in told["invalid"]] == [6, 8, 10]
-    assert "opfer" not in str(told)
+    assert [row["line"] for row in report["invalid"]] == [6, 8, 10]
+    assert "opfer" not in str(report)
     anna = subscribers.find(context.store, EmailAddress.parse("anna@example.org"))
     assert anna is not None
     assert (anna.name, anna.topics) == ("Müller, Anna", ("Bestand", "Handwerk"))
@@ -85,8 +85,8 @@ def test_another_systems_columns_are_mapped(publication: Publication) -> None:
     )
     command = ("subscribers", "import", "theirs.csv", "--consent", "x, 2026", "--json")
     publication.run(*command, code=1)
-    told = publication.run(*command, "--column", "Kontakt=email", "--column", "Vorname=name").json
-    assert told["added"] == 1
+    report = publication.run(*command, "--column", "Kontakt=email", "--column", "Vorname=name").json
+    assert report["added"] == 1
     with pytest.raises(UpcycleError, match="maps nothing"):
         parse_column_mapping(["Kontakt=adresse"])
 
@@ -108,24 +108,24 @@ def test_an_exported_list_runs_no_formula_and_comes_back_the_same(
 
 
 def test_suppressions_of_another_system_are_taken_over(publication: Publication) -> None:
-    theirs = b"email;reason\nANNA@example.org;spam\n@Boese.example;\nquatsch;\n"
-    keys, invalid = read_suppressions(theirs, where="x")
+    foreign_list = b"email;reason\nANNA@example.org;spam\n@Boese.example;\nquatsch;\n"
+    keys, invalid = read_suppressions(foreign_list, where="x")
     assert keys == ["anna@example.org", "@boese.example"]
     assert [line for line, _ in invalid] == [4]
     assert read_suppressions(b"anna@example.org\nbert@example.org\n", where="x")[0] == [
         "anna@example.org",
         "bert@example.org",
     ]
-    (publication.home / "stop.csv").write_bytes(theirs)
-    told = publication.run(
+    (publication.home / "stop.csv").write_bytes(foreign_list)
+    report = publication.run(
         "subscribers", "suppress", "--file", "stop.csv", "--reason", "bounced", "--json"
     ).json
-    assert (told["suppressed"], told["known"], len(told["invalid"])) == (2, 0, 1)
+    assert (report["suppressed"], report["known"], len(report["invalid"])) == (2, 0, 1)
     listed = publication.run("subscribers", "suppressions").out
     assert "'@boese.example,bounced" in listed
     (publication.home / "again.csv").write_text(listed, encoding="utf-8")
-    told = publication.run("subscribers", "suppress", "--file", "again.csv", "--json").json
-    assert (told["suppressed"], told["known"]) == (0, 2)
+    report = publication.run("subscribers", "suppress", "--file", "again.csv", "--json").json
+    assert (report["suppressed"], report["known"]) == (0, 2)
 
 
 @pytest.mark.parametrize("target", ["@Bücher.example", "ANNA@Bücher.example", "#" + "0a" * 32])

@@ -47,8 +47,8 @@ def test_a_link_leads_to_its_page_under_the_public_address() -> None:
 
 @given(purposes, purposes)
 def test_a_link_for_one_purpose_is_none_for_another(made: Purpose, read: Purpose) -> None:
-    found = SIGNER.read(read, SIGNER.token(made, 7, 3))
-    assert (found is not None) == (made is read)
+    token = SIGNER.read(read, SIGNER.token(made, 7, 3))
+    assert (token is not None) == (made is read)
 
 
 def test_a_link_with_a_single_bit_altered_is_nobodys() -> None:
@@ -189,8 +189,8 @@ def test_many_with_one_process_number_that_make_the_key_at_once_agree_on_one(
     with ThreadPoolExecutor(8) as pool:
         for trial in range(30):
             folder = tmp_path / str(trial)
-            found = list(pool.map(load_or_create_keys, [folder] * 8))
-            assert all(one == load_or_create_keys(folder) for one in found)
+            all_keys = list(pool.map(load_or_create_keys, [folder] * 8))
+            assert all(keys == load_or_create_keys(folder) for keys in all_keys)
             assert [path.name for path in folder.iterdir()] == ["token-1.key"]
 
 
@@ -201,10 +201,10 @@ def test_a_door_that_is_open_makes_no_key_where_the_old_ones_were_moved_away(
     folder = tmp_path / "secrets"
     ring = KeyRing(folder)
     first = ring[1]
-    kept = (folder / "token-1.key").rename(tmp_path / "kept")
+    moved = (folder / "token-1.key").rename(tmp_path / "kept")
     assert dict(ring) == {1: first}
     assert list(folder.iterdir()) == []
-    kept.rename(folder / "token-1.key")
+    moved.rename(folder / "token-1.key")
     assert add_key(folder) == 2
     assert sorted(ring) == [1, 2]
     assert ring[1] == first

@@ -35,16 +35,16 @@ class Page:
         number = next(self._numbers)
         self._socket.send(json.dumps({"id": number, "method": method, "params": parameters}))
         while True:
-            told = self._hear()
-            if told.get("id") == number:
-                assert "error" not in told, (method, told)
-                return told["result"]
+            message = self._hear()
+            if message.get("id") == number:
+                assert "error" not in message, (method, message)
+                return message["result"]
 
     def _hear(self) -> Any:
-        told = json.loads(self._socket.recv(timeout=20))
-        if told.get("method") == "Network.requestWillBeSent":
-            self.requests.append(told["params"]["request"]["url"])
-        return told
+        message = json.loads(self._socket.recv(timeout=20))
+        if message.get("method") == "Network.requestWillBeSent":
+            self.requests.append(message["params"]["request"]["url"])
+        return message
 
     def _until_loaded(self) -> None:
         while self._hear().get("method") != "Page.loadEventFired":
@@ -67,9 +67,9 @@ class Page:
 
     def element(self, selector: str) -> int:
         root = self.ask("DOM.getDocument")["root"]["nodeId"]
-        found: int = self.ask("DOM.querySelector", nodeId=root, selector=selector)["nodeId"]
-        assert found, f"no {selector} on the page"
-        return found
+        node: int = self.ask("DOM.querySelector", nodeId=root, selector=selector)["nodeId"]
+        assert node, f"no {selector} on the page"
+        return node
 
     def html(self) -> str:
         text: str = self.ask("DOM.getOuterHTML", nodeId=self.element("html"))["outerHTML"]
@@ -102,20 +102,20 @@ class Page:
 
     def overflow(self) -> float:
         """By how many pixels the page is wider than its window."""
-        told = self.ask("Page.getLayoutMetrics")
-        return float(told["cssContentSize"]["width"] - told["cssLayoutViewport"]["clientWidth"])
+        reply = self.ask("Page.getLayoutMetrics")
+        return float(reply["cssContentSize"]["width"] - reply["cssLayoutViewport"]["clientWidth"])
 
     def run(self, script: str) -> Any:
         """Evaluate a script of the test, whatever the page's own policy allows."""
-        told = self.ask(
+        reply = self.ask(
             "Runtime.evaluate", expression=script, awaitPromise=True, returnByValue=True
         )
-        assert "exceptionDetails" not in told, told
-        return told["result"].get("value")
+        assert "exceptionDetails" not in reply, reply
+        return reply["result"].get("value")
 
     def picture(self, path: Path) -> None:
-        told = self.ask("Page.captureScreenshot", format="png", captureBeyondViewport=True)
-        path.write_bytes(base64.b64decode(told["data"]))
+        reply = self.ask("Page.captureScreenshot", format="png", captureBeyondViewport=True)
+        path.write_bytes(base64.b64decode(reply["data"]))
 
 
 @contextmanager
@@ -149,9 +149,9 @@ def _tab(process: subprocess.Popen[bytes], profile: Path) -> str:
         try:
             port = (profile / "DevToolsActivePort").read_text().split()[0]
             with urllib.request.urlopen(f"http://127.0.0.1:{port}/json/list") as answer:
-                for one in json.load(answer):
-                    if one["type"] == "page":
-                        return str(one["webSocketDebuggerUrl"])
+                for target in json.load(answer):
+                    if target["type"] == "page":
+                        return str(target["webSocketDebuggerUrl"])
         except (OSError, IndexError, ValueError):
             pass
         time.sleep(0.05)

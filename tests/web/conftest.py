@@ -7,7 +7,7 @@ import pytest
 from upcycle_news.app.context import AppContext
 
 from ..publications import Publication
-from .web_server import Door, free_port, opened
+from .web_server import WebServer, free_port, running_server
 
 
 @pytest.fixture
@@ -23,6 +23,6 @@ def context(publication: Publication, port: int) -> AppContext:
 
 
 @pytest.fixture
-def door(context: AppContext, port: int) -> Iterator[Door]:
-    with opened(context, port) as made:
+def server(context: AppContext, port: int) -> Iterator[WebServer]:
+    with running_server(context, port) as made:
         yield made

@@ -16,29 +16,29 @@ from upcycle_news.web.archive import REBUILD_SECONDS, ArchivePages
 
 from ..publications import Publication, parse_mail, send_issue
 from ..services.archive.test_build import tree
-from .web_server import Door, opened
+from .web_server import WebServer, running_server
 
 PAGE = "/archive/2026-11-26/"
 
 
 @pytest.fixture
-def shown(publication: Publication, context: AppContext, port: int) -> Iterator[Door]:
+def shown(publication: Publication, context: AppContext, port: int) -> Iterator[WebServer]:
     """A door with one issue behind it."""
     publication.add_subscribers("anna@example.org")
     publication.write_essay()
     send_issue(context)
-    with opened(context, port) as door:
-        yield door
+    with running_server(context, port) as server:
+        yield server
 
 
-def test_the_first_page_leads_to_archive_and_form(context: AppContext, door: Door) -> None:
-    answer = door.get("/")
+def test_the_first_page_leads_to_archive_and_form(context: AppContext, server: WebServer) -> None:
+    answer = server.get("/")
     assert answer.status == 200
     assert 'href="archive/"' in answer.text
     assert 'href="subscribe"' in answer.text
     assert "Noch ist keine Ausgabe erschienen" in answer.text
     for path in ("/archive/", "/essays/", "/subscribe"):
-        assert door.get(path).status == 200
+        assert server.get(path).status == 200
 
 
 @pytest.mark.parametrize(
@@ -53,7 +53,7 @@ def test_the_first_page_leads_to_archive_and_form(context: AppContext, door: Doo
         ("/style.css", "text/css; charset=utf-8"),
     ],
 )
-def test_everything_has_its_type_and_its_validators(shown: Door, path: str, kind: str) -> None:
+def test_everything_has_its_type_and_its_validators(shown: WebServer, path: str, kind: str) -> None:
     answer = shown.get(path)
     assert (answer.status, answer.headers["content-type"]) == (200, kind)
     assert answer.headers["x-content-type-options"] == "nosniff"
@@ -73,7 +73,7 @@ def test_everything_has_its_type_and_its_validators(shown: Door, path: str, kind
     assert shown.post(path).status == 405
 
 
-def test_an_address_without_its_last_slash_leads_to_the_page(shown: Door) -> None:
+def test_an_address_without_its_last_slash_leads_to_the_page(shown: WebServer) -> None:
     for path in ("/archive", "/archive/2026-11-26", "/essays", "/essays/was-vom-bahnhof-bleibt"):
         answer = shown.get(path)
         assert (answer.status, answer.headers["location"]) == (308, f"./{path.split('/')[-1]}/")
@@ -99,7 +99,7 @@ def test_an_address_without_its_last_slash_leads_to_the_page(shown: Door) -> Non
         "/essays/%FF/",
     ],
 )
-def test_nothing_else_of_the_machine_can_be_read(shown: Door, path: str) -> None:
+def test_nothing_else_of_the_machine_can_be_read(shown: WebServer, path: str) -> None:
     answer = shown.get(path)
     assert answer.status in (404, 308)
     assert "bahnhof" not in answer.text.casefold()
@@ -108,7 +108,7 @@ def test_nothing_else_of_the_machine_can_be_read(shown: Door, path: str) -> None
 
 
 def test_what_is_lost_is_built_again_and_not_for_every_stranger(
-    context: AppContext, shown: Door
+    context: AppContext, shown: WebServer
 ) -> None:
     assert REBUILD_SECONDS > 0
     before = tree(context.archive_folder)
@@ -119,7 +119,7 @@ def test_what_is_lost_is_built_again_and_not_for_every_stranger(
     assert shown.get(PAGE).status == 404  # asked again within the minute
 
 
-def test_every_address_of_a_stored_mail_answers(publication: Publication, shown: Door) -> None:
+def test_every_address_of_a_stored_mail_answers(publication: Publication, shown: WebServer) -> None:
     import re
 
     (raw,) = publication.mails()
@@ -143,8 +143,8 @@ def test_a_build_that_hangs_holds_up_one_visitor_and_not_the_door(context: AppCo
         begun.set()
         return next(times)
 
-    door = ArchivePages(SimpleNamespace(context=context), clock)  # type: ignore[arg-type]
-    first, second = (Thread(target=door._find, args=(PAGE,), daemon=True) for _ in range(2))
+    pages = ArchivePages(SimpleNamespace(context=context), clock)  # type: ignore[arg-type]
+    first, second = (Thread(target=pages._find, args=(PAGE,), daemon=True) for _ in range(2))
     with exclusive_lock(context.settings.state / "archive.lock"):
         first.start()
         assert begun.wait(10)

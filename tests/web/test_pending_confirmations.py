@@ -10,7 +10,7 @@ from upcycle_news.storage import personal_data
 
 from ..delivery.memory_ledger import Clock
 from ..publications import Publication, parse_mail
-from ..transports.bad_relays import BadDay
+from ..transports.bad_relays import MisbehavingRelay
 
 ANNA = "anna@example.org"
 
@@ -18,13 +18,13 @@ ANNA = "anna@example.org"
 def test_an_address_that_nobody_takes_holds_up_no_other_sign_up(publication: Publication) -> None:
     """Anybody may enter one, and it would be the first in the queue for a week."""
 
-    asked: list[str] = []
+    requests: list[str] = []
 
-    def refuse(_: BadDay, who: str) -> str | None:
-        asked.append(who.strip("<>").partition("@")[0])
-        return {"weg": "550 5.1.1 no such user", "grau": "451 4.7.1 later"}.get(asked[-1])
+    def refuse(_: MisbehavingRelay, who: str) -> str | None:
+        requests.append(who.strip("<>").partition("@")[0])
+        return {"weg": "550 5.1.1 no such user", "grau": "451 4.7.1 later"}.get(requests[-1])
 
-    with BadDay(rcpt=refuse) as day:
+    with MisbehavingRelay(rcpt=refuse) as day:
         context = publication.context(
             RELAYS__MAIN__HOST="127.0.0.1", RELAYS__MAIN__PORT=str(day.relay().port),
             RELAYS__MAIN__SECURITY="none",
@@ -33,9 +33,9 @@ def test_an_address_that_nobody_takes_holds_up_no_other_sign_up(publication: Pub
             subscriptions.sign_up(context, EmailAddress.parse(who), language="de", source="web")
         assert subscriptions.purge_expired(context).mailed == 1
         assert day.recipients == [ANNA]
-        asked.clear()
+        requests.clear()
         assert subscriptions.purge_expired(context).mailed == 0
-        assert asked == ["grau"]
+        assert requests == ["grau"]
 
 
 def test_who_was_forgotten_before_the_mail_left_gets_none(publication: Publication) -> None:

@@ -23,7 +23,7 @@ from ..publications import (
     parse_mail,
     send_issue,
 )
-from .web_server import opened
+from .web_server import running_server
 
 # A local part that stands nowhere else, so that a single trace is a proof.
 NAMES = ("geheimniskraemerin", "verschwiegenheit", "stillschweigen")
@@ -34,12 +34,12 @@ BELONGS = re.compile(r"/(upcycle\.db[^/]*|mailbox/.*|inbox/.*)$")
 
 def traces(folder: Path) -> list[str]:
     """Files below a folder that hold an address where none belongs."""
-    found = []
+    matches = []
     for path in folder.rglob("*"):
         if path.is_file() and not BELONGS.search(str(path)):
             data = path.read_bytes().lower()
-            found += [str(path) for name in NAMES if name.encode() in data]
-    return found
+            matches += [str(path) for name in NAMES if name.encode() in data]
+    return matches
 
 
 def test_signing_up_reading_bouncing_and_leaving_leave_no_address_in_logs_or_files(
@@ -54,22 +54,22 @@ def test_signing_up_reading_bouncing_and_leaving_leave_no_address_in_logs_or_fil
         SENDER__UNSUBSCRIBE_MAILTO="weg@umbaupost.example.net",
     )  # fmt: skip
     add_confirmed_subscribers(context, *ADDRESSES[:2])
-    with opened(context, port) as door:
-        door.post("/subscribe", {"email": ADDRESSES[2]})
-        door.post("/subscribe", {"email": f"{NAMES[2]}@@falsch"})
-        door.get(f"/unsubscribe/{ADDRESSES[2]}")
+    with running_server(context, port) as server:
+        server.post("/subscribe", {"email": ADDRESSES[2]})
+        server.post("/subscribe", {"email": f"{NAMES[2]}@@falsch"})
+        server.get(f"/unsubscribe/{ADDRESSES[2]}")
     publication.write_essay()
     assert send_issue(context).closed
-    path = max((publication.home / "var/mailbox/new").iterdir(), key=lambda one: one.name)
+    path = max((publication.home / "var/mailbox/new").iterdir(), key=lambda path: path.name)
     back = path.read_bytes().split(b"\r\n", 1)[0].decode().removeprefix("Return-Path: <")[:-1]
     (publication.home / "inbox/new/1").write_bytes(sample_reports.postfix(back, ADDRESSES[1]))
     done = publication.run("bounces", "collect", SENDER__VERP="true", INBOX__MAILDIR="inbox")
-    told = publication.run("bounces", "list", "--json").output + done.output
-    told += publication.run("subscribers", "stats", "--json").output
-    told += publication.run("subscribers", "forget", ADDRESSES[0], "--yes").output
+    output = publication.run("bounces", "list", "--json").output + done.output
+    output += publication.run("subscribers", "stats", "--json").output
+    output += publication.run("subscribers", "forget", ADDRESSES[0], "--yes").output
     assert "1 hard" in done.out
     for name in NAMES:
-        assert name not in told.lower()
+        assert name not in output.lower()
         assert name not in caplog.text.lower()
     assert traces(publication.home / "var") == []
 
@@ -79,13 +79,13 @@ def test_an_error_in_the_door_tells_no_address(
 ) -> None:
     caplog.set_level(logging.DEBUG)
     with (
-        opened(context, port) as door,
+        running_server(context, port) as server,
         patch(
             "upcycle_news.web.handlers.subscriptions.sign_up",
             side_effect=RuntimeError(f"no {ADDRESSES[0]}"),
         ),
     ):
-        answer = door.post("/subscribe", {"email": ADDRESSES[0], "language": "de"})
+        answer = server.post("/subscribe", {"email": ADDRESSES[0], "language": "de"})
     assert answer.status == 503
     assert "Gerade geht es nicht" in answer.text
     assert NAMES[0] not in caplog.text + answer.text
@@ -130,8 +130,8 @@ def test_an_issue_for_some_topics_goes_to_those_who_want_them(publication: Publi
     )  # fmt: skip
     publication.write_essay()
     context = publication.context(ISSUE__TOPICS='["Bestand"]')
-    found = send_issue(context)
-    assert found.closed and found.audience == 3
+    status = send_issue(context)
+    assert status.closed and status.audience == 3
     assert [str(parse_mail(mail)["To"]).strip("<>") for mail in publication.mails()] == [
         "alles@example.org",
         "bestand@example.org",

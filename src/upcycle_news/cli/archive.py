@@ -46,7 +46,7 @@ def build(
             }
         )
         return
-    typer.echo(f"{display_path(report.folder)}: {report.told}")
+    typer.echo(f"{display_path(report.folder)}: {report.summary}")
 
 
 def correct(
@@ -63,7 +63,7 @@ def correct(
     """
     with open_context() as context:
         report = corrections.correct(context, essay, text, by=current_user())
-    typer.echo(f"{display_path(report.folder)}: {report.told}")
+    typer.echo(f"{display_path(report.folder)}: {report.summary}")
 
 
 def withdraw(
@@ -84,4 +84,4 @@ def withdraw(
         typer.confirm(f"Withdraw '{what}' from the public archive?", abort=True)
     with open_context() as context:
         report = corrections.withdraw(context, what, text, by=current_user(), undo=undo)
-    typer.echo(f"{display_path(report.folder)}: {report.told}")
+    typer.echo(f"{display_path(report.folder)}: {report.summary}")

@@ -157,8 +157,8 @@ def _print_report(report: RestoreReport, essays: Sequence[str]) -> None:
     learned = report.taken_over
     if report.merged:
         typer.echo(
-            f"taken over from the replaced store: {learned.left} who left, {learned.suppressed} "
-            f"suppressed, {learned.forgotten} forgotten, {format_count(learned.issues, 'issue')}, "
+            f"taken over from the replaced store: {learned.unsubscribed} who left, {learned.suppressed} "
+            f"suppressed, {learned.erased} forgotten, {format_count(learned.issues, 'issue')}, "
             f"{format_count(learned.results, 'result')} of deliveries"
         )
         if learned.joined:

@@ -60,7 +60,7 @@ def drop(
     Example: upcycle-news secrets drop 1
     """
     with open_context() as context:
-        going = [queue.issue for queue in issue_queues(context.store) if queue.waits]
+        going = [queue.issue for queue in issue_queues(context.store) if queue.is_waiting]
         if going:
             raise UpcycleError(
                 f"issue {going[0]} is being sent, and its Message-IDs may hang on this key: let it "

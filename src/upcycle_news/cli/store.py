@@ -106,7 +106,7 @@ def confirm(
             else:
                 typer.echo("sending is not on hold: there is nothing to confirm")
             return
-        note(pending.send_hold.sentence)
+        note(pending.send_hold.explanation)
         for issue, count in pending.unknown.items():
             note(
                 f"issue {issue}: {count} unknown ('upcycle-news issue status {issue} --list unknown')"

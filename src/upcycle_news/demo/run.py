@@ -43,13 +43,13 @@ _PLACEHOLDERS = {
 }
 
 
-def run_demo(here: Path, *, show: Callable[[str], None]) -> Iterator[str]:
+def run_demo(cwd: Path, *, show: Callable[[str], None]) -> Iterator[str]:
     """Run the main job on the publication in `here`, or on the samples; yields lines to print.
 
     Raises `UpcycleError` when a relay is configured or the flow fails.
     """
-    state = (here / "var" / "demo").resolve()
-    home = _choose_publication(here)
+    state = (cwd / "var" / "demo").resolve()
+    home = _choose_publication(cwd)
     show("The demo runs the real flow, with Prefect's own server: that takes some 15 seconds …")
     with DemoSite(utc_now()) as site:
         write_atomically(state / "feeds.toml", site.feeds_toml().encode())
@@ -59,15 +59,15 @@ def run_demo(here: Path, *, show: Callable[[str], None]) -> Iterator[str]:
             before = _statuses(context)
         outcome = _run_flow(home, state, environment)
     with _open_context(environment) as context:
-        yield from _summary(context, outcome, before, here, state)
+        yield from _summary(context, outcome, before, cwd, state)
 
 
-def _choose_publication(here: Path) -> Path:
+def _choose_publication(cwd: Path) -> Path:
     """Return the publication in `here` if it has an essay that is ready, else the bundled one."""
-    if (here / FILE_NAME).is_file():
-        context = AppContext(_load_settings_without_relay(here))
+    if (cwd / FILE_NAME).is_file():
+        context = AppContext(_load_settings_without_relay(cwd))
         if any(essay.status == "ready" for essay in load_publication_essays(context)):
-            return here.resolve()
+            return cwd.resolve()
     _load_settings_without_relay(bundled_publication())
     return bundled_publication()
 
@@ -161,7 +161,7 @@ def _summary(
     context: AppContext,
     outcome: Mapping[str, Any],
     before: Mapping[IssueId, IssueStatus | None],
-    here: Path,
+    cwd: Path,
     state: Path,
 ) -> Iterator[str]:
     issue = latest_issue(context)
@@ -188,19 +188,19 @@ def _summary(
         yield f"  sent      {format_count(total - sent_before, 'mail')}; audience {status.audience}, {closes}"
     if outcome["state"] == "Degraded":
         yield f"  degraded  {outcome['message']}"
-    folder = context.issues_folder / str(issue)
+    issue_folder = context.issues_folder / str(issue)
     for label, path in (
-        ("look", folder / "preview.html"),
-        ("HTML", folder / "issue.html"),
-        ("text", folder / "issue.txt"),
+        ("look", issue_folder / "preview.html"),
+        ("HTML", issue_folder / "issue.html"),
+        ("text", issue_folder / "issue.txt"),
         ("mails", context.mailbox_folder),
         ("archive", context.archive_folder / "index.html"),
         ("Prefect", state / "prefect"),
     ):
-        yield f"  {label:<9} {_display_path(path, here)}"
+        yield f"  {label:<9} {_display_path(path, cwd)}"
 
 
-def _display_path(path: Path, here: Path) -> str:
+def _display_path(path: Path, cwd: Path) -> str:
     return (
-        str(path.relative_to(here.resolve())) if path.is_relative_to(here.resolve()) else str(path)
+        str(path.relative_to(cwd.resolve())) if path.is_relative_to(cwd.resolve()) else str(path)
     )

@@ -140,8 +140,11 @@ def probe_store(check_context: CheckContext) -> list[CheckResult]:
     """Check every page of the store, its send hold, and its backups."""
     facts = inspect.inspect_store(check_context.app.settings.store_url)
     results = storage.evaluate(facts)
-    if check_context.usable and (hold := send_hold.active_hold(check_context.app.store)) is not None:
-        results.append(storage.send_hold_active(hold.sentence))
+    if (
+        check_context.usable
+        and (hold := send_hold.active_hold(check_context.app.store)) is not None
+    ):
+        results.append(storage.send_hold_active(hold.explanation))
     newest = next(iter(create.list_backups(check_context.app)), None)
     made = None if newest is None else datetime.fromtimestamp(newest.stat().st_mtime, UTC)
     return [*results, storage.evaluate_backup(made, check_context.now, has_store=facts.exists)]

@@ -121,6 +121,8 @@ def _last_issue(context: AppContext) -> LastIssue | None:
         context.secrets_folder.glob("token-*.key")
     ):  # a sample needs links, and links need a key
         message = len(
-            sample_message(context, RenderedRevision(issue, revision.revision_id, rendered, (), html))
+            sample_message(
+                context, RenderedRevision(issue, revision.revision_id, rendered, (), html)
+            )
         )
     return LastIssue(str(issue), html, message)

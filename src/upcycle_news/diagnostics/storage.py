@@ -11,6 +11,7 @@ from upcycle_news.diagnostics.results import (
     skipped,
     warning,
 )
+from upcycle_news.storage.database import PRE_RELEASES
 from upcycle_news.storage.inspect import StoreFacts
 
 _MINIMUM_FREE = 200_000_000  # bytes: below, a large issue with its log may not fit any more
@@ -72,6 +73,14 @@ def _version(facts: StoreFacts) -> CheckResult:
     version = facts.version or "none"
     if facts.version == facts.newest:
         return ok("store-version", f"the store is up to date (migration {facts.newest})")
+    if facts.version in PRE_RELEASES:
+        return problem(
+            "store-version",
+            f"the store was made by a pre-release (migration {version}), which has no upgrade",
+            impact="every command refuses to open it; nothing goes out",
+            fix="keep using that version, or import its subscribers and suppressions into a new "
+            "store (docs/backup.md, Upgrade)",
+        )
     if facts.version is None or facts.version < facts.newest:
         return warning(
             "store-version",

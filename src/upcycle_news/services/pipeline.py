@@ -54,7 +54,7 @@ class RunAdmission:
 def send_hold_result(context: AppContext) -> RunResult | None:
     """Return the result of a run while the store has a send hold, else None."""
     hold = send_hold.active_hold(context.store)
-    return RunResult("failed", "Paused", hold.sentence) if hold else None
+    return RunResult("failed", "Paused", hold.explanation) if hold else None
 
 
 def admit_run(

@@ -103,7 +103,9 @@ def enqueue(store: Store, issue: IssueId, revision_id: str, *, now: datetime) ->
             raise IssueError(f"issue {issue} has been queued already, with another revision")
         if revision_rows.approval_state(connection, issue, revision_id) is False:
             raise IssueError(f"issue {issue} was rejected meanwhile: nothing is sent")
-        audience = _queue_subscribers(connection, issue, now, revision.manifest.publication.readers_of)
+        audience = _queue_subscribers(
+            connection, issue, now, revision.manifest.publication.readers_of
+        )
         if audience == 0:
             raise IssueError(
                 "there is nobody to send to: no confirmed subscriber is without suppression; "

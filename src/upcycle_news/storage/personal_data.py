@@ -26,7 +26,9 @@ def personal_data_of(store: Store, subscriber: Subscriber) -> dict[str, Any]:
     keys = suppression_rows.suppression_keys(store, subscriber.email)
     with store.reading() as connection:
         consent_rows = connection.execute(
-            select(consents).where(consents.c.subscriber_id == subscriber.id).order_by(consents.c.id)
+            select(consents)
+            .where(consents.c.subscriber_id == subscriber.id)
+            .order_by(consents.c.id)
         ).all()
         suppression_rows_found = connection.execute(
             select(suppressions).where(suppressions.c.email_key.in_(keys))

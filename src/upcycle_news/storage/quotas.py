@@ -78,7 +78,9 @@ def reserve(connection: Connection, scopes: Sequence[Scope], now: datetime) -> F
         connection.execute(insert(quota_marks).values(scope=scope.name, number=number, at=now))
         of_scope = quota_marks.c.scope == scope.name
         limit = max(rate.limit for rate in scope.rates)
-        connection.execute(delete(quota_marks).where(of_scope, quota_marks.c.number <= number - limit))
+        connection.execute(
+            delete(quota_marks).where(of_scope, quota_marks.c.number <= number - limit)
+        )
         connection.execute(
             update(quota_scopes).where(quota_scopes.c.scope == scope.name).values(count=number)
         )
@@ -117,7 +119,9 @@ def _full(
         return None
     if at > now:
         # The clock was set back: a time in the future must not close the quota until then.
-        connection.execute(update(quota_marks).where(of_scope, quota_marks.c.at > now).values(at=now))
+        connection.execute(
+            update(quota_marks).where(of_scope, quota_marks.c.at > now).values(at=now)
+        )
         at = now
     until = rate.free_at(at)
     return FullScope(scope, rate, until) if until > now else None

@@ -48,9 +48,7 @@ def previous_issue(store: Store, issue: IssueId) -> tuple[IssueId, str] | None:
         rows = connection.execute(query).all()
     enqueued_at = next((row.enqueued_at for row in rows if row.id == str(issue)), None)
     for row in rows:
-        if row.id != str(issue) and (
-            enqueued_at is None or row.enqueued_at <= enqueued_at
-        ):
+        if row.id != str(issue) and (enqueued_at is None or row.enqueued_at <= enqueued_at):
             return IssueId.parse(row.id), row.revision_id
     return None
 

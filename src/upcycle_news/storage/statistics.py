@@ -44,7 +44,9 @@ def refusals(store: Store, issue: IssueId) -> tuple[RefusalCount, ...]:
             .group_by(*columns)
             .order_by(func.count().desc())
         ).all()
-    return tuple(RefusalCount(DeliveryState(row.state), row.code, row.enhanced, row.number) for row in rows)
+    return tuple(
+        RefusalCount(DeliveryState(row.state), row.code, row.enhanced, row.number) for row in rows
+    )
 
 
 def last_delivery_change(store: Store, issue: IssueId) -> datetime | None:
@@ -152,7 +154,9 @@ def issue_figures(store: Store, last: int) -> tuple[IssueFigures, ...]:
                     at=row.enqueued_at,
                     audience=row.audience,
                     sent=number(issue_deliveries.where(deliveries.c.state == DeliveryState.SENT)),
-                    rejected=number(issue_deliveries.where(deliveries.c.state == DeliveryState.REJECTED)),
+                    rejected=number(
+                        issue_deliveries.where(deliveries.c.state == DeliveryState.REJECTED)
+                    ),
                     bounced=number(reports.where(bounces.c.kind != "complaint")),
                     complaints=number(reports.where(bounces.c.kind == "complaint")),
                     unsubscribed=number(

@@ -67,9 +67,7 @@ def add_subscribers(
     seen: set[str] = set()
     with store.writing() as connection:
         for chunk in _chunks(new):
-            fresh = _update_known(
-                store, connection, chunk, seen, report, override_preferences
-            )
+            fresh = _update_known(store, connection, chunk, seen, report, override_preferences)
             if fresh:
                 fresh = [
                     replace(subscriber, language=subscriber.language or language)
@@ -145,9 +143,7 @@ def _update(
     """
     values = {
         "name": subscriber.name or row.name,
-        "language": (
-            row.language if keep_preferences else subscriber.language or row.language
-        ),
+        "language": (row.language if keep_preferences else subscriber.language or row.language),
         "topics": row.topics if keep_preferences else list(subscriber.topics) or row.topics,
         "groups": sorted({*row.groups, *subscriber.groups}),
     }
@@ -236,8 +232,7 @@ def has_subscribers(store: Store) -> bool:
     )
     with store.reading() as connection:
         return any(
-            connection.execute(query).first() is not None
-            for query in (any_subscriber, any_erased)
+            connection.execute(query).first() is not None for query in (any_subscriber, any_erased)
         )
 
 

@@ -79,14 +79,14 @@ def read_subscribers_csv(
     text = _decode(data)
     rows = csv.reader(io.StringIO(text, newline=""), _dialect(text), strict=True)
     try:
-        theirs = next(rows, [])
-        header = [_column(name, columns) for name in theirs]
+        names = next(rows, [])
+        header = [_column(name, columns) for name in names]
         if "email" not in header:
             raise ContentError(
                 where, 1, "has no column 'email': the first line must name the columns, "
                 "as in email,name,language,topics"
             )  # fmt: skip
-        unread = (a.strip() for a, b in zip(theirs, header, strict=True) if b not in _KNOWN_COLUMNS)
+        unread = (a.strip() for a, b in zip(names, header, strict=True) if b not in _KNOWN_COLUMNS)
         parsed = ParsedList(unread=tuple(name for name in unread if name))
         for line, row in _numbered(rows):
             _add_row(dict(zip(header, row, strict=False)), line, parsed, take)
@@ -218,7 +218,7 @@ def _dialect(text: str) -> type[csv.Dialect]:
 
 def _column(name: str, columns: Mapping[str, str]) -> str:
     plain = name.strip().strip('"').lower()
-    mapped = {theirs.strip().lower(): ours for theirs, ours in columns.items()}.get(plain)
+    mapped = {foreign.strip().lower(): own for foreign, own in columns.items()}.get(plain)
     return mapped or _SPELLINGS.get(plain, plain)
 
 
@@ -227,12 +227,12 @@ def parse_column_mapping(pairs: Iterable[str]) -> dict[str, str]:
     known = (*COLUMNS, "status", "groups")
     mapping = {}
     for pair in pairs:
-        theirs, equals, ours = pair.rpartition("=")
-        if not equals or not theirs.strip() or ours.strip() not in known:
+        foreign, equals, own = pair.rpartition("=")
+        if not equals or not foreign.strip() or own.strip() not in known:
             raise UpcycleError(
                 f"{pair[:40]!r} maps nothing: write THEIRS=ours, ours one of {', '.join(known)}"
             )
-        mapping[theirs] = ours.strip()
+        mapping[foreign] = own.strip()
     return mapping
 
 

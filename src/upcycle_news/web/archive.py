@@ -94,8 +94,8 @@ class ArchivePages:
             media_type=_TYPES.get(name, "text/html; charset=utf-8"),
             stat_result=file.stat(),
         )
-        asked = Headers(scope=request.scope)
-        if self._static.is_not_modified(response.headers, asked):
+        request_headers = Headers(scope=request.scope)
+        if self._static.is_not_modified(response.headers, request_headers):
             return NotModifiedResponse(response.headers)
         return response
 

@@ -266,9 +266,9 @@ class Handlers:
 
     def _language(self, request: Request) -> str:
         """Return the language of ``?lang=``, else of Accept-Language, else of the publication."""
-        asked = request.query_params.get("lang", "")
-        if asked in LANGUAGES:
-            return asked
+        parameter = request.query_params.get("lang", "")
+        if parameter in LANGUAGES:
+            return parameter
         for part in request.headers.get("accept-language", "").split(","):
             language = part.partition(";")[0].strip().lower().partition("-")[0]
             if language in LANGUAGES:

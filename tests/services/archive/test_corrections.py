@@ -76,7 +76,7 @@ def test_what_cannot_be_corrected_is_refused_with_a_sentence(publication: Public
     two_sent(publication)
     correct = ("archive", "correct")
     told = publication.run(*correct, SLUG, "--note", "x", code=1).err
-    assert "the archive shows just this; correct the file first" in told
+    assert "the archive shows this text already; correct the file first" in told
     told = publication.run(*correct, "unbekannt", "--note", "x", code=1).err
     assert "no sent issue holds 'unbekannt'" in told
     assert SLUG in told

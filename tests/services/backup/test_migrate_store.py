@@ -339,7 +339,7 @@ def test_a_send_hold_refuses_workers_issues_and_requeueing(source: Store) -> Non
     add(source, *READERS)
     revision_id = save(source)
     with source.writing() as connection:
-        send_hold.start(connection, send_hold.HoldKind.RESTORED, as_of=NOW, place="x", now=NOW)
+        send_hold.start(connection, send_hold.HoldKind.RESTORED, as_of=NOW, location="x", now=NOW)
     for attempt in (
         lambda: issues.enqueue(source, ISSUE, revision_id, now=NOW),
         lambda: workers.register_worker(source, host="h", pid=1, process_start="", now=NOW),

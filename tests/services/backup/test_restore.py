@@ -66,7 +66,7 @@ def unsubscribe(publication: Publication, address: str) -> None:
         context.store,
         find_subscriber(context, address),
         now=context.clock(),
-        way=UnsubscribeMethod.PAGE,
+        method=UnsubscribeMethod.PAGE,
     )
 
 
@@ -165,7 +165,7 @@ def test_an_issue_that_the_lost_store_has_sent_can_be_cancelled_and_is_never_sen
     publication.run("issue", "preview", "2026-11-27", "--essay", lost, "--no-open")
     publication.run("issue", "cancel", "2026-11-27", "--yes")
     publication.run("store", "confirm", "--yes")
-    assert issues.used_content(publication.context().store)[0] == {known, lost}
+    assert issues.load_used_content(publication.context().store)[0] == {known, lost}
     publication.run("issue", "send", "--yes", code=3)
     publication.write_essay("Neu")
     publication.run("issue", "preview", "2026-12-03", "--no-open")
@@ -479,7 +479,7 @@ def test_a_running_web_server_sees_the_restored_store_and_loses_no_unsubscribe(
                 web_context.store,
                 subscriber,
                 now=web_context.clock(),
-                way=UnsubscribeMethod.ONE_CLICK,
+                method=UnsubscribeMethod.ONE_CLICK,
             )
 
     thread = threading.Thread(target=unsubscribe_all)

@@ -22,7 +22,7 @@ from ...delivery.memory_ledger import START, Clock
 from ...storage.sample_rows import ISSUE, NOW, queued
 from ...storage.sample_rows import ledger as ledger_of
 from ...transports.bad_relays import (
-    BadDay,
+    MisbehavingRelay,
     after,
     always,
     first_time,
@@ -45,7 +45,7 @@ def compose(claim: LeasedDelivery) -> tuple[Envelope, bytes]:
     return Envelope("bounce@example.org", claim.address.address), b"Subject: x\r\n\r\nhello\r\n"
 
 
-def send(store: Store, day: BadDay, connections: int = 4, **more: Any) -> DeliveryReport:
+def send(store: Store, server: MisbehavingRelay, connections: int = 4, **more: Any) -> DeliveryReport:
     clock = more.pop("clock", None) or Clock()
     options: dict[str, Any] = {
         "wait_limits": DAY,
@@ -53,7 +53,7 @@ def send(store: Store, day: BadDay, connections: int = 4, **more: Any) -> Delive
     }
     return deliver(
         ledger=more.pop("ledger", None) or ledger_of(store),
-        connect=lambda: open_connection(day.relay()),
+        connect=lambda: open_connection(server.relay()),
         compose_message=compose,
         clock=clock,
         wait=clock.wait,
@@ -116,15 +116,15 @@ def test_every_delivery_is_accounted_for_on(
     connections: int, pipelining: bool,
 ) -> None:  # fmt: skip
     queued(store, *(f"reader{number}@example.org" for number in range(READERS)))
-    with BadDay(**bad(), pipelining=pipelining) as day:
-        report = send(store, day, connections)
+    with MisbehavingRelay(**bad(), pipelining=pipelining) as server:
+        report = send(store, server, connections)
     gone = sum(1 for number in range(READERS) if f"reader{number}".startswith("reader1"))
     if name == "ten are gone":
         ends = {"sent": READERS - gone, "rejected": gone}
     assert states(store) == ends
     assert (report.stopped is not None) is stops
-    assert max(Counter(day.recipients).values(), default=1) == 1
-    assert len(day.recipients) == ends.get("sent", 0)
+    assert max(Counter(server.recipients).values(), default=1) == 1
+    assert len(server.recipients) == ends.get("sent", 0)
 
 
 @pytest.mark.parametrize("drop", ["within DATA", "before 250"])
@@ -132,18 +132,18 @@ def test_a_relay_that_dies_in_the_body_leaves_unknown_what_nobody_can_know(
     store: Store, drop: Any
 ) -> None:
     queued(store, *(f"reader{number}@example.org" for number in range(READERS)))
-    with BadDay(drop=drop, drops=2) as day:
-        report = send(store, day)
+    with MisbehavingRelay(drop=drop, drops=2) as server:
+        report = send(store, server)
     ends = states(store)
     assert ends == {"sent": READERS - 2, "unknown": 2}
     assert report.unknown == 2
-    assert max(Counter(day.recipients).values()) == 1
+    assert max(Counter(server.recipients).values()) == 1
 
 
 def test_a_relay_that_dies_again_and_again_costs_few_and_stops_the_issue(store: Store) -> None:
     queued(store, *(f"reader{number}@example.org" for number in range(READERS)))
-    with BadDay(drop="before 250") as day:
-        report = send(store, day)
+    with MisbehavingRelay(drop="before 250") as server:
+        report = send(store, server)
     assert report.stopped is not None
     assert report.relay_gone
     assert states(store) == {"unknown": 5, "queued": READERS - 5}
@@ -151,24 +151,24 @@ def test_a_relay_that_dies_again_and_again_costs_few_and_stops_the_issue(store: 
 
 def test_several_connections_share_the_work_and_one_goes_first(store: Store) -> None:
     queued(store, *(f"reader{number}@example.org" for number in range(READERS)))
-    with BadDay() as day:
-        report = send(store, day, connections=4)
+    with MisbehavingRelay() as server:
+        report = send(store, server, connections=4)
     assert report.sent == READERS
-    assert 2 <= day.connections <= 4
+    assert 2 <= server.connections <= 4
 
 
 def test_a_relay_that_takes_fewer_connections_gets_fewer(store: Store) -> None:
     queued(store, *(f"reader{number}@example.org" for number in range(READERS)))
     from upcycle_news.transports.outcomes import RelayUnreachable
 
-    with BadDay() as day:
+    with MisbehavingRelay() as server:
         opened: list[int] = []
 
         def connect() -> Any:
             opened.append(1)
             if len(opened) > 2:
                 raise RelayUnreachable("421 too many connections")
-            return open_connection(day.relay())
+            return open_connection(server.relay())
 
         clock = Clock()
         report = deliver(
@@ -180,9 +180,9 @@ def test_a_relay_that_takes_fewer_connections_gets_fewer(store: Store) -> None:
 
 def test_a_relay_that_wants_a_new_connection_every_twenty_messages_gets_it(store: Store) -> None:
     queued(store, *(f"reader{number}@example.org" for number in range(READERS)))
-    with BadDay() as day:
-        send(store, day, send_limits=SendLimits(connections=1, messages_per_connection=20))
-    assert day.connections == 2
+    with MisbehavingRelay() as server:
+        send(store, server, send_limits=SendLimits(connections=1, messages_per_connection=20))
+    assert server.connections == 2
 
 
 # --- a clock that jumps while an issue is sent
@@ -210,11 +210,11 @@ def test_a_clock_that_jumps_while_it_is_sent_costs_nobody_the_issue(
         if len(told) == 9:
             clock.now += jump
 
-    with BadDay(**bad()) as day:
-        report = send(store, day, connections, clock=clock, progress=progress)
+    with MisbehavingRelay(**bad()) as server:
+        report = send(store, server, connections, clock=clock, progress=progress)
     assert report == DeliveryReport(sent=READERS)
     assert states(store) == ALL
-    assert max(Counter(day.recipients).values()) == 1
+    assert max(Counter(server.recipients).values()) == 1
 
 
 @pytest.mark.parametrize("jump", [timedelta(days=-2), timedelta(hours=-1)])
@@ -227,8 +227,8 @@ def test_a_clock_set_back_makes_no_pause_longer(store: Store, jump: timedelta) -
         if len(told) == 3:
             clock.now += jump
 
-    with BadDay(mail=first_times(3, "454 4.7.0 too busy")) as day:
-        report = send(store, day, 1, clock=clock, progress=progress, wait_limits=WaitLimits())
+    with MisbehavingRelay(mail=first_times(3, "454 4.7.0 too busy")) as server:
+        report = send(store, server, 1, clock=clock, progress=progress, wait_limits=WaitLimits())
     assert (report.sent, report.deferred) == (READERS - 3, 3)
     assert sum(clock.waits) < 60
 
@@ -245,16 +245,16 @@ def with_quota(store: Store, rate: str) -> Any:
 def test_short_quotas_are_waited_for_and_long_ones_left_to_the_next_run(store: Store) -> None:
     queued(store, *(f"reader{number}@example.org" for number in range(READERS)))
     clock = Clock()
-    with BadDay() as day:
-        report = send(store, day, 1, ledger=with_quota(store, "14/s"), clock=clock)
+    with MisbehavingRelay() as server:
+        report = send(store, server, 1, ledger=with_quota(store, "14/s"), clock=clock)
         assert report.sent == READERS
         assert timedelta(seconds=2) <= clock.now - START < timedelta(seconds=3)
 
 
 def test_a_quota_by_the_hour_ends_the_run_and_says_when_to_come_again(store: Store) -> None:
     queued(store, *(f"reader{number}@example.org" for number in range(READERS)))
-    with BadDay() as day:
-        report = send(store, day, 1, ledger=with_quota(store, "2/h"), wait_limits=WaitLimits())
+    with MisbehavingRelay() as server:
+        report = send(store, server, 1, ledger=with_quota(store, "2/h"), wait_limits=WaitLimits())
     assert (report.sent, report.stopped) == (2, None)
     assert report.next_due == START + timedelta(hours=1)
     assert states(store) == {"sent": 2, "queued": READERS - 2}
@@ -264,21 +264,21 @@ def test_outside_the_window_nothing_goes(store: Store) -> None:
     queued(store, *(f"reader{number}@example.org" for number in range(READERS)))
     opens = START + timedelta(hours=2)
     send_limits = SendLimits(next_opening=lambda now: opens if now < opens else None)
-    with BadDay() as day:
-        report = send(store, day, send_limits=send_limits, wait_limits=WaitLimits())
-        assert (report, day.recipients) == (DeliveryReport(next_due=opens), [])
-        report = send(store, day, send_limits=send_limits, clock=Clock(opens))
+    with MisbehavingRelay() as server:
+        report = send(store, server, send_limits=send_limits, wait_limits=WaitLimits())
+        assert (report, server.recipients) == (DeliveryReport(next_due=opens), [])
+        report = send(store, server, send_limits=send_limits, clock=Clock(opens))
     assert report.sent == READERS
 
 
 def test_an_issue_that_is_too_late_is_refused_and_the_rest_stays_queued(store: Store) -> None:
     queued(store, *(f"reader{number}@example.org" for number in range(READERS)))
-    with BadDay() as day:
-        report = send(store, day, send_limits=SendLimits(expires_at=START))
+    with MisbehavingRelay() as server:
+        report = send(store, server, send_limits=SendLimits(expires_at=START))
     assert report.stopped is not None
     assert "too old to be sent" in report.stopped
     assert states(store) == {"queued": READERS}
-    assert day.commands == []
+    assert server.commands == []
 
 
 # --- promise 4, within leased batches
@@ -291,25 +291,25 @@ def test_a_pause_is_heard_within_a_leased_batch(store: Store) -> None:
         if report.sent == 3:
             issues.set_state(store, ISSUE, IssueState.PAUSED, now=NOW)
 
-    with BadDay() as day:
-        send(store, day, 1, progress=pause)
+    with MisbehavingRelay() as server:
+        send(store, server, 1, progress=pause)
     assert states(store) == {"sent": 3, "queued": READERS - 3}
     issues.set_state(store, ISSUE, IssueState.SENDING, now=NOW)
-    with BadDay() as day:
-        send(store, day)
+    with MisbehavingRelay() as server:
+        send(store, server)
     assert states(store) == ALL
 
 
 def test_who_never_was_on_the_wire_is_all_a_second_relay_gets(store: Store) -> None:
     queued(store, *(f"reader{number}@example.org" for number in range(READERS)))
-    with BadDay(rcpt=for_addresses("reader1", "450 4.2.0 later")) as day:
+    with MisbehavingRelay(rcpt=for_addresses("reader1", "450 4.2.0 later")) as server:
         first = send(
-            store, day, 1, wait_limits=WaitLimits(), stopping=lambda: len(day.commands) > 30
+            store, server, 1, wait_limits=WaitLimits(), stopping=lambda: len(server.commands) > 30
         )
     assert first.deferred > 0
     second_ledger = ledger_of(store, pid=2)
     second_ledger._fresh_only = True
-    with BadDay() as second:
+    with MisbehavingRelay() as second:
         send(store, second, 1, ledger=second_ledger, wait_limits=WaitLimits())
     assert states(store) == {"sent": READERS - first.deferred, "deferred": first.deferred}
-    assert not {one for one in second.recipients if one in day.recipients}
+    assert not {one for one in second.recipients if one in server.recipients}

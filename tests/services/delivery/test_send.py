@@ -31,7 +31,7 @@ from ...publications import (
 )
 from ...single_leases import OneByOne
 from ...transports.bad_relays import (
-    BadDay,
+    MisbehavingRelay,
     always,
     first_time,
     for_addresses,
@@ -140,7 +140,7 @@ def test_a_relay_that_refuses_the_connection_loses_nobody(publication: Publicati
         with pytest.raises(RelayError):
             send.deliver_issue(context, issue)
     assert counts(context) == {"queued": 4}
-    with BadDay() as relay:
+    with MisbehavingRelay() as relay:
         better = publication.context(**relay_variables(relay.controller.port))
         send.resume(better, issue)
         send.deliver_issue(better, issue)
@@ -153,7 +153,7 @@ def test_a_relay_that_refuses_everybody_stops_the_issue_and_suppresses_nobody(
 ) -> None:
     publication.write_essay()
     publication.add_many_subscribers(12)
-    with BadDay(rcpt=always("550 5.7.1 your address is listed")) as relay:
+    with MisbehavingRelay(rcpt=always("550 5.7.1 your address is listed")) as relay:
         context = publication.context(**relay_variables(relay.controller.port))
         with pytest.raises(RelayError, match="stopped"):
             send_issue(context)
@@ -163,7 +163,7 @@ def test_a_relay_that_refuses_everybody_stops_the_issue_and_suppresses_nobody(
     assert counts(context) == {"queued": 12}
     with pytest.raises(IssueError, match=r"is stopped \(.*resume 2026-11-26"):
         send.deliver_issue(context, ISSUE)
-    with BadDay() as relay:
+    with MisbehavingRelay() as relay:
         better = publication.context(**relay_variables(relay.controller.port))
         send.resume(better, ISSUE)
         send.deliver_issue(better, ISSUE)
@@ -175,7 +175,7 @@ def test_greylisted_readers_get_their_mail_when_it_is_due(
 ) -> None:
     publication.write_essay()
     readers = publication.add_many_subscribers(3)
-    with BadDay(rcpt=first_time("451 4.7.1 greylisted, try later")) as relay:
+    with MisbehavingRelay(rcpt=first_time("451 4.7.1 greylisted, try later")) as relay:
         context = publication.context(**relay_variables(relay.controller.port))
         assert counts_after(send_issue(context)) == {"deferred": 3}
         send.deliver_issue(context, ISSUE)
@@ -191,7 +191,7 @@ def test_a_deferred_reader_is_given_up_after_a_day_with_the_reason(
 ) -> None:
     publication.write_essay()
     publication.add_many_subscribers(1)
-    with BadDay(rcpt=always("451 4.7.1 try later")) as relay:
+    with MisbehavingRelay(rcpt=always("451 4.7.1 try later")) as relay:
         context = publication.context(**relay_variables(relay.controller.port))
         send_issue(context)
         clock.now += timedelta(hours=25)
@@ -206,7 +206,7 @@ def test_one_reader_who_does_not_exist_is_rejected_and_never_written_to_again(
 ) -> None:
     publication.write_essay("Eins")
     publication.add_subscribers("anna@example.org", "gone@example.org")
-    with BadDay(rcpt=for_addresses("gone", "550 5.1.1 no such user")) as relay:
+    with MisbehavingRelay(rcpt=for_addresses("gone", "550 5.1.1 no such user")) as relay:
         context = publication.context(**relay_variables(relay.controller.port))
         first = send_issue(context)
         publication.write_essay("Zwei")
@@ -222,7 +222,7 @@ def test_no_reply_of_a_relay_puts_an_address_where_it_does_not_belong(
     publication.write_essay()
     publication.add_subscribers("gone@example.org", "anna@example.org")
     reply = "550 5.1.1 <gone@example.org>: no such user gone@example.org"
-    with BadDay(rcpt=for_addresses("gone", reply)) as relay:
+    with MisbehavingRelay(rcpt=for_addresses("gone", reply)) as relay:
         context = publication.context(**relay_variables(relay.controller.port))
         send_issue(context)
     [rejected] = deliveries.list_deliveries(context.store, ISSUE, DeliveryState.REJECTED)
@@ -349,7 +349,7 @@ def test_a_silent_sender_on_another_machine_is_dead_after_ten_minutes(
 def test_a_sender_on_a_machine_of_the_same_name_is_not_taken_for_dead(clock: Clock) -> None:
     """Copies of one machine share its name, and the number of its process namespace."""
     name, _, space = worker_identity.this_host().split("/")
-    twin = workers.Worker(1, f"{name}/0000aaaa/{space}", 4_000_000, "1", beat_at=clock())
+    twin = workers.Worker(1, f"{name}/0000aaaa/{space}", 4_000_000, "1", heartbeat_at=clock())
     assert worker_identity.is_alive(twin, clock())
     here = replace(twin, host=worker_identity.this_host())
     assert not worker_identity.is_alive(here, clock())
@@ -446,7 +446,7 @@ def test_a_test_group_without_anybody_is_told_how_to_fill_it(publication: Public
 
 def test_a_test_mail_that_is_refused_says_which_and_why(publication: Publication) -> None:
     publication.write_essay()
-    with BadDay(rcpt=always("550 5.1.1 no such user")) as relay:
+    with MisbehavingRelay(rcpt=always("550 5.1.1 no such user")) as relay:
         context = publication.context(**relay_variables(relay.controller.port))
         revision_id = compose.compose_issue(context, ISSUE).revision_id
         with pytest.raises(RelayError, match=r"test mail 1 of 1 .* 550 5\.1\.1"):

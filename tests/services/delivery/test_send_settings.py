@@ -23,7 +23,7 @@ from ...publications import (
     issue_status,
     relay_variables,
 )
-from ...transports.bad_relays import BadDay, always
+from ...transports.bad_relays import MisbehavingRelay, always
 
 ISSUE = "2026-11-26"
 
@@ -50,7 +50,7 @@ def test_when_the_relay_is_away_another_takes_what_was_never_tried(
 ) -> None:
     publication.write_essay()
     readers = publication.add_many_subscribers(5)
-    with BadDay() as second:
+    with MisbehavingRelay() as second:
         settings = {**relay_variables(nobody_listens()), **second_at(second.controller.port)}
         context = publication.context(**settings)
         issue = queued(context)
@@ -62,7 +62,7 @@ def test_when_the_relay_is_away_another_takes_what_was_never_tried(
 def test_what_the_first_relay_has_tried_waits_for_it(publication: Publication) -> None:
     publication.write_essay()
     publication.add_many_subscribers(3)
-    with BadDay(rcpt=always("450 4.2.0 later")) as first, BadDay() as second:
+    with MisbehavingRelay(rcpt=always("450 4.2.0 later")) as first, MisbehavingRelay() as second:
         context = publication.context(
             **relay_variables(first.controller.port), **second_at(second.controller.port)
         )
@@ -85,8 +85,8 @@ def test_a_relay_that_is_away_leaves_the_issue_waiting_for_the_next_run(
     issue = queued(context)
     with pytest.raises(RelayUnreachable):
         send.deliver_issue(context, issue)
-    with BadDay() as day:
-        later = publication.context(**relay_variables(day.controller.port))
+    with MisbehavingRelay() as server:
+        later = publication.context(**relay_variables(server.controller.port))
         assert send.deliver_issue(later, issue).sent == 2  # no resume was needed
 
 
@@ -184,13 +184,13 @@ def test_a_long_list_is_shared_by_several_processes(
     monkeypatch.setattr(send, "MIN_QUEUED_FOR_POOL", 10)
     publication.write_essay()
     readers = publication.add_many_subscribers(300)
-    with BadDay() as day:
+    with MisbehavingRelay() as server:
         context = publication.context(
-            **relay_variables(day.controller.port), RELAYS__MAIN__CONNECTIONS="4"
+            **relay_variables(server.controller.port), RELAYS__MAIN__CONNECTIONS="4"
         )
         issue = queued(context)
         report = send.deliver_issue(context, issue)
-        assert sorted(day.recipients) == sorted(readers)
+        assert sorted(server.recipients) == sorted(readers)
     assert report.sent == 300
     assert issue_status(context, issue).closed
     assert worker_pool.MIN_QUEUED_FOR_POOL > 10

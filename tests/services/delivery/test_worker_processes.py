@@ -27,7 +27,7 @@ from upcycle_news.storage.ledger import Ledger
 
 from ...publications import Publication
 from ...storage.sample_rows import ISSUE, NOW, queued
-from ...transports.bad_relays import BadDay
+from ...transports.bad_relays import MisbehavingRelay
 from .test_send_settings import issue_status, relay_variables
 from .test_send_settings import queued as queued_issue
 
@@ -107,9 +107,9 @@ def test_a_worker_told_to_stop_finishes_its_mail_and_leaves_the_rest_to_the_othe
     monkeypatch.setattr(send, "WorkerPool", RecordingPool)
     publication.write_essay()
     readers = publication.add_many_subscribers(1500)
-    with BadDay() as day:
+    with MisbehavingRelay() as server:
         context = publication.context(
-            **relay_variables(day.controller.port), RELAYS__MAIN__CONNECTIONS="4"
+            **relay_variables(server.controller.port), RELAYS__MAIN__CONNECTIONS="4"
         )
         issue = queued_issue(context)
         report = send.deliver_issue(context, issue, progress=progress)
@@ -117,7 +117,7 @@ def test_a_worker_told_to_stop_finishes_its_mail_and_leaves_the_rest_to_the_othe
         assert told_to_stop and told_to_stop[0] < len(readers)
         assert worker.process.returncode == 0
         assert 0 < worker.report.sent < len(readers) - 1
-        assert Counter(day.recipients) == Counter(readers)
+        assert Counter(server.recipients) == Counter(readers)
     assert (report.sent, report.unknown, report.stopped) == (len(readers), 0, None)
     assert issue_status(context, issue).closed
 
@@ -141,12 +141,12 @@ def test_what_a_worker_gives_back_after_the_others_are_through_is_sent_all_the_s
     monkeypatch.setattr(send, "WorkerPool", LateReleasingPool)
     publication.write_essay()
     readers = publication.add_many_subscribers(20)
-    with BadDay() as day:
+    with MisbehavingRelay() as server:
         more = {"RELAYS__MAIN__CONNECTIONS": "4", "RELAYS__MAIN__PROCESSES": "2"}
-        context = publication.context(**relay_variables(day.controller.port), **more)
+        context = publication.context(**relay_variables(server.controller.port), **more)
         issue = queued_issue(context)
         assert send.deliver_issue(context, issue).sent == len(readers)
-    assert Counter(day.recipients) == Counter(readers)
+    assert Counter(server.recipients) == Counter(readers)
     assert issue_status(context, issue).closed
 
 

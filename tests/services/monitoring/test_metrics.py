@@ -28,7 +28,7 @@ from upcycle_news.web.metrics import may_see_metrics
 
 from ...delivery.memory_ledger import Clock
 from ...publications import Publication, approve_issue, send_issue
-from ...web.web_server import Door, free_port, opened
+from ...web.web_server import WebServer, free_port, running_server
 
 Samples = dict[tuple[str, ...], float]
 FROM_LOOPBACK = {"peer": "127.0.0.1", "client": "127.0.0.1", "http_version": "1.1"}
@@ -370,21 +370,21 @@ def test_off_hides_the_metrics_from_everybody() -> None:
 
 
 @pytest.fixture
-def door(publication: Publication) -> Iterator[Door]:
-    with opened(publication.context(), free_port()) as made:
+def server(publication: Publication) -> Iterator[WebServer]:
+    with running_server(publication.context(), free_port()) as made:
         yield made
 
 
-def test_the_web_server_answers_prometheus(publication: Publication, door: Door) -> None:
-    answer = door.get("/metrics")
+def test_the_web_server_answers_prometheus(publication: Publication, server: WebServer) -> None:
+    answer = server.get("/metrics")
     assert answer.status == 200
     assert answer.headers["content-type"] == "text/plain; version=0.0.4; charset=utf-8"
     assert parse_metrics(answer.text)["paused",] == 0
 
 
-def test_the_web_server_hides_metrics_from_requests_through_a_proxy(door: Door) -> None:
+def test_the_web_server_hides_metrics_from_requests_through_a_proxy(server: WebServer) -> None:
     for headers in ({"X_Forwarded_For": "203.0.113.7"}, {"X_Forwarded_For": "127.0.0.1"}, {"Host": "umbaupost.example.net"}):  # fmt: skip
-        answer = door.get("/metrics", **headers)
+        answer = server.get("/metrics", **headers)
         assert answer.status == 404
         assert "upcycle_news_" not in answer.text
 

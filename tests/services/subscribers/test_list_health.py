@@ -21,13 +21,13 @@ WELL = IssueFigures("2026-11-26", START, 2000, 2000, 0, 20, 2, 5, 10, 3)
 
 
 def test_complaints_and_bounces_above_the_threshold_are_an_alarm() -> None:
-    told = {"bounces_percent": 5.0, "complaints_percent": 0.1}
-    assert find_alerts(WELL, **told) == ()
-    [alarm] = find_alerts(replace(WELL, complaints=3), **told)
-    assert "0.15 % complained" in str(alarm)
-    [alarm] = find_alerts(replace(WELL, bounced=120), **told)
-    assert "6.0 % came back" in str(alarm)
-    assert find_alerts(replace(WELL, sent=20, complaints=1, bounced=9), **told) == ()
+    limits = {"bounces_percent": 5.0, "complaints_percent": 0.1}
+    assert find_alerts(WELL, **limits) == ()
+    [alert] = find_alerts(replace(WELL, complaints=3), **limits)
+    assert "0.15 % complained" in str(alert)
+    [alert] = find_alerts(replace(WELL, bounced=120), **limits)
+    assert "6.0 % came back" in str(alert)
+    assert find_alerts(replace(WELL, sent=20, complaints=1, bounced=9), **limits) == ()
 
 
 def test_the_figures_of_an_issue_tell_what_it_did_to_the_list(publication: Publication) -> None:
@@ -46,16 +46,16 @@ def test_the_figures_of_an_issue_tell_what_it_did_to_the_list(publication: Publi
     person = subscribers.find(context.store, EmailAddress.parse("reader10@example.org"))
     assert person is not None
     subscribers.unsubscribe(
-        context.store, person, now=context.clock(), way=UnsubscribeMethod.ONE_CLICK, issue=1
+        context.store, person, now=context.clock(), method=UnsubscribeMethod.ONE_CLICK, issue=1
     )
 
-    [one] = list_health(context)
-    figures = one.figures
+    [health] = list_health(context)
+    figures = health.figures
     assert (figures.sent, figures.bounced, figures.complaints) == (60, 4, 1)
     assert (figures.unsubscribed, figures.joined) == (1, 60)
-    assert len(one.alerts) == 2
-    told = run_results.bounce_result({"hard": 4}, run_results.bounce_alerts(context))
-    assert told.name == "Degraded" and told.message.startswith("4 hard; issue 2026-11-26: 6.7 %")
+    assert len(health.alerts) == 2
+    result = run_results.bounce_result({"hard": 4}, run_results.bounce_alerts(context))
+    assert result.name == "Degraded" and result.message.startswith("4 hard; issue 2026-11-26: 6.7 %")
     page = delivery_report(context, IssueId.parse("2026-11-26"), {})
     assert "**Alarm:**" in page and "1 abbestellt" in page
     stats = publication.run("subscribers", "stats", "--json").json

@@ -261,7 +261,7 @@ def _change_state(issue: str, state: Any, because: str) -> None:
             return
         if row is None or row.state in (issues.IssueState.OPEN, issues.IssueState.CANCELLED):
             raise IssueError(f"issue {chosen} is not being sent")
-        issues.set_state(context.store, chosen, state, because=because, now=context.clock())
+        issues.set_state(context.store, chosen, state, reason=because, now=context.clock())
         if ends:
             build_archive(context)  # the archive shows only what was sent
         Log(__name__).info(f"issue {state}", issue=chosen)

@@ -66,7 +66,7 @@ def add(
             now=context.clock(),
             dry_run=False,
             language=context.settings.publication.language,
-            over_choice=True,  # one person, by hand: perhaps they asked for it
+            override_preferences=True,  # one person, by hand: perhaps they asked for it
         )
     if report.skipped:
         raise UpcycleError(f"not added: {report.skipped[0][1]}")

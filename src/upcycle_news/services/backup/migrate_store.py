@@ -14,7 +14,12 @@ from upcycle_news.services.backup.restore import raise_if_sending
 from upcycle_news.services.delivery import worker_identity
 from upcycle_news.storage import inspect, send_hold, workers
 from upcycle_news.storage.backup import copy
-from upcycle_news.storage.database import current_migration, migrate, open_store
+from upcycle_news.storage.database import (
+    current_migration,
+    migrate,
+    open_store,
+    raise_if_unsupported,
+)
 from upcycle_news.storage.schema import HEAD
 from upcycle_news.storage.send_hold import SendHold
 
@@ -54,7 +59,7 @@ def move_store(
                     source_connection,
                     send_hold.HoldKind.MOVED,
                     as_of=now,
-                    place=target.name,
+                    location=target.name,
                     now=now,
                 )
     finally:
@@ -75,6 +80,7 @@ def upgrade_store(context: AppContext, *, with_backup: bool) -> tuple[str | None
     """
     with create.open_unmigrated(context) as store:
         before, backup = current_migration(store), None
+        raise_if_unsupported(store.name, before)
         if with_backup and before is not None and before < HEAD:
             backup = create.make_backup(context, keep=0).file
         migrate(store)
@@ -104,7 +110,7 @@ class StoreInfo:
             "tables": self.tables,
             "senders": self.workers,
             "paused": None if self.send_hold is None else self.send_hold.kind,
-            "because": "" if self.send_hold is None else self.send_hold.sentence,
+            "because": "" if self.send_hold is None else self.send_hold.explanation,
         }
 
     def lines(self) -> list[tuple[str, str]]:
@@ -119,7 +125,7 @@ class StoreInfo:
             ("size", f"{facts.size / 1e6:.1f} MB"),
             ("rows", filled or "none"),
             ("workers", f"{self.workers} running"),
-            ("sending", self.send_hold.sentence if self.send_hold else "allowed"),
+            ("sending", self.send_hold.explanation if self.send_hold else "allowed"),
         ]
 
 

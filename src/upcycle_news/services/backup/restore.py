@@ -22,7 +22,7 @@ from upcycle_news.services.delivery import worker_identity
 from upcycle_news.storage import send_hold, workers
 from upcycle_news.storage.backup import snapshot
 from upcycle_news.storage.backup.merge import MergeReport
-from upcycle_news.storage.database import Store, open_store
+from upcycle_news.storage.database import PRE_RELEASES, Store, open_store, raise_if_unsupported
 from upcycle_news.storage.schema import HEAD
 from upcycle_news.storage.send_hold import SendHold
 
@@ -90,6 +90,8 @@ def restore(
     now = context.clock()
     current = inspect_current(context)
     manifest = archive.read_manifest(path)
+    if manifest.migration in PRE_RELEASES:
+        raise_if_unsupported(str(path), manifest.migration)
     if manifest.migration > HEAD:
         raise UpcycleError(
             f"{path}: was made by a newer version of upcycle-news ({manifest.version}): install "
@@ -125,9 +127,9 @@ def restore(
         manifest=manifest,
         aside=aside,
         secrets=tuple(name for name, _ in missing),
-        unknown=result.doubts,
-        unsent=result.open,
-        taken_over=result.learned,
+        unknown=result.unknown,
+        unsent=result.unsent,
+        taken_over=result.merged,
         merged=merge and current.readable and not current.is_new,
     )
 
@@ -147,7 +149,7 @@ def _replace(
             store,
             copy,
             as_of=manifest.made_at,
-            place=name,
+            location=name,
             merge=merge,
             now=context.clock(),
             on_rows=on_rows,

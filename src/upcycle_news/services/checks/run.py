@@ -44,7 +44,7 @@ def check_everything(context: AppContext, issue: IssueId) -> tuple[Finding, ...]
 
 def _unpublished(context: AppContext, essays: Sequence[Essay]) -> list[Essay]:
     """Return essays that were in no issue yet: the pins of the others are of no use any more."""
-    published, _ = issues.used_content(context.store)
+    published, _ = issues.load_used_content(context.store)
     return [essay for essay in essays if essay.slug not in published]
 
 

@@ -149,7 +149,7 @@ def find_stale_runs(context: AppContext) -> list[StaleRun]:
             rejected = decision is not None and not decision.approved and not started
             answer = "reject" if rejected else "send"
             stale.append(StaleRun(request.id, request.run, answer=answer))
-        elif request.until <= now:
+        elif request.expires_at <= now:
             stale.append(StaleRun(request.id, request.run, ended=timed_out(request.issue)))
     return stale
 

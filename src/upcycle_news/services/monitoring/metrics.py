@@ -49,7 +49,7 @@ def needs_recount(
     and the older it is the less likely: a week-old issue is counted again after 17 hours.
     """
     least = max(FRESH, COST_FACTOR * cost)
-    age = 0.0 if queue.waits else (now - queue.enqueued_at).total_seconds() / 10
+    age = 0.0 if queue.is_waiting else (now - queue.enqueued_at).total_seconds() / 10
     return (now - counted_at).total_seconds() >= max(least, age)
 
 
@@ -233,7 +233,7 @@ def _subscriber_families(totals: metrics.SubscriberCounts) -> Iterator[GaugeMetr
         ("subscribers", "Subscribers by state.", "state", statuses),
         ("suppressions", "Addresses never written to, by reason.", "reason", totals.suppressions),
         ("bounces", "Bounce reports by kind.", "kind", kinds),
-        ("departures", "Unsubscriptions by method.", "way", totals.departures),
+        ("departures", "Unsubscriptions by method.", "way", totals.unsubscribes),
     ):
         yield _gauge(name, description, {(redact(key),): n for key, n in counts.items()}, (label,))
     yield _gauge("complaints", "Complaints: reports that the mail is spam.", complaints)

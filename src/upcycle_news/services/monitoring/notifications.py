@@ -82,7 +82,7 @@ def send_reminders(context: AppContext) -> list[Event]:
     """
     events = []
     for request in approvals.open_requests(context.store):
-        left = request.until - context.clock()
+        left = request.expires_at - context.clock()
         early = left > timedelta(hours=context.settings.cockpit.reminder_hours)
         if early or left <= timedelta() or request.reminded_at is not None:
             continue
@@ -101,7 +101,7 @@ def send_reminders(context: AppContext) -> list[Event]:
 def _reminder(context: AppContext, request: ApprovalRequest, link: str) -> tuple[str, str]:
     """Return subject and text in the publication's language."""
     translate = Translator(context.settings.publication.language)
-    local = translate.format_time(request.until.astimezone(context.settings.publication.zone))
+    local = translate.format_time(request.expires_at.astimezone(context.settings.publication.zone))
     issue = str(request.issue)
     return (
         translate(localized("reminder-subject", issue=issue, until=local)),
@@ -110,12 +110,12 @@ def _reminder(context: AppContext, request: ApprovalRequest, link: str) -> tuple
 
 
 def _event(context: AppContext, request: ApprovalRequest) -> Event:
-    until = request.until.astimezone(context.settings.publication.zone)
+    until = request.expires_at.astimezone(context.settings.publication.zone)
     row = revisions.load_revision(context.store, request.issue, request.revision_id)
     assert row is not None
     message = (
         f"issue {request.issue} „{row.manifest.issue.subject}“ waits for an approval until "
         f"{until:%A, %d %B, %H:%M}"
     )
-    link = preview_url(context, request.issue, request.revision_id, expires=request.until)
+    link = preview_url(context, request.issue, request.revision_id, expires=request.expires_at)
     return Event("upcycle-news.issue.waiting", f"issue {request.issue}", message, {"preview": link})

@@ -208,7 +208,7 @@ def unsubscribe(
     """Unsubscribe the link's subscriber; repeating it, or after an erasure, does nothing."""
     if subscriber is not None and subscriber.status is not SubscriberStatus.UNSUBSCRIBED:
         subscribers.unsubscribe(
-            context.store, subscriber, now=context.clock(), way=method, issue=token.issue
+            context.store, subscriber, now=context.clock(), method=method, issue=token.issue
         )
         log.info("unsubscribed", way=method, issue_number=token.issue)
 
