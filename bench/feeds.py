@@ -5,8 +5,8 @@
 
 Each feed is a host of its own (127.0.x.y). Measured in a process for each: first collection,
 unchanged collection (the median of five), the same with one host that takes 3 s to answer, and with
-one that sends its body a byte a second for a minute. Time is the wall clock of the collection alone; memory is the
-peak of the whole program with its children (PSS, every 50 ms). `reader` (PyPI) lives in an
+one that sends its body a byte a second for a minute. Time is the wall clock of the collection alone;
+memory is the peak of the whole program with its children (PSS, every 50 ms). `reader` (PyPI) lives in an
 environment of its own under var/bench; where it cannot be installed, its lines are missing.
 """
 
@@ -252,9 +252,8 @@ def print_table(port: int, feeds: int, programs: dict[str, list[str]], standard_
     print("|---|---|--:|--:|--:|--:|--:|")
     for scene, behaviour in SCENES.items():
         runs: dict[str, list[dict[str, float]]] = {name: [] for name in programs}
-        for _ in range(
-            UNCHANGED_RUNS if scene == "unchanged" else 1
-        ):  # alternating, so that noise is shared
+        # The programs alternate, so that they share the machine's noise.
+        for _ in range(UNCHANGED_RUNS if scene == "unchanged" else 1):
             for name, command in programs.items():
                 get(port, f"scene={behaviour}")
                 result = measure(command, standard_input)
