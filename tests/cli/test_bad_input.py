@@ -40,7 +40,7 @@ def files(folder: Path) -> set[Path]:
         ("essay", "import", "text.txt", "--title", "Titel", "--language", "fr"),
     ],
 )
-def test_wrong_usage_ends_with_two_and_changes_nothing(
+def test_wrong_usage_exits_with_2_and_changes_nothing(
     publication: Publication, arguments: tuple[str, ...]
 ) -> None:
     (publication.home / "text.txt").write_text(KLEINSTADT)
@@ -67,7 +67,7 @@ def test_wrong_usage_ends_with_two_and_changes_nothing(
         (("essay", "import", "missing.txt", "--title", "Titel"), "missing.txt: cannot be read"),
     ],
 )
-def test_what_cannot_be_done_ends_with_one_and_a_sentence(
+def test_a_refused_command_exits_with_1_and_a_sentence(
     publication: Publication, arguments: tuple[str, ...], words: str
 ) -> None:
     done = publication.run(*arguments, code=1)
@@ -75,7 +75,7 @@ def test_what_cannot_be_done_ends_with_one_and_a_sentence(
     assert done.out == ""
 
 
-def test_nothing_new_ends_with_three_and_says_what_to_do(publication: Publication) -> None:
+def test_nothing_new_exits_with_3_and_says_what_to_do(publication: Publication) -> None:
     for command in ("preview", "send"):
         assert "essay new TITEL" in publication.run("issue", command, code=3).err
 
@@ -91,7 +91,7 @@ def test_a_broken_essay_is_refused_with_file_and_line(publication: Publication) 
     assert "2026-11-26" in output
 
 
-def test_all_broken_essays_are_told_at_once(publication: Publication) -> None:
+def test_all_broken_essays_are_reported_at_once(publication: Publication) -> None:
     for name in ("eins", "zwei"):
         path = publication.home / f"content/essays/2024-05-02-{name}.md"
         path.write_text(f"---\ntitle: {name}\ndate: gestern\n---\n\nText.\n")
@@ -122,13 +122,13 @@ def test_a_mistake_in_the_settings_is_refused_by_every_command(publication: Publ
         assert "did you mean 'sender'?" in output
 
 
-def test_all_is_well_when_nothing_is_wrong(publication: Publication) -> None:
+def test_check_reports_nothing_for_a_correct_publication(publication: Publication) -> None:
     publication.write_essay()
     assert publication.run("check").out == "alles in Ordnung\n"
     assert publication.run("check", "--json").lines == []
 
 
-def test_the_wrong_folder_is_told_where_to_go(
+def test_a_folder_without_a_publication_is_refused_with_advice(
     publication: Publication, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
@@ -139,7 +139,7 @@ def test_the_wrong_folder_is_told_where_to_go(
     publication.run("feeds", "health", HOME=str(publication.home))
 
 
-def test_a_store_that_is_none_is_told_in_one_line(publication: Publication) -> None:
+def test_a_file_that_is_no_store_is_reported_in_one_line(publication: Publication) -> None:
     path = publication.home / "var/upcycle.db"
     for file in path.parent.glob("upcycle.db*"):
         file.unlink()
@@ -149,7 +149,7 @@ def test_a_store_that_is_none_is_told_in_one_line(publication: Publication) -> N
     assert len(output.splitlines()) == 1
 
 
-def test_a_list_of_another_kind_is_refused_whole(publication: Publication) -> None:
+def test_a_file_that_is_no_subscriber_list_is_refused(publication: Publication) -> None:
     (publication.home / "list.csv").write_text("Vorname,Nachname\nAnna,Muster\n")
     output = publication.run("subscribers", "import", "list.csv", *CONSENT, code=1).err
     assert output.startswith("list.csv:1: ")
@@ -175,7 +175,7 @@ def room_for(size: int) -> Iterator[None]:
         resource.setrlimit(resource.RLIMIT_FSIZE, before)
 
 
-def test_a_file_for_which_there_is_no_room_is_not_written_by_half(tmp_path: Path) -> None:
+def test_a_full_disk_leaves_no_partial_file(tmp_path: Path) -> None:
     path = tmp_path / "issue.html"
     path.write_text("the old one")
     with room_for(1000), pytest.raises(UpcycleError, match="make room"):
@@ -184,14 +184,14 @@ def test_a_file_for_which_there_is_no_room_is_not_written_by_half(tmp_path: Path
     assert [file.name for file in tmp_path.iterdir()] == ["issue.html"]
 
 
-def test_a_file_where_a_folder_should_be_is_told_as_it_is(tmp_path: Path) -> None:
+def test_a_file_in_place_of_a_folder_is_reported(tmp_path: Path) -> None:
     (tmp_path / "var").write_text("a file")
     with pytest.raises(UpcycleError, match="cannot be written") as caught:
         write_atomically(tmp_path / "var" / "issue.html", b"x")
     assert "exists already" not in str(caught.value)
 
 
-def test_a_full_disk_stops_an_issue_and_loses_nobody(publication: Publication) -> None:
+def test_a_full_disk_stops_an_issue_and_loses_no_delivery(publication: Publication) -> None:
     publication.write_essay()
     readers = publication.add_many_subscribers(3)
     publication.run("issue", "preview", "--no-open")
@@ -245,7 +245,7 @@ def test_any_name_makes_a_publication_that_works_or_is_refused(
     publication.run("feeds", "health", HOME=str(home))
 
 
-def test_nothing_is_laid_out_where_something_is(tmp_path: Path, publication: Publication) -> None:
+def test_init_refuses_a_folder_that_is_not_empty(tmp_path: Path, publication: Publication) -> None:
     home = tmp_path / "alt"
     home.mkdir()
     (home / "brief.txt").write_text("wichtig")
@@ -257,7 +257,7 @@ def test_nothing_is_laid_out_where_something_is(tmp_path: Path, publication: Pub
     publication.run("init", str(empty))
 
 
-def test_every_file_the_wheel_takes_along_exists() -> None:
+def test_every_file_that_the_wheel_includes_exists() -> None:
     import tomllib
 
     root = Path(__file__).parents[2]

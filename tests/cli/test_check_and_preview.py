@@ -114,18 +114,18 @@ def test_check_names_file_line_and_code(
     assert lines[0].startswith(f"{finding['file']}:{finding['line']}: {finding['level']}")
 
 
-def test_wrong_usage_of_check_ends_with_two(publication: Publication) -> None:
+def test_wrong_usage_of_check_exits_with_2(publication: Publication) -> None:
     publication.run("check", "--jsn", code=2)
 
 
-def test_check_remembers_nothing(publication: Publication) -> None:
+def test_check_stores_nothing(publication: Publication) -> None:
     publication.write_essay()
     publication.run("check")
     with publication.context() as context:
         assert revisions.load_revision(context.store, IssueId(context.today)) is None
 
 
-def test_an_essay_and_an_item_go_out_once(publication: Publication) -> None:
+def test_an_essay_and_an_item_are_sent_in_one_issue_only(publication: Publication) -> None:
     publication.write_essay()
     publication.add_subscribers("anna@example.org")
     with publication.context() as context:
@@ -139,7 +139,10 @@ def test_an_essay_and_an_item_go_out_once(publication: Publication) -> None:
         assert revision_id
         sent_with(context, before)
         later = replace(before, issue=replace(before.issue, id=IssueId.parse("2026-11-27")))
-        assert [finding.code for finding in check_manifest(context, later)] == ["essay-sent", "item-sent"]
+        assert [finding.code for finding in check_manifest(context, later)] == [
+            "essay-sent",
+            "item-sent",
+        ]
         assert check_manifest(context, before) == ()
 
 
@@ -197,7 +200,7 @@ def test_watching_renders_again_at_every_save(publication: Publication) -> None:
         assert "no longer watching" in process.stderr.read()
 
 
-def test_a_file_among_the_essays_that_nobody_reads_is_named(publication: Publication) -> None:
+def test_an_ignored_file_among_the_essays_is_reported(publication: Publication) -> None:
     publication.write_essay()
     (publication.home / "content/essays/notiz.txt").write_text("Ein Essay, ohne Endung.")
     (publication.home / "content/essays/.DS_Store").write_bytes(b"x")

@@ -46,7 +46,9 @@ def test_commands_issues_and_essays_are_offered(publication: Publication) -> Non
     assert offered(publication, "upcycle-news issue preview --essay was") == slugs[1:]
 
 
-def test_the_folders_are_those_of_the_settings(publication: Publication, tmp_path: Path) -> None:
+def test_completion_uses_the_folders_of_the_settings(
+    publication: Publication, tmp_path: Path
+) -> None:
     (tmp_path / "elsewhere/issues/2026-11-26").mkdir(parents=True)
     (tmp_path / "elsewhere/issues/notes").mkdir()
     typed = "upcycle-news issue status "
@@ -84,9 +86,7 @@ def test_completing_loads_neither_the_store_nor_the_settings(publication: Public
 
 
 @pytest.mark.skipif(shutil.which("bash") is None, reason="there is no bash here")
-def test_what_is_installed_completes_in_a_real_bash(
-    publication: Publication, tmp_path: Path
-) -> None:
+def test_the_installed_completion_works_in_bash(publication: Publication, tmp_path: Path) -> None:
     publication.run("issue", "preview", code=3)
     (publication.home / "var/issues/2026-11-26").mkdir(parents=True)
     environment = {

@@ -50,7 +50,7 @@ def interrupted(
 
 
 @pytest.mark.slow
-def test_after_a_sudden_death_nobody_is_lost_and_nobody_gets_an_issue_twice(
+def test_after_a_kill_every_subscriber_gets_the_issue_once(
     publication: Publication,
 ) -> None:
     issue, before, code = interrupted(publication, signal.SIGKILL)
@@ -75,7 +75,7 @@ def test_after_a_sudden_death_nobody_is_lost_and_nobody_gets_an_issue_twice(
 
 
 @pytest.mark.slow
-def test_a_polite_stop_finishes_the_mail_in_hand_and_says_how_to_go_on(
+def test_sigterm_finishes_the_mail_in_transit_and_says_how_to_resume(
     publication: Publication,
 ) -> None:
     issue, before, code = interrupted(publication, signal.SIGTERM)
@@ -89,7 +89,7 @@ def test_a_polite_stop_finishes_the_mail_in_hand_and_says_how_to_go_on(
 
 
 @pytest.mark.slow
-def test_two_who_send_at_once_send_one_mail_to_each(publication: Publication) -> None:
+def test_two_concurrent_sends_send_one_mail_to_each_subscriber(publication: Publication) -> None:
     publication.write_essay()
     readers = publication.add_many_subscribers(CROWD)
     with MisbehavingRelay() as relay:

@@ -94,7 +94,7 @@ def test_an_editors_text_becomes_an_issue_in_every_readers_mailbox(
     assert len(publication.mails()) == 2
 
 
-def test_each_mail_is_as_mail_programs_and_law_want_it(publication: Publication) -> None:
+def test_each_mail_has_the_required_headers_and_imprint(publication: Publication) -> None:
     imported(publication)
     listed(publication, "anna@example.org,Änne Größe,de,", "bert@example.org,,,")
     publication.run("issue", "send", "--yes", "--json")
@@ -135,7 +135,7 @@ def test_each_mail_is_as_mail_programs_and_law_want_it(publication: Publication)
     assert len(links) == 2
 
 
-def test_an_approved_issue_goes_out_without_asking_again(publication: Publication) -> None:
+def test_an_approved_issue_is_sent_without_asking_again(publication: Publication) -> None:
     publication.write_essay()
     publication.add_many_subscribers(1)
     publication.run("issue", "preview", "--no-open")
@@ -155,7 +155,7 @@ def test_a_change_after_the_approval_is_refused_and_named(publication: Publicati
     assert publication.mails() == []
 
 
-def test_a_rejected_issue_does_not_go_out(publication: Publication) -> None:
+def test_a_rejected_issue_is_not_sent(publication: Publication) -> None:
     publication.write_essay()
     publication.add_many_subscribers(1)
     publication.run("issue", "preview", "--no-open")
@@ -165,7 +165,7 @@ def test_a_rejected_issue_does_not_go_out(publication: Publication) -> None:
     assert publication.mails() == []
 
 
-def test_without_approval_and_without_anybody_to_ask_nothing_is_sent(
+def test_without_approval_and_without_a_terminal_nothing_is_sent(
     publication: Publication,
 ) -> None:
     publication.write_essay()
@@ -174,7 +174,7 @@ def test_without_approval_and_without_anybody_to_ask_nothing_is_sent(
     assert publication.mails() == []
 
 
-def test_nobody_to_send_to_is_an_error(publication: Publication) -> None:
+def test_sending_without_subscribers_is_an_error(publication: Publication) -> None:
     publication.write_essay()
     output = publication.run("issue", "send", "--yes", code=1).err
     assert "nobody to send to" in output
@@ -183,7 +183,7 @@ def test_nobody_to_send_to_is_an_error(publication: Publication) -> None:
     assert publication.run("issue", "send", "--yes", "--json").json["sent"] == 1
 
 
-def test_a_missing_imprint_stops_the_issue_before_anybody_is_queued(
+def test_a_missing_imprint_stops_the_issue_before_it_is_queued(
     publication: Publication,
 ) -> None:
     publication.write_essay()
@@ -196,7 +196,9 @@ def test_a_missing_imprint_stops_the_issue_before_anybody_is_queued(
     assert (status["audience"], status["queued"], status["closed"]) == (0, 0, False)
 
 
-def test_a_relay_that_refuses_loses_nobody_and_resume_goes_on(publication: Publication) -> None:
+def test_a_relay_that_refuses_loses_no_delivery_and_resume_goes_on(
+    publication: Publication,
+) -> None:
     publication.write_essay()
     readers = publication.add_many_subscribers(3)
     with socket.socket() as nobody_listens:
@@ -213,7 +215,7 @@ def test_a_relay_that_refuses_loses_nobody_and_resume_goes_on(publication: Publi
     assert sorted(relay.recipients) == readers
 
 
-def test_a_dry_run_sends_nothing_and_says_to_how_many_it_would(publication: Publication) -> None:
+def test_a_dry_run_sends_nothing_and_counts_the_subscribers(publication: Publication) -> None:
     publication.write_essay()
     publication.add_many_subscribers(2)
     assert "would go to 2 subscribers" in publication.run("issue", "send", "--dry-run").err
@@ -224,7 +226,7 @@ def test_a_dry_run_sends_nothing_and_says_to_how_many_it_would(publication: Publ
     assert "has begun and would go on to 0 subscribers" in output
 
 
-def test_test_mails_leave_the_ledger_alone(publication: Publication) -> None:
+def test_test_mails_do_not_change_the_deliveries(publication: Publication) -> None:
     publication.write_essay()
     publication.add_many_subscribers(1)
     publication.run("subscribers", "add", "anna@example.org", *CONSENT, "--group", "redaktion")
@@ -235,7 +237,7 @@ def test_test_mails_leave_the_ledger_alone(publication: Publication) -> None:
     assert publication.run("issue", "send", "--yes", "--json").json["sent"] == 2
 
 
-def test_who_stands_in_a_state_is_listed_on_request(publication: Publication) -> None:
+def test_the_deliveries_in_a_state_are_listed_on_request(publication: Publication) -> None:
     publication.write_essay()
     publication.add_many_subscribers(2)
     issue = publication.run("issue", "send", "--yes", "--json").json["issue"]
@@ -295,7 +297,7 @@ def test_cancelling_asks_first(publication: Publication) -> None:
     assert publication.run("issue", "status", "--json").json["cancelled"] == 1
 
 
-def test_an_issue_that_never_began_cannot_be_resumed_or_cancelled(
+def test_an_issue_that_was_not_started_cannot_be_resumed_or_cancelled(
     publication: Publication,
 ) -> None:
     publication.write_essay()
@@ -305,7 +307,7 @@ def test_an_issue_that_never_began_cannot_be_resumed_or_cancelled(
     assert "nothing to resume" in publication.run("issue", "resend", issue, code=1).err
 
 
-def test_a_frozen_issue_can_still_be_looked_at(publication: Publication) -> None:
+def test_a_frozen_issue_can_still_be_previewed(publication: Publication) -> None:
     publication.write_essay()
     publication.add_many_subscribers(1)
     sent = publication.run("issue", "send", "--yes", "--json").json
@@ -341,7 +343,7 @@ def test_a_dead_feed_is_reported_and_the_issue_goes_on(
     assert healths["Kreislaufbote"]["errors"] == 0
 
 
-def test_feeds_are_asked_once_in_a_while_and_an_unchanged_one_costs_nothing(
+def test_feeds_are_requested_once_in_the_interval_and_unchanged_ones_add_nothing(
     publication: Publication, site: DemoSite
 ) -> None:
     own = {"FEEDS__ALLOW_PRIVATE": "true"}
@@ -354,7 +356,7 @@ def test_feeds_are_asked_once_in_a_while_and_an_unchanged_one_costs_nothing(
     assert (again["items"], again["unchanged"]) == (0, 5)
 
 
-def test_feeds_of_ones_own_network_are_not_asked_unless_allowed(
+def test_feeds_in_the_private_network_are_not_requested_unless_allowed(
     publication: Publication, site: DemoSite
 ) -> None:
     report = publication.run("feeds", "collect", "--json").json
@@ -365,7 +367,7 @@ def test_feeds_of_ones_own_network_are_not_asked_unless_allowed(
 # --- people
 
 
-def test_a_list_goes_out_and_comes_back(publication: Publication) -> None:
+def test_an_exported_list_can_be_imported(publication: Publication) -> None:
     listed(publication, "anna@example.org,=Anna,en,bestand", "bert@example.org,Bert,de,")
     publication.run("subscribers", "unsubscribe", "bert@example.org")
     publication.run("subscribers", "export", "out.csv")
@@ -377,7 +379,7 @@ def test_a_list_goes_out_and_comes_back(publication: Publication) -> None:
     assert report["skipped"] == [{"line": 3, "reason": "is listed as unsubscribed"}]
 
 
-def test_a_list_may_be_tried_first(publication: Publication) -> None:
+def test_a_list_can_be_imported_as_a_dry_run(publication: Publication) -> None:
     (publication.home / "list.csv").write_text("email\nanna@example.org\n")
     done = publication.run("subscribers", "import", "list.csv", *CONSENT, "--dry-run")
     assert "1 would be added" in done.out
@@ -386,7 +388,7 @@ def test_a_list_may_be_tried_first(publication: Publication) -> None:
     )
 
 
-def test_a_person_is_shown_with_consent_and_deliveries(publication: Publication) -> None:
+def test_a_subscriber_is_shown_with_consent_and_deliveries(publication: Publication) -> None:
     publication.write_essay()
     publication.run("subscribers", "add", "anna@example.org", *CONSENT, "--name", "Anna")
     publication.run("issue", "send", "--yes")
@@ -396,7 +398,7 @@ def test_a_person_is_shown_with_consent_and_deliveries(publication: Publication)
     assert "sent" in publication.run("subscribers", "show", "anna@example.org").out
 
 
-def test_who_has_left_gets_no_further_issue_and_is_not_brought_back(
+def test_an_unsubscribed_address_gets_no_issue_and_cannot_be_added(
     publication: Publication,
 ) -> None:
     publication.write_essay()
@@ -409,7 +411,7 @@ def test_who_has_left_gets_no_further_issue_and_is_not_brought_back(
     assert publication.recipients() == ["bert@example.org"]
 
 
-def test_a_reader_whose_language_is_known_keeps_it(publication: Publication) -> None:
+def test_an_import_without_language_keeps_the_known_one(publication: Publication) -> None:
     publication.run("subscribers", "add", "anna@example.org", *CONSENT, "--language", "en")
     listed(publication, "anna@example.org,Anna,,")
     record = publication.run("subscribers", "show", "anna@example.org", "--json").json

@@ -13,7 +13,7 @@ from ..publications import Publication, today
 TITLE = "Was vom Bahnhof bleibt"
 
 
-def test_a_new_essay_is_a_draft_that_can_be_read_and_is_written_once(
+def test_a_new_essay_is_a_readable_draft_and_never_overwritten(
     publication: Publication, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     config = tmp_path / "gitconfig"
@@ -40,7 +40,7 @@ def test_a_new_essay_is_a_draft_that_can_be_read_and_is_written_once(
     assert (publication.home / path.strip()).read_bytes() == written
 
 
-def test_a_new_essay_opens_in_the_editor_of_the_person(publication: Publication) -> None:
+def test_a_new_essay_opens_in_the_configured_editor(publication: Publication) -> None:
     with patch.dict(os.environ, {"EDITOR": "sed -i s/Hier/Dort/", "VISUAL": ""}):
         path = publication.run("essay", "new", TITLE, "--open").out.strip()
     assert "Dort beginnt der Essay." in (publication.home / path).read_text()
@@ -74,5 +74,5 @@ def test_the_list_names_drafts_published_essays_and_broken_files(
     assert "broken    content/essays/gestern-kaputt.md:4: „date“ ist kein Datum" in output
 
 
-def test_an_empty_shelf_says_how_to_begin(publication: Publication) -> None:
+def test_an_empty_list_of_essays_says_how_to_begin(publication: Publication) -> None:
     assert "essay new" in publication.run("essay", "list").out

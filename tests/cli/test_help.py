@@ -36,7 +36,7 @@ def test_the_commands_are_found() -> None:
 
 
 @pytest.mark.parametrize("command", ALL, ids=" ".join)
-def test_every_command_explains_itself_with_an_example(
+def test_every_command_has_a_help_with_an_example(
     publication: Publication, command: tuple[str, ...]
 ) -> None:
     output = publication.run(*command, "--help").out
@@ -44,7 +44,7 @@ def test_every_command_explains_itself_with_an_example(
 
 
 @pytest.mark.parametrize("command", ALL, ids=" ".join)
-def test_the_sentence_in_the_list_of_commands_is_the_one_of_the_command(
+def test_the_listed_sentence_is_the_first_line_of_the_commands_docstring(
     command: tuple[str, ...],
 ) -> None:
     listed = COMMANDS[command]

@@ -16,14 +16,14 @@ def _no_server_of_another(monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.delenv(name, raising=False)
 
 
-def test_a_folder_that_cannot_be_written_is_a_sentence(publication: Publication) -> None:
+def test_an_unwritable_folder_is_reported_with_the_fix(publication: Publication) -> None:
     (publication.home / "var/prefect").write_text("no folder")
     output = publication.run("up", "--port", "1", code=1).err
     assert "var/prefect: cannot be written (" in output
     assert "UPCYCLE_NEWS_STATE" in output
 
 
-def test_a_port_that_is_taken_is_told_at_once(publication: Publication) -> None:
+def test_a_port_in_use_is_reported_at_once(publication: Publication) -> None:
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
         taken.listen()
@@ -34,7 +34,7 @@ def test_a_port_that_is_taken_is_told_at_once(publication: Publication) -> None:
     publication.run("up", "--port", "70000", code=2)
 
 
-def test_a_second_one_for_the_same_publication_leaves_the_first_alone(
+def test_a_second_up_for_the_same_publication_is_refused(
     publication: Publication,
 ) -> None:
     home = publication.home / "var/prefect"

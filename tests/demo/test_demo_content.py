@@ -76,7 +76,7 @@ def test_an_image_is_light_enough_for_a_mail(image: Path) -> None:
     assert len(data) <= 200_000
 
 
-def test_every_listed_feed_says_whether_an_editor_has_looked_at_it() -> None:
+def test_every_listed_feed_says_whether_an_editor_has_reviewed_it() -> None:
     feeds = tomllib.loads((CONTENT / "feeds.toml").read_text(encoding="utf-8"))["feeds"]
     assert len(feeds) == len({feed["url"] for feed in feeds}) >= 12
     for feed in feeds:

@@ -39,7 +39,7 @@ NASTY = (
 )
 
 
-def test_a_nasty_list_is_taken_line_by_line(publication: Publication) -> None:
+def test_a_malformed_list_is_reported_line_by_line(publication: Publication) -> None:
     context = publication.context()
     add_confirmed_subscribers(context, "left@example.org", "gone@example.org")
     person = subscribers.find(context.store, EmailAddress.parse("left@example.org"))
@@ -91,7 +91,7 @@ def test_another_systems_columns_are_mapped(publication: Publication) -> None:
         parse_column_mapping(["Kontakt=adresse"])
 
 
-def test_an_exported_list_runs_no_formula_and_comes_back_the_same(
+def test_an_exported_list_has_no_formulas_and_is_imported_unchanged(
     publication: Publication,
 ) -> None:
     context = publication.context()
@@ -129,14 +129,14 @@ def test_suppressions_of_another_system_are_taken_over(publication: Publication)
 
 
 @pytest.mark.parametrize("target", ["@Bücher.example", "ANNA@Bücher.example", "#" + "0a" * 32])
-def test_what_was_suppressed_is_undone_by_the_same_words(
+def test_a_suppression_is_undone_by_the_same_argument(
     publication: Publication, target: str
 ) -> None:
     assert "1 suppressed" in publication.run("subscribers", "suppress", target).out
     assert publication.run("subscribers", "unsuppress", target).out == "unsuppressed\n"
 
 
-def test_the_forgotten_leave_nothing_but_a_keyed_hash(publication: Publication) -> None:
+def test_an_erased_subscriber_leaves_only_a_keyed_hash(publication: Publication) -> None:
     context = publication.context()
     add_confirmed_subscribers(context, "anna@example.org")
     publication.run("subscribers", "forget", "anna@example.org", "--yes")

@@ -30,7 +30,7 @@ purposes = st.sampled_from(list(Purpose))
 
 
 @given(purposes, st.integers(0, 2**48 - 1), st.integers(0, 2**24 - 1))
-def test_a_link_says_who_follows_it_and_what_for(
+def test_a_token_holds_subscriber_issue_and_purpose(
     purpose: Purpose, subscriber: int, issue: int
 ) -> None:
     token = SIGNER.token(purpose, subscriber, issue)
@@ -38,7 +38,7 @@ def test_a_link_says_who_follows_it_and_what_for(
     assert SIGNER.read(purpose, token) == Token(purpose, subscriber, issue)
 
 
-def test_a_link_leads_to_its_page_under_the_public_address() -> None:
+def test_a_link_is_below_the_public_url() -> None:
     url = SIGNER.url(Purpose.UNSUBSCRIBE, 7, 3)
     assert url.startswith("https://umbaupost.example.net/unsubscribe/")
     token = url.rpartition("/")[2]
@@ -46,12 +46,12 @@ def test_a_link_leads_to_its_page_under_the_public_address() -> None:
 
 
 @given(purposes, purposes)
-def test_a_link_for_one_purpose_is_none_for_another(made: Purpose, read: Purpose) -> None:
+def test_a_token_for_one_purpose_is_invalid_for_another(made: Purpose, read: Purpose) -> None:
     token = SIGNER.read(read, SIGNER.token(made, 7, 3))
     assert (token is not None) == (made is read)
 
 
-def test_a_link_with_a_single_bit_altered_is_nobodys() -> None:
+def test_a_token_with_one_bit_altered_is_invalid() -> None:
     token = SIGNER.token(Purpose.UNSUBSCRIBE, 7, 3)
     raw = base64.urlsafe_b64decode(token + "=")
     for bit in range(len(raw) * 8):
@@ -61,7 +61,7 @@ def test_a_link_with_a_single_bit_altered_is_nobodys() -> None:
         assert SIGNER.read(Purpose.UNSUBSCRIBE, text) is None, bit
 
 
-def test_a_link_with_a_single_letter_altered_is_nobodys() -> None:
+def test_a_token_with_one_letter_altered_is_invalid() -> None:
     """Also in the last one, two bits of which base64 does not look at."""
     token = SIGNER.token(Purpose.UNSUBSCRIBE, 7, 3)
     alphabet = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"
@@ -72,19 +72,19 @@ def test_a_link_with_a_single_letter_altered_is_nobodys() -> None:
 
 
 @given(st.text(max_size=60))
-def test_what_is_no_token_is_nobodys(text: str) -> None:
+def test_a_text_that_is_no_token_is_invalid(text: str) -> None:
     for purpose in Purpose:
         assert SIGNER.read(purpose, text) is None
 
 
 @pytest.mark.parametrize("change", ["=", " ", "\n", "A", "%3D"])
-def test_a_link_with_something_behind_it_is_nobodys(change: str) -> None:
+def test_a_token_with_a_suffix_is_invalid(change: str) -> None:
     token = SIGNER.token(Purpose.CONFIRM, 7)
     assert SIGNER.read(Purpose.CONFIRM, token + change) is None
     assert SIGNER.read(Purpose.CONFIRM, change + token) is None
 
 
-def test_a_link_of_another_publication_is_nobodys() -> None:
+def test_a_token_of_another_publication_is_invalid() -> None:
     other = LinkSigner({1: OTHER}, "https://umbaupost.example.net")
     assert other.read(Purpose.UNSUBSCRIBE, SIGNER.token(Purpose.UNSUBSCRIBE, 7)) is None
 
@@ -106,7 +106,7 @@ def test_a_link_holds_no_address_and_no_key() -> None:
 # --- the keys
 
 
-def test_a_key_is_made_once_and_belongs_to_its_owner_alone(tmp_path: Path) -> None:
+def test_a_key_is_created_once_and_readable_by_its_owner_only(tmp_path: Path) -> None:
     folder = tmp_path / "var" / "secrets"
     first = load_or_create_keys(folder)
     assert load_or_create_keys(folder) == first
@@ -149,13 +149,13 @@ def test_a_damaged_key_is_never_replaced_by_a_new_one(
     assert [path.name for path in tmp_path.iterdir()] == [name]
 
 
-def test_a_key_folder_that_cannot_be_made_is_told_with_the_cure(tmp_path: Path) -> None:
+def test_a_key_folder_that_cannot_be_created_is_reported_with_the_fix(tmp_path: Path) -> None:
     (tmp_path / "secrets").write_text("a file")
     with pytest.raises(UpcycleError, match="make the folder readable and writable"):
         load_or_create_keys(tmp_path / "secrets")
 
 
-def test_two_processes_that_make_the_key_at_once_agree_on_one(tmp_path: Path) -> None:
+def test_two_processes_that_create_the_key_at_once_agree_on_it(tmp_path: Path) -> None:
     program = (
         "import sys; from pathlib import Path\n"
         "from upcycle_news.subscribers.signing_keys import load_or_create_keys\n"
@@ -182,7 +182,7 @@ def test_two_processes_that_make_the_key_at_once_agree_on_one(tmp_path: Path) ->
     assert [path.name for path in (tmp_path / "secrets").iterdir()] == ["token-1.key"]
 
 
-def test_many_with_one_process_number_that_make_the_key_at_once_agree_on_one(
+def test_many_threads_that_create_the_key_at_once_agree_on_it(
     tmp_path: Path,
 ) -> None:
     """As the first process of each of several containers that share the folder."""
@@ -194,7 +194,7 @@ def test_many_with_one_process_number_that_make_the_key_at_once_agree_on_one(
             assert [path.name for path in folder.iterdir()] == ["token-1.key"]
 
 
-def test_a_door_that_is_open_makes_no_key_where_the_old_ones_were_moved_away(
+def test_a_running_server_creates_no_key_when_the_folder_is_moved_away(
     tmp_path: Path,
 ) -> None:
     """It would stand where the old one comes back to."""
@@ -211,7 +211,7 @@ def test_a_door_that_is_open_makes_no_key_where_the_old_ones_were_moved_away(
 
 
 @given(st.binary(min_size=32, max_size=32), st.sampled_from("ABCDEFGHIJKLMNOPQRSTUVWXYZ-_89"))
-def test_a_preview_link_has_one_spelling_only(key: bytes, last: str) -> None:
+def test_a_preview_token_has_one_spelling_only(key: bytes, last: str) -> None:
     now = datetime(2026, 11, 26, 7, tzinfo=UTC)
     token = preview_token(
         {1: key}, issue=3, revision_id="ab" * 32, expires=now + timedelta(hours=1)

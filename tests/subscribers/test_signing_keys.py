@@ -21,7 +21,7 @@ def links(publication: Publication) -> list[str]:
     return urls
 
 
-def test_links_of_an_old_mail_and_of_a_new_one_work_while_the_door_stays_open(
+def test_links_signed_before_and_after_a_rotation_work_in_a_running_server(
     publication: Publication,
 ) -> None:
     publication.add_subscribers("alt@example.org")
@@ -42,18 +42,19 @@ def test_links_of_an_old_mail_and_of_a_new_one_work_while_the_door_stays_open(
     assert publication.run("subscribers", "show", "alt@example.org").out.count("unsubscribed")
 
 
-def test_the_list_names_keys_and_never_shows_them(publication: Publication) -> None:
+def test_the_list_of_keys_never_shows_them(publication: Publication) -> None:
     publication.run("secrets", "rotate")
     result = publication.run("secrets", "list", "--json")
     assert [(line["key"], line["signs"]) for line in result.lines] == [(1, False), (2, True)]
     for path in (publication.home / "var/secrets").glob("token-*.key"):
         assert stat.S_IMODE(path.stat().st_mode) == 0o600
         assert (
-            path.read_text().strip() not in result.output + publication.run("secrets", "list").output
+            path.read_text().strip()
+            not in result.output + publication.run("secrets", "list").output
         )
 
 
-def test_a_key_is_dropped_only_when_another_signs_and_nothing_is_on_its_way(
+def test_a_key_is_dropped_only_when_another_signs_and_no_issue_is_sending(
     publication: Publication,
 ) -> None:
     publication.add_many_subscribers(2)
@@ -75,7 +76,9 @@ def test_a_key_is_dropped_only_when_another_signs_and_nothing_is_on_its_way(
     assert [line["key"] for line in publication.run("secrets", "list", "--json").lines] == [2]
 
 
-def test_the_message_ids_of_an_issue_stay_while_a_key_is_added(publication: Publication) -> None:
+def test_the_message_ids_of_an_issue_do_not_change_when_a_key_is_added(
+    publication: Publication,
+) -> None:
     context = publication.context()
     before = context.message_id_key
     publication.run("secrets", "rotate")
@@ -85,13 +88,13 @@ def test_the_message_ids_of_an_issue_stay_while_a_key_is_added(publication: Publ
     assert max(signer.keys) == 2
 
 
-def test_rotating_tells_the_log_numbers_only(publication: Publication) -> None:
+def test_rotating_logs_the_key_number_only(publication: Publication) -> None:
     result = publication.run("secrets", "rotate", LOG__FORMAT="json")
     line = json.loads(next(line for line in result.err.splitlines() if line.startswith("{")))
     assert (line["event"], line["key"]) == ("token key created", 2)
 
 
-def test_no_key_is_made_where_readers_are_known(publication: Publication) -> None:
+def test_no_key_is_created_in_a_store_with_subscribers(publication: Publication) -> None:
     publication.run("subscribers", "add", "anna@example.org", "--consent", "letter, 3 May 2026")
     secrets = publication.home / "var/secrets"
     secrets.rename(publication.home / "elsewhere")

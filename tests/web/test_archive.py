@@ -31,7 +31,7 @@ def shown(publication: Publication, context: AppContext, port: int) -> Iterator[
         yield server
 
 
-def test_the_first_page_leads_to_archive_and_form(context: AppContext, server: WebServer) -> None:
+def test_the_start_page_links_to_archive_and_form(context: AppContext, server: WebServer) -> None:
     answer = server.get("/")
     assert answer.status == 200
     assert 'href="archive/"' in answer.text
@@ -53,7 +53,9 @@ def test_the_first_page_leads_to_archive_and_form(context: AppContext, server: W
         ("/style.css", "text/css; charset=utf-8"),
     ],
 )
-def test_everything_has_its_type_and_its_validators(shown: WebServer, path: str, kind: str) -> None:
+def test_every_file_has_its_content_type_and_validators(
+    shown: WebServer, path: str, kind: str
+) -> None:
     answer = shown.get(path)
     assert (answer.status, answer.headers["content-type"]) == (200, kind)
     assert answer.headers["x-content-type-options"] == "nosniff"
@@ -67,13 +69,13 @@ def test_everything_has_its_type_and_its_validators(shown: WebServer, path: str,
         assert (again.status, again.text) == (304, "")
         assert again.headers["etag"] == etag
     assert shown.get(path, If_None_Match='"other"').status == 200
-    head = shown.ask("HEAD", path)
+    head = shown.request("HEAD", path)
     assert (head.status, head.text) == (200, "")
     assert head.headers["content-length"] == answer.headers["content-length"]
     assert shown.post(path).status == 405
 
 
-def test_an_address_without_its_last_slash_leads_to_the_page(shown: WebServer) -> None:
+def test_a_url_without_final_slash_redirects_to_the_page(shown: WebServer) -> None:
     for path in ("/archive", "/archive/2026-11-26", "/essays", "/essays/was-vom-bahnhof-bleibt"):
         answer = shown.get(path)
         assert (answer.status, answer.headers["location"]) == (308, f"./{path.split('/')[-1]}/")
@@ -99,7 +101,7 @@ def test_an_address_without_its_last_slash_leads_to_the_page(shown: WebServer) -
         "/essays/%FF/",
     ],
 )
-def test_nothing_else_of_the_machine_can_be_read(shown: WebServer, path: str) -> None:
+def test_no_other_file_of_the_machine_can_be_read(shown: WebServer, path: str) -> None:
     answer = shown.get(path)
     assert answer.status in (404, 308)
     assert "bahnhof" not in answer.text.casefold()
@@ -107,7 +109,7 @@ def test_nothing_else_of_the_machine_can_be_read(shown: WebServer, path: str) ->
         assert shown.get("/essays/" + answer.headers["location"]).status == 404
 
 
-def test_what_is_lost_is_built_again_and_not_for_every_stranger(
+def test_a_missing_archive_is_rebuilt_at_most_once_a_minute(
     context: AppContext, shown: WebServer
 ) -> None:
     assert REBUILD_SECONDS > 0
@@ -119,7 +121,7 @@ def test_what_is_lost_is_built_again_and_not_for_every_stranger(
     assert shown.get(PAGE).status == 404  # asked again within the minute
 
 
-def test_every_address_of_a_stored_mail_answers(publication: Publication, shown: WebServer) -> None:
+def test_every_link_of_a_sent_mail_works(publication: Publication, shown: WebServer) -> None:
     import re
 
     (raw,) = publication.mails()
@@ -135,7 +137,7 @@ def test_every_address_of_a_stored_mail_answers(publication: Publication, shown:
         assert shown.get(link).status == 200, link
 
 
-def test_a_build_that_hangs_holds_up_one_visitor_and_not_the_door(context: AppContext) -> None:
+def test_a_build_that_hangs_blocks_one_request_only(context: AppContext) -> None:
     """The door has eight threads, and readers leave through them, too."""
     begun, times = threading.Event(), iter([0.0, 2.0 * REBUILD_SECONDS])
 

@@ -40,7 +40,9 @@ def link(context: AppContext, purpose: Purpose, number: int = 1, issue: int = 0)
 # --- nobody learns who is subscribed
 
 
-def test_the_answer_is_the_same_for_everybody(context: AppContext, server: WebServer) -> None:
+def test_the_response_to_a_sign_up_is_the_same_for_every_address(
+    context: AppContext, server: WebServer
+) -> None:
     add_confirmed_subscribers(context, ANNA, "weg@example.org", "gesperrt@example.org")
     subscribers.unsubscribe(context.store, person(context, "weg@example.org"), now=context.clock())
     suppressions.suppress_all(
@@ -55,12 +57,13 @@ def test_the_answer_is_the_same_for_everybody(context: AppContext, server: WebSe
     normalised = [({**a.headers, "date": ""}, a.status, a.text) for a in answers]
     assert all(answer == normalised[0] for answer in normalised)
     as_json = [
-        server.post("/subscribe", {"email": email}, Accept="application/json") for email in addresses
+        server.post("/subscribe", {"email": email}, Accept="application/json")
+        for email in addresses
     ]
     assert {(a.status, a.text) for a in as_json} == {(200, '{"ok":true}')}
 
 
-def test_only_who_may_be_asked_gets_a_mail(
+def test_only_permitted_addresses_get_a_confirmation_mail(
     publication: Publication, context: AppContext, port: int
 ) -> None:
     add_confirmed_subscribers(context, ANNA, "weg@example.org")
@@ -79,7 +82,7 @@ def test_only_who_may_be_asked_gets_a_mail(
     assert publication.recipients() == ["neu@example.org", "weg@example.org"]
 
 
-def test_nobody_can_fill_a_strangers_mailbox(
+def test_repeated_sign_ups_send_one_mail_within_the_cooldown(
     publication: Publication, context: AppContext, port: int, clock: Clock
 ) -> None:
     with running_server(context, port) as server:
@@ -92,7 +95,7 @@ def test_nobody_can_fill_a_strangers_mailbox(
     assert len(publication.mails()) == 2
 
 
-def test_a_robot_that_fills_every_field_gets_the_usual_answer_and_no_mail(
+def test_a_bot_that_fills_the_honeypot_gets_the_usual_response_and_no_mail(
     publication: Publication, context: AppContext, port: int
 ) -> None:
     with running_server(context, port) as server:
@@ -102,7 +105,7 @@ def test_a_robot_that_fills_every_field_gets_the_usual_answer_and_no_mail(
     assert subscribers.find(context.store, EmailAddress.parse(ANNA)) is None
 
 
-def test_one_network_gets_only_so_many_sign_ups(context: AppContext, server: WebServer) -> None:
+def test_sign_ups_of_one_network_are_limited(context: AppContext, server: WebServer) -> None:
     """The door believes the proxy on its own machine, and nobody else's word."""
     at = {"X_Forwarded_For": "203.0.113.7"}
     statuses = [server.post("/subscribe", {"email": f"n{i}@example.org"}, **at).status
@@ -115,7 +118,9 @@ def test_one_network_gets_only_so_many_sign_ups(context: AppContext, server: Web
 
 
 @pytest.mark.parametrize("email", ["", "anna", "a@b@c", "anna@example.org\r\nBcc: x@example.org"])
-def test_what_is_no_address_is_told_in_words(context: AppContext, server: WebServer, email: str) -> None:
+def test_an_invalid_address_is_explained(
+    context: AppContext, server: WebServer, email: str
+) -> None:
     answer = server.post("/subscribe", {"email": email, "language": "de"})
     assert answer.status == 422
     assert "Das ist keine E-Mail-Adresse" in answer.text
@@ -125,7 +130,7 @@ def test_what_is_no_address_is_told_in_words(context: AppContext, server: WebSer
 # --- links
 
 
-def test_ten_thousand_forged_links_open_nothing(context: AppContext, server: WebServer) -> None:
+def test_forged_links_are_404(context: AppContext, server: WebServer) -> None:
     add_confirmed_subscribers(context, ANNA, "bert@example.org")
     dice = random.Random(8058)
     real = context.link_signer.token(Purpose.UNSUBSCRIBE, 1, 3)
@@ -165,14 +170,16 @@ def test_signatures_are_compared_in_constant_time(context: AppContext) -> None:
     assert compared.call_count >= 1
 
 
-def test_a_link_leads_to_its_own_reader_only(context: AppContext, server: WebServer) -> None:
+def test_a_link_shows_its_own_subscriber_only(context: AppContext, server: WebServer) -> None:
     add_confirmed_subscribers(context, ANNA, "bert@example.org")
     assert server.post(link(context, Purpose.UNSUBSCRIBE, 2)).status == 200
     assert person(context).status is SubscriberStatus.CONFIRMED
     assert person(context, "bert@example.org").status is SubscriberStatus.UNSUBSCRIBED
 
 
-def test_links_of_the_forgotten_still_end_well(context: AppContext, server: WebServer) -> None:
+def test_unsubscribe_links_of_erased_subscribers_still_work(
+    context: AppContext, server: WebServer
+) -> None:
     assert server.post(link(context, Purpose.UNSUBSCRIBE, 99)).status == 200
     assert server.get(link(context, Purpose.UNSUBSCRIBE, 99)).status == 200
     assert server.get(link(context, Purpose.PREFERENCES, 99)).status == 404
@@ -197,7 +204,9 @@ def test_a_confirmation_link_expires(
 # --- preferences
 
 
-def test_a_reader_chooses_topics_and_language_and_leaves(context: AppContext, server: WebServer) -> None:
+def test_a_subscriber_changes_topics_and_language_and_unsubscribes(
+    context: AppContext, server: WebServer
+) -> None:
     add_confirmed_subscribers(context, ANNA)
     path = link(context, Purpose.PREFERENCES)
     assert "Ihre Einstellungen" in server.get(path).text
@@ -214,7 +223,7 @@ def test_a_reader_chooses_topics_and_language_and_leaves(context: AppContext, se
 # --- the house rules
 
 
-def test_every_answer_carries_the_security_headers(context: AppContext, server: WebServer) -> None:
+def test_every_response_has_the_security_headers(context: AppContext, server: WebServer) -> None:
     add_confirmed_subscribers(context, ANNA)
     paths = ["/subscribe", "/confirm/x", "/nowhere", "/healthz", link(context, Purpose.UNSUBSCRIBE)]
     for path in paths:
@@ -228,7 +237,7 @@ def test_every_answer_carries_the_security_headers(context: AppContext, server: 
         assert "set-cookie" not in headers and "server" not in headers
 
 
-def test_nothing_foreign_is_on_a_page_and_no_script(context: AppContext, server: WebServer) -> None:
+def test_pages_load_nothing_foreign_and_no_script(context: AppContext, server: WebServer) -> None:
     for path in ("/subscribe", link(context, Purpose.UNSUBSCRIBE)):
         text = server.get(path).text
         assert "<script" not in text and "http://" not in text and "https://" not in text
@@ -244,16 +253,16 @@ def test_a_body_larger_than_any_form_is_refused(context: AppContext, server: Web
 def test_other_methods_do_nothing(context: AppContext, server: WebServer) -> None:
     add_confirmed_subscribers(context, ANNA)
     for method in ("PUT", "DELETE", "PATCH", "OPTIONS"):
-        assert server.ask(method, link(context, Purpose.UNSUBSCRIBE)).status == 405
-    assert server.ask("HEAD", link(context, Purpose.UNSUBSCRIBE)).status == 200
+        assert server.request(method, link(context, Purpose.UNSUBSCRIBE)).status == 405
+    assert server.request("HEAD", link(context, Purpose.UNSUBSCRIBE)).status == 200
     assert person(context).status is SubscriberStatus.CONFIRMED
 
 
-def test_the_door_says_whether_it_is_well(context: AppContext, server: WebServer) -> None:
+def test_healthz_reports_the_state_of_the_store(context: AppContext, server: WebServer) -> None:
     assert server.get("/healthz").text == '{"status":"ok"}'
 
 
-def test_a_mail_that_could_not_leave_leaves_later(
+def test_a_confirmation_mail_that_failed_is_sent_later(
     publication: Publication, context: AppContext, port: int
 ) -> None:
     away = publication.context(

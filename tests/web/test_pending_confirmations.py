@@ -15,7 +15,7 @@ from ..transports.bad_relays import MisbehavingRelay
 ANNA = "anna@example.org"
 
 
-def test_an_address_that_nobody_takes_holds_up_no_other_sign_up(publication: Publication) -> None:
+def test_a_refused_address_does_not_block_other_sign_ups(publication: Publication) -> None:
     """Anybody may enter one, and it would be the first in the queue for a week."""
 
     requests: list[str] = []
@@ -38,7 +38,7 @@ def test_an_address_that_nobody_takes_holds_up_no_other_sign_up(publication: Pub
         assert requests == ["grau"]
 
 
-def test_who_was_forgotten_before_the_mail_left_gets_none(publication: Publication) -> None:
+def test_an_address_erased_before_its_confirmation_mail_gets_none(publication: Publication) -> None:
     context = publication.context()
     email = EmailAddress.parse(ANNA)
     waiting = subscriptions.sign_up(context, email, language="de", source="web")
@@ -48,7 +48,7 @@ def test_who_was_forgotten_before_the_mail_left_gets_none(publication: Publicati
     assert publication.mails() == []
 
 
-def test_two_who_mail_the_same_sign_up_send_one_mail(publication: Publication) -> None:
+def test_two_processes_send_one_confirmation_mail_for_a_sign_up(publication: Publication) -> None:
     context = publication.context()
     waiting = subscriptions.sign_up(context, EmailAddress.parse(ANNA), language="de", source="web")
     assert waiting is not None
@@ -57,7 +57,7 @@ def test_two_who_mail_the_same_sign_up_send_one_mail(publication: Publication) -
     assert len(publication.mails()) == 1
 
 
-def test_who_signs_up_again_after_a_week_gets_a_mail_that_no_server_has_seen(
+def test_a_later_sign_up_gets_a_confirmation_mail_with_a_new_message_id(
     publication: Publication, clock: Clock
 ) -> None:
     """Servers drop what has a Message-ID they know, and a deleted row's number comes again."""
@@ -71,7 +71,7 @@ def test_who_signs_up_again_after_a_week_gets_a_mail_that_no_server_has_seen(
     assert first != second
 
 
-def test_no_mail_leaves_with_a_link_that_leads_nowhere(publication: Publication) -> None:
+def test_no_confirmation_mail_is_sent_without_a_public_url(publication: Publication) -> None:
     unfinished = publication.context(PUBLICATION__PUBLIC_URL="")
     subscriptions.sign_up(unfinished, EmailAddress.parse(ANNA), language="de", source="web")
     assert subscriptions.purge_expired(unfinished).mailed == 0

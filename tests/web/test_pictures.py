@@ -11,7 +11,9 @@ from .web_server import WebServer
 NAME = "0123456789abcdef0123456789abcdef.png"
 
 
-def test_a_published_picture_is_shown_to_every_web_mail(context: AppContext, server: WebServer) -> None:
+def test_a_published_picture_can_be_embedded_by_web_mail(
+    context: AppContext, server: WebServer
+) -> None:
     context.hosted_images_folder.mkdir(parents=True)
     (context.hosted_images_folder / NAME).write_bytes(b"picture")
     answer = server.get(f"/images/{NAME}")
@@ -24,7 +26,7 @@ def test_a_published_picture_is_shown_to_every_web_mail(context: AppContext, ser
 @pytest.mark.parametrize(
     "name", [NAME, "secret.key", "..%2Fsecrets%2Ftoken-1.key", NAME + "%0a", NAME.upper()]
 )
-def test_nothing_else_lies_behind_the_pictures_address(
+def test_no_other_file_is_served_as_a_picture(
     context: AppContext, server: WebServer, name: str
 ) -> None:
     context.hosted_images_folder.mkdir(parents=True)

@@ -13,7 +13,7 @@ from ..publications import Publication
 from .web_server import WebServer
 
 
-def test_the_link_in_the_form_shows_the_issue_and_loads_nothing(
+def test_the_preview_link_shows_the_issue_and_loads_nothing(
     publication: Publication, context: AppContext, server: WebServer
 ) -> None:
     publication.write_essay()

@@ -42,7 +42,7 @@ def traces(folder: Path) -> list[str]:
     return matches
 
 
-def test_signing_up_reading_bouncing_and_leaving_leave_no_address_in_logs_or_files(
+def test_a_subscribers_whole_life_leaves_no_address_in_logs_or_files(
     publication: Publication, port: int, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.DEBUG)
@@ -74,7 +74,7 @@ def test_signing_up_reading_bouncing_and_leaving_leave_no_address_in_logs_or_fil
     assert traces(publication.home / "var") == []
 
 
-def test_an_error_in_the_door_tells_no_address(
+def test_an_error_in_a_handler_logs_no_address(
     publication: Publication, context: AppContext, port: int, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.DEBUG)
@@ -95,7 +95,7 @@ def test_an_error_in_the_door_tells_no_address(
 @pytest.mark.prefect
 @pytest.mark.timeout(400)
 @pytest.mark.slow
-def test_prefects_own_database_knows_no_address(publication: Publication, tmp_path: Path) -> None:
+def test_prefects_own_database_holds_no_address(publication: Publication, tmp_path: Path) -> None:
     for name in ("tmp", "new", "cur"):
         (publication.home / "inbox" / name).mkdir(parents=True)
     context = publication.context()

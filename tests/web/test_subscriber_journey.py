@@ -54,11 +54,11 @@ def scan(server: WebServer, mail: bytes) -> None:
     for link in links(mail):
         if link.startswith(server.url):
             for method in ("HEAD", "GET", "GET", "OPTIONS"):
-                server.ask(method, link)
+                server.request(method, link)
 
 
 @pytest.mark.chromium
-def test_a_reader_signs_up_confirms_reads_and_leaves_with_one_click(
+def test_a_subscriber_signs_up_confirms_and_unsubscribes_with_one_click(
     publication: Publication, context: AppContext, server: WebServer, clock: Clock
 ) -> None:
     with browsing() as page:
@@ -115,7 +115,10 @@ def test_a_scanner_that_opens_every_link_first_changes_nothing(
     assert sum(link.startswith(server.url) for link in links(issue)) >= 2
     scan(server, issue)
     assert status(context) is SubscriberStatus.CONFIRMED
-    assert server.post(link_with(links(issue), "/unsubscribe/"), "List-Unsubscribe=One-Click").status == 200
+    assert (
+        server.post(link_with(links(issue), "/unsubscribe/"), "List-Unsubscribe=One-Click").status
+        == 200
+    )
     assert status(context) is SubscriberStatus.UNSUBSCRIBED
 
 
@@ -144,7 +147,7 @@ def test_the_confirmation_mail_is_plain_proof_and_no_advertisement(
     assert consent["ip"] == ""
 
 
-def test_coming_back_is_a_new_consent_and_the_old_one_stays_ended(
+def test_subscribing_again_is_a_new_consent_and_the_old_one_stays_ended(
     publication: Publication, context: AppContext, server: WebServer
 ) -> None:
     server.post("/subscribe", {"email": READER})

@@ -20,7 +20,7 @@ from ...publications import Publication, send_issue
 WELL = IssueFigures("2026-11-26", START, 2000, 2000, 0, 20, 2, 5, 10, 3)
 
 
-def test_complaints_and_bounces_above_the_threshold_are_an_alarm() -> None:
+def test_complaints_and_bounces_above_the_threshold_are_an_alert() -> None:
     limits = {"bounces_percent": 5.0, "complaints_percent": 0.1}
     assert find_alerts(WELL, **limits) == ()
     [alert] = find_alerts(replace(WELL, complaints=3), **limits)
@@ -30,7 +30,7 @@ def test_complaints_and_bounces_above_the_threshold_are_an_alarm() -> None:
     assert find_alerts(replace(WELL, sent=20, complaints=1, bounced=9), **limits) == ()
 
 
-def test_the_figures_of_an_issue_tell_what_it_did_to_the_list(publication: Publication) -> None:
+def test_the_figures_of_an_issue_count_bounces_and_departures(publication: Publication) -> None:
     publication.add_many_subscribers(60)
     publication.write_essay()
     context = publication.context(SENDER__VERP="true")
@@ -55,7 +55,9 @@ def test_the_figures_of_an_issue_tell_what_it_did_to_the_list(publication: Publi
     assert (figures.unsubscribed, figures.joined) == (1, 60)
     assert len(health.alerts) == 2
     result = run_results.bounce_result({"hard": 4}, run_results.bounce_alerts(context))
-    assert result.name == "Degraded" and result.message.startswith("4 hard; issue 2026-11-26: 6.7 %")
+    assert result.name == "Degraded" and result.message.startswith(
+        "4 hard; issue 2026-11-26: 6.7 %"
+    )
     page = delivery_report(context, IssueId.parse("2026-11-26"), {})
     assert "**Alarm:**" in page and "1 abbestellt" in page
     stats = publication.run("subscribers", "stats", "--json").json
