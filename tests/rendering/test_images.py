@@ -83,12 +83,12 @@ def test_an_image_is_read_or_refused_whatever_its_header_holds(
     assert displayed.height >= 1
 
 
-def test_the_same_picture_has_the_same_id_and_another_one_another() -> None:
+def test_equal_images_have_equal_ids_and_others_do_not() -> None:
     first = read_image("a.png", png(10, 10))[1].cid
     assert first == read_image("b.png", png(10, 10))[1].cid
     assert first != read_image("a.png", png(11, 10))[1].cid
 
 
-def test_a_quotation_mark_in_an_alt_text_stays_inside() -> None:
+def test_a_quotation_mark_in_an_alt_text_is_escaped() -> None:
     tag = read_image("a.png", png(10, 10))[0].tag('"Haus" onload="x"')
     assert 'alt="&quot;Haus&quot; onload=&quot;x&quot;"' in tag

@@ -146,7 +146,7 @@ class StoryView:
 
 @dataclass(frozen=True)
 class IssueView:
-    """The mailing itself: its id, subject and date in strings."""
+    """The mailing itself: its id, subject and date in words."""
 
     id: str
     subject: str
@@ -232,7 +232,7 @@ class ViewModelBuilder:
         self.language = manifest.issue.language
         self.publication = manifest.publication
         self.files: Mapping[str, bytes] = manifest.images
-        self.strings = words
+        self.strings = strings
         self.zone = ZoneInfo(manifest.publication.timezone)
         self.images: dict[str, InlineImage] = {}
 

@@ -167,7 +167,7 @@ def sent_issues(context: AppContext) -> list[SentIssue]:
 def _sent(
     context: AppContext, rows: tuple[IssueRow, ...], upcoming: _UpupcomingIssue | None
 ) -> list[SentIssue]:
-    """Return every issue that was sent, to one subscriber at least, and the upcoming one."""
+    """Return every issue that was queued and possibly received, and the upcoming one."""
     decisions, zone = corrections.all_corrections(context.store), context.settings.publication.zone
     sent = [
         apply_corrections(

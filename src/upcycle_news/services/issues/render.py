@@ -201,7 +201,7 @@ def write_preview_files(
                 rendered.findings,
                 language=context.language,
                 refresh=refresh,
-                chosen=revision.manifest.issue.related,
+                related=revision.manifest.issue.related,
             ).encode(),
         ),
     }
