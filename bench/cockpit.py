@@ -220,7 +220,7 @@ def crashes(publication: Publication, server: PrefectServer, sink: Sink, readers
         sink.accepted.clear()
         count_before = sink.count
         run = server.start("publish-issue/thursday", approve=True)
-        sink.wait_for(count_before + readers // 5, None, 120)
+        sink.wait_for(count_before + readers // 5, 120)
         kill(run)
         killed = sink.count - count_before
         server.ensure_running()

@@ -198,7 +198,7 @@ def kills(trial: Trial) -> None:
         helper = wait_for_helper(trial.pool, trial.queries, run, before)
         victim = trial.pool.machine_of(helper if whom == "a helper" else run)
         assert victim is not None
-        trial.sink.wait_for(begun + len(trial.readers) // 3, None, 300)
+        trial.sink.wait_for(begun + len(trial.readers) // 3, 300)
         victim.kill()
         killed_at = trial.sink.count - begun
         wait_until(

@@ -1,4 +1,4 @@
-"""A ledger in memory that keeps the contract of `dispatch.Ledger`, and a clock that is set."""
+"""A ledger in memory that implements `delivery.ports.Ledger`, and a clock that is set."""
 
 from __future__ import annotations
 
@@ -57,17 +57,17 @@ class MemoryLedger:
     def lease(self, limit: int, now: datetime) -> list[LeasedDelivery]:
         if self.paused:
             return []
-        found = [
-            n for n, row in self.rows.items() if self._waits(row, now) and n not in self.leased
+        numbers = [
+            n for n, row in self.rows.items() if self._is_due(row, now) and n not in self.leased
         ]
-        found = sorted(found, key=lambda n: (self.rows[n].attempts, n))[:limit]
-        self.leased.update(found)
+        numbers = sorted(numbers, key=lambda n: (self.rows[n].attempts, n))[:limit]
+        self.leased.update(numbers)
         return [
             LeasedDelivery(n, n, EmailAddress(row.address), "", row.attempts + 1, queued_at=START)
-            for n, row in ((n, self.rows[n]) for n in found)
+            for n, row in ((n, self.rows[n]) for n in numbers)
         ]
 
-    def _waits(self, row: Row, now: datetime) -> bool:
+    def _is_due(self, row: Row, now: datetime) -> bool:
         due = row.state is DeliveryState.DEFERRED and row.next_at and row.next_at <= now
         return bool(due) or row.state is DeliveryState.QUEUED
 

@@ -22,8 +22,8 @@ def window(start: str, end: str, *days: str) -> SendWindow:
     return SendWindow(time.fromisoformat(start), time.fromisoformat(end), BERLIN, chosen)
 
 
-def hours(one: SendWindow, day: date) -> float:
-    begin, end = one.span(day)
+def hours(window: SendWindow, day: date) -> float:
+    begin, end = window.span(day)
     return (end - begin).total_seconds() / 3600
 
 
@@ -42,7 +42,7 @@ def test_a_window_may_reach_over_midnight() -> None:
     assert night.next_opening(at(27, 6)) == at(27, 22)
 
 
-def test_a_window_keeps_its_days() -> None:
+def test_a_window_opens_on_its_days_only() -> None:
     workdays = window("08:00", "20:00", "mon", "tue", "wed", "thu", "fri")
     assert workdays.next_opening(at(28, 9)) == at(30, 8)  # Saturday
     friday_night = window("22:00", "02:00", "fri")
@@ -50,7 +50,7 @@ def test_a_window_keeps_its_days() -> None:
     assert friday_night.next_opening(at(28, 22)) == at(27, 22) + timedelta(days=7)
 
 
-def test_in_the_night_with_two_two_o_clocks_a_window_opens_once_and_closes_once() -> None:
+def test_when_clocks_are_set_back_a_window_opens_once_and_closes_once() -> None:
     assert window("02:00", "03:00").span(AUTUMN) == (
         datetime(2026, 10, 25, 0, 0, tzinfo=UTC),
         datetime(2026, 10, 25, 2, 0, tzinfo=UTC),
@@ -63,7 +63,7 @@ def test_in_the_night_with_two_two_o_clocks_a_window_opens_once_and_closes_once(
     assert hours(window("22:00", "06:00"), AUTUMN - timedelta(days=1)) == 9
 
 
-def test_in_the_night_without_two_o_clock_what_opens_in_it_opens_at_three() -> None:
+def test_when_clocks_are_put_forward_a_window_in_the_missing_hour_opens_at_three() -> None:
     three = datetime(2026, 3, 29, 1, 0, tzinfo=UTC)
     assert window("02:30", "04:00").span(SPRING) == (three, at(29, 4, month=3))
     assert window("01:00", "02:30").span(SPRING)[1] == three
@@ -74,7 +74,7 @@ def test_in_the_night_without_two_o_clock_what_opens_in_it_opens_at_three() -> N
 
 
 @pytest.mark.parametrize("day", [SPRING, AUTUMN, date(2026, 11, 26)])
-def test_a_window_by_day_is_as_long_on_every_day(day: date) -> None:
+def test_a_window_by_day_has_the_same_length_on_every_day(day: date) -> None:
     assert hours(window("08:00", "20:00"), day) == 12
 
 
@@ -84,13 +84,13 @@ def test_a_window_by_day_is_as_long_on_every_day(day: date) -> None:
     st.times(),
     st.sets(st.sampled_from(DAYS), min_size=1),
 )
-def test_when_a_window_says_it_opens_it_is_open(
+def test_a_window_is_open_at_its_next_opening(
     now: datetime, start: time, end: time, days: set[str]
 ) -> None:
-    one = SendWindow(
+    random_window = SendWindow(
         start.replace(microsecond=0), end.replace(microsecond=0), BERLIN, frozenset(days)
     )
-    next_opening = one.next_opening(now.replace(tzinfo=UTC))
+    next_opening = random_window.next_opening(now.replace(tzinfo=UTC))
     assert next_opening is None or (
-        next_opening > now.replace(tzinfo=UTC) and one.next_opening(next_opening) is None
+        next_opening > now.replace(tzinfo=UTC) and random_window.next_opening(next_opening) is None
     )

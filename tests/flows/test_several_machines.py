@@ -58,7 +58,7 @@ def test_one_of_two_machines_dies_and_each_subscriber_gets_one_mail(
         run = pool.start("publish-issue/thursday", approve=True, senders=2)
         victim = pool.machine_of(wait_for_helper(pool, queries, run, before=""))
         assert victim is not None
-        sink.wait_for(READERS // 3, None, 60)
+        sink.wait_for(READERS // 3, 60)
         victim.kill()
         wait_until(lambda: queries.pending(victim)[1] == 0, "others still deliver", seconds=300)
         leased, _ = queries.pending(victim)

@@ -18,7 +18,7 @@ from upcycle_news.config.settings import load_settings
 from upcycle_news.services import pipeline
 
 from ...publications import CommandResult, Publication
-from ..delivery.kill_trial import ISSUE, _environment, prepare
+from ..delivery.kill_trial import ISSUE, prepare, trial_environment
 from ..delivery.sink_relay import Sink
 
 # What happens to the store after the backup: its disk is lost, or it still exists and is replaced.
@@ -57,7 +57,7 @@ def trial(
     prepare(home, readers, "hold", store)
     outcome = Outcome(readers)
     with Sink() as sink:
-        variables = _environment(home, store, sink.port, 4)
+        variables = trial_environment(home, store, sink.port, 4)
         environment = {**os.environ, **variables}
 
         def run(*arguments: str, code: int = 0) -> CommandResult:
@@ -70,14 +70,14 @@ def trial(
         )  # fmt: skip
         # SIGSTOP makes sure that the backup happens during the send; for our code it looks like a
         # moment in which the process got no processor time.
-        while not sink.wait_for(readers // 3, None):
+        while not sink.wait_for(readers // 3):
             assert sending.poll() is None
         os.killpg(sending.pid, signal.SIGSTOP)
         outcome.seen_before = set(sink.accepted)
         backup = run("backup", "--json").json["file"]
         os.killpg(sending.pid, signal.SIGCONT)
         if killed:
-            while not sink.wait_for(2 * readers // 3, None):
+            while not sink.wait_for(2 * readers // 3):
                 assert sending.poll() is None
             os.killpg(sending.pid, signal.SIGKILL)
         sending.wait()
@@ -93,7 +93,7 @@ def trial(
         for arguments in TRIED:
             outcome.refused.append(run(*arguments, code=1).err.strip())
         with (
-            patch.dict(os.environ, _environment(home, store, sink.port)),
+            patch.dict(os.environ, trial_environment(home, store, sink.port)),
             AppContext(load_settings(home)) as context,
         ):
             assert pipeline.pending_issues(context) == []

@@ -1,4 +1,4 @@
-"""A shelf of relays on a bad day, several connections, the real ledger: every delivery accounted."""
+"""Misbehaving relays, several connections, the real ledger: every delivery is accounted for."""
 
 from __future__ import annotations
 
@@ -45,7 +45,9 @@ def compose(claim: LeasedDelivery) -> tuple[Envelope, bytes]:
     return Envelope("bounce@example.org", claim.address.address), b"Subject: x\r\n\r\nhello\r\n"
 
 
-def send(store: Store, server: MisbehavingRelay, connections: int = 4, **more: Any) -> DeliveryReport:
+def send(
+    store: Store, server: MisbehavingRelay, connections: int = 4, **more: Any
+) -> DeliveryReport:
     clock = more.pop("clock", None) or Clock()
     options: dict[str, Any] = {
         "wait_limits": DAY,
@@ -63,17 +65,17 @@ def send(store: Store, server: MisbehavingRelay, connections: int = 4, **more: A
 
 
 def states(store: Store) -> dict[str, int]:
-    told = issues.status(store, ISSUE)
-    assert told is not None
-    assert sum(told.counts.values()) == told.audience == READERS
-    return {str(state): count for state, count in told.counts.items() if count}
+    status = issues.status(store, ISSUE)
+    assert status is not None
+    assert sum(status.counts.values()) == status.audience == READERS
+    return {str(state): count for state, count in status.counts.items() if count}
 
 
 ALL = {"sent": READERS}
 GONE = {"sent": READERS - 10, "rejected": 10}
-# What the relay does, made anew each time because it remembers; what becomes of forty readers;
-# whether the issue stops.
-SHELF: list[tuple[str, Callable[[], dict[str, Any]], dict[str, int], bool]] = [
+# What the relay does (a function, because it has state), the final delivery states, and whether the
+# issue stops.
+CASES: list[tuple[str, Callable[[], dict[str, Any]], dict[str, int], bool]] = [
     ("is well", dict, ALL, False),
     ("greylists", lambda: {"rcpt": first_time("450 4.2.0 greylisted")}, ALL, False),
     ("421 after seven", lambda: {"mail": after(7, "421 4.7.0 enough for now")}, ALL, False),
@@ -108,7 +110,7 @@ SHELF: list[tuple[str, Callable[[], dict[str, Any]], dict[str, int], bool]] = [
 ]
 
 
-@pytest.mark.parametrize(("name", "bad", "ends", "stops"), SHELF, ids=[row[0] for row in SHELF])
+@pytest.mark.parametrize(("name", "bad", "ends", "stops"), CASES, ids=[row[0] for row in CASES])
 @pytest.mark.parametrize("connections", [1, 4])
 @pytest.mark.parametrize("pipelining", [False, True])
 def test_every_delivery_is_accounted_for_on(
@@ -128,7 +130,7 @@ def test_every_delivery_is_accounted_for_on(
 
 
 @pytest.mark.parametrize("drop", ["within DATA", "before 250"])
-def test_a_relay_that_dies_in_the_body_leaves_unknown_what_nobody_can_know(
+def test_a_connection_lost_in_the_body_leaves_that_delivery_unknown(
     store: Store, drop: Any
 ) -> None:
     queued(store, *(f"reader{number}@example.org" for number in range(READERS)))
@@ -140,7 +142,7 @@ def test_a_relay_that_dies_in_the_body_leaves_unknown_what_nobody_can_know(
     assert max(Counter(server.recipients).values()) == 1
 
 
-def test_a_relay_that_dies_again_and_again_costs_few_and_stops_the_issue(store: Store) -> None:
+def test_a_relay_that_breaks_every_connection_stops_the_issue_after_five(store: Store) -> None:
     queued(store, *(f"reader{number}@example.org" for number in range(READERS)))
     with MisbehavingRelay(drop="before 250") as server:
         report = send(store, server)
@@ -157,7 +159,7 @@ def test_several_connections_share_the_work_and_one_goes_first(store: Store) -> 
     assert 2 <= server.connections <= 4
 
 
-def test_a_relay_that_takes_fewer_connections_gets_fewer(store: Store) -> None:
+def test_a_relay_that_allows_fewer_connections_gets_fewer(store: Store) -> None:
     queued(store, *(f"reader{number}@example.org" for number in range(READERS)))
     from upcycle_news.transports.outcomes import RelayUnreachable
 
@@ -178,7 +180,7 @@ def test_a_relay_that_takes_fewer_connections_gets_fewer(store: Store) -> None:
     assert (report.sent, report.stopped) == (READERS, None)
 
 
-def test_a_relay_that_wants_a_new_connection_every_twenty_messages_gets_it(store: Store) -> None:
+def test_a_new_connection_is_opened_after_twenty_messages_if_set(store: Store) -> None:
     queued(store, *(f"reader{number}@example.org" for number in range(READERS)))
     with MisbehavingRelay() as server:
         send(store, server, send_limits=SendLimits(connections=1, messages_per_connection=20))
@@ -199,15 +201,15 @@ def test_a_relay_that_wants_a_new_connection_every_twenty_messages_gets_it(store
     ],
     ids=["well", "greylisting", "busy"],
 )
-def test_a_clock_that_jumps_while_it_is_sent_costs_nobody_the_issue(
+def test_a_clock_that_jumps_during_a_send_loses_no_delivery(
     store: Store, jump: timedelta, connections: int, bad: Callable[[], dict[str, Any]]
 ) -> None:
     queued(store, *(f"reader{number}@example.org" for number in range(READERS)))
-    clock, told = Clock(), []
+    clock, reports = Clock(), []
 
     def progress(report: DeliveryReport) -> None:
-        told.append(report)
-        if len(told) == 9:
+        reports.append(report)
+        if len(reports) == 9:
             clock.now += jump
 
     with MisbehavingRelay(**bad()) as server:
@@ -220,11 +222,11 @@ def test_a_clock_that_jumps_while_it_is_sent_costs_nobody_the_issue(
 @pytest.mark.parametrize("jump", [timedelta(days=-2), timedelta(hours=-1)])
 def test_a_clock_set_back_makes_no_pause_longer(store: Store, jump: timedelta) -> None:
     queued(store, *(f"reader{number}@example.org" for number in range(READERS)))
-    clock, told = Clock(), []
+    clock, reports = Clock(), []
 
     def progress(report: DeliveryReport) -> None:
-        told.append(report)
-        if len(told) == 3:
+        reports.append(report)
+        if len(reports) == 3:
             clock.now += jump
 
     with MisbehavingRelay(mail=first_times(3, "454 4.7.0 too busy")) as server:
@@ -237,9 +239,9 @@ def test_a_clock_set_back_makes_no_pause_longer(store: Store, jump: timedelta) -
 
 
 def with_quota(store: Store, rate: str) -> Any:
-    mine = ledger_of(store)
-    mine._quotas = Quotas(relay=(Rate.parse(rate),), relay_name="main")
-    return mine
+    ledger = ledger_of(store)
+    ledger._quotas = Quotas(relay=(Rate.parse(rate),), relay_name="main")
+    return ledger
 
 
 def test_short_quotas_are_waited_for_and_long_ones_left_to_the_next_run(store: Store) -> None:
@@ -251,7 +253,7 @@ def test_short_quotas_are_waited_for_and_long_ones_left_to_the_next_run(store: S
         assert timedelta(seconds=2) <= clock.now - START < timedelta(seconds=3)
 
 
-def test_a_quota_by_the_hour_ends_the_run_and_says_when_to_come_again(store: Store) -> None:
+def test_a_quota_by_the_hour_ends_the_run_and_says_when_it_is_free_again(store: Store) -> None:
     queued(store, *(f"reader{number}@example.org" for number in range(READERS)))
     with MisbehavingRelay() as server:
         report = send(store, server, 1, ledger=with_quota(store, "2/h"), wait_limits=WaitLimits())
@@ -260,7 +262,7 @@ def test_a_quota_by_the_hour_ends_the_run_and_says_when_to_come_again(store: Sto
     assert states(store) == {"sent": 2, "queued": READERS - 2}
 
 
-def test_outside_the_window_nothing_goes(store: Store) -> None:
+def test_outside_the_send_window_nothing_is_sent(store: Store) -> None:
     queued(store, *(f"reader{number}@example.org" for number in range(READERS)))
     opens = START + timedelta(hours=2)
     send_limits = SendLimits(next_opening=lambda now: opens if now < opens else None)
@@ -281,10 +283,10 @@ def test_an_issue_that_is_too_late_is_refused_and_the_rest_stays_queued(store: S
     assert server.commands == []
 
 
-# --- promise 4, within leased batches
+# --- pausing and failing over within leased batches
 
 
-def test_a_pause_is_heard_within_a_leased_batch(store: Store) -> None:
+def test_a_pause_takes_effect_within_a_leased_batch(store: Store) -> None:
     queued(store, *(f"reader{number}@example.org" for number in range(READERS)))
 
     def pause(report: DeliveryReport) -> None:
@@ -300,7 +302,7 @@ def test_a_pause_is_heard_within_a_leased_batch(store: Store) -> None:
     assert states(store) == ALL
 
 
-def test_who_never_was_on_the_wire_is_all_a_second_relay_gets(store: Store) -> None:
+def test_a_failover_relay_gets_only_deliveries_that_were_never_on_the_wire(store: Store) -> None:
     queued(store, *(f"reader{number}@example.org" for number in range(READERS)))
     with MisbehavingRelay(rcpt=for_addresses("reader1", "450 4.2.0 later")) as server:
         first = send(
@@ -312,4 +314,4 @@ def test_who_never_was_on_the_wire_is_all_a_second_relay_gets(store: Store) -> N
     with MisbehavingRelay() as second:
         send(store, second, 1, ledger=second_ledger, wait_limits=WaitLimits())
     assert states(store) == {"sent": READERS - first.deferred, "deferred": first.deferred}
-    assert not {one for one in second.recipients if one in server.recipients}
+    assert not set(second.recipients) & set(server.recipients)

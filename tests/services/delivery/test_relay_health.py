@@ -1,4 +1,4 @@
-"""How relays answer: counted while an issue is sent, and judged against what was usual."""
+"""Relay statistics: counted while an issue is sent, and compared with those of earlier issues."""
 
 from __future__ import annotations
 
@@ -31,25 +31,25 @@ from .test_send_settings import queued
 ISSUE = IssueId.parse("2026-11-26")
 
 
-def answers(*seconds: float, relay: str = "main") -> RelayStats:
-    counting = RelayStatsCounter(relay)
-    for one in seconds:
-        counting.add("accepted", one)
-    return counting.snapshot()
+def stats_of(*seconds: float, relay: str = "main") -> RelayStats:
+    counter = RelayStatsCounter(relay)
+    for duration in seconds:
+        counter.add("accepted", duration)
+    return counter.snapshot()
 
 
 @given(st.lists(st.floats(0.001, 600), min_size=1, max_size=60))
 def test_the_median_is_right_to_ten_percent(seconds: list[float]) -> None:
-    told = answers(*seconds)
-    assert told.slowest == max(seconds)
+    stats = stats_of(*seconds)
+    assert stats.slowest == max(seconds)
     low, high = sorted(seconds)[(len(seconds) - 1) // 2], sorted(seconds)[len(seconds) // 2]
-    assert 0.9 * low <= told.median <= 1.1 * high
+    assert 0.9 * low <= stats.median <= 1.1 * high
 
 
 @given(st.lists(st.lists(st.floats(0.001, 10), max_size=20), min_size=1, max_size=4))
-def test_senders_added_up_are_as_one(shares: list[list[float]]) -> None:
-    together = RelayStats.combined("main", [answers(*share) for share in shares])
-    assert together == answers(*(one for share in shares for one in share))
+def test_the_statistics_of_several_workers_add_up(workers: list[list[float]]) -> None:
+    together = RelayStats.combined("main", [stats_of(*durations) for durations in workers])
+    assert together == stats_of(*(duration for durations in workers for duration in durations))
 
 
 @pytest.mark.parametrize(
@@ -68,12 +68,13 @@ def test_senders_added_up_are_as_one(shares: list[list[float]]) -> None:
 def test_a_slow_relay_is_recognised(
     now: list[float], earlier: list[list[float]], slow: bool
 ) -> None:
-    told = slow_relay(answers(*now), [answers(*one) for one in earlier], seconds=10.0, factor=5.0)
-    assert bool(told) is slow
-    assert slow_relay(answers(*now), [answers(*e) for e in earlier], seconds=0, factor=0) is None
+    before = [stats_of(*durations) for durations in earlier]
+    sentence = slow_relay(stats_of(*now), before, seconds=10.0, factor=5.0)
+    assert bool(sentence) is slow
+    assert slow_relay(stats_of(*now), before, seconds=0, factor=0) is None
 
 
-def test_each_answer_is_counted_for_what_it_was(publication: Publication, clock: Clock) -> None:
+def test_each_reply_is_counted_by_its_kind(publication: Publication, clock: Clock) -> None:
     publication.write_essay()
     publication.add_many_subscribers(1)
     context = publication.context()
@@ -88,30 +89,30 @@ def test_each_answer_is_counted_for_what_it_was(publication: Publication, clock:
     ]
     for outcome, seconds in outcomes:
         recorder.record(outcome, seconds)
-    found = {one.relay: one for one in relay_stats.for_issue(context.store, ISSUE)}
-    assert set(found) == {"mailbox"}  # not yet half a minute
+    by_relay = {stats.relay: stats for stats in relay_stats.for_issue(context.store, ISSUE)}
+    assert set(by_relay) == {"mailbox"}  # not yet half a minute
     clock.now += timedelta(seconds=31)
     recorder.record(Accepted(SmtpReply(250)), 0.5)
     recorder.save()
     recorder.save()
-    found = {one.relay: one for one in relay_stats.for_issue(context.store, ISSUE)}
-    second = found["second"]
+    by_relay = {stats.relay: stats for stats in relay_stats.for_issue(context.store, ISSUE)}
+    second = by_relay["second"]
     counts = (second.accepted, second.deferred, second.refused, second.lost)
     assert (counts, second.slowest) == ((2, 1, 1, 1), 0.5)
     assert second.median == pytest.approx(median([0.5, 0.25, 0.125, 0.5]), rel=0.4)
 
 
-def test_what_a_relay_answered_is_kept_with_the_issue(publication: Publication) -> None:
+def test_relay_statistics_are_stored_with_the_issue(publication: Publication) -> None:
     publication.write_essay()
     publication.add_many_subscribers(3)
     context = publication.context()
     send_issue(context)
-    [told] = relay_stats.for_issue(context.store, ISSUE)
-    assert (told.relay, told.accepted, told.timed, told.lost) == ("mailbox", 3, 3, 0)
-    assert 0 < told.median <= told.slowest < 30
+    [stats] = relay_stats.for_issue(context.store, ISSUE)
+    assert (stats.relay, stats.accepted, stats.timed, stats.lost) == ("mailbox", 3, 3, 0)
+    assert 0 < stats.median <= stats.slowest < 30
 
 
-def test_a_relay_that_became_slow_rings_once(publication: Publication, clock: Clock) -> None:
+def test_a_relay_that_became_slow_is_alerted_once(publication: Publication, clock: Clock) -> None:
     context = publication.context()
     publication.add_many_subscribers(1)
     for number, seconds in ((1, 0.1), (2, 0.1), (3, 3.0)):
@@ -119,8 +120,8 @@ def test_a_relay_that_became_slow_rings_once(publication: Publication, clock: Cl
         clock.now += timedelta(days=1)
         issue = f"2026-11-2{6 + number}"
         send_issue(context, issue)
-        told = answers(*[seconds] * 40)
-        relay_stats.save(context.store, IssueId.parse(issue), 99, told, now=context.clock())
+        stats = stats_of(*[seconds] * 40)
+        relay_stats.save(context.store, IssueId.parse(issue), 99, stats, now=context.clock())
         events = [e for e in alerts.new_events(context) if e.name == "upcycle-news.relay.slow"]
         assert len(events) == (number == 3)
     [event] = events
@@ -131,20 +132,20 @@ def test_a_relay_that_became_slow_rings_once(publication: Publication, clock: Cl
         one.accepted for one in relay_stats.for_earlier_issues(context.store, ISSUE, "main", 5)
     ] == []
     before = relay_stats.for_earlier_issues(context.store, IssueId.parse("2026-11-29"), "main", 1)
-    assert [one.accepted for one in before] == [40]
+    assert [stats.accepted for stats in before] == [40]
 
 
-def test_a_send_does_not_depend_on_the_figures_of_the_relay(
+def test_a_send_does_not_depend_on_the_relay_statistics(
     publication: Publication, clock: Clock
 ) -> None:
     publication.write_essay()
     publication.add_many_subscribers(3)
     context = publication.context()
     with context.store.writing() as connection:
-        connection.exec_driver_sql("DROP TABLE replies")
-    told = send.deliver_issue(
+        connection.exec_driver_sql("DROP TABLE relay_stats")
+    report = send.deliver_issue(
         context,
         queued(context),
         progress=lambda _: setattr(clock, "now", clock() + timedelta(minutes=1)),
     )
-    assert (told.sent, told.unknown) == (3, 0)
+    assert (report.sent, report.unknown) == (3, 0)

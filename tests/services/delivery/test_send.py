@@ -29,7 +29,7 @@ from ...publications import (
     relay_variables,
     send_issue,
 )
-from ...single_leases import OneByOne
+from ...single_leases import SingleLeaseLedger
 from ...transports.bad_relays import (
     MisbehavingRelay,
     always,
@@ -44,16 +44,18 @@ def counts(context: AppContext) -> dict[str, int]:
     return {str(state): number for state, number in issue_status(context, ISSUE).counts.items()}
 
 
-def test_everybody_gets_an_issue_once_and_the_sum_closes(publication: Publication) -> None:
+def test_every_subscriber_gets_an_issue_once_and_all_deliveries_are_accounted_for(
+    publication: Publication,
+) -> None:
     publication.write_essay()
     readers = publication.add_many_subscribers(3)
-    found = send_issue(publication.context())
-    assert found.closed
+    summary = send_issue(publication.context())
+    assert summary.closed
     assert publication.recipients() == readers
-    assert found.as_dict()["sent"] == found.audience == 3
+    assert summary.as_dict()["sent"] == summary.audience == 3
 
 
-def test_nobody_gets_an_issue_twice(publication: Publication) -> None:
+def test_no_subscriber_gets_an_issue_twice(publication: Publication) -> None:
     publication.write_essay()
     readers = publication.add_many_subscribers(3)
     context = publication.context()
@@ -128,7 +130,7 @@ def test_a_real_relay_does_not_get_the_samples_settings(publication: Publication
 # --- relays
 
 
-def test_a_relay_that_refuses_the_connection_loses_nobody(publication: Publication) -> None:
+def test_a_relay_that_refuses_the_connection_loses_no_delivery(publication: Publication) -> None:
     publication.write_essay()
     readers = publication.add_many_subscribers(4)
     with socket.socket() as nobody_listens:
@@ -170,7 +172,7 @@ def test_a_relay_that_refuses_everybody_stops_the_issue_and_suppresses_nobody(
     assert len(relay.recipients) == 12
 
 
-def test_greylisted_readers_get_their_mail_when_it_is_due(
+def test_greylisted_deliveries_are_sent_when_they_are_due(
     publication: Publication, clock: Clock
 ) -> None:
     publication.write_essay()
@@ -216,7 +218,7 @@ def test_one_reader_who_does_not_exist_is_rejected_and_never_written_to_again(
     assert relay.recipients == ["anna@example.org", "anna@example.org"]
 
 
-def test_no_reply_of_a_relay_puts_an_address_where_it_does_not_belong(
+def test_an_address_in_a_reply_is_redacted(
     publication: Publication,
 ) -> None:
     publication.write_essay()
@@ -230,10 +232,10 @@ def test_no_reply_of_a_relay_puts_an_address_where_it_does_not_belong(
     assert "gone" not in rejected.reason
 
 
-# --- holding back
+# --- pause, stop, cancel
 
 
-def test_a_paused_issue_waits_and_goes_on(publication: Publication) -> None:
+def test_a_paused_issue_waits_until_it_is_resumed(publication: Publication) -> None:
     publication.write_essay()
     readers = publication.add_many_subscribers(3)
     context = publication.context()
@@ -248,7 +250,7 @@ def test_a_paused_issue_waits_and_goes_on(publication: Publication) -> None:
     assert publication.recipients() == readers
 
 
-def test_a_pause_in_the_middle_is_heard_before_the_next_mail(publication: Publication) -> None:
+def test_a_pause_during_a_send_takes_effect_before_the_next_mail(publication: Publication) -> None:
     publication.write_essay()
     publication.add_many_subscribers(5)
     context = publication.context()
@@ -283,7 +285,7 @@ def test_a_stop_finishes_the_mail_in_flight_and_leaves_the_rest_queued(
     assert counts(context) == {"sent": 2, "queued": 3}
 
 
-def test_a_cancelled_issue_is_over(publication: Publication) -> None:
+def test_a_cancelled_issue_cannot_be_sent_or_resumed(publication: Publication) -> None:
     publication.write_essay()
     publication.add_many_subscribers(2)
     context = publication.context()
@@ -298,7 +300,7 @@ def test_a_cancelled_issue_is_over(publication: Publication) -> None:
 
 
 @pytest.mark.parametrize("policy", ["hold", "resend"])
-def test_what_a_dead_sender_had_on_the_wire_in_a_cancelled_issue_is_unknown(
+def test_a_delivery_that_a_dead_worker_had_on_the_wire_in_a_cancelled_issue_is_unknown(
     publication: Publication, policy: str
 ) -> None:
     publication.write_essay()
@@ -314,7 +316,7 @@ def test_what_a_dead_sender_had_on_the_wire_in_a_cancelled_issue_is_unknown(
     assert issue_status(context, issue).closed
 
 
-def test_with_the_policy_resend_a_reader_may_get_it_twice_with_the_same_message_id(
+def test_with_the_policy_resend_an_unknown_delivery_is_sent_again(
     publication: Publication,
 ) -> None:
     publication.write_essay()
@@ -327,7 +329,7 @@ def test_with_the_policy_resend_a_reader_may_get_it_twice_with_the_same_message_
     assert counts(context) == {"sent": 2}
 
 
-def test_a_silent_sender_on_another_machine_is_dead_after_ten_minutes(
+def test_a_worker_on_another_machine_is_dead_after_ten_minutes_without_a_heartbeat(
     publication: Publication, clock: Clock
 ) -> None:
     publication.write_essay()
@@ -338,7 +340,7 @@ def test_a_silent_sender_on_another_machine_is_dead_after_ten_minutes(
     sender = workers.register_worker(
         context.store, host="elsewhere", pid=1, process_start="1", now=context.clock()
     )
-    assert OneByOne(context.store, issue, sender).claim(context.clock()) is not None
+    assert SingleLeaseLedger(context.store, issue, sender).claim(context.clock()) is not None
     send.deliver_issue(context, issue)
     assert counts(context) == {"sending": 1, "sent": 1}
     clock.now += timedelta(minutes=11)
@@ -346,16 +348,16 @@ def test_a_silent_sender_on_another_machine_is_dead_after_ten_minutes(
     assert counts(context) == {"unknown": 1, "sent": 1}
 
 
-def test_a_sender_on_a_machine_of_the_same_name_is_not_taken_for_dead(clock: Clock) -> None:
+def test_a_worker_on_a_machine_of_the_same_name_does_not_count_as_dead(clock: Clock) -> None:
     """Copies of one machine share its name, and the number of its process namespace."""
     name, _, space = worker_identity.this_host().split("/")
     twin = workers.Worker(1, f"{name}/0000aaaa/{space}", 4_000_000, "1", heartbeat_at=clock())
     assert worker_identity.is_alive(twin, clock())
-    here = replace(twin, host=worker_identity.this_host())
-    assert not worker_identity.is_alive(here, clock())
+    local = replace(twin, host=worker_identity.this_host())
+    assert not worker_identity.is_alive(local, clock())
 
 
-def test_who_waits_for_a_machine_that_vanished_takes_over_what_it_held(
+def test_the_deliveries_of_a_machine_that_vanished_are_reclaimed(
     publication: Publication, clock: Clock
 ) -> None:
     publication.write_essay()
@@ -366,9 +368,9 @@ def test_who_waits_for_a_machine_that_vanished_takes_over_what_it_held(
     elsewhere = workers.register_worker(
         context.store, host="elsewhere", pid=1, process_start="1", now=context.clock()
     )
-    theirs = OneByOne(context.store, issue, elsewhere)
-    assert theirs.claim(context.clock()) is not None
-    assert len(theirs.lease(2, context.clock())) == 2
+    other_ledger = SingleLeaseLedger(context.store, issue, elsewhere)
+    assert other_ledger.claim(context.clock()) is not None
+    assert len(other_ledger.lease(2, context.clock())) == 2
     send.deliver_issue(context, issue)
     assert counts(context) == {"queued": 2, "sending": 1, "sent": 2}
 
@@ -394,11 +396,11 @@ def claimed_by_the_dead(context: AppContext) -> None:
         process_start="0",
         now=context.clock(),
     )
-    assert OneByOne(context.store, ISSUE, sender).claim(context.clock()) is not None
+    assert SingleLeaseLedger(context.store, ISSUE, sender).claim(context.clock()) is not None
 
 
-def counts_after(found: object) -> dict[str, int]:
-    return {str(state): number for state, number in found.counts.items()}  # type: ignore[attr-defined]
+def counts_after(status: object) -> dict[str, int]:
+    return {str(state): number for state, number in status.counts.items()}  # type: ignore[attr-defined]
 
 
 # --- test mails
@@ -419,7 +421,7 @@ def test_a_test_mail_is_marked_and_no_delivery(publication: Publication) -> None
     assert row.state is IssueState.OPEN
 
 
-def test_an_editor_who_saw_the_test_still_gets_the_issue(
+def test_a_test_mail_does_not_have_the_message_id_of_the_issue(
     publication: Publication, clock: Clock
 ) -> None:
     """Mailboxes drop a second message with the same Message-ID."""
@@ -429,7 +431,7 @@ def test_an_editor_who_saw_the_test_still_gets_the_issue(
     context = publication.context()
     revision_id = compose.compose_issue(context, ISSUE).revision_id
     group = send.group_addresses(context, "redaktion")
-    assert [one.address for one in group] == ["anna@example.org"]
+    assert [address.address for address in group] == ["anna@example.org"]
     send.send_test(context, ISSUE, revision_id, group)
     clock.now += timedelta(minutes=1)
     send.send_test(context, ISSUE, revision_id, group)
@@ -456,7 +458,7 @@ def test_a_test_mail_that_is_refused_says_which_and_why(publication: Publication
 # --- which issue
 
 
-def test_the_second_issue_of_a_day_has_a_two_behind_it(publication: Publication) -> None:
+def test_the_second_issue_of_a_day_has_the_suffix_two(publication: Publication) -> None:
     publication.write_essay("Eins")
     publication.add_many_subscribers(1)
     context = publication.context()
@@ -470,7 +472,7 @@ def test_the_second_issue_of_a_day_has_a_two_behind_it(publication: Publication)
     assert str(latest_issue(context)) == "2026-11-26-2"
 
 
-def test_an_issue_in_the_middle_stays_todays(publication: Publication) -> None:
+def test_an_issue_that_is_being_sent_stays_the_current_one(publication: Publication) -> None:
     publication.write_essay()
     publication.add_many_subscribers(1)
     context = publication.context()

@@ -45,7 +45,7 @@ def second_at(port: int) -> dict[str, str]:
     return names | {"RELAYS__MAIN__FAILOVER": "second"}
 
 
-def test_when_the_relay_is_away_another_takes_what_was_never_tried(
+def test_the_failover_relay_takes_what_was_never_tried(
     publication: Publication,
 ) -> None:
     publication.write_essay()
@@ -59,7 +59,7 @@ def test_when_the_relay_is_away_another_takes_what_was_never_tried(
     assert issue_status(context, issue).closed
 
 
-def test_what_the_first_relay_has_tried_waits_for_it(publication: Publication) -> None:
+def test_deliveries_that_the_first_relay_has_deferred_wait_for_it(publication: Publication) -> None:
     publication.write_essay()
     publication.add_many_subscribers(3)
     with MisbehavingRelay(rcpt=always("450 4.2.0 later")) as first, MisbehavingRelay() as second:
@@ -119,7 +119,7 @@ def test_an_old_issue_is_refused_rather_than_sent_late(
     assert issue_status(context, issue).as_dict()["queued"] == 2
 
 
-def test_a_send_that_does_not_get_on_is_reported(publication: Publication, clock: Clock) -> None:
+def test_a_send_without_progress_is_reported(publication: Publication, clock: Clock) -> None:
     publication.write_essay()
     publication.add_many_subscribers(2)
     context = publication.context()
@@ -173,9 +173,9 @@ def test_a_new_key_comes_with_its_dns_record(publication: Publication, kind: str
     assert path.stat().st_mode & 0o077 == 0
     again = publication.run("dkim", "keygen", "--selector", "n1", "--kind", kind, code=1)
     assert "exists" in again.err
-    told = publication.run("dkim", "keygen", "--selector", "n2", "--kind", kind)
-    assert 'IN TXT "v=DKIM1' in told.out
-    assert "PRIVATE" not in told.output
+    shown = publication.run("dkim", "keygen", "--selector", "n2", "--kind", kind)
+    assert 'IN TXT "v=DKIM1' in shown.out
+    assert "PRIVATE" not in shown.output
 
 
 def test_a_long_list_is_shared_by_several_processes(
