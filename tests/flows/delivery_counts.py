@@ -11,7 +11,7 @@ import psycopg
 from ..publications import SETTINGS, Publication
 from ..services.delivery.sink_relay import Sink
 from ..waiting import wait_until
-from .worker_pool import Machine, Pool
+from .worker_pool import Machine, WorkerPool
 
 _LEASED = "FROM deliveries d LEFT JOIN workers w ON w.id = d.worker_id"
 _NEWEST = "(SELECT id FROM issues ORDER BY number DESC LIMIT 1)"
@@ -112,7 +112,7 @@ def configure_relay(publication: Publication, port: int, *quotas: str) -> None:
     (publication.home / "newsletter.toml").write_text(text, encoding="utf-8")
 
 
-def wait_for_helper(pool: Pool, queries: StoreQueries, run: str, before: str) -> str:
+def wait_for_helper(pool: WorkerPool, queries: StoreQueries, run: str, before: str) -> str:
     """Return the second run that delivers the issue of `run`, once both have sent a message.
 
     `before` is the issue that was the newest when `run` was started.

@@ -30,4 +30,4 @@ def test_a_checkup_ends_degraded_with_a_table_and_no_address(
     assert "| problem | the relay 127.0.0.1:9" in str(artifact.data)
     assert "@" not in str(artifact.data) + state.message
     context = publication.context()
-    assert "relay main" in alerts.open_alerts(context.store, scheduled.RED)
+    assert "relay main" in alerts.open_alerts(context.store, scheduled.RED_EVENT)

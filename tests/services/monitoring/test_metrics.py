@@ -280,7 +280,7 @@ def test_a_resend_of_an_old_issue_is_counted_at_once(
     exporter.text()
     with context.store.writing() as connection:
         connection.exec_driver_sql(
-            "UPDATE deliveries SET state='queued', sender_id=0 WHERE subscriber_id=1"
+            "UPDATE deliveries SET state='queued', worker_id=0 WHERE subscriber_id=1"
         )
     clock.now += timedelta(seconds=20)
     timer.now += 20
