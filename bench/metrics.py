@@ -74,7 +74,7 @@ def fill(context: AppContext, count: int) -> None:
                     {
                         "issue_id": name, "subscriber_id": reader, "attempts": 1, "enhanced": "",
                         "state": "queued" if live and reader % 2 else "sent", "reason": "",
-                        "queued_at": queued, "changed_at": now, "sender_id": 0,
+                        "queued_at": queued, "changed_at": now, "worker_id": 0,
                     }
                     for reader in range(start, min(start + CHUNK, size))
                 ]  # fmt: skip

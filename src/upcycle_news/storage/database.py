@@ -248,12 +248,13 @@ def current_migration(store: Store) -> str | None:
         return _version(connection)
 
 
-def migrate(store: Store, to: str = HEAD) -> None:
-    """Migrate a store in one transaction: a migration that fails leaves it as it was.
+def migrate(store: Store, to: str | None = None) -> None:
+    """Migrate a store to `to` (`HEAD`) in one transaction: one that fails leaves it as it was.
 
     Of several processes one migrates and the others wait. Raises `StoreError`, also for a store
     that a newer version or a pre-release made.
     """
+    to = to or HEAD
     if current_migration(store) == to:
         return
     with store.writing() as connection:
@@ -262,7 +263,7 @@ def migrate(store: Store, to: str = HEAD) -> None:
         version = _version(connection)  # another process may have been faster
         if version == to:
             return
-        raise_if_unsupported(store.name, version, to)
+        raise_if_unsupported_migration(store.name, version)
         from alembic import command, util
         from alembic.config import Config
 
@@ -279,8 +280,8 @@ def migrate(store: Store, to: str = HEAD) -> None:
     log.info("the store was migrated", before=version or "empty", now=to)
 
 
-def raise_if_unsupported(name: str, version: str | None, newest: str = HEAD) -> None:
-    """Raise `StoreError` for the migration of a pre-release, or one newer than `newest`.
+def raise_if_unsupported_migration(name: str, version: str | None) -> None:
+    """Raise `StoreError` for the migration of a pre-release, or one newer than `HEAD`.
 
     `name` is what holds the migration: a store or a backup.
     """
@@ -291,10 +292,10 @@ def raise_if_unsupported(name: str, version: str | None, newest: str = HEAD) -> 
             "'subscribers suppressions' to files and import these into a new store; nothing was "
             "changed"
         )
-    if version is not None and version > newest:
+    if version is not None and version > HEAD:
         raise StoreError(
             f"{name} was written by a newer version of upcycle-news ({version}, this one knows "
-            f"{newest}): install the newer version, or restore a backup"
+            f"{HEAD}): install the newer version, or restore a backup"
         )
 
 

@@ -30,7 +30,7 @@ from upcycle_news.storage.schema import (
     quota_scopes,
     subscribers,
 )
-from upcycle_news.storage.schema import senders as senders_table
+from upcycle_news.storage.schema import workers as workers_table
 
 from ...publications import Publication
 from ...storage.sample_rows import (
@@ -272,7 +272,7 @@ def test_a_store_that_cannot_get_a_send_hold_is_not_moved(
     context = publication.context()
     with context.store.writing() as connection:
         connection.exec_driver_sql(
-            "CREATE TRIGGER full BEFORE INSERT ON pauses BEGIN SELECT RAISE(ABORT, 'full'); END"
+            "CREATE TRIGGER full BEFORE INSERT ON send_holds BEGIN SELECT RAISE(ABORT, 'full'); END"
         )
     with pytest.raises(StoreError):
         migrate_store.move_store(context, target_url)
@@ -307,11 +307,11 @@ def test_a_worker_that_registers_during_the_move_is_noticed(
     mover = threading.Thread(target=move)
     with context.store.writing() as connection:
         connection.execute(
-            insert(senders_table).values(
+            insert(workers_table).values(
                 host=worker_identity.this_host(),
                 pid=os.getpid(),
                 process_start=worker_identity.process_start(os.getpid()),
-                beat_at=context.clock(),
+                heartbeat_at=context.clock(),
             )
         )
         mover.start()  # it sees no worker yet, and waits for this transaction

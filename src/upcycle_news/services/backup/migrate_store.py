@@ -18,7 +18,7 @@ from upcycle_news.storage.database import (
     current_migration,
     migrate,
     open_store,
-    raise_if_unsupported,
+    raise_if_unsupported_migration,
 )
 from upcycle_news.storage.schema import HEAD
 from upcycle_news.storage.send_hold import SendHold
@@ -80,7 +80,7 @@ def upgrade_store(context: AppContext, *, with_backup: bool) -> tuple[str | None
     """
     with create.open_unmigrated(context) as store:
         before, backup = current_migration(store), None
-        raise_if_unsupported(store.name, before)
+        raise_if_unsupported_migration(store.name, before)
         if with_backup and before is not None and before < HEAD:
             backup = create.make_backup(context, keep=0).file
         migrate(store)

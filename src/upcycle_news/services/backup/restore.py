@@ -22,7 +22,12 @@ from upcycle_news.services.delivery import worker_identity
 from upcycle_news.storage import send_hold, workers
 from upcycle_news.storage.backup import snapshot
 from upcycle_news.storage.backup.merge import MergeReport
-from upcycle_news.storage.database import PRE_RELEASES, Store, open_store, raise_if_unsupported
+from upcycle_news.storage.database import (
+    PRE_RELEASES,
+    Store,
+    open_store,
+    raise_if_unsupported_migration,
+)
 from upcycle_news.storage.schema import HEAD
 from upcycle_news.storage.send_hold import SendHold
 
@@ -91,7 +96,7 @@ def restore(
     current = inspect_current(context)
     manifest = archive.read_manifest(path)
     if manifest.migration in PRE_RELEASES:
-        raise_if_unsupported(str(path), manifest.migration)
+        raise_if_unsupported_migration(str(path), manifest.migration)
     if manifest.migration > HEAD:
         raise UpcycleError(
             f"{path}: was made by a newer version of upcycle-news ({manifest.version}): install "

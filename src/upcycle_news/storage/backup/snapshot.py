@@ -24,7 +24,7 @@ from upcycle_news.storage.database import (
     describe_error,
     migrate,
     open_store,
-    raise_if_unsupported,
+    raise_if_unsupported_migration,
 )
 from upcycle_news.storage.issues import IssueState
 from upcycle_news.storage.schema import (
@@ -59,7 +59,7 @@ def write_snapshot(store: Store, file: Path, *, on_rows: Callable[[int], None]) 
     version = current_migration(store)
     if version is None:
         raise StoreError(f"{store.name} is empty: there is nothing to back up yet")
-    raise_if_unsupported(store.name, version)
+    raise_if_unsupported_migration(store.name, version)
     if store.dialect == "sqlite":
         # Not sqlite3's backup: pages with data of erased subscribers stay behind, and a writer who
         # commits all the time does not make it begin again.
