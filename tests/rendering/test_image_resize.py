@@ -30,6 +30,7 @@ def written(image: Image.Image, kind: str, **options: object) -> bytes:
     return out.getvalue()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", ["JPEG", "PNG", "WEBP"])
 def test_a_photo_becomes_twice_the_column_and_at_most_200_kilobytes(kind: str) -> None:
     small = fit_for_mail("foto", photo(3000, 2000, kind))
@@ -96,6 +97,7 @@ def test_what_is_no_usable_image_is_refused_with_the_fix(data: bytes, sentence: 
     assert str(caught.value).startswith("content/images/x.png: ")
 
 
+@pytest.mark.slow
 def test_a_decompression_bomb_is_not_decoded() -> None:
     bomb = written(Image.new("1", (30_000, 30_000)), "PNG")
     assert len(bomb) < 200_000

@@ -159,7 +159,7 @@ def _nothing_new(
     return localized(
         "nothing-new",
         day=day,
-        shelf=tuple(counts) or localized("nothing-new-none"),
+        counts=tuple(counts) or localized("nothing-new-none"),
         items=localized("nothing-new-items", count=fresh)
         if fresh
         else localized("nothing-new-no-items"),

@@ -27,11 +27,11 @@ def approval_page(
     content = revision.manifest.issue
     audience = issues.count_audience(context.store, revision.manifest.publication.readers_of)
     summary = localized(
-        "question-issue",
+        "request-issue",
         issue=str(issue),
-        readers=localized("question-readers", count=audience),
-        essays=localized("question-essays", count=len(content.essays)),
-        items=localized("question-items", count=len(content.related)),
+        readers=localized("request-readers", count=audience),
+        essays=localized("request-essays", count=len(content.essays)),
+        items=localized("request-items", count=len(content.related)),
         size=rendered.html_bytes / 1000,
         revision=revision_id[:12],
         until=translate.format_time(until.astimezone(context.settings.publication.zone)),
@@ -41,16 +41,16 @@ def approval_page(
         f"## {escape_markdown(rendered.content.subject)}",
         "",
         *(
-            [f"**{translate(localized('question-refused'))}** {escape_markdown(refused)}", ""]
+            [f"**{translate(localized('request-refused'))}** {escape_markdown(refused)}", ""]
             if refused
             else []
         ),
         translate(summary),
         "",
-        f"**[{translate(localized('question-look'))}]({link})** ({translate(localized('question-link'))})",
+        f"**[{translate(localized('request-look'))}]({link})** ({translate(localized('request-link'))})",
         "",
         *(
-            f"- {translate(localized('question-essay'))}: {escape_markdown(essay.title)}"
+            f"- {translate(localized('request-essay'))}: {escape_markdown(essay.title)}"
             for essay in content.essays
         ),
         "",
@@ -61,7 +61,7 @@ def approval_page(
         "",
         *changes_since_last_request(context, translate, issue, revision_id, revision.manifest),
         *_findings(translate, rendered.findings),
-        translate(localized("question-decide")),
+        translate(localized("request-decide")),
     ]
     return "\n".join(lines)
 
@@ -82,9 +82,9 @@ def form_labels(context: AppContext) -> dict[str, tuple[str, str]]:
 
 def _findings(translate: Translator, findings: Sequence[Finding]) -> list[str]:
     if not findings:
-        return [translate(localized("question-found-nothing")), ""]
+        return [translate(localized("request-found-nothing")), ""]
     lines = [
         f"- {translate(LEVELS[finding.level])}: {escape_markdown(finding.where)}: {escape_markdown(translate(finding.text))}"
         for finding in findings
     ]
-    return [f"**{translate(localized('question-found'))}**", "", *lines, ""]
+    return [f"**{translate(localized('request-found'))}**", "", *lines, ""]

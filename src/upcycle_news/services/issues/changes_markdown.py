@@ -29,7 +29,7 @@ def changes_since_last_request(
     if old is None:
         return _since_last_issue(context, translate, issue, new, contents=False)
     return _section(
-        translate(localized("since-question")),
+        translate(localized("since-approval-request")),
         _contents(translate, diff_manifests(old.manifest, new)),
     )
 
