@@ -222,7 +222,7 @@ def _begin_immediate(cursor: Any) -> None:
 
 
 def _use_wal(cursor: Any) -> None:
-    """Switch to WAL. Several who open a new store at once collide here, and SQLite does not wait."""
+    """Switch to WAL. Processes that open a new store at once collide here, and SQLite does not wait."""
     deadline = time.monotonic() + BUSY_SECONDS
     while True:
         try:
@@ -277,7 +277,7 @@ def migrate(store: Store, to: str | None = None) -> None:
                 f"{store.name} belongs to another program (its migration is {version}): name a "
                 "database of its own; nothing was changed"
             ) from None
-    log.info("the store was migrated", before=version or "empty", now=to)
+    log.info("store migrated", before=version or "empty", now=to)
 
 
 def raise_if_unsupported_migration(name: str, version: str | None) -> None:
@@ -319,7 +319,7 @@ def describe_error(error: BaseException | None) -> str:
         return "the disk reported an error (it may be full); nothing was half-written"
     if "OperationalError" in _class_names(error) and "connect" in text_of_error:
         return "does not answer; check host, port and that the server runs"
-    log.debug("an error of the store", kind=type(error).__name__)
+    log.debug("store error", kind=type(error).__name__)
     return f"refused the operation ({type(error).__name__})"
 
 

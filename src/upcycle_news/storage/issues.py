@@ -84,7 +84,7 @@ def enqueue(store: Store, issue: IssueId, revision_id: str, *, now: datetime) ->
 
     One transaction: the audience, the queue and the content that is used now. Returns the
     audience's size; raises `IssueError` when the issue is frozen already, was rejected meanwhile, or when there
-    is nobody, and `PausedError` while a send hold is active.
+    is nobody, and `SendHoldError` while a send hold is active.
     """
     revision = revision_rows.load_revision(store, issue, revision_id)
     if revision is None:

@@ -171,10 +171,10 @@ class Ledger:
     def _claim(
         self, connection: Connection, claims: Sequence[LeasedDelivery], now: datetime
     ) -> list[ClaimResult]:
-        found = connection.execute(
+        selected = connection.execute(
             sql.SELECT_FOR_CLAIM, {"rows": [claim.delivery for claim in claims]}
         )
-        rows = {row.id: row for row in found}
+        rows = {row.id: row for row in selected}
         results = [
             self._check_claim(connection, claim, rows.get(claim.delivery), now) for claim in claims
         ]
