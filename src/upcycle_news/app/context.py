@@ -298,7 +298,7 @@ class AppContext:
     @property
     def user_agent(self) -> str:
         """The User-Agent header for feeds: version, the newsletter's name and a contact."""
-        from upcycle_news import __version__
+        from upcycle_news.version import __version__
 
         contact = self.settings.feeds.contact or self.settings.sender.address or "no contact"
         name = self.settings.publication.name.encode("ascii", "ignore").decode().strip()

@@ -10,8 +10,8 @@ from typing import Annotated
 
 import typer
 
-from upcycle_news import __version__
 from upcycle_news.cli.lazy import LazyCommand, SectionedGroup, lazy_group
+from upcycle_news.version import __version__
 
 ESSAY = {
     "new": ("essay:new", "Make the file of a new essay as a draft, and print its path."),

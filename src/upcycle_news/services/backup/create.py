@@ -11,7 +11,6 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
 
-from upcycle_news import __version__
 from upcycle_news.app.context import AppContext
 from upcycle_news.errors import UpcycleError
 from upcycle_news.i18n.messages import format_count
@@ -19,6 +18,7 @@ from upcycle_news.models.runs import RunResult
 from upcycle_news.services.backup import archive_file as archive
 from upcycle_news.storage.backup.snapshot import write_snapshot
 from upcycle_news.storage.database import Store, open_store
+from upcycle_news.version import __version__
 
 _NAME = "upcycle-news-{:%Y-%m-%dT%H%M%SZ}.tar.gz"
 _GENERATED_NAME = re.compile(r"upcycle-news-\d{4}-\d\d-\d\dT\d{6}Z\.tar\.gz")

@@ -16,7 +16,6 @@ from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4
 from prometheus_client.registry import Collector
 
-from upcycle_news import __version__
 from upcycle_news.app.context import AppContext
 from upcycle_news.errors import ContentError
 from upcycle_news.models import DeliveryState, SubscriberStatus
@@ -27,6 +26,7 @@ from upcycle_news.services.delivery.worker_identity import HEARTBEAT_TIMEOUT
 from upcycle_news.services.feeds.collect import feeds_health
 from upcycle_news.storage import metrics, send_hold
 from upcycle_news.storage.issues import IssueState
+from upcycle_news.version import __version__
 
 log = Log(__name__)
 
