@@ -11,6 +11,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from .waiting import wait_until
+
 
 def free_port() -> int:
     """Return a free TCP port of 127.0.0.1."""
@@ -33,15 +35,16 @@ def smtp_sink(connections: int = 256) -> Iterator[int]:
         stderr=subprocess.DEVNULL,
     )
     try:
-        for _ in range(100):
-            with socket.socket() as probe:
-                if probe.connect_ex(("127.0.0.1", port)) == 0:
-                    break
-            time.sleep(0.05)
+        wait_until(lambda: _accepts(port), "smtp-sink did not start", seconds=5, interval=0.05)
         yield port
     finally:
         process.terminate()
         process.wait(10)
+
+
+def _accepts(port: int) -> bool:
+    with socket.socket() as probe:
+        return probe.connect_ex(("127.0.0.1", port)) == 0
 
 
 def peak_memory(process: subprocess.Popen[str]) -> float:

@@ -249,7 +249,7 @@ def test_names_are_escaped_against_formulas_and_read_back(name: str) -> None:
     text = write_subscribers_csv([person(name=name)])
     cell = list(csv.reader(io.StringIO(text)))[1][1]
     assert cell[0] not in "=+-@\t\r"
-    assert read(text).people[0].name == name
+    assert read(text).subscribers[0].name == name
 
 
 names = st.text(st.characters(blacklist_categories=("Cs", "Cc", "Zl", "Zp")), max_size=30).map(
@@ -265,7 +265,7 @@ def test_a_list_survives_export_and_import(
     original = person(name=name, topics=tuple(topics), groups=tuple(groups), language=language)
     back = read(write_subscribers_csv([original]))
     assert (back.skipped, back.invalid) == ([], [])
-    [imported] = back.people
+    [imported] = back.subscribers
     assert (imported.email, imported.name) == (original.email, original.name)
     assert (imported.topics, imported.groups) == (original.topics, original.groups)
     assert imported.language == original.language
@@ -273,7 +273,7 @@ def test_a_list_survives_export_and_import(
 
 def test_unsubscribed_addresses_stay_so_after_export_and_import() -> None:
     text = write_subscribers_csv([person(status=SubscriberStatus.UNSUBSCRIBED)])
-    assert read(text).people == []
+    assert read(text).subscribers == []
 
 
 # --- addresses

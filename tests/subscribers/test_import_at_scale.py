@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import csv
 import io
-import time
 import tracemalloc
 
 import pytest
+from sqlalchemy import event
 
 from upcycle_news.errors import UpcycleError
 from upcycle_news.models import EmailAddress
@@ -102,7 +102,7 @@ def test_an_exported_list_has_no_formulas_and_is_imported_unchanged(
         assert not any(cell.startswith(("=", "+", "-", "@", "\t", "\r")) for cell in row)
     before = list(subscribers.all_subscribers(context.store))
     again = read_subscribers_csv(text.encode(), where="export")
-    assert [(p.email, p.name, p.topics) for p in again.people] == [
+    assert [(p.email, p.name, p.topics) for p in again.subscribers] == [
         (p.email, p.name, p.topics) for p in before
     ]
 
@@ -149,18 +149,22 @@ def test_an_erased_subscriber_leaves_only_a_keyed_hash(publication: Publication)
 
 
 @pytest.mark.slow
-def test_a_hundred_thousand_rows_are_taken_in_seconds(publication: Publication) -> None:
+def test_a_hundred_thousand_rows_are_stored_in_batches(publication: Publication) -> None:
     rows = [f"reader{n}@example{n % 50}.org,Leserin {n},de,Bestand" for n in range(100_000)]
     data = ("email,name,language,topics\n" + "\n".join(rows) + "\n").encode()
     context = publication.context()
-    begin = time.perf_counter()
+    statements: list[str] = []
+    event.listen(
+        context.store._engine,
+        "before_cursor_execute",
+        lambda _c, _cursor, statement, *_: statements.append(statement),
+    )
     parsed = read_subscribers_csv(data, where="x")
     report = subscribers.add_subscribers(
-        context.store, parsed.people, source="x, 2026", now=context.clock(), dry_run=False
+        context.store, parsed.subscribers, source="x, 2026", now=context.clock(), dry_run=False
     )
-    end = time.perf_counter()
     assert (report.added, len(parsed.invalid)) == (100_000, 0)
-    assert end - begin < 60
+    assert len(statements) < 100_000 / 50  # a statement for each row would take minutes
 
     tracemalloc.start()
     read_subscribers_csv(data[: len(data) // 10], where="x")

@@ -11,7 +11,7 @@ import json
 import re
 import subprocess
 import tempfile
-import time
+import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -20,6 +20,7 @@ from typing import Any
 from websockets.sync.client import ClientConnection, connect
 
 from ..rendering.page_screenshots import FLAGS, chromium
+from ..waiting import wait_until
 
 
 class Page:
@@ -142,17 +143,18 @@ def browsing() -> Iterator[Page]:
 
 def _tab(process: subprocess.Popen[bytes], profile: Path) -> str:
     """The address of the browser's one tab."""
-    import urllib.request
+    urls: list[str] = []
 
-    deadline = time.monotonic() + 40
-    while time.monotonic() < deadline and process.poll() is None:
+    def tab_exists() -> bool:
+        assert process.poll() is None, "Chromium ended"
         try:
             port = (profile / "DevToolsActivePort").read_text().split()[0]
             with urllib.request.urlopen(f"http://127.0.0.1:{port}/json/list") as answer:
-                for target in json.load(answer):
-                    if target["type"] == "page":
-                        return str(target["webSocketDebuggerUrl"])
+                targets = json.load(answer)
         except (OSError, IndexError, ValueError):
-            pass
-        time.sleep(0.05)
-    raise AssertionError("Chromium did not start")
+            return False
+        urls[:] = [str(tab["webSocketDebuggerUrl"]) for tab in targets if tab["type"] == "page"]
+        return bool(urls)
+
+    wait_until(tab_exists, "Chromium did not start", seconds=40, interval=0.05)
+    return urls[0]

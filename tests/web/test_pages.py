@@ -196,7 +196,7 @@ def test_a_confirmation_link_expires(
         assert server.get(path.decode()).status == 410
         assert "gilt nicht mehr" in server.post(path.decode(), Accept_Language="de").text
         assert person(context).status is SubscriberStatus.PENDING
-        assert subscriptions.tidy(context).unconfirmed == 1
+        assert subscriptions.purge_expired(context).unconfirmed == 1
         assert subscribers.find(context.store, EmailAddress.parse(ANNA)) is None
         assert server.post(path.decode()).status == 404
 
@@ -271,9 +271,9 @@ def test_a_confirmation_mail_that_failed_is_sent_later(
     with running_server(away, port) as server:
         assert server.post("/subscribe", {"email": ANNA}).status == 200
     assert publication.mails() == []
-    assert subscriptions.tidy(context).mailed == 1
+    assert subscriptions.purge_expired(context).mailed == 1
     assert publication.recipients() == [ANNA]
-    assert subscriptions.tidy(context).mailed == 0
+    assert subscriptions.purge_expired(context).mailed == 0
 
 
 @pytest.mark.chromium

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import time
 from datetime import timedelta
 
 import pytest
@@ -14,6 +13,7 @@ from upcycle_news.storage import personal_data, subscribers
 
 from ..delivery.memory_ledger import Clock
 from ..publications import Publication, parse_mail, send_issue
+from ..waiting import wait_until
 from .browser_session import browsing
 from .web_server import WebServer
 
@@ -21,10 +21,10 @@ READER = "leserin@example.org"
 
 
 def mails(publication: Publication, count: int) -> list[bytes]:
-    """The mails once so many have arrived; the confirmation leaves beside the answer."""
-    deadline = time.monotonic() + 15
-    while len(publication.mails()) < count and time.monotonic() < deadline:
-        time.sleep(0.02)
+    """Wait for `count` mails; the confirmation is sent in a thread, after the response."""
+    wait_until(
+        lambda: len(publication.mails()) >= count, "a mail is missing", seconds=15, interval=0.02
+    )
     received = publication.mails()
     assert len(received) == count
     return received
