@@ -166,7 +166,7 @@ def test_an_essay_that_exists_is_never_overwritten(publication: Publication) -> 
 
 @contextmanager
 def room_for(size: int) -> Iterator[None]:
-    """A disk that has room for files of this size only, as far as this process sees."""
+    """Limit the size of files that this process can write, like a full disk."""
     before = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (size, before[1]))
     try:

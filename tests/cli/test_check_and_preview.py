@@ -1,4 +1,4 @@
-"""What editors run before anybody gets a mail: `check`, and `issue preview --watch`."""
+"""`check`, and `issue preview --watch`."""
 
 from __future__ import annotations
 
@@ -183,7 +183,7 @@ def test_watching_renders_again_at_every_save(publication: Publication) -> None:
         second = json.loads(process.stdout.readline())
         assert second["hash"] != first["hash"]
         assert second["essays"] == ["neu-am-markt", slug]
-        # A slip ends nothing: it is told, and the next save mends it.
+        # A mistake does not end the watching: it is printed, and the next save is rendered.
         path = publication.home / "templates/partials/closing.mjml"
         good = path.read_text(encoding="utf-8")
         publication.change_setting(

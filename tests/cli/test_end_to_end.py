@@ -364,7 +364,7 @@ def test_feeds_in_the_private_network_are_not_requested_unless_allowed(
     assert report["items"] == 0
 
 
-# --- people
+# --- subscribers
 
 
 def test_an_exported_list_can_be_imported(publication: Publication) -> None:

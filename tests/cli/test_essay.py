@@ -1,4 +1,4 @@
-"""The editor's shelf: a new essay, and where all of them stand."""
+"""`essay new` and `essay list`."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What keeps `upcycle-news up` from starting, told before anything is started."""
+"""What keeps `upcycle-news up` from starting, reported before anything is started."""
 
 from __future__ import annotations
 

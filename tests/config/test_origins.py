@@ -1,4 +1,4 @@
-"""Where each setting came from, with secrets masked."""
+"""The origin of each setting, with secrets masked."""
 
 from __future__ import annotations
 

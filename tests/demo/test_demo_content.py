@@ -13,7 +13,7 @@ import pytest
 import yaml
 
 CONTENT = Path(__file__).parents[2] / "content"
-# The essays the demo came with; what editors write later is theirs and not tested here.
+# The essays of the demo; those that editors add later are not tested here.
 ESSAYS = [path for path in sorted((CONTENT / "essays").glob("*.md")) if path.name < "2026-11"]
 IMAGES = sorted((CONTENT / "images").glob("*.png"))
 KEYS = {"title", "author", "date", "summary", "topics", "image", "image_alt", "status", "language"}

@@ -1,4 +1,4 @@
-"""The demo's feed site: what a feed reader finds there."""
+"""The feeds that the demo serves."""
 
 from __future__ import annotations
 

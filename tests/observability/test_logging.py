@@ -41,7 +41,7 @@ def _a_process_without_prefect() -> Iterator[None]:
 
 
 def written(kind: Format, *events: Any, level: str = "info", secrets: tuple[str, ...] = ()) -> str:
-    """What these calls leave on standard error."""
+    """Return what these calls write to standard error."""
     with redirect_stderr(io.StringIO()) as output:
         configure_logging(kind, level, secrets)
         for event in events:

@@ -1,4 +1,4 @@
-"""The lists that people really have, and a hundred thousand rows of them."""
+"""Lists as they come in practice, and one with a hundred thousand rows."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from upcycle_news.subscribers.csv_lists import (
 
 from ..publications import Publication, add_confirmed_subscribers
 
-# What a spreadsheet saves: Latin-1, semicolons, quoted newlines, and what people paste into it.
+# As spreadsheets save: Latin-1, semicolons, quoted newlines, and pasted garbage.
 NASTY = (
     "E-Mail-Adresse;Name;Sprache;Themen\r\n"
     '"ANNA@Example.ORG";"Müller,\r\nAnna";DE;Bestand,Handwerk\r\n'

@@ -197,7 +197,7 @@ def test_many_threads_that_create_the_key_at_once_agree_on_it(
 def test_a_running_server_creates_no_key_when_the_folder_is_moved_away(
     tmp_path: Path,
 ) -> None:
-    """It would stand where the old one comes back to."""
+    """It would take the number of an old key that comes back."""
     folder = tmp_path / "secrets"
     ring = KeyRing(folder)
     first = ring[1]

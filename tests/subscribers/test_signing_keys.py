@@ -1,4 +1,4 @@
-"""A key that signs readers' links gets a successor, and one that leaked ends."""
+"""Rotating and dropping the keys that sign links."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from ..web.web_server import free_port, running_server
 
 
 def links(publication: Publication) -> list[str]:
-    """The paths to leave, of every mail so far, oldest first."""
+    """Return the unsubscribe paths of all mails so far, oldest first."""
     urls = []
     for mail in publication.mails():
         head = re.sub(rb"\r\n[ \t]", b" ", mail.partition(b"\r\n\r\n")[0]).decode()

@@ -17,7 +17,7 @@ def port() -> int:
 
 @pytest.fixture
 def context(publication: Publication, port: int) -> AppContext:
-    """A newsroom whose public address is the test's own door."""
+    """A context whose public URL is the test's own web server."""
     publication.change_setting("https://umbaupost.example.net", f"http://127.0.0.1:{port}")
     return publication.context(AUDIENCE__TOPICS='["Bestand", "Kleinstadt"]')
 

@@ -23,7 +23,7 @@ PAGE = "/archive/2026-11-26/"
 
 @pytest.fixture
 def shown(publication: Publication, context: AppContext, port: int) -> Iterator[WebServer]:
-    """A door with one issue behind it."""
+    """A web server with one issue in its archive."""
     publication.add_subscribers("anna@example.org")
     publication.write_essay()
     send_issue(context)
@@ -138,7 +138,7 @@ def test_every_link_of_a_sent_mail_works(publication: Publication, shown: WebSer
 
 
 def test_a_build_that_hangs_blocks_one_request_only(context: AppContext) -> None:
-    """The door has eight threads, and readers leave through them, too."""
+    """The server has eight threads, and unsubscribing needs them, too."""
     begun, times = threading.Event(), iter([0.0, 2.0 * REBUILD_SECONDS])
 
     def clock() -> float:

@@ -37,7 +37,7 @@ def link(context: AppContext, purpose: Purpose, number: int = 1, issue: int = 0)
     return f"/{purpose}/{context.link_signer.token(purpose, number, issue)}"
 
 
-# --- nobody learns who is subscribed
+# --- responses do not disclose who is subscribed
 
 
 def test_the_response_to_a_sign_up_is_the_same_for_every_address(
@@ -106,7 +106,7 @@ def test_a_bot_that_fills_the_honeypot_gets_the_usual_response_and_no_mail(
 
 
 def test_sign_ups_of_one_network_are_limited(context: AppContext, server: WebServer) -> None:
-    """The door believes the proxy on its own machine, and nobody else's word."""
+    """The server trusts X-Forwarded-For of the proxy on its own machine only."""
     at = {"X_Forwarded_For": "203.0.113.7"}
     statuses = [server.post("/subscribe", {"email": f"n{i}@example.org"}, **at).status
                 for i in range(22)]  # fmt: skip

@@ -1,4 +1,4 @@
-"""Confirmation mails that could not leave at once, or must not."""
+"""Confirmation mails that could not be sent at once, or must not."""
 
 from __future__ import annotations
 

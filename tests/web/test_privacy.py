@@ -1,4 +1,4 @@
-"""What a whole life of a list leaves behind: no address where none belongs."""
+"""No address outside of store, mails and inbox after everything that can happen to a list."""
 
 from __future__ import annotations
 
@@ -25,15 +25,15 @@ from ..publications import (
 )
 from .web_server import running_server
 
-# A local part that stands nowhere else, so that a single trace is a proof.
+# Local parts that occur nowhere else, so that every match is an address.
 NAMES = ("geheimniskraemerin", "verschwiegenheit", "stillschweigen")
 ADDRESSES = [f"{name}@example.org" for name in NAMES]
-# Where an address belongs: the store, the mails themselves, and the inbox.
+# Where addresses belong: the store, the mails themselves, and the inbox.
 BELONGS = re.compile(r"/(upcycle\.db[^/]*|mailbox/.*|inbox/.*)$")
 
 
 def traces(folder: Path) -> list[str]:
-    """Files below a folder that hold an address where none belongs."""
+    """Return the files below a folder that hold an address where none belongs."""
     matches = []
     for path in folder.rglob("*"):
         if path.is_file() and not BELONGS.search(str(path)):

@@ -50,7 +50,7 @@ def status(context: AppContext, address: str = READER) -> SubscriberStatus | Non
 
 
 def scan(server: WebServer, mail: bytes) -> None:
-    """What link scanners do with every link of every mail, before anybody reads it."""
+    """Open every link of a mail, as link scanners do before it is read."""
     for link in links(mail):
         if link.startswith(server.url):
             for method in ("HEAD", "GET", "GET", "OPTIONS"):

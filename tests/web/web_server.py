@@ -1,4 +1,4 @@
-"""The web door on a free port of loopback, and a visitor with nothing but HTTP."""
+"""The web server on a free port of loopback, and a plain HTTP client."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ class Response:
 
 @dataclass(frozen=True)
 class WebServer:
-    """An open door at `url`."""
+    """A running web server at `url`."""
 
     url: str
 
@@ -36,7 +36,7 @@ class WebServer:
         form: Mapping[str, str] | str | None = None,
         **headers: str,
     ) -> Response:
-        """One request. `path` may be a whole address; underscores in header names are hyphens."""
+        """Send a request. `path` may be a whole URL; underscores in header names become hyphens."""
         parts = urlsplit(path if "://" in path else self.url + path)
         body = form if isinstance(form, str) else urlencode(form) if form is not None else None
         sent = {name.replace("_", "-"): value for name, value in headers.items()}
@@ -67,7 +67,7 @@ def free_port() -> int:
 
 @contextmanager
 def running_server(context: AppContext, port: int) -> Iterator[WebServer]:
-    """The door of `room`, answering until the end of the block; mails have left by then."""
+    """Serve `context` until the end of the block; confirmation mails are sent by then."""
     config = uvicorn.Config(
         create_app(context), host="127.0.0.1", port=port, access_log=False, proxy_headers=False,
         log_level="warning", lifespan="on", server_header=False,
@@ -76,7 +76,7 @@ def running_server(context: AppContext, port: int) -> Iterator[WebServer]:
     thread = threading.Thread(target=server.run, daemon=True)
     thread.start()
     while not server.started:
-        assert thread.is_alive(), "the door did not open"
+        assert thread.is_alive(), "the web server did not start"
         thread.join(0.01)
     try:
         yield WebServer(f"http://127.0.0.1:{port}")

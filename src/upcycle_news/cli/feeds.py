@@ -80,7 +80,9 @@ def show(
             if as_json:
                 print_json(feed.as_dict())
                 continue
-            typer.echo(f"{feed.source}: {feed.parsed.format or 'no feed'} {feed.parsed.title}".rstrip())
+            typer.echo(
+                f"{feed.source}: {feed.parsed.format or 'no feed'} {feed.parsed.title}".rstrip()
+            )
             for item in feed.parsed.items:
                 typer.echo(f"  {item.date:%Y-%m-%d %H:%M} ({item.date_source})  {item.title}")
                 typer.echo(f"    {item.link}")

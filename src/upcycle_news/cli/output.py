@@ -13,12 +13,11 @@ import typer
 
 from upcycle_news.cli.completion import issue_ids
 from upcycle_news.errors import SettingsError
-from upcycle_news.models import IssueId
+from upcycle_news.models import IssueId, IssueStatus
 
 if TYPE_CHECKING:
     from upcycle_news.app.context import AppContext
     from upcycle_news.delivery.ports import DeliveryReport
-    from upcycle_news.models import IssueId, IssueStatus
 
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON for a program to read.")]
 IssueArgument = Annotated[

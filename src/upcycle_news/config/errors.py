@@ -5,12 +5,10 @@ from __future__ import annotations
 import os
 import re
 from difflib import get_close_matches
-from typing import TYPE_CHECKING
+
+from pydantic import BaseModel, ValidationError
 
 from upcycle_news.errors import SettingsError
-
-if TYPE_CHECKING:
-    from pydantic import BaseModel, ValidationError
 
 
 def line_of(source: str, keys: tuple[str | int, ...]) -> int | None:
@@ -82,8 +80,6 @@ def _plain(message: str) -> str:
 
 def _siblings(model: type[BaseModel], path: list[str]) -> list[str]:
     """Return the known keys of the table at `path`."""
-    from pydantic import BaseModel
-
     current: type[BaseModel] = model
     for name in path:
         field = current.model_fields.get(name)

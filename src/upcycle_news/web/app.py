@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+import uvicorn
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
@@ -24,10 +25,6 @@ from upcycle_news.web.handlers import Handlers, show_picture, show_preview
 from upcycle_news.web.metrics import MetricsEndpoint, PeerMiddleware
 from upcycle_news.web.pages import PageRenderer
 from upcycle_news.web.rate_limit import BodyTooLarge, NetworkRateLimit
-
-if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
-import uvicorn
 
 log = Log(__name__)
 

@@ -73,7 +73,9 @@ def show(issue: IssueArgument = None, as_json: JsonOption = False) -> None:
             for request in approvals.open_requests(context.store, chosen)
             if request.revision_id == revision_id
         ]
-        until = open_requests[0].expires_at if open_requests else approval.approval_deadline(context)
+        until = (
+            open_requests[0].expires_at if open_requests else approval.approval_deadline(context)
+        )
         changed = approval.describe_changes(context, revision)
         if as_json:
             print_json(
