@@ -6,7 +6,6 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from datetime import datetime
@@ -116,13 +115,18 @@ class PrefectServer:
 
     def wait_for_state(self, run: str, *types: str, after: str = "", seconds: float = 240) -> Any:
         """Return the state of a run once it has one of these types and is newer than `after`."""
-        deadline = time.monotonic() + seconds
-        while True:
-            state = self.state(run)
-            if state["type"] in types and state["timestamp"] > after:
-                return state
-            assert time.monotonic() < deadline, (types, state["name"], state["message"])
-            time.sleep(0.2)
+        states: list[Any] = []
+
+        def is_reached() -> bool:
+            states.append(self.state(run))
+            return states[-1]["type"] in types and states[-1]["timestamp"] > after
+
+        wait_until(
+            is_reached,
+            lambda: f"not {types}: {states[-1]['message'] or states[-1]}",
+            seconds=seconds,
+        )
+        return states[-1]
 
     def form_markdown(self, run: str, state: Any) -> str:
         """Return the Markdown above the approval form."""

@@ -40,7 +40,7 @@ def test_up_starts_in_a_new_publication_and_the_doctor_reports_no_problem(
             last = ("prefect-deployments", "prefect-workers")  # the runner asks for work after that
             return {states.get(check) for check in last} == {"ok"}
 
-        wait_until(is_ready, f"Prefect is not ready: {states}", seconds=180)
+        wait_until(is_ready, lambda: f"Prefect is not ready: {states}", seconds=180)
     finally:
         up.send_signal(signal.SIGINT)
         out, err = up.communicate(timeout=60)

@@ -86,7 +86,9 @@ def request_approval(
         request=request.id,
         key=f"approval-{request.id}",
         seconds=int((request.expires_at + _PREFECT_MARGIN - now).total_seconds()),
-        markdown=approval_page(context, issue, revision_id, until=request.expires_at, refused=refused),
+        markdown=approval_page(
+            context, issue, revision_id, until=request.expires_at, refused=refused
+        ),
         labels=form_labels(context),
     )
 

@@ -44,6 +44,23 @@ class RevisionRef:
     manifest: Manifest
 
 
+@dataclass(frozen=True)
+class EssayFilter:
+    """Essays that a run may use, by slug or topic; empty fields allow all that are ready and new."""
+
+    essays: Sequence[str] = ()
+    leave_out: Sequence[str] = ()
+    topics: Sequence[str] = ()
+
+    def allows(self, essay: Essay) -> bool:
+        """True if the essay may be used."""
+        return (
+            essay.slug not in self.leave_out
+            and (not self.essays or essay.slug in self.essays)
+            and (not self.topics or bool(set(self.topics) & set(essay.topics)))
+        )
+
+
 def compose_issue(context: AppContext, issue: IssueId, essays: Sequence[str] = ()) -> RevisionRef:
     """Compose `issue` from the current content, or from the essays with these slugs only.
 
@@ -54,6 +71,25 @@ def compose_issue(context: AppContext, issue: IssueId, essays: Sequence[str] = (
         context.store, manifest, git_commit=_git_commit(context.settings.home), now=context.clock()
     )
     return RevisionRef(issue, revision_id, new, manifest)
+
+
+def select_essays(context: AppContext, essay_filter: EssayFilter) -> Sequence[str]:
+    """Return the slugs that the filter allows, empty for all; raises `NothingNew` when none is left."""
+    if not essay_filter.leave_out and not essay_filter.topics:
+        return essay_filter.essays
+    published, _ = issues.load_used_content(context.store)
+    essays = [
+        essay
+        for essay in load_publication_essays(context)
+        if essay.status == "ready" and essay.slug not in published
+    ]
+    for slug in essay_filter.leave_out:
+        if slug not in {essay.slug for essay in essays}:
+            raise UpcycleError(f"there is no essay '{slug}' to leave out")
+    slugs = [essay.slug for essay in essays if essay_filter.allows(essay)]
+    if not slugs:
+        raise NothingNew(localized("nothing-new-left"))
+    return slugs
 
 
 def edits_since(context: AppContext, revision: revisions.Revision) -> tuple[str, ...]:
@@ -156,39 +192,3 @@ def _git_commit(home: Path) -> str:
     except (OSError, subprocess.TimeoutExpired):
         return ""
     return process.stdout.strip() if process.returncode == 0 else ""
-
-
-@dataclass(frozen=True)
-class EssayFilter:
-    """Essays that a run may use, by slug or topic; empty fields allow all that are ready and new."""
-
-    essays: Sequence[str] = ()
-    leave_out: Sequence[str] = ()
-    topics: Sequence[str] = ()
-
-    def allows(self, essay: Essay) -> bool:
-        """True if the essay may be used."""
-        return (
-            essay.slug not in self.leave_out
-            and (not self.essays or essay.slug in self.essays)
-            and (not self.topics or bool(set(self.topics) & set(essay.topics)))
-        )
-
-
-def select_essays(context: AppContext, essay_filter: EssayFilter) -> Sequence[str]:
-    """Return the slugs that the filter allows, empty for all; raises `NothingNew` when none is left."""
-    if not essay_filter.leave_out and not essay_filter.topics:
-        return essay_filter.essays
-    published, _ = issues.load_used_content(context.store)
-    essays = [
-        essay
-        for essay in load_publication_essays(context)
-        if essay.status == "ready" and essay.slug not in published
-    ]
-    for slug in essay_filter.leave_out:
-        if slug not in {essay.slug for essay in essays}:
-            raise UpcycleError(f"there is no essay '{slug}' to leave out")
-    slugs = [essay.slug for essay in essays if essay_filter.allows(essay)]
-    if not slugs:
-        raise NothingNew(localized("nothing-new-left"))
-    return slugs
