@@ -82,7 +82,7 @@ def test_a_healthy_publication_has_no_problem(
         ("7.2.0.192.in-addr.arpa", "PTR"): [f"{domain}."],
     }
     # This test uses the sample domains of RFC 2606 as if they were real.
-    monkeypatch.setattr("upcycle_news.diagnostics.probes.is_sample", lambda address: False)
+    monkeypatch.setattr("upcycle_news.diagnostics.probes.is_sample_host", lambda address: False)
     url = f"http://127.0.0.1:{port}"
     with MisbehavingRelay() as day, NameServer(zone) as dns:
         environment = {

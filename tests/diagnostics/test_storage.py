@@ -58,7 +58,7 @@ def test_checking_creates_and_migrates_no_store(tmp_path: Path) -> None:
 
 def test_a_store_of_a_newer_version_is_a_problem(publication: Publication) -> None:
     with sqlite3.connect(publication.home / "var/upcycle.db") as store:
-        store.execute("UPDATE alembic_version SET version_num = '9999'")
+        store.execute("UPDATE alembic_version SET version_num = 'v9999'")
     store.close()
     results = storage.evaluate(inspect_store(store_url(publication)))
     assert states(results)["store-version"] == "problem"

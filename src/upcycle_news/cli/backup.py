@@ -118,7 +118,7 @@ def restore(
                 "unsent": list(report.unsent),
                 "unsent_essays": list(essays),
                 "merged": report.merged,
-                "learned": report.taken_over.__dict__,
+                "learned": report.taken_over.as_dict(),
                 "paused": True,
             }
         )
@@ -154,15 +154,15 @@ def _print_report(report: RestoreReport, essays: Sequence[str]) -> None:
             f"issue {issue}: {format_count(count, 'delivery', 'deliveries')} in doubt "
             f"('upcycle-news issue status {issue} --list unknown' names them)"
         )
-    learned = report.taken_over
+    merged = report.taken_over
     if report.merged:
         typer.echo(
-            f"taken over from the replaced store: {learned.unsubscribed} who left, {learned.suppressed} "
-            f"suppressed, {learned.erased} forgotten, {format_count(learned.issues, 'issue')}, "
-            f"{format_count(learned.results, 'result')} of deliveries"
+            f"taken over from the replaced store: {merged.unsubscribed} who left, {merged.suppressed} "
+            f"suppressed, {merged.erased} forgotten, {format_count(merged.issues, 'issue')}, "
+            f"{format_count(merged.results, 'result')} of deliveries"
         )
-        if learned.joined:
-            typer.echo(f"{learned.joined} who joined since are not in the restored store")
+        if merged.joined:
+            typer.echo(f"{merged.joined} who joined since are not in the restored store")
     else:
         typer.echo(
             f"who unsubscribed after {made_at} is unknown, and would get mail again; unsubscribe "

@@ -97,7 +97,7 @@ def sums(store: Store) -> dict[str, copy.TableSum]:
 
 
 def copied(source: Store, target: Store) -> dict[str, copy.TableSum]:
-    with source.still() as source_connection, target.writing() as target_connection:
+    with source.snapshot() as source_connection, target.writing() as target_connection:
         copy.delete_all_rows(target_connection)
         return copy.copy_all(source_connection, target_connection)
 
@@ -174,7 +174,7 @@ def write(
                 insert(feed_reports), [{"at": at, "report": report} for at, report in reports]
             )
         if holders:
-            rows = [{"name": n, "holder": h, "until": u} for n, (h, u) in holders.items()]
+            rows = [{"name": n, "holder": h, "expires_at": u} for n, (h, u) in holders.items()]
             connection.execute(insert(locks), rows)
 
 
@@ -221,7 +221,7 @@ def test_text_that_postgres_cannot_store_ends_the_copy_with_an_error(
     source: Store, empty_postgres: str
 ) -> None:
     with source.writing() as connection:
-        connection.execute(insert(locks).values(name="a\0b", holder="", until=NOW))
+        connection.execute(insert(locks).values(name="a\0b", holder="", expires_at=NOW))
     target = open_store(empty_postgres)
     with pytest.raises(StoreError, match=r"^store postgresql"):
         copied(source, target)
@@ -356,7 +356,7 @@ def test_a_long_table_is_copied_in_batches(source: Store, tmp_path: Path) -> Non
         rows = [{"scope": f"domain:{n}.example", "count": n} for n in range(2500)]
         connection.execute(insert(quota_scopes), rows)
     target, on_rows = open_store(f"sqlite:///{tmp_path}/target.db"), []
-    with source.still() as source_connection, target.writing() as target_connection:
+    with source.snapshot() as source_connection, target.writing() as target_connection:
         copy.copy_all(source_connection, target_connection, on_rows=on_rows.append)
     assert on_rows == [1000, 1000, 500]
     assert sums(target)[quota_scopes.name].rows == 2500

@@ -597,7 +597,9 @@ def test_a_backup_of_sqlite_can_be_restored_to_postgres(
     publication.run("store", "confirm", "--yes", **postgres)
     assert publication.run("issue", "status", "--json", **postgres).json == done.as_dict()
     back = Path(publication.run("backup", "--to", "pg.tar.gz", "--json", **postgres).json["file"])
-    assert publication.run("restore", "--check", str(back), "--json").json["tables"]["send_holds"] == 1
+    assert (
+        publication.run("restore", "--check", str(back), "--json").json["tables"]["send_holds"] == 1
+    )
     publication.__exit__()
     assert publication.run("restore", str(back), "--yes", "--json").json["learned"]["results"] == 0
     store = open_store(f"sqlite:///{publication.home}/var/upcycle.db")

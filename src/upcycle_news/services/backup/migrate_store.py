@@ -15,6 +15,7 @@ from upcycle_news.services.delivery import worker_identity
 from upcycle_news.storage import inspect, send_hold, workers
 from upcycle_news.storage.backup import copy
 from upcycle_news.storage.database import (
+    PRE_RELEASES,
     current_migration,
     migrate,
     open_store,
@@ -132,7 +133,7 @@ class StoreInfo:
 def inspect_store(context: AppContext) -> StoreInfo:
     """Describe the store without creating, migrating or changing it."""
     facts = inspect.inspect_store(context.settings.store_url, thorough=False)
-    if facts.trouble or not facts.exists or facts.version is None:
+    if facts.trouble or facts.version is None or facts.version in PRE_RELEASES:
         return StoreInfo(facts, {}, None, 0)
     with create.open_unmigrated(context) as store:
         with store.reading() as connection:
@@ -142,5 +143,5 @@ def inspect_store(context: AppContext) -> StoreInfo:
             for worker in workers.registered_workers(store)
             if worker_identity.is_alive(worker, context.clock())
         ]
-        hold = send_hold.active_hold(store) if facts.version >= "0002" else None
+        hold = send_hold.active_hold(store)
     return StoreInfo(facts, tables, hold, len(running))

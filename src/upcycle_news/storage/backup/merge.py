@@ -63,6 +63,16 @@ class MergeReport:
     issues: int = 0
     joined: int = 0
 
+    def as_dict(self) -> dict[str, int]:
+        """Return the counts under the keys that `restore --json` prints."""
+        return {
+            "suppressed": self.suppressed,
+            "left": self.unsubscribed,
+            "forgotten": self.erased,
+            "results": self.results,
+            "issues": self.issues,
+            "joined": self.joined,
+        }
 
 def merge_newer_data(
     old: Connection, new: Connection, *, since: datetime, now: datetime
