@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import contextlib
 import html
 import os
 import re
 import resource
 import socket
+import socketserver
 import threading
 import unicodedata
+from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, date, datetime
 from html.parser import HTMLParser
@@ -205,32 +208,41 @@ def test_hostile_items_reach_the_mail_as_plain_text_only(sandbox):
 # --- hostile servers ---------------------------------------------------------------------
 
 
-def _raw_server(answer: bytes, *, then: str = "close"):
-    """Start a server that sends these bytes to each client, then closes, stays silent or repeats."""
-    server = socket.create_server(("127.0.0.1", 0))
+class _RawServer(socketserver.ThreadingTCPServer):
+    """Sends the same bytes to each client, then closes, stays silent or repeats them."""
 
-    def serve() -> None:
-        while True:
-            try:
-                client, _ = server.accept()
-            except OSError:
-                return
-            threading.Thread(target=talk, args=(client,), daemon=True).start()
+    daemon_threads = True
+    block_on_close = False
 
-    def talk(client: socket.socket) -> None:
-        with client:
-            try:
-                client.recv(65536)
-                client.sendall(answer)
-                while then == "repeat":
-                    client.sendall(answer)
-                if then == "silence":
-                    client.recv(1)
-            except OSError:
-                return
+    def __init__(self, answer: bytes, then: str) -> None:
+        super().__init__(("127.0.0.1", 0), _RawHandler)
+        self.answer, self.then = answer, then
 
-    threading.Thread(target=serve, daemon=True).start()
-    return server, f"http://127.0.0.1:{server.getsockname()[1]}/"
+
+class _RawHandler(socketserver.BaseRequestHandler):
+    server: _RawServer
+
+    def handle(self) -> None:
+        with contextlib.suppress(OSError):
+            self.request.recv(65536)
+            self.request.sendall(self.server.answer)
+            while self.server.then == "repeat":
+                self.request.sendall(self.server.answer)
+            if self.server.then == "silence":
+                self.request.recv(1)
+
+
+@contextlib.contextmanager
+def raw_server(answer: bytes, then: str) -> Iterator[str]:
+    """Run a `_RawServer`; yield its URL."""
+    with _RawServer(answer, then) as server:
+        thread = threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True)
+        thread.start()
+        try:
+            yield f"http://127.0.0.1:{server.server_address[1]}/"
+        finally:
+            server.shutdown()
+            thread.join()
 
 
 OK = b"HTTP/1.1 200 OK\r\n"
@@ -266,8 +278,7 @@ BEHAVIOURS = {
 @pytest.mark.timeout(30)
 def test_a_hostile_server_is_given_up_at_the_deadline(name):
     answer, then = BEHAVIOURS[name]
-    server, url = _raw_server(answer, then=then)
-    with server:
+    with raw_server(answer, then) as url:
         (result,) = fetch_feeds(
             [Feed("x", url)], {}, user_agent="x", allow_private=True, now=NOW,
             limits=FetchLimits(seconds=0.8, wait_seconds=0.5, body_bytes=2_000_000),

@@ -59,7 +59,7 @@ def skip_reason(
 
 
 def validators(state: FeedState | None, now: datetime) -> Validators:
-    """What to send along; nothing about once a month, so that the whole feed is seen again."""
+    """Return the validators to send; none about once a month, so that the whole feed is sent again."""
     if state is None:
         return Validators()
     known = Validators(state.etag or None, state.last_modified or None, state.body_hash or None)
