@@ -37,7 +37,7 @@ from upcycle_news.config.settings import load_settings
 from upcycle_news.models import EmailAddress, IssueId
 from upcycle_news.scaffold.layout import init_publication
 from upcycle_news.services.delivery import send as send_service
-from upcycle_news.services.issues import compose, render
+from upcycle_news.services.issues import approval, compose, render
 from upcycle_news.storage import revisions, subscribers
 from upcycle_news.storage.subscribers import NewSubscriber
 
@@ -182,7 +182,7 @@ def publication(home: Path, readers: int, environment: dict[str, str]) -> None:
         text = f"<!-- {filler} -->\n" * max(0, missing // (len(filler) + 10))
         grown = replace(rendered, html=pieces[0] + text + pieces[1] + pieces[2])
         _replace_rendering(context, revision_id, grown.html)
-        send_service.approve(context, ISSUE, revision_id, by="bench")
+        approval.record_approval(context, ISSUE, revision_id, by="bench")
         send_service.enqueue(context, ISSUE, revision_id)
 
 
@@ -321,7 +321,7 @@ def enqueue(count: int) -> int:
                 context.store, new, source="bench", now=context.clock(), dry_run=False
             )
             revision_id = compose.compose_issue(context, ISSUE).revision_id
-            send_service.approve(context, ISSUE, revision_id, by="bench")
+            approval.record_approval(context, ISSUE, revision_id, by="bench")
             begun = time.monotonic()
             send_service.enqueue(context, ISSUE, revision_id)
             print(f"{count} deliveries queued in {time.monotonic() - begun:.1f} s")

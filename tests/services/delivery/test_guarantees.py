@@ -111,7 +111,7 @@ class CrashingSend(RuleBasedStateMachine):
     @rule()
     def start(self) -> None:
         """Also a resume: the deliveries of dead workers are reclaimed first."""
-        dead = {worker.ledger._sender.id for worker in self.dead}
+        dead = {worker.ledger._worker.id for worker in self.dead}
         gone = [
             worker for worker in workers.workers_in_flight(self.store, ISSUE) if worker.id in dead
         ]

@@ -519,7 +519,7 @@ def test_what_changed_since_an_approval_is_named(publication: Publication) -> No
     slug = publication.write_essay()
     context = publication.context()
     _, revision_id = approve_issue(context)
-    approved = compose.revisions.revision(context.store, ISSUE, revision_id)
+    approved = compose.revisions.load_revision(context.store, ISSUE, revision_id)
     assert approved is not None
     assert compose.changes_since(context, approved) == ()
     publication.write_essay(text="Anders.\n")
