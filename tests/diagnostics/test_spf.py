@@ -128,6 +128,15 @@ def test_an_unknown_modifier_is_allowed() -> None:
     assert only(evaluated(record)).state is State.OK
 
 
+@pytest.mark.parametrize("term", ["include:_spf.relay.example.net", "ip4:192.0.2.0/24"])
+def test_terms_after_all_do_not_count(term: str) -> None:
+    """Receivers stop at `all` (RFC 7208, section 5.1)."""
+    assert only(evaluated(f"v=spf1 {term} ~all")).state is State.OK
+    result = only(evaluated(f"v=spf1 ~all {term}"))
+    assert result.state is State.WARNING
+    assert "does not seem to name the relay" in result.finding
+
+
 def test_the_all_term_of_a_redirect_counts() -> None:
     redirected = {"_spf.example.org": ("v=spf1 include:_spf.relay.example.net +all",)}
     result = only(evaluated("v=spf1 redirect=_spf.example.org", **redirected))

@@ -88,8 +88,9 @@ def _follow(
             if outer:
                 evaluation.all_sign = evaluation.all_sign or sign
         elif name in ("ip4", "ip6"):
-            _network(name, value + term["cidr"], sign, domain, evaluation)
-        else:
+            allows = "" if ended else sign  # checked for mistakes all the same
+            _network(name, value + term["cidr"], allows, domain, evaluation)
+        elif not ended:  # section 5.1: terms after `all` are ignored
             evaluation.lookups += 1
             if evaluation.lookups <= _MAX_FOLLOWED and "%" not in value:
                 _lookup_term(
