@@ -105,6 +105,16 @@ def test_more_than_ten_lookups_are_a_problem() -> None:
     assert only(evaluated(f"v=spf1 {ten} ~all", **includes)).state is State.OK
 
 
+@pytest.mark.parametrize(("count", "state"), [(2, "ok"), (3, "problem")])
+def test_more_than_two_hosts_without_an_address_are_a_problem(count: int, state: str) -> None:
+    hosts = [f"gone{n}.example.net" for n in range(count)]
+    record = " ".join(["v=spf1", *(f"a:{host}" for host in hosts), COVERED.removeprefix("v=spf1 ")])
+    answers = {**known(txt=(record,)), **{(h, k): Answer() for h in hosts for k in ("A", "AAAA")}}
+    result = only(spf.evaluate(DOMAIN, answers, relays=RELAYS, own_addresses=()))
+    assert result.state == state
+    assert ("without an address" in result.finding) == (state == "problem")
+
+
 @pytest.mark.parametrize(
     "record",
     [
