@@ -278,8 +278,9 @@ def test_a_process_of_prefect_writes_each_event_once() -> None:
     """With Prefect's real set-up: its own console stays on the root, and does not repeat ours."""
     program = (
         "from prefect.logging.configuration import setup_logging; setup_logging()\n"
-        "from upcycle_news import logs; logs.set_up('text', 'info')\n"
-        "logs.Log('upcycle_news.x').info('issue queued', audience=3)"
+        "from upcycle_news.observability.logging import Log, configure_logging\n"
+        "configure_logging('text', 'info')\n"
+        "Log('upcycle_news.x').info('issue queued', audience=3)"
     )
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
