@@ -179,7 +179,7 @@ TWO_SENTENCES = (
     [
         (280, TWO_SENTENCES),
         (150, f"{SENTENCE}z. B. am Samstag."),
-        (80, "Wer Steine, Türen oder Balken übrig hat, bringt sie in die Halle Nr. 5 am Hafen…"),
+        (82, "Wer Steine, Türen oder Balken übrig hat, bringt sie in die Halle Nr. 5 am Hafen…"),
         (69, "Wer Steine, Türen oder Balken übrig hat, bringt sie in die Halle…"),
     ],
 )  # fmt: skip
