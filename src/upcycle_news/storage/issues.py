@@ -83,8 +83,8 @@ def enqueue(store: Store, issue: IssueId, revision_id: str, *, now: datetime) ->
     """Freeze the issue and queue one delivery for each confirmed, unsuppressed subscriber.
 
     One transaction: the audience, the queue and the content that is used now. Returns the
-    audience's size; raises `IssueError` when the issue is frozen already, was rejected meanwhile, or when there
-    is nobody, and `SendHoldError` while a send hold is active.
+    audience's size; raises `IssueError` when the issue is frozen already, was rejected meanwhile,
+    or has no audience, and `SendHoldError` while a send hold is active.
     """
     revision = revision_rows.load_revision(store, issue, revision_id)
     if revision is None:

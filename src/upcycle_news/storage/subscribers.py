@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
-from enum import StrEnum
 from typing import Any
 
 from sqlalchemy import Connection, Row, insert, select, update
 
 from upcycle_news.models import EmailAddress, Subscriber, SubscriberStatus
+from upcycle_news.models import UnsubscribeMethod as UnsubscribeMethod
 from upcycle_news.storage import suppressions as suppression_rows
 from upcycle_news.storage.database import Store
 from upcycle_news.storage.schema import (
@@ -265,16 +265,6 @@ def group_members(store: Store, group: str) -> tuple[Subscriber, ...]:
         for subscriber in all_subscribers(store)
         if subscriber.status is SubscriberStatus.CONFIRMED and group in subscriber.groups
     )
-
-
-class UnsubscribeMethod(StrEnum):
-    """How a subscriber unsubscribed."""
-
-    PAGE = "page"
-    ONE_CLICK = "one-click"
-    PREFERENCES = "preferences"
-    MAIL = "mail"
-    COMMAND = "command"
 
 
 def unsubscribe(

@@ -1,21 +1,23 @@
 """Suppressions: addresses, domains or keyed hashes of addresses that are never mailed.
 
-They outlive the subscriber and always win. `suppression_reason_sql` is the one expression that
-queueing, claiming and every other query share.
+They outlive the subscriber and always win. `suppress` is the one function that writes the table and
+`lift` the one that deletes from it, whatever the suppression came from; `suppression_reason_sql` is
+the one expression that queueing, claiming and every other query share.
 """
 
 from __future__ import annotations
 
 import hashlib
 import hmac
-from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from dataclasses import replace
 from datetime import datetime
+from typing import Any
 
-from sqlalchemy import Connection, ScalarSelect, delete, select
+from sqlalchemy import Connection, Row, ScalarSelect, delete, select
 from sqlalchemy.dialects import postgresql, sqlite
 
-from upcycle_news.models import EmailAddress
+from upcycle_news.models import EmailAddress, Suppression, SuppressionSource
 from upcycle_news.storage.database import Store
 from upcycle_news.storage.schema import subscribers, suppressions
 
@@ -24,16 +26,6 @@ FORGOTTEN = "forgotten"
 # the suppression.
 LIFTED_BY_CONSENT = (FORGOTTEN, "unsubscribed")
 _CHUNK = 500
-
-
-@dataclass(frozen=True)
-class Suppression:
-    """One row: `key` is an address, ``@domain`` or ``#hash``."""
-
-    key: str
-    reason: str
-    detail: str
-    at: datetime
 
 
 def domain_key(email: EmailAddress) -> str:
@@ -93,12 +85,23 @@ def suppressed_reasons(
     return reasons
 
 
-def suppress(connection: Connection, key: str, *, reason: str, detail: str, now: datetime) -> bool:
-    """Add a suppression, or replace one that a new consent lifts; returns whether it is new."""
+def suppress(connection: Connection, suppression: Suppression) -> bool:
+    """Store a suppression; returns whether it is new.
+
+    A known key keeps its first suppression, unless the subscriber's own new consent would lift that
+    one and not the new one. All writing goes through here.
+    """
     dialect_insert = postgresql.insert if connection.dialect.name == "postgresql" else sqlite.insert
-    values = {"reason": reason, "detail": detail, "created_at": now}
-    statement = dialect_insert(suppressions).values(email_key=key, **values)
-    if reason in LIFTED_BY_CONSENT:
+    values = {
+        "reason": suppression.reason,
+        "source": suppression.source,
+        "detail": suppression.detail,
+        "issue_id": suppression.issue,
+        "delivery_id": suppression.delivery,
+        "created_at": suppression.at,
+    }
+    statement = dialect_insert(suppressions).values(email_key=suppression.key, **values)
+    if suppression.reason in LIFTED_BY_CONSENT:
         statement = statement.on_conflict_do_nothing()
     else:
         statement = statement.on_conflict_do_update(
@@ -110,34 +113,120 @@ def suppress(connection: Connection, key: str, *, reason: str, detail: str, now:
     return connection.scalar(statement.returning(suppressions.c.email_key)) is not None
 
 
+def lift(
+    connection: Connection, keys: Collection[str], *, reasons: Collection[str] = ()
+) -> tuple[Suppression, ...]:
+    """Delete the suppressions of these keys and return them; with `reasons` only those for one of them.
+
+    All deleting goes through here.
+    """
+    statement = delete(suppressions).where(suppressions.c.email_key.in_(keys))
+    if reasons:
+        statement = statement.where(suppressions.c.reason.in_(reasons))
+    rows = connection.execute(statement.returning(*suppressions.c))
+    return tuple(_suppression(row) for row in rows)
+
+
+def suppress_subscriber(
+    connection: Connection,
+    subscriber: int,
+    *,
+    reason: str,
+    source: SuppressionSource,
+    detail: str,
+    issue: str,
+    delivery: int | None,
+    now: datetime,
+) -> bool:
+    """Suppress the address of the subscriber with this id; returns whether it is new.
+
+    False for one who was erased meanwhile: their hash is suppressed already, and their address must
+    not be stored again.
+    """
+    key = connection.scalar(
+        select(subscribers.c.email_key)
+        .where(subscribers.c.id == subscriber)
+        .with_for_update(read=True)  # Postgres: an erasure waits, and takes the new row with it
+    )
+    if key is None:
+        return False
+    suppression = Suppression(
+        key, reason, source, at=now, detail=detail, issue=issue, delivery=delivery
+    )
+    return suppress(connection, suppression)
+
+
 def suppress_all(
-    store: Store, keys: Iterable[str], *, reason: str, detail: str, now: datetime
+    store: Store,
+    keys: Iterable[str],
+    *,
+    reason: str,
+    source: SuppressionSource = SuppressionSource.COMMAND,
+    detail: str = "",
+    now: datetime,
 ) -> int:
     """Suppress addresses and ``@domains``, all or none; returns how many are new."""
     with store.writing() as connection:
-        return sum(suppress(connection, key, reason=reason, detail=detail, now=now) for key in keys)
+        return sum(
+            suppress(connection, Suppression(key, reason, source, at=now, detail=detail))
+            for key in keys
+        )
 
 
 def unsuppress(store: Store, key: str, email: EmailAddress | None = None) -> bool:
-    """Delete a suppression, and the hash of `email` with it; returns whether there was one."""
+    """Lift a suppression, and that of the hash of `email` with it; returns whether there was one."""
     keys = {key, *((email.key, hash_key(store, email)) if email else ())} - {""}
     with store.writing() as connection:
-        result = connection.execute(delete(suppressions).where(suppressions.c.email_key.in_(keys)))
-    return result.rowcount > 0
+        return bool(lift(connection, keys))
 
 
 def lift_on_resubscribe(connection: Connection, store: Store, email: EmailAddress) -> None:
-    """Delete the suppressions that the subscriber's own new consent lifts."""
-    connection.execute(
-        delete(suppressions).where(
-            suppressions.c.email_key.in_([email.key, hash_key(store, email)]),
-            suppressions.c.reason.in_(LIFTED_BY_CONSENT),
-        )
+    """Lift the suppressions that the subscriber's own new consent lifts."""
+    lift(connection, [email.key, hash_key(store, email)], reasons=LIFTED_BY_CONSENT)
+
+
+def erase_suppressed_address(
+    connection: Connection, store: Store, email: EmailAddress, *, now: datetime
+) -> None:
+    """Suppress the keyed hash of an address instead of the address itself.
+
+    The reason and source of the address's suppression stay, if there was one: it came from something
+    else than the erasure, and no new consent may lift it. What might identify a person goes.
+    """
+    forgotten = Suppression("", FORGOTTEN, SuppressionSource.ERASURE, at=now)
+    lifted = lift(connection, [email.key])
+    before = lifted[0] if lifted else forgotten
+    suppress(
+        connection,
+        replace(forgotten, key=hash_key(store, email), reason=before.reason, source=before.source),
     )
+
+
+def is_suppressed(connection: Connection, key: str) -> bool:
+    """Return whether this very key is suppressed."""
+    query = select(suppressions.c.email_key).where(suppressions.c.email_key == key)
+    return connection.execute(query).first() is not None
 
 
 def all_suppressions(store: Store) -> Iterator[Suppression]:
     """Yield every suppression, oldest first."""
     with store.reading() as connection:
-        for row in connection.execute(select(suppressions).order_by(suppressions.c.created_at)):
-            yield Suppression(row.email_key, row.reason, row.detail, row.created_at)
+        yield from suppressions_in(connection)
+
+
+def suppressions_in(connection: Connection) -> Iterator[Suppression]:
+    """Yield every suppression of the store behind `connection`, oldest first."""
+    for row in connection.execute(select(suppressions).order_by(suppressions.c.created_at)):
+        yield _suppression(row)
+
+
+def _suppression(row: Row[Any]) -> Suppression:
+    return Suppression(
+        key=row.email_key,
+        reason=row.reason,
+        source=SuppressionSource(row.source),
+        at=row.created_at,
+        detail=row.detail,
+        issue=row.issue_id,
+        delivery=row.delivery_id,
+    )

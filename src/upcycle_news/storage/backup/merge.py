@@ -74,6 +74,7 @@ class MergeReport:
             "joined": self.joined,
         }
 
+
 def merge_newer_data(
     old: Connection, new: Connection, *, since: datetime, now: datetime
 ) -> MergeReport:

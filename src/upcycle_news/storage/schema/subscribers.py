@@ -63,7 +63,11 @@ suppressions = Table(
     metadata,
     Column("email_key", String(320), primary_key=True),
     Column("reason", String(32), nullable=False),
+    Column("source", String(16), nullable=False),
     Column("detail", Text, nullable=False),
+    # What bounced or was refused. No foreign keys: a list or a restored backup may know neither.
+    Column("issue_id", String(16), nullable=False),
+    Column("delivery_id", LongNumber),
     Column("created_at", UtcDateTime, nullable=False),
 )
 

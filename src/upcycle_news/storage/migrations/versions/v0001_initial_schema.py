@@ -166,7 +166,10 @@ def upgrade() -> None:
         "suppressions",
         sa.Column("email_key", sa.String(length=320), nullable=False),
         sa.Column("reason", sa.String(length=32), nullable=False),
+        sa.Column("source", sa.String(length=16), nullable=False),
         sa.Column("detail", sa.Text(), nullable=False),
+        sa.Column("issue_id", sa.String(length=16), nullable=False),
+        sa.Column("delivery_id", LongNumber, nullable=True),
         sa.Column("created_at", UtcDateTime(), nullable=False),
         sa.PrimaryKeyConstraint("email_key", name=op.f("pk_suppressions")),
     )
