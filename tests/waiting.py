@@ -4,17 +4,21 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from typing import TypeVar
+
+T = TypeVar("T")
 
 
 def wait_until(
-    condition: Callable[[], object],
+    condition: Callable[[], T],
     failure: str | Callable[[], str],
     *,
     seconds: float = 60,
     interval: float = 0.2,
-) -> None:
-    """Poll until `condition` is true; fails with the sentence `failure` after so many seconds."""
+) -> T:
+    """Poll until `condition` is true and return its value; fails with `failure` after `seconds`."""
     deadline = time.monotonic() + seconds
-    while not condition():
+    while not (value := condition()):
         assert time.monotonic() < deadline, failure if isinstance(failure, str) else failure()
         time.sleep(interval)
+    return value

@@ -17,6 +17,7 @@ import sys
 import tempfile
 import time
 from collections import Counter
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -29,8 +30,8 @@ from tests.deploy.trial import (  # noqa: E402
     READERS,
     SETTINGS,
     checkout,
+    expect,
     free_port,
-    wait_until,
 )
 
 PROJECT = IMAGE = f"upcycle-news-trial-{os.getpid()}"
@@ -187,7 +188,7 @@ class Trial:
 
     def check_health(self) -> None:
         """Check that all containers are healthy and confined, and that Prefect shows its pages."""
-        healthy = wait_until("health", lambda: self.healthy_services() == Counter(postgres=1, prefect=1, web=1, worker=2) and self.healthy_services())  # fmt: skip
+        healthy = expect("health", lambda: self.healthy_services() == Counter(postgres=1, prefect=1, web=1, worker=2) and self.healthy_services())  # fmt: skip
         print(f"    healthy: {dict(healthy)}", flush=True)  # noqa: T201
         for name in ("prefect", "worker", "web"):
             output = self.compose(
@@ -220,7 +221,7 @@ class Trial:
         return json.loads(output) if output.startswith("{") else {}
 
     def check_send_with_stopped_workers(self) -> None:
-        wait_until("the first mails", lambda: sum(self.accepted().values()) > 20)
+        expect("the first mails", lambda: sum(self.accepted().values()) > 20)
         self.type("docker compose stop worker")
         stopped, accepted = self.status(), sum(self.accepted().values())
         print(f"    stopped the workers at {accepted} mails", flush=True)  # noqa: T201
@@ -230,21 +231,19 @@ class Trial:
         assert stopped["queued"] == READERS - accepted > 0, stopped
         self.type("docker compose start worker")
         push = ["exec", "-T", "worker", "prefect", "deployment", "run", "deliver-pending/every-five-minutes"]  # fmt: skip
-        wait_until("a worker", lambda: self.healthy_services()["worker"] == 2)
+        expect("a worker", lambda: self.healthy_services()["worker"] == 2)
         self.compose(*push)
-        wait_until("more mails", lambda: sum(self.accepted().values()) > accepted + 20)
+        expect("more mails", lambda: sum(self.accepted().values()) > accepted + 20)
         if os.environ.get("UPCYCLE_TRIAL_KILL"):
             self.type("docker compose kill -s KILL worker && docker compose up -d --force-recreate --no-deps worker")  # fmt: skip
             print(f"    killed them at {sum(self.accepted().values())} mails", flush=True)  # noqa: T201
-            wait_until("a worker", lambda: self.healthy_services()["worker"] == 2)
-        status: dict[str, Any] = {}
+            expect("a worker", lambda: self.healthy_services()["worker"] == 2)
         for _ in range(15):  # a container that was killed counts as dead after ten minutes
             self.compose(*push)
-            deadline = time.monotonic() + 60
-            while not (status := self.status()).get("closed") and time.monotonic() < deadline:
-                time.sleep(2)
-            if status.get("closed"):
+            with suppress(AssertionError):
+                expect("the end of the issue", lambda: self.status().get("closed"), 60)
                 break
+        status = self.status()
         assert status["closed"], status
         assert status["sent"] + status["unknown"] == READERS, status
         assert status["unknown"] <= 4, status  # one for each connection that was cut

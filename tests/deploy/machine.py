@@ -21,7 +21,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT))
 
-from tests.deploy.trial import Trial, checkout, wait_until  # noqa: E402
+from tests.deploy.trial import Trial, checkout, expect  # noqa: E402
 from tests.services.delivery.sink_relay import Sink  # noqa: E402
 
 SUITE = os.environ.get("UPCYCLE_TRIAL_SUITE", "bookworm")
@@ -80,7 +80,7 @@ class Machine(Trial):
             stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
             start_new_session=True,
         )  # fmt: skip
-        wait_until("the machine's start", self.is_running, 60)
+        expect("the machine's start", self.is_running, 60)
 
     def is_running(self) -> bool:
         assert self.nspawn is not None
@@ -143,11 +143,11 @@ class Machine(Trial):
         self.wait_for_deployments()
         port = self.ports["8040"]
         health_check = ["curl", "-fsS", f"http://127.0.0.1:{port}/healthz"]
-        wait_until(
+        expect(
             "the web server",
             lambda: subprocess.run(health_check, capture_output=True).returncode == 0,
         )
-        wait_until("the runner", lambda: subprocess.run(self.inside("systemctl", "is-active", "upcycle-news-runner"), capture_output=True).stdout.strip() == b"active")  # fmt: skip
+        expect("the runner", lambda: subprocess.run(self.inside("systemctl", "is-active", "upcycle-news-runner"), capture_output=True).stdout.strip() == b"active")  # fmt: skip
         self.check_confinement()
         self.check_no_mail_is_repeated()
 

@@ -6,7 +6,6 @@ import re
 import signal
 import socket
 import subprocess
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -18,6 +17,7 @@ from upcycle_news.storage import subscribers
 from upcycle_news.subscribers.link_tokens import Purpose
 
 from ..publications import Publication
+from ..waiting import wait_until
 from ..web.web_server import WebServer, free_port, running_server
 from .tools import DEPLOY, program
 
@@ -75,24 +75,20 @@ def proxy(
             env={"HOME": str(tmp_path), "XDG_DATA_HOME": str(tmp_path), "XDG_CONFIG_HOME": str(tmp_path)},
         )  # fmt: skip
         try:
-            _wait(port, process)
+            _wait_for_port(port, process)
             yield WebServer(f"http://127.0.0.1:{port}")
         finally:
             process.send_signal(signal.SIGTERM)
             process.wait(20)
 
 
-def _wait(port: int, process: subprocess.Popen[bytes]) -> None:
-    deadline = time.monotonic() + 30
-    while True:
+def _wait_for_port(port: int, process: subprocess.Popen[bytes]) -> None:
+    def listens() -> bool:
+        assert process.poll() is None, f"the proxy ended: {process.communicate()[1][-800:]!r}"
         with socket.socket() as client:
-            if client.connect_ex(("127.0.0.1", port)) == 0:
-                return
-        if process.poll() is not None or time.monotonic() > deadline:
-            process.kill()
-            assert process.stderr is not None
-            pytest.fail(f"the proxy did not start: {process.stderr.read()[-800:]!r}")
-        time.sleep(0.05)
+            return client.connect_ex(("127.0.0.1", port)) == 0
+
+    wait_until(listens, "the proxy did not start", seconds=30, interval=0.05)
 
 
 def test_a_proxy_passes_one_click_and_hides_metrics(proxy: WebServer, context: AppContext) -> None:

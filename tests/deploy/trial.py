@@ -35,6 +35,7 @@ from tests.deploy.systemctl import (  # noqa: E402
     stop,
 )
 from tests.services.delivery.sink_relay import Sink  # noqa: E402
+from tests.waiting import wait_until  # noqa: E402
 
 PAGE = ROOT / "docs/operations.md"
 READERS = 400
@@ -64,14 +65,10 @@ def free_port() -> int:
         return int(bound.getsockname()[1])
 
 
-def wait_until(what: str, condition: Callable[[], Any], seconds: float = TIMEOUT) -> Any:
-    """Return the first true value of `condition`; fails with `what` after `seconds`."""
-    deadline = time.monotonic() + seconds
-    while not (value := condition()):
-        if time.monotonic() > deadline:
-            raise AssertionError(f"{what} did not happen within {seconds:.0f} s")
-        time.sleep(0.3)
-    return value
+def expect(event: str, condition: Callable[[], Any], seconds: float = TIMEOUT) -> Any:
+    """Wait for the first true value of `condition` and return it; fails with the name of the event."""
+    failure = f"{event} did not happen within {seconds:.0f} s"
+    return wait_until(condition, failure, seconds=seconds, interval=0.3)
 
 
 def checkout(folder: Path) -> None:
@@ -233,14 +230,14 @@ class Trial:
             return None
 
     def wait_for_prefect(self) -> None:
-        wait_until("Prefect's server", lambda: self.ask("/health"))
+        expect("Prefect's server", lambda: self.ask("/health"))
 
     def wait_for_deployments(self) -> None:
         self.wait_for_prefect()
         wanted = (
             (self.folder / "srv/newsletter/prefect.yaml").read_text("utf-8").count("entrypoint:")
         )
-        wait_until("the deployments", lambda: (self.ask("/deployments/count", {}) or 0) >= wanted)
+        expect("the deployments", lambda: (self.ask("/deployments/count", {}) or 0) >= wanted)
         with urllib.request.urlopen(f"http://127.0.0.1:{self.ports['4200']}/", timeout=30) as page:
             assert b"<script" in page.read(), "Prefect shows no pages"
 
@@ -249,7 +246,7 @@ class Trial:
         return json.loads(output) if output.startswith("{") else {}
 
     def check_send_with_a_stopped_runner(self) -> None:
-        wait_until("the first mails", lambda: self.relay.count > 20)
+        expect("the first mails", lambda: self.relay.count > 20)
         self.type("sudo systemctl stop upcycle-news-runner")
         stopped = self.status()
         print(f"    stopped the runner at {self.relay.count} mails", flush=True)  # noqa: T201
@@ -259,7 +256,7 @@ class Trial:
         assert stopped["queued"] == READERS - stopped["sent"] > 0, stopped
         self.type("sudo systemctl start upcycle-news-runner")
         self.wait_for_deployments()
-        wait_until("the end of the issue", lambda: not self.is_open() or self.push_pending())
+        expect("the end of the issue", lambda: not self.is_open() or self.push_pending())
         status = self.status()
         assert status["sent"] == status["audience"] == READERS, status
         self.assert_each_reader_got_it_once()
@@ -270,7 +267,7 @@ class Trial:
         assert not duplicates, f"{len(duplicates)} readers got it twice"
 
     def check_send_with_a_killed_worker(self) -> None:
-        wait_until("the first mails", lambda: self.relay.count > 20)
+        expect("the first mails", lambda: self.relay.count > 20)
         busy = {
             number
             for number in (1, 2)
@@ -283,8 +280,8 @@ class Trial:
             os.kill(pid, signal.SIGKILL)
         print(f"    killed worker {min(busy)} and its runs at {self.relay.count} mails", flush=True)  # noqa: T201
         # The other worker continues; deliver-pending takes over what the killed one had leased.
-        wait_until("the end of the issue", lambda: not self.is_open() or self.push_pending())
-        status = wait_until("the final counts", lambda: (s := self.status()).get("closed") and s)
+        expect("the end of the issue", lambda: not self.is_open() or self.push_pending())
+        status = expect("the final counts", lambda: (s := self.status()).get("closed") and s)
         assert status["sent"] + status["unknown"] == READERS, status
         assert status["unknown"] <= 2, status  # one for each connection that died
         duplicates = [ids for ids in self.relay.accepted.values() if len(ids) > 1]
