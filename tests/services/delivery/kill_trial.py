@@ -24,6 +24,7 @@ from upcycle_news.services.issues import approval, compose
 from upcycle_news.storage import subscribers
 from upcycle_news.storage.subscribers import NewSubscriber
 
+from ...waiting import wait_until
 from .sink_relay import Sink
 
 ISSUE = "2026-11-26"
@@ -157,12 +158,11 @@ def _kill(process: subprocess.Popen[bytes], *, alone: bool) -> None:
 
 
 def _until_closed(environment: dict[str, str]) -> None:
-    for _ in range(60):
+    def resumed_and_closed() -> bool:
         subprocess.run(upcycle_news("resume", ISSUE), env=environment, capture_output=True)
-        if status_of(environment, "status")[0]["closed"]:
-            return
-        time.sleep(0.5)
-    raise AssertionError(f"the issue never ended: {status_of(environment, 'status')}")
+        return bool(status_of(environment, "status")[0]["closed"])
+
+    wait_until(resumed_and_closed, "the issue never closed", interval=0.5)
 
 
 def status_of(environment: dict[str, str], command: str, *more: str) -> list[Any]:

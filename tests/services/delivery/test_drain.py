@@ -23,6 +23,7 @@ from ...publications import (
 from .sink_relay import Sink
 
 
+@pytest.mark.slow
 def test_a_drained_worker_leaves_no_delivery_unknown(publication: Publication) -> None:
     publication.add_many_subscribers(120)
     publication.write_essay()

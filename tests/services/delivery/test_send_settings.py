@@ -178,6 +178,7 @@ def test_a_new_key_comes_with_its_dns_record(publication: Publication, kind: str
     assert "PRIVATE" not in shown.output
 
 
+@pytest.mark.slow
 def test_a_long_list_is_shared_by_several_processes(
     publication: Publication, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -31,6 +31,7 @@ def sink_port() -> Iterator[int]:
         yield port
 
 
+@pytest.mark.slow
 def test_an_issue_goes_out_through_smtp_sink(sink_port: int, tmp_path: Path) -> None:
     store = f"sqlite:///{tmp_path}/sink.db"
     prepare(tmp_path / "home", 60, "hold", store)

@@ -34,6 +34,7 @@ from .test_send_settings import queued as queued_issue
 ROOT = Path(__file__).resolve().parents[3]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("rate", ["2/h", "30/min", "14/s"])
 def test_two_processes_never_exceed_their_common_quota(any_store: str, rate: str) -> None:
     limit, span = Rate.parse(rate).limit, timedelta(seconds=Rate.parse(rate).seconds)
@@ -81,7 +82,8 @@ def _end(process: subprocess.Popen[str]) -> None:
     assert process.returncode == 0
 
 
-def test_a_worker_stopped_at_finishes_its_mail_and_leaves_the_rest_to_the_others(
+@pytest.mark.slow
+def test_a_worker_told_to_stop_finishes_its_mail_and_leaves_the_rest_to_the_others(
     publication: Publication, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     pools: list[WorkerPool] = []
