@@ -9,6 +9,7 @@ from datetime import datetime
 from sqlalchemy import Row, func, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
+from upcycle_news.models import SuppressionSource
 from upcycle_news.storage import suppressions
 from upcycle_news.storage.database import Store
 from upcycle_news.storage.schema import (
@@ -84,12 +85,16 @@ def suppress_person(
 ) -> bool:
     """Suppress the address of a person still known; whether that is new."""
     with store.writing() as connection:
-        key = connection.scalar(
-            select(subscribers.c.email_key).where(subscribers.c.id == subscriber)
+        return suppressions.suppress_subscriber(
+            connection,
+            subscriber,
+            reason=reason,
+            source=SuppressionSource.BOUNCE,
+            detail=detail,
+            issue="",
+            delivery=None,
+            now=now,
         )
-        if key is None:
-            return False
-        return suppressions.suppress(connection, key, reason=reason, detail=detail, now=now)
 
 
 def soft_since(store: Store, subscriber: int, since: datetime) -> tuple[datetime, ...]:

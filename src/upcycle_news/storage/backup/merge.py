@@ -34,6 +34,7 @@ from upcycle_news.storage.schema import (
     suppressions,
     used_content,
 )
+from upcycle_news.storage.suppressions import suppress, suppressions_in
 
 # Clocks of the machines that write and back up may differ by so much.
 _SKEW = timedelta(hours=1)
@@ -117,7 +118,7 @@ def _add(new: Connection, table: Table, rows: Sequence[Row[Any]], **changed: Any
 
 
 def _merge_suppressions(old: Connection, new: Connection) -> int:
-    return sum(_add(new, suppressions, rows) for rows in _rows(old, select(suppressions)))
+    return sum(suppress(new, suppression) for suppression in suppressions_in(old))
 
 
 def _merge_unsubscribes(old: Connection, new: Connection, since: datetime) -> int:
