@@ -7,33 +7,42 @@ import re
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
-from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 from upcycle_news.audience.links import Purpose
-from upcycle_news.audience.scoring import score
 from upcycle_news.errors import SettingsError, UpcycleError
 from upcycle_news.logs import Log
 from upcycle_news.newsroom import Newsroom
 from upcycle_news.postroom.inbox import ImapAccount, Inbox, open_imap, open_maildir
 from upcycle_news.postroom.leaving import leaving_tokens
-from upcycle_news.postroom.reports import COUNTED, Kind, Report, read_report
+from upcycle_news.postroom.reports import (
+    COUNTED,
+    BounceKind,
+    BounceReport,
+    for_reader,
+    parse_bounce,
+)
 from upcycle_news.settings import FILE_NAME
-from upcycle_news.steps import joining
-from upcycle_news.store import bounces
+from upcycle_news.steps import joining, soft_bounces
+from upcycle_news.store import bounces, people
 from upcycle_news.store.people import Way
 
 log = Log(__name__)
 
-REASONS = {Kind.HARD: "hard bounce", Kind.SOFT: "soft bounces", Kind.COMPLAINT: "complaint"}
+REASONS = {
+    BounceKind.HARD: "hard bounce",
+    BounceKind.SOFT: soft_bounces.REASON,
+    BounceKind.COMPLAINT: "complaint",
+}
 
 
 @dataclass(frozen=True)
 class Collected:
     """What lay in the inbox. `unsigned`: reports that name no delivery of ours, or pretend to.
 
-    `left_alone`: replies of people and of their assistants. `suppressed`: addresses that will not
+    `soft` includes what nobody understood. `left_alone`: replies of people and of their assistants,
+    notices of success, feedback that is no complaint. `suppressed`: addresses that will not
     be written to from now on.
     """
 
@@ -107,18 +116,25 @@ def handle(room: Newsroom, raw: bytes) -> tuple[dict[str, int], bool]:
     """Act on one mail: what to count, and whether it may be moved away."""
     if _leaves_by_mail(room, raw):
         return {"unsubscribed": 1}, True
-    report = read_report(raw)
-    if report.kind is Kind.DELAYED:
-        return {"delayed": 1}, True
-    if report.kind not in COUNTED:
-        return {"left_alone": 1}, False
+    report = parse_bounce(raw)
     named = _whose(room, report)
     if named is None:
-        return {"unsigned": 1}, False
+        # What nobody understands, and what says nothing of a delivery, is left to people.
+        claims = report.kind in COUNTED | {BounceKind.DELAYED}
+        return {
+            "unsigned" if claims and report.kind is not BounceKind.UNCLEAR else "left_alone": 1
+        }, False
+    if report.kind is BounceKind.DELAYED:
+        return {"delayed": 1}, True
+    person = people.by_number(room.store, named[1])
+    if person is not None:
+        report = for_reader(report, person.email.address)
+    if report.kind not in COUNTED:
+        return {"left_alone": 1}, False
     return _record(room, report, named, raw), True
 
 
-def _whose(room: Newsroom, report: Report) -> tuple[int, int] | None:
+def _whose(room: Newsroom, report: BounceReport) -> tuple[int, int] | None:
     """Issue number and subscriber, if the report carries a signature of ours."""
     addresses = room.bounce_addresses
     if addresses is not None:
@@ -127,7 +143,7 @@ def _whose(room: Newsroom, report: Report) -> tuple[int, int] | None:
                 return addresses.read(address)
             except (UpcycleError, ValueError):
                 continue
-    if report.kind is Kind.COMPLAINT:
+    if report.kind is BounceKind.COMPLAINT:
         # Feedback loops write from an address of their own and bring the mail along.
         for link in report.links:
             token = room.signer.read(Purpose.UNSUBSCRIBE, link)
@@ -136,7 +152,9 @@ def _whose(room: Newsroom, report: Report) -> tuple[int, int] | None:
     return None
 
 
-def _record(room: Newsroom, report: Report, named: tuple[int, int], raw: bytes) -> dict[str, int]:
+def _record(
+    room: Newsroom, report: BounceReport, named: tuple[int, int], raw: bytes
+) -> dict[str, int]:
     issue, subscriber = named
     now = room.clock()
     new = bounces.record(
@@ -150,11 +168,12 @@ def _record(room: Newsroom, report: Report, named: tuple[int, int], raw: bytes) 
         raw=raw,
         now=now,
     )
-    final = report.kind in (Kind.HARD, Kind.COMPLAINT)  # whatever it was that came back
+    final = report.kind in (BounceKind.HARD, BounceKind.COMPLAINT)  # whatever it was that came back
     if new is False or (new is None and not final):
         return {"known": 1}
-    told = {report.kind.value: 1}
-    if final or (report.kind is Kind.SOFT and _too_often(room, subscriber)):
+    told = {"soft" if report.kind is BounceKind.UNCLEAR else report.kind.value: 1}
+    soft = report.kind is BounceKind.SOFT
+    if final or (soft and soft_bounces.fails_too_often(room, subscriber)):
         told["suppressed"] = int(
             bounces.suppress_person(
                 room.store,
@@ -167,18 +186,10 @@ def _record(room: Newsroom, report: Report, named: tuple[int, int], raw: bytes) 
     return told
 
 
-def _report_key(report: Report, named: tuple[int, int], raw: bytes) -> str:
+def _report_key(report: BounceReport, named: tuple[int, int], raw: bytes) -> str:
     """The same mail twice is one report; a complaint counts once for an issue."""
-    once = f"{report.kind}/{named}".encode() if report.kind is Kind.COMPLAINT else raw
+    once = f"{report.kind}/{named}".encode() if report.kind is BounceKind.COMPLAINT else raw
     return hashlib.sha256(once).hexdigest()
-
-
-def _too_often(room: Newsroom, subscriber: int) -> bool:
-    told = room.settings.bounces
-    half_life = timedelta(days=told.half_life_days)
-    now = room.clock()
-    times = bounces.soft_since(room.store, subscriber, now - 8 * half_life)
-    return score(times, now=now, half_life=half_life) >= told.soft_threshold
 
 
 def _leaves_by_mail(room: Newsroom, raw: bytes) -> bool:

@@ -14,7 +14,7 @@ from upcycle_news.newsroom import Newsroom
 from upcycle_news.postroom.letter import compose_letter
 from upcycle_news.postroom.message import message_hash
 from upcycle_news.postroom.outcomes import Accepted, CannotCarry, Outcome, Refused
-from upcycle_news.postroom.refusals import speaks_of
+from upcycle_news.postroom.refusals import RefusalClass, classify_refusal
 from upcycle_news.postroom.smtp import open_connection
 from upcycle_news.press.letters import render_letter
 from upcycle_news.press.templates import load_templates
@@ -137,7 +137,7 @@ def _of_the_address(outcome: Outcome) -> bool:
     """Whether no other day will change it: the address does not exist, or we cannot reach it."""
     if isinstance(outcome, Refused):
         gone = outcome.reply.code >= 500
-        return gone and speaks_of(outcome.stage, outcome.reply) == "person"
+        return gone and classify_refusal(outcome.stage, outcome.reply) is RefusalClass.RECIPIENT
     return isinstance(outcome, CannotCarry)
 
 

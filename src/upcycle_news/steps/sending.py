@@ -15,7 +15,7 @@ from upcycle_news.postroom.dispatch import DeliveryReport
 from upcycle_news.postroom.message import MessageTemplate
 from upcycle_news.postroom.outcomes import Accepted, Refused
 from upcycle_news.postroom.smtp import open_connection
-from upcycle_news.steps import archiving, processes, punctuality
+from upcycle_news.steps import archiving, processes, punctuality, soft_bounces
 from upcycle_news.steps.rendering import refuse_errors, render_issue
 from upcycle_news.steps.shares import Share, composer, send_share
 from upcycle_news.steps.workers import MANY, Workers, merged
@@ -104,6 +104,7 @@ def deliver_issue(
             room.store, issue, IssueState.STOPPED, because=report.stopped, now=room.clock()
         )
         raise RelayError(f"issue {issue} stopped: {report.stopped}")
+    soft_bounces.suppress_refused(room, issue)
     return report
 
 

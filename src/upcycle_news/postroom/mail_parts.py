@@ -1,0 +1,142 @@
+"""The parts of a mail that came back: what its server wrote, and not the mail that it returns. Pure."""
+
+from __future__ import annotations
+
+import email
+import re
+from collections.abc import Iterator
+from email.header import decode_header, make_header
+from email.message import Message
+from email.utils import getaddresses
+
+MAX_TEXT = 20_000
+"""Characters of a notice that are looked at."""
+
+_RETURNED = ("message/rfc822", "message/global", "text/rfc822-headers", "message/global-headers")
+_MAILER_LOCAL = re.compile(
+    r"(mailer|mail)?[-_. ]?daemon|mdaemon|po+st[-_.]?master|mail(er)?[-_.]?(admin|system|delivery)"
+    r"|mailer|microsoftexchange\w*|bounces?|mail_?delivery\w*|double-bounce",
+    re.IGNORECASE,
+)
+_MAILER_NAME = re.compile(
+    r"mailer[- ]?daemon|mail (delivery|deliver|administrator|system)|delivery (sub)?system|postmaster"
+    r"|mdaemon|system administrator|mailsystem",
+    re.IGNORECASE,
+)
+
+_ABSENT = re.compile(
+    r"\b(out of (the )?office|abwesen|auto(matic|matische)?[- ]?(reply|antwort|response)"
+    r"|vacation|urlaub|away from|nicht im (büro|haus))",
+    re.IGNORECASE,
+)
+_SENT_ON = re.compile(r"\s*(fwd?|wg|re|aw|antw|sv|rv|tr)\s*:", re.IGNORECASE)
+
+
+def decoded(header: str) -> str:
+    """A header's text without its encoding (RFC 2047); as it is where that is broken."""
+    try:
+        return str(make_header(decode_header(header)))
+    except (LookupError, UnicodeError, ValueError):
+        return header
+
+
+def from_mailer(message: Message) -> bool:
+    """True if a mail system wrote it: a postmaster, a mailer-daemon, or nobody (``From: <>``)."""
+    value = str(message.get("From", ""))
+    if not value.strip() or re.fullmatch(r"[^<]*<>\s*", value):
+        return "<>" in value
+    for name, address in getaddresses([decoded(value)[:1000]]):
+        local = address.rpartition("@")[0] or address
+        if _MAILER_LOCAL.fullmatch(local) or _MAILER_NAME.search(name):
+            return True
+    return bool(_MAILER_NAME.search(value))
+
+
+def is_automatic(message: Message) -> bool:
+    """Answers of machines in the name of people (RFC 3834, and before it)."""
+    said = str(message.get("Auto-Submitted", "")).partition(";")[0].strip().lower()
+    if said.startswith("auto-replied"):
+        return True
+    if (
+        message.get("X-Autoreply")
+        or message.get("X-Autorespond")
+        or message.get("X-Auto-Reply-From")
+    ):
+        return True
+    if str(message.get("Precedence", "")).strip().lower() == "auto_reply":
+        return True
+    return bool(_ABSENT.search(decoded(str(message.get("Subject", "")))))
+
+
+def is_from_person(message: Message) -> bool:
+    """True if a person answers, or sends a bounce on to ask what it means."""
+    if message.get_content_subtype() == "report" or from_mailer(message):
+        return False
+    # Virus scanners keep the subject, with its "Re:", and write a plain text.
+    attached = any(part.get_content_type() == "message/rfc822" for part in own_parts(message))
+    answers = bool(message.get("In-Reply-To"))
+    return bool(_SENT_ON.match(decoded(str(message.get("Subject", ""))))) and (attached or answers)
+
+
+def own_parts(message: Message) -> Iterator[Message]:
+    """The message and its parts, not looking into the mail that came back."""
+    yield message
+    if message.get_content_type() in _RETURNED:
+        return
+    payload = message.get_payload()
+    if isinstance(payload, list) and message.get_content_maintype() == "multipart":
+        for part in payload:
+            if isinstance(part, Message):
+                yield from own_parts(part)
+
+
+def part_of_type(message: Message, *content_types: str) -> Message | None:
+    """The first of the message's own parts that has one of these types."""
+    for part in own_parts(message):
+        if part.get_content_type() in content_types:
+            return part
+    return None
+
+
+def fields_of(part: Message) -> Message:
+    """The header fields that are the content of a part, such as those of a feedback report."""
+    payload = part.get_payload()
+    if isinstance(payload, list) and payload and isinstance(payload[0], Message):
+        return payload[0]
+    return email.message_from_string(text_of(part) or str(payload))
+
+
+def text_of(part: Message) -> str:
+    """A part's decoded text, at most `MAX_TEXT` characters; empty where it has none."""
+    payload = part.get_payload(decode=True)
+    if not isinstance(payload, bytes):
+        return ""
+    return payload[: 4 * MAX_TEXT].decode(_charset(part), "replace")[:MAX_TEXT]
+
+
+def notice_of(message: Message) -> str:
+    """What the server wrote for people: its plain text, or its HTML without the tags."""
+    plain, html = [], []
+    for part in own_parts(message):
+        kind = part.get_content_type()
+        if part.get_content_maintype() == "multipart" or kind in _RETURNED:
+            continue
+        if kind == "text/html":
+            html.append(text_of(part))
+        elif part.get_content_maintype() == "text":
+            plain.append(text_of(part))
+    text = "\n".join(plain)
+    if not text.strip():
+        text = re.sub(r"(?is)<(style|script|head)\b.*?</\1>|<[^>]{0,2000}>", " ", "\n".join(html))
+    if not text.strip() and message.is_multipart() is False:
+        text = text_of(message)
+    return text.replace("\r\n", "\n")[:MAX_TEXT]
+
+
+def _charset(part: Message) -> str:
+    name = part.get_content_charset("utf-8")
+    try:
+        "".encode(name)
+    except (LookupError, UnicodeError):
+        return "latin-1"
+    return name

@@ -1,0 +1,132 @@
+"""What failed for one subscriber over several issues: soft reports, and refusals at SMTP time."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy import and_, case, func, or_, select
+
+from upcycle_news.model import DeliveryState, IssueId
+from upcycle_news.store.barring import reason_barred
+from upcycle_news.store.bounces import UNCLEAR
+from upcycle_news.store.engine import Store
+from upcycle_news.store.schema import bounces, deliveries, issues, subscribers
+
+
+@dataclass(frozen=True)
+class SoftReport:
+    """The newest soft report of an issue; `understood` is False where nobody knew its form."""
+
+    issue: str
+    at: datetime
+    understood: bool
+
+
+@dataclass(frozen=True)
+class RefusedDelivery:
+    """A delivery that the relay refused for good, or put off until it was given up."""
+
+    issue: str
+    at: datetime
+    code: int
+    enhanced: str
+    reason: str
+
+
+def soft_reports(store: Store, subscriber: int) -> tuple[SoftReport, ...]:
+    """The soft reports of a subscriber, one for each issue and kind."""
+    query = (
+        select(bounces.c.issue_id, bounces.c.kind, func.max(bounces.c.received_at).label("at"))
+        .where(bounces.c.subscriber_id == subscriber, bounces.c.kind.in_(("soft", UNCLEAR)))
+        .group_by(bounces.c.issue_id, bounces.c.kind)
+    )
+    with store.reading() as connection:
+        rows = connection.execute(query).all()
+    return tuple(SoftReport(row.issue_id, row.at, row.kind != UNCLEAR) for row in rows)
+
+
+def refused_deliveries(store: Store, subscriber: int) -> tuple[RefusedDelivery, ...]:
+    """The deliveries of a subscriber that a relay refused.
+
+    Not those of an issue of which the relay refused more than it took: that says nothing of one
+    subscriber.
+    """
+    mine = select(deliveries.c.issue_id).where(
+        deliveries.c.subscriber_id == subscriber,
+        deliveries.c.state == DeliveryState.REJECTED,
+        deliveries.c.code >= 400,
+    )
+
+    def count(*conditions: object) -> object:
+        return func.sum(case((and_(*conditions), 1), else_=0))  # type: ignore[arg-type]
+
+    believed = (
+        select(deliveries.c.issue_id)
+        .where(deliveries.c.issue_id.in_(mine))
+        .group_by(deliveries.c.issue_id)
+        .having(
+            count(deliveries.c.state == DeliveryState.SENT)
+            >= count(deliveries.c.state == DeliveryState.REJECTED, deliveries.c.code >= 400)  # type: ignore[operator]
+        )
+    )
+    query = select(deliveries).where(
+        deliveries.c.subscriber_id == subscriber,
+        deliveries.c.state == DeliveryState.REJECTED,
+        deliveries.c.code >= 400,
+        deliveries.c.issue_id.in_(believed),
+    )
+    with store.reading() as connection:
+        return tuple(
+            RefusedDelivery(row.issue_id, row.changed_at, row.code, row.enhanced, row.reason)
+            for row in connection.execute(query)
+        )
+
+
+def issues_tried(store: Store, subscriber: int, last: int) -> tuple[str, ...]:
+    """The last issues that were sent to a subscriber, or refused, the newest first."""
+    query = (
+        select(deliveries.c.issue_id)
+        .join(issues, issues.c.id == deliveries.c.issue_id)
+        .where(
+            deliveries.c.subscriber_id == subscriber,
+            deliveries.c.state.in_((DeliveryState.SENT, DeliveryState.REJECTED)),
+        )
+        .order_by(issues.c.enqueued_at.desc(), issues.c.number.desc())
+        .limit(last)
+    )
+    with store.reading() as connection:
+        return tuple(connection.scalars(query))
+
+
+def refused_again(store: Store, issue: IssueId) -> tuple[int, ...]:
+    """Subscribers refused in this issue for whom something failed in another; not the suppressed."""
+    other = deliveries.alias()
+    failed_before = or_(
+        select(other.c.id)
+        .where(
+            other.c.subscriber_id == deliveries.c.subscriber_id,
+            other.c.issue_id != deliveries.c.issue_id,
+            other.c.state == DeliveryState.REJECTED,
+        )
+        .correlate(deliveries)
+        .exists(),
+        select(bounces.c.id)
+        .where(bounces.c.subscriber_id == deliveries.c.subscriber_id)
+        .correlate(deliveries)
+        .exists(),
+    )
+    query = (
+        select(deliveries.c.subscriber_id)
+        .join(subscribers, subscribers.c.id == deliveries.c.subscriber_id)
+        .where(
+            deliveries.c.issue_id == str(issue),
+            deliveries.c.state == DeliveryState.REJECTED,
+            deliveries.c.code >= 400,
+            failed_before,
+            reason_barred().is_(None),
+        )
+        .order_by(deliveries.c.subscriber_id)
+    )
+    with store.reading() as connection:
+        return tuple(connection.scalars(query))
