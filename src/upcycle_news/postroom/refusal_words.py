@@ -38,7 +38,7 @@ _PERSON = (
     r"|usuario|buzon|destinatario|cuenta|direccion|utente|casella|indirizzo"
     r"|gebruiker|postbus|postvak|ontvanger|e-?mailadres|utilizador|caixa(?: postal| de correio)?|endereco|conta"
     r"|uzytkownik|adresat|skrzynka|uzivatel|schranka|anvandare|mottagare|bruger|modtager|kayttaja|vastaanottaja"
-    r"|polzovatel|пользовател\w*|получател\w*|почтов\w+ ящик\w*|адрес\w*|ユーザ\w*|宛先\w*)"
+    r"|polzovatel|пользовател\w*|получател\w*|почтов\w+ ящик\w*|адрес\w*|ユーサ\w*|宛先\w*|用户|邮箱|收件人)"
 )
 _OURS = (
     r"(?<!your )(?<!our )(?<!sender )(?<!sender's )(?<!sending )(?<!sasl )(?<!smtp )(?<!relay )"
@@ -56,7 +56,7 @@ _ABSENT = (
     r"|sconosciut[oa]|non (?:esiste|trovat[oa]|valid[oa])"
     r"|onbekend|bestaat (?:hier )?niet|niet gevonden|desconhecid[oa]|nao (?:existe|encontrad[oa])"
     r"|nie istnieje|nieznany|neexistuje|neznamy|okand|finnes ikke|findes ikke|finns inte|ukendt|ukjent|tuntematon"
-    r"|не (?:существует|найден\w*)|неизвест\w+|存在しま)"
+    r"|не (?:существует|найден\w*)|неизвест\w+|存在しま|不存在)"
 )
 
 _TABLE: tuple[tuple[Topic, re.Pattern[str]], ...] = (
@@ -79,7 +79,7 @@ _TABLE: tuple[tuple[Topic, re.Pattern[str]], ...] = (
     (
         Topic.FULL,
         _any(
-            rf"\b{_PERSON}\b[^.;:]{{0,50}}\b(?:full|voll|uberfullt|plein|pleine|llen[oa]|pien[oa]|vol|chei[oa]|pelna|fullt?|полон|переполнен)\b",
+            rf"\b{_PERSON}\b[^.;:]{{0,50}}\b(?:full|voll|uberfullt|plein|pleine|llen[oa]|pien[oa]|vol|chei[oa]|pelna|fullt?|полон|переполнен)\b|已满|容量不足|空间不足",
             rf"\b(?:full|volles?|overfull) {_PERSON}\b",
             r"\bover[- ]?quota\b|\bquota\b|\bkontingent\b|\bquotum\b|\bcuota\b|\bspeicher(?:platz|grenze)",
             r"\b(?:insufficient|not enough|no (?:more )?(?:room|space)|out of|exceeded|kein|genug|plus assez)"
@@ -120,6 +120,7 @@ _TABLE: tuple[tuple[Topic, re.Pattern[str]], ...] = (
             r"\btoo (?:many|much) (?!hops)|\btoo (?:fast|quickly|frequent\w*|often)\b|\bmax\w* (?:number )?(?:of )?(?:messages|mails|e-?mails|recipients|connections|emails)",
             r"\b(?:no more|exceed\w*|reached|over) (?:\w+ ){0,4}(?:per|in|within|for|this|an) (?:\w+ )?(?:hour|day|minute|today)",
             r"\b(?:this|per|an|each|last|next) (?:hour|minute|second)\b|\b(?:pro|diese[rn]?) (?:stunde|minute|tag)\b|\bper (?:day|24 ?h)|\bpar (?:heure|jour|minute)\b|\bpor (?:hora|dia|minuto)\b",
+            r"\bslow(?:er| down)\b|\bsimultaneous connections|\bno ips available|频率|过于频繁|超过.{0,6}限制",
             r"\bzu (?:viele?|schnell|haufig)\b|\btrop (?:de|d'|rapid\w+)|\bdemasiad[oa]s\b|\btropp[ei]\b|\bte (?:veel|snel)\b|\bmuit[oa]s (?:mensagens|emails|e-mails|destinatarios|conexoes)|\bzbyt wiele",
         ),
     ),
@@ -150,13 +151,21 @@ _TABLE: tuple[tuple[Topic, re.Pattern[str]], ...] = (
             r"\bmay not (?:be )?(?:mail exchanger|relay)|\bsmtp server of your\b|\byour (?:isp|internet service provider)",
             r"\bno (?:smtp )?service\b|\bnot accepting connections|\b(?:refused|refuse) to talk|\btakes? no mail|\b(?:not|never) (?:\w+ ){0,3}(?:mail|mails|messages|connections) from (?:your|this|these|\W*\d)|\bno mail (?:accepted )?from|\bconnections? not accepted|\bservice unavailable; client|\bdnsbl",
             r"\brelay\w*\b(?: \w+){0,3} (?:denied|not|prohibited|forbidden|verboten|refus\w+|disabled)|\b(?:not|cannot|can't|no|unable to|insecure mail|we do not|nicht|open) (?:\w+ ){0,4}relay",
+            r"\b(?:dynamic|bad|invalid|your|source|client|sending|server|from|remote) (?:\w+ )?ips?\b|\bip (?:profile|not|is)\b|(?<!to )(?<!to the )\bsenders?\b",
+            r"\b(?:find|resolve|verify) your (?:host\w*|address|domain|name)|\b(?:unknown|no) reverse|\bunresolvable\b|\bnameserver query|\b(?:does|do|could) ?n[o']t resolve|\bno mx record",
+            r"\brcpthosts\b|\b(?:as|open|unauthori[sz]ed) (?:an? )?relay\b|\brelay host\b|\b(?:do ?n[o']t|not) handle mail|\bno access\b|\bnot subscribed to",
+            r"\bbogus\b|\bforged\b|\bbatv\b|\bbackscatter\b|\bthird-party dsn|\bnon-member|\bmembers[- ]only\b|\bclosed (?:mailing )?list|\b(?:requires?|need\w*) confirmation|\bconfirm this",
+            r"\b(?:illegal|prohibited|forbidden|dangerous|images or other) (?:\w+ )?attachment|\battachment type|\binfect\w*|\bmass mail\w*|\bpoor quality|\bscore\b|\bblackhol\w*",
+            r"\b(?:message|mail|letter|our|content) (?:was |is |has been )?filter(?:ed|s)?\b|\bpass (?:the |our )?filter|\bits content|\borgani[sz]ational settings|\blow priority",
+            r"\bencrypt\w*|\bstarttls\b|\btls\b|\b(?:bad|missing|invalid|malformed) (?:\w+ )?headers?|\bheaders? (?:missing|fail\w*)|\brfc ?\d{3,4}\b|\bsyntax check",
+            r"\bспам\w*|\bзаблокирован\w*|\bчерн\w+ списк\w*|\bотправител\w*|スハム|迷惑メール|垃圾邮件|黑名单|发件人|信誉",
             r"\bterms of service|\bcode of conduct|\bnot a member\b",
         ),
     ),
     (
         Topic.DENIED,
         _any(
-            r"\bden(?:ied|y)\b|\bpolic(?:y|ies)\b|\brichtlinie\w*|\bpolitique|\bpolitica|\bbeleid|(?<!connection )(?<!verbindung )\brefus\w*|\bforbidden|\bprohibited|\bverboten|\bverweigert|\babgelehnt|(?<!mailbox name )\bnot (?:permitted|allowed|authori[sz]ed|accepted)|\bunauthori[sz]ed|\badministrativ\w+|\bdenegad[oa]|\bnegat[oa]|\bgeweigerd|\bnegad[oa]|\bsecurity\b",
+            r"\bden(?:ied|y)\b|\bpolic(?:y|ies)\b|\brichtlinie\w*|\bpolitique|\bpolitica|\bbeleid|(?<!connection )(?<!verbindung )\brefus\w*|\bforbidden|\bprohibited|\bverboten|\bverweigert|\babgelehnt|(?<!mailbox name )\bnot (?:permitted|allowed|authori[sz]ed|accepted)|\bunauthori[sz]ed|\badministrativ\w+|拒否|拒绝|拒收|\bdenegad[oa]|\bnegat[oa]|\bgeweigerd|\bnegad[oa]|\bsecurity\b",
             r"(?<!address )(?<!recipient )(?<!addresses )\breject\w*|\brejet\w*|\brechazad[oa]|\brifiutat[oa]|\brejeitad[oa]|\bodrzucon",
         ),
     ),
