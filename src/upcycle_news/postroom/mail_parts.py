@@ -14,13 +14,12 @@ MAX_TEXT = 20_000
 
 _RETURNED = ("message/rfc822", "message/global", "text/rfc822-headers", "message/global-headers")
 _MAILER_LOCAL = re.compile(
-    r"(mailer|mail)?[-_. ]?daemon|mdaemon|po+st[-_.]?master|mail(er)?[-_.]?(admin|system|delivery)"
-    r"|mailer|microsoftexchange\w*|bounces?|mail_?delivery\w*|double-bounce",
+    r"(mailer|mail)?[-_. ]?daemon|mdaemon|po+st[-_.]?master|microsoftexchange\w*|double-bounce"
+    r"|mail[-_.]?(delivery|system)\w*",
     re.IGNORECASE,
 )
 _MAILER_NAME = re.compile(
-    r"mailer[- ]?daemon|mail (delivery|deliver|administrator|system)|delivery (sub)?system|postmaster"
-    r"|mdaemon|system administrator|mailsystem",
+    r"mailer[- ]?daemon|mail deliver(y|er)? (sub)?system|delivery subsystem|postmaster|mdaemon",
     re.IGNORECASE,
 )
 
@@ -49,7 +48,7 @@ def from_mailer(message: Message) -> bool:
         local = address.rpartition("@")[0] or address
         if _MAILER_LOCAL.fullmatch(local) or _MAILER_NAME.search(name):
             return True
-    return bool(_MAILER_NAME.search(value))
+    return False
 
 
 def is_automatic(message: Message) -> bool:
