@@ -112,6 +112,8 @@ DEAD = [
     ),
     (550, "5.1.1", "No such recipient here; please check the address and try again"),
     (550, "5.1.6", "recipient no longer on server"),
+    (550, "5.1.1", "Requested action not taken: mailbox unavailable"),
+    (550, "5.1.10", "domain takes no mail (null MX)"),
     (550, "5.7.17", "this mailbox belongs to somebody else now"),
     (550, "5.2.1", "mailbox disabled"),
     (550, "", "Empfänger unbekannt"),
@@ -131,6 +133,10 @@ NOT_CERTAIN = [
     (550, "5.4.1", "Recipient address rejected: Access denied"),
     (550, "5.1.1", "user unknown, or the mailbox is full"),
     (550, "5.5.0", "this mailbox cannot be used"),
+    (550, "5.1.1", "ldap lookup failed"),
+    (550, "5.1.2", "nameserver does not answer"),
+    (550, "5.1.1", "maintenance until 18:00"),
+    (550, "5.1.1", "cannot verify the recipient at the moment"),
 ]
 TABLE = [
     (kind, *row)

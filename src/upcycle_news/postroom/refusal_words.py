@@ -22,7 +22,7 @@ class Topic(StrEnum):
     SIZE = "message too large"
     BLOCKED = "the sender's address, DNS, authentication or reputation"
     DENIED = "denied, with no word of why"
-    LATER = "not now"
+    LATER = "not now, or a server in trouble"
     TO_US = "speaks to the sender, or gives a reason"
 
 
@@ -84,7 +84,7 @@ _TABLE: tuple[tuple[Topic, re.Pattern[str]], ...] = (
             r"\bover[- ]?quota\b|\bquota\b|\bkontingent\b|\bquotum\b|\bcuota\b|\bspeicher(?:platz|grenze)",
             r"\b(?:insufficient|not enough|no (?:more )?(?:room|space)|out of|exceeded|kein|genug|plus assez)"
             r" (?:\w+ ){0,2}(?:storage|space|disk|room|platz|speicherplatz|espace|espacio|spazio|ruimte)",
-            r"\bno (?:more )?(?:room|space)\b|\bkein(?:en)? platz\b|\bdisk full\b|\bstorage (?:limit|allocation|exceeded|is)",
+            r"\bno (?:more )?(?:room|space)\b|\bkein(?:en)? platz\b|\bdisk\b[^.;:]{0,30}\bfull\b|\bstorage (?:limit|allocation|exceeded|is)",
             rf"\b{_PERSON}\b[^.;:]{{0,30}}\b(?:exceed\w*|over|uberschr\w+|depass\w+|exced\w+|super\w+)\b[^.;:]{{0,30}}\b(?:size|storage|limit|space|capacity|allow\w+|grosse|taille|tamano)",
         ),
     ),
@@ -100,7 +100,7 @@ _TABLE: tuple[tuple[Topic, re.Pattern[str]], ...] = (
     (
         Topic.WISHES,
         _any(
-            r"\bprefer\w*|\bpreferenz\w*|\bwish\w*|\bwunsch\w*",
+            r"\b(?:un)?erwunscht\w*|\bnot wanted\b|\bindesirable|\bno deseado|\bprefer\w*|\bpreferenz\w*|\bwish\w*|\bwunsch\w*",
             r"\b(?:recipient|user|addressee|empfanger|destinataire|destinatario)(?:'?s)? (?:own )?(?:settings|rules|polic(?:y|ies)|filters?|choice|white ?list)",
             r"\b(?:recipient|user|mailbox|addressee|person|group|empfanger|benutzer|destinataire)\b[^.;:]{0,30}\b(?:only (?:accepts?|takes?)|(?:does|do|is) ?n[o']t (?:want|accept\w*|wish|allow\w*|tak\w+|receiv\w+)|refus\w+ (?:mail|messages|your)|rejects? (?:mail|messages|your)|nimmt (?:\w+ ){0,4}(?:nicht|kein\w*)|nimmt nur)",
             r"\b(?:rejected|refused|blocked|declined|turned away|abgelehnt) by (?:the )?(?:recipient|user|addressee|owner|empfanger)\b",
@@ -120,7 +120,7 @@ _TABLE: tuple[tuple[Topic, re.Pattern[str]], ...] = (
             r"\btoo (?:many|much) (?!hops)|\btoo (?:fast|quickly|frequent\w*|often)\b|\bmax\w* (?:number )?(?:of )?(?:messages|mails|e-?mails|recipients|connections|emails)",
             r"\b(?:no more|exceed\w*|reached|over) (?:\w+ ){0,4}(?:per|in|within|for|this|an) (?:\w+ )?(?:hour|day|minute|today)",
             r"\b(?:this|per|an|each|last|next) (?:hour|minute|second)\b|\b(?:pro|diese[rn]?) (?:stunde|minute|tag)\b|\bper (?:day|24 ?h)|\bpar (?:heure|jour|minute)\b|\bpor (?:hora|dia|minuto)\b",
-            r"\bslow(?:er| down)\b|\bsimultaneous connections|\bno ips available|频率|过于频繁|超过.{0,6}限制",
+            r"\b\d+ \w+ (?:an?|per|pro|je|par|por|al|per) (?:day|hour|minute|tag|stunde|minute|jour|heure|dia|hora|giorno|ora)\b|\bslow(?:er| down)\b|\bsimultaneous connections|\bno ips available|频率|过于频繁|超过.{0,6}限制",
             r"\bzu (?:viele?|schnell|haufig)\b|\btrop (?:de|d'|rapid\w+)|\bdemasiad[oa]s\b|\btropp[ei]\b|\bte (?:veel|snel)\b|\bmuit[oa]s (?:mensagens|emails|e-mails|destinatarios|conexoes)|\bzbyt wiele",
         ),
     ),
@@ -149,7 +149,7 @@ _TABLE: tuple[tuple[Topic, re.Pattern[str]], ...] = (
             r"\bsender(?:'s)? (?:\w+ )?(?:address|domain|verif\w+|reject\w*|not|is|denied|blocked|unknown|invalid)|\b(?:unroutable|invalid|unknown|forged|unverified) sender|\bsenders? not\b|\bdomain of (?:the )?sender|\bmail from(?::| (?:command|address|domain|rejected|not|is)\b)|\breturn[- ]path\b|\babsender\w*|\bexpediteur|\bremitente|\bmittente|\bafzender|\bremetente|\bfrom: (?:domain|header|address)|\b(?:valid|in) from:",
             r"\b(?:log(?:ged)? ?in|log on|sign in|anmeld\w+|credential\w*|sasl|password|passwort)\b",
             r"\bmay not (?:be )?(?:mail exchanger|relay)|\bsmtp server of your\b|\byour (?:isp|internet service provider)",
-            r"\bno (?:smtp )?service\b|\bnot accepting connections|\b(?:refused|refuse) to talk|\btakes? no mail|\b(?:not|never) (?:\w+ ){0,3}(?:mail|mails|messages|connections) from (?:your|this|these|\W*\d)|\bno mail (?:accepted )?from|\bconnections? not accepted|\bservice unavailable; client|\bdnsbl",
+            r"\bno (?:smtp )?service\b|\bnot accepting connections|\b(?:refused|refuse) to talk|\btakes? no mail from|\b(?:not|never) (?:\w+ ){0,3}(?:mail|mails|messages|connections) from (?:your|this|these|\W*\d)|\bno mail (?:accepted )?from|\bconnections? not accepted|\bservice unavailable; client|\bdnsbl",
             r"\brelay\w*\b(?: \w+){0,3} (?:denied|not|prohibited|forbidden|verboten|refus\w+|disabled)|\b(?:not|cannot|can't|no|unable to|insecure mail|we do not|nicht|open) (?:\w+ ){0,4}relay",
             r"\b(?:dynamic|bad|invalid|your|source|client|sending|server|from|remote) (?:\w+ )?ips?\b|\bip (?:profile|not|is)\b|(?<!to )(?<!to the )\bsenders?\b",
             r"\b(?:find|resolve|verify) your (?:host\w*|address|domain|name)|\b(?:unknown|no) reverse|\bunresolvable\b|\bnameserver query|\b(?:does|do|could) ?n[o']t resolve|\bno mx record",
@@ -173,6 +173,7 @@ _TABLE: tuple[tuple[Topic, re.Pattern[str]], ...] = (
         Topic.LATER,
         _any(
             r"\b(?:try|repeat|retry|come back|send|resend)\b[^.;]{0,20}\b(?:again|later|it)\b|\blater\b|\bwait\b|\btemporar\w+|\bnot now\b|\bspater\b|\bvorubergehend|\bplus tard|\bmas tarde|\bpiu tardi|\btijdelijk|\bmais tarde|\btemporaire\w*",
+            r"\b(?:internal|server|system|temporary|dns|lookup|ldap|database)(?: \w+)? (?:error|fail\w*|problem|lost)|\boverload\w*|\bmaintenance\b|\bwartung\b|\btime(?:d )?-?out\b|\bcan(?:not|'t) (?:verify|check|look)|\b(?:at the|im|en ce|en este|in questo) moment|\bmomentan|\bnameserver|\bname server|\bname service|\bdoes not (?:answer|respond)|\bunreachable\b|\bconnection\b[^.;]{0,30}\b(?:lost|closed|refused|reset)|\buberlast\w*",
         ),
     ),
     (
