@@ -96,12 +96,12 @@ def test_what_nobody_understood_adds_no_more_than_what_was_understood() -> None:
     ],
 )
 def test_a_refusal_that_comes_back_with_each_issue_counts_like_a_report(
-    publication: Publication, clock: Clock, said: str, ends: int
+    publication: Publication, clock: Clock, any_store: str, said: str, ends: int
 ) -> None:
     others = [f"reader{number}@example.org" for number in range(3)]
     with BadDay(rcpt=for_addresses("tot", said)) as day:
         room = publication.room(
-            BOUNCES__SOFT_THRESHOLD="1.5", RELAYS__MAIN__HOST="127.0.0.1",
+            BOUNCES__SOFT_THRESHOLD="1.5", RELAYS__MAIN__HOST="127.0.0.1", STORE=any_store,
             RELAYS__MAIN__PORT=str(day.controller.port), RELAYS__MAIN__SECURITY="none",
         )  # fmt: skip
         add(room, "tot@example.org", *others)

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from datetime import timedelta
+from functools import cache, partial
 
 from upcycle_news.audience.scoring import SoftFailures, too_often
 from upcycle_news.logs import Log
@@ -18,12 +20,21 @@ log = Log(__name__)
 REASON = "soft bounces"
 
 
-def fails_too_often(room: Newsroom, subscriber: int) -> bool:
-    """True if so much failed for a subscriber that no further issue should be sent."""
+def fails_too_often(
+    room: Newsroom, subscriber: int, distrusted: Callable[[str], bool] | None = None
+) -> bool:
+    """True if so much failed for a subscriber that no further issue should be sent.
+
+    `distrusted` tells of an issue whether its refusals say nothing of one subscriber; give it when
+    asking for many.
+    """
+    distrusted = distrusted or partial(failures.mostly_refused, room.store)
     told = room.settings.bounces
     reports = failures.soft_reports(room.store, subscriber)
     refused = [
-        one for one in failures.refused_deliveries(room.store, subscriber) if _of_the_recipient(one)
+        one
+        for one in failures.refused_deliveries(room.store, subscriber)
+        if _of_the_recipient(one) and not distrusted(one.issue)
     ]
     known = {one.issue: one.at for one in reports if one.understood}
     known |= {one.issue: one.at for one in refused}
@@ -46,9 +57,10 @@ def fails_too_often(room: Newsroom, subscriber: int) -> bool:
 
 def suppress_refused(room: Newsroom, issue: IssueId) -> int:
     """Suppress whom a relay refused in this issue as it did before, too often; returns how many."""
+    distrusted = cache(partial(failures.mostly_refused, room.store))
     count = 0
     for subscriber in failures.refused_again(room.store, issue):
-        if fails_too_often(room, subscriber):
+        if fails_too_often(room, subscriber, distrusted):
             count += bounces.suppress_person(
                 room.store,
                 subscriber,

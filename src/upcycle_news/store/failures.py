@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import and_, case, func, or_, select
+from sqlalchemy import ColumnElement, ScalarSelect, func, or_, select
 
 from upcycle_news.model import DeliveryState, IssueId
 from upcycle_news.store.barring import reason_barred
@@ -47,40 +47,30 @@ def soft_reports(store: Store, subscriber: int) -> tuple[SoftReport, ...]:
 
 
 def refused_deliveries(store: Store, subscriber: int) -> tuple[RefusedDelivery, ...]:
-    """The deliveries of a subscriber that a relay refused.
-
-    Not those of an issue of which the relay refused more than it took: that says nothing of one
-    subscriber.
-    """
-    mine = select(deliveries.c.issue_id).where(
-        deliveries.c.subscriber_id == subscriber,
-        deliveries.c.state == DeliveryState.REJECTED,
-        deliveries.c.code >= 400,
-    )
-
-    def count(*conditions: object) -> object:
-        return func.sum(case((and_(*conditions), 1), else_=0))  # type: ignore[arg-type]
-
-    believed = (
-        select(deliveries.c.issue_id)
-        .where(deliveries.c.issue_id.in_(mine))
-        .group_by(deliveries.c.issue_id)
-        .having(
-            count(deliveries.c.state == DeliveryState.SENT)
-            >= count(deliveries.c.state == DeliveryState.REJECTED, deliveries.c.code >= 400)  # type: ignore[operator]
-        )
-    )
+    """The deliveries of a subscriber that a relay refused."""
     query = select(deliveries).where(
         deliveries.c.subscriber_id == subscriber,
         deliveries.c.state == DeliveryState.REJECTED,
         deliveries.c.code >= 400,
-        deliveries.c.issue_id.in_(believed),
     )
     with store.reading() as connection:
         return tuple(
             RefusedDelivery(row.issue_id, row.changed_at, row.code, row.enhanced, row.reason)
             for row in connection.execute(query)
         )
+
+
+def mostly_refused(store: Store, issue: str) -> bool:
+    """True if relays refused more of an issue than they took: that says nothing of one subscriber."""
+
+    def count(*conditions: ColumnElement[bool]) -> ScalarSelect[int]:
+        query = select(func.count()).where(deliveries.c.issue_id == issue, *conditions)
+        return query.scalar_subquery()
+
+    sent = count(deliveries.c.state == DeliveryState.SENT)
+    refused = count(deliveries.c.state == DeliveryState.REJECTED, deliveries.c.code >= 400)
+    with store.reading() as connection:
+        return bool(connection.scalar(select(refused > sent)))
 
 
 def issues_tried(store: Store, subscriber: int, last: int) -> tuple[str, ...]:
