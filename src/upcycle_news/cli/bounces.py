@@ -48,7 +48,8 @@ def list_(
                 say_json(
                     {
                         "id": one.id, "issue": one.issue, "subscriber": one.subscriber,
-                        "kind": one.kind, "code": one.code, "reason": one.reason, "at": at,
+                        "kind": one.kind, "understood": one.understood, "code": one.code,
+                        "reason": one.reason, "at": at,
                     }
                 )  # fmt: skip
             else:

@@ -153,7 +153,7 @@ def test_a_relay_that_refuses_everybody_stops_the_issue_and_suppresses_nobody(
 ) -> None:
     publication.essay()
     publication.crowd(12)
-    with BadDay(rcpt=always("550 5.7.1 your address is listed")) as relay:
+    with BadDay(rcpt=always("554 5.7.1 Client host rejected: address is listed")) as relay:
         context = publication.context(**relay_at(relay.controller.port))
         with pytest.raises(RelayError, match="stopped"):
             sent(context)

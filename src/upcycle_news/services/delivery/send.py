@@ -21,6 +21,7 @@ from upcycle_news.models import (
 )
 from upcycle_news.observability.logging import Log
 from upcycle_news.services.archive import build
+from upcycle_news.services.bounces import soft_bounces
 from upcycle_news.services.delivery import lateness, process_identity
 from upcycle_news.services.delivery.process_pool import MANY, Workers, merged
 from upcycle_news.services.delivery.worker_share import Share, composer, send_share
@@ -106,6 +107,7 @@ def deliver_issue(
             context.store, issue, IssueState.STOPPED, because=report.stopped, now=context.clock()
         )
         raise RelayError(f"issue {issue} stopped: {report.stopped}")
+    soft_bounces.suppress_refused(context, issue)
     return report
 
 

@@ -31,7 +31,7 @@ from upcycle_news.transports.outcomes import (
     Outcome,
     Refused,
 )
-from upcycle_news.transports.refusal_classes import speaks_of
+from upcycle_news.transports.refusal_classes import RefusalClass, classify_refusal
 from upcycle_news.transports.smtp import open_connection
 
 log = Log(__name__)
@@ -147,7 +147,7 @@ def _of_the_address(outcome: Outcome) -> bool:
     """Whether no other day will change it: the address does not exist, or we cannot reach it."""
     if isinstance(outcome, Refused):
         gone = outcome.reply.code >= 500
-        return gone and speaks_of(outcome.stage, outcome.reply) == "person"
+        return gone and classify_refusal(outcome.stage, outcome.reply) is RefusalClass.RECIPIENT
     return isinstance(outcome, CannotCarry)
 
 
