@@ -12,6 +12,7 @@ demo: $(VENV)/.installed
 	@$(BIN)/upcycle-news demo
 
 test: $(VENV)/.installed
+	@echo "the whole suite, in one process for each core: this takes some minutes; reasons for skipped tests come last"
 	@$(BIN)/python -m pytest -n auto --dist loadgroup -q
 
 # Figures count against Postfix's smtp-sink only: apt-get install postfix, and npm for nodemailer.

@@ -1,4 +1,4 @@
-"""Build the web pages of all issues; sending does it too, this mends what was lost meanwhile."""
+"""Build the archive site of all issues; sending does it too, this repairs what was lost since."""
 
 from __future__ import annotations
 
@@ -7,19 +7,19 @@ from prefect.client.schemas.objects import State
 from prefect.states import Completed
 
 from upcycle_news.app.context import AppContext
-from upcycle_news.services.archive import build as build_service
+from upcycle_news.services.archive import build as archive_build
 
 
 @task
 def build() -> str:
     """Build the archive from the store; nothing is written when nothing has changed."""
     with AppContext.open() as context:
-        return build_service.build_archive(context).told
+        return archive_build.build_archive(context).summary
 
 
 @flow(name="build-archive")
 def build_archive() -> State[str]:
-    """Make the archive what the store says was sent."""
+    """Bring the archive in line with the store."""
     return Completed(message=build())
 
 

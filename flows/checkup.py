@@ -1,4 +1,4 @@
-"""Look every day for what is wrong; an event when something turns red, and a table to read."""
+"""Run the doctor every day: a table as an artifact, and an event when a check turns red."""
 
 from __future__ import annotations
 
@@ -15,21 +15,21 @@ from upcycle_news.models.runs import RunResult
 
 
 @task
-def examine() -> RunResult:
-    """Make all rounds; the table stands in the artifact `doctor`."""
+def run_checks() -> RunResult:
+    """Run all checks; the table is stored in the artifact `doctor`."""
     with AppContext.open() as context:
-        found = check_up(context)
-    create_markdown_artifact(found.table, key="doctor", description="what the doctor found")
-    if found.event is not None:
-        emit_event(**found.event.as_event())
-    return found.told
+        report = check_up(context)
+    create_markdown_artifact(report.table, key="doctor", description="what the doctor found")
+    if report.event is not None:
+        emit_event(**report.event.as_event())
+    return report.result
 
 
 @flow(name="checkup")
 def checkup() -> State[Any]:
     """Relay, DNS, the way out, store, disk, Prefect, feeds: as `upcycle-news doctor` sees them."""
-    told = examine()
-    return State(type=StateType[told.kind.upper()], name=told.name, message=told.message)
+    result = run_checks()
+    return State(type=StateType[result.kind.upper()], name=result.name, message=result.message)
 
 
 if __name__ == "__main__":

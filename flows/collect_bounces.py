@@ -1,4 +1,4 @@
-"""Read what came back: bounces and complaints clean the list, people's mail stays where it is."""
+"""Process the bounce inbox: bounces and complaints clean the list, other mail stays untouched."""
 
 from __future__ import annotations
 
@@ -12,23 +12,23 @@ from upcycle_news.services import run_results
 
 @task
 def collect() -> dict[str, int]:
-    """Handle everything in the inbox; counts only."""
+    """Process the inbox; return counts."""
     with AppContext.open() as context:
-        return run_results.collect_bounces(context)
+        return run_results.process_bounces(context)
 
 
 @task
 def health() -> list[str]:
-    """The alarms of the newest issues."""
+    """Return the alerts of the newest issues."""
     with AppContext.open() as context:
-        return run_results.alarms(context)
+        return run_results.bounce_alerts(context)
 
 
 @flow(name="collect-bounces")
 def collect_bounces() -> State[dict[str, int]]:
-    """Clean the list; an alarm degrades the run."""
-    told = run_results.bounce_summary(collect(), health())
-    return Completed(name=told.name, message=told.message)
+    """Clean the list; an alert degrades the run."""
+    result = run_results.bounce_result(collect(), health())
+    return Completed(name=result.name, message=result.message)
 
 
 if __name__ == "__main__":

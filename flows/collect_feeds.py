@@ -1,4 +1,4 @@
-"""Ask the feeds for news, so that the next issue finds it."""
+"""Fetch the feeds, so that the next issue has their items."""
 
 from __future__ import annotations
 
@@ -13,16 +13,16 @@ from upcycle_news.services import pipeline, run_results
 
 @task
 def collect() -> dict[str, Any]:
-    """Ask the feeds that are due."""
+    """Fetch the feeds that are due."""
     with AppContext.open() as context:
         return pipeline.collect(context)
 
 
 @flow(name="collect-feeds")
 def collect_feeds() -> State[Any]:
-    """Ask all active feeds that are due; a dead one degrades the run and stops nothing."""
-    told = run_results.collected_summary(collect())
-    return State(type=StateType[told.kind.upper()], name=told.name, message=told.message)
+    """Fetch all active feeds that are due; a failing one degrades the run and stops nothing."""
+    result = run_results.collection_result(collect())
+    return State(type=StateType[result.kind.upper()], name=result.name, message=result.message)
 
 
 if __name__ == "__main__":

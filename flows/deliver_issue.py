@@ -1,4 +1,4 @@
-"""One of several senders: delivers an issue together with the run that called it."""
+"""A further sender: delivers an issue together with the run of publish-issue that started it."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ Issue = Annotated[
 
 @task
 def deliver(issue: str) -> dict[str, Any]:
-    """Deliver what is queued or due; the closing sum."""
+    """Deliver what is queued or due; return the delivery counts."""
     with AppContext.open() as context:
-        return pipeline.go_on(context, issue)
+        return pipeline.resume_delivery(context, issue)
 
 
 @flow(name="deliver-issue", flow_run_name="deliver-{issue}")
 def deliver_issue(issue: Issue) -> State[Any]:
     """Deliver an issue whose deliveries have begun; several runs of this share the work."""
-    told = run_results.delivered_summary([deliver(issue)], None)
-    return State(type=StateType[told.kind.upper()], name=told.name, message=told.message)
+    result = run_results.delivery_result([deliver(issue)], None)
+    return State(type=StateType[result.kind.upper()], name=result.name, message=result.message)

@@ -1,4 +1,4 @@
-"""Go on with what was approved, deferred or interrupted; harmless at any time."""
+"""Deliver what was approved, deferred or interrupted; safe to run at any time."""
 
 from __future__ import annotations
 
@@ -23,46 +23,46 @@ MaxLateness = Annotated[
 
 @task
 def find_pending(max_lateness_hours: float) -> list[str]:
-    """The issues that are approved and due, or that have deliveries left."""
+    """Return the issues that are approved and due, or that have deliveries left."""
     with AppContext.open() as context:
-        return pipeline.pending(context, max_lateness_hours=max_lateness_hours)
+        return pipeline.pending_issues(context, max_lateness_hours=max_lateness_hours)
 
 
 @task
-def why_paused() -> RunResult | None:
-    """Why nothing goes out at all, after a restore."""
+def find_send_hold() -> RunResult | None:
+    """Return the result of the run if the store has a send hold (after a restore)."""
     with AppContext.open() as context:
-        return pipeline.standstill(context)
+        return pipeline.send_hold_result(context)
 
 
 @task
 def deliver(issue: str) -> dict[str, Any]:
-    """Deliver what is queued or due; the closing sum, and why it waits if the relay is away."""
+    """Deliver what is queued or due; return the counts, and why it waits for the relay."""
     with AppContext.open() as context:
-        return pipeline.go_on(context, issue)
+        return pipeline.resume_delivery(context, issue)
 
 
 @task
 def report(issues: list[str]) -> None:
-    """Renew the reports of these issues, and raise what is news."""
+    """Renew the reports of these issues, and emit new alert events."""
     with AppContext.open() as context:
         for issue in issues:
             create_markdown_artifact(
-                pipeline.report(context, issue, {}), key=f"issue-{issue}-report"
+                pipeline.issue_report(context, issue, {}), key=f"issue-{issue}-report"
             )
-        for event in alerts.news(context):
+        for event in alerts.new_events(context):
             emit_event(**event.as_event())
 
 
 @flow(name="deliver-pending")
 def deliver_pending(max_lateness_hours: MaxLateness = 24.0) -> State[Any]:
-    """Deliver what is left of every issue that may go out."""
+    """Deliver what is left of every issue that may be sent."""
     issues = find_pending(max_lateness_hours)
-    sums = [deliver(issue) for issue in issues]
+    statuses = [deliver(issue) for issue in issues]
     if issues:
         report(issues)
-    told = run_results.delivered_summary(sums, why_paused())
-    return State(type=StateType[told.kind.upper()], name=told.name, message=told.message)
+    result = run_results.delivery_result(statuses, find_send_hold())
+    return State(type=StateType[result.kind.upper()], name=result.name, message=result.message)
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""Tell the operators by mail, through our own relay, what an event says (deploy/automations.yaml)."""
+"""Mail an event's message to the operators, through our own relay (deploy/automations.yaml)."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ Event = Annotated[str, Field(description="The event's name, such as upcycle-news
 Message = Annotated[str, Field(description="What happened, in a sentence.")]
 
 
-def _relay_is_away(task: Any, run: Any, state: State[Any]) -> bool:
-    return pipeline.passes_by(state.data)
+def _relay_is_unreachable(task: Any, run: Any, state: State[Any]) -> bool:
+    return pipeline.is_transient(state.data)
 
 
-@task(retries=3, retry_delay_seconds=[60, 600, 3600], retry_condition_fn=_relay_is_away)
+@task(retries=3, retry_delay_seconds=[60, 600, 3600], retry_condition_fn=_relay_is_unreachable)
 def write_to_operators(event: str, message: str) -> int:
-    """A letter to each member of the operators' group; how many."""
+    """Mail each member of the operators' group; return the number accepted."""
     with AppContext.open() as context:
         return notifications.send_notice(
             context, context.settings.cockpit.operators, event, message
@@ -31,6 +31,6 @@ def write_to_operators(event: str, message: str) -> int:
 
 @flow(name="notify")
 def notify(event: Event, message: Message) -> State[Any]:
-    """Write to the group `cockpit.operators`."""
-    told = notifications.told(write_to_operators(event, message))
-    return State(type=StateType[told.kind.upper()], name=told.name, message=told.message)
+    """Mail the group `cockpit.operators`."""
+    result = notifications.notification_result(write_to_operators(event, message))
+    return State(type=StateType[result.kind.upper()], name=result.name, message=result.message)

@@ -1,4 +1,4 @@
-"""One machine: run everything prefect.yaml names, on its schedules, in this process's children.
+"""For one machine: serve all deployments of prefect.yaml; runs are child processes.
 
 Needs a server (PREFECT_API_URL); `upcycle-news up` starts both.
 """
@@ -17,19 +17,20 @@ from prefect.schedules import Cron
 
 
 def deployments(file: Path) -> Iterator[RunnerDeployment]:
-    """The deployments of a prefect.yaml, as this process serves them."""
-    for told in yaml.safe_load(file.read_text(encoding="utf-8"))["deployments"]:
-        flow: Flow[..., Any] = load_flow_from_entrypoint(told["entrypoint"])
-        made = flow.to_deployment(
-            name=told["name"],
-            description=told.get("description"),
-            parameters=told.get("parameters") or {},
+    """Yield the deployments of a prefect.yaml, to be served by this process."""
+    for entry in yaml.safe_load(file.read_text(encoding="utf-8"))["deployments"]:
+        flow: Flow[..., Any] = load_flow_from_entrypoint(entry["entrypoint"])
+        deployment = flow.to_deployment(
+            name=entry["name"],
+            description=entry.get("description"),
+            parameters=entry.get("parameters") or {},
             schedules=[
-                Cron(one["cron"], timezone=one["timezone"]) for one in told.get("schedules", [])
+                Cron(schedule["cron"], timezone=schedule["timezone"])
+                for schedule in entry.get("schedules", [])
             ],
         )
-        assert isinstance(made, RunnerDeployment)  # a coroutine only in an async program
-        yield made
+        assert isinstance(deployment, RunnerDeployment)  # a coroutine only in an async program
+        yield deployment
 
 
 if __name__ == "__main__":

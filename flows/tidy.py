@@ -1,4 +1,4 @@
-"""Delete what has had its time: sign-ups nobody confirmed, and the texts of old reports."""
+"""Delete expired data: unconfirmed sign-ups, and the texts of old bounce reports."""
 
 from __future__ import annotations
 
@@ -11,16 +11,16 @@ from upcycle_news.services import run_results
 
 
 @task
-def tidy_up() -> dict[str, int]:
-    """Delete, and mail confirmations that could not leave when they should have; counts only."""
+def purge_expired() -> dict[str, int]:
+    """Delete expired data, and mail pending confirmations; return counts."""
     with AppContext.open() as context:
-        return run_results.tidy(context)
+        return run_results.purge_expired(context)
 
 
 @flow(name="tidy")
 def tidy() -> State[dict[str, int]]:
-    """Keep the promise that unconfirmed addresses are deleted."""
-    return Completed(message=run_results.tidy_summary(tidy_up()))
+    """Delete unconfirmed addresses, as promised to subscribers."""
+    return Completed(message=run_results.purge_summary(purge_expired()))
 
 
 if __name__ == "__main__":

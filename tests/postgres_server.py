@@ -19,7 +19,7 @@ from typing import Any, Self
 import psycopg
 import pytest
 
-from .processes import end_with_the_parent, free_port
+from .processes import end_with_parent, free_port
 
 FAST = signal.SIGINT  # how PostgreSQL is told to end whoever is connected, and itself
 REQUIRED = os.environ.get("UPCYCLE_REQUIRE_TOOLS") == "1"
@@ -67,7 +67,7 @@ class DebianPostgres:
             self._process = subprocess.Popen(
                 [self._bin / "postgres", "-D", data, "-h", "127.0.0.1", "-p", str(self.port),
                  "-k", self._folder, *options],
-                cwd="/", stdout=log, stderr=log, preexec_fn=lambda: end_with_the_parent(FAST), **self._as,
+                cwd="/", stdout=log, stderr=log, preexec_fn=lambda: end_with_parent(FAST), **self._as,
             )  # fmt: skip
         try:
             self._until_it_answers()

@@ -19,8 +19,8 @@ from tempfile import TemporaryDirectory, gettempdir
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
 
-from tests.flows.prefect_server import Server  # noqa: E402
-from tests.publications import Publication, lay_out, relay_at  # noqa: E402
+from tests.flows.prefect_server import PrefectServer  # noqa: E402
+from tests.publications import Publication, create_publication, relay_variables  # noqa: E402
 from tests.services.delivery.sink_relay import Sink  # noqa: E402
 from tests.web.browser_session import Page, browsing  # noqa: E402
 
@@ -35,31 +35,31 @@ BUTTON = "[...document.querySelectorAll('button')].find(b => b.innerText.trim() 
 def main() -> None:
     """Send an issue by hand and another one by a run; look at its form and its report."""
     with TemporaryDirectory() as folder, Sink() as sink, DemoSite(datetime.now(UTC)) as site:
-        publication = Publication(lay_out(Path(folder) / "umbaupost"), lambda: datetime.now(UTC))
+        publication = Publication(create_publication(Path(folder) / "umbaupost"), lambda: datetime.now(UTC))
         os.chdir(publication.home)
-        publication.crowd(3)
+        publication.add_many_subscribers(3)
         (publication.home / "content/feeds.toml").write_text(site.feeds_toml())
         images = publication.home / "content/images"
         shutil.copytree(ROOT / "content/images", images, dirs_exist_ok=True)
         essays = publication.home / "content/essays"
-        relay = {**relay_at(sink.port), "FEEDS__ALLOW_PRIVATE": "true"}
+        relay = {**relay_variables(sink.port), "FEEDS__ALLOW_PRIVATE": "true"}
         shutil.copy(ROOT / "content/essays" / FIRST, essays)
         publication.run("issue", "send", "--yes", **relay)
         shutil.copy(ROOT / "content/essays" / SECOND, essays)
         environment = {f"UPCYCLE_NEWS_{key}": value for key, value in relay.items()}
-        with Server(publication.home, environment) as server:
+        with PrefectServer(publication.home, environment) as server:
             run = server.start("publish-issue/thursday")
-            server.until(run, "PAUSED")
+            server.wait_for_state(run, "PAUSED")
             with browsing() as page:
                 _look_at_the_form(server, page, run)
-            server.answer(run, decision="send", name="Anna Redaktion")
-            state = server.until(run, *ENDED)
+            server.submit_form(run, decision="send", name="Anna Redaktion")
+            state = server.wait_for_state(run, *ENDED)
             print(state["name"], state["message"])
             with browsing() as page:  # the first one has not been listened to for too long
                 _look_at_the_report(server, page)
 
 
-def _look_at_the_form(server: Server, page: Page, run: str) -> None:
+def _look_at_the_form(server: PrefectServer, page: Page, run: str) -> None:
     page.look(width=1000, height=1350, dark=True)
     page.open(f"http://127.0.0.1:{server.port}/runs/flow-run/{run}")
     _press(page, BUTTON % "Resume")
@@ -70,9 +70,9 @@ def _look_at_the_form(server: Server, page: Page, run: str) -> None:
     page.picture(TARGET / "prefect-approval.png")
 
 
-def _look_at_the_report(server: Server, page: Page) -> None:
+def _look_at_the_report(server: PrefectServer, page: Page) -> None:
     wanted = {"artifacts": {"key": {"like_": "issue-%-report"}}}
-    [report] = server.ask("POST", "/artifacts/filter", wanted)
+    [report] = server.request("POST", "/artifacts/filter", wanted)
     page.look(width=1000, height=1000, dark=True)
     page.open(f"http://127.0.0.1:{server.port}/artifacts/artifact/{report['id']}")
     _until(page, "document.body.innerText.includes('Was sich geändert hat')")

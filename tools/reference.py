@@ -16,7 +16,7 @@ from pydantic import BaseModel, SecretStr
 from pydantic.fields import FieldInfo
 from reference_templates import variables
 
-from upcycle_news.cli.app import app
+from upcycle_news.cli.app import commands
 from upcycle_news.config.settings import PREFIX, Settings
 from upcycle_news.models import DeliveryState, SubscriberStatus
 from upcycle_news.storage.issues import IssueState
@@ -64,7 +64,7 @@ def reference() -> str:
             "",
             "## Commands",
             "",
-            *_commands(typer.main.get_command(app), "upcycle-news"),
+            *_commands(typer.main.get_command(commands), "upcycle-news"),
             "## Exit codes",
             "",
             *(f"- `{code}`: {told}" for code, told in EXIT_CODES.items()),
@@ -92,6 +92,7 @@ def _commands(command: Any, name: str) -> Iterator[str]:
         for child, found in command.commands.items():
             yield from _commands(found, f"{name} {child}")
         return
+    command = command.load()
     usage = [name]
     options = []
     for parameter in command.params:

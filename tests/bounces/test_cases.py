@@ -17,7 +17,7 @@ from upcycle_news.models import EmailAddress, SubscriberStatus
 from upcycle_news.services.bounces import process
 from upcycle_news.storage import bounces, subscribers, suppressions
 
-from ..publications import Publication, add, sent
+from ..publications import Publication, add_confirmed_subscribers, send_issue
 
 CASES = Path(__file__).with_name("cases")
 READER = "leser1@ort1.example"
@@ -104,15 +104,15 @@ def filled(publication: Publication, name: str) -> bytes:
 def suppressed(context: AppContext) -> str | None:
     email = EmailAddress.parse(READER)
     with context.store.reading() as connection:
-        return suppressions.barred(connection, context.store, [email]).get(email.key)
+        return suppressions.suppressed_reasons(connection, context.store, [email]).get(email.key)
 
 
 @pytest.mark.parametrize("name", WITH_VERP)
 def test_a_mail_to_the_signed_address(publication: Publication, name: str) -> None:
     context = publication.context(SENDER__VERP="true", SENDER__ENVELOPE="bounces@post.test")
-    add(context, READER)
-    publication.essay()
-    assert sent(context).closed
+    add_confirmed_subscribers(context, READER)
+    publication.write_essay()
+    assert send_issue(context).closed
 
     counts, moved = process.handle(context, filled(publication, name))
 
@@ -131,9 +131,9 @@ def test_a_mail_where_there_is_neither_a_web_page_nor_a_signed_address(
         PUBLICATION__PUBLIC_URL="", SENDER__UNSUBSCRIBE_MAILTO="abmelden@post.test",
         INBOX__MAILDIR="inbox",
     )  # fmt: skip
-    add(context, READER)
-    publication.essay()
-    assert sent(context).closed
+    add_confirmed_subscribers(context, READER)
+    publication.write_essay()
+    assert send_issue(context).closed
 
     assert process.handle(context, filled(publication, name)) == (WITHOUT_WEB[name], True)
 

@@ -14,8 +14,8 @@ from upcycle_news.services.bounces import process
 from upcycle_news.storage import bounces, suppressions
 
 from ..delivery.memory_ledger import START, Clock
-from ..publications import Publication, add, sent
-from ..transports.bad_relays import BadDay, for_addresses
+from ..publications import Publication, add_confirmed_subscribers, send_issue
+from ..transports.bad_relays import MisbehavingRelay, for_addresses
 from . import sample_reports
 from .test_process import envelope
 
@@ -26,7 +26,7 @@ MONTH = timedelta(days=30)
 def suppressed(context: AppContext, address: str = ANNA) -> str | None:
     email = EmailAddress.parse(address)
     with context.store.reading() as connection:
-        return suppressions.barred(connection, context.store, [email]).get(email.key)
+        return suppressions.suppressed_reasons(connection, context.store, [email]).get(email.key)
 
 
 def issues_every(
@@ -34,8 +34,8 @@ def issues_every(
 ) -> Iterator[int]:
     """Send an issue, and another one after each pause; the number of those sent."""
     for number in range(1, count + 1):
-        publication.essay(f"Nummer {number}")
-        assert sent(context, str(clock.now.date())).closed
+        publication.write_essay(f"Nummer {number}")
+        assert send_issue(context, str(clock.now.date())).closed
         yield number
         clock.now += pause
 
@@ -45,7 +45,7 @@ def test_a_mailbox_full_in_each_issue_is_suppressed_however_rare_issues_are(
     publication: Publication, clock: Clock, days: int, ends: int
 ) -> None:
     context = publication.context(SENDER__VERP="true")
-    add(context, ANNA, "bert@example.org")
+    add_confirmed_subscribers(context, ANNA, "bert@example.org")
     ended = 0
     for number in issues_every(publication, context, clock, timedelta(days=days), 6):
         process.handle(context, sample_reports.full(envelope(publication, ANNA), ANNA))
@@ -68,7 +68,7 @@ def test_an_accepted_issue_interrupts_the_row_of_failures() -> None:
 
 def test_unclear_reports_alone_never_suppress(publication: Publication, clock: Clock) -> None:
     context = publication.context(SENDER__VERP="true", BOUNCES__SOFT_THRESHOLD="1.5")
-    add(context, ANNA, "bert@example.org")
+    add_confirmed_subscribers(context, ANNA, "bert@example.org")
     for _ in issues_every(publication, context, clock, timedelta(days=1), 6):
         raw = sample_reports.qmail(envelope(publication, ANNA), ANNA)
         raw = raw[: raw.index(b"\n\n")] + f"\n\nAn {ANNA} ging nichts.\n".encode()
@@ -97,15 +97,15 @@ def test_refusals_at_smtp_time_count_like_reports(
     publication: Publication, clock: Clock, any_store: str, said: str, ends: int
 ) -> None:
     others = [f"reader{number}@example.org" for number in range(3)]
-    with BadDay(rcpt=for_addresses("tot", said)) as day:
+    with MisbehavingRelay(rcpt=for_addresses("tot", said)) as server:
         context = publication.context(
             BOUNCES__SOFT_THRESHOLD="1.5", RELAYS__MAIN__HOST="127.0.0.1", STORE=any_store,
-            RELAYS__MAIN__PORT=str(day.controller.port), RELAYS__MAIN__SECURITY="none",
+            RELAYS__MAIN__PORT=str(server.controller.port), RELAYS__MAIN__SECURITY="none",
         )  # fmt: skip
-        add(context, "tot@example.org", *others)
+        add_confirmed_subscribers(context, "tot@example.org", *others)
         for number in range(1, 4):
-            publication.essay(f"Nummer {number}")
-            sent(context, str(clock.now.date()))
+            publication.write_essay(f"Nummer {number}")
+            send_issue(context, str(clock.now.date()))
             if suppressed(context, "tot@example.org"):
                 break
             clock.now += timedelta(days=7)
@@ -120,14 +120,14 @@ def test_refusals_of_an_issue_mostly_refused_do_not_count(
     publication: Publication, clock: Clock
 ) -> None:
     gone = [f"gone{number}@example.org" for number in range(4)]
-    with BadDay(rcpt=for_addresses("gone", "550 5.5.0 no")) as day:
+    with MisbehavingRelay(rcpt=for_addresses("gone", "550 5.5.0 no")) as server:
         context = publication.context(
             BOUNCES__SOFT_THRESHOLD="1.5", RELAYS__MAIN__HOST="127.0.0.1",
-            RELAYS__MAIN__PORT=str(day.controller.port), RELAYS__MAIN__SECURITY="none",
+            RELAYS__MAIN__PORT=str(server.controller.port), RELAYS__MAIN__SECURITY="none",
         )  # fmt: skip
-        add(context, ANNA, *gone)
+        add_confirmed_subscribers(context, ANNA, *gone)
         for number in range(1, 4):
-            publication.essay(f"Nummer {number}")
-            sent(context, str(clock.now.date()))
+            publication.write_essay(f"Nummer {number}")
+            send_issue(context, str(clock.now.date()))
             clock.now += timedelta(days=7)
     assert not any(suppressed(context, address) for address in gone)

@@ -18,7 +18,7 @@ import yaml
 from upcycle_news.config.settings import load_settings
 
 from ..publications import Publication
-from ..web.web_server import free_port, opened
+from ..web.web_server import free_port, running_server
 from .tools import (
     BIN,
     DEPLOY,
@@ -165,7 +165,7 @@ def test_the_health_check_tells_a_door_that_answers_from_one_that_does_not(
 ) -> None:
     port = free_port()
     check = [sys.executable, str(DOCKER / "healthy.py"), f"http://127.0.0.1:{port}/healthz"]
-    with opened(publication.context(), port):
+    with running_server(publication.context(), port):
         assert subprocess.run(check).returncode == 0
     assert subprocess.run(check, capture_output=True).returncode == 1
 

@@ -18,7 +18,7 @@ from upcycle_news.storage import subscribers
 from upcycle_news.subscribers.link_tokens import Purpose
 
 from ..publications import Publication
-from ..web.web_server import Door, free_port, opened
+from ..web.web_server import WebServer, free_port, running_server
 from .tools import DEPLOY, program
 
 ONE_CLICK = "List-Unsubscribe=One-Click"
@@ -52,12 +52,14 @@ def nginx_as_it_comes(port: int, door: int, folder: Path) -> str:
 
 @pytest.fixture
 def context(publication: Publication) -> AppContext:
-    publication.readers("leserin@example.org")
+    publication.add_subscribers("leserin@example.org")
     return publication.context()
 
 
 @pytest.fixture(params=["caddy", "nginx", "nginx without a header"])
-def proxy(request: pytest.FixtureRequest, context: AppContext, tmp_path: Path) -> Iterator[Door]:
+def proxy(
+    request: pytest.FixtureRequest, context: AppContext, tmp_path: Path
+) -> Iterator[WebServer]:
     port, behind = free_port(), free_port()
     kind: str = request.param
     if kind == "caddy":
@@ -67,14 +69,14 @@ def proxy(request: pytest.FixtureRequest, context: AppContext, tmp_path: Path) -
         make = nginx_conf if kind == "nginx" else nginx_as_it_comes
         (tmp_path / "nginx.conf").write_text(make(port, behind, tmp_path), encoding="utf-8")
         command = [program("nginx"), "-c", str(tmp_path / "nginx.conf"), "-e", str(tmp_path / "e")]
-    with opened(context, behind):
+    with running_server(context, behind):
         running = subprocess.Popen(
             command, cwd=tmp_path, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE,
             env={"HOME": str(tmp_path), "XDG_DATA_HOME": str(tmp_path), "XDG_CONFIG_HOME": str(tmp_path)},
         )  # fmt: skip
         try:
             _wait(port, running)
-            yield Door(f"http://127.0.0.1:{port}")
+            yield WebServer(f"http://127.0.0.1:{port}")
         finally:
             running.send_signal(signal.SIGTERM)
             running.wait(20)
@@ -94,9 +96,9 @@ def _wait(port: int, running: subprocess.Popen[bytes]) -> None:
 
 
 def test_one_click_goes_through_a_proxy_and_the_figures_do_not(
-    proxy: Door, context: AppContext
+    proxy: WebServer, context: AppContext
 ) -> None:
-    token = context.signer.token(Purpose.UNSUBSCRIBE, 1, 0)
+    token = context.link_signer.token(Purpose.UNSUBSCRIBE, 1, 0)
     answer = proxy.post(f"/unsubscribe/{token}", ONE_CLICK)
     assert answer.status == 200  # answered itself: no redirect, no error
     person = subscribers.find(context.store, EmailAddress.parse("leserin@example.org"))

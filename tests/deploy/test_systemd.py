@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from upcycle_news.config.settings import load_settings
-from upcycle_news.prefect_api.environment import QUIET, lasting_server
+from upcycle_news.prefect_api.environment import QUIET_ENVIRONMENT, server_environment
 
 from .tools import BIN, DEPLOY, program
 
@@ -108,8 +108,8 @@ def test_every_variable_of_the_environment_file_is_a_setting(
 def test_prefect_is_as_quiet_as_when_we_start_it_ourselves() -> None:
     told = environment()
     louder = {"PREFECT_SERVER_LOGGING_LEVEL"}  # a service's journal may say what went wrong
-    assert {name: told[name] for name in QUIET if name not in louder} == {
-        name: value for name, value in QUIET.items() if name not in louder
+    assert {name: told[name] for name in QUIET_ENVIRONMENT if name not in louder} == {
+        name: value for name, value in QUIET_ENVIRONMENT.items() if name not in louder
     }
     assert told["PREFECT_SERVER_EPHEMERAL_ENABLED"] == "false"
     assert Path(
@@ -124,5 +124,5 @@ def test_prefect_unpacks_its_pages_where_it_may_write() -> None:
     assert environment()[name] == "/srv/newsletter/var/prefect/ui"
     assert f"{name}={environment()[name]} " in image
     home = Path("/somewhere")
-    ours = lasting_server({}, home, host="127.0.0.1", port=4200)
+    ours = server_environment({}, home, host="127.0.0.1", port=4200)
     assert Path(ours[name]).is_relative_to(home)

@@ -11,11 +11,11 @@ from typing import Any
 
 import typer
 
-from upcycle_news.cli.app import app
+from upcycle_news.cli.app import commands
 from upcycle_news.content.essays import KEYS, read_essays
 from upcycle_news.i18n.messages import catalogue
 
-from ..publications import Publication, parsed
+from ..publications import Publication, parse_mail
 from ..rendering.sample_manifest import png
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -39,7 +39,7 @@ def git(folder: Path, *arguments: str) -> str:
 def test_every_command_of_the_guide_works_as_written(
     publication: Publication, tmp_path: Path
 ) -> None:
-    readers = publication.crowd(2)
+    readers = publication.add_many_subscribers(2)
     home, upstream = publication.home, tmp_path / "upstream.git"
     (home / ".gitignore").write_text("var/\n")
     git(home, "init", "--quiet", "--initial-branch", "main")
@@ -74,7 +74,7 @@ def test_every_command_of_the_guide_works_as_written(
     assert "{+seit Jahren+}" in done.stdout or "{+, seit Jahren+}" in done.stdout, done.stdout
     assert re.search(r"ready|planned", done.stdout)
     assert "sent to 2" in done.stdout + done.stderr or "2 sent" in done.stdout
-    mails = [parsed(mail) for mail in publication.mails()]
+    mails = [parse_mail(mail) for mail in publication.mails()]
     tests = [mail for mail in mails if str(mail["Subject"]).startswith("[Test]")]
     assert len(tests) == 1
     assert publication.recipients() == sorted([*readers, "redaktion@example.org"])
@@ -83,11 +83,11 @@ def test_every_command_of_the_guide_works_as_written(
 
 
 def test_commands_in_the_text_exist_with_their_options() -> None:
-    commands: Any = typer.main.get_command(app)
+    root: Any = typer.main.get_command(commands)
     told = re.findall(r"`(upcycle-news [^`]+)`", GUIDE)
     assert len(told) > 5
     for line in told:
-        command = commands
+        command = root
         words = line.split()[1:]
         while words and hasattr(command, "commands"):
             command = command.commands[words.pop(0)]

@@ -106,11 +106,11 @@ def test_the_site_builds_without_a_warning_and_asks_nobody_else(tmp_path: Path) 
 def test_a_page_names_no_command_that_does_not_exist(page: str) -> None:
     import typer
 
-    from upcycle_news.cli.app import app
+    from upcycle_news.cli.app import commands
 
     text = (ROOT / page).read_text(encoding="utf-8")
     for line in re.findall(r"`(upcycle-news [a-z][^`]*)`", text):
-        command = typer.main.get_command(app)
+        command = typer.main.get_command(commands)
         for word in line.split()[1:]:
             alternatives = [found for found in word.split("|") if found]
             if not hasattr(command, "commands"):

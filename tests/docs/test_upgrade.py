@@ -44,7 +44,7 @@ def aged(home: Path) -> None:
     (home / "flows/backup.py").unlink()
     watch = home / "flows/watch.py"
     text = watch.read_text(encoding="utf-8")
-    watch.write_text(text.replace("alerts.in_vain", "alerts.to_end"), encoding="utf-8")
+    watch.write_text(text.replace("alerts.find_stale_runs", "alerts.to_end"), encoding="utf-8")
     assert watch.read_text(encoding="utf-8") != text
     css = home / "templates/page.css"
     css.write_text(OWN + css.read_text(encoding="utf-8"), encoding="utf-8")

@@ -11,16 +11,16 @@ from unittest.mock import patch
 
 import pytest
 
-from upcycle_news.prefect_api.environment import QUIET
+from upcycle_news.prefect_api.environment import QUIET_ENVIRONMENT
 
 FLOWS = Path(__file__).parents[2] / "flows"
 
 
 @pytest.fixture(scope="session")
 def flows(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
-    """The flows, as modules, with a server of Prefect's that lasts for the session."""
-    quiet = {**QUIET, "PREFECT_HOME": str(tmp_path_factory.mktemp("prefect"))}
-    with patch.dict(os.environ, quiet):  # before Prefect is imported: it reads them then
+    """The flows by name, with a Prefect server that runs for the test session."""
+    environment = {**QUIET_ENVIRONMENT, "PREFECT_HOME": str(tmp_path_factory.mktemp("prefect"))}
+    with patch.dict(os.environ, environment):  # before Prefect is imported: it reads them then
         from prefect.testing.utilities import prefect_test_harness
 
         with prefect_test_harness(server_startup_timeout=120):

@@ -1,4 +1,4 @@
-"""Two runs, late runs, retried runs: one issue."""
+"""Double, late and retried runs of publish-issue make one issue."""
 
 from __future__ import annotations
 
@@ -9,10 +9,12 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from upcycle_news.app.context import AppContext
+from upcycle_news.models import IssueId
 from upcycle_news.services import pipeline
 from upcycle_news.services.issues.compose import EssayFilter
 from upcycle_news.services.monitoring import alerts
-from upcycle_news.services.pipeline import Begun
+from upcycle_news.services.pipeline import RunAdmission
+from upcycle_news.storage import revisions
 
 from ..delivery.memory_ledger import Clock
 from ..publications import Publication
@@ -20,32 +22,34 @@ from ..publications import Publication
 PLANNED = datetime(2026, 11, 26, 6, 30, tzinfo=UTC)  # Thursday, 07:30 in Berlin
 
 
-def begun(context: AppContext, run: str, at: datetime = PLANNED, wanted: str = "next") -> Begun:
-    return pipeline.begin(context, wanted, planned_at=at, run=run, max_lateness_hours=12)
+def admit(
+    context: AppContext, run: str, at: datetime = PLANNED, wanted: str = "next"
+) -> RunAdmission:
+    return pipeline.admit_run(context, wanted, planned_at=at, run=run, max_lateness_hours=12)
 
 
-def ended(found: Begun) -> tuple[str, str]:
-    assert found.ended is not None
-    return found.ended.kind, found.ended.name
+def end_of(admission: RunAdmission) -> tuple[str, str]:
+    assert admission.ended is not None
+    return admission.ended.kind, admission.ended.name
 
 
-def sent(context: AppContext, run: str, issue: str) -> None:
-    revision = pipeline.compose(context, issue, EssayFilter(), run=run).revision
-    pipeline.approve(context, issue, revision)
+def send(context: AppContext, run: str, issue: str) -> None:
+    revision = pipeline.compose(context, issue, EssayFilter(), run=run).revision_id
+    pipeline.approve_if_undecided(context, issue, revision)
     pipeline.enqueue(context, issue, revision, run=run)
     pipeline.deliver(context, issue)
 
 
-def test_two_runs_for_one_time_make_one_issue(publication: Publication) -> None:
-    publication.essay()
-    publication.crowd(2)
+def test_two_runs_for_one_scheduled_time_make_one_issue(publication: Publication) -> None:
+    publication.write_essay()
+    publication.add_many_subscribers(2)
     context = publication.context()
-    first = begun(context, "one")
+    first = admit(context, "one")
     assert (first.issue, first.ended) == ("2026-11-26", None)
-    assert ended(begun(context, "two")) == ("completed", "InOtherHands")
-    assert begun(context, "one").ended is None  # a retry of the same run
-    sent(context, "one", first.issue)
-    assert ended(begun(context, "two")) == ("completed", "AlreadySent")
+    assert end_of(admit(context, "two")) == ("completed", "InOtherHands")
+    assert admit(context, "one").ended is None  # a retry of the same run
+    send(context, "one", first.issue)
+    assert end_of(admit(context, "two")) == ("completed", "AlreadySent")
     assert len(publication.mails()) == 2
 
 
@@ -55,105 +59,101 @@ def test_two_runs_for_one_time_make_one_issue(publication: Publication) -> None:
 def test_runs_that_start_at_the_same_moment_make_one_issue(
     publication: Publication, minutes_late: tuple[int, ...], clock: Clock
 ) -> None:
-    publication.essay()
-    readers = publication.crowd(3)
+    publication.write_essay()
+    readers = publication.add_many_subscribers(3)
     clock.now = PLANNED + timedelta(minutes=1)
-    rooms = [publication.context() for _ in minutes_late]
-    together = threading.Barrier(len(rooms))
+    contexts = [publication.context() for _ in minutes_late]
+    barrier = threading.Barrier(len(contexts))
 
     def run(number: int) -> str:
         at = PLANNED - timedelta(minutes=minutes_late[number])
-        together.wait(30)
-        found = begun(rooms[number], f"run {number}", at=at)
-        if found.ended is None:
-            sent(rooms[number], f"run {number}", found.issue)
-        return found.ended.name if found.ended else "sent"
+        barrier.wait(30)
+        admission = admit(contexts[number], f"run {number}", at=at)
+        if admission.ended is None:
+            send(contexts[number], f"run {number}", admission.issue)
+        return admission.ended.name if admission.ended else "sent"
 
-    with ThreadPoolExecutor(len(rooms)) as crew:
-        names = list(crew.map(run, range(len(rooms))))
+    with ThreadPoolExecutor(len(contexts)) as executor:
+        names = list(executor.map(run, range(len(contexts))))
     assert names.count("sent") == 1, names
     assert set(names) <= {"sent", "InOtherHands", "AlreadySent"}
     assert publication.recipients() == readers
 
 
-def test_a_run_that_died_leaves_the_issue_to_others_after_a_while(
-    publication: Publication, clock: Clock
-) -> None:
-    publication.essay()
-    assert begun(publication.context(), "one").ended is None
+def test_the_lock_of_a_dead_run_expires(publication: Publication, clock: Clock) -> None:
+    publication.write_essay()
+    assert admit(publication.context(), "one").ended is None
     clock.now += timedelta(minutes=16)
-    assert begun(publication.context(), "two").ended is None
+    assert admit(publication.context(), "two").ended is None
 
 
-def test_a_run_by_hand_beside_a_planned_one_means_the_same_issue(
+def test_a_manual_run_beside_a_scheduled_one_is_about_the_same_issue(
     publication: Publication, clock: Clock
 ) -> None:
-    publication.essay()
+    publication.write_essay()
     context = publication.context()
-    assert begun(context, "planned").ended is None
-    found = begun(context, "by hand", at=clock.now + timedelta(seconds=3))
-    assert (found.issue, ended(found)[1]) == ("2026-11-26", "InOtherHands")
+    assert admit(context, "planned").ended is None
+    admission = admit(context, "by hand", at=clock.now + timedelta(seconds=3))
+    assert (admission.issue, end_of(admission)[1]) == ("2026-11-26", "InOtherHands")
 
 
-def test_fridays_issue_is_not_mailed_on_monday(publication: Publication, clock: Clock) -> None:
-    publication.essay()
-    publication.crowd(1)
+def test_a_run_four_days_late_sends_nothing_and_alerts_once(
+    publication: Publication, clock: Clock
+) -> None:
+    publication.write_essay()
+    publication.add_many_subscribers(1)
     clock.now = PLANNED + timedelta(days=4)
     context = publication.context()
-    found = begun(context, "late")
-    assert found.issue == "2026-11-26"
-    assert ended(found) == ("cancelled", "Late")
-    assert found.ended is not None
-    assert "Thursday, 26 November, 07:30" in found.ended.message
-    assert "issue send" in found.ended.message
-    [event] = alerts.news(context)
+    admission = admit(context, "late")
+    assert admission.issue == "2026-11-26"
+    assert end_of(admission) == ("cancelled", "Late")
+    assert admission.ended is not None
+    assert "Thursday, 26 November, 07:30" in admission.ended.message
+    assert "issue send" in admission.ended.message
+    [event] = alerts.new_events(context)
     assert event.name == "upcycle-news.issue.late"
-    assert alerts.news(context) == []
+    assert alerts.new_events(context) == []
 
 
 def test_five_late_runs_after_an_outage_send_nothing_but_todays_issue(
     publication: Publication, clock: Clock
 ) -> None:
-    publication.essay()
-    publication.crowd(1)
+    publication.write_essay()
+    publication.add_many_subscribers(1)
     context = publication.context()
-    late = [begun(context, f"run {n}", at=PLANNED - timedelta(weeks=n)) for n in range(1, 5)]
-    assert {ended(one) for one in late} == {("cancelled", "Late")}
-    assert begun(context, "today").ended is None
+    late = [admit(context, f"run {n}", at=PLANNED - timedelta(weeks=n)) for n in range(1, 5)]
+    assert {end_of(admission) for admission in late} == {("cancelled", "Late")}
+    assert admit(context, "today").ended is None
 
 
 def test_a_slow_approval_is_not_late(publication: Publication, clock: Clock) -> None:
-    publication.essay()
-    assert begun(publication.context(), "one").ended is None
+    publication.write_essay()
+    assert admit(publication.context(), "one").ended is None
     clock.now += timedelta(days=2)
-    assert begun(publication.context(), "one").ended is None
+    assert admit(publication.context(), "one").ended is None
 
 
-def test_several_senders_on_sqlite_are_refused_with_the_cure(publication: Publication) -> None:
-    publication.essay()
-    publication.crowd(1)
+def test_several_senders_on_sqlite_are_refused(publication: Publication) -> None:
+    publication.write_essay()
+    publication.add_many_subscribers(1)
     context = publication.context()
-    issue = begun(context, "one").issue
-    revision = pipeline.compose(context, issue, EssayFilter(), run="one").revision
-    pipeline.approve(context, issue, revision)
+    issue = admit(context, "one").issue
+    revision = pipeline.compose(context, issue, EssayFilter(), run="one").revision_id
+    pipeline.approve_if_undecided(context, issue, revision)
     with pytest.raises(Exception, match="move the store to Postgres"):
         pipeline.enqueue(context, issue, revision, run="one", senders=2)
 
 
-def test_essays_are_chosen_by_topic_and_left_out_by_name(publication: Publication) -> None:
-    wanted = publication.essay("Bestand", topics="[bestand]")
-    publication.essay("Verkehr", topics="[verkehr]")
+def test_essays_are_selected_by_topic_and_excluded_by_slug(publication: Publication) -> None:
+    expected = publication.write_essay("Bestand", topics="[bestand]")
+    publication.write_essay("Verkehr", topics="[verkehr]")
     context = publication.context()
-    choice = EssayFilter(topics=["bestand"])
-    pipeline.compose(context, "2026-11-26", choice, run="one")
-    assert context.store
-    from upcycle_news.models import IssueId
-    from upcycle_news.storage import revisions
-
-    found = revisions.revision(context.store, IssueId.parse("2026-11-26"))
-    assert found is not None
-    assert [essay.slug for essay in found.manifest.issue.essays] == [wanted]
-    nothing = EssayFilter(topics=["bestand"], leave_out=[wanted])
-    told = pipeline.compose(context, "2026-11-26", nothing, run="two").ended
-    assert told is not None
-    assert told.name == "NothingNew"
+    by_topic = EssayFilter(topics=["bestand"])
+    pipeline.compose(context, "2026-11-26", by_topic, run="one")
+    revision = revisions.load_revision(context.store, IssueId.parse("2026-11-26"))
+    assert revision is not None
+    assert [essay.slug for essay in revision.manifest.issue.essays] == [expected]
+    excluding_all = EssayFilter(topics=["bestand"], leave_out=[expected])
+    result = pipeline.compose(context, "2026-11-26", excluding_all, run="two").ended
+    assert result is not None
+    assert result.name == "NothingNew"

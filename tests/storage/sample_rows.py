@@ -1,4 +1,4 @@
-"""Issues and people for the tests of the store."""
+"""Issues and subscribers for the tests of the store."""
 
 from __future__ import annotations
 
@@ -29,14 +29,14 @@ from upcycle_news.storage.database import Store
 from upcycle_news.storage.schema import suppressions
 from upcycle_news.storage.subscribers import NewSubscriber
 
-from ..single_leases import OneByOne
+from ..single_leases import SingleLeaseLedger
 
 NOW = datetime(2026, 11, 26, 6, 0, tzinfo=UTC)
 ISSUE = IssueId(date(2026, 11, 26))
 
 
 def essay(slug: str = "bahnhof", **changes: Any) -> Essay:
-    made = Essay(
+    example = Essay(
         slug=slug,
         source=f"content/essays/{slug}.md",
         title="Was vom Bahnhof bleibt",
@@ -46,11 +46,11 @@ def essay(slug: str = "bahnhof", **changes: Any) -> Essay:
         summary="Ein Umbau.",
         body="Der Bahnhof – ein Versuch.",
     )
-    return replace(made, **changes)
+    return replace(example, **changes)
 
 
 def item(key: str = "urn:1", **changes: Any) -> FeedItem:
-    made = FeedItem(
+    example = FeedItem(
         key=key,
         feed="Stadtbaublatt",
         link=f"https://stadtbau.example/{key}?utm_source=x",
@@ -61,7 +61,7 @@ def item(key: str = "urn:1", **changes: Any) -> FeedItem:
         date_source="feed",
         topics=("bestand",),
     )
-    return replace(made, **changes)
+    return replace(example, **changes)
 
 
 def manifest(issue: IssueId = ISSUE, **changes: Any) -> Manifest:
@@ -88,15 +88,17 @@ def manifest(issue: IssueId = ISSUE, **changes: Any) -> Manifest:
     )
 
 
-def save(store: Store, made: Manifest | None = None, now: datetime = NOW) -> str:
-    return revisions.save_revision(store, made or manifest(), git_commit="", now=now)[0]
+def save(store: Store, revision: Manifest | None = None, now: datetime = NOW) -> str:
+    return revisions.save_revision(store, revision or manifest(), git_commit="", now=now)[0]
 
 
 def add(store: Store, *addresses: str) -> dict[str, int]:
-    """Add confirmed subscribers; their numbers by address."""
+    """Add confirmed subscribers; returns their ids by address."""
     new = [NewSubscriber(EmailAddress.parse(address)) for address in addresses]
-    subscribers.add_people(store, new, source="paper list", now=NOW, dry_run=False)
-    return {person.email.address: person.id for person in subscribers.all_people(store)}
+    subscribers.add_subscribers(store, new, source="paper list", now=NOW, dry_run=False)
+    return {
+        subscriber.email.address: subscriber.id for subscriber in subscribers.all_subscribers(store)
+    }
 
 
 def suppress(store: Store, *addresses: str) -> None:
@@ -110,13 +112,13 @@ def suppress(store: Store, *addresses: str) -> None:
 
 
 def queued(store: Store, *addresses: str, issue: IssueId = ISSUE) -> str:
-    """An issue queued for these people; its hash."""
+    """Queue an issue for these subscribers; returns the revision id."""
     add(store, *addresses)
     revision_id = save(store, manifest(issue))
     issues.enqueue(store, issue, revision_id, now=NOW)
     return revision_id
 
 
-def ledger(store: Store, issue: IssueId = ISSUE, pid: int = 1) -> OneByOne:
-    sender = workers.register_sender(store, host="here", pid=pid, process_start="1", now=NOW)
-    return OneByOne(store, issue, sender)
+def ledger(store: Store, issue: IssueId = ISSUE, pid: int = 1) -> SingleLeaseLedger:
+    worker = workers.register_worker(store, host="here", pid=pid, process_start="1", now=NOW)
+    return SingleLeaseLedger(store, issue, worker)

@@ -35,7 +35,7 @@ from upcycle_news.transports.refusal_classes import (
     names_another_reason,
 )
 from upcycle_news.transports.refusal_words import Topic, topics_in
-from upcycle_news.transports.replies import redacted
+from upcycle_news.transports.replies import redact_reply
 
 MAX_BYTES = 5_000_000
 
@@ -71,7 +71,7 @@ COMPLAINTS = frozenset({"abuse", "fraud", "opt-out", "opt-out-list"})
 class BounceReport:
     """A parsed mail. `returned_to` are the addresses it may have been returned to.
 
-    `code` is the RFC 3463 status or empty; `reason` is redacted; `links` are unsubscribe tokens of
+    `code` is the RFC 3463 status or empty; `reason` is redact_reply; `links` are unsubscribe tokens of
     the mail it is about. `recipients` are the addresses that failed, as the report has them, and
     `notice` the text of a mail that was not understood.
     """
@@ -280,4 +280,4 @@ def _by_words_alone(notice: Notice, words: str) -> BounceReport:
 
 
 def _redacted(text: str, recipient: str) -> str:
-    return redacted(" ".join(text.split()), Envelope(sender="", recipient=recipient))[:400]
+    return redact_reply(" ".join(text.split()), Envelope(sender="", recipient=recipient))[:400]

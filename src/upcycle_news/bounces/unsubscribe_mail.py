@@ -1,4 +1,4 @@
-"""The tokens of readers who leave by mail. Pure."""
+"""Find the token in a mail by which a subscriber unsubscribes. Pure."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _SUBJECT = 1000
 """Characters of a subject that are looked at: a token has 43."""
 
 
-def leaving_tokens(raw: bytes, address: str) -> Iterator[str]:
+def unsubscribe_tokens(raw: bytes, address: str) -> Iterator[str]:
     """Yield possible tokens in the subject of a mail to `address`; never fails.
 
     Anybody may have written it: only its headers are read. Servers and people put words before a

@@ -1,4 +1,4 @@
-"""Checks an essay as its editor wrote it: every finding names the line in the Markdown file."""
+"""Checks essays: every finding names a line of the Markdown file."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Collection, Iterator, Sequence
 
 from markdown_it.token import Token
 
-from upcycle_news.checks.findings import error, is_vague, warning
+from upcycle_news.checks.findings import error, is_vague_link_text, warning
 from upcycle_news.i18n.messages import LANGUAGES, localized
 from upcycle_news.models import Essay, Finding
 from upcycle_news.rendering.markdown import (
@@ -31,11 +31,11 @@ _TAG = re.compile(
 
 
 def check_essay(essay: Essay, images: Collection[str] | None = None) -> Iterator[Finding]:
-    """What is wrong with an essay; `images` are the paths that exist below content/images.
+    """Yield the findings about an essay; `images` are the paths that exist below content/images.
 
-    Without `images` nobody asks whether a picture's file is there: rendering would have failed.
+    Without `images` the presence of files is not checked: rendering would have failed without one.
     """
-    yield from unwritten(essay)
+    yield from check_placeholder(essay)
     yield from _leftovers(essay)
     yield from _html(essay)
     yield from _references(essay, images)
@@ -43,13 +43,13 @@ def check_essay(essay: Essay, images: Collection[str] | None = None) -> Iterator
     yield from _typography(essay)
 
 
-def unwritten(essay: Essay) -> Iterator[Finding]:
-    """The sentence with which `essay new` fills the place of the text, in an essay that is ready."""
+def check_placeholder(essay: Essay) -> Iterator[Finding]:
+    """Yield an error when a ready essay still holds the placeholder text of `essay new`."""
     if essay.status != "ready":
         return
-    begins = {localized("essay-begins").in_language(language) for language in LANGUAGES}
+    placeholders = {localized("essay-begins").in_language(language) for language in LANGUAGES}
     for number, line in enumerate(essay.body.split("\n"), 1):
-        if (text := line.strip()) in begins:
+        if (text := line.strip()) in placeholders:
             yield error("placeholder", _at(essay, number), localized("placeholder", text=text))
 
 
@@ -58,15 +58,15 @@ def _at(essay: Essay, line: int) -> str:
 
 
 def _references(essay: Essay, images: Collection[str] | None) -> Iterator[Finding]:
-    for found in references(essay.body):
-        where, target = _at(essay, found.line), found.target
-        if found.kind == "image":
+    for reference in references(essay.body):
+        where, target = _at(essay, reference.line), reference.target
+        if reference.kind == "image":
             path = image_path(target)
             if path is None:
                 yield error("image-foreign", where, localized("image-foreign", image=target[:80]))
             elif images is not None and path not in images:
                 yield error("image-missing", where, localized("image-missing", image=path))
-            if not found.text.strip():
+            if not reference.text.strip():
                 yield error("image-alt-missing", where, localized("image-alt-missing"))
             continue
         if target.startswith("#"):
@@ -75,10 +75,12 @@ def _references(essay: Essay, images: Collection[str] | None) -> Iterator[Findin
             yield error("link-relative", where, localized("link-relative", link=target[:80]))
         elif target.startswith("http://"):
             yield warning("link-insecure", where, localized("link-insecure", link=target[:80]))
-        if not found.text.strip():
+        if not reference.text.strip():
             yield error("link-empty", where, localized("link-empty", link=target[:80]))
-        elif is_vague(found.text):
-            yield warning("link-text-vague", where, localized("link-text-vague", text=found.text))
+        elif is_vague_link_text(reference.text):
+            yield warning(
+                "link-text-vague", where, localized("link-text-vague", text=reference.text)
+            )
 
 
 def _leftovers(essay: Essay) -> Iterator[Finding]:
@@ -90,13 +92,13 @@ def _leftovers(essay: Essay) -> Iterator[Finding]:
 
 def _html(essay: Essay) -> Iterator[Finding]:
     for line, text in _lines(essay):
-        if found := _TAG.search(text):
-            yield error("html", _at(essay, line), localized("html", tag=found[0][:40]))
+        if match := _TAG.search(text):
+            yield error("html", _at(essay, line), localized("html", tag=match[0][:40]))
 
 
 def _headings(essay: Essay) -> Iterator[Finding]:
     previous = 0
-    for token in _written(essay):
+    for token in _undemoted_blocks(essay):
         if token.type == "heading_open":
             level = int(token.tag[1])
             if previous and level > previous + 1:
@@ -114,8 +116,8 @@ def _headings(essay: Essay) -> Iterator[Finding]:
             previous = level
 
 
-def _written(essay: Essay) -> Sequence[Token]:
-    """The essay's blocks with the levels its editor gave them."""
+def _undemoted_blocks(essay: Essay) -> Sequence[Token]:
+    """Return the essay's blocks with heading levels as written."""
     return parse(essay.body, language=essay.language, below=None)
 
 
@@ -128,19 +130,19 @@ def _typography(essay: Essay) -> Iterator[Finding]:
     lines = [(where, text) for _, where, text in texts if text]
     open_quote = ""
     for where, text in (*lines, *((_at(essay, line), text) for line, text in _lines(essay))):
-        if found := _SPACES.search(text):
+        if match := _SPACES.search(text):
             yield warning(
                 "typography-spaces",
                 where,
-                localized("typography-spaces", around=_around(text, found.start(1))),
+                localized("typography-spaces", around=_around(text, match.start(1))),
             )
         if not german:
             continue
-        if found := _HYPHEN.search(text):
+        if match := _HYPHEN.search(text):
             yield warning(
                 "typography-dash",
                 where,
-                localized("typography-dash", around=_around(text, found.start())),
+                localized("typography-dash", around=_around(text, match.start())),
             )
         for mark in re.findall("[„“]", text):
             if mark == "„":
@@ -160,7 +162,7 @@ def _unclosed(where: str) -> Finding:
 
 
 def _lines(essay: Essay) -> Iterator[tuple[int, str]]:
-    """The words of an essay line by line, without code and addresses."""
+    """Yield 1-based line and text of an essay's lines, without code and link targets."""
     for block in parse(essay.body, language=essay.language):
         line = block.map[0] + 1 if block.map else 1
         text = ""

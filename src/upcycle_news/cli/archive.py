@@ -7,28 +7,23 @@ from typing import Annotated
 
 import typer
 
+from upcycle_news.cli.issue.common import current_user
 from upcycle_news.cli.output import (
-    AsJson,
+    JsonOption,
+    display_path,
     open_context,
-    say_json,
-    shown,
+    print_json,
 )
-
-app = typer.Typer(help="The web pages of all issues that were sent.", no_args_is_help=True)
-
-
-@app.callback()
-def archive() -> None:
-    """The web pages of all issues that were sent."""
+from upcycle_news.services.archive import corrections
+from upcycle_news.services.archive.build import build_archive
 
 
-@app.command()
 def build(
     out: Annotated[
         Path | None,
         typer.Option(metavar="DIR", help="Write into this folder; default: var/archive."),
     ] = None,
-    as_json: AsJson = False,
+    as_json: JsonOption = False,
 ) -> None:
     """Build the archive: a static site of all issues and essays, with feed and site map.
 
@@ -37,12 +32,10 @@ def build(
 
     Example: upcycle-news archive build --out /srv/www/newsletter
     """
-    from upcycle_news.services.archive.build import build_archive
-
     with open_context() as context:
         report = build_archive(context, out.resolve() if out else None)
     if as_json:
-        say_json(
+        print_json(
             {
                 "folder": str(report.folder),
                 "issues": report.issues,
@@ -53,10 +46,9 @@ def build(
             }
         )
         return
-    typer.echo(f"{shown(report.folder)}: {report.told}")
+    typer.echo(f"{display_path(report.folder)}: {report.summary}")
 
 
-@app.command()
 def correct(
     essay: Annotated[str, typer.Argument(metavar="ESSAY", help="The name of its file, undated.")],
     text: Annotated[
@@ -69,15 +61,11 @@ def correct(
 
     Example: upcycle-news archive correct was-vom-bahnhof-bleibt --note "Gebaut 1962, nicht 1926."
     """
-    from upcycle_news.cli.issue.common import me
-    from upcycle_news.services.archive import corrections
-
     with open_context() as context:
-        report = corrections.correct(context, essay, text, by=me())
-    typer.echo(f"{shown(report.folder)}: {report.told}")
+        report = corrections.correct(context, essay, text, by=current_user())
+    typer.echo(f"{display_path(report.folder)}: {report.summary}")
 
 
-@app.command()
 def withdraw(
     what: Annotated[str, typer.Argument(metavar="ESSAY|ISSUE", help="Its name, or 2026-11-26.")],
     text: Annotated[
@@ -92,11 +80,8 @@ def withdraw(
 
     Example: upcycle-news archive withdraw 2026-11-26 --note "Die Zahlen stimmten nicht."
     """
-    from upcycle_news.cli.issue.common import me
-    from upcycle_news.services.archive import corrections
-
     if not yes and not undo:
-        typer.confirm(f"Withdraw '{what}', for everybody to see?", abort=True)
+        typer.confirm(f"Withdraw '{what}' from the public archive?", abort=True)
     with open_context() as context:
-        report = corrections.withdraw(context, what, text, by=me(), undo=undo)
-    typer.echo(f"{shown(report.folder)}: {report.told}")
+        report = corrections.withdraw(context, what, text, by=current_user(), undo=undo)
+    typer.echo(f"{display_path(report.folder)}: {report.summary}")

@@ -1,4 +1,4 @@
-"""`upcycle-news bounces …`: what came back, and what became of it."""
+"""`upcycle-news bounces …`: collect and inspect bounces and complaints."""
 
 from __future__ import annotations
 
@@ -7,68 +7,63 @@ from typing import Annotated
 
 import typer
 
-from upcycle_news.cli.output import AsJson, open_context, say_json
+from upcycle_news.cli.output import JsonOption, open_context, print_json
+from upcycle_news.errors import UpcycleError
+from upcycle_news.services.bounces import process
+from upcycle_news.storage import bounces
 
-app = typer.Typer(no_args_is_help=True, help="What came back: bounces and complaints.")
 
-
-@app.command()
-def collect(as_json: AsJson = False) -> None:
+def collect(as_json: JsonOption = False) -> None:
     """Read the inbox: hard bounces and complaints suppress, soft ones count, people's mail stays.
 
     Example: upcycle-news bounces collect
     """
-    from upcycle_news.services.bounces import process
-
     with open_context() as context:
-        told = process.collect(context)
+        counts = process.collect(context)
     if as_json:
-        say_json(told.as_dict())
+        print_json(counts.as_dict())
         return
-    parts = [f"{count} {name.replace('_', ' ')}" for name, count in told.as_dict().items() if count]
+    parts = [
+        f"{count} {name.replace('_', ' ')}" for name, count in counts.as_dict().items() if count
+    ]
     typer.echo(", ".join(parts) or "the inbox is empty")
 
 
-@app.command("list")
 def list_(
     issue: Annotated[str, typer.Option(help="Only of this issue.")] = "",
     kind: Annotated[str, typer.Option(help="hard, soft, blocked or complaint.")] = "",
-    as_json: AsJson = False,
+    as_json: JsonOption = False,
 ) -> None:
     """List the reports, newest first, without addresses.
 
     Example: upcycle-news bounces list --kind hard
     """
-    from upcycle_news.storage import bounces
-
     with open_context() as context:
-        for one in bounces.listed(context.store, issue=issue, kind=kind):
-            at = one.at.isoformat(timespec="seconds")
+        for report in bounces.listed(context.store, issue=issue, kind=kind):
+            at = report.at.isoformat(timespec="seconds")
             if as_json:
-                say_json(
+                print_json(
                     {
-                        "id": one.id, "issue": one.issue, "subscriber": one.subscriber,
-                        "kind": one.kind, "understood": one.understood, "code": one.code,
-                        "reason": one.reason, "at": at,
+                        "id": report.id, "issue": report.issue, "subscriber": report.subscriber,
+                        "kind": report.kind, "understood": report.understood, "code": report.code,
+                        "reason": report.reason, "at": at,
                     }
                 )  # fmt: skip
             else:
-                typer.echo(f"{one.id} {at} {one.issue} {one.kind} {one.code} {one.reason}")
+                typer.echo(
+                    f"{report.id} {at} {report.issue} {report.kind} {report.code} {report.reason}"
+                )
 
 
-@app.command()
 def show(number: Annotated[int, typer.Argument(metavar="NUMBER")]) -> None:
     """Show one raw report as it came, while it is kept.
 
     Example: upcycle-news bounces show 12
     """
-    from upcycle_news.errors import UpcycleError
-    from upcycle_news.storage import bounces
-
     with open_context() as context:
-        found = bounces.get(context.store, number)
-    if found is None:
+        report = bounces.get(context.store, number)
+    if report is None:
         raise UpcycleError(f"there is no report {number}: see 'upcycle-news bounces list'")
-    if found.raw is None:
+    if report.raw is None:
         raise UpcycleError(f"the text of report {number} was deleted after its time")
-    sys.stdout.write(found.raw.decode("utf-8", "replace"))
+    sys.stdout.write(report.raw.decode("utf-8", "replace"))

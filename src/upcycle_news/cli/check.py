@@ -1,20 +1,20 @@
-"""`upcycle-news check`: whether everything that people wrote is in order."""
+"""`upcycle-news check`: check content, settings, templates and today's issue."""
 
 from __future__ import annotations
 
 import typer
 
 from upcycle_news.cli.output import (
-    AsJson,
     IssueArgument,
+    JsonOption,
     note,
     open_context,
-    say_json,
+    print_json,
 )
 from upcycle_news.i18n.messages import localized
 
 
-def check(issue: IssueArgument = None, as_json: AsJson = False) -> None:
+def check(issue: IssueArgument = None, as_json: JsonOption = False) -> None:
     """Check content, feeds.toml, newsletter.toml, templates and today's issue; nothing is sent.
 
     One line each: file:line: level code, and a sentence in the publication's language. Exit code 1
@@ -25,37 +25,37 @@ def check(issue: IssueArgument = None, as_json: AsJson = False) -> None:
     """
     from upcycle_news.cli.output import issue_id
     from upcycle_news.services.checks.run import check_everything
-    from upcycle_news.services.subscribers.subscriptions import how_readers_leave
+    from upcycle_news.services.subscribers.subscriptions import describe_unsubscribe_methods
 
     with open_context() as context:
         findings = check_everything(context, issue_id(context, issue))
         language = context.language
-        ways = how_readers_leave(context).in_language(language)
-    for one in findings:
-        file, line = _place(one.where)
-        message = one.in_language(language)
+        ways = describe_unsubscribe_methods(context).in_language(language)
+    for finding in findings:
+        file, line = _place(finding.where)
+        message = finding.in_language(language)
         if as_json:
-            say_json(
+            print_json(
                 {
-                    "level": one.level,
-                    "code": one.code,
-                    "where": one.where,
+                    "level": finding.level,
+                    "code": finding.code,
+                    "where": finding.where,
                     "message": message,
                     "file": file,
                     "line": line,
                 }
             )
         else:
-            typer.echo(f"{file}:{line}: {one.level} {one.code} {message}")
+            typer.echo(f"{file}:{line}: {finding.level} {finding.code} {message}")
     if not as_json:
         note(ways)
     if not findings and not as_json:
         typer.echo(localized("nothing-found").in_language(language))
-    if any(one.level == "error" for one in findings):
+    if any(finding.level == "error" for finding in findings):
         raise typer.Exit(1)
 
 
 def _place(where: str) -> tuple[str, int]:
-    """File and line; what concerns a whole file stands at its first line."""
+    """Return file and line; a finding about a whole file gets its first line."""
     file, colon, line = where.rpartition(":")
     return (file, int(line)) if colon and line.isdecimal() else (where, 1)

@@ -1,4 +1,4 @@
-"""Keys for DKIM."""
+"""`upcycle-news dkim keygen`: make a key for DKIM signatures."""
 
 from __future__ import annotations
 
@@ -9,21 +9,15 @@ from typing import Annotated
 import typer
 
 from upcycle_news.cli.output import (
-    AsJson,
+    JsonOption,
     note,
     open_context,
-    say_json,
+    print_json,
 )
-
-app = typer.Typer(help="Sign mail with one's own key.", no_args_is_help=True)
-
-
-@app.callback()
-def dkim() -> None:
-    """Sign mail with one's own key."""
+from upcycle_news.errors import SettingsError, UpcycleError
+from upcycle_news.mail.dkim import generate
 
 
-@app.command()
 def keygen(
     selector: Annotated[str, typer.Option(help="The key's name in DNS.")] = "news",
     kind: Annotated[str, typer.Option(metavar="rsa|ed25519", help="The kind of key.")] = "rsa",
@@ -31,15 +25,12 @@ def keygen(
         Path | None,
         typer.Option(help="The file of the private key; default: in var/secrets."),
     ] = None,
-    as_json: AsJson = False,
+    as_json: JsonOption = False,
 ) -> None:
     """Make a key for DKIM and print the DNS record that belongs to it.
 
     Example: upcycle-news dkim keygen --selector news2026
     """
-    from upcycle_news.errors import SettingsError, UpcycleError
-    from upcycle_news.mail.dkim import generate
-
     if kind not in ("rsa", "ed25519"):
         raise typer.BadParameter("the kind is rsa or ed25519")
     with open_context() as context:
@@ -63,7 +54,7 @@ def keygen(
     variable = f"UPCYCLE_NEWS_DKIM__{kind.upper()}_KEY_FILE={path}"
     setting = "selector" if kind == "rsa" else "ed25519_selector"
     if as_json:
-        say_json({"name": name, "type": "TXT", "value": key.record, "key_file": str(path)})
+        print_json({"name": name, "type": "TXT", "value": key.record, "key_file": str(path)})
         return
     # One string of a TXT record holds 255 characters (RFC 1035, section 3.3).
     pieces = [key.record[at : at + 255] for at in range(0, len(key.record), 255)]

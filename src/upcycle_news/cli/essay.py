@@ -1,4 +1,4 @@
-"""`upcycle-news essay …`: begin an essay, take one over from plain text, see where all of them stand."""
+"""`upcycle-news essay …`: scaffold, import and list essays."""
 
 from __future__ import annotations
 
@@ -7,24 +7,23 @@ import shlex
 import subprocess
 from datetime import date
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 import typer
 
+from upcycle_news.app.context import AppContext
 from upcycle_news.cli.output import (
-    AsJson,
+    JsonOption,
+    display_path,
     open_context,
-    say_json,
-    shown,
+    print_json,
 )
-
-if TYPE_CHECKING:
-    from upcycle_news.app.context import AppContext
-    from upcycle_news.services.issues.plan import Standing
-
-app = typer.Typer(
-    no_args_is_help=True, help="Begin an essay, take one over, see where all of them stand."
-)
+from upcycle_news.content.essays import essay_filename, scaffold_essay, slug_of
+from upcycle_news.content.plaintext_import import decode_text, import_text
+from upcycle_news.errors import ContentError, UpcycleError
+from upcycle_news.fileio import write_atomically
+from upcycle_news.services.content.git_sync import git_user_name
+from upcycle_news.services.issues.plan import EssayStatus, essay_statuses
 
 Day = Annotated[
     str | None, typer.Option("--date", metavar="YYYY-MM-DD", help="Its day; default: today.")
@@ -32,7 +31,6 @@ Day = Annotated[
 Author = Annotated[str | None, typer.Option(metavar="NAME", help="Who wrote it.")]
 
 
-@app.command()
 def new(
     title: Annotated[str, typer.Argument(help="The title, in quotation marks.")],
     day: Day = None,
@@ -51,12 +49,9 @@ def new(
 
     Example: upcycle-news essay new "Was vom Bahnhof bleibt" --topic bestand
     """
-    from upcycle_news.content.essays import essay_filename, scaffold_essay
-    from upcycle_news.services.content.git_sync import user_name
-
     with open_context() as context:
         when = _day(context, day)
-        by = user_name(context.settings.home) if author is None else author
+        by = git_user_name(context.settings.home) if author is None else author
         language = context.settings.publication.language
         text = scaffold_essay(title, by, when, language, topic or ())
         path = _write(context, essay_filename(title, when), text)
@@ -64,7 +59,6 @@ def new(
         _open(path)
 
 
-@app.command("import")
 def import_(
     file: Annotated[Path, typer.Argument(metavar="FILE", help="A plain text file.")],
     title: Annotated[str, typer.Option(help="The title; plain text has none.")],
@@ -81,10 +75,6 @@ def import_(
     changed. It is 'status: ready': the next issue takes it.
     Example: upcycle-news essay import text.txt --title "Kleinstadt"
     """
-    from upcycle_news.content.essays import essay_filename
-    from upcycle_news.content.plaintext_import import decode_text, import_text
-    from upcycle_news.errors import ContentError
-
     with open_context() as context:
         language = language or context.settings.publication.language
         if language not in ("de", "en"):
@@ -101,7 +91,7 @@ def import_(
                 decode_text(data), title=title, day=when, author=author, language=language
             )
         except ContentError as error:
-            raise ContentError(file, error.line, error.said) from None
+            raise ContentError(file, error.line, error.text) from None
         _write(context, essay_filename(title, when), text)
 
 
@@ -115,24 +105,18 @@ def _day(context: AppContext, text: str | None) -> date:
 
 
 def _write(context: AppContext, name: str, text: str) -> Path:
-    from upcycle_news.content.essays import slug_of
-    from upcycle_news.errors import ContentError
-    from upcycle_news.fileio import write_whole
-
-    path = context.content / "essays" / name
+    path = context.content_folder / "essays" / name
     for other in sorted(path.parent.glob("*.md")):
         if slug_of(other) == slug_of(path):
             raise ContentError(
-                shown(other), None, "is there already with this title: choose another one"
+                display_path(other), None, "is there already with this title: choose another one"
             )
-    write_whole(path, text.encode(), exclusive=True)
-    typer.echo(shown(path))
+    write_atomically(path, text.encode(), exclusive=True)
+    typer.echo(display_path(path))
     return path
 
 
 def _open(path: Path) -> None:
-    from upcycle_news.errors import UpcycleError
-
     editor = os.environ.get("VISUAL") or os.environ.get("EDITOR") or ""
     try:
         done = subprocess.run([*shlex.split(editor), str(path)], check=False)  # noqa: S603  their own editor
@@ -145,41 +129,38 @@ def _open(path: Path) -> None:
         raise UpcycleError(f"the essay is written; the editor ended with {done.returncode}")
 
 
-@app.command("list")
-def list_(as_json: AsJson = False) -> None:
+def list_(as_json: JsonOption = False) -> None:
     """List the essays: draft, ready, planned or published, and for or in which issue.
 
     Planned is what the schedule in prefect.yaml would take next. Files that cannot be read are
     named with their line. Example: upcycle-news essay list
     """
-    from upcycle_news.services.issues.plan import where_essays_stand
-
     with open_context() as context:
-        standings, errors = where_essays_stand(context)
+        entries, errors = essay_statuses(context)
         for broken in errors:
             broken.language = context.language
-    for one in standings:
+    for entry in entries:
         if as_json:
-            say_json(_standing(one))
+            print_json(_as_json(entry))
         else:
-            essay, issue = one.essay, str(one.issue or "")
-            typer.echo(f"{one.status:<9} {issue:<12} {essay.date}  {essay.title}  {essay.source}")
+            essay, issue = entry.essay, str(entry.issue or "")
+            typer.echo(f"{entry.status:<9} {issue:<12} {essay.date}  {essay.title}  {essay.source}")
     for error in errors:
         if as_json:
             place = {"file": error.where, "line": error.line, "problem": error.message}
-            say_json({"slug": None, "status": "broken", **place})
+            print_json({"slug": None, "status": "broken", **place})
         else:
             typer.echo(f"broken    {error}")
-    if not standings and not errors and not as_json:
+    if not entries and not errors and not as_json:
         typer.echo("there is no essay yet: see 'upcycle-news essay new'")
 
 
-def _standing(one: Standing) -> dict[str, Any]:
-    essay = one.essay
+def _as_json(entry: EssayStatus) -> dict[str, Any]:
+    essay = entry.essay
     return {
         "slug": essay.slug,
-        "status": one.status,
-        "issue": str(one.issue) if one.issue else None,
+        "status": entry.status,
+        "issue": str(entry.issue) if entry.issue else None,
         "title": essay.title,
         "author": essay.author,
         "date": essay.date.isoformat(),

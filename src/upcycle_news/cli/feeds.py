@@ -1,4 +1,4 @@
-"""`upcycle-news feeds …`: ask the feeds, see how they do, and keep their list."""
+"""`upcycle-news feeds …`: collect feeds, show their health, and edit feeds.toml."""
 
 from __future__ import annotations
 
@@ -7,18 +7,18 @@ from typing import Annotated
 
 import typer
 
+from upcycle_news.app.context import AppContext
 from upcycle_news.cli.output import (
-    AsJson,
+    JsonOption,
     note,
     open_context,
-    say_json,
+    print_json,
 )
-from upcycle_news.i18n.messages import counted
+from upcycle_news.i18n.messages import format_count
+from upcycle_news.services.feeds import manage
+from upcycle_news.services.feeds.collect import collect_feeds, feeds_health
 
-app = typer.Typer(no_args_is_help=True, help="Ask the feeds, see how they do, keep their list.")
 
-
-@app.command()
 def collect(
     names: Annotated[
         list[str] | None,
@@ -27,22 +27,20 @@ def collect(
     all_: Annotated[
         bool, typer.Option("--all", help="Also feeds asked a short while ago or failing.")
     ] = False,
-    as_json: AsJson = False,
+    as_json: JsonOption = False,
 ) -> None:
     """Ask all active feeds for news; a feed that fails is reported and stops nothing.
 
     Example: upcycle-news feeds collect
     """
-    from upcycle_news.services.feeds.collect import collect_feeds
-
     with open_context() as context:
         report = collect_feeds(context, everything=all_, names=names or ())
         if as_json:
-            say_json(report.as_dict())
+            print_json(report.as_dict())
             return
         typer.echo(
-            f"{counted(report.asked, 'feed')} asked, {report.unchanged} unchanged, "
-            f"{counted(report.items, 'new item')}, {len(report.failed)} failed"
+            f"{format_count(report.asked, 'feed')} asked, {report.unchanged} unchanged, "
+            f"{format_count(report.items, 'new item')}, {len(report.failed)} failed"
         )
         if report.pull:
             note(report.pull)
@@ -54,75 +52,66 @@ def collect(
             note(f"feed {name}: {sentence}")
 
 
-@app.command()
-def health(as_json: AsJson = False) -> None:
+def health(as_json: JsonOption = False) -> None:
     """Show each feed's last success and what is wrong with it.
 
     Example: upcycle-news feeds health
     """
-    from upcycle_news.services.feeds.collect import feeds_health
-
     with open_context() as context:
-        for one in feeds_health(context):
+        for feed in feeds_health(context):
             if as_json:
-                say_json(one)
+                print_json(feed)
                 continue
-            typer.echo(f"{one['name']}: {one['health']}")
+            typer.echo(f"{feed['name']}: {feed['health']}")
 
 
-@app.command()
 def show(
     sources: Annotated[list[str], typer.Argument(metavar="FILE_OR_URL…", help="Feeds to read.")],
-    as_json: AsJson = False,
+    as_json: JsonOption = False,
 ) -> None:
     """Print what the program makes of feeds, from files or addresses; nothing is remembered.
 
     Example: upcycle-news feeds show https://example.org/feed
     """
-    from upcycle_news.app.context import AppContext
-    from upcycle_news.services.feeds.manage import show as shown_feeds
-
     unusable = 0
     with AppContext.open() as context:
-        for one in shown_feeds(context, sources):
-            unusable += not one.read.usable
+        for feed in manage.preview_feeds(context, sources):
+            unusable += not feed.parsed.usable
             if as_json:
-                say_json(one.as_dict())
+                print_json(feed.as_dict())
                 continue
-            typer.echo(f"{one.source}: {one.read.format or 'no feed'} {one.read.title}".rstrip())
-            for item in one.read.items:
+            typer.echo(
+                f"{feed.source}: {feed.parsed.format or 'no feed'} {feed.parsed.title}".rstrip()
+            )
+            for item in feed.parsed.items:
                 typer.echo(f"  {item.date:%Y-%m-%d %H:%M} ({item.date_source})  {item.title}")
                 typer.echo(f"    {item.link}")
-            for problem in one.read.problems:
+            for problem in feed.parsed.problems:
                 typer.echo(f"  problem: {problem}")
     if unusable:
         raise typer.Exit(1)
 
 
-@app.command()
 def discover(
     url: Annotated[str, typer.Argument(metavar="URL", help="A web page.")],
-    as_json: AsJson = False,
+    as_json: JsonOption = False,
 ) -> None:
     """Find the feeds of a web page: those it announces, else the usual places.
 
     Example: upcycle-news feeds discover https://example.org
     """
-    from upcycle_news.services.feeds.manage import discover as discovered
-
     with open_context() as context:
-        found = discovered(context, url)
-        for one in found:
+        feeds = manage.discover_feeds(context, url)
+        for feed in feeds:
             if as_json:
-                say_json(vars(one))
+                print_json(vars(feed))
             else:
-                typer.echo(f"{one.url}  {one.title} ({one.entries} entries)")
-    if not found:
+                typer.echo(f"{feed.url}  {feed.title} ({feed.entries} entries)")
+    if not feeds:
         note(f"{url}: no feed was found there")
         raise typer.Exit(1)
 
 
-@app.command()
 def add(
     url: Annotated[str, typer.Argument(metavar="URL", help="A feed, or a page that has one.")],
     name: Annotated[str, typer.Option(help="What readers see; default: the feed's title.")] = "",
@@ -134,41 +123,35 @@ def add(
 
     Example: upcycle-news feeds add https://example.org/feed --topic bestand
     """
-    from upcycle_news.services.feeds.manage import add as added
-
     with open_context() as context:
-        feed = added(context, url, name, topic or ())
+        feed = manage.add_feed(context, url, name, topic or ())
         typer.echo(f"{feed.name}: {feed.url} is in {context.settings.feeds.file} now")
 
 
-@app.command("import")
 def import_(
     file: Annotated[Path, typer.Argument(metavar="FILE.opml", help="A list of feeds as OPML.")],
-    as_json: AsJson = False,
+    as_json: JsonOption = False,
 ) -> None:
     """Add the feeds of an OPML file to feeds.toml; those that are there already are left alone.
 
     Example: upcycle-news feeds import subscriptions.opml
     """
-    from upcycle_news.services.feeds.manage import import_opml
-
     with open_context() as context:
-        told = import_opml(context, file)
+        report = manage.import_opml(context, file)
         if as_json:
-            say_json({"added": list(told.added), "skipped": list(told.skipped)})
+            print_json({"added": list(report.added), "skipped": list(report.skipped)})
             return
-        typer.echo(f"{counted(len(told.added), 'feed')} added, {len(told.skipped)} left out")
-        for sentence in told.skipped:
+        typer.echo(
+            f"{format_count(len(report.added), 'feed')} added, {len(report.skipped)} left out"
+        )
+        for sentence in report.skipped:
             note(sentence)
 
 
-@app.command()
 def export() -> None:
     """Print the list of feeds as OPML, which other programs can import.
 
     Example: upcycle-news feeds export > feeds.opml
     """
-    from upcycle_news.services.feeds.manage import export_opml
-
     with open_context() as context:
-        typer.echo(export_opml(context), nl=False)
+        typer.echo(manage.export_opml(context), nl=False)

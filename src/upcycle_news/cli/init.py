@@ -1,4 +1,4 @@
-"""`upcycle-news init` and `upcycle-news demo`: begin, and see it work."""
+"""`upcycle-news init` and `upcycle-news demo`."""
 
 from __future__ import annotations
 
@@ -7,8 +7,11 @@ from typing import Annotated
 
 import typer
 
-from upcycle_news.cli.output import note, shown
-from upcycle_news.i18n.messages import counted
+from upcycle_news.app.context import utc_now
+from upcycle_news.cli.output import display_path, note
+from upcycle_news.demo.run import run_demo
+from upcycle_news.i18n.messages import format_count
+from upcycle_news.scaffold.layout import init_publication
 
 
 def init(
@@ -19,13 +22,10 @@ def init(
 
     Example: upcycle-news init umbaupost --name "Umbaupost"
     """
-    from upcycle_news.app.context import utc_now
-    from upcycle_news.scaffold.layout import init_publication
-
     written = init_publication(folder, name=name, today=utc_now().date())
-    typer.echo(f"{shown(folder)}: {counted(len(written), 'file')} written. Next:")
+    typer.echo(f"{display_path(folder)}: {format_count(len(written), 'file')} written. Next:")
     for step in (
-        f"cd {shown(folder)}",
+        f"cd {display_path(folder)}",
         "edit newsletter.toml (sender, imprint, public_url)",
         'upcycle-news essay new "…", or essay import FILE --title "…"',
         'upcycle-news subscribers import LIST.csv --consent "source, date"',
@@ -40,7 +40,5 @@ def demo() -> None:
     State lies in var/demo; no real subscriber, relay or feed is touched.
     Example: upcycle-news demo
     """
-    from upcycle_news.demo.run import run_demo
-
     for line in run_demo(Path.cwd(), show=note):
         typer.echo(line)

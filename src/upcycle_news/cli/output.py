@@ -1,4 +1,4 @@
-"""What the commands have in common: JSON, notes beside it, arguments, progress."""
+"""Output, arguments and progress bars that commands share."""
 
 from __future__ import annotations
 
@@ -12,13 +12,14 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from upcycle_news.cli.completion import issue_ids
+from upcycle_news.errors import SettingsError
+from upcycle_news.models import IssueId, IssueStatus
 
 if TYPE_CHECKING:
     from upcycle_news.app.context import AppContext
-    from upcycle_news.delivery.engine import DeliveryReport
-    from upcycle_news.models import IssueId, IssueStatus
+    from upcycle_news.delivery.ports import DeliveryReport
 
-AsJson = Annotated[bool, typer.Option("--json", help="Print JSON for a program to read.")]
+JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON for a program to read.")]
 IssueArgument = Annotated[
     str | None,
     typer.Argument(
@@ -29,18 +30,18 @@ IssueArgument = Annotated[
 ]
 
 
-def say_json(value: Any) -> None:
-    """One line of JSON on standard output."""
+def print_json(value: Any) -> None:
+    """Print `value` as one line of JSON on standard output."""
     typer.echo(json.dumps(value, ensure_ascii=False))
 
 
 def note(text: str) -> None:
-    """A sentence for the person, on standard error, so that output stays readable by programs."""
+    """Print a sentence on standard error, so that standard output stays readable by programs."""
     typer.echo(text, err=True)
 
 
-def shown(path: Path) -> str:
-    """A path as short as it can be said from here."""
+def display_path(path: Path) -> str:
+    """Return `path` relative to the current folder if it is below it."""
     try:
         return str(path.relative_to(Path.cwd()))
     except ValueError:
@@ -49,10 +50,9 @@ def shown(path: Path) -> str:
 
 @contextmanager
 def open_context() -> Iterator[AppContext]:
-    """The newsroom of the publication here; tells people who are in the wrong folder."""
+    """Open the publication here; raises `SettingsError` in a folder that is none."""
     from upcycle_news.app.context import AppContext
     from upcycle_news.config.settings import FILE_NAME
-    from upcycle_news.errors import SettingsError
 
     with AppContext.open() as context:
         if not (context.settings.home / FILE_NAME).is_file():
@@ -66,25 +66,24 @@ def open_context() -> Iterator[AppContext]:
 
 
 def issue_id(context: AppContext, text: str | None) -> IssueId:
-    """The issue that was named, or today's."""
-    from upcycle_news.models import IssueId
+    """Return the issue that was named, or today's."""
     from upcycle_news.services.issues.ids import current_issue
 
     return IssueId.parse(text) if text else current_issue(context)
 
 
-def status_lines(status: IssueStatus) -> str:
-    """The closing sum for people."""
-    told = status.as_dict()
+def format_status(status: IssueStatus) -> str:
+    """Return the deliveries of an issue by state, on one line."""
+    counts = status.as_dict()
     keys = ("sent", "rejected", "unknown", "suppressed", "cancelled", "deferred", "sending")
-    parts = [f"{told[key]} {key}" for key in (*keys, "queued") if told[key]]
-    closed = "the sum closes" if status.closed else "not closed yet"
+    parts = [f"{counts[key]} {key}" for key in (*keys, "queued") if counts[key]]
+    closed = "all deliveries are accounted for" if status.closed else "not closed yet"
     return f"issue {status.issue}: audience {status.audience}: {', '.join(parts) or '-'}; {closed}"
 
 
 @contextmanager
 def delivery_progress(status: IssueStatus | None) -> Iterator[Callable[[DeliveryReport], None]]:
-    """A bar while an issue is delivered, on a terminal only; `status` is where it begins."""
+    """Show a bar while an issue is delivered, on a terminal only; it begins at `status`."""
     if not sys.stderr.isatty() or status is None:
         yield lambda _: None
         return
@@ -104,8 +103,8 @@ def delivery_progress(status: IssueStatus | None) -> Iterator[Callable[[Delivery
 
 
 @contextmanager
-def counting(what: str, total: int) -> Iterator[Callable[[int], None]]:
-    """A bar that hears how many more are done; on a terminal only."""
+def progress_bar(what: str, total: int) -> Iterator[Callable[[int], None]]:
+    """Show a bar on a terminal; yields a function that takes how many more are done."""
     if not sys.stderr.isatty():
         yield lambda _: None
         return

@@ -1,4 +1,4 @@
-"""`upcycle-news secrets`: the keys that sign readers' links, over the years."""
+"""`upcycle-news secrets`: list, rotate and drop the keys that sign links."""
 
 from __future__ import annotations
 
@@ -7,51 +7,41 @@ from typing import Annotated
 import typer
 
 from upcycle_news.cli.output import (
-    AsJson,
+    JsonOption,
     note,
     open_context,
-    say_json,
+    print_json,
 )
-
-app = typer.Typer(help="The keys that sign the readers' links.", no_args_is_help=True)
-
-
-@app.callback()
-def secrets() -> None:
-    """The keys that sign the readers' links."""
+from upcycle_news.errors import UpcycleError
+from upcycle_news.observability.logging import Log
+from upcycle_news.storage.metrics import issue_queues
+from upcycle_news.subscribers.signing_keys import add_key, drop_key, key_created_at
 
 
-@app.command("list")
-def list_keys(as_json: AsJson = False) -> None:
+def list_keys(as_json: JsonOption = False) -> None:
     """List the token keys by number, without the keys themselves; the last one signs.
 
     Example: upcycle-news secrets list
     """
-    from upcycle_news.subscribers.signing_keys import made_at
-
     with open_context() as context:
-        for number in sorted(keys := context.signer.keys):
+        for number in sorted(keys := context.link_signer.keys):
             signs = number == max(keys)
-            at = made_at(context.secrets, number)
+            at = key_created_at(context.secrets_folder, number)
             if as_json:
-                say_json({"key": number, "made_at": at.isoformat(), "signs": signs})
+                print_json({"key": number, "made_at": at.isoformat(), "signs": signs})
             else:
                 does = "signs and reads" if signs else "reads the links it signed"
                 typer.echo(f"token key {number}: made {at:%Y-%m-%d %H:%M} UTC, {does}")
 
 
-@app.command()
 def rotate() -> None:
     """Make a new token key, which signs all links from now on; links in old mails keep working.
 
     Example: upcycle-news secrets rotate
     """
-    from upcycle_news.observability.logging import Log
-    from upcycle_news.subscribers.signing_keys import add_key
-
     with open_context() as context:
-        number = add_key(context.secrets)
-        Log(__name__).warning("a token key was made", key=number)
+        number = add_key(context.secrets_folder)
+        Log(__name__).warning("token key created", key=number)
         typer.echo(f"token key {number} signs from now on")
         note(
             "make a backup now, and copy the secrets folder to every machine that serves pages "
@@ -59,24 +49,18 @@ def rotate() -> None:
         )
 
 
-@app.command()
 def drop(
     number: Annotated[int, typer.Argument(metavar="NUMBER", help="As 'secrets list' names it.")],
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
 ) -> None:
-    """Delete a token key that others have: the links it signed, to leave too, end at once.
+    """Delete a token key that leaked: every link it signed ends at once, unsubscribe links too.
 
     Who still has only such a mail leaves by answering it, or with the next issue.
 
     Example: upcycle-news secrets drop 1
     """
-    from upcycle_news.errors import UpcycleError
-    from upcycle_news.observability.logging import Log
-    from upcycle_news.storage.metrics import queues
-    from upcycle_news.subscribers.signing_keys import drop_key
-
     with open_context() as context:
-        going = [queue.issue for queue in queues(context.store) if queue.waits]
+        going = [queue.issue for queue in issue_queues(context.store) if queue.is_waiting]
         if going:
             raise UpcycleError(
                 f"issue {going[0]} is being sent, and its Message-IDs may hang on this key: let it "
@@ -86,7 +70,7 @@ def drop(
             typer.confirm(
                 f"End every link that key {number} signed, in mails that were sent too?", abort=True
             )
-        drop_key(context.secrets, number)
-        Log(__name__).warning("a token key was dropped", key=number)
+        drop_key(context.secrets_folder, number)
+        Log(__name__).warning("token key dropped", key=number)
         typer.echo(f"token key {number} is gone, and its links with it")
         note("backups made before still hold it: a restore brings it back; drop it again then")

@@ -1,4 +1,4 @@
-"""`upcycle-news up`: Prefect's server and a runner for one person on one machine."""
+"""`upcycle-news up`: Prefect's server and a runner on one machine."""
 
 from __future__ import annotations
 
@@ -12,14 +12,16 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
 from upcycle_news.cli.output import note, open_context
-
-if TYPE_CHECKING:
-    from upcycle_news.prefect_api.client import Cockpit
+from upcycle_news.errors import UpcycleError
+from upcycle_news.fileio import write_atomically
+from upcycle_news.prefect_api.client import ADDRESS_FILE, PrefectClient
+from upcycle_news.prefect_api.environment import server_environment
+from upcycle_news.services.delivery.stop_signals import stop_on_signals
 
 _START = 120.0  # seconds a server may take to answer; the first time it makes its database
 _STOP = 15.0  # seconds a process may take to end before it is killed
@@ -35,19 +37,13 @@ def up(
 
     Example: upcycle-news up
     """
-    from upcycle_news.errors import UpcycleError
-    from upcycle_news.fileio import write_whole
-    from upcycle_news.prefect_api.client import ADDRESS_FILE, Cockpit
-    from upcycle_news.prefect_api.environment import lasting_server
-    from upcycle_news.services.delivery.process_identity import stop_on_signals
-
     with open_context() as context:
         home, prefect_home = context.settings.home, context.settings.state / "prefect"
-    environment = lasting_server(os.environ, prefect_home, host=host, port=port)
+    environment = server_environment(os.environ, prefect_home, host=host, port=port)
     environment["UPCYCLE_NEWS_HOME"] = str(home)
     url = environment["PREFECT_API_URL"]
-    cockpit = Cockpit(url, environment.get("PREFECT_API_AUTH_STRING", ""))
-    if cockpit.healthy():
+    client = PrefectClient(url, environment.get("PREFECT_API_AUTH_STRING", ""))
+    if client.is_healthy():
         raise UpcycleError(f"a server answers at {url} already: stop it, or choose another --port")
     address = prefect_home / ADDRESS_FILE
     with _only_one(prefect_home), stop_on_signals() as stopping:
@@ -60,10 +56,10 @@ def up(
         )
         runner = None
         try:
-            _wait(cockpit, server, stopping)
+            _wait(client, server, stopping)
             if not stopping():
                 runner = _start(["-W", "ignore", "flows/serve.py"], environment, home)
-                write_whole(address, url.encode())
+                write_atomically(address, url.encode())
                 typer.echo(f"Prefect is at {url.removesuffix('/api')} – Ctrl-C stops it")
             while not stopping() and server.poll() is None:
                 if runner is not None and runner.poll() is not None:
@@ -79,11 +75,11 @@ def up(
 
 @contextmanager
 def _only_one(prefect_home: Path) -> Iterator[None]:
-    """One server and one runner a publication: a second one would stop the first one's."""
-    from upcycle_news.errors import UpcycleError
-
+    """Hold the lock of this publication: a second server and runner would stop the first ones."""
     try:
-        prefect_home.mkdir(parents=True, exist_ok=True)  # Prefect makes one folder, not its parents
+        prefect_home.mkdir(
+            parents=True, exist_ok=True
+        )  # Prefect creates the folder, but not its parents
         lock = (prefect_home / "up.lock").open("w")
     except OSError as error:
         raise UpcycleError(
@@ -101,14 +97,12 @@ def _only_one(prefect_home: Path) -> Iterator[None]:
 
 
 def _refuse_taken(host: str, port: int) -> None:
-    """Prefect's server would look for half a minute before it says so, and not say why."""
-    from upcycle_news.errors import UpcycleError
-
+    """Raise if the port is in use: Prefect's server would try for half a minute, and not say why."""
     try:
-        found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
-        with socket.socket(*found[0][:3]) as trial:
+        addresses = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+        with socket.socket(*addresses[0][:3]) as trial:
             trial.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            trial.bind(found[0][4])
+            trial.bind(addresses[0][4])
     except OSError as error:
         raise UpcycleError(
             f"port {port} of {host} cannot be used ({error.strerror}): choose another --port or --host"
@@ -124,15 +118,15 @@ def _start(
         cwd=home,
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
-        start_new_session=True,  # Ctrl-C is ours to pass on, in the right order
+        start_new_session=True,  # we pass Ctrl-C on ourselves, in the right order
     )
 
 
-def _wait(cockpit: Cockpit, server: subprocess.Popen[bytes], stopping: Callable[[], bool]) -> None:
-    from upcycle_news.errors import UpcycleError
-
+def _wait(
+    client: PrefectClient, server: subprocess.Popen[bytes], stopping: Callable[[], bool]
+) -> None:
     deadline = time.monotonic() + _START
-    while not cockpit.healthy() and not stopping():
+    while not client.is_healthy() and not stopping():
         if server.poll() is not None or time.monotonic() > deadline:
             raise UpcycleError(
                 "Prefect's server did not start; run 'prefect server start' here to see why"
@@ -141,7 +135,7 @@ def _wait(cockpit: Cockpit, server: subprocess.Popen[bytes], stopping: Callable[
 
 
 def _stop(process: subprocess.Popen[bytes] | None) -> None:
-    """End a process and its children; politely at first."""
+    """End a process and its children: SIGTERM, then SIGKILL."""
     if process is None or process.poll() is not None:
         return
     for number in (signal.SIGTERM, signal.SIGKILL):

@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from upcycle_news.cli.output import note, open_context
+from upcycle_news.web.app import serve
 
 
 def web(
@@ -17,8 +18,6 @@ def web(
 
     Example: upcycle-news web --host 127.0.0.1 --port 8040
     """
-    from upcycle_news.web.app import serve
-
     with open_context() as context:
         settings = context.settings.web
         where = host or settings.host

@@ -1,8 +1,8 @@
-"""What an outcome means for a delivery, for the person and for the issue. Pure: time is given.
+"""The verdict on a send attempt: for the delivery, the subscriber and the issue. Pure: time is given.
 
-The question behind every refusal: does it speak of this person, of this delivery alone, or of us?
-Whoever gets it wrong in one direction writes to dead addresses for ever, in the other direction
-burns a list because of one "554 relay access denied".
+The question behind every refusal: is it about the recipient, about this message to them, or about
+us as senders? Wrong in one direction, we mail dead addresses for ever; wrong in the other, one
+"554 relay access denied" suppresses a whole list.
 """
 
 from __future__ import annotations
@@ -13,12 +13,12 @@ from datetime import datetime, timedelta
 from upcycle_news.models import DeliveryState, SmtpReply, Verdict
 from upcycle_news.transports.outcomes import (
     Accepted,
-    CannotCarry,
     LostBeforeBody,
     LostInBody,
     Outcome,
     Refused,
     Stage,
+    UnsupportedAddress,
 )
 from upcycle_news.transports.refusal_classes import (
     SLOW_DOWN,
@@ -42,7 +42,7 @@ class RetryPolicy:
     give_up_after: timedelta = timedelta(hours=24)
 
     def delay(self, attempt: int, jitter: float) -> timedelta:
-        """The pause after the `attempt`-th try (from 1); `jitter` from 0 to 1 adds up to a quarter.
+        """Return the delay after the `attempt`-th try (from 1); `jitter` from 0 to 1 adds up to 25 %.
 
         It only adds: a greylisting relay punishes those who come back too early.
         """
@@ -51,9 +51,9 @@ class RetryPolicy:
         return timedelta(seconds=seconds * (1 + jitter / 4))
 
     def relay_pause(self, in_a_row: int) -> float:
-        """Seconds to leave the whole relay alone after `in_a_row` replies that ask for slowness.
+        """Return the seconds to pause the whole relay after `in_a_row` replies that ask to slow down.
 
-        Short beside the back-off of each delivery: a greylisting relay answers so to everybody.
+        Short beside the back-off of each delivery: a greylisting relay replies so to everybody.
         """
         if in_a_row < 1:
             return 0.0
@@ -70,7 +70,7 @@ def decide(
     policy: RetryPolicy,
     jitter: float,
 ) -> Verdict:
-    """What `outcome` of the `attempt`-th try (from 1) means."""
+    """Return the verdict on `outcome` of the `attempt`-th try (from 1)."""
     match outcome:
         case Accepted(reply):
             return Verdict(
@@ -78,15 +78,15 @@ def decide(
             )
         case LostInBody(reason):
             return Verdict(DeliveryState.UNKNOWN, reason=reason)
-        case CannotCarry(reason):
+        case UnsupportedAddress(reason):
             return Verdict(DeliveryState.REJECTED, reason=reason)
         case LostBeforeBody(reason):
             verdict = Verdict(DeliveryState.DEFERRED, reason=reason)
-            return _later(verdict, attempt, queued_at, now, policy, jitter)
+            return _deferred_or_given_up(verdict, attempt, queued_at, now, policy, jitter)
         case Refused(stage, reply):
-            verdict = _told(_refused(stage, reply), reply)
+            verdict = _with_reply(_refused(stage, reply), reply)
             if verdict.state is DeliveryState.DEFERRED:
-                return _later(verdict, attempt, queued_at, now, policy, jitter)
+                return _deferred_or_given_up(verdict, attempt, queued_at, now, policy, jitter)
             return verdict
 
 
@@ -113,11 +113,11 @@ def _refused(stage: Stage, reply: SmtpReply) -> Verdict:
             return Verdict(DeliveryState.DEFERRED, slow_relay=True)
 
 
-def _told(verdict: Verdict, reply: SmtpReply) -> Verdict:
+def _with_reply(verdict: Verdict, reply: SmtpReply) -> Verdict:
     return replace(verdict, code=reply.code, enhanced=reply.enhanced, reason=reply.text)
 
 
-def _later(
+def _deferred_or_given_up(
     verdict: Verdict,
     attempt: int,
     queued_at: datetime,
@@ -125,7 +125,7 @@ def _later(
     policy: RetryPolicy,
     jitter: float,
 ) -> Verdict:
-    """Deferred, or given up. The last try comes at the deadline itself, not after it."""
+    """Return the verdict with its due time, or as given up; the last try is at the deadline itself."""
     deadline = queued_at + policy.give_up_after
     if attempt > 1 and now >= deadline:
         hours = policy.give_up_after.total_seconds() / 3600
@@ -136,11 +136,11 @@ def _later(
 
 
 @dataclass(frozen=True)
-class FirstTen:
-    """Guards a list against a relay that refuses everybody with words that blame the person.
+class CanaryGuard:
+    """Protects a list against a relay that refuses everybody in words that blame the recipient.
 
-    Until the relay has accepted one message of the issue, suppressions wait; if the first
-    `limit` answers are all refusals, the issue stops. Deferred and lost deliveries are no answers.
+    Until the relay has accepted one message of the issue, suppressions are deferred; if the first
+    `limit` replies are all refusals, the issue stops. Deferred and lost deliveries do not count.
     Make it with ``passed=True`` for an issue of which something has been sent before.
     """
 
@@ -148,16 +148,16 @@ class FirstTen:
     passed: bool = False
     limit: int = 10
 
-    def after(self, verdict: Verdict) -> FirstTen:
-        """The state after one more verdict."""
+    def after(self, verdict: Verdict) -> CanaryGuard:
+        """Return the guard's state after one more verdict."""
         if self.passed or verdict.state is DeliveryState.SENT:
             return self if self.passed else replace(self, passed=True)
-        # No code: we refused, not the relay.
+        # Without a code we refused, not the relay.
         if verdict.state is DeliveryState.REJECTED and (verdict.code or 0) >= 500:
             return replace(self, refused=self.refused + 1)
         return self
 
     @property
     def all_refused(self) -> bool:
-        """Whether the issue has to stop."""
+        """True when the issue has to stop."""
         return not self.passed and self.refused >= self.limit

@@ -1,7 +1,7 @@
-"""When a feed item was published, from what feeds call a date.
+"""Publication dates of feed items, parsed leniently.
 
-Strict forms first (RFC 822, ISO 8601), read here because feedparser takes CEST for UTC; then German
-ones; then a look whether the result is plausible; else the item is dated when it was first seen.
+Strict forms first (RFC 822, ISO 8601), parsed here because feedparser takes CEST for UTC; then German
+ones; then the result must be plausible; else the item is dated when it was first seen.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from zoneinfo import ZoneInfo
 from upcycle_news.models import DateSource
 
 EARLIEST = datetime(1995, 1, 1, tzinfo=UTC)
-MAX_LENGTH = 80  # nobody writes longer dates; hostile feeds do
+MAX_LENGTH = 80  # real dates are shorter; hostile feeds send longer ones
 
 _MONTHS = {
     name: number
@@ -59,32 +59,32 @@ def item_date(
     further ahead, or not there at all, counts as seen first at `now`.
     """
     for raw in raws:
-        if (read := read_date(raw, now=now, language=language)) is not None:
-            return read
+        if (parsed := parse_date(raw, now=now, language=language)) is not None:
+            return parsed
     return now, "first seen"
 
 
-def read_date(
+def parse_date(
     raw: str, *, now: datetime, language: str = "de"
 ) -> tuple[datetime, DateSource] | None:
-    """Read one raw date, in UTC; None when it makes no sense."""
+    """Parse one raw date into UTC and its source; None when it makes no sense."""
     raw = " ".join(raw.split())
     if not raw or len(raw) > MAX_LENGTH:
         return None
     local = ZoneInfo("Europe/Berlin") if language.startswith("de") else UTC
     source: DateSource = "feed"
-    found = _strict(raw, local)
-    if found is None:
-        source, found = "german", _german(raw, local)
-    if found is None:
+    date = _strict(raw, local)
+    if date is None:
+        source, date = "german", _german(raw, local)
+    if date is None:
         return None
     try:
-        found = found.astimezone(UTC)
+        date = date.astimezone(UTC)
     except (OverflowError, ValueError):
         return None
-    if not EARLIEST <= found <= now + timedelta(days=1):
+    if not EARLIEST <= date <= now + timedelta(days=1):
         return None
-    return min(found, now), source
+    return min(date, now), source
 
 
 def _strict(raw: str, local: tzinfo) -> datetime | None:
@@ -97,7 +97,7 @@ def _strict(raw: str, local: tzinfo) -> datetime | None:
     zone = _zone(match["zone"], local)
     if month is None or zone is None:
         return None
-    # A day without a time is put at noon: it stays that day in every time zone that reads it.
+    # A day without a time is put at noon: it stays that day in every time zone.
     hour, minute, second = (int(match[part] or 0) for part in ("hour", "minute", "second"))
     hour = 12 if match["hour"] is None else hour
     try:
@@ -136,25 +136,25 @@ def _zone(text: str | None, local: tzinfo) -> tzinfo | None:
 
 
 def _german(raw: str, local: tzinfo) -> datetime | None:
-    """Read ``Mo, 05 Okt 2026``, ``5. Oktober 2026``, ``Mi, 21.04.2021 - 15:26`` and their like."""
+    """Parse ``Mo, 05 Okt 2026``, ``5. Oktober 2026``, ``Mi, 21.04.2021 - 15:26`` and their like."""
     zone: tzinfo | None = local
     # dateparser knows neither MESZ nor what an offset after a German date belongs to.
     if (tail := re.search(rf"(?<=\d)\s*{_ZONE}$", raw, re.ASCII)) and ":" in raw[: tail.start()]:
-        known = _zone(tail["zone"], local)
-        if known is not None:
-            zone, raw = known, raw[: tail.start()]
+        tail_zone = _zone(tail["zone"], local)
+        if tail_zone is not None:
+            zone, raw = tail_zone, raw[: tail.start()]
     raw = re.sub(r"\b(\d{1,2})\.(\d{2})\s*Uhr\b", r"\1:\2", raw)
     raw = re.sub(r"\b(\d{1,2})\s*Uhr\b", r"\1:00", raw)
     raw = re.sub(r"\s+[-–|]\s+(?=\d{1,2}:\d{2})|\s*\bUhr\b", " ", raw).strip()
     if not re.search(r"\d{4}|\d\.\d{2}$", raw):
         return None  # without a year every parser only guesses
     try:
-        found: datetime | None = _dateparser().get_date_data(raw).date_obj
+        date: datetime | None = _dateparser().get_date_data(raw).date_obj
     except Exception:
         return None
-    if found is None:
+    if date is None:
         return None
-    return found.replace(tzinfo=zone) if ":" in raw else found.replace(hour=12, tzinfo=zone)
+    return date.replace(tzinfo=zone) if ":" in raw else date.replace(hour=12, tzinfo=zone)
 
 
 @cache

@@ -1,10 +1,10 @@
-"""Entries of feeds before they are judged: the common form of RSS, Atom and JSON Feed."""
+"""Raw feeds and entries: the common form of RSS, Atom and JSON Feed before items are made of them."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
-from upcycle_news.text.sanitize import from_html, looks_like_html, tidy
+from upcycle_news.text.sanitize import html_to_text, looks_like_html, normalise_whitespace
 
 MAX_BODY = 15 * 1024 * 1024
 MAX_ENTRIES = 500
@@ -16,8 +16,8 @@ MAX_SUMMARY = 2000
 
 
 @dataclass(frozen=True)
-class Text:
-    """A text as the feed gave it. `html` None: the format leaves it to the reader to guess."""
+class RawText:
+    """A text as the feed sent it. `html` None: the format does not say and it must be guessed."""
 
     value: str
     html: bool | None
@@ -26,11 +26,11 @@ class Text:
         """Return it as one line of plain text, decoded exactly once."""
         value = self.value[:MAX_CLEANED]
         html = looks_like_html(value) if self.html is None else self.html
-        return from_html(value) if html else tidy(value)
+        return html_to_text(value) if html else normalise_whitespace(value)
 
 
 @dataclass(frozen=True)
-class Entry:
+class RawEntry:
     """One entry: `texts` are candidates for the summary, `dates` raw dates, both best first.
 
     `images` are address, width and height as they were written.
@@ -38,22 +38,22 @@ class Entry:
 
     id: str
     link: str
-    title: Text
-    texts: tuple[Text, ...]
+    title: RawText
+    texts: tuple[RawText, ...]
     dates: tuple[str, ...]
     base: str = ""
     images: tuple[tuple[str, str, str], ...] = ()
 
 
 @dataclass(frozen=True)
-class Entries:
-    """What a parser made of a body. An empty `format` means that it is no feed.
+class RawFeed:
+    """A parsed body. An empty `format` means that it is no feed.
 
-    `base` is where the feed itself says it lives.
+    `base` is the address the feed itself gives, `problems` are sentences for the editor.
     """
 
     format: str
-    title: Text
-    entries: tuple[Entry, ...]
+    title: RawText
+    entries: tuple[RawEntry, ...]
     problems: tuple[str, ...] = ()
     base: str = ""

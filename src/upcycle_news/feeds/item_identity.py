@@ -1,7 +1,7 @@
-"""Which item is which: within one reading of a feed, and from one reading to the next.
+"""Identity of feed items, within one body of a feed and from one collection to the next.
 
 A guid identifies an item, unless the feed uses it for several; then the link does; and where all
-items lead to one page, their titles do.
+items link to one page, their titles do.
 """
 
 from __future__ import annotations
@@ -13,22 +13,22 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from upcycle_news.models import Feed, FeedItem
-from upcycle_news.text.sanitize import tidy
+from upcycle_news.text.sanitize import normalise_whitespace
 
 MAX_KEY = 400
 
 
 @dataclass(frozen=True)
-class Known:
-    """What is remembered of an item: where it led and what it was called."""
+class KnownItem:
+    """The stored link and title of an item."""
 
     canonical: str
     title: str
 
 
-def key_of(guid: str, canonical: str, feed: Feed) -> str:
-    """Identify an item: by its guid, made unique where it is a mere number; else by its link."""
-    guid = tidy(guid)
+def item_key(guid: str, canonical: str, feed: Feed) -> str:
+    """Return the key of an item: its guid, made unique where it is a mere number, else its link."""
+    guid = normalise_whitespace(guid)
     if not guid:
         return canonical
     if feed.url and not re.match(r"(?:https?://|tag:|urn:)", guid):
@@ -36,45 +36,47 @@ def key_of(guid: str, canonical: str, feed: Feed) -> str:
     return _short(guid)
 
 
-def told_apart(items: Sequence[FeedItem]) -> tuple[FeedItem, ...]:
-    """Drop repetitions, and give items that share a key keys of their own."""
+def deduplicate_items(items: Sequence[FeedItem]) -> tuple[FeedItem, ...]:
+    """Drop duplicates, and give different items that share a key keys of their own."""
     groups: dict[str, list[FeedItem]] = defaultdict(list)
     for item in items:
         groups[item.key].append(item)
-    reused = {key for key, group in groups.items() if len({i.canonical for i in group}) > 1}
-    # Without guids, and all leading to the front page: only the titles differ.
-    pageless = {
+    reused = {key for key, group in groups.items() if len({item.canonical for item in group}) > 1}
+    # Without guids, and all linking to the front page: only the titles differ.
+    without_page = {
         key
         for key, group in groups.items()
         if key == group[0].canonical and len({item.title for item in group}) > 1
     }
-    found: dict[tuple[str, str], FeedItem] = {}
+    unique: dict[tuple[str, str], FeedItem] = {}
     for item in items:
-        if item.key in pageless:
+        if item.key in without_page:
             item = _by_title(item)
         elif item.key in reused:
             item = _by_link(item)
-        found.setdefault((item.key, item.canonical), item)
-    return tuple(found.values())
+        unique.setdefault((item.key, item.canonical), item)
+    return tuple(unique.values())
 
 
-def settled(items: Iterable[FeedItem], known: Mapping[str, Known]) -> tuple[FeedItem, ...]:
-    """Tell items from remembered ones whose guid they reuse; `known` is kept by key.
+def resolve_reused_guids(
+    items: Iterable[FeedItem], known: Mapping[str, KnownItem]
+) -> tuple[FeedItem, ...]:
+    """Give items that reuse the guid of another stored item a key of their own.
 
-    The same guid with another link and another title is another item; with the same title the
-    publisher only moved the page.
+    `known` maps keys to stored items. The same guid with another link and another title is another
+    item; with the same title the publisher only moved the page.
     """
-    return tuple(_settled(item, known) for item in items)
+    return tuple(_with_own_key(item, known) for item in items)
 
 
-def _settled(item: FeedItem, known: Mapping[str, Known]) -> FeedItem:
-    other = _by_link(item)
-    if other.key in known:
-        return other
+def _with_own_key(item: FeedItem, known: Mapping[str, KnownItem]) -> FeedItem:
+    by_link = _by_link(item)
+    if by_link.key in known:
+        return by_link
     before = known.get(item.key)
     if before is None or before.canonical == item.canonical or before.title == item.title:
         return item
-    return other
+    return by_link
 
 
 def _by_link(item: FeedItem) -> FeedItem:
@@ -84,9 +86,9 @@ def _by_link(item: FeedItem) -> FeedItem:
 def _by_title(item: FeedItem) -> FeedItem:
     # The page does not identify it either, so its canonical link must not: it would be "used" and
     # merged with its neighbours.
-    mark = hashlib.sha256(item.title.encode()).hexdigest()[:16]
-    own = f"{item.canonical}#item-{mark}"
-    return replace(item, key=_short(own), canonical=own)
+    title_hash = hashlib.sha256(item.title.encode()).hexdigest()[:16]
+    link = f"{item.canonical}#item-{title_hash}"
+    return replace(item, key=_short(link), canonical=link)
 
 
 def _short(key: str) -> str:

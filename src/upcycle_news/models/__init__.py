@@ -1,7 +1,7 @@
-"""The values that travel between the rooms, frozen and parsed at the door.
+"""The values that packages exchange: frozen, and validated where they enter the program.
 
-Every room knows this module and its own; no room knows another. All datetimes are aware and in
-UTC, all dates are days in the publication's time zone.
+Packages import these models, not one another. All datetimes are aware and in UTC, all dates are
+days in the publication's time zone.
 """
 
 from upcycle_news.models.content import (
@@ -17,12 +17,13 @@ from upcycle_news.models.content import (
     Story,
 )
 from upcycle_news.models.delivery import (
-    Claim,
+    ClaimResult,
+    ClaimStatus,
     Delivery,
     DeliveryState,
     Envelope,
     IssueStatus,
-    Leave,
+    LeasedDelivery,
     Rate,
     Relay,
     SmtpReply,
@@ -44,7 +45,8 @@ from upcycle_news.models.subscriber import (
 )
 
 __all__ = [
-    "Claim",
+    "ClaimResult",
+    "ClaimStatus",
     "Consent",
     "DateSource",
     "Delivery",
@@ -60,7 +62,7 @@ __all__ = [
     "Issue",
     "IssueId",
     "IssueStatus",
-    "Leave",
+    "LeasedDelivery",
     "Length",
     "Manifest",
     "Placeholder",

@@ -1,4 +1,4 @@
-"""What goes into an issue: essays, feeds, items and stories."""
+"""Contents of an issue: essays, feeds, feed items and stories."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Literal, Self
 
 from upcycle_news.errors import UpcycleError
 
-# A language as essays and feeds name it: `de`, `de-AT`.
+# A language tag in essays and feeds.toml: `de`, `de-AT`.
 LANGUAGE = re.compile(r"[a-z]{2,3}(?:-[A-Z]{2})?")
 
 
@@ -41,14 +41,14 @@ class IssueId:
 
 @dataclass(frozen=True)
 class ImageRef:
-    """An image of an essay: a path below content/images and the text for those who do not see it."""
+    """An image of an essay: its path below content/images and its alternative text."""
 
     path: str
     alt: str
 
 
 Length = Literal["full", "teaser", "auto"]
-"""How much of the leading essay a mail shows; `auto` is full as long as the mail stays small."""
+"""How much of the leading essay a mail shows; `auto`: all of it as long as the mail stays small."""
 
 
 @dataclass(frozen=True)
@@ -77,7 +77,7 @@ class Essay:
 
 @dataclass(frozen=True)
 class Feed:
-    """A feed as an editor listed it in feeds.toml. `limit`: items an issue takes of it at the most."""
+    """An entry of feeds.toml. `limit` is the maximum number of its items in one issue."""
 
     name: str
     url: str
@@ -95,8 +95,8 @@ DateSource = Literal["feed", "german", "first seen"]
 class FeedItem:
     """One item of a feed, as plain text: titles and summaries carry no markup at all.
 
-    `key` is the identity within its feed, `canonical` the link without tracking parameters: an
-    item with either of them in an earlier issue is not news.
+    `key` identifies it within its feed, `canonical` is the link without tracking parameters: an
+    item with either of them in an earlier issue is not used again.
     """
 
     key: str
@@ -113,19 +113,19 @@ class FeedItem:
 
 @dataclass(frozen=True)
 class Story:
-    """Items of several feeds that tell the same; `items[0]` is the one that is shown."""
+    """Feed items that report the same event; `items[0]` is the one that is shown."""
 
     items: tuple[FeedItem, ...]
 
     @property
     def lead(self) -> FeedItem:
-        """The item that stands for the story."""
+        """The item that represents the story."""
         return self.items[0]
 
 
 @dataclass(frozen=True)
 class Related:
-    """A story chosen for an issue: how well it fits (0 upwards) and the words that say why.
+    """A story chosen for an issue, with its score (0 upwards) and the matching words as reasons.
 
     `essay` is the slug of the essay it belongs to, empty in an issue without essays.
     """
@@ -138,7 +138,7 @@ class Related:
 
 @dataclass(frozen=True)
 class Issue:
-    """What one mailing contains. `essays[0]` leads and is shown in full."""
+    """The contents of one mailing. `essays[0]` leads and is shown in full."""
 
     id: IssueId
     language: str

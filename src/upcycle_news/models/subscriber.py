@@ -1,4 +1,4 @@
-"""Who may be written to: addresses, subscribers and their consent."""
+"""Subscribers, their addresses and their consent."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from upcycle_news.errors import AddressError
 
 @dataclass(frozen=True, repr=False)
 class EmailAddress:
-    """A deliverable address in its normal form; printing it by accident shows nothing."""
+    """A valid address in normalised form; its repr is redacted, so that logs show none."""
 
     address: str
 
@@ -23,13 +23,13 @@ class EmailAddress:
         from email_validator import EmailNotValidError, validate_email
 
         try:
-            found = validate_email(
+            validated = validate_email(
                 text.strip(" \t"), check_deliverability=False, test_environment=True
             )
         except EmailNotValidError as error:
             # The library's sentences may quote the domain: keep to its class of complaint.
             raise AddressError(_complaint(text)) from error
-        return cls(found.ascii_email or found.normalized)
+        return cls(validated.ascii_email or validated.normalized)
 
     @property
     def domain(self) -> str:
@@ -38,7 +38,7 @@ class EmailAddress:
 
     @property
     def key(self) -> str:
-        """What makes two spellings one person: the whole address in lower case."""
+        """The address in lower case: spellings with the same key are one subscriber."""
         return self.address.lower()
 
     def __repr__(self) -> str:
@@ -48,7 +48,7 @@ class EmailAddress:
 
 
 def _complaint(text: str) -> str:
-    """Say what is wrong with an address without repeating it."""
+    """Return what is wrong with an address, without quoting it."""
     cure = "write it as name@example.org"
     if re.search(r"[\r\n]", text):
         return f"an address must not contain a line break; {cure}"
@@ -60,7 +60,7 @@ def _complaint(text: str) -> str:
 
 
 class SubscriberStatus(StrEnum):
-    """Only `CONFIRMED` people get mail."""
+    """State of a subscription; only `CONFIRMED` subscribers get mail."""
 
     PENDING = "pending"
     CONFIRMED = "confirmed"
@@ -69,7 +69,7 @@ class SubscriberStatus(StrEnum):
 
 @dataclass(frozen=True)
 class Subscriber:
-    """A person who subscribed, is asked to confirm, or has left. `groups` marks testers."""
+    """A pending, confirmed or former subscriber. `groups` marks testers, editors and operators."""
 
     id: int
     email: EmailAddress
@@ -83,7 +83,7 @@ class Subscriber:
 
 @dataclass(frozen=True)
 class Consent:
-    """Why we may write to a person: the wording or source, and when it was given."""
+    """A consent record: wording or source, when it was given and when it was confirmed."""
 
     subscriber: int
     purpose: str

@@ -1,4 +1,4 @@
-"""Lay out a new publication: its own texts, and the templates and flows everybody starts with."""
+"""Create a new publication: its own texts, and copies of the bundled templates and flows."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from importlib.resources import files
 from pathlib import Path
 
 from upcycle_news.errors import UpcycleError
-from upcycle_news.fileio import write_whole
+from upcycle_news.fileio import write_atomically
 
 _SHARED = ("templates", "flows", "deploy/systemd", "deploy/proxy")
 _SHARED_FILES = (
@@ -16,8 +16,8 @@ _SHARED_FILES = (
 )  # fmt: skip
 
 
-def publication_folder() -> Path:
-    """The publication this program brings along: inside the wheel, or the checkout itself."""
+def bundled_publication() -> Path:
+    """Return the publication bundled with the program: in the wheel, or the checkout itself."""
     package = Path(__file__).resolve().parents[1]
     packed = package / "_publication"
     return packed if packed.is_dir() else package.parents[1]
@@ -36,13 +36,13 @@ def init_publication(folder: Path, *, name: str, today: date) -> tuple[Path, ...
     contents = _contents(name, today)
     written = []
     for path, data in contents.items():
-        write_whole(folder / path, data)
+        write_atomically(folder / path, data)
         written.append(folder / path)
     return tuple(written)
 
 
 def _contents(name: str, today: date) -> dict[str, bytes]:
-    source = publication_folder()
+    source = bundled_publication()
     own = files("upcycle_news.scaffold")
     settings = (own / "newsletter.toml").read_text(encoding="utf-8")
     essay = (own / "willkommen.md").read_text(encoding="utf-8")

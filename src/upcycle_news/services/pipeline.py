@@ -1,4 +1,4 @@
-"""The steps as the flows call them: plain values in and out, ids and counts, never an address."""
+"""The steps of an issue as the flows call them: plain values in and out, never an address."""
 
 from __future__ import annotations
 
@@ -9,80 +9,90 @@ from typing import Any
 
 from upcycle_news.app.context import AppContext
 from upcycle_news.errors import IssueError, NothingNew, UpcycleError
-from upcycle_news.i18n.messages import counted
+from upcycle_news.i18n.messages import format_count
 from upcycle_news.models import IssueId, IssueStatus
 from upcycle_news.models.archive_paths import issue_path
 from upcycle_news.models.runs import RunResult
 from upcycle_news.observability.logging import Log
-from upcycle_news.services.delivery import process_identity, send
+from upcycle_news.services.delivery import send
+from upcycle_news.services.delivery.stop_signals import stop_on_signals
 from upcycle_news.services.feeds.collect import collect_feeds
-from upcycle_news.services.issues import approval, ids
-from upcycle_news.services.issues import compose as compose_service
-from upcycle_news.services.issues import render as render_service
-from upcycle_news.services.issues.compose import EssayFilter, chosen_essays
-from upcycle_news.services.reports import delivery_report
+from upcycle_news.services.issues import approval
+from upcycle_news.services.issues.compose import EssayFilter, compose_issue, select_essays
+from upcycle_news.services.issues.ids import current_issue
+from upcycle_news.services.issues.lock import acquire_lock, release_lock
+from upcycle_news.services.issues.render import (
+    raise_on_errors,
+    render_issue,
+    write_preview_files,
+)
+from upcycle_news.services.reports.delivery_report import Progress, Show, delivery_report
 from upcycle_news.storage import (
+    alerts,
     approvals,
-    coordination,
     issues,
     revisions,
+    scheduled_runs,
     send_hold,
 )
 from upcycle_news.storage.issues import IssueState
 from upcycle_news.transports.outcomes import RelayUnreachable
 
+log = Log(__name__)
+
 NEXT = "next"
 
 
 @dataclass(frozen=True)
-class Begun:
-    """The issue a run is about; `ended` when it has nothing to do with it."""
+class RunAdmission:
+    """The issue of a flow run; with `ended` the run ends with that result instead."""
 
     issue: str
     ended: RunResult | None = None
 
 
-def standstill(context: AppContext) -> RunResult | None:
-    """Why nothing goes out from this store at all; None as long as it may."""
-    pause = send_hold.standing(context.store)
-    return RunResult("failed", "Paused", pause.sentence) if pause else None
+def send_hold_result(context: AppContext) -> RunResult | None:
+    """Return the result of a run while the store has a send hold, else None."""
+    hold = send_hold.active_hold(context.store)
+    return RunResult("failed", "Paused", hold.explanation) if hold else None
 
 
-def begin(
+def admit_run(
     context: AppContext, wanted: str, *, planned_at: datetime, run: str, max_lateness_hours: float
-) -> Begun:
-    """Decide once for each planned time: its issue ('next' or an id), and whether it is too late.
+) -> RunAdmission:
+    """Decide once per scheduled time which issue it is ('next' or an id) and whether it is too late.
 
-    The answer is written down, so that a second run for the same time, a retry or a run that comes
-    back after a slow approval gets the same one.
+    The decision is stored, so that a second run for the same time, a retry or a run that resumes
+    after a slow approval gets the same one. Another run at the same issue, a cancelled and a sent
+    issue end the run.
     """
-    if paused := standstill(context):
-        return Begun(wanted, paused)
-    plan = coordination.plan(context.store, planned_at)
-    if plan is None:
+    if hold := send_hold_result(context):
+        return RunAdmission(wanted, hold)
+    scheduled = scheduled_runs.find_run(context.store, planned_at)
+    if scheduled is None:
         limit = timedelta(hours=max_lateness_hours)
-        in_time = not max_lateness_hours or context.clock() - planned_at <= limit
+        on_time = not max_lateness_hours or context.clock() - planned_at <= limit
         day = planned_at.astimezone(context.settings.publication.zone).date()
-        issue = ids.current_issue(context, day) if wanted == NEXT else IssueId.parse(wanted)
-        plan = coordination.remember_plan(
-            context.store, coordination.Plan(planned_at, issue, in_time)
+        issue = current_issue(context, day) if wanted == NEXT else IssueId.parse(wanted)
+        scheduled = scheduled_runs.record_run(
+            context.store, scheduled_runs.ScheduledRun(planned_at, issue, on_time)
         )
-    issue = plan.issue
-    if not plan.in_time:
-        return Begun(str(issue), _late(context, issue, planned_at))
+    issue = scheduled.issue
+    if not scheduled.on_time:
+        return RunAdmission(str(issue), _late(context, issue, planned_at))
     row = issues.get(context.store, issue)
     if row is not None and row.state is IssueState.CANCELLED:
-        told = f"issue {issue} was cancelled: nothing is sent"
-        return Begun(str(issue), RunResult("cancelled", "Cancelled", told))
+        message = f"issue {issue} was cancelled: nothing is sent"
+        return RunAdmission(str(issue), RunResult("cancelled", "Cancelled", message))
     status = issues.status(context.store, issue)
     if status is not None and status.closed:
         sent = status.as_dict()["sent"]
-        told = f"issue {issue} went out already: sent to {sent} of {status.audience}"
-        return Begun(str(issue), RunResult("completed", "AlreadySent", told))
-    if (row is None or row.state is IssueState.OPEN) and not ids.take(context, issue, run):
-        told = f"issue {issue} is in the hands of another run: this one does nothing"
-        return Begun(str(issue), RunResult("completed", "InOtherHands", told))
-    return Begun(str(issue))
+        message = f"issue {issue} went out already: sent to {sent} of {status.audience}"
+        return RunAdmission(str(issue), RunResult("completed", "AlreadySent", message))
+    if (row is None or row.state is IssueState.OPEN) and not acquire_lock(context, issue, run):
+        message = f"issue {issue} is being prepared by another run: this one does nothing"
+        return RunAdmission(str(issue), RunResult("completed", "InOtherHands", message))
+    return RunAdmission(str(issue))
 
 
 def _late(context: AppContext, issue: IssueId, planned_at: datetime) -> RunResult:
@@ -96,160 +106,162 @@ def _late(context: AppContext, issue: IssueId, planned_at: datetime) -> RunResul
     )
 
 
-log = Log(__name__)
-
-
 def collect(context: AppContext) -> dict[str, Any]:
-    """Ask the feeds that are due."""
+    """Fetch the feeds that are due; return the report as JSON values."""
     return collect_feeds(context).as_dict()
 
 
 @dataclass(frozen=True)
-class Composed:
-    """The issue's revision, or in `ended` why there is none."""
+class ComposeResult:
+    """The id of the composed revision; with `ended` there is none and the run ends."""
 
-    revision: str = ""
+    revision_id: str = ""
     ended: RunResult | None = None
 
 
-def compose(context: AppContext, issue: str, choice: EssayFilter, *, run: str) -> Composed:
-    """Compose an issue from what is there now.
+def compose(
+    context: AppContext, issue: str, essay_filter: EssayFilter, *, run: str
+) -> ComposeResult:
+    """Compose an issue from the current content.
 
-    One that has begun is taken as it is frozen, and a run that comes back with an answer takes the
-    revision it asked about.
+    An issue whose deliveries began keeps its frozen revision; a run that resumes takes the
+    revision of its approval request.
     """
-    chosen = IssueId.parse(issue)
-    row = issues.get(context.store, chosen)
+    issue_id = IssueId.parse(issue)
+    row = issues.get(context.store, issue_id)
     if row is not None and row.state is not IssueState.OPEN:
-        return Composed(row.revision_id)
-    asked = approvals.asked_by(context.store, run)
-    if asked is not None and asked.answer in ("", "send", "reject"):
-        return Composed(asked.revision_id)
+        return ComposeResult(row.revision_id)
+    request = approvals.request_of_run(context.store, run)
+    if request is not None and request.answer in ("", "send", "reject"):
+        return ComposeResult(request.revision_id)
     try:
-        essays = chosen_essays(context, choice)
-        return Composed(compose_service.compose_issue(context, chosen, essays).revision_id)
-    except NothingNew as nothing:
-        ids.free(context, chosen, run)
-        return Composed(
-            ended=RunResult("completed", "NothingNew", nothing.in_language(context.language))
+        essays = select_essays(context, essay_filter)
+        return ComposeResult(compose_issue(context, issue_id, essays).revision_id)
+    except NothingNew as error:
+        release_lock(context, issue_id, run)
+        return ComposeResult(
+            ended=RunResult("completed", "NothingNew", error.in_language(context.language))
         )
 
 
-def render(context: AppContext, issue: str, revision: str) -> dict[str, Any]:
-    """Render a revision and lay out its files; raises `IssueError` when preflight refuses it."""
-    rendered = render_service.render_issue(context, IssueId.parse(issue), revision)
-    files = render_service.lay_out(context, rendered)
-    render_service.refuse_errors(rendered)
+def render(context: AppContext, issue: str, revision_id: str) -> dict[str, Any]:
+    """Render a revision and write its preview files; raises `IssueError` when preflight refuses it."""
+    rendered = render_issue(context, IssueId.parse(issue), revision_id)
+    files = write_preview_files(context, rendered)
+    raise_on_errors(rendered)
     return {
-        "subject": rendered.rendered.subject,
+        "subject": rendered.content.subject,
         "bytes": rendered.html_bytes,
-        "warnings": [found.in_language(context.language) for found in rendered.findings],
+        "warnings": [finding.in_language(context.language) for finding in rendered.findings],
         "files": {kind: str(path) for kind, path in files.items()},
     }
 
 
 def send_tests(
-    context: AppContext, issue: str, revision: str, group: str, *, again: bool = False
+    context: AppContext, issue: str, revision_id: str, group: str, *, again: bool = False
 ) -> int:
-    """Send test mails to a group, once for each revision unless `again`; how many were accepted."""
-    subject = f"{issue} {revision} {group}"
-    first = coordination.ring(context.store, "test", subject, now=context.clock())
+    """Send test mails to a group, once a revision unless `again`; return the number accepted."""
+    subject = f"{issue} {revision_id} {group}"
+    first = alerts.alert_once(context.store, "test", subject, now=context.clock())
     if not group or not (first or again):
         return 0
     try:
         return send.send_test(
-            context, IssueId.parse(issue), revision, send.group_addresses(context, group)
+            context, IssueId.parse(issue), revision_id, send.group_addresses(context, group)
         )
     except UpcycleError:
-        coordination.silence(context.store, "test", subject)  # a retry of the run tries again
+        alerts.clear_alert(context.store, "test", subject)  # a retry of the run tries again
         raise
 
 
-def ask(
-    context: AppContext, issue: str, revision: str, *, run: str, waits: bool, refused: str = ""
-) -> approval.Question:
-    """What an editor is asked about this revision; nothing when it is decided by now."""
-    chosen = IssueId.parse(issue)
-    return approval.ask(context, chosen, revision, run=run, waits=waits, refused=refused)
+def request_approval(
+    context: AppContext, issue: str, revision_id: str, *, run: str, waits: bool, refused: str = ""
+) -> approval.ApprovalForm:
+    """Request an approval of the revision; see `approval.request_approval`."""
+    return approval.request_approval(
+        context, IssueId.parse(issue), revision_id, run=run, waits=waits, refused=refused
+    )
 
 
-def take_answer(
-    context: AppContext, issue: str, revision: str, question: int, answer: Mapping[str, Any]
-) -> approval.Answered:
-    """Act on the form an editor sent."""
-    return approval.take_answer(context, IssueId.parse(issue), revision, question, answer)
+def apply_decision(
+    context: AppContext, issue: str, revision_id: str, request: int, answer: Mapping[str, Any]
+) -> approval.ApprovalOutcome:
+    """Apply the form that an editor submitted."""
+    return approval.apply_decision(context, IssueId.parse(issue), revision_id, request, answer)
 
 
-def approve(context: AppContext, issue: str, revision: str) -> None:
-    """Approve what this run composed, because its parameters say so; what a person said stands."""
-    chosen = IssueId.parse(issue)
-    row = issues.get(context.store, chosen)
-    decided = approvals.last_decision(context.store, chosen, revision)
-    if decided is None and (row is None or row.state is IssueState.OPEN):
-        approval.record_approval(context, chosen, revision, by="flow")
+def approve_if_undecided(context: AppContext, issue: str, revision_id: str) -> None:
+    """Approve the revision for a run with `approve`, unless an editor has decided already."""
+    issue_id = IssueId.parse(issue)
+    row = issues.get(context.store, issue_id)
+    decision = approvals.last_decision(context.store, issue_id, revision_id)
+    if decision is None and (row is None or row.state is IssueState.OPEN):
+        approval.record_approval(context, issue_id, revision_id, by="flow")
 
 
-def enqueue(context: AppContext, issue: str, revision: str, *, run: str, senders: int = 1) -> int:
-    """Freeze an approved issue and queue its deliveries; the audience.
+def enqueue(
+    context: AppContext, issue: str, revision_id: str, *, run: str, senders: int = 1
+) -> int:
+    """Freeze an approved issue and queue its deliveries; return the audience.
 
-    Raises `IssueError` when nobody approved it, or `senders` are more than the store can serve.
+    Raises `IssueError` when it is not approved, or SQLite is to serve several `senders`.
     """
     if senders > 1 and context.store.dialect == "sqlite":
         raise IssueError(
             f"SQLite takes one sender, not {senders}: move the store to Postgres "
             "(UPCYCLE_NEWS_STORE=postgresql+psycopg://…), or set senders to 1"
         )
-    chosen = IssueId.parse(issue)
-    row = issues.get(context.store, chosen)
+    issue_id = IssueId.parse(issue)
+    row = issues.get(context.store, issue_id)
     if row is not None and row.state is not IssueState.OPEN:
         return row.audience
-    audience = send.enqueue(context, chosen, revision)
-    ids.free(context, chosen, run)
+    audience = send.enqueue(context, issue_id, revision_id)
+    release_lock(context, issue_id, run)
     return audience
 
 
-def helpers(senders: int) -> list[int]:
-    """The numbers of the further senders beside this run."""
+def helper_numbers(senders: int) -> list[int]:
+    """Return the numbers of the further runs that deliver beside this one."""
     return list(range(2, senders + 1))
 
 
 def deliver(
-    context: AppContext, issue: str, show: delivery_report.Show = lambda percent, text: None
+    context: AppContext, issue: str, show: Show = lambda percent, text: None
 ) -> dict[str, Any]:
-    """Deliver what is queued or due, together with whoever else does; the closing sum.
+    """Deliver what is queued or due, beside other workers; return the delivery counts.
 
-    Raises `RelayUnreachable` when the relay is away: everything stays queued.
+    Raises `RelayUnreachable` when the relay does not answer: everything stays queued.
     """
-    chosen = IssueId.parse(issue)
-    before = _status(context, chosen)
+    issue_id = IssueId.parse(issue)
+    before = _status(context, issue_id)
     progress = _progress(context, before, show)
     try:
-        with process_identity.stop_on_signals() as stopping:
-            send.deliver_issue(context, chosen, stopping=stopping, progress=progress)
-            while send.wait_for_others(context, chosen, stopping=stopping):
-                send.deliver_issue(context, chosen, stopping=stopping, progress=progress)
+        with stop_on_signals() as stopping:
+            send.deliver_issue(context, issue_id, stopping=stopping, progress=progress)
+            while send.wait_for_other_workers(context, issue_id, stopping=stopping):
+                send.deliver_issue(context, issue_id, stopping=stopping, progress=progress)
     except RelayUnreachable as error:
-        left = before.audience - _ended(_status(context, chosen))
-        waiting = counted(left, "delivery", "deliveries")
+        left = before.audience - _ended(_status(context, issue_id))
+        waiting = format_count(left, "delivery", "deliveries")
         raise RelayUnreachable(
             f"{error}. Nothing is lost: {waiting} of issue {issue} left to send, and "
             "deliver-pending goes on by itself once the relay answers"
         ) from None
-    after = _status(context, chosen)
+    after = _status(context, issue_id)
     ended = _ended(after)
-    progress.tell(ended)
+    progress.show_now(ended)
     return dict(after.as_dict())
 
 
-def passes_by(error: object) -> bool:
-    """Whether trying again in a minute may help: the relay does not answer just now."""
+def is_transient(error: object) -> bool:
+    """True for an error that a retry may cure: the relay does not answer."""
     return isinstance(error, RelayUnreachable)
 
 
-def go_on(context: AppContext, issue: str) -> dict[str, Any]:
-    """`deliver`, for a run that comes again in a few minutes: a relay that is away is no failure.
+def resume_delivery(context: AppContext, issue: str) -> dict[str, Any]:
+    """Deliver as `deliver` does, for a scheduled run: an unreachable relay is no failure.
 
-    Then `waits` holds the sentence. A send that gets nowhere for long is told as stalled.
+    Then `waits` is the sentence. A send without progress raises the alert "stalled" elsewhere.
     """
     try:
         return {**deliver(context, issue), "waits": ""}
@@ -257,10 +269,8 @@ def go_on(context: AppContext, issue: str) -> dict[str, Any]:
         return {**_status(context, IssueId.parse(issue)).as_dict(), "waits": str(error)}
 
 
-def _progress(
-    context: AppContext, before: IssueStatus, show: delivery_report.Show
-) -> delivery_report.Progress:
-    return delivery_report.Progress(before.audience, _ended(before), show, context.language)
+def _progress(context: AppContext, before: IssueStatus, show: Show) -> Progress:
+    return Progress(before.audience, _ended(before), show, context.language)
 
 
 def _ended(status: IssueStatus) -> int:
@@ -274,51 +284,51 @@ def _status(context: AppContext, issue: IssueId) -> IssueStatus:
     return status
 
 
-def pending(context: AppContext, *, max_lateness_hours: float = 0.0) -> list[str]:
-    """Issues with deliveries left; those that are approved and due are queued first.
+def pending_issues(context: AppContext, *, max_lateness_hours: float = 0.0) -> list[str]:
+    """Return the issues with deliveries left; queue those that are approved and due first.
 
-    An approval that is older than `max_lateness_hours` (0: any age) is left to people. Nothing is
-    pending while the store stands still. An issue that cannot be queued keeps no other from going
-    on: its `IssueError` is raised where nothing else is pending.
+    An approval older than `max_lateness_hours` (0: any age) is left to people. Nothing is pending
+    during a send hold. An issue that cannot be queued does not keep others from being delivered:
+    its `IssueError` is raised only if nothing else is pending.
     """
-    if send_hold.standing(context.store):
+    if send_hold.active_hold(context.store):
         return []
-    found: list[str] = []
+    pending: list[str] = []
     refused: list[IssueError] = []
-    for row in issues.every(context.store):
+    for row in issues.all_issues(context.store):
         if row.state is IssueState.OPEN and row.id.day <= context.today:
-            newest = revisions.revision(context.store, row.id)
+            newest = revisions.load_revision(context.store, row.id)
             if newest is None or not newest.approved:
                 continue
-            decided = approvals.last_decision(context.store, row.id, newest.revision_id)
+            decision = approvals.last_decision(context.store, row.id, newest.revision_id)
             limit = timedelta(hours=max_lateness_hours)
-            if decided and max_lateness_hours and context.clock() - decided.at > limit:
+            if decision and max_lateness_hours and context.clock() - decision.at > limit:
                 continue
             try:
                 send.enqueue(context, row.id, newest.revision_id)
             except IssueError as error:
-                log.error("an approved issue was not queued", issue=row.id, why=error)
+                log.error("approved issue not queued", issue=row.id, why=error)
                 refused.append(error)
                 continue
-            found.append(str(row.id))
+            pending.append(str(row.id))
         elif row.state is IssueState.SENDING and not _status(context, row.id).closed:
-            found.append(str(row.id))
-    if refused and not found:
+            pending.append(str(row.id))
+    if refused and not pending:
         raise refused[0]
-    return found
+    return pending
 
 
-def report(context: AppContext, issue: str, collected: Mapping[str, Any]) -> str:
-    """The report of an issue in Markdown."""
-    return delivery_report.delivery_report(context, IssueId.parse(issue), collected)
+def issue_report(context: AppContext, issue: str, collected: Mapping[str, Any]) -> str:
+    """Return the delivery report of an issue in Markdown."""
+    return delivery_report(context, IssueId.parse(issue), collected)
 
 
 def archive_link(context: AppContext, issue: str) -> str:
-    """Where readers find the issue on the web."""
+    """Return the URL of the issue in the archive."""
     return context.publication.site_address(issue_path(issue))
 
 
-def dry(context: AppContext, issue: str, subject: str, *, run: str) -> RunResult:
-    """The end of a dry run."""
-    ids.free(context, IssueId.parse(issue), run)
+def finish_dry_run(context: AppContext, issue: str, subject: str, *, run: str) -> RunResult:
+    """Release the issue and return the result of a dry run."""
+    release_lock(context, IssueId.parse(issue), run)
     return RunResult("completed", "DryRun", f"issue {issue}: {subject}; not sent")

@@ -1,4 +1,4 @@
-"""Who is asked for an approval, what was answered, and what an editor left out."""
+"""Approval requests of flow runs, decisions, and the items that an editor excluded."""
 
 from __future__ import annotations
 
@@ -12,19 +12,19 @@ from sqlalchemy.dialects import postgresql, sqlite
 
 from upcycle_news.models import IssueId
 from upcycle_news.storage.database import Store
-from upcycle_news.storage.schema import approvals, left_out, questions
+from upcycle_news.storage.schema import approval_requests, approvals, excluded_items
 
 
 @dataclass(frozen=True)
-class Question:
-    """A run that asks whether a revision may go out; `answer` is empty while it waits."""
+class ApprovalRequest:
+    """A run that waits for a decision on a revision until `expires_at`; `answer` is empty until then."""
 
     id: int
     issue: IssueId
     revision_id: str
     run: str
     asked_at: datetime
-    until: datetime
+    expires_at: datetime
     reminded_at: datetime | None
     answer: str
     answered_at: datetime | None
@@ -32,7 +32,7 @@ class Question:
 
 @dataclass(frozen=True)
 class Decision:
-    """The last word about a revision."""
+    """An approval or rejection of a revision."""
 
     approved: bool
     by: str
@@ -40,7 +40,7 @@ class Decision:
 
 
 def last_decision(store: Store, issue: IssueId, revision_id: str) -> Decision | None:
-    """The newest approval or rejection of this revision, or None while nobody decided."""
+    """Return the newest approval or rejection of this revision; None without any."""
     with store.reading() as connection:
         row = connection.execute(
             select(approvals)
@@ -51,16 +51,17 @@ def last_decision(store: Store, issue: IssueId, revision_id: str) -> Decision | 
     return None if row is None else Decision(row.approved, row.decided_by, row.decided_at)
 
 
-def ask(
+def request_approval(
     store: Store, issue: IssueId, revision_id: str, *, run: str, until: datetime, now: datetime
-) -> Question:
-    """The question this run asks about the revision; a run that comes back finds its own again."""
-    mine = (questions.c.run == run, questions.c.answer == "")
+) -> ApprovalRequest:
+    """Open the request of this run for the revision; a run that comes back gets its own again."""
+    is_open = (approval_requests.c.run == run, approval_requests.c.answer == "")
     with store.writing() as connection:
-        row = connection.execute(select(questions).where(*mine)).first()
+        row = connection.execute(select(approval_requests).where(*is_open)).first()
         if row is not None and row.revision_id != revision_id:
-            close = update(questions).where(*mine).values(answer="changed", answered_at=now)
-            connection.execute(close)
+            connection.execute(
+                update(approval_requests).where(*is_open).values(answer="changed", answered_at=now)
+            )
             row = None
         if row is None:
             values = {
@@ -68,90 +69,100 @@ def ask(
                 "revision_id": revision_id,
                 "run": run,
                 "asked_at": now,
-                "until": until,
+                "expires_at": until,
                 "answer": "",
             }
-            connection.execute(insert(questions).values(values))
-            row = connection.execute(select(questions).where(*mine)).one()
-    return _question(row)
+            connection.execute(insert(approval_requests).values(values))
+            row = connection.execute(select(approval_requests).where(*is_open)).one()
+    return _approval_request(row)
 
 
-def answer(store: Store, question: int, said: str, *, now: datetime) -> bool:
-    """Close a question; False when it was answered before."""
+def answer_request(store: Store, request: int, answer: str, *, now: datetime) -> bool:
+    """Close a request; False when it was answered before."""
     with store.writing() as connection:
         return (
             connection.execute(
-                update(questions)
-                .where(questions.c.id == question, questions.c.answer == "")
-                .values(answer=said, answered_at=now)
+                update(approval_requests)
+                .where(approval_requests.c.id == request, approval_requests.c.answer == "")
+                .values(answer=answer, answered_at=now)
             ).rowcount
             == 1
         )
 
 
-def remind(store: Store, question: int, *, now: datetime) -> bool:
-    """Note that somebody was reminded; False when that happened before."""
+def mark_reminded(store: Store, request: int, *, now: datetime) -> bool:
+    """Record that a reminder was sent; False when that happened before."""
     with store.writing() as connection:
         return (
             connection.execute(
-                update(questions)
-                .where(questions.c.id == question, questions.c.reminded_at.is_(None))
+                update(approval_requests)
+                .where(approval_requests.c.id == request, approval_requests.c.reminded_at.is_(None))
                 .values(reminded_at=now)
             ).rowcount
             == 1
         )
 
 
-def waiting(store: Store, issue: IssueId | None = None) -> tuple[Question, ...]:
-    """The questions nobody has answered yet, oldest first."""
-    query = select(questions).where(questions.c.answer == "").order_by(questions.c.id)
+def open_requests(store: Store, issue: IssueId | None = None) -> tuple[ApprovalRequest, ...]:
+    """Return the requests without an answer, oldest first."""
+    query = (
+        select(approval_requests)
+        .where(approval_requests.c.answer == "")
+        .order_by(approval_requests.c.id)
+    )
     if issue is not None:
-        query = query.where(questions.c.issue_id == str(issue))
+        query = query.where(approval_requests.c.issue_id == str(issue))
     with store.reading() as connection:
-        return tuple(_question(row) for row in connection.execute(query))
+        return tuple(_approval_request(row) for row in connection.execute(query))
 
 
-def asked_by(store: Store, run: str) -> Question | None:
-    """The last question of a run, answered or not."""
-    query = select(questions).where(questions.c.run == run).order_by(questions.c.id.desc())
+def request_of_run(store: Store, run: str) -> ApprovalRequest | None:
+    """Return the last request of a run, answered or not."""
+    query = (
+        select(approval_requests)
+        .where(approval_requests.c.run == run)
+        .order_by(approval_requests.c.id.desc())
+    )
     with store.reading() as connection:
         row = connection.execute(query.limit(1)).first()
-    return None if row is None else _question(row)
+    return None if row is None else _approval_request(row)
 
 
-def asked_before(store: Store, issue: IssueId, revision_id: str) -> str | None:
-    """The revision somebody was asked about last, other than this one."""
+def previous_requested_revision(store: Store, issue: IssueId, revision_id: str) -> str | None:
+    """Return the revision, other than this one, for which an approval was requested last."""
     query = (
-        select(questions.c.revision_id)
-        .where(questions.c.issue_id == str(issue), questions.c.revision_id != revision_id)
-        .order_by(questions.c.id.desc())
+        select(approval_requests.c.revision_id)
+        .where(
+            approval_requests.c.issue_id == str(issue),
+            approval_requests.c.revision_id != revision_id,
+        )
+        .order_by(approval_requests.c.id.desc())
         .limit(1)
     )
     with store.reading() as connection:
-        found: str | None = connection.scalar(query)
-    return found
+        previous: str | None = connection.scalar(query)
+    return previous
 
 
-def leave_out(store: Store, issue: IssueId, values: Collection[str]) -> None:
-    """Keep feed items out of an issue: their keys and canonical links."""
-    insert_here = postgresql.insert if store.dialect == "postgresql" else sqlite.insert
+def exclude_items(store: Store, issue: IssueId, values: Collection[str]) -> None:
+    """Exclude feed items from an issue by their keys and canonical links."""
+    insert_ignore = postgresql.insert if store.dialect == "postgresql" else sqlite.insert
     with store.writing() as connection:
         for value in sorted(set(values)):
             connection.execute(
-                insert_here(left_out)
+                insert_ignore(excluded_items)
                 .values(issue_id=str(issue), value=value)
                 .on_conflict_do_nothing()
             )
 
 
-def left_out_of(store: Store, issue: IssueId) -> frozenset[str]:
-    """The keys and links an editor left out of this issue."""
+def excluded_items_of(store: Store, issue: IssueId) -> frozenset[str]:
+    """Return the keys and links of the items that an editor excluded from this issue."""
+    query = select(excluded_items.c.value).where(excluded_items.c.issue_id == str(issue))
     with store.reading() as connection:
-        return frozenset(
-            connection.scalars(select(left_out.c.value).where(left_out.c.issue_id == str(issue)))
-        )
+        return frozenset(connection.scalars(query))
 
 
-def _question(row: Row[Any]) -> Question:
-    found = dict(row._mapping)
-    return Question(issue=IssueId.parse(found.pop("issue_id")), **found)
+def _approval_request(row: Row[Any]) -> ApprovalRequest:
+    values = dict(row._mapping)
+    return ApprovalRequest(issue=IssueId.parse(values.pop("issue_id")), **values)

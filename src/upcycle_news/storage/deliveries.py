@@ -1,4 +1,4 @@
-"""Deliveries seen from outside: queued again on command, and listed."""
+"""Deliveries outside a running send: requeued by command, and listed."""
 
 from __future__ import annotations
 
@@ -22,22 +22,22 @@ from upcycle_news.storage.schema import (
     subscribers,
     suppressions,
 )
-from upcycle_news.storage.workers import NOBODY
+from upcycle_news.storage.workers import NO_WORKER
 
 
 def requeue(store: Store, issue: IssueId, state: DeliveryState, *, now: datetime) -> int:
-    """Queue again, on command, what is in `state`; returns how many. Never in a cancelled issue.
+    """Requeue the deliveries in `state`; returns how many. Never in a cancelled issue.
 
-    Raises `PausedError` while nothing may go out.
+    Raises `PausedError` while a send hold is active.
     """
-    going = select(issues.c.id).where(issues.c.state != IssueState.CANCELLED)
+    not_cancelled = select(issues.c.id).where(issues.c.state != IssueState.CANCELLED)
     with store.writing() as connection:
-        send_hold.refuse(connection)
+        send_hold.raise_if_held(connection)
         return connection.execute(
             update(deliveries)
             .where(
                 deliveries.c.issue_id == str(issue),
-                deliveries.c.issue_id.in_(going),
+                deliveries.c.issue_id.in_(not_cancelled),
                 deliveries.c.state == state,
             )
             .values(
@@ -46,7 +46,7 @@ def requeue(store: Store, issue: IssueId, state: DeliveryState, *, now: datetime
                 code=None,
                 enhanced="",
                 next_at=None,
-                sender_id=NOBODY,
+                worker_id=NO_WORKER,
                 queued_at=now,
                 changed_at=now,
             )
@@ -54,27 +54,28 @@ def requeue(store: Store, issue: IssueId, state: DeliveryState, *, now: datetime
 
 
 def requeue_refused(store: Store, issue: IssueId, *, now: datetime) -> int:
-    """Queue again whom the relay refused before it had accepted anybody; returns how many.
+    """Requeue what the relay refused before it had accepted anything; returns how many.
 
-    For a run that ended before it was clear whether the relay meant those people or us. While
-    another sender is at work, or once somebody was sent the issue or suppressed, nothing changes.
+    For a run that ended before it was clear whether the relay refused those addresses or us. While
+    another worker is sending, or once a message was sent, nothing changes; suppressed addresses
+    stay rejected.
     """
-    begun = (DeliveryState.SENT, DeliveryState.SENDING)
-    mine = deliveries.c.issue_id == str(issue)
+    started_states = (DeliveryState.SENT, DeliveryState.SENDING)
+    of_issue = deliveries.c.issue_id == str(issue)
     with store.writing() as connection:
-        others = select(deliveries.c.id).where(mine, deliveries.c.state.in_(begun))
+        started = select(deliveries.c.id).where(of_issue, deliveries.c.state.in_(started_states))
         leased = select(deliveries.c.id).where(
-            mine, deliveries.c.state == DeliveryState.QUEUED, deliveries.c.sender_id > NOBODY
+            of_issue, deliveries.c.state == DeliveryState.QUEUED, deliveries.c.worker_id > NO_WORKER
         )
         if (
-            connection.execute(others.limit(1)).first()
+            connection.execute(started.limit(1)).first()
             or connection.execute(leased.limit(1)).first()
         ):
             return 0
         return connection.execute(
             update(deliveries)
             .where(
-                mine,
+                of_issue,
                 deliveries.c.state == DeliveryState.REJECTED,
                 deliveries.c.code >= 500,
                 ~select(suppressions.c.email_key)
@@ -82,12 +83,12 @@ def requeue_refused(store: Store, issue: IssueId, *, now: datetime) -> int:
                 .where(subscribers.c.id == deliveries.c.subscriber_id)
                 .exists(),
             )
-            .values(state=DeliveryState.QUEUED, sender_id=NOBODY, changed_at=now)
+            .values(state=DeliveryState.QUEUED, worker_id=NO_WORKER, changed_at=now)
         ).rowcount
 
 
-def listed(store: Store, issue: IssueId, state: DeliveryState) -> Iterator[Delivery]:
-    """The deliveries of an issue in one state, with the address of each person still known."""
+def list_deliveries(store: Store, issue: IssueId, state: DeliveryState) -> Iterator[Delivery]:
+    """Yield the deliveries of an issue in one state; the address is None for erased subscribers."""
     query = (
         select(deliveries, subscribers.c.email)
         .select_from(deliveries)

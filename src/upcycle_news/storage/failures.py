@@ -11,7 +11,7 @@ from upcycle_news.models import DeliveryState, IssueId
 from upcycle_news.storage.bounces import UNCLEAR
 from upcycle_news.storage.database import Store
 from upcycle_news.storage.schema import bounces, deliveries, issues, subscribers
-from upcycle_news.storage.suppressions import reason_barred
+from upcycle_news.storage.suppressions import suppression_reason_sql
 
 
 @dataclass(frozen=True)
@@ -114,7 +114,7 @@ def refused_again(store: Store, issue: IssueId) -> tuple[int, ...]:
             deliveries.c.state == DeliveryState.REJECTED,
             deliveries.c.code >= 400,
             failed_before,
-            reason_barred().is_(None),
+            suppression_reason_sql().is_(None),
         )
         .order_by(deliveries.c.subscriber_id)
     )

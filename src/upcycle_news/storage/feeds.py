@@ -1,4 +1,4 @@
-"""What we remember of each feed, and the items it gave us."""
+"""The state of each feed, its items, and the reports of collections."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ from sqlalchemy import Connection, Row, delete, func, insert, select, update
 from upcycle_news.models import FeedItem, IssueId
 from upcycle_news.storage.database import Store
 from upcycle_news.storage.schema import (
-    collections,
     feed_items,
+    feed_reports,
     feeds,
-    used,
+    used_content,
 )
 
 KEPT_REPORTS = 100
@@ -23,12 +23,12 @@ KEPT_REPORTS = 100
 
 @dataclass(frozen=True)
 class FeedState:
-    """Validators (opaque, quotes included) and health of one feed; `errors` in a row.
+    """Validators (opaque, quotes included) and health of one feed; `errors` are consecutive.
 
-    `url` is the address in feeds.toml, `address` where the feed is asked since it moved (or empty),
+    `url` is the address in feeds.toml, `address` where the feed is fetched since it moved (or empty),
     `moved_to` where a permanent redirect leads since `moved_since`. `full_at`: when the whole body
-    was last sent. `next_at`: not before, after errors; `host_until`: until when its server wants
-    to be left alone. `stopped`: closed for good by its publisher.
+    was last sent. `next_at`: not before, after errors; `host_until`: until when its server
+    asked to be left alone. `stopped`: closed for good by its publisher.
     """
 
     url: str
@@ -50,7 +50,7 @@ class FeedState:
 
 
 def states(store: Store) -> Mapping[str, FeedState]:
-    """Every feed that was ever asked, by its address."""
+    """Return the state of every feed that was ever fetched, by its address."""
     with store.reading() as connection:
         return {
             row.url: FeedState(**row._mapping) for row in connection.execute(select(feeds)).all()
@@ -58,7 +58,7 @@ def states(store: Store) -> Mapping[str, FeedState]:
 
 
 def record(store: Store, state: FeedState, items: Iterable[FeedItem], *, now: datetime) -> int:
-    """Remember a feed's state and its items together; returns how many items are new.
+    """Store a feed's state and its items together; returns how many items are new.
 
     An item that is known already is updated in place: that is an update, not news, and it keeps
     the time it was first seen.
@@ -91,7 +91,7 @@ def record(store: Store, state: FeedState, items: Iterable[FeedItem], *, now: da
 
 
 def record_states(store: Store, states: Iterable[FeedState]) -> None:
-    """Remember the states of feeds that brought no items, in one transaction."""
+    """Store the states of feeds without items, in one transaction."""
     if states := list(states):
         with store.writing() as connection:
             _write(connection, states)
@@ -119,13 +119,13 @@ def _values(item: FeedItem) -> dict[str, Any]:
 
 def _changes(row: Row[Any], item: FeedItem) -> dict[str, Any]:
     values = _values(item)
-    if item.date_source == "first seen":  # no date of its own: the first sight stays its date
+    if item.date_source == "first seen":  # no date of its own: it keeps the time it was first seen
         del values["date"], values["date_source"]
     return {key: value for key, value in values.items() if getattr(row, key) != value}
 
 
 def known_items(store: Store, url: str) -> Mapping[str, tuple[str, str]]:
-    """Canonical link and title of every item of one feed, by its key."""
+    """Return canonical link and title of every item of one feed, by the item's key."""
     query = select(feed_items.c.item_key, feed_items.c.canonical, feed_items.c.title).where(
         feed_items.c.feed_url == url
     )
@@ -134,29 +134,29 @@ def known_items(store: Store, url: str) -> Mapping[str, tuple[str, str]]:
 
 
 def save_report(store: Store, report: Mapping[str, Any], *, now: datetime) -> None:
-    """Keep what a collection reported; the last hundred are kept."""
+    """Store the report of a collection; the last hundred are kept."""
     with store.writing() as connection:
-        connection.execute(insert(collections).values(at=now, report=dict(report)))
-        newest = connection.execute(select(func.max(collections.c.id))).scalar() or 0
-        connection.execute(delete(collections).where(collections.c.id <= newest - KEPT_REPORTS))
+        connection.execute(insert(feed_reports).values(at=now, report=dict(report)))
+        newest = connection.execute(select(func.max(feed_reports.c.id))).scalar() or 0
+        connection.execute(delete(feed_reports).where(feed_reports.c.id <= newest - KEPT_REPORTS))
 
 
 def last_report(store: Store) -> Mapping[str, Any]:
-    """What the last collection reported; empty when there was none."""
-    query = select(collections.c.report).order_by(collections.c.id.desc()).limit(1)
+    """Return the report of the last collection; empty when there was none."""
+    query = select(feed_reports.c.report).order_by(feed_reports.c.id.desc()).limit(1)
     with store.reading() as connection:
         return dict(connection.execute(query).scalar() or {})
 
 
-def used_by(store: Store, issue: IssueId) -> frozenset[str]:
-    """What one issue used up: slugs of essays, keys and canonical links of items."""
-    query = select(used.c.value).where(used.c.issue_id == str(issue))
+def content_used_by(store: Store, issue: IssueId) -> frozenset[str]:
+    """Return the content of one issue: slugs of essays, keys and canonical links of items."""
+    query = select(used_content.c.value).where(used_content.c.issue_id == str(issue))
     with store.reading() as connection:
         return frozenset(connection.execute(query).scalars())
 
 
-def items_linked(store: Store, canonicals: Collection[str]) -> tuple[FeedItem, ...]:
-    """All items with one of these canonical links, whatever their age."""
+def items_by_link(store: Store, canonicals: Collection[str]) -> tuple[FeedItem, ...]:
+    """Return all items with one of these canonical links, whatever their age."""
     query = select(feed_items).where(feed_items.c.canonical.in_(list(canonicals)))
     if not canonicals:
         return ()
@@ -165,7 +165,7 @@ def items_linked(store: Store, canonicals: Collection[str]) -> tuple[FeedItem, .
 
 
 def items_since(store: Store, since: datetime) -> tuple[FeedItem, ...]:
-    """All items dated `since` or later, newest first."""
+    """Return all items dated `since` or later, newest first."""
     query = (
         select(feed_items)
         .where(feed_items.c.date >= since)

@@ -1,4 +1,4 @@
-"""Issues: their state, their closing sum, and what they used up."""
+"""Issues: their state, the sums of their deliveries, and the content they used."""
 
 from __future__ import annotations
 
@@ -37,9 +37,9 @@ from upcycle_news.storage.schema import (
     issues,
     revisions,
     subscribers,
-    used,
+    used_content,
 )
-from upcycle_news.storage.suppressions import reason_barred
+from upcycle_news.storage.suppressions import suppression_reason_sql
 
 
 class IssueState(StrEnum):
@@ -54,43 +54,43 @@ class IssueState(StrEnum):
 
 @dataclass(frozen=True)
 class IssueRow:
-    """What the store knows of an issue. `hash` is the frozen revision, empty while open."""
+    """An issue. `revision_id` is the frozen revision, empty while open."""
 
     id: IssueId
     number: int
     state: IssueState
     revision_id: str
     audience: int
-    stopped_because: str
+    stop_reason: str
     enqueued_at: datetime | None
 
 
 def get(store: Store, issue: IssueId) -> IssueRow | None:
-    """The issue, or None when nobody has previewed it yet."""
+    """Return the issue; None when it was never previewed."""
     with store.reading() as connection:
         row = connection.execute(select(issues).where(issues.c.id == str(issue))).first()
     return None if row is None else _issue(row)
 
 
-def every(store: Store) -> tuple[IssueRow, ...]:
-    """All issues, oldest first."""
+def all_issues(store: Store) -> tuple[IssueRow, ...]:
+    """Return all issues, oldest first."""
     with store.reading() as connection:
         rows = connection.execute(select(issues).order_by(issues.c.number)).all()
     return tuple(sorted(map(_issue, rows), key=lambda row: row.id))
 
 
 def enqueue(store: Store, issue: IssueId, revision_id: str, *, now: datetime) -> int:
-    """Freeze the issue and queue one delivery for everybody who may be written to now.
+    """Freeze the issue and queue one delivery for each confirmed, unsuppressed subscriber.
 
-    One transaction: the audience, the queue and what the issue used up. Returns the audience's
-    size; raises `IssueError` when the issue is frozen already, was rejected meanwhile, or when there
-    is nobody, and `PausedError` while nothing may go out.
+    One transaction: the audience, the queue and the content that is used now. Returns the
+    audience's size; raises `IssueError` when the issue is frozen already, was rejected meanwhile, or when there
+    is nobody, and `SendHoldError` while a send hold is active.
     """
-    found = revision_rows.revision(store, issue, revision_id)
-    if found is None:
+    revision = revision_rows.load_revision(store, issue, revision_id)
+    if revision is None:
         raise IssueError(f"issue {issue} has no revision {revision_id[:12]}: preview it first")
     with store.writing() as connection:
-        send_hold.refuse(connection)
+        send_hold.raise_if_held(connection)
         taken = connection.execute(
             update(issues)
             .where(issues.c.id == str(issue), issues.c.state == IssueState.OPEN)
@@ -99,11 +99,13 @@ def enqueue(store: Store, issue: IssueId, revision_id: str, *, now: datetime) ->
         if taken.rowcount == 0:
             row = connection.execute(select(issues).where(issues.c.id == str(issue))).first()
             if row is not None and row.revision_id == revision_id:
-                return int(row.audience)  # somebody else was faster with the same revision
+                return int(row.audience)  # another process was faster with the same revision
             raise IssueError(f"issue {issue} has been queued already, with another revision")
-        if revision_rows.last_word(connection, issue, revision_id) is False:
+        if revision_rows.approval_state(connection, issue, revision_id) is False:
             raise IssueError(f"issue {issue} was rejected meanwhile: nothing is sent")
-        audience = _queue_everybody(connection, issue, now, found.manifest.publication.readers_of)
+        audience = _queue_subscribers(
+            connection, issue, now, revision.manifest.publication.readers_of
+        )
         if audience == 0:
             raise IssueError(
                 "there is nobody to send to: no confirmed subscriber is without suppression; "
@@ -112,31 +114,31 @@ def enqueue(store: Store, issue: IssueId, revision_id: str, *, now: datetime) ->
         connection.execute(
             update(issues).where(issues.c.id == str(issue)).values(audience=audience)
         )
-        _use_up(connection, found.manifest)
+        _record_used_content(connection, revision.manifest)
     return audience
 
 
 def count_audience(store: Store, topics: Collection[str]) -> int:
-    """How many people an issue for readers of `topics` (empty: for all) would be queued for now."""
+    """Return how many deliveries an issue on `topics` (empty: for all) would have now."""
     with store.reading() as connection:
-        chosen = connection.scalars(select(subscribers.c.topics).where(*_may_be_written_to()))
-        return sum(not topics or _wants(one, topics) for one in chosen)
+        chosen = connection.scalars(select(subscribers.c.topics).where(*_may_receive()))
+        return sum(not topics or _wants(selection, topics) for selection in chosen)
 
 
-def _may_be_written_to() -> tuple[ColumnElement[bool], ...]:
-    return (subscribers.c.status == SubscriberStatus.CONFIRMED, reason_barred().is_(None))
+def _may_receive() -> tuple[ColumnElement[bool], ...]:
+    return (subscribers.c.status == SubscriberStatus.CONFIRMED, suppression_reason_sql().is_(None))
 
 
 def _wants(chosen: Collection[str], topics: Collection[str]) -> bool:
-    """Whether somebody who chose these topics, or none, reads an issue on `topics`."""
+    """Return whether a subscriber who chose these topics (none: all) gets an issue on `topics`."""
     wanted = {topic.casefold() for topic in topics}
-    return not chosen or bool(wanted & {one.casefold() for one in chosen})
+    return not chosen or bool(wanted & {topic.casefold() for topic in chosen})
 
 
-def _queue_everybody(
+def _queue_subscribers(
     connection: Connection, issue: IssueId, now: datetime, topics: Collection[str]
 ) -> int:
-    people = select(
+    audience = select(
         literal(str(issue)),
         subscribers.c.id,
         literal(DeliveryState.QUEUED.value),
@@ -146,19 +148,19 @@ def _queue_everybody(
         literal(now, deliveries.c.queued_at.type),
         literal(now, deliveries.c.changed_at.type),
         null(),
-    ).where(*_may_be_written_to())
+    ).where(*_may_receive())
     columns = ["issue_id", "subscriber_id", "state", "attempts", "enhanced", "reason"]
     columns += ["queued_at", "changed_at", "next_at"]
-    connection.execute(insert(deliveries).from_select(columns, people.order_by(subscribers.c.id)))
+    connection.execute(insert(deliveries).from_select(columns, audience.order_by(subscribers.c.id)))
     # Counted, because with Postgres an INSERT … SELECT does not tell how many rows it made.
-    mine = select(func.count()).where(deliveries.c.issue_id == str(issue))
+    count = select(func.count()).where(deliveries.c.issue_id == str(issue))
     if topics:
-        _leave_others_out(connection, issue, topics)
-    return int(connection.scalar(mine) or 0)
+        _remove_other_topics(connection, issue, topics)
+    return int(connection.scalar(count) or 0)
 
 
-def _leave_others_out(connection: Connection, issue: IssueId, topics: Collection[str]) -> None:
-    """Who chose topics, and none of these, is not written to. Still nobody has seen the queue."""
+def _remove_other_topics(connection: Connection, issue: IssueId, topics: Collection[str]) -> None:
+    """Remove subscribers who chose only other topics; the queue is not committed yet."""
     rows = connection.execute(
         select(deliveries.c.id, subscribers.c.topics)
         .join(subscribers, subscribers.c.id == deliveries.c.subscriber_id)
@@ -171,7 +173,7 @@ def _leave_others_out(connection: Connection, issue: IssueId, topics: Collection
         )
 
 
-def _use_up(connection: Connection, manifest: Manifest) -> None:
+def _record_used_content(connection: Connection, manifest: Manifest) -> None:
     issue = manifest.issue
     values = {("essay", essay.slug) for essay in issue.essays}
     for related in issue.related:
@@ -179,15 +181,18 @@ def _use_up(connection: Connection, manifest: Manifest) -> None:
             values |= {("item", item.key), ("link", item.canonical)}
     if values:
         connection.execute(
-            insert(used),
-            [{"kind": k, "value": v, "issue_id": str(issue.id)} for k, v in sorted(values)],
+            insert(used_content),
+            [
+                {"kind": kind, "value": value, "issue_id": str(issue.id)}
+                for kind, value in sorted(values)
+            ],
         )
 
 
-def used_up(store: Store) -> tuple[frozenset[str], frozenset[str]]:
-    """The slugs of published essays, and the keys and canonical links of used feed items."""
+def load_used_content(store: Store) -> tuple[frozenset[str], frozenset[str]]:
+    """Return the slugs of published essays, and the keys and canonical links of used items."""
     with store.reading() as connection:
-        rows = connection.execute(select(used.c.kind, used.c.value)).all()
+        rows = connection.execute(select(used_content.c.kind, used_content.c.value)).all()
     return (
         frozenset(row.value for row in rows if row.kind == "essay"),
         frozenset(row.value for row in rows if row.kind != "essay"),
@@ -195,25 +200,25 @@ def used_up(store: Store) -> tuple[frozenset[str], frozenset[str]]:
 
 
 def set_state(
-    store: Store, issue: IssueId, state: IssueState, *, because: str = "", now: datetime
+    store: Store, issue: IssueId, state: IssueState, *, reason: str = "", now: datetime
 ) -> None:
-    """Pause, resume, stop or cancel. Cancelling ends what has not been on the wire, for good."""
+    """Pause, resume, stop or cancel. Cancelling ends everything that is not on the wire."""
     with store.writing() as connection:
         connection.execute(
             update(issues)
             .where(issues.c.id == str(issue), issues.c.state != IssueState.CANCELLED)
-            .values(state=state, stopped_because=because)
+            .values(state=state, stop_reason=reason)
         )
-        end_if_cancelled(connection, str(issue), now=now)
+        cancel_waiting_deliveries(connection, str(issue), now=now)
 
 
-def cancel_lost(store: Store, issue: IssueId) -> bool:
-    """Cancel an issue that is open only because the store was restored, for it went out before.
+def cancel_sent_before_restore(store: Store, issue: IssueId) -> bool:
+    """Cancel an issue that is open only because the store was restored: it was sent before.
 
-    What its newest revision holds counts as published, so that nobody is sent it again. False, and
+    The content of its newest revision counts as used, so that it is not sent again. False, and
     nothing changed, for any other issue, and for one that is younger than the restore.
     """
-    newest = revision_rows.revision(store, issue)
+    newest = revision_rows.load_revision(store, issue)
     with store.writing() as connection:
         row = connection.execute(select(issues).where(issues.c.id == str(issue))).first()
         if row is None or newest is None or row.state != IssueState.OPEN:
@@ -223,15 +228,15 @@ def cancel_lost(store: Store, issue: IssueId) -> bool:
         connection.execute(
             update(issues)
             .where(issues.c.id == str(issue))
-            .values(state=IssueState.CANCELLED, stopped_because="went out before a restore")
+            .values(state=IssueState.CANCELLED, stop_reason="went out before a restore")
         )
-        _use_up(connection, newest.manifest)
+        _record_used_content(connection, newest.manifest)
     return True
 
 
-def end_if_cancelled(connection: Connection, issue: str, *, now: datetime) -> None:
-    """In a cancelled issue nothing waits, also not what was on the wire and came back."""
-    # The row is locked (Postgres), so that nobody cancels between this look and our commit.
+def cancel_waiting_deliveries(connection: Connection, issue: str, *, now: datetime) -> None:
+    """If the issue is cancelled, cancel its queued and deferred deliveries, those that came back too."""
+    # The row is locked (Postgres), so that nobody cancels between this check and our commit.
     state = connection.scalar(
         select(issues.c.state).where(issues.c.id == issue).with_for_update(read=True)
     )
@@ -243,7 +248,7 @@ def end_if_cancelled(connection: Connection, issue: str, *, now: datetime) -> No
     )
     connection.execute(
         update(deliveries)
-        # Locked one after another, as senders mark them: in another order they could deadlock.
+        # Locked one after another, as workers claim them: in another order they could deadlock.
         .where(deliveries.c.id.in_(waiting.order_by(deliveries.c.id).with_for_update()))
         .values(
             state=DeliveryState.CANCELLED,
@@ -255,7 +260,7 @@ def end_if_cancelled(connection: Connection, issue: str, *, now: datetime) -> No
 
 
 def status(store: Store, issue: IssueId) -> IssueStatus | None:
-    """The closing sum, counted row by row; None for an issue nobody has previewed."""
+    """Return the sums by state, counted row by row; None for an issue that was never previewed."""
     with store.reading() as connection:
         row = connection.execute(select(issues).where(issues.c.id == str(issue))).first()
         if row is None:
@@ -282,6 +287,6 @@ def _issue(row: Row[Any]) -> IssueRow:
         state=IssueState(row.state),
         revision_id=row.revision_id,
         audience=row.audience,
-        stopped_because=row.stopped_because,
+        stop_reason=row.stop_reason,
         enqueued_at=row.enqueued_at,
     )

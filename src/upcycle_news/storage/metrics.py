@@ -1,7 +1,7 @@
-"""The figures that machines watch. Each query goes down an index or over a small table.
+"""The figures for `/metrics`. Each query uses an index or reads a small table.
 
-The one that counts an issue's deliveries reads an index entry for each: `steps.measuring` decides
-how rarely that is done.
+The one that counts an issue's deliveries reads an index entry for each: `services.monitoring.metrics`
+decides how rarely that is done.
 """
 
 from __future__ import annotations
@@ -15,23 +15,23 @@ from sqlalchemy import ColumnElement, exists, func, select
 from upcycle_news.models import DeliveryState
 from upcycle_news.storage.database import Store
 from upcycle_news.storage.schema import (
+    approval_requests,
     bounces,
     deliveries,
-    departures,
     issues,
-    questions,
-    senders,
     subscribers,
     suppressions,
+    unsubscribes,
+    workers,
 )
 
 
 @dataclass(frozen=True)
-class Queue:
-    """An issue that was queued, and what of it waits.
+class IssueQueue:
+    """An issue that was queued, and which of its deliveries wait.
 
     `oldest` is when its next queued delivery was queued, `due` when its first deferred one is due,
-    both None when there is none; `in_flight` whether something is on the wire.
+    both None when there is none; `in_flight`: whether a message is on the wire.
     """
 
     issue: str
@@ -43,13 +43,13 @@ class Queue:
     in_flight: bool
 
     @property
-    def waits(self) -> bool:
-        """Whether its sum can still change by itself."""
+    def is_waiting(self) -> bool:
+        """Whether a delivery can still change its state by itself."""
         return self.oldest is not None or self.due is not None or self.in_flight
 
 
-def queues(store: Store) -> tuple[Queue, ...]:
-    """Every issue that was queued, newest first: three steps down an index for each."""
+def issue_queues(store: Store) -> tuple[IssueQueue, ...]:
+    """Return every issue that was queued, newest first, with three index lookups for each."""
 
     def of(state: DeliveryState) -> tuple[ColumnElement[bool], ColumnElement[bool]]:
         return (deliveries.c.issue_id == issues.c.id, deliveries.c.state == state)
@@ -58,7 +58,7 @@ def queues(store: Store) -> tuple[Queue, ...]:
         select(deliveries.c.queued_at)
         .where(*of(DeliveryState.QUEUED))
         # The index's own order: the one that was never tried, and is the oldest of these, is first.
-        .order_by(deliveries.c.sender_id, deliveries.c.attempts, deliveries.c.id)
+        .order_by(deliveries.c.worker_id, deliveries.c.attempts, deliveries.c.id)
         .limit(1)
         .scalar_subquery()
     )
@@ -81,7 +81,7 @@ def queues(store: Store) -> tuple[Queue, ...]:
     )
     with store.reading() as connection:
         return tuple(
-            Queue(
+            IssueQueue(
                 row.id,
                 row.state,
                 row.audience,
@@ -94,8 +94,8 @@ def queues(store: Store) -> tuple[Queue, ...]:
         )
 
 
-def deliveries_of(store: Store, issue: str) -> Mapping[str, int]:
-    """An issue's deliveries by state: reads an index entry for each."""
+def deliveries_by_state(store: Store, issue: str) -> Mapping[str, int]:
+    """Return the number of an issue's deliveries by state; reads an index entry for each."""
     query = (
         select(deliveries.c.state, func.count())
         .where(deliveries.c.issue_id == issue)
@@ -105,27 +105,27 @@ def deliveries_of(store: Store, issue: str) -> Mapping[str, int]:
         return {row[0]: row[1] for row in connection.execute(query)}
 
 
-def senders_since(store: Store, since: datetime) -> int:
-    """Senders that have signed on, and showed since then that they live."""
-    query = select(func.count()).where(senders.c.ended_at.is_(None), senders.c.beat_at > since)
+def count_workers_since(store: Store, since: datetime) -> int:
+    """Return how many registered workers had a heartbeat after `since`."""
+    query = select(func.count()).where(workers.c.ended_at.is_(None), workers.c.heartbeat_at > since)
     with store.reading() as connection:
         return int(connection.scalar(query) or 0)
 
 
 @dataclass(frozen=True)
-class People:
-    """How the list stands: counts by status, reason, kind, and way of leaving."""
+class SubscriberCounts:
+    """Counts by subscriber status, suppression reason, bounce kind, and unsubscribe method."""
 
     subscribers: Mapping[str, int]
     suppressions: Mapping[str, int]
     bounces: Mapping[str, int]
-    departures: Mapping[str, int]
+    unsubscribes: Mapping[str, int]
 
 
-def people(store: Store) -> People:
-    """Counts over whole tables, and an index for the largest."""
+def subscriber_counts(store: Store) -> SubscriberCounts:
+    """Count whole tables, the largest by its index."""
     with store.reading() as connection:
-        found = [
+        counts = [
             {
                 str(row[0]): int(row[1])
                 for row in connection.execute(select(column, func.count()).group_by(column))
@@ -134,18 +134,20 @@ def people(store: Store) -> People:
                 subscribers.c.status,
                 suppressions.c.reason,
                 bounces.c.kind,
-                departures.c.way,
+                unsubscribes.c.method,
             )
         ]
-    return People(*found)
+    return SubscriberCounts(*counts)
 
 
-def questions_waiting(store: Store) -> int:
-    """Runs that wait for an approval."""
+def count_open_approval_requests(store: Store) -> int:
+    """Return how many runs wait for an approval."""
     with store.reading() as connection:
         return int(
             connection.scalar(
-                select(func.count()).select_from(questions).where(questions.c.answer == "")
+                select(func.count())
+                .select_from(approval_requests)
+                .where(approval_requests.c.answer == "")
             )
             or 0
         )

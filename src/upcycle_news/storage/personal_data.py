@@ -1,4 +1,4 @@
-"""What is held about one person: shown on request, and erased on request."""
+"""The personal data of one subscriber: shown on request, and erased on request."""
 
 from __future__ import annotations
 
@@ -15,47 +15,49 @@ from upcycle_news.storage.schema import (
     bounces,
     consents,
     deliveries,
-    departures,
     subscribers,
     suppressions,
+    unsubscribes,
 )
 
 
-def record_of(store: Store, person: Subscriber) -> dict[str, Any]:
-    """Everything held about a person, ready to be printed as JSON (an access request's answer)."""
-    keys = suppression_rows.keys_of(store, person.email)
+def personal_data_of(store: Store, subscriber: Subscriber) -> dict[str, Any]:
+    """Return everything held about a subscriber as JSON values: the answer to an access request."""
+    keys = suppression_rows.suppression_keys(store, subscriber.email)
     with store.reading() as connection:
-        agreed = connection.execute(
-            select(consents).where(consents.c.subscriber_id == person.id).order_by(consents.c.id)
+        consent_rows = connection.execute(
+            select(consents)
+            .where(consents.c.subscriber_id == subscriber.id)
+            .order_by(consents.c.id)
         ).all()
-        stops = connection.execute(
+        suppression_rows_found = connection.execute(
             select(suppressions).where(suppressions.c.email_key.in_(keys))
         ).all()
-        mails = connection.execute(
-            select(deliveries).where(deliveries.c.subscriber_id == person.id)
+        delivery_rows = connection.execute(
+            select(deliveries).where(deliveries.c.subscriber_id == subscriber.id)
         ).all()
-        left = connection.execute(
-            select(departures).where(departures.c.subscriber_id == person.id)
+        unsubscribe_rows = connection.execute(
+            select(unsubscribes).where(unsubscribes.c.subscriber_id == subscriber.id)
         ).all()
-        reports = connection.execute(
-            select(bounces).where(bounces.c.subscriber_id == person.id).order_by(bounces.c.id)
+        bounce_rows = connection.execute(
+            select(bounces).where(bounces.c.subscriber_id == subscriber.id).order_by(bounces.c.id)
         ).all()
-        chosen = connection.scalar(
-            select(subscribers.c.chosen_at).where(subscribers.c.id == person.id)
+        preferences_set_at = connection.scalar(
+            select(subscribers.c.preferences_set_at).where(subscribers.c.id == subscriber.id)
         )
     return {
-        "id": person.id,
-        "email": person.email.address,
-        "name": person.name,
-        "language": person.language,
-        "status": person.status.value,
-        "topics": list(person.topics),
-        "groups": list(person.groups),
-        "created_at": _iso(person.created_at),
-        "chosen_at": _iso(chosen),
-        "consents": [_consent(row) for row in agreed],
-        "departures": [{"at": _iso(row.at), "way": row.way} for row in left],
-        "suppression": _strongest(stops, person.email),
+        "id": subscriber.id,
+        "email": subscriber.email.address,
+        "name": subscriber.name,
+        "language": subscriber.language,
+        "status": subscriber.status.value,
+        "topics": list(subscriber.topics),
+        "groups": list(subscriber.groups),
+        "created_at": _iso(subscriber.created_at),
+        "chosen_at": _iso(preferences_set_at),
+        "consents": [_consent(row) for row in consent_rows],
+        "departures": [{"at": _iso(row.at), "way": row.method} for row in unsubscribe_rows],
+        "suppression": _strongest(suppression_rows_found, subscriber.email),
         "bounces": [
             {
                 "id": row.id,
@@ -66,7 +68,7 @@ def record_of(store: Store, person: Subscriber) -> dict[str, Any]:
                 "at": _iso(row.received_at),
                 "report": None if row.raw is None else row.raw.decode("utf-8", "replace"),
             }
-            for row in reports
+            for row in bounce_rows
         ],
         "deliveries": [
             {
@@ -76,7 +78,7 @@ def record_of(store: Store, person: Subscriber) -> dict[str, Any]:
                 "reason": row.reason,
                 "at": _iso(row.changed_at),
             }
-            for row in mails
+            for row in delivery_rows
         ],
     }
 
@@ -96,35 +98,35 @@ def _consent(row: Row[Any]) -> dict[str, Any]:
 
 
 def _strongest(rows: Sequence[Row[Any]], email: EmailAddress) -> dict[str, Any] | None:
-    """The suppression of the very address, else that of its domain or its hash."""
-    for row in sorted(rows, key=lambda one: one.email_key != email.key):
+    """Return the suppression of the address itself, else that of its domain or its hash."""
+    for row in sorted(rows, key=lambda row: row.email_key != email.key):
         by = {"@": "domain", "#": "hash"}.get(row.email_key[0], "address")
         return {"by": by, "reason": row.reason, "detail": row.detail, "at": _iso(row.created_at)}
     return None
 
 
-def forget(store: Store, email: EmailAddress, *, now: datetime) -> bool:
-    """Erase a person; only a keyed hash stays, so that no list can bring them back.
+def erase_subscriber(store: Store, email: EmailAddress, *, now: datetime) -> bool:
+    """Erase a subscriber; only a keyed hash stays, so that no imported list can add them again.
 
     A suppression of the address becomes one of the hash and keeps its reason. False when nothing
-    was held. Raises nothing of its own.
+    was held.
     """
     with store.writing() as connection:
         number = connection.scalar(
             select(subscribers.c.id).where(subscribers.c.email_key == email.key)
         )
-        stop = connection.execute(
+        suppression = connection.execute(
             select(suppressions).where(suppressions.c.email_key == email.key)
         ).first()
-        if number is None and stop is None:
+        if number is None and suppression is None:
             return False
         if number is not None:
-            erase(connection, number)
+            erase_rows(connection, number)
         connection.execute(delete(suppressions).where(suppressions.c.email_key == email.key))
         suppression_rows.suppress(
             connection,
             suppression_rows.hash_key(store, email),
-            reason=suppression_rows.FORGOTTEN if stop is None else stop.reason,
+            reason=suppression_rows.FORGOTTEN if suppression is None else suppression.reason,
             detail="",
             now=now,
         )
@@ -132,8 +134,8 @@ def forget(store: Store, email: EmailAddress, *, now: datetime) -> bool:
     return True
 
 
-def erase(connection: Connection, number: int) -> None:
-    """Numbers stay for the closing sums; words that might tell who it was do not."""
+def erase_rows(connection: Connection, number: int) -> None:
+    """Delete a subscriber and every text that might identify them; counts stay for the sums."""
     connection.execute(
         update(bounces).where(bounces.c.subscriber_id == number).values(raw=None, reason="")
     )

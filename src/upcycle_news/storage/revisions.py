@@ -1,4 +1,4 @@
-"""Revisions of an issue: their inputs, what they look like, and what was decided about them."""
+"""Revisions of issues: their inputs, renderings and approvals."""
 
 from __future__ import annotations
 
@@ -24,19 +24,21 @@ from upcycle_news.storage.schema import (
     issues,
     renderings,
     revisions,
-    used,
+    used_content,
 )
 
 
-def published_in(store: Store) -> Mapping[str, IssueId]:
-    """The issue of each essay that was in one, by its slug."""
-    query = select(used.c.value, used.c.issue_id).where(used.c.kind == "essay")
+def issues_by_essay(store: Store) -> Mapping[str, IssueId]:
+    """Return the issue of each published essay, by the essay's slug."""
+    query = select(used_content.c.value, used_content.c.issue_id).where(
+        used_content.c.kind == "essay"
+    )
     with store.reading() as connection:
         return {row.value: IssueId.parse(row.issue_id) for row in connection.execute(query)}
 
 
-def issue_before(store: Store, issue: IssueId) -> tuple[IssueId, str] | None:
-    """The issue that was queued last before this one, and its frozen revision."""
+def previous_issue(store: Store, issue: IssueId) -> tuple[IssueId, str] | None:
+    """Return the issue queued last before this one, and its frozen revision; None for the first."""
     query = (
         select(issues.c.id, issues.c.revision_id, issues.c.enqueued_at)
         .where(issues.c.enqueued_at.is_not(None))
@@ -44,15 +46,15 @@ def issue_before(store: Store, issue: IssueId) -> tuple[IssueId, str] | None:
     )
     with store.reading() as connection:
         rows = connection.execute(query).all()
-    own = next((row.enqueued_at for row in rows if row.id == str(issue)), None)
+    enqueued_at = next((row.enqueued_at for row in rows if row.id == str(issue)), None)
     for row in rows:
-        if row.id != str(issue) and (own is None or row.enqueued_at <= own):
+        if row.id != str(issue) and (enqueued_at is None or row.enqueued_at <= enqueued_at):
             return IssueId.parse(row.id), row.revision_id
     return None
 
 
-def last_approved(store: Store, issue: IssueId) -> str | None:
-    """The revision of this issue that was approved last, whatever was decided about it later."""
+def last_approved_revision(store: Store, issue: IssueId) -> str | None:
+    """Return the revision of this issue approved last, whatever was decided about it later."""
     query = (
         select(approvals.c.revision_id)
         .where(approvals.c.issue_id == str(issue), approvals.c.approved)
@@ -60,21 +62,21 @@ def last_approved(store: Store, issue: IssueId) -> str | None:
         .limit(1)
     )
     with store.reading() as connection:
-        found: str | None = connection.scalar(query)
-    return found
+        approved: str | None = connection.scalar(query)
+    return approved
 
 
-def revision_before(store: Store, issue: IssueId, revision_id: str) -> str | None:
-    """The revision that was made before this one; None for the first."""
+def previous_revision(store: Store, issue: IssueId, revision_id: str) -> str | None:
+    """Return the revision made before this one; None for the first."""
     query = (
         select(revisions.c.revision_id)
         .where(revisions.c.issue_id == str(issue))
         .order_by(revisions.c.created_at, revisions.c.id)
     )
     with store.reading() as connection:
-        hashes = list(connection.scalars(query))
-    number = hashes.index(revision_id) if revision_id in hashes else 0
-    return hashes[number - 1] if number else None
+        ids = list(connection.scalars(query))
+    number = ids.index(revision_id) if revision_id in ids else 0
+    return ids[number - 1] if number else None
 
 
 OPEN = "open"  # the only state of an issue in which it takes new revisions
@@ -82,7 +84,7 @@ OPEN = "open"  # the only state of an issue in which it takes new revisions
 
 @dataclass(frozen=True)
 class Revision:
-    """One state of an issue's inputs; `approved` tells the last decision, None if there is none."""
+    """One state of an issue's inputs; `approved` is the last decision, None without any."""
 
     revision_id: str
     manifest: Manifest
@@ -93,12 +95,12 @@ class Revision:
 def save_revision(
     store: Store, manifest: Manifest, *, git_commit: str, now: datetime
 ) -> tuple[str, bool]:
-    """Remember these inputs as the newest revision of their issue.
+    """Store these inputs as the newest revision of their issue.
 
-    Returns its hash and whether it is new. Raises `IssueError` when the issue is frozen.
+    Returns its id and whether it is new. Raises `IssueError` when the issue is frozen.
     """
     text, images = manifest_json.encode(manifest)
-    revision_id, issue = manifest_json.hash_of(text), str(manifest.issue.id)
+    revision_id, issue = manifest_json.revision_id_of(text), str(manifest.issue.id)
     with store.writing() as connection:
         row = connection.execute(select(issues).where(issues.c.id == issue)).first()
         if row is None:
@@ -110,7 +112,7 @@ def save_revision(
                     state=OPEN,
                     revision_id="",
                     audience=0,
-                    stopped_because="",
+                    stop_reason="",
                     created_at=now,
                 )
             )
@@ -121,12 +123,12 @@ def save_revision(
             select(func.max(revisions.c.created_at)).where(revisions.c.issue_id == issue)
         )
         now = now if last is None else max(now, last + timedelta(microseconds=1))
-        mine = and_(revisions.c.issue_id == issue, revisions.c.revision_id == revision_id)
-        if connection.execute(select(revisions.c.id).where(mine)).first():
+        this_revision = and_(revisions.c.issue_id == issue, revisions.c.revision_id == revision_id)
+        if connection.execute(select(revisions.c.id).where(this_revision)).first():
             # Back to an earlier text: it becomes the newest again.
-            connection.execute(update(revisions).where(mine).values(created_at=now))
+            connection.execute(update(revisions).where(this_revision).values(created_at=now))
             return revision_id, False
-        keep_images(connection, images)
+        save_images(connection, images)
         connection.execute(
             insert(revisions).values(
                 issue_id=issue,
@@ -139,16 +141,16 @@ def save_revision(
     return revision_id, True
 
 
-def keep_images(connection: Connection, images: dict[str, bytes]) -> None:
-    """Keep pictures, by their SHA-256, that are not kept yet."""
-    known = set(connection.scalars(select(blobs.c.sha256).where(blobs.c.sha256.in_(images))))
+def save_images(connection: Connection, images: dict[str, bytes]) -> None:
+    """Store the images, by their SHA-256, that are not stored yet."""
+    stored = set(connection.scalars(select(blobs.c.sha256).where(blobs.c.sha256.in_(images))))
     for sha, data in images.items():
-        if sha not in known:
+        if sha not in stored:
             connection.execute(insert(blobs).values(sha256=sha, data=data))
 
 
-def revision(store: Store, issue: IssueId, revision_id: str | None = None) -> Revision | None:
-    """The revision with this hash, or the newest one."""
+def load_revision(store: Store, issue: IssueId, revision_id: str | None = None) -> Revision | None:
+    """Return the revision with this id, or the newest one; None without any."""
     query = select(revisions).where(revisions.c.issue_id == str(issue))
     if revision_id is not None:
         query = query.where(revisions.c.revision_id == revision_id)
@@ -157,63 +159,63 @@ def revision(store: Store, issue: IssueId, revision_id: str | None = None) -> Re
         row = connection.execute(query).first()
         if row is None:
             return None
-        wanted = manifest_json.image_hashes(row.manifest)
+        hashes = manifest_json.image_hashes(row.manifest)
         images = {
             blob.sha256: blob.data
-            for blob in connection.execute(select(blobs).where(blobs.c.sha256.in_(wanted)))
+            for blob in connection.execute(select(blobs).where(blobs.c.sha256.in_(hashes)))
         }
-        approved = last_word(connection, issue, row.revision_id)
+        approved = approval_state(connection, issue, row.revision_id)
     return Revision(
         row.revision_id, manifest_json.decode(row.manifest, images), approved, row.created_at
     )
 
 
-def last_word(connection: Connection, issue: IssueId, revision_id: str) -> bool | None:
-    """Whether a revision was approved last, or rejected; None while nobody decided."""
-    found: bool | None = connection.scalar(
+def approval_state(connection: Connection, issue: IssueId, revision_id: str) -> bool | None:
+    """Return True for an approved revision, False for a rejected one, None without a decision."""
+    approved: bool | None = connection.scalar(
         select(approvals.c.approved)
         .where(approvals.c.issue_id == str(issue), approvals.c.revision_id == revision_id)
         .order_by(approvals.c.id.desc())
         .limit(1)
     )
-    return found
+    return approved
 
 
-def hash_beginning(store: Store, issue: IssueId, start: str) -> str | None:
-    """The hash of the revision that begins like this; None when there is none."""
+def find_by_prefix(store: Store, issue: IssueId, start: str) -> str | None:
+    """Return the id of a revision that starts with `start`; None when there is none."""
     with store.reading() as connection:
-        found: str | None = connection.scalar(
+        revision_id: str | None = connection.scalar(
             select(revisions.c.revision_id)
             .where(revisions.c.issue_id == str(issue), revisions.c.revision_id.startswith(start))
             .limit(1)
         )
-    return found
+    return revision_id
 
 
 def open_images(store: Store) -> frozenset[str]:
-    """The SHA-256 of every picture in a revision of an issue that has not been queued."""
-    waiting = (
+    """Return the SHA-256 of every image in a revision of an issue that was not queued yet."""
+    manifests = (
         select(revisions.c.manifest)
         .join(issues, issues.c.id == revisions.c.issue_id)
         .where(issues.c.state == OPEN)
     )
     with store.reading() as connection:
         return frozenset(
-            revision_id
-            for manifest in connection.scalars(waiting)
-            for revision_id in manifest_json.image_hashes(manifest)
+            image_hash
+            for manifest in connection.scalars(manifests)
+            for image_hash in manifest_json.image_hashes(manifest)
         )
 
 
 def save_rendering(store: Store, revision_id: str, rendered: RenderedIssue) -> None:
-    """Keep what a revision looks like; the first rendering of a revision stays."""
+    """Store the rendering of a revision; the first one stays."""
     images = {sha256(image.data).hexdigest(): image for image in rendered.images}
     with store.writing() as connection:
         number = connection.scalar(_revision_number(rendered.issue, revision_id))
-        known = select(renderings.c.revision_id).where(renderings.c.revision_id == number)
-        if connection.execute(known).first():
+        existing = select(renderings.c.revision_id).where(renderings.c.revision_id == number)
+        if connection.execute(existing).first():
             return
-        keep_images(connection, {key: image.data for key, image in images.items()})
+        save_images(connection, {key: image.data for key, image in images.items()})
         connection.execute(
             insert(renderings).values(
                 revision_id=number,
@@ -230,8 +232,8 @@ def save_rendering(store: Store, revision_id: str, rendered: RenderedIssue) -> N
         )
 
 
-def rendering(store: Store, issue: IssueId, revision_id: str) -> RenderedIssue | None:
-    """What this revision looks like, as it was kept; None when it was never rendered."""
+def load_rendering(store: Store, issue: IssueId, revision_id: str) -> RenderedIssue | None:
+    """Return the stored rendering of a revision; None when it was never rendered."""
     number = _revision_number(issue, revision_id).scalar_subquery()
     with store.reading() as connection:
         row = connection.execute(
@@ -239,10 +241,10 @@ def rendering(store: Store, issue: IssueId, revision_id: str) -> RenderedIssue |
         ).first()
         if row is None:
             return None
-        wanted = [image["sha256"] for image in row.images]
+        hashes = [image["sha256"] for image in row.images]
         data = {
             blob.sha256: blob.data
-            for blob in connection.execute(select(blobs).where(blobs.c.sha256.in_(wanted)))
+            for blob in connection.execute(select(blobs).where(blobs.c.sha256.in_(hashes)))
         }
     return RenderedIssue(
         issue=issue,
@@ -264,7 +266,7 @@ def _revision_number(issue: IssueId, revision_id: str) -> Select[tuple[int]]:
     )
 
 
-def decide(
+def record_decision(
     store: Store, issue: IssueId, revision_id: str, *, approved: bool, by: str, now: datetime
 ) -> None:
     """Record an approval, or a rejection, of one revision.
@@ -272,7 +274,7 @@ def decide(
     Raises `IssueError` for a rejection that comes too late: `issues.enqueue` was faster.
     """
     with store.writing() as connection:
-        # The row is locked (Postgres), so that nobody queues between this look and our commit.
+        # The row is locked (Postgres), so that nobody queues between this check and our commit.
         state = connection.scalar(
             select(issues.c.state).where(issues.c.id == str(issue)).with_for_update()
         )

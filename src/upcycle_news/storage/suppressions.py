@@ -1,7 +1,7 @@
-"""Suppressions: who must not be written to, by address, by domain, or as a keyed hash.
+"""Suppressions: addresses, domains or keyed hashes of addresses that are never mailed.
 
-They outlive the subscriber and always win. `reason_barred` is the one expression that queueing,
-claiming and every other question share.
+They outlive the subscriber and always win. `suppression_reason_sql` is the one expression that
+queueing, claiming and every other query share.
 """
 
 from __future__ import annotations
@@ -20,8 +20,8 @@ from upcycle_news.storage.database import Store
 from upcycle_news.storage.schema import subscribers, suppressions
 
 FORGOTTEN = "forgotten"
-# Lifted by the person's own new consent. Whoever bounced or complained stays out until a human
-# decides otherwise.
+# Lifted by the subscriber's own new consent. After a bounce or a complaint only an operator lifts
+# the suppression.
 LIFTED_BY_CONSENT = (FORGOTTEN, "unsubscribed")
 _CHUNK = 500
 
@@ -37,25 +37,25 @@ class Suppression:
 
 
 def domain_key(email: EmailAddress) -> str:
-    """What a suppression of the address's whole domain is called."""
+    """Return the key of a suppression of the address's whole domain."""
     return f"@{email.domain}"
 
 
 def hash_key(store: Store, email: EmailAddress) -> str:
-    """What is left of an address after erasure: a keyed hash, or nothing without a key."""
-    if not store.person_key:
+    """Return the keyed hash that is kept of an erased address; empty without a key."""
+    if not store.erasure_key:
         return ""
-    mac = hmac.new(store.person_key, b"upcycle_news/person/" + email.key.encode(), hashlib.sha256)
+    mac = hmac.new(store.erasure_key, b"upcycle_news/person/" + email.key.encode(), hashlib.sha256)
     return f"#{mac.hexdigest()}"
 
 
-def keys_of(store: Store, email: EmailAddress) -> tuple[str, ...]:
-    """Every name under which an address may be suppressed."""
+def suppression_keys(store: Store, email: EmailAddress) -> tuple[str, ...]:
+    """Return every key under which an address may be suppressed."""
     return tuple(filter(None, (email.key, domain_key(email), hash_key(store, email))))
 
 
-def reason_barred() -> ScalarSelect[str]:
-    """Why the person in `subscribers` must not be written to; NULL for somebody who may be."""
+def suppression_reason_sql() -> ScalarSelect[str]:
+    """Return SQL for the reason why the row of `subscribers` is suppressed; NULL if it is not."""
     return (
         select(suppressions.c.reason)
         .where(
@@ -69,35 +69,35 @@ def reason_barred() -> ScalarSelect[str]:
     )
 
 
-def barred(
+def suppressed_reasons(
     connection: Connection, store: Store, emails: Iterable[EmailAddress]
 ) -> Mapping[str, str]:
-    """The reason for each of these addresses that is suppressed, by `EmailAddress.key`.
+    """Return the reason for each address that is suppressed, by `EmailAddress.key`.
 
-    Of several the one that no consent of the person lifts.
+    Of several reasons the one that no new consent lifts.
     """
-    names: dict[str, list[str]] = {}
+    addresses: dict[str, list[str]] = {}
     for email in emails:
-        for key in keys_of(store, email):
-            names.setdefault(key, []).append(email.key)
-    found: dict[str, str] = {}
-    wanted = list(names)
-    for start in range(0, len(wanted), _CHUNK):
+        for key in suppression_keys(store, email):
+            addresses.setdefault(key, []).append(email.key)
+    reasons: dict[str, str] = {}
+    keys = list(addresses)
+    for start in range(0, len(keys), _CHUNK):
         query = select(suppressions.c.email_key, suppressions.c.reason).where(
-            suppressions.c.email_key.in_(wanted[start : start + _CHUNK])
+            suppressions.c.email_key.in_(keys[start : start + _CHUNK])
         )
         for row in connection.execute(query):
-            for key in names[row.email_key]:
-                if found.get(key, FORGOTTEN) in LIFTED_BY_CONSENT:
-                    found[key] = row.reason
-    return found
+            for key in addresses[row.email_key]:
+                if reasons.get(key, FORGOTTEN) in LIFTED_BY_CONSENT:
+                    reasons[key] = row.reason
+    return reasons
 
 
 def suppress(connection: Connection, key: str, *, reason: str, detail: str, now: datetime) -> bool:
-    """Add a suppression unless there is one already that holds as fast; whether it is new."""
-    insert_here = postgresql.insert if connection.dialect.name == "postgresql" else sqlite.insert
+    """Add a suppression, or replace one that a new consent lifts; returns whether it is new."""
+    dialect_insert = postgresql.insert if connection.dialect.name == "postgresql" else sqlite.insert
     values = {"reason": reason, "detail": detail, "created_at": now}
-    statement = insert_here(suppressions).values(email_key=key, **values)
+    statement = dialect_insert(suppressions).values(email_key=key, **values)
     if reason in LIFTED_BY_CONSENT:
         statement = statement.on_conflict_do_nothing()
     else:
@@ -106,7 +106,7 @@ def suppress(connection: Connection, key: str, *, reason: str, detail: str, now:
             set_=values,
             where=suppressions.c.reason.in_(LIFTED_BY_CONSENT),
         )
-    # Not `rowcount`: of an INSERT it says -1 in Postgres.
+    # Not `rowcount`: it is -1 for an INSERT in Postgres.
     return connection.scalar(statement.returning(suppressions.c.email_key)) is not None
 
 
@@ -119,15 +119,15 @@ def suppress_all(
 
 
 def unsuppress(store: Store, key: str, email: EmailAddress | None = None) -> bool:
-    """Take a suppression away, and the hash of `email` with it; whether there was one."""
+    """Delete a suppression, and the hash of `email` with it; returns whether there was one."""
     keys = {key, *((email.key, hash_key(store, email)) if email else ())} - {""}
     with store.writing() as connection:
-        done = connection.execute(delete(suppressions).where(suppressions.c.email_key.in_(keys)))
-    return done.rowcount > 0
+        result = connection.execute(delete(suppressions).where(suppressions.c.email_key.in_(keys)))
+    return result.rowcount > 0
 
 
-def lift_by_consent(connection: Connection, store: Store, email: EmailAddress) -> None:
-    """The person came back by their own will: what only they could undo is undone."""
+def lift_on_resubscribe(connection: Connection, store: Store, email: EmailAddress) -> None:
+    """Delete the suppressions that the subscriber's own new consent lifts."""
     connection.execute(
         delete(suppressions).where(
             suppressions.c.email_key.in_([email.key, hash_key(store, email)]),
@@ -137,7 +137,7 @@ def lift_by_consent(connection: Connection, store: Store, email: EmailAddress) -
 
 
 def all_suppressions(store: Store) -> Iterator[Suppression]:
-    """Every suppression, oldest first."""
+    """Yield every suppression, oldest first."""
     with store.reading() as connection:
         for row in connection.execute(select(suppressions).order_by(suppressions.c.created_at)):
             yield Suppression(row.email_key, row.reason, row.detail, row.created_at)

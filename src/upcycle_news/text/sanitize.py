@@ -1,4 +1,4 @@
-"""Foreign text becomes plain text, once: no markup, no invisible characters, one line."""
+"""Conversion of untrusted text to one line of plain text: no markup, no invisible characters."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import unicodedata
 import nh3
 
 # C0 and C1 controls, soft hyphens, zero-width characters, bidi marks and overrides, interlinear and
-# tag characters, noncharacters, lone surrogates: all of them can hide or reorder what a reader sees.
+# tag characters, noncharacters, lone surrogates: all of them can hide or reorder visible text.
 _INVISIBLE = re.compile(
     "[\x00-\x08\x0e-\x1f\x7f-\x84\x86-\x9f\xad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180e"
     "\u200b-\u200f\u202a-\u202e\u2060-\u206f\u3164\ufdd0-\ufdef\ufeff\uffa0\ufff9-\ufffc\ufffe\uffff"
@@ -32,28 +32,26 @@ _ENTITY = re.compile(r"&(?:#\d{1,7}|#x[0-9a-f]{1,6}|[a-z][a-z0-9]{1,30});", re.I
 _DROPPED_WITH_CONTENT = {
     "iframe", "math", "noscript", "object", "script", "style", "svg", "template", "textarea", "title",
 }  # fmt: skip
-
-
-_BRACKETS = re.compile(
+_TEMPLATE_BRACES = re.compile(
     r"(?<=\{)(?=[{%#])|(?<=[}%#])(?=\})|(?<=\$)(?=\{)|(?<=\\u)(?=\{)|(?<=<)(?=/?mj-)", re.IGNORECASE
 )
 
 
 def word_set(text: str) -> frozenset[str]:
-    """Read a list of words as it stands in a source file."""
+    """Split a literal list of words in a source file."""
     return frozenset(text.split())
 
 
-def tidy(text: str) -> str:
-    """Strip what cannot be seen, collapse white space to single spaces, compose to NFC."""
+def normalise_whitespace(text: str) -> str:
+    """Remove invisible characters, collapse white space to single spaces, compose to NFC."""
     return unicodedata.normalize("NFC", " ".join(_INVISIBLE.sub("", text).split()))
 
 
-def from_html(markup: str) -> str:
-    """Read HTML as plain text; entities are resolved exactly once."""
+def html_to_text(markup: str) -> str:
+    """Return HTML as plain text; entities are decoded exactly once."""
     spaced = _BLOCK_TAG.sub(lambda tag: " " + tag[0], markup)
     cleaned = nh3.clean(spaced, tags=set(), clean_content_tags=_DROPPED_WITH_CONTENT)
-    return tidy(html.unescape(cleaned))
+    return normalise_whitespace(html.unescape(cleaned))
 
 
 def looks_like_html(text: str) -> bool:
@@ -61,8 +59,8 @@ def looks_like_html(text: str) -> bool:
     return bool(_ANY_TAG.search(text) or _ENTITY.search(text))
 
 
-def cut(text: str, length: int) -> str:
-    """Shorten to at most `length` characters at the end of a word, marked by ``…``."""
+def truncate(text: str, length: int) -> str:
+    """Shorten to at most `length` characters at the end of a word, marked with ``…``."""
     if len(text) <= length:
         return text
     head = text[: length - 1]
@@ -71,10 +69,10 @@ def cut(text: str, length: int) -> str:
     return head.rstrip(" ,;:–-") + "…"
 
 
-def eased(text: str) -> str:
-    """Take the brackets of template languages apart: ``{{ x }}`` becomes ``{ { x } }``.
+def neutralise_braces(text: str) -> str:
+    """Separate the braces of template languages: ``{{ x }}`` becomes ``{ { x } }``.
 
-    Nobody of ours would read them, but relays that fill in merge tags do, and the checks of a
-    rendered issue take them for an accident.
+    This project does not evaluate them in content, but relays that fill in merge tags do, and the
+    checks of a rendered issue report them as unfilled placeholders.
     """
-    return _BRACKETS.sub(" ", text)
+    return _TEMPLATE_BRACES.sub(" ", text)

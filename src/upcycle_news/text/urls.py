@@ -1,4 +1,4 @@
-"""Links of feed items: made safe to print, and reduced to what identifies a page."""
+"""Links: validation and escaping, and canonical forms that identify a page."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ _TRACKING = re.compile(
     re.IGNORECASE,
 )
 _DEFAULT_PORTS = {"http": 80, "https": 443}
-# What RFC 3986 lets stand as it is; "%" too, because the link may be quoted already.
+# Characters that RFC 3986 allows unescaped; "%" too, because the link may be quoted already.
 _SAFE = "!#$%&'()*+,/:;=?@[]~-._"
 
 
 class BadLinkError(ValueError):
-    """A link that must not stand in a mail; the text says why."""
+    """A link that cannot be used in a mail; the message says why."""
 
 
 def safe_link(link: str, base: str = "") -> str:
@@ -59,8 +59,8 @@ def _ascii_host(host: str) -> str:
 def canonical_link(link: str) -> str:
     """Drop what does not identify the page: tracking parameters, fragment, default port.
 
-    Parameters keep their order and spelling, because some servers care. A text that is no link
-    comes back unchanged.
+    Parameters keep their order and spelling, because some servers care. A text that is no link is
+    returned unchanged.
     """
     try:
         parts = urlsplit(link)
@@ -75,12 +75,12 @@ def canonical_link(link: str) -> str:
         host = f"[{host}]"
     if port is not None and port != _DEFAULT_PORTS[scheme]:
         host = f"{host}:{port}"
-    kept = [pair for pair in parts.query.split("&") if pair and not _is_tracking(pair)]
-    return urlunsplit(SplitResult(scheme, host, parts.path or "/", "&".join(kept), ""))
+    pairs = [pair for pair in parts.query.split("&") if pair and not _is_tracking(pair)]
+    return urlunsplit(SplitResult(scheme, host, parts.path or "/", "&".join(pairs), ""))
 
 
-def page_of(canonical: str) -> str:
-    """Reduce a canonical link to what two feeds may spell differently: scheme, www, last slash."""
+def page_key(canonical: str) -> str:
+    """Return a canonical link without scheme, www and last slash, which feeds spell differently."""
     return re.sub(r"^https?://(?:www\.)?", "", canonical).rstrip("/")
 
 

@@ -1,8 +1,8 @@
-"""Opening a connection to the relay: yagmail connects, starts TLS and logs in.
+"""Open a connection to the relay: yagmail connects, starts TLS and logs in.
 
-What is said then is `conversation`'s: yagmail's own sending rewrites the message, logs in for
-every mail and retries after a lost connection, which doubles mail; `smtplib.sendmail` hides at
-which step a connection died. Who got a message and who did not depends on exactly that.
+Messages are sent by `smtp_session`: yagmail's own sending rewrites the message, logs in for every
+mail and retries after a lost connection, which sends mail twice; `smtplib.sendmail` hides at which
+step a connection died. Who got a message and who did not depends on exactly that.
 """
 
 from __future__ import annotations
@@ -16,12 +16,12 @@ from upcycle_news.errors import RelayError
 from upcycle_news.models import Envelope, Relay
 from upcycle_news.transports.outcomes import RelayUnreachable
 from upcycle_news.transports.replies import parse_reply
-from upcycle_news.transports.smtp_session import Connection
+from upcycle_news.transports.smtp_session import SmtpConnection
 
 _LOOPBACK = ("127.0.0.1", "::1", "localhost")
 
 
-def open_connection(relay: Relay) -> Connection:
+def open_connection(relay: Relay) -> SmtpConnection:
     """Connect to `relay`, start TLS and log in.
 
     ``tls`` is TLS from the first byte (RFC 8314), ``starttls`` is required and never optional
@@ -30,11 +30,11 @@ def open_connection(relay: Relay) -> Connection:
     """
     where = f"{relay.host}:{relay.port}"
     try:
-        return Connection(_logged_in(relay))
+        return SmtpConnection(_log_in(relay))
     # What smtplib raises may quote the user name or, for a password in another script, the
-    # password itself: nothing of it goes on but the redacted reply.
+    # password itself: only the redacted reply is kept.
     except smtplib.SMTPResponseException as error:
-        raise _turned_away(where, relay, error) from None
+        raise _refused(where, relay, error) from None
     except smtplib.SMTPNotSupportedError as error:
         raise RelayError(_not_offered(where, error)) from None
     except smtplib.SMTPServerDisconnected:
@@ -53,7 +53,7 @@ def open_connection(relay: Relay) -> Connection:
         raise _unreachable(where, relay, error) from None
 
 
-def _logged_in(relay: Relay) -> smtplib.SMTP:
+def _log_in(relay: Relay) -> smtplib.SMTP:
     import yagmail
 
     options: dict[str, Any] = {"timeout": relay.timeout}
@@ -90,20 +90,20 @@ def _logged_in(relay: Relay) -> smtplib.SMTP:
     return smtp
 
 
-def _turned_away(where: str, relay: Relay, error: smtplib.SMTPResponseException) -> RelayError:
+def _refused(where: str, relay: Relay, error: smtplib.SMTPResponseException) -> RelayError:
     raw = (
         error.smtp_error if isinstance(error.smtp_error, bytes) else str(error.smtp_error).encode()
     )
     account = Envelope(sender=relay.username, recipient=relay.username)
     reply = parse_reply(error.smtp_code, raw, account)
-    said = " ".join(part for part in (str(reply.code), reply.enhanced, reply.text) if part)
+    text = " ".join(part for part in (str(reply.code), reply.enhanced, reply.text) if part)
     if isinstance(error, smtplib.SMTPAuthenticationError) and reply.code >= 500:
         return RelayError(
-            f"the relay {where} refused the login ({said}): check user name and password"
+            f"the relay {where} refused the login ({text}): check user name and password"
         )
     if reply.code >= 500:
-        return RelayError(f"the relay {where} turned us away ({said}): ask its operator")
-    return RelayUnreachable(f"the relay {where} is not ready ({said}): try again later")
+        return RelayError(f"the relay {where} turned us away ({text}): ask its operator")
+    return RelayUnreachable(f"the relay {where} is not ready ({text}): try again later")
 
 
 def _not_offered(where: str, error: smtplib.SMTPNotSupportedError) -> str:

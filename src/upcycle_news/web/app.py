@@ -1,13 +1,14 @@
-"""The pages as an ASGI application."""
+"""The ASGI application, its routes and security headers."""
 
 from __future__ import annotations
 
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+import uvicorn
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
@@ -19,15 +20,11 @@ from upcycle_news.app.context import AppContext
 from upcycle_news.errors import UpcycleError
 from upcycle_news.observability.logging import Log
 from upcycle_news.rendering.templates import load_templates
-from upcycle_news.web.archive import ArchiveDoor
+from upcycle_news.web.archive import ArchivePages
 from upcycle_news.web.handlers import Handlers, show_picture, show_preview
-from upcycle_news.web.metrics import Metrics, RememberPeer
-from upcycle_news.web.pages import Pages
-from upcycle_news.web.rate_limit import NetworkLimit, TooLarge
-
-if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
-import uvicorn
+from upcycle_news.web.metrics import MetricsEndpoint, PeerMiddleware
+from upcycle_news.web.pages import PageRenderer
+from upcycle_news.web.rate_limit import BodyTooLarge, NetworkRateLimit
 
 log = Log(__name__)
 
@@ -35,38 +32,38 @@ Handler = Callable[[Request], Awaitable[Response]]
 
 
 def create_app(context: AppContext | None = None) -> Any:
-    """The application for `room`, or for the publication that the environment names.
+    """Return the application for `context`, or for the publication that the environment names.
 
-    Raises `UpcycleError` when templates or settings do not work: better now than for a reader.
+    Raises `UpcycleError` when templates or settings do not work, before the first request.
     """
     own = context is None
     context = context or AppContext.open()
     settings = context.settings.web
-    pages = Pages(load_templates(context.templates), context.publication)
-    # Mails leave one after another beside the answers, so that no answer waits for the relay.
-    post = ThreadPoolExecutor(max_workers=1, thread_name_prefix="post")
+    pages = PageRenderer(load_templates(context.templates_folder), context.publication)
+    # Confirmation mails are sent one by one in a thread, so that no response waits for the relay.
+    mail_executor = ThreadPoolExecutor(max_workers=1, thread_name_prefix="mail")
     handlers = Handlers(
         context=context,
         pages=pages,
-        limit=NetworkLimit(settings.signups_per_hour, time.monotonic),
-        post=post,
+        limit=NetworkRateLimit(settings.signups_per_hour, time.monotonic),
+        mail_executor=mail_executor,
     )
     headers = _headers(pages, context.settings.publication.public_url)
-    _ = context.store, context.signer  # opened, migrated and made before the first visitor
+    _ = context.store, context.link_signer  # opened, migrated and created before the first request
 
     def guarded(handler: Handler) -> Handler:
         async def answer(request: Request) -> Response:
             try:
                 response = await handler(request)
-            except TooLarge:
-                response = handlers.plain(request, "refused", 413)
+            except BodyTooLarge:
+                response = handlers.error_page(request, "refused", 413)
             except HTTPException:
                 raise
             except Exception as error:
-                # Neither the request's path nor the error's text: both may name a person.
-                told = str(error) if isinstance(error, UpcycleError) else type(error).__name__
-                log.error("a page failed", page=handler.__name__, why=told)
-                response = handlers.plain(request, "trouble", 503)
+                # Neither the request's path nor the text of an unexpected error: both may name a person.
+                reason = str(error) if isinstance(error, UpcycleError) else type(error).__name__
+                log.error("page failed", page=handler.__name__, why=reason)
+                response = handlers.error_page(request, "trouble", 503)
             for name, value in headers.items():
                 response.headers.setdefault(name, value)
             return response
@@ -79,15 +76,15 @@ def create_app(context: AppContext | None = None) -> Any:
     async def picture(request: Request) -> Response:
         return await show_picture(handlers, request)
 
-    figures = Metrics(handlers, settings.metrics)
+    endpoint = MetricsEndpoint(handlers, settings.metrics)
 
     async def metrics(request: Request) -> Response:
-        return await figures.show(request)
+        return await endpoint.show(request)
 
     async def missing(request: Request, error: Exception) -> Response:
         status = error.status_code if isinstance(error, HTTPException) else 404
         view = "missing" if status == 404 else "refused"
-        response: HTMLResponse = handlers.plain(request, view, status)
+        response: HTMLResponse = handlers.error_page(request, view, status)
         response.headers.update(headers)
         if isinstance(error, HTTPException) and error.headers:
             response.headers.update(error.headers)
@@ -95,15 +92,15 @@ def create_app(context: AppContext | None = None) -> Any:
 
     async def healthz(_: Request) -> Response:
         try:
-            await handlers.in_thread(handlers.look_at_store)
+            await handlers.run_in_thread(handlers.check_store)
         except UpcycleError:
             return JSONResponse({"status": "store"}, 503)
         return JSONResponse({"status": "ok"})
 
     @asynccontextmanager
-    async def life(_: Starlette) -> AsyncIterator[None]:
+    async def lifespan(_: Starlette) -> AsyncIterator[None]:
         yield
-        post.shutdown(wait=True)
+        mail_executor.shutdown(wait=True)
         handlers.close()
         if own:
             context.__exit__()
@@ -111,7 +108,7 @@ def create_app(context: AppContext | None = None) -> Any:
     show, act = ["GET"], ["POST"]
     app = Starlette(
         routes=[
-            *ArchiveDoor(handlers).routes(guarded),
+            *ArchivePages(handlers).routes(guarded),
             Route("/metrics", guarded(metrics), methods=show),
             Route("/healthz", guarded(healthz), methods=show),
             Route("/preview/{token}", guarded(preview), methods=show),
@@ -126,16 +123,16 @@ def create_app(context: AppContext | None = None) -> Any:
             Route("/preferences/{token}", guarded(handlers.preferences), methods=act),
         ],
         exception_handlers={404: missing, 405: missing},
-        lifespan=life,
+        lifespan=lifespan,
     )
     app.router.redirect_slashes = False
     asgi: Any = app  # Starlette and uvicorn name the same protocol differently
     believing = ProxyHeadersMiddleware(asgi, trusted_hosts=list(settings.trusted_proxies))
-    return RememberPeer(believing)
+    return PeerMiddleware(believing)
 
 
-def _headers(pages: Pages, public_url: str) -> dict[str, str]:
-    """Nothing is loaded, framed, kept or told to others."""
+def _headers(pages: PageRenderer, public_url: str) -> dict[str, str]:
+    """Return the security headers: nothing is loaded from elsewhere, framed, cached or referred."""
     headers = {
         "Content-Security-Policy": "default-src 'none'; "
         f"style-src 'sha256-{pages.style_hash}'; form-action 'self'; "
@@ -155,13 +152,13 @@ def _headers(pages: Pages, public_url: str) -> dict[str, str]:
 
 
 def serve(context: AppContext, *, host: str, port: int) -> None:
-    """Answer until a signal says stop; requests in flight are finished."""
+    """Serve until a signal stops it; requests in flight are finished."""
     config = uvicorn.Config(
         create_app(context),
         host=host,
         port=port,
         access_log=False,
-        log_config=None,  # its loggers are ours to route (logs.py)
+        log_config=None,  # observability.logging routes its loggers
         server_header=False,
         proxy_headers=False,  # the application does it, with the settings' own list
         timeout_keep_alive=15,

@@ -1,4 +1,4 @@
-"""What each address answers. A GET changes nothing, whoever sends it."""
+"""The request handlers. A GET never changes anything: mail scanners follow links."""
 
 from __future__ import annotations
 
@@ -22,11 +22,11 @@ from upcycle_news.observability.logging import Log
 from upcycle_news.services.issues.preview_link import preview_html
 from upcycle_news.services.subscribers import subscriptions
 from upcycle_news.storage import subscribers
-from upcycle_news.storage.signups import Confirmed, Signup
-from upcycle_news.storage.subscribers import Way
+from upcycle_news.storage.signups import ConfirmationResult, Signup
+from upcycle_news.storage.subscribers import UnsubscribeMethod
 from upcycle_news.subscribers.link_tokens import Purpose, Token
-from upcycle_news.web.pages import LANGUAGES, Pages
-from upcycle_news.web.rate_limit import NetworkLimit, read_form
+from upcycle_news.web.pages import LANGUAGES, PageRenderer
+from upcycle_news.web.rate_limit import NetworkRateLimit, read_form
 
 log = Log(__name__)
 
@@ -35,36 +35,36 @@ T = TypeVar("T")
 
 @dataclass
 class Handlers:
-    """The handlers of one publication. The store is asked in threads: SQLite blocks."""
+    """The handlers of one publication. The store is queried in threads: SQLite blocks."""
 
     context: AppContext
-    pages: Pages
-    limit: NetworkLimit
-    post: ThreadPoolExecutor
-    threads: ThreadPoolExecutor = field(
+    pages: PageRenderer
+    limit: NetworkRateLimit
+    mail_executor: ThreadPoolExecutor
+    executor: ThreadPoolExecutor = field(
         default_factory=lambda: ThreadPoolExecutor(max_workers=8, thread_name_prefix="web")
     )
 
     def close(self) -> None:
-        """Let the threads end."""
-        self.threads.shutdown(wait=True)
+        """Wait for the threads to end."""
+        self.executor.shutdown(wait=True)
 
-    async def in_thread(self, work: Callable[..., T], *arguments: Any) -> T:
-        """Run what blocks beside the event loop."""
-        return await asyncio.get_running_loop().run_in_executor(self.threads, work, *arguments)
+    async def run_in_thread(self, work: Callable[..., T], *arguments: Any) -> T:
+        """Run a blocking function outside of the event loop."""
+        return await asyncio.get_running_loop().run_in_executor(self.executor, work, *arguments)
 
-    def look_at_store(self) -> None:
+    def check_store(self) -> None:
         """Raise `UpcycleError` when the store does not answer."""
-        subscribers.by_number(self.context.store, 0)
+        subscribers.by_id(self.context.store, 0)
 
-    # --- joining
+    # --- sign-up
 
     async def show_subscribe(self, request: Request) -> Response:
-        """The form."""
+        """Return the sign-up form."""
         return self._page(request, "subscribe")
 
     async def subscribe(self, request: Request) -> Response:
-        """Take a sign-up; the answer is the same for everybody."""
+        """Take a sign-up; the response is the same for known and unknown addresses."""
         form = await read_form(request)
         language = _choice(form, "language", self._language(request))
         wants_json = "application/json" in request.headers.get("accept", "")
@@ -76,12 +76,12 @@ class Handlers:
             if wants_json:
                 return JSONResponse({"ok": False, "error": "email"}, 422)
             return self._page(request, "subscribe", 422, language, error="page_bad_address")
-        if not _first(form, "website"):  # people leave the trap empty
-            source = f"web: {self.context.signer.public_url}/subscribe"
+        if not _first(form, "website"):  # a honeypot field: people do not see it and leave it empty
+            source = f"web: {self.context.link_signer.public_url}/subscribe"
             ip = request.client.host if request.client else ""
-            signup = await self.in_thread(self._sign_up, email, language, source, ip)
+            signup = await self.run_in_thread(self._sign_up, email, language, source, ip)
             if signup is not None:
-                self.post.submit(self._mail, signup)
+                self.mail_executor.submit(self._send_confirmation, signup)
         if wants_json:
             return JSONResponse({"ok": True})
         days = self.context.settings.audience.confirm_days
@@ -90,54 +90,54 @@ class Handlers:
     def _sign_up(self, email: EmailAddress, language: str, source: str, ip: str) -> Signup | None:
         return subscriptions.sign_up(self.context, email, language=language, source=source, ip=ip)
 
-    def _mail(self, signup: Signup) -> None:
+    def _send_confirmation(self, signup: Signup) -> None:
         try:
-            subscriptions.ask_to_confirm(self.context, signup)
+            subscriptions.send_confirmation_mail(self.context, signup)
         except UpcycleError as error:
-            log.error("a sign-up waits for its mail", sign_up=signup.consent, why=error)
+            log.error("confirmation mail pending", sign_up=signup.consent, why=error)
         except Exception as error:
-            log.error(
-                "a sign-up waits for its mail", sign_up=signup.consent, why=type(error).__name__
-            )
+            log.error("confirmation mail pending", sign_up=signup.consent, why=type(error).__name__)
 
     async def show_confirm(self, request: Request) -> Response:
-        """The one button. Scanners that open links confirm nothing."""
+        """Return a page with one button. Scanners that open links confirm nothing."""
         token = request.path_params["token"]
-        done, person = await self.in_thread(
+        result, subscriber = await self.run_in_thread(
             partial(subscriptions.confirm, self.context, token, act=False)
         )
-        if done is Confirmed.NOW and person is not None:
+        if result is ConfirmationResult.NOW and subscriber is not None:
             path = self._path(Purpose.CONFIRM, token)
-            return self._page(request, "confirm", 200, person.language, action=path)
-        return self._after_confirming(request, done, person)
+            return self._page(request, "confirm", 200, subscriber.language, action=path)
+        return self._confirmation_page(request, result, subscriber)
 
     async def confirm(self, request: Request) -> Response:
-        """The consent holds from now on."""
+        """Confirm the subscription: from now on the consent is valid."""
         await read_form(request)
         token = request.path_params["token"]
-        done, person = await self.in_thread(subscriptions.confirm, self.context, token)
-        return self._after_confirming(request, done, person)
+        result, subscriber = await self.run_in_thread(subscriptions.confirm, self.context, token)
+        return self._confirmation_page(request, result, subscriber)
 
-    def _after_confirming(
-        self, request: Request, done: Confirmed, person: Subscriber | None
+    def _confirmation_page(
+        self, request: Request, result: ConfirmationResult, subscriber: Subscriber | None
     ) -> Response:
-        if done is Confirmed.UNKNOWN or person is None:
+        if result is ConfirmationResult.UNKNOWN or subscriber is None:
             raise HTTPException(404)
-        if done is Confirmed.EXPIRED:
-            return self._page(request, "expired", 410, person.language)
-        token = self.context.signer.token(Purpose.PREFERENCES, person.id)
+        if result is ConfirmationResult.EXPIRED:
+            return self._page(request, "expired", 410, subscriber.language)
+        token = self.context.link_signer.token(Purpose.PREFERENCES, subscriber.id)
         path = self._path(Purpose.PREFERENCES, token)
-        return self._page(request, "confirmed", 200, person.language, preferences=path)
+        return self._page(request, "confirmed", 200, subscriber.language, preferences=path)
 
-    # --- leaving
+    # --- unsubscribing
 
     async def show_unsubscribe(self, request: Request) -> Response:
-        """The one button. Scanners that open links end nothing."""
-        token, read, person = await self._reader(request, Purpose.UNSUBSCRIBE)
-        language = person.language if person else None
-        if person is None or person.status is SubscriberStatus.UNSUBSCRIBED:
+        """Return a page with one button. Scanners that open links unsubscribe nobody."""
+        token, parsed, subscriber = await self._read_link(request, Purpose.UNSUBSCRIBE)
+        language = subscriber.language if subscriber else None
+        if subscriber is None or subscriber.status is SubscriberStatus.UNSUBSCRIBED:
             return self._page(request, "unsubscribed", 200, language)
-        preferences = self.context.signer.token(Purpose.PREFERENCES, read.subscriber, read.issue)
+        preferences = self.context.link_signer.token(
+            Purpose.PREFERENCES, parsed.subscriber, parsed.issue
+        )
         return self._page(
             request,
             "unsubscribe",
@@ -148,85 +148,93 @@ class Handlers:
         )
 
     async def unsubscribe(self, request: Request) -> Response:
-        """RFC 8058: a bare POST is enough, as often as it comes."""
+        """Unsubscribe; a bare POST is enough and may be repeated (RFC 8058)."""
         form = await read_form(request)
-        _, read, person = await self._reader(request, Purpose.UNSUBSCRIBE)
+        _, parsed, subscriber = await self._read_link(request, Purpose.UNSUBSCRIBE)
         one_click = _first(form, "List-Unsubscribe") == "One-Click"
-        way = Way.ONE_CLICK if one_click else Way.PAGE
-        await self.in_thread(subscriptions.leave, self.context, read, person, way)
-        return self._page(request, "unsubscribed", 200, person.language if person else None)
+        method = UnsubscribeMethod.ONE_CLICK if one_click else UnsubscribeMethod.PAGE
+        await self.run_in_thread(
+            subscriptions.unsubscribe, self.context, parsed, subscriber, method
+        )
+        return self._page(request, "unsubscribed", 200, subscriber.language if subscriber else None)
 
     # --- preferences
 
     async def show_preferences(self, request: Request) -> Response:
-        """Topics and language as they are."""
-        token, _, person = await self._reader(request, Purpose.PREFERENCES)
-        if person is None:
+        """Return the form with topics and language as they are."""
+        token, _, subscriber = await self._read_link(request, Purpose.PREFERENCES)
+        if subscriber is None:
             raise HTTPException(404)
-        if person.status is not SubscriberStatus.CONFIRMED:
-            return self._page(request, "unsubscribed", 200, person.language)
-        return self._preferences(request, token, person)
+        if subscriber.status is not SubscriberStatus.CONFIRMED:
+            return self._page(request, "unsubscribed", 200, subscriber.language)
+        return self._preferences(request, token, subscriber)
 
     async def preferences(self, request: Request) -> Response:
-        """Save topics and language, or leave."""
+        """Save topics and language, or unsubscribe."""
         form = await read_form(request)
-        token, read, person = await self._reader(request, Purpose.PREFERENCES)
-        if person is None:
+        token, parsed, subscriber = await self._read_link(request, Purpose.PREFERENCES)
+        if subscriber is None:
             raise HTTPException(404)
         if _first(form, "do") == "leave":
-            await self.in_thread(subscriptions.leave, self.context, read, person, Way.PREFERENCES)
-            return self._page(request, "unsubscribed", 200, person.language)
-        if person.status is not SubscriberStatus.CONFIRMED:
-            return self._page(request, "unsubscribed", 200, person.language)
+            await self.run_in_thread(
+                subscriptions.unsubscribe,
+                self.context,
+                parsed,
+                subscriber,
+                UnsubscribeMethod.PREFERENCES,
+            )
+            return self._page(request, "unsubscribed", 200, subscriber.language)
+        if subscriber.status is not SubscriberStatus.CONFIRMED:
+            return self._page(request, "unsubscribed", 200, subscriber.language)
         known = self.context.settings.audience.topics
         chosen = set(form.get("topic", ()))
         # Topics that are not offered here (from a list, or no longer) stay as they are.
         topics = [topic for topic in known if topic in chosen]
-        topics += [topic for topic in person.topics if topic not in known]
-        language = _choice(form, "language", person.language)
+        topics += [topic for topic in subscriber.topics if topic not in known]
+        language = _choice(form, "language", subscriber.language)
 
         def save() -> Subscriber | None:
             subscribers.set_preferences(
                 self.context.store,
-                person,
+                subscriber,
                 language=language,
                 topics=topics,
                 now=self.context.clock(),
             )
-            return subscribers.by_number(self.context.store, person.id)
+            return subscribers.by_id(self.context.store, subscriber.id)
 
-        saved = await self.in_thread(save)
+        saved = await self.run_in_thread(save)
         if saved is None:
             raise HTTPException(404)
         return self._preferences(request, token, saved, saved=True)
 
     def _preferences(
-        self, request: Request, token: str, person: Subscriber, *, saved: bool = False
+        self, request: Request, token: str, subscriber: Subscriber, *, saved: bool = False
     ) -> Response:
         return self._page(
             request,
             "preferences",
             200,
-            person.language,
+            subscriber.language,
             action=self._path(Purpose.PREFERENCES, token),
             topics=self.context.settings.audience.topics,
-            chosen=person.topics,
+            chosen=subscriber.topics,
             saved=saved,
         )
 
-    # --- what they share
+    # --- helpers
 
-    async def _reader(
+    async def _read_link(
         self, request: Request, purpose: Purpose
     ) -> tuple[str, Token, Subscriber | None]:
         token = request.path_params["token"]
-        found = await self.in_thread(subscriptions.reader, self.context, purpose, token)
-        if found is None:
+        link = await self.run_in_thread(subscriptions.read_link, self.context, purpose, token)
+        if link is None:
             raise HTTPException(404)
-        return token, *found
+        return token, *link
 
-    def plain(self, request: Request, view: str, status: int) -> HTMLResponse:
-        """A page without anything personal."""
+    def error_page(self, request: Request, view: str, status: int) -> HTMLResponse:
+        """Return a page without anything personal."""
         return self._page(request, view, status)
 
     def _page(
@@ -238,17 +246,18 @@ class Handlers:
         headers: dict[str, str] | None = None,
         **values: Any,
     ) -> HTMLResponse:
-        spoken = language if language in LANGUAGES else self._language(request)
-        html = self.pages.write(view, spoken, root=self._root, **values)
-        told = {"Content-Language": spoken, **(headers or {})}
-        return HTMLResponse(html, status, headers=told)
+        chosen_language = language if language in LANGUAGES else self._language(request)
+        html = self.pages.render(view, chosen_language, root=self._root, **values)
+        return HTMLResponse(
+            html, status, headers={"Content-Language": chosen_language, **(headers or {})}
+        )
 
     @property
     def _root(self) -> str:
-        """The path of the public address, so that the pages also work below one."""
+        """The path part of the public address, which links on the pages begin with."""
         return (
-            "/" + "/".join(self.context.signer.public_url.split("/")[3:]).strip("/")
-            if (self.context.signer.public_url.count("/") > 2)
+            "/" + "/".join(self.context.link_signer.public_url.split("/")[3:]).strip("/")
+            if (self.context.link_signer.public_url.count("/") > 2)
             else ""
         )
 
@@ -256,14 +265,14 @@ class Handlers:
         return f"{self._root}/{purpose}/{token}"
 
     def _language(self, request: Request) -> str:
-        """What was asked for by ``?lang=``, then by the browser, then the publication's."""
-        asked = request.query_params.get("lang", "")
-        if asked in LANGUAGES:
-            return asked
+        """Return the language of ``?lang=``, else of Accept-Language, else of the publication."""
+        parameter = request.query_params.get("lang", "")
+        if parameter in LANGUAGES:
+            return parameter
         for part in request.headers.get("accept-language", "").split(","):
-            spoken = part.partition(";")[0].strip().lower().partition("-")[0]
-            if spoken in LANGUAGES:
-                return spoken
+            language = part.partition(";")[0].strip().lower().partition("-")[0]
+            if language in LANGUAGES:
+                return language
         return self.context.settings.publication.language
 
 
@@ -276,7 +285,7 @@ def _choice(form: dict[str, list[str]], name: str, default: str) -> str:
     return value if value in LANGUAGES else default
 
 
-# The page embeds the mail, whose styles are inline; it loads nothing and runs nothing.
+# The page embeds the mail, whose styles are inline; it loads and runs nothing else.
 _PREVIEW_HEADERS = {
     "Content-Security-Policy": "default-src 'none'; img-src data:; style-src 'unsafe-inline'; "
     "form-action 'none'; base-uri 'none'; frame-ancestors 'none'",
@@ -288,15 +297,15 @@ _PREVIEW_HEADERS = {
 
 
 async def show_preview(handlers: Handlers, request: Request) -> Response:
-    """The page a preview link opens; 404 for one that is altered, foreign or has expired."""
+    """Return the page of a preview link; 404 for a token that is altered, foreign or expired."""
     token = request.path_params["token"]
-    html = await handlers.in_thread(preview_html, handlers.context, token)
+    html = await handlers.run_in_thread(preview_html, handlers.context, token)
     if html is None:
-        return handlers.plain(request, "missing", 404)
+        return handlers.error_page(request, "missing", 404)
     return HTMLResponse(html, headers=_PREVIEW_HEADERS)
 
 
-# Made by models.archive_paths.hosted_name: the name is the content, so it may be kept for ever.
+# Made by models.archive_paths.hosted_name: the name is a hash of the content, so it never changes.
 _NAME = re.compile(r"[0-9a-f]{32}\.(?:png|jpg|gif)\Z")
 _IMAGE_HEADERS = {
     "Cache-Control": "public, max-age=31536000, immutable",
@@ -305,12 +314,12 @@ _IMAGE_HEADERS = {
 
 
 async def show_picture(handlers: Handlers, request: Request) -> Response:
-    """A published picture; 404 for every other name."""
-    path = await handlers.in_thread(
-        _find, handlers.context.hosted_images, request.path_params["name"]
+    """Return a published picture; 404 for every other name."""
+    path = await handlers.run_in_thread(
+        _find, handlers.context.hosted_images_folder, request.path_params["name"]
     )
     if path is None:
-        return handlers.plain(request, "missing", 404)
+        return handlers.error_page(request, "missing", 404)
     return FileResponse(path, headers=_IMAGE_HEADERS)
 
 

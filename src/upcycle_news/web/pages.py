@@ -1,4 +1,4 @@
-"""The pages of the web door, made of templates/page.html and the newsletter's own theme."""
+"""The subscriber pages, rendered from templates/page.html with the newsletter's theme."""
 
 from __future__ import annotations
 
@@ -13,44 +13,50 @@ from markupsafe import Markup
 from upcycle_news.errors import TemplateError
 from upcycle_news.i18n.messages import localized
 from upcycle_news.models import Publication
-from upcycle_news.rendering.render import fill
-from upcycle_news.rendering.template_strings import Words, read_toml, read_words
+from upcycle_news.rendering.render import fill_template
+from upcycle_news.rendering.template_strings import (
+    TemplateStrings,
+    read_template_strings,
+    read_toml,
+)
 
 TEMPLATE = "page.html"
 STYLE = "page.css"
 LANGUAGES = ("de", "en")
 
 
-class Pages:
-    """Writes the pages of one publication; keeps what is the same for all of them."""
+class PageRenderer:
+    """Renders the pages of one publication; caches what is the same for all of them."""
 
     def __init__(self, templates: Mapping[str, str], publication: Publication) -> None:
-        """Read words and theme; raises `TemplateError` when one is missing or broken."""
+        """Read strings and theme; raises `TemplateError` when one is missing or broken."""
         self._templates = templates
         self._publication = publication
-        self._words = {language: read_words(templates, language) for language in LANGUAGES}
+        self._strings = {
+            language: read_template_strings(templates, language) for language in LANGUAGES
+        }
 
-    def words(self, language: str) -> Words:
-        """The catalogue of a language."""
-        return self._words[language]
+    def strings(self, language: str) -> TemplateStrings:
+        """Return the strings of a language."""
+        return self._strings[language]
 
     @cached_property
     def style(self) -> str:
-        """The style sheet that stands in each page."""
+        """The style sheet that each page embeds."""
         theme = read_toml(self._templates, "theme.toml")
-        css = fill(self._templates, STYLE, {"theme": theme})
+        css = fill_template(self._templates, STYLE, {"theme": theme})
         if "</" in css or "url(" in css or "@import" in css:
             raise TemplateError(f"templates/{STYLE}", None, localized("style-closes"))
         return f"\n{css}\n"
 
     @cached_property
     def style_hash(self) -> str:
-        """Names the style sheet in the Content-Security-Policy, which allows no other."""
+        """The SHA-256 of the style sheet for the Content-Security-Policy, which allows no other."""
         return base64.b64encode(hashlib.sha256(self.style.encode()).digest()).decode()
 
-    def write(self, view: str, language: str, **values: Any) -> str:
-        """The page `view` (a name the template knows) with its values."""
-        return fill(
+    def render(self, view: str, language: str, **values: Any) -> str:
+        """Return the page `view` (a name that the template knows) with its values."""
+        return fill_template(
             self._templates,
             TEMPLATE,
             {
@@ -59,7 +65,7 @@ class Pages:
                 "languages": LANGUAGES,
                 "publication": self._publication,
                 "style": Markup(self.style),  # noqa: S704  our own sheet, checked above
-                "t": self._words[language],
+                "t": self._strings[language],
                 **values,
             },
         )

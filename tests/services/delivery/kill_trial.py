@@ -1,4 +1,4 @@
-"""Kill senders at random moments, resume, and count against what the relay saw."""
+"""Kill workers at random moments, resume, and compare with what the relay has accepted."""
 
 from __future__ import annotations
 
@@ -72,11 +72,11 @@ def prepare(home: Path, readers: int, policy: str, store: str) -> list[str]:
         essay.write_text(text.replace("status: draft", "status: ready"), encoding="utf-8")
     addresses = [f"reader{number}@example.org" for number in range(readers)]
     with (
-        patch.dict(os.environ, _environment(home, store, 1)),
+        patch.dict(os.environ, trial_environment(home, store, 1)),
         AppContext(load_settings(home)) as context,
     ):
         new = (NewSubscriber(EmailAddress(address)) for address in addresses)
-        subscribers.add_people(
+        subscribers.add_subscribers(
             context.store, new, source="trial", now=context.clock(), dry_run=False
         )
         issue = IssueId.parse(ISSUE)
@@ -86,8 +86,8 @@ def prepare(home: Path, readers: int, policy: str, store: str) -> list[str]:
     return addresses
 
 
-def _environment(home: Path, store: str, port: int, connections: int = 1) -> dict[str, str]:
-    told = {
+def trial_environment(home: Path, store: str, port: int, connections: int = 1) -> dict[str, str]:
+    variables = {
         "HOME": str(home),
         "STORE": store,
         "RELAYS__MAIN__HOST": "127.0.0.1",
@@ -95,7 +95,7 @@ def _environment(home: Path, store: str, port: int, connections: int = 1) -> dic
         "RELAYS__MAIN__SECURITY": "none",
         "RELAYS__MAIN__CONNECTIONS": str(connections),
     }
-    return {f"UPCYCLE_NEWS_{name}": value for name, value in told.items() if value}
+    return {f"UPCYCLE_NEWS_{name}": value for name, value in variables.items() if value}
 
 
 def trial(
@@ -110,21 +110,23 @@ def trial(
     addresses = prepare(home, readers, policy, store)
     chance = random.Random(seed)
     points = sorted(chance.sample(range(1, readers), kills))
-    found = Outcome(readers, kills, connections * senders, kill_points=points)
+    outcome = Outcome(readers, kills, connections * senders, kill_points=points)
     begun = time.monotonic()
     with Sink() as sink:
-        environment = {**os.environ, **_environment(home, store, sink.port, connections)}
+        environment = {**os.environ, **trial_environment(home, store, sink.port, connections)}
         for point in points:
             running = [_resume(environment) for _ in range(senders)]
-            while not sink.wait_for(point, None) and any(one.poll() is None for one in running):
+            while not sink.wait_for(point) and any(process.poll() is None for process in running):
                 pass
-            found.inside += 0 < sink.count < readers and any(one.poll() is None for one in running)
-            for one in running:
-                _kill(one, alone=chance.random() < 0.2)
+            outcome.inside += 0 < sink.count < readers and any(
+                process.poll() is None for process in running
+            )
+            for process in running:
+                _kill(process, alone=chance.random() < 0.2)
         _until_closed(environment)
-        found.seconds = time.monotonic() - begun
-        _count(found, addresses, sink, environment)
-    return found
+        outcome.seconds = time.monotonic() - begun
+        _count(outcome, addresses, sink, environment)
+    return outcome
 
 
 def _resume(environment: dict[str, str]) -> subprocess.Popen[bytes]:
@@ -157,13 +159,13 @@ def _kill(process: subprocess.Popen[bytes], *, alone: bool) -> None:
 def _until_closed(environment: dict[str, str]) -> None:
     for _ in range(60):
         subprocess.run(upcycle_news("resume", ISSUE), env=environment, capture_output=True)
-        if _told(environment, "status")[0]["closed"]:
+        if status_of(environment, "status")[0]["closed"]:
             return
         time.sleep(0.5)
-    raise AssertionError(f"the issue never ended: {_told(environment, 'status')}")
+    raise AssertionError(f"the issue never ended: {status_of(environment, 'status')}")
 
 
-def _told(environment: dict[str, str], command: str, *more: str) -> list[Any]:
+def status_of(environment: dict[str, str], command: str, *more: str) -> list[Any]:
     done = subprocess.run(
         upcycle_news(command, ISSUE, *more, "--json"),
         env=environment, capture_output=True, text=True, check=True,
@@ -171,11 +173,13 @@ def _told(environment: dict[str, str], command: str, *more: str) -> list[Any]:
     return [json.loads(line) for line in done.stdout.splitlines()]
 
 
-def _count(found: Outcome, addresses: list[str], sink: Sink, environment: dict[str, str]) -> None:
-    [found.status] = _told(environment, "status")
-    listed = _told(environment, "status", "--list", "unknown")
-    found.unknown = [one["email"] for one in listed]
-    found.unknown_seen = sum(1 for address in found.unknown if address in sink.accepted)
-    held = set(found.unknown)
-    found.forgotten = [one for one in addresses if one not in sink.accepted and one not in held]
-    found.doubled = {who: ids for who, ids in sink.accepted.items() if len(ids) > 1}
+def _count(outcome: Outcome, addresses: list[str], sink: Sink, environment: dict[str, str]) -> None:
+    [outcome.status] = status_of(environment, "status")
+    listed = status_of(environment, "status", "--list", "unknown")
+    outcome.unknown = [row["email"] for row in listed]
+    outcome.unknown_seen = sum(1 for address in outcome.unknown if address in sink.accepted)
+    unknown = set(outcome.unknown)
+    outcome.forgotten = [
+        address for address in addresses if address not in sink.accepted and address not in unknown
+    ]
+    outcome.doubled = {who: ids for who, ids in sink.accepted.items() if len(ids) > 1}

@@ -1,4 +1,4 @@
-"""What the issue commands have in common."""
+"""Options and steps that several issue commands share."""
 
 from __future__ import annotations
 
@@ -8,14 +8,15 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from upcycle_news.cli.completion import essay_slugs
-from upcycle_news.cli.output import note, say_json, status_lines
+from upcycle_news.cli.output import format_status, note, print_json
+from upcycle_news.errors import IssueError, NothingNew
 
 if TYPE_CHECKING:
     from upcycle_news.app.context import AppContext
     from upcycle_news.models import IssueId
-    from upcycle_news.services.issues.compose import Composed
+    from upcycle_news.services.issues.compose import RevisionRef
 
-Essays = Annotated[
+EssayOption = Annotated[
     list[str] | None,
     typer.Option(
         "--essay",
@@ -24,29 +25,28 @@ Essays = Annotated[
         autocompletion=essay_slugs,
     ),
 ]
-Collect = Annotated[
+CollectOption = Annotated[
     bool, typer.Option("--collect/--no-collect", help="Ask feeds that are due before composing.")
 ]
 
 
-def composed_issue(
+def collect_and_compose(
     context: AppContext, issue: IssueId, essays: list[str] | None, collect: bool, as_json: bool
-) -> Composed:
-    """Collect what is due and compose; says which feeds failed, and why there is no issue.
+) -> RevisionRef:
+    """Collect feeds that are due, compose, and print which feeds failed.
 
     An issue whose deliveries have begun is frozen: it is taken as it is.
     """
-    from upcycle_news.errors import NothingNew
     from upcycle_news.services.feeds.collect import collect_feeds
-    from upcycle_news.services.issues.compose import Composed, compose_issue
+    from upcycle_news.services.issues.compose import RevisionRef, compose_issue
     from upcycle_news.services.issues.ids import latest_issue
     from upcycle_news.storage import issues, revisions
 
     row = issues.get(context.store, issue)
     if row is not None and row.revision_id:
-        frozen = revisions.revision(context.store, issue, row.revision_id)
+        frozen = revisions.load_revision(context.store, issue, row.revision_id)
         if frozen is not None:
-            return Composed(issue, row.revision_id, False, frozen.manifest)
+            return RevisionRef(issue, row.revision_id, False, frozen.manifest)
     if collect:
         report = collect_feeds(context)
         if report.pull:
@@ -60,26 +60,25 @@ def composed_issue(
     except NothingNew:
         last = latest_issue(context)
         if as_json and last is not None:
-            say_status(context, last, as_json)
+            print_status(context, last, as_json)
         raise
 
 
-def say_status(context: AppContext, issue: IssueId, as_json: bool) -> None:
-    """Print the closing sum; raises `IssueError` for an issue that does not exist."""
-    from upcycle_news.errors import IssueError
+def print_status(context: AppContext, issue: IssueId, as_json: bool) -> None:
+    """Print the deliveries by state; raises `IssueError` for an issue that does not exist."""
     from upcycle_news.storage import issues
 
-    found = issues.status(context.store, issue)
-    if found is None:
+    status = issues.status(context.store, issue)
+    if status is None:
         raise IssueError(f"there is no issue {issue}: see 'upcycle-news issue preview {issue}'")
     if as_json:
-        say_json(found.as_dict())
+        print_json(status.as_dict())
     else:
-        typer.echo(status_lines(found))
+        typer.echo(format_status(status))
 
 
-def me() -> str:
-    """Who decides: the account this command runs under."""
+def current_user() -> str:
+    """Return the name of the account that runs this command, for the record of a decision."""
     try:
         return getpass.getuser()
     except (KeyError, OSError):

@@ -1,4 +1,4 @@
-"""The commands that send an issue, or keep it from being sent."""
+"""`upcycle-news issue send|resume|pause|cancel|resend`."""
 
 from __future__ import annotations
 
@@ -9,28 +9,31 @@ import typer
 
 from upcycle_news.cli.completion import issue_ids
 from upcycle_news.cli.issue.common import (
-    Collect,
-    Essays,
-    composed_issue,
-    me,
-    say_status,
+    CollectOption,
+    EssayOption,
+    collect_and_compose,
+    current_user,
+    print_status,
 )
 from upcycle_news.cli.output import (
-    AsJson,
     IssueArgument,
+    JsonOption,
     delivery_progress,
     issue_id,
     note,
     open_context,
 )
-from upcycle_news.i18n.messages import counted
+from upcycle_news.errors import IssueError
+from upcycle_news.i18n.messages import format_count
+from upcycle_news.models import DeliveryState, EmailAddress
+from upcycle_news.observability.logging import Log
 
 if TYPE_CHECKING:
     from upcycle_news.app.context import AppContext
     from upcycle_news.models import IssueId
-    from upcycle_news.services.issues.compose import Composed
+    from upcycle_news.services.issues.compose import RevisionRef
 
-Named = Annotated[
+IssueIdArgument = Annotated[
     str,
     typer.Argument(metavar="ISSUE", help="Such as 2026-11-26.", autocompletion=issue_ids),
 ]
@@ -38,8 +41,8 @@ Named = Annotated[
 
 def send(
     issue: IssueArgument = None,
-    essay: Essays = None,
-    collect: Collect = True,
+    essay: EssayOption = None,
+    collect: CollectOption = True,
     test: Annotated[
         str | None,
         typer.Option("--test", metavar="ADDRESS", help="Send one test mail to this address only."),
@@ -53,17 +56,15 @@ def send(
     yes: Annotated[
         bool, typer.Option("--yes", "-y", help="Approve the current state and send it.")
     ] = False,
-    as_json: AsJson = False,
+    as_json: JsonOption = False,
 ) -> None:
-    """Send an issue to everybody who subscribed; goes on where it stopped.
+    """Send an issue to all its subscribers; goes on where it stopped.
 
     Without --yes the newest revision must be approved, and nothing may have changed since.
     Example: upcycle-news issue send --test redaktion@example.org
     """
-    from upcycle_news.errors import IssueError
-    from upcycle_news.models import EmailAddress
     from upcycle_news.services.delivery import send as send_service
-    from upcycle_news.services.issues.render import refuse_errors, render_issue
+    from upcycle_news.services.issues.render import raise_on_errors, render_issue
     from upcycle_news.storage import issues
 
     with open_context() as context:
@@ -72,40 +73,40 @@ def send(
         row = issues.get(context.store, chosen)
         begun = row is not None and row.state is not issues.IssueState.OPEN
         if test or test_group or dry_run:
-            composed = composed_issue(context, chosen, essay, collect, as_json)
+            composed = collect_and_compose(context, chosen, essay, collect, as_json)
             revision_id = composed.revision_id
             rendered = render_issue(context, chosen, revision_id)
-            refuse_errors(rendered)
+            raise_on_errors(rendered)
             if dry_run:
                 left = issues.status(context.store, chosen) if begun else None
-                count = _audience(context, composed) if left is None else left.waiting
-                whom = counted(count, "subscriber")
+                count = _count_audience(context, composed) if left is None else left.waiting
+                whom = format_count(count, "subscriber")
                 would = "would go" if left is None else "has begun and would go on"
                 note(f"issue {chosen} {would} to {whom}; nothing was sent")
                 if as_json:
-                    say_status(context, chosen, as_json)
+                    print_status(context, chosen, as_json)
                 return
             to = (address,) if address else send_service.group_addresses(context, test_group or "")
             accepted = send_service.send_test(context, chosen, revision_id, to)
             note(f"issue {chosen}: {accepted} test mail{'s' * (accepted != 1)} sent")
             if as_json:
-                say_status(context, chosen, as_json)
+                print_status(context, chosen, as_json)
             return
         if not begun:
             try:
-                revision_id = _approved_hash(context, chosen, essay, collect, yes, as_json)
+                revision_id = _approved_revision(context, chosen, essay, collect, yes, as_json)
                 send_service.enqueue(context, chosen, revision_id)
             except IssueError:
                 row = issues.get(context.store, chosen)
                 if row is None or row.state is issues.IssueState.OPEN:
                     raise
-                note(f"issue {chosen}: somebody else began to send it; going on together")
+                note(f"issue {chosen}: another process began to send it; sending together")
         elif row is not None and row.state is not issues.IssueState.CANCELLED:
             send_service.resume(context, chosen)
-        _deliver(context, chosen, as_json)
+        _deliver_and_report(context, chosen, as_json)
 
 
-def resume(issue: Named, as_json: AsJson = False) -> None:
+def resume(issue: IssueIdArgument, as_json: JsonOption = False) -> None:
     """Go on with an issue that was paused, stopped or interrupted.
 
     Example: upcycle-news issue resume 2026-11-26
@@ -115,21 +116,21 @@ def resume(issue: Named, as_json: AsJson = False) -> None:
     with open_context() as context:
         chosen = issue_id(context, issue)
         send_service.resume(context, chosen)
-        _deliver(context, chosen, as_json)
+        _deliver_and_report(context, chosen, as_json)
 
 
-def pause(issue: Named) -> None:
-    """Stop giving out mails of an issue until it is resumed; a running sender stops by itself.
+def pause(issue: IssueIdArgument) -> None:
+    """Pause an issue until it is resumed; running workers stop by themselves.
 
     Example: upcycle-news issue pause 2026-11-26
     """
     from upcycle_news.storage.issues import IssueState
 
-    _change(issue, IssueState.PAUSED, "was paused by hand")
+    _change_state(issue, IssueState.PAUSED, "was paused by hand")
 
 
 def cancel(
-    issue: Named,
+    issue: IssueIdArgument,
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
 ) -> None:
     """End an issue: who has not got it yet will not get it.
@@ -140,22 +141,21 @@ def cancel(
     from upcycle_news.storage.issues import IssueState
 
     if not yes:
-        typer.confirm(f"Cancel issue {issue} for everybody who has not got it?", abort=True)
-    _change(issue, IssueState.CANCELLED, "was cancelled by hand")
+        typer.confirm(f"Cancel issue {issue} for all subscribers who have not got it?", abort=True)
+    _change_state(issue, IssueState.CANCELLED, "was cancelled by hand")
 
 
 def resend(
-    issue: Named,
+    issue: IssueIdArgument,
     state: Annotated[
         str, typer.Option(help="Only 'unknown': deliveries whose answer was lost.")
     ] = "unknown",
-    as_json: AsJson = False,
+    as_json: JsonOption = False,
 ) -> None:
     """Send again what may or may not have arrived; a second copy has the same Message-ID.
 
     Example: upcycle-news issue resend 2026-11-26 --state unknown
     """
-    from upcycle_news.models import DeliveryState
     from upcycle_news.services.delivery import send as send_service
     from upcycle_news.storage import deliveries
 
@@ -167,11 +167,11 @@ def resend(
         count = deliveries.requeue(
             context.store, chosen, DeliveryState.UNKNOWN, now=context.clock()
         )
-        note(f"issue {chosen}: {counted(count, 'delivery', 'deliveries')} queued again")
-        _deliver(context, chosen, as_json)
+        note(f"issue {chosen}: {format_count(count, 'delivery', 'deliveries')} queued again")
+        _deliver_and_report(context, chosen, as_json)
 
 
-def _approved_hash(
+def _approved_revision(
     context: AppContext,
     issue: IssueId,
     essays: list[str] | None,
@@ -179,51 +179,49 @@ def _approved_hash(
     yes: bool,
     as_json: bool,
 ) -> str:
-    """The revision that may go out; asks on a terminal, refuses elsewhere."""
-    from upcycle_news.errors import IssueError
+    """Return the id of the approved revision; asks for approval on a terminal, raises elsewhere."""
     from upcycle_news.services.issues.approval import record_approval
-    from upcycle_news.services.issues.compose import changes_since
+    from upcycle_news.services.issues.compose import edits_since
     from upcycle_news.storage import revisions, send_hold
 
-    # Before the approval: one that is written down while nothing may go out would outlive the refusal.
-    send_hold.refuse_while_paused(context.store)
+    # Before the approval: one recorded during a send hold would outlive the refusal.
+    send_hold.raise_if_store_held(context.store)
     if not yes:
-        newest = revisions.revision(context.store, issue)
+        newest = revisions.load_revision(context.store, issue)
         if newest is not None and newest.approved:
-            if changed := changes_since(context, newest):
+            if changed := edits_since(context, newest):
                 raise IssueError(
                     f"issue {issue} has changed since it was approved ({', '.join(changed)}): "
                     "preview it and approve it again"
                 )
             return newest.revision_id
-    composed = composed_issue(context, issue, essays, collect, as_json)
+    composed = collect_and_compose(context, issue, essays, collect, as_json)
     if not yes:
         if not sys.stdin.isatty():
             raise IssueError(
                 f"issue {issue} is not approved: look at it with 'upcycle-news issue preview', "
                 "then use 'upcycle-news issue approve', or send it with --yes"
             )
-        people = counted(_audience(context, composed), "person", "people")
+        people = format_count(_count_audience(context, composed), "person", "people")
         subject = composed.manifest.issue.subject
         typer.confirm(f"Send issue {issue} „{subject}“ to {people}?", abort=True)
-    record_approval(context, issue, composed.revision_id, by=me())
+    record_approval(context, issue, composed.revision_id, by=current_user())
     return composed.revision_id
 
 
-def _audience(context: AppContext, composed: Composed) -> int:
+def _count_audience(context: AppContext, composed: RevisionRef) -> int:
     from upcycle_news.storage import issues
 
     return issues.count_audience(context.store, composed.manifest.publication.readers_of)
 
 
-def _deliver(context: AppContext, issue: IssueId, as_json: bool) -> None:
-    from upcycle_news.errors import IssueError
-    from upcycle_news.services.delivery import process_identity
+def _deliver_and_report(context: AppContext, issue: IssueId, as_json: bool) -> None:
     from upcycle_news.services.delivery import send as send_service
+    from upcycle_news.services.delivery.stop_signals import stop_on_signals
     from upcycle_news.storage import issues
 
     with (
-        process_identity.stop_on_signals() as stopping,
+        stop_on_signals() as stopping,
         delivery_progress(issues.status(context.store, issue)) as progress,
     ):
         try:
@@ -232,7 +230,7 @@ def _deliver(context: AppContext, issue: IssueId, as_json: bool) -> None:
             )
         finally:
             if as_json:
-                say_status(context, issue, as_json)
+                print_status(context, issue, as_json)
     status = issues.status(context.store, issue)
     if stopping() and status is not None and not status.closed:
         raise IssueError(
@@ -245,28 +243,26 @@ def _deliver(context: AppContext, issue: IssueId, as_json: bool) -> None:
             f"'upcycle-news issue resume {issue}' goes on"
         )
     if not as_json:
-        say_status(context, issue, as_json)
+        print_status(context, issue, as_json)
 
 
-def _change(issue: str, state: Any, because: str) -> None:
-    from upcycle_news.errors import IssueError
-    from upcycle_news.observability.logging import Log
+def _change_state(issue: str, state: Any, because: str) -> None:
     from upcycle_news.services.archive.build import build_archive
     from upcycle_news.services.delivery import send as send_service
     from upcycle_news.storage import issues
 
     with open_context() as context:
         chosen = issue_id(context, issue)
-        send_service.settle_the_dead(context, chosen)
+        send_service.reclaim_from_dead_workers(context, chosen)
         row = issues.get(context.store, chosen)
         ends = state is issues.IssueState.CANCELLED
-        if ends and issues.cancel_lost(context.store, chosen):
+        if ends and issues.cancel_sent_before_restore(context.store, chosen):
             typer.echo(f"issue {chosen} is cancelled: what it holds counts as published")
             return
         if row is None or row.state in (issues.IssueState.OPEN, issues.IssueState.CANCELLED):
             raise IssueError(f"issue {chosen} is not being sent")
-        issues.set_state(context.store, chosen, state, because=because, now=context.clock())
+        issues.set_state(context.store, chosen, state, reason=because, now=context.clock())
         if ends:
-            build_archive(context)  # what nobody has got is not shown
-        Log(__name__).info(f"an issue was {state}", issue=chosen)
-        say_status(context, chosen, as_json=False)
+            build_archive(context)  # the archive shows only what was sent
+        Log(__name__).info(f"issue {state}", issue=chosen)
+        print_status(context, chosen, as_json=False)

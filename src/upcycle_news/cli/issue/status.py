@@ -1,4 +1,4 @@
-"""`upcycle-news issue …`: look at an issue, approve it, follow it."""
+"""`upcycle-news issue status`: deliveries by state."""
 
 from __future__ import annotations
 
@@ -7,33 +7,21 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from upcycle_news.cli.completion import issue_ids
-from upcycle_news.cli.issue import (
-    approve,
-    diff,
-    explain,
-    plan,
-    preview,
-    send,
-)
-from upcycle_news.cli.issue.common import say_status
+from upcycle_news.cli.issue.common import print_status
 from upcycle_news.cli.output import (
-    AsJson,
+    JsonOption,
     note,
     open_context,
-    say_json,
+    print_json,
 )
+from upcycle_news.errors import IssueError
+from upcycle_news.models import DeliveryState, IssueId
 
 if TYPE_CHECKING:
     from upcycle_news.app.context import AppContext
     from upcycle_news.models import IssueId
 
-app = typer.Typer(no_args_is_help=True, help="Look at an issue, approve it, send it, follow it.")
 
-
-app.command()(preview.preview)
-
-
-@app.command()
 def status(
     issue: Annotated[
         str | None,
@@ -47,14 +35,12 @@ def status(
         str | None,
         typer.Option("--list", metavar="STATE", help="List the deliveries in this state."),
     ] = None,
-    as_json: AsJson = False,
+    as_json: JsonOption = False,
 ) -> None:
-    """Show the closing sum of an issue, or who stands in one state (with addresses).
+    """Count an issue's deliveries by state, or list those in one state (with addresses).
 
     Example: upcycle-news issue status 2026-11-26 --list rejected
     """
-    from upcycle_news.errors import IssueError
-    from upcycle_news.models import DeliveryState, IssueId
     from upcycle_news.services.delivery.lateness import stalled_since
     from upcycle_news.services.issues.ids import latest_issue
     from upcycle_news.storage import issues
@@ -67,11 +53,11 @@ def status(
             raise IssueError("there is no issue yet: see 'upcycle-news issue preview'")
         row = issues.get(context.store, chosen)
         if state is None or row is None:
-            say_status(context, chosen, as_json)
+            print_status(context, chosen, as_json)
             if row and row.state in (issues.IssueState.PAUSED, issues.IssueState.STOPPED):
-                # A sum with people waiting looks the same whether somebody sends it or nobody may.
+                # The counts alone do not tell an issue in progress from one that is paused or stopped.
                 stopped = row.state is issues.IssueState.STOPPED
-                why = f": {row.stopped_because}" if stopped else ""
+                why = f": {row.stop_reason}" if stopped else ""
                 goes_on = f"'upcycle-news issue resume {chosen}' goes on with it"
                 note(f"issue {chosen} is {row.state}{why}; {goes_on}")
             if since := stalled_since(context, chosen):
@@ -85,35 +71,19 @@ def status(
 def _list(context: AppContext, issue: IssueId, state: Any, as_json: bool) -> None:
     from upcycle_news.storage import deliveries
 
-    for one in deliveries.listed(context.store, issue, state):
-        email = one.address.address if one.address else None
+    for delivery in deliveries.list_deliveries(context.store, issue, state):
+        email = delivery.address.address if delivery.address else None
         if as_json:
-            say_json(
+            print_json(
                 {
-                    "subscriber": one.subscriber,
+                    "subscriber": delivery.subscriber,
                     "email": email,
-                    "state": one.state.value,
-                    "code": one.code,
-                    "reason": one.reason,
-                    "at": one.at.isoformat(timespec="seconds"),
+                    "state": delivery.state.value,
+                    "code": delivery.code,
+                    "reason": delivery.reason,
+                    "at": delivery.at.isoformat(timespec="seconds"),
                 }
             )
         else:
-            why = " ".join(part for part in (str(one.code or ""), one.reason) if part)
-            typer.echo(f"{one.subscriber:>8}  {email or '(forgotten)'}  {why}")
-
-
-for _command in (
-    approve.approve,
-    approve.reject,
-    approve.show,
-    explain.explain,
-    diff.diff,
-    plan.plan,
-    send.send,
-    send.resume,
-    send.pause,
-    send.cancel,
-    send.resend,
-):
-    app.command()(_command)
+            why = " ".join(part for part in (str(delivery.code or ""), delivery.reason) if part)
+            typer.echo(f"{delivery.subscriber:>8}  {email or '(forgotten)'}  {why}")

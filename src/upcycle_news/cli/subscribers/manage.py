@@ -1,30 +1,34 @@
-"""`upcycle-news subscribers …`: who gets the newsletter, and why they may be written to."""
+"""`upcycle-news subscribers add|import|export|show|unsubscribe`."""
 
 from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
+from upcycle_news.app.context import AppContext
 from upcycle_news.cli.output import (
-    AsJson,
-    counting,
+    JsonOption,
     note,
     open_context,
-    say_json,
+    print_json,
+    progress_bar,
 )
-from upcycle_news.cli.subscribers import suppressions
-from upcycle_news.cli.subscribers.data import app as data_app
-
-if TYPE_CHECKING:
-    from upcycle_news.app.context import AppContext
-    from upcycle_news.models import Subscriber
-
-app = typer.Typer(no_args_is_help=True, help="Who gets the newsletter, and why they may.")
-app.add_typer(data_app)
-app.add_typer(suppressions.app)
+from upcycle_news.errors import ContentError, UpcycleError
+from upcycle_news.fileio import write_atomically
+from upcycle_news.models import EmailAddress, Subscriber
+from upcycle_news.storage import subscribers
+from upcycle_news.storage.personal_data import personal_data_of
+from upcycle_news.storage.subscribers import NewSubscriber, add_subscribers, all_subscribers, find
+from upcycle_news.subscribers.csv_lists import (
+    LISTED_AS,
+    clean_name,
+    parse_column_mapping,
+    read_subscribers_csv,
+    write_subscribers_csv,
+)
 
 Consent = Annotated[
     str,
@@ -33,7 +37,6 @@ Consent = Annotated[
 Address = Annotated[str, typer.Argument(metavar="ADDRESS")]
 
 
-@app.command()
 def add(
     address: Address,
     consent: Consent,
@@ -48,34 +51,28 @@ def add(
 
     Example: upcycle-news subscribers add a@example.org --consent "letter of 3 May 2026"
     """
-    from upcycle_news.errors import UpcycleError
-    from upcycle_news.models import EmailAddress
-    from upcycle_news.storage.subscribers import NewSubscriber, add_people
-    from upcycle_news.subscribers.csv_lists import clean_name
-
     with open_context() as context:
-        person = NewSubscriber(
+        subscriber = NewSubscriber(
             email=EmailAddress.parse(address),
             name=clean_name(name),
             language=_language(language),
             topics=tuple(topic or ()),
             groups=tuple(group or ()),
         )
-        report = add_people(
+        report = add_subscribers(
             context.store,
-            [person],
+            [subscriber],
             source=_source(consent),
             now=context.clock(),
             dry_run=False,
             language=context.settings.publication.language,
-            over_choice=True,  # one person, by hand: perhaps they asked for it
+            override_preferences=True,  # one person, by hand: perhaps they asked for it
         )
     if report.skipped:
         raise UpcycleError(f"not added: {report.skipped[0][1]}")
     typer.echo("added" if report.added else "updated" if report.updated else "unchanged")
 
 
-@app.command("import")
 def import_(
     file: Annotated[
         Path,
@@ -91,17 +88,13 @@ def import_(
         typer.Option(metavar="WORD", help='Take those of this status, too, such as "enabled".'),
     ] = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Report only.")] = False,
-    as_json: AsJson = False,
+    as_json: JsonOption = False,
 ) -> None:
     """Import a list of people who consented; reports every line that was not taken.
 
-    Nobody who left or is suppressed comes back this way, nor whom the list itself tells to have left.
+    Who unsubscribed or is suppressed stays so, and lines that the list marks as unsubscribed are skipped.
     Example: upcycle-news subscribers import list.csv --consent "paper list, 3 May 2026"
     """
-    from upcycle_news.errors import ContentError
-    from upcycle_news.storage.subscribers import add_people
-    from upcycle_news.subscribers.csv_lists import LISTED_AS, parse_mapping, read_subscribers_csv
-
     words = {word.strip().lower() for word in take or ()}
     with open_context() as context:
         source = _source(consent)
@@ -111,8 +104,8 @@ def import_(
             raise ContentError(
                 file, None, f"cannot be read ({error.strerror}); check the path"
             ) from None
-        mapping = parse_mapping(column or ())
-        with counting("reading", data.count(b"\n")) as progress:
+        mapping = parse_column_mapping(column or ())
+        with progress_bar("reading", data.count(b"\n")) as progress:
             parsed = read_subscribers_csv(
                 data,
                 where=str(file),
@@ -120,10 +113,10 @@ def import_(
                 take=words,
                 progress=progress,
             )
-        with counting("adding", len(parsed.people)) as progress:
-            report = add_people(
+        with progress_bar("adding", len(parsed.subscribers)) as progress:
+            report = add_subscribers(
                 context.store,
-                parsed.people,
+                parsed.subscribers,
                 source=source,
                 now=context.clock(),
                 dry_run=dry_run,
@@ -132,7 +125,7 @@ def import_(
             )
     skipped = sorted([*parsed.skipped, *report.skipped])
     if as_json:
-        say_json(
+        print_json(
             {
                 "added": report.added,
                 "updated": report.updated,
@@ -158,41 +151,33 @@ def import_(
         note(f"{file}:1: not read: {', '.join(parsed.unread)}; --column THEIRS=ours takes a column")
 
 
-@app.command()
 def export(
     file: Annotated[
         Path | None, typer.Argument(metavar="[FILE.csv]", help="Default: standard output.")
     ] = None,
 ) -> None:
-    """Write everybody as CSV, in the form that import reads.
+    """Write all subscribers as CSV, in the form that import reads.
 
     Example: upcycle-news subscribers export list.csv
     """
-    from upcycle_news.fileio import write_whole
-    from upcycle_news.storage.subscribers import all_people
-    from upcycle_news.subscribers.csv_lists import write_subscribers_csv
-
     with open_context() as context:
-        text = write_subscribers_csv(all_people(context.store))
+        text = write_subscribers_csv(all_subscribers(context.store))
     if file is None:
         sys.stdout.write(text)
     else:
-        write_whole(file, text.encode(), private=True)
+        write_atomically(file, text.encode(), private=True)
         note(f"written to {file}")
 
 
-@app.command()
-def show(address: Address, as_json: AsJson = False) -> None:
+def show(address: Address, as_json: JsonOption = False) -> None:
     """Show everything that is held about one person.
 
     Example: upcycle-news subscribers show a@example.org --json
     """
-    from upcycle_news.storage.personal_data import record_of
-
     with open_context() as context:
-        record = record_of(context.store, _person(context, address))
+        record = personal_data_of(context.store, _find_subscriber(context, address))
     if as_json:
-        say_json(record)
+        print_json(record)
         return
     for key in ("email", "name", "language", "status", "created_at"):
         typer.echo(f"{key:<11} {record[key] or '-'}")
@@ -203,43 +188,38 @@ def show(address: Address, as_json: AsJson = False) -> None:
         for key in ("wording", "confirmed_at", "ended_at", "ip"):
             if consent[key]:
                 typer.echo(f"  {key:<9} {consent[key]}")
-    for left in record["departures"]:
-        typer.echo(f"left        {left['at']} {left['way']}")
+    for unsubscribed in record["departures"]:
+        typer.echo(f"left        {unsubscribed['at']} {unsubscribed['way']}")
     for report in record["bounces"]:
         typer.echo(
             f"bounce      {report['at']} {report['issue']} {report['kind']} {report['code']}"
         )
-    if barred := record["suppression"]:
-        typer.echo(f"suppressed  {barred['at']} {barred['reason']}: {barred['detail']}")
-    for mail in record["deliveries"]:
-        why = f" ({mail['reason']})" if mail["reason"] else ""
-        typer.echo(f"issue       {mail['issue']} {mail['state']} {mail['at']}{why}")
+    if suppression := record["suppression"]:
+        typer.echo(
+            f"suppressed  {suppression['at']} {suppression['reason']}: {suppression['detail']}"
+        )
+    for delivery in record["deliveries"]:
+        why = f" ({delivery['reason']})" if delivery["reason"] else ""
+        typer.echo(f"issue       {delivery['issue']} {delivery['state']} {delivery['at']}{why}")
 
 
-@app.command()
 def unsubscribe(address: Address) -> None:
-    """Let a person leave at once; only they can subscribe again.
+    """Unsubscribe a person at once; only they can subscribe again.
 
     Example: upcycle-news subscribers unsubscribe a@example.org
     """
-    from upcycle_news.storage import subscribers
-
     with open_context() as context:
         left = subscribers.unsubscribe(
-            context.store, _person(context, address), now=context.clock()
+            context.store, _find_subscriber(context, address), now=context.clock()
         )
     typer.echo("unsubscribed" if left else "had left already")
 
 
-def _person(context: AppContext, address: str) -> Subscriber:
-    from upcycle_news.errors import UpcycleError
-    from upcycle_news.models import EmailAddress
-    from upcycle_news.storage.subscribers import find
-
-    person = find(context.store, EmailAddress.parse(address))
-    if person is None:
-        raise UpcycleError("nobody with this address is in the store")
-    return person
+def _find_subscriber(context: AppContext, address: str) -> Subscriber:
+    subscriber = find(context.store, EmailAddress.parse(address))
+    if subscriber is None:
+        raise UpcycleError("no subscriber has this address")
+    return subscriber
 
 
 def _language(language: str | None) -> str:

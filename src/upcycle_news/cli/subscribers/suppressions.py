@@ -1,7 +1,8 @@
-"""`upcycle-news subscribers suppress …`: who must not be written to, whatever any list says."""
+"""`upcycle-news subscribers suppress|unsuppress|suppressions`."""
 
 from __future__ import annotations
 
+import csv
 import sys
 from pathlib import Path
 from typing import Annotated
@@ -9,18 +10,19 @@ from typing import Annotated
 import typer
 
 from upcycle_news.cli.output import (
-    AsJson,
+    JsonOption,
     note,
     open_context,
-    say_json,
+    print_json,
 )
-
-app = typer.Typer()
+from upcycle_news.errors import ContentError, UpcycleError
+from upcycle_news.models import EmailAddress
+from upcycle_news.storage import suppressions as suppression_rows
+from upcycle_news.subscribers.csv_lists import escape_formula, read_suppressions, suppression_key
 
 Target = Annotated[str, typer.Argument(metavar="ADDRESS|@DOMAIN")]
 
 
-@app.command()
 def suppress(
     target: Annotated[str | None, typer.Argument(metavar="[ADDRESS|@DOMAIN]")] = None,
     file: Annotated[
@@ -29,16 +31,12 @@ def suppress(
     reason: Annotated[
         str, typer.Option(help="Such as complaint, bounced, or unsubscribed.")
     ] = "by hand",
-    as_json: AsJson = False,
+    as_json: JsonOption = False,
 ) -> None:
     """Never write to an address or a whole domain again, nor to those another system suppressed.
 
     Example: upcycle-news subscribers suppress --file suppressed.csv --reason unsubscribed
     """
-    from upcycle_news.errors import ContentError
-    from upcycle_news.storage.suppressions import suppress_all
-    from upcycle_news.subscribers.csv_lists import read_suppressions
-
     if (target is None) == (file is None):
         raise typer.BadParameter("name an address, a @domain, or a --file")
     try:
@@ -47,11 +45,11 @@ def suppress(
         raise ContentError(str(file), None, f"cannot be read ({error.strerror})") from None
     keys, invalid = read_suppressions(data, where=str(file or "the address"))
     with open_context() as context:
-        new = suppress_all(
+        new = suppression_rows.suppress_all(
             context.store, keys, reason=_one_line(reason), detail="", now=context.clock()
         )
     if as_json:
-        say_json(
+        print_json(
             {
                 "suppressed": new,
                 "known": len(keys) - new,
@@ -66,17 +64,11 @@ def suppress(
         raise typer.Exit(1)
 
 
-@app.command()
 def unsuppress(target: Target) -> None:
     """Undo a suppression; the person is written to again only with their consent.
 
     Example: upcycle-news subscribers unsuppress a@example.org
     """
-    from upcycle_news.errors import UpcycleError
-    from upcycle_news.models import EmailAddress
-    from upcycle_news.storage import suppressions as suppression_rows
-    from upcycle_news.subscribers.csv_lists import suppression_key
-
     key = suppression_key(target)
     email = None if key.startswith(("@", "#")) else EmailAddress.parse(target)
     with open_context() as context:
@@ -85,27 +77,33 @@ def unsuppress(target: Target) -> None:
     typer.echo("unsuppressed")
 
 
-@app.command()
-def suppressions(as_json: AsJson = False) -> None:
+def suppressions(as_json: JsonOption = False) -> None:
     """List all suppressions as CSV, oldest first; forgotten people are keyed hashes.
 
     Example: upcycle-news subscribers suppressions > suppressed.csv
     """
-    import csv
-
-    from upcycle_news.storage import suppressions as suppression_rows
-    from upcycle_news.subscribers.csv_lists import defuse
-
     writer = csv.writer(sys.stdout)
     with open_context() as context:
         if not as_json:
             writer.writerow(("key", "reason", "detail", "at"))
-        for one in suppression_rows.all_suppressions(context.store):
-            at = one.at.isoformat(timespec="seconds")
+        for suppression in suppression_rows.all_suppressions(context.store):
+            at = suppression.at.isoformat(timespec="seconds")
             if as_json:
-                say_json({"key": one.key, "reason": one.reason, "detail": one.detail, "at": at})
+                print_json(
+                    {
+                        "key": suppression.key,
+                        "reason": suppression.reason,
+                        "detail": suppression.detail,
+                        "at": at,
+                    }
+                )
             else:
-                writer.writerow([defuse(x) for x in (one.key, one.reason, one.detail, at)])
+                writer.writerow(
+                    [
+                        escape_formula(x)
+                        for x in (suppression.key, suppression.reason, suppression.detail, at)
+                    ]
+                )
 
 
 def _one_line(text: str) -> str:

@@ -19,14 +19,14 @@ from upcycle_news.bounces.parser import (
     for_subscriber,
     parse_bounce,
 )
-from upcycle_news.bounces.unsubscribe_mail import leaving_tokens
+from upcycle_news.bounces.unsubscribe_mail import unsubscribe_tokens
 from upcycle_news.config.settings import FILE_NAME
 from upcycle_news.errors import SettingsError, UpcycleError
 from upcycle_news.observability.logging import Log
 from upcycle_news.services.bounces import soft_bounces
 from upcycle_news.services.subscribers import subscriptions
 from upcycle_news.storage import bounces, subscribers
-from upcycle_news.storage.subscribers import Way
+from upcycle_news.storage.subscribers import UnsubscribeMethod
 from upcycle_news.subscribers.link_tokens import Purpose
 
 log = Log(__name__)
@@ -110,7 +110,7 @@ def collect(context: AppContext) -> Collected:
             if handled:
                 inbox.done(key)
             elif "left_alone" in outcome:
-                inbox.leave(key)
+                inbox.skip(key)
     log.info("the inbox was read", **counts.as_dict())
     return counts
 
@@ -127,7 +127,7 @@ def handle(context: AppContext, raw: bytes) -> tuple[dict[str, int], bool]:
         return {"unsigned" if is_report else "left_alone": 1}, False
     if report.kind is BounceKind.DELAYED:
         return {"delayed": 1}, True
-    subscriber = subscribers.by_number(context.store, delivery[1])
+    subscriber = subscribers.by_id(context.store, delivery[1])
     if subscriber is not None:
         report = for_subscriber(report, subscriber.email.address)
     if report.kind not in COUNTED:
@@ -147,7 +147,7 @@ def _delivery_of(context: AppContext, report: BounceReport) -> tuple[int, int] |
     if report.kind is BounceKind.COMPLAINT:
         # Feedback loops use an address of their own and attach the mail.
         for link in report.links:
-            token = context.signer.read(Purpose.UNSUBSCRIBE, link)
+            token = context.link_signer.read(Purpose.UNSUBSCRIBE, link)
             if token is not None:
                 return token.issue, token.subscriber
     return None
@@ -198,15 +198,18 @@ def _unsubscribes_by_mail(context: AppContext, raw: bytes) -> bool:
     wanted = context.settings.sender.unsubscribe_mailto
     if not wanted:
         return False
-    return any(leave_by_token(context, word, Way.MAIL) for word in leaving_tokens(raw, wanted))
+    return any(
+        leave_by_token(context, word, UnsubscribeMethod.MAIL)
+        for word in unsubscribe_tokens(raw, wanted)
+    )
 
 
-def leave_by_token(context: AppContext, token: str, way: Way) -> bool:
+def leave_by_token(context: AppContext, token: str, method: UnsubscribeMethod) -> bool:
     """Unsubscribe the owner of a token; False for a token that is not ours."""
-    token_owner = subscriptions.reader(context, Purpose.UNSUBSCRIBE, token)
+    token_owner = subscriptions.read_link(context, Purpose.UNSUBSCRIBE, token)
     if token_owner is None:
         return False
-    subscriptions.leave(context, *token_owner, way)
+    subscriptions.unsubscribe(context, *token_owner, method)
     return True
 
 
@@ -217,7 +220,7 @@ def leave_by_links(context: AppContext, lines: Iterable[str]) -> tuple[int, int]
         if not line.strip():
             continue
         match = re.search(r"(?<![A-Za-z0-9_-])[A-Za-z0-9_-]{43}(?![A-Za-z0-9_-])", line)
-        if match and leave_by_token(context, match[0], Way.PAGE):
+        if match and leave_by_token(context, match[0], UnsubscribeMethod.PAGE):
             own += 1
         else:
             foreign += 1

@@ -1,8 +1,8 @@
-"""Whether a publication's flows fit this version of the program: what they name of it is there.
+"""Checks that a publication's flows fit this version of the program: the names they use exist.
 
-Flows are the publication's own files and stay as they are when the program is upgraded. What they
-call may have moved; a run that meets that fails, perhaps after everybody was written to. So they are
-read, never run: neither they nor Prefect are imported.
+Flows are the publication's own files and stay unchanged when the program is upgraded. What they
+call may have moved; such a run fails, perhaps after the issue was sent. Flows are parsed, never
+run: neither they nor Prefect are imported.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ _PACKAGE = "upcycle_news"
 
 
 def check_flows(home: Path) -> Iterator[Finding]:
-    """An error for each line below `home`/flows that this version of the program does not know."""
+    """Yield an error for each line below `home`/flows that does not fit this version."""
     for path in sorted((home / FOLDER).glob("*.py")):
         where = path.relative_to(home).as_posix()
         try:
@@ -35,12 +35,12 @@ def check_flows(home: Path) -> Iterator[Finding]:
                 "error", "flow", f"{where}:{line}", localized("flow-unreadable", reason=str(error))
             )
             continue
-        for line, said in sorted(_misfits(tree), key=lambda found: found[0]):
-            yield Finding("error", "flow", f"{where}:{line}", said)
+        for line, text in sorted(_misfits(tree), key=lambda misfit: misfit[0]):
+            yield Finding("error", "flow", f"{where}:{line}", text)
 
 
 def _misfits(tree: ast.Module) -> Iterator[tuple[int, LocalizedText]]:
-    """Line and sentence of everything that is named and not there, or called in another way."""
+    """Yield line and text for each unknown name and each call with other parameters."""
     known: dict[str, Any] = {}
     nodes = list(ast.walk(tree))
     for node in nodes:
@@ -50,7 +50,7 @@ def _misfits(tree: ast.Module) -> Iterator[tuple[int, LocalizedText]]:
                     known[alias.asname or alias.name] = _imported(node.module or "", alias.name)
                 except LookupError:
                     yield node.lineno, localized("flow-unknown", name=f"{node.module}.{alias.name}")
-    for name in _bound(nodes):  # a name that means something else somewhere says nothing
+    for name in _bound(nodes):  # a name that the file binds itself may be anything
         known.pop(name, None)
     for node in nodes:
         if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name):
@@ -64,7 +64,7 @@ def _misfits(tree: ast.Module) -> Iterator[tuple[int, LocalizedText]]:
 
 
 def _bound(nodes: list[ast.AST]) -> Iterator[str]:
-    """Names that the file gives values of its own, as variables or as arguments."""
+    """Yield the names that the file binds itself, as variables or as arguments."""
     for node in nodes:
         if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store):
             yield node.id
@@ -77,12 +77,12 @@ def _ours(module: str) -> bool:
 
 
 def _imported(module: str, name: str) -> Any:
-    """What ``from module import name`` gives; raises `LookupError` where there is no such thing."""
+    """Return what ``from module import name`` binds; raises `LookupError` when it does not exist."""
     if not _exists(module):
         raise LookupError(module)
-    found = import_module(module)
-    if hasattr(found, name):
-        return getattr(found, name)
+    imported = import_module(module)
+    if hasattr(imported, name):
+        return getattr(imported, name)
     if not _exists(f"{module}.{name}"):
         raise LookupError(name)
     return import_module(f"{module}.{name}")
@@ -96,7 +96,7 @@ def _exists(module: str) -> bool:
 
 
 def _called(func: ast.expr, known: Mapping[str, Any]) -> tuple[str, Any] | None:
-    """Name and function of a call into the program, if it is one of its plain functions."""
+    """Return name and function of a call, if it calls a plain function of this package."""
     if isinstance(func, ast.Name):
         name, function = func.id, known.get(func.id)
     elif isinstance(func, ast.Attribute) and isinstance(func.value, ast.Name):
@@ -109,11 +109,11 @@ def _called(func: ast.expr, known: Mapping[str, Any]) -> tuple[str, Any] | None:
 
 
 def _fits(call: ast.Call, function: Any) -> bool:
-    """Whether the function takes these arguments, as far as the line itself tells."""
-    if any(isinstance(one, ast.Starred) for one in call.args):
+    """Return whether the function accepts these arguments, as far as the source shows them."""
+    if any(isinstance(argument, ast.Starred) for argument in call.args):
         return True
-    named = {one.arg: None for one in call.keywords if one.arg is not None}
-    if len(named) < len(call.keywords):  # ** brings what nobody can see here
+    named = {keyword.arg: None for keyword in call.keywords if keyword.arg is not None}
+    if len(named) < len(call.keywords):  # ** adds arguments that are unknown here
         return True
     try:
         inspect.signature(function).bind(*call.args, **named)

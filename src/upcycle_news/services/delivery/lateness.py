@@ -1,4 +1,4 @@
-"""An issue that comes too late, and a send that does not get on."""
+"""Issues that are too late to be queued, and sends that make no progress."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ from upcycle_news.storage import issues, statistics
 from upcycle_news.storage.issues import IssueState
 
 
-def refuse_what_is_late(context: AppContext, issue: IssueId) -> None:
-    """A restored backup must not send an old issue as if it were this morning's."""
+def raise_if_late(context: AppContext, issue: IssueId) -> None:
+    """Raise `IssueError` for an issue that is too old, such as an approved one of a restored backup."""
     hours = context.settings.retry.max_lateness_hours
     zone = context.settings.publication.zone
     ended = datetime.combine(issue.day + timedelta(days=1), time(), zone)
@@ -24,10 +24,10 @@ def refuse_what_is_late(context: AppContext, issue: IssueId) -> None:
 
 
 def stalled_since(context: AppContext, issue: IssueId) -> datetime | None:
-    """Since when a send that should go on has made no progress; None while all is well."""
+    """Return since when a running send has made no progress; None while it does."""
     row, status = issues.get(context.store, issue), issues.status(context.store, issue)
     if row is None or status is None or row.state is not IssueState.SENDING or status.closed:
         return None
-    last = statistics.last_change(context.store, issue) or row.enqueued_at
+    last = statistics.last_delivery_change(context.store, issue) or row.enqueued_at
     allowed = timedelta(minutes=context.settings.retry.stalled_minutes)
     return last if last is not None and context.clock() - last > allowed else None

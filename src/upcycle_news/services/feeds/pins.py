@@ -1,4 +1,4 @@
-"""Pins that name no feed item: mostly a slip in the address, and the item would silently be missing."""
+"""Warnings about pins that match no feed item: mostly a typing error that would go unnoticed."""
 
 from __future__ import annotations
 
@@ -12,14 +12,16 @@ from upcycle_news.text.urls import canonical_link
 
 
 def unknown_pins(context: AppContext, essays: Sequence[Essay]) -> Iterator[Finding]:
-    """A warning for each pin of these essays that no feed has told so far, at its line.
+    """Yield a warning for each pin that is no item of any feed so far, with its line.
 
-    Where no feed was asked yet, as in CI, nothing is known and nothing is told.
+    Where no feed was collected yet, as in CI, there are none.
     """
     pins = {canonical_link(pin) for essay in essays for pin in essay.pin}
-    if not pins or not any(one.succeeded_at for one in feed_rows.states(context.store).values()):
+    if not pins or not any(
+        state.succeeded_at for state in feed_rows.states(context.store).values()
+    ):
         return
-    known = {item.canonical for item in feed_rows.items_linked(context.store, pins)}
+    known = {item.canonical for item in feed_rows.items_by_link(context.store, pins)}
     for essay in essays:
         for pin in essay.pin:
             if canonical_link(pin) not in known:
@@ -30,7 +32,7 @@ def unknown_pins(context: AppContext, essays: Sequence[Essay]) -> Iterator[Findi
 
 
 def _line(context: AppContext, essay: Essay, pin: str) -> int:
-    """Where the pin stands in the file as it is now."""
+    """Return the line number of a pin in the file as it is now."""
     try:
         text = (context.settings.home / essay.source).read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError):

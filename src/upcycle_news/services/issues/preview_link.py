@@ -13,24 +13,24 @@ from upcycle_news.subscribers.link_tokens import preview_token, read_preview_tok
 
 
 def preview_url(context: AppContext, issue: IssueId, revision_id: str, *, expires: datetime) -> str:
-    """The link to a revision's preview under the public address; it ends at `expires`."""
+    """Return the public URL of a revision's preview, valid until `expires`."""
     row = issues.get(context.store, issue)
     assert row is not None
     token = preview_token(
-        context.signer.keys, issue=row.number, revision=revision_id, expires=expires
+        context.link_signer.keys, issue=row.number, revision_id=revision_id, expires=expires
     )
     return f"{context.publication.public_url}/preview/{token}"
 
 
 def preview_html(context: AppContext, token: str) -> str | None:
-    """The page a preview link opens; None for a token that is altered, foreign or has expired."""
-    found = read_preview_token(context.signer.keys, token, now=context.clock())
-    if found is None:
+    """Return the page of a preview link; None for a token that is altered, foreign or expired."""
+    preview = read_preview_token(context.link_signer.keys, token, now=context.clock())
+    if preview is None:
         return None
-    for row in issues.every(context.store):
-        if row.number == found.issue:
-            revision_id = revisions.hash_beginning(context.store, row.id, found.revision)
+    for row in issues.all_issues(context.store):
+        if row.number == preview.issue:
+            revision_id = revisions.find_by_prefix(context.store, row.id, preview.revision_prefix)
             if revision_id is not None:
                 rendered = render_issue(context, row.id, revision_id)
-                return preview_page(rendered.rendered, rendered.findings, language=context.language)
+                return preview_page(rendered.content, rendered.findings, language=context.language)
     return None

@@ -1,4 +1,4 @@
-"""Each reader's own links as a list, for pages that answer elsewhere."""
+"""Export of the subscribers' signed links, for pages that are served elsewhere."""
 
 from __future__ import annotations
 
@@ -8,24 +8,24 @@ import io
 from upcycle_news.app.context import AppContext
 from upcycle_news.models import SubscriberStatus
 from upcycle_news.storage import subscribers
-from upcycle_news.subscribers.csv_lists import defuse
+from upcycle_news.subscribers.csv_lists import escape_formula
 from upcycle_news.subscribers.link_tokens import Purpose
 
 
 def links_csv(context: AppContext) -> str:
-    """Address, unsubscribe token and, with a public address, both links of every reader."""
-    out = io.StringIO(newline="")
-    writer = csv.writer(out)
+    """Return CSV: address, unsubscribe token and, with a public URL, both links of each subscriber."""
+    buffer = io.StringIO(newline="")
+    writer = csv.writer(buffer)
     writer.writerow(("email", "unsubscribe_token", "unsubscribe", "preferences"))
-    public = context.settings.publication.public_url
-    for person in subscribers.all_people(context.store):
-        if person.status is not SubscriberStatus.CONFIRMED:
+    has_public_url = context.settings.publication.public_url
+    for subscriber in subscribers.all_subscribers(context.store):
+        if subscriber.status is not SubscriberStatus.CONFIRMED:
             continue
-        token = context.signer.token(Purpose.UNSUBSCRIBE, person.id)
-        row = [person.email.address, token]
+        token = context.link_signer.token(Purpose.UNSUBSCRIBE, subscriber.id)
+        row = [subscriber.email.address, token]
         row += [
-            context.reader_link(purpose, person.id) if public else ""
+            context.subscriber_link(purpose, subscriber.id) if has_public_url else ""
             for purpose in (Purpose.UNSUBSCRIBE, Purpose.PREFERENCES)
         ]
-        writer.writerow([defuse(cell) for cell in row])
-    return out.getvalue()
+        writer.writerow([escape_formula(cell) for cell in row])
+    return buffer.getvalue()

@@ -1,67 +1,75 @@
-"""The tables. Changing one here needs a migration beside it (a test compares the two)."""
+"""The tables. A change here needs a migration beside it (a test compares the two)."""
 
 from upcycle_news.storage.schema.base import HEAD, UtcDateTime, metadata
 from upcycle_news.storage.schema.coordination import (
-    alarms,
-    left_out,
+    alerts,
     locks,
-    plans,
-    questions,
+    scheduled_runs,
 )
 from upcycle_news.storage.schema.deliveries import (
     deliveries,
     quota_marks,
     quota_scopes,
-    senders,
+    workers,
 )
-from upcycle_news.storage.schema.feeds import collections, feed_items, feeds
+from upcycle_news.storage.schema.feeds import (
+    feed_items,
+    feed_reports,
+    feeds,
+)
 from upcycle_news.storage.schema.issues import (
-    amendments,
+    approval_requests,
     approvals,
     blobs,
+    corrections,
+    excluded_items,
     issues,
     renderings,
     revisions,
-    used,
+    used_content,
 )
-from upcycle_news.storage.schema.relay_stats import replies
-from upcycle_news.storage.schema.send_hold import pauses
+from upcycle_news.storage.schema.relay_stats import (
+    relay_stats,
+)
+from upcycle_news.storage.schema.send_hold import (
+    send_holds,
+)
 from upcycle_news.storage.schema.subscribers import (
     bounces,
     consents,
-    departures,
     subscribers,
     suppressions,
+    unsubscribes,
 )
 
 __all__ = [
     "HEAD",
     "UtcDateTime",
-    "alarms",
-    "amendments",
+    "alerts",
+    "approval_requests",
     "approvals",
     "blobs",
     "bounces",
-    "collections",
     "consents",
+    "corrections",
     "deliveries",
-    "departures",
+    "excluded_items",
     "feed_items",
+    "feed_reports",
     "feeds",
     "issues",
-    "left_out",
     "locks",
     "metadata",
-    "pauses",
-    "plans",
-    "questions",
     "quota_marks",
     "quota_scopes",
+    "relay_stats",
     "renderings",
-    "replies",
     "revisions",
-    "senders",
+    "scheduled_runs",
+    "send_holds",
     "subscribers",
     "suppressions",
-    "used",
+    "unsubscribes",
+    "used_content",
+    "workers",
 ]

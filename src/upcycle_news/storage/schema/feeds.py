@@ -1,4 +1,4 @@
-"""Feeds, their health, and the items they gave."""
+"""Feeds, their health, and their items."""
 
 from __future__ import annotations
 
@@ -36,9 +36,9 @@ feeds = Table(
     Column("moved_since", UtcDateTime),
 )
 
-# What each collection reported, so that an approval hours later can still show it.
-collections = Table(
-    "collections",
+# The report of each collection, so that an approval hours later can still show it.
+feed_reports = Table(
+    "feed_reports",
     metadata,
     Column("id", Integer, primary_key=True),
     Column("at", UtcDateTime, nullable=False),

@@ -1,4 +1,4 @@
-"""Issues, their revisions and renderings, decisions, and what they used up."""
+"""Issues, their revisions and renderings, approvals, used content, and corrections."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ issues = Table(
     Column("state", String(16), nullable=False, index=True),
     Column("revision_id", String(64), nullable=False),
     Column("audience", Integer, nullable=False),
-    Column("stopped_because", Text, nullable=False),
+    Column("stop_reason", Text, nullable=False),
     Column("created_at", UtcDateTime, nullable=False),
     Column("enqueued_at", UtcDateTime),
 )
@@ -42,8 +42,8 @@ revisions = Table(
     UniqueConstraint("issue_id", "revision_id"),
 )
 
-# The exact bytes that readers get, personal links aside: an upgrade in the middle of a send must
-# not change them.
+# The exact bytes that subscribers get, personal links aside: an upgrade in the middle of a send
+# must not change them.
 renderings = Table(
     "renderings",
     metadata,
@@ -74,19 +74,43 @@ approvals = Table(
     Column("decided_at", UtcDateTime, nullable=False),
 )
 
-# What an issue used up: `kind` is essay, item or link; `value` its slug, key or canonical link.
-used = Table(
-    "used",
+# A flow run that waits for an approval of a revision; `answer` is empty while it waits.
+approval_requests = Table(
+    "approval_requests",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("issue_id", ForeignKey("issues.id", ondelete="CASCADE"), nullable=False, index=True),
+    Column("revision_id", String(64), nullable=False),
+    Column("run", Text, nullable=False, index=True),
+    Column("asked_at", UtcDateTime, nullable=False),
+    Column("expires_at", UtcDateTime, nullable=False),
+    Column("reminded_at", UtcDateTime),
+    Column("answer", String(24), nullable=False),
+    Column("answered_at", UtcDateTime),
+)
+
+# Feed items that an editor excluded from an issue: keys and canonical links.
+excluded_items = Table(
+    "excluded_items",
+    metadata,
+    Column("issue_id", ForeignKey("issues.id", ondelete="CASCADE"), primary_key=True),
+    Column("value", Text, primary_key=True),
+)
+
+# Content that was in an issue and is not chosen again: `kind` is essay, item or link; `value` its
+# slug, key or canonical link.
+used_content = Table(
+    "used_content",
     metadata,
     Column("kind", String(8), primary_key=True),
     Column("value", Text, primary_key=True),
     Column("issue_id", ForeignKey("issues.id", ondelete="CASCADE"), primary_key=True),
 )
 
-# What editors corrected or withdrew after it had been sent; `essay` is a slug, or empty for the
-# whole issue, `content` the corrected essay as JSON.
-amendments = Table(
-    "amendments",
+# Corrections and withdrawals after an issue was sent; `essay` is a slug, or empty for the whole
+# issue, `content` the corrected essay as JSON.
+corrections = Table(
+    "corrections",
     metadata,
     Column("id", Integer, primary_key=True),
     Column("issue_id", ForeignKey("issues.id", ondelete="CASCADE"), nullable=False, index=True),

@@ -1,24 +1,48 @@
-"""The first tables."""
+"""The initial schema."""
 
 import sqlalchemy as sa
 from alembic import op
 
-from upcycle_news.storage.schema import UtcDateTime
+from upcycle_news.storage.schema.base import LongNumber, UtcDateTime
 
-revision = "0001"
+revision = "v0001"
 down_revision = None
 branch_labels = None
 depends_on = None
 
 
 def upgrade() -> None:
-    """Bring the tables forward."""
+    """Create the tables."""
+    op.create_table(
+        "alerts",
+        sa.Column("event", sa.String(length=64), nullable=False),
+        sa.Column("subject", sa.String(length=128), nullable=False),
+        sa.Column("at", UtcDateTime(), nullable=False),
+        sa.PrimaryKeyConstraint("event", "subject", name=op.f("pk_alerts")),
+    )
     op.create_table(
         "blobs",
         sa.Column("sha256", sa.String(length=64), nullable=False),
         sa.Column("data", sa.LargeBinary(), nullable=False),
         sa.PrimaryKeyConstraint("sha256", name=op.f("pk_blobs")),
     )
+    op.create_table(
+        "bounces",
+        sa.Column("id", sa.Integer(), nullable=False),
+        sa.Column("report_key", sa.String(length=64), nullable=False),
+        sa.Column("delivery_id", LongNumber, nullable=False),
+        sa.Column("subscriber_id", sa.Integer(), nullable=False),
+        sa.Column("issue_id", sa.String(length=16), nullable=False),
+        sa.Column("kind", sa.String(length=16), nullable=False),
+        sa.Column("code", sa.String(length=16), nullable=False),
+        sa.Column("reason", sa.Text(), nullable=False),
+        sa.Column("raw", sa.LargeBinary(), nullable=True),
+        sa.Column("received_at", UtcDateTime(), nullable=False),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_bounces")),
+        sa.UniqueConstraint("report_key", name=op.f("uq_bounces_report_key")),
+    )
+    op.create_index(op.f("ix_bounces_issue_id"), "bounces", ["issue_id"], unique=False)
+    op.create_index(op.f("ix_bounces_subscriber_id"), "bounces", ["subscriber_id"], unique=False)
     op.create_table(
         "feed_items",
         sa.Column("id", sa.Integer(), nullable=False),
@@ -37,10 +61,15 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("id", name=op.f("pk_feed_items")),
         sa.UniqueConstraint("feed_url", "item_key", name=op.f("uq_feed_items_feed_url_item_key")),
     )
-    with op.batch_alter_table("feed_items", schema=None) as batch_op:
-        batch_op.create_index(batch_op.f("ix_feed_items_canonical"), ["canonical"], unique=False)
-        batch_op.create_index(batch_op.f("ix_feed_items_date"), ["date"], unique=False)
-
+    op.create_index(op.f("ix_feed_items_canonical"), "feed_items", ["canonical"], unique=False)
+    op.create_index(op.f("ix_feed_items_date"), "feed_items", ["date"], unique=False)
+    op.create_table(
+        "feed_reports",
+        sa.Column("id", sa.Integer(), nullable=False),
+        sa.Column("at", UtcDateTime(), nullable=False),
+        sa.Column("report", sa.JSON(), nullable=False),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_feed_reports")),
+    )
     op.create_table(
         "feeds",
         sa.Column("url", sa.Text(), nullable=False),
@@ -62,38 +91,56 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("url", name=op.f("pk_feeds")),
     )
     op.create_table(
-        "collections",
-        sa.Column("id", sa.Integer(), nullable=False),
-        sa.Column("at", UtcDateTime(), nullable=False),
-        sa.Column("report", sa.JSON(), nullable=False),
-        sa.PrimaryKeyConstraint("id", name=op.f("pk_collections")),
-    )
-    op.create_table(
         "issues",
         sa.Column("id", sa.String(length=16), nullable=False),
         sa.Column("number", sa.Integer(), nullable=False),
         sa.Column("state", sa.String(length=16), nullable=False),
         sa.Column("revision_id", sa.String(length=64), nullable=False),
         sa.Column("audience", sa.Integer(), nullable=False),
-        sa.Column("stopped_because", sa.Text(), nullable=False),
+        sa.Column("stop_reason", sa.Text(), nullable=False),
         sa.Column("created_at", UtcDateTime(), nullable=False),
         sa.Column("enqueued_at", UtcDateTime(), nullable=True),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_issues")),
         sa.UniqueConstraint("number", name=op.f("uq_issues_number")),
     )
-    with op.batch_alter_table("issues", schema=None) as batch_op:
-        batch_op.create_index(batch_op.f("ix_issues_state"), ["state"], unique=False)
-
+    op.create_index(op.f("ix_issues_state"), "issues", ["state"], unique=False)
     op.create_table(
-        "senders",
+        "locks",
+        sa.Column("name", sa.String(length=64), nullable=False),
+        sa.Column("holder", sa.Text(), nullable=False),
+        sa.Column("expires_at", UtcDateTime(), nullable=False),
+        sa.PrimaryKeyConstraint("name", name=op.f("pk_locks")),
+    )
+    op.create_table(
+        "quota_marks",
+        sa.Column("scope", sa.String(length=320), nullable=False),
+        sa.Column("number", LongNumber, autoincrement=False, nullable=False),
+        sa.Column("at", UtcDateTime(), nullable=False),
+        sa.PrimaryKeyConstraint("scope", "number", name=op.f("pk_quota_marks")),
+    )
+    op.create_table(
+        "quota_scopes",
+        sa.Column("scope", sa.String(length=320), nullable=False),
+        sa.Column("count", LongNumber, nullable=False),
+        sa.PrimaryKeyConstraint("scope", name=op.f("pk_quota_scopes")),
+    )
+    op.create_table(
+        "scheduled_runs",
+        sa.Column("scheduled_at", UtcDateTime(), nullable=False),
+        sa.Column("issue_id", sa.String(length=16), nullable=False),
+        sa.Column("on_time", sa.Boolean(), nullable=False),
+        sa.PrimaryKeyConstraint("scheduled_at", name=op.f("pk_scheduled_runs")),
+    )
+    op.create_table(
+        "send_holds",
         sa.Column("id", sa.Integer(), nullable=False),
-        sa.Column("host", sa.Text(), nullable=False),
-        sa.Column("pid", sa.Integer(), nullable=False),
-        sa.Column("process_start", sa.Text(), nullable=False),
-        sa.Column("beat_at", UtcDateTime(), nullable=False),
+        sa.Column("kind", sa.String(length=16), nullable=False),
+        sa.Column("as_of", UtcDateTime(), nullable=False),
+        sa.Column("started_at", UtcDateTime(), nullable=False),
+        sa.Column("location", sa.Text(), nullable=False),
         sa.Column("ended_at", UtcDateTime(), nullable=True),
-        sa.PrimaryKeyConstraint("id", name=op.f("pk_senders")),
-        sqlite_autoincrement=True,
+        sa.Column("ended_by", sa.Text(), nullable=False),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_send_holds")),
     )
     op.create_table(
         "subscribers",
@@ -108,14 +155,13 @@ def upgrade() -> None:
         sa.Column("topics", sa.JSON(), nullable=False),
         sa.Column("groups", sa.JSON(), nullable=False),
         sa.Column("created_at", UtcDateTime(), nullable=False),
-        sa.Column("left_at", UtcDateTime(), nullable=True),
+        sa.Column("unsubscribed_at", UtcDateTime(), nullable=True),
+        sa.Column("preferences_set_at", UtcDateTime(), nullable=True),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_subscribers")),
         sa.UniqueConstraint("email_key", name=op.f("uq_subscribers_email_key")),
         sqlite_autoincrement=True,
     )
-    with op.batch_alter_table("subscribers", schema=None) as batch_op:
-        batch_op.create_index(batch_op.f("ix_subscribers_status"), ["status"], unique=False)
-
+    op.create_index(op.f("ix_subscribers_status"), "subscribers", ["status"], unique=False)
     op.create_table(
         "suppressions",
         sa.Column("email_key", sa.String(length=320), nullable=False),
@@ -125,43 +171,54 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("email_key", name=op.f("pk_suppressions")),
     )
     op.create_table(
-        "departures",
+        "unsubscribes",
         sa.Column("id", sa.Integer(), nullable=False),
         sa.Column("subscriber_id", sa.Integer(), nullable=False),
         sa.Column("issue_number", sa.Integer(), nullable=False),
-        sa.Column("way", sa.String(length=16), nullable=False),
+        sa.Column("method", sa.String(length=16), nullable=False),
         sa.Column("at", UtcDateTime(), nullable=False),
-        sa.PrimaryKeyConstraint("id", name=op.f("pk_departures")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_unsubscribes")),
     )
-    with op.batch_alter_table("departures", schema=None) as batch_op:
-        batch_op.create_index(
-            batch_op.f("ix_departures_subscriber_id"), ["subscriber_id"], unique=False
-        )
-        batch_op.create_index(
-            batch_op.f("ix_departures_issue_number"), ["issue_number"], unique=False
-        )
-
+    op.create_index(
+        op.f("ix_unsubscribes_issue_number"), "unsubscribes", ["issue_number"], unique=False
+    )
+    op.create_index(
+        op.f("ix_unsubscribes_subscriber_id"), "unsubscribes", ["subscriber_id"], unique=False
+    )
     op.create_table(
-        "bounces",
+        "workers",
         sa.Column("id", sa.Integer(), nullable=False),
-        sa.Column("report_key", sa.String(length=64), nullable=False),
-        sa.Column("delivery_id", sa.Integer(), nullable=False),
-        sa.Column("subscriber_id", sa.Integer(), nullable=False),
-        sa.Column("issue_id", sa.String(length=16), nullable=False),
-        sa.Column("kind", sa.String(length=16), nullable=False),
-        sa.Column("code", sa.String(length=16), nullable=False),
-        sa.Column("reason", sa.Text(), nullable=False),
-        sa.Column("raw", sa.LargeBinary(), nullable=True),
-        sa.Column("received_at", UtcDateTime(), nullable=False),
-        sa.PrimaryKeyConstraint("id", name=op.f("pk_bounces")),
-        sa.UniqueConstraint("report_key", name=op.f("uq_bounces_report_key")),
+        sa.Column("host", sa.Text(), nullable=False),
+        sa.Column("pid", sa.Integer(), nullable=False),
+        sa.Column("process_start", sa.Text(), nullable=False),
+        sa.Column("heartbeat_at", UtcDateTime(), nullable=False),
+        sa.Column("ended_at", UtcDateTime(), nullable=True),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_workers")),
+        sqlite_autoincrement=True,
     )
-    with op.batch_alter_table("bounces", schema=None) as batch_op:
-        batch_op.create_index(batch_op.f("ix_bounces_issue_id"), ["issue_id"], unique=False)
-        batch_op.create_index(
-            batch_op.f("ix_bounces_subscriber_id"), ["subscriber_id"], unique=False
-        )
-
+    op.create_table(
+        "approval_requests",
+        sa.Column("id", sa.Integer(), nullable=False),
+        sa.Column("issue_id", sa.String(length=16), nullable=False),
+        sa.Column("revision_id", sa.String(length=64), nullable=False),
+        sa.Column("run", sa.Text(), nullable=False),
+        sa.Column("asked_at", UtcDateTime(), nullable=False),
+        sa.Column("expires_at", UtcDateTime(), nullable=False),
+        sa.Column("reminded_at", UtcDateTime(), nullable=True),
+        sa.Column("answer", sa.String(length=24), nullable=False),
+        sa.Column("answered_at", UtcDateTime(), nullable=True),
+        sa.ForeignKeyConstraint(
+            ["issue_id"],
+            ["issues.id"],
+            name=op.f("fk_approval_requests_issue_id"),
+            ondelete="CASCADE",
+        ),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_approval_requests")),
+    )
+    op.create_index(
+        op.f("ix_approval_requests_issue_id"), "approval_requests", ["issue_id"], unique=False
+    )
+    op.create_index(op.f("ix_approval_requests_run"), "approval_requests", ["run"], unique=False)
     op.create_table(
         "approvals",
         sa.Column("id", sa.Integer(), nullable=False),
@@ -175,9 +232,7 @@ def upgrade() -> None:
         ),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_approvals")),
     )
-    with op.batch_alter_table("approvals", schema=None) as batch_op:
-        batch_op.create_index(batch_op.f("ix_approvals_issue_id"), ["issue_id"], unique=False)
-
+    op.create_index(op.f("ix_approvals_issue_id"), "approvals", ["issue_id"], unique=False)
     op.create_table(
         "consents",
         sa.Column("id", sa.Integer(), nullable=False),
@@ -199,20 +254,33 @@ def upgrade() -> None:
         ),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_consents")),
     )
-    with op.batch_alter_table("consents", schema=None) as batch_op:
-        batch_op.create_index(
-            batch_op.f("ix_consents_subscriber_id"), ["subscriber_id"], unique=False
-        )
-
+    op.create_index(op.f("ix_consents_subscriber_id"), "consents", ["subscriber_id"], unique=False)
+    op.create_table(
+        "corrections",
+        sa.Column("id", sa.Integer(), nullable=False),
+        sa.Column("issue_id", sa.String(length=16), nullable=False),
+        sa.Column("kind", sa.String(length=16), nullable=False),
+        sa.Column("essay", sa.Text(), nullable=False),
+        sa.Column("note", sa.Text(), nullable=False),
+        sa.Column("content", sa.Text(), nullable=False),
+        sa.Column("images", sa.JSON(), nullable=False),
+        sa.Column("decided_by", sa.Text(), nullable=False),
+        sa.Column("decided_at", UtcDateTime(), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["issue_id"], ["issues.id"], name=op.f("fk_corrections_issue_id"), ondelete="CASCADE"
+        ),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_corrections")),
+    )
+    op.create_index(op.f("ix_corrections_issue_id"), "corrections", ["issue_id"], unique=False)
     op.create_table(
         "deliveries",
-        sa.Column("id", sa.Integer(), nullable=False),
+        sa.Column("id", LongNumber, nullable=False),
         sa.Column("issue_id", sa.String(length=16), nullable=False),
         sa.Column("subscriber_id", sa.Integer(), nullable=False),
         sa.Column("state", sa.String(length=16), nullable=False),
         sa.Column("attempts", sa.Integer(), nullable=False),
         sa.Column("next_at", UtcDateTime(), nullable=True),
-        sa.Column("sender_id", sa.Integer(), server_default="0", nullable=False),
+        sa.Column("worker_id", sa.Integer(), server_default="0", nullable=False),
         sa.Column("code", sa.Integer(), nullable=True),
         sa.Column("enhanced", sa.String(length=16), nullable=False),
         sa.Column("reason", sa.Text(), nullable=False),
@@ -224,35 +292,48 @@ def upgrade() -> None:
             "issue_id", "subscriber_id", name=op.f("uq_deliveries_issue_id_subscriber_id")
         ),
     )
-    with op.batch_alter_table("deliveries", schema=None) as batch_op:
-        batch_op.create_index(
-            "ix_deliveries_queue",
-            ["issue_id", "state", "sender_id", "attempts", "id"],
-            unique=False,
-        )
-        batch_op.create_index(
-            "ix_deliveries_due",
-            ["issue_id", "next_at"],
-            unique=False,
-            sqlite_where=sa.text("state = 'deferred'"),
-            postgresql_where=sa.text("state = 'deferred'"),
-        )
-        batch_op.create_index(
-            batch_op.f("ix_deliveries_subscriber_id"), ["subscriber_id"], unique=False
-        )
-
-    op.create_table(
-        "quota_scopes",
-        sa.Column("scope", sa.String(length=320), nullable=False),
-        sa.Column("count", sa.Integer(), nullable=False),
-        sa.PrimaryKeyConstraint("scope", name=op.f("pk_quota_scopes")),
+    op.create_index(
+        "ix_deliveries_due",
+        "deliveries",
+        ["issue_id", "next_at"],
+        unique=False,
+        sqlite_where=sa.text("state = 'deferred'"),
+        postgresql_where=sa.text("state = 'deferred'"),
+    )
+    op.create_index(
+        "ix_deliveries_queue",
+        "deliveries",
+        ["issue_id", "state", "worker_id", "attempts", "id"],
+        unique=False,
+    )
+    op.create_index(
+        op.f("ix_deliveries_subscriber_id"), "deliveries", ["subscriber_id"], unique=False
     )
     op.create_table(
-        "quota_marks",
-        sa.Column("scope", sa.String(length=320), nullable=False),
-        sa.Column("number", sa.Integer(), autoincrement=False, nullable=False),
-        sa.Column("at", UtcDateTime(), nullable=False),
-        sa.PrimaryKeyConstraint("scope", "number", name=op.f("pk_quota_marks")),
+        "excluded_items",
+        sa.Column("issue_id", sa.String(length=16), nullable=False),
+        sa.Column("value", sa.Text(), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["issue_id"], ["issues.id"], name=op.f("fk_excluded_items_issue_id"), ondelete="CASCADE"
+        ),
+        sa.PrimaryKeyConstraint("issue_id", "value", name=op.f("pk_excluded_items")),
+    )
+    op.create_table(
+        "relay_stats",
+        sa.Column("issue_id", sa.String(length=16), nullable=False),
+        sa.Column("relay", sa.String(length=64), nullable=False),
+        sa.Column("worker_id", sa.Integer(), autoincrement=False, nullable=False),
+        sa.Column("accepted", sa.Integer(), nullable=False),
+        sa.Column("deferred", sa.Integer(), nullable=False),
+        sa.Column("refused", sa.Integer(), nullable=False),
+        sa.Column("lost", sa.Integer(), nullable=False),
+        sa.Column("slowest", sa.Float(), nullable=False),
+        sa.Column("classes", sa.JSON(), nullable=False),
+        sa.Column("changed_at", UtcDateTime(), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["issue_id"], ["issues.id"], name=op.f("fk_relay_stats_issue_id"), ondelete="CASCADE"
+        ),
+        sa.PrimaryKeyConstraint("issue_id", "relay", "worker_id", name=op.f("pk_relay_stats")),
     )
     op.create_table(
         "revisions",
@@ -271,14 +352,14 @@ def upgrade() -> None:
         ),
     )
     op.create_table(
-        "used",
+        "used_content",
         sa.Column("kind", sa.String(length=8), nullable=False),
         sa.Column("value", sa.Text(), nullable=False),
         sa.Column("issue_id", sa.String(length=16), nullable=False),
         sa.ForeignKeyConstraint(
-            ["issue_id"], ["issues.id"], name=op.f("fk_used_issue_id"), ondelete="CASCADE"
+            ["issue_id"], ["issues.id"], name=op.f("fk_used_content_issue_id"), ondelete="CASCADE"
         ),
-        sa.PrimaryKeyConstraint("kind", "value", "issue_id", name=op.f("pk_used")),
+        sa.PrimaryKeyConstraint("kind", "value", "issue_id", name=op.f("pk_used_content")),
     )
     op.create_table(
         "renderings",
@@ -296,54 +377,4 @@ def upgrade() -> None:
             ondelete="CASCADE",
         ),
         sa.PrimaryKeyConstraint("revision_id", name=op.f("pk_renderings")),
-    )
-    op.create_table(
-        "plans",
-        sa.Column("planned_at", UtcDateTime(), nullable=False),
-        sa.Column("issue_id", sa.String(length=16), nullable=False),
-        sa.Column("in_time", sa.Boolean(), nullable=False),
-        sa.PrimaryKeyConstraint("planned_at", name=op.f("pk_plans")),
-    )
-    op.create_table(
-        "locks",
-        sa.Column("name", sa.String(length=64), nullable=False),
-        sa.Column("holder", sa.Text(), nullable=False),
-        sa.Column("until", UtcDateTime(), nullable=False),
-        sa.PrimaryKeyConstraint("name", name=op.f("pk_locks")),
-    )
-    op.create_table(
-        "questions",
-        sa.Column("id", sa.Integer(), nullable=False),
-        sa.Column("issue_id", sa.String(length=16), nullable=False),
-        sa.Column("revision_id", sa.String(length=64), nullable=False),
-        sa.Column("run", sa.Text(), nullable=False),
-        sa.Column("asked_at", UtcDateTime(), nullable=False),
-        sa.Column("until", UtcDateTime(), nullable=False),
-        sa.Column("reminded_at", UtcDateTime(), nullable=True),
-        sa.Column("answer", sa.String(length=24), nullable=False),
-        sa.Column("answered_at", UtcDateTime(), nullable=True),
-        sa.ForeignKeyConstraint(
-            ["issue_id"], ["issues.id"], name=op.f("fk_questions_issue_id"), ondelete="CASCADE"
-        ),
-        sa.PrimaryKeyConstraint("id", name=op.f("pk_questions")),
-    )
-    with op.batch_alter_table("questions", schema=None) as batch_op:
-        batch_op.create_index(batch_op.f("ix_questions_issue_id"), ["issue_id"], unique=False)
-        batch_op.create_index(batch_op.f("ix_questions_run"), ["run"], unique=False)
-
-    op.create_table(
-        "left_out",
-        sa.Column("issue_id", sa.String(length=16), nullable=False),
-        sa.Column("value", sa.Text(), nullable=False),
-        sa.ForeignKeyConstraint(
-            ["issue_id"], ["issues.id"], name=op.f("fk_left_out_issue_id"), ondelete="CASCADE"
-        ),
-        sa.PrimaryKeyConstraint("issue_id", "value", name=op.f("pk_left_out")),
-    )
-    op.create_table(
-        "alarms",
-        sa.Column("event", sa.String(length=64), nullable=False),
-        sa.Column("subject", sa.String(length=128), nullable=False),
-        sa.Column("at", UtcDateTime(), nullable=False),
-        sa.PrimaryKeyConstraint("event", "subject", name=op.f("pk_alarms")),
     )
