@@ -105,6 +105,16 @@ def test_more_than_ten_lookups_are_a_problem() -> None:
     assert only(evaluated(f"v=spf1 {ten} ~all", **includes)).state is State.OK
 
 
+@pytest.mark.parametrize(("count", "state"), [(2, "ok"), (3, "problem")])
+def test_more_than_two_hosts_without_an_address_are_a_problem(count: int, state: str) -> None:
+    hosts = [f"gone{n}.example.net" for n in range(count)]
+    record = " ".join(["v=spf1", *(f"a:{host}" for host in hosts), COVERED.removeprefix("v=spf1 ")])
+    answers = {**known(txt=(record,)), **{(h, k): Answer() for h in hosts for k in ("A", "AAAA")}}
+    result = only(spf.evaluate(DOMAIN, answers, relays=RELAYS, own_addresses=()))
+    assert result.state == state
+    assert ("without an address" in result.finding) == (state == "problem")
+
+
 @pytest.mark.parametrize(
     "record",
     [
@@ -126,6 +136,15 @@ def test_an_invalid_record_is_a_problem(record: str) -> None:
 def test_an_unknown_modifier_is_allowed() -> None:
     record = COVERED.replace("~all", "exp=why.example.net op=strict ~all")
     assert only(evaluated(record)).state is State.OK
+
+
+@pytest.mark.parametrize("term", ["include:_spf.relay.example.net", "ip4:192.0.2.0/24"])
+def test_terms_after_all_do_not_count(term: str) -> None:
+    """Receivers stop at `all` (RFC 7208, section 5.1)."""
+    assert only(evaluated(f"v=spf1 {term} ~all")).state is State.OK
+    result = only(evaluated(f"v=spf1 ~all {term}"))
+    assert result.state is State.WARNING
+    assert "does not seem to name the relay" in result.finding
 
 
 def test_the_all_term_of_a_redirect_counts() -> None:

@@ -135,12 +135,12 @@ def test_secrets_of_the_settings_are_never_logged(
 
 def test_json_is_one_object_a_line_with_the_values_as_they_are() -> None:
     output = written(
-        "json", lambda: log.info("an issue was queued", issue="2026-11-26", audience=12)
+        "json", lambda: log.info("issue queued", issue="2026-11-26", audience=12)
     )
     line = json.loads(output)
     assert line.pop("timestamp").endswith("+00:00")
     assert line == {
-        "event": "an issue was queued", "level": "info", "logger": "upcycle_news.tests",
+        "event": "issue queued", "level": "info", "logger": "upcycle_news.tests",
         "issue": "2026-11-26", "audience": 12,
     }  # fmt: skip
 
@@ -182,13 +182,13 @@ def test_prefects_handlers_stay_and_receive_the_events(capsys: pytest.CaptureFix
     ours.addHandler(prefect_handler)  # PREFECT_LOGGING_EXTRA_LOGGERS
     try:
         output = written(
-            "text", lambda: log.info("an issue was queued", audience=3, to="a@b.example")
+            "text", lambda: log.info("issue queued", audience=3, to="a@b.example")
         )
     finally:
         for logger in (root, ours):
             logger.removeHandler(prefect_handler)
     assert output.count("\n") == 1
-    assert messages == ["an issue was queued audience=3 to=…"]  # once, not again through the root
+    assert messages == ["issue queued audience=3 to=…"]  # once, not again through the root
 
 
 # --- what an operator learns
@@ -202,7 +202,7 @@ def test_a_send_logs_its_steps_with_ids_and_counts(
     publication.write_essay()
     send_issue(publication.context())
     messages = [record.getMessage() for record in caplog.records]
-    assert any("an issue was approved issue=2026-11-26" in line for line in messages)
+    assert any("issue approved issue=2026-11-26" in line for line in messages)
     assert any(
         "issue queued issue=2026-11-26" in line and "audience=3" in line for line in messages
     )
@@ -280,9 +280,10 @@ def test_a_process_of_prefect_writes_each_event_once() -> None:
     """With Prefect's real set-up: its own console stays on the root, and does not repeat ours."""
     program = (
         "from prefect.logging.configuration import setup_logging; setup_logging()\n"
-        "from upcycle_news import logs; logs.set_up('text', 'info')\n"
-        "logs.Log('upcycle_news.x').info('an issue was queued', audience=3)"
+        "from upcycle_news.observability.logging import Log, configure_logging\n"
+        "configure_logging('text', 'info')\n"
+        "Log('upcycle_news.x').info('issue queued', audience=3)"
     )
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
-    assert done.stderr.count("an issue was queued") == 1, done.stderr
+    assert done.stderr.count("issue queued") == 1, done.stderr

@@ -105,23 +105,23 @@ ARCHIVE = {
     ),
 }
 SUBSCRIBERS = {
-    "add": ("subscribers.manage:add", "Add one person whose consent is documented."),
+    "add": ("subscribers.manage:add", "Add one subscriber whose consent is documented."),
     "import": (
         "subscribers.manage:import_",
-        "Import a list of people who consented; reports every line that was not taken.",
+        "Import a list of subscribers who consented; reports every line that was skipped.",
     ),
     "export": (
         "subscribers.manage:export",
         "Write all subscribers as CSV, in the form that import reads.",
     ),
-    "show": ("subscribers.manage:show", "Show everything that is held about one person."),
+    "show": ("subscribers.manage:show", "Show everything that is stored about one subscriber."),
     "unsubscribe": (
         "subscribers.manage:unsubscribe",
-        "Unsubscribe a person at once; only they can subscribe again.",
+        "Unsubscribe an address at once; only its owner can subscribe again.",
     ),
     "forget": (
         "subscribers.data:forget",
-        "Erase a person; only a keyed hash stays, so that no list brings them back.",
+        "Erase a subscriber; only a keyed hash stays, so that no list brings them back.",
     ),
     "stats": (
         "subscribers.data:stats",
@@ -141,11 +141,11 @@ SUBSCRIBERS = {
     ),
     "unsuppress": (
         "subscribers.suppressions:unsuppress",
-        "Undo a suppression; the person is written to again only with their consent.",
+        "Undo a suppression; the address gets mail again only with consent.",
     ),
     "suppressions": (
         "subscribers.suppressions:suppressions",
-        "List all suppressions as CSV, oldest first; forgotten people are keyed hashes.",
+        "List all suppressions as CSV, oldest first; erased addresses are keyed hashes.",
     ),
 }
 BOUNCES = {
@@ -288,8 +288,8 @@ commands = typer.Typer(
 )
 
 
-def _version(asked: bool) -> None:
-    if asked:
+def _version(requested: bool) -> None:
+    if requested:
         typer.echo(f"upcycle-news {__version__}")
         raise typer.Exit
 

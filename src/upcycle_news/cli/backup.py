@@ -130,7 +130,7 @@ def _confirm_replacing(current: StoreState, made_at: str) -> None:
     if current.readable:
         changed = f"{current.changed_at:%Y-%m-%d %H:%M} UTC" if current.changed_at else "never"
         description = (
-            f"the store here holds {format_count(current.subscribers, 'person', 'people')} and "
+            f"the store here holds {format_count(current.subscribers, 'subscriber')} and "
             f"{format_count(current.issues, 'issue')} and changed last on {changed}; the backup is of {made_at}"
         )
     else:

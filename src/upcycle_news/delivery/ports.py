@@ -94,7 +94,7 @@ class Transport(Protocol):
 
 @dataclass(frozen=True)
 class WaitLimits:
-    """How long a run waits, in seconds.
+    """The limits for the waits of a run, in seconds.
 
     `deferred`: in all for deferred deliveries; 0 leaves them to the next run. `quota`: for a quota
     or the send window, each time; longer waits are left to the next run. `failures`: a count, the

@@ -31,7 +31,7 @@ from upcycle_news.transports.refusal_classes import (
 
 @dataclass(frozen=True)
 class RetryPolicy:
-    """When a deferred delivery is tried again and when it is given up.
+    """The schedule by which a deferred delivery is tried again and given up.
 
     The delays double from `first_seconds` to `max_delay`. `give_up_after` counts from the moment
     the delivery was queued, but no delivery is given up at its first attempt.

@@ -119,7 +119,7 @@ def _add_sample_subscribers(context: AppContext) -> None:
     data = (files("upcycle_news.demo") / "subscribers.csv").read_bytes()
     parsed = read_subscribers_csv(data, where="subscribers.csv")
     add_subscribers(
-        context.store, parsed.subscribers, source="sample readers of the demo", now=context.clock(),
+        context.store, parsed.subscribers, source="sample subscribers of the demo", now=context.clock(),
         dry_run=False,
     )  # fmt: skip
 
@@ -182,7 +182,7 @@ def _summary(
         also = f", also {', '.join(i.feed for i in related.story.items[1:])}"
         yield f"  item      {item.title} ({item.feed}{also if len(related.story.items) > 1 else ''})"
     if total == sent_before:
-        yield f"  sent      nothing: all {total} readers of issue {issue} have it already"
+        yield f"  sent      nothing: all {total} subscribers of issue {issue} have it already"
     else:
         closes = "all deliveries are accounted for" if status.closed else "not closed yet"
         yield f"  sent      {format_count(total - sent_before, 'mail')}; audience {status.audience}, {closes}"

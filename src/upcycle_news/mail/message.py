@@ -48,7 +48,7 @@ _DOMAIN = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9.-]*[A-Za-z0-9])?\Z")
 
 @dataclass(frozen=True)
 class SenderHeaders:
-    """What the headers of every mail of the publication have in common.
+    """The headers that all mails of the publication have in common.
 
     `envelope_sender` takes the bounces and never shows. `list_id` is a domain-like name such as
     ``news.example.org`` (RFC 2919) and `list_name` the human name beside it. `unsubscribe_mailto`
@@ -73,7 +73,7 @@ class SenderHeaders:
 
 @dataclass(frozen=True)
 class RecipientFields:
-    """What differs from recipient to recipient. `message_hash` as the function of that name returns it."""
+    """The fields that differ by recipient; `message_hash` as the function of that name returns it."""
 
     address: EmailAddress
     name: str

@@ -151,11 +151,11 @@ def skip_reason(fields: Mapping[str, str], take: Collection[str] = ()) -> str:
 
 def _numbered(rows: Iterator[list[str]]) -> Iterator[tuple[int, list[str]]]:
     """Yield each row with the line number it begins on (quoted newlines make rows span lines)."""
-    reader = rows
-    begins = reader.line_num + 1  # type: ignore[attr-defined]
-    for row in reader:
+    csv_reader = rows
+    begins = csv_reader.line_num + 1  # type: ignore[attr-defined]
+    for row in csv_reader:
         yield begins, row
-        begins = reader.line_num + 1  # type: ignore[attr-defined]
+        begins = csv_reader.line_num + 1  # type: ignore[attr-defined]
 
 
 def clean_name(text: str) -> str:

@@ -138,7 +138,7 @@ def erasure_key(folder: Path, store: Store) -> bytes:
     key = folder / "person.key"
     if not key.exists() and subscribers.has_subscribers(store):
         raise UpcycleError(
-            f"{folder}: the keys are missing, and the store knows readers; with other keys no link "
+            f"{folder}: the keys are missing, and the store has subscribers; with other keys no link "
             "in a mail that was sent would work: copy the folder from where it is, or from a backup"
         )
     return load_or_create_key(key)

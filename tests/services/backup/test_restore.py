@@ -333,7 +333,7 @@ def test_a_store_with_subscribers_is_only_replaced_with_yes(publication: Publica
     path = backed_up(publication)
     publication.add_subscribers("neu@example.org")
     error = publication.run("restore", str(path), code=1).err
-    assert "holds 3 people and 0 issues and changed last on 2026-11-26 06:00 UTC" in error
+    assert "holds 3 subscribers and 0 issues and changed last on 2026-11-26 06:00 UTC" in error
     assert "say --yes" in error
     assert find_subscriber(publication.context(), "neu@example.org") is not None
     assert len(list((publication.home / "var/backups").iterdir())) == 1
@@ -517,7 +517,7 @@ def test_subscribers_are_counted_without_bare_suppressions(
     publication.add_many_subscribers(3)
     publication.run("subscribers", "suppress", "elsewhere@example.com")
     path = backed_up(publication)
-    assert "holds 3 people" in publication.run("restore", str(path), code=1).err
+    assert "holds 3 subscribers" in publication.run("restore", str(path), code=1).err
 
 
 def test_confirming_lists_the_unknown_deliveries(publication: Publication) -> None:

@@ -523,12 +523,12 @@ def test_what_changed_since_an_approval_is_named(publication: Publication) -> No
     _, revision_id = approve_issue(context)
     approved = compose.revisions.load_revision(context.store, ISSUE, revision_id)
     assert approved is not None
-    assert compose.changes_since(context, approved) == ()
+    assert compose.edits_since(context, approved) == ()
     publication.write_essay(text="Anders.\n")
     publication.change_setting("Lange Straße 1", "Lange Straße 2")
     path = publication.home / "templates/newsletter.mjml"
     path.write_text(path.read_text() + "\n")
-    assert compose.changes_since(publication.context(), approved) == (
+    assert compose.edits_since(publication.context(), approved) == (
         f"essay {slug}",
         "templates/newsletter.mjml",
         "newsletter.toml",

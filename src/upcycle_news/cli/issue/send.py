@@ -202,9 +202,9 @@ def _approved_revision(
                 f"issue {issue} is not approved: look at it with 'upcycle-news issue preview', "
                 "then use 'upcycle-news issue approve', or send it with --yes"
             )
-        people = format_count(_count_audience(context, composed), "person", "people")
+        audience = format_count(_count_audience(context, composed), "subscriber")
         subject = composed.manifest.issue.subject
-        typer.confirm(f"Send issue {issue} „{subject}“ to {people}?", abort=True)
+        typer.confirm(f"Send issue {issue} „{subject}“ to {audience}?", abort=True)
     record_approval(context, issue, composed.revision_id, by=current_user())
     return composed.revision_id
 

@@ -29,7 +29,7 @@ def forget(
     address: Annotated[str, typer.Argument(metavar="ADDRESS")],
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
 ) -> None:
-    """Erase a person; only a keyed hash stays, so that no list brings them back.
+    """Erase a subscriber; only a keyed hash stays, so that no list brings them back.
 
     Example: upcycle-news subscribers forget a@example.org
     """

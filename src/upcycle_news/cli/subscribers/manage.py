@@ -47,7 +47,7 @@ def add(
         list[str] | None, typer.Option(help="A test group, such as 'redaktion'.")
     ] = None,
 ) -> None:
-    """Add one person whose consent is documented.
+    """Add one subscriber whose consent is documented.
 
     Example: upcycle-news subscribers add a@example.org --consent "letter of 3 May 2026"
     """
@@ -66,7 +66,7 @@ def add(
             now=context.clock(),
             dry_run=False,
             language=context.settings.publication.language,
-            override_preferences=True,  # one person, by hand: perhaps they asked for it
+            override_preferences=True,  # one address, by hand: perhaps its owner asked for it
         )
     if report.skipped:
         raise UpcycleError(f"not added: {report.skipped[0][1]}")
@@ -90,7 +90,7 @@ def import_(
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Report only.")] = False,
     as_json: JsonOption = False,
 ) -> None:
-    """Import a list of people who consented; reports every line that was not taken.
+    """Import a list of subscribers who consented; reports every line that was skipped.
 
     Who unsubscribed or is suppressed stays so, and lines that the list marks as unsubscribed are skipped.
     Example: upcycle-news subscribers import list.csv --consent "paper list, 3 May 2026"
@@ -170,7 +170,7 @@ def export(
 
 
 def show(address: Address, as_json: JsonOption = False) -> None:
-    """Show everything that is held about one person.
+    """Show everything that is stored about one subscriber.
 
     Example: upcycle-news subscribers show a@example.org --json
     """
@@ -204,7 +204,7 @@ def show(address: Address, as_json: JsonOption = False) -> None:
 
 
 def unsubscribe(address: Address) -> None:
-    """Unsubscribe a person at once; only they can subscribe again.
+    """Unsubscribe an address at once; only its owner can subscribe again.
 
     Example: upcycle-news subscribers unsubscribe a@example.org
     """

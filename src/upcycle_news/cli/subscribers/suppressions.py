@@ -65,7 +65,7 @@ def suppress(
 
 
 def unsuppress(target: Target) -> None:
-    """Undo a suppression; the person is written to again only with their consent.
+    """Undo a suppression; the address gets mail again only with consent.
 
     Example: upcycle-news subscribers unsuppress a@example.org
     """
@@ -78,7 +78,7 @@ def unsuppress(target: Target) -> None:
 
 
 def suppressions(as_json: JsonOption = False) -> None:
-    """List all suppressions as CSV, oldest first; forgotten people are keyed hashes.
+    """List all suppressions as CSV, oldest first; erased addresses are keyed hashes.
 
     Example: upcycle-news subscribers suppressions > suppressed.csv
     """

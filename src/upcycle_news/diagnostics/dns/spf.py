@@ -18,6 +18,7 @@ from upcycle_news.diagnostics.results import (
 )
 
 MAX_LOOKUPS = 10  # RFC 7208, section 4.6.4
+MAX_VOID_LOOKUPS = 2  # likewise: look-ups of `a` and `mx` without an answer
 _MAX_FOLLOWED = 40  # a record that is far beyond the limit is not followed to its end
 _TERM = re.compile(
     r"(?P<sign>[+?~-])?(?P<name>all|include|a|mx|ptr|ip4|ip6|exists)"
@@ -32,10 +33,12 @@ Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 class SpfEvaluation:
     """The terms of a domain's SPF record, with includes followed as far as answers are there.
 
-    `needed` are the queries that are still to be resolved; `all_sign` is the qualifier of `all`.
+    `needed` are the queries that are still to be resolved; `all_sign` is the qualifier of `all`;
+    `void_lookups` are those of `a` and `mx` that found nothing.
     """
 
     lookups: int = 0
+    void_lookups: int = 0
     networks: set[Network] = field(default_factory=set)
     names: set[str] = field(default_factory=set)
     needed: set[Query] = field(default_factory=set)
@@ -88,8 +91,9 @@ def _follow(
             if outer:
                 evaluation.all_sign = evaluation.all_sign or sign
         elif name in ("ip4", "ip6"):
-            _network(name, value + term["cidr"], sign, domain, evaluation)
-        else:
+            allows = "" if ended else sign  # checked for mistakes all the same
+            _network(name, value + term["cidr"], allows, domain, evaluation)
+        elif not ended:  # section 5.1: terms after `all` are ignored
             evaluation.lookups += 1
             if evaluation.lookups <= _MAX_FOLLOWED and "%" not in value:
                 _lookup_term(
@@ -124,8 +128,11 @@ def _lookup_term(
     if name == "mx":
         answer = _known((value, "MX"), answers, evaluation)
         hosts = [value.partition(" ")[2] for value in answer.values] if answer else []
+        evaluation.void_lookups += answer is not None and not hosts
     else:
         evaluation.names.add(value)
+        families = [_known((value, kind), answers, evaluation) for kind in ("A", "AAAA")]
+        evaluation.void_lookups += all(answer and not answer.values for answer in families)
     for host in hosts:
         for kind in ("A", "AAAA"):
             answer = _known((host, kind), answers, evaluation)
@@ -232,6 +239,17 @@ def _faults(domain: str, record: str, evaluation: SpfEvaluation) -> list[CheckRe
                 impact="receivers ignore the whole record (permerror, RFC 7208, section 4.6.4)",
                 fix="remove includes of services that no longer send for you, or write their "
                 "networks as ip4: and ip6:",
+                about=domain,
+            )
+        )
+    if evaluation.void_lookups > MAX_VOID_LOOKUPS:
+        results.append(
+            problem(
+                "spf",
+                f"SPF of {domain} names {evaluation.void_lookups} hosts without an address, "
+                f"{MAX_VOID_LOOKUPS} are allowed",
+                impact="receivers ignore the whole record (permerror, RFC 7208, section 4.6.4)",
+                fix="remove the a: and mx: of hosts that do not exist any more",
                 about=domain,
             )
         )

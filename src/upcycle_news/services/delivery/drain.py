@@ -25,7 +25,7 @@ _POLL_INTERVAL = 0.1  # seconds
 
 @dataclass(frozen=True)
 class DrainResult:
-    """How many workers were asked, and how many of their processes are left."""
+    """Counts: workers that were asked to stop, and those whose process is left."""
 
     asked: int = 0
     left: int = 0

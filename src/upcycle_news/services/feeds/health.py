@@ -69,7 +69,7 @@ def validators(state: FeedState | None, now: datetime) -> Validators:
 
 
 def after_success(state: FeedState, result: Fetched | NotModified, now: datetime) -> FeedState:
-    """The state of a feed that answered with something that can be used, or nothing new."""
+    """Return the state after a successful fetch, with a new body or without."""
     succeeded = replace(
         state,
         tried_at=now,
