@@ -1,8 +1,8 @@
 """Write docs/images/prefect-approval.png and prefect-report.png: an approval in Prefect's own pages.
 
 `python tools/cockpit_screenshots.py` needs Chromium and takes some two minutes: a real server, a
-run that waits, its form in Prefect's pages, the answer over the API, the mails in a sink. A person looks at both
-pictures before they are committed.
+run that waits, its form in Prefect's pages, the decision over the API, the mails in a sink. Look at both
+pictures before you commit them.
 """
 
 from __future__ import annotations
@@ -33,9 +33,11 @@ BUTTON = "[...document.querySelectorAll('button')].find(b => b.innerText.trim() 
 
 
 def main() -> None:
-    """Send an issue by hand and another one by a run; look at its form and its report."""
+    """Send an issue by command and another one by a run; capture its form and its report."""
     with TemporaryDirectory() as folder, Sink() as sink, DemoSite(datetime.now(UTC)) as site:
-        publication = Publication(create_publication(Path(folder) / "umbaupost"), lambda: datetime.now(UTC))
+        publication = Publication(
+            create_publication(Path(folder) / "umbaupost"), lambda: datetime.now(UTC)
+        )
         os.chdir(publication.home)
         publication.add_many_subscribers(3)
         (publication.home / "content/feeds.toml").write_text(site.feeds_toml())
@@ -51,38 +53,38 @@ def main() -> None:
             run = server.start("publish-issue/thursday")
             server.wait_for_state(run, "PAUSED")
             with browsing() as page:
-                _look_at_the_form(server, page, run)
+                _capture_form(server, page, run)
             server.submit_form(run, decision="send", name="Anna Redaktion")
             state = server.wait_for_state(run, *ENDED)
             print(state["name"], state["message"])
-            with browsing() as page:  # the first one has not been listened to for too long
-                _look_at_the_report(server, page)
+            with browsing() as page:  # a new one: the first connection is idle for too long
+                _capture_report(server, page)
 
 
-def _look_at_the_form(server: PrefectServer, page: Page, run: str) -> None:
+def _capture_form(server: PrefectServer, page: Page, run: str) -> None:
     page.look(width=1000, height=1350, dark=True)
     page.open(f"http://127.0.0.1:{server.port}/runs/flow-run/{run}")
     _press(page, BUTTON % "Resume")
-    _until(page, "document.body.innerText.includes('Wer entscheidet')")
+    _wait_until(page, "document.body.innerText.includes('Wer entscheidet')")
     page.run("[...document.querySelectorAll('textarea')].at(-1).focus()")
     page.ask("Input.insertText", text="Anna Redaktion")
     time.sleep(1)  # the field's colours change slowly
     page.picture(TARGET / "prefect-approval.png")
 
 
-def _look_at_the_report(server: PrefectServer, page: Page) -> None:
+def _capture_report(server: PrefectServer, page: Page) -> None:
     wanted = {"artifacts": {"key": {"like_": "issue-%-report"}}}
     [report] = server.request("POST", "/artifacts/filter", wanted)
     page.look(width=1000, height=1000, dark=True)
     page.open(f"http://127.0.0.1:{server.port}/artifacts/artifact/{report['id']}")
-    _until(page, "document.body.innerText.includes('Was sich geändert hat')")
+    _wait_until(page, "document.body.innerText.includes('Was sich geändert hat')")
     time.sleep(1)
     page.picture(TARGET / "prefect-report.png")
 
 
 def _press(page: Page, element: str) -> None:
-    """A real click in the middle of what a script finds, as soon as it is there."""
-    _until(page, f"!!({element})")
+    """Click in the middle of an element as soon as it exists."""
+    _wait_until(page, f"!!({element})")
     time.sleep(0.5)
     x, y = page.run(
         f"(() => {{ const r = ({element}).getBoundingClientRect(); "
@@ -92,7 +94,7 @@ def _press(page: Page, element: str) -> None:
         page.ask("Input.dispatchMouseEvent", type=kind, x=x, y=y, button="left", clickCount=1)
 
 
-def _until(page: Page, condition: str, clock: Callable[[], float] = time.monotonic) -> None:
+def _wait_until(page: Page, condition: str, clock: Callable[[], float] = time.monotonic) -> None:
     deadline = clock() + 60
     while not page.run(condition):
         if clock() > deadline:

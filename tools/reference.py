@@ -1,4 +1,4 @@
-"""Write docs/reference.md from the code: commands, settings, states, template variables.
+"""Generate docs/reference.md from the code: commands, settings, states, template variables.
 
 `python tools/reference.py` writes it; a test compares it, so nothing stays undocumented.
 """
@@ -23,28 +23,28 @@ from upcycle_news.storage.issues import IssueState
 
 TARGET = Path(__file__).resolve().parents[1] / "docs" / "reference.md"
 
-# One table for each kind: members of the kinds with the same word are the same key of a dict.
+# One table for each enum: equal members of two StrEnums would be the same key of one dict.
 DELIVERY_STATES = {
-    DeliveryState.QUEUED: "waits for its turn",
-    DeliveryState.SENDING: "is on the wire; claimed by one sender",
-    DeliveryState.DEFERRED: "was put off by the relay and is tried again later",
+    DeliveryState.QUEUED: "waits to be sent",
+    DeliveryState.SENDING: "is being sent by one worker",
+    DeliveryState.DEFERRED: "was deferred by the relay and is tried again later",
     DeliveryState.SENT: "the relay accepted it",
     DeliveryState.REJECTED: "the relay refused it, or it was given up",
-    DeliveryState.UNKNOWN: "the relay's answer was lost; held until somebody decides",
-    DeliveryState.SUPPRESSED: "the address was suppressed before its turn came",
-    DeliveryState.CANCELLED: "the person left, or the issue was cancelled, before its turn came",
+    DeliveryState.UNKNOWN: "the relay's reply was lost; not sent again until an operator decides",
+    DeliveryState.SUPPRESSED: "the address was suppressed before it was sent",
+    DeliveryState.CANCELLED: "the subscriber unsubscribed, or the issue was cancelled, before it was sent",
 }
 ISSUE_STATES = {
     IssueState.OPEN: "may still change: previews make revisions",
-    IssueState.SENDING: "is frozen; its deliveries go out",
-    IssueState.PAUSED: "was paused by hand; `issue resume` goes on",
-    IssueState.STOPPED: "the relay spoke against us; `issue resume` goes on once that is mended",
-    IssueState.CANCELLED: "who has not got it will not get it",
+    IssueState.SENDING: "is frozen; its deliveries are sent",
+    IssueState.PAUSED: "was paused by an operator; `issue resume` continues",
+    IssueState.STOPPED: "the relay refused the sender or the message; `issue resume` continues once that is corrected",
+    IssueState.CANCELLED: "deliveries that were not sent will not be sent",
 }
 SUBSCRIBER_STATES = {
     SubscriberStatus.PENDING: "has not confirmed yet and gets nothing",
     SubscriberStatus.CONFIRMED: "gets the newsletter",
-    SubscriberStatus.UNSUBSCRIBED: "has left; only the person can come back",
+    SubscriberStatus.UNSUBSCRIBED: "has unsubscribed; only the subscriber can subscribe again",
 }
 EXIT_CODES = {
     0: "done",
@@ -55,7 +55,7 @@ EXIT_CODES = {
 
 
 def reference() -> str:
-    """The whole page."""
+    """Return the whole page."""
     return "\n".join(
         [
             "# Reference",
@@ -67,7 +67,7 @@ def reference() -> str:
             *_commands(typer.main.get_command(commands), "upcycle-news"),
             "## Exit codes",
             "",
-            *(f"- `{code}`: {told}" for code, told in EXIT_CODES.items()),
+            *(f"- `{code}`: {description}" for code, description in EXIT_CODES.items()),
             "",
             "## Settings",
             "",
@@ -89,8 +89,8 @@ def reference() -> str:
 
 def _commands(command: Any, name: str) -> Iterator[str]:
     if isinstance(command, click.Group) or hasattr(command, "commands"):
-        for child, found in command.commands.items():
-            yield from _commands(found, f"{name} {child}")
+        for child, subcommand in command.commands.items():
+            yield from _commands(subcommand, f"{name} {child}")
         return
     command = command.load()
     usage = [name]
@@ -108,8 +108,8 @@ def _commands(command: Any, name: str) -> Iterator[str]:
             )
     yield f"### `{' '.join(usage)}`"
     yield ""
-    told, _, example = (command.help or "").partition("Example: ")
-    yield " ".join(told.split())
+    description, _, example = (command.help or "").partition("Example: ")
+    yield " ".join(description.split())
     yield ""
     if example:
         yield f"Example: `{' '.join(example.split())}`"
@@ -153,10 +153,10 @@ def _default(field: FieldInfo) -> str:
     return f"`{value}`"
 
 
-def _states(title: str, states: Any, told: Mapping[Any, str]) -> Iterator[str]:
+def _states(title: str, states: Any, descriptions: Mapping[Any, str]) -> Iterator[str]:
     yield f"### {title}"
     yield ""
-    yield from (f"- `{state}`: {told[state]}" for state in states)
+    yield from (f"- `{state}`: {descriptions[state]}" for state in states)
     yield ""
 
 

@@ -37,8 +37,8 @@ def variables() -> Iterator[str]:
     yield "### Kinds"
     yield ""
     done: set[str] = set()
-    while waiting := [name for name in seen if name not in done]:
-        name = waiting[0]
+    while pending := [name for name in seen if name not in done]:
+        name = pending[0]
         done.add(name)
         description = " ".join((inspect.getdoc(seen[name]) or "").split("\n\n")[0].split())
         yield f"- **{name}**: {description}"

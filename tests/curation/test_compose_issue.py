@@ -167,6 +167,43 @@ def test_excerpts_are_cut_and_sources_named():
     }
 
 
+PINS_1 = essay(pin=("https://bau.example/1",))
+SENTENCE = "Wer Steine, Türen oder Balken übrig hat, bringt sie in die Halle Nr. 5 am Hafen, "
+TWO_SENTENCES = (
+    f"{SENTENCE}z. B. am Samstag. {SENTENCE}wo jemand zählt, misst und aufschreibt, was da ist."
+)
+
+
+@pytest.mark.parametrize(
+    ("limit", "expected"),
+    [
+        (280, TWO_SENTENCES),
+        (150, f"{SENTENCE}z. B. am Samstag."),
+        (82, "Wer Steine, Türen oder Balken übrig hat, bringt sie in die Halle Nr. 5 am Hafen…"),
+        (69, "Wer Steine, Türen oder Balken übrig hat, bringt sie in die Halle…"),
+    ],
+)  # fmt: skip
+def test_an_excerpt_keeps_abbreviations_whole(limit, expected):
+    (related,) = made([PINS_1], [item(1, summary=TWO_SENTENCES)], excerpt=limit).related
+    assert related.story.lead.summary == expected
+
+
+def test_an_excerpt_of_400_characters_uses_them():
+    sentence = "Die Halle am Hafen nimmt alles an, was sich noch einmal einbauen lässt, und "
+    text = f"{sentence * 2}mehr. {sentence * 2}mehr."
+    assert 240 < len(text) < 400
+    (related,) = made([PINS_1], [item(1, summary=text)], excerpt=400).related
+    assert related.story.lead.summary == text
+
+
+def test_a_title_and_an_excerpt_hold_no_template_syntax():
+    hostile = item(1, title="{{ a }} " + "Wort " * 60, summary="{% b %} steht da.")
+    (related,) = made([PINS_1], [hostile]).related
+    assert related.story.lead.title.startswith("{ { a } } Wort")
+    assert len(related.story.lead.title) <= 200
+    assert related.story.lead.summary == "{ % b % } steht da."
+
+
 def test_the_same_inputs_in_any_order_give_the_same_issue():
     candidates = [item(n, f"Leerstand {word} Innenstadt") for n, word in enumerate("abcdefgh")]
     essays = [essay("a"), essay("b", title="Umbau")]

@@ -10,6 +10,7 @@ import pytest
 
 from upcycle_news.checks.html_inspector import inspect_html
 from upcycle_news.checks.issue import preflight
+from upcycle_news.curation.compose_issue import Limits, excerpt_story
 from upcycle_news.errors import TemplateError
 from upcycle_news.models import ImageRef, Manifest, RenderedIssue
 from upcycle_news.rendering.render import render
@@ -72,7 +73,9 @@ def test_hostile_titles_and_names_are_harmless(text: str) -> None:
 def test_a_hostile_feed_item_is_harmless(text: str) -> None:
     item = sample_manifest.item(1, title=text, summary=text)
     other = sample_manifest.item(2, title=text)
-    story = replace(sample_manifest.RELATED[0].story, items=(item, other))
+    story = excerpt_story(
+        replace(sample_manifest.RELATED[0].story, items=(item, other)), Limits().excerpt
+    )
     manifest = sample_manifest.manifest(related=(replace(sample_manifest.RELATED[0], story=story),))
     assert_harmless(render_or_refuse(manifest), manifest)
 

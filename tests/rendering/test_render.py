@@ -18,7 +18,7 @@ from upcycle_news.models import (
     RenderedIssue,
 )
 from upcycle_news.rendering.render import encoded_size, render
-from upcycle_news.rendering.view_models import reading_minutes, shorten
+from upcycle_news.rendering.view_models import reading_minutes
 
 from . import sample_manifest
 from .sample_manifest import LEAD, PUBLICATION, TEMPLATES
@@ -281,11 +281,15 @@ def test_reading_time_is_at_least_a_minute() -> None:
     assert reading_minutes("Wort " * 1000) == 5
 
 
-def test_a_shortened_text_ends_with_a_sentence_or_an_ellipsis() -> None:
-    assert shorten("Eins ist da. " * 3, 30) == "Eins ist da. Eins ist da."
-    assert shorten("Wort, " * 20, 33) == "Wort, Wort, Wort, Wort, Wort …"
-    assert shorten("W" * 50, 10) == "W" * 10 + " …"
-    assert shorten("kurz") == "kurz"
+def test_an_excerpt_is_shown_as_the_manifest_holds_it() -> None:
+    summary = "Das Lager Nr. 5 öffnet, z. B. für alle, die bauen. " + "Wort und Wort. " * 24
+    item = sample_manifest.item(9, summary=summary.strip())
+    story = replace(sample_manifest.RELATED[0].story, items=(item,))
+    related = (replace(sample_manifest.RELATED[0], story=story),)
+    rendered = render(sample_manifest.manifest(essays=(LEAD,), related=related))
+    for part in (rendered.html, rendered.text):
+        shown = " ".join(unescape(re.sub(r"<[^>]*>", " ", part)).split())
+        assert " ".join(summary.split()) in shown
 
 
 def test_a_summary_that_repeats_the_title_is_not_shown() -> None:

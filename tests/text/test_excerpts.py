@@ -51,6 +51,21 @@ def test_a_long_first_sentence_is_cut_at_a_word():
     assert len(excerpt("x" * 50, 20)) == 20
 
 
+@pytest.mark.parametrize(
+    ("text", "limit", "expected"),
+    [
+        ("Die Werkstatt in der Halle Nr. 5 am Hafen öffnet.", 31, "Die Werkstatt in der Halle…"),
+        ("Gebraucht wird vieles, z. B. Türen und Fenster.", 28, "Gebraucht wird vieles…"),
+        ("Gefeiert wird in der Stadt am 3. Oktober bis spät.", 34, "Gefeiert wird in der Stadt am…"),
+        ("So steht es seit jeher im Gesetz, § 5 der Satzung.", 37, "So steht es seit jeher im Gesetz…"),
+        ("Nr. 5 " + "x" * 50, 6, "Nr. 5…"),
+    ],
+)  # fmt: skip
+def test_a_cut_never_follows_an_abbreviation(text, limit, expected):
+    assert excerpt(text, limit) == expected
+    assert len(expected) <= limit
+
+
 def test_a_sentence_that_the_feed_truncated_is_left_out():
     assert excerpt("Eins ist ganz. Zwei ist […]", 280) == "Eins ist ganz."
 

@@ -20,7 +20,10 @@ from upcycle_news.models import (
     Story,
 )
 from upcycle_news.text.excerpts import excerpt
-from upcycle_news.text.sanitize import neutralise_braces
+from upcycle_news.text.sanitize import neutralise_braces, truncate
+
+MAX_TITLE = 200
+"""Characters of a feed item's title that an issue shows."""
 
 
 @dataclass(frozen=True)
@@ -65,7 +68,7 @@ def compose(
     if not chosen and not (limits.items_only and waiting):
         raise NothingNew(_nothing_new(id.day, essays, published, waiting, limits))
     picked = tuple(
-        replace(candidate.as_related(), story=_with_excerpts(candidate.story, limits.excerpt))
+        replace(candidate.as_related(), story=excerpt_story(candidate.story, limits.excerpt))
         for candidate in decided
         if candidate.chosen
     )
@@ -122,14 +125,17 @@ def choose_essays(
     return tuple(sorted(due, key=lambda essay: (-essay.date.toordinal(), essay.slug)))
 
 
-def _with_excerpts(story: Story, length: int) -> Story:
-    """Shorten a story's texts to the excerpts that are printed, template syntax neutralised."""
+def excerpt_story(story: Story, length: int) -> Story:
+    """Return a story with the titles and excerpts that are printed, template syntax neutralised.
+
+    This is the only place that cuts a feed's texts: what a manifest holds is shown as it is.
+    """
     return Story(
         tuple(
             replace(
                 item,
-                title=neutralise_braces(item.title),
-                summary=neutralise_braces(excerpt(item.summary, length)),
+                title=truncate(neutralise_braces(item.title), MAX_TITLE),
+                summary=excerpt(neutralise_braces(item.summary), length),
             )
             for item in story.items
         )

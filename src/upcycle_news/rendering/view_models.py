@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
@@ -38,33 +37,10 @@ from upcycle_news.text.typography import base_language, one_line, typeset
 READING_SPEED = 200
 """Words a minute."""
 
-EXCERPT = 240
-"""Characters of a feed item's summary that an issue shows at the most."""
-
-TITLE = 200
-"""Characters of a feed item's title."""
-
 
 def reading_minutes(body: str) -> int:
     """Return the minutes that reading an essay takes, at least one."""
     return max(1, round(len(body.split()) / READING_SPEED))
-
-
-def shorten(summary: str, limit: int = EXCERPT) -> str:
-    """Shorten a text to whole sentences if half of `limit` is used, else to words with an ellipsis."""
-    summary = one_line(summary)
-    if len(summary) <= limit:
-        return summary
-    start = summary[:limit]
-    sentence_end = max(start.rfind(mark) for mark in (". ", "! ", "? ", "…"))
-    if sentence_end >= limit // 2:
-        return start[: sentence_end + 1]
-    return start[: start.rfind(" ") if " " in start else limit].rstrip(" ,;:–-(") + " …"
-
-
-def safe_excerpt(text: str, limit: int) -> str:
-    """Return a feed's text shortened, and with the braces of template languages taken apart."""
-    return re.sub(r"\{(?=[{%#])", "{ ", shorten(text, limit))
 
 
 OPENING = 120
@@ -282,7 +258,7 @@ class ViewModelBuilder:
             if other.feed != item.feed:
                 others.setdefault(other.feed, SourceView(one_line(other.feed), other.link))
         return StoryView(
-            title=typeset(safe_excerpt(item.title, TITLE), item.language),
+            title=typeset(item.title, item.language),
             url=item.link,
             source=one_line(item.feed),
             date=self.strings.long_date(self.local_time(item.date).date()),
@@ -292,9 +268,9 @@ class ViewModelBuilder:
         )
 
     def summary(self, item: FeedItem) -> str:
-        """Return an excerpt of an item, empty when it only repeats the title."""
-        short = safe_excerpt(item.summary, EXCERPT)
-        return "" if short.casefold() == one_line(item.title).casefold() else short
+        """Return an item's excerpt as composing cut it, empty when it only repeats the title."""
+        repeats = one_line(item.summary).casefold() == one_line(item.title).casefold()
+        return "" if repeats else item.summary
 
     def lang_attribute(self, language: str) -> str:
         """Return a language that differs from the issue's, else an empty string."""

@@ -48,23 +48,27 @@ def _ends_here(text: str, start: int, match: re.Match[str]) -> bool:
         return False
     if match[1] != ".":
         return True
-    before = text[max(start, match.start() - 40) : match.start()]
+    return not _is_abbreviated(text[max(start, match.start() - 40) : match.start()])
+
+
+def _is_abbreviated(before: str) -> bool:
+    """Return whether a full stop after `before` belongs to its last word: an ordinal, "Nr", "z. B"."""
     if _ORDINAL.search(before):
-        return False
+        return True
     word = _LAST_WORD.search(before)
     if word is None:
-        return True
+        return False
     last = word[1].rpartition(".")[2]
     # One letter and a point is an initial or a part of "z. B.", never the end of a sentence.
     known = {word[1].lower(), last.lower()} & _ABBREVIATIONS
-    return len(last) > 1 and not known and not last.lower().endswith("str")
+    return len(last) == 1 or bool(known) or last.lower().endswith("str")
 
 
 def excerpt(text: str, limit: int, max_sentences: int | None = 2) -> str:
     """Take the first whole sentences that fit into `limit` characters, at most `max_sentences`.
 
-    A first sentence that is too long is truncated at a word and marked; a later one that the feed
-    itself truncated ("…") is left out.
+    A first sentence that is too long is truncated at a word and marked, never between "Nr." and its
+    number; a later one that the feed itself truncated ("…") is left out.
     """
     result = ""
     for count, sentence in enumerate(split_sentences(text)):
@@ -77,7 +81,16 @@ def excerpt(text: str, limit: int, max_sentences: int | None = 2) -> str:
         ):
             break
         result = longer
-    return truncate(result, limit)
+    return result if len(result) <= limit else _truncate_sentence(result, limit)
+
+
+def _truncate_sentence(sentence: str, limit: int) -> str:
+    """Shorten a sentence at the end of a word that needs no other word behind it."""
+    shortened = truncate(sentence, limit)
+    kept = shortened.removesuffix("…")
+    while " " in kept and (kept.endswith("§") or (kept[-1] == "." and _is_abbreviated(kept[:-1]))):
+        kept = kept.rpartition(" ")[0].rstrip(" ,;:–-(")
+    return f"{kept}…"
 
 
 def propose_summary(text: str) -> str:
