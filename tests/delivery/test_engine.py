@@ -177,6 +177,44 @@ def test_a_refusal_about_the_sender_stops_the_issue_and_suppresses_nobody(bad):
     assert len([c for c in server.commands if c == "mail"]) == 1
 
 
+@pytest.mark.parametrize(
+    ("said", "ends"),
+    [
+        ("552 no room left in this mailbox", {"sent": 12, "rejected": 1}),
+        ("554 5.7.1 entry refused", {"sent": 12, "deferred": 1}),
+        ("550 5.7.1 blocked by the recipient's policy", {"sent": 12, "deferred": 1}),
+        ("552 5.3.4 message too big", {"sent": 12, "deferred": 1}),
+    ],
+)
+def test_a_refusal_of_one_recipient_does_not_stop_the_issue(said, ends):
+    ledger = MemoryLedger([*readers(6), *readers(1, "zu"), *readers(6, "more")])
+    with MisbehavingRelay(rcpt=for_addresses("zu", said)) as server:
+        report = run(ledger, server, wait_limits=WaitLimits())
+
+    assert report.stopped is None
+    assert ledger.states() == ends
+    assert not ledger.suppressed
+
+
+@pytest.mark.parametrize("step", ["rcpt", "data"])
+@pytest.mark.parametrize(
+    "said",
+    [
+        "550 No more letters from this customer in this hour; this one is discarded",
+        "554 5.2.0 Submission refused: the allowance of this sender for today is used up",
+        "550 5.4.5 Daily user sending limit exceeded",
+    ],
+)
+def test_a_providers_limit_defers_the_rest_and_rejects_nobody(step, said):
+    ledger = MemoryLedger(readers(20))
+    spent: Any = {step: lambda server, who: said if len(server.accepted) >= 6 else None}
+    with MisbehavingRelay(**spent) as server:
+        run(ledger, server, wait_limits=WaitLimits())
+
+    assert ledger.states() == {"sent": 6, "deferred": 14}
+    assert not ledger.suppressed
+
+
 # --- the canary guard
 
 

@@ -87,10 +87,7 @@ def test_without_an_enhanced_code_the_wording_decides(text):
         refused("mail", 501, "what?"),
         refused("rcpt", 554, "Relay access denied", "5.7.1"),
         refused("rcpt", 554, "Relay access denied"),
-        refused("rcpt", 550, "message rejected for policy reasons"),
         refused("rcpt", 550, "sender verify failed: address does not exist; blocked"),
-        refused("rcpt", 552, "message size exceeds fixed limit"),
-        refused("rcpt", 550, "Daily user sending limit exceeded", "5.4.5"),
         refused("rcpt", 530, "Authentication required"),
         refused("data", 554, "no"),
         refused("body", 554, "looks like spam", "5.7.1"),
@@ -118,7 +115,7 @@ def test_a_refusal_about_the_sender_stops_the_issue_and_the_delivery_stays_queue
         refused("body", 552, "mailbox full", "5.2.2"),
         refused("rcpt", 550, "no such user", "5.4.1"),
         refused("rcpt", 553, "mailbox name not allowed"),
-        refused("rcpt", 550, "sender address does not exist"),
+        refused("rcpt", 552, "no room left in this mailbox"),
         UnsupportedAddress("letters outside ASCII"),
     ],
 )
@@ -128,6 +125,28 @@ def test_any_other_refusal_rejects_this_delivery_alone(outcome):
     assert verdict.state is DeliveryState.REJECTED
     assert (verdict.suppress, verdict.stop) == (False, None)
     assert verdict.reason
+
+
+@pytest.mark.parametrize(
+    "outcome",
+    [
+        refused("rcpt", 554, "entry refused", "5.7.1"),
+        refused("rcpt", 550, "message rejected for policy reasons"),
+        refused("rcpt", 550, "sender address does not exist"),
+        refused("rcpt", 552, "message size exceeds fixed limit"),
+        refused("rcpt", 550, "Daily user sending limit exceeded", "5.4.5"),
+        refused("rcpt", 550, "No more letters from this customer in this hour"),
+        refused("mail", 550, "Daily sending quota exceeded", "5.4.5"),
+        refused("body", 554, "the allowance of this sender for today is used up", "5.2.0"),
+        refused("body", 554, "other or undefined", "5.2.0"),
+    ],
+)
+def test_a_limit_and_what_may_concern_one_recipient_is_deferred_and_slows_the_relay(outcome):
+    verdict = judged(outcome)
+
+    assert (verdict.state, verdict.slow_relay) == (DeliveryState.DEFERRED, True)
+    assert verdict.next_at is not None
+    assert (verdict.suppress, verdict.stop) == (False, None)
 
 
 def test_a_connection_lost_before_the_body_is_tried_again():

@@ -248,7 +248,9 @@ def test_the_reason_why_an_issue_stopped_is_printed_once(publication: Publicatio
     publication.add_many_subscribers(12)
     publication.write_essay()
     send = ("issue", "send", "--yes", "--no-collect")
-    with MisbehavingRelay(rcpt=always("550 5.7.1 your address is listed")) as relay:
+    with MisbehavingRelay(
+        rcpt=always("554 5.7.1 Client host rejected: your address is listed")
+    ) as relay:
         at = relay_variables(relay.controller.port)
         result = publication.run(*send, code=1, **at)
         assert result.err.count("your address is listed") == 1, result.err

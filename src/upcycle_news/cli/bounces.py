@@ -45,7 +45,8 @@ def list_(
                 print_json(
                     {
                         "id": report.id, "issue": report.issue, "subscriber": report.subscriber,
-                        "kind": report.kind, "code": report.code, "reason": report.reason, "at": at,
+                        "kind": report.kind, "understood": report.understood, "code": report.code,
+                        "reason": report.reason, "at": at,
                     }
                 )  # fmt: skip
             else:

@@ -11,14 +11,21 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from upcycle_news.models import DeliveryState, SmtpReply, Verdict
-from upcycle_news.transports import refusal_classes
 from upcycle_news.transports.outcomes import (
     Accepted,
     LostBeforeBody,
     LostInBody,
     Outcome,
     Refused,
+    Stage,
     UnsupportedAddress,
+)
+from upcycle_news.transports.refusal_classes import (
+    SLOW_DOWN,
+    RefusalClass,
+    classify_refusal,
+    stop_sentence,
+    stops_issue,
 )
 
 
@@ -76,19 +83,34 @@ def decide(
         case LostBeforeBody(reason):
             verdict = Verdict(DeliveryState.DEFERRED, reason=reason)
             return _deferred_or_given_up(verdict, attempt, queued_at, now, policy, jitter)
-        case Refused(_, reply) if reply.code < 500:
-            slow = reply.code in refusal_classes.SLOW_DOWN
-            verdict = _with_reply(Verdict(DeliveryState.DEFERRED, slow_relay=slow), reply)
-            return _deferred_or_given_up(verdict, attempt, queued_at, now, policy, jitter)
         case Refused(stage, reply):
-            match refusal_classes.classify_refusal(stage, reply):
-                case "person":
-                    return _with_reply(Verdict(DeliveryState.REJECTED, suppress=True), reply)
-                case "delivery":
-                    return _with_reply(Verdict(DeliveryState.REJECTED), reply)
-                case "us":
-                    stop = refusal_classes.stop_sentence(stage, reply)
-                    return _with_reply(Verdict(DeliveryState.QUEUED, stop=stop), reply)
+            verdict = _with_reply(_refused(stage, reply), reply)
+            if verdict.state is DeliveryState.DEFERRED:
+                return _deferred_or_given_up(verdict, attempt, queued_at, now, policy, jitter)
+            return verdict
+
+
+def _refused(stage: Stage, reply: SmtpReply) -> Verdict:
+    """Return the verdict on a 4xx or 5xx, without the time of the next try of a deferred delivery.
+
+    A permanent refusal because of a limit, or of us but perhaps by this recipient only, is deferred:
+    nothing uncertain is rejected for good, and one recipient's refusal does not stop the issue.
+    """
+    refusal_class = classify_refusal(stage, reply)
+    if reply.code < 500:
+        slow = reply.code in SLOW_DOWN or refusal_class is RefusalClass.LIMIT
+        return Verdict(DeliveryState.DEFERRED, slow_relay=slow)
+    if stops_issue(stage, reply):
+        return Verdict(DeliveryState.QUEUED, stop=stop_sentence(stage, reply))
+    match refusal_class:
+        case RefusalClass.RECIPIENT:
+            return Verdict(DeliveryState.REJECTED, suppress=True)
+        case RefusalClass.MAILBOX:
+            return Verdict(DeliveryState.REJECTED)
+        case RefusalClass.UNCLEAR if stage == "rcpt":
+            return Verdict(DeliveryState.REJECTED)
+        case _:
+            return Verdict(DeliveryState.DEFERRED, slow_relay=True)
 
 
 def _with_reply(verdict: Verdict, reply: SmtpReply) -> Verdict:

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import Row, func, select, update
+from sqlalchemy import Row, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
 from upcycle_news.models import SuppressionSource
@@ -22,7 +22,10 @@ from upcycle_news.storage.schema import (
 
 @dataclass(frozen=True)
 class Bounce:
-    """One report. `kind`: hard, soft or complaint; `code` is the RFC 3463 status, or empty."""
+    """One report. `kind`: hard, soft, blocked or complaint; `code` is the RFC 3463 status, or empty.
+
+    `understood` is False for a soft one that never suppresses by itself.
+    """
 
     id: int
     issue: str
@@ -32,6 +35,11 @@ class Bounce:
     reason: str
     at: datetime
     raw: bytes | None = None
+    understood: bool = True
+
+
+UNCLEAR = "unclear"
+"""The kind in the table of a soft report that was not understood."""
 
 
 def record(
@@ -97,28 +105,13 @@ def suppress_person(
         )
 
 
-def soft_since(store: Store, subscriber: int, since: datetime) -> tuple[datetime, ...]:
-    """When soft bounces of a person came, one for each issue at the most."""
-    query = (
-        select(func.max(bounces.c.received_at))
-        .where(
-            bounces.c.subscriber_id == subscriber,
-            bounces.c.kind == "soft",
-            bounces.c.received_at >= since,
-        )
-        .group_by(bounces.c.issue_id)
-    )
-    with store.reading() as connection:
-        return tuple(connection.scalars(query))
-
-
 def listed(store: Store, *, issue: str = "", kind: str = "") -> Iterator[Bounce]:
     """Reports without their text, newest first."""
     query = select(bounces).order_by(bounces.c.id.desc())
     if issue:
         query = query.where(bounces.c.issue_id == issue)
     if kind:
-        query = query.where(bounces.c.kind == kind)
+        query = query.where(bounces.c.kind.in_((kind, UNCLEAR) if kind == "soft" else (kind,)))
     with store.reading() as connection:
         for row in connection.execute(query):
             yield _bounce(row)
@@ -146,9 +139,10 @@ def _bounce(row: Row[tuple[object, ...]], raw: bytes | None = None) -> Bounce:
         id=row.id,
         issue=row.issue_id,
         subscriber=row.subscriber_id,
-        kind=row.kind,
+        kind="soft" if row.kind == UNCLEAR else row.kind,
         code=row.code,
         reason=row.reason,
         at=row.received_at,
         raw=raw,
+        understood=row.kind != UNCLEAR,
     )

@@ -155,7 +155,9 @@ def test_a_relay_that_refuses_everybody_stops_the_issue_and_suppresses_nobody(
 ) -> None:
     publication.write_essay()
     publication.add_many_subscribers(12)
-    with MisbehavingRelay(rcpt=always("550 5.7.1 your address is listed")) as relay:
+    with MisbehavingRelay(
+        rcpt=always("554 5.7.1 Client host rejected: your address is listed")
+    ) as relay:
         context = publication.context(**relay_variables(relay.controller.port))
         with pytest.raises(RelayError, match="stopped"):
             send_issue(context)

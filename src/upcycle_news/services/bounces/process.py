@@ -1,4 +1,4 @@
-"""Read what came back and act on it: suppress, count, let people leave by mail."""
+"""Process the inbox: suppress after bounces and complaints, unsubscribe by mail."""
 
 from __future__ import annotations
 
@@ -7,44 +7,44 @@ import re
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
-from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 from upcycle_news.app.context import AppContext
-from upcycle_news.bounces.inbox import (
-    ImapAccount,
-    Inbox,
-    open_imap,
-    open_maildir,
-)
+from upcycle_news.bounces.inbox import ImapAccount, Inbox, open_imap, open_maildir
 from upcycle_news.bounces.parser import (
     COUNTED,
-    Kind,
-    Report,
-    read_report,
+    BounceKind,
+    BounceReport,
+    for_subscriber,
+    parse_bounce,
 )
-from upcycle_news.bounces.score import score
 from upcycle_news.bounces.unsubscribe_mail import unsubscribe_tokens
 from upcycle_news.config.settings import FILE_NAME
 from upcycle_news.errors import SettingsError, UpcycleError
 from upcycle_news.observability.logging import Log
+from upcycle_news.services.bounces import soft_bounces
 from upcycle_news.services.subscribers import subscriptions
-from upcycle_news.storage import bounces
+from upcycle_news.storage import bounces, subscribers
 from upcycle_news.storage.subscribers import UnsubscribeMethod
 from upcycle_news.subscribers.link_tokens import Purpose
 
 log = Log(__name__)
 
-REASONS = {Kind.HARD: "hard bounce", Kind.SOFT: "soft bounces", Kind.COMPLAINT: "complaint"}
+REASONS = {
+    BounceKind.HARD: "hard bounce",
+    BounceKind.SOFT: soft_bounces.REASON,
+    BounceKind.COMPLAINT: "complaint",
+}
 
 
 @dataclass(frozen=True)
 class Collected:
-    """What lay in the inbox. `unsigned`: reports that name no delivery of ours, or pretend to.
+    """The counts of a run over the inbox. `unsigned`: reports without a valid signature of ours.
 
-    `left_alone`: replies of people and of their assistants. `suppressed`: addresses that will not
-    be written to from now on.
+    `soft` includes reports that were not understood. `left_alone`: replies of people and automatic
+    ones, notices of success, feedback that is no complaint. `suppressed`: addresses that will get
+    no mail from now on.
     """
 
     hard: int = 0
@@ -59,39 +59,41 @@ class Collected:
     suppressed: int = 0
 
     def as_dict(self) -> dict[str, Any]:
-        """The counts as programs read them."""
+        """Return the counts for JSON output."""
         return asdict(self)
 
     def plus(self, **more: int) -> Collected:
-        """One more of something."""
+        """Return the counts with `more` added."""
         return replace(self, **{name: getattr(self, name) + count for name, count in more.items()})
 
 
 def has_inbox(context: AppContext) -> bool:
-    """Whether mail that comes back can be read."""
+    """Return True if an inbox is configured."""
     return bool(context.settings.inbox.host or context.settings.inbox.maildir)
 
 
 @contextmanager
 def open_inbox(context: AppContext, timeout: float = 60.0) -> Iterator[Inbox]:
-    """The inbox of the settings; raises `SettingsError` when there is none. Seconds for an answer."""
-    told = context.settings.inbox
-    if told.maildir:
-        with open_maildir(context.settings.home / Path(told.maildir), told.processed) as inbox:
+    """Open the configured inbox; raises `SettingsError` if there is none. `timeout` is in seconds."""
+    settings = context.settings.inbox
+    if settings.maildir:
+        with open_maildir(
+            context.settings.home / Path(settings.maildir), settings.processed
+        ) as inbox:
             yield inbox
         return
-    if not told.host:
+    if not settings.host:
         raise SettingsError(
             FILE_NAME, None, "there is no inbox: set inbox.host (IMAP) or inbox.maildir"
         )
     account = ImapAccount(
-        host=told.host,
-        port=told.port,
-        security=told.security,
-        username=told.username,
-        password=told.password.get_secret_value(),
-        folder=told.folder,
-        processed=told.processed,
+        host=settings.host,
+        port=settings.port,
+        security=settings.security,
+        username=settings.username,
+        password=settings.password.get_secret_value(),
+        folder=settings.folder,
+        processed=settings.processed,
         timeout=timeout,
     )
     with open_imap(account) as inbox:
@@ -99,37 +101,42 @@ def open_inbox(context: AppContext, timeout: float = 60.0) -> Iterator[Inbox]:
 
 
 def collect(context: AppContext) -> Collected:
-    """Handle everything in the inbox; safe to run again after a crash."""
-    told = Collected()
+    """Process every mail in the inbox; safe to run again after a crash."""
+    counts = Collected()
     with open_inbox(context) as inbox:
         for key, raw in inbox.mails():
             outcome, handled = handle(context, raw)
-            told = told.plus(**outcome)
+            counts = counts.plus(**outcome)
             if handled:
                 inbox.done(key)
             elif "left_alone" in outcome:
                 inbox.skip(key)
-    log.info("the inbox was read", **told.as_dict())
-    return told
+    log.info("the inbox was read", **counts.as_dict())
+    return counts
 
 
 def handle(context: AppContext, raw: bytes) -> tuple[dict[str, int], bool]:
-    """Act on one mail: what to count, and whether it may be moved away."""
-    if _leaves_by_mail(context, raw):
+    """Process one mail; return what to count, and whether it may be moved away."""
+    if _unsubscribes_by_mail(context, raw):
         return {"unsubscribed": 1}, True
-    report = read_report(raw)
-    if report.kind is Kind.DELAYED:
+    report = parse_bounce(raw)
+    delivery = _delivery_of(context, report)
+    if delivery is None:
+        # What was not understood, or is about no delivery, is left to people.
+        is_report = report.kind in (COUNTED | {BounceKind.DELAYED}) - {BounceKind.UNCLEAR}
+        return {"unsigned" if is_report else "left_alone": 1}, False
+    if report.kind is BounceKind.DELAYED:
         return {"delayed": 1}, True
+    subscriber = subscribers.by_id(context.store, delivery[1])
+    if subscriber is not None:
+        report = for_subscriber(report, subscriber.email.address)
     if report.kind not in COUNTED:
         return {"left_alone": 1}, False
-    named = _whose(context, report)
-    if named is None:
-        return {"unsigned": 1}, False
-    return _record(context, report, named, raw), True
+    return _record(context, report, delivery, raw), True
 
 
-def _whose(context: AppContext, report: Report) -> tuple[int, int] | None:
-    """Issue number and subscriber, if the report carries a signature of ours."""
+def _delivery_of(context: AppContext, report: BounceReport) -> tuple[int, int] | None:
+    """Return issue number and subscriber id if the report carries a signature of ours."""
     addresses = context.bounce_addresses
     if addresses is not None:
         for address in report.returned_to:
@@ -137,8 +144,8 @@ def _whose(context: AppContext, report: Report) -> tuple[int, int] | None:
                 return addresses.read(address)
             except (UpcycleError, ValueError):
                 continue
-    if report.kind is Kind.COMPLAINT:
-        # Feedback loops write from an address of their own and bring the mail along.
+    if report.kind is BounceKind.COMPLAINT:
+        # Feedback loops use an address of their own and attach the mail.
         for link in report.links:
             token = context.link_signer.read(Purpose.UNSUBSCRIBE, link)
             if token is not None:
@@ -147,13 +154,13 @@ def _whose(context: AppContext, report: Report) -> tuple[int, int] | None:
 
 
 def _record(
-    context: AppContext, report: Report, named: tuple[int, int], raw: bytes
+    context: AppContext, report: BounceReport, delivery: tuple[int, int], raw: bytes
 ) -> dict[str, int]:
-    issue, subscriber = named
+    issue, subscriber = delivery
     now = context.clock()
     new = bounces.record(
         context.store,
-        report_key=_report_key(report, named, raw),
+        report_key=_report_key(report, delivery, raw),
         issue_number=issue,
         subscriber=subscriber,
         kind=report.kind,
@@ -162,12 +169,13 @@ def _record(
         raw=raw,
         now=now,
     )
-    final = report.kind in (Kind.HARD, Kind.COMPLAINT)  # whatever it was that came back
+    final = report.kind in (BounceKind.HARD, BounceKind.COMPLAINT)  # whatever it was that came back
     if new is False or (new is None and not final):
         return {"known": 1}
-    told = {report.kind.value: 1}
-    if final or (report.kind is Kind.SOFT and _too_often(context, subscriber)):
-        told["suppressed"] = int(
+    counts = {"soft" if report.kind is BounceKind.UNCLEAR else report.kind.value: 1}
+    soft = report.kind is BounceKind.SOFT
+    if final or (soft and soft_bounces.fails_too_often(context, subscriber)):
+        counts["suppressed"] = int(
             bounces.suppress_person(
                 context.store,
                 subscriber,
@@ -176,49 +184,44 @@ def _record(
                 now=now,
             )
         )
-    return told
+    return counts
 
 
-def _report_key(report: Report, named: tuple[int, int], raw: bytes) -> str:
-    """The same mail twice is one report; a complaint counts once for an issue."""
-    once = f"{report.kind}/{named}".encode() if report.kind is Kind.COMPLAINT else raw
-    return hashlib.sha256(once).hexdigest()
+def _report_key(report: BounceReport, delivery: tuple[int, int], raw: bytes) -> str:
+    """Return the key of a report: one per mail; a complaint counts once for an issue."""
+    content = f"{report.kind}/{delivery}".encode() if report.kind is BounceKind.COMPLAINT else raw
+    return hashlib.sha256(content).hexdigest()
 
 
-def _too_often(context: AppContext, subscriber: int) -> bool:
-    told = context.settings.bounces
-    half_life = timedelta(days=told.half_life_days)
-    now = context.clock()
-    times = bounces.soft_since(context.store, subscriber, now - 8 * half_life)
-    return score(times, now=now, half_life=half_life) >= told.soft_threshold
-
-
-def _leaves_by_mail(context: AppContext, raw: bytes) -> bool:
-    """A mail to the unsubscribe address whose subject carries the reader's own token."""
+def _unsubscribes_by_mail(context: AppContext, raw: bytes) -> bool:
+    """Unsubscribe by a mail to the unsubscribe address with a token in its subject."""
     wanted = context.settings.sender.unsubscribe_mailto
     if not wanted:
         return False
-    return any(leave_by_token(context, word, UnsubscribeMethod.MAIL) for word in unsubscribe_tokens(raw, wanted))
+    return any(
+        leave_by_token(context, word, UnsubscribeMethod.MAIL)
+        for word in unsubscribe_tokens(raw, wanted)
+    )
 
 
-def leave_by_token(context: AppContext, token: str, way: UnsubscribeMethod) -> bool:
-    """Let the reader of an unsubscribe token go; False for a token that is not ours."""
-    found = subscriptions.read_link(context, Purpose.UNSUBSCRIBE, token)
-    if found is None:
+def leave_by_token(context: AppContext, token: str, method: UnsubscribeMethod) -> bool:
+    """Unsubscribe the owner of a token; False for a token that is not ours."""
+    token_owner = subscriptions.read_link(context, Purpose.UNSUBSCRIBE, token)
+    if token_owner is None:
         return False
-    subscriptions.unsubscribe(context, *found, way)
+    subscriptions.unsubscribe(context, *token_owner, method)
     return True
 
 
 def leave_by_links(context: AppContext, lines: Iterable[str]) -> tuple[int, int]:
-    """Links or tokens that a page elsewhere collected: how many were ours, and how many not."""
-    ours = foreign = 0
+    """Unsubscribe by links or tokens that a page elsewhere collected; return valid and invalid."""
+    own = foreign = 0
     for line in lines:
         if not line.strip():
             continue
-        found = re.search(r"(?<![A-Za-z0-9_-])[A-Za-z0-9_-]{43}(?![A-Za-z0-9_-])", line)
-        if found and leave_by_token(context, found[0], UnsubscribeMethod.PAGE):
-            ours += 1
+        match = re.search(r"(?<![A-Za-z0-9_-])[A-Za-z0-9_-]{43}(?![A-Za-z0-9_-])", line)
+        if match and leave_by_token(context, match[0], UnsubscribeMethod.PAGE):
+            own += 1
         else:
             foreign += 1
-    return ours, foreign
+    return own, foreign

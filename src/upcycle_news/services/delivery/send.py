@@ -21,6 +21,7 @@ from upcycle_news.models import (
 )
 from upcycle_news.observability.logging import Log
 from upcycle_news.services.archive import build
+from upcycle_news.services.bounces import soft_bounces
 from upcycle_news.services.delivery import lateness, worker_identity
 from upcycle_news.services.delivery.worker_job import (
     WorkerJob,
@@ -112,6 +113,7 @@ def deliver_issue(
             context.store, issue, IssueState.STOPPED, reason=report.stopped, now=context.clock()
         )
         raise RelayError(f"issue {issue} stopped: {report.stopped}")
+    soft_bounces.suppress_refused(context, issue)
     return report
 
 

@@ -31,7 +31,7 @@ from upcycle_news.transports.outcomes import (
     Refused,
     UnsupportedAddress,
 )
-from upcycle_news.transports.refusal_classes import classify_refusal
+from upcycle_news.transports.refusal_classes import RefusalClass, classify_refusal
 from upcycle_news.transports.smtp import open_connection
 
 log = Log(__name__)
@@ -151,7 +151,7 @@ def _concerns_address(outcome: Outcome) -> bool:
     """Return True if the address is the reason, so that a later attempt would fail as well."""
     if isinstance(outcome, Refused):
         gone = outcome.reply.code >= 500
-        return gone and classify_refusal(outcome.stage, outcome.reply) == "person"
+        return gone and classify_refusal(outcome.stage, outcome.reply) is RefusalClass.RECIPIENT
     return isinstance(outcome, UnsupportedAddress)
 
 
