@@ -6,8 +6,6 @@ from dataclasses import replace
 from datetime import UTC, date, datetime
 from typing import Any
 
-from sqlalchemy import insert
-
 from upcycle_news.models import (
     EmailAddress,
     Essay,
@@ -18,15 +16,17 @@ from upcycle_news.models import (
     Publication,
     Related,
     Story,
+    Suppression,
+    SuppressionSource,
 )
 from upcycle_news.storage import (
     issues,
     revisions,
     subscribers,
+    suppressions,
     workers,
 )
 from upcycle_news.storage.database import Store
-from upcycle_news.storage.schema import suppressions
 from upcycle_news.storage.subscribers import NewSubscriber
 
 from ..single_leases import SingleLeaseLedger
@@ -89,7 +89,14 @@ def manifest(issue: IssueId = ISSUE, **changes: Any) -> Manifest:
 
 
 def save(store: Store, revision: Manifest | None = None, now: datetime = NOW) -> str:
-    return revisions.save_revision(store, revision or manifest(), git_commit="", now=now)[0]
+    saved = revisions.save_revision(store, revision or manifest(), git_commit="", now=now)
+    return saved.revision_id
+
+
+def load(store: Store, revision_id: str, issue: IssueId = ISSUE) -> revisions.Revision:
+    revision = revisions.load_revision(store, issue, revision_id)
+    assert revision is not None
+    return revision
 
 
 def add(store: Store, *addresses: str) -> dict[str, int]:
@@ -104,10 +111,9 @@ def add(store: Store, *addresses: str) -> dict[str, int]:
 def suppress(store: Store, *addresses: str) -> None:
     with store.writing() as connection:
         for address in addresses:
-            connection.execute(
-                insert(suppressions).values(
-                    email_key=address, reason="complained", detail="", created_at=NOW
-                )
+            suppressions.suppress(
+                connection,
+                Suppression(address, "complained", SuppressionSource.COMPLAINT, at=NOW),
             )
 
 
@@ -115,7 +121,7 @@ def queued(store: Store, *addresses: str, issue: IssueId = ISSUE) -> str:
     """Queue an issue for these subscribers; returns the revision id."""
     add(store, *addresses)
     revision_id = save(store, manifest(issue))
-    issues.enqueue(store, issue, revision_id, now=NOW)
+    issues.enqueue(store, load(store, revision_id, issue), now=NOW)
     return revision_id
 
 

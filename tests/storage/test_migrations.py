@@ -110,6 +110,7 @@ def test_numbers_that_large_lists_outgrow_have_eight_bytes_in_postgres(empty_pos
     assert {tuple(row) for row in eight_bytes} == {
         ("deliveries", "id"),
         ("bounces", "delivery_id"),
+        ("suppressions", "delivery_id"),
         ("quota_scopes", "count"),
         ("quota_marks", "number"),
     }

@@ -42,6 +42,9 @@ from upcycle_news.models.subscriber import (
     EmailAddress,
     Subscriber,
     SubscriberStatus,
+    Suppression,
+    SuppressionSource,
+    UnsubscribeMethod,
 )
 
 __all__ = [
@@ -75,5 +78,8 @@ __all__ = [
     "Story",
     "Subscriber",
     "SubscriberStatus",
+    "Suppression",
+    "SuppressionSource",
+    "UnsubscribeMethod",
     "Verdict",
 ]

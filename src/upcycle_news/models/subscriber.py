@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 from typing import Self
@@ -79,6 +79,49 @@ class Subscriber:
     topics: tuple[str, ...] = ()
     groups: tuple[str, ...] = ()
     created_at: datetime | None = None
+
+
+class UnsubscribeMethod(StrEnum):
+    """How a subscriber unsubscribed."""
+
+    PAGE = "page"
+    ONE_CLICK = "one-click"
+    PREFERENCES = "preferences"
+    MAIL = "mail"
+    COMMAND = "command"
+
+
+class SuppressionSource(StrEnum):
+    """What a suppression came from.
+
+    `BOUNCE` and `COMPLAINT`: a report in the inbox. `SMTP`: a refusal by the relay while sending.
+    `COMMAND`: an operator, for one address or domain. `LIST`: a list of another system. `ERASURE`:
+    the subscriber was erased.
+    """
+
+    BOUNCE = "bounce"
+    COMPLAINT = "complaint"
+    SMTP = "smtp"
+    COMMAND = "command"
+    LIST = "list"
+    ERASURE = "erasure"
+
+
+@dataclass(frozen=True)
+class Suppression:
+    """What is never mailed: `key` is an address in lower case, ``@domain`` or ``#hash``.
+
+    `issue` and `delivery` name what bounced or was refused, where that is known. The repr shows no
+    key, so that logs hold no address.
+    """
+
+    key: str = field(repr=False)
+    reason: str
+    source: SuppressionSource
+    at: datetime
+    detail: str = ""
+    issue: str = ""
+    delivery: int | None = None
 
 
 @dataclass(frozen=True)

@@ -18,7 +18,6 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from sqlalchemy import Connection, Row, func, select, update
-from sqlalchemy.dialects import postgresql, sqlite
 
 from upcycle_news.models import (
     ClaimResult,
@@ -26,6 +25,7 @@ from upcycle_news.models import (
     DeliveryState,
     IssueId,
     LeasedDelivery,
+    SuppressionSource,
     Verdict,
 )
 from upcycle_news.storage import ledger_sql as sql
@@ -33,7 +33,8 @@ from upcycle_news.storage.database import Store
 from upcycle_news.storage.issues import IssueState, cancel_waiting_deliveries
 from upcycle_news.storage.ledger_fast_path import LedgerFastPath
 from upcycle_news.storage.quotas import FullScope, Quotas, reserve
-from upcycle_news.storage.schema import deliveries, issues, suppressions, workers
+from upcycle_news.storage.schema import deliveries, issues, workers
+from upcycle_news.storage.suppressions import suppress_subscriber
 from upcycle_news.storage.workers import NO_WORKER, Worker
 
 _GRANTED = ClaimResult(ClaimStatus.GRANTED)
@@ -229,14 +230,18 @@ class Ledger:
     def _suppress(
         self, connection: Connection, delivery: LeasedDelivery, verdict: Verdict, now: datetime
     ) -> None:
-        insert_ignore = postgresql.insert if self._store.dialect == "postgresql" else sqlite.insert
         detail = " ".join(
             part for part in (str(verdict.code or ""), verdict.enhanced, verdict.reason) if part
         )
-        connection.execute(
-            insert_ignore(suppressions)
-            .values(email_key=delivery.address.key, reason="bounced", detail=detail, created_at=now)
-            .on_conflict_do_nothing()
+        suppress_subscriber(
+            connection,
+            delivery.subscriber,
+            reason="bounced",
+            source=SuppressionSource.SMTP,
+            detail=detail,
+            issue=self._issue,
+            delivery=delivery.delivery,
+            now=now,
         )
 
     def return_unsent(self, claim: LeasedDelivery, now: datetime) -> None:

@@ -115,21 +115,11 @@ def erase_subscriber(store: Store, email: EmailAddress, *, now: datetime) -> boo
         number = connection.scalar(
             select(subscribers.c.id).where(subscribers.c.email_key == email.key)
         )
-        suppression = connection.execute(
-            select(suppressions).where(suppressions.c.email_key == email.key)
-        ).first()
-        if number is None and suppression is None:
+        if number is None and not suppression_rows.is_suppressed(connection, email.key):
             return False
         if number is not None:
             erase_rows(connection, number)
-        connection.execute(delete(suppressions).where(suppressions.c.email_key == email.key))
-        suppression_rows.suppress(
-            connection,
-            suppression_rows.hash_key(store, email),
-            reason=suppression_rows.FORGOTTEN if suppression is None else suppression.reason,
-            detail="",
-            now=now,
-        )
+        suppression_rows.erase_suppressed_address(connection, store, email, now=now)
     store.checkpoint()
     return True
 
