@@ -18,7 +18,8 @@ from reference_templates import variables
 
 from upcycle_news.cli.app import commands
 from upcycle_news.config.settings import PREFIX, Settings
-from upcycle_news.models import DeliveryState, SubscriberStatus
+from upcycle_news.models import DeliveryState, Essay, SubscriberStatus
+from upcycle_news.models.front_matter import front_matter_keys
 from upcycle_news.storage.issues import IssueState
 
 TARGET = Path(__file__).resolve().parents[1] / "docs" / "reference.md"
@@ -75,6 +76,9 @@ def reference() -> str:
             "`_FILE` behind its name reads the value from that file.",
             "",
             *_settings(),
+            "## Front matter",
+            "",
+            *_front_matter(),
             "## States",
             "",
             *_states("A delivery (one issue to one subscriber)", DeliveryState, DELIVERY_STATES),
@@ -151,6 +155,20 @@ def _default(field: FieldInfo) -> str:
     if isinstance(value, SecretStr) or value in ("", (), {}):
         return "empty"
     return f"`{value}`"
+
+
+def _front_matter() -> Iterator[str]:
+    yield "The keys of an essay's file. Those marked * give every view of an essay in a template a value of"
+    yield "the same name ([template variables](#template-variables))."
+    yield ""
+    yield "| key | meaning | such as |"
+    yield "|---|---|---|"
+    for name, key in front_matter_keys(Essay).items():
+        names = ", ".join(f"`{part}`" for part in (name, *key.beside))
+        mark = " *" if key.in_templates else ""
+        must = " Must be there." if key.required else ""
+        yield f"| {names}{mark} | {key.meaning}{must} | `{key.example}` |"
+    yield ""
 
 
 def _states(title: str, states: Any, descriptions: Mapping[Any, str]) -> Iterator[str]:

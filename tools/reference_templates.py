@@ -10,7 +10,13 @@ from typing import Any, get_args, get_type_hints
 from upcycle_news.archive_site.view_models import ArchiveContext
 from upcycle_news.rendering.view_models import TemplateContext
 
-_PLAIN = {"str": "text", "Markup": "HTML", "int": "number", "bool": "true or false"}
+_PLAIN = {
+    "str": "text",
+    "Markup": "HTML",
+    "int": "number",
+    "bool": "true or false",
+    "ExtraFields": "the essay's table `extra`",
+}
 _NOT_IN_TEMPLATES = {"images"}  # part of the mail, not for templates
 
 

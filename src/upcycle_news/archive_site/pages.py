@@ -35,6 +35,7 @@ from upcycle_news.models.archive_paths import (
     image_path,
     issue_path,
 )
+from upcycle_news.rendering.essay_fields import essay_fields
 from upcycle_news.rendering.render import fill_template
 from upcycle_news.rendering.template_strings import (
     TemplateStrings,
@@ -214,8 +215,8 @@ class PageRenderer:
             lang=builder.lang_attribute(essay.language),
             image=lead.image if lead else None,
             html=lead.html if lead else Markup(""),
-            topics=essay.topics,
             corrections=self.corrections(sent, essay, builder),
+            **essay_fields(essay, builder.strings),
         )
 
     def corrections(

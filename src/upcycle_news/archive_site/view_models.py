@@ -19,6 +19,7 @@ from upcycle_news.models.archive_paths import (
     image_path,
 )
 from upcycle_news.rendering import markdown
+from upcycle_news.rendering.essay_fields import with_essay_fields
 from upcycle_news.rendering.images import DisplayedImage, inspect_image
 from upcycle_news.rendering.template_strings import TemplateStrings
 from upcycle_news.rendering.view_models import (
@@ -109,6 +110,7 @@ class CorrectionView:
 
 
 @dataclass(frozen=True)
+@with_essay_fields
 class EssayView:
     """An essay in a list, or in full where `html` is set. `day` is for machines: 2026-11-26."""
 
@@ -122,7 +124,6 @@ class EssayView:
     lang: str
     image: ImageView | None
     html: Markup
-    topics: tuple[str, ...]
     corrections: tuple[CorrectionView, ...]
 
 

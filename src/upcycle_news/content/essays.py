@@ -6,25 +6,25 @@ import json
 import re
 import unicodedata
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import MISSING, Field, dataclass, fields
 from datetime import date
 from pathlib import Path, PurePosixPath
-from typing import Literal, cast
+from typing import Any, get_type_hints
 
 from upcycle_news.content import frontmatter
 from upcycle_news.content.frontmatter import FrontMatter
 from upcycle_news.errors import ContentError
 from upcycle_news.fileio import display_path, read_text
 from upcycle_news.i18n.messages import LocalizedText, localized
-from upcycle_news.models import Essay, ImageRef, Length
+from upcycle_news.models import Essay, ImageRef
 from upcycle_news.models.content import LANGUAGE
+from upcycle_news.models.front_matter import front_matter_keys
 from upcycle_news.text.excerpts import summary_of_markdown
 from upcycle_news.text.sanitize import normalise_whitespace
 
-KEYS = (
-    "title", "author", "date", "summary", "topics", "image", "image_alt", "status", "language",
-    "pin", "ban", "length",
-)  # fmt: skip
+FRONT_MATTER = front_matter_keys(Essay)
+KEYS = tuple(name for field, key in FRONT_MATTER.items() for name in (field, *key.beside))
+"""Every key that may stand in the front matter of an essay."""
 
 _DATE_PREFIX = re.compile(r"^\d{4}-\d{2}-\d{2}-(?=.)")
 
@@ -75,32 +75,18 @@ def _read(
     head = FrontMatter(where, parts.head, KEYS)
     if head.errors and not head.has("title") and not head.has("date"):
         return None, head.errors  # not parsed: "title is missing" would only confuse
-    head.require("title", 'title: "…"')
-    head.require("date", "date: 2026-11-26")
-    day = head.day("date")
-    image = _image(head, images)
-    language = head.checked("language", head.text("language", default_language), _language_error)
+    values = _values(head)
+    values["date"] = values["date"] or date.min
+    values["image"] = _image(head, images)
+    language = values["language"] or default_language
+    values["language"] = head.checked("language", language, _language_error)
+    _check_links(head, values["pin"])
     if not parts.body:
         head.add_error(parts.body_line, localized("essay-empty"))
+    elif not head.errors and not values["summary"]:
+        values["summary"] = summary_of_markdown(parts.body)
     essay = Essay(
-        slug=slug_of(path),
-        source=where,
-        title=head.text("title"),
-        author=head.text("author"),
-        date=day or date.min,
-        language=language,
-        summary=head.text("summary")
-        or (summary_of_markdown(parts.body) if not head.errors else ""),
-        body=parts.body,
-        topics=head.texts("topics", "Bauen, Kleinstadt"),
-        image=image,
-        status=cast(Literal["draft", "ready"], head.choice("status", ("draft", "ready"), "ready")),
-        pin=_links(head),
-        ban=head.texts("ban", "https://example.org/item, Wort"),
-        body_line=parts.body_line,
-        length=cast(Length, head.choice("length", ("full", "teaser", "auto"), "auto"))
-        if head.has("length")
-        else None,
+        slug=slug_of(path), source=where, body=parts.body, body_line=parts.body_line, **values
     )
     head.errors.sort(key=lambda error: error.line or 0)
     return (None if head.errors else essay), head.errors
@@ -110,12 +96,31 @@ def _language_error(language: str) -> LocalizedText | None:
     return None if LANGUAGE.fullmatch(language) else localized("language-wrong")
 
 
-def _links(head: FrontMatter) -> tuple[str, ...]:
-    links = head.texts("pin", "https://example.org/item")
+def _values(head: FrontMatter) -> dict[str, Any]:
+    """Read the fields of `Essay` that need nothing but their own key, as their types say."""
+    kinds = get_type_hints(Essay)
+    values: dict[str, Any] = {}
+    for field in fields(Essay):
+        key = FRONT_MATTER.get(field.name)
+        if key is None or key.beside:
+            continue
+        if key.required:
+            head.require(field.name, key.example)
+        values[field.name] = head.value(field.name, kinds[field.name], _default(field), key.example)
+    return values
+
+
+def _default(field: Field[Any]) -> Any:
+    """Return the default of a field; of a text that the dataclass wants, the empty one."""
+    if field.default_factory is not MISSING:
+        return field.default_factory()
+    return "" if field.default is MISSING else field.default
+
+
+def _check_links(head: FrontMatter, links: Sequence[str]) -> None:
     for link in links:
         if not re.match(r"https?://[^\s/]+", link):
             head.add_error(head.line("pin"), localized("pin-no-link", link=link[:60]))
-    return links
 
 
 def _image(head: FrontMatter, images: Path) -> ImageRef | None:

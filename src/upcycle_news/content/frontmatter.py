@@ -7,9 +7,11 @@ the last of two equal keys silently. Here a scalar is the text the editor wrote.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from datetime import date
+from types import NoneType, UnionType
+from typing import Any, Literal, Union, get_args, get_origin
 
 import yaml
 
@@ -135,6 +137,28 @@ class FrontMatter:
             self.add_error(line, localized("date-no-day", key=key, written=written))
             return None
 
+    def value(self, key: str, kind: Any, default: Any, example: str) -> Any:
+        """Return `key` as the type of its field: text, day, list of texts, choice or table.
+
+        `default` when it is missing; what does not fit is an error. Raises `TypeError` for a type
+        that front matter has no reader for.
+        """
+        if get_origin(kind) in (Union, UnionType):
+            (kind,) = (member for member in get_args(kind) if member is not NoneType)
+        if not self.has(key):
+            return default
+        if kind is str:
+            return self.text(key)
+        if kind is date:
+            return self.day(key)
+        if get_origin(kind) is Literal:
+            return self.choice(key, get_args(kind), default)
+        if get_origin(kind) is tuple and get_args(kind)[0] is str:
+            return self.texts(key, example)
+        if get_origin(kind) is Mapping:
+            return self.table(key, example)
+        raise TypeError(f"front matter has no reader for {key}: {kind}")
+
     def texts(self, key: str, example: str) -> tuple[str, ...]:
         """Return `key` as a list of texts, without duplicates."""
         if not self.has(key):
@@ -145,9 +169,9 @@ class FrontMatter:
             return ()
         return tuple(dict.fromkeys(" ".join(item.value.split()) for item in node.value))
 
-    def choice(self, key: str, allowed: Collection[str], default: str) -> str:
+    def choice(self, key: str, allowed: Collection[str], default: str | None) -> str | None:
         """Return `key`, which must be one of `allowed`; `default`, with an error, if it is not."""
-        value = self.text(key, default)
+        value = self.text(key)
         if value in allowed:
             return value
         hint = did_you_mean(value, allowed)
@@ -181,6 +205,87 @@ class FrontMatter:
             else:
                 texts[name.value] = " ".join(value.value.split())
         return texts
+
+    def table(self, key: str, example: str) -> dict[str, Any]:
+        """Return `key` as a table of the editors' own fields, whose names templates can write.
+
+        A value is a text as it was written, a whole number, true or false, or a list or table of
+        these. Values that nest too deep or are too many (YAML's aliases repeat them) are an error.
+        """
+        if not self.has(key):
+            return {}
+        node, line = self._nodes[key]
+        if not isinstance(node, yaml.MappingNode):
+            self.add_error(line, localized("key-no-table", key=key, example=example))
+            return {}
+        reader = _TableReader(self.add_error)
+        table = reader.table(node, 0)
+        if reader.too_large:
+            self.add_error(line, localized("table-large", key=key, count=MAX_VALUES))
+        return table
+
+
+MAX_VALUES = 200
+"""Values of a table, all levels together."""
+
+_MAX_DEPTH = 6
+_WHOLE_NUMBER = re.compile(r"-?(?:0|[1-9]\d{0,17})")
+
+
+class _TableReader:
+    """Reads the nodes of a table of own fields; `add_error` gets the line of what does not fit."""
+
+    def __init__(self, add_error: Callable[[int, LocalizedText], None]) -> None:
+        self._add_error = add_error
+        self._left = MAX_VALUES
+        self.too_large = False
+
+    def table(self, node: yaml.MappingNode, depth: int) -> dict[str, Any]:
+        values: dict[str, Any] = {}
+        for name, value in node.value:
+            line = name.start_mark.line + 2
+            key = name.value if isinstance(name, yaml.ScalarNode) else "?"
+            if not key.isidentifier() or key.startswith("_"):
+                self._add_error(line, localized("extra-name", name=key[:40]))
+            elif key in values:
+                self._add_error(line, localized("key-twice-inside", key=key[:40]))
+            else:
+                values[key] = self._value(value, depth + 1)
+            if self.too_large:
+                break
+        return values
+
+    def _value(self, node: yaml.Node, depth: int) -> Any:
+        self._left -= 1
+        if self._left < 0 or depth > _MAX_DEPTH:
+            self.too_large = True
+            return ""
+        if isinstance(node, yaml.MappingNode):
+            return self.table(node, depth)
+        if isinstance(node, yaml.SequenceNode):
+            values = []
+            for item in node.value:
+                values.append(self._value(item, depth + 1))
+                if self.too_large:
+                    break
+            return values
+        if _is_null(node):
+            return ""
+        if not _is_text(node):
+            line = node.start_mark.line + 2
+            self._add_error(line, localized("key-no-text", key=str(node.value)[:40]))
+            return ""
+        return _scalar(node)
+
+
+def _scalar(node: yaml.Node) -> str | int | bool:
+    """Return true, false and whole numbers as such, all else as it was written: no, 007, 3.50."""
+    text = " ".join(node.value.split())
+    if node.tag == "tag:yaml.org,2002:bool" and text.lower() in ("true", "false"):
+        return text.lower() == "true"
+    if node.tag == "tag:yaml.org,2002:int" and _WHOLE_NUMBER.fullmatch(text):
+        return int(text)
+    return text
 
 
 def _is_text(node: yaml.Node) -> bool:

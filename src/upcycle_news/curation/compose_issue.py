@@ -74,6 +74,33 @@ def compose(
     )
     if not chosen and not picked:
         raise NothingNew(_nothing_new(id.day, essays, published, 0, limits))
+    return _issue(id, language, chosen, picked)
+
+
+def recompose(
+    issue: Issue,
+    *,
+    language: str,
+    essays: Sequence[Essay],
+    published: Collection[str],
+    limits: Limits,
+) -> Issue:
+    """Return an issue with its essays as they are now and the feed items that it has.
+
+    No item is chosen. `essays` are those of the issue; raises `NothingNew` when none of them is
+    ready any more and the issue may not consist of items only.
+    """
+    day = issue.id.day
+    chosen = choose_essays(essays, published, day)[: limits.essays]
+    if not chosen and not (limits.items_only and issue.related):
+        raise NothingNew(_nothing_new(day, essays, published, len(issue.related), limits))
+    return _issue(issue.id, language, chosen, issue.related)
+
+
+def _issue(
+    id: IssueId, language: str, chosen: tuple[Essay, ...], picked: tuple[Related, ...]
+) -> Issue:
+    """Return the issue of these essays and items, or of these items alone."""
     lead = picked[0].story.lead if picked else None
     return Issue(
         id=id,

@@ -13,9 +13,11 @@ from typing import Literal
 
 from upcycle_news.models import (
     Essay,
+    ImageRef,
     Manifest,
     Related,
 )
+from upcycle_news.models.front_matter import front_matter_keys
 
 Piece = tuple[Literal["same", "out", "in"], str]
 
@@ -112,20 +114,33 @@ def diff_manifests(old: Manifest, new: Manifest) -> ManifestDiff:
 
 def essay_text(essay: Essay) -> str:
     """Return an essay as the text that is compared: front matter, a key a line, then the body."""
-    head = {
-        "title": essay.title,
-        "author": essay.author,
-        "date": essay.date.isoformat(),
-        "language": essay.language,
-        "summary": essay.summary,
-        "topics": ", ".join(essay.topics),
-        "image": f"{essay.image.path} ({essay.image.alt})" if essay.image else "",
-        "length": essay.length or "",
-        "pin": ", ".join(essay.pin),
-        "ban": ", ".join(essay.ban),
-    }
-    lines = [f"{key}: {value}" for key, value in head.items() if value]
+    lines = []
+    for name in front_matter_keys(Essay):
+        value = getattr(essay, name)
+        if value and name != "status":  # an essay of an issue is ready
+            lines += _front_matter_lines(name, value)
     return "\n".join([*lines, "", essay.body])
+
+
+def _front_matter_lines(name: str, value: object) -> list[str]:
+    """Return a key of the front matter as lines, a table's fields as ``extra.series: …``."""
+    if isinstance(value, Mapping):
+        return [
+            line
+            for field, inner in sorted(value.items())
+            for line in _front_matter_lines(f"{name}.{field}", inner)
+        ]
+    if isinstance(value, ImageRef):
+        return [f"{name}: {value.path} ({value.alt})"]
+    if isinstance(value, tuple | list) and not any(isinstance(item, Mapping) for item in value):
+        return [f"{name}: {', '.join(map(str, value))}"]
+    if isinstance(value, tuple | list):
+        return [
+            line
+            for number, item in enumerate(value, 1)
+            for line in _front_matter_lines(f"{name}.{number}", item)
+        ]
+    return [f"{name}: {str(value).lower() if isinstance(value, bool) else value}"]
 
 
 def _identity(related: Related) -> str:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from datetime import date, datetime
-from typing import Literal, Self
+from typing import Any, Literal, Self
 
 from upcycle_news.errors import UpcycleError
+from upcycle_news.models.front_matter import front_matter
 
 # A language tag in essays and feeds.toml: `de`, `de-AT`.
 LANGUAGE = re.compile(r"[a-z]{2,3}(?:-[A-Z]{2})?")
@@ -55,24 +57,76 @@ Length = Literal["full", "teaser", "auto"]
 class Essay:
     """An essay as read from its Markdown file. `source` is relative to the publication's root.
 
-    `length` is None where the publication's setting decides.
+    A field with `front_matter` is a key of the file's front matter; its type says how it is read.
+    `length` is None where the publication's setting decides; `extra` holds fields of the
+    publication's own: texts, whole numbers, true or false, and lists and tables of these.
     """
 
     slug: str
     source: str
-    title: str
-    author: str
-    date: date
-    language: str
-    summary: str
+    title: str = field(metadata=front_matter("The title.", 'title: "…"', required=True))
+    author: str = field(metadata=front_matter("Who wrote it.", 'author: "Mathilde Übersee"'))
+    date: date = field(
+        metadata=front_matter(
+            "Its day: the first issue on or after it takes the essay.",
+            "date: 2026-11-26",
+            required=True,
+        )
+    )
+    language: str = field(
+        metadata=front_matter("Where it is not the publication's language.", "language: en")
+    )
+    summary: str = field(
+        metadata=front_matter("The teaser; without it, the first sentences.", 'summary: "…"')
+    )
     body: str
-    topics: tuple[str, ...] = ()
-    image: ImageRef | None = None
-    status: Literal["draft", "ready"] = "ready"
-    pin: tuple[str, ...] = ()
-    ban: tuple[str, ...] = ()
+    topics: tuple[str, ...] = field(
+        default=(),
+        metadata=front_matter(
+            "Topics, which feed items are chosen by.",
+            "topics: [Bauen, Kleinstadt]",
+            in_templates=True,
+        ),
+    )
+    image: ImageRef | None = field(
+        default=None,
+        metadata=front_matter(
+            "A picture below content/images, and what it shows.",
+            "image: bahnhof.jpg",
+            beside=("image_alt",),
+        ),
+    )
+    status: Literal["draft", "ready"] = field(
+        default="ready",
+        metadata=front_matter("A draft is in no issue.", "status: draft"),
+    )
+    pin: tuple[str, ...] = field(
+        default=(),
+        metadata=front_matter(
+            "Links of feed items that must be in.", "pin: [https://example.org/item]"
+        ),
+    )
+    ban: tuple[str, ...] = field(
+        default=(),
+        metadata=front_matter(
+            "Links or words of feed items that must stay out.",
+            "ban: [https://example.org/item, Wort]",
+        ),
+    )
     body_line: int = 1
-    length: Length | None = None
+    length: Length | None = field(
+        default=None,
+        metadata=front_matter("How much of it a mail shows when it leads.", "length: teaser"),
+    )
+    extra: Mapping[str, Any] = field(
+        default_factory=dict,
+        hash=False,
+        metadata=front_matter(
+            "A table of fields of your own, for your templates: `essay.extra.series`.",
+            "extra: {series: Umbau}",
+            in_templates=True,
+        ),
+    )
 
 
 @dataclass(frozen=True)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import quopri
 import traceback
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
@@ -128,9 +128,18 @@ def _environment(templates: frozenset[tuple[str, str]]) -> jinja2.Environment:
         lstrip_blocks=True,
         keep_trailing_newline=False,
     )
-    environment.filters["wrap"] = plaintext.wrap
-    environment.filters["underline"] = plaintext.underline
+    environment.filters["wrap"] = _text_filter(plaintext.wrap)
+    environment.filters["underline"] = _text_filter(plaintext.underline)
     return environment
+
+
+def _text_filter(function: Callable[..., str]) -> Callable[..., str]:
+    """Return a filter of texts that takes numbers and fields that an essay lacks, too."""
+
+    def text_filter(value: object, *arguments: Any, **named: Any) -> str:
+        return function(str(value), *arguments, **named)
+
+    return text_filter
 
 
 def _is_markup(name: str | None) -> bool:

@@ -30,6 +30,7 @@ from upcycle_news.models.archive_paths import (
     issue_path,
 )
 from upcycle_news.rendering import markdown, plaintext
+from upcycle_news.rendering.essay_fields import essay_fields, with_essay_fields
 from upcycle_news.rendering.images import DisplayedImage, read_image
 from upcycle_news.rendering.template_strings import TemplateStrings
 from upcycle_news.text.typography import base_language, one_line, typeset
@@ -69,6 +70,7 @@ class ImageView:
 
 
 @dataclass(frozen=True)
+@with_essay_fields
 class LeadView:
     """The essay that leads. `lang` is set where it differs from the issue's, `more` if it goes on."""
 
@@ -86,6 +88,7 @@ class LeadView:
 
 
 @dataclass(frozen=True)
+@with_essay_fields
 class TeaserView:
     """A further essay: title, summary and where to read on."""
 
@@ -133,11 +136,16 @@ class IssueView:
 
 @dataclass(frozen=True)
 class TemplateContext:
-    """Everything a template may name, and the images that travel with the mail."""
+    """Everything a template may name, and the images that travel with the mail.
+
+    `essay` is the leading one again, by the name that loops over `teasers` use: so a partial about
+    an essay serves both.
+    """
 
     issue: IssueView
     publication: Publication
     lead: LeadView | None
+    essay: LeadView | None
     teasers: tuple[TeaserView, ...]
     related: tuple[StoryView, ...]
     links: Links
@@ -149,6 +157,7 @@ class TemplateContext:
             "issue": self.issue,
             "publication": self.publication,
             "lead": self.lead,
+            "essay": self.essay,
             "teasers": self.teasers,
             "related": self.related,
             "links": self.links,
@@ -176,6 +185,7 @@ def build_template_context(
         ),
         publication=manifest.publication,
         lead=lead,
+        essay=lead,
         teasers=tuple(map(builder.teaser, issue.essays[1:])),
         related=tuple(map(builder.story, issue.related)),
         links=_links(manifest.publication, str(issue.id)),
@@ -245,6 +255,7 @@ class ViewModelBuilder:
             "url": self.essay_url(essay.slug),
             "lang": self.lang_attribute(essay.language),
             "image": self.image(essay),
+            **essay_fields(essay, self.strings),
         }
 
     def essay_url(self, slug: str) -> str:

@@ -31,3 +31,12 @@ def load_publication_vocabulary(context: AppContext) -> Vocabulary:
     return load_vocabulary(
         context.settings.home / context.settings.feeds.vocabulary, context.settings.home
     )
+
+
+def line_containing(context: AppContext, essay: Essay, text: str) -> int:
+    """Return the number of the line of an essay's file, as it is now, that holds `text`; else 1."""
+    try:
+        content = (context.settings.home / essay.source).read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError):
+        return 1
+    return content.count("\n", 0, max(content.find(text), 0)) + 1

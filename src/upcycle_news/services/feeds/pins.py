@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 from upcycle_news.app.context import AppContext
 from upcycle_news.i18n.messages import localized
 from upcycle_news.models import Essay, Finding
+from upcycle_news.services.content.files import line_containing
 from upcycle_news.storage import feeds as feed_rows
 from upcycle_news.text.urls import canonical_link
 
@@ -25,16 +26,7 @@ def unknown_pins(context: AppContext, essays: Sequence[Essay]) -> Iterator[Findi
     for essay in essays:
         for pin in essay.pin:
             if canonical_link(pin) not in known:
-                where = f"{essay.source}:{_line(context, essay, pin)}"
+                where = f"{essay.source}:{line_containing(context, essay, pin)}"
                 yield Finding(
                     "warning", "pin-unknown", where, localized("pin-unknown", link=pin[:120])
                 )
-
-
-def _line(context: AppContext, essay: Essay, pin: str) -> int:
-    """Return the line number of a pin in the file as it is now."""
-    try:
-        text = (context.settings.home / essay.source).read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError):
-        return 1
-    return text.count("\n", 0, max(text.find(pin), 0)) + 1
