@@ -120,7 +120,7 @@ def test_a_mail_to_the_signed_address(publication: Publication, name: str) -> No
     assert counts == right
     assert moved is (right not in (LEFT, UNSIGNED))
     assert (suppressed(context) is not None) is ("suppressed" in right)
-    assert all(READER not in row.reason.lower() for row in bounces.listed(context.store))
+    assert all(READER not in row.reason.lower() for row in bounces.list_bounces(context.store))
 
 
 @pytest.mark.parametrize("name", WITHOUT_WEB)

@@ -11,7 +11,7 @@ from upcycle_news.app.context import AppContext
 from upcycle_news.bounces.score import score
 from upcycle_news.bounces.verp import BounceAddresses
 from upcycle_news.errors import SettingsError
-from upcycle_news.models import EmailAddress, SubscriberStatus
+from upcycle_news.models import EmailAddress, SubscriberStatus, SuppressionSource
 from upcycle_news.services.bounces import process
 from upcycle_news.storage import (
     bounces,
@@ -78,7 +78,7 @@ def test_a_hard_bounce_ends_the_mail_to_this_address_and_no_other(
     assert (told.hard, told.suppressed) == (1, 1)
     assert (barred(context, ANNA), barred(context, BERT)) == ("hard bounce", None)
     assert (lying(publication), lying(publication, "inbox/.processed/cur")) == (0, 1)
-    [kept] = bounces.listed(context.store)
+    [kept] = bounces.list_bounces(context.store)
     found = bounces.get(context.store, kept.id)
     assert found is not None and found.raw == report
     assert ANNA not in kept.reason
@@ -101,6 +101,10 @@ def test_a_bounce_counts_once_in_both_kinds_of_store(
     assert process.handle(made, report) == ({"hard": 1, "suppressed": 1}, True)
     assert process.handle(made, report) == ({"known": 1}, True)
     assert barred(made, ANNA) == "hard bounce"
+    [suppression] = suppressions.all_suppressions(made.store)
+    [bounce] = bounces.list_bounces(made.store)
+    assert (suppression.source, suppression.issue) == (SuppressionSource.BOUNCE, bounce.issue)
+    assert suppression.delivery == 1
 
 
 def test_a_forged_bounce_is_worth_nothing(publication: Publication, context: AppContext) -> None:
@@ -146,6 +150,8 @@ def test_a_complaint_ends_the_mail_at_once_and_counts_once(
     told = process.collect(context)
     assert (told.complaint, told.known, told.suppressed) == (1, 1, 1)
     assert barred(context, ANNA) == "complaint"
+    [suppression] = suppressions.all_suppressions(context.store)
+    assert suppression.source is SuppressionSource.COMPLAINT
 
 
 def test_a_complaint_about_a_mail_that_a_restored_store_does_not_know_counts_all_the_same(

@@ -9,7 +9,7 @@ import pytest
 
 from upcycle_news.app.context import AppContext
 from upcycle_news.bounces.score import SoftFailures, in_a_row, too_often
-from upcycle_news.models import EmailAddress
+from upcycle_news.models import EmailAddress, SuppressionSource
 from upcycle_news.services.bounces import process
 from upcycle_news.storage import bounces, suppressions
 
@@ -74,7 +74,7 @@ def test_unclear_reports_alone_never_suppress(publication: Publication, clock: C
         raw = raw[: raw.index(b"\n\n")] + f"\n\nAn {ANNA} ging nichts.\n".encode()
         assert process.handle(context, raw) == ({"soft": 1}, True)
     assert suppressed(context) is None
-    kinds = [(row.kind, row.understood) for row in bounces.listed(context.store, kind="soft")]
+    kinds = [(row.kind, row.understood) for row in bounces.list_bounces(context.store, kind="soft")]
     assert kinds == [("soft", False)] * 6
 
 
@@ -111,6 +111,10 @@ def test_refusals_at_smtp_time_count_like_reports(
             clock.now += timedelta(days=7)
     if ends:
         assert (number, suppressed(context, "tot@example.org")) == (ends, "soft bounces")
+        [suppression] = suppressions.all_suppressions(context.store)
+        assert suppression.source is SuppressionSource.SMTP
+        assert suppression.delivery is not None
+        assert suppression.issue == str(clock.now.date())
     else:
         assert suppressed(context, "tot@example.org") is None
     assert not any(suppressed(context, address) for address in others)

@@ -39,7 +39,7 @@ def list_(
     Example: upcycle-news bounces list --kind hard
     """
     with open_context() as context:
-        for report in bounces.listed(context.store, issue=issue, kind=kind):
+        for report in bounces.list_bounces(context.store, issue=issue, kind=kind):
             at = report.at.isoformat(timespec="seconds")
             if as_json:
                 print_json(

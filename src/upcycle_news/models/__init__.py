@@ -4,6 +4,7 @@ Packages import these models, not one another. All datetimes are aware and in UT
 days in the publication's time zone.
 """
 
+from upcycle_news.models.bounces import Bounce
 from upcycle_news.models.content import (
     DateSource,
     Essay,
@@ -48,6 +49,7 @@ from upcycle_news.models.subscriber import (
 )
 
 __all__ = [
+    "Bounce",
     "ClaimResult",
     "ClaimStatus",
     "Consent",

@@ -1,4 +1,4 @@
-"""What came back: bounces, complaints and replies, each raw report kept for a while."""
+"""Bounces and complaints: one row for each report, with its raw text for a while."""
 
 from __future__ import annotations
 
@@ -9,8 +9,7 @@ from datetime import datetime
 from sqlalchemy import Row, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
-from upcycle_news.models import SuppressionSource
-from upcycle_news.storage import suppressions
+from upcycle_news.models import Bounce
 from upcycle_news.storage.database import Store
 from upcycle_news.storage.schema import (
     bounces,
@@ -21,21 +20,12 @@ from upcycle_news.storage.schema import (
 
 
 @dataclass(frozen=True)
-class Bounce:
-    """One report. `kind`: hard, soft, blocked or complaint; `code` is the RFC 3463 status, or empty.
+class RecordedReport:
+    """The delivery that a report is about; `is_new` is False when this very report was known."""
 
-    `understood` is False for a soft one that never suppresses by itself.
-    """
-
-    id: int
+    is_new: bool
     issue: str
-    subscriber: int
-    kind: str
-    code: str
-    reason: str
-    at: datetime
-    raw: bytes | None = None
-    understood: bool = True
+    delivery: int
 
 
 UNCLEAR = "unclear"
@@ -53,13 +43,13 @@ def record(
     reason: str,
     raw: bytes,
     now: datetime,
-) -> bool | None:
-    """Keep a report; False when this very report is known, None when its delivery is not.
+) -> RecordedReport | None:
+    """Store a report and return its delivery; None when that is not known.
 
-    The store does not know what was sent between a backup and its restore. A report about a
-    forgotten person is counted without its text.
+    The store does not know what was sent between a backup and its restore. A report about an
+    erased subscriber is counted without its text.
     """
-    insert_here = postgresql.insert if store.dialect == "postgresql" else sqlite.insert
+    insert_ignore = postgresql.insert if store.dialect == "postgresql" else sqlite.insert
     with store.writing() as connection:
         delivery = connection.execute(
             select(deliveries.c.id, deliveries.c.issue_id)
@@ -70,7 +60,7 @@ def record(
             return None
         known = connection.scalar(select(subscribers.c.id).where(subscribers.c.id == subscriber))
         new = connection.scalar(
-            insert_here(bounces)
+            insert_ignore(bounces)
             .values(
                 report_key=report_key,
                 delivery_id=delivery.id,
@@ -85,28 +75,11 @@ def record(
             .on_conflict_do_nothing()
             .returning(bounces.c.id)
         )
-    return new is not None
+    return RecordedReport(new is not None, delivery.issue_id, delivery.id)
 
 
-def suppress_person(
-    store: Store, subscriber: int, *, reason: str, detail: str, now: datetime
-) -> bool:
-    """Suppress the address of a person still known; whether that is new."""
-    with store.writing() as connection:
-        return suppressions.suppress_subscriber(
-            connection,
-            subscriber,
-            reason=reason,
-            source=SuppressionSource.BOUNCE,
-            detail=detail,
-            issue="",
-            delivery=None,
-            now=now,
-        )
-
-
-def listed(store: Store, *, issue: str = "", kind: str = "") -> Iterator[Bounce]:
-    """Reports without their text, newest first."""
+def list_bounces(store: Store, *, issue: str = "", kind: str = "") -> Iterator[Bounce]:
+    """Yield the reports without their text, newest first; of one issue or kind if these are given."""
     query = select(bounces).order_by(bounces.c.id.desc())
     if issue:
         query = query.where(bounces.c.issue_id == issue)
@@ -118,14 +91,14 @@ def listed(store: Store, *, issue: str = "", kind: str = "") -> Iterator[Bounce]
 
 
 def get(store: Store, number: int) -> Bounce | None:
-    """One report, with its text while it is kept."""
+    """Return the report with this id, with its text while it is kept; None when there is none."""
     with store.reading() as connection:
         row = connection.execute(select(bounces).where(bounces.c.id == number)).first()
     return None if row is None else _bounce(row, row.raw)
 
 
 def drop_raw(store: Store, *, before: datetime) -> int:
-    """Delete the texts of older reports; the counts stay. Returns how many."""
+    """Delete the texts of reports received before `before`; the counts stay. Returns how many."""
     with store.writing() as connection:
         return connection.execute(
             update(bounces)

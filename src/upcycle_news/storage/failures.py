@@ -89,8 +89,11 @@ def issues_tried(store: Store, subscriber: int, last: int) -> tuple[str, ...]:
         return tuple(connection.scalars(query))
 
 
-def refused_again(store: Store, issue: IssueId) -> tuple[int, ...]:
-    """Return the unsuppressed subscribers refused in this issue who had a failure in another."""
+def refused_again(store: Store, issue: IssueId) -> tuple[tuple[int, int], ...]:
+    """Return who was refused in this issue, had a failure in another, and is not suppressed.
+
+    Each as subscriber id and delivery id.
+    """
     other = deliveries.alias()
     failed_before = or_(
         select(other.c.id)
@@ -107,7 +110,7 @@ def refused_again(store: Store, issue: IssueId) -> tuple[int, ...]:
         .exists(),
     )
     query = (
-        select(deliveries.c.subscriber_id)
+        select(deliveries.c.subscriber_id, deliveries.c.id)
         .join(subscribers, subscribers.c.id == deliveries.c.subscriber_id)
         .where(
             deliveries.c.issue_id == str(issue),
@@ -119,4 +122,4 @@ def refused_again(store: Store, issue: IssueId) -> tuple[int, ...]:
         .order_by(deliveries.c.subscriber_id)
     )
     with store.reading() as connection:
-        return tuple(connection.scalars(query))
+        return tuple((row.subscriber_id, row.id) for row in connection.execute(query))

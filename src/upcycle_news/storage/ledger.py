@@ -34,7 +34,7 @@ from upcycle_news.storage.issues import IssueState, cancel_waiting_deliveries
 from upcycle_news.storage.ledger_fast_path import LedgerFastPath
 from upcycle_news.storage.quotas import FullScope, Quotas, reserve
 from upcycle_news.storage.schema import deliveries, issues, workers
-from upcycle_news.storage.suppressions import suppress_subscriber
+from upcycle_news.storage.suppressions import suppress_by_id
 from upcycle_news.storage.workers import NO_WORKER, Worker
 
 _GRANTED = ClaimResult(ClaimStatus.GRANTED)
@@ -233,7 +233,7 @@ class Ledger:
         detail = " ".join(
             part for part in (str(verdict.code or ""), verdict.enhanced, verdict.reason) if part
         )
-        suppress_subscriber(
+        suppress_by_id(
             connection,
             delivery.subscriber,
             reason="bounced",

@@ -9,8 +9,7 @@ from typing import Any
 
 from sqlalchemy import Connection, Row, insert, select, update
 
-from upcycle_news.models import EmailAddress, Subscriber, SubscriberStatus
-from upcycle_news.models import UnsubscribeMethod as UnsubscribeMethod
+from upcycle_news.models import EmailAddress, Subscriber, SubscriberStatus, UnsubscribeMethod
 from upcycle_news.storage import suppressions as suppression_rows
 from upcycle_news.storage.database import Store
 from upcycle_news.storage.schema import (

@@ -127,7 +127,7 @@ def lift(
     return tuple(_suppression(row) for row in rows)
 
 
-def suppress_subscriber(
+def suppress_by_id(
     connection: Connection,
     subscriber: int,
     *,
@@ -154,6 +154,31 @@ def suppress_subscriber(
         key, reason, source, at=now, detail=detail, issue=issue, delivery=delivery
     )
     return suppress(connection, suppression)
+
+
+def suppress_subscriber(
+    store: Store,
+    subscriber: int,
+    *,
+    reason: str,
+    source: SuppressionSource,
+    detail: str,
+    issue: str,
+    delivery: int | None,
+    now: datetime,
+) -> bool:
+    """Suppress the address of a subscriber in a transaction of its own, as `suppress_by_id` does."""
+    with store.writing() as connection:
+        return suppress_by_id(
+            connection,
+            subscriber,
+            reason=reason,
+            source=source,
+            detail=detail,
+            issue=issue,
+            delivery=delivery,
+            now=now,
+        )
 
 
 def suppress_all(

@@ -17,13 +17,12 @@ from starlette.responses import FileResponse, HTMLResponse, JSONResponse, Respon
 
 from upcycle_news.app.context import AppContext
 from upcycle_news.errors import AddressError, UpcycleError
-from upcycle_news.models import EmailAddress, Subscriber, SubscriberStatus
+from upcycle_news.models import EmailAddress, Subscriber, SubscriberStatus, UnsubscribeMethod
 from upcycle_news.observability.logging import Log
 from upcycle_news.services.issues.preview_link import preview_html
 from upcycle_news.services.subscribers import subscriptions
 from upcycle_news.storage import subscribers
 from upcycle_news.storage.signups import ConfirmationResult, Signup
-from upcycle_news.storage.subscribers import UnsubscribeMethod
 from upcycle_news.subscribers.link_tokens import Purpose, Token
 from upcycle_news.web.pages import LANGUAGES, PageRenderer
 from upcycle_news.web.rate_limit import NetworkRateLimit, read_form

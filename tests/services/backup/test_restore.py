@@ -19,6 +19,7 @@ from upcycle_news.models import (
     EmailAddress,
     IssueId,
     SubscriberStatus,
+    UnsubscribeMethod,
 )
 from upcycle_news.services import pipeline
 from upcycle_news.services.backup import create, restore
@@ -35,7 +36,6 @@ from upcycle_news.storage.schema import (
     quota_scopes,
     subscribers,
 )
-from upcycle_news.storage.subscribers import UnsubscribeMethod
 
 from ...delivery.memory_ledger import Clock
 from ...publications import (

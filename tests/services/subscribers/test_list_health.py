@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from upcycle_news.models import EmailAddress, IssueId
+from upcycle_news.models import EmailAddress, IssueId, UnsubscribeMethod
 from upcycle_news.services import run_results
 from upcycle_news.services.bounces import process
 from upcycle_news.services.reports.delivery_report import delivery_report
 from upcycle_news.services.subscribers.list_health import find_alerts, list_health
 from upcycle_news.storage import subscribers
 from upcycle_news.storage.statistics import IssueFigures
-from upcycle_news.storage.subscribers import UnsubscribeMethod
 
 from ...bounces import sample_reports
 from ...delivery.memory_ledger import START

@@ -18,10 +18,9 @@ from upcycle_news.cli.output import (
 from upcycle_news.errors import ContentError, UpcycleError
 from upcycle_news.fileio import write_atomically
 from upcycle_news.models import EmailAddress
-from upcycle_news.services.bounces import process
 from upcycle_news.services.subscribers.export import links_csv
 from upcycle_news.services.subscribers.list_health import list_health
-from upcycle_news.services.subscribers.subscriptions import purge_expired
+from upcycle_news.services.subscribers.subscriptions import purge_expired, unsubscribe_by_links
 from upcycle_news.storage import personal_data, statistics
 
 
@@ -84,8 +83,8 @@ def links(
                 lines = leave.read_text(encoding="utf-8", errors="replace").splitlines()
             except OSError as error:
                 raise ContentError(leave, None, f"cannot be read ({error.strerror})") from None
-            ours, foreign = process.leave_by_links(context, lines)
-            typer.echo(f"{ours} left, {foreign} lines are no links of ours")
+            counts = unsubscribe_by_links(context, lines)
+            typer.echo(f"{counts.valid} left, {counts.foreign} lines are no links of ours")
             return
         text = links_csv(context)
     if file is None:

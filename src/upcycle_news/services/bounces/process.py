@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -22,11 +21,11 @@ from upcycle_news.bounces.parser import (
 from upcycle_news.bounces.unsubscribe_mail import unsubscribe_tokens
 from upcycle_news.config.settings import FILE_NAME
 from upcycle_news.errors import SettingsError, UpcycleError
+from upcycle_news.models import SuppressionSource, UnsubscribeMethod
 from upcycle_news.observability.logging import Log
 from upcycle_news.services.bounces import soft_bounces
 from upcycle_news.services.subscribers import subscriptions
-from upcycle_news.storage import bounces, subscribers
-from upcycle_news.storage.subscribers import UnsubscribeMethod
+from upcycle_news.storage import bounces, subscribers, suppressions
 from upcycle_news.subscribers.link_tokens import Purpose
 
 log = Log(__name__)
@@ -158,7 +157,7 @@ def _record(
 ) -> dict[str, int]:
     issue, subscriber = delivery
     now = context.clock()
-    new = bounces.record(
+    recorded = bounces.record(
         context.store,
         report_key=_report_key(report, delivery, raw),
         issue_number=issue,
@@ -170,17 +169,21 @@ def _record(
         now=now,
     )
     final = report.kind in (BounceKind.HARD, BounceKind.COMPLAINT)  # whatever it was that came back
-    if new is False or (new is None and not final):
+    if (recorded is not None and not recorded.is_new) or (recorded is None and not final):
         return {"known": 1}
     counts = {"soft" if report.kind is BounceKind.UNCLEAR else report.kind.value: 1}
     soft = report.kind is BounceKind.SOFT
     if final or (soft and soft_bounces.fails_too_often(context, subscriber)):
+        is_complaint = report.kind is BounceKind.COMPLAINT
         counts["suppressed"] = int(
-            bounces.suppress_person(
+            suppressions.suppress_subscriber(
                 context.store,
                 subscriber,
                 reason=REASONS[report.kind],
+                source=SuppressionSource.COMPLAINT if is_complaint else SuppressionSource.BOUNCE,
                 detail=" ".join(filter(None, (report.code, report.reason))),
+                issue=recorded.issue if recorded else "",
+                delivery=recorded.delivery if recorded else None,
                 now=now,
             )
         )
@@ -199,29 +202,6 @@ def _unsubscribes_by_mail(context: AppContext, raw: bytes) -> bool:
     if not wanted:
         return False
     return any(
-        leave_by_token(context, word, UnsubscribeMethod.MAIL)
+        subscriptions.unsubscribe_by_token(context, word, UnsubscribeMethod.MAIL)
         for word in unsubscribe_tokens(raw, wanted)
     )
-
-
-def leave_by_token(context: AppContext, token: str, method: UnsubscribeMethod) -> bool:
-    """Unsubscribe the owner of a token; False for a token that is not ours."""
-    token_owner = subscriptions.read_link(context, Purpose.UNSUBSCRIBE, token)
-    if token_owner is None:
-        return False
-    subscriptions.unsubscribe(context, *token_owner, method)
-    return True
-
-
-def leave_by_links(context: AppContext, lines: Iterable[str]) -> tuple[int, int]:
-    """Unsubscribe by links or tokens that a page elsewhere collected; return valid and invalid."""
-    own = foreign = 0
-    for line in lines:
-        if not line.strip():
-            continue
-        match = re.search(r"(?<![A-Za-z0-9_-])[A-Za-z0-9_-]{43}(?![A-Za-z0-9_-])", line)
-        if match and leave_by_token(context, match[0], UnsubscribeMethod.PAGE):
-            own += 1
-        else:
-            foreign += 1
-    return own, foreign

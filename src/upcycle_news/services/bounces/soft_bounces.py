@@ -9,9 +9,9 @@ from functools import cache, partial
 
 from upcycle_news.app.context import AppContext
 from upcycle_news.bounces.score import SoftFailures, too_often
-from upcycle_news.models import IssueId, SmtpReply
+from upcycle_news.models import IssueId, SmtpReply, SuppressionSource
 from upcycle_news.observability.logging import Log
-from upcycle_news.storage import bounces, failures
+from upcycle_news.storage import failures, suppressions
 from upcycle_news.storage.failures import RefusedDelivery
 from upcycle_news.transports.refusal_classes import RefusalClass, classify_refusal
 
@@ -61,13 +61,16 @@ def suppress_refused(context: AppContext, issue: IssueId) -> int:
     """Suppress those refused in this issue and too often before; return how many."""
     distrusted = cache(partial(failures.mostly_refused, context.store))
     count = 0
-    for subscriber in failures.refused_again(context.store, issue):
+    for subscriber, delivery in failures.refused_again(context.store, issue):
         if fails_too_often(context, subscriber, distrusted):
-            count += bounces.suppress_person(
+            count += suppressions.suppress_subscriber(
                 context.store,
                 subscriber,
                 reason=REASON,
+                source=SuppressionSource.SMTP,
                 detail="refused by the relay in several issues",
+                issue=str(issue),
+                delivery=delivery,
                 now=context.clock(),
             )
     if count:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import timedelta
 
@@ -15,6 +17,7 @@ from upcycle_news.models import (
     Envelope,
     Subscriber,
     SubscriberStatus,
+    UnsubscribeMethod,
 )
 from upcycle_news.observability.logging import Log
 from upcycle_news.rendering.render import render_transactional
@@ -22,7 +25,6 @@ from upcycle_news.rendering.template_strings import read_template_strings
 from upcycle_news.rendering.templates import load_templates
 from upcycle_news.storage import bounces, send_hold, signups, subscribers
 from upcycle_news.storage.signups import ConfirmationResult, Signup
-from upcycle_news.storage.subscribers import UnsubscribeMethod
 from upcycle_news.subscribers import double_opt_in
 from upcycle_news.subscribers.link_tokens import Purpose, Token
 from upcycle_news.transports.outcomes import (
@@ -36,6 +38,8 @@ from upcycle_news.transports.smtp import open_connection
 
 log = Log(__name__)
 
+_TOKEN = re.compile(r"(?<![A-Za-z0-9_-])[A-Za-z0-9_-]{43}(?![A-Za-z0-9_-])")
+
 CONFIRMATION_TEMPLATE = "confirm"
 # The texts shown before consent is given; their hash is the version kept with the consent.
 _CONSENT_TEXTS = ("page_consent", "confirm_text", "confirm_button", "page_confirm_text")
@@ -48,6 +52,14 @@ class CleanupReport:
     unconfirmed: int = 0
     mailed: int = 0
     reports: int = 0
+
+
+@dataclass(frozen=True)
+class LinkCounts:
+    """How many lines held an unsubscribe link of ours, and how many something else."""
+
+    valid: int
+    foreign: int
 
 
 class RecipientRefused(RelayError):  # noqa: N818 - a sentence reads better without "Error"
@@ -211,6 +223,29 @@ def unsubscribe(
             context.store, subscriber, now=context.clock(), method=method, issue=token.issue
         )
         log.info("unsubscribed", way=method, issue_number=token.issue)
+
+
+def unsubscribe_by_token(context: AppContext, token: str, method: UnsubscribeMethod) -> bool:
+    """Unsubscribe the owner of an unsubscribe token; False for a token that is not ours."""
+    link = read_link(context, Purpose.UNSUBSCRIBE, token)
+    if link is None:
+        return False
+    unsubscribe(context, *link, method)
+    return True
+
+
+def unsubscribe_by_links(context: AppContext, lines: Iterable[str]) -> LinkCounts:
+    """Unsubscribe by links or tokens, one a line, that a page elsewhere collected."""
+    valid = foreign = 0
+    for line in lines:
+        if not line.strip():
+            continue
+        match = _TOKEN.search(line)
+        if match and unsubscribe_by_token(context, match[0], UnsubscribeMethod.PAGE):
+            valid += 1
+        else:
+            foreign += 1
+    return LinkCounts(valid, foreign)
 
 
 def describe_unsubscribe_methods(context: AppContext) -> LocalizedText:

@@ -1,0 +1,24 @@
+"""Bounces and complaints as they are stored."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+
+
+@dataclass(frozen=True)
+class Bounce:
+    """One report. `kind`: hard, soft, blocked or complaint; `code` is the RFC 3463 status, or empty.
+
+    `understood` is False for a soft one that never suppresses by itself.
+    """
+
+    id: int
+    issue: str
+    subscriber: int
+    kind: str
+    code: str
+    reason: str
+    at: datetime
+    raw: bytes | None = None
+    understood: bool = True
