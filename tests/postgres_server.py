@@ -19,6 +19,7 @@ import psycopg
 import pytest
 
 from .processes import end_with_parent, free_port
+from .waiting import wait_until
 
 FAST = signal.SIGINT  # ends all connections and the server
 REQUIRED = os.environ.get("UPCYCLE_REQUIRE_TOOLS") == "1"
