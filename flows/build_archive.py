@@ -6,15 +6,14 @@ from prefect import flow, task
 from prefect.client.schemas.objects import State
 from prefect.states import Completed
 
-from upcycle_news.app.context import AppContext
-from upcycle_news.services.archive import build as archive_build
+from upcycle_news import open_app
 
 
 @task
 def build() -> str:
     """Build the archive from the store; nothing is written when nothing has changed."""
-    with AppContext.open() as context:
-        return archive_build.build_archive(context).summary
+    with open_app() as app:
+        return app.archive.build().summary
 
 
 @flow(name="build-archive")

@@ -4,13 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import date, datetime
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from upcycle_news.app.context import AppContext
 
 if TYPE_CHECKING:
+    from upcycle_news.api.archive import Archive
+    from upcycle_news.api.checks import CheckReport
+    from upcycle_news.api.essays import Essays
+    from upcycle_news.api.feeds import Feeds
+    from upcycle_news.api.issues import Issues
+    from upcycle_news.api.runs import Runs
     from upcycle_news.config.settings import Settings
+    from upcycle_news.models import IssueId
 
 
 def open_app(home: Path | None = None, *, clock: Callable[[], datetime] | None = None) -> App:
@@ -68,3 +76,62 @@ class App:
     def now(self) -> datetime:
         """The time of the app's clock, in UTC."""
         return self._context.clock()
+
+    @cached_property
+    def issues(self) -> Issues:
+        """Compose, preview, approve and send issues, and follow them."""
+        from upcycle_news.api.issues import Issues
+
+        return Issues(self._context)
+
+    @cached_property
+    def runs(self) -> Runs:
+        """The steps of flow runs."""
+        from upcycle_news.api.runs import Runs
+
+        return Runs(self._context)
+
+    def require_publication(self) -> None:
+        """Raise `SettingsError` when the folder is no publication: newsletter.toml is not there."""
+        from upcycle_news.config.settings import FILE_NAME
+        from upcycle_news.errors import SettingsError
+
+        home = self.settings.home
+        if not (home / FILE_NAME).is_file():
+            raise SettingsError(
+                FILE_NAME,
+                None,
+                f"is not in {home}: go to your publication, set UPCYCLE_NEWS_HOME, or make a new one "
+                "with 'upcycle-news init DIR'",
+            )
+
+    @cached_property
+    def essays(self) -> Essays:
+        """Making, importing and listing essays."""
+        from upcycle_news.api.essays import Essays
+
+        return Essays(self._context)
+
+    @cached_property
+    def feeds(self) -> Feeds:
+        """Collecting feeds, their health, and the list of them."""
+        from upcycle_news.api.feeds import Feeds
+
+        return Feeds(self._context)
+
+    @cached_property
+    def archive(self) -> Archive:
+        """The web pages of what was sent: building, correcting, withdrawing."""
+        from upcycle_news.api.archive import Archive
+
+        return Archive(self._context)
+
+    def check(self, issue: IssueId | str | None = None) -> CheckReport:
+        """Check content, settings, templates and an issue (default: today's); nothing is sent.
+
+        What is wrong is a finding, never an error. Raises `UpcycleError` for a text that is no
+        issue id.
+        """
+        from upcycle_news.api.checks import run_checks
+
+        return run_checks(self._context, issue)

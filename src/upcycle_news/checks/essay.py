@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
+from dataclasses import dataclass
 
 from markdown_it.token import Token
 
@@ -30,17 +31,42 @@ _TAG = re.compile(
 )
 
 
-def check_essay(essay: Essay, images: Collection[str] | None = None) -> Iterator[Finding]:
-    """Yield the findings about an essay; `images` are the paths that exist below content/images.
+@dataclass(frozen=True)
+class EssayInput:
+    """What a check examines: an essay, and the paths that exist below content/images.
 
     Without `images` the presence of files is not checked: rendering would have failed without one.
     """
-    yield from check_placeholder(essay)
-    yield from _leftovers(essay)
-    yield from _html(essay)
-    yield from _references(essay, images)
-    yield from _headings(essay)
-    yield from _typography(essay)
+
+    essay: Essay
+    images: Collection[str] | None = None
+
+    def at(self, line: int) -> str:
+        """Return ``file:line`` for a line of the essay's body, counted from 1."""
+        return f"{self.essay.source}:{self.essay.body_line + line - 1}"
+
+
+EssayCheck = Callable[[EssayInput], Iterator[Finding]]
+ESSAY_CHECKS: list[EssayCheck] = []
+"""All checks of an essay, in the order in which their findings are shown."""
+
+
+def essay_check(function: EssayCheck) -> EssayCheck:
+    """Add a check of an essay to `ESSAY_CHECKS`; used as a decorator."""
+    ESSAY_CHECKS.append(function)
+    return function
+
+
+def check_essay(essay: Essay, images: Collection[str] | None = None) -> Iterator[Finding]:
+    """Yield the findings about an essay; `images` are the paths that exist below content/images."""
+    check_input = EssayInput(essay, images)
+    for run_check in ESSAY_CHECKS:
+        yield from run_check(check_input)
+
+
+@essay_check
+def _placeholder(check_input: EssayInput) -> Iterator[Finding]:
+    yield from check_placeholder(check_input.essay)
 
 
 def check_placeholder(essay: Essay) -> Iterator[Finding]:
@@ -50,21 +76,34 @@ def check_placeholder(essay: Essay) -> Iterator[Finding]:
     placeholders = {localized("essay-begins").in_language(language) for language in LANGUAGES}
     for number, line in enumerate(essay.body.split("\n"), 1):
         if (text := line.strip()) in placeholders:
-            yield error("placeholder", _at(essay, number), localized("placeholder", text=text))
+            where = EssayInput(essay).at(number)
+            yield error("placeholder", where, localized("placeholder", text=text))
 
 
-def _at(essay: Essay, line: int) -> str:
-    return f"{essay.source}:{essay.body_line + line - 1}"
+@essay_check
+def _leftovers(check_input: EssayInput) -> Iterator[Finding]:
+    for number, line in enumerate(check_input.essay.body.split("\n"), 1):
+        for mark in ("{{", "{%"):
+            if mark in line:
+                yield error("leftover", check_input.at(number), localized("leftover", mark=mark))
 
 
-def _references(essay: Essay, images: Collection[str] | None) -> Iterator[Finding]:
-    for reference in references(essay.body):
-        where, target = _at(essay, reference.line), reference.target
+@essay_check
+def _html(check_input: EssayInput) -> Iterator[Finding]:
+    for line, text in _lines(check_input.essay):
+        if match := _TAG.search(text):
+            yield error("html", check_input.at(line), localized("html", tag=match[0][:40]))
+
+
+@essay_check
+def _references(check_input: EssayInput) -> Iterator[Finding]:
+    for reference in references(check_input.essay.body):
+        where, target = check_input.at(reference.line), reference.target
         if reference.kind == "image":
             path = image_path(target)
             if path is None:
                 yield error("image-foreign", where, localized("image-foreign", image=target[:80]))
-            elif images is not None and path not in images:
+            elif check_input.images is not None and path not in check_input.images:
                 yield error("image-missing", where, localized("image-missing", image=path))
             if not reference.text.strip():
                 yield error("image-alt-missing", where, localized("image-alt-missing"))
@@ -83,28 +122,16 @@ def _references(essay: Essay, images: Collection[str] | None) -> Iterator[Findin
             )
 
 
-def _leftovers(essay: Essay) -> Iterator[Finding]:
-    for number, line in enumerate(essay.body.split("\n"), 1):
-        for mark in ("{{", "{%"):
-            if mark in line:
-                yield error("leftover", _at(essay, number), localized("leftover", mark=mark))
-
-
-def _html(essay: Essay) -> Iterator[Finding]:
-    for line, text in _lines(essay):
-        if match := _TAG.search(text):
-            yield error("html", _at(essay, line), localized("html", tag=match[0][:40]))
-
-
-def _headings(essay: Essay) -> Iterator[Finding]:
+@essay_check
+def _headings(check_input: EssayInput) -> Iterator[Finding]:
     previous = 0
-    for token in _undemoted_blocks(essay):
+    for token in _undemoted_blocks(check_input.essay):
         if token.type == "heading_open":
             level = int(token.tag[1])
             if previous and level > previous + 1:
                 yield warning(
                     "heading-order",
-                    _at(essay, token.map[0] + 1 if token.map else 1),
+                    check_input.at(token.map[0] + 1 if token.map else 1),
                     localized(
                         "heading-order",
                         level=level,
@@ -121,7 +148,9 @@ def _undemoted_blocks(essay: Essay) -> Sequence[Token]:
     return parse(essay.body, language=essay.language, below=None)
 
 
-def _typography(essay: Essay) -> Iterator[Finding]:
+@essay_check
+def _typography(check_input: EssayInput) -> Iterator[Finding]:
+    essay = check_input.essay
     german = base_language(essay.language) == "de"
     texts = [
         ("title", f"{essay.source}:1", essay.title),
@@ -129,7 +158,8 @@ def _typography(essay: Essay) -> Iterator[Finding]:
     ]
     lines = [(where, text) for _, where, text in texts if text]
     open_quote = ""
-    for where, text in (*lines, *((_at(essay, line), text) for line, text in _lines(essay))):
+    body = ((check_input.at(line), text) for line, text in _lines(essay))
+    for where, text in (*lines, *body):
         if match := _SPACES.search(text):
             yield warning(
                 "typography-spaces",

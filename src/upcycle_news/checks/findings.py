@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from upcycle_news.i18n.messages import LocalizedText
+from upcycle_news.i18n.messages import LocalizedText, localized
 from upcycle_news.models import Finding
 
 # A screen reader lists links by their text, without the sentence around it.
@@ -37,14 +37,18 @@ _VAGUE = frozenset(
 )
 
 
-def error(code: str, where: str, text: LocalizedText) -> Finding:
-    """Return a finding that blocks the issue."""
-    return Finding("error", code, where, text)
+def error(code: str, where: str, text: LocalizedText | str) -> Finding:
+    """Return a finding that blocks the issue; `text` is localized, or a sentence as it is shown."""
+    return Finding("error", code, where, _localized(text))
 
 
-def warning(code: str, where: str, text: LocalizedText) -> Finding:
-    """Return a finding that does not block the issue."""
-    return Finding("warning", code, where, text)
+def warning(code: str, where: str, text: LocalizedText | str) -> Finding:
+    """Return a finding that does not block the issue; `text` as in `error`."""
+    return Finding("warning", code, where, _localized(text))
+
+
+def _localized(text: LocalizedText | str) -> LocalizedText:
+    return localized("untranslated", text=text) if isinstance(text, str) else text
 
 
 def is_vague_link_text(name: str) -> bool:

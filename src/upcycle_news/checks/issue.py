@@ -46,13 +46,13 @@ class CheckInput:
 
 
 Check = Callable[[CheckInput], Iterator[Finding]]
-CHECKS: list[Check] = []
-"""All checks, in the order in which their findings are shown."""
+ISSUE_CHECKS: list[Check] = []
+"""All checks of a rendered issue, in the order in which their findings are shown."""
 
 
-def check(function: Check) -> Check:
-    """Register a check; used as a decorator."""
-    CHECKS.append(function)
+def issue_check(function: Check) -> Check:
+    """Add a check of the rendered issue to `ISSUE_CHECKS`; used as a decorator."""
+    ISSUE_CHECKS.append(function)
     return function
 
 
@@ -61,7 +61,7 @@ def preflight(
 ) -> tuple[Finding, ...]:
     """Return all findings about a rendered issue; without errors it may be sent."""
     check_input = CheckInput(rendered, issue, publication, inspect_html(rendered.html))
-    findings = [finding for run_check in CHECKS for finding in run_check(check_input)]
+    findings = [finding for run_check in ISSUE_CHECKS for finding in run_check(check_input)]
     # Of the other essays only the summary is in the mail, where a placeholder would show.
     in_essays = [finding for essay in issue.essays[:1] for finding in check_essay(essay)]
     in_essays += [finding for essay in issue.essays[1:] for finding in check_placeholder(essay)]
@@ -78,7 +78,7 @@ def _is_html(finding: Finding) -> bool:
     return finding.where.startswith(HTML)
 
 
-@check
+@issue_check
 def _subject(check_input: CheckInput) -> Iterator[Finding]:
     subject = check_input.rendered.subject
     if not subject.strip():
@@ -91,13 +91,13 @@ def _subject(check_input: CheckInput) -> Iterator[Finding]:
         )
 
 
-@check
+@issue_check
 def _preheader(check_input: CheckInput) -> Iterator[Finding]:
     if not check_input.issue.preheader.strip():
         yield warning("preheader-missing", HTML, localized("preheader-missing"))
 
 
-@check
+@issue_check
 def _imprint(check_input: CheckInput) -> Iterator[Finding]:
     lines = [line for line in check_input.publication.imprint if line.strip()]
     if not lines:
@@ -112,7 +112,7 @@ def _imprint(check_input: CheckInput) -> Iterator[Finding]:
             yield error("imprint-missing", where, localized("imprint-missing-in-template"))
 
 
-@check
+@issue_check
 def _unsubscribe(check_input: CheckInput) -> Iterator[Finding]:
     link = Placeholder.UNSUBSCRIBE.value
     for where, shown in (
@@ -123,7 +123,7 @@ def _unsubscribe(check_input: CheckInput) -> Iterator[Finding]:
             yield error("unsubscribe-missing", where, localized("unsubscribe-missing"))
 
 
-@check
+@issue_check
 def _size(check_input: CheckInput) -> Iterator[Finding]:
     size = encoded_size(check_input.rendered.html)
     if size > MAX_HTML_BYTES:
@@ -134,7 +134,7 @@ def _size(check_input: CheckInput) -> Iterator[Finding]:
         yield warning("size-large", HTML, localized("size-large", size=size, limit=MAX_HTML_BYTES))
 
 
-@check
+@issue_check
 def _leftovers(check_input: CheckInput) -> Iterator[Finding]:
     for where, content in _parts(check_input.rendered):
         for trace in _LEFTOVERS:
@@ -145,7 +145,7 @@ def _leftovers(check_input: CheckInput) -> Iterator[Finding]:
                 yield error("leftover", location, localized("leftover-shown", excerpt=excerpt))
 
 
-@check
+@issue_check
 def _controls(check_input: CheckInput) -> Iterator[Finding]:
     for where, content in _parts(check_input.rendered):
         match = _CONTROLS.search(content)
@@ -158,7 +158,7 @@ def _controls(check_input: CheckInput) -> Iterator[Finding]:
             )
 
 
-@check
+@issue_check
 def _pictures(check_input: CheckInput) -> Iterator[Finding]:
     known = {f"cid:{image.cid}" for image in check_input.rendered.images}
     for image in check_input.document.images:
@@ -179,7 +179,7 @@ def _pictures(check_input: CheckInput) -> Iterator[Finding]:
             yield error("image-missing", where, localized("image-missing-in-mail", id=source[4:64]))
 
 
-@check
+@issue_check
 def _links(check_input: CheckInput) -> Iterator[Finding]:
     others = {item.link for related in check_input.issue.related for item in related.story.items}
     for link in check_input.document.links:
@@ -202,7 +202,7 @@ def _links(check_input: CheckInput) -> Iterator[Finding]:
             )
 
 
-@check
+@issue_check
 def _headings(check_input: CheckInput) -> Iterator[Finding]:
     previous = 0
     for heading in check_input.document.headings:
@@ -216,7 +216,7 @@ def _headings(check_input: CheckInput) -> Iterator[Finding]:
         previous = heading.level
 
 
-@check
+@issue_check
 def _foreign_hosts(check_input: CheckInput) -> Iterator[Finding]:
     """Only the mail itself and the hosts the publication allows may be loaded from on opening."""
     own = (check_input.publication.public_url, check_input.publication.site_url)
@@ -234,7 +234,7 @@ def _foreign_hosts(check_input: CheckInput) -> Iterator[Finding]:
         )
 
 
-@check
+@issue_check
 def _parity(check_input: CheckInput) -> Iterator[Finding]:
     for url in check_input.document.link_urls:
         inside = url.startswith("#") or not is_mail_link(url)

@@ -26,7 +26,6 @@ from upcycle_news.rendering.render import HTML_TEMPLATE, STYLE_TEMPLATE, TEXT_TE
 from upcycle_news.rendering.template_strings import TemplateStrings, read_toml
 from upcycle_news.rendering.view_models import TemplateContext
 
-_REFERENCES = (nodes.Include, nodes.Extends, nodes.Import)
 _BUILT_IN = frozenset({"loop", "range", "dict", "lipsum", "cycler", "joiner", "namespace", "super",
                        "caller", "self", "varargs", "kwargs"})  # fmt: skip
 
@@ -140,8 +139,7 @@ def _included(tree: nodes.Template, theme: Names) -> Iterator[tuple[int, str]]:
         for loop in tree.find_all(nodes.For)
         if isinstance(loop.target, nodes.Name)
     }
-    for node in tree.find_all(_REFERENCES):
-        expression = node.template  # type: ignore[attr-defined]  all of them have it
+    for line, expression in _template_expressions(tree):
         parts = expression.nodes if isinstance(expression, nodes.Concat) else [expression]
         variables = [part.name for part in parts if isinstance(part, nodes.Name)]
         values = lists.get(variables[0], []) if len(variables) == 1 else [""]
@@ -152,7 +150,17 @@ def _included(tree: nodes.Template, theme: Names) -> Iterator[tuple[int, str]]:
                 if isinstance(part, nodes.Name | nodes.Const)
             ]
             if len(pieces) == len(parts) and all(isinstance(piece, str) for piece in pieces):
-                yield node.lineno, "".join(pieces)
+                yield line, "".join(pieces)
+
+
+def _template_expressions(tree: nodes.Template) -> Iterator[tuple[int, nodes.Expr]]:
+    """Yield line and expression of each template's name; a list of names is several."""
+    referring = (nodes.Include, nodes.Extends, nodes.Import, nodes.FromImport)
+    for node in tree.find_all(referring):
+        assert isinstance(node, referring)
+        named = node.template
+        items = named.items if isinstance(named, nodes.List | nodes.Tuple) else [named]
+        yield from ((node.lineno, item) for item in items)
 
 
 def _theme_list(node: nodes.Node, theme: Names) -> list[str]:

@@ -11,11 +11,9 @@ from upcycle_news.cli.issue.common import current_user
 from upcycle_news.cli.output import (
     JsonOption,
     display_path,
-    open_context,
+    open_publication,
     print_json,
 )
-from upcycle_news.services.archive import corrections
-from upcycle_news.services.archive.build import build_archive
 
 
 def build(
@@ -32,19 +30,10 @@ def build(
 
     Example: upcycle-news archive build --out /srv/www/newsletter
     """
-    with open_context() as context:
-        report = build_archive(context, out.resolve() if out else None)
+    with open_publication() as app:
+        report = app.archive.build(out.resolve() if out else None)
     if as_json:
-        print_json(
-            {
-                "folder": str(report.folder),
-                "issues": report.issues,
-                "essays": report.essays,
-                "files": report.files,
-                "written": report.written,
-                "removed": report.removed,
-            }
-        )
+        print_json(report.as_dict())
         return
     typer.echo(f"{display_path(report.folder)}: {report.summary}")
 
@@ -61,8 +50,8 @@ def correct(
 
     Example: upcycle-news archive correct was-vom-bahnhof-bleibt --note "Gebaut 1962, nicht 1926."
     """
-    with open_context() as context:
-        report = corrections.correct(context, essay, text, by=current_user())
+    with open_publication() as app:
+        report = app.archive.correct(essay, text, by=current_user())
     typer.echo(f"{display_path(report.folder)}: {report.summary}")
 
 
@@ -82,6 +71,7 @@ def withdraw(
     """
     if not yes and not undo:
         typer.confirm(f"Withdraw '{what}' from the public archive?", abort=True)
-    with open_context() as context:
-        report = corrections.withdraw(context, what, text, by=current_user(), undo=undo)
+    with open_publication() as app:
+        decide = app.archive.undo if undo else app.archive.withdraw
+        report = decide(what, text, by=current_user())
     typer.echo(f"{display_path(report.folder)}: {report.summary}")

@@ -7,16 +7,13 @@ from typing import Annotated
 
 import typer
 
-from upcycle_news.app.context import AppContext
 from upcycle_news.cli.output import (
     JsonOption,
     note,
-    open_context,
+    open_publication,
     print_json,
 )
 from upcycle_news.i18n.messages import format_count
-from upcycle_news.services.feeds import manage
-from upcycle_news.services.feeds.collect import collect_feeds, feeds_health
 
 
 def collect(
@@ -33,23 +30,23 @@ def collect(
 
     Example: upcycle-news feeds collect
     """
-    with open_context() as context:
-        report = collect_feeds(context, everything=all_, names=names or ())
-        if as_json:
-            print_json(report.as_dict())
-            return
-        typer.echo(
-            f"{format_count(report.asked, 'feed')} asked, {report.unchanged} unchanged, "
-            f"{format_count(report.items, 'new item')}, {len(report.failed)} failed"
-        )
-        if report.pull:
-            note(report.pull)
-        for name, sentence in report.failed:
-            note(f"feed {name}: {sentence}")
-        for name, sentence in report.waiting:
-            note(f"feed {name} was not asked: {sentence}")
-        for name, sentence in report.problems:
-            note(f"feed {name}: {sentence}")
+    with open_publication() as app:
+        report = app.feeds.collect(names or (), everything=all_)
+    if as_json:
+        print_json(report.as_dict())
+        return
+    typer.echo(
+        f"{format_count(report.asked, 'feed')} asked, {report.unchanged} unchanged, "
+        f"{format_count(report.items, 'new item')}, {len(report.failed)} failed"
+    )
+    if report.pull:
+        note(report.pull)
+    for name, sentence in report.failed:
+        note(f"feed {name}: {sentence}")
+    for name, sentence in report.waiting:
+        note(f"feed {name} was not asked: {sentence}")
+    for name, sentence in report.problems:
+        note(f"feed {name}: {sentence}")
 
 
 def health(as_json: JsonOption = False) -> None:
@@ -57,12 +54,13 @@ def health(as_json: JsonOption = False) -> None:
 
     Example: upcycle-news feeds health
     """
-    with open_context() as context:
-        for feed in feeds_health(context):
-            if as_json:
-                print_json(feed)
-                continue
-            typer.echo(f"{feed['name']}: {feed['health']}")
+    with open_publication() as app:
+        feeds = app.feeds.health()
+    for feed in feeds:
+        if as_json:
+            print_json(feed.as_dict())
+        else:
+            typer.echo(f"{feed.name}: {feed.health}")
 
 
 def show(
@@ -73,9 +71,11 @@ def show(
 
     Example: upcycle-news feeds show https://example.org/feed
     """
+    from upcycle_news.api import open_app
+
     unusable = 0
-    with AppContext.open() as context:
-        for feed in manage.preview_feeds(context, sources):
+    with open_app() as app:  # reading a feed needs no publication
+        for feed in app.feeds.show(sources):
             unusable += not feed.parsed.usable
             if as_json:
                 print_json(feed.as_dict())
@@ -100,13 +100,13 @@ def discover(
 
     Example: upcycle-news feeds discover https://example.org
     """
-    with open_context() as context:
-        feeds = manage.discover_feeds(context, url)
-        for feed in feeds:
-            if as_json:
-                print_json(vars(feed))
-            else:
-                typer.echo(f"{feed.url}  {feed.title} ({feed.entries} entries)")
+    with open_publication() as app:
+        feeds = app.feeds.discover(url)
+    for feed in feeds:
+        if as_json:
+            print_json(feed.as_dict())
+        else:
+            typer.echo(f"{feed.url}  {feed.title} ({feed.entries} entries)")
     if not feeds:
         note(f"{url}: no feed was found there")
         raise typer.Exit(1)
@@ -123,9 +123,9 @@ def add(
 
     Example: upcycle-news feeds add https://example.org/feed --topic bestand
     """
-    with open_context() as context:
-        feed = manage.add_feed(context, url, name, topic or ())
-        typer.echo(f"{feed.name}: {feed.url} is in {context.settings.feeds.file} now")
+    with open_publication() as app:
+        feed = app.feeds.add(url, name=name, topics=topic or ())
+        typer.echo(f"{feed.name}: {feed.url} is in {app.settings.feeds.file} now")
 
 
 def import_(
@@ -136,16 +136,14 @@ def import_(
 
     Example: upcycle-news feeds import subscriptions.opml
     """
-    with open_context() as context:
-        report = manage.import_opml(context, file)
-        if as_json:
-            print_json({"added": list(report.added), "skipped": list(report.skipped)})
-            return
-        typer.echo(
-            f"{format_count(len(report.added), 'feed')} added, {len(report.skipped)} left out"
-        )
-        for sentence in report.skipped:
-            note(sentence)
+    with open_publication() as app:
+        report = app.feeds.import_opml(file)
+    if as_json:
+        print_json(report.as_dict())
+        return
+    typer.echo(f"{format_count(len(report.added), 'feed')} added, {len(report.skipped)} left out")
+    for sentence in report.skipped:
+        note(sentence)
 
 
 def export() -> None:
@@ -153,5 +151,5 @@ def export() -> None:
 
     Example: upcycle-news feeds export > feeds.opml
     """
-    with open_context() as context:
-        typer.echo(manage.export_opml(context), nl=False)
+    with open_publication() as app:
+        typer.echo(app.feeds.export_opml(), nl=False)

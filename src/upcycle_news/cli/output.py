@@ -16,8 +16,11 @@ from upcycle_news.errors import SettingsError
 from upcycle_news.models import IssueId, IssueStatus
 
 if TYPE_CHECKING:
+    from rich.progress import Progress, TaskID
+
+    from upcycle_news.api import App
+    from upcycle_news.api.issues import DeliveryReport
     from upcycle_news.app.context import AppContext
-    from upcycle_news.delivery.ports import DeliveryReport
 
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON for a program to read.")]
 IssueArgument = Annotated[
@@ -65,6 +68,16 @@ def open_context() -> Iterator[AppContext]:
         yield context
 
 
+@contextmanager
+def open_publication() -> Iterator[App]:
+    """Open the app of the publication here; raises `SettingsError` in a folder that is none."""
+    from upcycle_news.api import open_app
+
+    with open_app() as app:
+        app.require_publication()
+        yield app
+
+
 def issue_id(context: AppContext, text: str | None) -> IssueId:
     """Return the issue that was named, or today's."""
     from upcycle_news.services.issues.ids import current_issue
@@ -81,25 +94,38 @@ def format_status(status: IssueStatus) -> str:
     return f"issue {status.issue}: audience {status.audience}: {', '.join(parts) or '-'}; {closed}"
 
 
+class DeliveryBar:
+    """The progress of a delivery as a bar on a terminal; `began` is True once the delivery has."""
+
+    def __init__(self, bar: Progress | None) -> None:
+        """Without a `bar` nothing is shown."""
+        self._bar = bar
+        self._task: TaskID | None = None
+        self.began = False
+
+    def show(self, status: IssueStatus, report: DeliveryReport) -> None:
+        """Take the counts when the delivery began, and the report so far."""
+        self.began = True
+        if self._bar is None:
+            return
+        with suppress(OSError):  # a terminal that is gone ends no delivery
+            if self._task is None:
+                self._task = self._bar.add_task("delivering", total=status.audience)
+            ended = report.sent + report.rejected + report.unknown
+            self._bar.update(self._task, completed=status.audience - status.waiting + ended)
+
+
 @contextmanager
-def delivery_progress(status: IssueStatus | None) -> Iterator[Callable[[DeliveryReport], None]]:
-    """Show a bar while an issue is delivered, on a terminal only; it begins at `status`."""
-    if not sys.stderr.isatty() or status is None:
-        yield lambda _: None
+def delivery_progress() -> Iterator[DeliveryBar]:
+    """Show a bar while an issue is delivered, on a terminal only."""
+    if not sys.stderr.isatty():
+        yield DeliveryBar(None)
         return
     from rich.console import Console
     from rich.progress import Progress
 
-    done = status.audience - status.waiting
     with Progress(console=Console(stderr=True), transient=True) as bar:
-        task = bar.add_task("delivering", total=status.audience, completed=done)
-
-        def show(report: DeliveryReport) -> None:
-            ended = report.sent + report.rejected + report.unknown
-            with suppress(OSError):  # a terminal that is gone ends no delivery
-                bar.update(task, completed=done + ended)
-
-        yield show
+        yield DeliveryBar(bar)
 
 
 @contextmanager

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Literal
+from typing import Any, Literal
 from urllib.parse import quote
 
 from upcycle_news.i18n.messages import LocalizedText
@@ -109,3 +109,21 @@ class Finding:
     def line(self, language: str) -> str:
         """Return ``place: code: sentence``."""
         return f"{self.where}: {self.code}: {self.in_language(language)}"
+
+    @property
+    def place(self) -> tuple[str, int]:
+        """File and line; a finding about a whole file gets its first line."""
+        file, colon, line = self.where.rpartition(":")
+        return (file, int(line)) if colon and line.isdecimal() else (self.where, 1)
+
+    def as_dict(self, language: str) -> dict[str, Any]:
+        """Return the object that `check --json` prints."""
+        file, line = self.place
+        return {
+            "level": self.level,
+            "code": self.code,
+            "where": self.where,
+            "message": self.in_language(language),
+            "file": file,
+            "line": line,
+        }

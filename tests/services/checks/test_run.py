@@ -92,6 +92,32 @@ def test_pins_are_not_checked_before_a_feed_was_collected(publication: Publicati
     assert summaries(publication) == []
 
 
+def show_field(publication: Publication, expression: str) -> None:
+    template = publication.home / "templates/partials/lead.txt"
+    template.write_text(template.read_text("utf-8") + "\n" + expression, encoding="utf-8")
+
+
+def test_a_field_of_ones_own_is_checked_in_templates_and_essays(publication: Publication) -> None:
+    publication.write_essay(extra='{series: "Umbau"}')
+    show_field(publication, "{{ essay.extra.series }}")
+    assert summaries(publication) == []
+    publication.write_essay("Der zweite", extra='{serie: "Umbau"}')
+    second = "content/essays/2024-05-02-der-zweite.md"
+    assert [finding[:2] for finding in summaries(publication)] == [("warning", "extra-unused")]
+    assert summaries(publication)[0][2].startswith(f"{second}:")
+    show_field(publication, "{{ essay.extra.seires }}")
+    output = publication.run("check", code=1).out
+    assert "error variable-unknown Kein Essay hat unter „extra“ ein Feld „seires“" in output
+
+
+def test_names_of_fields_are_not_judged_while_an_essay_cannot_be_read(
+    publication: Publication,
+) -> None:
+    publication.write_essay(extra='{series: "Umbau"}', date="morgen")
+    show_field(publication, "{{ essay.extra.series }}")
+    assert [finding[1] for finding in summaries(publication)] == ["essay"]
+
+
 def test_an_issue_that_cannot_be_rendered_is_a_finding(publication: Publication) -> None:
     publication.write_essay()
     template = publication.home / "templates/newsletter.mjml"

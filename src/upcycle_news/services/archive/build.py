@@ -5,10 +5,11 @@ from __future__ import annotations
 import subprocess
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from datetime import datetime
 from hashlib import sha256
 from pathlib import Path
+from typing import Any
 from zoneinfo import ZoneInfo
 
 from upcycle_news.app.context import PLACEHOLDER_URL, AppContext
@@ -91,9 +92,13 @@ class ArchiveReport:
             f"{format_count(self.issues, 'issue')}, {format_count(self.essays, 'essay')}; {changes}"
         )
 
+    def as_dict(self) -> dict[str, Any]:
+        """Return the object that `archive build --json` prints."""
+        return {**asdict(self), "folder": str(self.folder)}
+
 
 @dataclass(frozen=True)
-class _UpupcomingIssue:
+class _UpcomingIssue:
     """An issue that is about to be queued at `at`."""
 
     issue: IssueId
@@ -121,7 +126,7 @@ def with_issue_published(
     """
     try:
         try:
-            _build(context, None, _UpupcomingIssue(issue, manifest, now))
+            _build(context, None, _UpcomingIssue(issue, manifest, now))
             raise_if_images_unreachable(context, manifest)
             raise_if_page_unreachable(context, issue, manifest)
         except IssueError:
@@ -141,9 +146,7 @@ def rebuild_if_missing(context: AppContext, issue: IssueId) -> None:
         _build(context, None, None)
 
 
-def _build(
-    context: AppContext, out: Path | None, upcoming: _UpupcomingIssue | None
-) -> ArchiveReport:
+def _build(context: AppContext, out: Path | None, upcoming: _UpcomingIssue | None) -> ArchiveReport:
     folder = out or context.archive_folder
     with exclusive_lock(context.settings.state / "archive.lock"):
         rows = issues.all_issues(context.store)
@@ -165,7 +168,7 @@ def sent_issues(context: AppContext) -> list[SentIssue]:
 
 
 def _sent(
-    context: AppContext, rows: tuple[IssueRow, ...], upcoming: _UpupcomingIssue | None
+    context: AppContext, rows: tuple[IssueRow, ...], upcoming: _UpcomingIssue | None
 ) -> list[SentIssue]:
     """Return every issue that was queued and possibly received, and the upcoming one."""
     decisions, zone = corrections.all_corrections(context.store), context.settings.publication.zone
@@ -189,13 +192,13 @@ def _sent(
 def _is_shown(context: AppContext, row: IssueRow) -> bool:
     """Return whether an issue was queued, and not cancelled before anyone could receive it."""
     if row.state is not IssueState.CANCELLED:
-        return row.state is not IssueState.OPEN
+        return row.frozen
     status = issues.status(context.store, row.id)
     return status is not None and any(status.counts.get(state, 0) for state in _POSSIBLY_RECEIVED)
 
 
 def _site_config(
-    context: AppContext, rows: tuple[IssueRow, ...], upcoming: _UpupcomingIssue | None
+    context: AppContext, rows: tuple[IssueRow, ...], upcoming: _UpcomingIssue | None
 ) -> SiteConfig:
     publication, settings = context.publication, context.settings
     if publication.public_url == PLACEHOLDER_URL:
@@ -214,7 +217,7 @@ def _site_config(
 
 
 def _feed_id(
-    context: AppContext, rows: tuple[IssueRow, ...], upcoming: _UpupcomingIssue | None
+    context: AppContext, rows: tuple[IssueRow, ...], upcoming: _UpcomingIssue | None
 ) -> str:
     """Return the feed's id, derived from the first issue ever queued, so that it never changes."""
     queued = [(row.enqueued_at, row) for row in rows if row.enqueued_at is not None]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import asdict, dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -221,7 +221,36 @@ class _Collection:
         return replace(report, failed=(*report.failed, (state.name, failed.last_error)))
 
 
-def feeds_health(context: AppContext) -> list[dict[str, Any]]:
+@dataclass(frozen=True)
+class FeedStatus:
+    """A listed feed: when it was asked and answered, its errors in a row, and its health in words.
+
+    `asked_at_address` is where it is asked, `moved_to` where it says it has moved. A `stopped` feed
+    is asked by name only.
+    """
+
+    name: str
+    url: str
+    active: bool
+    tried_at: datetime | None
+    succeeded_at: datetime | None
+    errors: int
+    last_error: str
+    next_at: datetime | None
+    stopped: bool
+    asked_at_address: str
+    moved_to: str
+    health: str
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return the object that `feeds health --json` prints."""
+        times = {
+            name: _iso(getattr(self, name)) for name in ("tried_at", "succeeded_at", "next_at")
+        }
+        return {**asdict(self), **times}
+
+
+def feeds_health(context: AppContext) -> tuple[FeedStatus, ...]:
     """Return for each listed feed: last success, errors in a row, last error, time of the next try."""
     states = feed_rows.states(context.store)
     feeds = []
@@ -229,22 +258,22 @@ def feeds_health(context: AppContext) -> list[dict[str, Any]]:
         known = states.get(feed.url)
         state = known or FeedState(url=feed.url, name=feed.name)
         feeds.append(
-            {
-                "name": feed.name,
-                "url": feed.url,
-                "active": feed.active,
-                "tried_at": _iso(state.tried_at),
-                "succeeded_at": _iso(state.succeeded_at),
-                "errors": state.errors,
-                "last_error": state.last_error,
-                "next_at": _iso(state.next_at),
-                "stopped": state.stopped,
-                "asked_at_address": state.address or feed.url,
-                "moved_to": state.moved_to,
-                "health": health.health_summary(feed, known, context.clock()),
-            }
+            FeedStatus(
+                name=feed.name,
+                url=feed.url,
+                active=feed.active,
+                tried_at=state.tried_at,
+                succeeded_at=state.succeeded_at,
+                errors=state.errors,
+                last_error=state.last_error,
+                next_at=state.next_at,
+                stopped=state.stopped,
+                asked_at_address=state.address or feed.url,
+                moved_to=state.moved_to,
+                health=health.health_summary(feed, known, context.clock()),
+            )
         )
-    return feeds
+    return tuple(feeds)
 
 
 def feed_findings(context: AppContext) -> tuple[Finding, ...]:

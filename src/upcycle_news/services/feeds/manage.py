@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -64,6 +64,10 @@ class DiscoveredFeed:
     url: str
     title: str
     entries: int
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return the object that `feeds discover --json` prints."""
+        return asdict(self)
 
 
 def preview_feeds(context: AppContext, sources: Sequence[str]) -> Iterator[FeedPreview]:
@@ -187,6 +191,10 @@ class OpmlImport:
 
     added: tuple[str, ...]
     skipped: tuple[str, ...]
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return the object that `feeds import --json` prints."""
+        return {"added": list(self.added), "skipped": list(self.skipped)}
 
 
 def import_opml(context: AppContext, path: Path) -> OpmlImport:

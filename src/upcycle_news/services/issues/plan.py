@@ -6,6 +6,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime
 from itertools import islice
+from typing import Any
+from zoneinfo import ZoneInfo
 
 from upcycle_news.app.context import AppContext
 from upcycle_news.content.essays import EssayCollection, read_essays
@@ -44,13 +46,44 @@ class PlannedIssue:
     state: str = ""
     problems: tuple[str, ...] = ()
 
+    def as_dict(self, zone: ZoneInfo) -> dict[str, Any]:
+        """Return an issue of the JSON of `issue plan`, its time in `zone`."""
+        items = None
+        if self.items is not None:
+            leads = [related.story.lead for related in self.items]
+            items = [{"title": lead.title, "feed": lead.feed, "link": lead.link} for lead in leads]
+        at = self.at.astimezone(zone).isoformat(timespec="minutes") if self.at else None
+        return {
+            "issue": str(self.issue),
+            "at": at,
+            "deployment": self.schedule.deployment if self.schedule else None,
+            "asks": self.schedule.needs_approval if self.schedule else True,
+            "state": self.state or None,
+            "subject": self.subject or None,
+            "essays": [
+                {"slug": essay.slug, "title": essay.title, "date": essay.date.isoformat()}
+                for essay in self.essays
+            ],
+            "items": items,
+            "problems": list(self.problems),
+        }
+
 
 @dataclass(frozen=True)
 class IssuePlan:
-    """The next issues, and notes that concern all of them."""
+    """The next issues, notes that concern all of them, and the zone of their times."""
 
     issues: tuple[PlannedIssue, ...]
     notes: tuple[str, ...]
+    zone: ZoneInfo
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return the JSON object of `issue plan`."""
+        return {
+            "timezone": str(self.zone),
+            "issues": [planned.as_dict(self.zone) for planned in self.issues],
+            "notes": list(self.notes),
+        }
 
 
 @dataclass(frozen=True)
@@ -60,6 +93,19 @@ class EssayStatus:
     essay: Essay
     status: str
     issue: IssueId | None = None
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return the object that `essay list --json` prints."""
+        return {
+            "slug": self.essay.slug,
+            "status": self.status,
+            "issue": str(self.issue) if self.issue else None,
+            "title": self.essay.title,
+            "author": self.essay.author,
+            "date": self.essay.date.isoformat(),
+            "topics": list(self.essay.topics),
+            "file": self.essay.source,
+        }
 
 
 def plan_issues(context: AppContext, count: int) -> IssuePlan:
@@ -73,7 +119,8 @@ def plan_issues(context: AppContext, count: int) -> IssuePlan:
     index = next((number for number, issue in enumerate(planned) if not issue.state), None)
     if index is not None:
         planned[index] = _with_details(context, collection, planned[index])
-    return IssuePlan(tuple(planned), tuple(_notes(context, collection, schedules)))
+    notes = tuple(_notes(context, collection, schedules))
+    return IssuePlan(tuple(planned), notes, context.settings.publication.zone)
 
 
 def essay_statuses(

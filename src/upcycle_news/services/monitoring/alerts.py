@@ -117,7 +117,7 @@ def _issue_events(context: AppContext) -> Iterator[Event]:
 def _late_events(context: AppContext) -> Iterator[Event]:
     for scheduled in scheduled_runs.late_runs(context.store, since=context.clock() - _LOOK_BACK):
         row = issues.get(context.store, scheduled.issue)
-        if row is None or row.state is IssueState.OPEN:
+        if row is None or not row.frozen:
             local = scheduled.scheduled_at.astimezone(context.settings.publication.zone)
             message = f"issue {scheduled.issue}, planned for {local:%d %B, %H:%M}, did not go out"
             yield Event("upcycle-news.issue.late", f"issue {scheduled.issue}", message)
@@ -125,9 +125,9 @@ def _late_events(context: AppContext) -> Iterator[Event]:
 
 def _feed_events(context: AppContext) -> Iterator[Event]:
     for feed in feeds_health(context):
-        subject = f"feed {feed['name']}"
-        if feed["active"] and (feed["stopped"] or feed["errors"] >= DEAD_FEED_ERRORS):
-            yield Event("upcycle-news.feed.dead", subject, f"{subject}: {feed['last_error']}")
+        subject = f"feed {feed.name}"
+        if feed.active and (feed.stopped or feed.errors >= DEAD_FEED_ERRORS):
+            yield Event("upcycle-news.feed.dead", subject, f"{subject}: {feed.last_error}")
         else:
             alerts.clear_alert(context.store, "upcycle-news.feed.dead", subject)
 
@@ -144,7 +144,7 @@ def find_stale_runs(context: AppContext) -> list[StaleRun]:
     for request in approvals.open_requests(context.store):
         row = issues.get(context.store, request.issue)
         decision = approvals.last_decision(context.store, request.issue, request.revision_id)
-        started = row is not None and row.state is not IssueState.OPEN
+        started = row is not None and row.frozen
         if started or decision is not None:
             rejected = decision is not None and not decision.approved and not started
             answer = "reject" if rejected else "send"

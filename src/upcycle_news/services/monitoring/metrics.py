@@ -9,7 +9,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from typing import Any, Generic, TypeVar
+from typing import Generic, TypeVar
 
 from prometheus_client import CollectorRegistry, generate_latest
 from prometheus_client.core import GaugeMetricFamily
@@ -23,7 +23,7 @@ from upcycle_news.observability.logging import Log
 from upcycle_news.observability.redaction import redact
 from upcycle_news.services.backup import create
 from upcycle_news.services.delivery.worker_identity import HEARTBEAT_TIMEOUT
-from upcycle_news.services.feeds.collect import feeds_health
+from upcycle_news.services.feeds.collect import FeedStatus, feeds_health
 from upcycle_news.storage import metrics, send_hold
 from upcycle_news.storage.issues import IssueState
 from upcycle_news.version import __version__
@@ -207,7 +207,7 @@ class MetricsExporter:
 
     def _feed_families(self) -> list[GaugeMetricFamily]:
         try:
-            health = [feed for feed in feeds_health(self.context) if feed["active"]]
+            health = [feed for feed in feeds_health(self.context) if feed.active]
         except ContentError as error:  # feeds.toml is an editor's; the queue is still worth telling
             log.warning("feeds.toml cannot be read", why=error)
             return []
@@ -239,7 +239,7 @@ def _subscriber_families(totals: metrics.SubscriberCounts) -> Iterator[GaugeMetr
     yield _gauge("complaints", "Complaints: reports that the mail is spam.", complaints)
 
 
-def _feeds(health: list[dict[str, Any]]) -> Iterator[GaugeMetricFamily]:
+def _feeds(health: list[FeedStatus]) -> Iterator[GaugeMetricFamily]:
     counts = dict.fromkeys(("ok", "failing", "stopped", "new"), 0)
     for feed in health:
         counts[_health_of(feed)] += 1
@@ -250,27 +250,27 @@ def _feeds(health: list[dict[str, Any]]) -> Iterator[GaugeMetricFamily]:
     yield _gauge(
         "feed_errors",
         "Failures in a row of each feed.",
-        {(redact(feed["name"]),): feed["errors"] for feed in listed},
+        {(redact(feed.name),): feed.errors for feed in listed},
         ("feed",),
     )
     yield _gauge(
         "feed_last_success_timestamp_seconds",
         "When each feed last answered as it should.",
         {
-            (redact(feed["name"]),): datetime.fromisoformat(feed["succeeded_at"]).timestamp()
+            (redact(feed.name),): feed.succeeded_at.timestamp()
             for feed in listed
-            if feed["succeeded_at"]
+            if feed.succeeded_at
         },
         ("feed",),
     )
 
 
-def _health_of(feed: Mapping[str, Any]) -> str:
-    if feed["stopped"]:
+def _health_of(feed: FeedStatus) -> str:
+    if feed.stopped:
         return "stopped"
-    if feed["errors"]:
+    if feed.errors:
         return "failing"
-    return "ok" if feed["succeeded_at"] else "new"
+    return "ok" if feed.succeeded_at else "new"
 
 
 def _gauge(

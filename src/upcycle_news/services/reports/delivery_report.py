@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from typing import Any
 
 from upcycle_news.app.context import AppContext
 from upcycle_news.delivery.ports import DeliveryReport
@@ -16,7 +15,7 @@ from upcycle_news.models import DeliveryState, IssueId
 from upcycle_news.observability.logging import Log
 from upcycle_news.services.content.git_sync import localize_pull_failure
 from upcycle_news.services.delivery.relay_health import slow_relays
-from upcycle_news.services.feeds.collect import feeds_health
+from upcycle_news.services.feeds.collect import FeedRunReport, feeds_health
 from upcycle_news.services.issues.changes_markdown import changes_section
 from upcycle_news.services.markdown import Translator, escape_markdown
 from upcycle_news.services.subscribers.list_health import list_health
@@ -30,7 +29,9 @@ from upcycle_news.storage import (
 log = Log(__name__)
 
 
-def delivery_report(context: AppContext, issue: IssueId, collected: Mapping[str, Any]) -> str:
+def delivery_report(
+    context: AppContext, issue: IssueId, collected: FeedRunReport | None = None
+) -> str:
     """Return the Markdown report: delivery counts, relays, refusals, quotas, list, feeds, changes."""
     status = issues.status(context.store, issue)
     row = issues.get(context.store, issue)
@@ -56,7 +57,7 @@ def delivery_report(context: AppContext, issue: IssueId, collected: Mapping[str,
     lines += _feeds(context, translate, collected)
     revision = revisions.load_revision(context.store, issue, row.revision_id)
     if revision is not None:
-        lines += changes_section(context, translate, issue, row.revision_id, revision.manifest)
+        lines += changes_section(context, translate, revision)
     return "\n".join(lines)
 
 
@@ -160,19 +161,22 @@ def _quotas(context: AppContext, translate: Translator) -> list[str]:
     return [f"**{translate(localized('report-quotas'))}**", "", *lines, ""] if lines else []
 
 
-def _feeds(context: AppContext, translate: Translator, collected: Mapping[str, Any]) -> list[str]:
-    health = [feed for feed in feeds_health(context) if feed["active"]]
-    well = sum(1 for feed in health if not feed["errors"] and not feed["stopped"])
+def _feeds(
+    context: AppContext, translate: Translator, collected: FeedRunReport | None
+) -> list[str]:
+    health = [feed for feed in feeds_health(context) if feed.active]
+    well = sum(1 for feed in health if not feed.errors and not feed.stopped)
     lines = [translate(localized("report-feeds", well=well, feeds=len(health))), ""]
     lines += [
-        f"- {escape_markdown(feed['name'])}: {escape_markdown(feed['last_error'])}"
+        f"- {escape_markdown(feed.name)}: {escape_markdown(feed.last_error)}"
         for feed in health
-        if feed["errors"] or feed["stopped"]
+        if feed.errors or feed.stopped
     ]
-    if collected.get("pull"):
-        why = translate(localize_pull_failure(str(collected["pull"])))
+    pull = collected.pull if collected else ""
+    if pull:
+        why = translate(localize_pull_failure(pull))
         lines.append(f"- {translate(localized('report-pull', why=escape_markdown(why)))}")
-    return [*lines, ""] if health or collected.get("pull") else []
+    return [*lines, ""] if health or pull else []
 
 
 Show = Callable[[float, str], None]
