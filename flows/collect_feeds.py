@@ -7,21 +7,22 @@ from typing import Any
 from prefect import flow, task
 from prefect.client.schemas.objects import State, StateType
 
-from upcycle_news.app.context import AppContext
-from upcycle_news.services import pipeline, run_results
+from upcycle_news import open_app
+from upcycle_news.api import runs
+from upcycle_news.api.runs import FeedRunReport
 
 
 @task
-def collect() -> dict[str, Any]:
+def collect() -> FeedRunReport:
     """Fetch the feeds that are due."""
-    with AppContext.open() as context:
-        return pipeline.collect(context)
+    with open_app() as app:
+        return app.runs.collect()
 
 
 @flow(name="collect-feeds")
 def collect_feeds() -> State[Any]:
     """Fetch all active feeds that are due; a failing one degrades the run and stops nothing."""
-    result = run_results.collection_result(collect())
+    result = runs.collection_result(collect())
     return State(type=StateType[result.kind.upper()], name=result.name, message=result.message)
 
 

@@ -8,8 +8,9 @@ from prefect import flow, task
 from prefect.client.schemas.objects import State, StateType
 from pydantic import Field
 
-from upcycle_news.app.context import AppContext
-from upcycle_news.services import pipeline, run_results
+from upcycle_news import open_app
+from upcycle_news.api import runs
+from upcycle_news.api.runs import ResumedDelivery
 
 Issue = Annotated[
     str, Field(description="The issue, such as 2026-11-26; its deliveries have begun.")
@@ -17,14 +18,14 @@ Issue = Annotated[
 
 
 @task
-def deliver(issue: str) -> dict[str, Any]:
+def deliver(issue: str) -> ResumedDelivery:
     """Deliver what is queued or due; return the delivery counts."""
-    with AppContext.open() as context:
-        return pipeline.resume_delivery(context, issue)
+    with open_app() as app:
+        return app.runs.resume_delivery(issue)
 
 
 @flow(name="deliver-issue", flow_run_name="deliver-{issue}")
 def deliver_issue(issue: Issue) -> State[Any]:
     """Deliver an issue whose deliveries have begun; several runs of this share the work."""
-    result = run_results.delivery_result([deliver(issue)], None)
+    result = runs.delivery_result([deliver(issue)])
     return State(type=StateType[result.kind.upper()], name=result.name, message=result.message)

@@ -8,29 +8,26 @@ from prefect import flow, task
 from prefect.client.schemas.objects import State, StateType
 from pydantic import Field
 
-from upcycle_news.app.context import AppContext
-from upcycle_news.services import pipeline
-from upcycle_news.services.monitoring import notifications
+from upcycle_news import open_app
+from upcycle_news.api import runs
 
 Event = Annotated[str, Field(description="The event's name, such as upcycle-news.issue.late.")]
 Message = Annotated[str, Field(description="What happened, in a sentence.")]
 
 
 def _relay_is_unreachable(task: Any, run: Any, state: State[Any]) -> bool:
-    return pipeline.is_transient(state.data)
+    return runs.is_transient(state.data)
 
 
 @task(retries=3, retry_delay_seconds=[60, 600, 3600], retry_condition_fn=_relay_is_unreachable)
 def write_to_operators(event: str, message: str) -> int:
     """Mail each member of the operators' group; return the number accepted."""
-    with AppContext.open() as context:
-        return notifications.send_notice(
-            context, context.settings.cockpit.operators, event, message
-        )
+    with open_app() as app:
+        return app.runs.notify_operators(event, message)
 
 
 @flow(name="notify")
 def notify(event: Event, message: Message) -> State[Any]:
     """Mail the group `cockpit.operators`."""
-    result = notifications.notification_result(write_to_operators(event, message))
+    result = runs.notification_result(write_to_operators(event, message))
     return State(type=StateType[result.kind.upper()], name=result.name, message=result.message)

@@ -28,13 +28,19 @@ from prefect.input import RunInput
 from prefect.runtime import deployment, flow_run
 from pydantic import Field, create_model
 
-from upcycle_news.app.context import AppContext
+from upcycle_news import open_app
+from upcycle_news.api import runs
+from upcycle_news.api.runs import (
+    ApprovalForm,
+    ApprovalOutcome,
+    ComposeResult,
+    EssayFilter,
+    FeedRunReport,
+    RenderResult,
+    RunAdmission,
+)
+from upcycle_news.models import IssueStatus
 from upcycle_news.models.runs import RunResult
-from upcycle_news.services import pipeline, run_results
-from upcycle_news.services.issues.approval import ApprovalForm, ApprovalOutcome
-from upcycle_news.services.issues.compose import EssayFilter
-from upcycle_news.services.monitoring import alerts
-from upcycle_news.services.pipeline import RunAdmission
 
 IssueDate = Annotated[
     str, Field(description="The issue: 'next', a day such as 2026-11-26, or 2026-11-26-2.")
@@ -88,42 +94,38 @@ def admit_run(
     issue_date: str, planned_at: datetime, run: str, max_lateness_hours: float
 ) -> RunAdmission:
     """Decide which issue the run is about, once per scheduled time; refuse a late run."""
-    with AppContext.open() as context:
-        return pipeline.admit_run(
-            context,
-            issue_date,
-            planned_at=planned_at,
-            run=run,
-            max_lateness_hours=max_lateness_hours,
+    with open_app() as app:
+        return app.runs.admit(
+            issue_date, planned_at=planned_at, run=run, max_lateness_hours=max_lateness_hours
         )
 
 
 @task
-def collect() -> dict[str, Any]:
+def collect() -> FeedRunReport:
     """Fetch the feeds that are due; a failing one is reported and stops nothing."""
-    with AppContext.open() as context:
-        return pipeline.collect(context)
+    with open_app() as app:
+        return app.runs.collect()
 
 
 @task
-def compose(issue: str, essay_filter: EssayFilter, run: str) -> pipeline.ComposeResult:
+def compose(issue: str, essay_filter: EssayFilter, run: str) -> ComposeResult:
     """Choose essays and items, and store them as a revision."""
-    with AppContext.open() as context:
-        return pipeline.compose(context, issue, essay_filter, run=run)
+    with open_app() as app:
+        return app.runs.compose(issue, essay_filter, run=run)
 
 
 @task
-def render(issue: str, revision_id: str) -> dict[str, Any]:
+def render(issue: str, revision_id: str) -> RenderResult:
     """Render and check the revision, and write its preview files."""
-    with AppContext.open() as context:
-        return pipeline.render(context, issue, revision_id)
+    with open_app() as app:
+        return app.runs.render(issue, revision_id)
 
 
 @task
 def send_tests(issue: str, revision_id: str, group: str, again: bool = False) -> int:
     """Send test mails to a group of editors, once per revision unless `again`."""
-    with AppContext.open() as context:
-        return pipeline.send_tests(context, issue, revision_id, group, again=again)
+    with open_app() as app:
+        return app.runs.send_tests(issue, revision_id, group, again=again)
 
 
 @task
@@ -131,10 +133,8 @@ def request_approval(
     issue: str, revision_id: str, run: str, waits: bool, refused: str
 ) -> ApprovalForm:
     """Request an approval of the revision; return the form with its texts."""
-    with AppContext.open() as context:
-        return pipeline.request_approval(
-            context, issue, revision_id, run=run, waits=waits, refused=refused
-        )
+    with open_app() as app:
+        return app.runs.ask(issue, revision_id, run=run, waits=waits, refused=refused)
 
 
 @task
@@ -142,35 +142,35 @@ def apply_decision(
     issue: str, revision_id: str, request: int, answer: dict[str, str]
 ) -> ApprovalOutcome:
     """Record the decision for this revision; refuse it if the content has changed since."""
-    with AppContext.open() as context:
-        return pipeline.apply_decision(context, issue, revision_id, request, answer)
+    with open_app() as app:
+        return app.runs.apply_answer(issue, revision_id, request, answer)
 
 
 @task
 def approve_now(issue: str, revision_id: str) -> None:
     """Approve the revision because the run was started with `approve`."""
-    with AppContext.open() as context:
-        pipeline.approve_if_undecided(context, issue, revision_id)
+    with open_app() as app:
+        app.runs.approve(issue, revision_id)
 
 
 @task
 def finish_dry_run(issue: str, subject: str, run: str) -> RunResult:
     """Release the issue for other runs."""
-    with AppContext.open() as context:
-        return pipeline.finish_dry_run(context, issue, subject, run=run)
+    with open_app() as app:
+        return app.runs.finish_dry_run(issue, subject, run=run)
 
 
 @task
 def enqueue(issue: str, revision_id: str, run: str, senders: int) -> int:
     """Freeze the issue and queue one delivery for every subscriber."""
-    with AppContext.open() as context:
-        return pipeline.enqueue(context, issue, revision_id, run=run, senders=senders)
+    with open_app() as app:
+        return app.runs.enqueue(issue, revision_id, run=run, senders=senders)
 
 
 @task
 def start_helpers(issue: str, senders: int) -> None:
     """Start further runs that deliver the same issue; a retry starts none twice."""
-    for number in pipeline.helper_numbers(senders):
+    for number in range(2, senders + 1):
         run_deployment(
             "deliver-issue/together",
             parameters={"issue": issue},
@@ -181,11 +181,11 @@ def start_helpers(issue: str, senders: int) -> None:
 
 
 def _relay_is_unreachable(task: Any, run: Any, state: State[Any]) -> bool:
-    return pipeline.is_transient(state.data)
+    return runs.is_transient(state.data)
 
 
 @task(retries=2, retry_delay_seconds=[10, 60], retry_condition_fn=_relay_is_unreachable)
-def deliver(issue: str) -> dict[str, Any]:
+def deliver(issue: str) -> IssueStatus:
     """Deliver what is queued; return the delivery counts."""
     bar = create_progress_artifact(0.0, key=f"issue-{issue}-progress", description="starts")
     assert isinstance(bar, UUID)  # a coroutine only in an async flow
@@ -193,19 +193,17 @@ def deliver(issue: str) -> dict[str, Any]:
     def show_progress(percent: float, text: str) -> None:
         update_progress_artifact(bar, percent, description=text)
 
-    with AppContext.open() as context:
-        return pipeline.deliver(context, issue, show_progress)
+    with open_app() as app:
+        return app.runs.deliver(issue, show_progress)
 
 
 @task
-def report(issue: str, collected: dict[str, Any]) -> None:
+def report(issue: str, collected: FeedRunReport) -> None:
     """Create the artifacts report and archive link, and emit new alert events."""
-    with AppContext.open() as context:
-        create_markdown_artifact(
-            pipeline.issue_report(context, issue, collected), key=f"issue-{issue}-report"
-        )
-        create_link_artifact(pipeline.archive_link(context, issue), key=f"issue-{issue}-archive")
-        for event in alerts.new_events(context):
+    with open_app() as app:
+        create_markdown_artifact(app.runs.report(issue, collected), key=f"issue-{issue}-report")
+        create_link_artifact(app.runs.archive_link(issue), key=f"issue-{issue}-archive")
+        for event in app.runs.alert_events():
             emit_event(**event.as_event())
 
 
@@ -236,7 +234,7 @@ def publish_issue(
     if test_group:
         send_tests(issue, composed.revision_id, test_group)
     if dry_run:
-        return _state(finish_dry_run(issue, rendered["subject"], run))
+        return _state(finish_dry_run(issue, rendered.subject, run))
     if approve:
         approve_now(issue, composed.revision_id)
     approved = wait_for_approval(issue, composed.revision_id, essay_filter, test_group, run)
@@ -247,7 +245,7 @@ def publish_issue(
         start_helpers(issue, senders)
     delivered = deliver(issue)
     report(issue, collected)
-    return _state(run_results.publish_result(delivered, collected))
+    return _state(runs.publish_result(delivered, collected))
 
 
 def wait_for_approval(

@@ -207,10 +207,9 @@ class Issues:
         new: str = NOW,
         essays: Sequence[str] = (),
     ) -> IssueDiff:
-        """Compare two states of an issue: ``preview``, ``approval``, the beginning of a revision id,
-        or, for `new` only, ``now``.
+        """Compare two states of an issue, each ``preview``, ``approval`` or the beginning of an id.
 
-        Raises `IssueError` for a state that does not exist, `NothingNew` when no issue can be
+        `new` may also be ``now``, the present content. Raises `IssueError` for a state that does not exist, `NothingNew` when no issue can be
         composed now, and `ContentError` for files that cannot be read.
         """
         return diff_issue(self._context, self._id(issue), old, new, essays)

@@ -7,6 +7,7 @@ from collections import Counter, defaultdict
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import date
+from typing import Any
 
 from upcycle_news.curation import ranking, story_clusters
 from upcycle_news.curation.vocabulary import Vocabulary
@@ -48,6 +49,22 @@ class Candidate:
     def chosen(self) -> bool:
         """True when it is in the issue."""
         return not self.why_not
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return the JSON object of `issue explain`."""
+        lead = self.story.lead
+        return {
+            "essay": self.essay or None,
+            "item": lead.link,
+            "title": lead.title,
+            "score": round(self.score, 4),
+            "chosen": self.chosen,
+            "reasons": list(self.words),
+            "why_not": self.why_not or None,
+            "pinned": self.pinned,
+            "feed": lead.feed,
+            "also": [item.feed for item in self.story.items[1:]],
+        }
 
     def as_related(self) -> Related:
         """Return the story as an issue contains it."""

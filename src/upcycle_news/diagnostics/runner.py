@@ -122,7 +122,7 @@ def _last_issue(context: AppContext) -> LastIssue | None:
     ):  # a sample needs links, and links need a key
         message = len(
             sample_message(
-                context, RenderedRevision(issue, revision.revision_id, rendered, (), html)
+                context, RenderedRevision(revision, rendered, (), html)
             )
         )
     return LastIssue(str(issue), html, message)

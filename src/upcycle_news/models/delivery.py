@@ -38,6 +38,17 @@ class Delivery:
     reason: str
     at: datetime
 
+    def as_dict(self) -> dict[str, str | int | None]:
+        """Return the JSON object of `issue status --list`."""
+        return {
+            "subscriber": self.subscriber,
+            "email": self.address.address if self.address else None,
+            "state": self.state.value,
+            "code": self.code,
+            "reason": self.reason,
+            "at": self.at.isoformat(timespec="seconds"),
+        }
+
 
 @dataclass(frozen=True)
 class LeasedDelivery:
@@ -159,6 +170,32 @@ class Relay:
     processes: int = 0
 
 
+class IssueState(StrEnum):
+    """State of an issue. From SENDING on it is frozen; CLOSED and CANCELLED end it.
+
+    `storage.issue_lifecycle` holds the transitions.
+    """
+
+    OPEN = "open"
+    AWAITING_APPROVAL = "awaiting approval"
+    APPROVED = "approved"
+    SENDING = "sending"
+    PAUSED = "paused"
+    STOPPED = "stopped"
+    CLOSED = "closed"
+    CANCELLED = "cancelled"
+
+    @property
+    def is_frozen(self) -> bool:
+        """True once deliveries have begun, or never will: the issue takes no other revision."""
+        return self not in (self.OPEN, self.AWAITING_APPROVAL, self.APPROVED)
+
+    @property
+    def is_ended(self) -> bool:
+        """True when nothing more is sent, unless `resend` reopens a closed issue."""
+        return self in (self.CLOSED, self.CANCELLED)
+
+
 @dataclass(frozen=True)
 class IssueStatus:
     """Delivery counts of an issue, checked against the audience stored when it was queued."""
@@ -167,6 +204,7 @@ class IssueStatus:
     revision_id: str
     audience: int
     counts: Mapping[DeliveryState, int]
+    state: IssueState
 
     def as_dict(self) -> dict[str, str | int | bool]:
         """Return the counts as the JSON of `issue status`; the keys and their order are stable."""
@@ -178,6 +216,7 @@ class IssueStatus:
             "audience": self.audience,
             **{state: self.counts.get(DeliveryState(state), 0) for state in order},
             "closed": self.closed,
+            "state": self.state.value,
         }
 
     @property

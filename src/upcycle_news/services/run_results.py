@@ -4,64 +4,65 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
-from typing import Any
 
 from upcycle_news.app.context import AppContext
 from upcycle_news.i18n.messages import format_count
+from upcycle_news.models import IssueStatus
 from upcycle_news.models.runs import RunResult
 from upcycle_news.services.bounces import process
+from upcycle_news.services.feeds.collect import FeedRunReport
+from upcycle_news.services.runs.deliver import ResumedDelivery
 from upcycle_news.services.subscribers import subscriptions
 from upcycle_news.services.subscribers.list_health import list_alert_sentences
 
 
-def publish_result(delivered: Mapping[str, Any], collected: Mapping[str, Any]) -> RunResult:
+def publish_result(status: IssueStatus, collected: FeedRunReport | None = None) -> RunResult:
     """Return the result of publish-issue; Degraded when a feed or the pull failed."""
-    message = f"issue {delivered['issue']}: sent to {delivered['sent']} of {delivered['audience']}"
+    counts = status.as_dict()
+    message = f"issue {status.issue}: sent to {counts['sent']} of {status.audience}"
     for key in ("rejected", "unknown", "suppressed", "cancelled", "deferred", "queued"):
-        if delivered[key]:
-            message += f", {delivered[key]} {key}"
+        if counts[key]:
+            message += f", {counts[key]} {key}"
     if collected and (troubles := _troubles(collected)):
         return RunResult("completed", "Degraded", f"{message}; {troubles}")
     return RunResult("completed", "Completed", message)
 
 
-def delivery_result(statuses: Sequence[Mapping[str, Any]], hold: RunResult | None) -> RunResult:
+def delivery_result(
+    delivered: Sequence[ResumedDelivery], hold: RunResult | None = None
+) -> RunResult:
     """Return the result of a run that delivered what was left.
 
     A send hold is no failure here: this run comes every few minutes, and an operator knows of it.
     """
     if hold:
         return RunResult("completed", hold.name, hold.message)
-    if not statuses:
+    if not delivered:
         return RunResult("completed", "NothingPending", "no issue has deliveries left")
-    if waits := [status["waits"] for status in statuses if status["waits"]]:
-        done = [publish_result(status, {}).message for status in statuses if not status["waits"]]
-        return RunResult("completed", "RelayAway", "; ".join([*waits, *done]))
-    return RunResult(
-        "completed",
-        "Completed",
-        "; ".join(publish_result(status, {}).message for status in statuses),
-    )
+    waits = [delivery.waits for delivery in delivered if delivery.waits]
+    done = [publish_result(delivery.status).message for delivery in delivered if not delivery.waits]
+    name = "RelayAway" if waits else "Completed"
+    return RunResult("completed", name, "; ".join([*waits, *done]))
 
 
-def collection_result(collected: Mapping[str, Any]) -> RunResult:
+def collection_result(collected: FeedRunReport) -> RunResult:
     """Return the result of collect-feeds; Degraded when a feed or the pull failed."""
-    message = f"{format_count(collected['asked'], 'feed')} asked, {format_count(collected['items'], 'new item')}"
-    deferred = [f"{feed['feed']} waits: {feed['reason']}" for feed in collected.get("waiting", [])]
+    message = f"{format_count(collected.asked, 'feed')} asked, {format_count(collected.items, 'new item')}"
+    deferred = [f"{feed} waits: {reason}" for feed, reason in collected.waiting]
     message = "; ".join([message, *deferred])
-    if collected["failed"] or collected.get("pull"):
-        errors = [f"{feed['feed']}: {feed['error']}" for feed in collected["failed"]]
-        errors = [collected["pull"], *errors] if collected.get("pull") else errors
+    if collected.failed or collected.pull:
+        errors = [f"{feed}: {error}" for feed, error in collected.failed]
+        errors = [collected.pull, *errors] if collected.pull else errors
         return RunResult("completed", "Degraded", "; ".join([message, *errors]))
     return RunResult("completed", "Completed", message)
 
 
-def _troubles(collected: Mapping[str, Any]) -> str:
+def _troubles(collected: FeedRunReport) -> str:
     """Return what an issue had to do without: the pull, feeds."""
-    missing = [*collected.get("failed", []), *collected.get("waiting", [])]
-    troubles = [collected["pull"]] if collected.get("pull") else []
+    missing = [*collected.failed, *collected.waiting]
+    troubles = [collected.pull] if collected.pull else []
     if missing:
-        troubles.append(f"without these feeds: {', '.join(feed['feed'] for feed in missing)}")
+        troubles.append(f"without these feeds: {', '.join(feed for feed, _ in missing)}")
     return "; ".join(troubles)
 
 

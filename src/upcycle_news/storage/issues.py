@@ -64,12 +64,25 @@ class IssueRow:
     stop_reason: str
     enqueued_at: datetime | None
 
+    @property
+    def frozen(self) -> bool:
+        """True once its deliveries have begun: the issue takes no other revision any more."""
+        return self.state is not IssueState.OPEN
+
 
 def get(store: Store, issue: IssueId) -> IssueRow | None:
     """Return the issue; None when it was never previewed."""
     with store.reading() as connection:
         row = connection.execute(select(issues).where(issues.c.id == str(issue))).first()
     return None if row is None else _issue(row)
+
+
+def find_by_number(store: Store, number: int) -> IssueId | None:
+    """Return the issue with this number, as links to it hold; None when there is none."""
+    query = select(issues.c.id).where(issues.c.number == number)
+    with store.reading() as connection:
+        issue = connection.scalar(query)
+    return None if issue is None else IssueId.parse(issue)
 
 
 def all_issues(store: Store) -> tuple[IssueRow, ...]:
@@ -79,16 +92,14 @@ def all_issues(store: Store) -> tuple[IssueRow, ...]:
     return tuple(sorted(map(_issue, rows), key=lambda row: row.id))
 
 
-def enqueue(store: Store, issue: IssueId, revision_id: str, *, now: datetime) -> int:
+def enqueue(store: Store, revision: revision_rows.Revision, *, now: datetime) -> int:
     """Freeze the issue and queue one delivery for each confirmed, unsuppressed subscriber.
 
     One transaction: the audience, the queue and the content that is used now. Returns the
     audience's size; raises `IssueError` when the issue is frozen already, was rejected meanwhile,
     or has no audience, and `SendHoldError` while a send hold is active.
     """
-    revision = revision_rows.load_revision(store, issue, revision_id)
-    if revision is None:
-        raise IssueError(f"issue {issue} has no revision {revision_id[:12]}: preview it first")
+    issue, revision_id = revision.issue, revision.revision_id
     with store.writing() as connection:
         send_hold.raise_if_held(connection)
         taken = connection.execute(

@@ -91,13 +91,17 @@ class Revision:
     approved: bool | None
     created_at: datetime
 
+    @property
+    def issue(self) -> IssueId:
+        """The issue that it is a revision of."""
+        return self.manifest.issue.id
 
-def save_revision(
-    store: Store, manifest: Manifest, *, git_commit: str, now: datetime
-) -> tuple[str, bool]:
-    """Store these inputs as the newest revision of their issue.
 
-    Returns its id and whether it is new. Raises `IssueError` when the issue is frozen.
+def save_revision(store: Store, manifest: Manifest, *, git_commit: str, now: datetime) -> Revision:
+    """Store these inputs as the newest revision of their issue, and return it.
+
+    Inputs that were stored before are not stored again: that revision becomes the newest. Raises
+    `IssueError` when the issue is frozen.
     """
     text, images = manifest_json.encode(manifest)
     revision_id, issue = manifest_json.revision_id_of(text), str(manifest.issue.id)
@@ -127,7 +131,8 @@ def save_revision(
         if connection.execute(select(revisions.c.id).where(this_revision)).first():
             # Back to an earlier text: it becomes the newest again.
             connection.execute(update(revisions).where(this_revision).values(created_at=now))
-            return revision_id, False
+            approved = approval_state(connection, manifest.issue.id, revision_id)
+            return Revision(revision_id, manifest, approved, now)
         save_images(connection, images)
         connection.execute(
             insert(revisions).values(
@@ -138,7 +143,7 @@ def save_revision(
                 created_at=now,
             )
         )
-    return revision_id, True
+    return Revision(revision_id, manifest, None, now)
 
 
 def save_images(connection: Connection, images: dict[str, bytes]) -> None:

@@ -1,20 +1,17 @@
-"""Options and steps that several issue commands share."""
+"""Options and output that several issue commands share."""
 
 from __future__ import annotations
 
 import getpass
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
+from upcycle_news.api.app import App
+from upcycle_news.api.issues import FeedRunReport
 from upcycle_news.cli.completion import essay_slugs
 from upcycle_news.cli.output import format_status, note, print_json
-from upcycle_news.errors import IssueError, NothingNew
-
-if TYPE_CHECKING:
-    from upcycle_news.app.context import AppContext
-    from upcycle_news.models import IssueId
-    from upcycle_news.services.issues.compose import RevisionRef
+from upcycle_news.models import IssueId, IssueStatus
 
 EssayOption = Annotated[
     list[str] | None,
@@ -30,51 +27,33 @@ CollectOption = Annotated[
 ]
 
 
-def collect_and_compose(
-    context: AppContext, issue: IssueId, essays: list[str] | None, collect: bool, as_json: bool
-) -> RevisionRef:
-    """Collect feeds that are due, compose, and print which feeds failed.
-
-    An issue whose deliveries have begun is frozen: it is taken as it is.
-    """
-    from upcycle_news.services.feeds.collect import collect_feeds
-    from upcycle_news.services.issues.compose import RevisionRef, compose_issue
-    from upcycle_news.services.issues.ids import latest_issue
-    from upcycle_news.storage import issues, revisions
-
-    row = issues.get(context.store, issue)
-    if row is not None and row.revision_id:
-        frozen = revisions.load_revision(context.store, issue, row.revision_id)
-        if frozen is not None:
-            return RevisionRef(issue, row.revision_id, False, frozen.manifest)
-    if collect:
-        report = collect_feeds(context)
-        if report.pull:
-            note(report.pull)
-        for name, sentence in report.failed:
-            note(f"feed {name}: {sentence}")
-        for name, sentence in report.waiting:
-            note(f"feed {name} was not asked: {sentence}")
-    try:
-        return compose_issue(context, issue, essays or ())
-    except NothingNew:
-        last = latest_issue(context)
-        if as_json and last is not None:
-            print_status(context, last, as_json)
-        raise
+def note_feed_failures(report: FeedRunReport) -> None:
+    """Print which feeds failed or were not asked, and why `git pull` failed."""
+    if report.pull:
+        note(report.pull)
+    for name, sentence in report.failed:
+        note(f"feed {name}: {sentence}")
+    for name, sentence in report.waiting:
+        note(f"feed {name} was not asked: {sentence}")
 
 
-def print_status(context: AppContext, issue: IssueId, as_json: bool) -> None:
-    """Print the deliveries by state; raises `IssueError` for an issue that does not exist."""
-    from upcycle_news.storage import issues
-
-    status = issues.status(context.store, issue)
-    if status is None:
-        raise IssueError(f"there is no issue {issue}: see 'upcycle-news issue preview {issue}'")
+def print_status(status: IssueStatus, as_json: bool) -> None:
+    """Print the deliveries by state."""
     if as_json:
         print_json(status.as_dict())
     else:
         typer.echo(format_status(status))
+
+
+def print_latest_as_json(app: App) -> None:
+    """Print the status of the latest issue, if there is one: nothing new is no reason for no JSON."""
+    if (latest := app.issues.latest()) is not None:
+        print_json(app.issues.status(latest).as_dict())
+
+
+def chosen_issue(app: App, issue: str | None) -> IssueId:
+    """Return the issue that was named, or today's: one for the whole command."""
+    return IssueId.parse(issue) if issue else app.issues.default_id()
 
 
 def current_user() -> str:

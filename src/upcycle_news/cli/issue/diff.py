@@ -3,29 +3,15 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator, Sequence
-from typing import TYPE_CHECKING, Annotated, Any
+from collections.abc import Iterator
+from typing import Annotated
 
 import typer
 
+from upcycle_news.api.issues import ManifestDiff, Piece, TextChange
 from upcycle_news.cli.issue.common import EssayOption
-from upcycle_news.cli.output import (
-    IssueArgument,
-    JsonOption,
-    issue_id,
-    note,
-    open_context,
-    print_json,
-)
-
-if TYPE_CHECKING:
-    from upcycle_news.curation.manifest_diff import (
-        ManifestDiff,
-        Piece,
-        TextChange,
-    )
-    from upcycle_news.models import Related
-    from upcycle_news.services.issues.diff import IssueDiff
+from upcycle_news.cli.output import IssueArgument, JsonOption, note, open_publication, print_json
+from upcycle_news.models import Related
 
 _MARKS = {"out": ("[-", "-]", "red"), "in": ("{+", "+}", "green")}  # as git diff --word-diff
 
@@ -50,12 +36,10 @@ def diff(
     Compares a stored revision with the content as it is now, or with another revision.
     Example: upcycle-news issue diff 2026-11-26 --from approval
     """
-    from upcycle_news.services.issues.diff import diff_issue
-
-    with open_context() as context:
-        comparison = diff_issue(context, issue_id(context, issue), since, to, essay or ())
+    with open_publication() as app:
+        comparison = app.issues.diff(issue, since, to, essay or ())
     if as_json:
-        print_json(_as_json(comparison))
+        print_json(comparison.as_dict())
         return
     what = f"issue {comparison.issue}: revision {comparison.old[:12]}"
     if comparison.frozen:
@@ -114,41 +98,3 @@ def _piece(piece: Piece) -> str:
 
 def _item(related: Related) -> str:
     return f"{related.story.lead.title} ({related.story.lead.feed})"
-
-
-def _as_json(comparison: IssueDiff) -> dict[str, Any]:
-    difference = comparison.difference
-    return {
-        "issue": str(comparison.issue),
-        "from": comparison.old,
-        "to": comparison.new,
-        "changed": bool(difference),
-        "frozen": comparison.frozen,
-        "approval_holds": not comparison.voids,
-        "subject": _from_and_to(difference.subject),
-        "preheader": _from_and_to(difference.preheader),
-        "essays": {
-            "in": [essay.slug for essay in difference.essays_in],
-            "out": [essay.slug for essay in difference.essays_out],
-            "changed": _text_diffs(difference.essays),
-            "order": difference.order,
-        },
-        "items": {
-            "in": [item.story.lead.link for item in difference.items_in],
-            "out": [item.story.lead.link for item in difference.items_out],
-            "changed": _text_diffs(difference.items),
-        },
-        "images": [{"path": path, "how": how} for path, how in difference.pictures],
-        "templates": _text_diffs(difference.templates),
-        "settings": [
-            {"name": item.name, **(_from_and_to(item) or {})} for item in difference.settings
-        ],
-    }
-
-
-def _from_and_to(change: TextChange | None) -> dict[str, str] | None:
-    return None if change is None else {"from": change.old, "to": change.new}
-
-
-def _text_diffs(changes: Sequence[TextChange]) -> list[dict[str, str]]:
-    return [{"name": change.name, "diff": change.unified()} for change in changes]

@@ -6,26 +6,26 @@ import sys
 import time
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated
 
 import typer
 
-from upcycle_news.cli.issue.common import CollectOption, EssayOption, collect_and_compose
+from upcycle_news.api.app import App
+from upcycle_news.cli.issue.common import (
+    CollectOption,
+    EssayOption,
+    note_feed_failures,
+    print_latest_as_json,
+)
 from upcycle_news.cli.output import (
     IssueArgument,
     JsonOption,
     display_path,
-    issue_id,
     note,
-    open_context,
+    open_publication,
     print_json,
 )
-from upcycle_news.errors import UpcycleError
-
-if TYPE_CHECKING:
-    from upcycle_news.app.context import AppContext
-    from upcycle_news.services.issues.compose import RevisionRef
-    from upcycle_news.services.issues.render import RenderedRevision
+from upcycle_news.errors import NothingNew, UpcycleError
 
 _REFRESH = 2  # seconds after which the page in the browser reloads
 _POLL = 0.4  # seconds between two checks of the files
@@ -48,11 +48,11 @@ def preview(
 
     Example: upcycle-news issue preview 2026-11-26 --no-open
     """
-    with open_context() as context:
-        home = context.settings.home
+    with open_publication() as app:
+        home = app.settings.home
         stamps = _stamps(home)
         if not watch:
-            _preview(context, issue, essay, collect, open_it, as_json, None)
+            _preview(app, issue, essay, collect, open_it, as_json, None)
             return
     try:
         _watch(home, stamps, issue, essay, collect, open_it, as_json)
@@ -72,8 +72,8 @@ def _watch(
     """Preview once, and again after every save; errors are printed, and the next save tries again."""
     while True:
         try:
-            with open_context() as context:
-                _preview(context, issue, essay, collect, open_it, as_json, _REFRESH)
+            with open_publication() as app:
+                _preview(app, issue, essay, collect, open_it, as_json, _REFRESH)
             collect = open_it = False  # once is enough
         except UpcycleError as error:
             note(str(error))
@@ -100,7 +100,7 @@ def _stamps(home: Path) -> dict[Path, tuple[int, int]]:
 
 
 def _preview(
-    context: AppContext,
+    app: App,
     issue: str | None,
     essay: list[str] | None,
     collect: bool,
@@ -108,49 +108,29 @@ def _preview(
     as_json: bool,
     refresh: int | None,
 ) -> None:
-    from upcycle_news.services.issues.render import render_issue, write_preview_files
-
-    composed = collect_and_compose(context, issue_id(context, issue), essay, collect, as_json)
-    rendered = render_issue(context, composed.issue, composed.revision_id)
-    files = write_preview_files(context, rendered, refresh=refresh)
+    try:
+        shown = app.issues.preview(
+            issue, essay or (), collect=collect, on_collected=note_feed_failures, refresh=refresh
+        )
+    except NothingNew:
+        if as_json:
+            print_latest_as_json(app)
+        raise
     if as_json:
-        print_json(_as_json(composed, rendered, files, context.language))
+        print_json(shown.as_dict(app.language))
         return
-    content = composed.manifest.issue
-    typer.echo(f"issue {composed.issue}  {rendered.content.subject}")
+    content = shown.revision.manifest.issue
+    typer.echo(f"issue {shown.issue}  {shown.subject}")
     for number, article in enumerate(content.essays):
         typer.echo(f"  {'leads' if number == 0 else 'then '}  {article.title}")
     for related in content.related:
         because = f" ({', '.join(related.reasons)})" if related.reasons else ""
         typer.echo(f"  item   {related.story.lead.title}{because}")
-    for finding in rendered.findings:
-        message = finding.in_language(context.language)
+    for finding in shown.findings:
+        message = finding.in_language(app.language)
         typer.echo(f"  {finding.where}: {finding.level} {finding.code} {message}")
-    size, revision_id = rendered.html_bytes / 1000, composed.revision_id[:12]
+    size, revision_id = shown.rendered.html_bytes / 1000, shown.revision.revision_id[:12]
     typer.echo(f"  size   {size:.0f} kB of HTML, revision {revision_id}")
-    typer.echo(f"  look   {display_path(files['preview'])}")
+    typer.echo(f"  look   {display_path(shown.files['preview'])}")
     if open_it and sys.stdout.isatty():
-        typer.launch(files["preview"].as_uri())
-
-
-def _as_json(
-    composed: RevisionRef, rendered: RenderedRevision, files: Mapping[str, Path], language: str
-) -> dict[str, Any]:
-    return {
-        "issue": str(composed.issue),
-        "hash": composed.revision_id,
-        "subject": rendered.content.subject,
-        "essays": [essay.slug for essay in composed.manifest.issue.essays],
-        "items": len(composed.manifest.issue.related),
-        "bytes": rendered.html_bytes,
-        "files": {kind: str(path) for kind, path in files.items() if kind != "preview"},
-        "findings": [
-            {
-                "level": finding.level,
-                "code": finding.code,
-                "where": finding.where,
-                "message": finding.in_language(language),
-            }
-            for finding in rendered.findings
-        ],
-    }
+        typer.launch(shown.files["preview"].as_uri())

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from datetime import datetime, time, timedelta
 
 from upcycle_news.app.context import AppContext
@@ -31,3 +32,25 @@ def stalled_since(context: AppContext, issue: IssueId) -> datetime | None:
     last = statistics.last_delivery_change(context.store, issue) or row.enqueued_at
     allowed = timedelta(minutes=context.settings.retry.stalled_minutes)
     return last if last is not None and context.clock() - last > allowed else None
+
+
+@dataclass(frozen=True)
+class Standstill:
+    """Why an issue does not get on: it is paused, or stopped for a `reason`, or stalls since then."""
+
+    state: str
+    reason: str = ""
+    stalled_since: datetime | None = None
+
+
+def standstill(context: AppContext, issue: IssueId) -> Standstill | None:
+    """Return why an issue whose deliveries have begun does not get on; None when it does."""
+    row = issues.get(context.store, issue)
+    if row is None:
+        return None
+    if row.state is IssueState.PAUSED:
+        return Standstill(row.state.value)
+    if row.state is IssueState.STOPPED:
+        return Standstill(row.state.value, row.stop_reason)
+    since = stalled_since(context, issue)
+    return Standstill(row.state.value, stalled_since=since) if since else None

@@ -4,65 +4,51 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 from upcycle_news.app.context import AppContext
 from upcycle_news.delivery.ports import DeliveryReport
 from upcycle_news.errors import IssueError, RelayError
-from upcycle_news.mail.message import MessageTemplate
-from upcycle_news.models import (
-    DeliveryState,
-    EmailAddress,
-    IssueId,
-    IssueStatus,
-    LeasedDelivery,
-    Relay,
-)
+from upcycle_news.models import DeliveryState, IssueId, IssueStatus, Relay
 from upcycle_news.observability.logging import Log
 from upcycle_news.services.archive import build
 from upcycle_news.services.bounces import soft_bounces
 from upcycle_news.services.delivery import lateness, worker_identity
 from upcycle_news.services.delivery.worker_job import (
+    Mailing,
     WorkerJob,
     combine_reports,
-    message_composer,
+    load_mailing,
     run_job,
 )
 from upcycle_news.services.delivery.worker_pool import MIN_QUEUED_FOR_POOL, WorkerPool
-from upcycle_news.services.issues.render import raise_on_errors, render_issue
-from upcycle_news.storage import (
-    deliveries,
-    issues,
-    revisions,
-    send_hold,
-    subscribers,
-)
+from upcycle_news.services.issues.render import RenderedRevision, raise_on_errors
+from upcycle_news.storage import approvals, deliveries, issues, send_hold
 from upcycle_news.storage import workers as worker_rows
 from upcycle_news.storage.issues import IssueRow, IssueState
-from upcycle_news.transports.outcomes import Accepted, Refused
-from upcycle_news.transports.smtp import open_connection
 
 log = Log(__name__)
 
 
-def enqueue(context: AppContext, issue: IssueId, revision_id: str) -> int:
+def enqueue(context: AppContext, rendered: RenderedRevision) -> int:
     """Freeze an approved revision, queue a delivery to each subscriber, return their number.
 
-    Its pages are in the archive before. Raises `IssueError` when the revision is not approved,
-    there is nobody to send to, or the archive cannot be written, and `PausedError` during a send
-    hold.
+    Its pages are in the archive before. Raises `IssueError` when the revision is not approved, has
+    errors, there is nobody to send to, or the archive cannot be written, and `SendHoldError` during
+    a send hold.
     """
+    revision, issue = rendered.revision, rendered.issue
     send_hold.raise_if_store_held(context.store)
-    revision = revisions.load_revision(context.store, issue, revision_id)
-    if revision is None or not revision.approved:
+    decision = approvals.last_decision(context.store, issue, revision.revision_id)
+    if decision is None or not decision.approved:
         raise IssueError(f"issue {issue} is not approved: see 'upcycle-news issue approve {issue}'")
     lateness.raise_if_late(context, issue)
-    raise_on_errors(render_issue(context, issue, revision_id))
+    raise_on_errors(rendered)
     now = context.clock()
     with build.with_issue_published(context, issue, revision.manifest, now):
-        audience = issues.enqueue(context.store, issue, revision_id, now=now)
-    log.info("issue queued", issue=issue, revision=revision_id[:12], audience=audience)
+        audience = issues.enqueue(context.store, revision, now=now)
+    log.info("issue queued", issue=issue, revision=revision.revision_id[:12], audience=audience)
     return audience
 
 
@@ -73,10 +59,12 @@ def deliver_issue(
     stopping: Callable[[], bool] = lambda: False,
     progress: Callable[[DeliveryReport], None] = lambda _: None,
     wait_seconds: float | None = None,
+    rendered: RenderedRevision | None = None,
 ) -> DeliveryReport:
     """Deliver what is queued or due, after reclaiming the deliveries of dead workers.
 
-    `wait_seconds` for deferred deliveries; default: ``retry.patience_seconds``. When the relay
+    `wait_seconds` for deferred deliveries; default: ``retry.patience_seconds``. `rendered` is the
+    issue's revision if this step has it already, else it is loaded. When the relay
     cannot be reached and has a failover relay, that one takes what was never on the wire. Raises
     `RelayUnreachable` when no relay can be reached: the issue waits for the next run; and
     `RelayError` when the relay stops the issue. What is not sent stays queued.
@@ -90,7 +78,11 @@ def deliver_issue(
         deliveries.requeue_refused(context.store, issue, now=context.clock())
     if wait_seconds is None:
         wait_seconds = context.settings.retry.patience_seconds
-    run = SendRun(context, row, wait_seconds, stopping, progress)
+    if rendered is not None and rendered.revision_id == row.revision_id:
+        mailing = Mailing.of(row, rendered)
+    else:  # not loaded yet, or another process queued another revision meanwhile
+        mailing = load_mailing(context, row)
+    run = SendRun(context, mailing, wait_seconds, stopping, progress)
     with context.relay() as relay:
         try:
             report = run.execute(relay, canary_passed=sent)
@@ -120,7 +112,7 @@ def deliver_issue(
 def _load_deliverable(context: AppContext, issue: IssueId) -> IssueRow:
     """Return the issue if it may be delivered, after reclaiming from dead workers."""
     row = issues.get(context.store, issue)
-    if row is None or row.state is IssueState.OPEN:
+    if row is None or not row.frozen:
         raise IssueError(f"issue {issue} has not been queued: send it first")
     reclaim_from_dead_workers(context, issue)
     if row.state is IssueState.CANCELLED:
@@ -139,7 +131,7 @@ class SendRun:
     """One run of an issue: this process, and for a long list further ones."""
 
     context: AppContext
-    row: IssueRow
+    mailing: Mailing
     wait_seconds: float
     stopping: Callable[[], bool]
     progress: Callable[[DeliveryReport], None]
@@ -154,7 +146,7 @@ class SendRun:
         own_report = DeliveryReport()
         pool = WorkerPool(
             self.context,
-            self.row,
+            self.mailing.issue,
             job,
             processes - 1,
             on_report=lambda: self.progress(pool.total_with(own_report)),
@@ -177,7 +169,7 @@ class SendRun:
         failed = pool.crashed or (pool.errors and not report.stopped)
         if failed:
             # Their deliveries are sent here, or what stopped them stops this process too.
-            reclaim_from_dead_workers(self.context, self.row.id)
+            reclaim_from_dead_workers(self.context, self.mailing.issue)
         # A worker that was told to stop released its leases, perhaps after this process was done.
         released = processes > 1 and not stop and not self.stopping() and self._queued() > 0
         if failed or released:
@@ -191,12 +183,12 @@ class SendRun:
         return min(relay.connections, relay.processes or fitting)
 
     def _queued(self) -> int:
-        return _status(self.context, self.row.id).counts.get(DeliveryState.QUEUED, 0)
+        return _status(self.context, self.mailing.issue).counts.get(DeliveryState.QUEUED, 0)
 
     def _run_job(
         self, job: WorkerJob, progress: Callable[[DeliveryReport], None]
     ) -> DeliveryReport:
-        return run_job(self.context, self.row, job, stopping=self.stopping, progress=progress)
+        return run_job(self.context, self.mailing, job, stopping=self.stopping, progress=progress)
 
 
 def wait_for_other_workers(
@@ -242,77 +234,6 @@ def reclaim_from_dead_workers(context: AppContext, issue: IssueId) -> int:
         "workers died", issue=issue, workers=[worker.id for worker in dead], on_the_wire=count
     )
     return count
-
-
-def resume(context: AppContext, issue: IssueId) -> None:
-    """Let a paused or stopped issue go on; raises `IssueError` for one that cannot.
-
-    Raises `PausedError`, before anything is changed, during a send hold.
-    """
-    send_hold.raise_if_store_held(context.store)
-    row = issues.get(context.store, issue)
-    if row is None or row.state is IssueState.OPEN:
-        raise IssueError(f"issue {issue} has not been queued: there is nothing to resume")
-    if row.state is IssueState.CANCELLED:
-        raise IssueError(f"issue {issue} was cancelled: there is nothing to resume")
-    issues.set_state(context.store, issue, IssueState.SENDING, now=context.clock())
-    log.info("issue resumed", issue=issue)
-
-
-def send_test(
-    context: AppContext, issue: IssueId, revision_id: str, recipients: Sequence[EmailAddress]
-) -> int:
-    """Send a revision, marked as a test, to these addresses; nothing is recorded in the ledger.
-
-    Returns how many were accepted; raises `RelayError` at the first that is not.
-    """
-    rendering = render_issue(context, issue, revision_id)
-    revision = revisions.load_revision(context.store, issue, revision_id)
-    assert revision is not None
-    test_mail = replace(rendering.content, subject=f"[Test] {rendering.content.subject}")
-    template = MessageTemplate.compose(
-        test_mail,
-        context.sender_headers(revision.manifest.publication),
-        revision_id=revision_id,
-        signers=context.dkim_signers,
-    )
-    # Not the issue's own Message-ID: mailboxes drop a second message with the same one, and an
-    # editor who saw the test would never get the issue.
-    mailing = f"{issue}/test/{revision_id}/{context.clock().isoformat()}"
-    compose_message = message_composer(context, template, mailing, 0)
-    with context.relay() as relay:
-        connection = open_connection(relay)
-        try:
-            for number, address in enumerate(recipients, start=1):
-                subscriber = subscribers.find(context.store, address)
-                name, number_in_links = (subscriber.name, subscriber.id) if subscriber else ("", 0)
-                claim = LeasedDelivery(0, number_in_links, address, name, 1, context.clock())
-                outcome = connection.send(*compose_message(claim))
-                if not isinstance(outcome, Accepted):
-                    raise RelayError(
-                        f"test mail {number} of {len(recipients)} was not accepted: {_refusal_text(outcome)}"
-                    )
-        finally:
-            connection.close()
-    return len(recipients)
-
-
-def _refusal_text(outcome: object) -> str:
-    if isinstance(outcome, Refused):
-        reply = outcome.reply
-        return " ".join(part for part in (str(reply.code), reply.enhanced, reply.text) if part)
-    return str(getattr(outcome, "reason", "the connection was lost"))
-
-
-def group_addresses(context: AppContext, group: str) -> tuple[EmailAddress, ...]:
-    """Return the addresses of a group's confirmed members; raises `IssueError` when it has none."""
-    members = subscribers.group_members(context.store, group)
-    if not members:
-        raise IssueError(
-            f"nobody is in the test group '{group}': mark somebody with "
-            f"'upcycle-news subscribers add ADDRESS --group {group} --consent …'"
-        )
-    return tuple(member.email for member in members)
 
 
 def _status(context: AppContext, issue: IssueId) -> IssueStatus:

@@ -23,11 +23,14 @@ from upcycle_news.models import (
     Envelope,
     IssueId,
     LeasedDelivery,
+    Publication,
     Relay,
+    RenderedIssue,
 )
 from upcycle_news.observability.logging import Log
 from upcycle_news.services.delivery import worker_identity
 from upcycle_news.services.delivery.latency import LatencyRecorder
+from upcycle_news.services.issues.render import RenderedRevision
 from upcycle_news.storage import revisions, workers
 from upcycle_news.storage.issues import IssueRow
 from upcycle_news.storage.ledger import Ledger
@@ -52,28 +55,54 @@ class WorkerJob:
     fresh_only: bool = False
 
 
+@dataclass(frozen=True)
+class Mailing:
+    """What a worker sends: an issue that was queued, its rendering, and the settings in its mails."""
+
+    issue: IssueId
+    number: int
+    revision_id: str
+    queued_at: datetime | None
+    content: RenderedIssue
+    publication: Publication
+
+    @classmethod
+    def of(cls, row: IssueRow, rendered: RenderedRevision) -> Mailing:
+        """Return the mailing of an issue whose frozen revision is loaded already."""
+        publication = rendered.revision.manifest.publication
+        return cls(
+            row.id, row.number, row.revision_id, row.enqueued_at, rendered.content, publication
+        )
+
+
+def load_mailing(context: AppContext, row: IssueRow) -> Mailing:
+    """Load the mailing of an issue that was queued: its stored rendering, nothing is checked."""
+    content = revisions.load_rendering(context.store, row.id, row.revision_id)
+    revision = revisions.load_revision(context.store, row.id, row.revision_id)
+    assert content is not None and revision is not None, "queued without a rendering"
+    publication = revision.manifest.publication
+    return Mailing(row.id, row.number, row.revision_id, row.enqueued_at, content, publication)
+
+
 def run_job(
     context: AppContext,
-    row: IssueRow,
+    mailing: Mailing,
     job: WorkerJob,
     *,
     stopping: Callable[[], bool],
     progress: Callable[[DeliveryReport], None],
 ) -> DeliveryReport:
     """Register as a worker and send what the queue has; what is not sent stays queued."""
-    rendering = revisions.load_rendering(context.store, row.id, row.revision_id)
-    revision = revisions.load_revision(context.store, row.id, row.revision_id)
-    assert rendering is not None and revision is not None, "queued without a rendering"
-    publication = revision.manifest.publication
+    publication = mailing.publication
     template = MessageTemplate.compose(
-        rendering,
+        mailing.content,
         context.sender_headers(publication),
-        revision_id=row.revision_id,
+        revision_id=mailing.revision_id,
         signers=context.dkim_signers,
     )
     worker = worker_identity.register(context)
-    latency = LatencyRecorder(context, row.id, job.relay.name, worker.id)
-    log_fields = {"worker": worker.id, "issue": row.id, "relay": job.relay.name}
+    latency = LatencyRecorder(context, mailing.issue, job.relay.name, worker.id)
+    log_fields = {"worker": worker.id, "issue": mailing.issue, "relay": job.relay.name}
     log.info("worker started", **log_fields, connections=job.connections)
     gc.freeze()  # what was loaded stays: no need to look through it again every thousand messages
     report = None  # until the run is over, and for good when something breaks
@@ -81,20 +110,20 @@ def run_job(
         report = deliver(
             ledger=Ledger(
                 context.store,
-                row.id,
+                mailing.issue,
                 worker,
                 quotas=context.quotas(job.relay.name, publication.sender_address),
                 fresh_only=job.fresh_only,
             ),
             connect=latency.instrument(lambda: open_connection(job.relay)),
-            compose_message=message_composer(context, template, row.id, row.number),
+            compose_message=message_composer(context, template, mailing.issue, mailing.number),
             policy=context.retry_policy,
             wait_limits=WaitLimits(deferred=job.wait_seconds),
             send_limits=SendLimits(
                 connections=job.connections,
                 messages_per_connection=job.relay.messages_per_connection,
                 next_opening=context.send_window(publication.timezone),
-                expires_at=_expires_at(context, row.enqueued_at),
+                expires_at=_expires_at(context, mailing.queued_at),
             ),
             canary_guard=CanaryGuard(passed=job.canary_passed),
             clock=context.clock,

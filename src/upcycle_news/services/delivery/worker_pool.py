@@ -17,6 +17,7 @@ from dataclasses import dataclass, field
 
 from upcycle_news.app.context import AppContext
 from upcycle_news.delivery.ports import DeliveryReport
+from upcycle_news.models import IssueId
 from upcycle_news.observability.logging import Log
 from upcycle_news.services.delivery.worker_job import (
     WorkerJob,
@@ -24,7 +25,6 @@ from upcycle_news.services.delivery.worker_job import (
     decode_report,
     encode_job,
 )
-from upcycle_news.storage.issues import IssueRow
 
 log = Log(__name__)
 
@@ -45,13 +45,13 @@ class WorkerPool:
     def __init__(
         self,
         context: AppContext,
-        row: IssueRow,
+        issue: IssueId,
         job: WorkerJob,
         processes: int,
         on_report: Callable[[], None],
     ) -> None:
         """Nothing is started yet; `on_report` is called whenever a worker has reported."""
-        self._context, self._row, self._job, self._count = context, row, job, processes
+        self._context, self._issue, self._job, self._count = context, issue, job, processes
         self._on_report = on_report
         self._workers: list[_WorkerProcess] = []
         self._job_sent = False
@@ -86,7 +86,7 @@ class WorkerPool:
         for worker in self._workers:
             assert worker.process.stdin is not None
             with suppress(OSError):
-                worker.process.stdin.write(encode_job(self._row.id, self._job) + "\n")
+                worker.process.stdin.write(encode_job(self._issue, self._job) + "\n")
                 worker.process.stdin.flush()
 
     def _read(self, worker: _WorkerProcess) -> None:

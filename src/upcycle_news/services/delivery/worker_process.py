@@ -14,7 +14,12 @@ from upcycle_news.app.context import AppContext
 from upcycle_news.delivery.ports import DeliveryReport
 from upcycle_news.errors import UpcycleError
 from upcycle_news.services.delivery.stop_signals import stop_on_signals
-from upcycle_news.services.delivery.worker_job import decode_job, encode_report, run_job
+from upcycle_news.services.delivery.worker_job import (
+    decode_job,
+    encode_report,
+    load_mailing,
+    run_job,
+)
 from upcycle_news.storage import issues
 
 _REPORT_INTERVAL = 0.2  # seconds
@@ -47,7 +52,7 @@ def _run(context: AppContext, line: str) -> int:
             if row is not None:
                 report = run_job(
                     context,
-                    row,
+                    load_mailing(context, row),
                     job,
                     stopping=lambda: stopping() or input_closed.is_set(),
                     progress=progress,

@@ -1,4 +1,4 @@
-"""Approval of one revision: request it, apply an editor's decision, record approve and reject."""
+"""Approval of one revision: request it, apply an editor's decision, approve and reject."""
 
 from __future__ import annotations
 
@@ -17,9 +17,15 @@ from upcycle_news.observability.logging import Log
 from upcycle_news.services.issues.approval_form import approval_page, form_labels
 from upcycle_news.services.issues.compose import edits_since
 from upcycle_news.services.issues.lock import extend_lock, release_lock
-from upcycle_news.services.issues.render import raise_on_errors, render_issue
+from upcycle_news.services.issues.render import (
+    RenderedRevision,
+    raise_on_errors,
+    render_revision,
+)
+from upcycle_news.services.issues.revisions import find_revision
 from upcycle_news.storage import approvals, issues, revisions
-from upcycle_news.storage.issues import IssueState
+from upcycle_news.storage.approvals import ApprovalRequest
+from upcycle_news.storage.revisions import Revision
 
 log = Log(__name__)
 
@@ -58,10 +64,11 @@ def request_approval(
 ) -> ApprovalForm:
     """Return the form for a revision; `refused` is why the last answer was not accepted.
 
-    A run that cannot wait (`waits` false) ends with a sentence that says how to approve.
+    A run that cannot wait (`waits` false) ends with a sentence that says how to approve. The
+    revision is loaded only when there is something to show.
     """
     row = issues.get(context.store, issue)
-    if row is not None and row.state is not IssueState.OPEN:
+    if row is not None and row.frozen:
         return ApprovalForm(approved=True)
     decision = approvals.last_decision(context.store, issue, revision_id)
     if decision is not None:
@@ -87,7 +94,10 @@ def request_approval(
         key=f"approval-{request.id}",
         seconds=int((request.expires_at + _PREFECT_MARGIN - now).total_seconds()),
         markdown=approval_page(
-            context, issue, revision_id, until=request.expires_at, refused=refused
+            context,
+            render_revision(context, find_revision(context, issue, revision_id)),
+            until=request.expires_at,
+            refused=refused,
         ),
         labels=form_labels(context),
     )
@@ -126,25 +136,35 @@ def apply_decision(
         return ApprovalOutcome(ended=timed_out(issue))
     if decision == "reject":
         try:
-            runs = reject(context, issue, revision_id, by=by)
+            waiting = reject(context, issue, revision_id, by=by)
         except IssueError as error:
             approvals.answer_request(context.store, number, "refused", now=now)
             return ApprovalOutcome(
                 ended=RunResult("failed", "TooLate", error.in_language(context.language))
             )
-        for run in runs:
-            release_lock(context, issue, run)
+        approvals.answer_request(context.store, number, decision, now=now)
+        for other in waiting:
+            release_lock(context, issue, other.run)
         return ApprovalOutcome(ended=rejected(issue))
     if decision == "send":
         try:
-            approve(context, issue, revision_id, by=by)
+            approve(
+                context,
+                render_revision(context, find_revision(context, issue, revision_id)),
+                by=by,
+            )
         except IssueError as error:
             approvals.answer_request(context.store, number, "refused", now=now)
             return ApprovalOutcome(refused=error.in_language(context.language))
+        approvals.answer_request(context.store, number, decision, now=now)
         return ApprovalOutcome(approved=True)
     if decision == "leave items out":
         try:
-            exclude_items(context, issue, revision_id, str(answer.get("leave_out") or ""))
+            exclude_items(
+                context,
+                find_revision(context, issue, revision_id),
+                str(answer.get("leave_out") or ""),
+            )
         except IssueError as error:
             approvals.answer_request(context.store, number, "refused", now=now)
             return ApprovalOutcome(refused=error.in_language(context.language))
@@ -154,36 +174,62 @@ def apply_decision(
     return ApprovalOutcome(test_again=True)
 
 
-def approve(context: AppContext, issue: IssueId, revision_id: str, *, by: str) -> tuple[str, ...]:
-    """Approve a revision; return the flow runs that waited for it.
+def approve(
+    context: AppContext, rendered: RenderedRevision, *, by: str, composed_now: bool = False
+) -> tuple[ApprovalRequest, ...]:
+    """Approve a revision; return the requests of flow runs that wait for that.
 
-    Raises `IssueError` when the content changed since it was shown, or preflight refuses it. New
-    subscribers change nothing: an approval is about the content.
+    They stay open until their runs are told. Raises `IssueError` when preflight refuses it, or the content changed since it was composed: an
+    editor decides about what was shown. `composed_now` is for whoever has composed it in this very
+    step. New subscribers change nothing: an approval is about the content.
     """
-    revision = revisions.load_revision(context.store, issue, revision_id)
-    if revision is None:
-        raise IssueError(f"issue {issue} has no revision {revision_id[:12]}: preview it first")
+    revision = rendered.revision
+    if not composed_now:
+        _raise_if_changed(context, revision)
+    raise_on_errors(rendered)
+    _record_decision(context, revision.issue, revision.revision_id, approved=True, by=by)
+    log.info("issue approved", issue=revision.issue, revision=revision.revision_id[:12])
+    return _requests_for(context, revision.issue, revision.revision_id)
+
+
+def reject(
+    context: AppContext, issue: IssueId, revision_id: str, *, by: str
+) -> tuple[ApprovalRequest, ...]:
+    """Reject a revision; return the requests of flow runs that wait for a decision.
+
+    They stay open until their runs are told. Raises `IssueError` once it is being sent.
+    """
+    _record_decision(context, issue, revision_id, approved=False, by=by)
+    log.info("issue rejected", issue=issue, revision=revision_id[:12])
+    return _requests_for(context, issue, revision_id)
+
+
+def approve_if_undecided(context: AppContext, issue: IssueId, revision_id: str, *, by: str) -> None:
+    """Approve the revision that a run composed, unless somebody has decided about it already."""
     row = issues.get(context.store, issue)
-    if (
-        row is not None
-        and row.state is IssueState.OPEN
-        and (changed := describe_changes(context, revision))
-    ):
-        raise IssueError(localized("approval-changed", issue=str(issue), changed=changed))
-    record_approval(context, issue, revision_id, by=by)
-    return _answer_requests(context, issue, revision_id, "send")
+    decision = approvals.last_decision(context.store, issue, revision_id)
+    if decision is None and (row is None or not row.frozen):
+        rendered = render_revision(context, find_revision(context, issue, revision_id))
+        approve(context, rendered, by=by, composed_now=True)
 
 
-def reject(context: AppContext, issue: IssueId, revision_id: str, *, by: str) -> tuple[str, ...]:
-    """Reject a revision; return the flow runs that waited for it.
+def _raise_if_changed(context: AppContext, revision: Revision) -> None:
+    row = issues.get(context.store, revision.issue)
+    if row is not None and row.frozen:
+        return  # what is sent is decided: its files no longer matter
+    if changed := describe_changes(context, revision):
+        raise IssueError(localized("approval-changed", issue=str(revision.issue), changed=changed))
 
-    Raises `IssueError` once it is being sent.
-    """
-    record_rejection(context, issue, revision_id, by=by)
-    return _answer_requests(context, issue, revision_id, "reject")
+
+def _record_decision(
+    context: AppContext, issue: IssueId, revision_id: str, *, approved: bool, by: str
+) -> None:
+    revisions.record_decision(
+        context.store, issue, revision_id, approved=approved, by=by, now=context.clock()
+    )
 
 
-def describe_changes(context: AppContext, revision: revisions.Revision) -> str:
+def describe_changes(context: AppContext, revision: Revision) -> str:
     """Return what changed since a revision as a sentence for editors; empty when nothing did."""
     try:
         return ", ".join(edits_since(context, revision))
@@ -191,10 +237,9 @@ def describe_changes(context: AppContext, revision: revisions.Revision) -> str:
         return error.in_language(context.language)
 
 
-def exclude_items(context: AppContext, issue: IssueId, revision_id: str, numbers: str) -> None:
+def exclude_items(context: AppContext, revision: Revision, numbers: str) -> None:
     """Exclude the items with these numbers of the preview; raises `IssueError` for others."""
-    revision = revisions.load_revision(context.store, issue, revision_id)
-    related = revision.manifest.issue.related if revision else ()
+    related = revision.manifest.issue.related
     excluded = {int(number) for number in re.findall(r"\d+", numbers)}
     if not excluded or not excluded <= set(range(1, len(related) + 1)):
         if not related:
@@ -204,7 +249,7 @@ def exclude_items(context: AppContext, issue: IssueId, revision_id: str, numbers
     for number in excluded:
         for item in related[number - 1].story.items:
             values |= {item.key, item.canonical}
-    approvals.exclude_items(context.store, issue, values)
+    approvals.exclude_items(context.store, revision.issue, values)
 
 
 def waiting_for_approval(issue: IssueId) -> RunResult:
@@ -237,29 +282,11 @@ def timed_out(issue: IssueId) -> RunResult:
     )
 
 
-def _answer_requests(
-    context: AppContext, issue: IssueId, revision_id: str, answer: str
-) -> tuple[str, ...]:
-    runs = []
-    for request in approvals.open_requests(context.store, issue):
-        if request.revision_id == revision_id:
-            approvals.answer_request(context.store, request.id, answer, now=context.clock())
-            runs.append(request.run)
-    return tuple(runs)
-
-
-def record_approval(context: AppContext, issue: IssueId, revision_id: str, *, by: str) -> None:
-    """Record an approval; raises `IssueError` when preflight refuses the revision."""
-    raise_on_errors(render_issue(context, issue, revision_id))
-    revisions.record_decision(
-        context.store, issue, revision_id, approved=True, by=by, now=context.clock()
+def _requests_for(
+    context: AppContext, issue: IssueId, revision_id: str
+) -> tuple[ApprovalRequest, ...]:
+    return tuple(
+        request
+        for request in approvals.open_requests(context.store, issue)
+        if request.revision_id == revision_id
     )
-    log.info("issue approved", issue=issue, revision=revision_id[:12])
-
-
-def record_rejection(context: AppContext, issue: IssueId, revision_id: str, *, by: str) -> None:
-    """Record a rejection; raises `IssueError` when the revision is being sent already."""
-    revisions.record_decision(
-        context.store, issue, revision_id, approved=False, by=by, now=context.clock()
-    )
-    log.info("issue rejected", issue=issue, revision=revision_id[:12])

@@ -7,36 +7,34 @@ from datetime import datetime
 
 from upcycle_news.app.context import AppContext
 from upcycle_news.i18n.messages import localized
-from upcycle_news.models import Finding, IssueId
+from upcycle_news.models import Finding
 from upcycle_news.rendering.preview_page import LEVELS
 from upcycle_news.services.issues.changes_markdown import changes_since_last_request
 from upcycle_news.services.issues.preview_link import preview_url
-from upcycle_news.services.issues.render import render_issue
+from upcycle_news.services.issues.render import RenderedRevision
 from upcycle_news.services.markdown import Translator, escape_markdown
-from upcycle_news.storage import issues, revisions
+from upcycle_news.storage import issues
 
 
 def approval_page(
-    context: AppContext, issue: IssueId, revision_id: str, *, until: datetime, refused: str = ""
+    context: AppContext, rendered: RenderedRevision, *, until: datetime, refused: str = ""
 ) -> str:
     """Return the Markdown above the form: the issue, a preview link, changes and findings."""
-    revision = revisions.load_revision(context.store, issue, revision_id)
-    assert revision is not None
+    revision = rendered.revision
     translate = Translator(context.settings.publication.language)
-    rendered = render_issue(context, issue, revision_id)
     content = revision.manifest.issue
     audience = issues.count_audience(context.store, revision.manifest.publication.readers_of)
     summary = localized(
         "request-issue",
-        issue=str(issue),
+        issue=str(revision.issue),
         readers=localized("request-readers", count=audience),
         essays=localized("request-essays", count=len(content.essays)),
         items=localized("request-items", count=len(content.related)),
         size=rendered.html_bytes / 1000,
-        revision=revision_id[:12],
+        revision=revision.revision_id[:12],
         until=translate.format_time(until.astimezone(context.settings.publication.zone)),
     )
-    link = preview_url(context, issue, revision_id, expires=until)
+    link = preview_url(context, revision.issue, revision.revision_id, expires=until)
     lines = [
         f"## {escape_markdown(rendered.content.subject)}",
         "",
@@ -59,7 +57,7 @@ def approval_page(
             for number, lead in enumerate((related.story.lead for related in content.related), 1)
         ),
         "",
-        *changes_since_last_request(context, translate, issue, revision_id, revision.manifest),
+        *changes_since_last_request(context, translate, revision),
         *_findings(translate, rendered.findings),
         translate(localized("request-decide")),
     ]

@@ -14,17 +14,19 @@ from upcycle_news.i18n.messages import localized
 from upcycle_news.models import IssueId, Manifest
 from upcycle_news.services.markdown import Translator, escape_markdown
 from upcycle_news.storage import approvals, revisions
+from upcycle_news.storage.revisions import Revision
 
 
 def changes_since_last_request(
-    context: AppContext, translate: Translator, issue: IssueId, revision_id: str, new: Manifest
+    context: AppContext, translate: Translator, revision: Revision
 ) -> list[str]:
     """Return the changes since the last approval request of the issue.
 
     Before the first request all contents are new: then only templates, settings, pictures and
     feeds are compared, with the last issue.
     """
-    previous = approvals.previous_requested_revision(context.store, issue, revision_id)
+    issue, new = revision.issue, revision.manifest
+    previous = approvals.previous_requested_revision(context.store, issue, revision.revision_id)
     old = revisions.load_revision(context.store, issue, previous) if previous else None
     if old is None:
         return _since_last_issue(context, translate, issue, new, contents=False)
@@ -34,11 +36,10 @@ def changes_since_last_request(
     )
 
 
-def changes_section(
-    context: AppContext, translate: Translator, issue: IssueId, revision_id: str, new: Manifest
-) -> list[str]:
+def changes_section(context: AppContext, translate: Translator, revision: Revision) -> list[str]:
     """Return the report's section: changes since the last issue, and since its last revision."""
-    before = revisions.previous_revision(context.store, issue, revision_id)
+    issue, new = revision.issue, revision.manifest
+    before = revisions.previous_revision(context.store, issue, revision.revision_id)
     old = revisions.load_revision(context.store, issue, before) if before else None
     lines = _since_last_issue(context, translate, issue, new)
     if old is not None:

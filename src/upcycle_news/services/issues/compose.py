@@ -1,16 +1,16 @@
-"""Compose an issue from the current content and store it as a revision."""
+"""Compose an issue from the current content, once, and store it as a revision."""
 
 from __future__ import annotations
 
 import subprocess
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime, time, timedelta
 from pathlib import Path
 from typing import Any
 
 from upcycle_news.app.context import AppContext
-from upcycle_news.curation.compose_issue import compose, explain
+from upcycle_news.curation.compose_issue import compose, explain, recompose
 from upcycle_news.curation.manifest_diff import diff_manifests
 from upcycle_news.curation.selection import Candidate
 from upcycle_news.errors import NothingNew, UpcycleError
@@ -20,7 +20,6 @@ from upcycle_news.models import (
     Issue,
     IssueId,
     Manifest,
-    Related,
 )
 from upcycle_news.rendering.templates import load_templates
 from upcycle_news.services.content.files import (
@@ -29,19 +28,11 @@ from upcycle_news.services.content.files import (
     load_publication_vocabulary,
 )
 from upcycle_news.services.content.images import load_essay_images
+from upcycle_news.services.feeds.collect import FeedRunReport, collect_feeds
 from upcycle_news.storage import approvals, issues, revisions
 from upcycle_news.storage import feeds as feed_rows
+from upcycle_news.storage.revisions import Revision
 from upcycle_news.text.urls import canonical_link
-
-
-@dataclass(frozen=True)
-class RevisionRef:
-    """A stored revision; `new` is true if these inputs were composed for the first time."""
-
-    issue: IssueId
-    revision_id: str
-    new: bool
-    manifest: Manifest
 
 
 @dataclass(frozen=True)
@@ -61,16 +52,48 @@ class EssayFilter:
         )
 
 
-def compose_issue(context: AppContext, issue: IssueId, essays: Sequence[str] = ()) -> RevisionRef:
+def compose_issue(context: AppContext, issue: IssueId, essays: Sequence[str] = ()) -> Revision:
     """Compose `issue` from the current content, or from the essays with these slugs only.
 
-    Raises `NothingNew`, and `ContentError` for unreadable files (its message names all).
+    Returns its newest revision from now on: a new one, or an earlier one with the same content.
+    Raises `NothingNew`, `ContentError` for unreadable files (its message names all), and
+    `IssueError` for an issue whose deliveries have begun.
     """
-    manifest = compose_manifest(context, issue, essays)
-    revision_id, new = revisions.save_revision(
-        context.store, manifest, git_commit=_git_commit(context.settings.home), now=context.clock()
+    return revisions.save_revision(
+        context.store,
+        compose_manifest(context, issue, essays),
+        git_commit=_git_commit(context.settings.home),
+        now=context.clock(),
     )
-    return RevisionRef(issue, revision_id, new, manifest)
+
+
+def frozen_revision(context: AppContext, issue: IssueId) -> Revision | None:
+    """Return the revision that an issue's deliveries are of; None before they begin."""
+    row = issues.get(context.store, issue)
+    if row is None or not row.revision_id:
+        return None
+    return revisions.load_revision(context.store, issue, row.revision_id)
+
+
+def collect_and_compose(
+    context: AppContext,
+    issue: IssueId,
+    essays: Sequence[str] = (),
+    *,
+    collect: bool,
+    on_collected: Callable[[FeedRunReport], None] = lambda _: None,
+) -> Revision:
+    """Collect the feeds that are due, then compose as `compose_issue` does.
+
+    An issue whose deliveries have begun is frozen: nothing is collected, and its revision returned.
+    `on_collected` gets the report before anything is composed, so that what failed is known even
+    when there is nothing new.
+    """
+    if (frozen := frozen_revision(context, issue)) is not None:
+        return frozen
+    if collect:
+        on_collected(collect_feeds(context))
+    return compose_issue(context, issue, essays)
 
 
 def select_essays(context: AppContext, essay_filter: EssayFilter) -> Sequence[str]:
@@ -92,36 +115,42 @@ def select_essays(context: AppContext, essay_filter: EssayFilter) -> Sequence[st
     return slugs
 
 
-def edits_since(context: AppContext, revision: revisions.Revision) -> tuple[str, ...]:
+def edits_since(context: AppContext, revision: Revision) -> tuple[str, ...]:
     """Return what editors changed since a revision; new feed items do not count."""
     old = revision.manifest
-    new = compose_manifest(
-        context, old.issue.id, [essay.slug for essay in old.issue.essays], old.issue.related
+    published, _ = issues.load_used_content(context.store)
+    essays = _selected(
+        load_publication_essays(context), [essay.slug for essay in old.issue.essays], published
     )
-    return tuple(diff_manifests(old, new).manual_changes())
+    now = recompose(
+        old.issue,
+        language=context.settings.publication.language,
+        essays=essays,
+        published=published,
+        limits=context.limits,
+    )
+    return tuple(diff_manifests(old, _manifest(context, now)).manual_changes())
 
 
 def compose_manifest(
-    context: AppContext,
-    issue_id: IssueId,
-    chosen: Sequence[str] = (),
-    related: tuple[Related, ...] | None = None,
+    context: AppContext, issue_id: IssueId, chosen: Sequence[str] = ()
 ) -> Manifest:
     """Return the manifest of the current content without storing it; raises as `compose_issue`."""
-    issue = _issue(context, issue_id, chosen)
-    if related is not None:
-        issue = replace(issue, related=related)
+    inputs = _inputs(context, issue_id, chosen)
+    return _manifest(
+        context,
+        compose(id=issue_id, language=context.settings.publication.language, **inputs),
+    )
+
+
+def _manifest(context: AppContext, issue: Issue) -> Manifest:
+    """Return the issue with everything else that its rendering depends on, as it is now."""
     return Manifest(
         issue=issue,
         publication=context.publication,
         templates=load_templates(context.templates_folder),
         images=load_essay_images(context, issue.essays),
     )
-
-
-def _issue(context: AppContext, issue_id: IssueId, chosen: Sequence[str]) -> Issue:
-    inputs = _inputs(context, issue_id, chosen)
-    return compose(id=issue_id, language=context.settings.publication.language, **inputs)
 
 
 def explain_issue(

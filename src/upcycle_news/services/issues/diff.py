@@ -4,17 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from upcycle_news.app.context import AppContext
-from upcycle_news.curation.manifest_diff import ManifestDiff, diff_manifests
+from upcycle_news.curation.manifest_diff import ManifestDiff, TextChange, diff_manifests
 from upcycle_news.errors import IssueError
 from upcycle_news.models import (
     IssueId,
 )
 from upcycle_news.services.issues.approval import describe_changes
 from upcycle_news.services.issues.compose import compose_manifest
+from upcycle_news.services.issues.revisions import find_revision, newest_revision
 from upcycle_news.storage import issues, revisions
-from upcycle_news.storage.issues import IssueState
 from upcycle_news.storage.revisions import Revision
 
 NOW, PREVIEW, APPROVAL = "now", "preview", "approval"
@@ -34,6 +35,44 @@ class IssueDiff:
     difference: ManifestDiff
     frozen: bool = False
     voids: str = ""
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return the JSON object of `issue diff`."""
+        difference = self.difference
+        return {
+            "issue": str(self.issue),
+            "from": self.old,
+            "to": self.new,
+            "changed": bool(difference),
+            "frozen": self.frozen,
+            "approval_holds": not self.voids,
+            "subject": _from_and_to(difference.subject),
+            "preheader": _from_and_to(difference.preheader),
+            "essays": {
+                "in": [essay.slug for essay in difference.essays_in],
+                "out": [essay.slug for essay in difference.essays_out],
+                "changed": _text_diffs(difference.essays),
+                "order": difference.order,
+            },
+            "items": {
+                "in": [item.story.lead.link for item in difference.items_in],
+                "out": [item.story.lead.link for item in difference.items_out],
+                "changed": _text_diffs(difference.items),
+            },
+            "images": [{"path": path, "how": how} for path, how in difference.pictures],
+            "templates": _text_diffs(difference.templates),
+            "settings": [
+                {"name": item.name, **(_from_and_to(item) or {})} for item in difference.settings
+            ],
+        }
+
+
+def _from_and_to(change: TextChange | None) -> dict[str, str] | None:
+    return None if change is None else {"from": change.old, "to": change.new}
+
+
+def _text_diffs(changes: Sequence[TextChange]) -> list[dict[str, str]]:
+    return [{"name": change.name, "diff": change.unified()} for change in changes]
 
 
 def diff_issue(
@@ -57,7 +96,7 @@ def diff_issue(
             after.revision_id,
             diff_manifests(before.manifest, after.manifest),
         )
-    if row is not None and row.state is not IssueState.OPEN:
+    if row is not None and row.frozen:
         return IssueDiff(issue, before.revision_id, NOW, ManifestDiff(), frozen=True)
     manifest = compose_manifest(context, issue, essays)
     return IssueDiff(
@@ -82,7 +121,6 @@ def _revision(context: AppContext, issue: IssueId, wanted: str) -> Revision:
                 f"issue {issue} has no revision {wanted!r}: write preview, approval, or the "
                 "beginning of a hash as 'upcycle-news issue preview' shows it"
             )
-    revision = revisions.load_revision(context.store, issue, revision_id)
-    if revision is None:
-        raise IssueError(f"there is no issue {issue} yet: see 'upcycle-news issue preview'")
-    return revision
+    if revision_id is None:
+        return newest_revision(context, issue)
+    return find_revision(context, issue, revision_id)

@@ -30,7 +30,7 @@ def current_issue(context: AppContext, day: date | None = None) -> IssueId:
 def latest_issue(context: AppContext) -> IssueId | None:
     """Return the newest issue whose deliveries began, else the newest previewed one, or None."""
     rows = issues.all_issues(context.store)
-    started = [row.id for row in rows if row.state is not issues.IssueState.OPEN]
+    started = [row.id for row in rows if row.frozen]
     return max(started or [row.id for row in rows], default=None)
 
 

@@ -7,7 +7,8 @@ from datetime import datetime
 from upcycle_news.app.context import AppContext
 from upcycle_news.models import IssueId
 from upcycle_news.rendering.preview_page import preview_page
-from upcycle_news.services.issues.render import render_issue
+from upcycle_news.services.issues.render import render_revision
+from upcycle_news.services.issues.revisions import find_revision
 from upcycle_news.storage import issues, revisions
 from upcycle_news.subscribers.link_tokens import preview_token, read_preview_token
 
@@ -27,10 +28,11 @@ def preview_html(context: AppContext, token: str) -> str | None:
     preview = read_preview_token(context.link_signer.keys, token, now=context.clock())
     if preview is None:
         return None
-    for row in issues.all_issues(context.store):
-        if row.number == preview.issue:
-            revision_id = revisions.find_by_prefix(context.store, row.id, preview.revision_prefix)
-            if revision_id is not None:
-                rendered = render_issue(context, row.id, revision_id)
-                return preview_page(rendered.content, rendered.findings, language=context.language)
-    return None
+    issue = issues.find_by_number(context.store, preview.issue)
+    if issue is None:
+        return None
+    revision_id = revisions.find_by_prefix(context.store, issue, preview.revision_prefix)
+    if revision_id is None:
+        return None
+    rendered = render_revision(context, find_revision(context, issue, revision_id))
+    return preview_page(rendered.content, rendered.findings, language=context.language)

@@ -33,6 +33,7 @@ from upcycle_news.services.content.images import publish_images
 from upcycle_news.services.feeds.collect import feed_findings
 from upcycle_news.services.feeds.pins import unknown_pins
 from upcycle_news.storage import issues, manifest_json, revisions
+from upcycle_news.storage.revisions import Revision
 from upcycle_news.subscribers.link_tokens import Purpose
 
 # The recipient of the sample message that a preview writes.
@@ -41,13 +42,26 @@ SAMPLE_RECIPIENT = EmailAddress("leserin@example.org")
 
 @dataclass(frozen=True)
 class RenderedRevision:
-    """A rendered revision with its findings; `html_bytes` is the size of the encoded HTML part."""
+    """A rendered revision with its findings; `html_bytes` is the size of the encoded HTML part.
 
-    issue: IssueId
-    revision_id: str
+    `feed_findings`, the last of the findings, are about feeds that fail and content that may be old.
+    """
+
+    revision: Revision
     content: RenderedIssue
     findings: tuple[Finding, ...]
     html_bytes: int
+    feed_findings: tuple[Finding, ...] = ()
+
+    @property
+    def issue(self) -> IssueId:
+        """The issue."""
+        return self.revision.issue
+
+    @property
+    def revision_id(self) -> str:
+        """The revision's id."""
+        return self.revision.revision_id
 
     @property
     def errors(self) -> tuple[Finding, ...]:
@@ -55,26 +69,27 @@ class RenderedRevision:
         return tuple(finding for finding in self.findings if finding.level == "error")
 
 
-def render_issue(context: AppContext, issue: IssueId, revision_id: str) -> RenderedRevision:
-    """Render a revision, or load its stored rendering, and check it."""
-    manifest = _revision(context, issue, revision_id).manifest
-    rendered = revisions.load_rendering(context.store, issue, revision_id)
+def render_revision(context: AppContext, revision: Revision) -> RenderedRevision:
+    """Render a revision, or load its stored rendering, and check it: once a step, then hand it on."""
+    manifest, revision_id = revision.manifest, revision.revision_id
+    rendered = revisions.load_rendering(context.store, revision.issue, revision_id)
     if rendered is None:
         rendered = render(manifest)
         revisions.save_rendering(context.store, revision_id, rendered)
     publish_images(context, manifest)
+    feeds = feed_findings(context)
     return RenderedRevision(
-        issue,
-        revision_id,
+        revision,
         rendered,
-        _findings(context, manifest, rendered),
+        (*_findings(context, manifest, rendered), *feeds),
         len(quoted_printable(rendered.html)),
+        feeds,
     )
 
 
 def check_manifest(context: AppContext, manifest: Manifest) -> tuple[Finding, ...]:
     """Return the findings about a manifest that is not stored as a revision."""
-    return _findings(context, manifest, render(manifest))
+    return (*_findings(context, manifest, render(manifest)), *feed_findings(context))
 
 
 def _findings(
@@ -84,21 +99,13 @@ def _findings(
         *preflight(rendered, manifest.issue, manifest.publication),
         *_unsent_findings(context, manifest),
         *settings_findings(context),
-        *feed_findings(context),
     )
-
-
-def _revision(context: AppContext, issue: IssueId, revision_id: str) -> revisions.Revision:
-    revision = revisions.load_revision(context.store, issue, revision_id)
-    if revision is None:
-        raise IssueError(f"issue {issue} has no revision {revision_id[:12]}: preview it first")
-    return revision
 
 
 def _unsent_findings(context: AppContext, manifest: Manifest) -> Iterator[Finding]:
     """Yield findings that matter until deliveries begin: after that the issue has used its contents."""
     row = issues.get(context.store, manifest.issue.id)
-    if row is None or row.state is issues.IssueState.OPEN:
+    if row is None or not row.frozen:
         yield from _already_sent(context, manifest.issue)
         yield from unknown_pins(context, manifest.issue.essays)
 
@@ -184,10 +191,9 @@ def write_preview_files(
 
     `refresh`: seconds after which a browser reloads the preview.
     """
-    issue, revision_id = rendered.issue, rendered.revision_id
-    revision = _revision(context, issue, revision_id)
-    manifest_text, _ = manifest_json.encode(revision.manifest)
-    folder = context.issues_folder / str(issue)
+    manifest = rendered.revision.manifest
+    manifest_text, _ = manifest_json.encode(manifest)
+    folder = context.issues_folder / str(rendered.issue)
     contents: dict[str, tuple[str, bytes]] = {
         "html": ("issue.html", standalone_html(rendered.content).encode()),
         "text": ("issue.txt", rendered.content.text.encode()),
@@ -201,7 +207,7 @@ def write_preview_files(
                 rendered.findings,
                 language=context.language,
                 refresh=refresh,
-                related=revision.manifest.issue.related,
+                related=manifest.issue.related,
             ).encode(),
         ),
     }
@@ -214,7 +220,7 @@ def write_preview_files(
 
 def sample_message(context: AppContext, rendered: RenderedRevision) -> bytes:
     """Return the complete message for a sample recipient."""
-    publication = _revision(context, rendered.issue, rendered.revision_id).manifest.publication
+    publication = rendered.revision.manifest.publication
     template = MessageTemplate.compose(
         rendered.content, context.sender_headers(publication), revision_id=rendered.revision_id
     )
