@@ -89,6 +89,12 @@ class PlacedError(UpcycleError):
         return "\n".join([own, *(other.in_language(language) for other in self.more)])
 
 
+class UsageError(UpcycleError):
+    """A value that no publication and no state of it could take, such as an unknown language."""
+
+    exit_code = 2
+
+
 class ContentError(PlacedError):
     """An essay, a feeds.toml or an image that cannot be used as written."""
 
@@ -119,6 +125,14 @@ class SendHoldError(UpcycleError):
 
 class RelayError(UpcycleError):
     """The relay cannot be reached, refuses us, or gave a reply that stops the issue."""
+
+
+class WebhookRefused(UpcycleError):  # noqa: N818 - a reply to a request, not a failure of ours
+    """A request does not carry the secret of its source, or the signature made with it."""
+
+
+class WebhookUnreadable(UpcycleError):  # noqa: N818 - a reply to a request, not a failure of ours
+    """A request is genuine, but its body is not what its source documents."""
 
 
 class NothingNew(UpcycleError):  # noqa: N818 - it is not an error

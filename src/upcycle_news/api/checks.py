@@ -10,15 +10,15 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from upcycle_news.app.context import AppContext
-from upcycle_news.checks.essay import essay_check
+from upcycle_news.checks.essay import EssayInput, essay_check
 from upcycle_news.checks.findings import error, warning
 from upcycle_news.checks.issue import CheckInput, issue_check
-from upcycle_news.models import Essay, Finding, IssueId
+from upcycle_news.models import Finding, IssueId
 
 __all__ = [
     "CheckInput",
     "CheckReport",
-    "Essay",
+    "EssayInput",
     "Finding",
     "error",
     "essay_check",

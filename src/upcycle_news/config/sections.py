@@ -289,6 +289,11 @@ class BouncesSettings(Table):
     half_life_days: float = Field(
         30.0, gt=0, description="After this a soft bounce counts half, then a quarter."
     )
+    webhooks: dict[str, SecretStr] = Field(
+        default_factory=dict,
+        description="Secrets of the sources that post to `/bounces/NAME`, by name; from the "
+        "environment or a file only.",
+    )
     keep_days: int = Field(30, ge=1, description="How long raw reports are kept for inspection.")
     alarm_bounces_percent: float = Field(5.0, gt=0, description="Of an issue; more is an alert.")
     alarm_complaints_percent: float = Field(0.1, gt=0, description="Of an issue; more is an alert.")

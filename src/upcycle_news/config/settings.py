@@ -208,3 +208,11 @@ def _refuse_secrets_in_toml(table: dict[str, Any], source: str) -> None:
             f"a password does not belong into git: set {PREFIX}INBOX__PASSWORD, or "
             "…__PASSWORD_FILE, instead",
         )
+    for name, secret in table.get("bounces", {}).get("webhooks", {}).items():
+        if secret:
+            raise SettingsError(
+                FILE_NAME,
+                line_of(source, ("bounces", "webhooks", name)),
+                f"a secret does not belong into git: set {PREFIX}BOUNCES__WEBHOOKS__{name.upper()}, "
+                f"or …__{name.upper()}_FILE, instead",
+            )

@@ -18,20 +18,29 @@ class BodyTooLarge(Exception):  # noqa: N818 - about a request, not an error of 
     """The request body is larger than any of our forms."""
 
 
+async def read_body(request: Request, limit: int) -> bytes:
+    """Return the body of a request; raises `BodyTooLarge` before more than `limit` bytes are buffered.
+
+    Raises `ClientDisconnect` when the client is gone before its end.
+    """
+    announced = request.headers.get("content-length", "0")
+    if not announced.isdigit() or int(announced) > limit:
+        raise BodyTooLarge
+    body = bytearray()
+    async for chunk in request.stream():
+        body += chunk
+        if len(body) > limit:
+            raise BodyTooLarge
+    return bytes(body)
+
+
 async def read_form(request: Request) -> dict[str, list[str]]:
     """Return the fields of an urlencoded form; empty for anything else.
 
-    Raises `TooLarge` before more than `MAX_BODY` bytes are buffered.
+    Raises `BodyTooLarge` before more than `MAX_BODY` bytes are buffered.
     """
-    announced = request.headers.get("content-length", "0")
-    if not announced.isdigit() or int(announced) > MAX_BODY:
-        raise BodyTooLarge
-    body = bytearray()
     try:
-        async for chunk in request.stream():
-            body += chunk
-            if len(body) > MAX_BODY:
-                raise BodyTooLarge
+        body = await read_body(request, MAX_BODY)
     except ClientDisconnect:
         return {}
     kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()

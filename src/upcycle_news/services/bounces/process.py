@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import Any
 
 from upcycle_news.app.context import AppContext
 from upcycle_news.bounces.inbox import ImapAccount, Inbox, open_imap, open_maildir
@@ -22,6 +21,7 @@ from upcycle_news.bounces.unsubscribe_mail import unsubscribe_tokens
 from upcycle_news.config.settings import FILE_NAME
 from upcycle_news.errors import SettingsError, UpcycleError
 from upcycle_news.models import SuppressionSource, UnsubscribeMethod
+from upcycle_news.models.runs import RunResult
 from upcycle_news.observability.logging import Log
 from upcycle_news.services.bounces import soft_bounces
 from upcycle_news.services.subscribers import subscriptions
@@ -30,11 +30,11 @@ from upcycle_news.subscribers.link_tokens import Purpose
 
 log = Log(__name__)
 
-REASONS = {
-    BounceKind.HARD: "hard bounce",
-    BounceKind.SOFT: soft_bounces.REASON,
-    BounceKind.COMPLAINT: "complaint",
+FINAL = {
+    BounceKind.HARD: ("hard bounce", SuppressionSource.BOUNCE),
+    BounceKind.COMPLAINT: ("complaint", SuppressionSource.COMPLAINT),
 }
+"""The kinds of reports of which one suppresses, with the reason and source of the suppression."""
 
 
 @dataclass(frozen=True)
@@ -57,9 +57,17 @@ class Collected:
     left_alone: int = 0
     suppressed: int = 0
 
-    def as_dict(self) -> dict[str, Any]:
-        """Return the counts for JSON output."""
+    def as_dict(self) -> dict[str, int]:
+        """Return the JSON object of `bounces collect`."""
         return asdict(self)
+
+    @property
+    def summary(self) -> str:
+        """The counts that are not zero, in words."""
+        counts = [
+            f"{count} {name.replace('_', ' ')}" for name, count in self.as_dict().items() if count
+        ]
+        return ", ".join(counts) or "the inbox is empty"
 
     def plus(self, **more: int) -> Collected:
         """Return the counts with `more` added."""
@@ -114,11 +122,47 @@ def collect(context: AppContext) -> Collected:
     return counts
 
 
+def collect_if_configured(context: AppContext) -> Collected | None:
+    """Process every mail in the inbox; None where no inbox is configured."""
+    return collect(context) if has_inbox(context) else None
+
+
+def collection_result(counts: Collected | None, alerts: Sequence[str]) -> RunResult:
+    """Return the result of collect-bounces; Degraded when there is an alert."""
+    message = counts.summary if counts else "no inbox is configured"
+    if alerts:
+        return RunResult("completed", "Degraded", f"{message}; {'; '.join(alerts)}")
+    return RunResult("completed", "Completed", message)
+
+
+def raw_report(context: AppContext, number: int) -> bytes:
+    """Return the raw text of the report with this id.
+
+    Raises `UpcycleError` when there is no such report, or its text was deleted after its time.
+    """
+    report = bounces.get(context.store, number)
+    if report is None:
+        raise UpcycleError(f"there is no report {number}: see 'upcycle-news bounces list'")
+    if report.raw is None:
+        raise UpcycleError(f"the text of report {number} was deleted after its time")
+    return report.raw
+
+
 def handle(context: AppContext, raw: bytes) -> tuple[dict[str, int], bool]:
     """Process one mail; return what to count, and whether it may be moved away."""
     if _unsubscribes_by_mail(context, raw):
         return {"unsubscribed": 1}, True
-    report = parse_bounce(raw)
+    return apply_report(context, parse_bounce(raw), raw)
+
+
+def apply_report(
+    context: AppContext, report: BounceReport, raw: bytes
+) -> tuple[dict[str, int], bool]:
+    """Record a report from whatever source, and suppress where it says so.
+
+    Return what to count, and whether it was handled: what is not about a delivery of ours, by our
+    own signature, is left alone. `raw` is kept, and the same `raw` counts once.
+    """
     delivery = _delivery_of(context, report)
     if delivery is None:
         # What was not understood, or is about no delivery, is left to people.
@@ -166,28 +210,26 @@ def _record(
         code=report.code,
         reason=report.reason,
         raw=raw,
+        suppress_for=FINAL.get(report.kind),
         now=now,
     )
-    final = report.kind in (BounceKind.HARD, BounceKind.COMPLAINT)  # whatever it was that came back
-    if (recorded is not None and not recorded.is_new) or (recorded is None and not final):
+    is_final = report.kind in FINAL  # suppresses even if the store does not know the delivery
+    if not recorded.is_new and (recorded.delivery is not None or not is_final):
         return {"known": 1}
     counts = {"soft" if report.kind is BounceKind.UNCLEAR else report.kind.value: 1}
-    soft = report.kind is BounceKind.SOFT
-    if final or (soft and soft_bounces.fails_too_often(context, subscriber)):
-        is_complaint = report.kind is BounceKind.COMPLAINT
-        counts["suppressed"] = int(
-            suppressions.suppress_subscriber(
-                context.store,
-                subscriber,
-                reason=REASONS[report.kind],
-                source=SuppressionSource.COMPLAINT if is_complaint else SuppressionSource.BOUNCE,
-                detail=" ".join(filter(None, (report.code, report.reason))),
-                issue=recorded.issue if recorded else "",
-                delivery=recorded.delivery if recorded else None,
-                now=now,
-            )
+    suppressed = recorded.suppressed
+    if report.kind is BounceKind.SOFT and soft_bounces.fails_too_often(context, subscriber):
+        suppressed = suppressions.suppress_subscriber(
+            context.store,
+            subscriber,
+            reason=soft_bounces.REASON,
+            source=SuppressionSource.BOUNCE,
+            detail=" ".join(filter(None, (report.code, report.reason))),
+            issue=recorded.issue,
+            delivery=recorded.delivery,
+            now=now,
         )
-    return counts
+    return {**counts, "suppressed": 1} if suppressed else counts
 
 
 def _report_key(report: BounceReport, delivery: tuple[int, int], raw: bytes) -> str:
@@ -202,6 +244,6 @@ def _unsubscribes_by_mail(context: AppContext, raw: bytes) -> bool:
     if not wanted:
         return False
     return any(
-        subscriptions.unsubscribe_by_token(context, word, UnsubscribeMethod.MAIL)
+        subscriptions.unsubscribe_by_token(context, word, UnsubscribeMethod.MAIL) is not None
         for word in unsubscribe_tokens(raw, wanted)
     )
