@@ -95,6 +95,6 @@ def test_a_table_that_templates_could_not_read_is_an_error_with_its_line(
 
 
 def test_an_unknown_key_outside_of_the_table_stays_an_error(tmp_path: Path) -> None:
-    (error,) = read(tmp_path, "series: Umbau").errors
-    assert "'series' is not a key of an essay" in str(error)
+    (error,) = read(tmp_path, "reihe: Umbau").errors
+    assert "'reihe' is not a key of an essay" in str(error)
     assert "extra" in str(error)
