@@ -13,12 +13,12 @@ from typing import Any
 
 import pytest
 
-from upcycle_news.bounces.parser import BounceKind, BounceReport
+from upcycle_news.bounces.parser import BounceKind, report_of_reply
 from upcycle_news.bounces.webhooks.request import Webhook, WebhookEvent, WebhookRequest
 from upcycle_news.checks.essay import EssayInput
 from upcycle_news.checks.findings import warning
 from upcycle_news.errors import WebhookRefused, WebhookUnreadable
-from upcycle_news.models import Finding
+from upcycle_news.models import Finding, SmtpReply
 
 from ..publications import Publication
 from ..rendering.sample_manifest import LEAD
@@ -68,8 +68,8 @@ def test_the_example_of_a_webhook_reads_events_and_refuses_the_rest() -> None:
     names: dict[str, Any] = {
         "json": json,
         "Iterator": Iterator,
-        "BounceKind": BounceKind,
-        "BounceReport": BounceReport,
+        "SmtpReply": SmtpReply,
+        "report_of_reply": report_of_reply,
         "WebhookEvent": WebhookEvent,
         "WebhookRequest": WebhookRequest,
         "WebhookUnreadable": WebhookUnreadable,
@@ -77,15 +77,21 @@ def test_the_example_of_a_webhook_reads_events_and_refuses_the_rest() -> None:
     exec(example("def read_example"), names)
     read: Webhook = names["read_example"]
     now = datetime(2026, 11, 26, tzinfo=UTC)
-    event = {"type": "bounce", "status": "5.1.1", "envelope_from": "bounces+1-1-x@example.org"}
-    body = json.dumps({"events": [event]}).encode()
+    event = {
+        "code": 550,
+        "status": "5.1.1",
+        "text": "no such user",
+        "to": "anna@example.org",
+        "envelope_from": "bounces+1-1-x@example.org",
+    }
+    body = json.dumps({"bounces": [event]}).encode()
     own = {"authorization": "Bearer s"}
     [found] = read(WebhookRequest(own, body, "s", now))
     assert (found.report.kind, found.report.code) == (BounceKind.HARD, "5.1.1")
     assert found.report.returned_to == ("bounces+1-1-x@example.org",)
     with pytest.raises(WebhookRefused):
         list(read(WebhookRequest({}, body, "s", now)))
-    for broken in (b"", b"[]", b"{}", b'{"events": [1]}'):
+    for broken in (b"", b"[]", b"{}", b'{"bounces": [1]}'):
         with pytest.raises(WebhookUnreadable):
             list(read(WebhookRequest(own, broken, "s", now)))
 
