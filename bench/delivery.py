@@ -171,19 +171,19 @@ def publication(home: Path, readers: int, environment: dict[str, str]) -> None:
         subscribers.add_subscribers(
             context.store, new, source="bench", now=context.clock(), dry_run=False
         )
-        revision_id = compose.compose_issue(context, ISSUE).revision_id
-        rendered = render.render_issue(context, ISSUE, revision_id).content
+        rendered = render.render_revision(context, compose.compose_issue(context, ISSUE))
         context.store.close()
     with patch.dict(os.environ, environment), AppContext(load_settings(home)) as context:
         # The stored rendering is what is sent: bring it to the size of the comparison.
         filler = "Der Bestand ist gebaut, bezahlt und vertraut. " * 12
-        pieces = rendered.html.rpartition("</body>")
-        missing = SIZE - len(rendered.html.encode()) - 3000
+        pieces = rendered.content.html.rpartition("</body>")
+        missing = SIZE - len(rendered.content.html.encode()) - 3000
         text = f"<!-- {filler} -->\n" * max(0, missing // (len(filler) + 10))
-        grown = replace(rendered, html=pieces[0] + text + pieces[1] + pieces[2])
-        _replace_rendering(context, revision_id, grown.html)
-        approval.record_approval(context, ISSUE, revision_id, by="bench")
-        send_service.enqueue(context, ISSUE, revision_id)
+        grown = replace(rendered.content, html=pieces[0] + text + pieces[1] + pieces[2])
+        _replace_rendering(context, rendered.revision_id, grown.html)
+        rendered = render.render_revision(context, rendered.revision)  # as it is stored now
+        approval.approve(context, rendered, by="bench", composed_now=True)
+        send_service.enqueue(context, rendered)
 
 
 def _replace_rendering(context: AppContext, revision_id: str, html: str) -> None:
@@ -320,10 +320,10 @@ def enqueue(count: int) -> int:
             subscribers.add_subscribers(
                 context.store, new, source="bench", now=context.clock(), dry_run=False
             )
-            revision_id = compose.compose_issue(context, ISSUE).revision_id
-            approval.record_approval(context, ISSUE, revision_id, by="bench")
+            rendered = render.render_revision(context, compose.compose_issue(context, ISSUE))
+            approval.approve(context, rendered, by="bench", composed_now=True)
             begun = time.monotonic()
-            send_service.enqueue(context, ISSUE, revision_id)
+            send_service.enqueue(context, rendered)
             print(f"{count} deliveries queued in {time.monotonic() - begun:.1f} s")
             sender = register_worker(
                 context.store, host="", pid=1, process_start="", now=context.clock()

@@ -30,35 +30,31 @@ ENDED = ("COMPLETED", "FAILED", "CRASHED", "CANCELLED")
 STEPS = """
 import json, sys, time
 from datetime import UTC, datetime
-from upcycle_news.app.context import AppContext
-from upcycle_news.services import pipeline
-from upcycle_news.services.issues.compose import EssayFilter
-from upcycle_news.services.monitoring import alerts
+from upcycle_news import open_app
+from upcycle_news.api.runs import EssayFilter
 
 seconds = {}
 
 def step(name, *functions):
     began = time.monotonic()
-    with AppContext.open() as context:
+    with open_app() as app:
         for function in functions:
-            result = function(context)
+            result = function(app.runs)
     seconds[name] = time.monotonic() - began
     return result
 
 run, at = sys.argv[1], datetime.now(UTC)
-issue = step("admit_run", lambda context: pipeline.admit_run(
-    context, "next", planned_at=at, run=run, max_lateness_hours=12.0)).issue
-collected = step("collect", pipeline.collect)
-revision_id = step("compose", lambda context: pipeline.compose(
-    context, issue, EssayFilter(), run=run)).revision_id
-step("render", lambda context: pipeline.render(context, issue, revision_id))
-step("approve_now", lambda context: pipeline.approve_if_undecided(context, issue, revision_id))
-step("request_approval", lambda context: pipeline.request_approval(
-    context, issue, revision_id, run=run, waits=True, refused=""))
-step("enqueue", lambda context: pipeline.enqueue(context, issue, revision_id, run=run, senders=1))
-step("deliver", lambda context: pipeline.deliver(context, issue))
-step("report", lambda context: pipeline.issue_report(context, issue, collected),
-     lambda context: pipeline.archive_link(context, issue), alerts.new_events)
+issue = step("admit_run", lambda runs: runs.admit(
+    "next", planned_at=at, run=run, max_lateness_hours=12.0)).issue
+collected = step("collect", lambda runs: runs.collect())
+revision_id = step("compose", lambda runs: runs.compose(issue, EssayFilter(), run=run)).revision_id
+step("render", lambda runs: runs.render(issue, revision_id))
+step("approve_now", lambda runs: runs.approve(issue, revision_id))
+step("request_approval", lambda runs: runs.ask(issue, revision_id, run=run))
+step("enqueue", lambda runs: runs.enqueue(issue, revision_id, run=run))
+step("deliver", lambda runs: runs.deliver(issue))
+step("report", lambda runs: runs.report(issue, collected), lambda runs: runs.archive_link(issue),
+     lambda runs: runs.alert_events())
 print(json.dumps(seconds))
 """
 

@@ -50,6 +50,7 @@ from upcycle_news.models import (
 )
 from upcycle_news.services.delivery import send as send_service
 from upcycle_news.services.delivery import worker_identity
+from upcycle_news.services.issues.render import RenderedRevision
 from upcycle_news.storage.ledger import Ledger
 
 LEASE, BATCH = 100, 8  # deliveries a lease; connections of one process, which share a commit
@@ -111,16 +112,18 @@ def measure(home: Path, url: str, size: int) -> Measurement:
         configure_relay(publication, port)
         context = publication.context()
         empty = used(context)
-        add_confirmed_subscribers(context, *(f"reader{number}@example.org" for number in range(size)))
+        add_confirmed_subscribers(
+            context, *(f"reader{number}@example.org" for number in range(size))
+        )
         measurement.people = (before := used(context)) - empty
-        issue, revision_id = ready(publication, context, "Wirklich gesendet", "2026-11-26")
+        issue, rendered = ready(publication, context, "Wirklich gesendet", "2026-11-26")
         begun = time.monotonic()
-        send_service.enqueue(context, issue, revision_id)
+        send_service.enqueue(context, rendered)
         measurement.queue = time.monotonic() - begun
         measurement.send, measurement.memory = sent(issue, size)
         measurement.first = (after := used(context)) - before
-        issue, revision_id = ready(publication, context, "Nur das Hauptbuch", "2026-12-03")
-        send_service.enqueue(context, issue, revision_id)
+        issue, rendered = ready(publication, context, "Nur das Hauptbuch", "2026-12-03")
+        send_service.enqueue(context, rendered)
         for number in CLAIMERS:
             measurement.claims[number] = claimed(home, issue, number, size // len(CLAIMERS))
         measurement.second = used(context) - after
@@ -129,7 +132,7 @@ def measure(home: Path, url: str, size: int) -> Measurement:
 
 def ready(
     publication: Publication, context: AppContext, title: str, day: str
-) -> tuple[IssueId, str]:
+) -> tuple[IssueId, RenderedRevision]:
     publication.write_essay(title, text="\n\n".join([PARAGRAPH] * 55) + "\n")
     return approve_issue(context, day)
 

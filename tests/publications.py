@@ -220,19 +220,20 @@ def add_confirmed_subscribers(context: AppContext, *people: str | NewSubscriber)
     assert not report.skipped
 
 
-def approve_issue(context: AppContext, issue: str = "2026-11-26") -> tuple[IssueId, str]:
+def approve_issue(
+    context: AppContext, issue: str = "2026-11-26"
+) -> tuple[IssueId, render.RenderedRevision]:
     """Compose, render and approve an issue."""
     chosen = IssueId.parse(issue)
-    revision_id = compose.compose_issue(context, chosen).revision_id
-    render.render_issue(context, chosen, revision_id)
-    approval.record_approval(context, chosen, revision_id, by="test")
-    return chosen, revision_id
+    rendered = render.render_revision(context, compose.compose_issue(context, chosen))
+    approval.approve(context, rendered, by="test", composed_now=True)
+    return chosen, rendered
 
 
 def send_issue(context: AppContext, issue: str = "2026-11-26") -> IssueStatus:
     """Compose, approve, queue and deliver an issue; returns its status."""
-    chosen, revision_id = approve_issue(context, issue)
-    send.enqueue(context, chosen, revision_id)
+    chosen, rendered = approve_issue(context, issue)
+    send.enqueue(context, rendered)
     send.deliver_issue(context, chosen)
     return issue_status(context, chosen)
 

@@ -20,7 +20,7 @@ from upcycle_news.models import (
 )
 from upcycle_news.services.issues import approval
 from upcycle_news.services.issues.compose import compose_manifest
-from upcycle_news.services.issues.render import check_manifest
+from upcycle_news.services.issues.render import check_manifest, render_revision
 from upcycle_news.storage import revisions
 
 from ..publications import Publication
@@ -133,10 +133,7 @@ def test_an_essay_and_an_item_are_sent_in_one_issue_only(publication: Publicatio
         story = Related(Story((ITEM,)), 1.0)
         before = replace(before, issue=replace(before.issue, related=(story,)))
         assert check_manifest(context, before) == ()
-        revision_id, _ = revisions.save_revision(
-            context.store, before, git_commit="", now=context.clock()
-        )
-        assert revision_id
+        revisions.save_revision(context.store, before, git_commit="", now=context.clock())
         sent_with(context, before)
         later = replace(before, issue=replace(before.issue, id=IssueId.parse("2026-11-27")))
         assert [finding.code for finding in check_manifest(context, later)] == [
@@ -165,8 +162,9 @@ def sent_with(context: object, manifest: Manifest) -> None:
     assert isinstance(context, AppContext)
     newest = revisions.load_revision(context.store, manifest.issue.id)
     assert newest is not None
-    approval.record_approval(context, manifest.issue.id, newest.revision_id, by="test")
-    send.enqueue(context, manifest.issue.id, newest.revision_id)
+    rendered = render_revision(context, newest)
+    approval.approve(context, rendered, by="test", composed_now=True)
+    send.enqueue(context, rendered)
 
 
 @pytest.mark.slow

@@ -166,9 +166,9 @@ def test_a_relay_that_returns_within_the_retries_fails_no_run(
     for name, value in relay_variables(port).items():
         monkeypatch.setenv(f"UPCYCLE_NEWS_{name}", value)
     tries: list[str] = []
-    from upcycle_news.services import pipeline
+    from upcycle_news.api import runs
 
-    original = pipeline.is_transient
+    original = runs.is_transient
 
     def record_try(error: object) -> bool:
         tries.append(type(error).__name__)
@@ -177,7 +177,7 @@ def test_a_relay_that_returns_within_the_retries_fails_no_run(
         return original(error)
 
     sinks: list[Sink] = []
-    monkeypatch.setattr(pipeline, "is_transient", record_try)
+    monkeypatch.setattr(runs, "is_transient", record_try)
     try:
         name, message = run_flow(flows.publish_issue, approve=True)
     finally:

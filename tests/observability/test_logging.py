@@ -218,9 +218,9 @@ def test_a_dead_relay_is_an_event_with_the_relays_name(
 ) -> None:
     publication.add_many_subscribers(1)
     publication.write_essay()
-    chosen, revision_id = approve_issue(publication.context())
+    chosen, rendered = approve_issue(publication.context())
     context = publication.context(**relay_variables(9))
-    send_service.enqueue(context, chosen, revision_id)
+    send_service.enqueue(context, rendered)
     with pytest.raises(Exception, match="relay"):
         send_service.deliver_issue(context, IssueId.parse(str(chosen)))
     assert "relay unreachable issue=2026-11-26 relay=main" in caplog.text

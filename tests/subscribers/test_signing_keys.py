@@ -63,10 +63,10 @@ def test_a_key_is_dropped_only_when_another_signs_and_no_issue_is_sending(
     publication.run("secrets", "rotate")
     assert "there are: 1, 2" in publication.run("secrets", "drop", "7", "--yes", code=1).err
     context = publication.context()
-    chosen, digest = approve_issue(context)
+    chosen, rendered = approve_issue(context)
     from upcycle_news.services.delivery import send
 
-    send.enqueue(context, chosen, digest)
+    send.enqueue(context, rendered)
     refused = publication.run("secrets", "drop", "1", "--yes", code=1)
     assert "issue 2026-11-26 is being sent" in refused.err
     send.deliver_issue(context, chosen)

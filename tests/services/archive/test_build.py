@@ -11,14 +11,13 @@ import pytest
 
 from upcycle_news.app.context import AppContext
 from upcycle_news.errors import IssueError, UpcycleError
-from upcycle_news.models import IssueId
+from upcycle_news.models import IssueId, IssueState
 from upcycle_news.services.archive import atomic_folder
 from upcycle_news.services.archive.atomic_folder import LISTING
 from upcycle_news.services.archive.build import build_archive
 from upcycle_news.services.delivery import send
 from upcycle_news.services.issues import compose, render
 from upcycle_news.storage import issues
-from upcycle_news.storage.issues import IssueState
 
 from ...archive_site.sample_archive import dead_links, static_host
 from ...cli.test_bad_input import room_for
@@ -90,9 +89,9 @@ def test_the_pages_exist_before_the_first_mail_is_sent(publication: Publication)
     slug = publication.write_essay()
     publication.add_subscribers("anna@example.org")
     context = publication.context()
-    chosen, revision_id = approve_issue(context)
+    _, rendered = approve_issue(context)
     assert not (context.archive_folder / "feed.xml").exists()
-    send.enqueue(context, chosen, revision_id)
+    send.enqueue(context, rendered)
     assert publication.mails() == []
     for path in (f"archive/{FIRST}/index.html", f"essays/{slug}/index.html", "feed.xml"):
         assert (context.archive_folder / path).is_file()
@@ -106,11 +105,11 @@ def test_an_issue_whose_archive_cannot_be_written_is_not_sent(publication: Publi
     publication.write_essay()
     publication.add_subscribers("anna@example.org")
     context = publication.context()
-    chosen, revision_id = approve_issue(context)
+    chosen, rendered = approve_issue(context)
     context.archive_folder.parent.mkdir(exist_ok=True)
     context.archive_folder.write_text("a file where the folder should be")
     with pytest.raises(IssueError, match=r"not sent, for it has no archive: .*cannot be written"):
-        send.enqueue(context, chosen, revision_id)
+        send.enqueue(context, rendered)
     row = issues.get(context.store, chosen)
     assert row is not None
     assert row.state is IssueState.OPEN
@@ -119,9 +118,9 @@ def test_an_issue_whose_archive_cannot_be_written_is_not_sent(publication: Publi
 def test_an_issue_without_audience_is_not_published(publication: Publication) -> None:
     publication.write_essay()
     context = publication.context()
-    chosen, revision_id = approve_issue(context)
+    _, rendered = approve_issue(context)
     with pytest.raises(IssueError, match="nobody to send to"):
-        send.enqueue(context, chosen, revision_id)
+        send.enqueue(context, rendered)
     assert not (context.archive_folder / f"archive/{FIRST}").exists()
     assert not (context.archive_folder / "feed.xml").exists()
 
@@ -137,8 +136,8 @@ def test_an_issue_cancelled_before_delivery_is_not_shown(publication: Publicatio
     publication.add_subscribers("anna@example.org")
     slug = publication.write_essay()
     context = publication.context()
-    chosen, revision_id = approve_issue(context)
-    send.enqueue(context, chosen, revision_id)
+    chosen, rendered = approve_issue(context)
+    send.enqueue(context, rendered)
     assert (context.archive_folder / f"essays/{slug}/index.html").is_file()
     publication.run("issue", "cancel", str(chosen), "--yes")
     assert not (context.archive_folder / f"archive/{chosen}").exists()
@@ -149,7 +148,7 @@ def test_an_issue_cancelled_before_delivery_is_not_shown(publication: Publicatio
 
 def test_an_issue_cancelled_after_delivery_stays(publication: Publication) -> None:
     context = two_sent(publication)
-    issues.set_state(context.store, SECOND, IssueState.CANCELLED, now=context.clock())
+    issues.cancel(context.store, SECOND, by="test", reason="", now=context.clock())
     assert build_archive(context).issues == 2
 
 
@@ -157,8 +156,8 @@ def test_a_missing_page_is_rebuilt_before_delivery_resumes(publication: Publicat
     publication.write_essay()
     publication.add_subscribers("anna@example.org")
     context = publication.context()
-    chosen, revision_id = approve_issue(context)
-    send.enqueue(context, chosen, revision_id)
+    chosen, rendered = approve_issue(context)
+    send.enqueue(context, rendered)
     (context.archive_folder / f"archive/{chosen}/index.html").unlink()
     send.deliver_issue(context, chosen)
     assert (context.archive_folder / f"archive/{chosen}/index.html").is_file()
@@ -263,7 +262,7 @@ def test_a_full_disk_changes_nothing(tmp_path: Path) -> None:
 
 def test_obsolete_files_are_removed_with_their_folder(publication: Publication) -> None:
     context = two_sent(publication)
-    issues.set_state(context.store, SECOND, IssueState.CANCELLED, now=context.clock())
+    issues.cancel(context.store, SECOND, by="test", reason="", now=context.clock())
     with sqlite3.connect(publication.home / "var/upcycle.db") as store:
         store.execute("UPDATE deliveries SET state = 'cancelled' WHERE issue_id = '2026-11-26-2'")
     report = build_archive(context)
@@ -283,8 +282,7 @@ def test_unused_images_are_removed_and_those_of_previews_stay(
     publication.write_essay("Ein Haus", image="haus.png", image_alt="Ein Haus")
     send_issue(context)
     publication.write_essay("Ein Dach", image="dach.png", image_alt="Ein Dach")
-    revision_id = compose.compose_issue(context, SECOND).revision_id
-    render.render_issue(context, SECOND, revision_id)
+    render.render_revision(context, compose.compose_issue(context, SECOND))
     assert len(list((context.archive_folder / "images").iterdir())) == 2
     unused = context.archive_folder / "images" / f"{'0' * 32}.png"
     unused.write_bytes(b"of an issue that never was")
@@ -336,15 +334,15 @@ def test_an_archive_elsewhere_is_published_before_the_first_mail(
     with static_host(host_folder) as host:
         settings = {"ARCHIVE__URL": host, **relay_variables(1)}
         context = publication.context(**settings)
-        chosen, revision_id = approve_issue(context)
+        chosen, rendered = approve_issue(context)
         with pytest.raises(IssueError, match=r"page that does not answer.*archive\.command"):
-            send.enqueue(context, chosen, revision_id)
+            send.enqueue(context, rendered)
         assert not (context.archive_folder / f"archive/{chosen}").exists()
         broken = publication.context(**settings, ARCHIVE__COMMAND='["false"]')
         with pytest.raises(IssueError, match=r"archive\.command: false ended with 1"):
-            send.enqueue(broken, chosen, revision_id)
+            send.enqueue(broken, rendered)
         context = publication.context(**settings, **copy_command(host_folder))
-        assert send.enqueue(context, chosen, revision_id) == 1
+        assert send.enqueue(context, rendered) == 1
         page = (host_folder / f"archive/{chosen}/index.html").read_text("utf-8")
     assert f'<link rel="canonical" href="{host}/archive/{chosen}/">' in page
     assert 'href="https://umbaupost.example.net/subscribe"' in page
@@ -362,8 +360,7 @@ def test_the_samples_archive_url_is_refused_with_a_relay(
     context = publication.context(
         ARCHIVE__URL="https://archiv.example.org", RELAYS__MAIN__HOST="smtp.umbau-verein.de"
     )
-    revision_id = compose.compose_issue(context, FIRST).revision_id
-    errors = render.render_issue(context, FIRST, revision_id).errors
+    errors = render.render_revision(context, compose.compose_issue(context, FIRST)).errors
     assert "'archive.url' is still the sample's: write your own" in [
         str(error.text) for error in errors
     ]

@@ -15,7 +15,8 @@ from unittest.mock import patch
 
 from upcycle_news.app.context import AppContext, utc_now
 from upcycle_news.config.settings import load_settings
-from upcycle_news.services import pipeline
+from upcycle_news.services.runs.admission import admit_run
+from upcycle_news.services.runs.pending import pending_issues
 
 from ...publications import CommandResult, Publication
 from ..delivery.kill_trial import ISSUE, prepare, trial_environment
@@ -96,8 +97,8 @@ def trial(
             patch.dict(os.environ, trial_environment(home, store, sink.port)),
             AppContext(load_settings(home)) as context,
         ):
-            assert pipeline.pending_issues(context) == []
-            begun = pipeline.admit_run(
+            assert pending_issues(context) == []
+            begun = admit_run(
                 context, "next", planned_at=context.clock(), run="trial", max_lateness_hours=0
             )
             assert begun.ended is not None

@@ -37,6 +37,7 @@ from ...storage.sample_rows import (
     ISSUE,
     NOW,
     add,
+    load,
     queued,
     save,
 )
@@ -341,14 +342,14 @@ def test_a_send_hold_refuses_workers_issues_and_requeueing(source: Store) -> Non
     with source.writing() as connection:
         send_hold.start(connection, send_hold.HoldKind.RESTORED, as_of=NOW, location="x", now=NOW)
     for attempt in (
-        lambda: issues.enqueue(source, ISSUE, revision_id, now=NOW),
+        lambda: issues.enqueue(source, load(source, revision_id), now=NOW),
         lambda: workers.register_worker(source, host="h", pid=1, process_start="", now=NOW),
         lambda: deliveries.requeue(source, ISSUE, DeliveryState.UNKNOWN, now=NOW),
     ):
         with pytest.raises(SendHoldError, match="nothing goes out"):
             attempt()
     assert send_hold.clear(source, by="Anna", now=NOW) == 1
-    assert issues.enqueue(source, ISSUE, revision_id, now=NOW) == len(READERS)
+    assert issues.enqueue(source, load(source, revision_id), now=NOW) == len(READERS)
 
 
 def test_a_long_table_is_copied_in_batches(source: Store, tmp_path: Path) -> None:

@@ -18,13 +18,14 @@ from upcycle_news.models import (
     DeliveryState,
     EmailAddress,
     IssueId,
+    IssueState,
     SubscriberStatus,
     UnsubscribeMethod,
 )
-from upcycle_news.services import pipeline
 from upcycle_news.services.backup import create, restore
 from upcycle_news.services.content.files import load_publication_essays
 from upcycle_news.services.delivery import send, worker_identity
+from upcycle_news.services.runs.pending import pending_issues
 from upcycle_news.services.subscribers import subscriptions
 from upcycle_news.storage import corrections, issues
 from upcycle_news.storage import subscribers as subscriber_rows
@@ -122,7 +123,7 @@ def test_an_issue_that_was_sent_after_the_backup_is_not_sent_again(
     context = publication.context()
     assert issue_status(context, IssueId.parse("2026-11-26")) == done
     restore.confirm_restore(context, by="Anna")
-    assert pipeline.pending_issues(context) == []
+    assert pending_issues(context) == []
     assert "Kein neuer Essay" in publication.run("issue", "send", "--yes", code=3).err
     assert len(publication.mails()) == 3
     publication.write_essay("Der naechste")
@@ -136,14 +137,14 @@ def test_an_approval_from_before_the_backup_sends_nothing_by_itself(
     publication.write_essay()
     publication.add_many_subscribers(2)
     context = publication.context()
-    issue, revision_id = approve_issue(context)
+    issue, rendered = approve_issue(context)
     path = backed_up(publication)
-    send.enqueue(context, issue, revision_id)
+    send.enqueue(context, rendered)
     send.deliver_issue(context, issue)
     assert restored(publication, path, "--no-merge")["unsent"] == ["2026-11-26"]
     context = publication.context()
     restore.confirm_restore(context, by="Anna")
-    assert pipeline.pending_issues(context) == []
+    assert pending_issues(context) == []
     refused = publication.run("issue", "send", "2026-11-26", code=1).err
     assert "is not approved" in refused
     assert len(publication.mails()) == 2
@@ -179,8 +180,8 @@ def test_pending_deliveries_become_unknown_with_the_time_of_the_backup(
     publication.write_essay()
     publication.add_many_subscribers(4)
     context = publication.context()
-    issue, revision_id = approve_issue(context)
-    send.enqueue(context, issue, revision_id)
+    issue, rendered = approve_issue(context)
+    send.enqueue(context, rendered)
     states = (
         DeliveryState.SENT, DeliveryState.QUEUED, DeliveryState.SENDING, DeliveryState.DEFERRED,
     )  # fmt: skip
@@ -212,8 +213,8 @@ def test_results_of_the_relay_replace_unknown_and_never_the_reverse(
     publication.write_essay()
     publication.add_many_subscribers(3)
     context = publication.context()
-    issue, revision_id = approve_issue(context)
-    send.enqueue(context, issue, revision_id)
+    issue, rendered = approve_issue(context)
+    send.enqueue(context, rendered)
     early = create.make_backup(context, Path("early.tar.gz")).file
     send.deliver_issue(context, issue)
     late = create.make_backup(context, Path("late.tar.gz")).file
@@ -277,14 +278,14 @@ def test_a_cancelled_issue_stays_cancelled(publication: Publication) -> None:
     publication.write_essay()
     publication.add_many_subscribers(2)
     context = publication.context()
-    issue, revision_id = approve_issue(context)
-    send.enqueue(context, issue, revision_id)
+    issue, rendered = approve_issue(context)
+    send.enqueue(context, rendered)
     path = backed_up(publication)
     publication.run("issue", "cancel", str(issue), "--yes")
     restored(publication, path)
     row = issues.get(publication.context().store, issue)
     assert row is not None
-    assert row.state is issues.IssueState.CANCELLED
+    assert row.state is IssueState.CANCELLED
     assert issue_status(publication.context(), issue).counts == {DeliveryState.CANCELLED: 2}
 
 
@@ -507,7 +508,7 @@ def test_a_send_hold_refuses_sending_before_it_approves_anything(publication: Pu
     with context.store.reading() as connection:
         assert list(connection.scalars(select(approvals.c.decided_by))) == []
     restore.confirm_restore(context, by="Anna")
-    assert pipeline.pending_issues(context) == []
+    assert pending_issues(context) == []
     assert publication.mails() == []
 
 
@@ -524,8 +525,8 @@ def test_confirming_lists_the_unknown_deliveries(publication: Publication) -> No
     publication.write_essay()
     publication.add_many_subscribers(3)
     context = publication.context()
-    issue, revision_id = approve_issue(context)
-    send.enqueue(context, issue, revision_id)
+    issue, rendered = approve_issue(context)
+    send.enqueue(context, rendered)
     path = backed_up(publication)
     restored(publication, path, "--no-merge")
     error = publication.run("store", "info").out

@@ -15,7 +15,7 @@ from upcycle_news.errors import IssueError
 from upcycle_news.models import IssueId
 from upcycle_news.services.content.images import raise_if_images_unreachable
 from upcycle_news.services.issues.compose import compose_issue, compose_manifest
-from upcycle_news.services.issues.render import render_issue
+from upcycle_news.services.issues.render import render_revision
 
 from ...publications import Publication, relay_variables
 from ...rendering.sample_manifest import png
@@ -52,7 +52,7 @@ def test_without_a_public_url_images_are_embedded(
     publication: Publication,
 ) -> None:
     context = with_image(publication)
-    rendered = render_issue(context, ISSUE, compose_issue(context, ISSUE).revision_id).content
+    rendered = render_revision(context, compose_issue(context, ISSUE)).content
     assert len(rendered.images) == 1
     assert 'src="cid:' in rendered.html
     assert not (publication.home / "var/archive").exists()
@@ -60,7 +60,7 @@ def test_without_a_public_url_images_are_embedded(
 
 def test_with_a_public_url_images_are_hosted_there(publication: Publication) -> None:
     context = with_image(publication, PUBLICATION__PUBLIC_URL="https://post.umbau-verein.de")
-    rendered = render_issue(context, ISSUE, compose_issue(context, ISSUE).revision_id)
+    rendered = render_revision(context, compose_issue(context, ISSUE))
     (file,) = (publication.home / "var/archive/images").iterdir()
     assert rendered.content.images == ()
     assert f'src="https://post.umbau-verein.de/images/{file.name}"' in rendered.content.html

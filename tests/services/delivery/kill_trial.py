@@ -20,7 +20,7 @@ from upcycle_news.config.settings import load_settings
 from upcycle_news.models import EmailAddress, IssueId
 from upcycle_news.scaffold.layout import init_publication
 from upcycle_news.services.delivery import send
-from upcycle_news.services.issues import approval, compose
+from upcycle_news.services.issues import approval, compose, render
 from upcycle_news.storage import subscribers
 from upcycle_news.storage.subscribers import NewSubscriber
 
@@ -81,9 +81,9 @@ def prepare(home: Path, readers: int, policy: str, store: str) -> list[str]:
             context.store, new, source="trial", now=context.clock(), dry_run=False
         )
         issue = IssueId.parse(ISSUE)
-        revision_id = compose.compose_issue(context, issue).revision_id
-        approval.record_approval(context, issue, revision_id, by="trial")
-        send.enqueue(context, issue, revision_id)
+        rendered = render.render_revision(context, compose.compose_issue(context, issue))
+        approval.approve(context, rendered, by="trial", composed_now=True)
+        send.enqueue(context, rendered)
     return addresses
 
 

@@ -11,10 +11,9 @@ import pytest
 
 from upcycle_news.delivery.engine import deliver
 from upcycle_news.delivery.ports import DeliveryReport, SendLimits, WaitLimits
-from upcycle_news.models import Envelope, LeasedDelivery, Rate
+from upcycle_news.models import Envelope, IssueState, LeasedDelivery, Rate
 from upcycle_news.storage import issues
 from upcycle_news.storage.database import Store, open_store
-from upcycle_news.storage.issues import IssueState
 from upcycle_news.storage.quotas import Quotas
 from upcycle_news.transports.smtp import open_connection
 
@@ -291,12 +290,12 @@ def test_a_pause_takes_effect_within_a_leased_batch(store: Store) -> None:
 
     def pause(report: DeliveryReport) -> None:
         if report.sent == 3:
-            issues.set_state(store, ISSUE, IssueState.PAUSED, now=NOW)
+            issues.pause(store, ISSUE, by="test", reason="", now=NOW)
 
     with MisbehavingRelay() as server:
         send(store, server, 1, progress=pause)
     assert states(store) == {"sent": 3, "queued": READERS - 3}
-    issues.set_state(store, ISSUE, IssueState.SENDING, now=NOW)
+    issues.resume(store, ISSUE, by="test", now=NOW)
     with MisbehavingRelay() as server:
         send(store, server)
     assert states(store) == ALL

@@ -9,9 +9,9 @@ import psycopg
 import pytest
 
 from upcycle_news.errors import StoreError
+from upcycle_news.models import IssueState
 from upcycle_news.storage import issues, workers
 from upcycle_news.storage.database import open_store
-from upcycle_news.storage.issues import IssueState
 from upcycle_news.storage.ledger import Ledger
 
 from ...storage.sample_rows import ISSUE, NOW, queued
@@ -32,7 +32,7 @@ def test_a_transaction_that_waits_for_the_first_delivery_has_locked_no_other(
     does: dict[str, Callable[[], object]] = {
         "claim": lambda: ledger.commit([], claims, NOW),
         "release": lambda: ledger.release_leases(claims),
-        "cancel": lambda: issues.set_state(store, ISSUE, IssueState.CANCELLED, now=NOW),
+        "cancel": lambda: issues.cancel(store, ISSUE, by="test", reason="", now=NOW),
     }
     first, last = claims[-1].delivery, claims[0].delivery
     failures: list[StoreError] = []

@@ -28,8 +28,8 @@ def test_a_drained_worker_leaves_no_delivery_unknown(publication: Publication) -
     publication.add_many_subscribers(120)
     publication.write_essay()
     context = publication.context()
-    issue, revision_id = approve_issue(context)
-    send.enqueue(context, issue, revision_id)
+    issue, rendered = approve_issue(context)
+    send.enqueue(context, rendered)
     with Sink() as sink:
         relay = {**relay_variables(sink.port), "RELAYS__MAIN__QUOTAS": '["40/s"]'}
         sender = publication.start("issue", "resume", str(issue), **relay)

@@ -19,10 +19,9 @@ from hypothesis.stateful import (
     run_state_machine_as_test,
 )
 
-from upcycle_news.models import ClaimStatus, DeliveryState, LeasedDelivery, Verdict
+from upcycle_news.models import ClaimStatus, DeliveryState, IssueState, LeasedDelivery, Verdict
 from upcycle_news.storage import issues, subscribers, workers
 from upcycle_news.storage.database import open_store
-from upcycle_news.storage.issues import IssueState
 
 from ...single_leases import SingleLeaseLedger
 from ...storage.sample_rows import (

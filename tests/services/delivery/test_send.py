@@ -10,14 +10,16 @@ import pytest
 
 from upcycle_news.app.context import AppContext
 from upcycle_news.errors import IssueError, NothingNew, RelayError
-from upcycle_news.models import DeliveryState, EmailAddress, IssueId
-from upcycle_news.services import pipeline
-from upcycle_news.services.delivery import send, worker_identity
+from upcycle_news.models import DeliveryState, EmailAddress, IssueId, IssueState
+from upcycle_news.services.delivery import control, send, test_mail, worker_identity
 from upcycle_news.services.issues import approval, compose
 from upcycle_news.services.issues.compose import EssayFilter
 from upcycle_news.services.issues.ids import current_issue, latest_issue
+from upcycle_news.services.issues.render import render_revision
+from upcycle_news.services.runs import steps
+from upcycle_news.services.runs.deliver import deliver
+from upcycle_news.services.runs.pending import pending_issues
 from upcycle_news.storage import deliveries, issues, workers
-from upcycle_news.storage.issues import IssueState
 from upcycle_news.storage.subscribers import NewSubscriber
 
 from ...delivery.memory_ledger import Clock
@@ -61,7 +63,7 @@ def test_no_subscriber_gets_an_issue_twice(publication: Publication) -> None:
     context = publication.context()
     send_issue(context)
     send.deliver_issue(context, ISSUE)
-    send.resume(context, ISSUE)
+    control.resume(context, ISSUE)
     send.deliver_issue(publication.context(), ISSUE)
     assert publication.recipients() == readers
 
@@ -70,13 +72,13 @@ def test_an_issue_nobody_approved_is_not_queued(publication: Publication) -> Non
     publication.write_essay()
     publication.add_many_subscribers(1)
     context = publication.context()
-    revision_id = compose.compose_issue(context, ISSUE).revision_id
+    rendered = render_revision(context, compose.compose_issue(context, ISSUE))
     with pytest.raises(IssueError, match="is not approved"):
-        send.enqueue(context, ISSUE, revision_id)
-    approval.record_approval(context, ISSUE, revision_id, by="Anna")
-    approval.record_rejection(context, ISSUE, revision_id, by="Bert")
+        send.enqueue(context, rendered)
+    approval.approve(context, rendered, by="Anna")
+    approval.reject(context, ISSUE, rendered.revision_id, by="Bert")
     with pytest.raises(IssueError, match="is not approved"):
-        send.enqueue(context, ISSUE, revision_id)
+        send.enqueue(context, rendered)
     with pytest.raises(IssueError, match="has not been queued"):
         send.deliver_issue(context, ISSUE)
     assert publication.mails() == []
@@ -86,12 +88,12 @@ def test_an_approval_does_not_hold_for_another_revision(publication: Publication
     publication.write_essay()
     publication.add_many_subscribers(1)
     context = publication.context()
-    approve_issue(context)
+    _, approved = approve_issue(context)
     publication.write_essay(text="Ein anderer Text.\n")
-    changed = compose.compose_issue(context, ISSUE)
-    assert changed.new
+    changed = render_revision(context, compose.compose_issue(context, ISSUE))
+    assert changed.revision_id != approved.revision_id
     with pytest.raises(IssueError, match="is not approved"):
-        send.enqueue(context, ISSUE, changed.revision_id)
+        send.enqueue(context, changed)
 
 
 @pytest.mark.parametrize(
@@ -109,9 +111,9 @@ def test_without_imprint_sender_or_public_address_nothing_is_queued(
     publication.add_many_subscribers(1)
     publication.change_setting(setting, "")
     context = publication.context()
-    revision_id = compose.compose_issue(context, ISSUE).revision_id
+    rendered = render_revision(context, compose.compose_issue(context, ISSUE))
     with pytest.raises(IssueError, match=code):
-        approval.record_approval(context, ISSUE, revision_id, by="Anna")
+        approval.approve(context, rendered, by="Anna")
     assert counts(context) == {}
     row = issues.get(context.store, ISSUE)
     assert row is not None
@@ -122,9 +124,9 @@ def test_a_real_relay_does_not_get_the_samples_settings(publication: Publication
     publication.write_essay()
     publication.change_setting("post@umbaupost.example.net", "redaktion@example.org")
     context = publication.context(RELAYS__MAIN__HOST="smtp.umbaupost.net")
-    revision_id = compose.compose_issue(context, ISSUE).revision_id
+    rendered = render_revision(context, compose.compose_issue(context, ISSUE))
     with pytest.raises(IssueError, match=r"'sender\.address' is still the sample's"):
-        approval.record_approval(context, ISSUE, revision_id, by="Anna")
+        approval.approve(context, rendered, by="Anna")
 
 
 # --- relays
@@ -137,14 +139,14 @@ def test_a_relay_that_refuses_the_connection_loses_no_delivery(publication: Publ
         nobody_listens.bind(("127.0.0.1", 0))
         port = nobody_listens.getsockname()[1]
         context = publication.context(**relay_variables(port))
-        issue, revision_id = approve_issue(context)
-        send.enqueue(context, issue, revision_id)
+        issue, rendered = approve_issue(context)
+        send.enqueue(context, rendered)
         with pytest.raises(RelayError):
             send.deliver_issue(context, issue)
     assert counts(context) == {"queued": 4}
     with MisbehavingRelay() as relay:
         better = publication.context(**relay_variables(relay.controller.port))
-        send.resume(better, issue)
+        control.resume(better, issue)
         send.deliver_issue(better, issue)
     assert sorted(relay.recipients) == readers
     assert issue_status(context, issue).closed
@@ -169,7 +171,7 @@ def test_a_relay_that_refuses_everybody_stops_the_issue_and_suppresses_nobody(
         send.deliver_issue(context, ISSUE)
     with MisbehavingRelay() as relay:
         better = publication.context(**relay_variables(relay.controller.port))
-        send.resume(better, ISSUE)
+        control.resume(better, ISSUE)
         send.deliver_issue(better, ISSUE)
     assert len(relay.recipients) == 12
 
@@ -241,13 +243,13 @@ def test_a_paused_issue_waits_until_it_is_resumed(publication: Publication) -> N
     publication.write_essay()
     readers = publication.add_many_subscribers(3)
     context = publication.context()
-    issue, revision_id = approve_issue(context)
-    send.enqueue(context, issue, revision_id)
-    issues.set_state(context.store, issue, IssueState.PAUSED, now=context.clock())
+    issue, rendered = approve_issue(context)
+    send.enqueue(context, rendered)
+    issues.pause(context.store, issue, by="test", reason="", now=context.clock())
     with pytest.raises(IssueError, match="is paused"):
         send.deliver_issue(context, issue)
     assert publication.mails() == []
-    send.resume(context, issue)
+    control.resume(context, issue)
     send.deliver_issue(context, issue)
     assert publication.recipients() == readers
 
@@ -256,14 +258,14 @@ def test_a_pause_during_a_send_takes_effect_before_the_next_mail(publication: Pu
     publication.write_essay()
     publication.add_many_subscribers(5)
     context = publication.context()
-    issue, revision_id = approve_issue(context)
-    send.enqueue(context, issue, revision_id)
+    issue, rendered = approve_issue(context)
+    send.enqueue(context, rendered)
     send.deliver_issue(
         context,
         issue,
         progress=lambda report: (
             report.sent == 2
-            and issues.set_state(context.store, issue, IssueState.PAUSED, now=context.clock())
+            and issues.pause(context.store, issue, by="test", reason="", now=context.clock())
         ),
     )
     assert counts(context) == {"sent": 2, "queued": 3}
@@ -275,8 +277,8 @@ def test_a_stop_finishes_the_mail_in_flight_and_leaves_the_rest_queued(
     publication.write_essay()
     publication.add_many_subscribers(5)
     context = publication.context()
-    issue, revision_id = approve_issue(context)
-    send.enqueue(context, issue, revision_id)
+    issue, rendered = approve_issue(context)
+    send.enqueue(context, rendered)
     sent_so_far: list[int] = []
     send.deliver_issue(
         context,
@@ -291,10 +293,10 @@ def test_a_cancelled_issue_cannot_be_sent_or_resumed(publication: Publication) -
     publication.write_essay()
     publication.add_many_subscribers(2)
     context = publication.context()
-    issue, revision_id = approve_issue(context)
-    send.enqueue(context, issue, revision_id)
-    issues.set_state(context.store, issue, IssueState.CANCELLED, now=context.clock())
-    for resume_delivery in (send.deliver_issue, send.resume):
+    issue, rendered = approve_issue(context)
+    send.enqueue(context, rendered)
+    issues.cancel(context.store, issue, by="test", reason="", now=context.clock())
+    for resume_delivery in (send.deliver_issue, control.resume):
         with pytest.raises(IssueError):
             resume_delivery(context, issue)
     assert publication.mails() == []
@@ -308,10 +310,10 @@ def test_a_delivery_that_a_dead_worker_had_on_the_wire_in_a_cancelled_issue_is_u
     publication.write_essay()
     publication.add_many_subscribers(2)
     context = publication.context(RETRY__UNKNOWN=policy)
-    issue, revision_id = approve_issue(context)
-    send.enqueue(context, issue, revision_id)
+    issue, rendered = approve_issue(context)
+    send.enqueue(context, rendered)
     claimed_by_the_dead(context)
-    issues.set_state(context.store, issue, IssueState.CANCELLED, now=context.clock())
+    issues.cancel(context.store, issue, by="test", reason="", now=context.clock())
     with pytest.raises(IssueError, match="was cancelled"):
         send.deliver_issue(context, issue)
     assert counts(context) == {"unknown": 1, "cancelled": 1}
@@ -324,8 +326,8 @@ def test_with_the_policy_resend_an_unknown_delivery_is_sent_again(
     publication.write_essay()
     publication.add_many_subscribers(2)
     context = publication.context(RETRY__UNKNOWN="resend")
-    issue, revision_id = approve_issue(context)
-    send.enqueue(context, issue, revision_id)
+    issue, rendered = approve_issue(context)
+    send.enqueue(context, rendered)
     claimed_by_the_dead(context)
     send.deliver_issue(context, issue)
     assert counts(context) == {"sent": 2}
@@ -337,8 +339,8 @@ def test_a_worker_on_another_machine_is_dead_after_ten_minutes_without_a_heartbe
     publication.write_essay()
     publication.add_many_subscribers(2)
     context = publication.context()
-    issue, revision_id = approve_issue(context)
-    send.enqueue(context, issue, revision_id)
+    issue, rendered = approve_issue(context)
+    send.enqueue(context, rendered)
     sender = workers.register_worker(
         context.store, host="elsewhere", pid=1, process_start="1", now=context.clock()
     )
@@ -365,8 +367,8 @@ def test_the_deliveries_of_a_machine_that_vanished_are_reclaimed(
     publication.write_essay()
     publication.add_many_subscribers(5)
     context = publication.context()
-    issue, revision_id = approve_issue(context)
-    send.enqueue(context, issue, revision_id)
+    issue, rendered = approve_issue(context)
+    send.enqueue(context, rendered)
     elsewhere = workers.register_worker(
         context.store, host="elsewhere", pid=1, process_start="1", now=context.clock()
     )
@@ -412,8 +414,8 @@ def test_a_test_mail_is_marked_and_no_delivery(publication: Publication) -> None
     publication.write_essay()
     publication.add_many_subscribers(1)
     context = publication.context()
-    revision_id = compose.compose_issue(context, ISSUE).revision_id
-    assert send.send_test(context, ISSUE, revision_id, [EmailAddress("chefin@example.net")]) == 1
+    rendered = render_revision(context, compose.compose_issue(context, ISSUE))
+    assert test_mail.send_test(context, rendered, [EmailAddress("chefin@example.net")]) == 1
     [mail] = map(parse_mail, publication.mails())
     assert mail["To"] == "chefin@example.net"
     assert mail["Subject"] == "[Test] Was vom Bahnhof bleibt"
@@ -431,12 +433,12 @@ def test_a_test_mail_does_not_have_the_message_id_of_the_issue(
     anna = NewSubscriber(EmailAddress("anna@example.org"), groups=("redaktion",))
     publication.add_subscribers(anna, "bert@example.org")
     context = publication.context()
-    revision_id = compose.compose_issue(context, ISSUE).revision_id
-    group = send.group_addresses(context, "redaktion")
+    rendered = render_revision(context, compose.compose_issue(context, ISSUE))
+    group = test_mail.group_addresses(context, "redaktion")
     assert [address.address for address in group] == ["anna@example.org"]
-    send.send_test(context, ISSUE, revision_id, group)
+    test_mail.send_test(context, rendered, group)
     clock.now += timedelta(minutes=1)
-    send.send_test(context, ISSUE, revision_id, group)
+    test_mail.send_test(context, rendered, group)
     send_issue(context)
     mails = [parse_mail(mail) for mail in publication.mails()]
     ids = [mail["Message-ID"] for mail in mails if mail["To"] == "anna@example.org"]
@@ -445,16 +447,16 @@ def test_a_test_mail_does_not_have_the_message_id_of_the_issue(
 
 def test_a_test_group_without_anybody_is_told_how_to_fill_it(publication: Publication) -> None:
     with pytest.raises(IssueError, match="--group redaktion"):
-        send.group_addresses(publication.context(), "redaktion")
+        test_mail.group_addresses(publication.context(), "redaktion")
 
 
 def test_a_test_mail_that_is_refused_says_which_and_why(publication: Publication) -> None:
     publication.write_essay()
     with MisbehavingRelay(rcpt=always("550 5.1.1 no such user")) as relay:
         context = publication.context(**relay_variables(relay.controller.port))
-        revision_id = compose.compose_issue(context, ISSUE).revision_id
+        rendered = render_revision(context, compose.compose_issue(context, ISSUE))
         with pytest.raises(RelayError, match=r"test mail 1 of 1 .* 550 5\.1\.1"):
-            send.send_test(context, ISSUE, revision_id, [EmailAddress("chefin@example.net")])
+            test_mail.send_test(context, rendered, [EmailAddress("chefin@example.net")])
 
 
 # --- which issue
@@ -478,11 +480,11 @@ def test_an_issue_that_is_being_sent_stays_the_current_one(publication: Publicat
     publication.write_essay()
     publication.add_many_subscribers(1)
     context = publication.context()
-    issue, revision_id = approve_issue(context)
+    issue, rendered = approve_issue(context)
     assert current_issue(context) == issue
-    send.enqueue(context, issue, revision_id)
+    send.enqueue(context, rendered)
     assert current_issue(context) == issue
-    issues.set_state(context.store, issue, IssueState.CANCELLED, now=context.clock())
+    issues.cancel(context.store, issue, by="test", reason="", now=context.clock())
     assert current_issue(context) == replace(issue, ordinal=2)
 
 
@@ -520,9 +522,7 @@ def test_an_editor_may_choose_the_essays(publication: Publication) -> None:
 def test_what_changed_since_an_approval_is_named(publication: Publication) -> None:
     slug = publication.write_essay()
     context = publication.context()
-    _, revision_id = approve_issue(context)
-    approved = compose.revisions.load_revision(context.store, ISSUE, revision_id)
-    assert approved is not None
+    approved = approve_issue(context)[1].revision
     assert compose.edits_since(context, approved) == ()
     publication.write_essay(text="Anders.\n")
     publication.change_setting("Lange Straße 1", "Lange Straße 2")
@@ -548,13 +548,13 @@ def test_pending_are_approved_issues_of_today_and_begun_ones(publication: Public
     publication.write_essay("Eins")
     publication.add_many_subscribers(2)
     context = publication.context()
-    assert pipeline.pending_issues(context) == []
+    assert pending_issues(context) == []
     approve_issue(context)
-    assert pipeline.pending_issues(context) == ["2026-11-26"]
+    assert pending_issues(context) == ["2026-11-26"]
     assert counts(context) == {"queued": 2}
-    assert pipeline.pending_issues(context) == ["2026-11-26"]
-    assert pipeline.deliver(context, "2026-11-26")["sent"] == 2
-    assert pipeline.pending_issues(context) == []
+    assert pending_issues(context) == ["2026-11-26"]
+    assert deliver(context, ISSUE).as_dict()["sent"] == 2
+    assert pending_issues(context) == []
 
 
 def test_an_issue_that_cannot_be_queued_keeps_no_other_from_going_on(
@@ -563,15 +563,15 @@ def test_an_issue_that_cannot_be_queued_keeps_no_other_from_going_on(
     publication.write_essay("Eins")
     publication.add_many_subscribers(2)
     context = publication.context()
-    send.enqueue(context, *approve_issue(context))
+    send.enqueue(context, approve_issue(context)[1])
     publication.write_essay("Zwei")
     approve_issue(context, "2026-11-26-2")
     publication.run("subscribers", "unsubscribe", "reader1@example.org")
     publication.run("subscribers", "unsubscribe", "reader2@example.org")
-    assert pipeline.pending_issues(context) == ["2026-11-26"]
-    assert pipeline.deliver(context, "2026-11-26")["cancelled"] == 2
+    assert pending_issues(context) == ["2026-11-26"]
+    assert deliver(context, ISSUE).as_dict()["cancelled"] == 2
     with pytest.raises(IssueError, match="nobody to send to"):
-        pipeline.pending_issues(context)
+        pending_issues(context)
 
 
 def test_an_issue_whose_approval_is_old_waits_for_a_person(
@@ -582,34 +582,32 @@ def test_an_issue_whose_approval_is_old_waits_for_a_person(
     approve_issue(publication.context())
     clock.now += timedelta(days=1)
     context = publication.context()
-    assert pipeline.pending_issues(context, max_lateness_hours=12) == []
-    assert pipeline.pending_issues(context, max_lateness_hours=36) == ["2026-11-26"]
+    assert pending_issues(context, max_lateness_hours=12) == []
+    assert pending_issues(context, max_lateness_hours=36) == ["2026-11-26"]
 
 
 def test_an_issue_waits_for_its_approval_unless_told_otherwise(publication: Publication) -> None:
     publication.write_essay()
     publication.add_many_subscribers(2)
     context = publication.context()
-    issue, choice = str(ISSUE), EssayFilter()
-    composed = pipeline.compose(context, issue, choice, run="a run")
-    pipeline.render(context, issue, composed.revision_id)
+    choice = EssayFilter()
+    composed = steps.compose(context, ISSUE, choice, run="a run")
+    steps.render(context, ISSUE, composed.revision_id)
     with pytest.raises(IssueError, match="is not approved"):
-        pipeline.enqueue(context, issue, composed.revision_id, run="a run")
-    question = pipeline.request_approval(
-        context, issue, composed.revision_id, run="a run", waits=False
-    )
-    assert question.ended is not None
-    assert "issue approve 2026-11-26" in question.ended.message
-    pipeline.approve_if_undecided(context, issue, composed.revision_id)
-    assert pipeline.enqueue(context, issue, composed.revision_id, run="a run") == 2
-    assert pipeline.compose(context, issue, choice, run="another") == composed
+        steps.enqueue(context, ISSUE, composed.revision_id, run="a run")
+    form = approval.request_approval(context, ISSUE, composed.revision_id, run="a run", waits=False)
+    assert form.ended is not None
+    assert "issue approve 2026-11-26" in form.ended.message
+    approval.approve_if_undecided(context, ISSUE, composed.revision_id, by="flow")
+    assert steps.enqueue(context, ISSUE, composed.revision_id, run="a run") == 2
+    assert steps.compose(context, ISSUE, choice, run="another") == composed
 
 
 def test_nobody_to_send_to_leaves_the_issue_open(publication: Publication) -> None:
     publication.write_essay()
     context = publication.context()
-    issue, revision_id = approve_issue(context)
+    issue, rendered = approve_issue(context)
     with pytest.raises(IssueError, match="nobody to send to"):
-        send.enqueue(context, issue, revision_id)
+        send.enqueue(context, rendered)
     assert issues.count_audience(context.store, ()) == 0
     assert current_issue(context) == issue

@@ -29,8 +29,8 @@ ISSUE = "2026-11-26"
 
 
 def queued(context: AppContext) -> IssueId:
-    issue, revision_id = approve_issue(context, ISSUE)
-    send.enqueue(context, issue, revision_id)
+    issue, rendered = approve_issue(context, ISSUE)
+    send.enqueue(context, rendered)
     return issue
 
 
@@ -107,12 +107,12 @@ def test_an_old_issue_is_refused_rather_than_sent_late(
     publication.write_essay()
     publication.add_many_subscribers(2)
     context = publication.context(RETRY__MAX_LATENESS_HOURS="6")
-    issue, revision_id = approve_issue(context, ISSUE)
+    issue, rendered = approve_issue(context, ISSUE)
     clock.now += timedelta(days=2)
     with pytest.raises(IssueError, match="hours late"):
-        send.enqueue(context, issue, revision_id)
+        send.enqueue(context, rendered)
     clock.now -= timedelta(days=2)
-    send.enqueue(context, issue, revision_id)
+    send.enqueue(context, rendered)
     clock.now += timedelta(hours=7)
     with pytest.raises(RelayError, match="too old to be sent"):
         send.deliver_issue(context, issue)

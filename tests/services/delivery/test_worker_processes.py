@@ -22,7 +22,6 @@ from upcycle_news.services.delivery.stop_signals import stop_on_signals
 from upcycle_news.services.delivery.worker_job import WorkerJob
 from upcycle_news.services.delivery.worker_pool import WorkerPool, _WorkerProcess
 from upcycle_news.storage.database import open_store
-from upcycle_news.storage.issues import IssueRow, IssueState
 from upcycle_news.storage.ledger import Ledger
 
 from ...publications import Publication
@@ -166,8 +165,7 @@ def test_lines_that_are_no_reports_do_not_stop_reading(
 
     context = publication.context()
     job = WorkerJob(Relay("main", "127.0.0.1", 1, "none"), 1, 0.0, canary_passed=True)
-    row = IssueRow(ISSUE, 1, IssueState.SENDING, "", 0, "", None)
-    workers = WorkerPool(context, row, job, 1, on_report)
+    workers = WorkerPool(context, ISSUE, job, 1, on_report)
     worker = _WorkerProcess(process, threading.Thread())
     workers._read(worker)
     assert process.wait(10) == 0

@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from upcycle_news.feeds.results import Failed, NotModified, Validators
-from upcycle_news.models import Feed
+from upcycle_news.models import DeliveryState, Feed, IssueState, IssueStatus
 from upcycle_news.services import run_results
 from upcycle_news.services.feeds.collect import collect_feeds
 from upcycle_news.services.feeds.health import (
@@ -176,11 +176,10 @@ def test_failing_feeds_are_reported_and_retried_later(web, publication, clock):
     assert health["feed3"]["stopped"]
     assert health["feed2"]["errors"] == 2
     assert health["feed0"]["health"] == "fine"
-    result = run_results.collection_result(third.as_dict())
+    result = run_results.collection_result(third)
     assert "feed3 waits: stopped: the publisher has closed it for good" in result.message
-    assert "feed2" in run_results.publish_result({"issue": "x", "sent": 1, "audience": 1, "rejected": 0,
-        "unknown": 0, "suppressed": 0, "cancelled": 0, "deferred": 0, "queued": 0},
-        third.as_dict()).message  # fmt: skip
+    sent = IssueStatus("2026-11-26", "", 1, {DeliveryState.SENT: 1}, IssueState.CLOSED)
+    assert "feed2" in run_results.publish_result(sent, third).message
 
 
 def test_a_stopped_feed_is_fetched_again_by_name(web, publication):
@@ -252,7 +251,7 @@ def test_a_failed_pull_degrades_the_run_and_is_shown_at_approval(publication, ch
     assert report.pull == (
         "git pull failed (files here were changed and not committed); the content may be old"
     )
-    assert run_results.collection_result(report.as_dict()).name == "Degraded"
+    assert run_results.collection_result(report).name == "Degraded"
     (publication.home / "content/essays/neu.md").unlink()
     publication.run("issue", "preview", "2026-11-26", "--no-collect", "--no-open")
     assert "git pull ging nicht" in publication.run("issue", "approve", "2026-11-26").err

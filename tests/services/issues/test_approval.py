@@ -9,13 +9,14 @@ import pytest
 from upcycle_news.app.context import AppContext
 from upcycle_news.errors import IssueError, RelayError
 from upcycle_news.models import IssueId
-from upcycle_news.services import pipeline
-from upcycle_news.services.delivery import send
 from upcycle_news.services.issues import approval
 from upcycle_news.services.issues.compose import EssayFilter
 from upcycle_news.services.issues.preview_link import preview_html, preview_url
+from upcycle_news.services.issues.render import render_revision
+from upcycle_news.services.issues.revisions import find_revision
 from upcycle_news.services.monitoring import alerts, notifications
-from upcycle_news.services.pipeline import RunAdmission
+from upcycle_news.services.runs import steps
+from upcycle_news.services.runs.admission import RunAdmission, admit_run
 from upcycle_news.storage import approvals
 
 from ...delivery.memory_ledger import Clock
@@ -29,15 +30,23 @@ FILTER = EssayFilter()
 def request_approval(
     context: AppContext, run: str = "run one"
 ) -> tuple[str, approval.ApprovalForm]:
-    revision = pipeline.compose(context, str(ISSUE), FILTER, run=run).revision_id
-    pipeline.render(context, str(ISSUE), revision)
-    return revision, pipeline.request_approval(context, str(ISSUE), revision, run=run, waits=True)
+    revision = steps.compose(context, ISSUE, FILTER, run=run).revision_id
+    steps.render(context, ISSUE, revision)
+    return revision, approval.request_approval(context, ISSUE, revision, run=run)
+
+
+def approve_elsewhere(
+    context: AppContext, revision: str, by: str, **options: bool
+) -> tuple[approvals.ApprovalRequest, ...]:
+    """Approve as the command line does; returns the requests of the runs that wait."""
+    rendered = render_revision(context, find_revision(context, ISSUE, revision))
+    return approval.approve(context, rendered, by=by, **options)
 
 
 def answer_form(
     context: AppContext, revision: str, form: approval.ApprovalForm, **answer: str
 ) -> approval.ApprovalOutcome:
-    return pipeline.apply_decision(context, str(ISSUE), revision, form.request, answer)
+    return approval.apply_decision(context, ISSUE, revision, form.request, answer)
 
 
 def test_an_approval_in_the_form_lets_the_issue_be_sent(publication: Publication) -> None:
@@ -50,7 +59,7 @@ def test_an_approval_in_the_form_lets_the_issue_be_sent(publication: Publication
     decision = approvals.last_decision(context.store, ISSUE, revision)
     assert decision is not None
     assert (decision.approved, decision.by) == (True, "Anna")
-    assert pipeline.enqueue(context, str(ISSUE), revision, run="run one") == 2
+    assert steps.enqueue(context, ISSUE, revision, run="run one") == 2
 
 
 def test_a_resumed_run_gets_the_same_form(publication: Publication) -> None:
@@ -74,7 +83,7 @@ def test_an_approval_after_a_change_is_refused_with_the_changes(
     assert not refused.approved
     assert f"essay {slug}" in refused.refused
     with pytest.raises(IssueError, match="has changed since it was shown"):
-        approval.approve(context, ISSUE, revision, by="Anna")
+        approve_elsewhere(context, revision, "Anna")
     newer, second = request_approval(context)
     assert newer != revision
     assert second.key != form.key
@@ -89,7 +98,7 @@ def test_new_subscribers_do_not_void_an_approval(publication: Publication) -> No
     revision, form = request_approval(context)
     publication.add_subscribers("spaet@example.org")
     assert answer_form(context, revision, form, decision="send").approved
-    assert pipeline.enqueue(context, str(ISSUE), revision, run="run one") == 2
+    assert steps.enqueue(context, ISSUE, revision, run="run one") == 2
 
 
 def test_a_rejected_issue_ends_with_a_sentence(publication: Publication) -> None:
@@ -101,7 +110,7 @@ def test_a_rejected_issue_ends_with_a_sentence(publication: Publication) -> None
     assert result is not None
     assert (result.kind, result.name) == ("cancelled", "Rejected")
     with pytest.raises(IssueError, match="is not approved"):
-        send.enqueue(context, ISSUE, revision)
+        steps.enqueue(context, ISSUE, revision, run="run one")
 
 
 def test_a_rejection_is_too_late_once_the_issue_is_being_sent(
@@ -111,8 +120,8 @@ def test_a_rejection_is_too_late_once_the_issue_is_being_sent(
     publication.add_many_subscribers(1)
     context = publication.context()
     revision, form = request_approval(context)
-    approval.record_approval(context, ISSUE, revision, by="Bert")
-    send.enqueue(context, ISSUE, revision)
+    approve_elsewhere(context, revision, "Bert")
+    steps.enqueue(context, ISSUE, revision, run="run one")
     result = answer_form(context, revision, form, decision="reject").ended
     assert result is not None
     assert (result.kind, result.name) == ("failed", "TooLate")
@@ -127,14 +136,14 @@ def test_a_run_with_approve_does_not_override_a_rejection(
     publication.write_essay()
     publication.add_many_subscribers(1)
     context = publication.context()
-    revision = pipeline.compose(context, str(ISSUE), FILTER, run="one").revision_id
-    approval.record_rejection(context, ISSUE, revision, by="Anna")
-    pipeline.approve_if_undecided(context, str(ISSUE), revision)
-    result = pipeline.request_approval(context, str(ISSUE), revision, run="one", waits=True).ended
+    revision = steps.compose(context, ISSUE, FILTER, run="one").revision_id
+    approval.reject(context, ISSUE, revision, by="Anna")
+    approval.approve_if_undecided(context, ISSUE, revision, by="flow")
+    result = approval.request_approval(context, ISSUE, revision, run="one").ended
     assert result is not None
     assert result.name == "Rejected"
-    approval.record_approval(context, ISSUE, revision, by="Anna")
-    assert pipeline.request_approval(context, str(ISSUE), revision, run="one", waits=True).approved
+    approve_elsewhere(context, revision, "Anna")
+    assert approval.request_approval(context, ISSUE, revision, run="one").approved
 
 
 def test_a_test_mail_can_be_requested_again(publication: Publication) -> None:
@@ -176,7 +185,7 @@ def test_an_unanswered_request_expires_and_can_be_made_again(
     assert answer_form(context, revision, form, decision="send").ended == stale.ended
     alerts.mark_resolved(context, stale)
     assert alerts.find_stale_runs(context) == []
-    assert pipeline.admit_run(
+    assert admit_run(
         context, "2026-11-26", planned_at=clock.now, run="by hand", max_lateness_hours=12
     ) == RunAdmission("2026-11-26")
 
@@ -186,12 +195,10 @@ def test_a_run_whose_issue_was_approved_elsewhere_is_resumed(publication: Public
     publication.add_many_subscribers(1)
     context = publication.context()
     revision, _ = request_approval(context)
-    approval.record_approval(context, ISSUE, revision, by="Bert")
+    approve_elsewhere(context, revision, "Bert")
     [stale] = alerts.find_stale_runs(context)
     assert (stale.run, stale.answer, stale.ended) == ("run one", "send", None)
-    assert pipeline.request_approval(
-        context, str(ISSUE), revision, run="run one", waits=True
-    ).approved
+    assert approval.request_approval(context, ISSUE, revision, run="run one").approved
 
 
 def test_an_approval_returns_the_waiting_runs(publication: Publication) -> None:
@@ -199,7 +206,7 @@ def test_an_approval_returns_the_waiting_runs(publication: Publication) -> None:
     publication.add_many_subscribers(1)
     context = publication.context()
     revision, _ = request_approval(context)
-    assert approval.approve(context, ISSUE, revision, by="Anna") == ("run one",)
+    assert [request.run for request in approve_elsewhere(context, revision, "Anna")] == ["run one"]
 
 
 def test_a_preview_link_opens_one_revision_until_it_expires(
@@ -273,8 +280,8 @@ def test_a_retry_sends_test_mails_that_failed(publication: Publication) -> None:
     consent = ("--consent", "letter of 3 May 2026", "--group", "redaktion")
     publication.run("subscribers", "add", "anna@example.org", *consent)
     revision, _ = request_approval(publication.context())
-    arguments = (str(ISSUE), revision, "redaktion")
+    arguments = (ISSUE, revision, "redaktion")
     with pytest.raises(RelayError):
-        pipeline.send_tests(publication.context(**relay_variables(9)), *arguments)
+        steps.send_tests(publication.context(**relay_variables(9)), *arguments)
     context = publication.context()
-    assert [pipeline.send_tests(context, *arguments) for _ in range(2)] == [1, 0]
+    assert [steps.send_tests(context, *arguments) for _ in range(2)] == [1, 0]

@@ -167,7 +167,7 @@ def test_an_approval_is_compared_with_a_later_preview_and_with_now(
 ) -> None:
     publication.write_essay()
     context = publication.context()
-    _, approved = approve_issue(context)
+    approved = approve_issue(context)[1].revision_id
     publication.write_essay(text="Zweiter Text.\n")
     clock.now += timedelta(minutes=1)
     later = compose_issue(context, ISSUE).revision_id

@@ -14,9 +14,10 @@ import pytest
 from upcycle_news.errors import SettingsError
 from upcycle_news.models import IssueId
 from upcycle_news.prefect_api.schedules import Schedule, next_times, read_schedules
-from upcycle_news.services import pipeline
-from upcycle_news.services.issues import plan
+from upcycle_news.services.issues import approval, plan
 from upcycle_news.services.issues.compose import EssayFilter
+from upcycle_news.services.runs import steps
+from upcycle_news.services.runs.admission import admit_run
 
 from ...delivery.memory_ledger import Clock
 from ...publications import Publication, approve_issue, send_issue
@@ -98,11 +99,11 @@ def test_a_run_composes_the_planned_issue(publication: Publication, clock: Clock
     planned, *_ = plan.plan_issues(context, 1).issues
     assert planned.at == datetime(2026, 11, 26, 6, 30, tzinfo=UTC)
     clock.now = planned.at
-    admission = pipeline.admit_run(
+    admission = admit_run(
         publication.context(), "next", planned_at=planned.at, run="one", max_lateness_hours=12
     )
     assert admission.issue == str(planned.issue)
-    composed = pipeline.compose(context, admission.issue, EssayFilter(), run="one")
+    composed = steps.compose(context, IssueId.parse(admission.issue), EssayFilter(), run="one")
     from upcycle_news.storage import revisions
 
     revision = revisions.load_revision(context.store, planned.issue, composed.revision_id)
@@ -132,9 +133,10 @@ def test_an_issue_that_waits_for_its_approval_keeps_its_essays(
     publication.write_essay()
     publication.add_many_subscribers(1)
     context = publication.context()
-    revision = pipeline.compose(context, "2026-11-26", EssayFilter(), run="one").revision_id
-    pipeline.render(context, "2026-11-26", revision)
-    pipeline.request_approval(context, "2026-11-26", revision, run="one", waits=True)
+    issue = IssueId.parse("2026-11-26")
+    revision = steps.compose(context, issue, EssayFilter(), run="one").revision_id
+    steps.render(context, issue, revision)
+    approval.request_approval(context, issue, revision, run="one")
     clock.now += timedelta(hours=2)
     waiting, upcoming = plan.plan_issues(publication.context(), 1).issues
     assert (str(waiting.issue), waiting.at) == ("2026-11-26", None)

@@ -16,12 +16,12 @@ from sqlalchemy import event
 
 from upcycle_news.app.context import AppContext
 from upcycle_news.config.settings import load_settings
+from upcycle_news.models import IssueState
 from upcycle_news.services.delivery import send
 from upcycle_news.services.monitoring.metrics import COST_FACTOR, MetricsExporter, needs_recount
 from upcycle_news.storage import issues, workers
 from upcycle_news.storage.bounces import record
 from upcycle_news.storage.feeds import FeedState, record_states
-from upcycle_news.storage.issues import IssueState
 from upcycle_news.storage.metrics import IssueQueue
 from upcycle_news.storage.send_hold import HoldKind, clear, start
 from upcycle_news.web.metrics import may_see_metrics
@@ -91,8 +91,8 @@ def test_deliveries_are_counted_by_state_from_queue_to_end(
     publication.add_many_subscribers(5)
     publication.write_essay()
     context = publication.context()
-    chosen, revision_id = approve_issue(context)
-    send.enqueue(context, chosen, revision_id)
+    chosen, rendered = approve_issue(context)
+    send.enqueue(context, rendered)
     clock.now += timedelta(minutes=5)
     samples = collect_metrics(context)
     assert samples["deliveries", "2026-11-26", "queued"] == 5
@@ -112,9 +112,9 @@ def test_the_queue_age_ignores_a_paused_issue(publication: Publication, clock: C
     publication.add_many_subscribers(2)
     publication.write_essay()
     context = publication.context()
-    chosen, revision_id = approve_issue(context)
-    send.enqueue(context, chosen, revision_id)
-    issues.set_state(context.store, chosen, IssueState.PAUSED, now=clock.now)
+    chosen, rendered = approve_issue(context)
+    send.enqueue(context, rendered)
+    issues.pause(context.store, chosen, by="test", reason="", now=clock.now)
     clock.now += timedelta(hours=1)
     assert collect_metrics(context)["queue_age_seconds",] == 0  # paused by hand: nothing is late
     assert collect_metrics(context)["issues", "paused"] == 1
@@ -132,7 +132,7 @@ def test_subscribers_reports_and_send_holds_are_counted(
     for number, kind in enumerate(("hard", "soft", "soft", "complaint")):
         record(
             context.store, report_key=f"{number}", issue_number=1, subscriber=number + 1, kind=kind,
-            code="5.1.1", reason="", raw=b"", now=clock.now,
+            code="5.1.1", reason="", raw=b"", suppress_for=None, now=clock.now,
         )  # fmt: skip
     workers.register_worker(context.store, host="h", pid=1, process_start="x", now=clock.now)
     with context.store.writing() as connection:

@@ -9,12 +9,13 @@ from upcycle_news.app.context import AppContext
 from upcycle_news.delivery.ports import DeliveryReport
 from upcycle_news.models import FeedItem, IssueId
 from upcycle_news.models.relay_stats import RelayStats, RelayStatsCounter
-from upcycle_news.services import pipeline
+from upcycle_news.services.feeds.collect import FeedRunReport
 from upcycle_news.services.issues.approval import approval_deadline
 from upcycle_news.services.issues.approval_form import approval_page
 from upcycle_news.services.issues.compose import compose_issue
-from upcycle_news.services.issues.render import render_issue
+from upcycle_news.services.issues.render import render_revision
 from upcycle_news.services.reports import delivery_report
+from upcycle_news.services.runs.deliver import deliver
 from upcycle_news.storage import relay_stats
 from upcycle_news.storage.feeds import FeedState, record
 
@@ -67,7 +68,7 @@ def report_of_second_issue(publication: Publication, clock: Clock) -> str:
     relay_stats.save(context.store, SECOND, 98, stats_of("main", *[0.2] * 30), now=clock.now)
     second = replace(stats_of("second", *[12.0] * 30), refused=2, lost=1)
     relay_stats.save(context.store, SECOND, 99, second, now=clock.now)
-    return delivery_report.delivery_report(context, SECOND, {})
+    return delivery_report.delivery_report(context, SECOND)
 
 
 def test_the_report_says_what_changed_since_the_last_issue_and_the_last_revision(
@@ -116,7 +117,7 @@ def test_the_report_is_written_in_the_publications_language(
     assert "| verschickt (*sent*) | 2 |" in german
     assert "Alle Zustellungen sind abgerechnet." in german
     assert "**Feeds:** 1 von 1 in Ordnung" in german
-    pulled = delivery_report.delivery_report(publication.context(), SECOND, {"pull": PULL})
+    pulled = delivery_report.delivery_report(publication.context(), SECOND, FeedRunReport(pull=PULL))
     assert "git pull ging nicht (ein anderes git arbeitet hier gerade)" in pulled
     english = delivery_report.delivery_report(
         publication.context(PUBLICATION__LANGUAGE="en"), SECOND, {"pull": PULL}
@@ -138,9 +139,9 @@ def test_the_first_approval_page_lists_changed_templates_since_the_last_issue(
     path.write_text(path.read_text() + "\n<!-- neu -->\n")
     clock.now += timedelta(days=7)
     context = publication.context()
-    revision_id = compose_issue(context, SECOND).revision_id
-    render_issue(context, SECOND, revision_id)
-    page = approval_page(context, SECOND, revision_id, until=approval_deadline(context))
+    revision = compose_issue(context, SECOND)
+    rendered = render_revision(context, revision)
+    page = approval_page(context, rendered, until=approval_deadline(context))
     assert "**Seit Ausgabe 2026-11-26:**" in page
     assert "- geänderte Vorlagen: partials/closing.mjml" in page
     assert "- neu: Danach" not in page  # all of it is new, and stands above
@@ -148,7 +149,8 @@ def test_the_first_approval_page_lists_changed_templates_since_the_last_issue(
     assert "Wartet bis Samstag, 5. Dezember, 07:00 Uhr." in page
     publication.change_setting('name = "Umbaupost"\n', 'name = "Umbaupost"\nlanguage = "en"\n')
     context = publication.context()
-    page = approval_page(context, SECOND, revision_id, until=approval_deadline(context))
+    rendered = render_revision(context, revision)
+    page = approval_page(context, rendered, until=approval_deadline(context))
     assert "Issue **2026-12-03** for **1** reader: 1 essay, 0 feed items" in page
     assert "Waits until Saturday, 5 December, 07:00." in page
     assert "- changed templates: partials/closing.mjml" in page
@@ -168,7 +170,7 @@ def test_an_issue_is_sent_even_if_progress_cannot_be_shown(
         shown.append(text)
         raise ConnectionError("Prefect does not answer")
 
-    assert pipeline.deliver(context, str(issue), fail)["sent"] == 3
+    assert deliver(context, issue, fail).as_dict()["sent"] == 3
     assert shown
     progress = delivery_report.Progress(3, 0, fail, every=0.0)
     progress(DeliveryReport(sent=1))

@@ -5,10 +5,13 @@ from __future__ import annotations
 from dataclasses import replace
 
 from upcycle_news.models import EmailAddress, IssueId, UnsubscribeMethod
-from upcycle_news.services import run_results
 from upcycle_news.services.bounces import process
 from upcycle_news.services.reports.delivery_report import delivery_report
-from upcycle_news.services.subscribers.list_health import find_alerts, list_health
+from upcycle_news.services.subscribers.list_health import (
+    find_alerts,
+    list_alert_sentences,
+    list_health,
+)
 from upcycle_news.storage import subscribers
 from upcycle_news.storage.statistics import IssueFigures
 
@@ -53,11 +56,11 @@ def test_the_figures_of_an_issue_count_bounces_and_departures(publication: Publi
     assert (figures.sent, figures.bounced, figures.complaints) == (60, 4, 1)
     assert (figures.unsubscribed, figures.joined) == (1, 60)
     assert len(health.alerts) == 2
-    result = run_results.bounce_result({"hard": 4}, run_results.bounce_alerts(context))
+    result = process.collection_result(process.Collected(hard=4), list_alert_sentences(context))
     assert result.name == "Degraded" and result.message.startswith(
         "4 hard; issue 2026-11-26: 6.7 %"
     )
-    page = delivery_report(context, IssueId.parse("2026-11-26"), {})
+    page = delivery_report(context, IssueId.parse("2026-11-26"))
     assert "**Alarm:**" in page and "1 abbestellt" in page
     stats = publication.run("subscribers", "stats", "--json").json
     assert stats["subscribers"] == {"pending": 0, "confirmed": 59, "unsubscribed": 1}

@@ -10,14 +10,16 @@ import pytest
 
 from upcycle_news.app.context import AppContext
 from upcycle_news.models import IssueId
-from upcycle_news.services import pipeline
+from upcycle_news.services.issues import approval
 from upcycle_news.services.issues.compose import EssayFilter
 from upcycle_news.services.monitoring import alerts
-from upcycle_news.services.pipeline import RunAdmission
+from upcycle_news.services.runs import steps
+from upcycle_news.services.runs.admission import RunAdmission, admit_run
+from upcycle_news.services.runs.deliver import deliver
 from upcycle_news.storage import revisions
 
-from ..delivery.memory_ledger import Clock
-from ..publications import Publication
+from ...delivery.memory_ledger import Clock
+from ...publications import Publication
 
 PLANNED = datetime(2026, 11, 26, 6, 30, tzinfo=UTC)  # Thursday, 07:30 in Berlin
 
@@ -25,7 +27,7 @@ PLANNED = datetime(2026, 11, 26, 6, 30, tzinfo=UTC)  # Thursday, 07:30 in Berlin
 def admit(
     context: AppContext, run: str, at: datetime = PLANNED, wanted: str = "next"
 ) -> RunAdmission:
-    return pipeline.admit_run(context, wanted, planned_at=at, run=run, max_lateness_hours=12)
+    return admit_run(context, wanted, planned_at=at, run=run, max_lateness_hours=12)
 
 
 def end_of(admission: RunAdmission) -> tuple[str, str]:
@@ -34,10 +36,11 @@ def end_of(admission: RunAdmission) -> tuple[str, str]:
 
 
 def send(context: AppContext, run: str, issue: str) -> None:
-    revision = pipeline.compose(context, issue, EssayFilter(), run=run).revision_id
-    pipeline.approve_if_undecided(context, issue, revision)
-    pipeline.enqueue(context, issue, revision, run=run)
-    pipeline.deliver(context, issue)
+    chosen = IssueId.parse(issue)
+    revision = steps.compose(context, chosen, EssayFilter(), run=run).revision_id
+    approval.approve_if_undecided(context, chosen, revision, by="flow")
+    steps.enqueue(context, chosen, revision, run=run)
+    deliver(context, chosen)
 
 
 def test_two_runs_for_one_scheduled_time_make_one_issue(publication: Publication) -> None:
@@ -137,11 +140,11 @@ def test_several_senders_on_sqlite_are_refused(publication: Publication) -> None
     publication.write_essay()
     publication.add_many_subscribers(1)
     context = publication.context()
-    issue = admit(context, "one").issue
-    revision = pipeline.compose(context, issue, EssayFilter(), run="one").revision_id
-    pipeline.approve_if_undecided(context, issue, revision)
+    issue = IssueId.parse(admit(context, "one").issue)
+    revision = steps.compose(context, issue, EssayFilter(), run="one").revision_id
+    approval.approve_if_undecided(context, issue, revision, by="flow")
     with pytest.raises(Exception, match="move the store to Postgres"):
-        pipeline.enqueue(context, issue, revision, run="one", senders=2)
+        steps.enqueue(context, issue, revision, run="one", senders=2)
 
 
 def test_essays_are_selected_by_topic_and_excluded_by_slug(publication: Publication) -> None:
@@ -149,11 +152,12 @@ def test_essays_are_selected_by_topic_and_excluded_by_slug(publication: Publicat
     publication.write_essay("Verkehr", topics="[verkehr]")
     context = publication.context()
     by_topic = EssayFilter(topics=["bestand"])
-    pipeline.compose(context, "2026-11-26", by_topic, run="one")
-    revision = revisions.load_revision(context.store, IssueId.parse("2026-11-26"))
+    issue = IssueId.parse("2026-11-26")
+    steps.compose(context, issue, by_topic, run="one")
+    revision = revisions.load_revision(context.store, issue)
     assert revision is not None
     assert [essay.slug for essay in revision.manifest.issue.essays] == [expected]
     excluding_all = EssayFilter(topics=["bestand"], leave_out=[expected])
-    result = pipeline.compose(context, "2026-11-26", excluding_all, run="two").ended
+    result = steps.compose(context, issue, excluding_all, run="two").ended
     assert result is not None
     assert result.name == "NothingNew"
