@@ -6,28 +6,28 @@ from prefect import flow, task
 from prefect.client.schemas.objects import State
 from prefect.states import Completed
 
-from upcycle_news.app.context import AppContext
-from upcycle_news.services import run_results
+from upcycle_news import open_app
+from upcycle_news.api.bounces import Collected, collection_result
 
 
 @task
-def collect() -> dict[str, int]:
-    """Process the inbox; return counts."""
-    with AppContext.open() as context:
-        return run_results.process_bounces(context)
+def collect() -> Collected | None:
+    """Process the inbox; return counts, none where no inbox is configured."""
+    with open_app() as app:
+        return app.bounces.collect_if_configured()
 
 
 @task
-def health() -> list[str]:
+def health() -> tuple[str, ...]:
     """Return the alerts of the newest issues."""
-    with AppContext.open() as context:
-        return run_results.bounce_alerts(context)
+    with open_app() as app:
+        return app.bounces.alerts()
 
 
 @flow(name="collect-bounces")
-def collect_bounces() -> State[dict[str, int]]:
+def collect_bounces() -> State[None]:
     """Clean the list; an alert degrades the run."""
-    result = run_results.bounce_result(collect(), health())
+    result = collection_result(collect(), health())
     return Completed(name=result.name, message=result.message)
 
 

@@ -6,21 +6,20 @@ from prefect import flow, task
 from prefect.client.schemas.objects import State
 from prefect.states import Completed
 
-from upcycle_news.app.context import AppContext
-from upcycle_news.services import run_results
+from upcycle_news import open_app
 
 
 @task
-def purge_expired() -> dict[str, int]:
-    """Delete expired data, and mail pending confirmations; return counts."""
-    with AppContext.open() as context:
-        return run_results.purge_expired(context)
+def purge_expired() -> str:
+    """Delete expired data, and mail pending confirmations; return counts as a sentence."""
+    with open_app() as app:
+        return str(app.subscribers.tidy())
 
 
 @flow(name="tidy")
-def tidy() -> State[dict[str, int]]:
+def tidy() -> State[None]:
     """Delete unconfirmed addresses, as promised to subscribers."""
-    return Completed(message=run_results.purge_summary(purge_expired()))
+    return Completed(message=purge_expired())
 
 
 if __name__ == "__main__":

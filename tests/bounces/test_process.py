@@ -227,7 +227,7 @@ def test_a_mail_to_the_unsubscribe_address_with_the_readers_token_is_enough(
     assert (told.unsubscribed, told.left_alone) == (1, 3)
     person = subscribers.find(context.store, EmailAddress.parse(ANNA))
     assert person is not None and person.status is SubscriberStatus.UNSUBSCRIBED
-    [left] = personal_data.personal_data_of(context.store, person)["departures"]
+    [left] = personal_data.personal_data_of(context.store, person).as_dict()["departures"]
     assert left["way"] == "mail"
 
 

@@ -142,7 +142,7 @@ class IssueMachine(RuleBasedStateMachine):
                 connection.execute(
                     text("DELETE FROM subscribers WHERE id = :n"), {"n": subscriber.id}
                 )
-        elif personal_data.personal_data_of(self.store, subscriber)["suppression"] is None:
+        elif personal_data.personal_data_of(self.store, subscriber).as_dict()["suppression"] is None:
             suppress(self.store, email)
 
     @rule(minutes=st.integers(1, 90))

@@ -104,7 +104,7 @@ def test_a_refused_address_is_suppressed_for_all_later_issues(store: Store) -> N
     own.record(claim, verdict, NOW)
     own.record(claim, verdict, NOW)
     [subscriber] = subscribers.all_subscribers(store)
-    record = personal_data.personal_data_of(store, subscriber)
+    record = personal_data.personal_data_of(store, subscriber).as_dict()
     assert record["suppression"]["reason"] == "bounced"
     assert record["suppression"]["detail"] == "550 5.1.1 no such user"
     [rejected] = deliveries.list_deliveries(store, ISSUE, DeliveryState.REJECTED)

@@ -39,7 +39,7 @@ def test_a_new_subscriber_is_confirmed_and_the_consent_is_stored(store: Store) -
         ("bestand",),
         ("redaktion",),
     )
-    [consent] = personal_data.personal_data_of(store, subscriber)["consents"]
+    [consent] = personal_data.personal_data_of(store, subscriber).as_dict()["consents"]
     assert consent["source"] == "paper list"
     assert consent["given_at"] == "2026-11-26T06:00:00+00:00"
 
@@ -128,7 +128,7 @@ def test_a_test_group_has_its_confirmed_members(store: Store) -> None:
 def test_the_answer_to_an_access_request_holds_everything(store: Store) -> None:
     queued(store, ANNA.address)
     suppress(store, ANNA.key)
-    record = personal_data.personal_data_of(store, stored(store))
+    record = personal_data.personal_data_of(store, stored(store)).as_dict()
     assert record["email"] == ANNA.address
     assert record["suppression"]["reason"] == "complained"
     [mail] = record["deliveries"]

@@ -213,7 +213,7 @@ def test_a_subscriber_changes_topics_and_language_and_unsubscribes(
     answer = server.post(path, "topic=Bestand&topic=Erfunden&language=en&do=save")
     assert "Saved." in answer.text
     assert (person(context).topics, person(context).language) == (("Bestand",), "en")
-    record = personal_data.personal_data_of(context.store, person(context))
+    record = personal_data.personal_data_of(context.store, person(context)).as_dict()
     assert record["chosen_at"] is not None
     assert server.post(path, {"do": "leave"}).status == 200
     assert person(context).status is SubscriberStatus.UNSUBSCRIBED

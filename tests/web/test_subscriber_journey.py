@@ -138,7 +138,7 @@ def test_the_confirmation_mail_is_plain_proof_and_no_advertisement(
     server.post(link_with(links(mail), "/confirm/"))
     person = subscribers.find(context.store, EmailAddress.parse(READER))
     assert person is not None
-    [consent] = personal_data.personal_data_of(context.store, person)["consents"]
+    [consent] = personal_data.personal_data_of(context.store, person).as_dict()["consents"]
     assert consent["given_at"] == "2026-11-26T06:00:00+00:00"
     assert consent["confirmed_at"] == "2026-11-26T06:00:00+00:00"
     assert consent["source"] == f"web: {server.url}/subscribe"
@@ -165,5 +165,5 @@ def test_subscribing_again_is_a_new_consent_and_the_old_one_stays_ended(
     assert status(context) is SubscriberStatus.UNSUBSCRIBED
     server.post(second)
     assert status(context) is SubscriberStatus.CONFIRMED
-    agreed = personal_data.personal_data_of(context.store, person)["consents"]
+    agreed = personal_data.personal_data_of(context.store, person).as_dict()["consents"]
     assert [bool(consent["ended_at"]) for consent in agreed] == [True, False]

@@ -12,6 +12,7 @@ from urllib.parse import urlencode, urlsplit
 
 import uvicorn
 
+from upcycle_news.api import App
 from upcycle_news.app.context import AppContext
 from upcycle_news.web.app import create_app
 
@@ -69,7 +70,7 @@ def free_port() -> int:
 def running_server(context: AppContext, port: int) -> Iterator[WebServer]:
     """Serve `context` until the end of the block; confirmation mails are sent by then."""
     config = uvicorn.Config(
-        create_app(context), host="127.0.0.1", port=port, access_log=False, proxy_headers=False,
+        create_app(App(context)), host="127.0.0.1", port=port, access_log=False, proxy_headers=False,
         log_level="warning", lifespan="on", server_header=False,
     )  # fmt: skip
     server = uvicorn.Server(config)

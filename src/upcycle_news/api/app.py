@@ -11,12 +11,24 @@ from typing import TYPE_CHECKING
 from upcycle_news.app.context import AppContext
 
 if TYPE_CHECKING:
+    from upcycle_news.api.alerts import Alerts
     from upcycle_news.api.archive import Archive
+    from upcycle_news.api.backups import Backups
+    from upcycle_news.api.bounces import Bounces
     from upcycle_news.api.checks import CheckReport
+    from upcycle_news.api.doctor import Doctor
     from upcycle_news.api.essays import Essays
     from upcycle_news.api.feeds import Feeds
+    from upcycle_news.api.flows import Flows
     from upcycle_news.api.issues import Issues
+    from upcycle_news.api.keys import Keys
+    from upcycle_news.api.monitoring import Monitoring
+    from upcycle_news.api.monitoring import Monitoring
+    from upcycle_news.api.pages import Pages
     from upcycle_news.api.runs import Runs
+    from upcycle_news.api.store import StoreAdmin
+    from upcycle_news.api.subscribers import Subscribers
+    from upcycle_news.api.suppressions import Suppressions
     from upcycle_news.config.settings import Settings
     from upcycle_news.models import IssueId
 
@@ -135,3 +147,97 @@ class App:
         from upcycle_news.api.checks import run_checks
 
         return run_checks(self._context, issue)
+
+    @cached_property
+    def bounces(self) -> Bounces:
+        """What came back: reports from the inbox and from providers that post them."""
+        from upcycle_news.api.bounces import Bounces
+
+        return Bounces(self._context)
+
+    @cached_property
+    def subscribers(self) -> Subscribers:
+        """The list: add, import, export, sign-up, confirmation, preferences, unsubscribing, erasure."""
+        from upcycle_news.api.subscribers import Subscribers
+
+        return Subscribers(self._context)
+
+    @cached_property
+    def suppressions(self) -> Suppressions:
+        """Addresses and domains that are never mailed."""
+        from upcycle_news.api.suppressions import Suppressions
+
+        return Suppressions(self._context)
+
+    @cached_property
+    def monitoring(self) -> Monitoring:
+        """The figures of the publication, for a monitoring system."""
+        from upcycle_news.api.monitoring import Monitoring
+
+        return Monitoring(self._context)
+
+    def check_ready(self) -> None:
+        """Open the store and the keys that sign links, and make what is missing of them.
+
+        Raises `StoreError` when the store does not answer.
+        """
+        from upcycle_news.storage.database import current_migration
+
+        _ = self._context.link_signer
+        current_migration(self._context.store)
+
+    @cached_property
+    def pages(self) -> Pages:
+        """The web pages for subscribers; raises `TemplateError` when a template does not work."""
+        from upcycle_news.api.pages import Pages
+
+        return Pages(self._context)
+
+    @cached_property
+    def backups(self) -> Backups:
+        """Backups of the store and the secrets, and restoring one."""
+        from upcycle_news.api.backups import Backups
+
+        return Backups(self._context)
+
+    @cached_property
+    def store(self) -> StoreAdmin:
+        """The store: its migration, moving it to another database, its hold."""
+        from upcycle_news.api.store import StoreAdmin
+
+        return StoreAdmin(self._context)
+
+    @cached_property
+    def keys(self) -> Keys:
+        """The keys that sign subscribers' links, and new keys for DKIM."""
+        from upcycle_news.api.keys import Keys
+
+        return Keys(self._context)
+
+    @cached_property
+    def flows(self) -> Flows:
+        """Prefect's flows: one by hand, or all on their schedules."""
+        from upcycle_news.api.flows import Flows
+
+        return Flows(self._context)
+
+    @cached_property
+    def alerts(self) -> Alerts:
+        """What operators are told of, and Prefect's automations that tell them."""
+        from upcycle_news.api.alerts import Alerts
+
+        return Alerts(self._context)
+
+    @cached_property
+    def monitoring(self) -> Monitoring:
+        """The figures for Prometheus, and stopping this machine's workers."""
+        from upcycle_news.api.monitoring import Monitoring
+
+        return Monitoring(self._context)
+
+    @cached_property
+    def doctor(self) -> Doctor:
+        """What is wrong with the installation, and what to do about it."""
+        from upcycle_news.api.doctor import Doctor
+
+        return Doctor(self._context)

@@ -7,10 +7,7 @@ from typing import Annotated
 
 import typer
 
-from upcycle_news.cli.output import JsonOption, open_context, print_json
-from upcycle_news.errors import UpcycleError
-from upcycle_news.services.bounces import process
-from upcycle_news.storage import bounces
+from upcycle_news.cli.output import JsonOption, open_publication, print_json
 
 
 def collect(as_json: JsonOption = False) -> None:
@@ -18,15 +15,12 @@ def collect(as_json: JsonOption = False) -> None:
 
     Example: upcycle-news bounces collect
     """
-    with open_context() as context:
-        counts = process.collect(context)
+    with open_publication() as app:
+        counts = app.bounces.collect()
     if as_json:
         print_json(counts.as_dict())
-        return
-    parts = [
-        f"{count} {name.replace('_', ' ')}" for name, count in counts.as_dict().items() if count
-    ]
-    typer.echo(", ".join(parts) or "the inbox is empty")
+    else:
+        typer.echo(counts.summary)
 
 
 def list_(
@@ -38,21 +32,14 @@ def list_(
 
     Example: upcycle-news bounces list --kind hard
     """
-    with open_context() as context:
-        for report in bounces.list_bounces(context.store, issue=issue, kind=kind):
-            at = report.at.isoformat(timespec="seconds")
+    with open_publication() as app:
+        for bounce in app.bounces.list(issue=issue, kind=kind):
+            row = bounce.as_dict()
             if as_json:
-                print_json(
-                    {
-                        "id": report.id, "issue": report.issue, "subscriber": report.subscriber,
-                        "kind": report.kind, "understood": report.understood, "code": report.code,
-                        "reason": report.reason, "at": at,
-                    }
-                )  # fmt: skip
+                print_json(row)
             else:
-                typer.echo(
-                    f"{report.id} {at} {report.issue} {report.kind} {report.code} {report.reason}"
-                )
+                keys = ("id", "at", "issue", "kind", "code", "reason")
+                typer.echo(" ".join(str(row[key]) for key in keys))
 
 
 def show(number: Annotated[int, typer.Argument(metavar="NUMBER")]) -> None:
@@ -60,10 +47,6 @@ def show(number: Annotated[int, typer.Argument(metavar="NUMBER")]) -> None:
 
     Example: upcycle-news bounces show 12
     """
-    with open_context() as context:
-        report = bounces.get(context.store, number)
-    if report is None:
-        raise UpcycleError(f"there is no report {number}: see 'upcycle-news bounces list'")
-    if report.raw is None:
-        raise UpcycleError(f"the text of report {number} was deleted after its time")
-    sys.stdout.write(report.raw.decode("utf-8", "replace"))
+    with open_publication() as app:
+        report = app.bounces.raw_report(number)
+    sys.stdout.write(report.decode("utf-8", "replace"))

@@ -38,13 +38,17 @@ from upcycle_news.models.issue import (
     Publication,
     RenderedIssue,
 )
+from upcycle_news.models.personal_data import PersonalData
 from upcycle_news.models.subscriber import (
+    ConfirmationResult,
     Consent,
     EmailAddress,
+    Signup,
     Subscriber,
     SubscriberStatus,
     Suppression,
     SuppressionSource,
+    Unsubscribe,
     UnsubscribeMethod,
 )
 
@@ -52,6 +56,7 @@ __all__ = [
     "Bounce",
     "ClaimResult",
     "ClaimStatus",
+    "ConfirmationResult",
     "Consent",
     "DateSource",
     "Delivery",
@@ -70,18 +75,21 @@ __all__ = [
     "LeasedDelivery",
     "Length",
     "Manifest",
+    "PersonalData",
     "Placeholder",
     "Publication",
     "Rate",
     "Related",
     "Relay",
     "RenderedIssue",
+    "Signup",
     "SmtpReply",
     "Story",
     "Subscriber",
     "SubscriberStatus",
     "Suppression",
     "SuppressionSource",
+    "Unsubscribe",
     "UnsubscribeMethod",
     "Verdict",
 ]

@@ -22,3 +22,15 @@ class Bounce:
     at: datetime
     raw: bytes | None = None
     understood: bool = True
+
+    def as_dict(self) -> dict[str, str | int]:
+        """Return the JSON object of `bounces list`: no raw text, no address."""
+        return {
+            "id": self.id,
+            "issue": self.issue,
+            "subscriber": self.subscriber,
+            "kind": self.kind,
+            "code": self.code,
+            "reason": self.reason,
+            "at": self.at.isoformat(timespec="seconds"),
+        }

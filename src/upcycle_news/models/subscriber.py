@@ -123,13 +123,61 @@ class Suppression:
     issue: str = ""
     delivery: int | None = None
 
+    def as_dict(self) -> dict[str, str | int | None]:
+        """Return the JSON object of `subscribers suppressions`."""
+        return {
+            "key": self.key,
+            "reason": self.reason,
+            "detail": self.detail,
+            "at": self.at.isoformat(timespec="seconds"),
+            "source": self.source.value,
+            "issue": self.issue,
+            "delivery": self.delivery,
+        }
+
 
 @dataclass(frozen=True)
 class Consent:
-    """A consent record: wording or source, when it was given and when it was confirmed."""
+    """A consent record: its source and wording, and when it was given, confirmed and ended.
 
-    subscriber: int
+    `mailed_at` is when the confirmation mail was sent, `token_hash` proves the link in it, `ip` is
+    kept only if the settings say so.
+    """
+
     purpose: str
     source: str
+    wording: str
     given_at: datetime
+    mailed_at: datetime | None = None
     confirmed_at: datetime | None = None
+    ended_at: datetime | None = None
+    token_hash: str = ""
+    ip: str = ""
+
+
+@dataclass(frozen=True)
+class Signup:
+    """A sign-up that waits for its mail or its confirmation."""
+
+    consent: int
+    subscriber: int
+    email: EmailAddress
+    language: str
+    given_at: datetime
+
+
+class ConfirmationResult(StrEnum):
+    """The result of following a confirmation link."""
+
+    NOW = "now"
+    ALREADY = "already"
+    EXPIRED = "expired"
+    UNKNOWN = "unknown"
+
+
+@dataclass(frozen=True)
+class Unsubscribe:
+    """When a subscriber unsubscribed, and how."""
+
+    at: datetime
+    method: UnsubscribeMethod

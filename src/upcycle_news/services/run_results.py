@@ -2,18 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import asdict
+from collections.abc import Sequence
 
-from upcycle_news.app.context import AppContext
 from upcycle_news.i18n.messages import format_count
 from upcycle_news.models import IssueStatus
 from upcycle_news.models.runs import RunResult
-from upcycle_news.services.bounces import process
 from upcycle_news.services.feeds.collect import FeedRunReport
 from upcycle_news.services.runs.deliver import ResumedDelivery
-from upcycle_news.services.subscribers import subscriptions
-from upcycle_news.services.subscribers.list_health import list_alert_sentences
 
 
 def publish_result(status: IssueStatus, collected: FeedRunReport | None = None) -> RunResult:
@@ -64,37 +59,3 @@ def _troubles(collected: FeedRunReport) -> str:
     if missing:
         troubles.append(f"without these feeds: {', '.join(feed for feed, _ in missing)}")
     return "; ".join(troubles)
-
-
-def process_bounces(context: AppContext) -> dict[str, int]:
-    """Process the bounce inbox; return counts, none where no inbox is configured."""
-    if not process.has_inbox(context):
-        return {}
-    return process.collect(context).as_dict()
-
-
-def bounce_alerts(context: AppContext) -> list[str]:
-    """Return the alerts about bounces and complaints of the newest issues."""
-    return list_alert_sentences(context)
-
-
-def bounce_result(counts: Mapping[str, int], alerts: Sequence[str]) -> RunResult:
-    """Return the result of collect-bounces; Degraded when there is an alert."""
-    parts = [f"{count} {name.replace('_', ' ')}" for name, count in counts.items() if count]
-    message = ", ".join(parts) or ("the inbox is empty" if counts else "no inbox is configured")
-    if alerts:
-        return RunResult("completed", "Degraded", f"{message}; {'; '.join(alerts)}")
-    return RunResult("completed", "Completed", message)
-
-
-def purge_expired(context: AppContext) -> dict[str, int]:
-    """Delete expired sign-ups and reports, and mail pending confirmations; return counts."""
-    return asdict(subscriptions.purge_expired(context))
-
-
-def purge_summary(counts: Mapping[str, int]) -> str:
-    """Return the counts as a sentence."""
-    return (
-        f"{counts['unconfirmed']} unconfirmed sign-ups and {counts['reports']} old reports deleted, "
-        f"{counts['mailed']} confirmations mailed"
-    )

@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 from sqlalchemy import Row, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
-from upcycle_news.models import Bounce
+from upcycle_news.models import Bounce, SuppressionSource
 from upcycle_news.storage.database import Store
 from upcycle_news.storage.schema import (
     bounces,
@@ -17,15 +18,21 @@ from upcycle_news.storage.schema import (
     issues,
     subscribers,
 )
+from upcycle_news.storage.suppressions import suppress_by_id
 
 
 @dataclass(frozen=True)
 class RecordedReport:
-    """The delivery that a report is about; `is_new` is False when this very report was known."""
+    """What became of a report.
+
+    `is_new` is False when this very report was stored before, and when its delivery is not known
+    (`delivery` is None then). `suppressed` is True if the subscriber is suppressed since.
+    """
 
     is_new: bool
-    issue: str
-    delivery: int
+    issue: str = ""
+    delivery: int | None = None
+    suppressed: bool = False
 
 
 UNCLEAR = "unclear"
@@ -42,13 +49,30 @@ def record(
     code: str,
     reason: str,
     raw: bytes,
+    suppress_for: tuple[str, SuppressionSource] | None,
     now: datetime,
-) -> RecordedReport | None:
-    """Store a report and return its delivery; None when that is not known.
+) -> RecordedReport:
+    """Store a report, and suppress its subscriber for a reason and source unless `suppress_for` is None.
 
-    The store does not know what was sent between a backup and its restore. A report about an
-    erased subscriber is counted without its text.
+    One transaction: a process that dies leaves both or neither. The store does not know what was
+    sent between a backup and its restore; such a report suppresses, and is not stored. A report
+    about an erased subscriber is counted without its text.
     """
+
+    def suppress(issue: str, delivery: int | None) -> bool:
+        if suppress_for is None:
+            return False
+        return suppress_by_id(
+            connection,
+            subscriber,
+            reason=suppress_for[0],
+            source=suppress_for[1],
+            detail=" ".join(filter(None, (code, reason))),
+            issue=issue,
+            delivery=delivery,
+            now=now,
+        )
+
     insert_ignore = postgresql.insert if store.dialect == "postgresql" else sqlite.insert
     with store.writing() as connection:
         delivery = connection.execute(
@@ -57,7 +81,7 @@ def record(
             .where(issues.c.number == issue_number, deliveries.c.subscriber_id == subscriber)
         ).first()
         if delivery is None:
-            return None
+            return RecordedReport(is_new=False, suppressed=suppress("", None))
         known = connection.scalar(select(subscribers.c.id).where(subscribers.c.id == subscriber))
         new = connection.scalar(
             insert_ignore(bounces)
@@ -75,7 +99,8 @@ def record(
             .on_conflict_do_nothing()
             .returning(bounces.c.id)
         )
-    return RecordedReport(new is not None, delivery.issue_id, delivery.id)
+        suppressed = new is not None and suppress(delivery.issue_id, delivery.id)
+    return RecordedReport(new is not None, delivery.issue_id, delivery.id, suppressed)
 
 
 def list_bounces(store: Store, *, issue: str = "", kind: str = "") -> Iterator[Bounce]:
@@ -87,14 +112,14 @@ def list_bounces(store: Store, *, issue: str = "", kind: str = "") -> Iterator[B
         query = query.where(bounces.c.kind.in_((kind, UNCLEAR) if kind == "soft" else (kind,)))
     with store.reading() as connection:
         for row in connection.execute(query):
-            yield _bounce(row)
+            yield read_bounce(row)
 
 
 def get(store: Store, number: int) -> Bounce | None:
     """Return the report with this id, with its text while it is kept; None when there is none."""
     with store.reading() as connection:
         row = connection.execute(select(bounces).where(bounces.c.id == number)).first()
-    return None if row is None else _bounce(row, row.raw)
+    return None if row is None else read_bounce(row, row.raw)
 
 
 def drop_raw(store: Store, *, before: datetime) -> int:
@@ -107,7 +132,8 @@ def drop_raw(store: Store, *, before: datetime) -> int:
         ).rowcount
 
 
-def _bounce(row: Row[tuple[object, ...]], raw: bytes | None = None) -> Bounce:
+def read_bounce(row: Row[Any], raw: bytes | None = None) -> Bounce:
+    """Return the value of a row, with its raw report only if that is given."""
     return Bounce(
         id=row.id,
         issue=row.issue_id,

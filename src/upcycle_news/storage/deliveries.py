@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from datetime import datetime
+from typing import Any
 
-from sqlalchemy import select, update
+from sqlalchemy import Row, select, update
 
 from upcycle_news.models import (
     Delivery,
@@ -98,12 +99,17 @@ def list_deliveries(store: Store, issue: IssueId, state: DeliveryState) -> Itera
     )
     with store.reading() as connection:
         for row in connection.execute(query):
-            yield Delivery(
-                issue=row.issue_id,
-                subscriber=row.subscriber_id,
-                address=None if row.email is None else EmailAddress(row.email),
-                state=DeliveryState(row.state),
-                code=row.code,
-                reason=row.reason,
-                at=row.changed_at,
-            )
+            yield read_delivery(row, None if row.email is None else EmailAddress(row.email))
+
+
+def read_delivery(row: Row[Any], address: EmailAddress | None) -> Delivery:
+    """Return the value of a row, with its subscriber's address unless they were erased."""
+    return Delivery(
+        issue=row.issue_id,
+        subscriber=row.subscriber_id,
+        address=address,
+        state=DeliveryState(row.state),
+        code=row.code,
+        reason=row.reason,
+        at=row.changed_at,
+    )

@@ -9,12 +9,16 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from enum import StrEnum
 
 from sqlalchemy import Connection, delete, exists, insert, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
-from upcycle_news.models import EmailAddress, SubscriberStatus
+from upcycle_news.models import (
+    ConfirmationResult,
+    EmailAddress,
+    Signup,
+    SubscriberStatus,
+)
 from upcycle_news.storage import suppressions
 from upcycle_news.storage.database import Store
 from upcycle_news.storage.schema import consents, subscribers
@@ -30,26 +34,6 @@ class AddressStatus:
     status: SubscriberStatus | None
     suppressed: str | None
     asked_at: datetime | None
-
-
-@dataclass(frozen=True)
-class Signup:
-    """A sign-up that waits for its mail or its confirmation."""
-
-    consent: int
-    subscriber: int
-    email: EmailAddress
-    language: str
-    given_at: datetime
-
-
-class ConfirmationResult(StrEnum):
-    """The result of following a confirmation link."""
-
-    NOW = "now"
-    ALREADY = "already"
-    EXPIRED = "expired"
-    UNKNOWN = "unknown"
 
 
 def start_signup(

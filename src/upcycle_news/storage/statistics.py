@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -87,7 +88,16 @@ class IssueFigures:
     left: int
 
 
-def count_subscribers(store: Store) -> dict[str, Any]:
+@dataclass(frozen=True)
+class ListCounts:
+    """Subscribers by status, confirmed ones by topic, suppressions by reason."""
+
+    by_status: Mapping[str, int]
+    by_topic: Mapping[str, int]
+    suppressions: Mapping[str, int]
+
+
+def count_subscribers(store: Store) -> ListCounts:
     """Count subscribers by status, confirmed ones by topic, and suppressions by reason."""
     with store.reading() as connection:
         by_status = dict.fromkeys((status.value for status in SubscriberStatus), 0)
@@ -105,11 +115,7 @@ def count_subscribers(store: Store) -> dict[str, Any]:
             .group_by(suppressions.c.reason)
             .order_by(suppressions.c.reason)
         ).all()
-    return {
-        "subscribers": by_status,
-        "topics": dict(sorted(topics.items())),
-        "suppressions": {row[0]: row[1] for row in reasons},
-    }
+    return ListCounts(by_status, dict(sorted(topics.items())), {row[0]: row[1] for row in reasons})
 
 
 def issue_figures(store: Store, last: int) -> tuple[IssueFigures, ...]:

@@ -233,6 +233,13 @@ def is_suppressed(connection: Connection, key: str) -> bool:
     return connection.execute(query).first() is not None
 
 
+def suppression_of(connection: Connection, store: Store, email: EmailAddress) -> Suppression | None:
+    """Return the suppression of an address itself, else that of its domain or its hash."""
+    query = select(suppressions).where(suppressions.c.email_key.in_(suppression_keys(store, email)))
+    rows = sorted(connection.execute(query), key=lambda row: row.email_key != email.key)
+    return _suppression(rows[0]) if rows else None
+
+
 def all_suppressions(store: Store) -> Iterator[Suppression]:
     """Yield every suppression, oldest first."""
     with store.reading() as connection:

@@ -13,6 +13,7 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 
 from upcycle_news.errors import AddressError, ContentError, UpcycleError
+from upcycle_news.i18n.messages import LANGUAGES
 from upcycle_news.models import EmailAddress, Subscriber
 from upcycle_news.storage.subscribers import NewSubscriber
 
@@ -43,7 +44,6 @@ _SPELLINGS = {
     "last name": "last",
 }
 _KNOWN_COLUMNS = (*COLUMNS, "groups", "first", "last", *STATUS_COLUMNS, *UNSUBSCRIBED_COLUMNS)
-_LANGUAGES = ("de", "en")
 # A spreadsheet runs a cell that begins like this as a formula.
 _FORMULA = ("=", "+", "-", "@", "\t", "\r")
 
@@ -117,8 +117,8 @@ def _add_row(
         parsed.invalid.append((line, str(error)))
         return
     language = fields.get("language", "").strip().lower()
-    if language and language not in _LANGUAGES:
-        parsed.invalid.append((line, f"the language must be one of {', '.join(_LANGUAGES)}"))
+    if language and language not in LANGUAGES:
+        parsed.invalid.append((line, f"the language must be one of {', '.join(LANGUAGES)}"))
         return
     parsed.subscribers.append(
         NewSubscriber(

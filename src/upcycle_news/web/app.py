@@ -16,14 +16,13 @@ from starlette.responses import HTMLResponse, JSONResponse, Response
 from starlette.routing import Route
 from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
 
-from upcycle_news.app.context import AppContext
+from upcycle_news.api import App, open_app
 from upcycle_news.errors import UpcycleError
 from upcycle_news.observability.logging import Log
-from upcycle_news.rendering.templates import load_templates
 from upcycle_news.web.archive import ArchivePages
+from upcycle_news.web.bounces import BounceWebhooks
 from upcycle_news.web.handlers import Handlers, show_picture, show_preview
 from upcycle_news.web.metrics import MetricsEndpoint, PeerMiddleware
-from upcycle_news.web.pages import PageRenderer
 from upcycle_news.web.rate_limit import BodyTooLarge, NetworkRateLimit
 
 log = Log(__name__)
@@ -31,25 +30,23 @@ log = Log(__name__)
 Handler = Callable[[Request], Awaitable[Response]]
 
 
-def create_app(context: AppContext | None = None) -> Any:
-    """Return the application for `context`, or for the publication that the environment names.
+def create_app(publication: App | None = None) -> Any:
+    """Return the application for `publication`, or for the one that the environment names.
 
     Raises `UpcycleError` when templates or settings do not work, before the first request.
     """
-    own = context is None
-    context = context or AppContext.open()
-    settings = context.settings.web
-    pages = PageRenderer(load_templates(context.templates_folder), context.publication)
+    own = publication is None
+    publication = publication or open_app()
+    settings = publication.settings.web
     # Confirmation mails are sent one by one in a thread, so that no response waits for the relay.
     mail_executor = ThreadPoolExecutor(max_workers=1, thread_name_prefix="mail")
     handlers = Handlers(
-        context=context,
-        pages=pages,
+        app=publication,
         limit=NetworkRateLimit(settings.signups_per_hour, time.monotonic),
         mail_executor=mail_executor,
     )
-    headers = _headers(pages, context.settings.publication.public_url)
-    _ = context.store, context.link_signer  # opened, migrated and created before the first request
+    headers = _headers(publication.pages.style_hash, publication.settings.publication.public_url)
+    publication.check_ready()  # store and keys are opened, migrated and made before the first request
 
     def guarded(handler: Handler) -> Handler:
         async def answer(request: Request) -> Response:
@@ -76,6 +73,11 @@ def create_app(context: AppContext | None = None) -> Any:
     async def picture(request: Request) -> Response:
         return await show_picture(handlers, request)
 
+    webhooks = BounceWebhooks(publication, handlers)
+
+    async def bounces(request: Request) -> Response:
+        return await webhooks.receive(request)
+
     endpoint = MetricsEndpoint(handlers, settings.metrics)
 
     async def metrics(request: Request) -> Response:
@@ -92,7 +94,7 @@ def create_app(context: AppContext | None = None) -> Any:
 
     async def healthz(_: Request) -> Response:
         try:
-            await handlers.run_in_thread(handlers.check_store)
+            await handlers.run_in_thread(publication.check_ready)
         except UpcycleError:
             return JSONResponse({"status": "store"}, 503)
         return JSONResponse({"status": "ok"})
@@ -103,7 +105,7 @@ def create_app(context: AppContext | None = None) -> Any:
         mail_executor.shutdown(wait=True)
         handlers.close()
         if own:
-            context.__exit__()
+            publication.close()
 
     show, act = ["GET"], ["POST"]
     app = Starlette(
@@ -113,6 +115,7 @@ def create_app(context: AppContext | None = None) -> Any:
             Route("/healthz", guarded(healthz), methods=show),
             Route("/preview/{token}", guarded(preview), methods=show),
             Route("/images/{name}", guarded(picture), methods=show),
+            Route("/bounces/{source}", guarded(bounces), methods=act),
             Route("/subscribe", guarded(handlers.show_subscribe), methods=show),
             Route("/subscribe", guarded(handlers.subscribe), methods=act),
             Route("/confirm/{token}", guarded(handlers.show_confirm), methods=show),
@@ -131,11 +134,11 @@ def create_app(context: AppContext | None = None) -> Any:
     return PeerMiddleware(believing)
 
 
-def _headers(pages: PageRenderer, public_url: str) -> dict[str, str]:
+def _headers(style_hash: str, public_url: str) -> dict[str, str]:
     """Return the security headers: nothing is loaded from elsewhere, framed, cached or referred."""
     headers = {
         "Content-Security-Policy": "default-src 'none'; "
-        f"style-src 'sha256-{pages.style_hash}'; form-action 'self'; "
+        f"style-src 'sha256-{style_hash}'; form-action 'self'; "
         "base-uri 'none'; frame-ancestors 'none'",
         "Cache-Control": "no-store",
         "Referrer-Policy": "no-referrer",
@@ -151,10 +154,10 @@ def _headers(pages: PageRenderer, public_url: str) -> dict[str, str]:
     return headers
 
 
-def serve(context: AppContext, *, host: str, port: int) -> None:
-    """Serve until a signal stops it; requests in flight are finished."""
+def serve(publication: App, *, host: str, port: int) -> None:
+    """Serve the pages of a publication until a signal stops it; requests in flight are finished."""
     config = uvicorn.Config(
-        create_app(context),
+        create_app(publication),
         host=host,
         port=port,
         access_log=False,

@@ -23,9 +23,7 @@ from upcycle_news.models.archive_paths import (
     ROBOTS,
     SITEMAP,
     STYLE,
-    file_of,
 )
-from upcycle_news.services.archive.build import build_archive
 from upcycle_news.web.handlers import Handlers
 
 Guard = Callable[
@@ -103,10 +101,11 @@ class ArchivePages:
         name = _name(path)
         if name is None:
             return None
-        file = self._handlers.context.archive_folder / file_of(name)
-        if not _is_there(file):
+        archive = self._handlers.app.archive
+        if archive.file(name) is None:
             self._build()
-        return (name, file) if _is_there(file) else None
+        file = archive.file(name)
+        return None if file is None else (name, file)
 
     def _build(self) -> None:
         """Rebuild the archive: another machine may have sent an issue that this one does not show yet.
@@ -120,16 +119,9 @@ class ArchivePages:
             now = self._clock()
             if self._built is None or now - self._built >= REBUILD_SECONDS:
                 self._built = now
-                build_archive(self._handlers.context)
+                self._handlers.app.archive.build()
         finally:
             self._lock.release()
-
-
-def _is_there(file: Path) -> bool:
-    try:
-        return file.is_file()
-    except OSError:  # requests may name files that no file system accepts
-        return False
 
 
 def _name(path: str) -> str | None:

@@ -7,24 +7,24 @@ import re
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
-from functools import partial
-from pathlib import Path
 from typing import Any, TypeVar
 
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import FileResponse, HTMLResponse, JSONResponse, Response
 
-from upcycle_news.app.context import AppContext
+from upcycle_news.api import App
+from upcycle_news.api.subscribers import Confirmation, Preferences, SubscriberLink
 from upcycle_news.errors import AddressError, UpcycleError
-from upcycle_news.models import EmailAddress, Subscriber, SubscriberStatus, UnsubscribeMethod
+from upcycle_news.i18n.messages import LANGUAGES
+from upcycle_news.models import (
+    ConfirmationResult,
+    EmailAddress,
+    Signup,
+    SubscriberStatus,
+    UnsubscribeMethod,
+)
 from upcycle_news.observability.logging import Log
-from upcycle_news.services.issues.preview_link import preview_html
-from upcycle_news.services.subscribers import subscriptions
-from upcycle_news.storage import subscribers
-from upcycle_news.storage.signups import ConfirmationResult, Signup
-from upcycle_news.subscribers.link_tokens import Purpose, Token
-from upcycle_news.web.pages import LANGUAGES, PageRenderer
 from upcycle_news.web.rate_limit import NetworkRateLimit, read_form
 
 log = Log(__name__)
@@ -36,8 +36,7 @@ T = TypeVar("T")
 class Handlers:
     """The handlers of one publication. The store is queried in threads: SQLite blocks."""
 
-    context: AppContext
-    pages: PageRenderer
+    app: App
     limit: NetworkRateLimit
     mail_executor: ThreadPoolExecutor
     executor: ThreadPoolExecutor = field(
@@ -51,10 +50,6 @@ class Handlers:
     async def run_in_thread(self, work: Callable[..., T], *arguments: Any) -> T:
         """Run a blocking function outside of the event loop."""
         return await asyncio.get_running_loop().run_in_executor(self.executor, work, *arguments)
-
-    def check_store(self) -> None:
-        """Raise `UpcycleError` when the store does not answer."""
-        subscribers.by_id(self.context.store, 0)
 
     # --- sign-up
 
@@ -76,22 +71,21 @@ class Handlers:
                 return JSONResponse({"ok": False, "error": "email"}, 422)
             return self._page(request, "subscribe", 422, language, error="page_bad_address")
         if not _first(form, "website"):  # a honeypot field: people do not see it and leave it empty
-            source = f"web: {self.context.link_signer.public_url}/subscribe"
             ip = request.client.host if request.client else ""
-            signup = await self.run_in_thread(self._sign_up, email, language, source, ip)
+            signup = await self.run_in_thread(self._sign_up, email, language, ip)
             if signup is not None:
                 self.mail_executor.submit(self._send_confirmation, signup)
         if wants_json:
             return JSONResponse({"ok": True})
-        days = self.context.settings.audience.confirm_days
+        days = self.app.settings.audience.confirm_days
         return self._page(request, "asked", 200, language, days=days)
 
-    def _sign_up(self, email: EmailAddress, language: str, source: str, ip: str) -> Signup | None:
-        return subscriptions.sign_up(self.context, email, language=language, source=source, ip=ip)
+    def _sign_up(self, email: EmailAddress, language: str, ip: str) -> Signup | None:
+        return self.app.subscribers.sign_up(email, language=language, ip=ip)
 
     def _send_confirmation(self, signup: Signup) -> None:
         try:
-            subscriptions.send_confirmation_mail(self.context, signup)
+            self.app.subscribers.send_confirmation(signup)
         except UpcycleError as error:
             log.error("confirmation mail pending", sign_up=signup.consent, why=error)
         except Exception as error:
@@ -100,137 +94,105 @@ class Handlers:
     async def show_confirm(self, request: Request) -> Response:
         """Return a page with one button. Scanners that open links confirm nothing."""
         token = request.path_params["token"]
-        result, subscriber = await self.run_in_thread(
-            partial(subscriptions.confirm, self.context, token, act=False)
-        )
-        if result is ConfirmationResult.NOW and subscriber is not None:
-            path = self._path(Purpose.CONFIRM, token)
+        confirmation = await self.run_in_thread(self.app.subscribers.read_confirmation, token)
+        subscriber = confirmation.subscriber
+        if confirmation.result is ConfirmationResult.NOW and subscriber is not None:
+            path = self._path("confirm", token)
             return self._page(request, "confirm", 200, subscriber.language, action=path)
-        return self._confirmation_page(request, result, subscriber)
+        return self._confirmation_page(request, confirmation)
 
     async def confirm(self, request: Request) -> Response:
         """Confirm the subscription: from now on the consent is valid."""
         await read_form(request)
         token = request.path_params["token"]
-        result, subscriber = await self.run_in_thread(subscriptions.confirm, self.context, token)
-        return self._confirmation_page(request, result, subscriber)
+        confirmation = await self.run_in_thread(self.app.subscribers.confirm, token)
+        return self._confirmation_page(request, confirmation)
 
-    def _confirmation_page(
-        self, request: Request, result: ConfirmationResult, subscriber: Subscriber | None
-    ) -> Response:
-        if result is ConfirmationResult.UNKNOWN or subscriber is None:
+    def _confirmation_page(self, request: Request, confirmation: Confirmation) -> Response:
+        subscriber = confirmation.subscriber
+        if confirmation.result is ConfirmationResult.UNKNOWN or subscriber is None:
             raise HTTPException(404)
-        if result is ConfirmationResult.EXPIRED:
+        if confirmation.result is ConfirmationResult.EXPIRED:
             return self._page(request, "expired", 410, subscriber.language)
-        token = self.context.link_signer.token(Purpose.PREFERENCES, subscriber.id)
-        path = self._path(Purpose.PREFERENCES, token)
+        path = self._path("preferences", confirmation.preferences_token)
         return self._page(request, "confirmed", 200, subscriber.language, preferences=path)
 
     # --- unsubscribing
 
     async def show_unsubscribe(self, request: Request) -> Response:
         """Return a page with one button. Scanners that open links unsubscribe nobody."""
-        token, parsed, subscriber = await self._read_link(request, Purpose.UNSUBSCRIBE)
-        language = subscriber.language if subscriber else None
+        token = request.path_params["token"]
+        link = _known(await self.run_in_thread(self.app.subscribers.read_unsubscribe_link, token))
+        subscriber = link.subscriber
         if subscriber is None or subscriber.status is SubscriberStatus.UNSUBSCRIBED:
-            return self._page(request, "unsubscribed", 200, language)
-        preferences = self.context.link_signer.token(
-            Purpose.PREFERENCES, parsed.subscriber, parsed.issue
-        )
+            return self._unsubscribed_page(request, link)
         return self._page(
             request,
             "unsubscribe",
             200,
-            language,
-            action=self._path(Purpose.UNSUBSCRIBE, token),
-            preferences=self._path(Purpose.PREFERENCES, preferences),
+            subscriber.language,
+            action=self._path("unsubscribe", token),
+            preferences=self._path("preferences", link.preferences_token),
         )
 
     async def unsubscribe(self, request: Request) -> Response:
         """Unsubscribe; a bare POST is enough and may be repeated (RFC 8058)."""
         form = await read_form(request)
-        _, parsed, subscriber = await self._read_link(request, Purpose.UNSUBSCRIBE)
         one_click = _first(form, "List-Unsubscribe") == "One-Click"
         method = UnsubscribeMethod.ONE_CLICK if one_click else UnsubscribeMethod.PAGE
-        await self.run_in_thread(
-            subscriptions.unsubscribe, self.context, parsed, subscriber, method
-        )
-        return self._page(request, "unsubscribed", 200, subscriber.language if subscriber else None)
+        return await self._unsubscribe(request, method)
+
+    async def _unsubscribe(self, request: Request, method: UnsubscribeMethod) -> Response:
+        unsubscribe, token = self.app.subscribers.unsubscribe_by_token, request.path_params["token"]
+        link = _known(await self.run_in_thread(unsubscribe, token, method))
+        return self._unsubscribed_page(request, link)
+
+    def _unsubscribed_page(self, request: Request, link: SubscriberLink) -> Response:
+        language = link.subscriber.language if link.subscriber else None
+        return self._page(request, "unsubscribed", 200, language)
 
     # --- preferences
 
     async def show_preferences(self, request: Request) -> Response:
         """Return the form with topics and language as they are."""
-        token, _, subscriber = await self._read_link(request, Purpose.PREFERENCES)
-        if subscriber is None:
-            raise HTTPException(404)
-        if subscriber.status is not SubscriberStatus.CONFIRMED:
-            return self._page(request, "unsubscribed", 200, subscriber.language)
-        return self._preferences(request, token, subscriber)
+        token = request.path_params["token"]
+        preferences = await self.run_in_thread(self.app.subscribers.preferences, token)
+        return self._preferences_page(request, _known(preferences))
 
     async def preferences(self, request: Request) -> Response:
         """Save topics and language, or unsubscribe."""
         form = await read_form(request)
-        token, parsed, subscriber = await self._read_link(request, Purpose.PREFERENCES)
-        if subscriber is None:
-            raise HTTPException(404)
+        token = request.path_params["token"]
         if _first(form, "do") == "leave":
-            await self.run_in_thread(
-                subscriptions.unsubscribe,
-                self.context,
-                parsed,
-                subscriber,
-                UnsubscribeMethod.PREFERENCES,
+            # Not to the page of an erased subscriber: there are no preferences of theirs.
+            _known(await self.run_in_thread(self.app.subscribers.preferences, token))
+            return await self._unsubscribe(request, UnsubscribeMethod.PREFERENCES)
+
+        def save() -> Preferences | None:
+            return self.app.subscribers.change_preferences(
+                token, language=_first(form, "language"), topics=form.get("topic", ())
             )
-            return self._page(request, "unsubscribed", 200, subscriber.language)
+
+        return self._preferences_page(request, _known(await self.run_in_thread(save)), saved=True)
+
+    def _preferences_page(
+        self, request: Request, preferences: Preferences, *, saved: bool = False
+    ) -> Response:
+        subscriber = preferences.subscriber
         if subscriber.status is not SubscriberStatus.CONFIRMED:
             return self._page(request, "unsubscribed", 200, subscriber.language)
-        known = self.context.settings.audience.topics
-        chosen = set(form.get("topic", ()))
-        # Topics that are not offered here (from a list, or no longer) stay as they are.
-        topics = [topic for topic in known if topic in chosen]
-        topics += [topic for topic in subscriber.topics if topic not in known]
-        language = _choice(form, "language", subscriber.language)
-
-        def save() -> Subscriber | None:
-            subscribers.set_preferences(
-                self.context.store,
-                subscriber,
-                language=language,
-                topics=topics,
-                now=self.context.clock(),
-            )
-            return subscribers.by_id(self.context.store, subscriber.id)
-
-        saved = await self.run_in_thread(save)
-        if saved is None:
-            raise HTTPException(404)
-        return self._preferences(request, token, saved, saved=True)
-
-    def _preferences(
-        self, request: Request, token: str, subscriber: Subscriber, *, saved: bool = False
-    ) -> Response:
         return self._page(
             request,
             "preferences",
             200,
             subscriber.language,
-            action=self._path(Purpose.PREFERENCES, token),
-            topics=self.context.settings.audience.topics,
+            action=self._path("preferences", request.path_params["token"]),
+            topics=preferences.offered,
             chosen=subscriber.topics,
             saved=saved,
         )
 
     # --- helpers
-
-    async def _read_link(
-        self, request: Request, purpose: Purpose
-    ) -> tuple[str, Token, Subscriber | None]:
-        token = request.path_params["token"]
-        link = await self.run_in_thread(subscriptions.read_link, self.context, purpose, token)
-        if link is None:
-            raise HTTPException(404)
-        return token, *link
 
     def error_page(self, request: Request, view: str, status: int) -> HTMLResponse:
         """Return a page without anything personal."""
@@ -246,22 +208,13 @@ class Handlers:
         **values: Any,
     ) -> HTMLResponse:
         chosen_language = language if language in LANGUAGES else self._language(request)
-        html = self.pages.render(view, chosen_language, root=self._root, **values)
+        html = self.app.pages.render(view, chosen_language, **values)
         return HTMLResponse(
             html, status, headers={"Content-Language": chosen_language, **(headers or {})}
         )
 
-    @property
-    def _root(self) -> str:
-        """The path part of the public address, which links on the pages begin with."""
-        return (
-            "/" + "/".join(self.context.link_signer.public_url.split("/")[3:]).strip("/")
-            if (self.context.link_signer.public_url.count("/") > 2)
-            else ""
-        )
-
-    def _path(self, purpose: Purpose, token: str) -> str:
-        return f"{self._root}/{purpose}/{token}"
+    def _path(self, purpose: str, token: str) -> str:
+        return f"{self.app.pages.root}/{purpose}/{token}"
 
     def _language(self, request: Request) -> str:
         """Return the language of ``?lang=``, else of Accept-Language, else of the publication."""
@@ -272,7 +225,14 @@ class Handlers:
             language = part.partition(";")[0].strip().lower().partition("-")[0]
             if language in LANGUAGES:
                 return language
-        return self.context.settings.publication.language
+        return self.app.language
+
+
+def _known(value: T | None) -> T:
+    """Return what a token opens; 404 for a token that opens nothing."""
+    if value is None:
+        raise HTTPException(404)
+    return value
 
 
 def _first(form: dict[str, list[str]], name: str) -> str:
@@ -298,7 +258,7 @@ _PREVIEW_HEADERS = {
 async def show_preview(handlers: Handlers, request: Request) -> Response:
     """Return the page of a preview link; 404 for a token that is altered, foreign or expired."""
     token = request.path_params["token"]
-    html = await handlers.run_in_thread(preview_html, handlers.context, token)
+    html = await handlers.run_in_thread(handlers.app.issues.linked_preview, token)
     if html is None:
         return handlers.error_page(request, "missing", 404)
     return HTMLResponse(html, headers=_PREVIEW_HEADERS)
@@ -314,14 +274,10 @@ _IMAGE_HEADERS = {
 
 async def show_picture(handlers: Handlers, request: Request) -> Response:
     """Return a published picture; 404 for every other name."""
-    path = await handlers.run_in_thread(
-        _find, handlers.context.hosted_images_folder, request.path_params["name"]
-    )
+    name = request.path_params["name"]
+    if not _NAME.match(name):
+        return handlers.error_page(request, "missing", 404)
+    path = await handlers.run_in_thread(handlers.app.archive.file, f"images/{name}")
     if path is None:
         return handlers.error_page(request, "missing", 404)
     return FileResponse(path, headers=_IMAGE_HEADERS)
-
-
-def _find(folder: Path, name: str) -> Path | None:
-    path = folder / name
-    return path if _NAME.match(name) and path.is_file() else None

@@ -10,13 +10,15 @@ from __future__ import annotations
 
 import ipaddress
 from collections.abc import Iterable, Mapping
-from typing import Any
+from typing import Any, Literal
 
 from starlette.requests import Request
 from starlette.responses import Response
 
-from upcycle_news.config.types import MetricsAccess
 from upcycle_news.web.handlers import Handlers
+
+MetricsAccess = Literal["loopback", "off"] | tuple[str, ...]
+"""Who may see the metrics: this machine, nobody, or this machine and these networks."""
 
 PEER = "upcycle_news.peer"
 # Headers that proxies add: RFC 7239, RFC 9110 section 7.6.3, and those of single products.
@@ -77,7 +79,6 @@ class MetricsEndpoint:
     def __init__(self, handlers: Handlers, access: MetricsAccess) -> None:
         """`access` is the setting `web.metrics`."""
         self._handlers, self._access = handlers, access
-        self._exporter: Any = None
 
     async def show(self, request: Request) -> Response:
         """Return the metrics; 404, as for an unknown path, to clients that may not see them."""
@@ -94,7 +95,8 @@ class MetricsEndpoint:
         return Response(text, headers={"Content-Type": kind})
 
     def _text(self) -> tuple[bytes, str]:
-        from upcycle_news.services.monitoring import metrics
+        from upcycle_news.api.monitoring import (
+            CONTENT_TYPE,  # only with the first permitted request
+        )
 
-        self._exporter = self._exporter or metrics.MetricsExporter(self._handlers.context)
-        return self._exporter.text(), metrics.CONTENT_TYPE
+        return self._handlers.app.monitoring.metrics(), CONTENT_TYPE

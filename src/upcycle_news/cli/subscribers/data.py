@@ -2,26 +2,13 @@
 
 from __future__ import annotations
 
-import sys
-from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from upcycle_news.cli.output import (
-    JsonOption,
-    note,
-    open_context,
-    print_json,
-)
-from upcycle_news.errors import ContentError, UpcycleError
-from upcycle_news.fileio import write_atomically
-from upcycle_news.models import EmailAddress
-from upcycle_news.services.subscribers.export import links_csv
-from upcycle_news.services.subscribers.list_health import list_health
-from upcycle_news.services.subscribers.subscriptions import purge_expired, unsubscribe_by_links
-from upcycle_news.storage import personal_data, statistics
+from upcycle_news.cli.output import JsonOption, open_publication, print_json
+from upcycle_news.cli.subscribers.manage import show_list
 
 
 def forget(
@@ -32,12 +19,10 @@ def forget(
 
     Example: upcycle-news subscribers forget a@example.org
     """
-    email = EmailAddress.parse(address)
-    with open_context() as context:
+    with open_publication() as app:
         if not yes:
             typer.confirm("Erase everything about this person? It cannot be undone", abort=True)
-        if not personal_data.erase_subscriber(context.store, email, now=context.clock()):
-            raise UpcycleError("no subscriber has this address")
+        app.subscribers.forget(address)
     typer.echo("forgotten")
 
 
@@ -46,19 +31,18 @@ def stats(as_json: JsonOption = False) -> None:
 
     Example: upcycle-news subscribers stats --json
     """
-    with open_context() as context:
-        counts = statistics.count_subscribers(context.store)
-        issues = list_health(context)
+    with open_publication() as app:
+        statistics = app.subscribers.statistics()
     if as_json:
-        print_json({**counts, "issues": [issue.as_dict() for issue in issues]})
+        print_json(statistics.as_dict())
         return
-    for status, count in counts["subscribers"].items():
+    for status, count in statistics.counts.by_status.items():
         typer.echo(f"{status:<14} {count}")
-    for topic, count in counts["topics"].items():
+    for topic, count in statistics.counts.by_topic.items():
         typer.echo(f"topic {topic}: {count}")
-    for reason, count in counts["suppressions"].items():
+    for reason, count in statistics.counts.suppressions.items():
         typer.echo(f"suppressed, {reason}: {count}")
-    for issue in issues:
+    for issue in statistics.issues:
         typer.echo(str(issue.sentence()))
         for alert in issue.alerts:
             typer.echo(f"  ALARM: {alert}")
@@ -77,21 +61,12 @@ def links(
     For an install without a public address: a page elsewhere collects the tokens.
     Example: upcycle-news subscribers links --leave left.txt
     """
-    with open_context() as context:
-        if leave is not None:
-            try:
-                lines = leave.read_text(encoding="utf-8", errors="replace").splitlines()
-            except OSError as error:
-                raise ContentError(leave, None, f"cannot be read ({error.strerror})") from None
-            counts = unsubscribe_by_links(context, lines)
-            typer.echo(f"{counts.valid} left, {counts.foreign} lines are no links of ours")
+    with open_publication() as app:
+        if leave is None:
+            show_list(app.subscribers.links_csv(file), file)
             return
-        text = links_csv(context)
-    if file is None:
-        sys.stdout.write(text)
-    else:
-        write_atomically(file, text.encode(), private=True)
-        note(f"written to {file}")
+        counts = app.subscribers.unsubscribe_by_links(leave)
+    typer.echo(f"{counts.valid} left, {counts.foreign} lines are no links of ours")
 
 
 def tidy(as_json: JsonOption = False) -> None:
@@ -99,12 +74,9 @@ def tidy(as_json: JsonOption = False) -> None:
 
     Example: upcycle-news subscribers tidy
     """
-    with open_context() as context:
-        counts = asdict(purge_expired(context))
+    with open_publication() as app:
+        report = app.subscribers.tidy()
     if as_json:
-        print_json(counts)
+        print_json(report.as_dict())
     else:
-        typer.echo(
-            f"{counts['unconfirmed']} unconfirmed sign-ups and {counts['reports']} old reports "
-            f"deleted, {counts['mailed']} confirmations mailed"
-        )
+        typer.echo(str(report))

@@ -8,26 +8,12 @@ from typing import Annotated
 
 import typer
 
-from upcycle_news.app.context import AppContext
 from upcycle_news.cli.output import (
     JsonOption,
     note,
-    open_context,
+    open_publication,
     print_json,
     progress_bar,
-)
-from upcycle_news.errors import ContentError, UpcycleError
-from upcycle_news.fileio import write_atomically
-from upcycle_news.models import EmailAddress, Subscriber
-from upcycle_news.storage import subscribers
-from upcycle_news.storage.personal_data import personal_data_of
-from upcycle_news.storage.subscribers import NewSubscriber, add_subscribers, all_subscribers, find
-from upcycle_news.subscribers.csv_lists import (
-    LISTED_AS,
-    clean_name,
-    parse_column_mapping,
-    read_subscribers_csv,
-    write_subscribers_csv,
 )
 
 Consent = Annotated[
@@ -51,26 +37,16 @@ def add(
 
     Example: upcycle-news subscribers add a@example.org --consent "letter of 3 May 2026"
     """
-    with open_context() as context:
-        subscriber = NewSubscriber(
-            email=EmailAddress.parse(address),
-            name=clean_name(name),
-            language=_language(language),
-            topics=tuple(topic or ()),
-            groups=tuple(group or ()),
+    with open_publication() as app:
+        result = app.subscribers.add(
+            address,
+            consent=consent,
+            name=name,
+            language=language or "",
+            topics=topic or (),
+            groups=group or (),
         )
-        report = add_subscribers(
-            context.store,
-            [subscriber],
-            source=_source(consent),
-            now=context.clock(),
-            dry_run=False,
-            language=context.settings.publication.language,
-            override_preferences=True,  # one address, by hand: perhaps its owner asked for it
-        )
-    if report.skipped:
-        raise UpcycleError(f"not added: {report.skipped[0][1]}")
-    typer.echo("added" if report.added else "updated" if report.updated else "unchanged")
+    typer.echo(result.value)
 
 
 def import_(
@@ -95,60 +71,32 @@ def import_(
     Who unsubscribed or is suppressed stays so, and lines that the list marks as unsubscribed are skipped.
     Example: upcycle-news subscribers import list.csv --consent "paper list, 3 May 2026"
     """
-    words = {word.strip().lower() for word in take or ()}
-    with open_context() as context:
-        source = _source(consent)
-        try:
-            data = file.read_bytes()
-        except OSError as error:
-            raise ContentError(
-                file, None, f"cannot be read ({error.strerror}); check the path"
-            ) from None
-        mapping = parse_column_mapping(column or ())
-        with progress_bar("reading", data.count(b"\n")) as progress:
-            parsed = read_subscribers_csv(
-                data,
-                where=str(file),
-                columns=mapping,
-                take=words,
-                progress=progress,
-            )
-        with progress_bar("adding", len(parsed.subscribers)) as progress:
-            report = add_subscribers(
-                context.store,
-                parsed.subscribers,
-                source=source,
-                now=context.clock(),
-                dry_run=dry_run,
-                language=context.settings.publication.language,
-                progress=progress,
-            )
-    skipped = sorted([*parsed.skipped, *report.skipped])
-    if as_json:
-        print_json(
-            {
-                "added": report.added,
-                "updated": report.updated,
-                "unchanged": report.unchanged,
-                "skipped": [{"line": line, "reason": reason} for line, reason in skipped],
-                "invalid": [{"line": line, "reason": reason} for line, reason in parsed.invalid],
-                "unread": list(parsed.unread),
-            }
+    with open_publication() as app:
+        report = app.subscribers.import_csv(
+            file,
+            consent=consent,
+            columns=column or (),
+            take=take or (),
+            dry_run=dry_run,
+            progress=progress_bar,
         )
+    if as_json:
+        print_json(report.as_dict())
         return
     would = "would be " if dry_run else ""
     typer.echo(
         f"{report.added} {would}added, {report.updated} {would}updated, "
-        f"{report.unchanged} unchanged, {len(skipped)} skipped, {len(parsed.invalid)} invalid"
+        f"{report.unchanged} unchanged, {len(report.skipped)} skipped, {len(report.invalid)} invalid"
     )
-    for line, reason in skipped:
-        note(f"{file}:{line}: skipped: {reason}")
-    if any(reason.startswith(LISTED_AS) for _, reason in parsed.skipped):
+    for line in report.skipped:
+        note(f"{file}:{line.line}: skipped: {line.reason}")
+    if report.has_unknown_status:
         note(f"{file}: --take WORD takes those of a status, if it means that they want your mail")
-    for line, reason in parsed.invalid:
-        note(f"{file}:{line}: invalid: {reason}")
-    if parsed.unread:
-        note(f"{file}:1: not read: {', '.join(parsed.unread)}; --column THEIRS=ours takes a column")
+    for line in report.invalid:
+        note(f"{file}:{line.line}: invalid: {line.reason}")
+    if report.unread:
+        columns = ", ".join(report.unread)
+        note(f"{file}:1: not read: {columns}; --column THEIRS=ours takes a column")
 
 
 def export(
@@ -160,12 +108,16 @@ def export(
 
     Example: upcycle-news subscribers export list.csv
     """
-    with open_context() as context:
-        text = write_subscribers_csv(all_subscribers(context.store))
+    with open_publication() as app:
+        text = app.subscribers.export_csv(file)
+    show_list(text, file)
+
+
+def show_list(text: str, file: Path | None) -> None:
+    """Print a list, or the name of the file that holds it."""
     if file is None:
         sys.stdout.write(text)
     else:
-        write_atomically(file, text.encode(), private=True)
         note(f"written to {file}")
 
 
@@ -174,8 +126,8 @@ def show(address: Address, as_json: JsonOption = False) -> None:
 
     Example: upcycle-news subscribers show a@example.org --json
     """
-    with open_context() as context:
-        record = personal_data_of(context.store, _find_subscriber(context, address))
+    with open_publication() as app:
+        record = app.subscribers.show(address).as_dict()
     if as_json:
         print_json(record)
         return
@@ -208,28 +160,6 @@ def unsubscribe(address: Address) -> None:
 
     Example: upcycle-news subscribers unsubscribe a@example.org
     """
-    with open_context() as context:
-        left = subscribers.unsubscribe(
-            context.store, _find_subscriber(context, address), now=context.clock()
-        )
+    with open_publication() as app:
+        left = app.subscribers.unsubscribe(address)
     typer.echo("unsubscribed" if left else "had left already")
-
-
-def _find_subscriber(context: AppContext, address: str) -> Subscriber:
-    subscriber = find(context.store, EmailAddress.parse(address))
-    if subscriber is None:
-        raise UpcycleError("no subscriber has this address")
-    return subscriber
-
-
-def _language(language: str | None) -> str:
-    if language not in (None, "de", "en"):
-        raise typer.BadParameter("--language takes de or en")
-    return language or ""
-
-
-def _source(consent: str) -> str:
-    source = " ".join(consent.split())
-    if not source:
-        raise typer.BadParameter('--consent is empty: say where and when, as in "form, 3 May 2026"')
-    return source

@@ -2,23 +2,13 @@
 
 from __future__ import annotations
 
-import csv
 import sys
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from upcycle_news.cli.output import (
-    JsonOption,
-    note,
-    open_context,
-    print_json,
-)
-from upcycle_news.errors import ContentError, UpcycleError
-from upcycle_news.models import EmailAddress
-from upcycle_news.storage import suppressions as suppression_rows
-from upcycle_news.subscribers.csv_lists import escape_formula, read_suppressions, suppression_key
+from upcycle_news.cli.output import JsonOption, note, open_publication, print_json
 
 Target = Annotated[str, typer.Argument(metavar="ADDRESS|@DOMAIN")]
 
@@ -37,30 +27,21 @@ def suppress(
 
     Example: upcycle-news subscribers suppress --file suppressed.csv --reason unsubscribed
     """
-    if (target is None) == (file is None):
-        raise typer.BadParameter("name an address, a @domain, or a --file")
-    try:
-        data = target.encode() if target is not None else Path(str(file)).read_bytes()
-    except OSError as error:
-        raise ContentError(str(file), None, f"cannot be read ({error.strerror})") from None
-    keys, invalid = read_suppressions(data, where=str(file or "the address"))
-    with open_context() as context:
-        new = suppression_rows.suppress_all(
-            context.store, keys, reason=_one_line(reason), detail="", now=context.clock()
-        )
+    with open_publication() as app:
+        if target is not None and file is None:
+            report = app.suppressions.add(target, reason=reason)
+        elif file is not None and target is None:
+            report = app.suppressions.import_file(file, reason=reason)
+        else:
+            raise typer.BadParameter("name an address, a @domain, or a --file")
     if as_json:
-        print_json(
-            {
-                "suppressed": new,
-                "known": len(keys) - new,
-                "invalid": [{"line": line, "reason": why} for line, why in invalid],
-            }
-        )
+        print_json(report.as_dict())
     else:
-        typer.echo(f"{new} suppressed, {len(keys) - new} known, {len(invalid)} invalid")
-        for line, why in invalid:
-            note(f"{file or 'argument'}:{line}: invalid: {why}")
-    if target is not None and invalid:
+        counts = f"{report.suppressed} suppressed, {report.known} known"
+        typer.echo(f"{counts}, {len(report.invalid)} invalid")
+        for line in report.invalid:
+            note(f"{file or 'argument'}:{line.line}: invalid: {line.reason}")
+    if target is not None and report.invalid:
         raise typer.Exit(1)
 
 
@@ -69,11 +50,8 @@ def unsuppress(target: Target) -> None:
 
     Example: upcycle-news subscribers unsuppress a@example.org
     """
-    key = suppression_key(target)
-    email = None if key.startswith(("@", "#")) else EmailAddress.parse(target)
-    with open_context() as context:
-        if not suppression_rows.unsuppress(context.store, key, email):
-            raise UpcycleError("there is no such suppression: see 'subscribers suppressions'")
+    with open_publication() as app:
+        app.suppressions.remove(target)
     typer.echo("unsuppressed")
 
 
@@ -82,29 +60,10 @@ def suppressions(as_json: JsonOption = False) -> None:
 
     Example: upcycle-news subscribers suppressions > suppressed.csv
     """
-    writer = csv.writer(sys.stdout)
-    with open_context() as context:
-        if not as_json:
-            writer.writerow(("key", "reason", "detail", "at"))
-        for suppression in suppression_rows.all_suppressions(context.store):
-            at = suppression.at.isoformat(timespec="seconds")
-            if as_json:
-                print_json(
-                    {
-                        "key": suppression.key,
-                        "reason": suppression.reason,
-                        "detail": suppression.detail,
-                        "at": at,
-                    }
-                )
-            else:
-                writer.writerow(
-                    [
-                        escape_formula(x)
-                        for x in (suppression.key, suppression.reason, suppression.detail, at)
-                    ]
-                )
-
-
-def _one_line(text: str) -> str:
-    return " ".join(text.split())[:32] or "by hand"
+    with open_publication() as app:
+        if as_json:
+            for suppression in app.suppressions.list():
+                print_json(suppression.as_dict())
+        else:
+            for line in app.suppressions.csv():
+                sys.stdout.write(line)

@@ -8,7 +8,7 @@ from typing import Any
 from upcycle_news.app.context import AppContext
 from upcycle_news.i18n.messages import LocalizedText, localized
 from upcycle_news.storage import statistics
-from upcycle_news.storage.statistics import IssueFigures
+from upcycle_news.storage.statistics import IssueFigures, ListCounts
 
 # Fewer deliveries say nothing about a rate: one complaint of twenty is five percent.
 MIN_DELIVERIES = 50
@@ -41,6 +41,28 @@ class IssueHealth:
         figures = asdict(self.figures)
         figures["at"] = self.figures.at.isoformat(timespec="seconds")
         return {**figures, "alarms": list(map(str, self.alerts))}
+
+
+@dataclass(frozen=True)
+class ListStatistics:
+    """The counts of the list, and the health of its newest issues, newest first."""
+
+    counts: ListCounts
+    issues: tuple[IssueHealth, ...]
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return the JSON object of `subscribers stats`."""
+        return {
+            "subscribers": dict(self.counts.by_status),
+            "topics": dict(self.counts.by_topic),
+            "suppressions": dict(self.counts.suppressions),
+            "issues": [issue.as_dict() for issue in self.issues],
+        }
+
+
+def list_statistics(context: AppContext) -> ListStatistics:
+    """Count subscribers and suppressions, and tell what each of the newest issues did to the list."""
+    return ListStatistics(statistics.count_subscribers(context.store), list_health(context))
 
 
 def list_health(context: AppContext, last: int = 10) -> tuple[IssueHealth, ...]:

@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Collection, Iterable
+from dataclasses import asdict, dataclass
 from datetime import timedelta
+from pathlib import Path
 
 from upcycle_news.app.context import AppContext
 from upcycle_news.errors import RelayError
-from upcycle_news.i18n.messages import LocalizedText, localized
+from upcycle_news.i18n.messages import LANGUAGES, LocalizedText, localized
 from upcycle_news.mail.message import message_hash
 from upcycle_news.mail.transactional import build_transactional_mail
 from upcycle_news.models import (
+    ConfirmationResult,
     EmailAddress,
     Envelope,
+    Signup,
     Subscriber,
     SubscriberStatus,
     UnsubscribeMethod,
@@ -23,10 +26,10 @@ from upcycle_news.observability.logging import Log
 from upcycle_news.rendering.render import render_transactional
 from upcycle_news.rendering.template_strings import read_template_strings
 from upcycle_news.rendering.templates import load_templates
+from upcycle_news.services.subscribers.lists import read_list
 from upcycle_news.storage import bounces, send_hold, signups, subscribers
-from upcycle_news.storage.signups import ConfirmationResult, Signup
 from upcycle_news.subscribers import double_opt_in
-from upcycle_news.subscribers.link_tokens import Purpose, Token
+from upcycle_news.subscribers.link_tokens import Purpose
 from upcycle_news.transports.outcomes import (
     Accepted,
     Outcome,
@@ -53,6 +56,16 @@ class CleanupReport:
     mailed: int = 0
     reports: int = 0
 
+    def as_dict(self) -> dict[str, int]:
+        """Return the JSON object of `subscribers tidy`."""
+        return asdict(self)
+
+    def __str__(self) -> str:
+        return (
+            f"{self.unconfirmed} unconfirmed sign-ups and {self.reports} old reports deleted, "
+            f"{self.mailed} confirmations mailed"
+        )
+
 
 @dataclass(frozen=True)
 class LinkCounts:
@@ -62,14 +75,47 @@ class LinkCounts:
     foreign: int
 
 
+@dataclass(frozen=True)
+class Confirmation:
+    """What following a confirmation link did; `preferences_token` is for the next link.
+
+    No `subscriber`, no token: the link is not ours, or its subscriber was erased.
+    """
+
+    result: ConfirmationResult
+    subscriber: Subscriber | None
+    preferences_token: str = ""
+
+
+@dataclass(frozen=True)
+class SubscriberLink:
+    """Whose link it is, and of which issue (0: none). `subscriber` is None once they were erased."""
+
+    subscriber: Subscriber | None
+    issue_number: int
+    preferences_token: str
+
+
+@dataclass(frozen=True)
+class Preferences:
+    """A subscriber with the topics that the publication offers; they have chosen some of them."""
+
+    subscriber: Subscriber
+    offered: tuple[str, ...]
+
+
 class RecipientRefused(RelayError):  # noqa: N818 - a sentence reads better without "Error"
     """The relay refused this one address, which says nothing about others."""
 
 
 def sign_up(
-    context: AppContext, email: EmailAddress, *, language: str, source: str, ip: str = ""
+    context: AppContext, email: EmailAddress, *, language: str, source: str = "", ip: str = ""
 ) -> Signup | None:
-    """Store a sign-up; None if no confirmation mail may be sent. Nothing is sent yet."""
+    """Store a sign-up; None if no confirmation mail may be sent. Nothing is sent yet.
+
+    `source` says where the form stands (default: our own page); `ip` is stored only if the settings
+    say so.
+    """
     now = context.clock()
     cooldown = timedelta(minutes=context.settings.audience.cooldown_minutes)
     return signups.start_signup(
@@ -79,7 +125,7 @@ def sign_up(
             situation, now=now, cooldown=cooldown
         ),
         language=language,
-        source=source,
+        source=source or f"web: {context.link_signer.public_url}/subscribe",
         wording=consent_wording(context, language),
         ip=ip if context.settings.audience.keep_ip else "",
         now=now,
@@ -185,13 +231,11 @@ def send_pending_confirmations(context: AppContext) -> int:
     return sent
 
 
-def confirm(
-    context: AppContext, token: str, *, act: bool = True
-) -> tuple[ConfirmationResult, Subscriber | None]:
-    """Follow a confirmation link, or only look it up; returns the result and its subscriber."""
+def confirm(context: AppContext, token: str, *, act: bool = True) -> Confirmation:
+    """Follow a confirmation link, or only look it up with `act` False."""
     parsed = context.link_signer.read(Purpose.CONFIRM, token)
     if parsed is None:
-        return ConfirmationResult.UNKNOWN, None
+        return Confirmation(ConfirmationResult.UNKNOWN, None)
     lookup = signups.confirm if act else signups.confirmation_status
     result = lookup(
         context.store,
@@ -199,43 +243,68 @@ def confirm(
         now=context.clock(),
         valid_for=_valid_for(context),
     )
-    return result, subscribers.by_id(context.store, parsed.subscriber)
+    return Confirmation(
+        result,
+        subscribers.by_id(context.store, parsed.subscriber),
+        context.link_signer.token(Purpose.PREFERENCES, parsed.subscriber),
+    )
 
 
 def _valid_for(context: AppContext) -> timedelta:
     return timedelta(days=context.settings.audience.confirm_days)
 
 
-def read_link(
-    context: AppContext, purpose: Purpose, token: str
-) -> tuple[Token, Subscriber | None] | None:
-    """Return token and subscriber of a link; None if it is altered, foreign or for another purpose."""
+def read_link(context: AppContext, purpose: Purpose, token: str) -> SubscriberLink | None:
+    """Return whose link it is; None if it is altered, foreign or for another purpose."""
     parsed = context.link_signer.read(purpose, token)
-    return None if parsed is None else (parsed, subscribers.by_id(context.store, parsed.subscriber))
+    if parsed is None:
+        return None
+    return SubscriberLink(
+        subscriber=subscribers.by_id(context.store, parsed.subscriber),
+        issue_number=parsed.issue,
+        preferences_token=context.link_signer.token(
+            Purpose.PREFERENCES, parsed.subscriber, parsed.issue
+        ),
+    )
+
+
+def unsubscribe_by_token(
+    context: AppContext, token: str, method: UnsubscribeMethod
+) -> SubscriberLink | None:
+    """Unsubscribe the owner of a link; repeating it, or after an erasure, changes nothing.
+
+    The token is that of an unsubscribe link, or of a preferences link with that method. None, and
+    nothing changed, for a token that is not ours or for another purpose.
+    """
+    by_preferences = method is UnsubscribeMethod.PREFERENCES
+    link = read_link(context, Purpose.PREFERENCES if by_preferences else Purpose.UNSUBSCRIBE, token)
+    if link is None or link.subscriber is None:
+        return link
+    if link.subscriber.status is not SubscriberStatus.UNSUBSCRIBED:
+        unsubscribe(context, link.subscriber, method, issue_number=link.issue_number)
+    return link
 
 
 def unsubscribe(
-    context: AppContext, token: Token, subscriber: Subscriber | None, method: UnsubscribeMethod
-) -> None:
-    """Unsubscribe the link's subscriber; repeating it, or after an erasure, does nothing."""
-    if subscriber is not None and subscriber.status is not SubscriberStatus.UNSUBSCRIBED:
-        subscribers.unsubscribe(
-            context.store, subscriber, now=context.clock(), method=method, issue=token.issue
-        )
-        log.info("unsubscribed", way=method, issue_number=token.issue)
+    context: AppContext, subscriber: Subscriber, method: UnsubscribeMethod, *, issue_number: int = 0
+) -> bool:
+    """Unsubscribe at once, by the link of an issue or by none (0); False if that was done already."""
+    changed = subscribers.unsubscribe(
+        context.store, subscriber, now=context.clock(), method=method, issue=issue_number
+    )
+    if changed:
+        log.info("unsubscribed", way=method, issue_number=issue_number)
+    return changed
 
 
-def unsubscribe_by_token(context: AppContext, token: str, method: UnsubscribeMethod) -> bool:
-    """Unsubscribe the owner of an unsubscribe token; False for a token that is not ours."""
-    link = read_link(context, Purpose.UNSUBSCRIBE, token)
-    if link is None:
-        return False
-    unsubscribe(context, *link, method)
-    return True
+def unsubscribe_by_links(context: AppContext, links: Path | Iterable[str]) -> LinkCounts:
+    """Unsubscribe by links or tokens, one a line of a file, that a page elsewhere collected.
 
-
-def unsubscribe_by_links(context: AppContext, lines: Iterable[str]) -> LinkCounts:
-    """Unsubscribe by links or tokens, one a line, that a page elsewhere collected."""
+    Raises `ContentError` when the file cannot be read.
+    """
+    lines = (
+        read_list(links).decode(errors="replace").splitlines() if isinstance(links, Path) else links
+    )
     valid = foreign = 0
     for line in lines:
         if not line.strip():
@@ -246,6 +315,39 @@ def unsubscribe_by_links(context: AppContext, lines: Iterable[str]) -> LinkCount
         else:
             foreign += 1
     return LinkCounts(valid, foreign)
+
+
+def preferences(context: AppContext, token: str) -> Preferences | None:
+    """Return the preferences behind a link; None if it is not ours or its subscriber was erased."""
+    link = read_link(context, Purpose.PREFERENCES, token)
+    if link is None or link.subscriber is None:
+        return None
+    return Preferences(link.subscriber, context.settings.audience.topics)
+
+
+def change_preferences(
+    context: AppContext, token: str, *, language: str, topics: Collection[str]
+) -> Preferences | None:
+    """Store what a subscriber chose by a preferences link; returns the preferences as they are then.
+
+    Of `topics` those that are offered count; topics of the subscriber that are not offered (from a
+    list, or no longer) stay. An unknown `language` changes nothing of it. Nothing is stored for one
+    who is not confirmed; None as with `preferences`.
+    """
+    before = preferences(context, token)
+    if before is None or before.subscriber.status is not SubscriberStatus.CONFIRMED:
+        return before
+    subscriber, offered = before.subscriber, before.offered
+    chosen = [topic for topic in offered if topic in topics]
+    chosen += [topic for topic in subscriber.topics if topic not in offered]
+    subscribers.set_preferences(
+        context.store,
+        subscriber,
+        language=language if language in LANGUAGES else subscriber.language,
+        topics=chosen,
+        now=context.clock(),
+    )
+    return preferences(context, token)
 
 
 def describe_unsubscribe_methods(context: AppContext) -> LocalizedText:

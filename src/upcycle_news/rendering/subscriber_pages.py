@@ -1,4 +1,4 @@
-"""The subscriber pages, rendered from templates/page.html with the newsletter's theme."""
+"""The web pages for subscribers, rendered from templates/page.html with the newsletter's theme."""
 
 from __future__ import annotations
 
@@ -7,22 +7,18 @@ import hashlib
 from collections.abc import Mapping
 from functools import cached_property
 from typing import Any
+from urllib.parse import urlsplit
 
 from markupsafe import Markup
 
 from upcycle_news.errors import TemplateError
-from upcycle_news.i18n.messages import localized
+from upcycle_news.i18n.messages import LANGUAGES, localized
 from upcycle_news.models import Publication
 from upcycle_news.rendering.render import fill_template
-from upcycle_news.rendering.template_strings import (
-    TemplateStrings,
-    read_template_strings,
-    read_toml,
-)
+from upcycle_news.rendering.template_strings import read_template_strings, read_toml
 
 TEMPLATE = "page.html"
 STYLE = "page.css"
-LANGUAGES = ("de", "en")
 
 
 class PageRenderer:
@@ -36,9 +32,10 @@ class PageRenderer:
             language: read_template_strings(templates, language) for language in LANGUAGES
         }
 
-    def strings(self, language: str) -> TemplateStrings:
-        """Return the strings of a language."""
-        return self._strings[language]
+    @property
+    def root(self) -> str:
+        """The path part of the public address, which links on the pages begin with."""
+        return urlsplit(self._publication.public_url).path.rstrip("/")
 
     @cached_property
     def style(self) -> str:
@@ -61,6 +58,7 @@ class PageRenderer:
             TEMPLATE,
             {
                 "view": view,
+                "root": self.root,
                 "language": language,
                 "languages": LANGUAGES,
                 "publication": self._publication,
