@@ -18,9 +18,8 @@ from reference_templates import variables
 
 from upcycle_news.cli.app import commands
 from upcycle_news.config.settings import PREFIX, Settings
-from upcycle_news.models import DeliveryState, Essay, SubscriberStatus
+from upcycle_news.models import DeliveryState, Essay, IssueState, SubscriberStatus
 from upcycle_news.models.front_matter import front_matter_keys
-from upcycle_news.storage.issues import IssueState
 
 TARGET = Path(__file__).resolve().parents[1] / "docs" / "reference.md"
 

@@ -12,6 +12,7 @@ from upcycle_news.models import (
     FeedItem,
     Issue,
     IssueId,
+    IssueState,
     Manifest,
     Publication,
     Related,
@@ -20,6 +21,7 @@ from upcycle_news.models import (
     SuppressionSource,
 )
 from upcycle_news.storage import (
+    approvals,
     issues,
     revisions,
     subscribers,
@@ -93,6 +95,30 @@ def save(store: Store, revision: Manifest | None = None, now: datetime = NOW) ->
     return saved.revision_id
 
 
+def approve(store: Store, revision_id: str, issue: IssueId = ISSUE) -> None:
+    approvals.record_decision(store, issue, revision_id, approved=True, by="Anna", now=NOW)
+
+
+def approved(store: Store, revision: Manifest | None = None) -> str:
+    """Save a revision and approve it; returns its id."""
+    revision = revision or manifest()
+    revision_id = save(store, revision)
+    approve(store, revision_id, revision.issue.id)
+    return revision_id
+
+
+def change_state(store: Store, state: IssueState, issue: IssueId = ISSUE) -> None:
+    """Bring an issue whose deliveries began into this state, as people and relays do."""
+    if state is IssueState.PAUSED:
+        issues.pause(store, issue, by="Anna", reason="was paused by hand", now=NOW)
+    elif state is IssueState.STOPPED:
+        issues.stop(store, issue, reason="the relay refused", now=NOW)
+    elif state is IssueState.CANCELLED:
+        issues.cancel(store, issue, by="Anna", reason="was cancelled by hand", now=NOW)
+    else:
+        issues.resume(store, issue, by="Anna", now=NOW)
+
+
 def load(store: Store, revision_id: str, issue: IssueId = ISSUE) -> revisions.Revision:
     revision = revisions.load_revision(store, issue, revision_id)
     assert revision is not None
@@ -120,7 +146,7 @@ def suppress(store: Store, *addresses: str) -> None:
 def queued(store: Store, *addresses: str, issue: IssueId = ISSUE) -> str:
     """Queue an issue for these subscribers; returns the revision id."""
     add(store, *addresses)
-    revision_id = save(store, manifest(issue))
+    revision_id = approved(store, manifest(issue))
     issues.enqueue(store, load(store, revision_id, issue), now=NOW)
     return revision_id
 

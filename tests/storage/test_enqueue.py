@@ -7,21 +7,23 @@ import pytest
 from sqlalchemy import text
 
 from upcycle_news.errors import IssueError, StoreError
-from upcycle_news.models import DeliveryState, Related, Story
+from upcycle_news.models import DeliveryState, IssueState, Related, Story
 from upcycle_news.storage import (
+    approvals,
     deliveries,
     issues,
-    revisions,
     subscribers,
 )
 from upcycle_news.storage.database import Store, open_store
-from upcycle_news.storage.issues import IssueState
 
 from .sample_rows import (
     ISSUE,
     NOW,
     add,
+    approve,
+    approved,
     item,
+    load,
     manifest,
     queued,
     save,
@@ -48,7 +50,7 @@ def test_exactly_the_confirmed_and_unsuppressed_subscribers_are_queued(store: St
         connection.execute(
             text("UPDATE subscribers SET status = 'pending' WHERE email LIKE 'dora%'")
         )
-    assert issues.enqueue(store, ISSUE, save(store), now=NOW) == 1
+    assert issues.enqueue(store, load(store, approved(store)), now=NOW) == 1
     waiting = list(deliveries.list_deliveries(store, ISSUE, DeliveryState.QUEUED))
     assert [delivery.subscriber for delivery in waiting] == [numbers["anna@example.org"]]
 
@@ -56,51 +58,46 @@ def test_exactly_the_confirmed_and_unsuppressed_subscribers_are_queued(store: St
 def test_queueing_the_same_revision_again_changes_nothing(store: Store) -> None:
     revision_id = queued(store, "anna@example.org")
     add(store, "bert@example.org")
-    assert issues.enqueue(store, ISSUE, revision_id, now=NOW) == 1
+    assert issues.enqueue(store, load(store, revision_id), now=NOW) == 1
     assert len(list(deliveries.list_deliveries(store, ISSUE, DeliveryState.QUEUED))) == 1
 
 
 def test_a_queued_issue_refuses_another_revision(store: Store) -> None:
     add(store, "anna@example.org")
     first, second = save(store), save(store, manifest(subject="Anders"))
-    issues.enqueue(store, ISSUE, first, now=NOW)
+    approve(store, first)
+    issues.enqueue(store, load(store, first), now=NOW)
     with pytest.raises(IssueError, match="with another revision"):
-        issues.enqueue(store, ISSUE, second, now=NOW)
-
-
-def test_an_unknown_revision_cannot_be_queued(store: Store) -> None:
-    save(store)
-    with pytest.raises(IssueError, match="preview it first"):
-        issues.enqueue(store, ISSUE, "0" * 64, now=NOW)
+        issues.enqueue(store, load(store, second), now=NOW)
 
 
 def test_a_revision_rejected_meanwhile_is_not_queued(store: Store) -> None:
     add(store, "anna@example.org")
     revision_id = save(store)
-    for approved in (True, False):
-        revisions.record_decision(store, ISSUE, revision_id, approved=approved, by="Anna", now=NOW)
+    for decision in (True, False):
+        approvals.record_decision(store, ISSUE, revision_id, approved=decision, by="Anna", now=NOW)
     with pytest.raises(IssueError, match="was rejected meanwhile"):
-        issues.enqueue(store, ISSUE, revision_id, now=NOW)
+        issues.enqueue(store, load(store, revision_id), now=NOW)
     assert state(store) is IssueState.OPEN
-    revisions.record_decision(store, ISSUE, revision_id, approved=True, by="Anna", now=NOW)
-    assert issues.enqueue(store, ISSUE, revision_id, now=NOW) == 1
+    approvals.record_decision(store, ISSUE, revision_id, approved=True, by="Anna", now=NOW)
+    assert issues.enqueue(store, load(store, revision_id), now=NOW) == 1
 
 
-def test_an_issue_without_an_audience_stays_open_and_uses_no_content(store: Store) -> None:
+def test_an_issue_without_an_audience_stays_approved_and_uses_no_content(store: Store) -> None:
     add(store, "anna@example.org")
     suppress(store, "anna@example.org")
-    revision_id = save(store)
+    revision_id = approved(store)
     with pytest.raises(IssueError, match="nobody to send to"):
-        issues.enqueue(store, ISSUE, revision_id, now=NOW)
-    assert state(store) is IssueState.OPEN
+        issues.enqueue(store, load(store, revision_id), now=NOW)
+    assert state(store) is IssueState.APPROVED
     assert issues.load_used_content(store) == (frozenset(), frozenset())
     add(store, "bert@example.org")
-    assert issues.enqueue(store, ISSUE, revision_id, now=NOW) == 1
+    assert issues.enqueue(store, load(store, revision_id), now=NOW) == 1
 
 
 def test_a_failed_queueing_changes_nothing(store: Store) -> None:
     add(store, "anna@example.org", "bert@example.org")
-    revision_id = save(store)
+    revision_id = approved(store)
     with store.writing() as connection:
         # A row that is in the way of the second delivery, as a crash would be.
         connection.execute(
@@ -110,8 +107,8 @@ def test_a_failed_queueing_changes_nothing(store: Store) -> None:
             )
         )
     with pytest.raises(StoreError):
-        issues.enqueue(store, ISSUE, revision_id, now=NOW)
-    assert state(store) is IssueState.OPEN
+        issues.enqueue(store, load(store, revision_id), now=NOW)
+    assert state(store) is IssueState.APPROVED
     assert list(deliveries.list_deliveries(store, ISSUE, DeliveryState.QUEUED)) == []
     assert issues.load_used_content(store) == (frozenset(), frozenset())
 
@@ -120,13 +117,13 @@ def test_two_threads_that_queue_an_issue_make_one_queue(store_url: str) -> None:
     setup = open_store(store_url)
     addresses = [f"reader{number}@example.org" for number in range(50)]
     add(setup, *addresses)
-    revision_id = save(setup)
+    revision_id = approved(setup)
     barrier, audiences = threading.Barrier(2), []
 
     def enqueue() -> None:
         own = open_store(store_url)
         barrier.wait()
-        audiences.append(issues.enqueue(own, ISSUE, revision_id, now=NOW))
+        audiences.append(issues.enqueue(own, load(own, revision_id), now=NOW))
         own.close()
 
     threads = [threading.Thread(target=enqueue) for _ in range(2)]
@@ -156,7 +153,9 @@ def test_a_second_issue_may_show_what_an_earlier_one_used(store: Store) -> None:
     queued(store, "anna@example.org")
     second = replace(ISSUE, ordinal=2)
     story = Related(Story((item("urn:1"), item("urn:9"))), 0.5)
-    issues.enqueue(store, second, save(store, manifest(second, related=(story,))), now=NOW)
+    issues.enqueue(
+        store, load(store, approved(store, manifest(second, related=(story,))), second), now=NOW
+    )
     assert "urn:9" in issues.load_used_content(store)[1]
 
 

@@ -6,16 +6,17 @@ from datetime import timedelta
 import pytest
 
 from upcycle_news.errors import IssueError
-from upcycle_news.models import InlineImage, RenderedIssue
-from upcycle_news.storage import issues, revisions
+from upcycle_news.models import InlineImage, IssueState, RenderedIssue
+from upcycle_news.storage import approvals, issues, revisions
 from upcycle_news.storage.database import Store
-from upcycle_news.storage.issues import IssueState
 
 from .sample_rows import (
     ISSUE,
     NOW,
     add,
+    approve,
     essay,
+    load,
     manifest,
     queued,
     save,
@@ -25,10 +26,15 @@ LATER = NOW + timedelta(minutes=5)
 
 
 def test_the_same_inputs_are_the_same_revision(store: Store) -> None:
-    first, new = revisions.save_revision(store, manifest(), git_commit="abc", now=NOW)
-    again, newer = revisions.save_revision(store, manifest(), git_commit="def", now=LATER)
-    assert (first, new) == (again, True)
-    assert newer is False
+    first = revisions.save_revision(store, manifest(), git_commit="abc", now=NOW)
+    again = revisions.save_revision(store, manifest(), git_commit="def", now=LATER)
+    assert first.revision_id == again.revision_id
+    assert revisions.previous_revision(store, ISSUE, again.revision_id) is None
+
+
+def test_a_saved_revision_is_what_is_loaded_later(store: Store) -> None:
+    saved = revisions.save_revision(store, manifest(), git_commit="", now=NOW)
+    assert revisions.load_revision(store, ISSUE) == saved
 
 
 @pytest.mark.parametrize(
@@ -84,7 +90,7 @@ def test_the_last_saved_revision_is_the_newest_even_after_the_clock_was_set_back
 
 def test_an_approval_belongs_to_one_revision_and_the_last_decision_counts(store: Store) -> None:
     first, second = save(store), save(store, manifest(subject="Anders"), now=LATER)
-    revisions.record_decision(store, ISSUE, first, approved=True, by="Anna", now=NOW)
+    approvals.record_decision(store, ISSUE, first, approved=True, by="Anna", now=NOW)
 
     def approved(revision_id: str) -> bool | None:
         revision = revisions.load_revision(store, ISSUE, revision_id)
@@ -92,7 +98,7 @@ def test_an_approval_belongs_to_one_revision_and_the_last_decision_counts(store:
         return revision.approved
 
     assert (approved(first), approved(second)) == (True, None)
-    revisions.record_decision(store, ISSUE, first, approved=False, by="Bert", now=LATER)
+    approvals.record_decision(store, ISSUE, first, approved=False, by="Bert", now=LATER)
     assert approved(first) is False
 
 
@@ -101,10 +107,10 @@ def test_a_late_rejection_is_refused_and_names_the_commands_that_stop_the_issue(
 ) -> None:
     revision_id = queued(store, "leserin@example.org")
     with pytest.raises(IssueError, match=r"have begun.*issue pause 2026-11-26.*issue cancel"):
-        revisions.record_decision(store, ISSUE, revision_id, approved=False, by="Anna", now=LATER)
+        approvals.record_decision(store, ISSUE, revision_id, approved=False, by="Anna", now=LATER)
     revision = revisions.load_revision(store, ISSUE, revision_id)
     assert revision is not None
-    assert revision.approved is None
+    assert revision.approved is True
 
 
 def test_a_frozen_issue_takes_no_new_revision(store: Store) -> None:
@@ -152,7 +158,8 @@ def test_an_issue_stays_open_until_it_is_queued(store: Store) -> None:
     row = issues.get(store, ISSUE)
     assert row is not None
     assert (row.state, row.revision_id, row.audience) == (IssueState.OPEN, "", 0)
-    issues.enqueue(store, ISSUE, revision_id, now=LATER)
+    approve(store, revision_id)
+    issues.enqueue(store, load(store, revision_id), now=LATER)
     row = issues.get(store, ISSUE)
     assert row is not None
     assert (row.state, row.revision_id, row.audience) == (IssueState.SENDING, revision_id, 1)

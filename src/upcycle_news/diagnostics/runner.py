@@ -98,7 +98,7 @@ def _check_context(context: AppContext, *, offline: bool) -> CheckContext:
     if usable:
         try:
             last = _last_issue(context)
-            mailed = any(row.enqueued_at for row in issues.all_issues(context.store))
+            mailed = issues.was_any_queued(context.store)
         except UpcycleError:
             usable = False
     return CheckContext(context, context.clock(), facts, usable, last, mailed, offline)

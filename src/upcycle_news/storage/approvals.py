@@ -1,4 +1,4 @@
-"""Approval requests of flow runs, decisions, and the items that an editor excluded."""
+"""Approval requests of flow runs, decisions about revisions, and items that an editor excluded."""
 
 from __future__ import annotations
 
@@ -7,12 +7,17 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Row, insert, select, update
+from sqlalchemy import Connection, Row, insert, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
 from upcycle_news.models import IssueId
+from upcycle_news.storage import issue_lifecycle as lifecycle
 from upcycle_news.storage.database import Store
-from upcycle_news.storage.schema import approval_requests, approvals, excluded_items
+from upcycle_news.storage.issue_lifecycle import Decision
+from upcycle_news.storage.schema import approval_requests, excluded_items
+
+DECISIONS = ("send", "reject")
+"""The answers that decide; the decision itself is an event of the issue."""
 
 
 @dataclass(frozen=True)
@@ -30,25 +35,29 @@ class ApprovalRequest:
     answered_at: datetime | None
 
 
-@dataclass(frozen=True)
-class Decision:
-    """An approval or rejection of a revision."""
-
-    approved: bool
-    by: str
-    at: datetime
-
-
 def last_decision(store: Store, issue: IssueId, revision_id: str) -> Decision | None:
-    """Return the newest approval or rejection of this revision; None without any."""
+    """Return the approval or rejection of this revision that holds; None without any."""
     with store.reading() as connection:
-        row = connection.execute(
-            select(approvals)
-            .where(approvals.c.issue_id == str(issue), approvals.c.revision_id == revision_id)
-            .order_by(approvals.c.id.desc())
-            .limit(1)
-        ).first()
-    return None if row is None else Decision(row.approved, row.decided_by, row.decided_at)
+        return lifecycle.decision_about(connection, str(issue), revision_id)
+
+
+def approved_revision(store: Store, issue: IssueId) -> str | None:
+    """Return the revision of this issue that was approved last, whatever came of it later."""
+    with store.reading() as connection:
+        return lifecycle.approved_revision(connection, str(issue))
+
+
+def record_decision(
+    store: Store, issue: IssueId, revision_id: str, *, approved: bool, by: str, now: datetime
+) -> None:
+    """Record an approval, or a rejection, of one revision.
+
+    Raises `IssueError` for a decision that comes too late: `issues.enqueue` was faster.
+    """
+    with store.writing() as connection:
+        lifecycle.record_decision(
+            connection, str(issue), revision_id, approved=approved, by=by, now=now
+        )
 
 
 def request_approval(
@@ -59,9 +68,7 @@ def request_approval(
     with store.writing() as connection:
         row = connection.execute(select(approval_requests).where(*is_open)).first()
         if row is not None and row.revision_id != revision_id:
-            connection.execute(
-                update(approval_requests).where(*is_open).values(answer="changed", answered_at=now)
-            )
+            _answer(connection, row, "changed", now=now)
             row = None
         if row is None:
             values = {
@@ -74,20 +81,40 @@ def request_approval(
             }
             connection.execute(insert(approval_requests).values(values))
             row = connection.execute(select(approval_requests).where(*is_open)).one()
+        # Also for a request that was there: another revision may have been composed meanwhile.
+        lifecycle.record_request(connection, str(issue), revision_id, by=run, now=now)
     return _approval_request(row)
 
 
 def answer_request(store: Store, request: int, answer: str, *, now: datetime) -> bool:
-    """Close a request; False when it was answered before."""
+    """Close a request; False when it was answered before.
+
+    Any answer but ``send`` and ``reject`` decides nothing: nobody asks about the revision any more.
+    """
+    query = select(approval_requests).where(
+        approval_requests.c.id == request, approval_requests.c.answer == ""
+    )
     with store.writing() as connection:
-        return (
-            connection.execute(
-                update(approval_requests)
-                .where(approval_requests.c.id == request, approval_requests.c.answer == "")
-                .values(answer=answer, answered_at=now)
-            ).rowcount
-            == 1
-        )
+        row = connection.execute(query.with_for_update()).first()
+        if row is not None:
+            _answer(connection, row, answer, now=now)
+    return row is not None
+
+
+def _answer(connection: Connection, row: Row[Any], answer: str, *, now: datetime) -> None:
+    connection.execute(
+        update(approval_requests)
+        .where(approval_requests.c.id == row.id)
+        .values(answer=answer, answered_at=now)
+    )
+    still_asked = select(approval_requests.c.id).where(
+        approval_requests.c.issue_id == row.issue_id,
+        approval_requests.c.revision_id == row.revision_id,
+        approval_requests.c.answer == "",
+    )
+    if answer in DECISIONS or connection.execute(still_asked.limit(1)).first():
+        return
+    lifecycle.withdraw_request(connection, row.issue_id, row.revision_id, reason=answer, now=now)
 
 
 def mark_reminded(store: Store, request: int, *, now: datetime) -> bool:

@@ -13,34 +13,36 @@ from upcycle_news.models import (
     DeliveryState,
     EmailAddress,
     IssueId,
+    IssueState,
 )
+from upcycle_news.storage import issue_lifecycle as lifecycle
 from upcycle_news.storage import send_hold
 from upcycle_news.storage.database import Store
-from upcycle_news.storage.issues import IssueState
+from upcycle_news.storage.issue_lifecycle import SYSTEM
 from upcycle_news.storage.schema import (
     deliveries,
-    issues,
     subscribers,
     suppressions,
 )
 from upcycle_news.storage.workers import NO_WORKER
 
 
-def requeue(store: Store, issue: IssueId, state: DeliveryState, *, now: datetime) -> int:
+def requeue(
+    store: Store, issue: IssueId, state: DeliveryState, *, by: str = SYSTEM, now: datetime
+) -> int:
     """Requeue the deliveries in `state`; returns how many. Never in a cancelled issue.
 
-    Raises `PausedError` while a send hold is active.
+    A closed issue of which something is queued again is reopened. Raises `SendHoldError` while a
+    send hold is active.
     """
-    not_cancelled = select(issues.c.id).where(issues.c.state != IssueState.CANCELLED)
     with store.writing() as connection:
         send_hold.raise_if_held(connection)
-        return connection.execute(
+        row = lifecycle.locked(connection, str(issue))
+        if row is None or row.state == IssueState.CANCELLED:
+            return 0
+        count = connection.execute(
             update(deliveries)
-            .where(
-                deliveries.c.issue_id == str(issue),
-                deliveries.c.issue_id.in_(not_cancelled),
-                deliveries.c.state == state,
-            )
+            .where(deliveries.c.issue_id == str(issue), deliveries.c.state == state)
             .values(
                 state=DeliveryState.QUEUED,
                 reason="",
@@ -52,6 +54,9 @@ def requeue(store: Store, issue: IssueId, state: DeliveryState, *, now: datetime
                 changed_at=now,
             )
         ).rowcount
+        if count and row.state == IssueState.CLOSED:
+            lifecycle.reopen(connection, str(issue), by=by, reason=f"{state} again", now=now)
+    return count
 
 
 def requeue_refused(store: Store, issue: IssueId, *, now: datetime) -> int:
@@ -64,6 +69,7 @@ def requeue_refused(store: Store, issue: IssueId, *, now: datetime) -> int:
     started_states = (DeliveryState.SENT, DeliveryState.SENDING)
     of_issue = deliveries.c.issue_id == str(issue)
     with store.writing() as connection:
+        lifecycle.locked(connection, str(issue))
         started = select(deliveries.c.id).where(of_issue, deliveries.c.state.in_(started_states))
         leased = select(deliveries.c.id).where(
             of_issue, deliveries.c.state == DeliveryState.QUEUED, deliveries.c.worker_id > NO_WORKER
@@ -73,7 +79,7 @@ def requeue_refused(store: Store, issue: IssueId, *, now: datetime) -> int:
             or connection.execute(leased.limit(1)).first()
         ):
             return 0
-        return connection.execute(
+        count = connection.execute(
             update(deliveries)
             .where(
                 of_issue,
@@ -86,6 +92,9 @@ def requeue_refused(store: Store, issue: IssueId, *, now: datetime) -> int:
             )
             .values(state=DeliveryState.QUEUED, worker_id=NO_WORKER, changed_at=now)
         ).rowcount
+        if count:
+            lifecycle.settle_returned_deliveries(connection, str(issue), now=now)
+    return count
 
 
 def list_deliveries(store: Store, issue: IssueId, state: DeliveryState) -> Iterator[Delivery]:

@@ -4,34 +4,36 @@ from __future__ import annotations
 
 from collections.abc import Collection
 from dataclasses import dataclass
-from datetime import datetime
-from enum import StrEnum
+from datetime import date, datetime
 from typing import Any
 
 from sqlalchemy import (
     ColumnElement,
     Connection,
     Row,
+    Select,
     delete,
     func,
     insert,
     literal,
     null,
     select,
-    update,
 )
 
 from upcycle_news.errors import IssueError
 from upcycle_news.models import (
     DeliveryState,
     IssueId,
+    IssueState,
     IssueStatus,
     Manifest,
     SubscriberStatus,
 )
+from upcycle_news.storage import issue_lifecycle as lifecycle
 from upcycle_news.storage import revisions as revision_rows
 from upcycle_news.storage import send_hold
 from upcycle_news.storage.database import Store
+from upcycle_news.storage.issue_lifecycle import SYSTEM, IssueEvent
 from upcycle_news.storage.schema import (
     deliveries,
     issues,
@@ -42,19 +44,9 @@ from upcycle_news.storage.schema import (
 from upcycle_news.storage.suppressions import suppression_reason_sql
 
 
-class IssueState(StrEnum):
-    """`OPEN` may still change; from `SENDING` on the issue is frozen."""
-
-    OPEN = revision_rows.OPEN
-    SENDING = "sending"
-    PAUSED = "paused"
-    STOPPED = "stopped"
-    CANCELLED = "cancelled"
-
-
 @dataclass(frozen=True)
 class IssueRow:
-    """An issue. `revision_id` is the frozen revision, empty while open."""
+    """An issue. `revision_id` is the frozen revision, empty before; `closed_at`: its sums are final."""
 
     id: IssueId
     number: int
@@ -63,11 +55,12 @@ class IssueRow:
     audience: int
     stop_reason: str
     enqueued_at: datetime | None
+    closed_at: datetime | None = None
 
     @property
     def frozen(self) -> bool:
         """True once its deliveries have begun: the issue takes no other revision any more."""
-        return self.state is not IssueState.OPEN
+        return self.state.is_frozen
 
 
 def get(store: Store, issue: IssueId) -> IssueRow | None:
@@ -86,34 +79,98 @@ def find_by_number(store: Store, number: int) -> IssueId | None:
 
 
 def all_issues(store: Store) -> tuple[IssueRow, ...]:
-    """Return all issues, oldest first."""
+    """Return all issues, oldest first. What a run asks for is narrower: see the functions below."""
+    return _select(store, select(issues))
+
+
+def issues_of_day(store: Store, day: date) -> tuple[IssueRow, ...]:
+    """Return the issues of a day, oldest first."""
+    return _select(store, select(issues).where(issues.c.day == day))
+
+
+def newest_issue(store: Store, *, frozen: bool = False) -> IssueId | None:
+    """Return the newest issue, with `frozen` the newest whose deliveries began; None without one."""
+    states = [state for state in IssueState if state.is_frozen or not frozen]
+    newest_day = (
+        select(issues.c.day)
+        .where(issues.c.state.in_(states))
+        .order_by(issues.c.day.desc())
+        .limit(1)
+        .scalar_subquery()
+    )
+    rows = _select(
+        store, select(issues).where(issues.c.day == newest_day, issues.c.state.in_(states))
+    )
+    return rows[-1].id if rows else None
+
+
+def issues_in(store: Store, *states: IssueState, until: date | None = None) -> tuple[IssueRow, ...]:
+    """Return the issues in these states, oldest first; with `until` only those of days up to it."""
+    query = select(issues).where(issues.c.state.in_(states))
+    return _select(store, query if until is None else query.where(issues.c.day <= until))
+
+
+def unclosed_issues(store: Store) -> tuple[IssueRow, ...]:
+    """Return the frozen issues whose sums are not final yet, oldest first."""
+    states = [state for state in IssueState if state.is_frozen]
+    query = select(issues).where(issues.c.state.in_(states), issues.c.closed_at.is_(None))
+    return _select(store, query)
+
+
+def issues_queued_since(store: Store, moment: datetime) -> tuple[IssueRow, ...]:
+    """Return the issues that were queued at `moment` or later, oldest first."""
+    return _select(store, select(issues).where(issues.c.enqueued_at >= moment))
+
+
+def was_any_queued(store: Store) -> bool:
+    """Return whether the deliveries of any issue ever began."""
+    query = select(issues.c.id).where(issues.c.enqueued_at.is_not(None)).limit(1)
     with store.reading() as connection:
-        rows = connection.execute(select(issues).order_by(issues.c.number)).all()
+        return connection.execute(query).first() is not None
+
+
+def has_waiting(store: Store, issue: IssueId) -> bool:
+    """Return whether a delivery of an issue is queued, deferred or on the wire."""
+    with store.reading() as connection:
+        return lifecycle.has_waiting(connection, str(issue))
+
+
+def close_if_done(store: Store, issue: IssueId, *, now: datetime) -> bool:
+    """Close an issue of which nothing waits any more; see `issue_lifecycle.close_if_done`."""
+    with store.writing() as connection:
+        return lifecycle.close_if_done(connection, str(issue), now=now)
+
+
+def _select(store: Store, query: Select[Any]) -> tuple[IssueRow, ...]:
+    with store.reading() as connection:
+        rows = connection.execute(query).all()
     return tuple(sorted(map(_issue, rows), key=lambda row: row.id))
 
 
-def enqueue(store: Store, revision: revision_rows.Revision, *, now: datetime) -> int:
-    """Freeze the issue and queue one delivery for each confirmed, unsuppressed subscriber.
+def enqueue(
+    store: Store, revision: revision_rows.Revision, *, by: str = SYSTEM, now: datetime
+) -> int:
+    """Freeze an approved issue and queue one delivery for each confirmed, unsuppressed subscriber.
 
     One transaction: the audience, the queue and the content that is used now. Returns the
-    audience's size; raises `IssueError` when the issue is frozen already, was rejected meanwhile,
-    or has no audience, and `SendHoldError` while a send hold is active.
+    audience's size; raises `IssueError` when the issue is frozen already, is not approved with this
+    revision any more, or has no audience, and `SendHoldError` while a send hold is active.
     """
     issue, revision_id = revision.issue, revision.revision_id
     with store.writing() as connection:
         send_hold.raise_if_held(connection)
-        taken = connection.execute(
-            update(issues)
-            .where(issues.c.id == str(issue), issues.c.state == IssueState.OPEN)
-            .values(state=IssueState.SENDING, revision_id=revision_id, enqueued_at=now)
-        )
-        if taken.rowcount == 0:
-            row = connection.execute(select(issues).where(issues.c.id == str(issue))).first()
-            if row is not None and row.revision_id == revision_id:
+        row = lifecycle.locked(connection, str(issue))
+        if row is not None and IssueState(row.state).is_frozen:
+            if row.revision_id == revision_id:
                 return int(row.audience)  # another process was faster with the same revision
             raise IssueError(f"issue {issue} has been queued already, with another revision")
-        if revision_rows.approval_state(connection, issue, revision_id) is False:
+        decision = lifecycle.decision_about(connection, str(issue), revision_id)
+        if decision is not None and not decision.approved:
             raise IssueError(f"issue {issue} was rejected meanwhile: nothing is sent")
+        if decision is None:
+            raise IssueError(
+                f"issue {issue} is not approved: see 'upcycle-news issue approve {issue}'"
+            )
         audience = _queue_subscribers(
             connection, issue, now, revision.manifest.publication.readers_of
         )
@@ -122,8 +179,14 @@ def enqueue(store: Store, revision: revision_rows.Revision, *, now: datetime) ->
                 "there is nobody to send to: no confirmed subscriber is without suppression; "
                 "add some with 'upcycle-news subscribers import FILE.csv --consent …'"
             )
-        connection.execute(
-            update(issues).where(issues.c.id == str(issue)).values(audience=audience)
+        lifecycle.advance(
+            connection,
+            str(issue),
+            IssueEvent.QUEUED,
+            by=by,
+            now=now,
+            revision_id=revision_id,
+            columns={"enqueued_at": now, "audience": audience},
         )
         _record_used_content(connection, revision.manifest)
     return audience
@@ -210,85 +273,85 @@ def load_used_content(store: Store) -> tuple[frozenset[str], frozenset[str]]:
     )
 
 
-def set_state(
-    store: Store, issue: IssueId, state: IssueState, *, reason: str = "", now: datetime
-) -> None:
-    """Pause, resume, stop or cancel. Cancelling ends everything that is not on the wire."""
+def pause(store: Store, issue: IssueId, *, by: str, reason: str, now: datetime) -> None:
+    """Pause an issue: no worker claims a delivery of it; raises `IssueError`."""
     with store.writing() as connection:
-        connection.execute(
-            update(issues)
-            .where(issues.c.id == str(issue), issues.c.state != IssueState.CANCELLED)
-            .values(state=state, stop_reason=reason)
-        )
-        cancel_waiting_deliveries(connection, str(issue), now=now)
+        lifecycle.advance(connection, str(issue), IssueEvent.PAUSED, by=by, now=now, reason=reason)
 
 
-def cancel_sent_before_restore(store: Store, issue: IssueId) -> bool:
-    """Cancel an issue that is open only because the store was restored: it was sent before.
+def resume(store: Store, issue: IssueId, *, by: str, now: datetime) -> None:
+    """Let a paused or stopped issue go on; a closed one stays closed. Raises `IssueError`."""
+    with store.writing() as connection:
+        lifecycle.advance(connection, str(issue), IssueEvent.RESUMED, by=by, now=now)
+
+
+def stop(store: Store, issue: IssueId, *, reason: str, now: datetime) -> None:
+    """Stop an issue that the relay refuses, unless it was cancelled or closed meanwhile."""
+    with store.writing() as connection:
+        row = lifecycle.locked(connection, str(issue))
+        if row is not None and not IssueState(row.state).is_ended:
+            lifecycle.advance(
+                connection, str(issue), IssueEvent.STOPPED, by=SYSTEM, now=now, reason=reason
+            )
+
+
+def cancel(store: Store, issue: IssueId, *, by: str, reason: str, now: datetime) -> None:
+    """End an issue and everything of it that is not on the wire; raises `IssueError`."""
+    with store.writing() as connection:
+        lifecycle.cancel(connection, str(issue), by=by, now=now, reason=reason)
+
+
+def cancel_sent_before_restore(
+    store: Store, issue: IssueId, *, by: str = SYSTEM, now: datetime
+) -> bool:
+    """Cancel an issue that is not frozen only because the store was restored: it was sent before.
 
     The content of its newest revision counts as used, so that it is not sent again. False, and
     nothing changed, for any other issue, and for one that is younger than the restore.
     """
     newest = revision_rows.load_revision(store, issue)
     with store.writing() as connection:
-        row = connection.execute(select(issues).where(issues.c.id == str(issue))).first()
-        if row is None or newest is None or row.state != IssueState.OPEN:
+        row = lifecycle.locked(connection, str(issue))
+        if row is None or newest is None or IssueState(row.state).is_frozen:
             return False
         if not send_hold.restored_since(connection, row.created_at):
             return False
-        connection.execute(
-            update(issues)
-            .where(issues.c.id == str(issue))
-            .values(state=IssueState.CANCELLED, stop_reason="went out before a restore")
+        lifecycle.cancel(
+            connection,
+            str(issue),
+            IssueEvent.SENT_BEFORE_RESTORE,
+            by=by,
+            now=now,
+            reason="went out before a restore",
         )
         _record_used_content(connection, newest.manifest)
     return True
 
 
-def cancel_waiting_deliveries(connection: Connection, issue: str, *, now: datetime) -> None:
-    """If the issue is cancelled, cancel its queued and deferred deliveries, those that came back too."""
-    # The row is locked (Postgres), so that nobody cancels between this check and our commit.
-    state = connection.scalar(
-        select(issues.c.state).where(issues.c.id == issue).with_for_update(read=True)
-    )
-    if state != IssueState.CANCELLED:
-        return
-    waiting = select(deliveries.c.id).where(
-        deliveries.c.issue_id == issue,
-        deliveries.c.state.in_([DeliveryState.QUEUED, DeliveryState.DEFERRED]),
-    )
-    connection.execute(
-        update(deliveries)
-        # Locked one after another, as workers claim them: in another order they could deadlock.
-        .where(deliveries.c.id.in_(waiting.order_by(deliveries.c.id).with_for_update()))
-        .values(
-            state=DeliveryState.CANCELLED,
-            reason="the issue was cancelled",
-            changed_at=now,
-            next_at=None,
-        )
-    )
-
-
 def status(store: Store, issue: IssueId) -> IssueStatus | None:
-    """Return the sums by state, counted row by row; None for an issue that was never previewed."""
+    """Return the sums by state; None for an issue that was never previewed.
+
+    Those of a closed issue stand in its row; of any other its deliveries are counted.
+    """
     with store.reading() as connection:
         row = connection.execute(select(issues).where(issues.c.id == str(issue))).first()
         if row is None:
             return None
-        newest = connection.scalar(
-            select(revisions.c.revision_id)
-            .where(revisions.c.issue_id == str(issue))
-            .order_by(revisions.c.created_at.desc(), revisions.c.id.desc())
-            .limit(1)
-        )
-        counted = connection.execute(
-            select(deliveries.c.state, func.count())
-            .where(deliveries.c.issue_id == str(issue))
-            .group_by(deliveries.c.state)
-        ).all()
-    counts = {DeliveryState(state): number for state, number in counted}
-    return IssueStatus(str(issue), row.revision_id or newest or "", row.audience, counts)
+        newest = None
+        if not row.revision_id:
+            newest = connection.scalar(
+                select(revisions.c.revision_id)
+                .where(revisions.c.issue_id == str(issue))
+                .order_by(revisions.c.created_at.desc(), revisions.c.id.desc())
+                .limit(1)
+            )
+        if row.closed_at is not None:
+            counts = lifecycle.stored_sums(row)
+        else:
+            counts = lifecycle.count_deliveries(connection, str(issue))
+    return IssueStatus(
+        str(issue), row.revision_id or newest or "", row.audience, counts, IssueState(row.state)
+    )
 
 
 def _issue(row: Row[Any]) -> IssueRow:
@@ -300,4 +363,5 @@ def _issue(row: Row[Any]) -> IssueRow:
         audience=row.audience,
         stop_reason=row.stop_reason,
         enqueued_at=row.enqueued_at,
+        closed_at=row.closed_at,
     )

@@ -24,13 +24,14 @@ from upcycle_news.models import (
     ClaimStatus,
     DeliveryState,
     IssueId,
+    IssueState,
     LeasedDelivery,
     SuppressionSource,
     Verdict,
 )
 from upcycle_news.storage import ledger_sql as sql
 from upcycle_news.storage.database import Store
-from upcycle_news.storage.issues import IssueState, cancel_waiting_deliveries
+from upcycle_news.storage.issue_lifecycle import correct_sums, settle_returned_deliveries
 from upcycle_news.storage.ledger_fast_path import LedgerFastPath
 from upcycle_news.storage.quotas import FullScope, Quotas, reserve
 from upcycle_news.storage.schema import deliveries, issues, workers
@@ -156,7 +157,9 @@ class Ledger:
         if not records:
             return
         waits_again = any(verdict.state in sql.PENDING_STATES for _, verdict in records)
-        if waits_again:
+        rows = {"rows": [delivery.delivery for delivery, _ in records]}
+        settled_before = connection.execute(sql.SELECT_NOT_IN_FLIGHT, rows).first() is not None
+        if waits_again or settled_before:
             # Before any delivery, as cancelling does: in another order the two could deadlock.
             connection.execute(sql.LOCK_ISSUE_SHARED, {"issue": self._issue})
         connection.execute(
@@ -167,7 +170,9 @@ class Ledger:
             if verdict.suppress:
                 self._suppress(connection, delivery, verdict, now)
         if waits_again:
-            cancel_waiting_deliveries(connection, self._issue, now=now)
+            settle_returned_deliveries(connection, self._issue, now=now)
+        if settled_before:
+            correct_sums(connection, self._issue, now=now)
 
     def _claim(
         self, connection: Connection, claims: Sequence[LeasedDelivery], now: datetime
@@ -262,7 +267,7 @@ class Ledger:
                     changed_at=now,
                 )
             )
-            cancel_waiting_deliveries(connection, self._issue, now=now)
+            settle_returned_deliveries(connection, self._issue, now=now)
 
     # --- times
 

@@ -50,8 +50,8 @@ class CompiledStatement:
         return row if self._is_positional else dict(zip(self._names, row, strict=True))
 
 
-class _NotAllGrantedError(Exception):
-    """At least one claim was not granted: rolls the transaction back."""
+class _DeclinedError(Exception):
+    """A claim was not granted, or a verdict is about a delivery that was settled before."""
 
 
 class LedgerFastPath:
@@ -60,7 +60,7 @@ class LedgerFastPath:
     def __init__(self, store: Store, worker: Worker) -> None:
         """Commit on behalf of `worker`."""
         self._store, self._me = store, worker.id
-        self._record = CompiledStatement(sql.RECORD_VERDICT, store.sql_dialect)
+        self._record = CompiledStatement(sql.RECORD_VERDICT_IN_FLIGHT, store.sql_dialect)
         self._claim = CompiledStatement(sql.CLAIM_IF_ALLOWED, store.sql_dialect)
 
     def try_commit(
@@ -72,7 +72,8 @@ class LedgerFastPath:
         """Commit all records and claims; False, and nothing done, when a claim is not granted.
 
         Also False for a verdict that concerns more than its own delivery: one that suppresses the
-        address, or that queues or defers again, where the issue may have been cancelled.
+        address, one that queues or defers again, where the issue may have been cancelled, and one
+        about a delivery that was settled before, where the issue may be closed.
         """
         if any(verdict.suppress or verdict.state in sql.PENDING_STATES for _, verdict in records):
             return False
@@ -83,6 +84,8 @@ class LedgerFastPath:
                     cursor.executemany(
                         self._record.sql, [self._record.parameters(row) for row in rows]
                     )
+                    if cursor.rowcount != len(records):
+                        raise _DeclinedError
                 if claims:
                     # In the order in which cancelling the issue locks them.
                     rows = [
@@ -93,7 +96,7 @@ class LedgerFastPath:
                         self._claim.sql, [self._claim.parameters(row) for row in rows]
                     )
                     if cursor.rowcount != len(claims):
-                        raise _NotAllGrantedError
-        except _NotAllGrantedError:
+                        raise _DeclinedError
+        except _DeclinedError:
             return False
         return True

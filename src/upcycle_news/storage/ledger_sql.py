@@ -15,11 +15,11 @@ from sqlalchemy import Row, Select, bindparam, literal_column, or_, select, upda
 from upcycle_news.models import (
     DeliveryState,
     EmailAddress,
+    IssueState,
     LeasedDelivery,
     SubscriberStatus,
     Verdict,
 )
-from upcycle_news.storage.issues import IssueState
 from upcycle_news.storage.schema import deliveries, issues, subscribers
 from upcycle_news.storage.suppressions import suppression_reason_sql
 from upcycle_news.storage.workers import NO_WORKER
@@ -135,6 +135,18 @@ RECORD_VERDICT = (
             )
         }
     )
+)
+
+# The usual verdict, of a message that was on the wire until now. Any other is about a delivery that
+# was settled before, perhaps in an issue that is closed.
+RECORD_VERDICT_IN_FLIGHT = RECORD_VERDICT.where(deliveries.c.state == DeliveryState.SENDING)
+SELECT_NOT_IN_FLIGHT = (
+    select(deliveries.c.id)
+    .where(
+        deliveries.c.id.in_(bindparam("rows", expanding=True)),
+        deliveries.c.state != DeliveryState.SENDING,
+    )
+    .limit(1)
 )
 
 

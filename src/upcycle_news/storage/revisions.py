@@ -1,4 +1,4 @@
-"""Revisions of issues: their inputs, renderings and approvals."""
+"""Revisions of issues: their inputs and renderings."""
 
 from __future__ import annotations
 
@@ -9,17 +9,17 @@ from hashlib import sha256
 
 from sqlalchemy import Connection, Select, and_, func, insert, select, update
 
-from upcycle_news.errors import IssueError
 from upcycle_news.models import (
     InlineImage,
     IssueId,
+    IssueState,
     Manifest,
     RenderedIssue,
 )
+from upcycle_news.storage import issue_lifecycle as lifecycle
 from upcycle_news.storage import manifest_json
 from upcycle_news.storage.database import Store
 from upcycle_news.storage.schema import (
-    approvals,
     blobs,
     issues,
     renderings,
@@ -41,29 +41,24 @@ def previous_issue(store: Store, issue: IssueId) -> tuple[IssueId, str] | None:
     """Return the issue queued last before this one, and its frozen revision; None for the first."""
     query = (
         select(issues.c.id, issues.c.revision_id, issues.c.enqueued_at)
-        .where(issues.c.enqueued_at.is_not(None))
+        .where(issues.c.enqueued_at.is_not(None), issues.c.id != str(issue))
         .order_by(issues.c.enqueued_at.desc(), issues.c.number.desc())
+        .limit(1)
     )
     with store.reading() as connection:
-        rows = connection.execute(query).all()
-    enqueued_at = next((row.enqueued_at for row in rows if row.id == str(issue)), None)
-    for row in rows:
-        if row.id != str(issue) and (enqueued_at is None or row.enqueued_at <= enqueued_at):
-            return IssueId.parse(row.id), row.revision_id
-    return None
+        enqueued_at = connection.scalar(
+            select(issues.c.enqueued_at).where(issues.c.id == str(issue))
+        )
+        if enqueued_at is not None:
+            query = query.where(issues.c.enqueued_at <= enqueued_at)
+        row = connection.execute(query).first()
+    return None if row is None else (IssueId.parse(row.id), row.revision_id)
 
 
 def last_approved_revision(store: Store, issue: IssueId) -> str | None:
     """Return the revision of this issue approved last, whatever was decided about it later."""
-    query = (
-        select(approvals.c.revision_id)
-        .where(approvals.c.issue_id == str(issue), approvals.c.approved)
-        .order_by(approvals.c.id.desc())
-        .limit(1)
-    )
     with store.reading() as connection:
-        approved: str | None = connection.scalar(query)
-    return approved
+        return lifecycle.approved_revision(connection, str(issue))
 
 
 def previous_revision(store: Store, issue: IssueId, revision_id: str) -> str | None:
@@ -77,9 +72,6 @@ def previous_revision(store: Store, issue: IssueId, revision_id: str) -> str | N
         ids = list(connection.scalars(query))
     number = ids.index(revision_id) if revision_id in ids else 0
     return ids[number - 1] if number else None
-
-
-OPEN = "open"  # the only state of an issue in which it takes new revisions
 
 
 @dataclass(frozen=True)
@@ -106,29 +98,19 @@ def save_revision(store: Store, manifest: Manifest, *, git_commit: str, now: dat
     text, images = manifest_json.encode(manifest)
     revision_id, issue = manifest_json.revision_id_of(text), str(manifest.issue.id)
     with store.writing() as connection:
-        row = connection.execute(select(issues).where(issues.c.id == issue)).first()
-        if row is None:
+        this_revision = and_(revisions.c.issue_id == issue, revisions.c.revision_id == revision_id)
+        known = connection.execute(select(revisions.c.id).where(this_revision)).first() is not None
+        if lifecycle.locked(connection, issue) is None:
             number = (connection.scalar(select(func.max(issues.c.number))) or 0) + 1
-            connection.execute(
-                insert(issues).values(
-                    id=issue,
-                    number=number,
-                    state=OPEN,
-                    revision_id="",
-                    audience=0,
-                    stop_reason="",
-                    created_at=now,
-                )
-            )
-        elif row.state != OPEN:
-            raise IssueError(f"issue {issue} is frozen: its deliveries have begun; make a new one")
+            lifecycle.create(connection, manifest.issue.id, number, revision_id, now=now)
+        else:
+            lifecycle.record_revision(connection, issue, revision_id, is_new=not known, now=now)
         # Later than any other, whatever the clock says: else an older one would count as the newest.
         last = connection.scalar(
             select(func.max(revisions.c.created_at)).where(revisions.c.issue_id == issue)
         )
         now = now if last is None else max(now, last + timedelta(microseconds=1))
-        this_revision = and_(revisions.c.issue_id == issue, revisions.c.revision_id == revision_id)
-        if connection.execute(select(revisions.c.id).where(this_revision)).first():
+        if known:
             # Back to an earlier text: it becomes the newest again.
             connection.execute(update(revisions).where(this_revision).values(created_at=now))
             approved = approval_state(connection, manifest.issue.id, revision_id)
@@ -177,13 +159,8 @@ def load_revision(store: Store, issue: IssueId, revision_id: str | None = None) 
 
 def approval_state(connection: Connection, issue: IssueId, revision_id: str) -> bool | None:
     """Return True for an approved revision, False for a rejected one, None without a decision."""
-    approved: bool | None = connection.scalar(
-        select(approvals.c.approved)
-        .where(approvals.c.issue_id == str(issue), approvals.c.revision_id == revision_id)
-        .order_by(approvals.c.id.desc())
-        .limit(1)
-    )
-    return approved
+    decision = lifecycle.decision_about(connection, str(issue), revision_id)
+    return None if decision is None else decision.approved
 
 
 def find_by_prefix(store: Store, issue: IssueId, start: str) -> str | None:
@@ -202,7 +179,7 @@ def open_images(store: Store) -> frozenset[str]:
     manifests = (
         select(revisions.c.manifest)
         .join(issues, issues.c.id == revisions.c.issue_id)
-        .where(issues.c.state == OPEN)
+        .where(issues.c.state.in_([state for state in IssueState if not state.is_frozen]))
     )
     with store.reading() as connection:
         return frozenset(
@@ -269,31 +246,3 @@ def _revision_number(issue: IssueId, revision_id: str) -> Select[tuple[int]]:
     return select(revisions.c.id).where(
         revisions.c.issue_id == str(issue), revisions.c.revision_id == revision_id
     )
-
-
-def record_decision(
-    store: Store, issue: IssueId, revision_id: str, *, approved: bool, by: str, now: datetime
-) -> None:
-    """Record an approval, or a rejection, of one revision.
-
-    Raises `IssueError` for a rejection that comes too late: `issues.enqueue` was faster.
-    """
-    with store.writing() as connection:
-        # The row is locked (Postgres), so that nobody queues between this check and our commit.
-        state = connection.scalar(
-            select(issues.c.state).where(issues.c.id == str(issue)).with_for_update()
-        )
-        if not approved and state not in (OPEN, None):
-            raise IssueError(
-                f"issue {issue} is not rejected: its deliveries have begun; 'upcycle-news issue "
-                f"pause {issue}' stops them for now, 'upcycle-news issue cancel {issue}' for good"
-            )
-        connection.execute(
-            insert(approvals).values(
-                issue_id=str(issue),
-                revision_id=revision_id,
-                approved=approved,
-                decided_by=by,
-                decided_at=now,
-            )
-        )

@@ -11,6 +11,7 @@ from typing import Any
 from sqlalchemy import func, select
 
 from upcycle_news.models import DeliveryState, IssueId, SubscriberStatus
+from upcycle_news.storage import issue_lifecycle as lifecycle
 from upcycle_news.storage.database import Store
 from upcycle_news.storage.schema import (
     bounces,
@@ -135,8 +136,10 @@ def issue_figures(store: Store, last: int) -> tuple[IssueFigures, ...]:
         for row, before in zip(rows, [*rows[1:], None], strict=False):  # rows may be none
             if len(results) == last:
                 break
-            issue_deliveries = (
-                select(func.count()).select_from(deliveries).where(deliveries.c.issue_id == row.id)
+            sums = (
+                lifecycle.count_deliveries(connection, row.id)
+                if row.closed_at is None
+                else lifecycle.stored_sums(row)
             )
             reports = select(func.count(func.distinct(bounces.c.subscriber_id))).where(
                 bounces.c.issue_id == row.id
@@ -159,10 +162,8 @@ def issue_figures(store: Store, last: int) -> tuple[IssueFigures, ...]:
                     issue=row.id,
                     at=row.enqueued_at,
                     audience=row.audience,
-                    sent=number(issue_deliveries.where(deliveries.c.state == DeliveryState.SENT)),
-                    rejected=number(
-                        issue_deliveries.where(deliveries.c.state == DeliveryState.REJECTED)
-                    ),
+                    sent=sums.get(DeliveryState.SENT, 0),
+                    rejected=sums.get(DeliveryState.REJECTED, 0),
                     bounced=number(reports.where(bounces.c.kind != "complaint")),
                     complaints=number(reports.where(bounces.c.kind == "complaint")),
                     unsubscribed=number(

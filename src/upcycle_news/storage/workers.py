@@ -11,7 +11,7 @@ from sqlalchemy import insert, select, update
 from upcycle_news.models import DeliveryState, IssueId
 from upcycle_news.storage import send_hold
 from upcycle_news.storage.database import Store
-from upcycle_news.storage.issues import cancel_waiting_deliveries
+from upcycle_news.storage.issue_lifecycle import close_if_done, settle_returned_deliveries
 from upcycle_news.storage.schema import deliveries, issues, workers
 
 NO_WORKER = 0
@@ -110,5 +110,6 @@ def reclaim_deliveries(
             .where(*of_the_dead, deliveries.c.state == DeliveryState.SENDING)
             .values(**(queued if resend else unknown), changed_at=now, next_at=None)
         ).rowcount
-        cancel_waiting_deliveries(connection, str(issue), now=now)
+        settle_returned_deliveries(connection, str(issue), now=now)
+        close_if_done(connection, str(issue), now=now)
     return count

@@ -19,7 +19,7 @@ from upcycle_news.archive_site.view_models import EditorNote, SentIssue, SiteCon
 from upcycle_news.errors import IssueError, UpcycleError
 from upcycle_news.fileio import write_atomically
 from upcycle_news.i18n.messages import format_count
-from upcycle_news.models import DeliveryState, IssueId, Manifest
+from upcycle_news.models import DeliveryState, IssueId, IssueState, Manifest
 from upcycle_news.models.archive_paths import IMAGES, file_of, issue_path
 from upcycle_news.rendering.templates import load_templates
 from upcycle_news.services.archive.atomic_folder import exclusive_lock, replace_files
@@ -27,7 +27,7 @@ from upcycle_news.services.content.images import raise_if_images_unreachable
 from upcycle_news.services.content.url_check import raise_if_page_unreachable
 from upcycle_news.storage import corrections, issues, revisions
 from upcycle_news.storage.corrections import CorrectionKind
-from upcycle_news.storage.issues import IssueRow, IssueState
+from upcycle_news.storage.issues import IssueRow
 
 COMMAND_TIMEOUT = 600
 """Seconds that `archive.command` may take."""

@@ -6,12 +6,12 @@ from dataclasses import dataclass
 
 from upcycle_news.app.context import AppContext
 from upcycle_news.errors import IssueError
-from upcycle_news.models import DeliveryState, IssueId
+from upcycle_news.models import DeliveryState, IssueId, IssueState
 from upcycle_news.observability.logging import Log
 from upcycle_news.services.archive.build import build_archive
 from upcycle_news.services.delivery.send import reclaim_from_dead_workers
 from upcycle_news.storage import deliveries, issues, send_hold
-from upcycle_news.storage.issues import IssueState
+from upcycle_news.storage.issue_lifecycle import SYSTEM
 
 log = Log(__name__)
 
@@ -24,38 +24,40 @@ class Cancellation:
     sent_before_restore: bool = False
 
 
-def pause(context: AppContext, issue: IssueId) -> None:
+def pause(context: AppContext, issue: IssueId, *, by: str = SYSTEM) -> None:
     """Pause an issue until it is resumed; its workers stop by themselves.
 
     Raises `IssueError` for an issue that is not being sent.
     """
     reclaim_from_dead_workers(context, issue)
-    _change_state(context, issue, IssueState.PAUSED, "was paused by hand")
+    _raise_unless_sending(context, issue)
+    issues.pause(context.store, issue, by=by, reason="was paused by hand", now=context.clock())
+    log.info("issue paused", issue=issue)
 
 
-def cancel(context: AppContext, issue: IssueId) -> Cancellation:
+def cancel(context: AppContext, issue: IssueId, *, by: str = SYSTEM) -> Cancellation:
     """End an issue: what is queued or deferred is sent to nobody. The archive follows.
 
     After a restore also an issue that is open, for it was sent before as far as an operator knows:
     its essays are not sent again. Raises `IssueError` for any other that is not being sent.
     """
     reclaim_from_dead_workers(context, issue)
-    if issues.cancel_sent_before_restore(context.store, issue):
+    if issues.cancel_sent_before_restore(context.store, issue, by=by, now=context.clock()):
         return Cancellation(issue, sent_before_restore=True)
-    _change_state(context, issue, IssueState.CANCELLED, "was cancelled by hand")
+    _raise_unless_sending(context, issue)
+    issues.cancel(context.store, issue, by=by, reason="was cancelled by hand", now=context.clock())
+    log.info("issue cancelled", issue=issue)
     build_archive(context)  # it shows only what was sent
     return Cancellation(issue)
 
 
-def _change_state(context: AppContext, issue: IssueId, state: IssueState, because: str) -> None:
+def _raise_unless_sending(context: AppContext, issue: IssueId) -> None:
     row = issues.get(context.store, issue)
     if row is None or not row.frozen or row.state is IssueState.CANCELLED:
         raise IssueError(f"issue {issue} is not being sent")
-    issues.set_state(context.store, issue, state, reason=because, now=context.clock())
-    log.info(f"issue {state}", issue=issue)
 
 
-def resume(context: AppContext, issue: IssueId) -> None:
+def resume(context: AppContext, issue: IssueId, *, by: str = SYSTEM) -> None:
     """Let a paused or stopped issue go on; raises `IssueError` for one that cannot.
 
     Raises `SendHoldError`, before anything is changed, during a send hold.
@@ -66,14 +68,16 @@ def resume(context: AppContext, issue: IssueId) -> None:
         raise IssueError(f"issue {issue} has not been queued: there is nothing to resume")
     if row.state is IssueState.CANCELLED:
         raise IssueError(f"issue {issue} was cancelled: there is nothing to resume")
-    issues.set_state(context.store, issue, IssueState.SENDING, now=context.clock())
+    issues.resume(context.store, issue, by=by, now=context.clock())
     log.info("issue resumed", issue=issue)
 
 
-def requeue_unknown(context: AppContext, issue: IssueId) -> int:
+def requeue_unknown(context: AppContext, issue: IssueId, *, by: str = SYSTEM) -> int:
     """Queue again the deliveries whose reply was lost, and resume the issue; return how many.
 
     A second copy has the same Message-ID. Raises as `resume` does.
     """
-    resume(context, issue)
-    return deliveries.requeue(context.store, issue, DeliveryState.UNKNOWN, now=context.clock())
+    resume(context, issue, by=by)
+    return deliveries.requeue(
+        context.store, issue, DeliveryState.UNKNOWN, by=by, now=context.clock()
+    )

@@ -7,9 +7,8 @@ from datetime import datetime, time, timedelta
 
 from upcycle_news.app.context import AppContext
 from upcycle_news.errors import IssueError
-from upcycle_news.models import IssueId
+from upcycle_news.models import IssueId, IssueState
 from upcycle_news.storage import issues, statistics
-from upcycle_news.storage.issues import IssueState
 
 
 def raise_if_late(context: AppContext, issue: IssueId) -> None:
@@ -26,8 +25,10 @@ def raise_if_late(context: AppContext, issue: IssueId) -> None:
 
 def stalled_since(context: AppContext, issue: IssueId) -> datetime | None:
     """Return since when a running send has made no progress; None while it does."""
-    row, status = issues.get(context.store, issue), issues.status(context.store, issue)
-    if row is None or status is None or row.state is not IssueState.SENDING or status.closed:
+    row = issues.get(context.store, issue)
+    if row is None or row.state is not IssueState.SENDING:
+        return None
+    if not issues.has_waiting(context.store, issue):
         return None
     last = statistics.last_delivery_change(context.store, issue) or row.enqueued_at
     allowed = timedelta(minutes=context.settings.retry.stalled_minutes)

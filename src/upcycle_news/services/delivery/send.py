@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from upcycle_news.app.context import AppContext
 from upcycle_news.delivery.ports import DeliveryReport
 from upcycle_news.errors import IssueError, RelayError
-from upcycle_news.models import DeliveryState, IssueId, IssueStatus, Relay
+from upcycle_news.models import DeliveryState, IssueId, IssueState, IssueStatus, Relay
 from upcycle_news.observability.logging import Log
 from upcycle_news.services.archive import build
 from upcycle_news.services.bounces import soft_bounces
@@ -26,7 +26,7 @@ from upcycle_news.services.delivery.worker_pool import MIN_QUEUED_FOR_POOL, Work
 from upcycle_news.services.issues.render import RenderedRevision, raise_on_errors
 from upcycle_news.storage import approvals, deliveries, issues, send_hold
 from upcycle_news.storage import workers as worker_rows
-from upcycle_news.storage.issues import IssueRow, IssueState
+from upcycle_news.storage.issues import IssueRow
 
 log = Log(__name__)
 
@@ -70,9 +70,9 @@ def deliver_issue(
     `RelayError` when the relay stops the issue. What is not sent stays queued.
     """
     row = _load_deliverable(context, issue)
-    before = _status(context, issue)
-    if before.closed:
+    if row.state is IssueState.CLOSED or close_if_done(context, issue):
         return DeliveryReport()
+    before = _status(context, issue)
     sent = before.counts.get(DeliveryState.SENT, 0) > 0
     if not sent:
         deliveries.requeue_refused(context.store, issue, now=context.clock())
@@ -101,10 +101,9 @@ def deliver_issue(
         )
     if report.stopped:
         log.raised("issue stopped", issue=issue, why=report.stopped)
-        issues.set_state(
-            context.store, issue, IssueState.STOPPED, reason=report.stopped, now=context.clock()
-        )
+        issues.stop(context.store, issue, reason=report.stopped, now=context.clock())
         raise RelayError(f"issue {issue} stopped: {report.stopped}")
+    close_if_done(context, issue)
     soft_bounces.suppress_refused(context, issue)
     return report
 
@@ -114,16 +113,22 @@ def _load_deliverable(context: AppContext, issue: IssueId) -> IssueRow:
     row = issues.get(context.store, issue)
     if row is None or not row.frozen:
         raise IssueError(f"issue {issue} has not been queued: send it first")
-    reclaim_from_dead_workers(context, issue)
+    if reclaim_from_dead_workers(context, issue):
+        row = issues.get(context.store, issue) or row  # that may have closed it
     if row.state is IssueState.CANCELLED:
         raise IssueError(f"issue {issue} was cancelled")
-    if row.state is not IssueState.SENDING:
+    if row.state not in (IssueState.SENDING, IssueState.CLOSED):
         because = f" ({row.stop_reason})" if row.stop_reason else ""
         raise IssueError(
             f"issue {issue} is {row.state}{because}: 'upcycle-news issue resume {issue}' goes on"
         )
     build.rebuild_if_missing(context, issue)
     return row
+
+
+def close_if_done(context: AppContext, issue: IssueId) -> bool:
+    """Close an issue if none of its deliveries is queued, deferred or on the wire any more."""
+    return issues.close_if_done(context.store, issue, now=context.clock())
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from upcycle_news.app.context import AppContext
 from upcycle_news.errors import IssueError
-from upcycle_news.models import IssueId
+from upcycle_news.models import IssueId, IssueState
 from upcycle_news.observability.logging import Log
 from upcycle_news.services.delivery.control import resume
 from upcycle_news.services.delivery.send import enqueue
@@ -16,7 +16,6 @@ from upcycle_news.services.issues.approval import approve
 from upcycle_news.services.issues.compose import collect_and_compose, edits_since
 from upcycle_news.services.issues.render import RenderedRevision, render_revision
 from upcycle_news.storage import approvals, issues, revisions, send_hold
-from upcycle_news.storage.issues import IssueState
 from upcycle_news.storage.revisions import Revision
 
 log = Log(__name__)

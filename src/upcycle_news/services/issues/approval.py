@@ -23,7 +23,7 @@ from upcycle_news.services.issues.render import (
     render_revision,
 )
 from upcycle_news.services.issues.revisions import find_revision
-from upcycle_news.storage import approvals, issues, revisions
+from upcycle_news.storage import approvals, issues
 from upcycle_news.storage.approvals import ApprovalRequest
 from upcycle_news.storage.revisions import Revision
 
@@ -224,7 +224,7 @@ def _raise_if_changed(context: AppContext, revision: Revision) -> None:
 def _record_decision(
     context: AppContext, issue: IssueId, revision_id: str, *, approved: bool, by: str
 ) -> None:
-    revisions.record_decision(
+    approvals.record_decision(
         context.store, issue, revision_id, approved=approved, by=by, now=context.clock()
     )
 

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from datetime import date
 
 from upcycle_news.app.context import AppContext
-from upcycle_news.models import IssueId
+from upcycle_news.models import IssueId, IssueState
 from upcycle_news.storage import issues
+from upcycle_news.storage.issues import IssueRow
 
 
 def default_issue_id(today: date, known: Collection[IssueId], done: Collection[IssueId]) -> IssueId:
@@ -22,22 +23,24 @@ def default_issue_id(today: date, known: Collection[IssueId], done: Collection[I
 def current_issue(context: AppContext, day: date | None = None) -> IssueId:
     """Return the default issue of `day` (default: today): the unfinished one, or the next."""
     today = day or context.today
-    known = [row.id for row in issues.all_issues(context.store) if row.id.day == today]
-    done = [issue for issue in known if is_done(context, issue)]
-    return default_issue_id(today, known, done)
+    rows = issues.issues_of_day(context.store, today)
+    return default_issue_id(today, [row.id for row in rows], done_issues(context, rows))
 
 
 def latest_issue(context: AppContext) -> IssueId | None:
     """Return the newest issue whose deliveries began, else the newest previewed one, or None."""
-    rows = issues.all_issues(context.store)
-    started = [row.id for row in rows if row.frozen]
-    return max(started or [row.id for row in rows], default=None)
+    store = context.store
+    return issues.newest_issue(store, frozen=True) or issues.newest_issue(store)
 
 
-def is_done(context: AppContext, issue: IssueId) -> bool:
-    """True if an issue was sent completely, or cancelled."""
-    row = issues.get(context.store, issue)
-    if row is not None and row.state is issues.IssueState.CANCELLED:
-        return True
-    status = issues.status(context.store, issue)
-    return status is not None and status.closed
+def done_issues(context: AppContext, rows: Sequence[IssueRow]) -> list[IssueId]:
+    """Return the issues that were sent completely or cancelled.
+
+    Also one that is not closed yet because its process died when nothing was left to send.
+    """
+    return [
+        row.id
+        for row in rows
+        if row.state.is_ended
+        or (row.state is IssueState.SENDING and not issues.has_waiting(context.store, row.id))
+    ]

@@ -17,6 +17,7 @@ from upcycle_news.models import (
     Essay,
     Finding,
     IssueId,
+    IssueState,
     Related,
 )
 from upcycle_news.prefect_api.schedules import Schedule, next_times, read_schedules
@@ -24,7 +25,6 @@ from upcycle_news.services.issues import compose, ids
 from upcycle_news.services.issues.compose import EssayFilter
 from upcycle_news.services.issues.render import check_manifest, settings_findings
 from upcycle_news.storage import approvals, issues, revisions
-from upcycle_news.storage.issues import IssueState
 
 HORIZON = 26  # scheduled times that `essay list` looks ahead: half a year of weekly issues
 
@@ -163,9 +163,8 @@ def _read_essays(context: AppContext) -> EssayCollection:
 def _issues_in_progress(context: AppContext) -> list[PlannedIssue]:
     """Return issues that are approved or wait for approval, and are not queued yet."""
     in_progress = []
-    for row in issues.all_issues(context.store):
-        if row.state is not IssueState.OPEN:
-            continue
+    unsent = [state for state in IssueState if not state.is_frozen]
+    for row in issues.issues_in(context.store, *unsent):
         newest = revisions.load_revision(context.store, row.id)
         waiting = approvals.open_requests(context.store, row.id)
         if newest is None or not (newest.approved or waiting):
@@ -217,9 +216,9 @@ NO_ESSAY = "nothing new: no essay is ready for it, so nothing would be sent"
 
 def _issue_of_day(context: AppContext, day: date, planned: Sequence[IssueId]) -> IssueId:
     """Return the id that a run of that day would get, with the planned ones sent by then."""
-    known = [row.id for row in issues.all_issues(context.store) if row.id.day == day]
-    done = [issue for issue in known if ids.is_done(context, issue)]
-    return ids.default_issue_id(day, [*known, *planned], [*done, *planned])
+    rows = issues.issues_of_day(context.store, day)
+    done = ids.done_issues(context, rows)
+    return ids.default_issue_id(day, [*(row.id for row in rows), *planned], [*done, *planned])
 
 
 def _essay_filter(schedule: Schedule | None) -> EssayFilter:

@@ -12,7 +12,7 @@ from upcycle_news.services.issues.approval_form import approval_page
 from upcycle_news.services.issues.render import render_revision
 from upcycle_news.services.issues.revisions import newest_revision
 from upcycle_news.storage import approvals
-from upcycle_news.storage.approvals import Decision
+from upcycle_news.storage.issue_lifecycle import Decision
 
 
 @dataclass(frozen=True)

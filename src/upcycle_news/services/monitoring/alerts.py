@@ -11,8 +11,10 @@ from datetime import timedelta
 from typing import Any
 
 from upcycle_news.app.context import AppContext
+from upcycle_news.models import IssueState
 from upcycle_news.models.runs import RunResult, StaleRun
 from upcycle_news.observability.logging import Log
+from upcycle_news.services.delivery.lateness import stalled_since
 from upcycle_news.services.delivery.relay_health import slow_relays
 from upcycle_news.services.feeds.collect import feeds_health
 from upcycle_news.services.issues.approval import timed_out
@@ -23,9 +25,7 @@ from upcycle_news.storage import (
     approvals,
     issues,
     scheduled_runs,
-    statistics,
 )
-from upcycle_news.storage.issues import IssueState
 
 log = Log(__name__)
 
@@ -83,12 +83,8 @@ def new_events(context: AppContext) -> list[Event]:
 
 
 def _issue_events(context: AppContext) -> Iterator[Event]:
-    now = context.clock()
-    stalled = timedelta(minutes=context.settings.retry.stalled_minutes)
-    for row in issues.all_issues(context.store):
+    for row in issues.issues_queued_since(context.store, context.clock() - _LOOK_BACK):
         subject = f"issue {row.id}"
-        if row.enqueued_at is None or now - row.enqueued_at > _LOOK_BACK:
-            continue
         status = issues.status(context.store, row.id)
         assert status is not None
         payload = {key: value for key, value in status.as_dict().items() if key != "hash"}
@@ -106,9 +102,8 @@ def _issue_events(context: AppContext) -> Iterator[Event]:
             message = f"{subject}: sent to {payload['sent']} of {status.audience}"
             yield Event("upcycle-news.issue.sent", subject, message, payload)
         elif row.state is IssueState.SENDING:
-            last = statistics.last_delivery_change(context.store, row.id) or row.enqueued_at
-            if now - last > stalled:
-                message = f"{subject}: nothing has gone out since {last:%Y-%m-%d %H:%M} UTC"
+            if (since := stalled_since(context, row.id)) is not None:
+                message = f"{subject}: nothing has gone out since {since:%Y-%m-%d %H:%M} UTC"
                 yield Event("upcycle-news.issue.stalled", subject, message, payload)
             else:
                 alerts.clear_alert(context.store, "upcycle-news.issue.stalled", subject)

@@ -18,14 +18,13 @@ from prometheus_client.registry import Collector
 
 from upcycle_news.app.context import AppContext
 from upcycle_news.errors import ContentError
-from upcycle_news.models import DeliveryState, SubscriberStatus
+from upcycle_news.models import DeliveryState, IssueState, SubscriberStatus
 from upcycle_news.observability.logging import Log
 from upcycle_news.observability.redaction import redact
 from upcycle_news.services.backup import create
 from upcycle_news.services.delivery.worker_identity import HEARTBEAT_TIMEOUT
 from upcycle_news.services.feeds.collect import FeedStatus, feeds_health
 from upcycle_news.storage import metrics, send_hold
-from upcycle_news.storage.issues import IssueState
 from upcycle_news.version import __version__
 
 log = Log(__name__)
@@ -34,23 +33,14 @@ CONTENT_TYPE = CONTENT_TYPE_PLAIN_0_0_4
 NEWEST = 5  # issues with series of their own: more would be series that nobody looks at
 FRESH, SLOW = 10.0, 60.0  # seconds a value is cached: of the queue, and of what is slow to count
 COST_FACTOR = 20  # a value that took a second is cached for so many seconds
-BUDGET = 2_000_000  # deliveries counted per scrape; the others are counted in the next ones
 MAX_FEEDS = 200  # feeds with series of their own
 
 T = TypeVar("T")
 
 
-def needs_recount(
-    counted_at: datetime, cost: float, queue: metrics.IssueQueue, now: datetime
-) -> bool:
-    """True if an issue's deliveries have to be counted again; `cost` is the last count's seconds.
-
-    An issue with pending deliveries changes any moment. A finished one changes on command only,
-    and the older it is the less likely: a week-old issue is counted again after 17 hours.
-    """
-    least = max(FRESH, COST_FACTOR * cost)
-    age = 0.0 if queue.is_waiting else (now - queue.enqueued_at).total_seconds() / 10
-    return (now - counted_at).total_seconds() >= max(least, age)
+def needs_recount(counted_at: datetime, cost: float, now: datetime) -> bool:
+    """True if an issue's deliveries have to be counted again; `cost` is the last count's seconds."""
+    return (now - counted_at).total_seconds() >= max(FRESH, COST_FACTOR * cost)
 
 
 @dataclass
@@ -109,7 +99,7 @@ class MetricsExporter:
             {(__version__, platform.python_version(), store.dialect): 1},
             ("version", "python", "store"),
         )
-        queues = metrics.issue_queues(store)
+        queues = metrics.issue_queues(store, NEWEST)
         yield from self._issues(queues, now)
         yield from _queue(queues, now)
         yield _gauge(
@@ -143,15 +133,15 @@ class MetricsExporter:
     def _issues(
         self, queues: tuple[metrics.IssueQueue, ...], now: datetime
     ) -> Iterator[GaugeMetricFamily]:
-        complete = self._count(queues, now)
+        sums = {queue.issue: self._sums(queue, now) for queue in queues}
+        self._counted = {issue: self._counted[issue] for issue in sums if issue in self._counted}
         newest, states = queues[:NEWEST], [state.value for state in DeliveryState]
         yield _gauge(
             "deliveries",
             f"Deliveries of the {NEWEST} newest issues by state.",
             {
-                (queue.issue, state): self._counted[queue.issue][0].get(state, 0)
+                (queue.issue, state): sums[queue.issue].get(state, 0)
                 for queue in newest
-                if queue.issue in self._counted
                 for state in states
             },
             ("issue", "state"),
@@ -162,17 +152,15 @@ class MetricsExporter:
             {(queue.issue,): queue.audience for queue in newest},
             ("issue",),
         )
-        sums = [self._counted[queue.issue][0] for queue in queues if queue.issue in self._counted]
-        if complete:  # otherwise the sum would leave some issues out
-            yield _gauge(
-                "ledger_deliveries",
-                "Deliveries of all issues by state.",
-                {(state,): sum(counts.get(state, 0) for counts in sums) for state in states},
-                ("state",),
-            )
-        by_state = dict.fromkeys((state.value for state in IssueState if state != "open"), 0)
-        for queue in queues:
-            by_state[queue.state] = by_state.get(queue.state, 0) + 1
+        parts = [sums[queue.issue] for queue in queues if queue.sums is None]
+        parts.append(metrics.closed_deliveries(self.context.store))
+        yield _gauge(
+            "ledger_deliveries",
+            "Deliveries of all issues by state.",
+            {(state,): sum(counts.get(state, 0) for counts in parts) for state in states},
+            ("state",),
+        )
+        by_state = metrics.queued_issues_by_state(self.context.store)
         yield _gauge(
             "issues", "Queued issues by state.", {(k,): n for k, n in by_state.items()}, ("state",)
         )
@@ -183,20 +171,17 @@ class MetricsExporter:
                 queues[0].enqueued_at.timestamp(),
             )
 
-    def _count(self, queues: tuple[metrics.IssueQueue, ...], now: datetime) -> bool:
-        """Count deliveries within the budget; True if the counts of all issues are known."""
-        budget = BUDGET
-        for queue in queues:
-            known = self._counted.get(queue.issue)
-            if known is not None and not needs_recount(known[1], known[2], queue, now):
-                continue
-            if budget < queue.audience < BUDGET or budget <= 0:
-                continue
-            budget -= queue.audience
-            began = self.timer()
-            counts = metrics.deliveries_by_state(self.context.store, queue.issue)
-            self._counted[queue.issue] = (counts, now, self.timer() - began)
-        return all(queue.issue in self._counted for queue in queues)
+    def _sums(self, queue: metrics.IssueQueue, now: datetime) -> Mapping[str, int]:
+        """Return an issue's deliveries by state: those of a closed one are stored."""
+        if queue.sums is not None:
+            return queue.sums
+        known = self._counted.get(queue.issue)
+        if known is not None and not needs_recount(known[1], known[2], now):
+            return known[0]
+        began = self.timer()
+        counts = metrics.deliveries_by_state(self.context.store, queue.issue)
+        self._counted[queue.issue] = (counts, now, self.timer() - began)
+        return counts
 
     def _last_backup(self) -> float | None:
         try:

@@ -6,12 +6,11 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from upcycle_news.app.context import AppContext
-from upcycle_news.models import IssueId
+from upcycle_news.models import IssueId, IssueState
 from upcycle_news.models.runs import RunResult
 from upcycle_news.services.issues.ids import current_issue
 from upcycle_news.services.issues.lock import acquire_lock
 from upcycle_news.storage import issues, scheduled_runs, send_hold
-from upcycle_news.storage.issues import IssueState
 
 NEXT = "next"
 

@@ -6,12 +6,13 @@ from datetime import timedelta
 
 from upcycle_news.app.context import AppContext
 from upcycle_news.errors import IssueError
+from upcycle_news.models import IssueId, IssueState
 from upcycle_news.observability.logging import Log
 from upcycle_news.services.delivery import send
-from upcycle_news.services.delivery.deliver_run import status_of
 from upcycle_news.services.issues.render import render_revision
-from upcycle_news.storage import approvals, issues, revisions, send_hold
-from upcycle_news.storage.issues import IssueState
+from upcycle_news.services.issues.revisions import find_revision
+from upcycle_news.storage import approvals, issues, send_hold
+from upcycle_news.storage.issues import IssueRow
 
 log = Log(__name__)
 
@@ -21,30 +22,41 @@ def pending_issues(context: AppContext, *, max_lateness_hours: float = 0.0) -> l
 
     An approval older than `max_lateness_hours` (0: any age) is left to people. Nothing is pending
     during a send hold. An issue that cannot be queued does not keep others from being delivered:
-    its `IssueError` is raised only if nothing else is pending.
+    its `IssueError` is raised only if nothing else is pending. Costs a few look-ups for each issue
+    that is approved or not closed yet, however many were sent before.
     """
     if send_hold.active_hold(context.store):
         return []
-    pending: list[str] = []
     refused: list[IssueError] = []
-    for row in issues.all_issues(context.store):
-        if row.state is IssueState.OPEN and row.id.day <= context.today:
-            newest = revisions.load_revision(context.store, row.id)
-            if newest is None or not newest.approved:
-                continue
-            decision = approvals.last_decision(context.store, row.id, newest.revision_id)
-            limit = timedelta(hours=max_lateness_hours)
-            if decision and max_lateness_hours and context.clock() - decision.at > limit:
-                continue
-            try:
-                send.enqueue(context, render_revision(context, newest))
-            except IssueError as error:
-                log.error("approved issue not queued", issue=row.id, why=error)
-                refused.append(error)
-                continue
-            pending.append(str(row.id))
-        elif row.state is IssueState.SENDING and not status_of(context, row.id).closed:
-            pending.append(str(row.id))
+    pending = [row.id for row in issues.unclosed_issues(context.store) if _is_sending(context, row)]
+    for row in issues.issues_in(context.store, IssueState.APPROVED, until=context.today):
+        try:
+            if _queue_approved(context, row.id, max_lateness_hours):
+                pending.append(row.id)
+        except IssueError as error:
+            log.error("approved issue not queued", issue=row.id, why=error)
+            refused.append(error)
     if refused and not pending:
         raise refused[0]
-    return pending
+    return [str(issue) for issue in sorted(pending)]
+
+
+def _queue_approved(context: AppContext, issue: IssueId, max_lateness_hours: float) -> bool:
+    """Queue an approved issue; False when its approval is too old. Raises `IssueError`."""
+    revision_id = approvals.approved_revision(context.store, issue)
+    if revision_id is None:
+        return False
+    decision = approvals.last_decision(context.store, issue, revision_id)
+    limit = timedelta(hours=max_lateness_hours)
+    if decision and max_lateness_hours and context.clock() - decision.at > limit:
+        return False
+    revision = find_revision(context, issue, revision_id)
+    send.enqueue(context, render_revision(context, revision))
+    return True
+
+
+def _is_sending(context: AppContext, row: IssueRow) -> bool:
+    """Return whether an unclosed issue goes on; close it if its last process died before it could."""
+    if row.state is IssueState.CANCELLED:
+        send.reclaim_from_dead_workers(context, row.id)
+    return not send.close_if_done(context, row.id) and row.state is IssueState.SENDING

@@ -12,19 +12,32 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Connection, Row, Select, Table, bindparam, delete, func, or_, select, update
+from sqlalchemy import (
+    Column,
+    Connection,
+    Row,
+    Select,
+    Table,
+    bindparam,
+    delete,
+    func,
+    or_,
+    select,
+    update,
+)
 from sqlalchemy.dialects import sqlite
 
-from upcycle_news.models import DeliveryState, SubscriberStatus
+from upcycle_news.models import DeliveryState, IssueState, SubscriberStatus
+from upcycle_news.storage import issue_lifecycle as lifecycle
 from upcycle_news.storage.backup.copy import BATCH, WIDE_BATCH
-from upcycle_news.storage.issues import IssueState
+from upcycle_news.storage.issue_lifecycle import IssueEvent
 from upcycle_news.storage.personal_data import erase_rows
 from upcycle_news.storage.schema import (
-    approvals,
     blobs,
     consents,
     corrections,
     deliveries,
+    issue_events,
     issues,
     quota_marks,
     quota_scopes,
@@ -35,6 +48,9 @@ from upcycle_news.storage.schema import (
     used_content,
 )
 from upcycle_news.storage.suppressions import suppress, suppressions_in
+
+BY = "restore"
+"""Who did what a restore does to an issue."""
 
 # Clocks of the machines that write and back up may differ by so much.
 _SKEW = timedelta(hours=1)
@@ -86,9 +102,9 @@ def merge_newer_data(
     suppressed = _merge_suppressions(old, new)
     unsubscribed = _merge_unsubscribes(old, new, since)
     erased = _repeat_erasures(new)
-    copied = _merge_issues(old, new)
+    copied = _merge_issues(old, new, now)
     results = sum(
-        _merge_results(old, new, issue) for issue in _unfinished_issues(new, without=copied)
+        _merge_results(old, new, issue, now) for issue in _unfinished_issues(new, without=copied)
     )
     _merge_corrections(old, new)
     _merge_quotas(old, new)
@@ -166,29 +182,39 @@ def _repeat_erasures(new: Connection) -> int:
     return len(ids)
 
 
-def _merge_issues(old: Connection, new: Connection) -> list[str]:
+def _merge_issues(old: Connection, new: Connection, now: datetime) -> list[str]:
     """Copy issues that were started after the backup, with their deliveries; returns their ids."""
-    started = {row.id: row for row in new.execute(select(issues)) if row.state != IssueState.OPEN}
+    is_frozen = issues.c.state.in_([state for state in IssueState if state.is_frozen])
+    started = {row.id: row.state for row in new.execute(select(issues).where(is_frozen))}
     copied = []
-    for row in old.execute(select(issues).where(issues.c.state != IssueState.OPEN)).all():
+    for row in old.execute(select(issues).where(is_frozen)).all():
         if row.id not in started:
             _copy_issue(old, new, row)
             copied.append(row.id)
         elif row.state == IssueState.CANCELLED:
-            new.execute(update(issues).where(issues.c.id == row.id).values(state=row.state))
+            _cancel_issue(new, row, started[row.id], now)
     return copied
 
 
+def _cancel_issue(new: Connection, row: Row[Any], state: str, now: datetime) -> None:
+    """Cancel an issue as the replaced store did; what its deliveries became is merged later."""
+    if state == IssueState.CLOSED:  # it was closed at the time of the backup and sent again since
+        lifecycle.reopen(new, row.id, by=BY, now=now)
+    lifecycle.advance(new, row.id, IssueEvent.CANCELLED, by=BY, now=now, reason=row.stop_reason)
+
+
 def _copy_issue(old: Connection, new: Connection, row: Row[Any]) -> None:
-    known = new.scalar(select(issues.c.number).where(issues.c.id == row.id))
-    if known is None:
-        taken = new.scalar(select(issues.c.id).where(issues.c.number == row.number))
-        highest = new.scalar(select(func.max(issues.c.number))) or 0
-        number = row.number if taken is None else highest + 1
-        _add(new, issues, [row], number=number)
-    else:
-        values = {name: value for name, value in row._mapping.items() if name != "number"}
-        new.execute(update(issues).where(issues.c.id == row.id).values(**values))
+    taken = new.scalar(select(issues.c.id).where(issues.c.number == row.number))
+    highest = new.scalar(select(func.max(issues.c.number))) or 0
+    number = row.number if taken is None else highest + 1
+    events = old.execute(
+        select(*_without_id(issue_events))
+        .where(issue_events.c.issue_id == row.id)
+        .order_by(issue_events.c.id)
+    )
+    lifecycle.adopt(
+        new, {**row._mapping, "number": number}, [dict(event._mapping) for event in events]
+    )
     existing = set(new.scalars(select(blobs.c.sha256)))
     for blob_rows in _rows(old, select(blobs), WIDE_BATCH):
         if missing := [row for row in blob_rows if row.sha256 not in existing]:
@@ -198,11 +224,14 @@ def _copy_issue(old: Connection, new: Connection, row: Row[Any]) -> None:
     )
     for revision in old.execute(frozen).all():
         _copy_revision(old, new, revision)
-    new.execute(delete(approvals).where(approvals.c.issue_id == row.id))
-    for table in (approvals, used_content, deliveries):
-        columns = [column for column in table.columns if column.name != "id"]
-        for rows in _rows(old, select(*columns).where(table.c.issue_id == row.id)):
+    for table in (used_content, deliveries):
+        query = select(*_without_id(table)).where(table.c.issue_id == row.id)
+        for rows in _rows(old, query):
             _add(new, table, rows)
+
+
+def _without_id(table: Table) -> list[Column[Any]]:
+    return [column for column in table.columns if column.name != "id"]
 
 
 def _copy_revision(old: Connection, new: Connection, revision: Row[Any]) -> None:
@@ -220,12 +249,15 @@ def _copy_revision(old: Connection, new: Connection, revision: Row[Any]) -> None
 
 
 def _unfinished_issues(new: Connection, *, without: Sequence[str]) -> list[str]:
-    """Return the issues with a delivery that has not ended in the backup."""
-    query = select(deliveries.c.issue_id).where(deliveries.c.state.in_(_IN_DOUBT)).distinct()
+    """Return the issues with a delivery that has not ended in the backup, or whose reply was lost."""
+    query = select(issues.c.id).where(
+        issues.c.enqueued_at.is_not(None),
+        or_(issues.c.closed_at.is_(None), issues.c.unknown > 0),
+    )
     return [issue for issue in new.scalars(query) if issue not in without]
 
 
-def _merge_results(old: Connection, new: Connection, issue: str) -> int:
+def _merge_results(old: Connection, new: Connection, issue: str, now: datetime) -> int:
     """Copy results, newer than the backup, of deliveries that waited in it; returns how many."""
     names = ("state", "attempts", "code", "enhanced", "reason", "changed_at")
     query = select(deliveries.c.subscriber_id, *(deliveries.c[name] for name in names)).where(
@@ -255,14 +287,20 @@ def _merge_results(old: Connection, new: Connection, issue: str) -> int:
                 for row in rows
             ],
         )
-    return before - (new.scalar(count) or 0)
+    merged = before - (new.scalar(count) or 0)
+    if merged:
+        lifecycle.correct_sums(new, issue, now=now)
+    return merged
 
 
 def _merge_corrections(old: Connection, new: Connection) -> None:
     """Copy corrections and withdrawals newer than the backup: what was withdrawn stays withdrawn."""
     newest = new.scalar(select(func.max(corrections.c.id))) or 0
-    columns = [column for column in corrections.columns if column.name != "id"]
-    later = select(*columns).where(corrections.c.id > newest).order_by(corrections.c.id)
+    later = (
+        select(*_without_id(corrections))
+        .where(corrections.c.id > newest)
+        .order_by(corrections.c.id)
+    )
     if rows := old.execute(later).all():
         hashes = {image_hash for row in rows for image_hash in row.images.values()}
         for blob_rows in _rows(old, select(blobs).where(blobs.c.sha256.in_(hashes)), WIDE_BATCH):

@@ -11,13 +11,14 @@ from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
-from sqlalchemy import Connection, func, insert, select, update
+from sqlalchemy import Connection, func, or_, select, update
 
 from upcycle_news.errors import StoreError
-from upcycle_news.models import DeliveryState
+from upcycle_news.models import DeliveryState, IssueState
+from upcycle_news.storage import issue_lifecycle as lifecycle
 from upcycle_news.storage import send_hold
 from upcycle_news.storage.backup import copy as copy_rows
-from upcycle_news.storage.backup.merge import MergeReport, merge_newer_data
+from upcycle_news.storage.backup.merge import BY, MergeReport, merge_newer_data
 from upcycle_news.storage.database import (
     Store,
     current_migration,
@@ -26,11 +27,10 @@ from upcycle_news.storage.database import (
     open_store,
     raise_if_unsupported_migration,
 )
-from upcycle_news.storage.issues import IssueState
 from upcycle_news.storage.schema import (
-    approvals,
     consents,
     deliveries,
+    issue_events,
     issues,
     subscribers,
     suppressions,
@@ -40,7 +40,6 @@ from upcycle_news.storage.workers import NO_WORKER
 _WAITING = (DeliveryState.QUEUED, DeliveryState.SENDING, DeliveryState.DEFERRED)
 # Ids that a lost store may have generated since the backup are not generated again.
 _MARGIN = 100_000
-BY = "restore"
 
 
 @dataclass(frozen=True)
@@ -129,7 +128,7 @@ def store_contents(store: Store) -> StoreContents:
         consents.c.confirmed_at,
         suppressions.c.created_at,
         issues.c.created_at,
-        approvals.c.decided_at,
+        issue_events.c.at,
     )
     with store.reading() as connection:
         subscriber_count = connection.scalar(select(func.count()).select_from(subscribers)) or 0
@@ -178,6 +177,7 @@ def replace_store(
             )
             replaced_ids = copy_rows.highest_ids(connection)
             unknown = _mark_unknown(backup, as_of, now)
+            lifecycle.close_all_done(backup, now=now)
             unsent = _revoke_approvals(backup, now)
             send_hold.start(
                 backup, send_hold.HoldKind.RESTORED, as_of=as_of, location=location, now=now
@@ -216,53 +216,30 @@ def _mark_unknown(connection: Connection, as_of: datetime, now: datetime) -> dic
 
 def unknown_and_unsent(store: Store) -> tuple[dict[str, int], tuple[str, ...]]:
     """Return the number of unknown deliveries by issue, and the issues not sent yet."""
-    count = func.count().label("unknown")
-    query = select(deliveries.c.issue_id, count).where(deliveries.c.state == DeliveryState.UNKNOWN)
+    doubtful = select(issues.c.id, issues.c.closed_at, issues.c.unknown).where(
+        issues.c.enqueued_at.is_not(None),
+        or_(issues.c.closed_at.is_(None), issues.c.unknown > 0),
+    )
     with store.reading() as connection:
-        rows = connection.execute(query.group_by(deliveries.c.issue_id).order_by("issue_id"))
-        return {row.issue_id: row.unknown for row in rows}, _unsent(connection)
+        unknown = {
+            row.id: row.unknown
+            if row.closed_at is not None
+            else lifecycle.count_deliveries(connection, row.id).get(DeliveryState.UNKNOWN, 0)
+            for row in connection.execute(doubtful.order_by(issues.c.id)).all()
+        }
+        return {issue: count for issue, count in unknown.items() if count}, _unsent(connection)
 
 
 def _unsent(connection: Connection) -> tuple[str, ...]:
-    query = select(issues.c.id).where(issues.c.state == IssueState.OPEN).order_by(issues.c.number)
-    return tuple(connection.scalars(query))
+    unsent = issues.c.state.in_([state for state in IssueState if not state.is_frozen])
+    return tuple(connection.scalars(select(issues.c.id).where(unsent).order_by(issues.c.number)))
 
 
 def _revoke_approvals(connection: Connection, now: datetime) -> tuple[str, ...]:
     """Reject approved issues that were not queued, as they may have been sent; the unsent issues."""
-    ranked = (
-        select(
-            approvals.c.issue_id,
-            approvals.c.revision_id,
-            approvals.c.approved,
-            func.row_number()
-            .over(
-                partition_by=(approvals.c.issue_id, approvals.c.revision_id),
-                order_by=approvals.c.id.desc(),
-            )
-            .label("place"),
-        )
-        .join(issues, issues.c.id == approvals.c.issue_id)
-        .where(issues.c.state == IssueState.OPEN)
-        .subquery()
-    )
-    approved = connection.execute(
-        select(ranked.c.issue_id, ranked.c.revision_id).where(
-            ranked.c.place == 1, ranked.c.approved
-        )
-    ).all()
-    if approved:
-        connection.execute(
-            insert(approvals),
-            [
-                {
-                    "issue_id": row.issue_id,
-                    "revision_id": row.revision_id,
-                    "approved": False,
-                    "decided_by": BY,
-                    "decided_at": now,
-                }
-                for row in approved
-            ],
-        )
+    approved = select(issues.c.id).where(issues.c.state == IssueState.APPROVED)
+    for issue in connection.scalars(approved.order_by(issues.c.number)).all():
+        revision_id = lifecycle.approved_revision(connection, issue)
+        assert revision_id is not None
+        lifecycle.record_decision(connection, issue, revision_id, approved=False, by=BY, now=now)
     return _unsent(connection)

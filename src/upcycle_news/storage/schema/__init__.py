@@ -19,10 +19,10 @@ from upcycle_news.storage.schema.feeds import (
 )
 from upcycle_news.storage.schema.issues import (
     approval_requests,
-    approvals,
     blobs,
     corrections,
     excluded_items,
+    issue_events,
     issues,
     renderings,
     revisions,
@@ -47,7 +47,6 @@ __all__ = [
     "UtcDateTime",
     "alerts",
     "approval_requests",
-    "approvals",
     "blobs",
     "bounces",
     "consents",
@@ -57,6 +56,7 @@ __all__ = [
     "feed_items",
     "feed_reports",
     "feeds",
+    "issue_events",
     "issues",
     "locks",
     "metadata",

@@ -1,12 +1,14 @@
-"""Issues, their revisions and renderings, approvals, used content, and corrections."""
+"""Issues and their events, revisions and renderings, approval requests, used content, corrections."""
 
 from __future__ import annotations
 
 from sqlalchemy import (
     JSON,
-    Boolean,
+    CheckConstraint,
     Column,
+    Date,
     ForeignKey,
+    Index,
     Integer,
     LargeBinary,
     String,
@@ -17,17 +19,48 @@ from sqlalchemy import (
 
 from upcycle_news.storage.schema.base import UtcDateTime, metadata
 
+# Written by `storage.issue_lifecycle` only. From `closed_at` on the five sums are the deliveries by
+# their final states, and nothing counts these deliveries again.
 issues = Table(
     "issues",
     metadata,
     Column("id", String(16), primary_key=True),
+    Column("day", Date, nullable=False, index=True),
     Column("number", Integer, nullable=False, unique=True),
-    Column("state", String(16), nullable=False, index=True),
+    Column("state", String(24), nullable=False),
     Column("revision_id", String(64), nullable=False),
     Column("audience", Integer, nullable=False),
     Column("stop_reason", Text, nullable=False),
     Column("created_at", UtcDateTime, nullable=False),
-    Column("enqueued_at", UtcDateTime),
+    Column("enqueued_at", UtcDateTime, index=True),
+    Column("closed_at", UtcDateTime),
+    Column("sent", Integer, nullable=False),
+    Column("rejected", Integer, nullable=False),
+    Column("unknown", Integer, nullable=False),
+    Column("suppressed", Integer, nullable=False),
+    Column("cancelled", Integer, nullable=False),
+    Index("ix_issues_state", "state", "closed_at"),
+    CheckConstraint(
+        "closed_at IS NULL OR audience = sent + rejected + unknown + suppressed + cancelled",
+        name="ck_issues_closing_sum",
+    ),
+)
+
+# What happened to each issue, by whom and when; rows are only ever added. `revision_id` is that of
+# a decision, a request or a new revision; `reason` says why, where there is something to say.
+issue_events = Table(
+    "issue_events",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("issue_id", ForeignKey("issues.id", ondelete="CASCADE"), nullable=False),
+    Column("at", UtcDateTime, nullable=False),
+    Column("by", Text, nullable=False),
+    Column("event", String(24), nullable=False),
+    Column("from_state", String(24), nullable=False),
+    Column("to_state", String(24), nullable=False),
+    Column("revision_id", String(64), nullable=False),
+    Column("reason", Text, nullable=False),
+    Index("ix_issue_events_issue", "issue_id", "id"),
 )
 
 revisions = Table(
@@ -61,17 +94,6 @@ blobs = Table(
     metadata,
     Column("sha256", String(64), primary_key=True),
     Column("data", LargeBinary, nullable=False),
-)
-
-approvals = Table(
-    "approvals",
-    metadata,
-    Column("id", Integer, primary_key=True),
-    Column("issue_id", ForeignKey("issues.id", ondelete="CASCADE"), nullable=False, index=True),
-    Column("revision_id", String(64), nullable=False),
-    Column("approved", Boolean, nullable=False),
-    Column("decided_by", Text, nullable=False),
-    Column("decided_at", UtcDateTime, nullable=False),
 )
 
 # A flow run that waits for an approval of a revision; `answer` is empty while it waits.

@@ -93,17 +93,30 @@ def upgrade() -> None:
     op.create_table(
         "issues",
         sa.Column("id", sa.String(length=16), nullable=False),
+        sa.Column("day", sa.Date(), nullable=False),
         sa.Column("number", sa.Integer(), nullable=False),
-        sa.Column("state", sa.String(length=16), nullable=False),
+        sa.Column("state", sa.String(length=24), nullable=False),
         sa.Column("revision_id", sa.String(length=64), nullable=False),
         sa.Column("audience", sa.Integer(), nullable=False),
         sa.Column("stop_reason", sa.Text(), nullable=False),
         sa.Column("created_at", UtcDateTime(), nullable=False),
         sa.Column("enqueued_at", UtcDateTime(), nullable=True),
+        sa.Column("closed_at", UtcDateTime(), nullable=True),
+        sa.Column("sent", sa.Integer(), nullable=False),
+        sa.Column("rejected", sa.Integer(), nullable=False),
+        sa.Column("unknown", sa.Integer(), nullable=False),
+        sa.Column("suppressed", sa.Integer(), nullable=False),
+        sa.Column("cancelled", sa.Integer(), nullable=False),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_issues")),
         sa.UniqueConstraint("number", name=op.f("uq_issues_number")),
+        sa.CheckConstraint(
+            "closed_at IS NULL OR audience = sent + rejected + unknown + suppressed + cancelled",
+            name=op.f("ck_issues_closing_sum"),
+        ),
     )
-    op.create_index(op.f("ix_issues_state"), "issues", ["state"], unique=False)
+    op.create_index(op.f("ix_issues_day"), "issues", ["day"], unique=False)
+    op.create_index(op.f("ix_issues_enqueued_at"), "issues", ["enqueued_at"], unique=False)
+    op.create_index("ix_issues_state", "issues", ["state", "closed_at"], unique=False)
     op.create_table(
         "locks",
         sa.Column("name", sa.String(length=64), nullable=False),
@@ -223,20 +236,6 @@ def upgrade() -> None:
     )
     op.create_index(op.f("ix_approval_requests_run"), "approval_requests", ["run"], unique=False)
     op.create_table(
-        "approvals",
-        sa.Column("id", sa.Integer(), nullable=False),
-        sa.Column("issue_id", sa.String(length=16), nullable=False),
-        sa.Column("revision_id", sa.String(length=64), nullable=False),
-        sa.Column("approved", sa.Boolean(), nullable=False),
-        sa.Column("decided_by", sa.Text(), nullable=False),
-        sa.Column("decided_at", UtcDateTime(), nullable=False),
-        sa.ForeignKeyConstraint(
-            ["issue_id"], ["issues.id"], name=op.f("fk_approvals_issue_id"), ondelete="CASCADE"
-        ),
-        sa.PrimaryKeyConstraint("id", name=op.f("pk_approvals")),
-    )
-    op.create_index(op.f("ix_approvals_issue_id"), "approvals", ["issue_id"], unique=False)
-    op.create_table(
         "consents",
         sa.Column("id", sa.Integer(), nullable=False),
         sa.Column("subscriber_id", sa.Integer(), nullable=False),
@@ -321,6 +320,23 @@ def upgrade() -> None:
         ),
         sa.PrimaryKeyConstraint("issue_id", "value", name=op.f("pk_excluded_items")),
     )
+    op.create_table(
+        "issue_events",
+        sa.Column("id", sa.Integer(), nullable=False),
+        sa.Column("issue_id", sa.String(length=16), nullable=False),
+        sa.Column("at", UtcDateTime(), nullable=False),
+        sa.Column("by", sa.Text(), nullable=False),
+        sa.Column("event", sa.String(length=24), nullable=False),
+        sa.Column("from_state", sa.String(length=24), nullable=False),
+        sa.Column("to_state", sa.String(length=24), nullable=False),
+        sa.Column("revision_id", sa.String(length=64), nullable=False),
+        sa.Column("reason", sa.Text(), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["issue_id"], ["issues.id"], name=op.f("fk_issue_events_issue_id"), ondelete="CASCADE"
+        ),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_issue_events")),
+    )
+    op.create_index("ix_issue_events_issue", "issue_events", ["issue_id", "id"], unique=False)
     op.create_table(
         "relay_stats",
         sa.Column("issue_id", sa.String(length=16), nullable=False),
