@@ -33,6 +33,7 @@ def sign_up(store: Store, meanwhile: threading.Thread | None = None) -> Signup |
     )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("known", [False, True])
 def test_two_concurrent_sign_ups_send_one_mail(any_store: str, known: bool) -> None:
     store = open_store(any_store)

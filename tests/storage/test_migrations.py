@@ -144,6 +144,7 @@ def test_a_failed_migration_leaves_the_store_unchanged(
     assert "halfway" not in table_names(filled)
 
 
+@pytest.mark.slow
 def test_of_several_processes_that_open_a_new_store_one_migrates_it(any_store: str) -> None:
     program = (
         "import sys; from upcycle_news.storage.database import current_migration, open_store\n"
@@ -164,6 +165,7 @@ def test_of_several_processes_that_open_a_new_store_one_migrates_it(any_store: s
     assert [out.strip() for out, _ in results] == [HEAD] * 4, results
 
 
+@pytest.mark.slow
 def test_store_upgrade_makes_a_backup_and_migrates(
     publication: Publication,
     any_store: str,

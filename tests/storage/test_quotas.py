@@ -55,6 +55,7 @@ def at_once(ledgers: list[SingleLeaseLedger], now: datetime) -> int:
     return count
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("rate", "step"), [("2/h", 600), ("30/min", 10), ("14/s", 0.25)])
 @pytest.mark.parametrize("scope", ["relay", "sender"])
 def test_every_span_holds_exactly_the_quota(
