@@ -35,10 +35,10 @@ from upcycle_news.services.issues.review import Review, review_issue
 from upcycle_news.services.issues.revisions import newest_revision
 from upcycle_news.services.issues.waiting_runs import ResumedRuns, resume_waiting_runs
 from upcycle_news.storage import deliveries
+from upcycle_news.storage.issue_lifecycle import SYSTEM
 from upcycle_news.storage.revisions import Revision
 
 __all__ = [
-    "Approver",
     "Cancellation",
     "Candidate",
     "DeliveryReport",
@@ -129,7 +129,8 @@ class Issues:
     """The issues of a publication.
 
     An issue is named by its id, such as ``2026-11-26`` or ``2026-11-26-2``, as text or as
-    `IssueId`; None is the default issue. All verbs raise `StoreError` when the store cannot be
+    `IssueId`; None is the default issue. `by` is who does it, and is kept with what happened to
+    the issue. All verbs raise `StoreError` when the store cannot be
     used.
     """
 
@@ -311,15 +312,21 @@ class Issues:
         issue: IssueId | str | None = None,
         essays: Sequence[str] = (),
         *,
-        approver: Approver = Approver(),
+        by: str = SYSTEM,
+        ask: Callable[[Revision, int], bool] | None = None,
+        approve: bool = False,
         collect: bool = True,
         on_collected: OnCollected = _ignore_report,
         progress: Progress = _ignore_progress,
     ) -> SendResult:
         """Queue an issue and deliver it; one whose deliveries have begun goes on where it stopped.
 
-        The newest revision must be approved, and nothing may have changed since, unless `approver`
-        approves the present content now. `progress` gets the counts at the beginning of the
+        The newest revision must be approved, and nothing may have changed since. `approve` composes
+        the present content and approves it as `by`, whatever was decided before; `ask` is called for
+        an issue that nobody has approved, with the composed revision and the size of its audience,
+        and returns whether to approve it as `by`.
+
+        `progress` gets the counts at the beginning of the
         delivery, and the report so far again and again. SIGTERM, Ctrl-C and SIGHUP end the delivery
         gently while it runs in the main thread.
 
@@ -333,23 +340,26 @@ class Issues:
             self._context,
             chosen,
             essays,
-            approver=approver,
+            approver=Approver(by, asks=ask, always=approve),
             collect=collect,
             on_collected=on_collected,
         )
         result = run_delivery(self._context, chosen, progress=progress, rendered=queued.rendered)
         return self._send_result(result, joined=queued.joined)
 
-    def resume(self, issue: IssueId | str, *, progress: Progress = _ignore_progress) -> SendResult:
+    def resume(
+        self, issue: IssueId | str, *, by: str = SYSTEM, progress: Progress = _ignore_progress
+    ) -> SendResult:
         """Go on with an issue that was paused, stopped or interrupted; raises as `send` does."""
         chosen = self._id(issue)
-        control.resume(self._context, chosen)
+        control.resume(self._context, chosen, by=by)
         return self._send_result(run_delivery(self._context, chosen, progress=progress))
 
     def resend(
         self,
         issue: IssueId | str,
         *,
+        by: str = SYSTEM,
         on_queued: Callable[[int], None] = lambda _: None,
         progress: Progress = _ignore_progress,
     ) -> Resending:
@@ -358,27 +368,27 @@ class Issues:
         `on_queued` gets the number of deliveries before they are sent. Raises as `send` does.
         """
         chosen = self._id(issue)
-        count = control.requeue_unknown(self._context, chosen)
+        count = control.requeue_unknown(self._context, chosen, by=by)
         on_queued(count)
         result = run_delivery(self._context, chosen, progress=progress)
         return Resending(count, self._send_result(result))
 
-    def pause(self, issue: IssueId | str) -> IssueStatus:
+    def pause(self, issue: IssueId | str, *, by: str = SYSTEM) -> IssueStatus:
         """Pause an issue until it is resumed; its workers stop by themselves.
 
         Raises `IssueError` for an issue that is not being sent.
         """
         chosen = self._id(issue)
-        control.pause(self._context, chosen)
+        control.pause(self._context, chosen, by=by)
         return self.status(chosen)
 
-    def cancel(self, issue: IssueId | str) -> Cancellation:
+    def cancel(self, issue: IssueId | str, *, by: str = SYSTEM) -> Cancellation:
         """End an issue: who has not got it yet will not get it.
 
         After a restore also one that was sent before. Raises `IssueError` for any other issue that
         is not being sent.
         """
-        return control.cancel(self._context, self._id(issue))
+        return control.cancel(self._context, self._id(issue), by=by)
 
     # --- follow it
 

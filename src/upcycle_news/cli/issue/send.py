@@ -4,12 +4,10 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from upcycle_news.api.app import App
-from upcycle_news.api.issues import Approver, Progress, Revision, SendResult
 from upcycle_news.cli.completion import issue_ids
 from upcycle_news.cli.issue.common import (
     CollectOption,
@@ -30,6 +28,10 @@ from upcycle_news.cli.output import (
 from upcycle_news.errors import NothingNew
 from upcycle_news.i18n.messages import format_count
 from upcycle_news.models import DeliveryState, EmailAddress, IssueId
+
+if TYPE_CHECKING:
+    from upcycle_news.api import App
+    from upcycle_news.api.issues import Progress, Revision, SendResult
 
 IssueIdArgument = Annotated[
     str,
@@ -105,14 +107,15 @@ def _send(
     yes: bool,
     as_json: bool,
 ) -> None:
-    on_terminal = _ask if sys.stdin.isatty() else None
-    approver = Approver(current_user(), asks=on_terminal, always=yes)
+    ask = _ask if sys.stdin.isatty() else None
 
     def send_issue(progress: Progress) -> SendResult:
         return app.issues.send(
             issue,
             essay or (),
-            approver=approver,
+            by=current_user(),
+            ask=ask,
+            approve=yes,
             collect=collect,
             on_collected=note_feed_failures,
             progress=progress,
@@ -135,7 +138,7 @@ def resume(issue: IssueIdArgument, as_json: JsonOption = False) -> None:
         _watch(
             app,
             IssueId.parse(issue),
-            lambda progress: app.issues.resume(issue, progress=progress),
+            lambda progress: app.issues.resume(issue, by=current_user(), progress=progress),
             as_json,
         )
 
@@ -146,7 +149,7 @@ def pause(issue: IssueIdArgument) -> None:
     Example: upcycle-news issue pause 2026-11-26
     """
     with open_publication() as app:
-        print_status(app.issues.pause(issue), as_json=False)
+        print_status(app.issues.pause(issue, by=current_user()), as_json=False)
 
 
 def cancel(
@@ -161,7 +164,7 @@ def cancel(
     if not yes:
         typer.confirm(f"Cancel issue {issue} for all subscribers who have not got it?", abort=True)
     with open_publication() as app:
-        if app.issues.cancel(issue).sent_before_restore:
+        if app.issues.cancel(issue, by=current_user()).sent_before_restore:
             typer.echo(f"issue {issue} is cancelled: what it holds counts as published")
         else:
             print_status(app.issues.status(issue), as_json=False)

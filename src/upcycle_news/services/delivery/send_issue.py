@@ -16,6 +16,7 @@ from upcycle_news.services.issues.approval import approve
 from upcycle_news.services.issues.compose import collect_and_compose, edits_since
 from upcycle_news.services.issues.render import RenderedRevision, render_revision
 from upcycle_news.storage import approvals, issues, revisions, send_hold
+from upcycle_news.storage.issue_lifecycle import SYSTEM
 from upcycle_news.storage.revisions import Revision
 
 log = Log(__name__)
@@ -30,7 +31,7 @@ class Approver:
     before. With neither, an issue that is not approved is refused.
     """
 
-    name: str = ""
+    name: str = SYSTEM
     asks: Callable[[Revision, int], bool] | None = None
     always: bool = False
 
@@ -64,7 +65,7 @@ def queue_issue(
     row = issues.get(context.store, issue)
     if row is not None and row.frozen:
         if row.state is not IssueState.CANCELLED:  # the delivery refuses a cancelled one
-            resume(context, issue)
+            resume(context, issue, by=approver.name)
         return Queued(issue)
     rendered: RenderedRevision | None = None
     try:
