@@ -82,6 +82,7 @@ TRANSITIONS: Mapping[IssueEvent, Mapping[IssueState, IssueState]] = {
 }
 """The new state by event and state; what is missing is refused."""
 
+_DECISIONS = (IssueEvent.APPROVED, IssueEvent.REJECTED)
 # They say something even when the state stays: the others are recorded only when it changes.
 _ALWAYS_RECORDED = frozenset(
     {
@@ -277,6 +278,49 @@ def _refusal(issue: str, event: IssueEvent, state: IssueState) -> str:
     return f"issue {issue} is not {done_to}: {because}"
 
 
+# --- what happened so far
+
+
+@dataclass(frozen=True)
+class RecordedEvent:
+    """An event of an issue. `by` is who decided it, or "upcycle-news" when nobody did.
+
+    `revision_id` is empty for an event that concerns no revision, `reason` where none was given.
+    """
+
+    event: IssueEvent
+    at: datetime
+    by: str
+    from_state: IssueState
+    to_state: IssueState
+    revision_id: str
+    reason: str
+
+    @property
+    def is_decision(self) -> bool:
+        """True for an approval or a rejection."""
+        return self.event in _DECISIONS
+
+
+def history(connection: Connection, issue: str) -> tuple[RecordedEvent, ...]:
+    """Return the events of an issue, oldest first."""
+    rows = connection.execute(
+        select(issue_events).where(issue_events.c.issue_id == issue).order_by(issue_events.c.id)
+    )
+    return tuple(
+        RecordedEvent(
+            event=IssueEvent(row.event),
+            at=row.at,
+            by=row.by,
+            from_state=IssueState(row.from_state),
+            to_state=IssueState(row.to_state),
+            revision_id=row.revision_id,
+            reason=row.reason,
+        )
+        for row in rows
+    )
+
+
 # --- revisions and decisions
 
 
@@ -300,7 +344,7 @@ def decision_about(connection: Connection, issue: str, revision_id: str) -> Deci
         .where(
             issue_events.c.issue_id == issue,
             issue_events.c.revision_id == revision_id,
-            issue_events.c.event.in_([IssueEvent.APPROVED, IssueEvent.REJECTED]),
+            issue_events.c.event.in_(_DECISIONS),
         )
         .order_by(issue_events.c.id.desc())
         .limit(1)

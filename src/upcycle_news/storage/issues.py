@@ -33,7 +33,7 @@ from upcycle_news.storage import issue_lifecycle as lifecycle
 from upcycle_news.storage import revisions as revision_rows
 from upcycle_news.storage import send_hold
 from upcycle_news.storage.database import Store
-from upcycle_news.storage.issue_lifecycle import SYSTEM, IssueEvent
+from upcycle_news.storage.issue_lifecycle import SYSTEM, IssueEvent, RecordedEvent
 from upcycle_news.storage.schema import (
     deliveries,
     issues,
@@ -127,6 +127,12 @@ def was_any_queued(store: Store) -> bool:
     query = select(issues.c.id).where(issues.c.enqueued_at.is_not(None)).limit(1)
     with store.reading() as connection:
         return connection.execute(query).first() is not None
+
+
+def history(store: Store, issue: IssueId) -> tuple[RecordedEvent, ...]:
+    """Return what happened to an issue, by whom and when, oldest first."""
+    with store.reading() as connection:
+        return lifecycle.history(connection, str(issue))
 
 
 def has_waiting(store: Store, issue: IssueId) -> bool:

@@ -32,7 +32,6 @@ from upcycle_news.storage import subscribers as subscriber_rows
 from upcycle_news.storage.corrections import Correction, CorrectionKind
 from upcycle_news.storage.database import open_store
 from upcycle_news.storage.schema import (
-    approvals,
     deliveries,
     quota_scopes,
     subscribers,
@@ -148,8 +147,11 @@ def test_an_approval_from_before_the_backup_sends_nothing_by_itself(
     refused = publication.run("issue", "send", "2026-11-26", code=1).err
     assert "is not approved" in refused
     assert len(publication.mails()) == 2
-    with context.store.reading() as connection:
-        assert list(connection.scalars(select(approvals.c.decided_by))) == ["test", "restore"]
+    decisions = [event for event in issues.history(context.store, issue) if event.is_decision]
+    assert [(event.event, event.by) for event in decisions] == [
+        ("approved", "test"),
+        ("rejected", "restore"),
+    ]
 
 
 def test_an_issue_that_the_lost_store_has_sent_can_be_cancelled_and_is_never_sent_again(
@@ -505,8 +507,11 @@ def test_a_send_hold_refuses_sending_before_it_approves_anything(publication: Pu
     refused = publication.run("issue", "send", "--yes", code=1).err
     assert "nothing goes out" in refused
     context = publication.context()
-    with context.store.reading() as connection:
-        assert list(connection.scalars(select(approvals.c.decided_by))) == []
+    assert not any(
+        event.is_decision
+        for row in issues.all_issues(context.store)
+        for event in issues.history(context.store, row.id)
+    )
     restore.confirm_restore(context, by="Anna")
     assert pending_issues(context) == []
     assert publication.mails() == []

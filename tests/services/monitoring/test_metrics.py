@@ -16,13 +16,12 @@ from sqlalchemy import event
 
 from upcycle_news.app.context import AppContext
 from upcycle_news.config.settings import load_settings
-from upcycle_news.models import IssueState
+from upcycle_news.models import DeliveryState, IssueId
 from upcycle_news.services.delivery import send
 from upcycle_news.services.monitoring.metrics import COST_FACTOR, MetricsExporter, needs_recount
-from upcycle_news.storage import issues, workers
+from upcycle_news.storage import deliveries, issues, workers
 from upcycle_news.storage.bounces import record
 from upcycle_news.storage.feeds import FeedState, record_states
-from upcycle_news.storage.metrics import IssueQueue
 from upcycle_news.storage.send_hold import HoldKind, clear, start
 from upcycle_news.web.metrics import may_see_metrics
 
@@ -245,28 +244,19 @@ def test_scrapes_within_seconds_share_a_result(publication: Publication) -> None
     timer.now += 11
     with recorded_statements(context) as third:
         exporter.text()
-    # The finished issue is not counted again, nor are subscribers within a minute.
-    assert third and not [statement for statement in third if "GROUP BY" in statement]
+    # A closed issue is not counted, nor are subscribers within a minute.
+    counted = [statement for statement in third if "GROUP BY" in statement]
+    assert [statement for statement in counted if "FROM issues" not in statement] == []
 
 
-def test_older_finished_issues_are_counted_less_often(clock: Clock) -> None:
-    def queue(days: float, *, waits: bool) -> IssueQueue:
-        queued = clock.now - timedelta(days=days)
-        return IssueQueue("i", "sending", 9, queued, queued if waits else None, None, False)
+def test_an_issue_is_counted_again_the_less_often_the_longer_that_takes(clock: Clock) -> None:
+    def again(seconds: float, cost: float = 0.0) -> bool:
+        return needs_recount(clock.now - timedelta(seconds=seconds), cost, clock.now)
 
-    def again(seconds: float, cost: float = 0.0, **values: float | bool) -> bool:
-        counted = clock.now - timedelta(seconds=seconds)
-        return needs_recount(counted, cost, queue(**values), clock.now)  # type: ignore[arg-type]
-
-    assert not again(9, days=1, waits=True)
-    assert again(10, days=1, waits=True)
-    assert not again(3600, days=1, waits=False)
-    assert again(3 * 3600, days=1, waits=False)
-    assert not again(86400, days=365, waits=False)
-    assert not again(
-        COST_FACTOR * 2 - 1, 2.0, days=1, waits=True
-    )  # two seconds each forty, not each ten
-    assert again(COST_FACTOR * 2, 2.0, days=1, waits=True)
+    assert not again(9)
+    assert again(10)
+    assert not again(COST_FACTOR * 2 - 1, 2.0)  # two seconds each forty, not each ten
+    assert again(COST_FACTOR * 2, 2.0)
 
 
 def test_a_resend_of_an_old_issue_is_counted_at_once(
@@ -275,18 +265,18 @@ def test_a_resend_of_an_old_issue_is_counted_at_once(
     publication.add_many_subscribers(2)
     publication.write_essay()
     context, timer = publication.context(), ManualTimer()
-    send_issue(context)
+    issue = IssueId.parse(send_issue(context).issue)
     exporter = MetricsExporter(context, timer=timer)
-    exporter.text()
+    assert parse_metrics(exporter.text())["issues", "closed"] == 1
     with context.store.writing() as connection:
-        connection.exec_driver_sql(
-            "UPDATE deliveries SET state='queued', worker_id=0 WHERE subscriber_id=1"
-        )
+        connection.exec_driver_sql("UPDATE deliveries SET state='unknown' WHERE subscriber_id=1")
+    deliveries.requeue(context.store, issue, DeliveryState.UNKNOWN, now=clock.now)
     clock.now += timedelta(seconds=20)
     timer.now += 20
     samples = parse_metrics(exporter.text())
     assert samples["deliveries", "2026-11-26", "queued"] == 1
     assert samples["ledger_deliveries", "sent"] == 1
+    assert (samples["issues", "closed"], samples["issues", "sending"]) == (0, 1)
 
 
 def test_each_query_uses_an_index(publication: Publication) -> None:
@@ -294,7 +284,8 @@ def test_each_query_uses_an_index(publication: Publication) -> None:
     publication.add_many_subscribers(1)
     publication.write_essay()
     context = publication.context()
-    send_issue(context)
+    _, rendered = approve_issue(context)
+    send.enqueue(context, rendered)
     with recorded_statements(context) as executed:
         MetricsExporter(context).text()
     queries = [query for query in executed if "deliveries" in query]
