@@ -7,16 +7,16 @@ from typing import Any
 from prefect import flow, task
 from prefect.client.schemas.objects import State, StateType
 
-from upcycle_news.app.context import AppContext
+from upcycle_news import open_app
 from upcycle_news.models.runs import RunResult
-from upcycle_news.services.backup import create
+from upcycle_news_flows import run_by_hand
 
 
 @task
 def write_backup() -> RunResult:
     """Create a backup in the configured folder and delete the oldest ones."""
-    with AppContext.open() as context:
-        return create.run_result(create.make_backup(context))
+    with open_app() as app:
+        return app.backups.create().result
 
 
 @flow(name="backup")
@@ -27,4 +27,4 @@ def backup() -> State[Any]:
 
 
 if __name__ == "__main__":
-    backup()
+    run_by_hand(backup)

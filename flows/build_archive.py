@@ -7,6 +7,7 @@ from prefect.client.schemas.objects import State
 from prefect.states import Completed
 
 from upcycle_news import open_app
+from upcycle_news_flows import run_by_hand
 
 
 @task
@@ -23,4 +24,4 @@ def build_archive() -> State[str]:
 
 
 if __name__ == "__main__":
-    build_archive()
+    run_by_hand(build_archive)

@@ -9,16 +9,16 @@ from prefect.artifacts import create_markdown_artifact
 from prefect.client.schemas.objects import State, StateType
 from prefect.events import emit_event
 
-from upcycle_news.app.context import AppContext
-from upcycle_news.diagnostics.scheduled import check_up
+from upcycle_news import open_app
 from upcycle_news.models.runs import RunResult
+from upcycle_news_flows import run_by_hand
 
 
 @task
 def run_checks() -> RunResult:
     """Run all checks; the table is stored in the artifact `doctor`."""
-    with AppContext.open() as context:
-        report = check_up(context)
+    with open_app() as app:
+        report = app.doctor.check_up()
     create_markdown_artifact(report.table, key="doctor", description="what the doctor found")
     if report.event is not None:
         emit_event(**report.event.as_event())
@@ -33,4 +33,4 @@ def checkup() -> State[Any]:
 
 
 if __name__ == "__main__":
-    checkup()
+    run_by_hand(checkup)

@@ -8,6 +8,7 @@ from prefect.states import Completed
 
 from upcycle_news import open_app
 from upcycle_news.api.bounces import Collected, collection_result
+from upcycle_news_flows import run_by_hand
 
 
 @task
@@ -32,4 +33,4 @@ def collect_bounces() -> State[None]:
 
 
 if __name__ == "__main__":
-    collect_bounces()
+    run_by_hand(collect_bounces)

@@ -10,6 +10,7 @@ from prefect.client.schemas.objects import State, StateType
 from upcycle_news import open_app
 from upcycle_news.api import runs
 from upcycle_news.api.runs import FeedRunReport
+from upcycle_news_flows import run_by_hand
 
 
 @task
@@ -27,4 +28,4 @@ def collect_feeds() -> State[Any]:
 
 
 if __name__ == "__main__":
-    collect_feeds()
+    run_by_hand(collect_feeds)

@@ -11,6 +11,7 @@ from pydantic import Field
 from upcycle_news import open_app
 from upcycle_news.api import runs
 from upcycle_news.api.runs import ResumedDelivery
+from upcycle_news_flows import run_by_hand
 
 Issue = Annotated[
     str, Field(description="The issue, such as 2026-11-26; its deliveries have begun.")
@@ -29,3 +30,7 @@ def deliver_issue(issue: Issue) -> State[Any]:
     """Deliver an issue whose deliveries have begun; several runs of this share the work."""
     result = runs.delivery_result([deliver(issue)])
     return State(type=StateType[result.kind.upper()], name=result.name, message=result.message)
+
+
+if __name__ == "__main__":
+    run_by_hand(deliver_issue)

@@ -14,6 +14,7 @@ from upcycle_news import open_app
 from upcycle_news.api import runs
 from upcycle_news.api.runs import ResumedDelivery
 from upcycle_news.models.runs import RunResult
+from upcycle_news_flows import run_by_hand
 
 MaxLateness = Annotated[
     float,
@@ -64,4 +65,4 @@ def deliver_pending(max_lateness_hours: MaxLateness = 24.0) -> State[Any]:
 
 
 if __name__ == "__main__":
-    deliver_pending()
+    run_by_hand(deliver_pending)

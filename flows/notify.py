@@ -10,6 +10,7 @@ from pydantic import Field
 
 from upcycle_news import open_app
 from upcycle_news.api import runs
+from upcycle_news_flows import run_by_hand
 
 Event = Annotated[str, Field(description="The event's name, such as upcycle-news.issue.late.")]
 Message = Annotated[str, Field(description="What happened, in a sentence.")]
@@ -31,3 +32,7 @@ def notify(event: Event, message: Message) -> State[Any]:
     """Mail the group `cockpit.operators`."""
     result = runs.notification_result(write_to_operators(event, message))
     return State(type=StateType[result.kind.upper()], name=result.name, message=result.message)
+
+
+if __name__ == "__main__":
+    run_by_hand(notify)

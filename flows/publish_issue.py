@@ -1,13 +1,11 @@
 """The main flow: compose, render, approve, deliver. `upcycle-news issue send` does it by hand.
 
-By hand, with parameters as JSON: python flows/publish_issue.py '{"dry_run": true}'
+By hand, with parameters as JSON: upcycle-news flow publish_issue '{"dry_run": true}'
 """
 
 from __future__ import annotations
 
 import gc
-import json
-import sys
 from collections.abc import Mapping
 from datetime import datetime
 from typing import Annotated, Any, Literal
@@ -41,6 +39,7 @@ from upcycle_news.api.runs import (
 )
 from upcycle_news.models import IssueStatus
 from upcycle_news.models.runs import RunResult
+from upcycle_news_flows import run_by_hand
 
 IssueDate = Annotated[
     str, Field(description="The issue: 'next', a day such as 2026-11-26, or 2026-11-26-2.")
@@ -284,7 +283,4 @@ def _state(result: RunResult) -> State[Any]:
 
 
 if __name__ == "__main__":
-    parameters = json.loads(sys.argv[1]) if len(sys.argv) > 1 else {}
-    state: State[Any] = publish_issue(**parameters, return_state=True)
-    print(json.dumps({"state": state.name, "message": state.message}))  # noqa: T201
-    sys.exit(0 if state.is_completed() else 1)
+    run_by_hand(publish_issue)

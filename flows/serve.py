@@ -14,6 +14,7 @@ from prefect import Flow, serve
 from prefect.deployments.runner import RunnerDeployment
 from prefect.flows import load_flow_from_entrypoint
 from prefect.schedules import Cron
+from prefect.types.entrypoint import EntrypointType
 
 
 def deployments(file: Path) -> Iterator[RunnerDeployment]:
@@ -22,6 +23,7 @@ def deployments(file: Path) -> Iterator[RunnerDeployment]:
         flow: Flow[..., Any] = load_flow_from_entrypoint(entry["entrypoint"])
         deployment = flow.to_deployment(
             name=entry["name"],
+            entrypoint_type=_entrypoint_type(entry["entrypoint"]),
             description=entry.get("description"),
             parameters=entry.get("parameters") or {},
             schedules=[
@@ -31,6 +33,11 @@ def deployments(file: Path) -> Iterator[RunnerDeployment]:
         )
         assert isinstance(deployment, RunnerDeployment)  # a coroutine only in an async program
         yield deployment
+
+
+def _entrypoint_type(entrypoint: str) -> EntrypointType:
+    """Return MODULE_PATH for ``package.module.flow``, FILE_PATH for ``flows/file.py:flow``."""
+    return EntrypointType.FILE_PATH if ":" in entrypoint else EntrypointType.MODULE_PATH
 
 
 if __name__ == "__main__":

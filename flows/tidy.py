@@ -7,6 +7,7 @@ from prefect.client.schemas.objects import State
 from prefect.states import Completed
 
 from upcycle_news import open_app
+from upcycle_news_flows import run_by_hand
 
 
 @task
@@ -23,4 +24,4 @@ def tidy() -> State[None]:
 
 
 if __name__ == "__main__":
-    tidy()
+    run_by_hand(tidy)

@@ -12,6 +12,7 @@ from prefect.settings import PREFECT_API_URL
 
 from upcycle_news import open_app
 from upcycle_news.api import runs
+from upcycle_news_flows import run_by_hand
 
 
 @task
@@ -52,4 +53,4 @@ def watch() -> State[Any]:
 
 
 if __name__ == "__main__":
-    watch()
+    run_by_hand(watch)

@@ -23,7 +23,6 @@ if TYPE_CHECKING:
     from upcycle_news.api.issues import Issues
     from upcycle_news.api.keys import Keys
     from upcycle_news.api.monitoring import Monitoring
-    from upcycle_news.api.monitoring import Monitoring
     from upcycle_news.api.pages import Pages
     from upcycle_news.api.runs import Runs
     from upcycle_news.api.store import StoreAdmin
@@ -168,13 +167,6 @@ class App:
         from upcycle_news.api.suppressions import Suppressions
 
         return Suppressions(self._context)
-
-    @cached_property
-    def monitoring(self) -> Monitoring:
-        """The figures of the publication, for a monitoring system."""
-        from upcycle_news.api.monitoring import Monitoring
-
-        return Monitoring(self._context)
 
     def check_ready(self) -> None:
         """Open the store and the keys that sign links, and make what is missing of them.

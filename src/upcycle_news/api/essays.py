@@ -12,6 +12,7 @@ from upcycle_news.app.context import AppContext
 from upcycle_news.errors import ContentError
 
 if TYPE_CHECKING:
+    from upcycle_news.models import Essay
     from upcycle_news.services.issues.plan import EssayStatus
 
 
@@ -64,6 +65,15 @@ class Essays:
         from upcycle_news.services.content.new_essay import import_essay
 
         return import_essay(self._context, file, title, day=day, author=author, language=language)
+
+    def read(self) -> tuple[Essay, ...]:
+        """Return the essays as their files say, without looking into the store.
+
+        Raises `ContentError`, which names all files that cannot be read.
+        """
+        from upcycle_news.services.content.files import load_publication_essays
+
+        return load_publication_essays(self._context)
 
     def list(self) -> EssayList:
         """Return every essay with its status, and for or in which issue it is.

@@ -192,6 +192,10 @@ DKIM = {
     "keygen": ("dkim:keygen", "Make a key for DKIM and print the DNS record that belongs to it."),
 }
 ALARMS = {
+    "list": (
+        "alerts:list_",
+        "List what operators were told of and what has not passed since, oldest first.",
+    ),
     "apply": (
         "alerts:apply",
         "Create or renew the automations of FILE in Prefect; may be repeated at any time.",
@@ -207,7 +211,7 @@ class Commands(SectionedGroup):
             LazyCommand(
                 "init",
                 "init:init",
-                "Make a new publication: settings, content, templates and flows to change.",
+                "Make a new publication: settings, content and templates to change, and its schedules.",
             ),
             LazyCommand(
                 "demo",
@@ -241,6 +245,11 @@ class Commands(SectionedGroup):
                 "up",
                 "up:up",
                 "Start Prefect's server and run all schedules of prefect.yaml until Ctrl-C.",
+            ),
+            LazyCommand(
+                "flow",
+                "flow:flow",
+                "Run a flow now, with a run in Prefect: the program's, or your own from flows/.",
             ),
             LazyCommand(
                 "doctor",

@@ -3,26 +3,22 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
+from upcycle_news.api.backups import RestoreReport, StoreState
 from upcycle_news.cli.output import (
     JsonOption,
     display_path,
     note,
-    open_context,
+    open_publication,
     print_json,
     progress_bar,
 )
 from upcycle_news.errors import StoreError
 from upcycle_news.i18n.messages import format_count
-from upcycle_news.services.backup import archive_file, create
-from upcycle_news.services.backup import restore as restore_service
-from upcycle_news.services.backup.restore import RestoreReport, StoreState
-from upcycle_news.services.issues import plan
 
 Yes = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")]
 
@@ -46,9 +42,9 @@ def backup(
     Content, templates and newsletter.toml are not in it: they belong into git.
     Example: upcycle-news backup --to /mnt/backups --keep 14
     """
-    with open_context() as context:
+    with open_publication() as app:
         with progress_bar("copying rows", 0) as progress:
-            backup_file = create.make_backup(context, to, keep=keep, on_rows=progress)
+            backup_file = app.backups.create(to, keep=keep, on_rows=progress)
         if as_json:
             result = {
                 "file": str(backup_file.file),
@@ -88,8 +84,8 @@ def restore(
     store can know what followed its backup. Stop the services first.
     Example: upcycle-news restore var/backups/upcycle-news-2026-11-26T024000Z.tar.gz
     """
-    with open_context() as context:
-        manifest = archive_file.unpack(file, None)
+    with open_publication() as app:
+        manifest = app.backups.inspect(file)
         if check:
             rows = sum(manifest.tables.values())
             description = (
@@ -102,12 +98,11 @@ def restore(
             else:
                 typer.echo(description)
             return
-        current = restore_service.inspect_current(context)
+        current = app.backups.current_store()
         if not current.is_new and not yes:
             _confirm_replacing(current, f"{manifest.made_at:%Y-%m-%d %H:%M} UTC")
         with progress_bar("restoring rows", sum(manifest.tables.values())) as progress:
-            report = restore_service.restore(context, file, merge=merge, on_rows=progress)
-        essays = () if report.merged else plan.unsent_essays(context)
+            report = app.backups.restore(file, merge=merge, on_rows=progress)
     if as_json:
         print_json(
             {
@@ -116,14 +111,14 @@ def restore(
                 "secrets": list(report.secrets),
                 "unknown": report.unknown,
                 "unsent": list(report.unsent),
-                "unsent_essays": list(essays),
+                "unsent_essays": list(report.unsent_essays),
                 "merged": report.merged,
                 "learned": report.taken_over.as_dict(),
                 "paused": True,
             }
         )
     else:
-        _print_report(report, essays)
+        _print_report(report)
 
 
 def _confirm_replacing(current: StoreState, made_at: str) -> None:
@@ -141,7 +136,7 @@ def _confirm_replacing(current: StoreState, made_at: str) -> None:
     typer.confirm("Keep it aside and restore the backup?", abort=True)
 
 
-def _print_report(report: RestoreReport, essays: Sequence[str]) -> None:
+def _print_report(report: RestoreReport) -> None:
     made_at = f"{report.manifest.made_at:%Y-%m-%d %H:%M} UTC"
     rows = format_count(sum(report.manifest.tables.values()), "row")
     typer.echo(f"restored the backup of {made_at}: {rows}")
@@ -173,9 +168,9 @@ def _print_report(report: RestoreReport, essays: Sequence[str]) -> None:
             f"issue {issue} was not sent when the backup was made; if it was sent since: "
             f"'upcycle-news issue cancel {issue}'"
         )
-    if essays:
+    if report.unsent_essays:
         typer.echo(
-            f"ready, and in no issue that this store knows: {', '.join(essays)}; what went out after "
+            f"ready, and in no issue that this store knows: {', '.join(report.unsent_essays)}; what went out after "
             f"{made_at} would go out again: say 'upcycle-news issue preview ISSUE --essay ESSAY' and "
             "'upcycle-news issue cancel ISSUE' with the number of the issue it was in"
         )

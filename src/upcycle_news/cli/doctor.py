@@ -7,11 +7,15 @@ from typing import Annotated
 
 import typer
 
-from upcycle_news.cli.output import JsonOption, open_context, print_json
-from upcycle_news.config.origins import origins
-from upcycle_news.diagnostics.formatting import report_lines, settings_lines
-from upcycle_news.diagnostics.results import Report, State
-from upcycle_news.diagnostics.runner import known_checks, run_checks, unreadable
+from upcycle_news.api.doctor import (
+    Report,
+    State,
+    report_lines,
+    report_unreadable,
+    settings_lines,
+    unknown_checks,
+)
+from upcycle_news.cli.output import JsonOption, open_publication, print_json
 from upcycle_news.errors import SettingsError
 
 _COLOURS = {"problem": "red", "warning": "yellow", "ok": "green", "skipped": "bright_black"}
@@ -41,17 +45,17 @@ def doctor(
 
     Example: upcycle-news doctor
     """
-    for check in checks or ():
-        if check not in known_checks():
-            raise typer.BadParameter(f"{check[:40]!r} is no check: {', '.join(known_checks())}")
+    unknown, known = unknown_checks(checks or ())
+    if unknown:
+        raise typer.BadParameter(f"{unknown[0][:40]!r} is no check: {', '.join(known)}")
     if settings:
         _settings(as_json)
         return
     try:
-        with open_context() as context:
-            report = run_checks(context, checks or (), offline=offline)
+        with open_publication() as app:
+            report = app.doctor.run(checks or (), offline=offline)
     except SettingsError as error:
-        report = unreadable(error)
+        report = report_unreadable(error)
     if as_json:
         print_json(report.as_dict())
     else:
@@ -70,8 +74,8 @@ def _show(report: Report) -> None:
 
 
 def _settings(as_json: bool) -> None:
-    with open_context() as context:
-        settings = origins(context.settings)
+    with open_publication() as app:
+        settings = app.doctor.settings()
     if as_json:
         print_json([origin.as_dict() for origin in settings])
         return

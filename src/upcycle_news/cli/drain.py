@@ -7,13 +7,7 @@ from typing import Annotated
 
 import typer
 
-from upcycle_news.cli.output import (
-    JsonOption,
-    note,
-    open_context,
-    print_json,
-)
-from upcycle_news.services.delivery.drain import drain as drain_senders
+from upcycle_news.cli.output import JsonOption, note, open_publication, print_json
 
 
 def drain(
@@ -27,8 +21,8 @@ def drain(
 
     Example: upcycle-news drain --seconds 60
     """
-    with open_context() as context:
-        done = drain_senders(context, seconds=seconds)
+    with open_publication() as app:
+        done = app.monitoring.drain(seconds)
     if as_json:
         print_json(asdict(done))
     elif not done.asked:

@@ -7,22 +7,21 @@ from typing import Annotated
 
 import typer
 
-from upcycle_news.app.context import utc_now
+from upcycle_news.api.publications import init_publication
 from upcycle_news.cli.output import display_path, note
 from upcycle_news.demo.run import run_demo
 from upcycle_news.i18n.messages import format_count
-from upcycle_news.scaffold.layout import init_publication
 
 
 def init(
     folder: Annotated[Path, typer.Argument(metavar="DIR", help="A new or empty folder.")],
     name: Annotated[str, typer.Option(help="The newsletter's name.")] = "Mein Newsletter",
 ) -> None:
-    """Make a new publication: settings, content, templates and flows to change.
+    """Make a new publication: settings, content and templates to change, and its schedules.
 
     Example: upcycle-news init umbaupost --name "Umbaupost"
     """
-    written = init_publication(folder, name=name, today=utc_now().date())
+    written = init_publication(folder, name=name)
     typer.echo(f"{display_path(folder)}: {format_count(len(written), 'file')} written. Next:")
     for step in (
         f"cd {display_path(folder)}",

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import typer
 
-from upcycle_news.cli.output import open_context
-from upcycle_news.services.monitoring.metrics import MetricsExporter
+from upcycle_news.cli.output import open_publication
 
 
 def metrics() -> None:
@@ -13,5 +12,5 @@ def metrics() -> None:
 
     Example: upcycle-news metrics > /var/lib/node_exporter/upcycle_news.prom
     """
-    with open_context() as context:
-        typer.echo(MetricsExporter(context).text().decode(), nl=False)
+    with open_publication() as app:
+        typer.echo(app.monitoring.metrics().decode(), nl=False)

@@ -12,13 +12,12 @@ from upcycle_news.cli.output import (
     JsonOption,
     display_path,
     note,
-    open_context,
+    open_publication,
     print_json,
     progress_bar,
 )
 from upcycle_news.errors import StoreError
 from upcycle_news.i18n.messages import format_count
-from upcycle_news.services.backup import migrate_store, restore
 
 
 def info(as_json: JsonOption = False) -> None:
@@ -26,8 +25,8 @@ def info(as_json: JsonOption = False) -> None:
 
     Nothing is changed or migrated by looking. Example: upcycle-news store info
     """
-    with open_context() as context:
-        store_info = migrate_store.inspect_store(context)
+    with open_publication() as app:
+        store_info = app.store.info()
     if as_json:
         print_json(store_info.as_dict())
         return
@@ -50,14 +49,14 @@ def upgrade(
     Any other command would migrate it as well, but without a backup. A migration that fails leaves
     the store as it was. Example: upcycle-news store upgrade
     """
-    with open_context() as context:
-        before, now, made = migrate_store.upgrade_store(context, with_backup=with_backup)
-    if before == now:
-        typer.echo(f"the store is at migration {now} already")
+    with open_publication() as app:
+        done = app.store.upgrade(with_backup=with_backup)
+    if done.before == done.after:
+        typer.echo(f"the store is at migration {done.after} already")
         return
-    if made is not None:
-        typer.echo(f"backup: {display_path(made)}")
-    typer.echo(f"the store was migrated from {before or 'nothing'} to {now}")
+    if done.backup is not None:
+        typer.echo(f"backup: {display_path(done.backup)}")
+    typer.echo(f"the store was migrated from {done.before or 'nothing'} to {done.after}")
 
 
 def copy(
@@ -72,10 +71,10 @@ def copy(
     Example: upcycle-news store copy --to postgresql+psycopg://news@db.example.org/news
     """
     with (
-        open_context() as context,
-        progress_bar("copying rows", migrate_store.count_all_rows(context)) as progress,
+        open_publication() as app,
+        progress_bar("copying rows", app.store.count_rows()) as progress,
     ):
-        moved = migrate_store.move_store(context, to, on_rows=progress)
+        moved = app.store.copy(to, on_rows=progress)
     if as_json:
         sums = {name: {"rows": table.rows, "fingerprint": table.fingerprint} for name, table in
                 moved.tables.items()}  # fmt: skip
@@ -98,8 +97,8 @@ def confirm(
     Unknown deliveries are not sent again by this: 'issue resend ISSUE --state unknown' does that.
     Example: upcycle-news store confirm
     """
-    with open_context() as context:
-        pending = restore.pending_confirmation(context)
+    with open_publication() as app:
+        pending = app.store.pending_confirmation()
         if pending.send_hold is None:
             if as_json:
                 print_json({"confirmed": False, "unknown": pending.unknown})
@@ -117,7 +116,7 @@ def confirm(
             if not sys.stdin.isatty():
                 raise StoreError("to end the hold, say 'upcycle-news store confirm --yes'")
             typer.confirm("May this store send again?", abort=True)
-        restore.confirm_restore(context, by=current_user())
+        app.store.confirm(by=current_user())
         if as_json:
             print_json({"confirmed": True, "unknown": pending.unknown})
         else:

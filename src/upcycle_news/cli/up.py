@@ -2,29 +2,11 @@
 
 from __future__ import annotations
 
-import fcntl
-import os
-import signal
-import socket
-import subprocess
-import sys
-import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from upcycle_news.cli.output import note, open_context
-from upcycle_news.errors import UpcycleError
-from upcycle_news.fileio import write_atomically
-from upcycle_news.prefect_api.client import ADDRESS_FILE, PrefectClient
-from upcycle_news.prefect_api.environment import server_environment
-from upcycle_news.services.delivery.stop_signals import stop_on_signals
-
-_START = 120.0  # seconds a server may take to answer; the first time it makes its database
-_STOP = 15.0  # seconds a process may take to end before it is killed
+from upcycle_news.cli.output import note, open_publication
 
 
 def up(
@@ -37,111 +19,12 @@ def up(
 
     Example: upcycle-news up
     """
-    with open_context() as context:
-        home, prefect_home = context.settings.home, context.settings.state / "prefect"
-    environment = server_environment(os.environ, prefect_home, host=host, port=port)
-    environment["UPCYCLE_NEWS_HOME"] = str(home)
-    url = environment["PREFECT_API_URL"]
-    client = PrefectClient(url, environment.get("PREFECT_API_AUTH_STRING", ""))
-    if client.is_healthy():
-        raise UpcycleError(f"a server answers at {url} already: stop it, or choose another --port")
-    address = prefect_home / ADDRESS_FILE
-    with _only_one(prefect_home), stop_on_signals() as stopping:
-        _refuse_taken(host, port)
-        note("Prefect's server starts; the first time that takes some 20 seconds …")
-        server = _start(
-            ["-m", "prefect", "server", "start", "--host", host, "--port", str(port)],
-            environment,
-            home,
+    with open_publication() as app:
+        app.flows.run_schedules(
+            host=host,
+            port=port,
+            on_starting=lambda: note(
+                "Prefect's server starts; the first time that takes some 20 seconds …"
+            ),
+            on_started=lambda url: typer.echo(f"Prefect is at {url} – Ctrl-C stops it"),
         )
-        runner = None
-        try:
-            _wait(client, server, stopping)
-            if not stopping():
-                runner = _start(["-W", "ignore", "flows/serve.py"], environment, home)
-                write_atomically(address, url.encode())
-                typer.echo(f"Prefect is at {url.removesuffix('/api')} – Ctrl-C stops it")
-            while not stopping() and server.poll() is None:
-                if runner is not None and runner.poll() is not None:
-                    raise UpcycleError("the runner ended; run 'python flows/serve.py' to see why")
-                time.sleep(0.2)
-        finally:
-            address.unlink(missing_ok=True)
-            for process in (runner, server):
-                _stop(process)
-    if not stopping():
-        raise UpcycleError("Prefect's server ended by itself; is the port free?")
-
-
-@contextmanager
-def _only_one(prefect_home: Path) -> Iterator[None]:
-    """Hold the lock of this publication: a second server and runner would stop the first ones."""
-    try:
-        prefect_home.mkdir(
-            parents=True, exist_ok=True
-        )  # Prefect creates the folder, but not its parents
-        lock = (prefect_home / "up.lock").open("w")
-    except OSError as error:
-        raise UpcycleError(
-            f"{prefect_home}: cannot be written ({error.strerror}); make it writable, or set "
-            "UPCYCLE_NEWS_STATE to another folder"
-        ) from None
-    with lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            raise UpcycleError(
-                "'upcycle-news up' runs for this publication already: stop that one first"
-            ) from None
-        yield
-
-
-def _refuse_taken(host: str, port: int) -> None:
-    """Raise if the port is in use: Prefect's server would try for half a minute, and not say why."""
-    try:
-        addresses = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
-        with socket.socket(*addresses[0][:3]) as trial:
-            trial.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            trial.bind(addresses[0][4])
-    except OSError as error:
-        raise UpcycleError(
-            f"port {port} of {host} cannot be used ({error.strerror}): choose another --port or --host"
-        ) from None
-
-
-def _start(
-    arguments: list[str], environment: dict[str, str], home: Path
-) -> subprocess.Popen[bytes]:
-    return subprocess.Popen(  # noqa: S603  our own programs
-        [sys.executable, *arguments],
-        env=environment,
-        cwd=home,
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-        start_new_session=True,  # we pass Ctrl-C on ourselves, in the right order
-    )
-
-
-def _wait(
-    client: PrefectClient, server: subprocess.Popen[bytes], stopping: Callable[[], bool]
-) -> None:
-    deadline = time.monotonic() + _START
-    while not client.is_healthy() and not stopping():
-        if server.poll() is not None or time.monotonic() > deadline:
-            raise UpcycleError(
-                "Prefect's server did not start; run 'prefect server start' here to see why"
-            )
-        time.sleep(0.3)
-
-
-def _stop(process: subprocess.Popen[bytes] | None) -> None:
-    """End a process and its children: SIGTERM, then SIGKILL."""
-    if process is None or process.poll() is not None:
-        return
-    for number in (signal.SIGTERM, signal.SIGKILL):
-        try:
-            os.killpg(process.pid, number)
-            process.wait(_STOP)
-        except (ProcessLookupError, subprocess.TimeoutExpired):
-            continue
-        return

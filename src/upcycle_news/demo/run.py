@@ -9,32 +9,22 @@ from __future__ import annotations
 import json
 import os
 import subprocess
-import sys
 from collections.abc import Callable, Iterator, Mapping
-from importlib.resources import files
+from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from upcycle_news.app.context import AppContext, utc_now
-from upcycle_news.config.settings import (
-    FILE_NAME,
-    PREFIX,
-    Settings,
-    load_settings,
-)
+from upcycle_news.api import App, open_app
+from upcycle_news.api.publications import ENVIRONMENT_PREFIX, SETTINGS_FILE, bundled_publication
 from upcycle_news.demo.feed_server import DemoSite
 from upcycle_news.errors import UpcycleError
-from upcycle_news.fileio import write_atomically
 from upcycle_news.i18n.messages import format_count
-from upcycle_news.models import IssueId, IssueStatus
-from upcycle_news.prefect_api.environment import temporary_server_environment
-from upcycle_news.scaffold.layout import bundled_publication
-from upcycle_news.services.content.files import load_publication_essays
-from upcycle_news.services.issues.ids import latest_issue
-from upcycle_news.storage import issues, revisions
-from upcycle_news.storage.subscribers import add_subscribers
-from upcycle_news.subscribers.csv_lists import read_subscribers_csv
+from upcycle_news.models import IssueStatus
 
+if TYPE_CHECKING:
+    from upcycle_news.api.flows import FlowProcess
+
+_SUBSCRIBERS = Path(__file__).with_name("subscribers.csv")
 _FLOW_TIMEOUT = 300  # seconds that the flow may take on a slow machine
 _PLACEHOLDERS = {
     "SENDER__ADDRESS": "newsletter@example.org",
@@ -44,100 +34,81 @@ _PLACEHOLDERS = {
 
 
 def run_demo(cwd: Path, *, show: Callable[[str], None]) -> Iterator[str]:
-    """Run the main job on the publication in `here`, or on the samples; yields lines to print.
+    """Run the main job on the publication in `cwd`, or on the samples; yields lines to print.
 
     Raises `UpcycleError` when a relay is configured or the flow fails.
     """
     state = (cwd / "var" / "demo").resolve()
     home = _choose_publication(cwd)
     show("The demo runs the real flow, with Prefect's own server: that takes some 15 seconds …")
-    with DemoSite(utc_now()) as site:
-        write_atomically(state / "feeds.toml", site.feeds_toml().encode())
-        environment = _environment(home, state)
-        with _open_context(environment) as context:
-            _add_sample_subscribers(context)
-            before = _statuses(context)
-        outcome = _run_flow(home, state, environment)
-    with _open_context(environment) as context:
-        yield from _summary(context, outcome, before, cwd, state)
+    with DemoSite(datetime.now(UTC)) as site:
+        state.mkdir(parents=True, exist_ok=True)
+        (state / "feeds.toml").write_text(site.feeds_toml(), encoding="utf-8")
+        _enter_environment(home, state)
+        with open_app() as app:
+            app.subscribers.import_csv(_SUBSCRIBERS, consent="sample subscribers of the demo")
+            before = _latest_status(app)
+            process = app.flows.process("publish_issue", {"approve": True}, with_server=False)
+        outcome = _run(process, state)
+    with open_app() as app:
+        yield from _summary(app, outcome, before, cwd, state)
 
 
 def _choose_publication(cwd: Path) -> Path:
-    """Return the publication in `here` if it has an essay that is ready, else the bundled one."""
-    if (cwd / FILE_NAME).is_file():
-        context = AppContext(_load_settings_without_relay(cwd))
-        if any(essay.status == "ready" for essay in load_publication_essays(context)):
-            return cwd.resolve()
-    _load_settings_without_relay(bundled_publication())
-    return bundled_publication()
+    """Return the publication in `cwd` if it has an essay that is ready, else the bundled one."""
+    if (cwd / SETTINGS_FILE).is_file():
+        with _open_without_relay(cwd) as app:
+            if any(essay.status == "ready" for essay in app.essays.read()):
+                return cwd.resolve()
+    home = bundled_publication()
+    with _open_without_relay(home):
+        return home
 
 
-def _load_settings_without_relay(home: Path) -> Settings:
-    settings = load_settings(home)
-    if settings.relays:
+def _open_without_relay(home: Path) -> App:
+    app = open_app(home)
+    if app.settings.relays:
         raise UpcycleError(
             "the demo refuses to run where a relay is configured, so that it can reach nobody: "
-            f"unset UPCYCLE_NEWS_RELAYS__… and leave [relays] out of {home / FILE_NAME}"
+            f"unset UPCYCLE_NEWS_RELAYS__… and leave [relays] out of {home / SETTINGS_FILE}"
         )
-    return settings
+    return app
 
 
-def _environment(home: Path, state: Path) -> dict[str, str]:
-    """Return the environment with all settings of the demo; no file is changed."""
-    inherited = {name: value for name, value in os.environ.items() if not name.startswith(PREFIX)}
-    own = {
-        f"{PREFIX}HOME": str(home),
-        f"{PREFIX}STATE": str(state),
-        f"{PREFIX}STORE": f"sqlite:///{state / 'upcycle.db'}",
-        f"{PREFIX}FEEDS__FILE": str(state / "feeds.toml"),
-        f"{PREFIX}FEEDS__ALLOW_PRIVATE": "true",
-        f"{PREFIX}FEEDS__REFRESH_MINUTES": "0",
-        f"{PREFIX}FEEDS__GIT_PULL": "false",
-        f"{PREFIX}ARCHIVE__INDEX_HTML": "true",  # a browser reads it from the disk
-    }
-    settings = load_settings(home)
-    for name, value in _PLACEHOLDERS.items():
-        if not _setting(settings, name):
-            own[PREFIX + name] = value
-    return temporary_server_environment({**inherited, **own}, state / "prefect")
-
-
-def _setting(settings: Settings, name: str) -> Any:
-    table, key = name.lower().split("__")
-    return getattr(getattr(settings, table), key)
-
-
-def _open_context(environment: Mapping[str, str]) -> AppContext:
-    """Open the context with the environment that the flow gets."""
-    for name in [name for name in os.environ if name.startswith(PREFIX)]:
+def _enter_environment(home: Path, state: Path) -> None:
+    """Replace our environment variables by the demo's settings; no file is changed."""
+    for name in [name for name in os.environ if name.startswith(ENVIRONMENT_PREFIX)]:
         del os.environ[name]
-    os.environ.update({k: v for k, v in environment.items() if k.startswith(PREFIX)})
-    return AppContext.open()
-
-
-def _add_sample_subscribers(context: AppContext) -> None:
-    data = (files("upcycle_news.demo") / "subscribers.csv").read_bytes()
-    parsed = read_subscribers_csv(data, where="subscribers.csv")
-    add_subscribers(
-        context.store, parsed.subscribers, source="sample subscribers of the demo", now=context.clock(),
-        dry_run=False,
-    )  # fmt: skip
-
-
-def _statuses(context: AppContext) -> dict[IssueId, IssueStatus | None]:
-    return {
-        row.id: issues.status(context.store, row.id) for row in issues.all_issues(context.store)
+    variables = {
+        "HOME": str(home),
+        "STATE": str(state),
+        "STORE": f"sqlite:///{state / 'upcycle.db'}",
+        "FEEDS__FILE": str(state / "feeds.toml"),
+        "FEEDS__ALLOW_PRIVATE": "true",
+        "FEEDS__REFRESH_MINUTES": "0",
+        "FEEDS__GIT_PULL": "false",
+        "ARCHIVE__INDEX_HTML": "true",  # a browser reads it from the disk
     }
+    with open_app(home) as app:
+        for name, value in _PLACEHOLDERS.items():
+            table, key = name.lower().split("__")
+            if not getattr(getattr(app.settings, table), key):
+                variables[name] = value
+    os.environ.update({ENVIRONMENT_PREFIX + name: value for name, value in variables.items()})
 
 
-def _run_flow(home: Path, state: Path, environment: Mapping[str, str]) -> dict[str, Any]:
-    """Run flows/publish_issue.py in a process; its last line of output is the outcome."""
+def _latest_status(app: App) -> IssueStatus | None:
+    latest = app.issues.latest()
+    return app.issues.status(latest) if latest else None
+
+
+def _run(process: FlowProcess, state: Path) -> dict[str, Any]:
+    """Run the flow in the state folder; its last line of output is the outcome."""
     log = state / "flow.log"
-    command = [sys.executable, "-W", "ignore", str(home / "flows" / "publish_issue.py")]
     try:
-        process = subprocess.run(  # noqa: S603  our own flow, with parameters written here
-            [*command, json.dumps({"approve": True})],
-            env=dict(environment),
+        done = subprocess.run(  # noqa: S603  our own flow, with parameters written here
+            process.arguments,
+            env=process.environment,
             cwd=state,
             capture_output=True,
             text=True,
@@ -146,34 +117,28 @@ def _run_flow(home: Path, state: Path, environment: Mapping[str, str]) -> dict[s
         )
     except subprocess.TimeoutExpired:
         raise UpcycleError(f"the flow did not end within {_FLOW_TIMEOUT} s; try again") from None
-    write_atomically(log, (process.stdout + process.stderr).encode())
-    lines = process.stdout.strip().splitlines()
+    log.write_text(done.stdout + done.stderr, encoding="utf-8")
+    lines = done.stdout.strip().splitlines()
     try:
         outcome: dict[str, Any] = json.loads(lines[-1])
     except (IndexError, ValueError):
         raise UpcycleError(f"the flow did not run; its output is in {log}") from None
-    if process.returncode != 0:
+    if done.returncode != 0:
         raise UpcycleError(f"the flow failed: {outcome['message']} (more in {log})")
     return outcome
 
 
 def _summary(
-    context: AppContext,
-    outcome: Mapping[str, Any],
-    before: Mapping[IssueId, IssueStatus | None],
-    cwd: Path,
-    state: Path,
+    app: App, outcome: Mapping[str, Any], before: IssueStatus | None, cwd: Path, state: Path
 ) -> Iterator[str]:
-    issue = latest_issue(context)
+    issue = app.issues.latest()
     if issue is None:
         raise UpcycleError(f"the flow ended without an issue: {outcome['message']}")
-    status = issues.status(context.store, issue)
-    revision = revisions.load_revision(context.store, issue, status.revision_id if status else None)
-    assert status is not None and revision is not None
-    earlier = before.get(issue)
-    sent_before = int(earlier.as_dict()["sent"]) if earlier else 0
+    status = app.issues.status(issue)
+    # Its deliveries have begun, so this is what was sent, and nothing is composed.
+    content = app.issues.compose(issue, collect=False).manifest.issue
+    sent_before = int(before.as_dict()["sent"]) if before and before.issue == str(issue) else 0
     total = int(status.as_dict()["sent"])
-    content = revision.manifest.issue
     yield f"Issue {issue}: {content.subject}"
     for number, essay in enumerate(content.essays):
         yield f"  {'in full' if number == 0 else 'teaser '}   {essay.title}"
@@ -188,13 +153,13 @@ def _summary(
         yield f"  sent      {format_count(total - sent_before, 'mail')}; audience {status.audience}, {closes}"
     if outcome["state"] == "Degraded":
         yield f"  degraded  {outcome['message']}"
-    issue_folder = context.issues_folder / str(issue)
+    issue_folder = state / "issues" / str(issue)
     for label, path in (
         ("look", issue_folder / "preview.html"),
         ("HTML", issue_folder / "issue.html"),
         ("text", issue_folder / "issue.txt"),
-        ("mails", context.mailbox_folder),
-        ("archive", context.archive_folder / "index.html"),
+        ("mails", state / "mailbox"),
+        ("archive", state / "archive" / "index.html"),
         ("Prefect", state / "prefect"),
     ):
         yield f"  {label:<9} {_display_path(path, cwd)}"

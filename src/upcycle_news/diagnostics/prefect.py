@@ -170,12 +170,12 @@ def _workers(facts: PrefectFacts) -> CheckResult:
             "prefect-workers",
             f"no runner has polled for runs of {', '.join(sorted(not_ready)[:5])} for a minute",
             impact="runs are scheduled and never start",
-            fix="start 'upcycle-news up' or flows/serve.py again, or a worker of the pool",
+            fix="start 'upcycle-news up' or upcycle_news_flows.serve again, or a worker of the pool",
         )
     if not facts.deployments:
         return skipped("prefect-workers", "nothing is deployed, so no worker is needed")
     count = "one worker" if facts.workers == 1 else f"{facts.workers} workers"
-    executor = f"{count} of the pool '{POOL}'" if pooled else "a runner (flows/serve.py)"
+    executor = f"{count} of the pool '{POOL}'" if pooled else "a runner (upcycle_news_flows.serve)"
     return ok("prefect-workers", f"runs are executed by {executor}")
 
 

@@ -36,6 +36,18 @@ def temporary_server_environment(environment: Mapping[str, str], home: Path) -> 
     }
 
 
+def configured_server_environment(
+    environment: Mapping[str, str], home: Path, url: str
+) -> dict[str, str]:
+    """Return `environment` for a flow run of the server at `url`; what it sets itself stays."""
+    return {
+        **QUIET_ENVIRONMENT,
+        "PREFECT_HOME": str(home),
+        **environment,
+        "PREFECT_API_URL": url,
+    }
+
+
 def server_environment(
     environment: Mapping[str, str], home: Path, *, host: str, port: int
 ) -> dict[str, str]:

@@ -54,6 +54,11 @@ def next_times(
     )
 
 
+def function_of(entrypoint: str) -> str:
+    """Return the name of the flow's function: in ``package.module.flow`` and ``flows/file.py:flow``."""
+    return entrypoint.rpartition(":" if ":" in entrypoint else ".")[2]
+
+
 def read_schedules(home: Path) -> tuple[Schedule, ...]:
     """Return the active schedules of publish-issue; none without a prefect.yaml.
 
@@ -71,7 +76,7 @@ def read_schedules(home: Path) -> tuple[Schedule, ...]:
         wanted = [
             deployment
             for deployment in deployments
-            if str(deployment["entrypoint"]).endswith(f":{FLOW}")
+            if function_of(str(deployment["entrypoint"])) == FLOW
         ]
     except yaml.MarkedYAMLError as error:
         line = error.problem_mark.line + 1 if error.problem_mark else None

@@ -13,7 +13,7 @@ import yaml
 
 from upcycle_news.errors import SettingsError
 from upcycle_news.prefect_api.client import PrefectApiError, PrefectClient
-from upcycle_news.prefect_api.schedules import FILE, FLOW
+from upcycle_news.prefect_api.schedules import FILE, FLOW, function_of
 
 POOL = "newsletter"
 
@@ -99,7 +99,7 @@ def fetch_facts(
         late_runs = client.query("/flow_runs/count", _late_runs_filter(), timeout=timeout).data
         automations = client.query("/automations/filter", {}, timeout=timeout).data
         deployments = tuple(_deployment(row) for row in rows)
-        publishing = [row["id"] for row in rows if _deployment(row).entrypoint.endswith(f":{FLOW}")]
+        publishing = [row["id"] for row in rows if function_of(_deployment(row).entrypoint) == FLOW]
         next_runs = client.query(
             "/flow_runs/filter", _next_run_filter(publishing), timeout=timeout
         ).data

@@ -1,4 +1,4 @@
-"""Create a new publication: its own texts, and copies of the bundled templates and flows."""
+"""Create a new publication: its own texts, and copies of the bundled templates and schedules."""
 
 from __future__ import annotations
 
@@ -9,11 +9,17 @@ from pathlib import Path
 from upcycle_news.errors import UpcycleError
 from upcycle_news.fileio import write_atomically
 
-_SHARED = ("templates", "flows", "deploy/systemd", "deploy/proxy")
+_SHARED = ("templates", "deploy/systemd", "deploy/proxy")
 _SHARED_FILES = (
     "prefect.yaml", "prefect.toml", "content/feeds.toml", "content/vocabulary.toml",
     "deploy/automations.yaml",
 )  # fmt: skip
+# What a publication holds of each flow, so that `python flows/NAME.py` works there, too. The flow itself
+# comes with the package and is upgraded with it.
+_FLOW = """\
+from runpy import run_module  # the flow comes with the program: nothing here grows old
+run_module("upcycle_news_flows.{name}", run_name="__main__", alter_sys=True)
+"""
 
 
 def bundled_publication() -> Path:
@@ -57,6 +63,8 @@ def _contents(name: str, today: date) -> dict[str, bytes]:
         for path in sorted((source / folder).rglob("*")):
             if path.is_file() and "__pycache__" not in path.parts:
                 contents[str(path.relative_to(source))] = path.read_bytes()
+    for path in sorted((source / "flows").glob("*.py")):
+        contents[f"flows/{path.name}"] = _FLOW.format(name=path.stem).encode()
     for file in _SHARED_FILES:
         contents[file] = (source / file).read_bytes()
     return contents

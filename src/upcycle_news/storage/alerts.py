@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from datetime import datetime
 
 from sqlalchemy import delete, select
@@ -11,6 +12,15 @@ from upcycle_news.storage.database import Store
 from upcycle_news.storage.schema import alerts
 
 _SUBJECT_LENGTH = 128
+
+
+@dataclass(frozen=True)
+class OpenAlert:
+    """An alert that was told and has not passed: the event's name, its subject, and when (UTC)."""
+
+    event: str
+    subject: str
+    at: datetime
 
 
 def alert_once(store: Store, event: str, subject: str, *, now: datetime) -> bool:
@@ -43,3 +53,12 @@ def open_alerts(store: Store, event: str) -> tuple[str, ...]:
     query = select(alerts.c.subject).where(alerts.c.event == event).order_by(alerts.c.subject)
     with store.reading() as connection:
         return tuple(connection.scalars(query))
+
+
+def list_alerts(store: Store) -> tuple[OpenAlert, ...]:
+    """Return all open alerts, oldest first."""
+    query = select(alerts.c.event, alerts.c.subject, alerts.c.at).order_by(
+        alerts.c.at, alerts.c.event, alerts.c.subject
+    )
+    with store.reading() as connection:
+        return tuple(OpenAlert(*row) for row in connection.execute(query))

@@ -167,8 +167,8 @@ def add_key(folder: Path) -> int:
     return number
 
 
-def drop_key(folder: Path, number: int) -> None:
-    """Delete a key: no link that it signed works any more. Raises `UpcycleError`."""
+def raise_unless_droppable(folder: Path, number: int) -> None:
+    """Raise `UpcycleError` for a key that is not there, or that signs the links of today."""
     keys = load_or_create_keys(folder)
     if number not in keys:
         existing = ", ".join(str(key_number) for key_number in sorted(keys))
@@ -178,6 +178,11 @@ def drop_key(folder: Path, number: int) -> None:
             f"token key {number} signs the links of today: make another one with "
             "'upcycle-news secrets rotate', then drop this one"
         )
+
+
+def drop_key(folder: Path, number: int) -> None:
+    """Delete a key: no link that it signed works any more. Raises `UpcycleError`."""
+    raise_unless_droppable(folder, number)
     try:
         _file(folder, number).unlink()
     except OSError as error:

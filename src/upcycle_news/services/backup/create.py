@@ -42,6 +42,16 @@ class Backup:
         """Return the number of rows in all tables."""
         return sum(self.tables.values())
 
+    @property
+    def result(self) -> RunResult:
+        """Return the result of a run that created this backup."""
+        pruned = f"; {format_count(len(self.pruned), 'old one')} deleted" if self.pruned else ""
+        return RunResult(
+            "completed",
+            "Completed",
+            f"{self.file.name}: {format_count(self.rows, 'row')} in {self.bytes // 1000} kB{pruned}",
+        )
+
 
 def backup_folder(context: AppContext) -> Path:
     """Return the folder of the backups, from the setting or `backups` below the state folder."""
@@ -162,13 +172,3 @@ def _secrets(folder: Path) -> dict[str, Path]:
                 "and '_', or move it out of there"
             )
     return {f"{archive.SECRETS}{path.name}": path for path in paths}
-
-
-def run_result(backup: Backup) -> RunResult:
-    """Return the result of a run that created `backup`."""
-    pruned = f"; {format_count(len(backup.pruned), 'old one')} deleted" if backup.pruned else ""
-    return RunResult(
-        "completed",
-        "Completed",
-        f"{backup.file.name}: {format_count(backup.rows, 'row')} in {backup.bytes // 1000} kB{pruned}",
-    )

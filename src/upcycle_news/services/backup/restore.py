@@ -40,7 +40,8 @@ class RestoreReport:
     """The result of a restore.
 
     `aside` is the copy of the replaced store, None for a new one; `unknown` counts the deliveries
-    that may have been sent since the backup, by issue; `unsent` are issues not sent by then.
+    that may have been sent since the backup, by issue; `unsent` are issues not sent by then,
+    `unsent_essays` the essays that no issue of the restored store holds, if nothing was merged.
     """
 
     manifest: archive.Manifest
@@ -50,6 +51,7 @@ class RestoreReport:
     unsent: tuple[str, ...] = ()
     taken_over: MergeReport = field(default_factory=MergeReport)
     merged: bool = False
+    unsent_essays: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
