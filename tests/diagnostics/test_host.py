@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,7 @@ from upcycle_news.diagnostics.content import LastIssue
 from upcycle_news.diagnostics.host import HostFacts, Package, SecretFile
 from upcycle_news.diagnostics.results import CheckResult
 from upcycle_news.models import Finding
+from upcycle_news.services.feeds.collect import FeedStatus
 
 ROOT = Path(__file__).parents[2]
 NOW = datetime(2026, 11, 26, 6, tzinfo=UTC)
@@ -97,17 +99,10 @@ def test_content_errors_are_counted() -> None:
     assert content.evaluate_findings([]).state == "ok"
 
 
-def feed(name: str = "Bauhof", **changes: Any) -> dict[str, Any]:
-    row = {
-        "name": name,
-        "url": "https://a.example/feed",
-        "asked_at_address": "https://a.example/feed",
-        "active": True,
-        "tried_at": (NOW - timedelta(hours=1)).isoformat(),
-        "errors": 0,
-        "stopped": False,
-    }
-    return row | changes
+def feed(name: str = "Bauhof", **changes: Any) -> FeedStatus:
+    url, at = "https://a.example/feed", NOW - timedelta(hours=1)
+    healthy = FeedStatus(name, url, True, at, at, 0, "", None, False, url, "", "well")
+    return replace(healthy, **changes)
 
 
 @pytest.mark.parametrize(
@@ -121,9 +116,9 @@ def feed(name: str = "Bauhof", **changes: Any) -> dict[str, Any]:
         ([feed(), feed(errors=5)], "warning"),
         ([feed(stopped=True)], "problem"),
         ([feed(asked_at_address="https://b.example/feed")], "warning"),
-        ([feed(tried_at=(NOW - timedelta(days=3)).isoformat())], "warning"),
+        ([feed(tried_at=NOW - timedelta(days=3))], "warning"),
     ],
 )
-def test_feed_health_is_one_result(health: list[dict[str, Any]], wanted: str) -> None:
+def test_feed_health_is_one_result(health: list[FeedStatus], wanted: str) -> None:
     [result] = content.evaluate_feeds(health, NOW)
     assert result.state == wanted

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any
 
 from upcycle_news.diagnostics.results import (
     CheckResult,
@@ -17,6 +16,7 @@ from upcycle_news.diagnostics.results import (
 from upcycle_news.i18n.messages import format_count
 from upcycle_news.models import Finding
 from upcycle_news.rendering.render import MAX_HTML_BYTES, WARN_HTML_BYTES
+from upcycle_news.services.feeds.collect import FeedStatus
 
 _DEAD_AFTER = 5  # consecutive failures, as in the alert rules
 _FEEDS_STALE_AFTER = timedelta(days=2)
@@ -31,12 +31,12 @@ class LastIssue:
     message: int
 
 
-def evaluate_feeds(health: Sequence[Mapping[str, Any]], now: datetime) -> list[CheckResult]:
+def evaluate_feeds(health: Sequence[FeedStatus], now: datetime) -> list[CheckResult]:
     """Evaluate the rows of `feeds health`, one per feed."""
-    active = [feed for feed in health if feed["active"]]
+    active = [feed for feed in health if feed.active]
     if not active:
         return [skipped("feeds", "no feed is listed: issues are made of essays alone")]
-    tried = [datetime.fromisoformat(feed["tried_at"]) for feed in active if feed["tried_at"]]
+    tried = [feed.tried_at for feed in active if feed.tried_at]
     if not tried:
         return [
             skipped(
@@ -55,9 +55,9 @@ def evaluate_feeds(health: Sequence[Mapping[str, Any]], now: datetime) -> list[C
                 fix="look whether the schedule of collect-feeds runs, or collect by hand",
             )
         )
-    dead = [feed for feed in active if feed["stopped"] or feed["errors"] >= _DEAD_AFTER]
-    failing = [feed for feed in active if feed not in dead and feed["errors"]]
-    moved = [feed for feed in active if feed["asked_at_address"] != feed["url"]]
+    dead = [feed for feed in active if feed.stopped or feed.errors >= _DEAD_AFTER]
+    failing = [feed for feed in active if feed not in dead and feed.errors]
+    moved = [feed for feed in active if feed.asked_at_address != feed.url]
     if dead:
         make = problem if len(dead) == len(active) else warning
         results.append(
@@ -83,9 +83,9 @@ def evaluate_feeds(health: Sequence[Mapping[str, Any]], now: datetime) -> list[C
     return [ok("feeds", f"{format_count(len(active), 'feed')}{retried or ', all well'}")]
 
 
-def _named(feeds: Sequence[Mapping[str, Any]]) -> str:
+def _named(feeds: Sequence[FeedStatus]) -> str:
     more = f" and {len(feeds) - 4} more" if len(feeds) > 4 else ""
-    return ", ".join(str(feed["name"]) for feed in feeds[:4]) + more
+    return ", ".join(feed.name for feed in feeds[:4]) + more
 
 
 def evaluate_issue_size(last: LastIssue | None) -> CheckResult:
