@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import sqlite3
 import sys
 from pathlib import Path
 
@@ -11,13 +10,13 @@ import pytest
 
 from upcycle_news.app.context import AppContext
 from upcycle_news.errors import IssueError, UpcycleError
-from upcycle_news.models import IssueId, IssueState
+from upcycle_news.models import DeliveryState, IssueId, IssueState
 from upcycle_news.services.archive import atomic_folder
 from upcycle_news.services.archive.atomic_folder import LISTING
 from upcycle_news.services.archive.build import build_archive
 from upcycle_news.services.delivery import send
 from upcycle_news.services.issues import compose, render
-from upcycle_news.storage import issues
+from upcycle_news.storage import deliveries, issues
 
 from ...archive_site.sample_archive import dead_links, static_host
 from ...cli.test_bad_input import room_for
@@ -112,7 +111,7 @@ def test_an_issue_whose_archive_cannot_be_written_is_not_sent(publication: Publi
         send.enqueue(context, rendered)
     row = issues.get(context.store, chosen)
     assert row is not None
-    assert row.state is IssueState.OPEN
+    assert row.state is IssueState.APPROVED
 
 
 def test_an_issue_without_audience_is_not_published(publication: Publication) -> None:
@@ -146,9 +145,21 @@ def test_an_issue_cancelled_before_delivery_is_not_shown(publication: Publicatio
     assert "Noch ist keine Ausgabe" in (context.archive_folder / "index.html").read_text("utf-8")
 
 
-def test_an_issue_cancelled_after_delivery_stays(publication: Publication) -> None:
-    context = two_sent(publication)
+def cancel_second(context: AppContext, state: DeliveryState) -> None:
+    """Cancel the second issue while it is sent again, its delivery in this state."""
+    context.store.execute_outside_transaction(
+        "UPDATE deliveries SET state = ? WHERE issue_id = '2026-11-26-2'", DeliveryState.UNKNOWN
+    )
+    deliveries.requeue(context.store, SECOND, DeliveryState.UNKNOWN, now=context.clock())
+    context.store.execute_outside_transaction(
+        "UPDATE deliveries SET state = ? WHERE issue_id = '2026-11-26-2'", state
+    )
     issues.cancel(context.store, SECOND, by="test", reason="", now=context.clock())
+
+
+def test_an_issue_cancelled_after_a_delivery_stays(publication: Publication) -> None:
+    context = two_sent(publication)
+    cancel_second(context, DeliveryState.SENT)
     assert build_archive(context).issues == 2
 
 
@@ -262,9 +273,7 @@ def test_a_full_disk_changes_nothing(tmp_path: Path) -> None:
 
 def test_obsolete_files_are_removed_with_their_folder(publication: Publication) -> None:
     context = two_sent(publication)
-    issues.cancel(context.store, SECOND, by="test", reason="", now=context.clock())
-    with sqlite3.connect(publication.home / "var/upcycle.db") as store:
-        store.execute("UPDATE deliveries SET state = 'cancelled' WHERE issue_id = '2026-11-26-2'")
+    cancel_second(context, DeliveryState.QUEUED)
     report = build_archive(context)
     assert (report.issues, report.removed) == (1, 2)
     assert not (context.archive_folder / f"archive/{SECOND}").exists()

@@ -37,9 +37,9 @@ from ...storage.sample_rows import (
     ISSUE,
     NOW,
     add,
+    approved,
     load,
     queued,
-    save,
 )
 
 READERS = tuple(f"leserin{number}@example.org" for number in range(7))
@@ -338,7 +338,7 @@ def test_a_send_hold_refuses_workers_issues_and_requeueing(source: Store) -> Non
     from upcycle_news.storage import deliveries, workers
 
     add(source, *READERS)
-    revision_id = save(source)
+    revision_id = approved(source)
     with source.writing() as connection:
         send_hold.start(connection, send_hold.HoldKind.RESTORED, as_of=NOW, location="x", now=NOW)
     for attempt in (
