@@ -28,8 +28,8 @@ BERLIN = ZoneInfo("Europe/Berlin")
 NOW = datetime(2026, 11, 26, 6, tzinfo=UTC)
 THURSDAY = frozenset({("30 7 * * 4", "Europe/Berlin")})
 WANTED = (
-    Deployment("thursday", "flows/publish_issue.py:publish_issue", THURSDAY),
-    Deployment("operators", "flows/notify.py:notify", frozenset()),
+    Deployment("thursday", "upcycle_news_flows.publish_issue.publish_issue", THURSDAY),
+    Deployment("operators", "upcycle_news_flows.notify.notify", frozenset()),
 )
 ALARMS = frozenset({"upcycle-news.issue.late", "upcycle-news.doctor.red"})
 HEALTHY = PrefectFacts(
@@ -95,7 +95,7 @@ def test_a_healthy_prefect_has_only_ok_results() -> None:
         (changed(paused=True), "prefect-deployments", "problem"),
         (changed(schedules=frozenset()), "prefect-deployments", "warning"),
         (
-            changed(entrypoint="flows/deliver_pending.py:deliver_pending"),
+            changed(entrypoint="upcycle_news_flows.deliver_pending.deliver_pending"),
             "prefect-deployments",
             "problem",
         ),
@@ -136,7 +136,7 @@ def test_the_deployments_of_this_repository_are_read() -> None:
         deployment.name: deployment for deployment in read_deployments(Path(__file__).parents[2])
     }
     assert deployments["thursday"].schedules == THURSDAY
-    assert deployments["daily"].entrypoint == "flows/checkup.py:checkup"
+    assert deployments["daily"].entrypoint == "upcycle_news_flows.checkup.checkup"
 
 
 @pytest.mark.parametrize("text", ["", "deployments: 3", "deployments: [3]", "\t- x", "a: [", None])

@@ -54,7 +54,7 @@ class PrefectServer:
         """Start the server and the runner, if they do not run."""
         self._start_server()
         if self._runner is None or self._runner.poll() is not None:
-            self._runner = self._spawn("-W", "ignore", "flows/serve.py")
+            self._runner = self._spawn("-W", "ignore", "-m", "upcycle_news_flows.serve")
             self._wait_for_deployments()
 
     def _start_server(self) -> None:

@@ -23,8 +23,10 @@ pytestmark = [pytest.mark.prefect, pytest.mark.xdist_group("prefect")]
 
 def test_every_deployment_names_an_existing_flow() -> None:
     for deployment in DEPLOYMENTS:
-        path, _, name = deployment["entrypoint"].partition(":")
-        assert f"\ndef {name}(" in (FILE.parent / path).read_text(encoding="utf-8")
+        package, module, name = deployment["entrypoint"].split(".")
+        assert package == "upcycle_news_flows"
+        text = (FILE.parent / "flows" / f"{module}.py").read_text(encoding="utf-8")
+        assert f"\ndef {name}(" in text
         assert deployment["work_pool"] == {"name": "newsletter"}
 
 
