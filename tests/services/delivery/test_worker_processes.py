@@ -131,7 +131,7 @@ def test_leases_that_a_worker_releases_last_are_sent_all_the_same(
 
         def spawn(self) -> None:
             self.ledger = Ledger(
-                self._context.store, self._row.id, worker_identity.register(self._context)
+                self._context.store, self._issue, worker_identity.register(self._context)
             )
             self.leased = self.ledger.lease(5, self._context.clock())
 

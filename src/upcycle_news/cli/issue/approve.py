@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import typer
 
-from upcycle_news.api.issues import IssueDecision
 from upcycle_news.cli.issue.common import current_user
 from upcycle_news.cli.output import IssueArgument, JsonOption, note, open_publication, print_json
+
+if TYPE_CHECKING:
+    from upcycle_news.api.issues import IssueDecision
 
 
 def approve(issue: IssueArgument = None) -> None:

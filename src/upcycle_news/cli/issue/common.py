@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import getpass
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from upcycle_news.api.app import App
-from upcycle_news.api.issues import FeedRunReport
 from upcycle_news.cli.completion import essay_slugs
 from upcycle_news.cli.output import format_status, note, print_json
 from upcycle_news.models import IssueId, IssueStatus
+
+if TYPE_CHECKING:  # completing a word loads this module, and must not load the store
+    from upcycle_news.api import App
+    from upcycle_news.api.issues import FeedRunReport
 
 EssayOption = Annotated[
     list[str] | None,

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterator
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from upcycle_news.api.issues import ManifestDiff, Piece, TextChange
 from upcycle_news.cli.issue.common import EssayOption
 from upcycle_news.cli.output import IssueArgument, JsonOption, note, open_publication, print_json
-from upcycle_news.models import Related
+
+if TYPE_CHECKING:
+    from upcycle_news.api.issues import ManifestDiff, Piece, TextChange
+    from upcycle_news.models import Related
 
 _MARKS = {"out": ("[-", "-]", "red"), "in": ("{+", "+}", "green")}  # as git diff --word-diff
 

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from datetime import timedelta
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 from zoneinfo import ZoneInfo
 
 import typer
 
-from upcycle_news.api.issues import PlannedIssue
 from upcycle_news.cli.output import JsonOption, note, open_publication, print_json
+
+if TYPE_CHECKING:
+    from upcycle_news.api.issues import PlannedIssue
 
 
 def plan(

@@ -6,11 +6,10 @@ import sys
 import time
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from upcycle_news.api.app import App
 from upcycle_news.cli.issue.common import (
     CollectOption,
     EssayOption,
@@ -26,6 +25,9 @@ from upcycle_news.cli.output import (
     print_json,
 )
 from upcycle_news.errors import NothingNew, UpcycleError
+
+if TYPE_CHECKING:
+    from upcycle_news.api import App
 
 _REFRESH = 2  # seconds after which the page in the browser reloads
 _POLL = 0.4  # seconds between two checks of the files

@@ -192,7 +192,9 @@ def resend(
             app,
             IssueId.parse(issue),
             lambda progress: (
-                app.issues.resend(issue, on_queued=note_queued, progress=progress).result
+                app.issues.resend(
+                    issue, by=current_user(), on_queued=note_queued, progress=progress
+                ).result
             ),
             as_json,
         )

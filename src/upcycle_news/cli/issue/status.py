@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from upcycle_news.api.issues import Standstill
 from upcycle_news.cli.completion import issue_ids
 from upcycle_news.cli.issue.common import print_status
 from upcycle_news.cli.output import JsonOption, note, open_publication, print_json
 from upcycle_news.models import Delivery, DeliveryState
+
+if TYPE_CHECKING:
+    from upcycle_news.api.issues import Standstill
 
 
 def status(
