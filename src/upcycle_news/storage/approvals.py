@@ -7,14 +7,14 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Row, insert, select, update
+from sqlalchemy import Connection, Row, and_, insert, or_, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
-from upcycle_news.models import IssueId
+from upcycle_news.models import IssueId, IssueState
 from upcycle_news.storage import issue_lifecycle as lifecycle
 from upcycle_news.storage.database import Store
 from upcycle_news.storage.issue_lifecycle import Decision
-from upcycle_news.storage.schema import approval_requests, excluded_items
+from upcycle_news.storage.schema import approval_requests, excluded_items, issues
 
 DECISIONS = ("send", "reject")
 """The answers that decide; the decision itself is an event of the issue."""
@@ -141,6 +141,32 @@ def open_requests(store: Store, issue: IssueId | None = None) -> tuple[ApprovalR
         query = query.where(approval_requests.c.issue_id == str(issue))
     with store.reading() as connection:
         return tuple(_approval_request(row) for row in connection.execute(query))
+
+
+def is_other_run_waiting(store: Store, issue: IssueId, run: str, *, since: datetime) -> bool:
+    """Return whether another run than `run` waits for an approval of the issue, or has got it.
+
+    Requests that expired before `since` do not count, nor an approval that was withdrawn or whose
+    issue is queued.
+    """
+    query = (
+        select(approval_requests.c.id)
+        .join(issues, issues.c.id == approval_requests.c.issue_id)
+        .where(
+            approval_requests.c.issue_id == str(issue),
+            approval_requests.c.run != run,
+            approval_requests.c.expires_at > since,
+            or_(
+                approval_requests.c.answer == "",
+                and_(
+                    approval_requests.c.answer == "send",
+                    issues.c.state == IssueState.APPROVED,
+                ),
+            ),
+        )
+    )
+    with store.reading() as connection:
+        return connection.execute(query.limit(1)).first() is not None
 
 
 def request_of_run(store: Store, run: str) -> ApprovalRequest | None:

@@ -16,7 +16,7 @@ from upcycle_news.models.runs import RunResult
 from upcycle_news.observability.logging import Log
 from upcycle_news.services.issues.approval_form import approval_page, form_labels
 from upcycle_news.services.issues.compose import edits_since
-from upcycle_news.services.issues.lock import extend_lock, release_lock
+from upcycle_news.services.issues.lock import PREFECT_MARGIN, acquire_lock, release_lock
 from upcycle_news.services.issues.render import (
     RenderedRevision,
     raise_on_errors,
@@ -28,9 +28,6 @@ from upcycle_news.storage.approvals import ApprovalRequest
 from upcycle_news.storage.revisions import Revision
 
 log = Log(__name__)
-
-# Prefect's own timeout comes so much later than ours: it ends runs only when `watch` does not.
-_PREFECT_MARGIN = timedelta(hours=2)
 
 
 @dataclass(frozen=True)
@@ -88,11 +85,11 @@ def request_approval(
         approvals.answer_request(context.store, request.id, "timed out", now=now)
         release_lock(context, issue, run)
         return ApprovalForm(ended=timed_out(issue))
-    extend_lock(context, issue, run, request.expires_at + _PREFECT_MARGIN)
+    release_lock(context, issue, run)  # from here on the request keeps other runs away
     return ApprovalForm(
         request=request.id,
         key=f"approval-{request.id}",
-        seconds=int((request.expires_at + _PREFECT_MARGIN - now).total_seconds()),
+        seconds=int((request.expires_at + PREFECT_MARGIN - now).total_seconds()),
         markdown=approval_page(
             context,
             render_revision(context, find_revision(context, issue, revision_id)),
@@ -134,6 +131,8 @@ def apply_decision(
         approvals.answer_request(context.store, number, "timed out", now=now)
         release_lock(context, issue, request.run)
         return ApprovalOutcome(ended=timed_out(issue))
+    if request is not None:
+        acquire_lock(context, issue, request.run)  # before the answer ends what the request did
     if decision == "reject":
         try:
             waiting = reject(context, issue, revision_id, by=by)
