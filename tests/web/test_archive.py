@@ -10,6 +10,7 @@ from types import SimpleNamespace
 
 import pytest
 
+from upcycle_news.api import App
 from upcycle_news.app.context import AppContext
 from upcycle_news.services.archive.atomic_folder import exclusive_lock
 from upcycle_news.web.archive import REBUILD_SECONDS, ArchivePages
@@ -145,7 +146,7 @@ def test_a_build_that_hangs_blocks_one_request_only(context: AppContext) -> None
         begun.set()
         return next(times)
 
-    pages = ArchivePages(SimpleNamespace(context=context), clock)  # type: ignore[arg-type]
+    pages = ArchivePages(SimpleNamespace(app=App(context)), clock)  # type: ignore[arg-type]
     first, second = (Thread(target=pages._find, args=(PAGE,), daemon=True) for _ in range(2))
     with exclusive_lock(context.settings.state / "archive.lock"):
         first.start()

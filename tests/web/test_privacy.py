@@ -81,7 +81,7 @@ def test_an_error_in_a_handler_logs_no_address(
     with (
         running_server(context, port) as server,
         patch(
-            "upcycle_news.web.handlers.subscriptions.sign_up",
+            "upcycle_news.api.subscribers.subscriptions.sign_up",
             side_effect=RuntimeError(f"no {ADDRESSES[0]}"),
         ),
     ):
