@@ -6,6 +6,8 @@ from dataclasses import replace
 from datetime import UTC, date, datetime
 from typing import Any
 
+from sqlalchemy import select
+
 from upcycle_news.models import (
     EmailAddress,
     Essay,
@@ -24,6 +26,7 @@ from upcycle_news.storage import (
     approvals,
     issues,
     revisions,
+    schema,
     subscribers,
     suppressions,
     workers,
@@ -123,6 +126,15 @@ def load(store: Store, revision_id: str, issue: IssueId = ISSUE) -> revisions.Re
     revision = revisions.load_revision(store, issue, revision_id)
     assert revision is not None
     return revision
+
+
+def used_content(store: Store) -> tuple[set[str], set[str]]:
+    """Return the slugs of the essays, and the keys and links of the items, that were in an issue."""
+    columns = (schema.used_content.c.kind, schema.used_content.c.value)
+    with store.reading() as connection:
+        rows = connection.execute(select(*columns)).all()
+    essays = {row.value for row in rows if row.kind == "essay"}
+    return essays, {row.value for row in rows if row.kind != "essay"}
 
 
 def add(store: Store, *addresses: str) -> dict[str, int]:

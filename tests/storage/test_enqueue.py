@@ -28,6 +28,7 @@ from .sample_rows import (
     queued,
     save,
     suppress,
+    used_content,
 )
 
 
@@ -90,7 +91,7 @@ def test_an_issue_without_an_audience_stays_approved_and_uses_no_content(store: 
     with pytest.raises(IssueError, match="nobody to send to"):
         issues.enqueue(store, load(store, revision_id), now=NOW)
     assert state(store) is IssueState.APPROVED
-    assert issues.load_used_content(store) == (frozenset(), frozenset())
+    assert used_content(store) == (set(), set())
     add(store, "bert@example.org")
     assert issues.enqueue(store, load(store, revision_id), now=NOW) == 1
 
@@ -110,7 +111,7 @@ def test_a_failed_queueing_changes_nothing(store: Store) -> None:
         issues.enqueue(store, load(store, revision_id), now=NOW)
     assert state(store) is IssueState.APPROVED
     assert list(deliveries.list_deliveries(store, ISSUE, DeliveryState.QUEUED)) == []
-    assert issues.load_used_content(store) == (frozenset(), frozenset())
+    assert used_content(store) == (set(), set())
 
 
 def test_two_threads_that_queue_an_issue_make_one_queue(store_url: str) -> None:
@@ -138,7 +139,7 @@ def test_two_threads_that_queue_an_issue_make_one_queue(store_url: str) -> None:
 
 def test_a_queued_issue_uses_its_essays_and_every_item_of_its_stories(store: Store) -> None:
     queued(store, "anna@example.org")
-    essays, items = issues.load_used_content(store)
+    essays, items = used_content(store)
     assert essays == {"bahnhof"}
     assert items == {
         "urn:1",
@@ -156,7 +157,15 @@ def test_a_second_issue_may_show_what_an_earlier_one_used(store: Store) -> None:
     issues.enqueue(
         store, load(store, approved(store, manifest(second, related=(story,))), second), now=NOW
     )
-    assert "urn:9" in issues.load_used_content(store)[1]
+    assert "urn:9" in used_content(store)[1]
+
+
+def test_what_was_used_is_asked_by_name_however_much_was_used_before(store: Store) -> None:
+    queued(store, "anna@example.org")
+    assert issues.published_essays(store, ["bahnhof", "schule"]) == {"bahnhof"}
+    assert issues.used_items(store, ["urn:1", "bahnhof", "urn:7"]) == {"urn:1"}
+    many = [f"urn:{number}" for number in range(1201)]
+    assert issues.used_items(store, many) == {"urn:1", "urn:2"}
 
 
 def test_a_later_subscriber_is_not_in_the_audience(store: Store) -> None:

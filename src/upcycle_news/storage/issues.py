@@ -269,14 +269,28 @@ def _record_used_content(connection: Connection, manifest: Manifest) -> None:
         )
 
 
-def load_used_content(store: Store) -> tuple[frozenset[str], frozenset[str]]:
-    """Return the slugs of published essays, and the keys and canonical links of used items."""
+def published_essays(store: Store, slugs: Collection[str]) -> frozenset[str]:
+    """Return which of these essays were in an issue."""
+    return _used(store, ("essay",), slugs)
+
+
+def used_items(store: Store, values: Collection[str]) -> frozenset[str]:
+    """Return which of these keys and canonical links of feed items were in an issue."""
+    return _used(store, ("item", "link"), values)
+
+
+def _used(store: Store, kinds: Collection[str], values: Collection[str]) -> frozenset[str]:
+    """Return the values that are used content: a look-up for each, whatever was used before."""
+    wanted = sorted(set(values))
+    used: set[str] = set()
     with store.reading() as connection:
-        rows = connection.execute(select(used_content.c.kind, used_content.c.value)).all()
-    return (
-        frozenset(row.value for row in rows if row.kind == "essay"),
-        frozenset(row.value for row in rows if row.kind != "essay"),
-    )
+        for start in range(0, len(wanted), 500):
+            query = select(used_content.c.value).where(
+                used_content.c.kind.in_(kinds),
+                used_content.c.value.in_(wanted[start : start + 500]),
+            )
+            used.update(connection.scalars(query))
+    return frozenset(used)
 
 
 def pause(store: Store, issue: IssueId, *, by: str, reason: str, now: datetime) -> None:

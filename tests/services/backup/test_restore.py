@@ -44,6 +44,7 @@ from ...publications import (
     issue_status,
     send_issue,
 )
+from ...storage.sample_rows import used_content
 
 
 def backed_up(publication: Publication) -> Path:
@@ -168,7 +169,7 @@ def test_an_issue_that_the_lost_store_has_sent_can_be_cancelled_and_is_never_sen
     publication.run("issue", "preview", "2026-11-27", "--essay", lost, "--no-open")
     publication.run("issue", "cancel", "2026-11-27", "--yes")
     publication.run("store", "confirm", "--yes")
-    assert issues.load_used_content(publication.context().store)[0] == {known, lost}
+    assert used_content(publication.context().store)[0] == {known, lost}
     publication.run("issue", "send", "--yes", code=3)
     publication.write_essay("Neu")
     publication.run("issue", "preview", "2026-12-03", "--no-open")

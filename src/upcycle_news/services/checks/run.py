@@ -78,7 +78,7 @@ def _pins(check_input: PublicationInput) -> Iterator[Finding]:
 
 def _unpublished(context: AppContext, essays: Sequence[Essay]) -> list[Essay]:
     """Return essays that were in no issue yet: the pins of the others are of no use any more."""
-    published, _ = issues.load_used_content(context.store)
+    published = issues.published_essays(context.store, [essay.slug for essay in essays])
     return [essay for essay in essays if essay.slug not in published]
 
 

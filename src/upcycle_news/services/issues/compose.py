@@ -29,6 +29,7 @@ from upcycle_news.services.content.files import (
 )
 from upcycle_news.services.content.images import load_essay_images
 from upcycle_news.services.feeds.collect import FeedRunReport, collect_feeds
+from upcycle_news.services.feeds.recognition import listed_items
 from upcycle_news.storage import approvals, issues, revisions
 from upcycle_news.storage import feeds as feed_rows
 from upcycle_news.storage.revisions import Revision
@@ -100,12 +101,9 @@ def select_essays(context: AppContext, essay_filter: EssayFilter) -> Sequence[st
     """Return the slugs that the filter allows, empty for all; raises `NothingNew` when none is left."""
     if not essay_filter.leave_out and not essay_filter.topics:
         return essay_filter.essays
-    published, _ = issues.load_used_content(context.store)
-    essays = [
-        essay
-        for essay in load_publication_essays(context)
-        if essay.status == "ready" and essay.slug not in published
-    ]
+    ready = [essay for essay in load_publication_essays(context) if essay.status == "ready"]
+    published = issues.published_essays(context.store, [essay.slug for essay in ready])
+    essays = [essay for essay in ready if essay.slug not in published]
     for slug in essay_filter.leave_out:
         if slug not in {essay.slug for essay in essays}:
             raise UpcycleError(f"there is no essay '{slug}' to leave out")
@@ -118,10 +116,9 @@ def select_essays(context: AppContext, essay_filter: EssayFilter) -> Sequence[st
 def edits_since(context: AppContext, revision: Revision) -> tuple[str, ...]:
     """Return what editors changed since a revision; new feed items do not count."""
     old = revision.manifest
-    published, _ = issues.load_used_content(context.store)
-    essays = _selected(
-        load_publication_essays(context), [essay.slug for essay in old.issue.essays], published
-    )
+    known = load_publication_essays(context)
+    published = issues.published_essays(context.store, [essay.slug for essay in known])
+    essays = _selected(known, [essay.slug for essay in old.issue.essays], published)
     now = recompose(
         old.issue,
         language=context.settings.publication.language,
@@ -175,19 +172,26 @@ def _inputs(
     own: frozenset[str] = frozenset(),
 ) -> dict[str, Any]:
     """Return the arguments of `compose`; items may be as old as `ages` times the limit."""
-    published, used = (known - own for known in issues.load_used_content(context.store))
+    known = load_publication_essays(context)
+    published = issues.published_essays(context.store, [essay.slug for essay in known]) - own
     zone = context.settings.publication.zone
     days = timedelta(days=ages * context.limits.max_age_days)
     since = datetime.combine(issue_id.day, time(), zone) - days
-    essays = _selected(load_publication_essays(context), chosen, published)
+    essays = _selected(known, chosen, published)
     pins = {canonical_link(pin) for essay in essays for pin in essay.pin}
+    feeds = load_publication_feeds(context)
     recent = feed_rows.items_since(context.store, since.astimezone(UTC))
+    stored = (*recent, *feed_rows.items_on_pages(context.store, pins))
+    candidates, rejections = listed_items(context.settings, feeds, stored, pins)
+    names = {name for item in candidates for name in (item.key, item.canonical)}
     return {
         "essays": essays,
         "published": published,
-        "candidates": (*recent, *feed_rows.items_by_link(context.store, pins)),
-        "used": used | approvals.excluded_items_of(context.store, issue_id),
-        "feeds": load_publication_feeds(context),
+        "candidates": candidates,
+        "used": issues.used_items(context.store, names) - own,
+        "excluded": approvals.excluded_items_of(context.store, issue_id),
+        "rejections": rejections,
+        "feeds": feeds,
         "limits": context.limits,
         "vocabulary": load_publication_vocabulary(context),
     }

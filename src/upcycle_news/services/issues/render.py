@@ -112,7 +112,14 @@ def _unsent_findings(context: AppContext, manifest: Manifest) -> Iterator[Findin
 
 def _already_sent(context: AppContext, issue: Issue) -> Iterator[Finding]:
     """Yield a finding for each essay and item that another issue has sent since the preview."""
-    essays, items = issues.load_used_content(context.store)
+    names = {
+        name
+        for related in issue.related
+        for item in related.story.items
+        for name in (item.key, item.canonical)
+    }
+    essays = issues.published_essays(context.store, [essay.slug for essay in issue.essays])
+    items = issues.used_items(context.store, names)
     for essay in issue.essays:
         if essay.slug in essays:
             yield Finding(
