@@ -23,13 +23,14 @@ class Bounce:
     raw: bytes | None = None
     understood: bool = True
 
-    def as_dict(self) -> dict[str, str | int]:
+    def as_dict(self) -> dict[str, str | int | bool]:
         """Return the JSON object of `bounces list`: no raw text, no address."""
         return {
             "id": self.id,
             "issue": self.issue,
             "subscriber": self.subscriber,
             "kind": self.kind,
+            "understood": self.understood,
             "code": self.code,
             "reason": self.reason,
             "at": self.at.isoformat(timespec="seconds"),
