@@ -82,7 +82,7 @@ def request_approval(
             connection.execute(insert(approval_requests).values(values))
             row = connection.execute(select(approval_requests).where(*is_open)).one()
         # Also for a request that was there: another revision may have been composed meanwhile.
-        lifecycle.record_request(connection, str(issue), revision_id, by=run, now=now)
+        lifecycle.record_request(connection, str(issue), revision_id, by=f"flow run {run}", now=now)
     return _approval_request(row)
 
 

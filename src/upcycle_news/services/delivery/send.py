@@ -26,12 +26,13 @@ from upcycle_news.services.delivery.worker_pool import MIN_QUEUED_FOR_POOL, Work
 from upcycle_news.services.issues.render import RenderedRevision, raise_on_errors
 from upcycle_news.storage import approvals, deliveries, issues, send_hold
 from upcycle_news.storage import workers as worker_rows
+from upcycle_news.storage.issue_lifecycle import SYSTEM
 from upcycle_news.storage.issues import IssueRow
 
 log = Log(__name__)
 
 
-def enqueue(context: AppContext, rendered: RenderedRevision) -> int:
+def enqueue(context: AppContext, rendered: RenderedRevision, *, by: str = SYSTEM) -> int:
     """Freeze an approved revision, queue a delivery to each subscriber, return their number.
 
     Its pages are in the archive before. Raises `IssueError` when the revision is not approved, has
@@ -47,7 +48,7 @@ def enqueue(context: AppContext, rendered: RenderedRevision) -> int:
     raise_on_errors(rendered)
     now = context.clock()
     with build.with_issue_published(context, issue, revision.manifest, now):
-        audience = issues.enqueue(context.store, revision, now=now)
+        audience = issues.enqueue(context.store, revision, by=by, now=now)
     log.info("issue queued", issue=issue, revision=revision.revision_id[:12], audience=audience)
     return audience
 

@@ -77,7 +77,7 @@ def queue_issue(
                 context, issue, essays, collect=collect, on_collected=on_collected
             )
             rendered = _approve_now(context, revision, approver)
-        enqueue(context, rendered)
+        enqueue(context, rendered, by=approver.name)
     except IssueError:
         row = issues.get(context.store, issue)
         if row is None or not row.frozen:

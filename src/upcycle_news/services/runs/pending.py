@@ -51,7 +51,7 @@ def _queue_approved(context: AppContext, issue: IssueId, max_lateness_hours: flo
     if decision and max_lateness_hours and context.clock() - decision.at > limit:
         return False
     revision = find_revision(context, issue, revision_id)
-    send.enqueue(context, render_revision(context, revision))
+    send.enqueue(context, render_revision(context, revision), by="deliver-pending")
     return True
 
 

@@ -103,7 +103,7 @@ def enqueue(
     if row is not None and row.frozen:
         return row.audience
     rendered = render_revision(context, find_revision(context, issue, revision_id))
-    audience = send.enqueue(context, rendered)
+    audience = send.enqueue(context, rendered, by=f"flow run {run}")
     release_lock(context, issue, run)
     return audience
 
