@@ -36,9 +36,12 @@ DELIVERY_STATES = {
 }
 ISSUE_STATES = {
     IssueState.OPEN: "may still change: previews make revisions",
+    IssueState.AWAITING_APPROVAL: "a flow run asks whether its newest revision may be sent",
+    IssueState.APPROVED: "its newest revision may be sent; another revision opens it again",
     IssueState.SENDING: "is frozen; its deliveries are sent",
     IssueState.PAUSED: "was paused by an operator; `issue resume` continues",
     IssueState.STOPPED: "the relay refused the sender or the message; `issue resume` continues once that is corrected",
+    IssueState.CLOSED: "all deliveries are accounted for; `issue resend` reopens it",
     IssueState.CANCELLED: "deliveries that were not sent will not be sent",
 }
 SUBSCRIBER_STATES = {
