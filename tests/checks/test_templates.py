@@ -81,3 +81,49 @@ def test_variables_of_an_including_template_may_be_used() -> None:
 def test_a_theme_that_is_not_toml_is_reported_with_its_line() -> None:
     (finding,) = check_templates({**TEMPLATES, "theme.toml": "[light]\npage = #fff\n"})
     assert (finding.code, finding.where) == ("template", "templates/theme.toml:2")
+
+
+SECTIONS = 'sections = ["lead", "teasers", "related", "closing"]'
+
+
+def with_sections(*names: str) -> dict[str, str]:
+    """The shipped templates with these sections in the theme's list."""
+    assert SECTIONS in TEMPLATES["theme.toml"]
+    listed = ", ".join(f'"{name}"' for name in names)
+    return {
+        **TEMPLATES,
+        "theme.toml": TEMPLATES["theme.toml"].replace(SECTIONS, f"sections = [{listed}]"),
+    }
+
+
+def test_a_section_without_its_partials_is_reported_for_both_parts() -> None:
+    findings = check_templates(with_sections("lead", "dates"))
+    assert [(finding.code, finding.where.partition(":")[0]) for finding in findings] == [
+        ("template", "templates/newsletter.txt"),
+        ("template", "templates/newsletter.mjml"),
+    ]
+    assert "partials/dates.mjml" in str(findings[1].text)
+
+
+def test_the_partials_of_a_section_are_checked() -> None:
+    templates = with_sections("lead", "dates") | {
+        "partials/dates.mjml": "{{ lead.titel }}",
+        "partials/dates.txt": "{{ lead.title }}",
+    }
+    (finding,) = check_templates(templates)
+    assert (finding.code, finding.where) == ("variable-unknown", "templates/partials/dates.mjml:1")
+
+
+def test_a_theme_without_the_list_of_sections_is_reported() -> None:
+    theme = TEMPLATES["theme.toml"].partition("[mail]")[0]
+    findings = check_templates({**TEMPLATES, "theme.toml": theme})
+    assert {finding.code for finding in findings} == {"variable-unknown"}
+    assert all("mail" in str(finding.text) for finding in findings)
+
+
+def test_each_of_several_templates_to_choose_from_is_checked() -> None:
+    more = "{% include ['partials/one.mjml', 'partials/two.mjml'] %}"
+    templates = {**TEMPLATES, LEAD: TEMPLATES[LEAD] + more, "partials/one.mjml": "{{ leed }}"}
+    assert [finding.code for finding in check_templates(templates)] == [
+        "template", "variable-unknown",
+    ]  # fmt: skip

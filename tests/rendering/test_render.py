@@ -302,3 +302,25 @@ def test_a_summary_that_repeats_the_title_is_not_shown() -> None:
     )
     text = render(sample_manifest.manifest(essays=(LEAD,), related=related)).text
     assert text.lower().count("nur das") == 1
+
+
+def test_the_theme_lists_the_sections_of_both_parts_in_their_order() -> None:
+    own = {
+        "partials/dates.mjml": "<mj-section><mj-column><mj-text><p>Termin</p></mj-text></mj-column></mj-section>",
+        "partials/dates.txt": "Termin",
+        "theme.toml": TEMPLATES["theme.toml"].replace(
+            'sections = ["lead", "teasers", "related", "closing"]',
+            'sections = ["dates", "related", "lead"]',
+        ),
+    }
+    plain = sample_manifest.with_picture()
+    rendered = render(replace(plain, templates={**TEMPLATES, **own}))
+    lead, related = LEAD.title, plain.issue.related[0].story.lead.title
+    for part in (rendered.html, rendered.text):
+        shown = " ".join(
+            unescape(re.sub(r"<[^>]*>", " ", part.partition("<body")[2] or part)).split()
+        )
+        places = [shown.find(text) for text in ("Termin", related, lead)]
+        assert -1 not in places
+        assert places == sorted(places)
+        assert PUBLICATION.closing_note[:20] not in shown
