@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
 
@@ -21,6 +21,9 @@ from upcycle_news.models import (
 )
 from upcycle_news.text.excerpts import excerpt
 from upcycle_news.text.sanitize import neutralise_braces, truncate
+
+SENTENCE = 140
+"""Characters of an excerpt for each sentence that it may have."""
 
 MAX_TITLE = 200
 """Characters of a feed item's title that an issue shows."""
@@ -55,6 +58,8 @@ def compose(
     feeds: Sequence[Feed],
     limits: Limits,
     vocabulary: Vocabulary | None = None,
+    excluded: Collection[str] = (),
+    rejections: Mapping[FeedItem, str] | None = None,
 ) -> Issue:
     """Choose essays and the items that belong to them; raises `NothingNew` when there is no issue.
 
@@ -62,7 +67,7 @@ def compose(
     """
     chosen = choose_essays(essays, published, id.day)[: limits.essays]
     decided = select_candidates(
-        chosen, candidates, used, feeds, limits.selection, id.day, vocabulary
+        chosen, candidates, used, feeds, limits.selection, id.day, vocabulary, excluded, rejections
     )
     waiting = sum(_is_news(candidate) for candidate in decided)
     if not chosen and not (limits.items_only and waiting):
@@ -123,10 +128,14 @@ def explain(
     feeds: Sequence[Feed],
     limits: Limits,
     vocabulary: Vocabulary | None = None,
+    excluded: Collection[str] = (),
+    rejections: Mapping[FeedItem, str] | None = None,
 ) -> tuple[Candidate, ...]:
     """Return every candidate of an issue of `day`, the best first, with the decision and its reason."""
     chosen = choose_essays(essays, published, day)[: limits.essays]
-    decided = select_candidates(chosen, candidates, used, feeds, limits.selection, day, vocabulary)
+    decided = select_candidates(
+        chosen, candidates, used, feeds, limits.selection, day, vocabulary, excluded, rejections
+    )
     if chosen or limits.items_only:
         return decided
     return tuple(
@@ -162,7 +171,13 @@ def excerpt_story(story: Story, length: int) -> Story:
             replace(
                 item,
                 title=truncate(neutralise_braces(item.title), MAX_TITLE),
-                summary=excerpt(neutralise_braces(item.summary), length),
+                summary=excerpt(
+                    neutralise_braces(item.summary), length, max_sentences=max(length // SENTENCE, 1)
+                ),
+                # How a feed names and dates its item is no part of what is printed.
+                guid="",
+                date_reason="",
+                own_language=False,
             )
             for item in story.items
         )

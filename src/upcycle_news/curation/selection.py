@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter, defaultdict
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from typing import Any
@@ -79,24 +79,31 @@ def select_candidates(
     limits: SelectionLimits,
     day: date,
     vocabulary: Vocabulary | None = None,
+    excluded: Collection[str] = (),
+    rejections: Mapping[FeedItem, str] | None = None,
 ) -> tuple[Candidate, ...]:
     """Decide on every candidate; return the chosen ones in the order of the issue, then the others.
 
     What is related to no essay stays out even if nothing else is there; a pin is the editor's
-    decision and comes first, however old or unrelated. Without essays there is no floor.
+    decision and comes first, however old or unrelated. Without essays there is no floor. `used`
+    and `excluded` hold keys and canonical links: of items in earlier issues, and of those that an
+    editor left out of this one. `rejections` are items that are out for a reason of their own.
     """
     pins = list(dict.fromkeys(canonical_link(pin) for essay in essays for pin in essay.pin))
-    eligible, rejected = _filter_items(essays, candidates, used, feeds, limits, day, pins)
+    eligible, rejected = _filter_items(
+        essays, candidates, used, feeds, limits, day, pins, excluded, rejections or {}
+    )
     weights = {feed.name: feed.weight for feed in feeds}
     stories = story_clusters.cluster_stories(eligible, weights)
-    fresh = [story for story in stories if not any(_is_used(item, used) for item in story.items)]
-    rejected += [
-        _rejected(item, "its story was in an earlier issue")
-        for story in stories
-        if story not in fresh
-        for item in story.items
-        if not _is_used(item, used)
-    ]
+    fresh: list[Story] = []
+    for story in stories:
+        out = [item for item in story.items if _is_used(item, used) or _is_used(item, excluded)]
+        if not out:
+            fresh.append(story)
+            continue
+        sent = any(_is_used(item, used) for item in out)
+        reason = "its story was in an earlier issue" if sent else "an editor left its story out"
+        rejected += [_rejected(item, reason) for item in story.items if item not in out]
     scores = ranking.score_stories(essays, fresh, today=day, weights=weights, vocabulary=vocabulary)
     decided = _choose(essays, scores, feeds, limits, pins)
     ranked = sorted(decided, key=lambda candidate: not candidate.chosen)
@@ -111,8 +118,13 @@ def _filter_items(
     limits: SelectionLimits,
     day: date,
     pins: Sequence[str],
+    excluded: Collection[str],
+    rejections: Mapping[FeedItem, str],
 ) -> tuple[list[FeedItem], list[Candidate]]:
-    """Split items into eligible and rejected ones; used ones stay eligible, to recognise their story."""
+    """Split items into eligible and rejected ones.
+
+    Used ones and those that an editor left out stay eligible, to recognise their story.
+    """
     active = {feed.name for feed in feeds if feed.active}
     bans = [ban for essay in essays for ban in essay.ban]
     unique = {(item.key, item.canonical, item.feed): item for item in candidates}
@@ -120,22 +132,35 @@ def _filter_items(
     rejected: list[Candidate] = []
     for item in unique.values():
         age = (day - item.date.date()).days
+        pinned = is_pinned(item, pins)
         why_not = ""
-        if _is_used(item, used):
+        if _is_used(item, excluded):
+            why_not = "an editor left it out of this issue"
+        elif _is_used(item, used):
             why_not = "it was in an earlier issue"
+        elif item in rejections:
+            why_not = rejections[item]
         elif item.feed not in active:
             why_not = "its feed is inactive or no longer in feeds.toml"
         elif age < 0:
             why_not = "it is dated after the issue"
         elif is_banned(item, bans):
             why_not = "an essay bans it"
-        elif age > limits.max_age_days and item.canonical not in pins:
+        elif item.date_source == "archive" and not pinned:
+            why_not = "it has no date and was there when its feed was first read: it may be old"
+        elif age > limits.max_age_days and not pinned:
             why_not = f"it is {age} days old; the limit is {limits.max_age_days}"
         if why_not:
             rejected.append(_rejected(item, why_not))
-        if not why_not or (_is_used(item, used) and item.canonical not in pins):
+        recognises = _is_used(item, used) or _is_used(item, excluded)
+        if not why_not or (recognises and not pinned):
             eligible.append(item)
     return eligible, rejected
+
+
+def is_pinned(item: FeedItem, pins: Collection[str]) -> bool:
+    """Tell whether one of the canonical links in `pins` leads to the item's page."""
+    return item.page in pins
 
 
 def _is_used(item: FeedItem, used: Collection[str]) -> bool:
@@ -176,12 +201,12 @@ def _choose(
 
     for pin in pins:
         for story in [
-            story for story in per_story if pin in {item.canonical for item in story.items}
+            story for story in per_story if any(is_pinned(item, [pin]) for item in story.items)
         ]:
             scored = _score_for_pin(per_story.pop(story), essays, pin)
             if len(decided) < limits.items:
                 # The item that was pinned leads its story.
-                items = tuple(sorted(story.items, key=lambda item: item.canonical != pin))
+                items = tuple(sorted(story.items, key=lambda item: not is_pinned(item, [pin])))
                 take(scored, Story(items), pinned=True)
             else:
                 decided.append(
@@ -230,7 +255,7 @@ def is_banned(item: FeedItem, bans: Sequence[str]) -> bool:
     text = f"{item.title} {item.summary}"
     for ban in bans:
         if "://" in ban:
-            if canonical_link(ban) == item.canonical:
+            if canonical_link(ban) == item.page:
                 return True
         elif ban and re.search(rf"(?<!\w){re.escape(ban)}(?!\w)", text, re.IGNORECASE):
             return True

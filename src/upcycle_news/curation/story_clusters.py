@@ -17,6 +17,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from datetime import timedelta
 
 from upcycle_news.models import FeedItem, Story
+from upcycle_news.text.typography import base_language
 from upcycle_news.text.urls import page_key
 
 CONTAINMENT = 0.66
@@ -98,7 +99,7 @@ def _join_same_text(items: Sequence[FeedItem], groups: _DisjointSets) -> None:
     pairs = [
         (-containment, first, second)
         for first, second, containment in _similar_pairs(items, ngrams)
-        if items[first].language == items[second].language
+        if base_language(items[first].language) == base_language(items[second].language)
         and not _contradict(numbers[first], numbers[second])
         and not _elsewhere(places[first], places[second], items[first], items[second])
     ]

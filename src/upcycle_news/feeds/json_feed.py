@@ -4,29 +4,25 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Iterator
 from typing import Any
 
-from upcycle_news.feeds.entries import (
-    MAX_ENTRIES,
-    RawEntry,
-    RawFeed,
-    RawText,
-)
+from upcycle_news.feeds.entries import RawEntry, RawFeed, RawLink, RawText
 
 _VERSION = re.compile(r"https?://jsonfeed\.org/version/1(?:\.(\d))?/?")
 _EMPTY = RawText("", html=False)
 
 
-def is_json(body: bytes, content_type: str) -> bool:
+def is_json(text: str, content_type: str) -> bool:
     """Tell whether a body is JSON: by its first character, because content types are often wrong."""
-    start = body[:200].removeprefix(b"\xef\xbb\xbf").lstrip()
-    return start.startswith(b"{") or ("json" in content_type.lower() and not start.startswith(b"<"))
+    start = text[:200].lstrip()
+    return start.startswith("{") or ("json" in content_type.lower() and not start.startswith("<"))
 
 
-def parse_json_feed(body: bytes) -> RawFeed:
+def parse_json_feed(text: str) -> RawFeed:
     """Parse a JSON Feed; errors become problems, never exceptions."""
     try:
-        data = json.loads(body.decode("utf-8-sig", "replace"))
+        data = json.loads(text)
     except (ValueError, RecursionError):
         return _no_feed("it is not valid JSON")
     version = _VERSION.fullmatch(str(data.get("version"))[:60]) if isinstance(data, dict) else None
@@ -35,8 +31,8 @@ def parse_json_feed(body: bytes) -> RawFeed:
     items = data.get("items")
     if not isinstance(items, list):
         return _no_feed("its 'items' are not a list")
-    entries = tuple(_entry(item) for item in items[: MAX_ENTRIES + 1] if isinstance(item, dict))
-    skipped = sum(not isinstance(item, dict) for item in items[: MAX_ENTRIES + 1])
+    entries = tuple(_entry(item) for item in items if isinstance(item, dict))
+    skipped = sum(not isinstance(item, dict) for item in items)
     problems = (f"{skipped} items are not objects and were skipped",) if skipped else ()
     return RawFeed(
         f"json1{version[1] or 0}",
@@ -44,6 +40,9 @@ def parse_json_feed(body: bytes) -> RawFeed:
         entries,
         problems,
         base=_text(data, "feed_url") or _text(data, "home_page_url"),
+        page=_text(data, "home_page_url"),
+        language=_text(data, "language"),
+        complete=not skipped,
     )
 
 
@@ -59,16 +58,30 @@ def _entry(item: dict[str, Any]) -> RawEntry:
         RawText(_text(item, "content_text"), html=False),
         RawText(_text(item, "content_html"), html=True),
     )
+    published, modified = _text(item, "date_published"), _text(item, "date_modified")
     return RawEntry(
         id=str(identity) if isinstance(identity, str | int | float) else "",
-        link=_text(item, "url") or _text(item, "external_url"),
-        title=RawText(_text(item, "title"), html=False),
+        titles=(RawText(_text(item, "title"), html=False),),
         texts=tuple(text for text in texts if text.value),
-        dates=tuple(filter(None, (_text(item, "date_published"), _text(item, "date_modified")))),
+        dates=tuple(filter(None, (published, modified))),
+        links=tuple(_links(item)),
+        updated=modified,
+        language=_text(item, "language"),
         images=tuple(
             (_text(item, key), "", "") for key in ("image", "banner_image") if key in item
         ),
     )
+
+
+def _links(item: dict[str, Any]) -> Iterator[RawLink]:
+    """Yield an item's pages and what is attached to it; its id is its address if it is one (1.1, id)."""
+    for key in ("url", "external_url"):
+        if href := _text(item, key):
+            yield RawLink(href)
+    attachments = item.get("attachments")
+    for attachment in attachments if isinstance(attachments, list) else ():
+        if isinstance(attachment, dict) and (href := _text(attachment, "url")):
+            yield RawLink(href, "enclosure", _text(attachment, "mime_type"))
 
 
 def _text(data: dict[str, Any], key: str) -> str:

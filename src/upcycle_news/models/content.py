@@ -142,7 +142,8 @@ class Feed:
     active: bool = True
 
 
-DateSource = Literal["feed", "german", "first seen"]
+DateSource = Literal["feed", "german", "first seen", "archive"]
+"""Where the date of an item is from. `archive`: it has none and was there when its feed was first read."""
 
 
 @dataclass(frozen=True)
@@ -150,7 +151,10 @@ class FeedItem:
     """One item of a feed, as plain text: titles and summaries carry no markup at all.
 
     `key` identifies it within its feed, `canonical` is the link without tracking parameters: an
-    item with either of them in an earlier issue is not used again.
+    item with either of them in an earlier issue is not used again. Where several items of a feed share
+    a page, it identifies none of them, and `canonical` has a fragment of the item's own. `guid` is what
+    the feed calls it; `date_reason` says why a date was read so that can be read in two ways,
+    `own_language` that the language is the item's, not the feed's.
     """
 
     key: str
@@ -163,6 +167,14 @@ class FeedItem:
     date_source: DateSource
     language: str = "de"
     topics: tuple[str, ...] = ()
+    guid: str = ""
+    date_reason: str = ""
+    own_language: bool = False
+
+    @property
+    def page(self) -> str:
+        """The canonical link of the item's page, whether it identifies the item or not."""
+        return self.canonical.partition("#item-")[0]
 
 
 @dataclass(frozen=True)

@@ -279,4 +279,4 @@ def test_a_guid_reused_for_another_page_is_another_item(publication, tmp_path):
         assert counts == [1, 1, 0, 0]
         context = publication.context()
         stored = feed_rows.items_since(context.store, datetime(2000, 1, 1, tzinfo=UTC))
-        assert {item.title for item in stored} == {"Eins", "Zwei, neu"}
+        assert {row.item.title for row in stored} == {"Eins", "Zwei, neu"}

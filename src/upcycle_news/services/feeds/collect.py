@@ -9,7 +9,6 @@ from typing import Any
 
 from upcycle_news.app.context import AppContext
 from upcycle_news.errors import UpcycleError
-from upcycle_news.feeds.item_identity import KnownItem, resolve_reused_guids
 from upcycle_news.feeds.parser import ParsedFeed
 from upcycle_news.feeds.parser_sandbox import ParseLimits, SandboxPool
 from upcycle_news.feeds.results import (
@@ -25,6 +24,11 @@ from upcycle_news.observability.logging import Log
 from upcycle_news.services.content.files import load_publication_feeds
 from upcycle_news.services.content.git_sync import localize_pull_failure, pull
 from upcycle_news.services.feeds import health
+from upcycle_news.services.feeds.recognition import (
+    follow_moved_feeds,
+    recognise_body,
+    without_private_links,
+)
 from upcycle_news.storage import feeds as feed_rows
 from upcycle_news.storage.feeds import FeedState
 
@@ -75,9 +79,11 @@ def collect_feeds(
     report = FeedRunReport(
         pull=pull(context.settings.home) if context.settings.feeds.git_pull else ""
     )
-    feeds = [feed for feed in _named(load_publication_feeds(context), names) if feed.active]
-    states = dict(feed_rows.states(context.store))
-    collection = _Collection(context, now, states)
+    listed = load_publication_feeds(context)
+    feeds = [feed for feed in _named(listed, names) if feed.active]
+    states = follow_moved_feeds(context.store, listed, feed_rows.states(context.store))
+    orphans = tuple(sorted(states.keys() - {feed.url for feed in listed}))
+    collection = _Collection(context, now, states, orphans)
     due, report = collection.due(feeds, report, everything or bool(names), bool(names))
     if due:
         limits = ParseLimits(seconds=context.settings.feeds.reading_seconds)
@@ -123,6 +129,7 @@ class _Collection:
     context: AppContext
     now: datetime
     states: Mapping[str, FeedState]
+    orphans: Sequence[str] = ()  # addresses of feeds that are listed no more
     refresh: timedelta = field(init=False)
     # States of feeds without new items are written together at the end: a transaction each would
     # take longer than the requests.
@@ -208,11 +215,21 @@ class _Collection:
             reason = parsed.problems[0] if parsed.problems else "what it sends is not a feed"
             # Its validators are not stored: a 304 for an unreadable body would hide the problem for ever.
             return self._failed(state, Failed(feed, result.at, result.url, reason), report)
-        stored = feed_rows.known_items(self.context.store, feed.url)
-        known = {key: KnownItem(*stored_item) for key, stored_item in stored.items()}
-        items = resolve_reused_guids(parsed.items, known)
-        new = feed_rows.record(self.context.store, succeeded, items, now=self.now)
-        problems = tuple((feed.name, problem) for problem in parsed.problems)
+        parsed = without_private_links(self.context.settings, parsed)
+        store = self.context.store
+        body = recognise_body(store, feed, parsed, before, self.orphans)
+        if body.moved_from:
+            feed_rows.move_feed(store, body.moved_from, feed.url)
+        succeeded = replace(succeeded, guids_kept=body.guids.kept, guids_changed=body.guids.changed)
+        new = feed_rows.record(
+            store,
+            succeeded,
+            body.items,
+            now=self.now,
+            identities=body.identities,
+            missing=body.missing,
+        )
+        problems = tuple((feed.name, problem) for problem in (*parsed.problems, *body.problems))
         return replace(report, items=report.items + new, problems=(*report.problems, *problems))
 
     def _failed(self, state: FeedState, result: Failed, report: FeedRunReport) -> FeedRunReport:

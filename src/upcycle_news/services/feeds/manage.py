@@ -25,6 +25,7 @@ from upcycle_news.feeds.results import (
 from upcycle_news.fileio import write_atomically
 from upcycle_news.models import Feed
 from upcycle_news.services.content.files import load_publication_feeds
+from upcycle_news.services.feeds.recognition import without_private_links
 from upcycle_news.text.urls import BadLinkError, canonical_link, safe_link
 
 
@@ -49,6 +50,7 @@ class FeedPreview:
                     "summary": item.summary,
                     "date": item.date.isoformat().replace("+00:00", "Z"),
                     "date_source": item.date_source,
+                    **({"date_reason": item.date_reason} if item.date_reason else {}),
                     "images": list(self.parsed.images.get(item.key, ())),
                 }
                 for item in self.parsed.items
@@ -82,12 +84,10 @@ def preview_feeds(context: AppContext, sources: Sequence[str]) -> Iterator[FeedP
                 yield FeedPreview(source, ParsedFeed("", "", (), (body,)))
                 continue
             feed = Feed(name=source, url="", language=context.settings.publication.language)
-            yield FeedPreview(
-                source,
-                sandbox.parse(
-                    body, url=url, content_type=content_type, feed=feed, now=context.clock()
-                ),
+            parsed = sandbox.parse(
+                body, url=url, content_type=content_type, feed=feed, now=context.clock()
             )
+            yield FeedPreview(source, without_private_links(context.settings, parsed))
 
 
 def _read_file(path: Path) -> bytes | str:

@@ -22,7 +22,7 @@ def unknown_pins(context: AppContext, essays: Sequence[Essay]) -> Iterator[Findi
         state.succeeded_at for state in feed_rows.states(context.store).values()
     ):
         return
-    known = {item.canonical for item in feed_rows.items_by_link(context.store, pins)}
+    known = {row.item.page for row in feed_rows.items_on_pages(context.store, pins)}
     for essay in essays:
         for pin in essay.pin:
             if canonical_link(pin) not in known:

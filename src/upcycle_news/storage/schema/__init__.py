@@ -4,15 +4,18 @@ from upcycle_news.storage.schema.base import HEAD, UtcDateTime, metadata
 from upcycle_news.storage.schema.coordination import (
     alerts,
     locks,
+    notices,
     scheduled_runs,
 )
 from upcycle_news.storage.schema.deliveries import (
     deliveries,
     quota_marks,
     quota_scopes,
+    recent_refusals,
     workers,
 )
 from upcycle_news.storage.schema.feeds import (
+    feed_bodies,
     feed_items,
     feed_reports,
     feeds,
@@ -29,6 +32,7 @@ from upcycle_news.storage.schema.issues import (
     used_content,
 )
 from upcycle_news.storage.schema.relay_stats import (
+    issue_relays,
     relay_stats,
 )
 from upcycle_news.storage.schema.send_hold import (
@@ -37,6 +41,7 @@ from upcycle_news.storage.schema.send_hold import (
 from upcycle_news.storage.schema.subscribers import (
     bounces,
     consents,
+    pending_suppressions,
     subscribers,
     suppressions,
     unsubscribes,
@@ -53,15 +58,20 @@ __all__ = [
     "corrections",
     "deliveries",
     "excluded_items",
+    "feed_bodies",
     "feed_items",
     "feed_reports",
     "feeds",
     "issue_events",
+    "issue_relays",
     "issues",
     "locks",
     "metadata",
+    "notices",
+    "pending_suppressions",
     "quota_marks",
     "quota_scopes",
+    "recent_refusals",
     "relay_stats",
     "renderings",
     "revisions",

@@ -34,6 +34,17 @@ feeds = Table(
     Column("address", Text, nullable=False),
     Column("moved_to", Text, nullable=False),
     Column("moved_since", UtcDateTime),
+    # How often guids stayed with their items, and how often they did not.
+    Column("guids_kept", Integer, nullable=False),
+    Column("guids_changed", Integer, nullable=False),
+)
+
+# The keys of the items of a feed's last body, in its order: what disappears is judged by its neighbours.
+feed_bodies = Table(
+    "feed_bodies",
+    metadata,
+    Column("feed_url", Text, primary_key=True),
+    Column("item_keys", JSON, nullable=False),
 )
 
 # The report of each collection, so that an approval hours later can still show it.
@@ -61,5 +72,10 @@ feed_items = Table(
     Column("language", String(16), nullable=False),
     Column("topics", JSON, nullable=False),
     Column("first_seen_at", UtcDateTime, nullable=False),
+    Column("guid", Text, nullable=False),
+    Column("date_reason", Text, nullable=False),
+    Column("own_language", Boolean, nullable=False),
+    Column("identity", String(24), nullable=False),  # what it was recognised by
+    Column("missing", String(24), nullable=False),  # how it left its feed, empty while it is there
     UniqueConstraint("feed_url", "item_key"),
 )

@@ -44,6 +44,12 @@ def upgrade() -> None:
     op.create_index(op.f("ix_bounces_issue_id"), "bounces", ["issue_id"], unique=False)
     op.create_index(op.f("ix_bounces_subscriber_id"), "bounces", ["subscriber_id"], unique=False)
     op.create_table(
+        "feed_bodies",
+        sa.Column("feed_url", sa.Text(), nullable=False),
+        sa.Column("item_keys", sa.JSON(), nullable=False),
+        sa.PrimaryKeyConstraint("feed_url", name=op.f("pk_feed_bodies")),
+    )
+    op.create_table(
         "feed_items",
         sa.Column("id", sa.Integer(), nullable=False),
         sa.Column("feed_url", sa.Text(), nullable=False),
@@ -58,6 +64,11 @@ def upgrade() -> None:
         sa.Column("language", sa.String(length=16), nullable=False),
         sa.Column("topics", sa.JSON(), nullable=False),
         sa.Column("first_seen_at", UtcDateTime(), nullable=False),
+        sa.Column("guid", sa.Text(), nullable=False),
+        sa.Column("date_reason", sa.Text(), nullable=False),
+        sa.Column("own_language", sa.Boolean(), nullable=False),
+        sa.Column("identity", sa.String(length=24), nullable=False),
+        sa.Column("missing", sa.String(length=24), nullable=False),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_feed_items")),
         sa.UniqueConstraint("feed_url", "item_key", name=op.f("uq_feed_items_feed_url_item_key")),
     )
@@ -88,6 +99,8 @@ def upgrade() -> None:
         sa.Column("address", sa.Text(), nullable=False),
         sa.Column("moved_to", sa.Text(), nullable=False),
         sa.Column("moved_since", UtcDateTime(), nullable=True),
+        sa.Column("guids_kept", sa.Integer(), nullable=False),
+        sa.Column("guids_changed", sa.Integer(), nullable=False),
         sa.PrimaryKeyConstraint("url", name=op.f("pk_feeds")),
     )
     op.create_table(
@@ -337,6 +350,63 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("id", name=op.f("pk_issue_events")),
     )
     op.create_index("ix_issue_events_issue", "issue_events", ["issue_id", "id"], unique=False)
+    op.create_table(
+        "pending_suppressions",
+        sa.Column("subscriber_id", sa.Integer(), autoincrement=False, nullable=False),
+        sa.Column("reason", sa.String(length=32), nullable=False),
+        sa.Column("source", sa.String(length=16), nullable=False),
+        sa.Column("detail", sa.Text(), nullable=False),
+        sa.Column("issue_id", sa.String(length=16), nullable=False),
+        sa.Column("delivery_id", LongNumber, nullable=True),
+        sa.Column("created_at", UtcDateTime(), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["subscriber_id"],
+            ["subscribers.id"],
+            name=op.f("fk_pending_suppressions_subscriber_id"),
+            ondelete="CASCADE",
+        ),
+        sa.PrimaryKeyConstraint("subscriber_id", name=op.f("pk_pending_suppressions")),
+    )
+    op.create_table(
+        "recent_refusals",
+        sa.Column("id", LongNumber, nullable=False),
+        sa.Column("issue_id", sa.String(length=16), nullable=False),
+        sa.Column("delivery_id", LongNumber, nullable=True),
+        sa.Column("accepted_before", sa.Integer(), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["issue_id"],
+            ["issues.id"],
+            name=op.f("fk_recent_refusals_issue_id"),
+            ondelete="CASCADE",
+        ),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_recent_refusals")),
+    )
+    op.create_index(
+        "ix_recent_refusals_issue", "recent_refusals", ["issue_id", "id"], unique=False
+    )
+    op.create_table(
+        "notices",
+        sa.Column("id", sa.Integer(), nullable=False),
+        sa.Column("event", sa.String(length=64), nullable=False),
+        sa.Column("message", sa.Text(), nullable=False),
+        sa.Column("created_at", UtcDateTime(), nullable=False),
+        sa.Column("attempts", sa.Integer(), nullable=False),
+        sa.Column("next_at", UtcDateTime(), nullable=True),
+        sa.Column("mail", sa.String(length=16), nullable=False),
+        sa.Column("webhook", sa.String(length=16), nullable=False),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_notices")),
+    )
+    op.create_index("ix_notices_next_at", "notices", ["next_at"], unique=False)
+    op.create_table(
+        "issue_relays",
+        sa.Column("issue_id", sa.String(length=16), nullable=False),
+        sa.Column("first_relay", sa.String(length=64), nullable=False),
+        sa.Column("away_since", UtcDateTime(), nullable=True),
+        sa.ForeignKeyConstraint(
+            ["issue_id"], ["issues.id"], name=op.f("fk_issue_relays_issue_id"), ondelete="CASCADE"
+        ),
+        sa.PrimaryKeyConstraint("issue_id", name=op.f("pk_issue_relays")),
+    )
     op.create_table(
         "relay_stats",
         sa.Column("issue_id", sa.String(length=16), nullable=False),
