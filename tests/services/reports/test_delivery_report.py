@@ -117,10 +117,12 @@ def test_the_report_is_written_in_the_publications_language(
     assert "| verschickt (*sent*) | 2 |" in german
     assert "Alle Zustellungen sind abgerechnet." in german
     assert "**Feeds:** 1 von 1 in Ordnung" in german
-    pulled = delivery_report.delivery_report(publication.context(), SECOND, FeedRunReport(pull=PULL))
+    pulled = delivery_report.delivery_report(
+        publication.context(), SECOND, FeedRunReport(pull=PULL)
+    )
     assert "git pull ging nicht (ein anderes git arbeitet hier gerade)" in pulled
     english = delivery_report.delivery_report(
-        publication.context(PUBLICATION__LANGUAGE="en"), SECOND, {"pull": PULL}
+        publication.context(PUBLICATION__LANGUAGE="en"), SECOND, FeedRunReport(pull=PULL)
     )
     assert "| sent | 2 |" in english
     assert "All deliveries are accounted for." in english
