@@ -52,7 +52,10 @@ class Delivery:
 
 @dataclass(frozen=True)
 class LeasedDelivery:
-    """A delivery that one worker, and no other, may send now."""
+    """A delivery that one worker, and no other, may send now.
+
+    `refused_before`: it was put off after a permanent refusal, so another one says nothing new.
+    """
 
     delivery: int
     subscriber: int
@@ -60,6 +63,7 @@ class LeasedDelivery:
     name: str
     attempt: int
     queued_at: datetime
+    refused_before: bool = False
 
 
 @dataclass(frozen=True, repr=False)
@@ -218,6 +222,11 @@ class IssueStatus:
             "closed": self.closed,
             "state": self.state.value,
         }
+
+    @property
+    def sent(self) -> int:
+        """The number of deliveries that a relay accepted."""
+        return self.counts.get(DeliveryState.SENT, 0)
 
     @property
     def waiting(self) -> int:
