@@ -6,8 +6,8 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Mapping, Sequence
-from contextlib import suppress
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from datetime import datetime
 from pathlib import Path
 from typing import Any, Self
@@ -23,7 +23,10 @@ from ..waiting import wait_until
 class PrefectServer:
     """Use as a context manager; `environment` is what programs need to reach it."""
 
-    def __init__(self, home: Path, environment: Mapping[str, str] = {}) -> None:
+    def __init__(
+        self, home: Path, environment: Mapping[str, str] = {}, *, python: str = sys.executable
+    ) -> None:
+        self.python = python
         self.port = free_port()
         self.home, self.prefect_home = home, home / "var" / "prefect"
         others = {k: v for k, v in os.environ.items() if not k.startswith("PREFECT_")}
@@ -52,12 +55,13 @@ class PrefectServer:
 
     def ensure_running(self) -> None:
         """Start the server and the runner, if they do not run."""
-        self._start_server()
+        self.start_server()
         if self._runner is None or self._runner.poll() is not None:
             self._runner = self._spawn("-W", "ignore", "-m", "upcycle_news_flows.serve")
             self._wait_for_deployments()
 
-    def _start_server(self) -> None:
+    def start_server(self) -> None:
+        """Start the server alone, if it does not run."""
         if self._server is None or self._server.poll() is not None:
             self.prefect_home.mkdir(parents=True, exist_ok=True)  # Prefect makes no folder above it
             command = ["-m", "prefect", "server", "start"]
@@ -66,11 +70,20 @@ class PrefectServer:
             )
             wait_until(self._answers, "the server did not start", seconds=100)
 
+    @contextmanager
+    def worker(self) -> Iterator[None]:
+        """Run a worker of the pool `newsletter`, which must exist."""
+        worker = self._spawn("-m", "prefect", "worker", "start", "--pool", "newsletter")
+        try:
+            yield
+        finally:
+            self._kill(worker, signal.SIGTERM)
+
     def _spawn(
         self, *arguments: str, before: Sequence[str] = (), **more: str
     ) -> subprocess.Popen[bytes]:
         return subprocess.Popen(
-            [*before, sys.executable, *arguments], cwd=self.home, env={**self.environment, **more},
+            [*before, self.python, *arguments], cwd=self.home, env={**self.environment, **more},
             stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True, preexec_fn=end_with_parent,
         )  # fmt: skip
 

@@ -124,7 +124,7 @@ def free_port() -> int:
 
 def set_retry_delays(monkeypatch: pytest.MonkeyPatch, *delays: float) -> None:
     """Let publish-issue retry after these seconds instead of ten and sixty."""
-    module = sys.modules["flow_publish_issue"]
+    module = sys.modules["upcycle_news_flows.publish_issue"]
     deliver = module.deliver.with_options(retries=len(delays), retry_delay_seconds=list(delays))
     monkeypatch.setattr(module, "deliver", deliver)
 

@@ -94,7 +94,7 @@ class WorkerPool(PrefectServer):
         self.environment["PREFECT_WORKER_QUERY_SECONDS"] = "2"
 
     def ensure_running(self) -> None:
-        self._start_server()
+        self.start_server()
         self.prefect("work-pool", "create", "newsletter", "--type", "process")
         self.prefect("deploy", "--all")
         for deployment in self.request("POST", "/deployments/filter", {}):
