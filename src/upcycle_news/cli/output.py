@@ -12,15 +12,13 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from upcycle_news.cli.completion import issue_ids
-from upcycle_news.errors import SettingsError
-from upcycle_news.models import IssueId, IssueStatus
+from upcycle_news.models import IssueStatus
 
 if TYPE_CHECKING:
     from rich.progress import Progress, TaskID
 
     from upcycle_news.api import App
     from upcycle_news.api.issues import DeliveryReport
-    from upcycle_news.app.context import AppContext
 
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON for a program to read.")]
 IssueArgument = Annotated[
@@ -52,23 +50,6 @@ def display_path(path: Path) -> str:
 
 
 @contextmanager
-def open_context() -> Iterator[AppContext]:
-    """Open the publication here; raises `SettingsError` in a folder that is none."""
-    from upcycle_news.app.context import AppContext
-    from upcycle_news.config.settings import FILE_NAME
-
-    with AppContext.open() as context:
-        if not (context.settings.home / FILE_NAME).is_file():
-            raise SettingsError(
-                FILE_NAME,
-                None,
-                f"is not in {context.settings.home}: go to your publication, set "
-                "UPCYCLE_NEWS_HOME, or make a new one with 'upcycle-news init DIR'",
-            )
-        yield context
-
-
-@contextmanager
 def open_publication() -> Iterator[App]:
     """Open the app of the publication here; raises `SettingsError` in a folder that is none."""
     from upcycle_news.api import open_app
@@ -76,13 +57,6 @@ def open_publication() -> Iterator[App]:
     with open_app() as app:
         app.require_publication()
         yield app
-
-
-def issue_id(context: AppContext, text: str | None) -> IssueId:
-    """Return the issue that was named, or today's."""
-    from upcycle_news.services.issues.ids import current_issue
-
-    return IssueId.parse(text) if text else current_issue(context)
 
 
 def format_status(status: IssueStatus) -> str:
@@ -112,7 +86,11 @@ class DeliveryBar:
             if self._task is None:
                 self._task = self._bar.add_task("delivering", total=status.audience)
             ended = report.sent + report.rejected + report.unknown
-            self._bar.update(self._task, completed=status.audience - status.waiting + ended)
+            completed = status.audience - status.waiting + ended
+            text = "delivering"
+            if report.away_since is not None:
+                text = f"the relay is away since {report.away_since.astimezone():%H:%M}"
+            self._bar.update(self._task, completed=completed, description=text)
 
 
 @contextmanager
