@@ -30,6 +30,13 @@ def find_pending(max_lateness_hours: float) -> list[str]:
 
 
 @task
+def find_halted(max_lateness_hours: float) -> tuple[str, ...]:
+    """Return a sentence for each issue that waits for a person."""
+    with open_app() as app:
+        return app.runs.halted(max_lateness_hours=max_lateness_hours)
+
+
+@task
 def find_send_hold() -> RunResult | None:
     """Return the result of the run if the store has a send hold (after a restore)."""
     with open_app() as app:
@@ -60,7 +67,7 @@ def deliver_pending(max_lateness_hours: MaxLateness = 24.0) -> State[Any]:
     delivered = [deliver(issue) for issue in issues]
     if issues:
         report(issues)
-    result = runs.delivery_result(delivered, find_send_hold())
+    result = runs.delivery_result(delivered, find_send_hold(), find_halted(max_lateness_hours))
     return State(type=StateType[result.kind.upper()], name=result.name, message=result.message)
 
 

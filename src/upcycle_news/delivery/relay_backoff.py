@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from upcycle_news.delivery.ports import WaitLimits
@@ -16,25 +16,37 @@ _LONGEST_RECONNECT_WAIT = 60.0  # seconds
 class RelayBackoff:
     """The back-off of one run. `failures` counts connections in a row that failed or broke.
 
-    `epoch` changes with every failure, so that connections that break together count once.
+    `since` is when the first of them did, `lost_bodies` how many broke in a message's body. `epoch`
+    changes with every failure, so that connections that break together count once.
     """
 
     policy: RetryPolicy
     wait_limits: WaitLimits
     failures: int = 0
+    lost_bodies: int = 0
+    since: datetime | None = None
     epoch: int = 0
     _slow_replies: int = 0
     _until: datetime | None = None
     _duration: timedelta = timedelta(0)
 
-    @property
-    def exhausted(self) -> bool:
-        """True when the relay has failed so often that the run stops."""
-        return self.failures >= self.wait_limits.failures
+    def is_exhausted(self, now: datetime) -> bool:
+        """Return True when the relay has failed so often, and for so long, that the run ends."""
+        limits = self.wait_limits
+        if self.lost_bodies >= (1 if limits.probing else limits.lost_bodies):
+            return True
+        return self.failures >= limits.failures and self._seconds_left(now) <= 0
+
+    def _seconds_left(self, now: datetime) -> float:
+        waited = timedelta(0) if self.since is None else now - self.since
+        return self.wait_limits.relay - waited.total_seconds()
 
     def on_reply(self, verdict: Verdict, now: datetime) -> None:
         """The relay is there; back off when it asks for a slower pace."""
-        self.failures = 0
+        self.failures = self.lost_bodies = 0
+        self.since = None
+        if verdict.state is DeliveryState.SENT and self.wait_limits.probing:
+            self.wait_limits = replace(self.wait_limits, probing=False)
         if verdict.slow_relay:
             # Several connections that get such a reply at once back off once.
             if self._until is None or self._until <= now:
@@ -43,13 +55,18 @@ class RelayBackoff:
         elif verdict.state is DeliveryState.SENT:
             self._slow_replies = 0
 
-    def on_failure(self, now: datetime) -> None:
+    def on_failure(self, now: datetime, *, in_body: bool = False) -> None:
         """A connection failed. The first in a row costs nothing: relays close long sessions."""
         self.failures += 1
+        self.lost_bodies += in_body
         self.epoch += 1
-        if 1 < self.failures < self.wait_limits.failures:
-            doubled = self.wait_limits.reconnect * 2.0 ** (self.failures - 2)
-            self._begin(min(doubled, _LONGEST_RECONNECT_WAIT), now)
+        self.since = self.since or now
+        if self.failures > 1 and not self.is_exhausted(now):
+            doubled = self.wait_limits.reconnect * 2.0 ** min(self.failures - 2, 40)
+            seconds = min(doubled, _LONGEST_RECONNECT_WAIT)
+            if self.failures >= self.wait_limits.failures:  # the last try is at the end of the wait
+                seconds = min(seconds, self._seconds_left(now))
+            self._begin(seconds, now)
 
     def until(self, now: datetime) -> datetime | None:
         """Return when the back-off ends; None when there is none."""

@@ -24,20 +24,23 @@ def publish_result(status: IssueStatus, collected: FeedRunReport | None = None) 
 
 
 def delivery_result(
-    delivered: Sequence[ResumedDelivery], hold: RunResult | None = None
+    delivered: Sequence[ResumedDelivery],
+    hold: RunResult | None = None,
+    halted: Sequence[str] = (),
 ) -> RunResult:
     """Return the result of a run that delivered what was left.
 
-    A send hold is no failure here: this run comes every few minutes, and an operator knows of it.
+    `halted` are sentences about issues that wait for a person. Neither they nor a send hold are a
+    failure here: this run comes every few minutes, and an operator was told.
     """
     if hold:
         return RunResult("completed", hold.name, hold.message)
-    if not delivered:
+    if not delivered and not halted:
         return RunResult("completed", "NothingPending", "no issue has deliveries left")
     waits = [delivery.waits for delivery in delivered if delivery.waits]
     done = [publish_result(delivery.status).message for delivery in delivered if not delivery.waits]
-    name = "RelayAway" if waits else "Completed"
-    return RunResult("completed", name, "; ".join([*waits, *done]))
+    name = "RelayAway" if waits else "Halted" if halted else "Completed"
+    return RunResult("completed", name, "; ".join([*waits, *halted, *done]))
 
 
 def collection_result(collected: FeedRunReport) -> RunResult:

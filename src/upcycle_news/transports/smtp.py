@@ -13,6 +13,7 @@ import ssl
 from typing import Any
 
 from upcycle_news.errors import RelayError
+from upcycle_news.i18n.messages import localized
 from upcycle_news.models import Envelope, Relay
 from upcycle_news.transports.outcomes import RelayUnreachable
 from upcycle_news.transports.replies import parse_reply
@@ -38,10 +39,7 @@ def open_connection(relay: Relay) -> SmtpConnection:
     except smtplib.SMTPNotSupportedError as error:
         raise RelayError(_not_offered(where, error)) from None
     except smtplib.SMTPServerDisconnected:
-        raise RelayUnreachable(
-            f"the relay {where} hung up during the greeting: check security (port 465 is tls, "
-            "587 is starttls), or try again later"
-        ) from None
+        raise RelayUnreachable(localized("relay-hung-up", where=where)) from None
     except smtplib.SMTPException:
         raise RelayError(f"the relay {where} offers no way to log in that we know") from None
     except UnicodeError:
@@ -103,7 +101,7 @@ def _refused(where: str, relay: Relay, error: smtplib.SMTPResponseException) -> 
         )
     if reply.code >= 500:
         return RelayError(f"the relay {where} turned us away ({text}): ask its operator")
-    return RelayUnreachable(f"the relay {where} is not ready ({text}): try again later")
+    return RelayUnreachable(localized("relay-not-ready", where=where, reply=text))
 
 
 def _not_offered(where: str, error: smtplib.SMTPNotSupportedError) -> str:
@@ -122,18 +120,18 @@ def _unreachable(where: str, relay: Relay, error: OSError) -> RelayError:
             f"({error.verify_message or 'verification failed'}): check the host name, or give "
             "SSL_CERT_FILE the file of its authority"
         )
+    if isinstance(error, ssl.SSLEOFError | ssl.SSLZeroReturnError):  # it hung up in the middle
+        return RelayUnreachable(localized("relay-hung-up", where=where))
     if isinstance(error, ssl.SSLError):
         return RelayError(
             f"TLS with the relay {where} failed, security is {relay.security!r}: port 465 is tls, "
             "587 is starttls"
         )
     if isinstance(error, socket.gaierror):
-        why, cure = "its name is not known", "check host and the network"
-    elif isinstance(error, TimeoutError):
-        why = f"no answer within {relay.timeout:g} s"
-        cure = "check host, port, security and the firewall"
-    elif isinstance(error, ConnectionRefusedError):
-        why, cure = "nothing listens there", "check host and port, or start it"
-    else:
-        why, cure = error.strerror or type(error).__name__, "check host, port and the network"
-    return RelayUnreachable(f"the relay {where} cannot be reached, {why}: {cure}")
+        return RelayUnreachable(localized("relay-name-unknown", where=where))
+    if isinstance(error, TimeoutError):
+        return RelayUnreachable(localized("relay-silent", where=where, seconds=relay.timeout))
+    if isinstance(error, ConnectionRefusedError):
+        return RelayUnreachable(localized("relay-not-listening", where=where))
+    why = error.strerror or type(error).__name__
+    return RelayUnreachable(localized("relay-unreachable", where=where, why=why))

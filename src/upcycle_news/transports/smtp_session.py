@@ -61,6 +61,7 @@ class SmtpConnection:
         self.deadline = 0.0
         self.broken = False
         self.in_body = False
+        self.errors = 0
 
     def fileno(self) -> int:
         """Return the descriptor of the socket."""
@@ -175,6 +176,7 @@ class SmtpConnection:
                 yield from self._write(command)
             code, raw = yield from self._reply()
             if code // 100 in {4, 5}:
+                self.errors += 1
                 refused = Refused(stage, parse_reply(code, raw, envelope, message.data))
                 unanswered = [later for later, _, _ in commands[number + 1 :]]
                 yield from self._reset(refused, unanswered)
@@ -212,8 +214,10 @@ class SmtpConnection:
         if early:
             self.broken = True
         if code // 100 == 2 and not early:
+            self.errors = 0
             return Accepted(reply)
         if code // 100 in {4, 5}:
+            self.errors += 1
             self._break_on_421(reply)
             return Refused("body", reply)
         self.broken = True
@@ -225,6 +229,7 @@ class SmtpConnection:
         try:
             for stage in unanswered if self._pipelining and not self.broken else ():
                 code, _ = yield from self._reply()
+                self.errors += code // 100 in {4, 5}
                 if stage == "data" and code // 100 == 3:
                     if refused.stage != "rcpt":
                         self.broken = True

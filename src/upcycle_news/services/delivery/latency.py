@@ -100,6 +100,10 @@ class _InstrumentedTransport:
         return self._transport.in_body
 
     @property
+    def errors(self) -> int:
+        return self._transport.errors
+
+    @property
     def writing(self) -> bool:
         return self._transport.writing
 

@@ -7,7 +7,9 @@ from datetime import datetime, time, timedelta
 
 from upcycle_news.app.context import AppContext
 from upcycle_news.errors import IssueError
+from upcycle_news.i18n.messages import LocalizedText
 from upcycle_news.models import IssueId, IssueState
+from upcycle_news.services.delivery.issue_relay import away_status
 from upcycle_news.storage import issues, statistics
 
 
@@ -37,11 +39,15 @@ def stalled_since(context: AppContext, issue: IssueId) -> datetime | None:
 
 @dataclass(frozen=True)
 class Standstill:
-    """Why an issue does not get on: it is paused, or stopped for a `reason`, or stalls since then."""
+    """Why an issue does not get on: it is paused, or stopped for a `reason`, or stalls since then.
+
+    `away` is a sentence when its relay is away: then it goes on by itself.
+    """
 
     state: str
     reason: str = ""
     stalled_since: datetime | None = None
+    away: LocalizedText | None = None
 
 
 def standstill(context: AppContext, issue: IssueId) -> Standstill | None:
@@ -53,5 +59,8 @@ def standstill(context: AppContext, issue: IssueId) -> Standstill | None:
         return Standstill(row.state.value)
     if row.state is IssueState.STOPPED:
         return Standstill(row.state.value, row.stop_reason)
+    status = issues.status(context.store, issue)
+    if status is not None and (away := away_status(context, status)) is not None:
+        return Standstill(row.state.value, away=away)
     since = stalled_since(context, issue)
     return Standstill(row.state.value, stalled_since=since) if since else None

@@ -18,6 +18,7 @@ from upcycle_news.services.delivery.relay_health import slow_relays
 from upcycle_news.services.feeds.collect import FeedRunReport, feeds_health
 from upcycle_news.services.issues.changes_markdown import changes_section
 from upcycle_news.services.markdown import Translator, escape_markdown
+from upcycle_news.services.subscribers import suppression_lists
 from upcycle_news.services.subscribers.list_health import list_health
 from upcycle_news.storage import (
     issues,
@@ -77,6 +78,8 @@ def _list_health(context: AppContext, translate: Translator) -> list[str]:
     """Return bounces and unsubscriptions of the three newest issues, alerts first."""
     newest = list_health(context, 3)
     alerts = [f"- **Alarm:** {translate(alert)}" for health in newest for alert in health.alerts]
+    if waiting := suppression_lists.pending_sentence(context):
+        alerts.append(f"- **Alarm:** {waiting}")
     lines = [f"- {translate(health.sentence())}" for health in newest]
     return [f"### {translate(localized('report-list'))}", "", *alerts, *lines, ""]
 
@@ -184,7 +187,10 @@ Show = Callable[[float, str], None]
 
 @dataclass
 class Progress:
-    """Shows the progress of a delivery, at most once in `every` seconds."""
+    """Shows the progress of a delivery, at most once in `every` seconds.
+
+    That the relay is away is shown at once, in the words that `away` returns for a report.
+    """
 
     audience: int
     ended: int
@@ -192,6 +198,7 @@ class Progress:
     language: str = FALLBACK
     every: float = 5.0
     clock: Callable[[], float] = time.monotonic
+    away: Callable[[DeliveryReport], LocalizedText] | None = None
     _began: float = field(init=False)
     _shown_at: float = field(init=False)
     _lock: threading.Lock = field(default_factory=threading.Lock)
@@ -201,12 +208,15 @@ class Progress:
 
     def __call__(self, report: DeliveryReport) -> None:
         """Take the counts of this run so far, and show them if it is time."""
+        done = report.sent + report.rejected + report.unknown
+        if report.away_since is not None and self.away is not None:
+            self.show_text(self.ended + done, self.away(report))
+            return
         now = self.clock()
         with self._lock:
             if now - self._shown_at < self.every:
                 return
             self._shown_at = now
-        done = report.sent + report.rejected + report.unknown
         rate = done / max(now - self._began, 0.001)
         left = max(self.audience - self.ended - done, 0)
         rest = localized("progress-left", count=round(left / rate / 60)) if rate and left else ""
@@ -214,9 +224,12 @@ class Progress:
         self.show_now(ended, localized("progress-rate", rate=rate, left=rest))
 
     def show_now(self, ended: int, rate: LocalizedText | str = "") -> None:
+        """Show how many deliveries have ended."""
+        self.show_text(ended, localized("progress", ended=ended, audience=self.audience, rate=rate))
+
+    def show_text(self, ended: int, text: LocalizedText) -> None:
         """Show the progress; errors are logged only, since delivery must not depend on Prefect."""
         try:
-            sentence = localized("progress", ended=ended, audience=self.audience, rate=rate)
-            self.show(100 * ended / max(self.audience, 1), sentence.in_language(self.language))
+            self.show(100 * ended / max(self.audience, 1), text.in_language(self.language))
         except Exception as error:
             log.warning("progress not shown", why=type(error).__name__)

@@ -6,9 +6,9 @@ from dataclasses import dataclass
 
 from upcycle_news.app.context import AppContext
 from upcycle_news.delivery.ports import DeliveryReport
-from upcycle_news.i18n.messages import format_count
 from upcycle_news.models import IssueId, IssueStatus
 from upcycle_news.services.delivery.deliver_run import run_delivery, status_of
+from upcycle_news.services.delivery.issue_relay import away_progress
 from upcycle_news.services.reports.delivery_report import Progress, Show
 from upcycle_news.transports.outcomes import RelayUnreachable
 
@@ -26,10 +26,17 @@ def deliver(
 ) -> IssueStatus:
     """Deliver what is queued or due, beside other workers; return the delivery counts.
 
-    Raises `RelayUnreachable` when the relay does not answer: everything stays queued.
+    Raises `RelayUnreachable` when the relay does not answer, with a sentence that says how far the
+    issue is and how it goes on: everything stays queued.
     """
     before = status_of(context, issue)
-    progress = Progress(before.audience, _ended(before), show, context.language)
+    progress = Progress(
+        before.audience,
+        _ended(before),
+        show,
+        context.language,
+        away=lambda report: away_progress(context, before, report),
+    )
 
     def show_report(_: IssueStatus, report: DeliveryReport) -> None:
         progress(report)
@@ -37,12 +44,9 @@ def deliver(
     try:
         after = run_delivery(context, issue, progress=show_report, wait_for_others=True).status
     except RelayUnreachable as error:
-        left = before.audience - _ended(status_of(context, issue))
-        waiting = format_count(left, "delivery", "deliveries")
-        raise RelayUnreachable(
-            f"{error}. Nothing is lost: {waiting} of issue {issue} left to send, and "
-            "deliver-pending goes on by itself once the relay answers"
-        ) from None
+        after = status_of(context, issue)
+        progress.show_text(_ended(after), error.localized_text)
+        raise
     progress.show_now(_ended(after))
     return after
 
@@ -55,7 +59,7 @@ def resume_delivery(context: AppContext, issue: IssueId) -> ResumedDelivery:
     try:
         return ResumedDelivery(deliver(context, issue))
     except RelayUnreachable as error:
-        return ResumedDelivery(status_of(context, issue), str(error))
+        return ResumedDelivery(status_of(context, issue), error.in_language(context.language))
 
 
 def is_transient(error: object) -> bool:

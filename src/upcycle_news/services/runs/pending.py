@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from datetime import timedelta
 
 from upcycle_news.app.context import AppContext
 from upcycle_news.errors import IssueError
+from upcycle_news.i18n.messages import LocalizedText, localized
 from upcycle_news.models import IssueId, IssueState
 from upcycle_news.observability.logging import Log
 from upcycle_news.services.delivery import send
@@ -44,15 +46,56 @@ def pending_issues(context: AppContext, *, max_lateness_hours: float = 0.0) -> l
 def _queue_approved(context: AppContext, issue: IssueId, max_lateness_hours: float) -> bool:
     """Queue an approved issue; False when its approval is too old. Raises `IssueError`."""
     revision_id = approvals.approved_revision(context.store, issue)
-    if revision_id is None:
-        return False
-    decision = approvals.last_decision(context.store, issue, revision_id)
-    limit = timedelta(hours=max_lateness_hours)
-    if decision and max_lateness_hours and context.clock() - decision.at > limit:
+    if revision_id is None or _is_too_old(context, issue, revision_id, max_lateness_hours):
         return False
     revision = find_revision(context, issue, revision_id)
     send.enqueue(context, render_revision(context, revision), by="deliver-pending")
     return True
+
+
+def _is_too_old(
+    context: AppContext, issue: IssueId, revision_id: str, max_lateness_hours: float
+) -> bool:
+    decision = approvals.last_decision(context.store, issue, revision_id)
+    limit = timedelta(hours=max_lateness_hours)
+    return bool(decision and max_lateness_hours and context.clock() - decision.at > limit)
+
+
+@dataclass(frozen=True)
+class HaltedIssue:
+    """An issue that waits for a person; `text` says why, and with which command it goes on."""
+
+    issue: str
+    text: LocalizedText
+
+
+def halted_issues(
+    context: AppContext, *, max_lateness_hours: float = 0.0
+) -> tuple[HaltedIssue, ...]:
+    """Return the issues that deliver-pending leaves to people, oldest first.
+
+    They are stopped or paused with deliveries left, or were approved longer than
+    `max_lateness_hours` (0: any age is fine) ago.
+    """
+    halted = []
+    for row in issues.issues_in(context.store, IssueState.STOPPED, IssueState.PAUSED):
+        status = issues.status(context.store, row.id)
+        if status is not None and status.waiting:
+            key = "halted-stopped" if row.state is IssueState.STOPPED else "halted-paused"
+            text = localized(
+                key,
+                issue=str(row.id),
+                waiting=status.waiting,
+                audience=status.audience,
+                why=row.stop_reason,
+            )
+            halted.append(HaltedIssue(str(row.id), text))
+    for row in issues.issues_in(context.store, IssueState.APPROVED, until=context.today):
+        revision_id = approvals.approved_revision(context.store, row.id)
+        if revision_id and _is_too_old(context, row.id, revision_id, max_lateness_hours):
+            text = localized("halted-approved", issue=str(row.id), hours=max_lateness_hours)
+            halted.append(HaltedIssue(str(row.id), text))
+    return tuple(halted)
 
 
 def _is_sending(context: AppContext, row: IssueRow) -> bool:

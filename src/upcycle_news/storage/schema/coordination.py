@@ -1,8 +1,8 @@
-"""What processes agree on: scheduled runs, locks, and alerts that are open."""
+"""What processes agree on: scheduled runs, locks, open alerts, and notices not delivered yet."""
 
 from __future__ import annotations
 
-from sqlalchemy import Boolean, Column, String, Table, Text
+from sqlalchemy import Boolean, Column, Index, Integer, String, Table, Text
 
 from upcycle_news.storage.schema.base import UtcDateTime, metadata
 
@@ -32,4 +32,20 @@ alerts = Table(
     Column("event", String(64), primary_key=True),
     Column("subject", String(128), primary_key=True),
     Column("at", UtcDateTime, nullable=False),
+)
+
+# What operators are told outside of the store, until it was. `mail` and `webhook` are pending,
+# done or given up; an unused way is done from the beginning.
+notices = Table(
+    "notices",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("event", String(64), nullable=False),
+    Column("message", Text, nullable=False),
+    Column("created_at", UtcDateTime, nullable=False),
+    Column("attempts", Integer, nullable=False),
+    Column("next_at", UtcDateTime),
+    Column("mail", String(16), nullable=False),
+    Column("webhook", String(16), nullable=False),
+    Index("ix_notices_next_at", "next_at"),
 )

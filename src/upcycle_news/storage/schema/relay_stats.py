@@ -1,4 +1,4 @@
-"""How relays answered, by issue and worker."""
+"""Over which relay an issue goes, and how relays answered, by issue and worker."""
 
 from __future__ import annotations
 
@@ -20,4 +20,14 @@ relay_stats = Table(
     Column("slowest", Float, nullable=False),
     Column("classes", JSON, nullable=False),
     Column("changed_at", UtcDateTime, nullable=False),
+)
+
+# The relay that was used for an issue's first delivery (the embedded mailbox is one, too; empty
+# before), and since when its relay is away, if it is.
+issue_relays = Table(
+    "issue_relays",
+    metadata,
+    Column("issue_id", ForeignKey("issues.id", ondelete="CASCADE"), primary_key=True),
+    Column("first_relay", String(64), nullable=False),
+    Column("away_since", UtcDateTime),
 )
