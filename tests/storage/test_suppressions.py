@@ -100,7 +100,14 @@ def test_the_module_writes_the_table_in_one_function_and_deletes_in_one() -> Non
         for function in functions
         if function.lineno <= line <= (function.end_lineno or 0)
     }
-    assert changing == {"suppress", "lift"}
+    executing = {
+        function.name
+        for function in functions
+        for call in ast.walk(function)
+        if isinstance(call, ast.Call) and ast.unparse(call.func) == "_insert"
+    }
+    assert changing == {"_insert", "lift"}
+    assert executing == {"suppress"}
 
 
 def test_a_refusal_while_sending_suppresses_with_its_issue_and_delivery(any_store: str) -> None:

@@ -12,16 +12,22 @@ import hmac
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import replace
 from datetime import datetime
+from functools import cache
 from typing import Any
 
 from sqlalchemy import Connection, Row, ScalarSelect, delete, select
 from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.sql.dml import ReturningInsert
 
 from upcycle_news.models import EmailAddress, Suppression, SuppressionSource
 from upcycle_news.storage.database import Store
 from upcycle_news.storage.schema import subscribers, suppressions
 
 FORGOTTEN = "forgotten"
+REFUSED = "bounced"
+"""The reason after a refusal at SMTP time."""
+HARD_BOUNCE = "hard bounce"
+"""The reason after a report."""
 # Lifted by the subscriber's own new consent. After a bounce or a complaint only an operator lifts
 # the suppression.
 LIFTED_BY_CONSENT = (FORGOTTEN, "unsubscribed")
@@ -91,8 +97,11 @@ def suppress(connection: Connection, suppression: Suppression) -> bool:
     A known key keeps its first suppression, unless the subscriber's own new consent would lift that
     one and not the new one. All writing goes through here.
     """
-    dialect_insert = postgresql.insert if connection.dialect.name == "postgresql" else sqlite.insert
+    statement = _insert(
+        connection.dialect.name, replaces_liftable=suppression.reason not in LIFTED_BY_CONSENT
+    )
     values = {
+        "email_key": suppression.key,
         "reason": suppression.reason,
         "source": suppression.source,
         "detail": suppression.detail,
@@ -100,17 +109,24 @@ def suppress(connection: Connection, suppression: Suppression) -> bool:
         "delivery_id": suppression.delivery,
         "created_at": suppression.at,
     }
-    statement = dialect_insert(suppressions).values(email_key=suppression.key, **values)
-    if suppression.reason in LIFTED_BY_CONSENT:
+    # Not `rowcount`: it is -1 for an INSERT in Postgres.
+    return connection.scalar(statement, values) is not None
+
+
+@cache
+def _insert(dialect: str, *, replaces_liftable: bool) -> ReturningInsert[tuple[str]]:
+    """Return the statement of `suppress`, built once: a list may have a hundred thousand lines."""
+    statement = (postgresql.insert if dialect == "postgresql" else sqlite.insert)(suppressions)
+    if not replaces_liftable:
         statement = statement.on_conflict_do_nothing()
     else:
+        changed = [column.name for column in suppressions.c if not column.primary_key]
         statement = statement.on_conflict_do_update(
             index_elements=[suppressions.c.email_key],
-            set_=values,
+            set_={name: statement.excluded[name] for name in changed},
             where=suppressions.c.reason.in_(LIFTED_BY_CONSENT),
         )
-    # Not `rowcount`: it is -1 for an INSERT in Postgres.
-    return connection.scalar(statement.returning(suppressions.c.email_key)) is not None
+    return statement.returning(suppressions.c.email_key)
 
 
 def lift(
