@@ -80,7 +80,7 @@ def test_the_units_start_the_documented_programs() -> None:
         for unit in UNITS
     }
     assert program_of["upcycle-news-prefect.service"] == "prefect server start"
-    assert program_of["upcycle-news-runner.service"].endswith("flows/serve.py")
+    assert program_of["upcycle-news-runner.service"].endswith("-m upcycle_news_flows.serve")
     assert program_of["upcycle-news-web.service"] == "upcycle-news web"
     page = (DEPLOY.parent / "docs/operations.md").read_text(encoding="utf-8")
     assert not [

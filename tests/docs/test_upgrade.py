@@ -15,6 +15,12 @@ from .blocks import blocks
 
 EXCUSE = "on a publication that an older version laid out, by tests/docs/test_upgrade.py"
 OWN = "# ours\n"
+OWN_FLOW = """\
+from upcycle_news import open_app
+
+with open_app() as app:
+    app.runs.to_end()
+"""
 
 
 def commands() -> str:
@@ -38,14 +44,15 @@ def run(script: str, home: Path) -> str:
 
 
 def make_older(home: Path) -> None:
-    """Turn a new publication into an older one: files are missing, flows call a removed function."""
+    """Turn a new publication into an older one: files are missing, a flow of its own calls what is gone."""
     shutil.rmtree(home / "templates/archive")
     (home / "content/vocabulary.toml").unlink()
-    (home / "flows/backup.py").unlink()
-    watch = home / "flows/watch.py"
-    text = watch.read_text(encoding="utf-8")
-    watch.write_text(text.replace("alerts.find_stale_runs", "alerts.to_end"), encoding="utf-8")
-    assert watch.read_text(encoding="utf-8") != text
+    (home / "flows/own.py").write_text(OWN_FLOW, encoding="utf-8")
+    schedules = home / "prefect.yaml"
+    text = schedules.read_text(encoding="utf-8")
+    older = text.replace("upcycle_news_flows.tidy.tidy", "upcycle_news_flows.purge.purge")
+    assert older != text
+    schedules.write_text(older, encoding="utf-8")
     css = home / "templates/page.css"
     css.write_text(OWN + css.read_text(encoding="utf-8"), encoding="utf-8")
 
@@ -56,11 +63,15 @@ def test_an_older_publication_is_complete_after_the_documented_commands(tmp_path
     make_older(home)
     before = run("upcycle-news check || true", home)
     assert "templates/archive/home.html:1: error template" in before
-    assert "error flow „upcycle_news.services.monitoring.alerts.to_end“" in before
+    assert "flows/own.py:4: error flow „Runs.to_end“" in before
+    assert "error flow „upcycle_news_flows.purge.purge“" in before
     output = run(commands(), home)
-    assert "Only in var/new/flows: backup.py" in output
-    assert "alerts.to_end" in output
-    assert " error " not in run("upcycle-news check", home)
-    assert (home / "flows/backup.py").is_file()
+    assert "Only in ./flows: own.py" in output
+    assert "-    entrypoint: upcycle_news_flows.purge.purge" in output
+    after = run("upcycle-news check || true", home)
+    assert [line.split(":")[0] for line in after.splitlines() if " error " in line] == [
+        "flows/own.py",
+        "prefect.yaml",
+    ], "what is the publication's own is named, and left to its owner"
     assert (home / "content/vocabulary.toml").is_file()
     assert (home / "templates/page.css").read_text(encoding="utf-8").startswith(OWN)
