@@ -262,15 +262,16 @@ def _check_deployments(home: Path) -> Iterator[Finding]:
         line = next((n for n, line in enumerate(lines, 1) if entrypoint in line), 1)
         flow = _flow_of(home, entrypoint)
         if flow is None:
-            yield _deployment_error(line, "flow-unknown-entrypoint", entrypoint)
+            yield _deployment_error(line, localized("flow-unknown-entrypoint", name=entrypoint))
         elif isinstance(flow, ast.FunctionDef | ast.AsyncFunctionDef) and not flow.args.kwarg:
             arguments = (*flow.args.posonlyargs, *flow.args.args, *flow.args.kwonlyargs)
             for name in sorted(set(parameters) - {argument.arg for argument in arguments}):
-                yield _deployment_error(line, "flow-unknown-parameter", f"{entrypoint}: {name}")
+                surplus = localized("flow-unknown-parameter", name=f"{entrypoint}: {name}")
+                yield _deployment_error(line, surplus)
 
 
-def _deployment_error(line: int, key: str, name: str) -> Finding:
-    return Finding("error", "flow", f"{FILE}:{line}", localized(key, name=name))
+def _deployment_error(line: int, text: LocalizedText) -> Finding:
+    return Finding("error", "flow", f"{FILE}:{line}", text)
 
 
 def _flow_of(home: Path, entrypoint: str) -> ast.stmt | None:
