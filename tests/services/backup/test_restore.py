@@ -36,6 +36,7 @@ from upcycle_news.storage.schema import (
     quota_scopes,
     subscribers,
 )
+from upcycle_news.subscribers.link_tokens import Purpose
 
 from ...delivery.memory_ledger import Clock
 from ...publications import (
@@ -393,10 +394,10 @@ def test_a_new_machine_gets_store_and_keys_and_old_links_work(
     for key in (new.home / "var/secrets").iterdir():
         assert key.stat().st_mode & 0o077 == 0
     fresh = new.context()
-    link = subscriptions.read_link(fresh, "unsubscribe", token)  # type: ignore[arg-type]
+    link = subscriptions.read_link(fresh, Purpose.UNSUBSCRIBE, token)
     assert link is not None
-    assert link[1] is not None
-    assert str(link[1].email.address) == "reader1@example.org"
+    assert link.subscriber is not None
+    assert link.subscriber.email.address == "reader1@example.org"
     fresh.store.close()
 
 
