@@ -35,7 +35,8 @@ class SelectionLimits:
 class Candidate:
     """A story, its score and the decision; `why_not` is a sentence, empty when it was chosen.
 
-    `essay` is the slug of the essay it is most relevant to, empty without essays.
+    `essay` is the slug of the essay it is most relevant to, empty without essays. `identity` is what
+    its leading item is recognised by from one collection to the next.
     """
 
     story: Story
@@ -44,6 +45,7 @@ class Candidate:
     words: tuple[str, ...]
     why_not: str = ""
     pinned: bool = False
+    identity: str = ""
 
     @property
     def chosen(self) -> bool:
@@ -64,6 +66,7 @@ class Candidate:
             "pinned": self.pinned,
             "feed": lead.feed,
             "also": [item.feed for item in self.story.items[1:]],
+            "identity": self.identity or None,
         }
 
     def as_related(self) -> Related:

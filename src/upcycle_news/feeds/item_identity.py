@@ -38,6 +38,7 @@ MIN_CHANGES = 3  # guids that changed before the guids of a feed count as unstab
 BY_GUID = "its guid"
 BY_LINK = "its link"
 BY_TEXT = "its title and text"
+BY_DATE = "its text and its date"
 
 
 @dataclass(frozen=True)
@@ -64,7 +65,7 @@ class GuidStability:
 
 @dataclass(frozen=True)
 class ResolvedItem:
-    """An item under its key for good; `identity` is what it was recognised by."""
+    """An item under its key for good; `identity` is what it is recognised by, and what changed."""
 
     item: FeedItem
     identity: str
@@ -199,12 +200,28 @@ def resolve_items(
             item = replace(item, key=_free_key(item, taken))
             if "#item-" in item.canonical or pages[page_key(item.page)]:
                 item = _with_own_page(item)
-            identity = BY_LINK if not item.guid else BY_GUID
-            if not item.guid and "#item-" in item.canonical:
-                identity = BY_TEXT
+            identity = _identity_of(item, guids)
         taken.add(item.key)
         resolved.append(ResolvedItem(item, identity, stored is not None))
     return Resolution(tuple(resolved), matching.stability())
+
+
+def _identity_of(item: FeedItem, guids: GuidStability) -> str:
+    """Return what a new item will be recognised by."""
+    if _is_opaque(item.guid):
+        return BY_GUID if guids.stable else f"{BY_TEXT}, because the guids of its feed change"
+    return BY_TEXT if item.guid or "#item-" in item.canonical else BY_LINK
+
+
+def _changes(stored: FeedItem, item: FeedItem) -> str:
+    """Return what of an item is not as it was, as the end of a sentence."""
+    pairs = {
+        "guid": (_guid_key(stored.guid), _guid_key(item.guid)),
+        "link": (_link_key(stored), _link_key(item)),
+        "title": (folded(stored.title), folded(item.title)),
+    }
+    changed = [name for name, (before, now) in pairs.items() if before != now]
+    return f"; changed: {', '.join(changed)}" if changed else ""
 
 
 @dataclass
@@ -236,7 +253,7 @@ class _Matching:
         self._match(by_text, _text_key, _is_exact_date, BY_TEXT)
         self._match(by_text, _text_key, self._is_same_by_text, BY_TEXT)
         self._match(by_link, _link_key, lambda a, b: self._is_same_by_link(a, b, shared), BY_LINK)
-        self._match(by_date, lambda item: item.date, self._is_coincident, BY_TEXT)
+        self._match(by_date, lambda item: item.date, self._is_coincident, BY_DATE)
         self._count_reused(by_guid)
 
     def _match(
@@ -252,7 +269,7 @@ class _Matching:
             for stored in index.get(key(item), ()):
                 if stored.key not in self.claimed and is_same(stored, item):
                     self.claimed.add(stored.key)
-                    self.found[number] = (stored, identity)
+                    self.found[number] = (stored, identity + _changes(stored, item))
                     self._count(stored, item)
                     break
 

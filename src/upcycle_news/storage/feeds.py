@@ -257,6 +257,17 @@ def items_since(store: Store, since: datetime) -> tuple[StoredItem, ...]:
         return tuple(map(_stored, connection.execute(query)))
 
 
+def missing_items_since(store: Store, since: datetime) -> tuple[StoredItem, ...]:
+    """Return the items dated `since` or later that were taken out of their feed, newest first."""
+    query = (
+        select(feed_items)
+        .where(feed_items.c.date >= since, feed_items.c.missing != "")
+        .order_by(feed_items.c.date.desc(), feed_items.c.id)
+    )
+    with store.reading() as connection:
+        return tuple(map(_stored, connection.execute(query)))
+
+
 def _stored(row: Row[Any]) -> StoredItem:
     return StoredItem(_item(row), row.feed_url, row.identity, row.missing)
 

@@ -28,4 +28,6 @@ def explain(
         )
         because = "pinned" if candidate.pinned and candidate.chosen else candidate.why_not
         words = f"shares {', '.join(candidate.words)}" if candidate.words else ""
-        typer.echo("            " + "; ".join(filter(None, (lead.feed, because, words))))
+        known_by = f"known by {candidate.identity}" if candidate.identity else ""
+        parts = filter(None, (lead.feed, because, words, known_by))
+        typer.echo("            " + "; ".join(parts))

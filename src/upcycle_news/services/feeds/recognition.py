@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from datetime import UTC, datetime, time, timedelta
 
+from upcycle_news.app.context import AppContext
 from upcycle_news.config.settings import Settings
 from upcycle_news.feeds.item_identity import GuidStability, ResolvedItem, resolve_items
 from upcycle_news.feeds.parser import ParsedFeed
 from upcycle_news.feeds.withdrawals import missing_items
-from upcycle_news.models import Feed, FeedItem
+from upcycle_news.i18n.messages import localized
+from upcycle_news.models import Feed, FeedItem, Finding, Issue
+from upcycle_news.services.content.files import load_publication_feeds
 from upcycle_news.storage import feeds as feed_rows
+from upcycle_news.storage import issues
 from upcycle_news.storage.database import Store
 from upcycle_news.storage.feeds import FeedState, StoredItem
 from upcycle_news.text.urls import is_private_link
@@ -124,12 +129,21 @@ def _former_feed(store: Store, parsed: ParsedFeed, orphans: Sequence[str]) -> st
     return None
 
 
+@dataclass(frozen=True)
+class ListedItems:
+    """Stored items as their feeds are listed now; why some must not be sent, what each is known by."""
+
+    items: tuple[FeedItem, ...]
+    rejections: Mapping[FeedItem, str]
+    identities: Mapping[FeedItem, str]
+
+
 def listed_items(
     settings: Settings,
     feeds: Sequence[Feed],
     stored: Sequence[StoredItem],
     pins: Collection[str],
-) -> tuple[tuple[FeedItem, ...], Mapping[FeedItem, str]]:
+) -> ListedItems:
     """Return stored items as feeds.toml has their feeds now, and why some of them must not be sent.
 
     Name, topics and language of a feed reach its items when an issue is composed, so that nothing has
@@ -138,14 +152,16 @@ def listed_items(
     by_url = {feed.url: feed for feed in feeds}
     items: list[FeedItem] = []
     rejections: dict[FeedItem, str] = {}
+    identities: dict[FeedItem, str] = {}
     for row in stored:
         item = _as_listed(row.item, by_url.get(row.feed_url))
         items.append(item)
+        identities[item] = row.identity
         if not is_allowed_link(settings, item.link):
             rejections[item] = "its link leads to this machine or into a private network"
         elif row.missing == "withdrawn" and item.page not in pins:
             rejections[item] = "its publisher took it out of the feed, which still has older items"
-    return tuple(items), rejections
+    return ListedItems(tuple(items), rejections, identities)
 
 
 def _as_listed(item: FeedItem, feed: Feed | None) -> FeedItem:
@@ -172,3 +188,28 @@ def without_private_links(settings: Settings, parsed: ParsedFeed) -> ParsedFeed:
         if item not in allowed
     )
     return replace(parsed, items=allowed, problems=parsed.problems + problems, complete=False)
+
+
+def withdrawn_findings(context: AppContext, issue: Issue) -> Iterator[Finding]:
+    """Yield a warning for each item that seems to be withdrawn: of the issue, and left out of it."""
+    zone = context.settings.publication.zone
+    since = datetime.combine(issue.id.day, time(), zone) - timedelta(
+        days=context.limits.max_age_days
+    )
+    feeds = {feed.url: feed for feed in load_publication_feeds(context) if feed.active}
+    printed = {(item.feed, item.key) for related in issue.related for item in related.story.items}
+    rows = feed_rows.missing_items_since(context.store, since.astimezone(UTC))
+    used = issues.used_items(context.store, {row.item.key for row in rows})
+    for row in rows:
+        feed = feeds.get(row.feed_url)
+        if feed is None or row.item.key in used:
+            continue
+        title = row.item.title[:60]
+        if (feed.name, row.item.key) in printed:
+            yield Finding(
+                "warning", "item-withdrawn", feed.name, localized("item-withdrawn", title=title)
+            )
+        elif row.missing == "withdrawn":
+            yield Finding(
+                "warning", "item-withdrawn", feed.name, localized("item-withdrawn-out", title=title)
+            )

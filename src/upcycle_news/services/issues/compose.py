@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import subprocess
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, time, timedelta
 from pathlib import Path
 from typing import Any
@@ -17,6 +17,7 @@ from upcycle_news.errors import NothingNew, UpcycleError
 from upcycle_news.i18n.messages import localized
 from upcycle_news.models import (
     Essay,
+    FeedItem,
     Issue,
     IssueId,
     Manifest,
@@ -133,7 +134,7 @@ def compose_manifest(
     context: AppContext, issue_id: IssueId, chosen: Sequence[str] = ()
 ) -> Manifest:
     """Return the manifest of the current content without storing it; raises as `compose_issue`."""
-    inputs = _inputs(context, issue_id, chosen)
+    inputs, _ = _inputs(context, issue_id, chosen)
     return _manifest(
         context,
         compose(id=issue_id, language=context.settings.publication.language, **inputs),
@@ -157,10 +158,13 @@ def explain_issue(
 
     What the issue itself used counts as new, so that a sent one can be explained too.
     """
-    inputs = _inputs(
+    inputs, identities = _inputs(
         context, issue_id, essays, ages=2, own=feed_rows.content_used_by(context.store, issue_id)
     )
-    return explain(day=issue_id.day, **inputs)
+    return tuple(
+        replace(candidate, identity=identities.get(candidate.story.lead, ""))
+        for candidate in explain(day=issue_id.day, **inputs)
+    )
 
 
 def _inputs(
@@ -170,8 +174,11 @@ def _inputs(
     *,
     ages: int = 1,
     own: frozenset[str] = frozenset(),
-) -> dict[str, Any]:
-    """Return the arguments of `compose`; items may be as old as `ages` times the limit."""
+) -> tuple[dict[str, Any], Mapping[FeedItem, str]]:
+    """Return the arguments of `compose`, and what each candidate is recognised by.
+
+    Items may be as old as `ages` times the limit.
+    """
     known = load_publication_essays(context)
     published = issues.published_essays(context.store, [essay.slug for essay in known]) - own
     zone = context.settings.publication.zone
@@ -182,19 +189,20 @@ def _inputs(
     feeds = load_publication_feeds(context)
     recent = feed_rows.items_since(context.store, since.astimezone(UTC))
     stored = (*recent, *feed_rows.items_on_pages(context.store, pins))
-    candidates, rejections = listed_items(context.settings, feeds, stored, pins)
-    names = {name for item in candidates for name in (item.key, item.canonical)}
-    return {
+    listed = listed_items(context.settings, feeds, stored, pins)
+    names = {name for item in listed.items for name in (item.key, item.canonical)}
+    inputs = {
         "essays": essays,
         "published": published,
-        "candidates": candidates,
+        "candidates": listed.items,
         "used": issues.used_items(context.store, names) - own,
         "excluded": approvals.excluded_items_of(context.store, issue_id),
-        "rejections": rejections,
+        "rejections": listed.rejections,
         "feeds": feeds,
         "limits": context.limits,
         "vocabulary": load_publication_vocabulary(context),
     }
+    return inputs, listed.identities
 
 
 def _selected(

@@ -32,6 +32,7 @@ from upcycle_news.rendering.render import render
 from upcycle_news.services.content.images import publish_images
 from upcycle_news.services.feeds.collect import feed_findings
 from upcycle_news.services.feeds.pins import unknown_pins
+from upcycle_news.services.feeds.recognition import withdrawn_findings
 from upcycle_news.storage import issues, manifest_json, revisions
 from upcycle_news.storage.revisions import Revision
 from upcycle_news.subscribers.link_tokens import Purpose
@@ -108,6 +109,7 @@ def _unsent_findings(context: AppContext, manifest: Manifest) -> Iterator[Findin
     if row is None or not row.frozen:
         yield from _already_sent(context, manifest.issue)
         yield from unknown_pins(context, manifest.issue.essays)
+        yield from withdrawn_findings(context, manifest.issue)
 
 
 def _already_sent(context: AppContext, issue: Issue) -> Iterator[Finding]:

@@ -75,7 +75,7 @@ feed_items = Table(
     Column("guid", Text, nullable=False),
     Column("date_reason", Text, nullable=False),
     Column("own_language", Boolean, nullable=False),
-    Column("identity", String(24), nullable=False),  # what it was recognised by
+    Column("identity", Text, nullable=False),  # what it was recognised by
     Column("missing", String(24), nullable=False),  # how it left its feed, empty while it is there
     UniqueConstraint("feed_url", "item_key"),
 )

@@ -67,7 +67,7 @@ def upgrade() -> None:
         sa.Column("guid", sa.Text(), nullable=False),
         sa.Column("date_reason", sa.Text(), nullable=False),
         sa.Column("own_language", sa.Boolean(), nullable=False),
-        sa.Column("identity", sa.String(length=24), nullable=False),
+        sa.Column("identity", sa.Text(), nullable=False),
         sa.Column("missing", sa.String(length=24), nullable=False),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_feed_items")),
         sa.UniqueConstraint("feed_url", "item_key", name=op.f("uq_feed_items_feed_url_item_key")),
@@ -130,6 +130,7 @@ def upgrade() -> None:
     op.create_index(op.f("ix_issues_day"), "issues", ["day"], unique=False)
     op.create_index(op.f("ix_issues_enqueued_at"), "issues", ["enqueued_at"], unique=False)
     op.create_index("ix_issues_state", "issues", ["state", "closed_at"], unique=False)
+    op.create_index("ix_issues_state_day", "issues", ["state", "day"], unique=False)
     op.create_table(
         "locks",
         sa.Column("name", sa.String(length=64), nullable=False),
@@ -391,9 +392,9 @@ def upgrade() -> None:
         sa.Column("message", sa.Text(), nullable=False),
         sa.Column("created_at", UtcDateTime(), nullable=False),
         sa.Column("attempts", sa.Integer(), nullable=False),
-        sa.Column("next_at", UtcDateTime(), nullable=True),
-        sa.Column("mail", sa.String(length=16), nullable=False),
-        sa.Column("webhook", sa.String(length=16), nullable=False),
+        sa.Column("next_at", UtcDateTime(), nullable=False),
+        sa.Column("mail_pending", sa.Boolean(), nullable=False),
+        sa.Column("webhook_pending", sa.Boolean(), nullable=False),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_notices")),
     )
     op.create_index("ix_notices_next_at", "notices", ["next_at"], unique=False)
