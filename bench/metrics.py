@@ -2,7 +2,7 @@
 
     .venv/bin/python bench/metrics.py [--deliveries 1000000] [--store postgresql+psycopg://…]
 
-Makes a year of settled issues that hold half of the deliveries, and one of the other half that is
+Makes a year of closed issues that hold half of the deliveries, and one of the other half that is
 being sent. Prints seconds of the process (user and system), which other work on the machine does
 not change, and of the clock. Postgres's own time is in the clock only.
 """
@@ -25,7 +25,7 @@ from upcycle_news.app.context import AppContext
 from upcycle_news.services.monitoring.metrics import MetricsExporter
 from upcycle_news.storage.schema import deliveries, issues, subscribers
 
-SETTLED = 52
+CLOSED = 52
 CHUNK = 20_000
 
 
@@ -57,16 +57,18 @@ def main() -> int:
 
 def fill(context: AppContext, count: int) -> None:
     now = context.clock()
-    sizes = [count // 2 // SETTLED] * SETTLED + [count // 2]
+    sizes = [count // 2 // CLOSED] * CLOSED + [count // 2]
     with context.store.writing() as connection:
         for number, size in enumerate(sizes, start=1):
-            queued = now - timedelta(weeks=SETTLED - number + 1, hours=1)
+            queued = now - timedelta(weeks=CLOSED - number + 1, hours=1)
             live = number == len(sizes)
             name = f"{queued:%Y-%m-%d}-{number}"
             connection.execute(
                 insert(issues).values(
-                    id=name, number=number, state="sending", revision_id="", audience=size,
-                    stop_reason="", created_at=queued, enqueued_at=queued,
+                    id=name, day=queued.date(), number=number, revision_id="", audience=size,
+                    state="sending" if live else "closed", stop_reason="", created_at=queued,
+                    enqueued_at=queued, closed_at=None if live else now,
+                    sent=0 if live else size, rejected=0, unknown=0, suppressed=0, cancelled=0,
                 )
             )  # fmt: skip
             for start in range(0, size, CHUNK):

@@ -116,8 +116,11 @@ def fill(url: str, count: int) -> None:
         for number, name in ((1, "2026-11-19"), (2, "2026-11-26")):
             connection.execute(
                 insert(issues).values(
-                    id=name, number=number, state="sending", revision_id="ab", audience=size,
-                    stop_reason="", created_at=NOW, enqueued_at=NOW,
+                    id=name, day=date.fromisoformat(name), number=number, revision_id="ab",
+                    audience=size, state="closed" if number == 1 else "sending", stop_reason="",
+                    created_at=NOW, enqueued_at=NOW, closed_at=NOW if number == 1 else None,
+                    sent=size if number == 1 else 0, rejected=0, unknown=0, suppressed=0,
+                    cancelled=0,
                 )
             )  # fmt: skip
         for start in range(1, size + 1, CHUNK):
