@@ -40,6 +40,7 @@ issues = Table(
     Column("suppressed", Integer, nullable=False),
     Column("cancelled", Integer, nullable=False),
     Index("ix_issues_state", "state", "closed_at"),
+    Index("ix_issues_state_day", "state", "day"),
     CheckConstraint(
         "closed_at IS NULL OR audience = sent + rejected + unknown + suppressed + cancelled",
         name="ck_issues_closing_sum",
