@@ -1,6 +1,6 @@
-"""Generate docs/reference.md from the code: commands, settings, states, template variables.
+"""Generate the reference pages from the code: commands, settings, states, template variables, the API.
 
-`python tools/reference.py` writes it; a test compares it, so nothing stays undocumented.
+`python tools/reference.py` writes them; a test compares them, so nothing stays undocumented.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ import click
 import typer
 from pydantic import BaseModel, SecretStr
 from pydantic.fields import FieldInfo
+from reference_api import api_reference
 from reference_templates import variables
 
 from upcycle_news.cli.app import commands
@@ -21,7 +22,10 @@ from upcycle_news.config.settings import PREFIX, Settings
 from upcycle_news.models import DeliveryState, Essay, IssueState, SubscriberStatus
 from upcycle_news.models.front_matter import front_matter_keys
 
-TARGET = Path(__file__).resolve().parents[1] / "docs" / "reference.md"
+DOCS = Path(__file__).resolve().parents[1] / "docs"
+# docs/api.md is a guide by hand; what stands below this line is made from the code.
+API_MARK = "<!-- Made from the code by `python tools/reference.py`; do not edit below. -->"
+MADE = "Made from the code by `python tools/reference.py`; do not edit."
 
 # One table for each enum: equal members of two StrEnums would be the same key of one dict.
 DELIVERY_STATES = {
@@ -57,40 +61,55 @@ EXIT_CODES = {
 }
 
 
-def reference() -> str:
-    """Return the whole page."""
-    return "\n".join(
-        [
-            "# Reference",
-            "",
-            "Made from the code by `python tools/reference.py`; do not edit.",
-            "",
-            "## Commands",
-            "",
-            *_commands(typer.main.get_command(commands), "upcycle-news"),
-            "## Exit codes",
-            "",
-            *(f"- `{code}`: {description}" for code, description in EXIT_CODES.items()),
-            "",
-            "## Settings",
-            "",
-            "In `newsletter.toml`, or as an environment variable, which wins; a variable with",
-            "`_FILE` behind its name reads the value from that file.",
-            "",
-            *_settings(),
-            "## Front matter",
-            "",
-            *_front_matter(),
-            "## States",
-            "",
-            *_states("A delivery (one issue to one subscriber)", DeliveryState, DELIVERY_STATES),
-            *_states("An issue", IssueState, ISSUE_STATES),
-            *_states("A subscriber", SubscriberStatus, SUBSCRIBER_STATES),
-            "## Template variables",
-            "",
-            *variables(),
-        ]
-    )
+def reference_pages() -> dict[Path, str]:
+    """Return the text of each page, by its path."""
+    guide = (DOCS / "api.md").read_text(encoding="utf-8").partition(API_MARK)[0]
+    return {
+        DOCS / "reference.md": _page("Reference", _overview()),
+        DOCS / "reference/commands.md": _page("Commands", _command_page()),
+        DOCS / "reference/settings.md": _page("Settings", _settings()),
+        DOCS / "reference/templates.md": _page("Template variables", variables()),
+        DOCS / "api.md": "\n".join([guide.rstrip(), "", API_MARK, "", *api_reference()]),
+    }
+
+
+def _page(title: str, lines: Iterator[str]) -> str:
+    return "\n".join([f"# {title}", "", MADE, "", *lines])
+
+
+def _overview() -> Iterator[str]:
+    yield "- [Commands](reference/commands.md) of the command line, each with an example"
+    yield "- [Settings](reference/settings.md): the keys of newsletter.toml and their variables"
+    yield "- [Template variables](reference/templates.md): what templates may name"
+    yield "- [The API](api.md): a guide, and every verb"
+    yield "- [Codes of checks](checks.md)"
+    yield ""
+    yield "## Exit codes"
+    yield ""
+    yield from (f"- `{code}`: {description}" for code, description in EXIT_CODES.items())
+    yield ""
+    yield "## Front matter"
+    yield ""
+    yield from _front_matter()
+    yield "## States"
+    yield ""
+    yield from _states("A delivery (one issue to one subscriber)", DeliveryState, DELIVERY_STATES)
+    yield from _states("An issue", IssueState, ISSUE_STATES)
+    yield from _states("A subscriber", SubscriberStatus, SUBSCRIBER_STATES)
+
+
+def _command_page() -> Iterator[str]:
+    """Yield a table of contents by section as `--help` has them, then every command."""
+    sections = typer.main.get_command(commands).sections
+    for title, members in sections.items():
+        links = " · ".join(f"[{member.name}](#{member.name})" for member in members)
+        yield f"- {title}: {links}"
+    yield ""
+    for members in sections.values():
+        for member in members:
+            yield f"## {member.name}"
+            yield ""
+            yield from _commands(member, f"upcycle-news {member.name}")
 
 
 def _commands(command: Any, name: str) -> Iterator[str]:
@@ -126,13 +145,24 @@ def _commands(command: Any, name: str) -> Iterator[str]:
 
 
 def _settings() -> Iterator[str]:
-    yield "| key | variable | default | meaning |"
-    yield "|---|---|---|---|"
-    yield from _rows(Settings, ())
+    """Yield a table for each table of newsletter.toml."""
+    yield "In `newsletter.toml`, or as an environment variable, which wins; a variable with"
+    yield "`_FILE` behind its name reads the value from that file."
     yield ""
+    tables: dict[str, list[str]] = {}
+    for table, row in _rows(Settings, ()):
+        tables.setdefault(table, []).append(row)
+    for table, rows in tables.items():
+        yield f"## `[{table}]`" if table else "## Places"
+        yield ""
+        yield "| key | variable | default | meaning |"
+        yield "|---|---|---|---|"
+        yield from rows
+        yield ""
 
 
-def _rows(model: type[BaseModel], path: tuple[str, ...]) -> Iterator[str]:
+def _rows(model: type[BaseModel], path: tuple[str, ...]) -> Iterator[tuple[str, str]]:
+    """Yield the table a setting stands in, and its row."""
     for name, field in model.model_fields.items():
         nested = _nested(field)
         if nested is not None:
@@ -141,7 +171,8 @@ def _rows(model: type[BaseModel], path: tuple[str, ...]) -> Iterator[str]:
             continue
         dotted = ".".join((*path, name)) if name != "home" else "–"
         variable = PREFIX + "__".join((*path, name)).upper()
-        yield f"| `{dotted}` | `{variable}` | {_default(field)} | {field.description} |"
+        row = f"| `{dotted}` | `{variable}` | {_default(field)} | {field.description} |"
+        yield (".".join(path), row)
 
 
 def _nested(field: FieldInfo) -> type[BaseModel] | None:
@@ -161,7 +192,7 @@ def _default(field: FieldInfo) -> str:
 
 def _front_matter() -> Iterator[str]:
     yield "The keys of an essay's file. Those marked * give every view of an essay in a template a value of"
-    yield "the same name ([template variables](#template-variables))."
+    yield "the same name ([template variables](reference/templates.md))."
     yield ""
     yield "| key | meaning | such as |"
     yield "|---|---|---|"
@@ -181,5 +212,7 @@ def _states(title: str, states: Any, descriptions: Mapping[Any, str]) -> Iterato
 
 
 if __name__ == "__main__":
-    TARGET.write_text(reference(), encoding="utf-8")
+    for path, text in reference_pages().items():
+        path.parent.mkdir(exist_ok=True)
+        path.write_text(text, encoding="utf-8")
     sys.exit(0)

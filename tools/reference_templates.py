@@ -1,4 +1,4 @@
-"""The section of docs/reference.md on template variables, generated from the view models."""
+"""The lines of docs/reference/templates.md, generated from the view models."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _NOT_IN_TEMPLATES = {"images"}  # part of the mail, not for templates
 
 
 def variables() -> Iterator[str]:
-    """Yield the lines of the section."""
+    """Yield the lines of the page."""
     yield "Lists are marked with `[]`, what may be missing with `?`. `issue preview --watch` shows a change at"
     yield "once; `check` names every misspelt one."
     yield ""
@@ -30,7 +30,7 @@ def variables() -> Iterator[str]:
         ("In the mail (`newsletter.mjml`, `newsletter.txt`)", TemplateContext),
         ("In the archive (`archive/*.html`)", ArchiveContext),
     ):
-        yield f"### {title}"
+        yield f"## {title}"
         yield ""
         for name, description in _members(root, seen):
             if name not in _NOT_IN_TEMPLATES:
