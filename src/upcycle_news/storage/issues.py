@@ -91,16 +91,13 @@ def issues_of_day(store: Store, day: date) -> tuple[IssueRow, ...]:
 def newest_issue(store: Store, *, frozen: bool = False) -> IssueId | None:
     """Return the newest issue, with `frozen` the newest whose deliveries began; None without one."""
     states = [state for state in IssueState if state.is_frozen or not frozen]
-    newest_day = (
-        select(issues.c.day)
-        .where(issues.c.state.in_(states))
-        .order_by(issues.c.day.desc())
-        .limit(1)
-        .scalar_subquery()
-    )
-    rows = _select(
-        store, select(issues).where(issues.c.day == newest_day, issues.c.state.in_(states))
-    )
+    # One look-up in the index for each state, instead of reading all issues to sort them.
+    newest = [select(func.max(issues.c.day)).where(issues.c.state == state) for state in states]
+    with store.reading() as connection:
+        days = connection.execute(select(*(day.scalar_subquery() for day in newest))).one()
+    if not (known := [day for day in days if day is not None]):
+        return None
+    rows = [row for row in issues_of_day(store, max(known)) if row.state in states]
     return rows[-1].id if rows else None
 
 
