@@ -86,6 +86,17 @@ def test_an_issue_approved_while_it_is_sent_is_never_loaded(
     assert len(publication.mails()) == 3
 
 
+def test_the_archive_loads_each_earlier_issue_once(
+    publication: Publication, step_counts: StepCounts
+) -> None:
+    publication.write_essay("Eins")
+    publication.add_many_subscribers(1)
+    publication.run("issue", "send", "--yes")
+    publication.write_essay("Zwei")
+    step_counts.step("send", lambda: publication.run("issue", "send", "--yes"))
+    assert step_counts.steps == {"send": (1, 1, 1)}
+
+
 def test_one_issue_by_a_flow_is_chosen_once_and_loaded_once_a_step(
     publication: Publication, step_counts: StepCounts
 ) -> None:

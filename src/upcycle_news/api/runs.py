@@ -19,16 +19,16 @@ from upcycle_news.services.feeds.collect import FeedRunReport, collect_feeds
 from upcycle_news.services.issues import approval
 from upcycle_news.services.issues.approval import ApprovalForm, ApprovalOutcome
 from upcycle_news.services.issues.compose import EssayFilter
-from upcycle_news.services.monitoring import alerts, notifications
+from upcycle_news.services.monitoring import alerts, notifications, operators
 from upcycle_news.services.monitoring.alerts import Event, watch_result
-from upcycle_news.services.monitoring.notifications import notification_result
+from upcycle_news.services.monitoring.operators import NoticeReport, notification_result
 from upcycle_news.services.reports.delivery_report import delivery_report
 from upcycle_news.services.run_results import collection_result, delivery_result, publish_result
 from upcycle_news.services.runs import admission, steps
 from upcycle_news.services.runs import deliver as delivering
 from upcycle_news.services.runs.admission import NEXT, RunAdmission
 from upcycle_news.services.runs.deliver import ResumedDelivery, is_transient
-from upcycle_news.services.runs.pending import pending_issues
+from upcycle_news.services.runs.pending import halted_issues, pending_issues
 from upcycle_news.services.runs.steps import ComposeResult, RenderResult
 
 __all__ = [
@@ -39,6 +39,7 @@ __all__ = [
     "EssayFilter",
     "Event",
     "FeedRunReport",
+    "NoticeReport",
     "RenderResult",
     "ResumedDelivery",
     "RunAdmission",
@@ -161,7 +162,7 @@ class Runs:
         Raises `IssueError` when it is not approved, has no audience, or SQLite is to serve several
         `senders`; and `SendHoldError`.
         """
-        return steps.enqueue(
+        return steps.enqueue_once(
             self._context, IssueId.parse(issue), revision_id, run=run, senders=senders
         )
 
@@ -174,7 +175,7 @@ class Runs:
         relay does not answer (see `is_transient`) and `RelayError` when it stops the issue; what is
         not sent stays queued.
         """
-        return delivering.deliver(self._context, IssueId.parse(issue), show)
+        return delivering.deliver_with_progress(self._context, IssueId.parse(issue), show)
 
     def resume_delivery(self, issue: str) -> ResumedDelivery:
         """Deliver as `deliver` does; an unreachable relay is a sentence in the result, no error."""
@@ -187,6 +188,15 @@ class Runs:
         `IssueError` for an issue that cannot be queued, if nothing else is pending.
         """
         return pending_issues(self._context, max_lateness_hours=max_lateness_hours)
+
+    def halted(self, *, max_lateness_hours: float = 0.0) -> tuple[str, ...]:
+        """Return a sentence for each issue that `pending` leaves to people, and what they can do.
+
+        It is stopped or paused with deliveries left, or its approval is older than
+        `max_lateness_hours` (0: any age is fine).
+        """
+        halted = halted_issues(self._context, max_lateness_hours=max_lateness_hours)
+        return tuple(issue.text.in_language(self._context.language) for issue in halted)
 
     # --- afterwards
 
@@ -222,10 +232,14 @@ class Runs:
             alerts.mark_resolved(self._context, stale)
         return len(stale_runs)
 
-    def notify_operators(self, event: str, message: str) -> int:
-        """Mail a sentence to the group `cockpit.operators`; return the number accepted.
+    def notify_operators(self, event: str, message: str) -> NoticeReport:
+        """Mail a sentence to the group `cockpit.operators`, and post it to `cockpit.webhook`.
 
-        An empty group is no error. Raises `RelayError` when nothing was accepted.
+        What the relay or the webhook does not take now waits for `deliver_notices`. An empty group
+        is no error.
         """
-        group = self._context.settings.cockpit.operators
-        return notifications.send_notice(self._context, group, event, message)
+        return operators.notify_operators(self._context, event, message)
+
+    def deliver_notices(self) -> NoticeReport:
+        """Mail and post the notices to operators that have waited and are due again."""
+        return operators.deliver_notices(self._context)

@@ -59,7 +59,7 @@ def test_an_approval_in_the_form_lets_the_issue_be_sent(publication: Publication
     decision = approvals.last_decision(context.store, ISSUE, revision)
     assert decision is not None
     assert (decision.approved, decision.by) == (True, "Anna")
-    assert steps.enqueue(context, ISSUE, revision, run="run one") == 2
+    assert steps.enqueue_once(context, ISSUE, revision, run="run one") == 2
 
 
 def test_a_resumed_run_gets_the_same_form(publication: Publication) -> None:
@@ -98,7 +98,7 @@ def test_new_subscribers_do_not_void_an_approval(publication: Publication) -> No
     revision, form = request_approval(context)
     publication.add_subscribers("spaet@example.org")
     assert answer_form(context, revision, form, decision="send").approved
-    assert steps.enqueue(context, ISSUE, revision, run="run one") == 2
+    assert steps.enqueue_once(context, ISSUE, revision, run="run one") == 2
 
 
 def test_a_rejected_issue_ends_with_a_sentence(publication: Publication) -> None:
@@ -110,7 +110,7 @@ def test_a_rejected_issue_ends_with_a_sentence(publication: Publication) -> None
     assert result is not None
     assert (result.kind, result.name) == ("cancelled", "Rejected")
     with pytest.raises(IssueError, match="is not approved"):
-        steps.enqueue(context, ISSUE, revision, run="run one")
+        steps.enqueue_once(context, ISSUE, revision, run="run one")
 
 
 def test_a_rejection_is_too_late_once_the_issue_is_being_sent(
@@ -121,7 +121,7 @@ def test_a_rejection_is_too_late_once_the_issue_is_being_sent(
     context = publication.context()
     revision, form = request_approval(context)
     approve_elsewhere(context, revision, "Bert")
-    steps.enqueue(context, ISSUE, revision, run="run one")
+    steps.enqueue_once(context, ISSUE, revision, run="run one")
     result = answer_form(context, revision, form, decision="reject").ended
     assert result is not None
     assert (result.kind, result.name) == ("failed", "TooLate")

@@ -15,7 +15,7 @@ from upcycle_news.services.issues.approval_form import approval_page
 from upcycle_news.services.issues.compose import compose_issue
 from upcycle_news.services.issues.render import render_revision
 from upcycle_news.services.reports import delivery_report
-from upcycle_news.services.runs.deliver import deliver
+from upcycle_news.services.runs.deliver import deliver_with_progress
 from upcycle_news.storage import relay_stats
 from upcycle_news.storage.feeds import FeedState, record
 
@@ -172,7 +172,7 @@ def test_an_issue_is_sent_even_if_progress_cannot_be_shown(
         shown.append(text)
         raise ConnectionError("Prefect does not answer")
 
-    assert deliver(context, issue, fail).as_dict()["sent"] == 3
+    assert deliver_with_progress(context, issue, fail).as_dict()["sent"] == 3
     assert shown
     progress = delivery_report.Progress(3, 0, fail, every=0.0)
     progress(DeliveryReport(sent=1))

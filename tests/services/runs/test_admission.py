@@ -15,7 +15,7 @@ from upcycle_news.services.issues.compose import EssayFilter
 from upcycle_news.services.monitoring import alerts
 from upcycle_news.services.runs import steps
 from upcycle_news.services.runs.admission import RunAdmission, admit_run
-from upcycle_news.services.runs.deliver import deliver
+from upcycle_news.services.runs.deliver import deliver_with_progress
 from upcycle_news.storage import revisions
 
 from ...delivery.memory_ledger import Clock
@@ -39,8 +39,8 @@ def send(context: AppContext, run: str, issue: str) -> None:
     chosen = IssueId.parse(issue)
     revision = steps.compose(context, chosen, EssayFilter(), run=run).revision_id
     approval.approve_if_undecided(context, chosen, revision, by="flow")
-    steps.enqueue(context, chosen, revision, run=run)
-    deliver(context, chosen)
+    steps.enqueue_once(context, chosen, revision, run=run)
+    deliver_with_progress(context, chosen)
 
 
 def test_two_runs_for_one_scheduled_time_make_one_issue(publication: Publication) -> None:
@@ -144,7 +144,7 @@ def test_several_senders_on_sqlite_are_refused(publication: Publication) -> None
     revision = steps.compose(context, issue, EssayFilter(), run="one").revision_id
     approval.approve_if_undecided(context, issue, revision, by="flow")
     with pytest.raises(Exception, match="move the store to Postgres"):
-        steps.enqueue(context, issue, revision, run="one", senders=2)
+        steps.enqueue_once(context, issue, revision, run="one", senders=2)
 
 
 def test_essays_are_selected_by_topic_and_excluded_by_slug(publication: Publication) -> None:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import subprocess
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass, replace
 from datetime import datetime
+from functools import cache
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
@@ -28,6 +29,7 @@ from upcycle_news.services.content.url_check import raise_if_page_unreachable
 from upcycle_news.storage import corrections, issues, revisions
 from upcycle_news.storage.corrections import CorrectionKind
 from upcycle_news.storage.issues import IssueRow
+from upcycle_news.storage.revisions import Revision
 
 COMMAND_TIMEOUT = 600
 """Seconds that `archive.command` may take."""
@@ -149,9 +151,9 @@ def rebuild_if_missing(context: AppContext, issue: IssueId) -> None:
 def _build(context: AppContext, out: Path | None, upcoming: _UpcomingIssue | None) -> ArchiveReport:
     folder = out or context.archive_folder
     with exclusive_lock(context.settings.state / "archive.lock"):
-        rows = issues.all_issues(context.store)
+        rows, load = issues.all_issues(context.store), _revision_loader(context)
         built = builder.build_archive(
-            _sent(context, rows, upcoming), _site_config(context, rows, upcoming)
+            _sent(context, rows, load, upcoming), _site_config(context, rows, load, upcoming)
         )
         keep = _unsent_images(context) if out is None else ()
         changes = replace_files(folder, built.files, keep=keep, ours=out is None)
@@ -164,11 +166,27 @@ def _build(context: AppContext, out: Path | None, upcoming: _UpcomingIssue | Non
 
 def sent_issues(context: AppContext) -> list[SentIssue]:
     """Return the issues that the archive shows now, withdrawn ones included."""
-    return _sent(context, issues.all_issues(context.store), None)
+    return _sent(context, issues.all_issues(context.store), _revision_loader(context), None)
+
+
+_LoadRevision = Callable[[IssueRow], Revision | None]
+
+
+def _revision_loader(context: AppContext) -> _LoadRevision:
+    """Return a function that loads the frozen revision of an issue, each once."""
+
+    @cache
+    def load(row: IssueRow) -> Revision | None:
+        return revisions.load_revision(context.store, row.id, row.revision_id)
+
+    return load
 
 
 def _sent(
-    context: AppContext, rows: tuple[IssueRow, ...], upcoming: _UpcomingIssue | None
+    context: AppContext,
+    rows: tuple[IssueRow, ...],
+    load: _LoadRevision,
+    upcoming: _UpcomingIssue | None,
 ) -> list[SentIssue]:
     """Return every issue that was queued and possibly received, and the upcoming one."""
     decisions, zone = corrections.all_corrections(context.store), context.settings.publication.zone
@@ -181,8 +199,7 @@ def _sent(
         for row in rows
         if _is_shown(context, row)
         and row.enqueued_at is not None
-        and (revision := revisions.load_revision(context.store, row.id, row.revision_id))
-        is not None
+        and (revision := load(row)) is not None
     ]
     if upcoming is not None and all(issue.manifest.issue.id != upcoming.issue for issue in sent):
         sent.append(SentIssue(upcoming.manifest, upcoming.at, upcoming.at))
@@ -198,7 +215,10 @@ def _is_shown(context: AppContext, row: IssueRow) -> bool:
 
 
 def _site_config(
-    context: AppContext, rows: tuple[IssueRow, ...], upcoming: _UpcomingIssue | None
+    context: AppContext,
+    rows: tuple[IssueRow, ...],
+    load: _LoadRevision,
+    upcoming: _UpcomingIssue | None,
 ) -> SiteConfig:
     publication, settings = context.publication, context.settings
     if publication.public_url == PLACEHOLDER_URL:
@@ -210,20 +230,19 @@ def _site_config(
     return SiteConfig(
         publication=publication,
         templates=load_templates(context.templates_folder),
-        feed_id=_feed_id(context, rows, upcoming),
+        feed_id=_feed_id(rows, load, upcoming),
         subscribe=form,
         index_html=settings.archive.index_html,
     )
 
 
 def _feed_id(
-    context: AppContext, rows: tuple[IssueRow, ...], upcoming: _UpcomingIssue | None
+    rows: tuple[IssueRow, ...], load: _LoadRevision, upcoming: _UpcomingIssue | None
 ) -> str:
     """Return the feed's id, derived from the first issue ever queued, so that it never changes."""
     queued = [(row.enqueued_at, row) for row in rows if row.enqueued_at is not None]
     for _, row in sorted(queued, key=lambda pair: pair[0]):
-        first = revisions.load_revision(context.store, row.id, row.revision_id)
-        if first is not None:
+        if (first := load(row)) is not None:
             return _feed_tag(first.manifest)
     return _feed_tag(upcoming.manifest) if upcoming else ""
 

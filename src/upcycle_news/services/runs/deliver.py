@@ -21,7 +21,7 @@ class ResumedDelivery:
     waits: str = ""
 
 
-def deliver(
+def deliver_with_progress(
     context: AppContext, issue: IssueId, show: Show = lambda percent, text: None
 ) -> IssueStatus:
     """Deliver what is queued or due, beside other workers; return the delivery counts.
@@ -52,12 +52,12 @@ def deliver(
 
 
 def resume_delivery(context: AppContext, issue: IssueId) -> ResumedDelivery:
-    """Deliver as `deliver` does, for a scheduled run: an unreachable relay is no failure.
+    """Deliver as `deliver_with_progress` does, for a scheduled run: an unreachable relay is no failure.
 
     A send without progress raises the alert "stalled" elsewhere.
     """
     try:
-        return ResumedDelivery(deliver(context, issue))
+        return ResumedDelivery(deliver_with_progress(context, issue))
     except RelayUnreachable as error:
         return ResumedDelivery(status_of(context, issue), error.in_language(context.language))
 

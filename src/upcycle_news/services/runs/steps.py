@@ -87,10 +87,10 @@ def send_tests(
         raise
 
 
-def enqueue(
+def enqueue_once(
     context: AppContext, issue: IssueId, revision_id: str, *, run: str, senders: int = 1
 ) -> int:
-    """Freeze an approved issue and queue its deliveries; return the audience.
+    """Queue the deliveries of an approved issue, unless a try before has; return the audience.
 
     Raises `IssueError` when it is not approved, or SQLite is to serve several `senders`.
     """
