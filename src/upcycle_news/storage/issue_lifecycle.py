@@ -131,16 +131,8 @@ def create(
             **dict.fromkeys((state.value for state in FINAL), 0),
         )
     )
-    _record(
-        connection,
-        str(issue),
-        IssueEvent.COMPOSED,
-        _OPEN,
-        _OPEN,
-        by=SYSTEM,
-        now=now,
-        revision_id=revision_id,
-    )
+    about = _about(by=SYSTEM, now=now, revision_id=revision_id)
+    _apply(connection, str(issue), IssueEvent.COMPOSED, _OPEN, _OPEN, about)
 
 
 def locked(connection: Connection, issue: str) -> Row[Any] | None:
@@ -171,19 +163,14 @@ def advance(
     after = next_state(before, event)
     if after is None:
         raise IssueError(_refusal(issue, event, before))
-    _apply(
-        connection,
-        issue,
-        event,
-        before,
-        after,
-        by=by,
-        now=now,
-        revision_id=revision_id,
-        reason=reason,
-        columns=columns,
-    )
+    about = _about(by=by, now=now, revision_id=revision_id, reason=reason)
+    _apply(connection, issue, event, before, after, about, columns)
     return after
+
+
+def _about(*, by: str, now: datetime, revision_id: str = "", reason: str = "") -> dict[str, Any]:
+    """Return what is recorded of an event besides its states."""
+    return {"by": by, "at": now, "revision_id": revision_id, "reason": reason}
 
 
 def _apply(
@@ -192,59 +179,20 @@ def _apply(
     event: IssueEvent,
     before: IssueState,
     after: IssueState,
-    *,
-    by: str,
-    now: datetime,
-    revision_id: str = "",
-    reason: str = "",
+    about: Mapping[str, Any],
     columns: Mapping[str, Any] | None = None,
 ) -> None:
     if after is before and event not in _ALWAYS_RECORDED:
         return
     values = dict(columns or {})
     if after is not before:
-        values |= {"state": after, "stop_reason": reason}
+        values |= {"state": after, "stop_reason": about["reason"]}
     if event is IssueEvent.QUEUED:
-        values["revision_id"] = revision_id
+        values["revision_id"] = about["revision_id"]
     if values:
         connection.execute(update(issues).where(issues.c.id == issue).values(**values))
-    _record(
-        connection,
-        issue,
-        event,
-        before,
-        after,
-        by=by,
-        now=now,
-        revision_id=revision_id,
-        reason=reason,
-    )
-
-
-def _record(
-    connection: Connection,
-    issue: str,
-    event: IssueEvent,
-    before: IssueState,
-    after: IssueState,
-    *,
-    by: str,
-    now: datetime,
-    revision_id: str = "",
-    reason: str = "",
-) -> None:
-    connection.execute(
-        insert(issue_events).values(
-            issue_id=issue,
-            at=now,
-            by=by,
-            event=event,
-            from_state=before,
-            to_state=after,
-            revision_id=revision_id,
-            reason=reason,
-        )
-    )
+    states = {"from_state": before, "to_state": after}
+    connection.execute(insert(issue_events).values(issue_id=issue, event=event, **states, **about))
 
 
 _DONE_TO = {
@@ -405,7 +353,8 @@ def record_decision(
     if not approved and state in (_AWAITING, _APPROVED):
         assert state is not None
         if _subject(connection, issue, state) != revision_id:
-            _apply(connection, issue, event, state, state, by=by, now=now, revision_id=revision_id)
+            about = _about(by=by, now=now, revision_id=revision_id)
+            _apply(connection, issue, event, state, state, about)
             return
     advance(connection, issue, event, by=by, now=now, revision_id=revision_id)
 
