@@ -15,6 +15,7 @@ from upcycle_news.models import (
     LeasedDelivery,
     Verdict,
 )
+from upcycle_news.models.refusal_wave import Outcome, find_wave
 
 START = datetime(2026, 11, 26, 6, 0, tzinfo=UTC)
 
@@ -43,8 +44,18 @@ class Row:
     verdict: Verdict | None = None
 
 
+@dataclass(frozen=True)
+class Stop:
+    reason: str
+    deliveries: frozenset[int]
+
+
 class MemoryLedger:
+    """Stops at a wave in which nothing was accepted; the real rules are tested with the real ledger."""
+
     def __init__(self, addresses: list[str]) -> None:
+        self.guard_stop: Stop | None = None
+        self.outcomes: list[Outcome] = []
         self.rows = {number: Row(address) for number, address in enumerate(addresses, 1)}
         self.suppressed: set[str] = set()
         self.left: set[str] = set()
@@ -106,7 +117,21 @@ class MemoryLedger:
         self.leased.discard(claim.delivery)
         if verdict.suppress:
             self.suppressed.add(row.address)
+        self._guard(claim, verdict)
         self.log.append(f"record {claim.delivery} {verdict.state}")
+
+    def _guard(self, claim: LeasedDelivery, verdict: Verdict) -> None:
+        refused = verdict.state is DeliveryState.REJECTED and (verdict.code or 0) >= 500
+        if refused or verdict.state is DeliveryState.SENT:
+            domain = claim.address.domain if refused else ""
+            self.outcomes.insert(0, Outcome(claim.delivery, domain))
+        wave = find_wave(self.outcomes) if refused else None
+        if wave is not None and wave.unbroken:
+            for number in wave.deliveries:
+                self.rows[number].state = DeliveryState.QUEUED
+                self.suppressed.discard(self.rows[number].address)
+            self.guard_stop = Stop(f"the relay refused {wave.refused}", wave.deliveries)
+            self.paused = True
 
     def return_unsent(self, claim: LeasedDelivery, now: datetime) -> None:
         row = self.rows[claim.delivery]

@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 
 from upcycle_news.delivery.engine import deliver
-from upcycle_news.delivery.ports import DeliveryReport, WaitLimits
-from upcycle_news.delivery.retry_policy import CanaryGuard, RetryPolicy
+from upcycle_news.delivery.ports import DeliveryReport, SendLimits, WaitLimits
+from upcycle_news.delivery.retry_policy import RetryPolicy
 from upcycle_news.errors import RelayError, StoreError
 from upcycle_news.models import DeliveryState, Envelope, LeasedDelivery
 from upcycle_news.transports.dev_mailbox import DevMailbox
@@ -215,32 +215,37 @@ def test_a_providers_limit_defers_the_rest_and_rejects_nobody(step, said):
     assert not ledger.suppressed
 
 
-# --- the canary guard
+# --- a wave of refusals
 
 
-def test_if_the_first_ten_are_all_refused_nobody_is_suppressed():
+def test_if_the_first_ten_are_all_refused_the_run_ends_and_nobody_is_suppressed():
     ledger = MemoryLedger(readers(50))
     with MisbehavingRelay(rcpt=always("550 5.1.1 no such user")) as server:
         report = run(ledger, server)
 
-    assert report.stopped is not None
-    assert "first 10 readers" in report.stopped
-    assert (report.rejected, report.sent) == (0, 0)
+    assert report == DeliveryReport(stopped="the relay refused 10")
     assert ledger.states() == {"queued": 50}
     assert not ledger.suppressed
     assert server.commands.count("rcpt") == 10
 
 
-def test_nine_refused_and_the_tenth_accepted_suppresses_the_nine():
-    ledger = MemoryLedger([*readers(9, "gone"), *readers(1), *readers(5, "gone-too")])
-    with MisbehavingRelay(rcpt=for_addresses("gone", "550 5.1.1 no")) as server:
-        report = run(ledger, server)
+def test_a_wave_after_the_first_mail_ends_the_run_over_several_connections():
+    ledger = MemoryLedger(readers(60))
+    limits = SendLimits(connections=4)
 
-    assert (report.sent, report.rejected, report.stopped) == (1, 14, None)
-    assert len(ledger.suppressed) == 14
+    def turn(server: MisbehavingRelay, who: str) -> str | None:
+        return "550 5.1.1 no such user" if server.accepted else None
+
+    with MisbehavingRelay(rcpt=turn) as server:
+        report = run(ledger, server, send_limits=limits)
+
+    assert (report.sent, report.rejected, report.deferred) == (1, 0, 0)
+    assert report.stopped == "the relay refused 20"
+    assert ledger.states() == {"sent": 1, "queued": 59}
+    assert not ledger.suppressed
 
 
-def test_a_short_list_of_refused_addresses_is_suppressed_at_its_end():
+def test_a_short_list_of_refused_addresses_is_suppressed():
     ledger = MemoryLedger(readers(3))
     with MisbehavingRelay(rcpt=always("550 5.1.1 no")) as server:
         report = run(ledger, server)
@@ -249,12 +254,14 @@ def test_a_short_list_of_refused_addresses_is_suppressed_at_its_end():
     assert len(ledger.suppressed) == 3
 
 
-def test_an_issue_of_which_something_was_sent_passes_the_canary_guard():
-    ledger = MemoryLedger(readers(15))
+@pytest.mark.parametrize("accepted_before", [False, True])
+def test_until_a_relay_has_accepted_a_mail_of_the_issue_one_connection_is_opened(accepted_before):
+    ledger = MemoryLedger(readers(5))
+    limits = SendLimits(connections=4)
     with MisbehavingRelay(rcpt=always("550 5.1.1 no")) as server:
-        report = run(ledger, server, canary_guard=CanaryGuard(passed=True))
+        run(ledger, server, send_limits=limits, accepted_before=accepted_before)
 
-    assert (report.rejected, report.stopped) == (15, None)
+    assert (server.connections > 1) is accepted_before
 
 
 # --- lost connections
@@ -282,13 +289,13 @@ def test_a_connection_lost_in_the_body_leaves_one_unknown_and_nobody_twice(drop)
 
 
 @pytest.mark.parametrize("drop", ["before DATA", "within DATA"])
-def test_five_lost_connections_in_a_row_stop_the_run(drop):
+def test_five_lost_connections_in_a_row_end_the_run_and_do_not_stop_the_issue(drop):
     ledger, clock = MemoryLedger(readers(20)), Clock()
     with MisbehavingRelay(drop=drop) as server:
         report = run(ledger, server, clock)
 
-    assert report.stopped is not None
-    assert "5 connections in a row" in report.stopped
+    assert (report.stopped, report.away_since) == (None, START)
+    assert "the last 5 connections" in str(report.away)
     assert ledger.states()["queued"] == 15
     assert server.connections == 5
     assert clock.waits == [1.0, 1.0, 1.0, 1.0, 1.0, 1.0, 1.0]  # 1 + 2 + 4 seconds
@@ -309,7 +316,7 @@ def test_a_relay_that_cannot_be_reached_at_all_is_an_error_and_all_stay_queued()
 @pytest.mark.parametrize(
     ("error", "tries"), [(RelayUnreachable("away"), 5), (RelayError("password changed"), 2)]
 )
-def test_a_relay_that_does_not_come_back_stops_the_run(error, tries):
+def test_a_relay_that_does_not_come_back_ends_the_run(error, tries):
     ledger, tried = MemoryLedger(readers(9)), []
     with MisbehavingRelay(mail=after(4, "421 4.3.0 going down")) as server:
 
@@ -321,10 +328,12 @@ def test_a_relay_that_does_not_come_back_stops_the_run(error, tries):
 
         report = run(ledger, server, connect=connect)
 
-    assert report.stopped == str(error)
+    refused = not isinstance(error, RelayUnreachable)
+    assert (report.stopped or str(report.away)) == str(error)
+    assert (report.stopped is not None, report.away is not None) == (refused, not refused)
     assert (report.sent, report.deferred) == (4, 1)
     assert ledger.states() == {"sent": 4, "deferred": 1, "queued": 4}
-    assert len(tried) == (tries if tries == 2 else 1 + tries)
+    assert len(tried) == tries
 
 
 # --- suppressed, unsubscribed, stopped, paused

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from upcycle_news.delivery.retry_policy import CanaryGuard, RetryPolicy, decide
+from upcycle_news.delivery.retry_policy import RetryPolicy, decide
 from upcycle_news.models import DeliveryState, SmtpReply, Verdict
 from upcycle_news.transports.outcomes import (
     Accepted,
@@ -205,32 +205,3 @@ def test_every_refusal_has_a_consistent_verdict(stage, code, text, enhanced, att
     assert (verdict.stop is not None) == (verdict.state is DeliveryState.QUEUED)
     assert not verdict.suppress or verdict.state is DeliveryState.REJECTED
     assert not (verdict.suppress and code < 500)
-
-
-SENT = Verdict(DeliveryState.SENT, code=250)
-NO = Verdict(DeliveryState.REJECTED, suppress=True, code=550)
-
-
-def first(*verdicts: Verdict) -> CanaryGuard:
-    state = CanaryGuard()
-    for verdict in verdicts:
-        state = state.after(verdict)
-    return state
-
-
-def test_ten_refusals_and_nothing_else_stop_the_issue():
-    assert not first(*[NO] * 9).all_refused
-    assert first(*[NO] * 10).all_refused
-
-
-def test_one_accepted_message_passes_the_canary_guard():
-    assert first(*[NO] * 9, SENT).passed
-    assert not first(SENT, *[NO] * 99).all_refused
-
-
-def test_only_replies_of_the_relay_count_for_the_canary_guard():
-    deferred = Verdict(DeliveryState.DEFERRED, code=451)
-    gave_up = Verdict(DeliveryState.REJECTED, code=451)
-    ours = Verdict(DeliveryState.REJECTED)
-
-    assert first(*[NO] * 9, deferred, gave_up, ours).refused == 9

@@ -113,6 +113,9 @@ def test_numbers_that_large_lists_outgrow_have_eight_bytes_in_postgres(empty_pos
         ("suppressions", "delivery_id"),
         ("quota_scopes", "count"),
         ("quota_marks", "number"),
+        ("pending_suppressions", "delivery_id"),
+        ("recent_refusals", "id"),
+        ("recent_refusals", "delivery_id"),
     }
     assert sequence == "bigint"
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 
 from upcycle_news.app.context import AppContext
 from upcycle_news.curation.manifest_diff import ManifestDiff, Piece, TextChange
@@ -34,8 +35,8 @@ from upcycle_news.services.issues.render import raise_on_errors, render_revision
 from upcycle_news.services.issues.review import Review, review_issue
 from upcycle_news.services.issues.revisions import newest_revision
 from upcycle_news.services.issues.waiting_runs import ResumedRuns, resume_waiting_runs
-from upcycle_news.storage import deliveries
-from upcycle_news.storage.issue_lifecycle import SYSTEM
+from upcycle_news.storage import deliveries, issues
+from upcycle_news.storage.issue_lifecycle import SYSTEM, RecordedEvent
 from upcycle_news.storage.revisions import Revision
 
 __all__ = [
@@ -54,6 +55,7 @@ __all__ = [
     "Piece",
     "PlannedIssue",
     "Progress",
+    "RecordedEvent",
     "Resending",
     "Review",
     "Revision",
@@ -119,10 +121,14 @@ class SendResult:
 
 @dataclass(frozen=True)
 class Resending:
-    """How many deliveries were queued again, and what their delivery did."""
+    """How many deliveries were queued again, and what their delivery did.
+
+    `left_out`: as many were not, since they are suppressed or have unsubscribed.
+    """
 
     queued: int
     result: SendResult
+    left_out: int = 0
 
 
 class Issues:
@@ -348,30 +354,48 @@ class Issues:
         return self._send_result(result, joined=queued.joined)
 
     def resume(
-        self, issue: IssueId | str, *, by: str = SYSTEM, progress: Progress = _ignore_progress
+        self,
+        issue: IssueId | str,
+        *,
+        by: str = SYSTEM,
+        past_guard: bool = False,
+        progress: Progress = _ignore_progress,
     ) -> SendResult:
-        """Go on with an issue that was paused, stopped or interrupted; raises as `send` does."""
+        """Go on with an issue that was paused, stopped or interrupted; raises as `send` does.
+
+        `past_guard` is for an issue that a wave of refusals has stopped, and somebody who knows that
+        they are right: those deliveries are put off, the others go on, and no wave stops the issue
+        again. What the refusals suppress from then on in a wave waits for a decision
+        (`Suppressions.pending`).
+        """
         chosen = self._id(issue)
-        control.resume(self._context, chosen, by=by)
+        control.resume(self._context, chosen, by=by, past_guard=past_guard)
         return self._send_result(run_delivery(self._context, chosen, progress=progress))
 
     def resend(
         self,
         issue: IssueId | str,
         *,
+        state: DeliveryState = DeliveryState.UNKNOWN,
+        code: str = "",
+        since: datetime | None = None,
         by: str = SYSTEM,
         on_queued: Callable[[int], None] = lambda _: None,
         progress: Progress = _ignore_progress,
     ) -> Resending:
-        """Send again what may or may not have arrived; a second copy has the same Message-ID.
+        """Send again what may or may not have arrived, or what was refused wrongly.
 
-        `on_queued` gets the number of deliveries before they are sent. Raises as `send` does.
+        `state` is unknown or rejected; `code` takes only deliveries with this reply code (``550``) or
+        enhanced status code (``5.7.1``), `since` only those that ended then or later. Nobody who is
+        suppressed or has unsubscribed gets one, a closed issue is reopened, and a second copy has the
+        same Message-ID. `on_queued` gets the number of deliveries before they are sent. Raises
+        `UsageError` for another state or a code that is none, and as `send` does.
         """
         chosen = self._id(issue)
-        count = control.requeue_unknown(self._context, chosen, by=by)
-        on_queued(count)
+        requeued = control.requeue(self._context, chosen, state, code=code, since=since, by=by)
+        on_queued(requeued.queued)
         result = run_delivery(self._context, chosen, progress=progress)
-        return Resending(count, self._send_result(result))
+        return Resending(requeued.queued, self._send_result(result), requeued.left_out)
 
     def pause(self, issue: IssueId | str, *, by: str = SYSTEM) -> IssueStatus:
         """Pause an issue until it is resumed; its workers stop by themselves.
@@ -405,6 +429,14 @@ class Issues:
         Raises `IssueError` when no issue was previewed yet.
         """
         return standstill(self._context, self._latest(issue))
+
+    def history(self, issue: IssueId | str | None = None) -> tuple[RecordedEvent, ...]:
+        """Return what happened to an issue, by whom and when, oldest first; default: the newest.
+
+        Raises `IssueError` when there is no such issue.
+        """
+        status = self.status(issue)
+        return issues.history(self._context.store, IssueId.parse(status.issue))
 
     def deliveries(
         self, issue: IssueId | str | None = None, *, state: DeliveryState

@@ -6,10 +6,10 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from upcycle_news.app.context import AppContext
-from upcycle_news.models import Suppression, SuppressionSource
+from upcycle_news.models import IssueId, Suppression, SuppressionSource
 from upcycle_news.services.subscribers import suppression_lists
 from upcycle_news.services.subscribers.suppression_lists import SuppressReport
-from upcycle_news.storage import suppressions
+from upcycle_news.storage import pending_suppressions, suppressions
 
 __all__ = ["SuppressReport", "Suppression", "SuppressionSource", "Suppressions"]
 
@@ -47,10 +47,52 @@ class Suppressions:
         """
         suppression_lists.unsuppress(self._context, target)
 
+    def pending(self, issue: IssueId | str = "") -> Iterator[Suppression]:
+        """Yield the suppressions that wait for a decision, oldest first; with `issue` only its own.
+
+        They came in a wave of refusals or hard bounces, which may be the relay's fault; until they are
+        confirmed the subscribers get mail.
+        """
+        return pending_suppressions.all_pending(self._context.store, str(issue))
+
+    def pending_count(self, issue: IssueId | str = "") -> int:
+        """Return how many suppressions wait for a decision; with `issue` only its own."""
+        return pending_suppressions.count_pending(self._context.store, str(issue))
+
+    def pending_sentence(self) -> str:
+        """Return the sentence that says how many wait and what to do; empty when none does."""
+        return suppression_lists.pending_sentence(self._context)
+
+    def confirm_pending(self, issue: IssueId | str = "") -> int:
+        """Suppress those that wait, or those of one issue; return how many.
+
+        Raises `UpcycleError` when none waits.
+        """
+        return suppression_lists.confirm_pending(self._context, str(issue))
+
+    def drop_pending(self, issue: IssueId | str = "") -> int:
+        """Drop the suppressions that wait, or those of one issue; return how many.
+
+        Raises `UpcycleError` when none waits.
+        """
+        return suppression_lists.drop_pending(self._context, str(issue))
+
+    def remove_of_issue(self, issue: IssueId | str) -> int:
+        """Undo whatever bounces and refusals of an issue suppressed, pending or not; return how many.
+
+        Complaints and whatever people suppressed by hand stay. Raises `UpcycleError` when there is
+        nothing to undo.
+        """
+        return suppression_lists.undo_of_issue(self._context, str(issue))
+
     def list(self) -> Iterator[Suppression]:
         """Yield every suppression, oldest first."""
         return suppressions.all_suppressions(self._context.store)
 
-    def csv(self) -> Iterator[str]:
-        """Yield every suppression as a line of CSV, in the form that `import_file` reads."""
-        return suppression_lists.csv_lines(self._context)
+    def csv(self, *, pending: bool = False, issue: IssueId | str = "") -> Iterator[str]:
+        """Yield every suppression as a line of CSV, in the form that `import_file` reads.
+
+        With `pending` those that wait for a decision, with `issue` only its own of them.
+        """
+        rows = self.pending(issue) if pending else self.list()
+        return suppression_lists.csv_lines(rows)

@@ -11,13 +11,14 @@ from typing import TypeVar
 from upcycle_news.delivery.event_loop import MessageComposer, SmtpEventLoop
 from upcycle_news.delivery.ports import (
     DeliveryReport,
+    GuardStop,
     Ledger,
     Record,
     SendLimits,
     Transport,
     WaitLimits,
 )
-from upcycle_news.delivery.retry_policy import CanaryGuard, RetryPolicy
+from upcycle_news.delivery.retry_policy import RetryPolicy
 from upcycle_news.delivery.session import DeliverySession
 from upcycle_news.errors import StoreError
 from upcycle_news.models import ClaimResult, LeasedDelivery
@@ -36,7 +37,7 @@ def deliver(
     policy: RetryPolicy = RetryPolicy(),
     wait_limits: WaitLimits = WaitLimits(),
     send_limits: SendLimits = SendLimits(),
-    canary_guard: CanaryGuard = CanaryGuard(),
+    accepted_before: bool = False,
     clock: Callable[[], datetime] = lambda: datetime.now(UTC),
     jitter: Callable[[], float] = random.random,
     wait: Callable[[float], None] = time.sleep,
@@ -47,8 +48,8 @@ def deliver(
 
     Returns when nothing is left to do now, when `stopping` returns True (the messages in flight
     are finished) or when something stops the issue; the rest stays queued. One connection goes
-    first until the relay has accepted a message; `canary_guard` is ``CanaryGuard(passed=True)``
-    once something of the issue has been sent. `progress` gets the counts after each verdict.
+    first until the relay has accepted a message, unless `accepted_before`: something of the issue
+    has been sent. `progress` gets the counts after each verdict.
     Raises what `connect` raises when not even the first connection can be opened, and what
     `compose_message` and `ledger` raise; the leases are released first. A store that is away is
     tried again for some seconds.
@@ -58,7 +59,7 @@ def deliver(
         policy,
         wait_limits,
         send_limits,
-        canary_guard,
+        accepted_before,
         clock,
         jitter,
         wait,
@@ -83,6 +84,11 @@ class RetryingLedger:
         """`wait` takes seconds; once `stopping` returns True nothing is waited for."""
         self._ledger, self._wait, self._stopping = ledger, wait, stopping
         self._gave_up = False
+
+    @property
+    def guard_stop(self) -> GuardStop | None:
+        """As `Ledger.guard_stop`."""
+        return self._ledger.guard_stop
 
     def _retry(self, call: Callable[[], _T]) -> _T:
         for delay in STORE_RETRY_DELAYS:

@@ -42,6 +42,10 @@ from upcycle_news.transports.outcomes import (
 MessageComposer = Callable[[LeasedDelivery], tuple[Envelope, bytes | DotStuffedMessage]]
 ConnectResult = tuple[Transport | None, BaseException | None]
 _IDLE_LIMIT = 5.0  # seconds: a relay closes connections that idle for long, so we do first
+# Replies of 4xx and 5xx in a row after which a connection is left: Postfix delays every reply by a
+# second from the tenth on and hangs up after twenty (postconf(5): smtpd_soft_error_limit), others
+# are stricter. With PIPELINING a refused recipient is two: DATA is refused as well.
+SESSION_ERRORS = 5
 _POLL_LIMIT = 1.0  # seconds until the next step, whether the relay has said something or not
 
 
@@ -222,11 +226,8 @@ class SmtpEventLoop:
         self._free.append(connection)
         connection.carried += 1
         verdict = self.session.verdict(claim, outcome)
-        self._unrecorded.append((claim, self.session.recordable(verdict)))
-        if not self.session.canary_guard.passed:
-            self._flush()  # before the canary guard writes about the same delivery
+        self._unrecorded.append((claim, verdict))
         self.session.count(claim, verdict)
-        self.session.apply_canary_guard(claim, verdict)
         self._on_outcome(connection, outcome, verdict)
 
     def _on_outcome(
@@ -234,12 +235,14 @@ class SmtpEventLoop:
     ) -> None:
         """Close a broken or used-up connection, and tell the session how the relay behaves."""
         most = self.session.send_limits.messages_per_connection
-        if connection.transport.broken or (most and connection.carried >= most):
+        used_up = bool(most) and connection.carried >= most
+        if connection.transport.broken or used_up or connection.transport.errors >= SESSION_ERRORS:
             self._disconnect(connection)
         if isinstance(outcome, LostBeforeBody | LostInBody):
-            self.session.on_connection_lost(outcome.reason, connection.epoch)
+            in_body = isinstance(outcome, LostInBody)
+            self.session.on_connection_lost(connection.epoch, in_body=in_body)
         elif not isinstance(outcome, UnsupportedAddress):
-            self.session.on_reply(verdict)
+            self.session.on_reply(verdict, connection.epoch)
             self._open_no_more = self._open_no_more and verdict.state is not DeliveryState.SENT
 
     def _flush(self) -> None:
@@ -288,7 +291,7 @@ class SmtpEventLoop:
             self._open_no_more = True  # until a message is accepted
         else:
             permanent = not isinstance(error, RelayUnreachable)
-            self.session.on_unreachable(str(error), permanent=permanent)
+            self.session.on_unreachable(error, permanent=permanent)
 
     def _close_idle(self, at: datetime) -> None:
         """Close the free connections when nothing is sent for long, until `at`."""

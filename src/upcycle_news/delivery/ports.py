@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
 
+from upcycle_news.i18n.messages import LocalizedText
 from upcycle_news.mail.dot_stuffing import DotStuffedMessage
 from upcycle_news.models import (
     ClaimResult,
@@ -19,8 +20,24 @@ from upcycle_news.transports.outcomes import Outcome
 Record = tuple[LeasedDelivery, Verdict]
 
 
+class GuardStop(Protocol):
+    """A wave of refusals has stopped the issue; `deliveries` were refused and are queued again."""
+
+    @property
+    def reason(self) -> str:
+        """The sentence that says why, and what to do."""
+
+    @property
+    def deliveries(self) -> frozenset[int]:
+        """The ids of these deliveries."""
+
+
 class Ledger(Protocol):
     """The record of all deliveries; `storage.ledger.Ledger` implements it. Every method commits."""
+
+    @property
+    def guard_stop(self) -> GuardStop | None:
+        """Why `commit` stopped the issue, or found it stopped; None while it goes on."""
 
     def lease(self, limit: int, now: datetime) -> Sequence[LeasedDelivery]:
         """Reserve up to `limit` deliveries, queued ones and deferred ones that are due.
@@ -40,8 +57,7 @@ class Ledger(Protocol):
         Returns the answer to each claim. Subscribers who are suppressed or have unsubscribed are
         left out here, at the moment of sending, and quotas are counted. A verdict may be recorded
         again for a delivery of this run, whatever state it is in by then: the last state counts,
-        and a suppression is only ever added. The canary guard adds suppressions later or puts
-        refused deliveries back to queued that way.
+        and a suppression is only ever added. A wave of refusals stops the issue: `guard_stop`.
         """
 
     def return_unsent(self, claim: LeasedDelivery, now: datetime) -> None:
@@ -64,6 +80,10 @@ class Transport(Protocol):
     @property
     def in_body(self) -> bool:
         """True when a byte of the latest message's body may have been sent."""
+
+    @property
+    def errors(self) -> int:
+        """The number of 4xx and 5xx replies since a message was accepted over this connection."""
 
     @property
     def writing(self) -> bool:
@@ -97,15 +117,21 @@ class WaitLimits:
     """The limits for the waits of a run, in seconds.
 
     `deferred`: in all for deferred deliveries; 0 leaves them to the next run. `quota`: for a quota
-    or the send window, each time; longer waits are left to the next run. `failures`: a count, the
-    connections in a row that fail or break without a reply before the run stops. `reconnect`: the
-    pause after the second such failure; it doubles up to a minute.
+    or the send window, each time; longer waits are left to the next run. `relay`: for a relay that
+    is away, from the first of the connections in a row that fail, break without a reply or end with
+    421; at least `failures` (a count) are tried. `reconnect`: the pause after the second such
+    failure; it doubles up to a minute. `lost_bodies`: a count, of connections in a row that break in
+    the message itself, each of which leaves a delivery in doubt: the run ends however long it may
+    wait. With `probing` the first message is such a risk already, since the last run ended so.
     """
 
     deferred: float = 0.0
     quota: float = 60.0
+    relay: float = 0.0
     failures: int = 5
     reconnect: float = 1.0
+    lost_bodies: int = 5
+    probing: bool = False
 
 
 @dataclass(frozen=True)
@@ -127,8 +153,10 @@ class SendLimits:
 class DeliveryReport:
     """The result of one run. `deferred` counts deliveries that are deferred at its end.
 
-    `stopped` is a sentence when something stopped the run, and `relay_gone` is True when that was
-    because no connection held; `next_due` is when a further run has something to send.
+    `stopped` is a sentence when something stopped the issue, `away` one when the run ended because
+    the relay went away, which ends by itself; `relay_gone` is True when no connection can be had, for
+    either reason. `away_since` is set while the relay is away, also during the run. `next_due` is when
+    a further run has something to send.
     """
 
     sent: int = 0
@@ -137,4 +165,6 @@ class DeliveryReport:
     unknown: int = 0
     stopped: str | None = None
     relay_gone: bool = False
+    away: LocalizedText | None = None
+    away_since: datetime | None = None
     next_due: datetime | None = None

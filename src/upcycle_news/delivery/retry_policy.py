@@ -82,6 +82,8 @@ def decide(
             return Verdict(DeliveryState.REJECTED, reason=reason)
         case LostBeforeBody(reason):
             verdict = Verdict(DeliveryState.DEFERRED, reason=reason)
+            if attempt == 1:  # it says nothing about the recipient; the relay's back-off waits
+                return replace(verdict, next_at=now)
             return _deferred_or_given_up(verdict, attempt, queued_at, now, policy, jitter)
         case Refused(stage, reply):
             verdict = _with_reply(_refused(stage, reply), reply)
@@ -133,31 +135,3 @@ def _deferred_or_given_up(
         return replace(verdict, state=DeliveryState.REJECTED, reason=reason)
     due = now + policy.delay(attempt, jitter)
     return replace(verdict, next_at=min(due, deadline) if now < deadline else due)
-
-
-@dataclass(frozen=True)
-class CanaryGuard:
-    """Protects a list against a relay that refuses everybody in words that blame the recipient.
-
-    Until the relay has accepted one message of the issue, suppressions are deferred; if the first
-    `limit` replies are all refusals, the issue stops. Deferred and lost deliveries do not count.
-    Make it with ``passed=True`` for an issue of which something has been sent before.
-    """
-
-    refused: int = 0
-    passed: bool = False
-    limit: int = 10
-
-    def after(self, verdict: Verdict) -> CanaryGuard:
-        """Return the guard's state after one more verdict."""
-        if self.passed or verdict.state is DeliveryState.SENT:
-            return self if self.passed else replace(self, passed=True)
-        # Without a code we refused, not the relay.
-        if verdict.state is DeliveryState.REJECTED and (verdict.code or 0) >= 500:
-            return replace(self, refused=self.refused + 1)
-        return self
-
-    @property
-    def all_refused(self) -> bool:
-        """True when the issue has to stop."""
-        return not self.passed and self.refused >= self.limit

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Sequence, Set
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from datetime import datetime
@@ -16,7 +17,9 @@ from upcycle_news.delivery.ports import (
     WaitLimits,
 )
 from upcycle_news.delivery.relay_backoff import RelayBackoff
-from upcycle_news.delivery.retry_policy import CanaryGuard, RetryPolicy, decide
+from upcycle_news.delivery.retry_policy import RetryPolicy, decide
+from upcycle_news.errors import RelayError
+from upcycle_news.i18n.messages import LocalizedText, localized
 from upcycle_news.models import (
     ClaimResult,
     ClaimStatus,
@@ -26,6 +29,7 @@ from upcycle_news.models import (
 )
 from upcycle_news.transports.outcomes import Outcome
 
+_GREYLISTING = re.compile(r"gr[ae]y-?list", re.IGNORECASE)
 _HEARTBEAT = 30.0  # seconds
 # Leases at a time: one commit for many; few until the relay has accepted a message.
 _BATCH, _FIRST_BATCH = 100, 10
@@ -36,8 +40,8 @@ class DeliveryCounters:
     """Counts verdicts; a delivery that was deferred counts as such until it ends."""
 
     sent: int = 0
-    rejected: int = 0
     unknown: int = 0
+    rejected: set[int] = field(default_factory=set)
     deferred: set[int] = field(default_factory=set)
 
     def add(self, claim: LeasedDelivery, verdict: Verdict) -> None:
@@ -47,22 +51,23 @@ class DeliveryCounters:
             case DeliveryState.SENT:
                 self.sent += 1
             case DeliveryState.REJECTED:
-                self.rejected += 1
+                self.rejected.add(claim.delivery)
             case DeliveryState.UNKNOWN:
                 self.unknown += 1
             case DeliveryState.DEFERRED:
                 self.deferred.add(claim.delivery)
 
-    def withdraw_rejected(self, count: int) -> None:
-        """Subtract `count` deliveries that were queued again."""
-        self.rejected -= count
+    def withdraw(self, deliveries: Set[int]) -> None:
+        """Forget what became of deliveries that were queued again."""
+        self.rejected -= deliveries
+        self.deferred -= deliveries
 
     def report(self) -> DeliveryReport:
         """Return the counts so far."""
         return DeliveryReport(
             sent=self.sent,
             deferred=len(self.deferred),
-            rejected=self.rejected,
+            rejected=len(self.rejected),
             unknown=self.unknown,
         )
 
@@ -75,7 +80,7 @@ class DeliverySession:
     policy: RetryPolicy
     wait_limits: WaitLimits
     send_limits: SendLimits
-    canary_guard: CanaryGuard
+    accepted_before: bool
     clock: Callable[[], datetime]
     jitter: Callable[[], float]
     wait: Callable[[float], None]
@@ -83,6 +88,7 @@ class DeliverySession:
     progress: Callable[[DeliveryReport], None]
 
     stopped: str | None = None
+    away: LocalizedText | None = None
     relay_gone: bool = False
     error: BaseException | None = None
     finished: bool = False
@@ -92,7 +98,6 @@ class DeliverySession:
     next_due: datetime | None = None
     counters: DeliveryCounters = field(default_factory=DeliveryCounters)
     leases: deque[LeasedDelivery] = field(default_factory=deque)
-    deferred_suppressions: list[Record] = field(default_factory=list)
     backoff: RelayBackoff = field(init=False)
 
     _last_heartbeat: datetime | None = None
@@ -107,13 +112,22 @@ class DeliverySession:
     def ended(self) -> bool:
         """True when no further message may be started."""
         return (
-            self.finished or self.stopped is not None or self.error is not None or self.stopping()
+            self.finished
+            or self.stopped is not None
+            or self.away is not None
+            or self.error is not None
+            or self.stopping()
         )
 
     @property
     def single_connection(self) -> bool:
         """True while one connection may send: nothing was accepted yet, or the relay is unstable."""
-        return not self.canary_guard.passed or self.backoff.failures > 1
+        return not self.relay_accepts or self.backoff.failures > 1
+
+    @property
+    def relay_accepts(self) -> bool:
+        """True once the relay has accepted something of this issue."""
+        return self.accepted_before or self.counters.sent > 0
 
     def fail(self, error: BaseException) -> None:
         """End the run because of an error that is not the relay's."""
@@ -126,13 +140,13 @@ class DeliverySession:
                 self.release_leases()
             raise self.error
         self.release_leases()
-        if not self.ended and self.deferred_suppressions:
-            self.apply_deferred_suppressions()
         dues = [at for at in (self.ledger.next_due(), self.next_due) if at is not None]
         return replace(
             self.counters.report(),
             stopped=self.stopped,
             relay_gone=self.relay_gone,
+            away=self.away,
+            away_since=self.backoff.since if self.away is not None else None,
             next_due=min(dues, default=None),
         )
 
@@ -141,7 +155,7 @@ class DeliverySession:
     def ensure_leases(self) -> bool:
         """Lease more deliveries when none is left; False when there is nothing to send now."""
         if not self.leases:
-            limit = _BATCH if self.canary_guard.passed else _FIRST_BATCH
+            limit = _BATCH if self.relay_accepts else _FIRST_BATCH
             self.leases.extend(self.ledger.lease(limit, self.clock()))
         return bool(self.leases)
 
@@ -162,8 +176,15 @@ class DeliverySession:
     def commit(
         self, records: Sequence[Record], claims: Sequence[LeasedDelivery]
     ) -> Sequence[ClaimResult]:
-        """Commit verdicts and claims together; return the ledger's answer to each claim."""
-        return self.ledger.commit(records, claims, self.clock())
+        """Commit verdicts and claims together; return the ledger's answer to each claim.
+
+        A wave of refusals ends the run: the ledger has stopped the issue.
+        """
+        results = self.ledger.commit(records, claims, self.clock())
+        if (stop := self.ledger.guard_stop) is not None:
+            self.stopped = self.stopped or stop.reason
+            self.counters.withdraw(stop.deliveries)
+        return results
 
     def return_unsent(self, claim: LeasedDelivery) -> None:
         """Undo a granted claim of which nothing was on the wire."""
@@ -194,78 +215,56 @@ class DeliverySession:
             jitter=self.jitter(),
         )
 
-    def recordable(self, verdict: Verdict) -> Verdict:
-        """Return the verdict as it is recorded: without a suppression that the canary guard defers."""
-        if not verdict.suppress or self.canary_guard.after(verdict).passed:
-            return verdict
-        return replace(verdict, suppress=False)
-
     def count(self, claim: LeasedDelivery, verdict: Verdict) -> None:
         """Add a verdict to the report."""
         self.counters.add(claim, verdict)
         if verdict.stop is not None:
             self.stopped = self.stopped or verdict.stop
-        self.progress(self.counters.report())
+        self.show_progress()
 
-    def apply_canary_guard(self, claim: LeasedDelivery, verdict: Verdict) -> None:
-        """Stop when the first recipients are all refused; suppress them once another is accepted."""
-        before, self.canary_guard = self.canary_guard, self.canary_guard.after(verdict)
-        if self.canary_guard.refused > before.refused:
-            self.deferred_suppressions.append((claim, verdict))
-        if self.canary_guard.all_refused:
-            self._requeue_refused(verdict)
-        elif self.canary_guard.passed and self.deferred_suppressions:
-            self.apply_deferred_suppressions()
-
-    def apply_deferred_suppressions(self) -> None:
-        """Record them: the relay accepts others, or there are no others, so they were meant."""
-        self.commit([record for record in self.deferred_suppressions if record[1].suppress], [])
-        self.deferred_suppressions.clear()
-
-    def _requeue_refused(self, last: Verdict) -> None:
-        """Queue all refused deliveries again: nobody was accepted, so the relay is to blame."""
-        reply = " ".join(part for part in (str(last.code), last.enhanced, last.reason) if part)
-        self.stopped = (
-            f"the relay refused the first {self.canary_guard.refused} readers, the last with "
-            f"{reply!r}: check the relay, then resume the issue; nobody was suppressed, and they "
-            "are queued again"
-        )
-        requeued = [
-            (claim, replace(verdict, state=DeliveryState.QUEUED, suppress=False))
-            for claim, verdict in self.deferred_suppressions
-        ]
-        self.commit(requeued, [])
-        self.counters.withdraw_rejected(len(requeued))
-        self.deferred_suppressions.clear()
+    def show_progress(self) -> None:
+        """Hand on the counts so far, and since when the relay is away if it is."""
+        since = self.backoff.since if self.backoff.failures > 1 else None
+        self.progress(replace(self.counters.report(), away_since=since))
 
     # --- the relay
 
-    def on_reply(self, verdict: Verdict) -> None:
-        """Handle a reply: the relay is there, and may ask for a slower pace."""
-        self.backoff.on_reply(verdict, self.clock())
+    def on_reply(self, verdict: Verdict, epoch: int) -> None:
+        """Handle a reply: the relay is there, and may ask for a slower pace.
 
-    def on_connection_lost(self, reason: str, epoch: int) -> None:
-        """Handle a connection that broke without a reply.
+        With 421 it closes the connection (RFC 5321, section 3.8): one that does so to everybody is
+        away. A greylisting one is not: it says so to each recipient once.
+        """
+        if verdict.code == 421 and not _GREYLISTING.search(verdict.reason):
+            self.on_connection_lost(epoch)
+        else:
+            self.backoff.on_reply(verdict, self.clock())
+
+    def on_connection_lost(self, epoch: int, *, in_body: bool = False) -> None:
+        """Handle a connection that broke without a reply, or was closed with 421.
 
         `epoch` is the back-off's when the message began: connections that break together count as
         one failure.
         """
         if epoch != self.backoff.epoch:
             return
-        self.backoff.on_failure(self.clock())
-        if self.backoff.exhausted:
-            self.stopped = (
-                f"{self.backoff.failures} connections in a row broke without an answer, the last "
-                f"one: {reason}. Everybody who was not reached stays queued: resume the issue when "
-                "the relay is well"
-            )
-            self.relay_gone = True
+        self._on_failure(lambda: localized("relay-hangs-up", count=self.backoff.failures), in_body)
 
-    def on_unreachable(self, sentence: str, permanent: bool) -> None:
+    def on_unreachable(self, error: RelayError, *, permanent: bool) -> None:
         """Handle a connection that could not be opened again; if `permanent`, no retry helps."""
-        self.backoff.on_failure(self.clock())
-        if permanent or self.backoff.exhausted:
-            self.stopped, self.relay_gone = sentence, True
+        if permanent:
+            self.stopped, self.relay_gone = str(error), True
+        else:
+            self._on_failure(lambda: error.localized_text)
+
+    def _on_failure(self, why: Callable[[], LocalizedText], in_body: bool = False) -> None:
+        """Back off, or end the run after too many failures in a row."""
+        now = self.clock()
+        self.backoff.on_failure(now, in_body=in_body)
+        if self.backoff.is_exhausted(now):
+            self.away, self.relay_gone = why(), True
+        elif self.backoff.failures > 1:
+            self.show_progress()
 
     # --- waiting
 

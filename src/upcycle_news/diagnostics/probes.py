@@ -45,7 +45,7 @@ from upcycle_news.services.checks import run
 from upcycle_news.services.feeds.collect import feeds_health
 from upcycle_news.services.issues import ids
 from upcycle_news.services.subscribers import subscriptions
-from upcycle_news.storage import inspect, send_hold, subscribers
+from upcycle_news.storage import inspect, pending_suppressions, send_hold, subscribers
 from upcycle_news.storage.inspect import StoreFacts
 from upcycle_news.subscribers.link_tokens import Purpose
 from upcycle_news.transports.probe import inspect_relay
@@ -225,8 +225,12 @@ def _sender(context: AppContext, domain: str) -> sender_domain.Sender:
 
 
 def probe_unsubscribing(check_context: CheckContext) -> list[CheckResult]:
-    """Check the ways to unsubscribe, the one-click endpoint, and the inbox of bounces."""
-    return [*_check_unsubscribe_endpoint(check_context), _check_inbox(check_context)]
+    """Check the ways to unsubscribe, the one-click endpoint, the inbox, and pending suppressions."""
+    results = [*_check_unsubscribe_endpoint(check_context), _check_inbox(check_context)]
+    if check_context.usable:
+        count = pending_suppressions.count_pending(check_context.app.store)
+        results.append(unsubscribe_endpoint.evaluate_pending_suppressions(count))
+    return results
 
 
 def _check_inbox(check_context: CheckContext) -> CheckResult:
@@ -340,7 +344,10 @@ PROBES: Mapping[str, tuple[Callable[[CheckContext], list[CheckResult]], tuple[st
     "store": (probe_store, ("store", "store-version", "store-check", "pause", "backup")),
     "relay": (probe_relays, ("relay", "relay-tls", "relay-login", "relay-size", "relay-offers")),
     "dns": (probe_dns, ("dns", "resolver", "spf", "dkim", "dmarc", "mx", "ptr")),
-    "leaving": (probe_unsubscribing, ("leaving", "one-click", "one-click-tls", "inbox")),
+    "leaving": (
+        probe_unsubscribing,
+        ("leaving", "one-click", "one-click-tls", "inbox", "suppressions"),
+    ),
     "prefect": (
         probe_prefect,
         (

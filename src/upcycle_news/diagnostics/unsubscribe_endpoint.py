@@ -22,6 +22,7 @@ from upcycle_news.diagnostics.results import (
     warning,
 )
 from upcycle_news.diagnostics.tls import expiring, valid_until
+from upcycle_news.i18n.messages import format_count
 from upcycle_news.prefect_api.environment import is_loopback
 
 FOREIGN = "A" * 43  # as long as a token, but signed by no key
@@ -251,4 +252,18 @@ def no_inbox() -> CheckResult:
         "inbox",
         "there is no [inbox]: bounces are not processed, dead addresses stay on the list",
         fix="set inbox.host, or inbox.maildir, to where sender.envelope's mail arrives",
+    )
+
+
+def evaluate_pending_suppressions(count: int) -> CheckResult:
+    """Evaluate how many suppressions wait for a person, since they came in a wave."""
+    if not count:
+        return ok("suppressions", "no suppression waits for a decision")
+    return warning(
+        "suppressions",
+        f"{format_count(count, 'suppression')} of a wave of refusals or returned mail "
+        f"{'waits' if count == 1 else 'wait'} for a decision",
+        impact="until then these readers go on getting mail, also where the address is dead",
+        fix="look at 'upcycle-news subscribers suppressions --pending', then confirm them with "
+        "'subscribers suppress --pending' or drop them with 'subscribers unsuppress --pending'",
     )

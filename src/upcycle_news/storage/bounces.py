@@ -11,6 +11,7 @@ from sqlalchemy import Row, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
 from upcycle_news.models import Bounce, SuppressionSource
+from upcycle_news.storage import refusal_guard
 from upcycle_news.storage.database import Store
 from upcycle_news.storage.schema import (
     bounces,
@@ -26,15 +27,19 @@ class RecordedReport:
     """What became of a report.
 
     `is_new` is False when this very report was stored before, and when its delivery is not known
-    (`delivery` is None then). `suppressed` is True if the subscriber is suppressed since.
+    (`delivery` is None then). `suppressed` is True if the subscriber is suppressed since. `kept_back`
+    counts the suppressions, this one and earlier ones, that wait for a person now because the reports
+    are a wave.
     """
 
     is_new: bool
     issue: str = ""
     delivery: int | None = None
     suppressed: bool = False
+    kept_back: int = 0
 
 
+HARD = "hard"
 UNCLEAR = "unclear"
 """The kind in the table of a soft report that was not understood."""
 
@@ -54,7 +59,8 @@ def record(
 ) -> RecordedReport:
     """Store a report, and suppress its subscriber for a reason and source unless `suppress_for` is None.
 
-    One transaction: a process that dies leaves both or neither. The store does not know what was
+    One transaction: a process that dies leaves both or neither. In a wave of hard bounces the
+    suppressions wait for a person, also those of earlier reports (`refusal_guard`). The store does not know what was
     sent between a backup and its restore; such a report suppresses, and is not stored. A report
     about an erased subscriber is counted without its text.
     """
@@ -100,7 +106,12 @@ def record(
             .returning(bounces.c.id)
         )
         suppressed = new is not None and suppress(delivery.issue_id, delivery.id)
-    return RecordedReport(new is not None, delivery.issue_id, delivery.id, suppressed)
+        kept_back = 0
+        if suppressed and kind == HARD:  # who complained has decided: never kept back
+            kept_back = refusal_guard.keep_back_wave_of_reports(
+                connection, delivery.issue_id, delivery.id
+            )
+    return RecordedReport(new is not None, delivery.issue_id, delivery.id, suppressed, kept_back)
 
 
 def list_bounces(store: Store, *, issue: str = "", kind: str = "") -> Iterator[Bounce]:

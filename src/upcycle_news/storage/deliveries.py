@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Row, select, update
+from sqlalchemy import ColumnElement, Row, func, select, update
 
 from upcycle_news.models import (
     Delivery,
@@ -14,6 +14,7 @@ from upcycle_news.models import (
     EmailAddress,
     IssueId,
     IssueState,
+    SubscriberStatus,
 )
 from upcycle_news.storage import issue_lifecycle as lifecycle
 from upcycle_news.storage import send_hold
@@ -22,19 +23,38 @@ from upcycle_news.storage.issue_lifecycle import SYSTEM
 from upcycle_news.storage.schema import (
     deliveries,
     subscribers,
-    suppressions,
 )
+from upcycle_news.storage.suppressions import suppression_reason_sql
 from upcycle_news.storage.workers import NO_WORKER
 
 
 def requeue(
-    store: Store, issue: IssueId, state: DeliveryState, *, by: str = SYSTEM, now: datetime
+    store: Store,
+    issue: IssueId,
+    state: DeliveryState,
+    *,
+    code: str = "",
+    since: datetime | None = None,
+    by: str = SYSTEM,
+    now: datetime,
 ) -> int:
-    """Requeue the deliveries in `state`; returns how many. Never in a cancelled issue.
+    """Requeue the deliveries in `state`; returns how many.
 
-    A closed issue of which something is queued again is reopened. Raises `SendHoldError` while a
-    send hold is active.
+    With `code` only those that ended with this reply code, or enhanced status code; with `since` only
+    those that ended then or later. Who is suppressed, unsubscribed or erased stays as they are, and a
+    cancelled issue, too. A closed issue of which something is queued again is reopened. Raises
+    `SendHoldError` while a send hold is active.
     """
+    may_receive = (
+        select(subscribers.c.id)
+        .where(
+            subscribers.c.id == deliveries.c.subscriber_id,
+            subscribers.c.status == SubscriberStatus.CONFIRMED,
+            suppression_reason_sql().is_(None),
+        )
+        .correlate(deliveries)
+        .exists()
+    )
     with store.writing() as connection:
         send_hold.raise_if_held(connection)
         row = lifecycle.locked(connection, str(issue))
@@ -42,7 +62,7 @@ def requeue(
             return 0
         count = connection.execute(
             update(deliveries)
-            .where(deliveries.c.issue_id == str(issue), deliveries.c.state == state)
+            .where(*_ended(issue, state, code, since), may_receive)
             .values(
                 state=DeliveryState.QUEUED,
                 reason="",
@@ -59,42 +79,34 @@ def requeue(
     return count
 
 
-def requeue_refused(store: Store, issue: IssueId, *, now: datetime) -> int:
-    """Requeue what the relay refused before it had accepted anything; returns how many.
+def count_ended(
+    store: Store,
+    issue: IssueId,
+    state: DeliveryState,
+    *,
+    code: str = "",
+    since: datetime | None = None,
+) -> int:
+    """Return how many deliveries are in `state`, with `code` and `since` as for `requeue`."""
+    query = select(func.count()).where(*_ended(issue, state, code, since))
+    with store.reading() as connection:
+        return int(connection.scalar(query) or 0)
 
-    For a run that ended before it was clear whether the relay refused those addresses or us. While
-    another worker is sending, or once a message was sent, nothing changes; suppressed addresses
-    stay rejected.
-    """
-    started_states = (DeliveryState.SENT, DeliveryState.SENDING)
-    of_issue = deliveries.c.issue_id == str(issue)
-    with store.writing() as connection:
-        lifecycle.locked(connection, str(issue))
-        started = select(deliveries.c.id).where(of_issue, deliveries.c.state.in_(started_states))
-        leased = select(deliveries.c.id).where(
-            of_issue, deliveries.c.state == DeliveryState.QUEUED, deliveries.c.worker_id > NO_WORKER
-        )
-        if (
-            connection.execute(started.limit(1)).first()
-            or connection.execute(leased.limit(1)).first()
-        ):
-            return 0
-        count = connection.execute(
-            update(deliveries)
-            .where(
-                of_issue,
-                deliveries.c.state == DeliveryState.REJECTED,
-                deliveries.c.code >= 500,
-                ~select(suppressions.c.email_key)
-                .join(subscribers, subscribers.c.email_key == suppressions.c.email_key)
-                .where(subscribers.c.id == deliveries.c.subscriber_id)
-                .exists(),
-            )
-            .values(state=DeliveryState.QUEUED, worker_id=NO_WORKER, changed_at=now)
-        ).rowcount
-        if count:
-            lifecycle.settle_returned_deliveries(connection, str(issue), now=now)
-    return count
+
+def _ended(
+    issue: IssueId, state: DeliveryState, code: str, since: datetime | None
+) -> list[ColumnElement[bool]]:
+    conditions: list[ColumnElement[bool]] = [
+        deliveries.c.issue_id == str(issue),
+        deliveries.c.state == state,
+    ]
+    if code.isdecimal():
+        conditions.append(deliveries.c.code == int(code))
+    elif code:
+        conditions.append(deliveries.c.enhanced == code)
+    if since is not None:
+        conditions.append(deliveries.c.changed_at >= since)
+    return conditions
 
 
 def list_deliveries(store: Store, issue: IssueId, state: DeliveryState) -> Iterator[Delivery]:

@@ -21,12 +21,12 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import Connection, Row, func, insert, select, update
+from sqlalchemy import Connection, Row, delete, func, insert, select, update
 
 from upcycle_news.errors import IssueError
 from upcycle_news.models import DeliveryState, IssueId, IssueState
 from upcycle_news.observability.logging import Log
-from upcycle_news.storage.schema import deliveries, issue_events, issues
+from upcycle_news.storage.schema import deliveries, issue_events, issues, recent_refusals
 
 log = Log(__name__)
 
@@ -46,6 +46,7 @@ class IssueEvent(StrEnum):
     PAUSED = "paused"
     STOPPED = "stopped"
     RESUMED = "resumed"
+    RESUMED_PAST_GUARD = "resumed past guard"  # a person knows that the refusals are right
     CLOSED = "closed"
     REOPENED = "reopened"
     CANCELLED = "cancelled"
@@ -72,6 +73,7 @@ TRANSITIONS: Mapping[IssueEvent, Mapping[IssueState, IssueState]] = {
     IssueEvent.PAUSED: _all_to(_PAUSED, _SENDING, _PAUSED, _STOPPED),
     IssueEvent.STOPPED: _all_to(_STOPPED, _SENDING, _PAUSED, _STOPPED),
     IssueEvent.RESUMED: {**_all_to(_SENDING, _SENDING, _PAUSED, _STOPPED), _CLOSED: _CLOSED},
+    IssueEvent.RESUMED_PAST_GUARD: {_STOPPED: _SENDING},
     # A closed issue closes again when its sums were corrected: a reply that came late.
     IssueEvent.CLOSED: {
         **_all_to(_CLOSED, _SENDING, _PAUSED, _STOPPED, _CLOSED),
@@ -204,6 +206,7 @@ _DONE_TO = {
     IssueEvent.PAUSED: "paused",
     IssueEvent.STOPPED: "stopped",
     IssueEvent.RESUMED: "resumed",
+    IssueEvent.RESUMED_PAST_GUARD: "resumed past the guard",
     IssueEvent.CANCELLED: "cancelled",
 }
 _BECAUSE = {
@@ -248,6 +251,18 @@ class RecordedEvent:
     def is_decision(self) -> bool:
         """True for an approval or a rejection."""
         return self.event in _DECISIONS
+
+    def as_dict(self) -> dict[str, str]:
+        """Return the JSON object of `issue status --history`; `hash` is the id of the revision."""
+        return {
+            "at": self.at.isoformat(timespec="seconds"),
+            "event": self.event.value,
+            "by": self.by,
+            "from": self.from_state.value,
+            "to": self.to_state.value,
+            "hash": self.revision_id,
+            "reason": self.reason,
+        }
 
 
 def history(connection: Connection, issue: str) -> tuple[RecordedEvent, ...]:
@@ -544,6 +559,7 @@ def _store_sums(connection: Connection, row: Row[Any], *, now: datetime) -> bool
         reason=row.stop_reason if row.state == _CANCELLED else "",
         columns={"closed_at": now, **sums},
     )
+    connection.execute(delete(recent_refusals).where(recent_refusals.c.issue_id == row.id))
     log.info("issue closed", issue=row.id, audience=row.audience, **sums)
     return True
 

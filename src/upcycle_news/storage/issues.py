@@ -30,8 +30,8 @@ from upcycle_news.models import (
     SubscriberStatus,
 )
 from upcycle_news.storage import issue_lifecycle as lifecycle
+from upcycle_news.storage import refusal_guard, send_hold
 from upcycle_news.storage import revisions as revision_rows
-from upcycle_news.storage import send_hold
 from upcycle_news.storage.database import Store
 from upcycle_news.storage.issue_lifecycle import SYSTEM, IssueEvent, RecordedEvent
 from upcycle_news.storage.schema import (
@@ -296,10 +296,22 @@ def pause(store: Store, issue: IssueId, *, by: str, reason: str, now: datetime) 
         lifecycle.advance(connection, str(issue), IssueEvent.PAUSED, by=by, now=now, reason=reason)
 
 
-def resume(store: Store, issue: IssueId, *, by: str, now: datetime) -> None:
-    """Let a paused or stopped issue go on; a closed one stays closed. Raises `IssueError`."""
+def resume(
+    store: Store, issue: IssueId, *, by: str, now: datetime, put_off_until: datetime | None = None
+) -> int:
+    """Let a paused or stopped issue go on; a closed one stays closed. Raises `IssueError`.
+
+    With `put_off_until` past the guard: those whose refusals stopped it are deferred until then, and no
+    wave stops it again. Returns how many are deferred.
+    """
+    event = IssueEvent.RESUMED if put_off_until is None else IssueEvent.RESUMED_PAST_GUARD
     with store.writing() as connection:
-        lifecycle.advance(connection, str(issue), IssueEvent.RESUMED, by=by, now=now)
+        lifecycle.advance(connection, str(issue), event, by=by, now=now)
+        count = 0
+        if put_off_until is not None:
+            count = refusal_guard.put_off(connection, str(issue), until=put_off_until, now=now)
+        refusal_guard.forget_outcomes(connection, str(issue))
+    return count
 
 
 def stop(store: Store, issue: IssueId, *, reason: str, now: datetime) -> None:
@@ -310,6 +322,20 @@ def stop(store: Store, issue: IssueId, *, reason: str, now: datetime) -> None:
             lifecycle.advance(
                 connection, str(issue), IssueEvent.STOPPED, by=SYSTEM, now=now, reason=reason
             )
+
+
+def stop_unless_past_guard(store: Store, issue: IssueId, *, reason: str, now: datetime) -> bool:
+    """Stop an issue that is being sent, unless a person resumed it past the guard; False then."""
+    with store.writing() as connection:
+        row = lifecycle.locked(connection, str(issue))
+        if row is None or row.state != IssueState.SENDING:
+            return False
+        if refusal_guard.is_past_guard(connection, str(issue)):
+            return False
+        lifecycle.advance(
+            connection, str(issue), IssueEvent.STOPPED, by=SYSTEM, now=now, reason=reason
+        )
+    return True
 
 
 def cancel(store: Store, issue: IssueId, *, by: str, reason: str, now: datetime) -> None:

@@ -19,6 +19,7 @@ from typing import Any
 
 from sqlalchemy import Connection, Row, func, select, update
 
+from upcycle_news.i18n.messages import FALLBACK
 from upcycle_news.models import (
     ClaimResult,
     ClaimStatus,
@@ -29,13 +30,16 @@ from upcycle_news.models import (
     SuppressionSource,
     Verdict,
 )
+from upcycle_news.storage import issue_lifecycle as lifecycle
 from upcycle_news.storage import ledger_sql as sql
+from upcycle_news.storage import refusal_guard
 from upcycle_news.storage.database import Store
 from upcycle_news.storage.issue_lifecycle import correct_sums, settle_returned_deliveries
 from upcycle_news.storage.ledger_fast_path import LedgerFastPath
 from upcycle_news.storage.quotas import FullScope, Quotas, reserve
+from upcycle_news.storage.refusal_guard import GuardStop, is_refusal
 from upcycle_news.storage.schema import deliveries, issues, workers
-from upcycle_news.storage.suppressions import suppress_by_id
+from upcycle_news.storage.suppressions import REFUSED, suppress_by_id
 from upcycle_news.storage.workers import NO_WORKER, Worker
 
 _GRANTED = ClaimResult(ClaimStatus.GRANTED)
@@ -47,7 +51,9 @@ class Ledger:
     """The deliveries of one issue as one worker sees them. Every method is one transaction.
 
     With `fresh_only` it leases only what has never been on the wire: a second relay may have
-    nothing else.
+    nothing else. `guard_stop` says why the issue was stopped once a wave of refusals did that
+    (`refusal_guard`), here or in another worker whose refusals come after that; `language` is that of
+    its reason.
     """
 
     def __init__(
@@ -58,10 +64,13 @@ class Ledger:
         *,
         quotas: Quotas = Quotas(),
         fresh_only: bool = False,
+        language: str = FALLBACK,
     ) -> None:
         """Deliver `issue` on behalf of `worker`."""
         self._store, self._issue, self._worker = store, str(issue), worker
-        self._quotas, self._fresh_only = quotas, fresh_only
+        self._quotas, self._fresh_only, self._language = quotas, fresh_only, language
+        self._accepted = 0  # since this worker's last refusal, as far as that is not in the store
+        self.guard_stop: GuardStop | None = None
         # By scope: when a domain's quota has room again, and how many deliveries wait for it.
         self._domain_waits: dict[str, tuple[datetime, int]] = {}
         self._fast_path = LedgerFastPath(store, worker)
@@ -119,8 +128,11 @@ class Ledger:
 
     def release_leases(self, leases: Sequence[LeasedDelivery]) -> None:
         """Release unused leases, so that other workers may take them."""
-        if leases:
-            with self._store.writing() as connection:
+        if not leases and not self._accepted:
+            return
+        with self._store.writing() as connection:
+            self._save_accepted(connection)
+            if leases:
                 connection.execute(
                     sql.RELEASE_LEASE,
                     [
@@ -128,6 +140,14 @@ class Ledger:
                         for delivery in sorted(lease.delivery for lease in leases)
                     ],
                 )
+        self._accepted = 0
+
+    def _save_accepted(self, connection: Connection) -> None:
+        """Store how many were accepted, for other workers and later runs of the issue."""
+        if self._accepted:
+            refusal_guard.add_outcomes(
+                connection, self._issue, None, accepted_before=self._accepted
+            )
 
     # --- claims and verdicts
 
@@ -143,12 +163,46 @@ class Ledger:
         a delivery of this run; the last one counts, and a suppression is only ever added.
         """
         if not self._quotas and self._fast_path.try_commit(records, claims, now):
+            self._accepted += sum(verdict.state is DeliveryState.SENT for _, verdict in records)
             return [_GRANTED] * len(claims)
         with self._store.writing() as connection:
-            self._record(connection, records, now)
-            return self._claim(connection, claims, now) if claims else []
+            accepted, stop = self._record(connection, records, now)
+            results = self._claim(connection, claims, now) if claims else []
+        self._accepted, self.guard_stop = accepted, stop or self.guard_stop
+        return results
 
     def _record(
+        self,
+        connection: Connection,
+        records: Sequence[tuple[LeasedDelivery, Verdict]],
+        now: datetime,
+    ) -> tuple[int, GuardStop | None]:
+        """Record verdicts; return how many were accepted since the last refusal, and a stop."""
+        stop: GuardStop | None = None
+        if any(is_refusal(verdict) for _, verdict in records):
+            # Before any delivery, as cancelling does: in another order the two could deadlock.
+            row = lifecycle.locked(connection, self._issue)
+            if row is not None and row.state == IssueState.STOPPED:
+                records, stop = _queued_again(records, row.stop_reason)
+                for number in sorted(stop.deliveries):
+                    refusal_guard.add_outcomes(connection, self._issue, number, accepted_before=0)
+        self._record_verdicts(connection, records, now)
+        accepted, last = self._accepted, None
+        for delivery, verdict in records:
+            if verdict.state is DeliveryState.SENT:
+                accepted += 1
+            elif is_refusal(verdict) and not delivery.refused_before:
+                refusal_guard.add_outcomes(
+                    connection, self._issue, delivery.delivery, accepted_before=accepted
+                )
+                accepted, last = 0, verdict
+        if last is not None:
+            stop = refusal_guard.check(
+                connection, self._issue, last, language=self._language, now=now
+            )
+        return accepted, stop
+
+    def _record_verdicts(
         self,
         connection: Connection,
         records: Sequence[tuple[LeasedDelivery, Verdict]],
@@ -241,7 +295,7 @@ class Ledger:
         suppress_by_id(
             connection,
             delivery.subscriber,
-            reason="bounced",
+            reason=REFUSED,
             source=SuppressionSource.SMTP,
             detail=detail,
             issue=self._issue,
@@ -282,8 +336,24 @@ class Ledger:
         return due
 
     def heartbeat(self, now: datetime) -> None:
-        """Record that this worker is alive."""
+        """Record that this worker is alive, and how many messages were accepted since a refusal."""
         with self._store.writing() as connection:
             connection.execute(
                 update(workers).where(workers.c.id == self._worker.id).values(heartbeat_at=now)
             )
+            self._save_accepted(connection)
+        self._accepted = 0
+
+
+def _queued_again(
+    records: Sequence[tuple[LeasedDelivery, Verdict]], reason: str
+) -> tuple[list[tuple[LeasedDelivery, Verdict]], GuardStop]:
+    """Return the records of a stopped issue: what was on the wire then and was refused is queued."""
+    refused = frozenset(delivery.delivery for delivery, verdict in records if is_refusal(verdict))
+    changed = [
+        (delivery, Verdict(DeliveryState.QUEUED, reason=verdict.reason))
+        if delivery.delivery in refused
+        else (delivery, verdict)
+        for delivery, verdict in records
+    ]
+    return changed, GuardStop(reason, refused)

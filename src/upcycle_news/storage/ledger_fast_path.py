@@ -72,10 +72,14 @@ class LedgerFastPath:
         """Commit all records and claims; False, and nothing done, when a claim is not granted.
 
         Also False for a verdict that concerns more than its own delivery: one that suppresses the
-        address, one that queues or defers again, where the issue may have been cancelled, and one
-        about a delivery that was settled before, where the issue may be closed.
+        address, a permanent refusal, which the guard against waves of them counts, one that queues or
+        defers again, where the issue may have been cancelled, and one about a delivery that was
+        settled before, where the issue may be closed.
         """
-        if any(verdict.suppress or verdict.state in sql.PENDING_STATES for _, verdict in records):
+        if any(
+            verdict.state in sql.PENDING_STATES or verdict.suppress or (verdict.code or 0) >= 500
+            for _, verdict in records
+        ):
             return False
         try:
             with self._store.raw_cursor() as cursor:

@@ -40,6 +40,7 @@ def _select_unleased(*conditions: Any) -> Select[Any]:
             deliveries.c.id,
             deliveries.c.subscriber_id,
             deliveries.c.attempts,
+            deliveries.c.code,
             deliveries.c.queued_at,
             subscribers.c.email,
             subscribers.c.name,
@@ -187,6 +188,7 @@ def leased_delivery(row: Row[Any]) -> LeasedDelivery:
         name=row.name,
         attempt=row.attempts + 1,
         queued_at=row.queued_at,
+        refused_before=(row.code or 0) >= 500,
     )
 
 

@@ -23,6 +23,7 @@ from upcycle_news.storage.schema import (
     bounces,
     consents,
     deliveries,
+    pending_suppressions,
     subscribers,
     unsubscribes,
 )
@@ -105,4 +106,7 @@ def erase_rows(connection: Connection, number: int) -> None:
         update(deliveries).where(deliveries.c.subscriber_id == number).values(reason="")
     )
     connection.execute(delete(consents).where(consents.c.subscriber_id == number))
+    connection.execute(
+        delete(pending_suppressions).where(pending_suppressions.c.subscriber_id == number)
+    )
     connection.execute(delete(subscribers).where(subscribers.c.id == number))

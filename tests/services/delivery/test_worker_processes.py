@@ -164,7 +164,7 @@ def test_lines_that_are_no_reports_do_not_stop_reading(
         raise ValueError("the callback fails")
 
     context = publication.context()
-    job = WorkerJob(Relay("main", "127.0.0.1", 1, "none"), 1, 0.0, canary_passed=True)
+    job = WorkerJob(Relay("main", "127.0.0.1", 1, "none"), 1, 0.0, accepted_before=True)
     workers = WorkerPool(context, ISSUE, job, 1, on_report)
     worker = _WorkerProcess(process, threading.Thread())
     workers._read(worker)

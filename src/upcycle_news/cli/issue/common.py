@@ -47,6 +47,14 @@ def print_status(status: IssueStatus, as_json: bool) -> None:
         typer.echo(format_status(status))
 
 
+def note_pending_suppressions(app: App, issue: str = "") -> None:
+    """Print how many suppressions wait for a decision, if any does; with `issue` only after its wave."""
+    if issue and not app.suppressions.pending_count(issue):
+        return
+    if waiting := app.suppressions.pending_sentence():
+        note(waiting)
+
+
 def print_latest_as_json(app: App) -> None:
     """Print the status of the latest issue, if there is one: nothing new is no reason for no JSON."""
     if (latest := app.issues.latest()) is not None:

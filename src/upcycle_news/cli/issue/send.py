@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable
+from datetime import datetime
+from functools import partial
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -15,6 +17,7 @@ from upcycle_news.cli.issue.common import (
     chosen_issue,
     current_user,
     note_feed_failures,
+    note_pending_suppressions,
     print_latest_as_json,
     print_status,
 )
@@ -107,7 +110,7 @@ def _send(
     yes: bool,
     as_json: bool,
 ) -> None:
-    ask = _ask if sys.stdin.isatty() else None
+    ask = partial(_ask, app) if sys.stdin.isatty() else None
 
     def send_issue(progress: Progress) -> SendResult:
         return app.issues.send(
@@ -124,12 +127,24 @@ def _send(
     _watch(app, issue, send_issue, as_json)
 
 
-def _ask(revision: Revision, audience: int) -> bool:
+def _ask(app: App, revision: Revision, audience: int) -> bool:
+    if waiting := app.suppressions.pending_sentence():
+        note(waiting)
     subject, count = revision.manifest.issue.subject, format_count(audience, "subscriber")
     return typer.confirm(f"Send issue {revision.issue} „{subject}“ to {count}?", abort=True)
 
 
-def resume(issue: IssueIdArgument, as_json: JsonOption = False) -> None:
+def resume(
+    issue: IssueIdArgument,
+    past_guard: Annotated[
+        bool,
+        typer.Option(
+            "--past-guard",
+            help="The refusals that stopped it are right: put those off, go on with the others.",
+        ),
+    ] = False,
+    as_json: JsonOption = False,
+) -> None:
     """Go on with an issue that was paused, stopped or interrupted.
 
     Example: upcycle-news issue resume 2026-11-26
@@ -138,7 +153,9 @@ def resume(issue: IssueIdArgument, as_json: JsonOption = False) -> None:
         _watch(
             app,
             IssueId.parse(issue),
-            lambda progress: app.issues.resume(issue, by=current_user(), progress=progress),
+            lambda progress: app.issues.resume(
+                issue, by=current_user(), past_guard=past_guard, progress=progress
+            ),
             as_json,
         )
 
@@ -173,31 +190,67 @@ def cancel(
 def resend(
     issue: IssueIdArgument,
     state: Annotated[
-        str, typer.Option(help="Only 'unknown': deliveries whose answer was lost.")
+        str,
+        typer.Option(
+            help="'unknown': deliveries whose answer was lost, or 'rejected': those that were "
+            "refused wrongly."
+        ),
     ] = "unknown",
+    code: Annotated[
+        str, typer.Option(help="Only those with this reply code (550) or status code (5.7.1).")
+    ] = "",
+    since: Annotated[
+        str,
+        typer.Option(metavar="TIME", help="Only those of this time or later: 2026-11-26T06:30."),
+    ] = "",
     as_json: JsonOption = False,
 ) -> None:
     """Send again what may or may not have arrived; a second copy has the same Message-ID.
 
-    Example: upcycle-news issue resend 2026-11-26 --state unknown
+    Nobody who is suppressed or has left gets one. A closed issue is opened again.
+    Example: upcycle-news issue resend 2026-11-26 --state rejected --code 550
     """
-    if state != DeliveryState.UNKNOWN:
-        raise typer.BadParameter("only deliveries in the state 'unknown' can be sent again")
+    if state not in (DeliveryState.UNKNOWN, DeliveryState.REJECTED):
+        raise typer.BadParameter(
+            "only deliveries in the states 'unknown' and 'rejected' can be sent again"
+        )
 
     def note_queued(count: int) -> None:
         note(f"issue {issue}: {format_count(count, 'delivery', 'deliveries')} queued again")
 
-    with open_publication() as app:
-        _watch(
-            app,
-            IssueId.parse(issue),
-            lambda progress: (
-                app.issues.resend(
-                    issue, by=current_user(), on_queued=note_queued, progress=progress
-                ).result
-            ),
-            as_json,
+    def send_again(progress: Progress) -> SendResult:
+        resent = app.issues.resend(
+            issue,
+            state=DeliveryState(state),
+            code=code,
+            since=_moment(app, since) if since else None,
+            by=current_user(),
+            on_queued=note_queued,
+            progress=progress,
         )
+        if resent.left_out:
+            count = format_count(resent.left_out, "delivery", "deliveries")
+            note(
+                f"issue {issue}: {count} not queued, to people who are suppressed or have left; "
+                f"'upcycle-news subscribers unsuppress --issue {issue}' undoes what its refusals and "
+                "bounces suppressed"
+            )
+        return resent.result
+
+    with open_publication() as app:
+        _watch(app, IssueId.parse(issue), send_again, as_json)
+
+
+def _moment(app: App, text: str) -> datetime:
+    """Read a time of the publication's zone; raises `BadParameter`."""
+    try:
+        moment = datetime.fromisoformat(text)
+    except ValueError:
+        raise typer.BadParameter(
+            "--since takes a time such as 2026-11-26 or 2026-11-26T06:30"
+        ) from None
+    zone = app.settings.publication.zone
+    return moment if moment.tzinfo else moment.replace(tzinfo=zone)
 
 
 def _watch(
@@ -219,4 +272,5 @@ def _watch(
             f"issue {issue}: {result.report.deferred} deferred, due again at {when:%H:%M:%S}; "
             f"'upcycle-news issue resume {issue}' goes on"
         )
+    note_pending_suppressions(app, result.status.issue)
     print_status(result.status, as_json)

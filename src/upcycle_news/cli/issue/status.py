@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from upcycle_news.cli.completion import issue_ids
-from upcycle_news.cli.issue.common import print_status
+from upcycle_news.cli.issue.common import note_pending_suppressions, print_status
 from upcycle_news.cli.output import JsonOption, note, open_publication, print_json
 from upcycle_news.models import Delivery, DeliveryState
 
 if TYPE_CHECKING:
-    from upcycle_news.api.issues import Standstill
+    from upcycle_news.api.issues import RecordedEvent, Standstill
 
 
 def status(
@@ -28,6 +28,10 @@ def status(
         str | None,
         typer.Option("--list", metavar="STATE", help="List the deliveries in this state."),
     ] = None,
+    history: Annotated[
+        bool,
+        typer.Option("--history", help="List what happened to the issue, by whom and when."),
+    ] = False,
     as_json: JsonOption = False,
 ) -> None:
     """Count an issue's deliveries by state, or list those in one state (with addresses).
@@ -36,7 +40,13 @@ def status(
     """
     if state is not None and state not in list(DeliveryState):
         raise typer.BadParameter(f"--list takes one of {', '.join(DeliveryState)}")
+    if history and state is not None:
+        raise typer.BadParameter("--history and --list are two lists: give one of them")
     with open_publication() as app:
+        if history:
+            for event in app.issues.history(issue):
+                _print_event(event, as_json)
+            return
         if state is not None:
             for delivery in app.issues.deliveries(issue, state=DeliveryState(state)):
                 _print_delivery(delivery, as_json)
@@ -45,10 +55,14 @@ def status(
         print_status(counts, as_json)
         # The counts alone do not tell an issue in progress from one that is paused or stopped.
         if (halt := app.issues.standstill(counts.issue)) is not None:
-            _note_standstill(counts.issue, halt)
+            _note_standstill(counts.issue, halt, app.settings.publication.language)
+        note_pending_suppressions(app)
 
 
-def _note_standstill(issue: str, halt: Standstill) -> None:
+def _note_standstill(issue: str, halt: Standstill, language: str) -> None:
+    if halt.away:
+        note(halt.away.in_language(language))
+        return
     if halt.stalled_since:
         note(
             f"issue {issue} stalls: nothing has gone out since "
@@ -57,6 +71,16 @@ def _note_standstill(issue: str, halt: Standstill) -> None:
         return
     why = f": {halt.reason}" if halt.reason else ""
     note(f"issue {issue} is {halt.state}{why}; 'upcycle-news issue resume {issue}' goes on with it")
+
+
+def _print_event(event: RecordedEvent, as_json: bool) -> None:
+    if as_json:
+        print_json(event.as_dict())
+        return
+    at = f"{event.at:%Y-%m-%d %H:%M:%S} UTC"
+    revision = f"revision {event.revision_id[:12]}" if event.revision_id else ""
+    parts = (f"by {event.by}", f"now {event.to_state}", revision, event.reason)
+    typer.echo(f"{at}  {event.event:<12}  {'; '.join(part for part in parts if part)}")
 
 
 def _print_delivery(delivery: Delivery, as_json: bool) -> None:

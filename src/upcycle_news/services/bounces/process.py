@@ -20,18 +20,19 @@ from upcycle_news.bounces.parser import (
 from upcycle_news.bounces.unsubscribe_mail import unsubscribe_tokens
 from upcycle_news.config.settings import FILE_NAME
 from upcycle_news.errors import SettingsError, UpcycleError
-from upcycle_news.models import SuppressionSource, UnsubscribeMethod
+from upcycle_news.i18n.messages import localized
+from upcycle_news.models import IssueId, SuppressionSource, UnsubscribeMethod
 from upcycle_news.models.runs import RunResult
 from upcycle_news.observability.logging import Log
 from upcycle_news.services.bounces import soft_bounces
 from upcycle_news.services.subscribers import subscriptions
-from upcycle_news.storage import bounces, subscribers, suppressions
+from upcycle_news.storage import bounces, issues, subscribers, suppressions
 from upcycle_news.subscribers.link_tokens import Purpose
 
 log = Log(__name__)
 
 FINAL = {
-    BounceKind.HARD: ("hard bounce", SuppressionSource.BOUNCE),
+    BounceKind.HARD: (suppressions.HARD_BOUNCE, SuppressionSource.BOUNCE),
     BounceKind.COMPLAINT: ("complaint", SuppressionSource.COMPLAINT),
 }
 """The kinds of reports of which one suppresses, with the reason and source of the suppression."""
@@ -43,7 +44,7 @@ class Collected:
 
     `soft` includes reports that were not understood. `left_alone`: replies of people and automatic
     ones, notices of success, feedback that is no complaint. `suppressed`: addresses that will get
-    no mail from now on.
+    no mail from now on. `pending`: suppressions that wait for a person, since they came in a wave.
     """
 
     hard: int = 0
@@ -56,6 +57,7 @@ class Collected:
     unsigned: int = 0
     left_alone: int = 0
     suppressed: int = 0
+    pending: int = 0
 
     def as_dict(self) -> dict[str, int]:
         """Return the JSON object of `bounces collect`."""
@@ -71,7 +73,10 @@ class Collected:
 
     def plus(self, **more: int) -> Collected:
         """Return the counts with `more` added."""
-        return replace(self, **{name: getattr(self, name) + count for name, count in more.items()})
+        # Not below zero: a wave may keep back what an earlier run suppressed.
+        return replace(
+            self, **{name: max(getattr(self, name) + count, 0) for name, count in more.items()}
+        )
 
 
 def has_inbox(context: AppContext) -> bool:
@@ -229,7 +234,26 @@ def _record(
             delivery=recorded.delivery,
             now=now,
         )
+    if recorded.kept_back:
+        _stop_because_of_reports(context, recorded.issue, report)
+        return {**counts, "suppressed": 1 - recorded.kept_back, "pending": recorded.kept_back}
     return {**counts, "suppressed": 1} if suppressed else counts
+
+
+def _stop_because_of_reports(context: AppContext, issue: str, report: BounceReport) -> None:
+    """Stop an issue that is still being sent: what is accepted comes back for everybody.
+
+    Unless a person resumed it past the guard.
+    """
+    reply = " ".join(filter(None, (report.code, report.reason)))
+    reason = localized("guard-stopped-by-reports", reply=reply, issue=issue)
+    if issues.stop_unless_past_guard(
+        context.store,
+        IssueId.parse(issue),
+        reason=reason.in_language(context.language),
+        now=context.clock(),
+    ):
+        log.raised("issue stopped", issue=issue, why=reason)
 
 
 def _report_key(report: BounceReport, delivery: tuple[int, int], raw: bytes) -> str:

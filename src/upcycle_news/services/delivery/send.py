@@ -10,11 +10,17 @@ from dataclasses import dataclass, replace
 from upcycle_news.app.context import AppContext
 from upcycle_news.delivery.ports import DeliveryReport
 from upcycle_news.errors import IssueError, RelayError
+from upcycle_news.i18n.messages import localized
 from upcycle_news.models import DeliveryState, IssueId, IssueState, IssueStatus, Relay
 from upcycle_news.observability.logging import Log
 from upcycle_news.services.archive import build
 from upcycle_news.services.bounces import soft_bounces
 from upcycle_news.services.delivery import lateness, worker_identity
+from upcycle_news.services.delivery.issue_relay import (
+    AwayRecorder,
+    away_text,
+    raise_if_relay_missing,
+)
 from upcycle_news.services.delivery.worker_job import (
     Mailing,
     WorkerJob,
@@ -24,10 +30,11 @@ from upcycle_news.services.delivery.worker_job import (
 )
 from upcycle_news.services.delivery.worker_pool import MIN_QUEUED_FOR_POOL, WorkerPool
 from upcycle_news.services.issues.render import RenderedRevision, raise_on_errors
-from upcycle_news.storage import approvals, deliveries, issues, send_hold
+from upcycle_news.storage import approvals, issues, send_hold
 from upcycle_news.storage import workers as worker_rows
 from upcycle_news.storage.issue_lifecycle import SYSTEM
 from upcycle_news.storage.issues import IssueRow
+from upcycle_news.transports.outcomes import RelayUnreachable
 
 log = Log(__name__)
 
@@ -67,46 +74,78 @@ def deliver_issue(
     `wait_seconds` for deferred deliveries; default: ``retry.patience_seconds``. `rendered` is the
     issue's revision if this step has it already, else it is loaded. When the relay
     cannot be reached and has a failover relay, that one takes what was never on the wire. Raises
-    `RelayUnreachable` when no relay can be reached: the issue waits for the next run; and
-    `RelayError` when the relay stops the issue. What is not sent stays queued.
+    `RelayUnreachable` when no relay can be reached, or the relay went away for longer than
+    ``retry.patience_seconds``: what is left waits for the next run, and the issue is not stopped.
+    Raises `RelayError` when the relay stops the issue, and `IssueError` when the issue began over a
+    relay and none is configured. What is not sent stays queued.
     """
     row = _load_deliverable(context, issue)
     if row.state is IssueState.CLOSED or close_if_done(context, issue):
         return DeliveryReport()
     before = _status(context, issue)
     sent = before.counts.get(DeliveryState.SENT, 0) > 0
-    if not sent:
-        deliveries.requeue_refused(context.store, issue, now=context.clock())
     if wait_seconds is None:
         wait_seconds = context.settings.retry.patience_seconds
     if rendered is not None and rendered.revision_id == row.revision_id:
         mailing = Mailing.of(row, rendered)
     else:  # not loaded yet, or another process queued another revision meanwhile
         mailing = load_mailing(context, row)
-    run = SendRun(context, mailing, wait_seconds, stopping, progress)
+    away = AwayRecorder(context, issue, progress)
+    run = SendRun(context, mailing, wait_seconds, stopping, away, probing=away.was_away)
     with context.relay() as relay:
-        try:
-            report = run.execute(relay, canary_passed=sent)
-        except RelayError as error:
-            report = DeliveryReport(stopped=str(error), relay_gone=True)
-            if (second := context.failover(relay)) is None:
-                log.raised("relay unreachable", issue=issue, relay=relay.name, why=error)
-                raise
-        else:
-            second = context.failover(relay) if report.relay_gone else None
-    if second is not None:
-        log.warning("failover relay used", issue=issue, relay=second.name)
-        sent = sent or report.sent > 0
-        report = combine_reports(
-            replace(report, stopped=None), run.execute(second, canary_passed=sent, fresh_only=True)
+        report = _send_with_failover(run, relay, accepted_before=sent and not away.was_away)
+    away.finish(report)
+    _raise_if_stopped(context, issue, report)
+    if report.away is not None:
+        log.raised("relay away", issue=issue, why=report.away)
+        raise RelayUnreachable(away_text(context, _status(context, issue), report.away))
+    close_if_done(context, issue)
+    soft_bounces.suppress_refused(context, issue)
+    return report
+
+
+def _send_with_failover(run: SendRun, relay: Relay, *, accepted_before: bool) -> DeliveryReport:
+    """Send over `relay`; when no connection can be had, over its failover relay, if it has one.
+
+    Raises `RelayError` when there is none and the relay refuses the very first connection for good.
+    """
+    context = run.context
+    try:
+        report = run.execute(relay, accepted_before=accepted_before)
+    except RelayUnreachable as error:
+        report = DeliveryReport(
+            relay_gone=True, away=error.localized_text, away_since=context.clock()
         )
+    except RelayError as error:
+        if context.failover(relay) is None:
+            log.raised("relay unreachable", issue=run.mailing.issue, relay=relay.name, why=error)
+            raise
+        report = DeliveryReport(relay_gone=True)
+    second = context.failover(relay) if report.relay_gone else None
+    if second is None:
+        return report
+    log.warning("failover relay used", issue=run.mailing.issue, relay=second.name)
+    accepted_before = accepted_before or report.sent > 0
+    before = replace(report, stopped=None, relay_gone=False, away=None, away_since=None)
+    try:
+        after = run.execute(second, accepted_before=accepted_before, fresh_only=True)
+    except RelayUnreachable as error:
+        after = DeliveryReport(
+            relay_gone=True, away=error.localized_text, away_since=context.clock()
+        )
+    return combine_reports(before, after)
+
+
+def _raise_if_stopped(context: AppContext, issue: IssueId, report: DeliveryReport) -> None:
+    """Raise `RelayError` when this run stopped the issue, or a wave of refusals anywhere did."""
+    row = issues.get(context.store, issue)
+    if row is not None and row.state is IssueState.STOPPED:
+        log.raised("issue stopped", issue=issue, why=row.stop_reason)
+        raise RelayError(localized("issue-stopped", issue=str(issue), why=row.stop_reason))
     if report.stopped:
         log.raised("issue stopped", issue=issue, why=report.stopped)
         issues.stop(context.store, issue, reason=report.stopped, now=context.clock())
         raise RelayError(f"issue {issue} stopped: {report.stopped}")
-    close_if_done(context, issue)
-    soft_bounces.suppress_refused(context, issue)
-    return report
 
 
 def _load_deliverable(context: AppContext, issue: IssueId) -> IssueRow:
@@ -123,6 +162,8 @@ def _load_deliverable(context: AppContext, issue: IssueId) -> IssueRow:
         raise IssueError(
             f"issue {issue} is {row.state}{because}: 'upcycle-news issue resume {issue}' goes on"
         )
+    if row.state is IssueState.SENDING:
+        raise_if_relay_missing(context, issue)
     build.rebuild_if_missing(context, issue)
     return row
 
@@ -141,14 +182,26 @@ class SendRun:
     wait_seconds: float
     stopping: Callable[[], bool]
     progress: Callable[[DeliveryReport], None]
+    probing: bool = False
 
     def execute(
-        self, relay: Relay, *, canary_passed: bool, fresh_only: bool = False
+        self, relay: Relay, *, accepted_before: bool, fresh_only: bool = False
     ) -> DeliveryReport:
-        """Send over `relay` until nothing is left to do now."""
+        """Send over `relay` until nothing is left to do now, or it went away for too long.
+
+        Raises `RelayError` when the very first connection cannot be opened.
+        """
         processes = self._process_count(relay)
         connections = -(-relay.connections // processes)
-        job = WorkerJob(relay, connections, self.wait_seconds, canary_passed, fresh_only)
+        job = WorkerJob(
+            relay,
+            connections,
+            self.wait_seconds,
+            accepted_before,
+            fresh_only,
+            relay_wait=self.context.settings.retry.patience_seconds,
+            probing=self.probing,
+        )
         own_report = DeliveryReport()
         pool = WorkerPool(
             self.context,
@@ -160,7 +213,7 @@ class SendRun:
 
         def progress(report: DeliveryReport) -> None:
             nonlocal own_report
-            if report.sent or canary_passed:
+            if report.sent or accepted_before:
                 pool.send_job()
             own_report = report
             self.progress(pool.total_with(report))
@@ -169,17 +222,17 @@ class SendRun:
         stop = True
         try:
             report = self._run_job(job, progress)
-            stop = report.stopped is not None
+            stop = report.stopped is not None or report.away is not None
         finally:
             pool.join(lambda: stop or self.stopping())
-        failed = pool.crashed or (pool.errors and not report.stopped)
+        failed = pool.crashed or (pool.errors and not report.stopped and not report.away)
         if failed:
             # Their deliveries are sent here, or what stopped them stops this process too.
             reclaim_from_dead_workers(self.context, self.mailing.issue)
         # A worker that was told to stop released its leases, perhaps after this process was done.
         released = processes > 1 and not stop and not self.stopping() and self._queued() > 0
         if failed or released:
-            rest = self._run_job(replace(job, canary_passed=True), progress)
+            rest = self._run_job(replace(job, accepted_before=True), progress)
             report = combine_reports(report, rest)
         return pool.total_with(report)
 

@@ -9,14 +9,14 @@ from __future__ import annotations
 import gc
 import json
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
 
 from upcycle_news.app.context import AppContext
 from upcycle_news.delivery.engine import deliver
+from upcycle_news.delivery.event_loop import MessageComposer
 from upcycle_news.delivery.ports import DeliveryReport, SendLimits, WaitLimits
-from upcycle_news.delivery.retry_policy import CanaryGuard
 from upcycle_news.mail.dot_stuffing import DotStuffedMessage
 from upcycle_news.mail.message import MessageTemplate, RecipientFields, message_hash
 from upcycle_news.models import (
@@ -31,7 +31,7 @@ from upcycle_news.observability.logging import Log
 from upcycle_news.services.delivery import worker_identity
 from upcycle_news.services.delivery.latency import LatencyRecorder
 from upcycle_news.services.issues.render import RenderedRevision
-from upcycle_news.storage import revisions, workers
+from upcycle_news.storage import issue_relays, revisions, workers
 from upcycle_news.storage.issues import IssueRow
 from upcycle_news.storage.ledger import Ledger
 from upcycle_news.subscribers.link_tokens import Purpose
@@ -44,15 +44,17 @@ log = Log(__name__)
 class WorkerJob:
     """The part of a run that one process does.
 
-    `wait_seconds` as in `WaitLimits.deferred`, `canary_passed` as in `CanaryGuard.passed`,
-    `fresh_only` as in `storage.ledger.Ledger`.
+    `wait_seconds`, `relay_wait` and `probing` as in `WaitLimits` (`deferred`, `relay`, `probing`),
+    `accepted_before` as in `delivery.engine.deliver`, `fresh_only` as in `storage.ledger.Ledger`.
     """
 
     relay: Relay
     connections: int
     wait_seconds: float
-    canary_passed: bool
+    accepted_before: bool
     fresh_only: bool = False
+    relay_wait: float = 0.0
+    probing: bool = False
 
 
 @dataclass(frozen=True)
@@ -114,19 +116,28 @@ def run_job(
                 worker,
                 quotas=context.quotas(job.relay.name, publication.sender_address),
                 fresh_only=job.fresh_only,
+                language=context.language,
             ),
             connect=latency.instrument(lambda: open_connection(job.relay)),
-            compose_message=message_composer(context, template, mailing.issue, mailing.number),
+            compose_message=_recording_relay(
+                context,
+                mailing.issue,
+                job.relay,
+                message_composer(context, template, mailing.issue, mailing.number),
+            ),
             policy=context.retry_policy,
-            wait_limits=WaitLimits(deferred=job.wait_seconds),
+            wait_limits=WaitLimits(
+                deferred=job.wait_seconds, relay=job.relay_wait, probing=job.probing
+            ),
             send_limits=SendLimits(
                 connections=job.connections,
                 messages_per_connection=job.relay.messages_per_connection,
                 next_opening=context.send_window(publication.timezone),
                 expires_at=_expires_at(context, mailing.queued_at),
             ),
-            canary_guard=CanaryGuard(passed=job.canary_passed),
+            accepted_before=job.accepted_before,
             clock=context.clock,
+            wait=context.wait,
             stopping=stopping,
             progress=progress,
         )
@@ -149,6 +160,22 @@ def _expires_at(context: AppContext, queued_at: datetime | None) -> datetime | N
     """Return when an issue is too old to be sent; None when it never is."""
     hours = context.settings.retry.max_lateness_hours
     return queued_at + timedelta(hours=hours) if hours and queued_at is not None else None
+
+
+def _recording_relay(
+    context: AppContext, issue: IssueId, relay: Relay, compose_message: MessageComposer
+) -> MessageComposer:
+    """Return `compose_message`, which records the relay of the issue before the first message."""
+    recorded = False
+
+    def compose(claim: LeasedDelivery) -> tuple[Envelope, bytes | DotStuffedMessage]:
+        nonlocal recorded
+        if not recorded:
+            issue_relays.record_first(context.store, issue, relay.name)
+            recorded = True
+        return compose_message(claim)
+
+    return compose
 
 
 def message_composer(
@@ -188,13 +215,14 @@ def message_composer(
 
 
 def encode_job(issue: IssueId, job: WorkerJob) -> str:
-    """Return the job of a further process as a line of JSON; it starts once the canary has passed."""
+    """Return the job of a further process as a line of JSON; it starts once the relay has accepted a message."""
     return json.dumps(
         {
             "issue": str(issue),
             "relay": asdict(job.relay),
             "connections": job.connections,
             "fresh_only": job.fresh_only,
+            "relay_wait": job.relay_wait,
         }
     )
 
@@ -206,13 +234,19 @@ def decode_job(line: str) -> tuple[IssueId, WorkerJob]:
         Relay(**fields["relay"]),
         fields["connections"],
         wait_seconds=0.0,
-        canary_passed=True,
+        accepted_before=True,
         fresh_only=fields["fresh_only"],
+        relay_wait=fields["relay_wait"],
     )
 
 
 def encode_report(report: DeliveryReport, error: str = "") -> str:
-    """Return a report, and what broke, as a line of JSON."""
+    """Return a report, and what broke, as a line of JSON.
+
+    That the relay is away is left out: the first process finds that out itself, or the relay is back.
+    """
+    if report.away_since is not None:
+        report = replace(report, relay_gone=False, away=None, away_since=None)
     due = report.next_due.isoformat() if report.next_due else None
     return json.dumps({**asdict(report), "next_due": due, "error": error})
 
@@ -234,5 +268,7 @@ def combine_reports(report: DeliveryReport, other: DeliveryReport) -> DeliveryRe
         unknown=report.unknown + other.unknown,
         stopped=report.stopped or other.stopped,
         relay_gone=report.relay_gone or other.relay_gone,
+        away=report.away or other.away,
+        away_since=report.away_since or other.away_since,
         next_due=min(dues, default=None),
     )

@@ -13,6 +13,7 @@ from upcycle_news.services.issues.changes_markdown import changes_since_last_req
 from upcycle_news.services.issues.preview_link import preview_url
 from upcycle_news.services.issues.render import RenderedRevision
 from upcycle_news.services.markdown import Translator, escape_markdown
+from upcycle_news.services.subscribers import suppression_lists
 from upcycle_news.storage import issues
 
 
@@ -59,6 +60,7 @@ def approval_page(
         "",
         *changes_since_last_request(context, translate, revision),
         *_findings(translate, rendered.findings),
+        *_pending_suppressions(context),
         translate(localized("request-decide")),
     ]
     return "\n".join(lines)
@@ -76,6 +78,11 @@ def form_labels(context: AppContext) -> dict[str, tuple[str, str]]:
         name: (translate(title), translate(description))
         for name, (title, description) in labels.items()
     }
+
+
+def _pending_suppressions(context: AppContext) -> list[str]:
+    waiting = suppression_lists.pending_sentence(context)
+    return [f"**{waiting}**", ""] if waiting else []
 
 
 def _findings(translate: Translator, findings: Sequence[Finding]) -> list[str]:

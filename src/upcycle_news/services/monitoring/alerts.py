@@ -5,15 +5,18 @@ Each event is emitted once, until its condition has cleared.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any
 
 from upcycle_news.app.context import AppContext
+from upcycle_news.i18n.messages import localized
 from upcycle_news.models import IssueState
 from upcycle_news.models.runs import RunResult, StaleRun
 from upcycle_news.observability.logging import Log
+from upcycle_news.services.delivery.control import REFUSED_EVENT
+from upcycle_news.services.delivery.issue_relay import away_status
 from upcycle_news.services.delivery.lateness import stalled_since
 from upcycle_news.services.delivery.relay_health import slow_relays
 from upcycle_news.services.feeds.collect import feeds_health
@@ -24,6 +27,7 @@ from upcycle_news.storage import (
     alerts,
     approvals,
     issues,
+    pending_suppressions,
     scheduled_runs,
 )
 
@@ -54,10 +58,16 @@ class Event:
         }
 
 
-def watch_result(*, reminders: int, resolved: int, alerts: list[str]) -> RunResult:
-    """Return the result of the flow watch; News when there are new alerts."""
+def watch_result(
+    *, reminders: int, resolved: int, alerts: list[str], notices: Sequence[str] = ()
+) -> RunResult:
+    """Return the result of the flow watch; News when there are new alerts.
+
+    `notices` are sentences about notices to the operators that had waited.
+    """
     done = [f"{resolved} waiting runs resolved"] if resolved else []
     done += [f"{reminders} reminders"] if reminders else []
+    done += notices
     if alerts:
         return RunResult("completed", "News", "; ".join([*alerts, *done]))
     return RunResult("completed", "Completed", "; ".join(done) or "all is well")
@@ -73,6 +83,7 @@ def new_events(context: AppContext) -> list[Event]:
             *_late_events(context),
             *_feed_events(context),
             *_bounce_events(context),
+            *_pending_events(context),
         )
         if alerts.alert_once(context.store, event.name, event.subject, now=now)
     ]
@@ -89,9 +100,7 @@ def _issue_events(context: AppContext) -> Iterator[Event]:
         assert status is not None
         payload = {key: value for key, value in status.as_dict().items() if key != "hash"}
         if row.state is IssueState.STOPPED:
-            yield Event(
-                "upcycle-news.issue.refused", subject, f"{subject}: {row.stop_reason}", payload
-            )
+            yield Event(REFUSED_EVENT, subject, f"{subject}: {row.stop_reason}", payload)
         for stats, why in slow_relays(context, row.id):
             yield Event(
                 "upcycle-news.relay.slow",
@@ -104,6 +113,8 @@ def _issue_events(context: AppContext) -> Iterator[Event]:
         elif row.state is IssueState.SENDING:
             if (since := stalled_since(context, row.id)) is not None:
                 message = f"{subject}: nothing has gone out since {since:%Y-%m-%d %H:%M} UTC"
+                if (away := away_status(context, status)) is not None:
+                    message = away.in_language(context.language)
                 yield Event("upcycle-news.issue.stalled", subject, message, payload)
             else:
                 alerts.clear_alert(context.store, "upcycle-news.issue.stalled", subject)
@@ -130,6 +141,18 @@ def _feed_events(context: AppContext) -> Iterator[Event]:
 def _bounce_events(context: AppContext) -> Iterator[Event]:
     for sentence in list_alert_sentences(context):
         yield Event("upcycle-news.bounces.high", sentence.partition(":")[0], sentence)
+
+
+def _pending_events(context: AppContext) -> Iterator[Event]:
+    """Yield an event for each issue of which suppressions wait for a person."""
+    for issue, count in pending_suppressions.count_by_issue(context.store).items():
+        sentence = localized("suppressions-pending-of", issue=issue, count=count)
+        yield Event(
+            "upcycle-news.suppressions.pending",
+            f"suppressions of issue {issue}",
+            sentence.in_language(context.language),
+            {"issue": issue, "pending": count},
+        )
 
 
 def find_stale_runs(context: AppContext) -> list[StaleRun]:

@@ -7,7 +7,7 @@ from typing import Any
 
 from upcycle_news.app.context import AppContext
 from upcycle_news.i18n.messages import LocalizedText, localized
-from upcycle_news.storage import statistics
+from upcycle_news.storage import pending_suppressions, statistics
 from upcycle_news.storage.statistics import IssueFigures, ListCounts
 
 # Fewer deliveries say nothing about a rate: one complaint of twenty is five percent.
@@ -45,10 +45,14 @@ class IssueHealth:
 
 @dataclass(frozen=True)
 class ListStatistics:
-    """The counts of the list, and the health of its newest issues, newest first."""
+    """The counts of the list, and the health of its newest issues, newest first.
+
+    `pending_suppressions` wait for a decision: their readers still get mail.
+    """
 
     counts: ListCounts
     issues: tuple[IssueHealth, ...]
+    pending_suppressions: int = 0
 
     def as_dict(self) -> dict[str, Any]:
         """Return the JSON object of `subscribers stats`."""
@@ -56,13 +60,18 @@ class ListStatistics:
             "subscribers": dict(self.counts.by_status),
             "topics": dict(self.counts.by_topic),
             "suppressions": dict(self.counts.suppressions),
+            "pending_suppressions": self.pending_suppressions,
             "issues": [issue.as_dict() for issue in self.issues],
         }
 
 
 def list_statistics(context: AppContext) -> ListStatistics:
     """Count subscribers and suppressions, and tell what each of the newest issues did to the list."""
-    return ListStatistics(statistics.count_subscribers(context.store), list_health(context))
+    return ListStatistics(
+        statistics.count_subscribers(context.store),
+        list_health(context),
+        pending_suppressions.count_pending(context.store),
+    )
 
 
 def list_health(context: AppContext, last: int = 10) -> tuple[IssueHealth, ...]:

@@ -11,14 +11,18 @@ from typing import Any
 
 from upcycle_news.app.context import AppContext
 from upcycle_news.errors import AddressError, UpcycleError
-from upcycle_news.models import EmailAddress, SuppressionSource
+from upcycle_news.i18n.messages import localized
+from upcycle_news.models import EmailAddress, IssueId, Suppression, SuppressionSource
+from upcycle_news.observability.logging import Log
 from upcycle_news.services.subscribers.lists import LineNote, read_list
-from upcycle_news.storage import suppressions
+from upcycle_news.storage import pending_suppressions, suppressions
 from upcycle_news.subscribers.csv_lists import (
     escape_formula,
     read_suppressions,
     suppression_key,
 )
+
+log = Log(__name__)
 
 BY_HAND = "by hand"
 MAX_REASON = 32
@@ -86,10 +90,10 @@ def _suppress(
     return SuppressReport(new, len(keys) - new, tuple(invalid))
 
 
-def csv_lines(context: AppContext) -> Iterator[str]:
-    """Yield every suppression as a line of CSV, oldest first, below a line with the columns."""
+def csv_lines(rows: Iterable[Suppression]) -> Iterator[str]:
+    """Yield suppressions as lines of CSV, below a line with the columns."""
     yield _csv_line(("key", "reason", "detail", "at", "source", "issue"))
-    for row in suppressions.all_suppressions(context.store):
+    for row in rows:
         at = row.at.isoformat(timespec="seconds")
         yield _csv_line((row.key, row.reason, row.detail, at, row.source.value, row.issue))
 
@@ -101,11 +105,51 @@ def _csv_line(cells: Iterable[str]) -> str:
 
 
 def unsuppress(context: AppContext, target: str) -> None:
-    """Lift the suppression of an address, a ``@domain`` or a ``#hash``.
+    """Lift the suppression of an address, a ``@domain`` or a ``#hash``, also one that is pending.
 
     Raises `AddressError` for what is none of these, `UpcycleError` when it is not suppressed.
     """
     key = suppression_key(target)
     email = None if key.startswith(("@", "#")) else EmailAddress.parse(target)
-    if not suppressions.unsuppress(context.store, key, email):
+    dropped = email is not None and pending_suppressions.drop_pending_of(context.store, email)
+    if not suppressions.unsuppress(context.store, key, email) and not dropped:
         raise UpcycleError("there is no such suppression: see 'subscribers suppressions'")
+
+
+# --- suppressions of a wave, which wait for a person
+
+
+def pending_sentence(context: AppContext) -> str:
+    """Return how many suppressions wait and what to do, in the publication's language; else empty."""
+    count = pending_suppressions.count_pending(context.store)
+    if not count:
+        return ""
+    return localized("suppressions-pending", count=count).in_language(context.language)
+
+
+def confirm_pending(context: AppContext, issue: str = "") -> int:
+    """Suppress those that wait (with `issue` its own); `UpcycleError` when none does."""
+    return _decided(
+        context, "confirmed", pending_suppressions.confirm_pending(context.store, issue)
+    )
+
+
+def drop_pending(context: AppContext, issue: str = "") -> int:
+    """Drop those that wait (with `issue` its own); `UpcycleError` when none does."""
+    return _decided(context, "dropped", pending_suppressions.drop_pending(context.store, issue))
+
+
+def _decided(context: AppContext, decision: str, count: int) -> int:
+    if not count:
+        raise UpcycleError(localized("no-suppression-pending"))
+    log.info("pending suppressions decided", decision=decision, count=count)
+    return count
+
+
+def undo_of_issue(context: AppContext, issue: str) -> int:
+    """Undo what an issue's bounces and refusals suppressed; `UpcycleError` when nothing is."""
+    count = pending_suppressions.undo_of_issue(context.store, str(IssueId.parse(issue)))
+    if not count:
+        raise UpcycleError(localized("nothing-suppressed-by-issue", issue=issue))
+    log.info("suppressions of an issue undone", issue=issue, count=count)
+    return count

@@ -39,6 +39,7 @@ from upcycle_news.storage.schema import (
     deliveries,
     issue_events,
     issues,
+    pending_suppressions,
     quota_marks,
     quota_scopes,
     renderings,
@@ -100,6 +101,7 @@ def merge_newer_data(
     Both have the newest migration and belong to one publication: ids mean the same subscribers.
     """
     suppressed = _merge_suppressions(old, new)
+    _merge_pending_suppressions(old, new)
     unsubscribed = _merge_unsubscribes(old, new, since)
     erased = _repeat_erasures(new)
     copied = _merge_issues(old, new, now)
@@ -135,6 +137,14 @@ def _add(new: Connection, table: Table, rows: Sequence[Row[Any]], **changed: Any
 
 def _merge_suppressions(old: Connection, new: Connection) -> int:
     return sum(suppress(new, suppression) for suppression in suppressions_in(old))
+
+
+def _merge_pending_suppressions(old: Connection, new: Connection) -> None:
+    """Copy what waits for a person, as far as the backup knows the subscribers."""
+    known = set(new.scalars(select(subscribers.c.id)))
+    for rows in _rows(old, select(pending_suppressions)):
+        if waiting := [row for row in rows if row.subscriber_id in known]:
+            _add(new, pending_suppressions, waiting)
 
 
 def _merge_unsubscribes(old: Connection, new: Connection, since: datetime) -> int:

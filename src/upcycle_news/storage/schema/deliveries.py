@@ -57,6 +57,19 @@ Index(
     postgresql_where=deliveries.c.state == literal_column("'deferred'"),
 )
 
+# The permanent refusals of an issue that is being sent, in the order of their commits, each with the
+# number of messages that its worker had accepted since its row before; without a delivery: only that
+# number. What the guard against waves of refusals looks at.
+recent_refusals = Table(
+    "recent_refusals",
+    metadata,
+    Column("id", LongNumber, primary_key=True),
+    Column("issue_id", ForeignKey("issues.id", ondelete="CASCADE"), nullable=False),
+    Column("delivery_id", LongNumber),
+    Column("accepted_before", Integer, nullable=False),
+    Index("ix_recent_refusals_issue", "issue_id", "id"),
+)
+
 # A quota's scope (a relay, the sender, a domain) with the number of messages so far, and the times
 # of as many of the last ones as its largest limit asks for.
 quota_scopes = Table(

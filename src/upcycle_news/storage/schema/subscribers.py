@@ -71,6 +71,25 @@ suppressions = Table(
     Column("created_at", UtcDateTime, nullable=False),
 )
 
+# Suppressions that wait for a person: they came in a wave that may not be the recipients' fault. Until
+# they are confirmed the subscribers get mail. The columns are those of `suppressions`.
+pending_suppressions = Table(
+    "pending_suppressions",
+    metadata,
+    Column(
+        "subscriber_id",
+        ForeignKey("subscribers.id", ondelete="CASCADE"),
+        primary_key=True,
+        autoincrement=False,
+    ),
+    Column("reason", String(32), nullable=False),
+    Column("source", String(16), nullable=False),
+    Column("detail", Text, nullable=False),
+    Column("issue_id", String(16), nullable=False),
+    Column("delivery_id", LongNumber),
+    Column("created_at", UtcDateTime, nullable=False),
+)
+
 # Who unsubscribed when, by which method and with the link of which issue (0: none). No foreign key:
 # the counts outlive the subscriber.
 unsubscribes = Table(
