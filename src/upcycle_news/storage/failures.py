@@ -61,7 +61,10 @@ def refused_deliveries(store: Store, subscriber: int) -> tuple[RefusedDelivery, 
 
 
 def mostly_refused(store: Store, issue: str) -> bool:
-    """Return True if relays refused more of an issue than they accepted: no evidence against one."""
+    """Return True if relays refused more of an issue than they accepted: no evidence against one.
+
+    Its deliveries are counted only if its stored sums leave that open.
+    """
 
     def count(*conditions: ColumnElement[bool]) -> ScalarSelect[int]:
         query = select(func.count()).where(deliveries.c.issue_id == issue, *conditions)
@@ -69,7 +72,12 @@ def mostly_refused(store: Store, issue: str) -> bool:
 
     sent = count(deliveries.c.state == DeliveryState.SENT)
     refused = count(deliveries.c.state == DeliveryState.REJECTED, deliveries.c.code >= 400)
+    mostly_accepted = select(issues.c.id).where(
+        issues.c.id == issue, issues.c.closed_at.is_not(None), issues.c.rejected <= issues.c.sent
+    )
     with store.reading() as connection:
+        if connection.execute(mostly_accepted).first():
+            return False
         return bool(connection.scalar(select(refused > sent)))
 
 
