@@ -43,11 +43,22 @@ def emit_alerts() -> list[str]:
     return [event.message for event in events]
 
 
+@task
+def deliver_notices() -> list[str]:
+    """Tell operators what could not be told before; return what became of it."""
+    with open_app() as app:
+        report = app.runs.deliver_notices()
+    return [runs.notification_result(report).message] if report.delivered or report.waiting else []
+
+
 @flow(name="watch")
 def watch() -> State[Any]:
     """Check for late issues, dead feeds, slow relays and expiring approval requests."""
     result = runs.watch_result(
-        reminders=remind(), resolved=resolve_stale_runs(), alerts=emit_alerts()
+        notices=deliver_notices(),
+        reminders=remind(),
+        resolved=resolve_stale_runs(),
+        alerts=emit_alerts(),
     )
     return State(type=StateType[result.kind.upper()], name=result.name, message=result.message)
 

@@ -100,7 +100,8 @@ class MisbehavingRelay:
     async def handle_EHLO(self, server, session, envelope, hostname, responses):
         self.connections += 1
         session.host_name = hostname
-        return ["250-PIPELINING", *responses] if self._pipelining else responses
+        more = ["250-PIPELINING"] if self._pipelining else []
+        return [*responses[:1], *more, *responses[1:]]  # the first line is the greeting
 
     async def handle_MAIL(self, server, session, envelope, address, options):
         reply = self._answer(server, "mail", address)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -48,10 +49,14 @@ def utc_now() -> datetime:
 
 @dataclass(frozen=True)
 class AppContext:
-    """A publication's settings, clock and live objects. Use it in a `with`, which closes the store."""
+    """A publication's settings, clock and live objects. Use it in a `with`, which closes the store.
+
+    `wait` takes seconds: what is waited for while an issue is sent.
+    """
 
     settings: Settings
     clock: Callable[[], datetime] = field(default=utc_now)
+    wait: Callable[[float], None] = field(default=time.sleep)
 
     @classmethod
     def open(cls, home: Path | None = None) -> AppContext:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ipaddress
 from typing import Annotated, Literal, Self
+from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo
 
 from pydantic import AfterValidator, Field, SecretStr, model_validator
@@ -201,11 +202,25 @@ class DkimSettings(Table):
     )
 
 
+def _web_address(value: SecretStr) -> SecretStr:
+    """Return a secret http(s) address, or an empty one; the error does not repeat it."""
+    url = value.get_secret_value()
+    parts = urlsplit(url)
+    if url and (parts.scheme not in ("http", "https") or not parts.hostname):
+        raise ValueError("not an address; it begins with https://")
+    return value
+
+
 class CockpitSettings(Table):
     """`[cockpit]`: approvals, reminders and alerts."""
 
     editors: Line = Field("", description="The group that is reminded of a waiting approval.")
     operators: Line = Field("", description="The group that gets alerts by mail.")
+    webhook: Annotated[SecretStr, AfterValidator(_web_address)] = Field(
+        SecretStr(""),
+        description="An address that alerts are posted to as JSON as well, such as a chat's; from "
+        "the environment or a file only.",
+    )
     approval_hours: float = Field(
         48.0, gt=0, description="How long a flow run waits for the approval of an issue."
     )

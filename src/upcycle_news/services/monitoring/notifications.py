@@ -11,7 +11,6 @@ from upcycle_news.app.context import AppContext
 from upcycle_news.errors import RelayError
 from upcycle_news.i18n.messages import localized
 from upcycle_news.models import Envelope
-from upcycle_news.models.runs import RunResult
 from upcycle_news.observability.logging import Log
 from upcycle_news.services.issues.preview_link import preview_url
 from upcycle_news.services.markdown import Translator
@@ -22,18 +21,6 @@ from upcycle_news.transports.outcomes import Accepted
 from upcycle_news.transports.smtp import open_connection
 
 log = Log(__name__)
-
-
-def notification_result(count: int) -> RunResult:
-    """Return the result of the flow notify."""
-    if count:
-        return RunResult("completed", "Completed", f"{count} mails accepted")
-    return RunResult(
-        "completed",
-        "Nobody",
-        "nobody was notified: name the group of operators in cockpit.operators, and mark its members "
-        "with 'upcycle-news subscribers add … --group'",
-    )
 
 
 def send_notice(context: AppContext, group: str, subject: str, text: str) -> int:

@@ -34,8 +34,7 @@ alerts = Table(
     Column("at", UtcDateTime, nullable=False),
 )
 
-# What operators are told outside of the store, until it was. `mail` and `webhook` are pending,
-# done or given up; an unused way is done from the beginning.
+# Notices to operators that are not delivered yet; a row is deleted once no way is pending.
 notices = Table(
     "notices",
     metadata,
@@ -44,8 +43,8 @@ notices = Table(
     Column("message", Text, nullable=False),
     Column("created_at", UtcDateTime, nullable=False),
     Column("attempts", Integer, nullable=False),
-    Column("next_at", UtcDateTime),
-    Column("mail", String(16), nullable=False),
-    Column("webhook", String(16), nullable=False),
+    Column("next_at", UtcDateTime, nullable=False),
+    Column("mail_pending", Boolean, nullable=False),
+    Column("webhook_pending", Boolean, nullable=False),
     Index("ix_notices_next_at", "next_at"),
 )
