@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any, Self
 
 import httpx
+import yaml
 
 from upcycle_news.prefect_api.environment import server_environment
 
@@ -94,8 +95,11 @@ class PrefectServer:
             return False
 
     def _wait_for_deployments(self) -> None:
+        text = (self.home / "prefect.yaml").read_text(encoding="utf-8")
+        wanted = len(yaml.safe_load(text)["deployments"])
         wait_until(
-            lambda: self.request("POST", "/deployments/count", {}) >= 6, "nothing was deployed"
+            lambda: self.request("POST", "/deployments/count", {}) >= wanted,
+            "not everything was deployed",
         )
 
     # --- the API, as Prefect's pages use it
