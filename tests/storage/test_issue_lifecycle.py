@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import ast
 import re
+import threading
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from pathlib import Path
 
@@ -30,6 +32,7 @@ from upcycle_news.storage.issue_lifecycle import TRANSITIONS, IssueEvent, next_s
 from .sample_rows import (
     ISSUE,
     NOW,
+    add,
     approve,
     approved,
     change_state,
@@ -401,3 +404,85 @@ def test_deliveries_that_are_not_as_many_as_the_audience_keep_an_issue_from_clos
     status = issues.status(store, ISSUE)
     assert status is not None
     assert not status.closed
+
+
+# --- several processes at once
+
+
+def at_once(url: str, *acts: Callable[[Store], object]) -> list[object]:
+    """Run each act in a thread with a store of its own, at the same moment; returns the results."""
+    barrier = threading.Barrier(len(acts))
+
+    def run(act: Callable[[Store], object]) -> object:
+        own = open_store(url)
+        try:
+            barrier.wait(30)
+            return act(own)
+        finally:
+            own.close()
+
+    with ThreadPoolExecutor(len(acts)) as executor:
+        return list(executor.map(run, acts))
+
+
+def close(store: Store) -> bool:
+    return issues.close_if_done(store, ISSUE, now=LATER)
+
+
+def sent_but_not_closed(url: str, *addresses: str) -> Store:
+    store = open_store(url)
+    queued(store, *addresses)
+    worker = ledger(store)
+    while (claim := worker.claim(NOW)) is not None:
+        worker.record(claim, Verdict(DeliveryState.UNKNOWN), NOW)
+    return store
+
+
+def test_of_several_processes_one_closes_the_issue(any_store: str) -> None:
+    store = sent_but_not_closed(any_store, "anna@example.org", "bert@example.org")
+    assert sorted(map(bool, at_once(any_store, close, close, close))) == [False, False, True]
+    closed = [event for event in issues.history(store, ISSUE) if event.event == "closed"]
+    assert len(closed) == 1
+    store.close()
+
+
+def test_an_issue_that_is_closed_and_sent_again_at_once_is_being_sent(any_store: str) -> None:
+    store = sent_but_not_closed(any_store, "anna@example.org", "bert@example.org")
+
+    def resend(own: Store) -> int:
+        return deliveries.requeue(own, ISSUE, DeliveryState.UNKNOWN, by="Anna", now=LATER)
+
+    assert at_once(any_store, close, resend)[1] == 2
+    status = issues.status(store, ISSUE)
+    assert status is not None
+    assert (status.state, status.waiting) == (IssueState.SENDING, 2)
+    row = issues.get(store, ISSUE)
+    assert row is not None
+    assert row.closed_at is None
+    store.close()
+
+
+def test_an_issue_is_approved_or_rejected_and_queued_in_one_order(any_store: str) -> None:
+    """A rejection at the moment of queueing either prevents it, or is refused."""
+    store = open_store(any_store)
+    add(store, "anna@example.org")
+    revision_id = approved(store)
+
+    def reject(own: Store) -> bool:
+        try:
+            approvals.record_decision(own, ISSUE, revision_id, approved=False, by="Bert", now=LATER)
+        except IssueError:
+            return False
+        return True
+
+    def queue(own: Store) -> bool:
+        try:
+            issues.enqueue(own, load(own, revision_id), now=LATER)
+        except IssueError:
+            return False
+        return True
+
+    was_rejected, was_queued = at_once(any_store, reject, queue)
+    assert was_rejected is not was_queued
+    assert state_of(store) is (IssueState.SENDING if was_queued else IssueState.OPEN)
+    store.close()
