@@ -28,9 +28,9 @@ from ...storage.sample_rows import (
     ISSUE,
     NOW,
     add,
+    approved,
     ledger,
     load,
-    save,
     suppress,
 )
 
@@ -103,7 +103,7 @@ class CrashingSend(RuleBasedStateMachine):
     def publish(self) -> None:
         addresses = [subscriber.email.key for subscriber in subscribers.all_subscribers(self.store)]
         if set(addresses) - self.suppressed:
-            issues.enqueue(self.store, load(self.store, save(self.store)), now=self.now)
+            issues.enqueue(self.store, load(self.store, approved(self.store)), now=self.now)
             self.published = True
 
     # --- workers
@@ -234,6 +234,7 @@ class CrashingSend(RuleBasedStateMachine):
             assert claim.address.key not in self.suppressed
             self.accepted[claim.address.key] += 1
             worker.ledger.record(claim, Verdict(DeliveryState.SENT, code=250), self.now)
+        issues.close_if_done(self.store, ISSUE, now=self.now)
         status = issues.status(self.store, ISSUE)
         assert status is not None
         assert status.closed
@@ -241,7 +242,7 @@ class CrashingSend(RuleBasedStateMachine):
         assert len([address for address in self.accepted if self.accepted[address]]) >= sent
         row = issues.get(self.store, ISSUE)
         assert row is not None
-        assert row.state is IssueState.SENDING
+        assert row.state is IssueState.CLOSED
 
 
 @pytest.mark.slow
