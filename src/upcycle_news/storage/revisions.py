@@ -55,12 +55,6 @@ def previous_issue(store: Store, issue: IssueId) -> tuple[IssueId, str] | None:
     return None if row is None else (IssueId.parse(row.id), row.revision_id)
 
 
-def last_approved_revision(store: Store, issue: IssueId) -> str | None:
-    """Return the revision of this issue approved last, whatever was decided about it later."""
-    with store.reading() as connection:
-        return lifecycle.approved_revision(connection, str(issue))
-
-
 def previous_revision(store: Store, issue: IssueId, revision_id: str) -> str | None:
     """Return the revision made before this one; None for the first."""
     query = (

@@ -15,7 +15,7 @@ from upcycle_news.models import (
 from upcycle_news.services.issues.approval import describe_changes
 from upcycle_news.services.issues.compose import compose_manifest
 from upcycle_news.services.issues.revisions import find_revision, newest_revision
-from upcycle_news.storage import issues, revisions
+from upcycle_news.storage import approvals, issues, revisions
 from upcycle_news.storage.revisions import Revision
 
 NOW, PREVIEW, APPROVAL = "now", "preview", "approval"
@@ -111,7 +111,7 @@ def diff_issue(
 def _revision(context: AppContext, issue: IssueId, wanted: str) -> Revision:
     revision_id: str | None = None
     if wanted == APPROVAL:
-        revision_id = revisions.last_approved_revision(context.store, issue)
+        revision_id = approvals.approved_revision(context.store, issue)
         if revision_id is None:
             raise IssueError(f"no revision of issue {issue} was approved yet")
     elif wanted != PREVIEW:
