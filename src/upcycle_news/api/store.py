@@ -50,8 +50,8 @@ class StoreAdmin:
         """Copy the store into the empty one at `url`, verify that both are equal, hold this one.
 
         Writers wait meanwhile; `on_rows` gets the number of rows of each batch. Raises `StoreError`
-        when the target is not empty or cannot be opened, workers run, or this store is on hold; then
-        neither has changed.
+        when the target is not empty or cannot be opened and while workers run, `SendHoldError` when
+        this store is on hold already; then neither has changed.
         """
         return migrate_store.move_store(self._context, url, on_rows=on_rows)
 
