@@ -123,6 +123,6 @@ def test_a_report_belongs_to_a_wave_wherever_it_stands_in_it(position):
 
 
 def test_scattered_reports_of_a_long_list_are_no_wave():
-    outcomes = sequence((".........x" * 12))
+    outcomes = sequence(".........x" * 12)
 
     assert all(find_wave_around(outcomes, number) is None for number in range(10, 121, 10))
