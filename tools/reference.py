@@ -68,7 +68,9 @@ def reference_pages() -> dict[Path, str]:
         DOCS / "reference.md": _page("Reference", _overview()),
         DOCS / "reference/commands.md": _page("Commands", _command_page()),
         DOCS / "reference/settings.md": _page("Settings", _settings()),
-        DOCS / "reference/templates.md": _page("Template variables", variables()),
+        DOCS / "reference/templates.md": _page(
+            "Front matter and template variables", _essays_and_variables()
+        ),
         DOCS / "api.md": "\n".join([guide.rstrip(), "", API_MARK, "", *api_reference()]),
     }
 
@@ -80,7 +82,7 @@ def _page(title: str, lines: Iterator[str]) -> str:
 def _overview() -> Iterator[str]:
     yield "- [Commands](reference/commands.md) of the command line, each with an example"
     yield "- [Settings](reference/settings.md): the keys of newsletter.toml and their variables"
-    yield "- [Template variables](reference/templates.md): what templates may name"
+    yield "- [Front matter and template variables](reference/templates.md): the keys of an essay, and what templates may name"
     yield "- [The API](api.md): a guide, and every verb"
     yield "- [Codes of checks](checks.md)"
     yield ""
@@ -88,14 +90,21 @@ def _overview() -> Iterator[str]:
     yield ""
     yield from (f"- `{code}`: {description}" for code, description in EXIT_CODES.items())
     yield ""
-    yield "## Front matter"
-    yield ""
-    yield from _front_matter()
     yield "## States"
     yield ""
     yield from _states("A delivery (one issue to one subscriber)", DeliveryState, DELIVERY_STATES)
     yield from _states("An issue", IssueState, ISSUE_STATES)
     yield from _states("A subscriber", SubscriberStatus, SUBSCRIBER_STATES)
+
+
+def _essays_and_variables() -> Iterator[str]:
+    """Yield both: a key of the front matter may become a variable, and then one page changes."""
+    yield "## Front matter"
+    yield ""
+    yield from _front_matter()
+    yield "## What templates may name"
+    yield ""
+    yield from variables()
 
 
 def _command_page() -> Iterator[str]:
@@ -192,7 +201,7 @@ def _default(field: FieldInfo) -> str:
 
 def _front_matter() -> Iterator[str]:
     yield "The keys of an essay's file. Those marked * give every view of an essay in a template a value of"
-    yield "the same name ([template variables](reference/templates.md))."
+    yield "the same name ([below](#what-templates-may-name))."
     yield ""
     yield "| key | meaning | such as |"
     yield "|---|---|---|"
