@@ -174,8 +174,8 @@ class PostfixRelay:
     def recipients(self) -> Counter[str]:
         """Return how many mails each reader got, by address."""
         pattern = re.compile(rb"^Delivered-To: (.+)$", re.MULTILINE)
-        found = (pattern.search(mail) for mail in self.mails("readers"))
-        return Counter(match[1].decode().strip() for match in found if match)
+        matches = (pattern.search(mail) for mail in self.mails("readers"))
+        return Counter(match[1].decode().strip() for match in matches if match)
 
     def is_idle(self) -> bool:
         """Return whether the queue is empty: everything was delivered, or has bounced."""
@@ -187,7 +187,7 @@ class PostfixRelay:
         )
 
 
-def sessions_in(lines: Sequence[str], port: int | None = None) -> list[SmtpSession]:
+def sessions_in(lines: Sequence[str]) -> list[SmtpSession]:
     """Return the sessions in a log, oldest first.
 
     A pipelined refusal at RCPT is two errors: DATA is refused as well, which Postfix logs only in
@@ -221,8 +221,13 @@ def sessions_in(lines: Sequence[str], port: int | None = None) -> list[SmtpSessi
 
 
 @contextmanager
-def postfix_relay(readers: Sequence[str]) -> Iterator[PostfixRelay]:
-    """Run a relay that has a mailbox for each of `readers`, and one for our bounces."""
+def postfix_relay(
+    readers: Sequence[str], *, more_domains: Sequence[str] = ()
+) -> Iterator[PostfixRelay]:
+    """Run a relay that has a mailbox for each of `readers`, and one for our bounces.
+
+    It knows their domains and `more_domains`: in those every other address is dead.
+    """
     # Not pytest's folder: its sockets need short paths, and other users have to get there.
     with tempfile.TemporaryDirectory(prefix="postfix-") as name:
         folder = Path(name)
@@ -234,9 +239,11 @@ def postfix_relay(readers: Sequence[str]) -> Iterator[PostfixRelay]:
         trust, key = certificate(folder, "localhost")
         (folder / "chain.pem").write_bytes(key.read_bytes() + trust.read_bytes())
         (folder / "chain.pem").chmod(0o600)
-        domains = sorted({address.rpartition("@")[2] for address in [*readers, BOUNCES]})
-        (folder / "domains").write_text("".join(f"{domain} ok\n" for domain in domains))
-        boxes = [f"{BOUNCES} bounces/", *(f"{address} readers/" for address in readers)]
+        domains = {address.rpartition("@")[2] for address in [*readers, BOUNCES]}
+        domains |= set(more_domains)
+        (folder / "domains").write_text("".join(f"{domain} ok\n" for domain in sorted(domains)))
+        plain = {re.sub(r"\+[^@]*", "", address) for address in readers}
+        boxes = [f"{BOUNCES} bounces/", *(f"{address} readers/" for address in sorted(plain))]
         (folder / "mailboxes").write_text("\n".join(boxes) + "\n")
         relay = PostfixRelay(folder, free_port(), free_port(), trust)
         (folder / "etc/main.cf").write_text(_MAIN.format(folder=folder, owner=_OWNER))

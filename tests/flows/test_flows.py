@@ -140,14 +140,14 @@ def test_an_unreachable_relay_keeps_all_deliveries_queued(
         monkeypatch.setenv(f"UPCYCLE_NEWS_{name}", value)
     failed = flows.publish_issue(approve=True, return_state=True)
     assert failed.is_failed()
-    assert "cannot be reached, nothing listens there" in failed.message
-    assert "3 deliveries of issue" in failed.message
+    assert "nicht erreichbar, dort nimmt niemand Verbindungen an" in failed.message
+    assert "0 von 3 verschickt; das Relay ist seit" in failed.message
     status = publication.run("issue", "status", "--json").json
     assert (status["queued"], status["sent"], status["closed"]) == (3, 0, False)
 
     name, message = run_flow(flows.deliver_pending)
     assert name == "RelayAway"
-    assert "deliver-pending goes on by itself" in message
+    assert "es geht von selbst weiter" in message
     with Sink() as sink:
         monkeypatch.setenv("UPCYCLE_NEWS_RELAYS__MAIN__PORT", str(sink.port))
         name, message = run_flow(flows.deliver_pending)

@@ -31,7 +31,9 @@ def time_of_day(context: AppContext, at: datetime) -> LocalizedText:
     """Return a time in the publication's zone, with its date unless that is today."""
     zone = context.settings.publication.zone
     local, today = at.astimezone(zone), context.clock().astimezone(zone).date()
-    return localized("time-today" if local.date() == today else "time-earlier", at=local)
+    if local.date() == today:
+        return localized("time-today", at=local)
+    return localized("time-earlier", at=local)
 
 
 def away_text(context: AppContext, status: IssueStatus, why: LocalizedText) -> LocalizedText:

@@ -97,7 +97,7 @@ def deliver_issue(
     away.finish(report)
     _raise_if_stopped(context, issue, report)
     if report.away is not None:
-        log.raised("relay away", issue=issue, why=report.away)
+        log.raised("relay unreachable", issue=issue, relay=relay.name, why=report.away)
         raise RelayUnreachable(away_text(context, _status(context, issue), report.away))
     close_if_done(context, issue)
     soft_bounces.suppress_refused(context, issue)

@@ -8,7 +8,7 @@ from datetime import timedelta
 from upcycle_news.app.context import AppContext
 from upcycle_news.errors import IssueError
 from upcycle_news.i18n.messages import LocalizedText, localized
-from upcycle_news.models import IssueId, IssueState
+from upcycle_news.models import IssueId, IssueState, IssueStatus
 from upcycle_news.observability.logging import Log
 from upcycle_news.services.delivery import send
 from upcycle_news.services.issues.render import render_revision
@@ -81,21 +81,22 @@ def halted_issues(
     for row in issues.issues_in(context.store, IssueState.STOPPED, IssueState.PAUSED):
         status = issues.status(context.store, row.id)
         if status is not None and status.waiting:
-            key = "halted-stopped" if row.state is IssueState.STOPPED else "halted-paused"
-            text = localized(
-                key,
-                issue=str(row.id),
-                waiting=status.waiting,
-                audience=status.audience,
-                why=row.stop_reason,
-            )
-            halted.append(HaltedIssue(str(row.id), text))
+            halted.append(HaltedIssue(str(row.id), _halted_text(row, status)))
     for row in issues.issues_in(context.store, IssueState.APPROVED, until=context.today):
         revision_id = approvals.approved_revision(context.store, row.id)
         if revision_id and _is_too_old(context, row.id, revision_id, max_lateness_hours):
             text = localized("halted-approved", issue=str(row.id), hours=max_lateness_hours)
             halted.append(HaltedIssue(str(row.id), text))
     return tuple(halted)
+
+
+def _halted_text(row: IssueRow, status: IssueStatus) -> LocalizedText:
+    issue, waiting, audience = str(row.id), status.waiting, status.audience
+    if row.state is IssueState.PAUSED:
+        return localized("halted-paused", issue=issue, waiting=waiting, audience=audience)
+    return localized(
+        "halted-stopped", issue=issue, waiting=waiting, audience=audience, why=row.stop_reason
+    )
 
 
 def _is_sending(context: AppContext, row: IssueRow) -> bool:
