@@ -144,6 +144,14 @@ def test_a_password_in_the_file_is_refused_with_its_line_and_the_cure(home: Path
     assert "UPCYCLE_NEWS_RELAYS__MAIN__PASSWORD" in message
 
 
+def test_the_address_for_alerts_is_refused_in_the_file(home: Path) -> None:
+    write(home, f'[cockpit]\nwebhook = "https://chat.example.org/hooks/{SECRET}"\n')
+    message = refused(home)
+    assert message.startswith("newsletter.toml:2: ")
+    assert "UPCYCLE_NEWS_COCKPIT__WEBHOOK" in message
+    assert SECRET not in message
+
+
 def test_no_secret_shows_when_settings_are_printed(
     home: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -208,6 +208,13 @@ def _refuse_secrets_in_toml(table: dict[str, Any], source: str) -> None:
             f"a password does not belong into git: set {PREFIX}INBOX__PASSWORD, or "
             "…__PASSWORD_FILE, instead",
         )
+    if table.get("cockpit", {}).get("webhook"):
+        raise SettingsError(
+            FILE_NAME,
+            line_of(source, ("cockpit", "webhook")),
+            f"an address that anybody may post to does not belong into git: set {PREFIX}"
+            "COCKPIT__WEBHOOK, or …__WEBHOOK_FILE, instead",
+        )
     for name, secret in table.get("bounces", {}).get("webhooks", {}).items():
         if secret:
             raise SettingsError(

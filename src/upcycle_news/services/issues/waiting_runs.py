@@ -25,7 +25,7 @@ def resume_waiting_runs(
     requests: Sequence[ApprovalRequest],
     decision: Literal["send", "reject"],
 ) -> ResumedRuns:
-    """Resume the runs of these approval requests, and close the requests of those that were told.
+    """Resume the runs of these approval requests, and close the requests of those that were resumed.
 
     The others stay open, and the flow watch resumes their runs. The decision holds without them:
     deliver-pending reads it, too.
@@ -44,6 +44,6 @@ def resume_waiting_runs(
                 resumed.append(request.run)
             approvals.answer_request(context.store, request.id, decision, now=context.clock())
     except PrefectApiError as error:
-        problem = f"the decision is written down, but the waiting run was not told: {error}"
+        problem = f"the decision is written down, but the waiting run could not be resumed: {error}"
         return ResumedRuns(tuple(resumed), problem)
     return ResumedRuns(tuple(resumed))
