@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import signal
 import subprocess
@@ -15,6 +14,8 @@ from unittest.mock import patch
 
 from upcycle_news.app.context import AppContext, utc_now
 from upcycle_news.config.settings import load_settings
+from upcycle_news.models import IssueId, Relay
+from upcycle_news.services.delivery.worker_job import WorkerJob, encode_job
 from upcycle_news.services.runs.admission import admit_run
 from upcycle_news.services.runs.pending import pending_issues
 
@@ -103,10 +104,11 @@ def trial(
             )
             assert begun.ended is not None
             outcome.refused.append(begun.ended.message)
-        job = {"issue": ISSUE, "relay": _relay(sink.port), "connections": 1, "fresh_only": False}
+        relay = Relay("main", "127.0.0.1", sink.port, "none")
+        job = WorkerJob(relay, 1, wait_seconds=0.0, accepted_before=True)
         worker = subprocess.run(
             [sys.executable, "-m", "upcycle_news.services.delivery.worker_process"],
-            env=environment, input=json.dumps(job) + "\n", capture_output=True, text=True,
+            env=environment, input=encode_job(IssueId.parse(ISSUE), job) + "\n", capture_output=True, text=True,
         )  # fmt: skip
         outcome.refused.append(worker.stdout)
         outcome.sent_while_held = sink.count - count
@@ -134,10 +136,6 @@ def command(*arguments: str) -> list[str]:
 def _write_another_essay(home: Path) -> None:
     text = "---\ntitle: Ein zweiter\nauthor: Redaktion\ndate: 2026-11-25\nstatus: ready\n---\n\nText.\n"
     (home / "content/essays/2026-11-25-ein-zweiter.md").write_text(text, encoding="utf-8")
-
-
-def _relay(port: int) -> dict[str, Any]:
-    return {"name": "main", "host": "127.0.0.1", "port": port, "security": "none"}
 
 
 def _sent_in(backup: Path, home: Path) -> set[str]:
