@@ -147,7 +147,9 @@ class RetrySettings(Table):
     first_seconds: float = Field(60.0, gt=0, description="First back-off; it doubles, with jitter.")
     give_up_hours: float = Field(24.0, gt=0, description="After this a deferred mail is rejected.")
     patience_seconds: float = Field(
-        15.0, ge=0, description="How long a sending command waits for a retry before it returns."
+        15.0,
+        ge=0,
+        description="How long a sending command waits for a retry, and for a relay that went away.",
     )
     max_lateness_hours: float = Field(
         0.0, ge=0, description="An older issue is refused rather than sent late; 0: never."

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import subprocess
 from collections.abc import Iterator
 from typing import Any
 
@@ -55,6 +56,10 @@ def postfix(monkeypatch: pytest.MonkeyPatch) -> Iterator[PostfixRelay]:
         pytest.fail(f"{missing} is missing (apt-get install postfix dovecot-imapd)")
     if missing:
         pytest.skip(f"{missing} is not installed (apt-get install postfix dovecot-imapd)")
+    assert DOVECOT is not None
+    version = subprocess.run([DOVECOT, "--version"], capture_output=True, text=True, check=True)
+    if not version.stdout.startswith("2.3."):
+        pytest.skip("the login's configuration is written for Dovecot 2.3")
     if os.geteuid() != 0:
         pytest.skip("Postfix starts as root only")
     domains = ["altfirma.example"]

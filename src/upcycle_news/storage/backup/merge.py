@@ -38,6 +38,7 @@ from upcycle_news.storage.schema import (
     corrections,
     deliveries,
     issue_events,
+    issue_relays,
     issues,
     pending_suppressions,
     quota_marks,
@@ -108,6 +109,7 @@ def merge_newer_data(
     results = sum(
         _merge_results(old, new, issue, now) for issue in _unfinished_issues(new, without=copied)
     )
+    _merge_first_relays(old, new)
     _merge_corrections(old, new)
     _merge_quotas(old, new)
     joined = select(func.count()).where(subscribers.c.created_at > since)
@@ -316,6 +318,20 @@ def _merge_corrections(old: Connection, new: Connection) -> None:
         for blob_rows in _rows(old, select(blobs).where(blobs.c.sha256.in_(hashes)), WIDE_BATCH):
             _add(new, blobs, blob_rows)
         _add(new, corrections, rows)
+
+
+def _merge_first_relays(old: Connection, new: Connection) -> None:
+    """Keep over which relay an issue began since the backup: its rest belongs nowhere else."""
+    known = set(new.scalars(select(issues.c.id)))
+    begun = select(issue_relays).where(issue_relays.c.first_relay != "")
+    for row in old.execute(begun):
+        if row.issue_id in known:
+            _add(new, issue_relays, [row], away_since=None)
+            new.execute(
+                update(issue_relays)
+                .where(issue_relays.c.issue_id == row.issue_id, issue_relays.c.first_relay == "")
+                .values(first_relay=row.first_relay)
+            )
 
 
 def _merge_quotas(old: Connection, new: Connection) -> None:
