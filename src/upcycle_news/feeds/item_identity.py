@@ -9,7 +9,8 @@ What the feed offers decides, the strongest first:
    date is another one, unless the guids of this feed have been seen to change.
 3. Without a guid the link, by the same rule as a guid. A page that several items of the feed share
    identifies none of them.
-4. What vanished at the moment when something with its text and its date to the second appeared.
+4. What vanished at the moment when something appeared that has its text and its date to the second,
+   or some of its text and the path of its link.
 
 Pure functions: items that are stored, and those of a new body.
 """
@@ -23,6 +24,7 @@ from collections.abc import Callable, Collection, Hashable, Iterable, Mapping, S
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from functools import lru_cache
+from urllib.parse import urlsplit
 
 from upcycle_news.feeds.trailers import folded
 from upcycle_news.models import Feed, FeedItem
@@ -33,21 +35,26 @@ from upcycle_news.text.urls import canonical_link, fragment_of, page_key
 MAX_KEY = 400
 MIN_SENTENCE = 2  # words of a sentence that two texts can share
 MIN_COMMON = 40  # characters that are the same text although one goes on
-MIN_CHANGES = 3  # guids that changed before the guids of a feed count as unstable
+MIN_CHANGES = 2  # guids that changed before the guids of a feed count as unstable
 
 BY_GUID = "its guid"
 BY_LINK = "its link"
 BY_TEXT = "its title and text"
 BY_DATE = "its text and its date"
+BY_PATH = "its text and the path of its link"
 
 
 @dataclass(frozen=True)
 class BodyItem:
-    """An item of a body, when it says that it was changed last, and its pictures."""
+    """An item of a body, when it says that it was changed last, and its pictures.
+
+    `other_guids` are those of its repetitions in the body.
+    """
 
     item: FeedItem
     updated: datetime
     images: tuple[str, ...] = ()
+    other_guids: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -112,8 +119,12 @@ def distinct_items(bodies: Sequence[BodyItem], page: str = "") -> tuple[BodyItem
             by_guid[guid].append(len(kept))
             by_text[text].append(len(kept))
             kept.append(body)
-        elif guid and guid == _guid_key(kept[same].item.guid) and kept[same].updated < body.updated:
-            kept[same] = body  # RFC 4287, 4.1.1: the newest of those with one id
+        elif guid and guid == _guid_key(kept[same].item.guid):
+            if kept[same].updated < body.updated:
+                kept[same] = body  # RFC 4287, 4.1.1: the newest of those with one id
+        elif guid:
+            others = (*kept[same].other_guids, body.item.guid)
+            kept[same] = replace(kept[same], other_guids=others)
     return tuple(_with_own_pages(_with_own_keys(kept), page))
 
 
@@ -175,13 +186,17 @@ def _free_key(item: FeedItem, taken: Collection[str], *, with_link: bool = False
 
 
 def resolve_items(
-    items: Sequence[FeedItem], known: Sequence[FeedItem], guids: GuidStability
+    items: Sequence[FeedItem],
+    known: Sequence[FeedItem],
+    guids: GuidStability,
+    other_guids: Mapping[str, Sequence[str]] | None = None,
 ) -> Resolution:
     """Recognise the items of a body among the stored ones of its feed; the others get keys of their own.
 
-    A recognised item has the stored key, and its page as long as it stays on it.
+    A recognised item has the stored key, and its page as long as it stays on it. `other_guids` are, by
+    the key of an item, those of its repetitions in the body.
     """
-    matching = _Matching(items, known, guids)
+    matching = _Matching(items, known, guids, other_guids or {})
     matching.run()
     taken = {item.key for item in known}
     pages: dict[str, set[str]] = defaultdict(set)
@@ -231,6 +246,7 @@ class _Matching:
     items: Sequence[FeedItem]
     known: Sequence[FeedItem]
     guids: GuidStability
+    other_guids: Mapping[str, Sequence[str]]
     found: dict[int, tuple[FeedItem, str]] = field(default_factory=dict)
     claimed: set[str] = field(default_factory=set)
     kept: int = 0
@@ -245,28 +261,32 @@ class _Matching:
         shared = {link for link, items in by_link.items() if len(items) > 1}
         shared |= {link for link, count in Counter(map(_link_key, self.items)).items() if count > 1}
 
-        def guid(item: FeedItem) -> Hashable:
-            return _guid_key(item.guid)
+        def all_guids(item: FeedItem) -> Sequence[Hashable]:
+            return [_guid_key(guid) for guid in (item.guid, *self.other_guids.get(item.key, ()))]
 
-        self._match(by_guid, guid, _is_exact, BY_GUID)
-        self._match(by_guid, guid, self._is_same_by_guid, BY_GUID)
-        self._match(by_text, _text_key, _is_exact_date, BY_TEXT)
-        self._match(by_text, _text_key, self._is_same_by_text, BY_TEXT)
-        self._match(by_link, _link_key, lambda a, b: self._is_same_by_link(a, b, shared), BY_LINK)
-        self._match(by_date, lambda item: item.date, self._is_coincident, BY_DATE)
+        self._match(by_guid, all_guids, _is_exact, BY_GUID)
+        self._match(by_guid, all_guids, self._is_same_by_guid, BY_GUID)
+        self._match(by_text, _single(_text_key), _is_exact_date, BY_TEXT)
+        self._match(by_text, _single(_text_key), self._is_same_by_text, BY_TEXT)
+        self._match(
+            by_link, _single(_link_key), lambda a, b: self._is_same_by_link(a, b, shared), BY_LINK
+        )
+        self._match(by_date, _single(lambda item: item.date), self._is_coincident, BY_DATE)
+        by_path = _index(self.known, _path_key)
+        self._match(by_path, _single(_path_key), self._is_same_by_path, BY_PATH)
         self._count_reused(by_guid)
 
     def _match(
         self,
         index: Mapping[Hashable, list[FeedItem]],
-        key: Callable[[FeedItem], Hashable],
+        keys: Callable[[FeedItem], Sequence[Hashable]],
         is_same: Callable[[FeedItem, FeedItem], bool],
         identity: str,
     ) -> None:
         for number, item in enumerate(self.items):
-            if number in self.found or not key(item):
+            if number in self.found:
                 continue
-            for stored in index.get(key(item), ()):
+            for stored in (stored for key in keys(item) if key for stored in index.get(key, ())):
                 if stored.key not in self.claimed and is_same(stored, item):
                     self.claimed.add(stored.key)
                     self.found[number] = (stored, identity + _changes(stored, item))
@@ -293,10 +313,13 @@ class _Matching:
     def _decides(self, first: FeedItem, second: FeedItem) -> bool:
         """Tell whether two items have guids that identify items in this feed, and different ones."""
         opaque = _is_opaque(first.guid) and _is_opaque(second.guid)
-        return opaque and self.guids.stable and _guid_key(first.guid) != _guid_key(second.guid)
+        # What this body has shown so far counts as well.
+        return (
+            opaque and self.stability().stable and _guid_key(first.guid) != _guid_key(second.guid)
+        )
 
     def _is_same_by_guid(self, stored: FeedItem, item: FeedItem) -> bool:
-        if not self.guids.stable and _is_opaque(item.guid):
+        if not self.stability().stable and _is_opaque(item.guid):
             return has_same_text(stored, item) or _is_edited(stored, item)
         return not is_new_content(stored, item)
 
@@ -312,7 +335,8 @@ class _Matching:
         texts, is_shared = _texts(stored, item), _link_key(item) in shared
         same_title = folded(stored.title) == folded(item.title)
         if self._decides(stored, item):
-            given_another = same_title or texts == "same"
+            same_date = _is_dated(stored) and _is_dated(item) and stored.date == item.date
+            given_another = same_title or texts == "same" or (texts == "shared" and same_date)
             return given_another and not is_shared and not _has_new_date(stored, item)
         if is_shared or (stored.guid and item.guid):
             same_text = texts == "same" and not (is_shared and _has_new_date(stored, item))
@@ -322,13 +346,16 @@ class _Matching:
         return not is_new_content(stored, item)
 
     def _is_coincident(self, stored: FeedItem, item: FeedItem) -> bool:
-        """Tell whether something took the place of what vanished: its date, and its text or title."""
+        """Tell whether something took the place of what vanished: with its date and some of its text."""
         if self._decides(stored, item) or not _is_dated(item):
             return False
-        same_text = _texts(stored, item) == "same"
-        return same_text or (
-            folded(stored.title) == folded(item.title) and _texts(stored, item) == "shared"
-        )
+        return _texts(stored, item) in ("same", "shared")
+
+    def _is_same_by_path(self, stored: FeedItem, item: FeedItem) -> bool:
+        """Tell whether what vanished stands at the same path now, edited, on another host or marked."""
+        if self._decides(stored, item) or _has_new_date(stored, item):
+            return False
+        return _texts(stored, item) in ("same", "shared")
 
 
 def is_new_content(stored: FeedItem, item: FeedItem) -> bool:
@@ -420,8 +447,17 @@ def _link_key(item: FeedItem) -> Hashable:
     return f"{page_key(item.page)}#{fragment_of(item.link)}"
 
 
+def _path_key(item: FeedItem) -> Hashable:
+    """Return the path of an item's link, nothing for a front page."""
+    return urlsplit(item.page).path.strip("/")
+
+
 def _text_key(item: FeedItem) -> Hashable:
     return folded(item.title) or normalise_whitespace(item.title)
+
+
+def _single(key: Callable[[FeedItem], Hashable]) -> Callable[[FeedItem], Sequence[Hashable]]:
+    return lambda item: [key(item)]
 
 
 def _index(

@@ -55,7 +55,8 @@ class ParsedFeed:
 
     `images` are candidates only, by the key of their item: https, and not known to be tiny. No mail
     shows one unless an editor chose it. `complete`: all that the body has is in `items`, so what is
-    not there is not in the feed. `guessed_encoding`: the encoding, where it is not the declared one.
+    not there is not in the feed. `other_guids` are those of an item's repetitions, by its key.
+    `guessed_encoding`: the encoding, where it is not the declared one.
     """
 
     format: str
@@ -65,6 +66,7 @@ class ParsedFeed:
     images: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     complete: bool = False
     guessed_encoding: str = ""
+    other_guids: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
     @property
     def usable(self) -> bool:
@@ -91,15 +93,16 @@ def parse_feed(
         entries, problem = newest_entries(entries, now)
         problems.append(problem)
     reading = _Reading(raw, entries, url, feed, now)
-    items, images = reading.items(problems)
+    bodies = reading.items(problems)
     return ParsedFeed(
         raw.format,
         truncate(raw.title.headline(), MAX_TITLE),
-        items,
+        tuple(body.item for body in bodies),
         tuple(dict.fromkeys(problems))[:MAX_PROBLEMS],
-        images,
+        {body.item.key: body.images for body in bodies if body.images},
         complete=raw.complete and len(problems) == len(raw.problems),
         guessed_encoding=decoded.encoding if decoded.guessed else "",
+        other_guids={body.item.key: body.other_guids for body in bodies if body.other_guids},
     )
 
 
@@ -154,9 +157,7 @@ class _Reading:
         self.order = day_month_order(date for entry in self.entries for date in entry.dates)
         self.names = (self.raw.title.headline(), self.feed.name)
 
-    def items(
-        self, problems: list[str]
-    ) -> tuple[tuple[FeedItem, ...], Mapping[str, tuple[str, ...]]]:
+    def items(self, problems: list[str]) -> tuple[BodyItem, ...]:
         """Return the items and their pictures; entries that are left out add to `problems`."""
         passages = [self._passage(entry) for entry in self.entries]
         texts = without_repeated_endings(passages)
@@ -171,9 +172,7 @@ class _Reading:
                 continue
             items.append(BodyItem(item, self._updated(entry, item), self._images(entry)))
         page = canonical_link(self.raw.page) if self.raw.page else ""
-        distinct = distinct_items(items, page)
-        images = {body.item.key: body.images for body in distinct if body.images}
-        return tuple(body.item for body in distinct), images
+        return distinct_items(items, page)
 
     def _passage(self, entry: RawEntry) -> Passage:
         """Return title and text of an entry; the text without a trailer and without the title."""

@@ -178,8 +178,10 @@ def _from_json(answer: bytes) -> ParsedFeed:
         for item in fields["items"]
     )
     images = {key: tuple(links) for key, links in fields["images"].items()}
+    guids = {key: tuple(others) for key, others in fields["other_guids"].items()}
+    problems = tuple(fields["problems"])
     return ParsedFeed(
-        **{**fields, "items": items, "images": images, "problems": tuple(fields["problems"])}
+        **{**fields, "items": items, "images": images, "other_guids": guids, "problems": problems}
     )
 
 

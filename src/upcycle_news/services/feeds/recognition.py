@@ -77,9 +77,8 @@ def recognise_body(
         url, is_new = former, False
     known = feed_rows.known_items(store, url)
     before = {item.key: item for item in known}
-    resolution = resolve_items(
-        parsed.items, known, GuidStability(state.guids_kept, state.guids_changed)
-    )
+    stability = GuidStability(state.guids_kept, state.guids_changed)
+    resolution = resolve_items(parsed.items, known, stability, parsed.other_guids)
     items = [resolved.item for resolved in resolution.items]
     problems: tuple[str, ...] = ()
     if is_new:
