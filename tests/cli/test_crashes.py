@@ -83,9 +83,14 @@ def test_sigterm_finishes_the_mail_in_transit_and_says_how_to_resume(
     status = publication.run("issue", "status", "--json").json
     assert (status["sent"], status["unknown"], status["sending"]) == (len(before), 0, 0)
     assert status["queued"] == CROWD - len(before) > 0
-    done = publication.run("issue", "resume", issue, "--json").json
+    refused = publication.run("issue", "resume", issue, code=1)
+    assert "UPCYCLE_NEWS_RELAYS__MAIN__HOST" in refused.err
+    assert publication.mails() == []
+    with MisbehavingRelay() as relay:
+        variables = relay_variables(relay.controller.port)
+        done = publication.run("issue", "resume", issue, "--json", **variables).json
     assert (done["sent"], done["closed"]) == (CROWD, True)
-    assert len(publication.mails()) == CROWD - len(before)
+    assert len(relay.accepted) == CROWD - len(before)
 
 
 @pytest.mark.slow

@@ -172,7 +172,9 @@ def excerpt_story(story: Story, length: int) -> Story:
                 item,
                 title=truncate(neutralise_braces(item.title), MAX_TITLE),
                 summary=excerpt(
-                    neutralise_braces(item.summary), length, max_sentences=max(length // SENTENCE, 1)
+                    neutralise_braces(item.summary),
+                    length,
+                    max_sentences=max(length // SENTENCE, 1),
                 ),
                 # How a feed names and dates its item is no part of what is printed.
                 guid="",

@@ -120,9 +120,5 @@ def _last_issue(context: AppContext) -> LastIssue | None:
     if any(
         context.secrets_folder.glob("token-*.key")
     ):  # a sample needs links, and links need a key
-        message = len(
-            sample_message(
-                context, RenderedRevision(revision, rendered, (), html)
-            )
-        )
+        message = len(sample_message(context, RenderedRevision(revision, rendered, (), html)))
     return LastIssue(str(issue), html, message)

@@ -382,9 +382,7 @@ def upgrade() -> None:
         ),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_recent_refusals")),
     )
-    op.create_index(
-        "ix_recent_refusals_issue", "recent_refusals", ["issue_id", "id"], unique=False
-    )
+    op.create_index("ix_recent_refusals_issue", "recent_refusals", ["issue_id", "id"], unique=False)
     op.create_table(
         "notices",
         sa.Column("id", sa.Integer(), nullable=False),
