@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+from email.utils import format_datetime
+
 import pytest
 
+from upcycle_news.app.context import utc_now
 from upcycle_news.models import IssueId
 from upcycle_news.services.issues import compose
 
@@ -21,11 +25,16 @@ def collected(publication):
         "Der Leerstand in der Innenstadt wächst. Läden werden zu Werkstätten umgebaut.",
         topics="[Leerstand, Innenstadt]",
     )
-    matching = item("Innenstadt: Werkstatt statt Leerstand im alten Laden", "https://a.example/1")
-    unrelated = item("Handball: Sieg im Derby", "https://a.example/2", "Der Torwart hielt alles.")
+    # Of a feed that is fetched for the first time, items without a date are not news.
+    dated = f"<pubDate>{format_datetime(utc_now() - timedelta(hours=1))}</pubDate>"
+    matching = item("Innenstadt: Werkstatt statt Leerstand im alten Laden", "https://a.example/1",
+                    more=dated)  # fmt: skip
+    unrelated = item("Handball: Sieg im Derby", "https://a.example/2", "Der Torwart hielt alles.",
+                     more=dated)  # fmt: skip
     old = item("Leerstand in der Innenstadt, einst", "https://a.example/3",
                more="<pubDate>Thu, 08 Oct 2026 10:00:00 +0200</pubDate>")  # fmt: skip
-    duplicate = item("Innenstadt: Werkstatt statt Leerstand im alten Laden", "https://b.example/1")
+    duplicate = item("Innenstadt: Werkstatt statt Leerstand im alten Laden", "https://b.example/1",
+                     more=dated)  # fmt: skip
     with site() as first, site() as second:
         first.feed, second.feed = rss(matching, unrelated, old), rss(duplicate)
         path = publication.home / "content/feeds.toml"
@@ -35,13 +44,10 @@ def collected(publication):
             encoding="utf-8",
         )
         publication.run("feeds", "collect", **OPEN)
-        # Items without a date were seen first at the real time, the publication lives in 2026.
         yield publication
 
 
 def day(publication) -> str:
-    from upcycle_news.app.context import utc_now
-
     return utc_now().date().isoformat()
 
 

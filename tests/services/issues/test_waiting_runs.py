@@ -77,7 +77,10 @@ def test_a_waiting_run_is_resumed_and_its_request_closed(
 
 @pytest.mark.parametrize(
     ("url", "problem"),
-    [("", "set PREFECT_API_URL"), ("http://127.0.0.1:9/api", "was not told: Prefect's API")],
+    [
+        ("", "set PREFECT_API_URL"),
+        ("http://127.0.0.1:9/api", "could not be resumed: Prefect's API"),
+    ],
 )
 def test_a_run_that_cannot_be_reached_is_left_to_the_flow_watch(
     app: App, monkeypatch: pytest.MonkeyPatch, url: str, problem: str
