@@ -147,15 +147,19 @@ class PrefectServer:
 
     def form_markdown(self, run: str, state: Any) -> str:
         """Return the Markdown above the approval form."""
-        key = state["state_details"]["run_input_keyset"]["description"]
-        return str(self.request("GET", f"/flow_runs/{run}/input/{key}"))
+        return str(self._form_input(run, state, "description"))
 
     def form_labels(self, run: str, state: Any) -> dict[str, tuple[str, str]]:
         """Return title and description of the form's fields."""
-        key = state["state_details"]["run_input_keyset"]["schema"]
-        schema = self.request("GET", f"/flow_runs/{run}/input/{key}")
-        fields = schema["properties"].items()
+        fields = self._form_input(run, state, "schema")["properties"].items()
         return {name: (field["title"], field["description"]) for name, field in fields}
+
+    def _form_input(self, run: str, state: Any, part: str) -> Any:
+        """Return a part of the form; Prefect stores them after the state that names them."""
+        key = state["state_details"]["run_input_keyset"][part]
+        address = f"http://127.0.0.1:{self.port}/api/flow_runs/{run}/input/{key}"
+        wait_until(lambda: httpx.get(address).is_success, f"Prefect stored no {part} of the form")
+        return self.request("GET", f"/flow_runs/{run}/input/{key}")
 
     def submit_form(self, run: str, **answer: str) -> None:
         self.resumed_at = self.state(run)["timestamp"]
