@@ -162,10 +162,15 @@ class PostfixRelay:
     # --- what it did
 
     def new_log(self) -> list[str]:
-        """Return the lines logged since the last call."""
+        """Return the lines logged since the last call, once every session has ended."""
+        wait_until(self._all_sessions_ended, "a session goes on", seconds=60)
         text = (self.folder / "log").read_text(encoding="utf-8", errors="replace")
         text, self._read = text[self._read :], len(text)
         return text.splitlines()
+
+    def _all_sessions_ended(self) -> bool:
+        text = (self.folder / "log").read_text(encoding="utf-8", errors="replace")
+        return text.count(": connect from") == text.count(": disconnect from")
 
     def mails(self, mailbox: str) -> list[bytes]:
         """Return the mails of a mailbox, `readers` (of all that exist) or `bounces`."""

@@ -27,7 +27,7 @@ from upcycle_news.services.content.files import load_publication_essays
 from upcycle_news.services.delivery import send, worker_identity
 from upcycle_news.services.runs.pending import pending_issues
 from upcycle_news.services.subscribers import subscriptions
-from upcycle_news.storage import corrections, issues
+from upcycle_news.storage import corrections, issue_relays, issues
 from upcycle_news.storage import subscribers as subscriber_rows
 from upcycle_news.storage.corrections import Correction, CorrectionKind
 from upcycle_news.storage.database import open_store
@@ -320,6 +320,22 @@ def test_what_was_sent_since_the_backup_counts_against_the_quotas(publication: P
     restored(publication, path)
     with publication.context().store.reading() as connection:
         assert connection.execute(select(quota_scopes)).all() == [("relay:main", 7)]
+
+
+def test_an_issue_begun_over_a_relay_since_the_backup_goes_on_over_it_only(
+    publication: Publication,
+) -> None:
+    publication.write_essay()
+    publication.add_many_subscribers(2)
+    context = publication.context()
+    chosen, rendered = approve_issue(context)
+    send.enqueue(context, rendered)
+    path = backed_up(publication)
+    issue_relays.record_first(context.store, chosen, "main")
+    issue_relays.mark_away(context.store, chosen, since=context.clock())
+    restored(publication, path)
+    relay = issue_relays.get(publication.context().store, chosen)
+    assert (relay.first_relay, relay.away_since) == ("main", None)
 
 
 def test_the_replaced_store_is_kept_aside_and_can_be_restored(publication: Publication) -> None:
