@@ -347,9 +347,13 @@ class _Matching:
 
     def _is_coincident(self, stored: FeedItem, item: FeedItem) -> bool:
         """Tell whether something took the place of what vanished: with its date and some of its text."""
-        if self._decides(stored, item) or not _is_dated(item):
+        if not _is_dated(item):
             return False
-        return _texts(stored, item) in ("same", "shared")
+        texts = _texts(stored, item)
+        same_title = folded(stored.title) == folded(item.title)
+        return texts == "same" or (
+            texts == "shared" and (same_title or not self._decides(stored, item))
+        )
 
     def _is_same_by_path(self, stored: FeedItem, item: FeedItem) -> bool:
         """Tell whether what vanished stands at the same path now, edited, on another host or marked."""

@@ -40,6 +40,10 @@ _MEDIA = frozenset({"media:content", "media:thumbnail"})
 _TRANSPARENT = frozenset({"media:group", "media:content"})
 _IN_TRANSPARENT = frozenset({*_MEDIA, "media:title", "media:description"})
 _OWN = frozenset({*_TITLES, *_TEXTS, *_PLAIN, *_MEDIA})
+# Children of an entry that have children of their own; others were not closed where some begin.
+_WITH_CHILDREN = frozenset(
+    {"author", "contributor", "image", "itunes:owner", "source", "textinput", *_TRANSPARENT}
+)
 _DEFAULT_TYPES = dict.fromkeys(_TEXTS, "text/html") | {
     "title": "text/plain", "summary": "text/plain", "content": "text/plain", "abstract": "text/plain",
     "body": "application/xhtml+xml", "xhtml:body": "application/xhtml+xml",
@@ -205,8 +209,8 @@ class _EntryReader:
             self.path.append(tag)
             super().unknown_starttag(tag, attrs)  # type: ignore[misc]
             return
-        if self.loose and name in _OWN and self.path and self.path[-1] in _PLAIN:
-            self._end_children(len(self.path) - 1)  # it was not closed
+        if self.loose and name in _OWN and self.path and self.path[-1] not in _WITH_CHILDREN:
+            self._end_children(len(self.path) - 1)  # it has no children, so it was not closed
         self._start_child(name, attrs)
 
     def unknown_endtag(self, tag: str) -> None:
@@ -352,7 +356,7 @@ class _EntryReader:
         kind = attributes.get("type", "").lower()
         entry = self.own_entries[-1]
         # The loose parser ends a reference that has no semicolon: "?a=1&b=2" is "?a=1&b;=2" then.
-        href = re.sub(r"&(\w+);(?==)", r"&\1", href, flags=re.ASCII) if self.loose else href
+        href = re.sub(r"&([A-Za-z0-9_]+);", r"&\1", href) if self.loose else href
         language = attributes.get("hreflang", "")
         entry.links.append(RawLink(href.strip(), rel, kind, language, self._base()))
         if rel == "enclosure" and kind.startswith("image/"):

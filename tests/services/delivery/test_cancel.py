@@ -9,7 +9,6 @@ import psycopg
 import pytest
 
 from upcycle_news.errors import StoreError
-from upcycle_news.models import IssueState
 from upcycle_news.storage import issues, workers
 from upcycle_news.storage.database import open_store
 from upcycle_news.storage.ledger import Ledger

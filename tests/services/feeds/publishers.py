@@ -63,9 +63,9 @@ class Publisher:
             number=self.count,
             title=title,
             sentences=(
-                f"{self._words(9).capitalize()}.",
-                f"{self._words(7).capitalize()} {mark} {self._words(3)}.",
-                f"{self._words(8).capitalize()}.",
+                f"{self._words(5).capitalize()}.",
+                f"{self._words(4).capitalize()} {mark} {self._words(2)}.",
+                f"{self._words(5).capitalize()}.",
             ),
             date=now - timedelta(hours=20) + timedelta(minutes=self.count),
             slug=self._words(3).replace(" ", "-"),

@@ -28,7 +28,7 @@ CHANGES = (
 def weekly(publication: Any, clock: Any) -> Iterator[Weekly]:
     publication.add_subscribers("leserin@example.org")
     with site() as server:
-        yield Weekly(publication, server, clock, {"ISSUE__EXCERPT": "1000"})
+        yield Weekly(publication, server, clock, {"ISSUE__EXCERPT": "700", "ISSUE__ITEMS": "60"})
 
 
 class Simulation:
@@ -58,7 +58,7 @@ class Simulation:
         """Publish, collect, change everything, collect, and send the issue of the week."""
         now = self.weekly.clock()
         for publisher in self.publishers:
-            for _ in range(3 if number == 0 else self.random.choice((0, 1, 1, 2, 2))):
+            for _ in range(self.random.choice((0, 1, 1, 1, 2)) if number else 1):
                 article = publisher.publish(now)
                 self.published[article.mark] = publisher
                 if publisher.style == "undated" and number == 0:
@@ -110,7 +110,7 @@ class Simulation:
             elif why.startswith("it has no date"):
                 assert found in self.archive
             else:
-                assert re.match(r"it is \d+ days old|the issue has its 100 items", why), why
+                assert re.match(r"it is \d+ days old|the issue has its 60 items", why), why
 
     def mark_of(self, link: str, title: str, feed: str) -> str | None:
         """Return the mark of the shown article with this title; None where there are several."""
@@ -144,15 +144,15 @@ def test_in_some_weeks_nothing_is_told_twice_nothing_lost_and_each_reason_is_tru
 ) -> None:
     simulation = simulate(weekly, feeds=16, weeks=4, seed=5)
     assert simulation.lost() == set()
-    assert len(simulation.told) > 60
+    assert len(simulation.told) > 40
 
 
-@pytest.mark.slow
+@pytest.mark.nightly
 @pytest.mark.timeout(3600)
 def test_in_a_year_nothing_is_told_twice_nothing_lost_and_each_reason_is_true(
     weekly: Weekly,
 ) -> None:
     simulation = simulate(weekly, feeds=40, weeks=52, seed=2026)
     assert simulation.lost() == set()
-    assert len(simulation.told) > 2000
+    assert len(simulation.told) > 1800
     assert simulation.findings > 5
