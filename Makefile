@@ -6,13 +6,19 @@ VENV := .venv
 BIN := $(VENV)/bin
 UV := $(shell command -v uv 2>/dev/null)
 
-.PHONY: demo test bench check docs format golden lock clean
+.PHONY: demo test nightly bench check docs format golden lock clean
 
 demo: $(VENV)/.installed
 	@$(BIN)/upcycle-news demo
 
 test: $(VENV)/.installed
+	@echo "the whole suite, in one process for each core: this takes some minutes; reasons for skipped tests come last"
 	@$(BIN)/python -m pytest -n auto --dist loadgroup -q
+
+# Long simulations, which the suite leaves out: an hour and more.
+nightly: $(VENV)/.installed
+	@$(BIN)/python -m pytest -n auto -q -m nightly
+	@$(BIN)/python bench/crash.py
 
 # Figures count against Postfix's smtp-sink only: apt-get install postfix, and npm for nodemailer.
 bench: $(VENV)/.installed

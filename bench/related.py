@@ -1,10 +1,11 @@
-"""How well items are chosen that belong to an essay: P@5, P@10 and MAP on a judged corpus.
+"""Quality of the selection of feed items for an essay: P@5, P@10 and MAP on a judged corpus.
 
     python bench/related.py            the eighteen essays that were tuned with, over their two pools
     python bench/related.py --final    over all three pools, and the nine untouched essays too
 
-The corpora and how they were judged: README.md in bench/related and in the folders there. Ties are broken by id, which says nothing.
-Weights fitted without the essay that is asked: bench/related_fit.py.
+The corpora and how they were judged: README.md in bench/related and in the folders there. Ties are
+broken by id, which says nothing.
+Weights fitted without the essay that is tested: bench/related_fit.py.
 """
 
 from __future__ import annotations
@@ -23,9 +24,9 @@ from datetime import UTC, date, datetime
 from pathlib import Path
 from statistics import fmean
 
-from upcycle_news.curation import ranking as ranking_module
-from upcycle_news.curation.bm25_index import Index
-from upcycle_news.curation.compounds import Compounds
+from upcycle_news.curation.bm25_index import BM25Index
+from upcycle_news.curation.compounds import CompoundSplitter
+from upcycle_news.curation.ranking import FLOOR, score_stories, sort_key
 from upcycle_news.curation.term_score import FIELDS, Document, Query
 from upcycle_news.curation.vocabulary import Vocabulary, load_vocabulary
 from upcycle_news.models import Essay, FeedItem, Story
@@ -34,7 +35,7 @@ ROOT = Path(__file__).resolve().parents[1]
 CORPUS = ROOT / "bench/related"
 DAY = date(2026, 11, 26)
 # Feedback as it was before there was a vocabulary; a method to compare with.
-TEACHERS, TAUGHT, TRUST, LEAST_TEACHER = 8, 15, 0.4, 1.0
+SEED_STORIES, EXPANSION_TERMS, FEEDBACK_WEIGHT, MIN_SEED_SCORE = 8, 15, 0.4, 1.0
 
 
 def load(name: str):
@@ -43,35 +44,35 @@ def load(name: str):
 
 def essays(name: str) -> dict[str, Essay]:
     return {
-        one["id"]: Essay(
-            slug=one["id"], source="", title=one["title"], author="", date=DAY, language="de",
-            summary="", body=one["body"], topics=tuple(one["topics"]),
+        essay["id"]: Essay(
+            slug=essay["id"], source="", title=essay["title"], author="", date=DAY, language="de",
+            summary="", body=essay["body"], topics=tuple(essay["topics"]),
         )
-        for one in load(name)
+        for essay in load(name)
     }  # fmt: skip
 
 
 def stories(*names: str) -> list[Story]:
     items = [
         FeedItem(
-            key=one["id"], feed=one["feed"], link=f"https://x.example/{one['id']}",
-            canonical=one["id"], title=one["title"], summary=one["summary"],
+            key=item["id"], feed=item["feed"], link=f"https://x.example/{item['id']}",
+            canonical=item["id"], title=item["title"], summary=item["summary"],
             date=datetime(2026, 11, 25, 9, tzinfo=UTC), date_source="feed",
         )
         for name in names
-        for one in load(name)
+        for item in load(name)
     ]  # fmt: skip
     return [Story((item,)) for item in sorted(items, key=lambda item: item.key)]
 
 
 @dataclass
 class Part:
-    """Essays, the pool they are asked of, and what is related."""
+    """Essays, the pool of items, and which of them are related to each essay."""
 
     name: str
     essays: dict[str, Essay]
     stories: list[Story]
-    judged: dict[str, set[str]]
+    related: dict[str, set[str]]
     vocabulary: Vocabulary
 
 
@@ -94,7 +95,7 @@ def plain(part: Part, query: Mapping[str, float], title_weight: float) -> list[s
     connection.execute(
         "CREATE VIRTUAL TABLE t USING fts5(a, b, tokenize='unicode61 remove_diacritics 0')"
     )
-    rows = ((n, one.lead.title, one.lead.summary) for n, one in enumerate(part.stories))
+    rows = ((n, story.lead.title, story.lead.summary) for n, story in enumerate(part.stories))
     connection.executemany("INSERT INTO t(rowid, a, b) VALUES (?, ?, ?)", rows)
     scores: Counter[int] = Counter()
     for word, weight in query.items():
@@ -116,41 +117,41 @@ def raw_words(part: Part, essay: Essay) -> list[str]:
 def lexical(part: Part, essay: Essay, *, parts: bool, feedback: bool) -> list[str]:
     texts = [(text_of(essay), "de")] if parts else []
     texts += [(f"{s.lead.title}. {s.lead.summary}", "de") for s in part.stories if parts]
-    compounds = Compounds(texts)
+    compounds = CompoundSplitter(texts)
     documents = [Document(story.lead, compounds) for story in part.stories]
     query = Query(essay, compounds).terms
-    with Index([document.fields for document in documents], FIELDS) as index:
+    with BM25Index([document.fields for document in documents], FIELDS) as index:
         scores = [math.fsum(terms.values()) for terms in index.scores(query)]
         if feedback:
-            taught = index.scores(lent(query, scores, documents))
-            scores = [s + math.fsum(t.values()) for s, t in zip(scores, taught, strict=True)]
+            feedback = index.scores(expansion(query, scores, documents))
+            scores = [s + math.fsum(t.values()) for s, t in zip(scores, feedback, strict=True)]
     return ranked(part, {n: score for n, score in enumerate(scores) if score > 0})
 
 
-def lent(query, scores, documents) -> dict[str, float]:
+def expansion(query, scores, documents) -> dict[str, float]:
     """Pseudo relevance feedback: the terms that the best have in common and the others lack."""
-    best = sorted(range(len(scores)), key=lambda n: (-scores[n], n))[:TEACHERS]
-    teachers = [n for n in best if scores[n] >= LEAST_TEACHER]
-    if len(teachers) < 3:
+    best = sorted(range(len(scores)), key=lambda n: (-scores[n], n))[:SEED_STORIES]
+    seeds = [n for n in best if scores[n] >= MIN_SEED_SCORE]
+    if len(seeds) < 3:
         return {}
-    sets = [{term for fields in one.fields for term in fields} for one in documents]
-    everywhere = Counter(term for terms in sets for term in terms)
-    shared = Counter(term for n in teachers for term in sets[n])
-    total = math.fsum(scores[n] for n in teachers)
+    sets = [{term for fields in document.fields for term in fields} for document in documents]
+    document_frequency = Counter(term for terms in sets for term in terms)
+    seed_frequency = Counter(term for n in seeds for term in sets[n])
+    total = math.fsum(scores[n] for n in seeds)
     value = {
-        term: math.log(len(documents) / everywhere[term])
-        * math.fsum(scores[n] for n in teachers if term in sets[n]) / total
-        for term, count in shared.items() if count >= 2
+        term: math.log(len(documents) / document_frequency[term])
+        * math.fsum(scores[n] for n in seeds if term in sets[n]) / total
+        for term, count in seed_frequency.items() if count >= 2
     }  # fmt: skip
-    taught = sorted(value, key=lambda term: (-value[term], term))[:TAUGHT]
-    most = max((value[term] for term in taught), default=0) or 1
-    return {term: TRUST * max(query.values()) * value[term] / most for term in taught}
+    terms = sorted(value, key=lambda term: (-value[term], term))[:EXPANSION_TERMS]
+    highest = max((value[term] for term in terms), default=0) or 1
+    return {term: FEEDBACK_WEIGHT * max(query.values()) * value[term] / highest for term in terms}
 
 
 def ours(part: Part, essay: Essay) -> list[str]:
-    found = ranking_module.fits([essay], part.stories, today=DAY, vocabulary=part.vocabulary)
-    kept = (fit for fit in found if fit.score > 0)
-    return [fit.story.lead.key for fit in sorted(kept, key=ranking_module.order)]
+    scored = score_stories([essay], part.stories, today=DAY, vocabulary=part.vocabulary)
+    positive = (score for score in scored if score.score > 0)
+    return [score.story.lead.key for score in sorted(positive, key=sort_key)]
 
 
 METHODS: dict[str, Callable[[Part, Essay], list[str]]] = {
@@ -165,14 +166,14 @@ METHODS: dict[str, Callable[[Part, Essay], list[str]]] = {
 }
 
 
-def measured(ranking: list[str], related_items: set[str]) -> tuple[float, float, float]:
+def quality(ranking: list[str], related_items: set[str]) -> tuple[float, float, float]:
     hits = [key in related_items for key in ranking]
-    found = 0
+    hit_count = 0
     precisions = []
     for place, hit in enumerate(hits, start=1):
         if hit:
-            found += 1
-            precisions.append(found / place)
+            hit_count += 1
+            precisions.append(hit_count / place)
     return sum(hits[:5]) / 5, sum(hits[:10]) / 10, sum(precisions) / len(related_items)
 
 
@@ -182,34 +183,34 @@ def show(part: Part) -> None:
     rankings = {}
     for name, method in METHODS.items():
         rankings = {slug: method(part, essay) for slug, essay in part.essays.items()}
-        rows = [measured(rankings[slug], part.judged[slug]) for slug in part.essays]
+        rows = [quality(rankings[slug], part.related[slug]) for slug in part.essays]
         print(
             f"| {name} | " + " | ".join(f"{fmean(c):.3f}" for c in zip(*rows, strict=True)) + " |"
         )
     print("\n| essay | P@5 | P@10 | MAP | unrelated that pass |\n|---|--:|--:|--:|--:|")
-    let_in = kept = lost = 0
+    unrelated = hits = misses = 0
     for slug, essay in part.essays.items():
-        wanted = part.judged[slug]
-        alone = [story for story in part.stories if story.lead.key not in wanted]
-        passing = len(admitted(essay, alone, part))
-        row = measured(rankings[slug], wanted)
+        related = part.related[slug]
+        others = [story for story in part.stories if story.lead.key not in related]
+        passing = len(passing_keys(essay, others, part))
+        row = quality(rankings[slug], related)
         print(f"| `{slug}` | " + " | ".join(f"{value:.2f}" for value in row) + f" | {passing} |")
-        chosen = admitted(essay, part.stories, part)
-        first = [key for key in rankings[slug][:10] if key in wanted]
-        let_in += passing
-        kept += sum(key in chosen for key in first)
-        lost += sum(key not in chosen for key in first)
+        chosen = passing_keys(essay, part.stories, part)
+        first = [key for key in rankings[slug][:10] if key in related]
+        unrelated += passing
+        hits += sum(key in chosen for key in first)
+        misses += sum(key not in chosen for key in first)
     print(
-        f"\nFloor {ranking_module.FLOOR}: where nothing related is there, {let_in / len(part.essays):.1f} "
-        f"unrelated items pass per essay; of the related ones among the first ten, {kept} pass "
-        f"and {lost} do not."
+        f"\nFloor {FLOOR}: where nothing related is there, {unrelated / len(part.essays):.1f} "
+        f"unrelated items pass per essay; of the related ones among the first ten, {hits} pass "
+        f"and {misses} do not."
     )
 
 
-def admitted(essay: Essay, stories: Sequence[Story], part: Part) -> set[str]:
-    """The keys of the stories that the floor lets pass."""
-    found = ranking_module.fits([essay], stories, today=DAY, vocabulary=part.vocabulary)
-    return {fit.story.lead.key for fit in found if fit.evidence >= ranking_module.FLOOR}
+def passing_keys(essay: Essay, stories: Sequence[Story], part: Part) -> set[str]:
+    """Return the keys of the stories that the floor lets pass."""
+    scored = score_stories([essay], stories, today=DAY, vocabulary=part.vocabulary)
+    return {score.story.lead.key for score in scored if score.evidence >= FLOOR}
 
 
 def parts(final: bool) -> list[Part]:
@@ -219,20 +220,24 @@ def parts(final: bool) -> list[Part]:
     verdicts += ["third/judgements_earlier_essays"] * final
     pool = stories(*pools)
     tuning = Part(
-        "tuning", essays("essays") | essays("second/essays"), pool, judged(*verdicts), vocabulary
+        "tuning",
+        essays("essays") | essays("second/essays"),
+        pool,
+        judgements(*verdicts),
+        vocabulary,
     )
     if not final:
         return [tuning]
     untouched = essays("third/essays")
-    return [tuning, Part("untouched", untouched, pool, judged("third/judgements"), vocabulary)]
+    return [tuning, Part("untouched", untouched, pool, judgements("third/judgements"), vocabulary)]
 
 
-def judged(*names: str) -> dict[str, set[str]]:
-    found: dict[str, set[str]] = {}
+def judgements(*names: str) -> dict[str, set[str]]:
+    related: dict[str, set[str]] = {}
     for name in names:
         for slug, related_items in load(name).items():
-            found.setdefault(slug, set()).update(related_items)
-    return found
+            related.setdefault(slug, set()).update(related_items)
+    return related
 
 
 def main() -> None:
@@ -240,11 +245,12 @@ def main() -> None:
     parser.add_argument(
         "--final", action="store_true", help="three pools, and the untouched essays"
     )
-    for part in (found := parts(parser.parse_args().final)):
+    measured_parts = parts(parser.parse_args().final)
+    for part in measured_parts:
         show(part)
     began = resource.getrusage(resource.RUSAGE_SELF)
-    part = found[0]
-    ranking_module.fits(
+    part = measured_parts[0]
+    score_stories(
         list(part.essays.values())[:5], part.stories, today=DAY, vocabulary=part.vocabulary
     )
     used = resource.getrusage(resource.RUSAGE_SELF)

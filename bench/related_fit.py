@@ -3,9 +3,9 @@
     python bench/related_fit.py
 
 Logistic regression (Newton's method, a ridge of 1 on the weights) over the pairs of essay and item of
-the eighteen tuning essays, each seen twice: as it is, and, at ABLATED of the weight, as if the
+the eighteen tuning essays, each views twice: as it is, and, at ABLATED of the weight, as if the
 vocabulary had no concept of its topics' names. Leave-one-essay-out: seventeen essays fit, the
-eighteenth is ranked and its floor looked at.
+eighteenth is ranked, and what passes its floor is counted.
 """
 
 from __future__ import annotations
@@ -14,18 +14,18 @@ import math
 from dataclasses import dataclass
 from statistics import fmean
 
-from related import Part, measured, parts  # the script beside this one
+from related import Part, parts, quality  # the script beside this one
 
 from upcycle_news.curation import ranking
-from upcycle_news.curation.bm25_index import Index
-from upcycle_news.curation.compounds import Compounds
-from upcycle_news.curation.concept_matcher import lexicon
-from upcycle_news.curation.concept_score import Pool, Signals, Theme
+from upcycle_news.curation.bm25_index import BM25Index
+from upcycle_news.curation.compounds import CompoundSplitter
+from upcycle_news.curation.concept_matcher import matcher_for
+from upcycle_news.curation.concept_score import EssayConcepts, Signals, StoryPool
 from upcycle_news.curation.term_score import (
     FIELDS,
     Document,
     Query,
-    echoes,
+    relevance_feedback,
 )
 from upcycle_news.models import Essay
 
@@ -36,41 +36,41 @@ Row = tuple[float, ...]
 
 def row(words: float, signals: Signals) -> Row:
     return (
-        min(words, ranking.MOST_WORDS), signals.topics, signals.central, signals.text,
+        min(words, ranking.MAX_WORD_SCORE), signals.topics, signals.central, signals.text,
         math.log1p(signals.words), signals.focus, signals.outside,
         signals.title,
     )  # fmt: skip
 
 
 @dataclass(frozen=True)
-class Seen:
-    """The signals of every item: as they are, and without the concepts the topics name."""
+class Views:
+    """The features of every item: as they are, and without the concepts the topics name."""
 
-    views: tuple[list[Row], list[Row]]
+    rows: tuple[list[Row], list[Row]]
     documents: list[Document]
-    index: Index
+    index: BM25Index
 
 
-def seen_by(part: Part, essay: Essay, pool: Pool) -> Seen:
+def views_of(part: Part, essay: Essay, pool: StoryPool) -> Views:
     texts = [(" . ".join((essay.title, *essay.topics, essay.body)), "de")]
     texts += [(f"{s.lead.title}. {s.lead.summary}", "de") for s in part.stories]
-    compounds = Compounds(texts)
+    compounds = CompoundSplitter(texts)
     documents = [Document(story.lead, compounds) for story in part.stories]
-    index = Index([document.fields for document in documents], FIELDS)
+    index = BM25Index([document.fields for document in documents], FIELDS)
     query = Query(essay, compounds)
-    shared = index.scores(query.terms)
-    words = [math.fsum(terms.values()) / query.chance for terms in shared]
-    theme = Theme(essay, lexicon(part.vocabulary))
-    full = [row(value, theme.signals(n, pool)) for n, value in enumerate(words)]
-    named = {concept for concept, weight in theme.topics.items() if weight >= 1}
-    theme.topics = {c: w for c, w in theme.topics.items() if c not in named}
-    theme.text = {c: w for c, w in theme.text.items() if c not in named}
-    ablated = [row(value, theme.signals(n, pool)) for n, value in enumerate(words)]
-    return Seen((full, ablated), documents, index)
+    term_scores = index.scores(query.terms)
+    words = [math.fsum(terms.values()) / query.chance for terms in term_scores]
+    concepts = EssayConcepts(essay, matcher_for(part.vocabulary))
+    full = [row(value, concepts.signals(n, pool)) for n, value in enumerate(words)]
+    named = {concept for concept, weight in concepts.topics.items() if weight >= 1}
+    concepts.topics = {c: w for c, w in concepts.topics.items() if c not in named}
+    concepts.text = {c: w for c, w in concepts.text.items() if c not in named}
+    ablated = [row(value, concepts.signals(n, pool)) for n, value in enumerate(words)]
+    return Views((full, ablated), documents, index)
 
 
-def solved(matrix: list[list[float]], right: list[float]) -> list[float]:
-    """Gauss's elimination; the matrix is small and positive definite."""
+def solve(matrix: list[list[float]], right: list[float]) -> list[float]:
+    """Solve a linear system by Gaussian elimination; the matrix is small and positive definite."""
     size = len(right)
     grid = [[*line, value] for line, value in zip(matrix, right, strict=True)]
     for n in range(size):
@@ -83,23 +83,23 @@ def solved(matrix: list[list[float]], right: list[float]) -> list[float]:
     return [grid[n][size] / grid[n][n] for n in range(size)]
 
 
-def fitted(samples: list[tuple[Row, bool, float]]) -> list[float]:
-    """The weights, the last of them the constant."""
+def fit(samples: list[tuple[Row, bool, float]]) -> list[float]:
+    """Return the weights of a logistic regression (Newton's method), the intercept last."""
     size = len(NAMES) + 1
     weights = [0.0] * size
     for _ in range(12):
-        slope = [-w for w in weights[:-1]] + [0.0]
-        bend = [[float(a == b and a < size - 1) for b in range(size)] for a in range(size)]
+        gradient = [-w for w in weights[:-1]] + [0.0]
+        hessian = [[float(a == b and a < size - 1) for b in range(size)] for a in range(size)]
         for values, truth, share in samples:
             x = (*values, 1.0)
             z = math.fsum(w * v for w, v in zip(weights, x, strict=True))
             chance = 1 / (1 + math.exp(-max(min(z, 30.0), -30.0)))
             curve = share * chance * (1 - chance)
             for a in range(size):
-                slope[a] += share * (truth - chance) * x[a]
+                gradient[a] += share * (truth - chance) * x[a]
                 for b in range(size):
-                    bend[a][b] += curve * x[a] * x[b]
-        step = solved(bend, slope)
+                    hessian[a][b] += curve * x[a] * x[b]
+        step = solve(hessian, gradient)
         weights = [w + s for w, s in zip(weights, step, strict=True)]
         if max(map(abs, step)) < 1e-6:
             break
@@ -108,58 +108,64 @@ def fitted(samples: list[tuple[Row, bool, float]]) -> list[float]:
 
 def main() -> None:
     (part,) = parts(final=False)
-    pool = Pool(part.stories, lexicon(part.vocabulary))
+    pool = StoryPool(part.stories, matcher_for(part.vocabulary))
     keys = [story.lead.key for story in part.stories]
-    seen = {slug: seen_by(part, essay, pool) for slug, essay in part.essays.items()}
-    truth = {slug: [key in part.judged[slug] for key in keys] for slug in part.essays}
+    views = {slug: views_of(part, essay, pool) for slug, essay in part.essays.items()}
+    truth = {slug: [key in part.related[slug] for key in keys] for slug in part.essays}
 
     def learn(slugs: list[str]) -> list[float]:
-        return fitted([
+        return fit([
             (values, right, share)
             for slug in slugs
-            for view, share in zip(seen[slug].views, (1.0, ABLATED), strict=True)
+            for view, share in zip(views[slug].rows, (1.0, ABLATED), strict=True)
             for values, right in zip(view, truth[slug], strict=True)
         ])  # fmt: skip
 
     print("| left out | P@5 | P@10 | MAP | without its topics' concepts P@5 | P@10 | MAP |")
     print("|---|--:|--:|--:|--:|--:|--:|")
     table = []
-    passing = kept = first = 0
+    passing = hits = related = 0
     for slug in part.essays:
         weights = learn([other for other in part.essays if other != slug])
         line: list[float] = []
-        for ablated, view in enumerate(seen[slug].views):
+        for ablated, view in enumerate(views[slug].rows):
             sums = [math.fsum(w * v for w, v in zip(weights[:-1], x, strict=True)) for x in view]
-            even = -weights[-1]
-            kin = [
-                s + ranking.KINSHIP * k for s, k in zip(sums, pool.kinship(sums, even), strict=True)
+            boundary = -weights[-1]
+            boosted = [
+                s + ranking.NEIGHBOUR_WEIGHT * k
+                for s, k in zip(sums, pool.neighbour_boost(sums, boundary), strict=True)
             ]
-            trust = [ranking.likely(one, even + ranking.SURE) for one in kin]
-            echo = echoes(seen[slug].index, seen[slug].documents, trust)
-            scores = [k + ranking.ECHO * e for k, e in zip(kin, echo, strict=True)]
+            likelihoods = [
+                ranking.probability(s, boundary + ranking.FEEDBACK_MARGIN) for s in boosted
+            ]
+            feedback = relevance_feedback(views[slug].index, views[slug].documents, likelihoods)
+            scores = [
+                s + ranking.FEEDBACK_WEIGHT * f for s, f in zip(boosted, feedback, strict=True)
+            ]
             order = sorted(range(len(keys)), key=lambda n: (-scores[n], keys[n]))
-            line += measured([keys[n] for n in order], part.judged[slug])
+            line += quality([keys[n] for n in order], part.related[slug])
             if ablated:
                 continue
             single = math.log1p(1.5)
             through = [
-                s + weights[-1] - ranking.SINGLE * (x[4] < single) >= ranking.MARGIN
+                s + weights[-1] - ranking.SINGLE_WORD_PENALTY * (x[4] < single)
+                >= ranking.FLOOR_MARGIN
                 for s, x in zip(sums, view, strict=True)
             ]
             passing += sum(t and not r for t, r in zip(through, truth[slug], strict=True))
             best = [n for n in order[:10] if truth[slug][n]]
-            kept, first = kept + sum(through[n] for n in best), first + len(best)
+            hits, related = hits + sum(through[n] for n in best), related + len(best)
         table.append(line)
         print(f"| `{slug}` | " + " | ".join(f"{value:.2f}" for value in line) + " |")
     means = [fmean(column) for column in zip(*table, strict=True)]
     print("| mean | " + " | ".join(f"{value:.3f}" for value in means) + " |")
     print(
-        f"\nFloor: {passing / len(table):.2f} unrelated items pass per essay, {kept} of {first} "
+        f"\nFloor: {passing / len(table):.2f} unrelated items pass per essay, {hits} of {related} "
         "related ones among the first ten do."
     )
     *weights, constant = learn(list(part.essays))
-    found = ", ".join(f"{n} {w:.2f}" for n, w in zip(NAMES, weights, strict=True))
-    print(f"\nFitted with all: {found}, EVEN {-constant:.2f}")
+    fitted = ", ".join(f"{n} {w:.2f}" for n, w in zip(NAMES, weights, strict=True))
+    print(f"\nFitted with all: {fitted}, DECISION_BOUNDARY {-constant:.2f}")
 
 
 if __name__ == "__main__":

@@ -1,7 +1,7 @@
-"""How long an issue takes from its manifest to bytes, and the reference MJML beside it.
+"""Measures how long rendering an issue takes, beside the reference MJML compiler.
 
-Both compile the same MJML and inline the same style sheet (ours: mrml, css-inline and all our
-mending; theirs: mjml and the juice it brings). "whole issue" is also Jinja2, Markdown and the text.
+Both compile the same MJML and inline the same style sheet (ours: mrml, css-inline and our fixes;
+the reference: mjml and its juice). "whole issue" adds Jinja2, Markdown and the text part.
 
 `python bench/render.py [ROUNDS]`; the reference needs `cd tools/node && npm ci`.
 """
@@ -29,7 +29,7 @@ from upcycle_news.rendering.mjml import render_mjml  # noqa: E402
 from upcycle_news.rendering.render import (  # noqa: E402
     STYLE_TEMPLATE,
     encoded_size,
-    fill,
+    fill_template,
     render,
 )
 from upcycle_news.rendering.template_strings import read_toml  # noqa: E402
@@ -38,7 +38,7 @@ NODE = ROOT / "tools" / "node"
 
 
 def timed(work: Callable[[], object], rounds: int) -> tuple[float, float]:
-    """Median and best, in milliseconds, after five rounds of warming up."""
+    """Return median and minimum in milliseconds, after five warm-up rounds."""
     times = []
     for number in range(rounds + 5):
         start = time.perf_counter()
@@ -49,29 +49,32 @@ def timed(work: Callable[[], object], rounds: int) -> tuple[float, float]:
 
 
 def style_sheet(manifest: Manifest) -> str:
-    """Our sheet as `render` fills it in; the reference's parser stumbles over its comments."""
-    names = {"theme": read_toml(manifest.templates, "theme.toml")}
+    """Return our style sheet without comments, which the reference's parser cannot read."""
+    variables = {"theme": read_toml(manifest.templates, "theme.toml")}
     return re.sub(
-        r"/\*.*?\*/", "", fill(manifest.templates, STYLE_TEMPLATE, names), flags=re.DOTALL
+        r"/\*.*?\*/",
+        "",
+        fill_template(manifest.templates, STYLE_TEMPLATE, variables),
+        flags=re.DOTALL,
     )
 
 
 def reference(mjml: str, css: str, rounds: int) -> dict[str, float] | None:
-    """What the reference compiler needs for the same MJML, in one warm process; None without it."""
+    """Return the reference compiler's times for the same MJML, in one warm process; None without it."""
     node = shutil.which("node")
     if node is None or not (NODE / "node_modules" / "mjml").is_dir():
         return None
     mjml = mjml.replace("</mj-head>", f'<mj-style inline="inline">{css}</mj-style></mj-head>', 1)
-    done = subprocess.run(
+    process = subprocess.run(
         [node, str(NODE / "reference.mjs"), str(rounds)],
         input=mjml, capture_output=True, text=True, check=True, timeout=300,
     )  # fmt: skip
-    found: dict[str, float] = json.loads(done.stdout)
-    return found
+    times: dict[str, float] = json.loads(process.stdout)
+    return times
 
 
 def main() -> None:
-    """Print one line an issue."""
+    """Print one line for each issue."""
     rounds = int(sys.argv[1]) if len(sys.argv) > 1 else 40
     print("median (best) in ms; bytes of the encoded HTML part\n")
     print(f"{'issue':<12}{'whole issue':>16}{'MJML, inlined':>16}{'reference':>16}{'factor':>8}"
@@ -81,17 +84,19 @@ def main() -> None:
         rendered = render(manifest)
         whole = timed(lambda m=manifest: render(m), rounds)  # type: ignore[misc]
         css = style_sheet(manifest)
-        only = timed(
+        mjml_only = timed(
             lambda r=rendered, c=css: render_mjml(r.mjml, language=r.language, css=c), rounds
         )  # type: ignore[misc]
         checks = timed(
             lambda r=rendered, m=manifest: preflight(r, m.issue, m.publication),  # type: ignore[misc]
             rounds,
         )
-        told = reference(rendered.mjml, css, rounds)
-        theirs = "not installed" if told is None else _pair((told["median_ms"], told["best_ms"]))
-        factor = "" if told is None else f"{told['best_ms'] / only[1]:.1f}"
-        print(f"{name:<12}{_pair(whole):>16}{_pair(only):>16}{theirs:>16}{factor:>8}"
+        times = reference(rendered.mjml, css, rounds)
+        reference_times, factor = "not installed", ""
+        if times is not None:
+            reference_times = _pair((times["median_ms"], times["best_ms"]))
+            factor = f"{times['best_ms'] / mjml_only[1]:.1f}"
+        print(f"{name:<12}{_pair(whole):>16}{_pair(mjml_only):>16}{reference_times:>16}{factor:>8}"
               f"{_pair(checks):>14}{encoded_size(rendered.html):>9}{len(rendered.text.encode()):>8}")  # fmt: skip
 
 

@@ -1,4 +1,4 @@
-"""Restore backups from the middle of a send, and measure backups of a large store.
+"""Restore backups taken during a send, and measure backups of a large store.
 
     python bench/restore.py --readers 600                  # counted at the relay
     python bench/restore.py --deliveries 1000000           # seconds and memory of each step
@@ -33,7 +33,7 @@ from upcycle_news.storage.schema import (
     issues,
     subscribers,
 )
-from upcycle_news.subscribers.link_tokens import load_or_make_key
+from upcycle_news.subscribers.signing_keys import load_or_create_key
 
 CHUNK = 20_000
 NOW = datetime(2026, 11, 26, 6, 0, tzinfo=UTC)
@@ -44,12 +44,12 @@ def main() -> None:
     parser.add_argument("--readers", type=int, default=600)
     parser.add_argument("--deliveries", type=int, default=0)
     parser.add_argument("--store", default="")
-    told = parser.parse_args()
+    options = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
-        if told.deliveries:
-            measure(Path(folder), told.deliveries, told.store)
+        if options.deliveries:
+            measure(Path(folder), options.deliveries, options.store)
         else:
-            trials(Path(folder), told.readers, told.store)
+            trials(Path(folder), options.readers, options.store)
 
 
 def trials(folder: Path, readers: int, store: str) -> None:
@@ -58,14 +58,14 @@ def trials(folder: Path, readers: int, store: str) -> None:
     for fate in ("lost", "replaced"):
         for killed in (False, True):
             home = folder / f"{fate}-{killed}"
-            found = trial(home, readers=readers, fate=fate, store=store, killed=killed)
-            twice = {who for who, ids in found.copies.items() if len(ids) > 1}
-            wrong = twice & found.in_backup
-            assert not wrong and found.sent_while_paused == 0 and found.at_last["closed"]
+            outcome = trial(home, readers=readers, fate=fate, store=store, killed=killed)
+            twice = {address for address, ids in outcome.copies.items() if len(ids) > 1}
+            wrong = twice & outcome.in_backup
+            assert not wrong and outcome.sent_while_held == 0 and outcome.final_status["closed"]
             name = f"{fate}, sender {'killed' if killed else 'ended'}"
             print(
-                f"| {name} | {len(found.in_backup)} of {readers} | {len(found.in_doubt)} "
-                f"| {found.sent_while_paused} | {len(found.resent)} | {len(twice)} |"
+                f"| {name} | {len(outcome.in_backup)} of {readers} | {len(outcome.unknown)} "
+                f"| {outcome.sent_while_held} | {len(outcome.resent)} | {len(twice)} |"
             )
 
 
@@ -73,24 +73,24 @@ def measure(folder: Path, count: int, store: str) -> None:
     home = folder / "home"
     init_publication(home, name="Umbaupost", today=date(2026, 11, 1))
     url = store or f"sqlite:///{home}/var/upcycle.db"
-    load_or_make_key(home / "var/secrets/person.key")
+    load_or_create_key(home / "var/secrets/person.key")
     fill(url, count)
     environment = {**os.environ, "UPCYCLE_NEWS_HOME": str(home), "UPCYCLE_NEWS_STORE": url}
-    other = {**environment, "UPCYCLE_NEWS_STORE": f"sqlite:///{folder}/other.db"}
+    new_machine = {**environment, "UPCYCLE_NEWS_STORE": f"sqlite:///{folder}/other.db"}
     print(f"{count} deliveries in {url.partition(':')[0]}")
     print("| step | seconds | processor | memory at most |")
     print("|---|---|---|---|")
     backup = json.loads(step("backup", environment, "backup", "--json"))
     print(f"| the backup's size: {backup['bytes'] / 1e6:.0f} MB |")
     step("restore --check", environment, "restore", "--check", backup["file"])
-    step("restore (new machine)", other, "restore", backup["file"])
+    step("restore (new machine)", new_machine, "restore", backup["file"])
     step("restore (merged)", environment, "restore", "--yes", backup["file"])
     step("store confirm", environment, "store", "confirm", "--yes")
     step("store copy (SQLite)", environment, "store", "copy", "--to", f"sqlite:///{folder}/c.db")
 
 
 def step(name: str, environment: dict[str, str], *arguments: str) -> str:
-    """Run a command as a process; prints what it took."""
+    """Run a command as a process; prints time and memory."""
     begun = time.monotonic()
     process = subprocess.Popen(
         command(*arguments), env=environment, stdout=subprocess.PIPE, text=True,
@@ -100,9 +100,9 @@ def step(name: str, environment: dict[str, str], *arguments: str) -> str:
     out = process.stdout.read()
     _, status, used = os.wait4(process.pid, 0)
     assert status == 0, out
-    took = time.monotonic() - begun
+    seconds = time.monotonic() - begun
     print(
-        f"| {name} | {took:.1f} | {used.ru_utime + used.ru_stime:.1f} s "
+        f"| {name} | {seconds:.1f} | {used.ru_utime + used.ru_stime:.1f} s "
         f"| {used.ru_maxrss / 1024:.0f} MB |",
         flush=True,
     )
@@ -110,19 +110,22 @@ def step(name: str, environment: dict[str, str], *arguments: str) -> str:
 
 
 def fill(url: str, count: int) -> None:
-    """Two issues to half as many people: one sent, one half sent and queued."""
-    store, people = open_store(url), max(1, count // 2)
+    """Write two issues with half as many subscribers: one sent, one partly queued."""
+    store, size = open_store(url), max(1, count // 2)
     with store.writing() as connection:
         for number, name in ((1, "2026-11-19"), (2, "2026-11-26")):
             connection.execute(
                 insert(issues).values(
-                    id=name, number=number, state="sending", revision_id="ab", audience=people,
-                    stopped_because="", created_at=NOW, enqueued_at=NOW,
+                    id=name, day=date.fromisoformat(name), number=number, revision_id="ab",
+                    audience=size, state="closed" if number == 1 else "sending", stop_reason="",
+                    created_at=NOW, enqueued_at=NOW, closed_at=NOW if number == 1 else None,
+                    sent=size if number == 1 else 0, rejected=0, unknown=0, suppressed=0,
+                    cancelled=0,
                 )
             )  # fmt: skip
-        for start in range(1, people + 1, CHUNK):
-            numbers = range(start, min(start + CHUNK, people + 1))
-            connection.execute(insert(subscribers), [person(number) for number in numbers])
+        for start in range(1, size + 1, CHUNK):
+            numbers = range(start, min(start + CHUNK, size + 1))
+            connection.execute(insert(subscribers), [subscriber(number) for number in numbers])
             connection.execute(insert(consents), [consent(number) for number in numbers])
             for issue in ("2026-11-19", "2026-11-26"):
                 rows = [delivery(issue, number) for number in numbers]
@@ -130,7 +133,7 @@ def fill(url: str, count: int) -> None:
     store.close()
 
 
-def person(number: int) -> dict[str, Any]:
+def subscriber(number: int) -> dict[str, Any]:
     address = f"reader{number}@example.org"
     return {
         "email": address, "email_key": address, "domain_key": "@example.org",

@@ -1,10 +1,10 @@
-"""The web door under load while an issue is sent from the same store; needs wrk (apt-get).
+"""The web server under load while an issue is sent from the same store; needs wrk (apt-get).
 
     python bench/web.py [READERS] [SECONDS]
 
 Serves a publication in a temporary folder as a process of its own, sends an issue to READERS over
-the embedded mailbox in another one, and lets wrk ask meanwhile. Prints requests per second, p99,
-and whether any answer or log spoke of a locked database.
+the embedded mailbox in another one, and runs wrk meanwhile. Prints requests per second, p99,
+and whether any response or log mentions a locked database.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
-from tests.publications import Publication, lay_out, today
+from tests.publications import Publication, create_publication, today
 
 from upcycle_news.subscribers.link_tokens import Purpose
 
@@ -34,17 +34,17 @@ def main(readers: int, seconds: int) -> None:
     wrk = shutil.which("wrk") or sys.exit("wrk is not here: apt-get install wrk")
     command = [str(Path(sys.executable).parent / "upcycle-news")]
     with tempfile.TemporaryDirectory() as folder:
-        home = lay_out(Path(folder) / "umbaupost")
+        home = create_publication(Path(folder) / "umbaupost")
         environment = {**os.environ, "UPCYCLE_NEWS_PUBLICATION__PUBLIC_URL": URL}
         with Publication(home, lambda: datetime.now(UTC)) as publication:
-            publication.crowd(readers)
-            publication.essay()
+            publication.add_many_subscribers(readers)
+            publication.write_essay()
             tokens = [
-                publication.context().signer.token(Purpose.UNSUBSCRIBE, number)
+                publication.context().link_signer.token(Purpose.UNSUBSCRIBE, number)
                 for number in range(1, min(readers, 2000) + 1)
             ]
         log = (home / "web.log").open("wb")
-        door = subprocess.Popen(
+        server = subprocess.Popen(
             [*command, "web", "--port", str(PORT)], cwd=home, env=environment, stderr=log
         )
         sender = None
@@ -65,22 +65,22 @@ def main(readers: int, seconds: int) -> None:
                 ("POST /unsubscribe/TOKEN", _script("POST", tokens)),
             ):
                 (home / "wrk.lua").write_text(script, encoding="utf-8")
-                busy = sender.poll() is None
+                sending = sender.poll() is None
                 done = subprocess.run(
                     [wrk, "-t1", "-c16", f"-d{seconds}s", "--latency", "-s", "wrk.lua", URL],
                     cwd=home, capture_output=True, text=True, check=True,
                 )  # fmt: skip
-                print(f"{name}: {_figures(done.stdout)}; an issue was being sent: {busy}")
+                print(f"{name}: {_figures(done.stdout)}; an issue was being sent: {sending}")
             out, err = sender.communicate(timeout=600)
             print("issue:", out.strip()[-300:], err.strip()[-300:])
         finally:
-            door.terminate()
-            door.wait(20)
+            server.terminate()
+            server.wait(20)
             if sender is not None and sender.poll() is None:
                 sender.terminate()
             log.close()
-        told = (home / "web.log").read_text() + err
-        print("spoke of a lock:", "locked" in told)
+        logs = (home / "web.log").read_text() + err
+        print("mentions a lock:", "locked" in logs)
 
 
 def _script(method: str, tokens: list[str]) -> str:
@@ -96,9 +96,9 @@ def _script(method: str, tokens: list[str]) -> str:
 
 def _figures(text: str) -> str:
     rate = re.search(r"Requests/sec:\s+(\S+)", text)
-    late = re.search(r"99%\s+(\S+)", text)
-    bad = re.search(r"(Non-2xx.*|Socket errors.*)", text)
-    return f"{rate and rate[1]}/s, p99 {late and late[1]}, {bad[1] if bad else 'no errors'}"
+    p99 = re.search(r"99%\s+(\S+)", text)
+    errors = re.search(r"(Non-2xx.*|Socket errors.*)", text)
+    return f"{rate and rate[1]}/s, p99 {p99 and p99[1]}, {errors[1] if errors else 'no errors'}"
 
 
 def _wait() -> None:
@@ -108,8 +108,8 @@ def _wait() -> None:
             return
         except OSError:
             time.sleep(0.1)
-    sys.exit("the door did not open")
+    sys.exit("the web server did not start")
 
 
 if __name__ == "__main__":
-    main(*(int(one) for one in (sys.argv[1:] or ("20000", "10"))))
+    main(*(int(argument) for argument in (sys.argv[1:] or ("20000", "10"))))

@@ -7,10 +7,10 @@ and namespaces for processes (unshare). Everything is on loopback and in tempora
 stands for a machine: it has process ids of its own, and is killed with all it started.
 
 speed   messages a second into smtp-sink: one process without Prefect, then N workers
-quota   a rate and a daily quota that bite, counted in the store and at the relay
+quota   a rate and a daily quota that bite, count_deliveries in the store and at the relay
 kills   in the middle of an issue the machine of a helper dies, then that of the run that published
 
-Ends with 1 when a promise is broken. All share this machine's cores: sink, Postgres, server, workers.
+Exits with 1 when an expectation fails. All share this machine's cores: sink, Postgres, server, workers.
 """
 
 from __future__ import annotations
@@ -30,32 +30,33 @@ from typing import Any
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from tests.flows.delivery_counts import (
-    Books,
-    counted,
-    most_in,
-    relay,
-    working_helper,
+    StoreQueries,
+    configure_relay,
+    count_deliveries,
+    max_in_span,
+    wait_for_helper,
 )
-from tests.flows.worker_pool import Pool
+from tests.flows.worker_pool import WorkerPool
 from tests.postgres_server import DebianPostgres
 from tests.processes import smtp_sink
-from tests.publications import Publication, lay_out
+from tests.publications import Publication, create_publication
 from tests.services.delivery.sink_relay import Sink
+from tests.waiting import wait_until
 
 ENDED = ("COMPLETED", "FAILED", "CRASHED", "CANCELLED")
 RATE, DAY = 200, 5000
 PARAGRAPH = "Der Bestand ist gebaut, bezahlt und vertraut. Größe allein löst nichts. " * 6
-broken: list[str] = []
+failed: list[str] = []
 
 
 def show(text: str) -> None:
     print(f"{time.monotonic() - BEGAN:5.0f} s  {text}", flush=True)
 
 
-def promise(what: str, kept: bool, told: str) -> None:
-    show(f"{'ok    ' if kept else 'BROKEN'}  {what}: {told}")
-    if not kept:
-        broken.append(what)
+def expect(what: str, passed: bool, detail: str) -> None:
+    show(f"{'ok    ' if passed else 'FAILED'}  {what}: {detail}")
+    if not passed:
+        failed.append(what)
 
 
 BEGAN = time.monotonic()
@@ -63,17 +64,17 @@ BEGAN = time.monotonic()
 
 @dataclass
 class Trial:
-    """What the scenes share."""
+    """State that the scenarios share."""
 
     publication: Publication
-    pool: Pool
+    pool: WorkerPool
     sink: Sink
-    books: Books
+    queries: StoreQueries
     readers: set[str]
 
     def essay(self, title: str) -> None:
         """An essay that makes a message of about 60 kB."""
-        self.publication.essay(title, text="\n\n".join([PARAGRAPH] * 55) + "\n")
+        self.publication.write_essay(title, text="\n\n".join([PARAGRAPH] * 55) + "\n")
 
     def clear(self) -> None:
         self.sink.accepted.clear()
@@ -83,7 +84,7 @@ class Trial:
         return self.pool.start("publish-issue/thursday", approve=True, senders=senders)
 
     def ended(self, run: str, seconds: float = 900) -> Any:
-        return self.pool.until(run, *ENDED, seconds=seconds)
+        return self.pool.wait_for_state(run, *ENDED, seconds=seconds)
 
     def pending(self) -> Any:
         return self.ended(self.pool.start("deliver-pending/every-five-minutes"))
@@ -94,49 +95,49 @@ def main() -> int:
     parser.add_argument("--readers", type=int, default=20_000)
     parser.add_argument("--workers", default="1,2,4")
     parser.add_argument("--only", default="speed,quota,kills")
-    told = parser.parse_args()
+    arguments = parser.parse_args()
     with ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
         sink = stack.enter_context(Sink())
         postgres = stack.enter_context(DebianPostgres("max_connections=300"))
         store = postgres.database("store")
         os.environ["UPCYCLE_NEWS_STORE"] = store.replace("postgresql://", "postgresql+psycopg://")
-        publication = Publication(lay_out(folder / "p"), lambda: datetime.now(UTC))
+        publication = Publication(create_publication(folder / "p"), lambda: datetime.now(UTC))
         stack.enter_context(publication)
         os.chdir(publication.home)
-        readers = set(publication.crowd(told.readers))
-        pool = stack.enter_context(Pool(publication.home, {}, postgres.database("prefect")))
-        books = stack.enter_context(Books(store))
+        readers = set(publication.add_many_subscribers(arguments.readers))
+        pool = stack.enter_context(WorkerPool(publication.home, {}, postgres.database("prefect")))
+        queries = stack.enter_context(StoreQueries(store))
         show(
-            f"{told.readers} readers, {os.cpu_count()} cores; Postgres, Prefect's server and pool are up"
+            f"{arguments.readers} readers, {os.cpu_count()} cores; Postgres, Prefect's server and pool are up"
         )
-        trial = Trial(publication, pool, sink, books, readers)
-        scenes: dict[str, Callable[[], None]] = {
-            "speed": lambda: speed(trial, [int(one) for one in told.workers.split(",")]),
+        trial = Trial(publication, pool, sink, queries, readers)
+        scenarios: dict[str, Callable[[], None]] = {
+            "speed": lambda: speed(trial, [int(count) for count in arguments.workers.split(",")]),
             "quota": lambda: quota(trial),
             "kills": lambda: kills(trial),
         }
-        for name in told.only.split(","):
-            scenes[name]()
+        for name in arguments.only.split(","):
+            scenarios[name]()
         dump = postgres.dump("prefect")
-        told = f"{len(dump) / 1e6:.1f} MB searched"
-        promise("no address in Prefect's database", b"@example.org" not in dump, told)
-    return 1 if broken else 0
+        size = f"{len(dump) / 1e6:.1f} MB searched"
+        expect("no address in Prefect's database", b"@example.org" not in dump, size)
+    return 1 if failed else 0
 
 
 def speed(trial: Trial, counts: list[int]) -> None:
     with smtp_sink() as port:
-        relay(trial.publication, port)
+        configure_relay(trial.publication, port)
         trial.essay("Von Hand")
         hand = trial.publication.start("issue", "send", "--yes", "--json", "--no-collect")
         hand.communicate(timeout=900)
-        alone, _ = rates(trial.books)
+        alone, _ = rates(trial.queries)
         show(f"one process without Prefect: {alone:.0f}/s")
         for count in counts:
-            trial.pool.need(count)
+            trial.pool.ensure_machines(count)
             trial.essay(f"Mit {count}")
             state, memory = watched(trial, trial.publish(count))
-            whole, together = rates(trial.books)
+            whole, together = rates(trial.queries)
             show(
                 f"{count} workers: {whole:.0f}/s from the first to the last reply "
                 f"({whole / alone:.2f} of one process), {together:.0f}/s while all were at it – "
@@ -144,22 +145,22 @@ def speed(trial: Trial, counts: list[int]) -> None:
             )
 
 
-def rates(books: Books) -> tuple[float, float]:
+def rates(queries: StoreQueries) -> tuple[float, float]:
     """Messages a second of the newest issue: over all of it, and while every sender was at work."""
-    shares = books.replies()
+    shares = queries.sent_by_worker()
     begun, over = min(first for _, first, _ in shares), max(last for _, _, last in shares)
     inner_from, inner_to = max(s[1] for s in shares), min(s[2] for s in shares)
     whole = sum(count for count, _, _ in shares) / (over - begun)
     if inner_to - inner_from < 1:
         return whole, float("nan")
-    together = books.sent_between(inner_from, inner_to) / (inner_to - inner_from)
+    together = queries.sent_between(inner_from, inner_to) / (inner_to - inner_from)
     return whole, together
 
 
 def quota(trial: Trial) -> None:
-    trial.pool.need(3)
+    trial.pool.ensure_machines(3)
     day = min(DAY, len(trial.readers) // 2)  # so that it bites
-    relay(trial.publication, trial.sink.port, f"{RATE}/s", f"{day}/d")
+    configure_relay(trial.publication, trial.sink.port, f"{RATE}/s", f"{day}/d")
     trial.essay("Mit Quote")
     trial.clear()
     begun = trial.sink.count
@@ -167,18 +168,18 @@ def quota(trial: Trial) -> None:
     state = trial.ended(run)
     after = trial.pending()  # finds the day's quota full
     status = trial.publication.run("issue", "status", "--json").json
-    marks, seen = trial.books.marks(), trial.sink.count - begun
-    senders = len(trial.books.replies())
-    promise(
+    marks, seen = trial.queries.quota_marks(), trial.sink.count - begun
+    senders = len(trial.queries.sent_by_worker())
+    expect(
         f"{day} a day, {senders} senders on three machines, and not one more",
         status["sent"] == seen == len(marks) == day,
         f"{seen} at the relay, {status['sent']} in the store – {state['message']}; then {after['message']}",
     )
-    most = most_in(1, marks)
-    promise(
+    most = max_in_span(1, marks)
+    expect(
         f"{RATE} a second, in any second",
         most <= RATE,
-        f"at most {most} marked, {most_in(1, trial.sink.times)} reached the relay "
+        f"at most {most} marked, {max_in_span(1, trial.sink.times)} reached the relay "
         f"(the way there differs from message to message); {day / (marks[-1] - marks[0]):.0f}/s over all; "
         f"{trial.sink.bytes / trial.sink.count / 1000:.0f} kB a message",
     )
@@ -186,40 +187,44 @@ def quota(trial: Trial) -> None:
 
 
 def kills(trial: Trial) -> None:
-    relay(trial.publication, trial.sink.port)
+    configure_relay(trial.publication, trial.sink.port)
     for whom in ("a helper", "the run that published"):
-        trial.pool.need(2)
+        trial.pool.ensure_machines(2)
         trial.essay(f"Ohne {whom}")
         trial.clear()
         begun = trial.sink.count
-        before = trial.books.newest()
+        before = trial.queries.newest_issue()
         run = trial.publish(2)
-        helper = working_helper(trial.pool, trial.books, run, before)
+        helper = wait_for_helper(trial.pool, trial.queries, run, before)
         victim = trial.pool.machine_of(helper if whom == "a helper" else run)
         assert victim is not None
-        trial.sink.wait_for(begun + len(trial.readers) // 3, None, 300)
+        trial.sink.wait_for(begun + len(trial.readers) // 3, 300)
         victim.kill()
         killed_at = trial.sink.count - begun
-        trial.books.until(lambda victim=victim: trial.books.left(victim)[1] == 0)
-        held, _ = trial.books.left(victim)
-        trial.books.let_time_pass(victim)
+        wait_until(
+            lambda victim=victim: trial.queries.pending(victim)[1] == 0,
+            "others still deliver",
+            seconds=300,
+        )
+        leased, _ = trial.queries.pending(victim)
+        trial.queries.expire_heartbeats(victim)
         state = trial.ended(helper if whom != "a helper" else run)
         pending = trial.pending()
-        found = counted(trial.publication, trial.sink, trial.readers)
-        promise(
+        counts = count_deliveries(trial.publication, trial.sink, trial.readers)
+        expect(
             f"the machine of {whom} died after {killed_at} of {len(trial.readers)}",
-            found.lost == found.doubled == 0 and found.status["closed"],
-            f"{found}; {held} waited until it had been silent for ten minutes (the clock was turned); "
+            counts.lost == counts.doubled == 0 and counts.status["closed"],
+            f"{counts}; {leased} waited until it had been silent for ten minutes (the heartbeat was aged); "
             f"the survivor: {state['name']}, {state['message']}; deliver-pending: {pending['name']}",
         )
 
 
 def watched(trial: Trial, run: str) -> tuple[Any, dict[str, float]]:
-    """How a run ended, and the most memory (MB, shared pages in shares) of server and machines."""
+    """Return the final state of a run, and the peak memory (PSS in MB) of server and machines."""
     most: dict[str, float] = {}
     while (state := trial.pool.state(run))["type"] not in ENDED:
         taken = {"Prefect's server": sum(map(pss, trial.pool.server_pids()))}
-        taken["a machine"] = max(sum(map(pss, one.pids)) for one in trial.pool.machines)
+        taken["a machine"] = max(sum(map(pss, machine.pids)) for machine in trial.pool.machines)
         most = {name: max(taken[name], most.get(name, 0)) for name in taken}
         time.sleep(2)
     return state, most

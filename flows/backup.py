@@ -1,4 +1,4 @@
-"""Back up the store and the secrets every night; a run that fails rings the alarm of failed runs."""
+"""Back up the store and the secrets every night; a failed run raises the alert of failed runs."""
 
 from __future__ import annotations
 
@@ -7,24 +7,24 @@ from typing import Any
 from prefect import flow, task
 from prefect.client.schemas.objects import State, StateType
 
-from upcycle_news.app.context import AppContext
+from upcycle_news import open_app
 from upcycle_news.models.runs import RunResult
-from upcycle_news.services.backup import create
+from upcycle_news_flows import run_by_hand
 
 
 @task
 def write_backup() -> RunResult:
-    """One file in the folder of backups; the oldest ones are deleted."""
-    with AppContext.open() as context:
-        return create.told(create.make_backup(context))
+    """Create a backup in the configured folder and delete the oldest ones."""
+    with open_app() as app:
+        return app.backups.create().result
 
 
 @flow(name="backup")
 def backup() -> State[Any]:
-    """Copy the store as of now, while everything goes on."""
-    told = write_backup()
-    return State(type=StateType[told.kind.upper()], name=told.name, message=told.message)
+    """Back up a consistent snapshot of the store without interrupting anything."""
+    result = write_backup()
+    return State(type=StateType[result.kind.upper()], name=result.name, message=result.message)
 
 
 if __name__ == "__main__":
-    backup()
+    run_by_hand(backup)

@@ -1,4 +1,4 @@
-"""Build the web pages of all issues; sending does it too, this mends what was lost meanwhile."""
+"""Build the archive site of all issues; sending does it too, this repairs what was lost since."""
 
 from __future__ import annotations
 
@@ -6,22 +6,22 @@ from prefect import flow, task
 from prefect.client.schemas.objects import State
 from prefect.states import Completed
 
-from upcycle_news.app.context import AppContext
-from upcycle_news.services.archive import build as build_service
+from upcycle_news import open_app
+from upcycle_news_flows import run_by_hand
 
 
 @task
 def build() -> str:
     """Build the archive from the store; nothing is written when nothing has changed."""
-    with AppContext.open() as context:
-        return build_service.build_archive(context).told
+    with open_app() as app:
+        return app.archive.build().summary
 
 
 @flow(name="build-archive")
 def build_archive() -> State[str]:
-    """Make the archive what the store says was sent."""
+    """Bring the archive in line with the store."""
     return Completed(message=build())
 
 
 if __name__ == "__main__":
-    build_archive()
+    run_by_hand(build_archive)

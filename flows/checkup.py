@@ -1,4 +1,4 @@
-"""Look every day for what is wrong; an event when something turns red, and a table to read."""
+"""Run the doctor every day: a table as an artifact, and an event when a check turns red."""
 
 from __future__ import annotations
 
@@ -9,28 +9,28 @@ from prefect.artifacts import create_markdown_artifact
 from prefect.client.schemas.objects import State, StateType
 from prefect.events import emit_event
 
-from upcycle_news.app.context import AppContext
-from upcycle_news.diagnostics.scheduled import check_up
+from upcycle_news import open_app
 from upcycle_news.models.runs import RunResult
+from upcycle_news_flows import run_by_hand
 
 
 @task
-def examine() -> RunResult:
-    """Make all rounds; the table stands in the artifact `doctor`."""
-    with AppContext.open() as context:
-        found = check_up(context)
-    create_markdown_artifact(found.table, key="doctor", description="what the doctor found")
-    if found.event is not None:
-        emit_event(**found.event.as_event())
-    return found.told
+def run_checks() -> RunResult:
+    """Run all checks; the table is stored in the artifact `doctor`."""
+    with open_app() as app:
+        report = app.doctor.check_up()
+    create_markdown_artifact(report.table, key="doctor", description="what the doctor found")
+    if report.event is not None:
+        emit_event(**report.event.as_event())
+    return report.result
 
 
 @flow(name="checkup")
 def checkup() -> State[Any]:
     """Relay, DNS, the way out, store, disk, Prefect, feeds: as `upcycle-news doctor` sees them."""
-    told = examine()
-    return State(type=StateType[told.kind.upper()], name=told.name, message=told.message)
+    result = run_checks()
+    return State(type=StateType[result.kind.upper()], name=result.name, message=result.message)
 
 
 if __name__ == "__main__":
-    checkup()
+    run_by_hand(checkup)

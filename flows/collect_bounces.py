@@ -1,4 +1,4 @@
-"""Read what came back: bounces and complaints clean the list, people's mail stays where it is."""
+"""Process the bounce inbox: bounces and complaints clean the list, other mail stays untouched."""
 
 from __future__ import annotations
 
@@ -6,30 +6,31 @@ from prefect import flow, task
 from prefect.client.schemas.objects import State
 from prefect.states import Completed
 
-from upcycle_news.app.context import AppContext
-from upcycle_news.services import run_results
+from upcycle_news import open_app
+from upcycle_news.api.bounces import Collected, collection_result
+from upcycle_news_flows import run_by_hand
 
 
 @task
-def collect() -> dict[str, int]:
-    """Handle everything in the inbox; counts only."""
-    with AppContext.open() as context:
-        return run_results.collect_bounces(context)
+def collect() -> Collected | None:
+    """Process the inbox; return counts, none where no inbox is configured."""
+    with open_app() as app:
+        return app.bounces.collect_if_configured()
 
 
 @task
-def health() -> list[str]:
-    """The alarms of the newest issues."""
-    with AppContext.open() as context:
-        return run_results.alarms(context)
+def health() -> tuple[str, ...]:
+    """Return the alerts of the newest issues."""
+    with open_app() as app:
+        return app.bounces.alerts()
 
 
 @flow(name="collect-bounces")
-def collect_bounces() -> State[dict[str, int]]:
-    """Clean the list; an alarm degrades the run."""
-    told = run_results.bounce_summary(collect(), health())
-    return Completed(name=told.name, message=told.message)
+def collect_bounces() -> State[None]:
+    """Clean the list; an alert degrades the run."""
+    result = collection_result(collect(), health())
+    return Completed(name=result.name, message=result.message)
 
 
 if __name__ == "__main__":
-    collect_bounces()
+    run_by_hand(collect_bounces)

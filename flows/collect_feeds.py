@@ -1,4 +1,4 @@
-"""Ask the feeds for news, so that the next issue finds it."""
+"""Fetch the feeds, so that the next issue has their items."""
 
 from __future__ import annotations
 
@@ -7,23 +7,25 @@ from typing import Any
 from prefect import flow, task
 from prefect.client.schemas.objects import State, StateType
 
-from upcycle_news.app.context import AppContext
-from upcycle_news.services import pipeline, run_results
+from upcycle_news import open_app
+from upcycle_news.api import runs
+from upcycle_news.api.runs import FeedRunReport
+from upcycle_news_flows import run_by_hand
 
 
 @task
-def collect() -> dict[str, Any]:
-    """Ask the feeds that are due."""
-    with AppContext.open() as context:
-        return pipeline.collect(context)
+def collect() -> FeedRunReport:
+    """Fetch the feeds that are due."""
+    with open_app() as app:
+        return app.runs.collect()
 
 
 @flow(name="collect-feeds")
 def collect_feeds() -> State[Any]:
-    """Ask all active feeds that are due; a dead one degrades the run and stops nothing."""
-    told = run_results.collected_summary(collect())
-    return State(type=StateType[told.kind.upper()], name=told.name, message=told.message)
+    """Fetch all active feeds that are due; a failing one degrades the run and stops nothing."""
+    result = runs.collection_result(collect())
+    return State(type=StateType[result.kind.upper()], name=result.name, message=result.message)
 
 
 if __name__ == "__main__":
-    collect_feeds()
+    run_by_hand(collect_feeds)

@@ -1,4 +1,4 @@
-"""One of several senders: delivers an issue together with the run that called it."""
+"""A further sender: delivers an issue together with the run of publish-issue that started it."""
 
 from __future__ import annotations
 
@@ -8,8 +8,10 @@ from prefect import flow, task
 from prefect.client.schemas.objects import State, StateType
 from pydantic import Field
 
-from upcycle_news.app.context import AppContext
-from upcycle_news.services import pipeline, run_results
+from upcycle_news import open_app
+from upcycle_news.api import runs
+from upcycle_news.api.runs import ResumedDelivery
+from upcycle_news_flows import run_by_hand
 
 Issue = Annotated[
     str, Field(description="The issue, such as 2026-11-26; its deliveries have begun.")
@@ -17,14 +19,18 @@ Issue = Annotated[
 
 
 @task
-def deliver(issue: str) -> dict[str, Any]:
-    """Deliver what is queued or due; the closing sum."""
-    with AppContext.open() as context:
-        return pipeline.go_on(context, issue)
+def deliver(issue: str) -> ResumedDelivery:
+    """Deliver what is queued or due; return the delivery counts."""
+    with open_app() as app:
+        return app.runs.resume_delivery(issue)
 
 
 @flow(name="deliver-issue", flow_run_name="deliver-{issue}")
 def deliver_issue(issue: Issue) -> State[Any]:
     """Deliver an issue whose deliveries have begun; several runs of this share the work."""
-    told = run_results.delivered_summary([deliver(issue)], None)
-    return State(type=StateType[told.kind.upper()], name=told.name, message=told.message)
+    result = runs.delivery_result([deliver(issue)])
+    return State(type=StateType[result.kind.upper()], name=result.name, message=result.message)
+
+
+if __name__ == "__main__":
+    run_by_hand(deliver_issue)

@@ -1,4 +1,4 @@
-"""Go on with what was approved, deferred or interrupted; harmless at any time."""
+"""Deliver what was approved, deferred or interrupted; safe to run at any time."""
 
 from __future__ import annotations
 
@@ -10,10 +10,11 @@ from prefect.client.schemas.objects import State, StateType
 from prefect.events import emit_event
 from pydantic import Field
 
-from upcycle_news.app.context import AppContext
+from upcycle_news import open_app
+from upcycle_news.api import runs
+from upcycle_news.api.runs import ResumedDelivery
 from upcycle_news.models.runs import RunResult
-from upcycle_news.services import pipeline, run_results
-from upcycle_news.services.monitoring import alerts
+from upcycle_news_flows import run_by_hand
 
 MaxLateness = Annotated[
     float,
@@ -23,47 +24,52 @@ MaxLateness = Annotated[
 
 @task
 def find_pending(max_lateness_hours: float) -> list[str]:
-    """The issues that are approved and due, or that have deliveries left."""
-    with AppContext.open() as context:
-        return pipeline.pending(context, max_lateness_hours=max_lateness_hours)
+    """Return the issues that are approved and due, or that have deliveries left."""
+    with open_app() as app:
+        return app.runs.pending(max_lateness_hours=max_lateness_hours)
 
 
 @task
-def why_paused() -> RunResult | None:
-    """Why nothing goes out at all, after a restore."""
-    with AppContext.open() as context:
-        return pipeline.standstill(context)
+def find_halted(max_lateness_hours: float) -> tuple[str, ...]:
+    """Return a sentence for each issue that waits for a person."""
+    with open_app() as app:
+        return app.runs.halted(max_lateness_hours=max_lateness_hours)
 
 
 @task
-def deliver(issue: str) -> dict[str, Any]:
-    """Deliver what is queued or due; the closing sum, and why it waits if the relay is away."""
-    with AppContext.open() as context:
-        return pipeline.go_on(context, issue)
+def find_send_hold() -> RunResult | None:
+    """Return the result of the run if the store has a send hold (after a restore)."""
+    with open_app() as app:
+        return app.runs.send_hold()
+
+
+@task
+def deliver(issue: str) -> ResumedDelivery:
+    """Deliver what is queued or due; return the counts, and why it waits for the relay."""
+    with open_app() as app:
+        return app.runs.resume_delivery(issue)
 
 
 @task
 def report(issues: list[str]) -> None:
-    """Renew the reports of these issues, and raise what is news."""
-    with AppContext.open() as context:
+    """Renew the reports of these issues, and emit new alert events."""
+    with open_app() as app:
         for issue in issues:
-            create_markdown_artifact(
-                pipeline.report(context, issue, {}), key=f"issue-{issue}-report"
-            )
-        for event in alerts.news(context):
+            create_markdown_artifact(app.runs.report(issue), key=f"issue-{issue}-report")
+        for event in app.runs.alert_events():
             emit_event(**event.as_event())
 
 
 @flow(name="deliver-pending")
 def deliver_pending(max_lateness_hours: MaxLateness = 24.0) -> State[Any]:
-    """Deliver what is left of every issue that may go out."""
+    """Deliver what is left of every issue that may be sent."""
     issues = find_pending(max_lateness_hours)
-    sums = [deliver(issue) for issue in issues]
+    delivered = [deliver(issue) for issue in issues]
     if issues:
         report(issues)
-    told = run_results.delivered_summary(sums, why_paused())
-    return State(type=StateType[told.kind.upper()], name=told.name, message=told.message)
+    result = runs.delivery_result(delivered, find_send_hold(), find_halted(max_lateness_hours))
+    return State(type=StateType[result.kind.upper()], name=result.name, message=result.message)
 
 
 if __name__ == "__main__":
-    deliver_pending()
+    run_by_hand(deliver_pending)

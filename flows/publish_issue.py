@@ -1,13 +1,11 @@
-"""The main job: choose, render, preview, ask, deliver. `upcycle-news issue send` does it by hand.
+"""The main flow: compose, render, approve, deliver. `upcycle-news issue send` does it by hand.
 
-By hand, with parameters as JSON: python flows/publish_issue.py '{"dry_run": true}'
+By hand, with parameters as JSON: upcycle-news flow publish_issue '{"dry_run": true}'
 """
 
 from __future__ import annotations
 
 import gc
-import json
-import sys
 from collections.abc import Mapping
 from datetime import datetime
 from typing import Annotated, Any, Literal
@@ -28,13 +26,20 @@ from prefect.input import RunInput
 from prefect.runtime import deployment, flow_run
 from pydantic import Field, create_model
 
-from upcycle_news.app.context import AppContext
+from upcycle_news import open_app
+from upcycle_news.api import runs
+from upcycle_news.api.runs import (
+    ApprovalForm,
+    ApprovalOutcome,
+    ComposeResult,
+    EssayFilter,
+    FeedRunReport,
+    RenderResult,
+    RunAdmission,
+)
+from upcycle_news.models import IssueStatus
 from upcycle_news.models.runs import RunResult
-from upcycle_news.services import pipeline, run_results
-from upcycle_news.services.issues.approval import Answered, Question
-from upcycle_news.services.issues.compose import EssayFilter
-from upcycle_news.services.monitoring import alerts
-from upcycle_news.services.pipeline import Begun
+from upcycle_news_flows import run_by_hand
 
 IssueDate = Annotated[
     str, Field(description="The issue: 'next', a day such as 2026-11-26, or 2026-11-26-2.")
@@ -73,96 +78,98 @@ class Decision(RunInput):
     name: str = Field("", description="Who decides; kept with the approval.")
 
     @classmethod
-    def worded(cls, labels: Mapping[str, tuple[str, str]]) -> type[Decision]:
-        """The same form with these titles and words at its fields, in the publication's language."""
+    def with_labels(cls, labels: Mapping[str, tuple[str, str]]) -> type[Decision]:
+        """Return the form with titles and descriptions in the publication's language."""
         fields: Any = {
-            name: (field.annotation, Field(field.default, title=title, description=words))
+            name: (field.annotation, Field(field.default, title=title, description=description))
             for name, field in cls.model_fields.items()
-            for title, words in [labels[name]]
+            for title, description in [labels[name]]
         }
         return create_model(cls.__name__, __base__=cls, **fields)
 
 
 @task
-def begin(issue_date: str, planned_at: datetime, run: str, max_lateness_hours: float) -> Begun:
-    """Find the issue that is meant, once for each planned time; refuse what is too late."""
-    with AppContext.open() as context:
-        return pipeline.begin(
-            context,
-            issue_date,
-            planned_at=planned_at,
-            run=run,
-            max_lateness_hours=max_lateness_hours,
+def admit_run(
+    issue_date: str, planned_at: datetime, run: str, max_lateness_hours: float
+) -> RunAdmission:
+    """Decide which issue the run is about, once per scheduled time; refuse a late run."""
+    with open_app() as app:
+        return app.runs.admit(
+            issue_date, planned_at=planned_at, run=run, max_lateness_hours=max_lateness_hours
         )
 
 
 @task
-def collect() -> dict[str, Any]:
-    """Ask the feeds that are due; a dead one is reported and stops nothing."""
-    with AppContext.open() as context:
-        return pipeline.collect(context)
+def collect() -> FeedRunReport:
+    """Fetch the feeds that are due; a failing one is reported and stops nothing."""
+    with open_app() as app:
+        return app.runs.collect()
 
 
 @task
-def compose(issue: str, choice: EssayFilter, run: str) -> pipeline.Composed:
-    """Choose essays and items, and freeze them as a revision."""
-    with AppContext.open() as context:
-        return pipeline.compose(context, issue, choice, run=run)
+def compose(issue: str, essay_filter: EssayFilter, run: str) -> ComposeResult:
+    """Choose essays and items, and store them as a revision."""
+    with open_app() as app:
+        return app.runs.compose(issue, essay_filter, run=run)
 
 
 @task
-def render(issue: str, revision: str) -> dict[str, Any]:
-    """Render the revision, check it, and lay out its files for people to look at."""
-    with AppContext.open() as context:
-        return pipeline.render(context, issue, revision)
+def render(issue: str, revision_id: str) -> RenderResult:
+    """Render and check the revision, and write its preview files."""
+    with open_app() as app:
+        return app.runs.render(issue, revision_id)
 
 
 @task
-def send_tests(issue: str, revision: str, group: str, again: bool = False) -> int:
-    """Send test mails to a group of editors, once for each revision unless asked again."""
-    with AppContext.open() as context:
-        return pipeline.send_tests(context, issue, revision, group, again=again)
+def send_tests(issue: str, revision_id: str, group: str, again: bool = False) -> int:
+    """Send test mails to a group of editors, once per revision unless `again`."""
+    with open_app() as app:
+        return app.runs.send_tests(issue, revision_id, group, again=again)
 
 
 @task
-def ask(issue: str, revision: str, run: str, waits: bool, refused: str) -> Question:
-    """The question about this revision, with all an editor needs to know."""
-    with AppContext.open() as context:
-        return pipeline.ask(context, issue, revision, run=run, waits=waits, refused=refused)
+def request_approval(
+    issue: str, revision_id: str, run: str, waits: bool, refused: str
+) -> ApprovalForm:
+    """Request an approval of the revision; return the form with its texts."""
+    with open_app() as app:
+        return app.runs.ask(issue, revision_id, run=run, waits=waits, refused=refused)
 
 
 @task
-def take_answer(issue: str, revision: str, question: int, answer: dict[str, str]) -> Answered:
-    """Write the decision down, bound to the revision; what changed meanwhile is refused."""
-    with AppContext.open() as context:
-        return pipeline.take_answer(context, issue, revision, question, answer)
+def apply_decision(
+    issue: str, revision_id: str, request: int, answer: dict[str, str]
+) -> ApprovalOutcome:
+    """Record the decision for this revision; refuse it if the content has changed since."""
+    with open_app() as app:
+        return app.runs.apply_answer(issue, revision_id, request, answer)
 
 
 @task
-def approve_now(issue: str, revision: str) -> None:
+def approve_now(issue: str, revision_id: str) -> None:
     """Approve the revision because the run was started with `approve`."""
-    with AppContext.open() as context:
-        pipeline.approve(context, issue, revision)
+    with open_app() as app:
+        app.runs.approve(issue, revision_id)
 
 
 @task
-def end_dry(issue: str, subject: str, run: str) -> RunResult:
-    """Put the issue back for others."""
-    with AppContext.open() as context:
-        return pipeline.dry(context, issue, subject, run=run)
+def finish_dry_run(issue: str, subject: str, run: str) -> RunResult:
+    """Release the issue for other runs."""
+    with open_app() as app:
+        return app.runs.finish_dry_run(issue, subject, run=run)
 
 
 @task
-def enqueue(issue: str, revision: str, run: str, senders: int) -> int:
+def enqueue(issue: str, revision_id: str, run: str, senders: int) -> int:
     """Freeze the issue and queue one delivery for every subscriber."""
-    with AppContext.open() as context:
-        return pipeline.enqueue(context, issue, revision, run=run, senders=senders)
+    with open_app() as app:
+        return app.runs.enqueue(issue, revision_id, run=run, senders=senders)
 
 
 @task
-def call_helpers(issue: str, senders: int) -> None:
-    """Let further runs deliver the same issue; asking twice starts them once."""
-    for number in pipeline.helpers(senders):
+def start_helpers(issue: str, senders: int) -> None:
+    """Start further runs that deliver the same issue; a retry starts none twice."""
+    for number in range(2, senders + 1):
         run_deployment(
             "deliver-issue/together",
             parameters={"issue": issue},
@@ -172,32 +179,30 @@ def call_helpers(issue: str, senders: int) -> None:
         )
 
 
-def _relay_is_away(task: Any, run: Any, state: State[Any]) -> bool:
-    return pipeline.passes_by(state.data)
+def _relay_is_unreachable(task: Any, run: Any, state: State[Any]) -> bool:
+    return runs.is_transient(state.data)
 
 
-@task(retries=2, retry_delay_seconds=[10, 60], retry_condition_fn=_relay_is_away)
-def deliver(issue: str) -> dict[str, Any]:
-    """Deliver what is queued; the closing sum."""
+@task(retries=2, retry_delay_seconds=[10, 60], retry_condition_fn=_relay_is_unreachable)
+def deliver(issue: str) -> IssueStatus:
+    """Deliver what is queued; return the delivery counts."""
     bar = create_progress_artifact(0.0, key=f"issue-{issue}-progress", description="starts")
     assert isinstance(bar, UUID)  # a coroutine only in an async flow
 
-    def show(percent: float, text: str) -> None:
+    def show_progress(percent: float, text: str) -> None:
         update_progress_artifact(bar, percent, description=text)
 
-    with AppContext.open() as context:
-        return pipeline.deliver(context, issue, show)
+    with open_app() as app:
+        return app.runs.deliver(issue, show_progress)
 
 
 @task
-def report(issue: str, collected: dict[str, Any]) -> None:
-    """Leave the report and the link to the archive, and raise what is news."""
-    with AppContext.open() as context:
-        create_markdown_artifact(
-            pipeline.report(context, issue, collected), key=f"issue-{issue}-report"
-        )
-        create_link_artifact(pipeline.archive_link(context, issue), key=f"issue-{issue}-archive")
-        for event in alerts.news(context):
+def report(issue: str, collected: FeedRunReport) -> None:
+    """Create the artifacts report and archive link, and emit new alert events."""
+    with open_app() as app:
+        create_markdown_artifact(app.runs.report(issue, collected), key=f"issue-{issue}-report")
+        create_link_artifact(app.runs.archive_link(issue), key=f"issue-{issue}-archive")
+        for event in app.runs.alert_events():
             emit_event(**event.as_event())
 
 
@@ -214,71 +219,68 @@ def publish_issue(
     senders: Senders = 1,
 ) -> State[Any]:
     """Compose an issue from new essays and related feed items, and send it once to each reader."""
-    gc.freeze()  # what Prefect imports stays; looking through it again and again took 0.2 s of a run
+    gc.freeze()  # what Prefect imported stays; collecting it again and again took 0.2 s of a run
     run = str(flow_run.id)
-    begun = begin(issue_date, flow_run.scheduled_start_time, run, max_lateness_hours)
-    if begun.ended:
-        return _ended(begun.ended)
-    issue, choice = begun.issue, EssayFilter(essays, leave_out, topics)
+    admission = admit_run(issue_date, flow_run.scheduled_start_time, run, max_lateness_hours)
+    if admission.ended:
+        return _state(admission.ended)
+    issue, essay_filter = admission.issue, EssayFilter(essays, leave_out, topics)
     collected = collect()
-    composed = compose(issue, choice, run)
+    composed = compose(issue, essay_filter, run)
     if composed.ended:
-        return _ended(composed.ended)
-    rendered = render(issue, composed.revision)
+        return _state(composed.ended)
+    rendered = render(issue, composed.revision_id)
     if test_group:
-        send_tests(issue, composed.revision, test_group)
+        send_tests(issue, composed.revision_id, test_group)
     if dry_run:
-        return _ended(end_dry(issue, rendered["subject"], run))
+        return _state(finish_dry_run(issue, rendered.subject, run))
     if approve:
-        approve_now(issue, composed.revision)
-    approved = approval(issue, composed.revision, choice, test_group, run)
+        approve_now(issue, composed.revision_id)
+    approved = wait_for_approval(issue, composed.revision_id, essay_filter, test_group, run)
     if isinstance(approved, RunResult):
-        return _ended(approved)
+        return _state(approved)
     enqueue(issue, approved, run, senders)
     if senders > 1:
-        call_helpers(issue, senders)
+        start_helpers(issue, senders)
     delivered = deliver(issue)
     report(issue, collected)
-    return _ended(run_results.summary(delivered, collected))
+    return _state(runs.publish_result(delivered, collected))
 
 
-def approval(
-    issue: str, revision: str, choice: EssayFilter, test_group: str, run: str
+def wait_for_approval(
+    issue: str, revision_id: str, essay_filter: EssayFilter, test_group: str, run: str
 ) -> str | RunResult:
-    """Ask until an editor is content with a revision, or says that there will be none."""
+    """Wait until a revision is approved; return its id, or the result that ends the run."""
     refused = ""
     while True:
-        question = ask(issue, revision, run, deployment.id is not None, refused)
-        if question.ended:
-            return question.ended
-        if question.approved:
-            return revision
+        form = request_approval(issue, revision_id, run, deployment.id is not None, refused)
+        if form.ended:
+            return form.ended
+        if form.approved:
+            return revision_id
         decision = suspend_flow_run(
-            wait_for_input=Decision.worded(question.labels).with_initial_data(
-                description=question.markdown
+            wait_for_input=Decision.with_labels(form.labels).with_initial_data(
+                description=form.markdown
             ),
-            key=question.key,
-            timeout=question.seconds,
+            key=form.key,
+            timeout=form.seconds,
         )
-        answered = take_answer(issue, revision, question.number, decision.model_dump())
-        if answered.ended:
-            return answered.ended
-        if answered.approved:
-            return revision
-        composed = compose(issue, choice, run)
+        outcome = apply_decision(issue, revision_id, form.request, decision.model_dump())
+        if outcome.ended:
+            return outcome.ended
+        if outcome.approved:
+            return revision_id
+        composed = compose(issue, essay_filter, run)
         if composed.ended:
             return composed.ended
-        revision, refused = composed.revision, answered.refused
-        render(issue, revision)
-        send_tests(issue, revision, test_group, again=answered.test_again)
+        revision_id, refused = composed.revision_id, outcome.refused
+        render(issue, revision_id)
+        send_tests(issue, revision_id, test_group, again=outcome.test_again)
 
 
-def _ended(told: RunResult) -> State[Any]:
-    return State(type=StateType[told.kind.upper()], name=told.name, message=told.message)
+def _state(result: RunResult) -> State[Any]:
+    return State(type=StateType[result.kind.upper()], name=result.name, message=result.message)
 
 
 if __name__ == "__main__":
-    parameters = json.loads(sys.argv[1]) if len(sys.argv) > 1 else {}
-    state: State[Any] = publish_issue(**parameters, return_state=True)
-    print(json.dumps({"state": state.name, "message": state.message}))  # noqa: T201
-    sys.exit(0 if state.is_completed() else 1)
+    run_by_hand(publish_issue)

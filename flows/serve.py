@@ -1,4 +1,4 @@
-"""One machine: run everything prefect.yaml names, on its schedules, in this process's children.
+"""For one machine: serve all deployments of prefect.yaml; runs are child processes.
 
 Needs a server (PREFECT_API_URL); `upcycle-news up` starts both.
 """
@@ -14,22 +14,30 @@ from prefect import Flow, serve
 from prefect.deployments.runner import RunnerDeployment
 from prefect.flows import load_flow_from_entrypoint
 from prefect.schedules import Cron
+from prefect.types.entrypoint import EntrypointType
 
 
 def deployments(file: Path) -> Iterator[RunnerDeployment]:
-    """The deployments of a prefect.yaml, as this process serves them."""
-    for told in yaml.safe_load(file.read_text(encoding="utf-8"))["deployments"]:
-        flow: Flow[..., Any] = load_flow_from_entrypoint(told["entrypoint"])
-        made = flow.to_deployment(
-            name=told["name"],
-            description=told.get("description"),
-            parameters=told.get("parameters") or {},
+    """Yield the deployments of a prefect.yaml, to be served by this process."""
+    for entry in yaml.safe_load(file.read_text(encoding="utf-8"))["deployments"]:
+        flow: Flow[..., Any] = load_flow_from_entrypoint(entry["entrypoint"])
+        deployment = flow.to_deployment(
+            name=entry["name"],
+            entrypoint_type=_entrypoint_type(entry["entrypoint"]),
+            description=entry.get("description"),
+            parameters=entry.get("parameters") or {},
             schedules=[
-                Cron(one["cron"], timezone=one["timezone"]) for one in told.get("schedules", [])
+                Cron(schedule["cron"], timezone=schedule["timezone"])
+                for schedule in entry.get("schedules", [])
             ],
         )
-        assert isinstance(made, RunnerDeployment)  # a coroutine only in an async program
-        yield made
+        assert isinstance(deployment, RunnerDeployment)  # a coroutine only in an async program
+        yield deployment
+
+
+def _entrypoint_type(entrypoint: str) -> EntrypointType:
+    """Return MODULE_PATH for ``package.module.flow``, FILE_PATH for ``flows/file.py:flow``."""
+    return EntrypointType.FILE_PATH if ":" in entrypoint else EntrypointType.MODULE_PATH
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""Delete what has had its time: sign-ups nobody confirmed, and the texts of old reports."""
+"""Delete expired data: unconfirmed sign-ups, and the texts of old bounce reports."""
 
 from __future__ import annotations
 
@@ -6,22 +6,22 @@ from prefect import flow, task
 from prefect.client.schemas.objects import State
 from prefect.states import Completed
 
-from upcycle_news.app.context import AppContext
-from upcycle_news.services import run_results
+from upcycle_news import open_app
+from upcycle_news_flows import run_by_hand
 
 
 @task
-def tidy_up() -> dict[str, int]:
-    """Delete, and mail confirmations that could not leave when they should have; counts only."""
-    with AppContext.open() as context:
-        return run_results.tidy(context)
+def purge_expired() -> str:
+    """Delete expired data, and mail pending confirmations; return counts as a sentence."""
+    with open_app() as app:
+        return str(app.subscribers.tidy())
 
 
 @flow(name="tidy")
-def tidy() -> State[dict[str, int]]:
-    """Keep the promise that unconfirmed addresses are deleted."""
-    return Completed(message=run_results.tidy_summary(tidy_up()))
+def tidy() -> State[None]:
+    """Delete unconfirmed addresses, as promised to subscribers."""
+    return Completed(message=purge_expired())
 
 
 if __name__ == "__main__":
-    tidy()
+    run_by_hand(tidy)

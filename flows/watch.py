@@ -1,4 +1,4 @@
-"""Look after everything: reminders, runs that wait in vain, and what rings an alarm."""
+"""Remind editors of approvals, resolve stale runs, and emit alert events."""
 
 from __future__ import annotations
 
@@ -10,49 +10,58 @@ from prefect.client.schemas.objects import State, StateType
 from prefect.events import emit_event
 from prefect.settings import PREFECT_API_URL
 
-from upcycle_news.app.context import AppContext
-from upcycle_news.prefect_api.client import Cockpit
-from upcycle_news.services.monitoring import alerts, notifications
+from upcycle_news import open_app
+from upcycle_news.api import runs
+from upcycle_news_flows import run_by_hand
 
 
 @task
 def remind() -> int:
-    """Remind the editors of approvals that end soon, by mail and by an event."""
-    with AppContext.open() as context:
-        events = notifications.remind(context)
+    """Remind the editors of approval requests that expire soon, by mail and by an event."""
+    with open_app() as app:
+        events = app.runs.send_reminders()
     for event in events:
         emit_event(**event.as_event())
     return len(events)
 
 
 @task
-def settle() -> int:
-    """End runs nobody answered in time; let those go on that were decided elsewhere."""
-    cockpit = Cockpit(PREFECT_API_URL.value() or "", os.environ.get("PREFECT_API_AUTH_STRING", ""))
-    with AppContext.open() as context:
-        waiting = alerts.in_vain(context)
-        for one in waiting:
-            cockpit.settle(one)
-            alerts.settled(context, one)
-    return len(waiting)
+def resolve_stale_runs() -> int:
+    """Cancel runs whose approval request expired; resume those that were decided elsewhere."""
+    login = os.environ.get("PREFECT_API_AUTH_STRING", "")
+    with open_app() as app:
+        return app.runs.resolve_stale_runs(PREFECT_API_URL.value() or "", login)
 
 
 @task
-def alarm() -> list[str]:
-    """Raise what happened to issues and feeds; the sentences."""
-    with AppContext.open() as context:
-        events = alerts.news(context)
+def emit_alerts() -> list[str]:
+    """Emit the new alert events; return their sentences."""
+    with open_app() as app:
+        events = app.runs.alert_events()
     for event in events:
         emit_event(**event.as_event())
     return [event.message for event in events]
 
 
+@task
+def deliver_notices() -> list[str]:
+    """Tell operators what could not be told before; return what became of it."""
+    with open_app() as app:
+        report = app.runs.deliver_notices()
+    return [runs.notification_result(report).message] if report.delivered or report.waiting else []
+
+
 @flow(name="watch")
 def watch() -> State[Any]:
-    """See whether the planned issue went out, a feed is dead, a relay is slow, a question ends."""
-    told = alerts.summary(reminded=remind(), settled=settle(), alarms=alarm())
-    return State(type=StateType[told.kind.upper()], name=told.name, message=told.message)
+    """Check for late issues, dead feeds, slow relays and expiring approval requests."""
+    result = runs.watch_result(
+        notices=deliver_notices(),
+        reminders=remind(),
+        resolved=resolve_stale_runs(),
+        alerts=emit_alerts(),
+    )
+    return State(type=StateType[result.kind.upper()], name=result.name, message=result.message)
 
 
 if __name__ == "__main__":
-    watch()
+    run_by_hand(watch)

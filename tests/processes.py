@@ -1,4 +1,4 @@
-"""Processes that tests and benchmarks start: on a free port, and never left behind."""
+"""Processes that tests and benchmarks start: on free ports, and ended with their parent."""
 
 from __future__ import annotations
 
@@ -11,41 +11,44 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from .waiting import wait_until
+
 
 def free_port() -> int:
-    """A port of loopback that nobody listens on."""
+    """Return a free TCP port of 127.0.0.1."""
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         return int(free.getsockname()[1])
 
 
-def end_with_the_parent(number: int = signal.SIGTERM) -> None:
-    """For `preexec_fn`: whoever is killed leaves no server behind (prctl(2): PR_SET_PDEATHSIG is 1)."""
+def end_with_parent(number: int = signal.SIGTERM) -> None:
+    """End with the parent process, for `preexec_fn` (prctl(2): PR_SET_PDEATHSIG is 1)."""
     ctypes.CDLL(None).prctl(1, number)
 
 
 @contextmanager
 def smtp_sink(connections: int = 256) -> Iterator[int]:
-    """The port of Postfix's smtp-sink, which takes everything and remembers nothing."""
+    """Run Postfix's smtp-sink, which accepts and discards every mail; yields its port."""
     port = free_port()
     process = subprocess.Popen(
         ["smtp-sink", "-u", "nobody", f"127.0.0.1:{port}", str(connections)],
         stderr=subprocess.DEVNULL,
     )
     try:
-        for _ in range(100):
-            with socket.socket() as probe:
-                if probe.connect_ex(("127.0.0.1", port)) == 0:
-                    break
-            time.sleep(0.05)
+        wait_until(lambda: _accepts(port), "smtp-sink did not start", seconds=5, interval=0.05)
         yield port
     finally:
         process.terminate()
         process.wait(10)
 
 
+def _accepts(port: int) -> bool:
+    with socket.socket() as probe:
+        return probe.connect_ex(("127.0.0.1", port)) == 0
+
+
 def peak_memory(process: subprocess.Popen[str]) -> float:
-    """Wait for the process; the most memory it held, in MB.
+    """Wait for the process; returns its peak memory in MB.
 
     Read from the process while it runs: what wait4(2) reports begins with that of its parent.
     """

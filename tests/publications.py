@@ -1,4 +1,4 @@
-"""A publication for tests: its folder, its people, the command line in it, and its mails."""
+"""A publication for tests: its folder, its subscribers, the command line in it, and its mails."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ from upcycle_news.services.delivery import send
 from upcycle_news.services.issues import approval, compose, render
 from upcycle_news.storage import issues
 from upcycle_news.storage.database import open_store
-from upcycle_news.storage.subscribers import NewSubscriber, add_people
+from upcycle_news.storage.subscribers import NewSubscriber, add_subscribers
 
 SETTINGS = """\
 [publication]
@@ -45,7 +45,7 @@ lines = ["Umbau e. V., Lange Straße 1, 12345 Musterstadt"]
 patience_seconds = 0
 """
 
-# What editors hand in: straight and foreign quotation marks, a hyphen for a dash, a byline last.
+# As authors write: straight and foreign quotation marks, a hyphen for a dash, a byline at the end.
 KLEINSTADT = """\
 Wer durch die Lange Straße geht, hört zuerst die Bohrmaschine. Im früheren Kaufhaus, das elf \
 Jahre leer stand, setzt die Tischlerin "ihre" Fenster ein.
@@ -58,8 +58,8 @@ Von Mathilde Übersee
 """
 
 
-def lay_out(home: Path) -> Path:
-    """A new publication in `home` that could send, without essays, with its store migrated."""
+def create_publication(home: Path) -> Path:
+    """Create a publication in `home` that can send, without essays, with its store migrated."""
     init_publication(home, name="Umbaupost", today=date(2026, 11, 1))
     (home / "newsletter.toml").write_text(SETTINGS, encoding="utf-8")
     (home / "content/feeds.toml").write_text("", encoding="utf-8")
@@ -71,8 +71,8 @@ def lay_out(home: Path) -> Path:
 
 
 @dataclass
-class Done:
-    """What a command left behind."""
+class CommandResult:
+    """Exit code and output of a command."""
 
     code: int
     out: str
@@ -87,36 +87,38 @@ class Done:
         return [json.loads(line) for line in self.out.splitlines()]
 
     @property
-    def told(self) -> str:
+    def output(self) -> str:
         return self.out + self.err
 
 
 @dataclass
 class Publication:
-    """A publication in `home`. Steps run at the time of `clock`, commands at the world's time."""
+    """A publication in `home`. Services run at the time of `clock`, commands at real time."""
 
     home: Path
     clock: Callable[[], datetime]
-    rooms: list[AppContext] = field(default_factory=list)
+    contexts: list[AppContext] = field(default_factory=list)
 
     def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:
-        for context in self.rooms:
+        for context in self.contexts:
             context.__exit__()
 
-    # --- by hand
+    # --- set up
 
     def context(self, **environment: str) -> AppContext:
-        """A newsroom of its own, opened with these variables (names without the prefix)."""
+        """Open a context of its own with these variables (names without the prefix)."""
         with patch.dict(os.environ, _prefixed(environment)):
             settings = load_settings(self.home)
-        self.rooms.append(AppContext(settings, clock=self.clock))
-        return self.rooms[-1]
+        self.contexts.append(AppContext(settings, clock=self.clock))
+        return self.contexts[-1]
 
-    def essay(self, title: str = "Was vom Bahnhof bleibt", text: str = "", **front: str) -> str:
-        """Write an essay that is ready; returns its slug."""
+    def write_essay(
+        self, title: str = "Was vom Bahnhof bleibt", text: str = "", **front: str
+    ) -> str:
+        """Write an essay with status ready; returns its slug."""
         front = {"title": f'"{title}"', "author": "Redaktion", "date": "2024-05-02"} | front
         slug = title.lower().replace(" ", "-")
         lines = "".join(f"{key}: {value}\n" for key, value in front.items())
@@ -125,26 +127,28 @@ class Publication:
         path.write_text(f"---\n{lines}status: ready\n---\n\n{text}", encoding="utf-8")
         return slug
 
-    def readers(self, *people: str | NewSubscriber) -> None:
+    def add_subscribers(self, *people: str | NewSubscriber) -> None:
         """Add confirmed subscribers."""
-        add(self.context(), *people)
+        add_confirmed_subscribers(self.context(), *people)
 
-    def crowd(self, count: int) -> list[str]:
-        """Add so many readers; returns their addresses."""
+    def add_many_subscribers(self, count: int) -> list[str]:
+        """Add `count` confirmed subscribers; returns their addresses."""
         addresses = [f"reader{number}@example.org" for number in range(1, count + 1)]
-        self.readers(*addresses)
+        self.add_subscribers(*addresses)
         return addresses
 
-    def setting(self, old: str, new: str) -> None:
-        """Replace a piece of newsletter.toml, which must be there."""
+    def change_setting(self, old: str, new: str) -> None:
+        """Replace a text in newsletter.toml, which must be there."""
         path = self.home / "newsletter.toml"
         text = path.read_text(encoding="utf-8")
         assert old in text
         path.write_text(text.replace(old, new), encoding="utf-8")
 
-    # --- by command
+    # --- commands
 
-    def run(self, *arguments: str, code: int = 0, typed: str = "", **environment: str) -> Done:
+    def run(
+        self, *arguments: str, code: int = 0, typed: str = "", **environment: str
+    ) -> CommandResult:
         """Run the command line in this process; it must end with `code` and no traceback."""
         out, err = io.StringIO(), io.StringIO()
         with (
@@ -157,15 +161,15 @@ class Publication:
             try:
                 main()
                 ended: Any = 0
-            except SystemExit as exit_:
-                ended = exit_.code or 0
-        done = Done(ended, out.getvalue(), err.getvalue())
-        assert "Traceback" not in done.told
-        assert done.code == code, done.told
-        return done
+            except SystemExit as error:
+                ended = error.code or 0
+        result = CommandResult(ended, out.getvalue(), err.getvalue())
+        assert "Traceback" not in result.output
+        assert result.code == code, result.output
+        return result
 
     def start(self, *arguments: str, **environment: str) -> subprocess.Popen[str]:
-        """Start the command as a process of its own."""
+        """Start the command in a new process."""
         return subprocess.Popen(
             [str(Path(sys.executable).parent / "upcycle-news"), *arguments],
             cwd=self.home,
@@ -176,19 +180,19 @@ class Publication:
             text=True,
         )
 
-    # --- what came of it
+    # --- results
 
     def mails(self) -> list[bytes]:
-        """The messages in the mailbox, oldest first, without the two trace headers."""
+        """Return the messages in the mailbox, oldest first, without the two trace headers."""
         files = sorted((self.home / "var/mailbox/new").glob("*"))
         return [path.read_bytes().split(b"\r\n", 2)[2] for path in files]
 
     def recipients(self) -> list[str]:
-        return sorted(parsed(mail)["To"].addresses[0].addr_spec for mail in self.mails())
+        return sorted(parse_mail(mail)["To"].addresses[0].addr_spec for mail in self.mails())
 
 
-def relay_at(port: int) -> Mapping[str, str]:
-    """The variables that configure a relay on loopback."""
+def relay_variables(port: int) -> Mapping[str, str]:
+    """Return the variables that configure a relay on loopback."""
     return {
         "RELAYS__MAIN__HOST": "127.0.0.1",
         "RELAYS__MAIN__PORT": str(port),
@@ -197,47 +201,51 @@ def relay_at(port: int) -> Mapping[str, str]:
     }
 
 
-def parsed(mail: bytes) -> EmailMessage:
-    """A mail as a mail program reads it."""
-    found = message_from_bytes(mail, policy=policy.default)
-    assert isinstance(found, EmailMessage)
-    return found
+def parse_mail(mail: bytes) -> EmailMessage:
+    """Parse a mail."""
+    message = message_from_bytes(mail, policy=policy.default)
+    assert isinstance(message, EmailMessage)
+    return message
 
 
-def add(context: AppContext, *people: str | NewSubscriber) -> None:
-    """Add confirmed subscribers to a room's store."""
+def add_confirmed_subscribers(context: AppContext, *people: str | NewSubscriber) -> None:
+    """Add confirmed subscribers to a context's store."""
     new = [
-        NewSubscriber(EmailAddress.parse(one)) if isinstance(one, str) else one for one in people
+        NewSubscriber(EmailAddress.parse(subscriber)) if isinstance(subscriber, str) else subscriber
+        for subscriber in people
     ]
-    report = add_people(context.store, new, source="test list", now=context.clock(), dry_run=False)
+    report = add_subscribers(
+        context.store, new, source="test list", now=context.clock(), dry_run=False
+    )
     assert not report.skipped
 
 
-def prepared(context: AppContext, issue: str = "2026-11-26") -> tuple[IssueId, str]:
+def approve_issue(
+    context: AppContext, issue: str = "2026-11-26"
+) -> tuple[IssueId, render.RenderedRevision]:
     """Compose, render and approve an issue."""
     chosen = IssueId.parse(issue)
-    revision_id = compose.compose_issue(context, chosen).revision_id
-    render.render_issue(context, chosen, revision_id)
-    approval.record_approval(context, chosen, revision_id, by="test")
-    return chosen, revision_id
+    rendered = render.render_revision(context, compose.compose_issue(context, chosen))
+    approval.approve(context, rendered, by="test", composed_now=True)
+    return chosen, rendered
 
 
-def sent(context: AppContext, issue: str = "2026-11-26") -> IssueStatus:
-    """Compose, approve, queue and deliver an issue; its closing sum."""
-    chosen, revision_id = prepared(context, issue)
-    send.enqueue(context, chosen, revision_id)
+def send_issue(context: AppContext, issue: str = "2026-11-26") -> IssueStatus:
+    """Compose, approve, queue and deliver an issue; returns its status."""
+    chosen, rendered = approve_issue(context, issue)
+    send.enqueue(context, rendered)
     send.deliver_issue(context, chosen)
-    return status(context, chosen)
+    return issue_status(context, chosen)
 
 
-def status(context: AppContext, issue: IssueId) -> IssueStatus:
-    found = issues.status(context.store, issue)
-    assert found is not None
-    return found
+def issue_status(context: AppContext, issue: IssueId) -> IssueStatus:
+    status = issues.status(context.store, issue)
+    assert status is not None
+    return status
 
 
 def today() -> str:
-    """The day a command takes for today."""
+    """Return the date that a command takes for today."""
     return str(utc_now().astimezone(ZoneInfo("Europe/Berlin")).date())
 
 

@@ -1,27 +1,27 @@
-"""A ledger for tests that look at one delivery after another."""
+"""A ledger for tests that handle one delivery after another."""
 
 from __future__ import annotations
 
 from datetime import datetime
 
-from upcycle_news.models import Claim, Verdict
+from upcycle_news.models import ClaimStatus, LeasedDelivery, Verdict
 from upcycle_news.storage.ledger import Ledger
 
 
-class OneByOne(Ledger):
-    """The ledger of the program, taken and written down one by one."""
+class SingleLeaseLedger(Ledger):
+    """The program's ledger, leasing, claiming and recording one delivery at a time."""
 
-    def claim(self, now: datetime) -> Claim | None:
-        """Lease and mark one delivery; None when there is none to be had now."""
+    def claim(self, now: datetime) -> LeasedDelivery | None:
+        """Lease and claim one delivery; None when none may be sent now."""
         while leased := self.lease(1, now):
-            [answer] = self.turn([], leased, now)
-            if answer.kind == "go":
+            [result] = self.commit([], leased, now)
+            if result.status is ClaimStatus.GRANTED:
                 return leased[0]
-            if answer.kind != "gone":
-                self.give_back(leased)
+            if result.status is not ClaimStatus.LOST:
+                self.release_leases(leased)
                 return None
         return None
 
-    def record(self, claim: Claim, verdict: Verdict, now: datetime) -> None:
-        """Write down what became of one delivery."""
-        self.turn([(claim, verdict)], [], now)
+    def record(self, claim: LeasedDelivery, verdict: Verdict, now: datetime) -> None:
+        """Record the verdict on one delivery."""
+        self.commit([(claim, verdict)], [], now)

@@ -17,10 +17,10 @@ ROOT = Path(__file__).resolve().parents[1]
 
 
 def main() -> int:
-    """Print each mistake; 1 when there is one."""
+    """Print each mistake; returns 1 when there is one."""
     lock = (ROOT / "requirements.lock").read_text(encoding="utf-8")
     project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
-    wanted = [
+    requirements = [
         *project["project"]["dependencies"],
         *project["project"]["optional-dependencies"]["postgres"],
         *project["dependency-groups"]["dev"],
@@ -30,7 +30,7 @@ def main() -> int:
         for name, version in re.findall(r"^([A-Za-z0-9._-]+)(?:\[.*?\])?==([^\s;\\]+)", lock, re.M)
     }
     mistakes = []
-    for text in wanted:
+    for text in requirements:
         requirement = Requirement(text)
         version = pinned.get(canonicalize_name(requirement.name))
         if version is None:

@@ -14,8 +14,8 @@ ROOT = Path(__file__).resolve().parents[1]
 _RELEASE = re.compile(r"^## \[(?P<version>\d+\.\d+\.\d+)\] - \d{4}-\d{2}-\d{2}$", re.MULTILINE)
 
 
-def complaint(tag: str, version: str, changelog: str) -> str | None:
-    """Why `tag` must not be released, in a sentence; None when it may."""
+def find_mismatch(tag: str, version: str, changelog: str) -> str | None:
+    """Return why `tag` must not be released as a sentence, None when it may."""
     if tag != f"v{version}":
         return f"pyproject.toml: the version is {version}, the tag {tag}; set both to the same"
     newest = _RELEASE.search(changelog)
@@ -28,11 +28,11 @@ def complaint(tag: str, version: str, changelog: str) -> str | None:
 
 
 def main(tag: str) -> int:
-    """0 when `tag` may be released."""
+    """Return 0 when `tag` may be released, else print why and return 1."""
     project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
     changelog = (ROOT / "CHANGELOG.md").read_text(encoding="utf-8")
-    if (found := complaint(tag, project["version"], changelog)) is not None:
-        print(found, file=sys.stderr)
+    if (mismatch := find_mismatch(tag, project["version"], changelog)) is not None:
+        print(mismatch, file=sys.stderr)
         return 1
     return 0
 

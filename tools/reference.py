@@ -1,6 +1,6 @@
-"""Write docs/reference.md from the code: commands, settings, states, template variables.
+"""Generate the reference pages from the code: commands, settings, states, template variables, the API.
 
-`python tools/reference.py` writes it; a test compares it, so nothing stays undocumented.
+`python tools/reference.py` writes them; a test compares them, so nothing stays undocumented.
 """
 
 from __future__ import annotations
@@ -14,37 +14,44 @@ import click
 import typer
 from pydantic import BaseModel, SecretStr
 from pydantic.fields import FieldInfo
+from reference_api import api_reference
 from reference_templates import variables
 
-from upcycle_news.cli.app import app
+from upcycle_news.cli.app import commands
 from upcycle_news.config.settings import PREFIX, Settings
-from upcycle_news.models import DeliveryState, SubscriberStatus
-from upcycle_news.storage.issues import IssueState
+from upcycle_news.models import DeliveryState, Essay, IssueState, SubscriberStatus
+from upcycle_news.models.front_matter import front_matter_keys
 
-TARGET = Path(__file__).resolve().parents[1] / "docs" / "reference.md"
+DOCS = Path(__file__).resolve().parents[1] / "docs"
+# docs/api.md is a guide by hand; what stands below this line is made from the code.
+API_MARK = "<!-- Made from the code by `python tools/reference.py`; do not edit below. -->"
+MADE = "Made from the code by `python tools/reference.py`; do not edit."
 
-# One table for each kind: members of the kinds with the same word are the same key of a dict.
+# One table for each enum: equal members of two StrEnums would be the same key of one dict.
 DELIVERY_STATES = {
-    DeliveryState.QUEUED: "waits for its turn",
-    DeliveryState.SENDING: "is on the wire; claimed by one sender",
-    DeliveryState.DEFERRED: "was put off by the relay and is tried again later",
+    DeliveryState.QUEUED: "waits to be sent",
+    DeliveryState.SENDING: "is being sent by one worker",
+    DeliveryState.DEFERRED: "was deferred by the relay and is tried again later",
     DeliveryState.SENT: "the relay accepted it",
     DeliveryState.REJECTED: "the relay refused it, or it was given up",
-    DeliveryState.UNKNOWN: "the relay's answer was lost; held until somebody decides",
-    DeliveryState.SUPPRESSED: "the address was suppressed before its turn came",
-    DeliveryState.CANCELLED: "the person left, or the issue was cancelled, before its turn came",
+    DeliveryState.UNKNOWN: "the relay's reply was lost; not sent again until an operator decides",
+    DeliveryState.SUPPRESSED: "the address was suppressed before it was sent",
+    DeliveryState.CANCELLED: "the subscriber unsubscribed, or the issue was cancelled, before it was sent",
 }
 ISSUE_STATES = {
     IssueState.OPEN: "may still change: previews make revisions",
-    IssueState.SENDING: "is frozen; its deliveries go out",
-    IssueState.PAUSED: "was paused by hand; `issue resume` goes on",
-    IssueState.STOPPED: "the relay spoke against us; `issue resume` goes on once that is mended",
-    IssueState.CANCELLED: "who has not got it will not get it",
+    IssueState.AWAITING_APPROVAL: "a flow run asks whether its newest revision may be sent",
+    IssueState.APPROVED: "its newest revision may be sent; another revision opens it again",
+    IssueState.SENDING: "is frozen; its deliveries are sent",
+    IssueState.PAUSED: "was paused by an operator; `issue resume` continues",
+    IssueState.STOPPED: "the relay refused the sender or the message; `issue resume` continues once that is corrected",
+    IssueState.CLOSED: "all deliveries are accounted for; `issue resend` reopens it",
+    IssueState.CANCELLED: "deliveries that were not sent will not be sent",
 }
 SUBSCRIBER_STATES = {
     SubscriberStatus.PENDING: "has not confirmed yet and gets nothing",
     SubscriberStatus.CONFIRMED: "gets the newsletter",
-    SubscriberStatus.UNSUBSCRIBED: "has left; only the person can come back",
+    SubscriberStatus.UNSUBSCRIBED: "has unsubscribed; only the subscriber can subscribe again",
 }
 EXIT_CODES = {
     0: "done",
@@ -54,44 +61,72 @@ EXIT_CODES = {
 }
 
 
-def reference() -> str:
-    """The whole page."""
-    return "\n".join(
-        [
-            "# Reference",
-            "",
-            "Made from the code by `python tools/reference.py`; do not edit.",
-            "",
-            "## Commands",
-            "",
-            *_commands(typer.main.get_command(app), "upcycle-news"),
-            "## Exit codes",
-            "",
-            *(f"- `{code}`: {told}" for code, told in EXIT_CODES.items()),
-            "",
-            "## Settings",
-            "",
-            "In `newsletter.toml`, or as an environment variable, which wins; a variable with",
-            "`_FILE` behind its name reads the value from that file.",
-            "",
-            *_settings(),
-            "## States",
-            "",
-            *_states("A delivery (one issue to one subscriber)", DeliveryState, DELIVERY_STATES),
-            *_states("An issue", IssueState, ISSUE_STATES),
-            *_states("A subscriber", SubscriberStatus, SUBSCRIBER_STATES),
-            "## Template variables",
-            "",
-            *variables(),
-        ]
-    )
+def reference_pages() -> dict[Path, str]:
+    """Return the text of each page, by its path."""
+    guide = (DOCS / "api.md").read_text(encoding="utf-8").partition(API_MARK)[0]
+    return {
+        DOCS / "reference.md": _page("Reference", _overview()),
+        DOCS / "reference/commands.md": _page("Commands", _command_page()),
+        DOCS / "reference/settings.md": _page("Settings", _settings()),
+        DOCS / "reference/templates.md": _page(
+            "Front matter and template variables", _essays_and_variables()
+        ),
+        DOCS / "api.md": "\n".join([guide.rstrip(), "", API_MARK, "", *api_reference()]),
+    }
+
+
+def _page(title: str, lines: Iterator[str]) -> str:
+    return "\n".join([f"# {title}", "", MADE, "", *lines])
+
+
+def _overview() -> Iterator[str]:
+    yield "- [Commands](reference/commands.md) of the command line, each with an example"
+    yield "- [Settings](reference/settings.md): the keys of newsletter.toml and their variables"
+    yield "- [Front matter and template variables](reference/templates.md): the keys of an essay, and what templates may name"
+    yield "- [The API](api.md): a guide, and every verb"
+    yield "- [Codes of checks](checks.md)"
+    yield ""
+    yield "## Exit codes"
+    yield ""
+    yield from (f"- `{code}`: {description}" for code, description in EXIT_CODES.items())
+    yield ""
+    yield "## States"
+    yield ""
+    yield from _states("A delivery (one issue to one subscriber)", DeliveryState, DELIVERY_STATES)
+    yield from _states("An issue", IssueState, ISSUE_STATES)
+    yield from _states("A subscriber", SubscriberStatus, SUBSCRIBER_STATES)
+
+
+def _essays_and_variables() -> Iterator[str]:
+    """Yield both: a key of the front matter may become a variable, and then one page changes."""
+    yield "## Front matter"
+    yield ""
+    yield from _front_matter()
+    yield "## What templates may name"
+    yield ""
+    yield from variables()
+
+
+def _command_page() -> Iterator[str]:
+    """Yield a table of contents by section as `--help` has them, then every command."""
+    sections = typer.main.get_command(commands).sections
+    for title, members in sections.items():
+        links = " · ".join(f"[{member.name}](#{member.name})" for member in members)
+        yield f"- {title}: {links}"
+    yield ""
+    for members in sections.values():
+        for member in members:
+            yield f"## {member.name}"
+            yield ""
+            yield from _commands(member, f"upcycle-news {member.name}")
 
 
 def _commands(command: Any, name: str) -> Iterator[str]:
     if isinstance(command, click.Group) or hasattr(command, "commands"):
-        for child, found in command.commands.items():
-            yield from _commands(found, f"{name} {child}")
+        for child, subcommand in command.commands.items():
+            yield from _commands(subcommand, f"{name} {child}")
         return
+    command = command.load()
     usage = [name]
     options = []
     for parameter in command.params:
@@ -107,8 +142,8 @@ def _commands(command: Any, name: str) -> Iterator[str]:
             )
     yield f"### `{' '.join(usage)}`"
     yield ""
-    told, _, example = (command.help or "").partition("Example: ")
-    yield " ".join(told.split())
+    description, _, example = (command.help or "").partition("Example: ")
+    yield " ".join(description.split())
     yield ""
     if example:
         yield f"Example: `{' '.join(example.split())}`"
@@ -119,13 +154,24 @@ def _commands(command: Any, name: str) -> Iterator[str]:
 
 
 def _settings() -> Iterator[str]:
-    yield "| key | variable | default | meaning |"
-    yield "|---|---|---|---|"
-    yield from _rows(Settings, ())
+    """Yield a table for each table of newsletter.toml."""
+    yield "In `newsletter.toml`, or as an environment variable, which wins; a variable with"
+    yield "`_FILE` behind its name reads the value from that file."
     yield ""
+    tables: dict[str, list[str]] = {}
+    for table, row in _rows(Settings, ()):
+        tables.setdefault(table, []).append(row)
+    for table, rows in tables.items():
+        yield f"## `[{table}]`" if table else "## Places"
+        yield ""
+        yield "| key | variable | default | meaning |"
+        yield "|---|---|---|---|"
+        yield from rows
+        yield ""
 
 
-def _rows(model: type[BaseModel], path: tuple[str, ...]) -> Iterator[str]:
+def _rows(model: type[BaseModel], path: tuple[str, ...]) -> Iterator[tuple[str, str]]:
+    """Yield the table a setting stands in, and its row."""
     for name, field in model.model_fields.items():
         nested = _nested(field)
         if nested is not None:
@@ -134,7 +180,8 @@ def _rows(model: type[BaseModel], path: tuple[str, ...]) -> Iterator[str]:
             continue
         dotted = ".".join((*path, name)) if name != "home" else "–"
         variable = PREFIX + "__".join((*path, name)).upper()
-        yield f"| `{dotted}` | `{variable}` | {_default(field)} | {field.description} |"
+        row = f"| `{dotted}` | `{variable}` | {_default(field)} | {field.description} |"
+        yield (".".join(path), row)
 
 
 def _nested(field: FieldInfo) -> type[BaseModel] | None:
@@ -152,13 +199,29 @@ def _default(field: FieldInfo) -> str:
     return f"`{value}`"
 
 
-def _states(title: str, states: Any, told: Mapping[Any, str]) -> Iterator[str]:
+def _front_matter() -> Iterator[str]:
+    yield "The keys of an essay's file. Those marked * give every view of an essay in a template a value of"
+    yield "the same name ([below](#what-templates-may-name))."
+    yield ""
+    yield "| key | meaning | such as |"
+    yield "|---|---|---|"
+    for name, key in front_matter_keys(Essay).items():
+        names = ", ".join(f"`{part}`" for part in (name, *key.beside))
+        mark = " *" if key.in_templates else ""
+        must = " Must be there." if key.required else ""
+        yield f"| {names}{mark} | {key.meaning}{must} | `{key.example}` |"
+    yield ""
+
+
+def _states(title: str, states: Any, descriptions: Mapping[Any, str]) -> Iterator[str]:
     yield f"### {title}"
     yield ""
-    yield from (f"- `{state}`: {told[state]}" for state in states)
+    yield from (f"- `{state}`: {descriptions[state]}" for state in states)
     yield ""
 
 
 if __name__ == "__main__":
-    TARGET.write_text(reference(), encoding="utf-8")
+    for path, text in reference_pages().items():
+        path.parent.mkdir(exist_ok=True)
+        path.write_text(text, encoding="utf-8")
     sys.exit(0)

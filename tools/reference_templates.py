@@ -1,4 +1,4 @@
-"""The part of docs/reference.md that tells what templates may name, read from the views themselves."""
+"""The lines of docs/reference/templates.md, generated from the view models."""
 
 from __future__ import annotations
 
@@ -8,27 +8,33 @@ from dataclasses import fields, is_dataclass
 from typing import Any, get_args, get_type_hints
 
 from upcycle_news.archive_site.view_models import ArchiveContext
-from upcycle_news.rendering.view_models import Context
+from upcycle_news.rendering.view_models import TemplateContext
 
-_PLAIN = {"str": "text", "Markup": "HTML", "int": "number", "bool": "true or false"}
-_NOT_IN_TEMPLATES = {"images"}  # travels with the mail; no template sees it
+_PLAIN = {
+    "str": "text",
+    "Markup": "HTML",
+    "int": "number",
+    "bool": "true or false",
+    "ExtraFields": "the essay's table `extra`",
+}
+_NOT_IN_TEMPLATES = {"images"}  # part of the mail, not for templates
 
 
 def variables() -> Iterator[str]:
-    """The lines of the section."""
+    """Yield the lines of the page."""
     yield "Lists are marked with `[]`, what may be missing with `?`. `issue preview --watch` shows a change at"
     yield "once; `check` names every misspelt one."
     yield ""
     seen: dict[str, type[Any]] = {}
     for title, root in (
-        ("In the mail (`newsletter.mjml`, `newsletter.txt`)", Context),
+        ("In the mail (`newsletter.mjml`, `newsletter.txt`)", TemplateContext),
         ("In the archive (`archive/*.html`)", ArchiveContext),
     ):
-        yield f"### {title}"
+        yield f"## {title}"
         yield ""
-        for name, told in _members(root, seen):
+        for name, description in _members(root, seen):
             if name not in _NOT_IN_TEMPLATES:
-                yield f"- `{name}`: {told}"
+                yield f"- `{name}`: {description}"
         yield ""
     seen.pop("InlineImage", None)
     yield 'Beside these: `theme` (theme.toml), `t("word")` (texts.de.toml, texts.en.toml), and in the text part'
@@ -37,11 +43,11 @@ def variables() -> Iterator[str]:
     yield "### Kinds"
     yield ""
     done: set[str] = set()
-    while waiting := [name for name in seen if name not in done]:
-        name = waiting[0]
+    while pending := [name for name in seen if name not in done]:
+        name = pending[0]
         done.add(name)
-        told = " ".join((inspect.getdoc(seen[name]) or "").split("\n\n")[0].split())
-        yield f"- **{name}**: {told}"
+        description = " ".join((inspect.getdoc(seen[name]) or "").split("\n\n")[0].split())
+        yield f"- **{name}**: {description}"
         for member, kind in _members(seen[name], seen):
             yield f"    - `{member}`: {kind}"
     yield ""
@@ -50,18 +56,18 @@ def variables() -> Iterator[str]:
 def _members(view: type[Any], seen: dict[str, type[Any]]) -> Iterator[tuple[str, str]]:
     hints = get_type_hints(view)
     for field in fields(view):
-        yield field.name, _told(hints[field.name], seen)
+        yield field.name, _describe(hints[field.name], seen)
 
 
-def _told(hint: Any, seen: dict[str, type[Any]]) -> str:
-    arguments = [one for one in get_args(hint) if one is not Ellipsis]
+def _describe(hint: Any, seen: dict[str, type[Any]]) -> str:
+    arguments = [argument for argument in get_args(hint) if argument is not Ellipsis]
     if type(None) in arguments:
-        (inner,) = (one for one in arguments if one is not type(None))
-        return f"{_told(inner, seen)}?"
+        (inner,) = (argument for argument in arguments if argument is not type(None))
+        return f"{_describe(inner, seen)}?"
     if arguments and isinstance(arguments[0], str):
-        return " or ".join(f"`{one}`" for one in arguments)
+        return " or ".join(f"`{argument}`" for argument in arguments)
     if arguments:
-        return f"{_told(arguments[0], seen)}[]"
+        return f"{_describe(arguments[0], seen)}[]"
     if is_dataclass(hint):
         seen[hint.__name__] = hint  # type: ignore[assignment]
         return str(hint.__name__)

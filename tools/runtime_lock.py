@@ -2,9 +2,9 @@
 
     python tools/runtime_lock.py [EXTRA…]      (such as postgres)
 
-Follows the requirements of pyproject.toml through the metadata of the installed packages. What is printed
-fits every Python that is supported, not only the one that prints it: a package that another one needs is
-there with its marker, and what such a package needs itself has to be reached on another way.
+Follows the requirements of pyproject.toml through the metadata of the installed packages. The output fits
+every supported Python, not only the running one: a package that only another Python needs is included with
+its marker, but its own requirements are included only if an installed package needs them as well.
 """
 
 from __future__ import annotations
@@ -24,23 +24,23 @@ PYTHONS = [f"3.{minor}.{patch}" for minor in range(11, 15) for patch in (0, 99)]
 
 
 def main() -> int:
-    """Write the lock's blocks of every package that is reached."""
+    """Print the lock's block of every required package."""
     project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
     extras = project["project"]["optional-dependencies"]
     texts = [
         *project["project"]["dependencies"],
         *(t for name in sys.argv[1:] for t in extras[name]),
     ]
-    waiting = [Requirement(text) for text in texts]
-    reached: set[tuple[str, frozenset[str]]] = set()
-    while waiting:
-        requirement = waiting.pop()
+    pending = [Requirement(text) for text in texts]
+    visited: set[tuple[str, frozenset[str]]] = set()
+    while pending:
+        requirement = pending.pop()
         name = canonicalize_name(requirement.name)
-        if (name, frozenset(requirement.extras)) in reached:
+        if (name, frozenset(requirement.extras)) in visited:
             continue
-        reached.add((name, frozenset(requirement.extras)))
-        waiting += _needs(name, requirement.extras)
-    names = {name for name, _ in reached}
+        visited.add((name, frozenset(requirement.extras)))
+        pending += _requirements(name, requirement.extras)
+    names = {name for name, _ in visited}
     blocks = re.split(r"\n(?=[A-Za-z])", (ROOT / "requirements.lock").read_text("utf-8").strip())
     for block in blocks:
         if canonicalize_name(re.split(r"[=\[ ]", block, maxsplit=1)[0]) in names:
@@ -48,13 +48,13 @@ def main() -> int:
     return 0
 
 
-def _needs(name: str, extras: set[str]) -> list[Requirement]:
-    """What an installed package requires with these extras, on one Python or another."""
+def _requirements(name: str, extras: set[str]) -> list[Requirement]:
+    """Return what an installed package requires with these extras, on any supported Python."""
     try:
         texts = requires(name) or []
     except PackageNotFoundError:  # not for this platform
         return []
-    found = []
+    requirements = []
     for text in texts:
         requirement = Requirement(text)
         marker = requirement.marker
@@ -63,8 +63,8 @@ def _needs(name: str, extras: set[str]) -> list[Requirement]:
             for extra in {"", *extras}
             for python in PYTHONS
         ):
-            found.append(requirement)
-    return found
+            requirements.append(requirement)
+    return requirements
 
 
 def _environment(python: str) -> dict[str, str]:

@@ -1,6 +1,6 @@
-"""Write docs/images: six very different issues at 320 and 600 pixels, light and dark.
+"""Write docs/images: six different issues at 320 and 600 pixels, light and dark.
 
-`python tools/screenshots.py` needs Chromium. A person looks at each picture before it is committed.
+`python tools/screenshots.py` needs Chromium. Look at each picture before you commit it.
 """
 
 from __future__ import annotations
@@ -26,12 +26,12 @@ from upcycle_news.rendering.preview_page import preview_page, standalone_html  #
 from upcycle_news.rendering.render import render  # noqa: E402
 
 TARGET = ROOT / "docs" / "images"
-FRONT = 1184  # pixels of the two pictures in the README: they end below a heading
+FRONT = 1184  # pixels: height of the two pictures in the README, which end below a heading
 LARGEST = 300_000
 
 
 def main() -> None:
-    """Write every picture; says how many bytes each has."""
+    """Write every picture and print its size."""
     TARGET.mkdir(parents=True, exist_ok=True)
     for name, manifest in sample_issues.ISSUES.items():
         html = standalone_html(render(manifest()))
@@ -39,47 +39,49 @@ def main() -> None:
             height = measure(html, widths=(width,), dark=False)[0].height
             for dark in (False, True):
                 shade = "dark" if dark else "light"
-                shoot(html, TARGET / f"{name}-{width}-{shade}.png", width, height, dark=dark)
+                save_screenshot(
+                    html, TARGET / f"{name}-{width}-{shade}.png", width, height, dark=dark
+                )
     html = standalone_html(render(sample_issues.demo()))
     for dark in (False, True):
         target = TARGET / f"newsletter-{'dark' if dark else 'light'}.png"
-        shoot(html, target, 600, FRONT, dark=dark)
+        save_screenshot(html, target, 600, FRONT, dark=dark)
     bare = re.sub(r"<style.*?</style>", "", html, flags=re.DOTALL)
     height = measure(bare, widths=(600,), dark=False)[0].height
-    shoot(bare, TARGET / "demo-600-without-style.png", 600, height, dark=False)
+    save_screenshot(bare, TARGET / "demo-600-without-style.png", 600, height, dark=False)
     html = archive_page()
     for dark in (False, True):
         target = TARGET / f"archive-{'dark' if dark else 'light'}.png"
-        shoot(html, target, 900, FRONT, dark=dark)
+        save_screenshot(html, target, 900, FRONT, dark=dark)
     page = preview_page(render(sample_issues.demo()), (), language="de")
-    shoot(page, TARGET / "preview.png", 1500, 1100, dark=False)
+    save_screenshot(page, TARGET / "preview.png", 1500, 1100, dark=False)
 
 
 def archive_page() -> str:
-    """The demo's issue in the archive as one file: style and pictures inside."""
+    """Return the demo's issue in the archive as one HTML file, with style and pictures inlined."""
     sent = archive_site.issue("2026-11-26", sample_issues.demo())
-    look = replace(archive_site.LOOK, publication=sample_issues.demo().publication)
-    files = build_archive([sent], look).files
+    config = replace(archive_site.CONFIG, publication=sample_issues.demo().publication)
+    files = build_archive([sent], config).files
     html = files["archive/2026-11-26/index.html"].decode()
     style = files["style.css"].decode()
     html = re.sub(r'<link rel="stylesheet"[^>]*>', lambda _: f"<style>{style}</style>", html)
 
-    def inside(found: re.Match[str]) -> str:
-        kind = "jpeg" if found[1].endswith("jpg") else found[1].rpartition(".")[2]
-        return f'src="data:image/{kind};base64,{b64encode(files[found[1]]).decode()}"'
+    def inline(match: re.Match[str]) -> str:
+        kind = "jpeg" if match[1].endswith("jpg") else match[1].rpartition(".")[2]
+        return f'src="data:image/{kind};base64,{b64encode(files[match[1]]).decode()}"'
 
-    return re.sub(r'src="\.\./\.\./(images/[^"]+)"', inside, html)
+    return re.sub(r'src="\.\./\.\./(images/[^"]+)"', inline, html)
 
 
-def shoot(html: str, target: Path, width: int, height: int, *, dark: bool) -> None:
-    """One picture, in as few colours as keep it below the limit."""
+def save_screenshot(html: str, target: Path, width: int, height: int, *, dark: bool) -> None:
+    """Save a picture with as few colours as keep it below the size limit."""
     with TemporaryDirectory() as folder:
         raw = Path(folder) / "raw.png"
         screenshot(html, raw, width=width, height=height, dark=dark)
         with Image.open(raw) as image:
-            whole = image.convert("RGB").crop((0, 0, width, height))
+            cropped = image.convert("RGB").crop((0, 0, width, height))
     for colours in (256, 64, 24):
-        whole.quantize(colours, dither=Image.Dither.NONE).save(target, optimize=True)
+        cropped.quantize(colours, dither=Image.Dither.NONE).save(target, optimize=True)
         if target.stat().st_size <= LARGEST:
             break
     print(f"{target.relative_to(ROOT)}  {target.stat().st_size // 1000} kB")

@@ -14,7 +14,7 @@ from collections import Counter
 from itertools import combinations
 from typing import NamedTuple
 
-from validate import load, runs, tell
+from validate import load, report, runs
 
 RELATED = range(10, 26)  # per essay of this set, from both pools
 NEW_RELATED = range(10, 17)  # of these from the items of this set
@@ -55,7 +55,7 @@ def check_essays(kind, essays):
         yield f"{len(essays)} essays"
 
 
-def check_items(kind, items, earlier_items, all_essays):
+def check_items(kind, items, earlier_items, load_publication_essays):
     for number, item in enumerate(items, 1):
         if set(item) != {"id", "feed", "title", "summary"} or not all(item.values()):
             yield f"item {number}: fields are not id, feed, title, summary, or one is empty"
@@ -70,14 +70,17 @@ def check_items(kind, items, earlier_items, all_essays):
             yield f"item {item['id']}: title of {len(item['title'])} characters"
     if len(items) < kind.items:
         yield f"only {len(items)} items"
-    pairs = [*combinations(items, 2), *((one, other) for one in items for other in earlier_items)]
-    for one, other in pairs:
-        left, right = one["title"].lower(), other["title"].lower()
+    pairs = [
+        *combinations(items, 2),
+        *((first, second) for first in items for second in earlier_items),
+    ]
+    for first, second in pairs:
+        left, right = first["title"].lower(), second["title"].lower()
         if difflib.SequenceMatcher(None, left, right).ratio() > 0.75:
-            yield f"items {one['id']} and {other['id']} have nearly the same title"
-        if one["summary"] == other["summary"]:
-            yield f"items {one['id']} and {other['id']} have the same summary"
-    known = {essay["id"]: runs(essay["body"]) for essay in all_essays}
+            yield f"items {first['id']} and {second['id']} have nearly the same title"
+        if first["summary"] == second["summary"]:
+            yield f"items {first['id']} and {second['id']} have the same summary"
+    known = {essay["id"]: runs(essay["body"]) for essay in load_publication_essays}
     for item in [*items, *earlier_items]:
         for text in (item["title"], item["summary"]):
             for essay_id, essay_runs in known.items():
@@ -104,9 +107,12 @@ def main():
     name = parser.parse_args().name
     kind = SETS[name]
     essays, items = load(f"{name}/essays.json"), load(f"{name}/items.json")
-    ours, theirs = load(f"{name}/judgements.json"), load(f"{name}/{kind.judged_earlier}.json")
-    earlier_essays = [one for set_ in kind.earlier for one in load(f"{set_}essays.json")]
-    earlier_items = [one for set_ in kind.earlier for one in load(f"{set_}items.json")]
+    judgements, judgements_earlier = (
+        load(f"{name}/judgements.json"),
+        load(f"{name}/{kind.judged_earlier}.json"),
+    )
+    earlier_essays = [essay for set_ in kind.earlier for essay in load(f"{set_}essays.json")]
+    earlier_items = [item for set_ in kind.earlier for item in load(f"{set_}items.json")]
     new = {item["id"] for item in items}
     old = {item["id"] for item in earlier_items}
     earlier_ids = [essay["id"] for essay in earlier_essays]
@@ -114,17 +120,19 @@ def main():
     faults = [
         *check_essays(kind, essays),
         *check_items(kind, items, earlier_items, essays + earlier_essays),
-        *check_judgements("judgements", ours, [essay["id"] for essay in essays], new | old),
-        *check_judgements(kind.judged_earlier, theirs, earlier_ids, new),
+        *check_judgements("judgements", judgements, [essay["id"] for essay in essays], new | old),
+        *check_judgements(kind.judged_earlier, judgements_earlier, earlier_ids, new),
     ]
-    for essay_id, grades in ours.items():
+    for essay_id, grades in judgements.items():
         if len(grades) not in RELATED or len(new & set(grades)) not in NEW_RELATED:
             faults.append(f"essay {essay_id}: {len(grades)} related items")
-    related = {i for grades in (*ours.values(), *theirs.values()) for i in grades} & new
+    related = {
+        i for grades in (*judgements.values(), *judgements_earlier.values()) for i in grades
+    } & new
     if len(new) - len(related) < kind.unrelated:
         faults.append(f"only {len(new) - len(related)} items are related to none")
 
-    for essay_id, grades in (*ours.items(), *theirs.items()):
+    for essay_id, grades in (*judgements.items(), *judgements_earlier.items()):
         by_grade = Counter(grades.values())
         print(
             f"{essay_id:16} {by_grade[2]:4} of grade 2 {by_grade[1]:4} of grade 1"
@@ -135,7 +143,7 @@ def main():
         f" {len(related)} related to any of the {len(essays) + len(earlier_essays)} essays,"
         f" {len(new) - len(related)} to none"
     )
-    return tell(faults)
+    return report(faults)
 
 
 if __name__ == "__main__":

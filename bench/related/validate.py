@@ -24,13 +24,13 @@ COPIED_WORDS = 5  # so many words in a row, taken from an essay, are too many
 
 
 def load(name):
-    def no_twins(pairs):
+    def unique_keys(pairs):
         seen = dict(pairs)
         if len(seen) != len(pairs):
             raise ValueError(f"{name}: a key occurs twice")
         return seen
 
-    return json.loads((HERE / name).read_text(encoding="utf-8"), object_pairs_hook=no_twins)
+    return json.loads((HERE / name).read_text(encoding="utf-8"), object_pairs_hook=unique_keys)
 
 
 def words(text):
@@ -38,8 +38,9 @@ def words(text):
 
 
 def runs(text, length=COPIED_WORDS):
-    found = words(text)
-    return {tuple(found[i : i + length]) for i in range(len(found) - length + 1)}
+    """Return every run of `length` words of a text."""
+    all_words = words(text)
+    return {tuple(all_words[i : i + length]) for i in range(len(all_words) - length + 1)}
 
 
 def check(essays, items, judgements, split):
@@ -69,12 +70,12 @@ def check(essays, items, judgements, split):
         if len(item["title"]) > 110:
             yield f"item {item['id']}: title of {len(item['title'])} characters"
 
-    for one, other in combinations(items, 2):
-        left, right = one["title"].lower(), other["title"].lower()
+    for first, second in combinations(items, 2):
+        left, right = first["title"].lower(), second["title"].lower()
         if difflib.SequenceMatcher(None, left, right).ratio() > 0.75:
-            yield f"items {one['id']} and {other['id']} have nearly the same title"
-        if one["summary"] == other["summary"]:
-            yield f"items {one['id']} and {other['id']} have the same summary"
+            yield f"items {first['id']} and {second['id']} have nearly the same title"
+        if first["summary"] == second["summary"]:
+            yield f"items {first['id']} and {second['id']} have the same summary"
     essay_runs = {essay["id"]: runs(essay["body"]) for essay in essays}
     for item in items:
         for text in (item["title"], item["summary"]):
@@ -101,8 +102,8 @@ def check(essays, items, judgements, split):
         yield f"the untouched third is not the one drawn with the seed {SPLIT_SEED!r}"
 
 
-def tell(faults):
-    """Print them; the exit code."""
+def report(faults):
+    """Print the faults; return the exit code."""
     for fault in faults:
         print("fault:", fault, file=sys.stderr)
     return 1 if faults else 0
@@ -125,7 +126,7 @@ def main():
         f"{len(essays)} essays, {len(items)} items from {len({i['feed'] for i in items})} feeds,"
         f" {len(related)} related to an essay, {len(items) - len(related)} to none"
     )
-    return tell(faults)
+    return report(faults)
 
 
 if __name__ == "__main__":

@@ -1,7 +1,7 @@
-"""The errors of the program: one root, a message that says what, where and what to do.
+"""The exceptions of the program: one root, a message that says what, where and what to do.
 
-No message carries an address or a secret. Expected failures of the outer world (a dead feed, a
-550) are values, not exceptions; an exception here ends the command with one sentence and the exit
+No message carries an address or a secret. Expected failures elsewhere (a dead feed, a 550
+reply) are values, not exceptions; an exception here ends the command with one sentence and the exit
 code of its class.
 """
 
@@ -15,39 +15,39 @@ from upcycle_news.i18n.messages import FALLBACK, LocalizedText, localized
 
 
 class UpcycleError(Exception):
-    """Refused or failed, with a sentence; the root of everything we raise on purpose.
+    """Root of all exceptions that we raise on purpose: refused or failed, with a sentence.
 
-    What editors can mend is a `Saying`: English until somebody who knows the publication's language
-    sets `language`, as `Newsroom` does with every error that passes it.
+    What editors can fix is a `LocalizedText`: English until `language` is set, as `AppContext` does
+    with every error that passes it.
     """
 
     exit_code = 1
     language = FALLBACK
 
     def __init__(self, message: str | LocalizedText = "") -> None:
-        """Say `message`."""
+        """Keep `message`, a sentence in one language or a localized one."""
         super().__init__(message)
-        self.said = message
+        self.text = message
 
     @property
-    def saying(self) -> LocalizedText:
-        """What it says, without its place; a sentence that has one language only stays as it is."""
+    def localized_text(self) -> LocalizedText:
+        """The message without its place; one that has no translations stays as it is."""
         return (
-            self.said
-            if isinstance(self.said, LocalizedText)
-            else localized("untranslated", text=self.said)
+            self.text
+            if isinstance(self.text, LocalizedText)
+            else localized("untranslated", text=self.text)
         )
 
     def in_language(self, language: str) -> str:
-        """The sentence in this language, if there are words for it."""
-        return _in(language, self.said)
+        """Return the message in this language if it is localized."""
+        return _translate(language, self.text)
 
     def __str__(self) -> str:
         return self.in_language(self.language)
 
 
 class PlacedError(UpcycleError):
-    """An error in a file: ``file:line: what, and what to write instead``."""
+    """An error in a file: ``file:line: what is wrong, and what to write instead``."""
 
     def __init__(
         self,
@@ -58,7 +58,7 @@ class PlacedError(UpcycleError):
     ) -> None:
         """Place `message` at `where` (shown as given) and at the 1-based `line`, if one is known.
 
-        `more` are others of the kind, told below it.
+        `more` are further errors of the same file, listed below it.
         """
         super().__init__(message)
         self.where = str(where)
@@ -66,10 +66,10 @@ class PlacedError(UpcycleError):
         self.more = tuple(more)
 
     def __reduce__(self) -> tuple[Any, ...]:
-        # Prefect keeps what a task raised: it has to come back as it was.
+        # Prefect pickles what a task raised: it has to be restored with all its fields.
         return (
             type(self),
-            (self.where, self.line, self.said, self.more),
+            (self.where, self.line, self.text, self.more),
             {"language": self.language},
         )
 
@@ -80,13 +80,19 @@ class PlacedError(UpcycleError):
 
     @property
     def message(self) -> str:
-        """What, and what to write instead."""
-        return _in(self.language, self.said)
+        """The message in the error's own language, without its place."""
+        return _translate(self.language, self.text)
 
     def in_language(self, language: str) -> str:
-        """A line for each, beginning with its place."""
-        own = f"{self.place}: {_in(language, self.said)}"
-        return "\n".join([own, *(one.in_language(language) for one in self.more)])
+        """Return a line for this error and each of `more`, beginning with its place."""
+        own = f"{self.place}: {_translate(language, self.text)}"
+        return "\n".join([own, *(other.in_language(language) for other in self.more)])
+
+
+class UsageError(UpcycleError):
+    """A value that no publication and no state of it could take, such as an unknown language."""
+
+    exit_code = 2
 
 
 class ContentError(PlacedError):
@@ -110,22 +116,30 @@ class StoreError(UpcycleError):
 
 
 class IssueError(UpcycleError):
-    """Something was asked of an issue that its state does not allow."""
+    """The state of an issue does not allow what was asked."""
 
 
-class PausedError(UpcycleError):
-    """The store stands still until a person has confirmed it: nothing may go out."""
+class SendHoldError(UpcycleError):
+    """A send hold is active: nothing may be sent until the store is confirmed."""
 
 
 class RelayError(UpcycleError):
-    """The relay cannot be reached, refuses us, or said something that stops the issue."""
+    """The relay cannot be reached, refuses us, or gave a reply that stops the issue."""
+
+
+class WebhookRefused(UpcycleError):  # noqa: N818 - a reply to a request, not a failure of ours
+    """A request does not carry the secret of its source, or the signature made with it."""
+
+
+class WebhookUnreadable(UpcycleError):  # noqa: N818 - a reply to a request, not a failure of ours
+    """A request is genuine, but its body is not what its source documents."""
 
 
 class NothingNew(UpcycleError):  # noqa: N818 - it is not an error
-    """There is nothing to make an issue of. Not a failure, but not an issue either."""
+    """There is no new content for an issue. Not a failure: exit code 3."""
 
     exit_code = 3
 
 
-def _in(language: str, said: str | LocalizedText) -> str:
-    return said.in_language(language) if isinstance(said, LocalizedText) else said
+def _translate(language: str, text: str | LocalizedText) -> str:
+    return text.in_language(language) if isinstance(text, LocalizedText) else text

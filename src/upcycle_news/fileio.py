@@ -21,7 +21,7 @@ MAX_BYTES = 2 * 1024 * 1024
 _REFUSED = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069\ufffe\uffff]")
 
 
-def shown(path: Path, root: Path) -> str:
+def display_path(path: Path, root: Path) -> str:
     """Return `path` as messages show it: relative to the publication's root, with slashes."""
     try:
         return path.relative_to(root).as_posix()
@@ -58,9 +58,9 @@ def parse_toml(text: str, where: str, example: str) -> dict[str, Any]:
     try:
         return tomllib.loads(text)
     except (tomllib.TOMLDecodeError, RecursionError) as error:
-        line, what = toml_mistake(error, text)
-        said = localized("toml-broken", reason=what, example=example)
-        raise ContentError(where, line, said) from None
+        line, what = toml_error(error, text)
+        message = localized("toml-broken", reason=what, example=example)
+        raise ContentError(where, line, message) from None
 
 
 def did_you_mean(word: str, known: Iterable[str]) -> LocalizedText:
@@ -72,27 +72,29 @@ def did_you_mean(word: str, known: Iterable[str]) -> LocalizedText:
     return localized("known-are", names=tuple(names))
 
 
-def write_whole(path: Path, data: bytes, *, exclusive: bool = False, private: bool = False) -> None:
-    """Write `data` beside `path` and move it there in one step.
+def write_atomically(
+    path: Path, data: bytes, *, exclusive: bool = False, private: bool = False
+) -> None:
+    """Write `data` to a temporary file beside `path` and rename it.
 
-    With `exclusive` an existing file is left alone; `private` files are the owner's only. Raises
-    `UpcycleError` with the cure.
+    With `exclusive` an existing file is kept and an error; `private` files get mode 0600. Raises
+    `UpcycleError` with the fix.
     """
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        handle, draft = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+        handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
         try:
             with os.fdopen(handle, "wb") as file:
                 file.write(data)
                 file.flush()
                 os.fsync(file.fileno())
-            Path(draft).chmod(0o600 if private else 0o644)
+            Path(temporary).chmod(0o600 if private else 0o644)
             if exclusive:
-                os.link(draft, path)
+                os.link(temporary, path)
             else:
-                Path(draft).replace(path)
+                Path(temporary).replace(path)
         finally:
-            Path(draft).unlink(missing_ok=True)
+            Path(temporary).unlink(missing_ok=True)
     except OSError as error:
         if exclusive and path.exists():
             raise UpcycleError(f"{path}: exists already and was left alone") from None
@@ -101,11 +103,11 @@ def write_whole(path: Path, data: bytes, *, exclusive: bool = False, private: bo
         ) from None
 
 
-def toml_mistake(error: Exception, text: str) -> tuple[int, str]:
-    """The 1-based line in `text` and the words of what tomllib says; no line means the end."""
-    told = str(error)
-    line = re.search(r"at line (\d+)", told)
+def toml_error(error: Exception, text: str) -> tuple[int, str]:
+    """Return the 1-based line and the message of a tomllib error; without a line it is the last."""
+    message = str(error)
+    line = re.search(r"at line (\d+)", message)
     return (
         int(line[1]) if line else len(text.splitlines()) or 1,
-        re.sub(r"\s*\(at .*\)$", "", told),
+        re.sub(r"\s*\(at .*\)$", "", message),
     )

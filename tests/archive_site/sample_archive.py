@@ -1,4 +1,4 @@
-"""Ten very different issues as an archive, and a reader of its pages."""
+"""Ten very different issues as an archive, and helpers that check its pages."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ from threading import Thread
 from urllib.parse import unquote, urljoin, urlsplit
 
 from upcycle_news.archive_site.atom_sitemap import tag_uri
-from upcycle_news.archive_site.builder import Built, build_archive
-from upcycle_news.archive_site.view_models import Correction, Look, SentIssue
-from upcycle_news.checks.html_inspector import Page, read_page
+from upcycle_news.archive_site.builder import BuiltSite, build_archive
+from upcycle_news.archive_site.view_models import EditorNote, SentIssue, SiteConfig
+from upcycle_news.checks.html_inspector import HtmlDocument, inspect_html
 from upcycle_news.models import Manifest
 
 from ..rendering import sample_issues, sample_manifest
@@ -49,7 +49,7 @@ Das Haus hat zwei Türen.[^1] Die zweite kennt kaum jemand.[^2] Von der ersten[^
 
 
 def footnotes() -> Manifest:
-    """Footnotes, one of them named twice, and a picture inside the text."""
+    """Footnotes, one of them referred to twice, and an image inside the text."""
     lead = replace(LEAD, body=NOTES, title="Zwei Türen & <ein> Flur", author="")
     return replace(
         sample_manifest.manifest(essays=(lead,)), images={"giebel.png": sample_manifest.png()}
@@ -57,13 +57,13 @@ def footnotes() -> Manifest:
 
 
 def terse() -> Manifest:
-    """No summary, no author, nothing else."""
+    """An issue without summary, author, preheader and related items."""
     lead = replace(LEAD, title="Kurz", summary="", author="", body="Nur ein Satz.")
     return sample_manifest.manifest(essays=(lead,), related=(), preheader="", subject="Kurz")
 
 
 def french() -> Manifest:
-    """An essay in a language that we have no words in."""
+    """An essay in a language without a catalogue."""
     lead = replace(LEAD, title="La porte du troisième", language="fr", body="Une porte, un étage.")
     return sample_manifest.manifest(essays=(lead, TEASERS[0]))
 
@@ -75,12 +75,12 @@ MAKERS = (
 
 
 def issue(day: str, manifest: Manifest) -> SentIssue:
-    """A manifest as the issue of a day; its essays get names of their own."""
+    """A manifest as the issue of a day; its essays get slugs of their own."""
     chosen = replace(
         manifest.issue,
         id=replace(manifest.issue.id, day=date.fromisoformat(day[:10]), ordinal=int(day[11:] or 1)),
         essays=tuple(
-            replace(one, slug=f"{one.slug}-{day}") for one in manifest.issue.essays
+            replace(essay, slug=f"{essay.slug}-{day}") for essay in manifest.issue.essays
         ),
     )  # fmt: skip
     at = datetime.combine(chosen.id.day, time(6, 30), UTC)
@@ -90,68 +90,70 @@ def issue(day: str, manifest: Manifest) -> SentIssue:
 @cache
 def sent() -> tuple[SentIssue, ...]:
     """The ten issues, the second of them corrected."""
-    made = [issue(day, make()) for day, make in zip(DAYS, MAKERS, strict=True)]
-    slug = made[1].manifest.issue.essays[0].slug
-    note = Correction(date(2024, 12, 13), "Die Schule wurde 1962 gebaut, nicht 1926.")
-    made[1] = replace(
-        made[1], corrections={slug: (note,)}, changed_at=datetime(2024, 12, 13, 9, tzinfo=UTC)
+    issues = [issue(day, make()) for day, make in zip(DAYS, MAKERS, strict=True)]
+    slug = issues[1].manifest.issue.essays[0].slug
+    note = EditorNote(date(2024, 12, 13), "Die Schule wurde 1962 gebaut, nicht 1926.")
+    issues[1] = replace(
+        issues[1], corrections={slug: (note,)}, changed_at=datetime(2024, 12, 13, 9, tzinfo=UTC)
     )
-    return tuple(made)
+    return tuple(issues)
 
 
-LOOK = Look(PUBLICATION, TEMPLATES, tag_uri(PUBLICATION, DAYS[0], "feed"), subscribe="subscribe")
+CONFIG = SiteConfig(
+    PUBLICATION, TEMPLATES, tag_uri(PUBLICATION, DAYS[0], "feed"), subscribe="subscribe"
+)
 
 
 @cache
-def built() -> Built:
+def built() -> BuiltSite:
     """The archive of the ten."""
-    return build_archive(sent(), LOOK)
+    return build_archive(sent(), CONFIG)
 
 
-def pages(files: Mapping[str, bytes]) -> Iterator[tuple[str, Page]]:
-    """Every page of an archive, read."""
+def pages(files: Mapping[str, bytes]) -> Iterator[tuple[str, HtmlDocument]]:
+    """Yield path and contents of every page of an archive."""
     for path, data in files.items():
         if path.endswith(".html"):
-            yield path, read_page(data.decode())
+            yield path, inspect_html(data.decode())
 
 
 def dead_links(
-    files: Mapping[str, bytes], root: str = ROOT, doors: tuple[str, ...] = ()
+    files: Mapping[str, bytes], root: str = ROOT, endpoints: tuple[str, ...] = ()
 ) -> list[str]:
-    """Links and loads of the pages that lead to no file of the archive, or to no place in it.
+    """Return links and resources of the pages that lead to no file or anchor of the archive.
 
-    `root` is where the archive is published; `doors` are addresses that the web door answers.
+    `root` is where the archive is published; `endpoints` are paths that the web server answers.
     """
     anchors = {path: page.anchors for path, page in pages(files)}
-    found = []
+    dead = []
     for path, page in pages(files):
         base = root + path.removesuffix("index.html")
-        loads = [load.address for load in page.loads]
-        for address in [*page.addresses, *loads]:
-            whole = urljoin(base, address)
-            if not whole.startswith(root):
+        resources = [resource.url for resource in page.resources]
+        for link in [*page.link_urls, *resources]:
+            url = urljoin(base, link)
+            if not url.startswith(root):
                 continue
-            rest = urlsplit(whole)
-            name = unquote(rest.path.removeprefix(urlsplit(root).path))
-            if name in doors:
+            parts = urlsplit(url)
+            name = unquote(parts.path.removeprefix(urlsplit(root).path))
+            if name in endpoints:
                 continue
             target = f"{name}index.html" if name == "" or name.endswith("/") else name
             if target not in files:
-                found.append(f"{path}: {address} (no {target})")
-            elif rest.fragment and rest.fragment not in anchors[target]:
-                found.append(f"{path}: {address} (no such place)")
-    return found
+                dead.append(f"{path}: {link} (no {target})")
+            elif parts.fragment and parts.fragment not in anchors[target]:
+                dead.append(f"{path}: {link} (no such anchor)")
+    return dead
 
 
-class _Quiet(SimpleHTTPRequestHandler):
+class _QuietHandler(SimpleHTTPRequestHandler):
     def log_message(self, *_: object) -> None:
         pass
 
 
 @contextmanager
 def static_host(folder: Path) -> Iterator[str]:
-    """Any web server for files; its address."""
-    server = ThreadingHTTPServer(("127.0.0.1", 0), partial(_Quiet, directory=str(folder)))
+    """Serve a folder with a plain web server; gives its URL."""
+    server = ThreadingHTTPServer(("127.0.0.1", 0), partial(_QuietHandler, directory=str(folder)))
     thread = Thread(target=server.serve_forever, daemon=True)
     thread.start()
     try:
@@ -161,8 +163,8 @@ def static_host(folder: Path) -> Iterator[str]:
         server.server_close()
 
 
-def lay_out(folder: Path, files: Mapping[str, bytes]) -> None:
-    """Write an archive as a host would hold it."""
+def write_files(folder: Path, files: Mapping[str, bytes]) -> None:
+    """Write the files of an archive into a folder."""
     for path, data in files.items():
         (folder / path).parent.mkdir(parents=True, exist_ok=True)
         (folder / path).write_bytes(data)

@@ -21,7 +21,7 @@ from upcycle_news.app.context import AppContext
 from upcycle_news.services.bounces import process as process_service
 
 from ..processes import free_port
-from ..publications import Publication, add, sent
+from ..publications import Publication, add_confirmed_subscribers, send_issue
 from ..transports.bad_relays import certificate
 from . import sample_reports
 
@@ -145,9 +145,9 @@ def test_a_real_server_is_read_once_and_without_a_trace(
 ) -> None:
     monkeypatch.setenv("SSL_CERT_FILE", str(dovecot.trust))
     context = publication.context(SENDER__VERP="true")
-    add(context, "anna@example.org")
-    publication.essay()
-    assert sent(context).closed
+    add_confirmed_subscribers(context, "anna@example.org")
+    publication.write_essay()
+    assert send_issue(context).closed
     assert context.bounce_addresses is not None
     report = sample_reports.gmail(context.bounce_addresses.address_for(1, 1), "anna@example.org")
     mails = [*ODD.values(), report.replace(b"\n", b"\r\n")]

@@ -9,7 +9,7 @@ from upcycle_news.bounces.parser import MAX_BYTES
 from upcycle_news.errors import UpcycleError
 from upcycle_news.services.bounces import process
 
-from ..publications import Publication, add, sent
+from ..publications import Publication, add_confirmed_subscribers, send_issue
 from . import sample_reports
 from .imap_server import Account, imap_server
 
@@ -26,9 +26,9 @@ def test_reports_are_moved_and_peoples_mail_stays_unread(
     publication: Publication, keywords: bool
 ) -> None:
     context = publication.context(SENDER__VERP="true")
-    add(context, "anna@example.org")
-    publication.essay()
-    assert sent(context).closed
+    add_confirmed_subscribers(context, "anna@example.org")
+    publication.write_essay()
+    assert send_issue(context).closed
     addresses = context.bounce_addresses
     assert addresses is not None
     to = addresses.address_for(1, 1)

@@ -14,8 +14,8 @@ from flufl.bounce import all_failures
 from hypothesis import given
 from hypothesis import strategies as st
 
-from upcycle_news.bounces.parser import Kind, read_report
-from upcycle_news.bounces.unsubscribe_mail import leaving_tokens
+from upcycle_news.bounces.parser import BounceKind, parse_bounce
+from upcycle_news.bounces.unsubscribe_mail import unsubscribe_tokens
 
 from . import sample_reports
 
@@ -23,6 +23,8 @@ TO, READER = "bounces+1-1-abc@example.org", "anna.muster@example.com"
 ARCHIVE = Path(__file__).with_name("flufl-samples.tar.bz2")
 # flufl.bounce counts the refusal of a list's moderator, sent as a read receipt; we do not.
 RECEIPT = "simple_38.txt"
+# Which it cannot read, and we can: "mail box space not enough", with no address.
+READ_BY_US = "bounce_01.txt"
 
 
 def samples() -> list[tuple[str, bytes]]:
@@ -49,13 +51,13 @@ def test_every_sample_of_flufl_bounce_is_classified_and_none_the_other_way() -> 
     assert len(found) >= 100
     wrong = []
     for name, raw in found:
-        kind, (temporary, permanent) = read_report(raw).kind, theirs(raw)
+        kind, (temporary, permanent) = parse_bounce(raw).kind, theirs(raw)
         if permanent:
-            good = kind in (Kind.HARD, Kind.SOFT, Kind.BLOCKED) or name == RECEIPT
+            good = kind in (BounceKind.HARD, BounceKind.SOFT, BounceKind.BLOCKED) or name == RECEIPT
         elif temporary:
-            good = kind in (Kind.SOFT, Kind.DELAYED)
+            good = kind in (BounceKind.SOFT, BounceKind.DELAYED)
         else:
-            good = kind in (Kind.OTHER, Kind.AUTO_REPLY)
+            good = kind in (BounceKind.OTHER, BounceKind.AUTO_REPLY) or name == READ_BY_US
         if not good:
             wrong.append((name, kind))
     assert wrong == []
@@ -64,34 +66,34 @@ def test_every_sample_of_flufl_bounce_is_classified_and_none_the_other_way() -> 
 @pytest.mark.parametrize(
     ("made", "kind", "code"),
     [
-        (sample_reports.postfix, Kind.HARD, "5.1.1"),
-        (sample_reports.exchange, Kind.HARD, "5.1.10"),
-        (sample_reports.gmail, Kind.HARD, "5.1.1"),
-        (sample_reports.qmail, Kind.HARD, "5.1.1"),
-        (sample_reports.gmx, Kind.SOFT, ""),
-        (sample_reports.full, Kind.SOFT, "5.2.2"),
-        (sample_reports.policy, Kind.BLOCKED, "5.7.1"),
-        (sample_reports.delayed, Kind.DELAYED, ""),
-        (sample_reports.vacation, Kind.AUTO_REPLY, ""),
-        (sample_reports.old_vacation, Kind.AUTO_REPLY, ""),
-        (sample_reports.answer, Kind.OTHER, ""),
-        (sample_reports.complaint, Kind.COMPLAINT, ""),
+        (sample_reports.postfix, BounceKind.HARD, "5.1.1"),
+        (sample_reports.exchange, BounceKind.HARD, "5.1.10"),
+        (sample_reports.gmail, BounceKind.HARD, "5.1.1"),
+        (sample_reports.qmail, BounceKind.HARD, "5.1.1"),
+        (sample_reports.gmx, BounceKind.SOFT, ""),
+        (sample_reports.full, BounceKind.SOFT, "5.2.2"),
+        (sample_reports.policy, BounceKind.BLOCKED, "5.7.1"),
+        (sample_reports.delayed, BounceKind.DELAYED, ""),
+        (sample_reports.vacation, BounceKind.AUTO_REPLY, ""),
+        (sample_reports.old_vacation, BounceKind.AUTO_REPLY, ""),
+        (sample_reports.answer, BounceKind.OTHER, ""),
+        (sample_reports.complaint, BounceKind.COMPLAINT, ""),
     ],
 )
 @pytest.mark.parametrize("line_end", [b"\n", b"\r\n"])
 def test_the_shapes_of_our_readers_servers(
-    made: Callable[[str, str], bytes], kind: Kind, code: str, line_end: bytes
+    made: Callable[[str, str], bytes], kind: BounceKind, code: str, line_end: bytes
 ) -> None:
-    report = read_report(made(TO, READER).replace(b"\n", line_end))
+    report = parse_bounce(made(TO, READER).replace(b"\n", line_end))
     assert (report.kind, report.code) == (kind, code)
-    if kind in (Kind.HARD, Kind.SOFT, Kind.BLOCKED, Kind.COMPLAINT):
+    if kind in (BounceKind.HARD, BounceKind.SOFT, BounceKind.BLOCKED, BounceKind.COMPLAINT):
         assert TO in report.returned_to
     assert "anna" not in report.reason.lower() and "@" not in report.reason
 
 
 @given(st.binary(max_size=2000))
 def test_no_mail_makes_the_reader_fall_over(raw: bytes) -> None:
-    read_report(raw)
+    parse_bounce(raw)
 
 
 @pytest.mark.parametrize(
@@ -106,15 +108,15 @@ def test_no_mail_makes_the_reader_fall_over(raw: bytes) -> None:
     ],
 )
 def test_a_mail_nested_without_end_is_nobodys_report(raw: bytes) -> None:
-    assert read_report(raw).kind is Kind.OTHER
-    assert list(leaving_tokens(raw, "leave@example.org")) == []
+    assert parse_bounce(raw).kind is BounceKind.OTHER
+    assert list(unsubscribe_tokens(raw, "leave@example.org")) == []
 
 
 def test_a_header_as_long_as_a_mail_may_be_is_read_in_no_time() -> None:
     raw = b"From: a@example.org\r\nTo: " + b"a" * 1_000_000 + b"\r\n\r\nHallo\r\n"
     begun = time.process_time()
-    assert read_report(raw).kind is Kind.OTHER
-    assert list(leaving_tokens(raw, "leave@example.org")) == []
+    assert parse_bounce(raw).kind is BounceKind.OTHER
+    assert list(unsubscribe_tokens(raw, "leave@example.org")) == []
     assert time.process_time() - begun < 10  # it was an hour when each letter was a new beginning
 
 
@@ -122,9 +124,23 @@ def test_what_a_complaint_calls_itself_names_nobody() -> None:
     raw = sample_reports.complaint(TO, READER).replace(
         b"Feedback-Type: abuse", f"Feedback-Type: {READER}".encode()
     )
-    report = read_report(raw)
-    assert report.kind is Kind.COMPLAINT
+    report = parse_bounce(raw)
+    assert report.kind is BounceKind.FEEDBACK
     assert "anna" not in report.reason
+
+
+@pytest.mark.parametrize("said", ["abuse", "Fraud", " opt-out ", "opt-out-list"])
+def test_three_types_of_feedback_are_complaints(said: str) -> None:
+    raw = sample_reports.complaint(TO, READER).replace(b"Type: abuse", f"Type: {said}".encode())
+    assert parse_bounce(raw).kind is BounceKind.COMPLAINT
+
+
+@pytest.mark.parametrize(
+    "said", ["auth-failure", "dkim", "virus", "not-spam", "other", "", "miscategorized"]
+)
+def test_other_feedback_is_no_complaint(said: str) -> None:
+    raw = sample_reports.complaint(TO, READER).replace(b"Type: abuse", f"Type: {said}".encode())
+    assert parse_bounce(raw).kind is BounceKind.FEEDBACK
 
 
 def test_a_bounce_inside_a_forwarded_mail_is_no_bounce() -> None:
@@ -135,4 +151,4 @@ def test_a_bounce_inside_a_forwarded_mail_is_no_bounce() -> None:
         + sample_reports.postfix(TO, READER)
         + b"\n--F--\n"
     )
-    assert read_report(forwarded).kind is Kind.OTHER
+    assert parse_bounce(forwarded).kind is BounceKind.OTHER

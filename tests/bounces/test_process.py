@@ -11,7 +11,7 @@ from upcycle_news.app.context import AppContext
 from upcycle_news.bounces.score import score
 from upcycle_news.bounces.verp import BounceAddresses
 from upcycle_news.errors import SettingsError
-from upcycle_news.models import EmailAddress, SubscriberStatus
+from upcycle_news.models import EmailAddress, SubscriberStatus, SuppressionSource
 from upcycle_news.services.bounces import process
 from upcycle_news.storage import (
     bounces,
@@ -22,7 +22,7 @@ from upcycle_news.storage import (
 from upcycle_news.subscribers.link_tokens import Purpose
 
 from ..delivery.memory_ledger import START, Clock
-from ..publications import Publication, add, sent
+from ..publications import Publication, add_confirmed_subscribers, send_issue
 from . import sample_reports
 
 ANNA, BERT = "anna@example.org", "bert@example.org"
@@ -37,9 +37,9 @@ def context(publication: Publication) -> AppContext:
         SENDER__VERP="true", SENDER__ENVELOPE="bounces@umbaupost.example.net",
         SENDER__UNSUBSCRIBE_MAILTO="abbestellen@umbaupost.example.net", INBOX__MAILDIR="inbox",
     )  # fmt: skip
-    add(made, ANNA, BERT)
-    publication.essay()
-    assert sent(made).closed
+    add_confirmed_subscribers(made, ANNA, BERT)
+    publication.write_essay()
+    assert send_issue(made).closed
     return made
 
 
@@ -66,7 +66,7 @@ def lying(publication: Publication, folder: str = "inbox/new") -> int:
 def barred(context: AppContext, address: str) -> str | None:
     email = EmailAddress.parse(address)
     with context.store.reading() as connection:
-        return suppressions.barred(connection, context.store, [email]).get(email.key)
+        return suppressions.suppressed_reasons(connection, context.store, [email]).get(email.key)
 
 
 def test_a_hard_bounce_ends_the_mail_to_this_address_and_no_other(
@@ -78,7 +78,7 @@ def test_a_hard_bounce_ends_the_mail_to_this_address_and_no_other(
     assert (told.hard, told.suppressed) == (1, 1)
     assert (barred(context, ANNA), barred(context, BERT)) == ("hard bounce", None)
     assert (lying(publication), lying(publication, "inbox/.processed/cur")) == (0, 1)
-    [kept] = bounces.listed(context.store)
+    [kept] = bounces.list_bounces(context.store)
     found = bounces.get(context.store, kept.id)
     assert found is not None and found.raw == report
     assert ANNA not in kept.reason
@@ -86,21 +86,25 @@ def test_a_hard_bounce_ends_the_mail_to_this_address_and_no_other(
     drop(publication, report)
     assert process.collect(context).known == 1
 
-    publication.essay("Was danach kam")
-    assert sent(context, "2026-11-27").counts.get("sent") == 1
+    publication.write_essay("Was danach kam")
+    assert send_issue(context, "2026-11-27").counts.get("sent") == 1
 
 
 def test_a_bounce_counts_once_in_both_kinds_of_store(
     publication: Publication, any_store: str
 ) -> None:
     made = publication.context(STORE=any_store, SENDER__VERP="true")
-    add(made, ANNA)
-    publication.essay()
-    assert sent(made).closed
+    add_confirmed_subscribers(made, ANNA)
+    publication.write_essay()
+    assert send_issue(made).closed
     report = sample_reports.exchange(envelope(publication, ANNA), ANNA)
     assert process.handle(made, report) == ({"hard": 1, "suppressed": 1}, True)
     assert process.handle(made, report) == ({"known": 1}, True)
     assert barred(made, ANNA) == "hard bounce"
+    [suppression] = suppressions.all_suppressions(made.store)
+    [bounce] = bounces.list_bounces(made.store)
+    assert (suppression.source, suppression.issue) == (SuppressionSource.BOUNCE, bounce.issue)
+    assert suppression.delivery == 1
 
 
 def test_a_forged_bounce_is_worth_nothing(publication: Publication, context: AppContext) -> None:
@@ -146,6 +150,8 @@ def test_a_complaint_ends_the_mail_at_once_and_counts_once(
     told = process.collect(context)
     assert (told.complaint, told.known, told.suppressed) == (1, 1, 1)
     assert barred(context, ANNA) == "complaint"
+    [suppression] = suppressions.all_suppressions(context.store)
+    assert suppression.source is SuppressionSource.COMPLAINT
 
 
 def test_a_complaint_about_a_mail_that_a_restored_store_does_not_know_counts_all_the_same(
@@ -167,7 +173,7 @@ def test_a_complaint_about_a_mail_that_a_restored_store_does_not_know_counts_all
 def test_a_complaint_is_recognised_by_the_link_in_the_mail_it_brings_along(
     publication: Publication, context: AppContext
 ) -> None:
-    token = context.signer.token(Purpose.UNSUBSCRIBE, 1, 1)
+    token = context.link_signer.token(Purpose.UNSUBSCRIBE, 1, 1)
     report = sample_reports.complaint("fbl@umbaupost.example.net", "").replace(
         b"From: post@umbaupost.example.net",
         b"From: post@umbaupost.example.net\nList-Unsubscribe:\n <https://x.example/unsubscribe/"
@@ -181,9 +187,9 @@ def test_soft_bounces_count_less_as_they_age(
     publication: Publication, context: AppContext, clock: Clock
 ) -> None:
     for week in range(6):
-        publication.essay(f"Nummer {week}")
+        publication.write_essay(f"Nummer {week}")
         clock.now += timedelta(days=7)
-        assert sent(context, str(clock.now.date())).closed
+        assert send_issue(context, str(clock.now.date())).closed
         drop(publication, sample_reports.full(envelope(publication, ANNA), ANNA))
         told = process.collect(context)
         assert told.soft == 1
@@ -207,7 +213,7 @@ def test_a_refusal_of_us_never_suppresses_a_reader(
 def test_a_mail_to_the_unsubscribe_address_with_the_readers_token_is_enough(
     publication: Publication, context: AppContext
 ) -> None:
-    token = context.signer.token(Purpose.UNSUBSCRIBE, 1, 1)
+    token = context.link_signer.token(Purpose.UNSUBSCRIBE, 1, 1)
 
     def mail(subject: str) -> bytes:
         return (
@@ -221,7 +227,7 @@ def test_a_mail_to_the_unsubscribe_address_with_the_readers_token_is_enough(
     assert (told.unsubscribed, told.left_alone) == (1, 3)
     person = subscribers.find(context.store, EmailAddress.parse(ANNA))
     assert person is not None and person.status is SubscriberStatus.UNSUBSCRIBED
-    [left] = personal_data.record_of(context.store, person)["departures"]
+    [left] = personal_data.personal_data_of(context.store, person).as_dict()["departures"]
     assert left["way"] == "mail"
 
 

@@ -11,9 +11,9 @@ from upcycle_news.storage import subscribers
 
 from ..publications import (
     Publication,
-    add,
-    parsed,
-    sent,
+    add_confirmed_subscribers,
+    parse_mail,
+    send_issue,
 )
 
 MAIL_ONLY = {
@@ -33,11 +33,11 @@ def test_readers_leave_by_a_mail_that_carries_their_token(publication: Publicati
     for name in ("tmp", "new", "cur"):
         (publication.home / "inbox" / name).mkdir(parents=True)
     context = publication.context(**MAIL_ONLY)
-    add(context, "anna@example.org", "bert@example.org")
-    publication.essay()
-    assert sent(context).closed
+    add_confirmed_subscribers(context, "anna@example.org", "bert@example.org")
+    publication.write_essay()
+    assert send_issue(context).closed
     for mail in publication.mails():
-        message = parsed(mail)
+        message = parse_mail(mail)
         assert "List-Unsubscribe-Post" not in message
         [out] = re.findall(r"<([^>]+)>", message["List-Unsubscribe"])
         assert re.fullmatch(r"mailto:abbestellen@umbaupost\.example\.net\?subject=[\w-]{43}", out)
@@ -55,7 +55,7 @@ def test_readers_leave_by_a_mail_that_carries_their_token(publication: Publicati
 
 def test_a_page_elsewhere_collects_links_and_they_are_taken_over(publication: Publication) -> None:
     context = publication.context(**MAIL_ONLY)
-    add(context, "anna@example.org", "bert@example.org")
+    add_confirmed_subscribers(context, "anna@example.org", "bert@example.org")
     publication.run("subscribers", "links", "links.csv", **MAIL_ONLY)
     path = publication.home / "links.csv"
     assert path.stat().st_mode & 0o777 == 0o600
@@ -71,12 +71,12 @@ def test_a_page_elsewhere_collects_links_and_they_are_taken_over(publication: Pu
 def test_check_says_how_readers_leave_and_refuses_when_they_cannot(
     publication: Publication,
 ) -> None:
-    publication.essay()
-    publication.readers("anna@example.org")
+    publication.write_essay()
+    publication.add_subscribers("anna@example.org")
     assert "mit einem Klick unter https://umbaupost.example.net" in publication.run("check").err
     assert "per Mail an abbestellen@" in publication.run("check", **MAIL_ONLY).err
     nothing = {"PUBLICATION__PUBLIC_URL": ""}
     done = publication.run("check", code=1, **nothing)
     assert "public-url-missing" in done.out and "nicht abmelden" in done.err
     half = {**nothing, "SENDER__UNSUBSCRIBE_MAILTO": "abbestellen@umbaupost.example.net"}
-    assert "public-url-missing" in publication.run("issue", "send", "--yes", code=1, **half).told
+    assert "public-url-missing" in publication.run("issue", "send", "--yes", code=1, **half).output

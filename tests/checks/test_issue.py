@@ -1,4 +1,4 @@
-"""Every code has an issue that triggers it, and only it."""
+"""Checks of a rendered issue: for every code, an issue that has this finding and no other."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from dataclasses import replace
 
 import pytest
 
-from upcycle_news.checks.essay import check_essay
-from upcycle_news.checks.issue import CHECKS, preflight
+from upcycle_news.checks.essay import ESSAY_CHECKS, check_essay
+from upcycle_news.checks.issue import ISSUE_CHECKS, preflight
 from upcycle_news.models import (
     Finding,
     Issue,
@@ -18,6 +18,7 @@ from upcycle_news.models import (
     RenderedIssue,
 )
 from upcycle_news.rendering.render import encoded_size, render
+from upcycle_news.services.checks.run import PUBLICATION_CHECKS
 
 from ..rendering import sample_manifest
 from ..rendering.sample_manifest import ISSUE, LEAD, PUBLICATION
@@ -115,8 +116,8 @@ CASES: list[tuple[str, str, str, Case]] = [
 ]  # fmt: skip
 
 
-def place(finding: Finding) -> str:
-    """Where it was found; the lines of what was rendered are not for counting."""
+def location(finding: Finding) -> str:
+    """Return where it was found, without line numbers of rendered parts."""
     return re.sub(r"^(issue\.\w+):\d+$", r"\1", finding.where)
 
 
@@ -127,28 +128,28 @@ def test_a_good_issue_has_no_findings() -> None:
 @pytest.mark.parametrize(
     ("level", "code", "where", "case"), CASES, ids=[f"{c[1]}-{c[2]}" for c in CASES]
 )
-def test_every_code_is_found_where_it_stands_and_alone(
+def test_every_code_is_reported_at_its_location_and_alone(
     level: str, code: str, where: str, case: Case
 ) -> None:
     findings = preflight(*case())
-    assert [(f.level, f.code, place(f)) for f in findings] == [(level, code, where)]
-    assert all(len(findings[0].in_language(one)) > 14 for one in ("de", "en"))
+    assert [(f.level, f.code, location(f)) for f in findings] == [(level, code, where)]
+    assert all(len(findings[0].in_language(language)) > 14 for language in ("de", "en"))
 
 
-def test_a_text_part_without_a_way_out_is_refused() -> None:
+def test_a_text_part_without_unsubscribe_link_is_refused() -> None:
     text = GOOD.text.replace(UNSUBSCRIBE, "")
     codes = [f.code for f in preflight(replace(GOOD, text=text), OWN, PUBLICATION)]
     assert codes == ["unsubscribe-missing", "text-link-missing"]
 
 
-def test_pictures_under_our_own_address_may_be_loaded() -> None:
+def test_images_below_the_public_url_may_be_loaded() -> None:
     own, issue, publication = more(
         f'<img alt="x" width="9" src="{PUBLICATION.public_url}/i/x.png">'
     )()
     assert preflight(own, issue, publication) == ()
 
 
-def test_a_host_the_publication_allows_may_be_loaded_from() -> None:
+def test_images_of_an_allowed_host_may_be_loaded() -> None:
     own, issue, publication = more('<img alt="x" width="9" src="https://cdn.example/x.png">')()
     assert preflight(own, issue, replace(publication, hosts=("cdn.example",))) == ()
 
@@ -163,23 +164,25 @@ def test_a_host_the_publication_allows_may_be_loaded_from() -> None:
         "[die Übersicht](https://a.example) und <https://b.example/x>",
     ],
 )
-def test_good_german_is_not_complained_about(text: str) -> None:
+def test_correct_german_typography_has_no_findings(text: str) -> None:
     assert preflight(*body(text)()) == ()
 
 
-def test_a_picture_that_is_not_there_is_named_with_its_line() -> None:
+def test_a_missing_image_is_reported_with_its_line() -> None:
     essay = replace(LEAD, body="Text\n\n![Ein Haus](haus.png)")
-    (found,) = check_essay(essay, {"giebel.png"})
-    assert (found.code, found.where) == ("image-missing", "content/essays/lange-strasse.md:11")
+    (finding,) = check_essay(essay, {"giebel.png"})
+    assert (finding.code, finding.where) == ("image-missing", "content/essays/lange-strasse.md:11")
 
 
-def test_an_english_essay_may_quote_as_english_does() -> None:
+def test_an_english_essay_may_use_english_quotation_marks() -> None:
     essay = replace(LEAD, language="en", title="A “title”", summary="", body="“Stay” - he said.")
     assert list(check_essay(essay)) == []
 
 
 def test_every_check_is_registered_once() -> None:
-    assert len(CHECKS) == len(set(CHECKS)) == 12
+    for checks in (ISSUE_CHECKS, ESSAY_CHECKS, PUBLICATION_CHECKS):
+        names = [check.__name__ for check in checks]
+        assert len(names) == len(set(names)) > 5
 
 
 def test_the_size_is_that_of_the_encoded_part() -> None:

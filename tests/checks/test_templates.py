@@ -1,4 +1,4 @@
-"""Templates are read before they are filled in: misspelt names show in every branch."""
+"""Checks of templates without rendering: misspelt variables are found in every branch."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ LEAD = "partials/lead.mjml"
 LAST = TEMPLATES[LEAD].count("\n") + 1
 
 
-def test_our_own_templates_are_in_order() -> None:
+def test_the_shipped_templates_have_no_findings() -> None:
     assert check_templates(TEMPLATES) == ()
 
 
@@ -29,10 +29,10 @@ def test_our_own_templates_are_in_order() -> None:
         ("template", "{{ lead.title"),
     ],
 )  # fmt: skip
-def test_a_slip_in_a_template_is_named_with_its_line(code: str, more: str) -> None:
-    found = check_templates({**TEMPLATES, LEAD: TEMPLATES[LEAD] + more})
-    assert [one.code for one in found] == [code]
-    assert found[0].where in (f"templates/{LEAD}:{LAST}", f"templates/{LEAD}:1")
+def test_a_mistake_in_a_template_is_reported_with_its_line(code: str, more: str) -> None:
+    findings = check_templates({**TEMPLATES, LEAD: TEMPLATES[LEAD] + more})
+    assert [finding.code for finding in findings] == [code]
+    assert findings[0].where in (f"templates/{LEAD}:{LAST}", f"templates/{LEAD}:1")
 
 
 @pytest.mark.parametrize(
@@ -46,38 +46,84 @@ def test_a_slip_in_a_template_is_named_with_its_line(code: str, more: str) -> No
         ("macros.html", '{{ t("issue_of") }}', "words-missing"),
     ],
 )
-def test_a_slip_in_the_archive_is_named_too(name: str, more: str, code: str) -> None:
+def test_a_mistake_in_an_archive_template_is_reported_too(name: str, more: str, code: str) -> None:
     name = f"archive/{name}"
-    found = check_templates({**TEMPLATES, name: TEMPLATES[name] + more})
-    assert {one.code for one in found} == {code}
-    assert all(one.where.startswith(f"templates/{name}:") for one in found)
+    findings = check_templates({**TEMPLATES, name: TEMPLATES[name] + more})
+    assert {finding.code for finding in findings} == {code}
+    assert all(finding.where.startswith(f"templates/{name}:") for finding in findings)
 
 
-def test_a_page_of_the_archive_that_is_missing_is_named() -> None:
+def test_a_missing_archive_template_is_reported() -> None:
     templates = {name: text for name, text in TEMPLATES.items() if name != "archive/gone.html"}
-    (found,) = check_templates(templates)
-    assert (found.code, found.where) == ("template", "templates/archive/gone.html")
+    (finding,) = check_templates(templates)
+    assert (finding.code, finding.where) == ("template", "templates/archive/gone.html")
 
 
-def test_words_that_nobody_wrote_are_named_for_each_language() -> None:
-    found = check_templates({**TEMPLATES, LEAD: TEMPLATES[LEAD] + '{{ t("moin") }}'})
-    assert [one.code for one in found] == ["words-missing"] * 2
-    assert "texts.de.toml" in str(found[0].said)
-    assert "texts.en.toml" in str(found[1].said)
+def test_a_missing_string_is_reported_for_each_language() -> None:
+    findings = check_templates({**TEMPLATES, LEAD: TEMPLATES[LEAD] + '{{ t("moin") }}'})
+    assert [finding.code for finding in findings] == ["words-missing"] * 2
+    assert "texts.de.toml" in str(findings[0].text)
+    assert "texts.en.toml" in str(findings[1].text)
 
 
-def test_words_that_want_more_than_they_get_are_named() -> None:
-    found = check_templates({**TEMPLATES, LEAD: TEMPLATES[LEAD] + '{{ t("by") }}'})
-    assert {one.code for one in found} == {"words-missing"}
-    assert "{author}" in str(found[0].said)
+def test_a_string_with_a_missing_value_is_reported() -> None:
+    findings = check_templates({**TEMPLATES, LEAD: TEMPLATES[LEAD] + '{{ t("by") }}'})
+    assert {finding.code for finding in findings} == {"words-missing"}
+    assert "{author}" in str(findings[0].text)
 
 
-def test_what_an_including_template_sets_may_be_used() -> None:
+def test_variables_of_an_including_template_may_be_used() -> None:
     more = '{% for item in related %}{% include "partials/item.mjml" %}{% endfor %}'
     templates = {**TEMPLATES, LEAD: TEMPLATES[LEAD] + more, "partials/item.mjml": "{{ item.url }}"}
     assert check_templates(templates) == ()
 
 
-def test_a_theme_that_is_no_toml_is_named_with_its_line() -> None:
-    (found,) = check_templates({**TEMPLATES, "theme.toml": "[light]\npage = #fff\n"})
-    assert (found.code, found.where) == ("template", "templates/theme.toml:2")
+def test_a_theme_that_is_not_toml_is_reported_with_its_line() -> None:
+    (finding,) = check_templates({**TEMPLATES, "theme.toml": "[light]\npage = #fff\n"})
+    assert (finding.code, finding.where) == ("template", "templates/theme.toml:2")
+
+
+SECTIONS = 'sections = ["lead", "teasers", "related", "closing"]'
+
+
+def with_sections(*names: str) -> dict[str, str]:
+    """The shipped templates with these sections in the theme's list."""
+    assert SECTIONS in TEMPLATES["theme.toml"]
+    listed = ", ".join(f'"{name}"' for name in names)
+    return {
+        **TEMPLATES,
+        "theme.toml": TEMPLATES["theme.toml"].replace(SECTIONS, f"sections = [{listed}]"),
+    }
+
+
+def test_a_section_without_its_partials_is_reported_for_both_parts() -> None:
+    findings = check_templates(with_sections("lead", "dates"))
+    assert [(finding.code, finding.where.partition(":")[0]) for finding in findings] == [
+        ("template", "templates/newsletter.txt"),
+        ("template", "templates/newsletter.mjml"),
+    ]
+    assert "partials/dates.mjml" in str(findings[1].text)
+
+
+def test_the_partials_of_a_section_are_checked() -> None:
+    templates = with_sections("lead", "dates") | {
+        "partials/dates.mjml": "{{ lead.titel }}",
+        "partials/dates.txt": "{{ lead.title }}",
+    }
+    (finding,) = check_templates(templates)
+    assert (finding.code, finding.where) == ("variable-unknown", "templates/partials/dates.mjml:1")
+
+
+def test_a_theme_without_the_list_of_sections_is_reported() -> None:
+    theme = TEMPLATES["theme.toml"].partition("[mail]")[0]
+    findings = check_templates({**TEMPLATES, "theme.toml": theme})
+    assert {finding.code for finding in findings} == {"variable-unknown"}
+    assert all("mail" in str(finding.text) for finding in findings)
+
+
+def test_each_of_several_templates_to_choose_from_is_checked() -> None:
+    more = "{% include ['partials/one.mjml', 'partials/two.mjml'] %}"
+    templates = {**TEMPLATES, LEAD: TEMPLATES[LEAD] + more, "partials/one.mjml": "{{ leed }}"}
+    assert [finding.code for finding in check_templates(templates)] == [
+        "template", "variable-unknown",
+    ]  # fmt: skip

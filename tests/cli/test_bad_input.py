@@ -13,7 +13,7 @@ import pytest
 
 from upcycle_news.demo.run import run_demo
 from upcycle_news.errors import UpcycleError
-from upcycle_news.fileio import write_whole
+from upcycle_news.fileio import write_atomically
 
 from ..publications import KLEINSTADT, Publication
 
@@ -40,7 +40,7 @@ def files(folder: Path) -> set[Path]:
         ("essay", "import", "text.txt", "--title", "Titel", "--language", "fr"),
     ],
 )
-def test_wrong_usage_ends_with_two_and_changes_nothing(
+def test_wrong_usage_exits_with_2_and_changes_nothing(
     publication: Publication, arguments: tuple[str, ...]
 ) -> None:
     (publication.home / "text.txt").write_text(KLEINSTADT)
@@ -62,12 +62,12 @@ def test_wrong_usage_ends_with_two_and_changes_nothing(
         (("issue", "send", "--test", "chefin"), "exactly one @"),
         (("subscribers", "add", "anna@example.org\r\nBcc: b@example.org", *CONSENT), "line break"),
         (("subscribers", "add", "anna", *CONSENT), "exactly one @"),
-        (("subscribers", "show", "anna@example.org"), "nobody with this address"),
+        (("subscribers", "show", "anna@example.org"), "no subscriber has this address"),
         (("subscribers", "import", "missing.csv", *CONSENT), "missing.csv: cannot be read"),
         (("essay", "import", "missing.txt", "--title", "Titel"), "missing.txt: cannot be read"),
     ],
 )
-def test_what_cannot_be_done_ends_with_one_and_a_sentence(
+def test_a_refused_command_exits_with_1_and_a_sentence(
     publication: Publication, arguments: tuple[str, ...], words: str
 ) -> None:
     done = publication.run(*arguments, code=1)
@@ -75,7 +75,7 @@ def test_what_cannot_be_done_ends_with_one_and_a_sentence(
     assert done.out == ""
 
 
-def test_nothing_new_ends_with_three_and_says_what_to_do(publication: Publication) -> None:
+def test_nothing_new_exits_with_3_and_says_what_to_do(publication: Publication) -> None:
     for command in ("preview", "send"):
         assert "essay new TITEL" in publication.run("issue", command, code=3).err
 
@@ -86,73 +86,73 @@ def test_a_broken_essay_is_refused_with_file_and_line(publication: Publication) 
     where = "content/essays/2024-05-02-kaputt.md:3: "
     assert publication.run("issue", "preview", "--no-open", code=1).err.startswith(where)
     assert publication.run("issue", "send", "--yes", code=1).err.startswith(where)
-    told = publication.run("check", code=1).out
-    assert told.startswith(where)
-    assert "2026-11-26" in told
+    output = publication.run("check", code=1).out
+    assert output.startswith(where)
+    assert "2026-11-26" in output
 
 
-def test_all_broken_essays_are_told_at_once(publication: Publication) -> None:
+def test_all_broken_essays_are_reported_at_once(publication: Publication) -> None:
     for name in ("eins", "zwei"):
         path = publication.home / f"content/essays/2024-05-02-{name}.md"
         path.write_text(f"---\ntitle: {name}\ndate: gestern\n---\n\nText.\n")
-    told = publication.run("issue", "preview", code=1).err
-    assert "eins.md:3: " in told
-    assert "zwei.md:3: " in told
+    output = publication.run("issue", "preview", code=1).err
+    assert "eins.md:3: " in output
+    assert "zwei.md:3: " in output
 
 
 def test_a_broken_list_of_feeds_is_refused_with_its_line(publication: Publication) -> None:
-    publication.essay()
+    publication.write_essay()
     (publication.home / "content/feeds.toml").write_text('[[feeds]]\nname = "Bote"\nurll = "x"\n')
     for command in (("feeds", "collect"), ("issue", "preview"), ("feeds", "health")):
         assert publication.run(*command, code=1).err.startswith("content/feeds.toml:")
 
 
 def test_a_broken_template_is_refused_with_its_place(publication: Publication) -> None:
-    publication.essay()
+    publication.write_essay()
     (publication.home / "templates/newsletter.mjml").write_text("<mjml>{{ nichts.da }}</mjml>")
-    told = publication.run("issue", "preview", "--no-open", code=1).err
-    assert told.startswith("templates/newsletter.mjml:1: ")
+    output = publication.run("issue", "preview", "--no-open", code=1).err
+    assert output.startswith("templates/newsletter.mjml:1: ")
 
 
 def test_a_mistake_in_the_settings_is_refused_by_every_command(publication: Publication) -> None:
-    publication.setting("[sender]", "[sendr]")
+    publication.change_setting("[sender]", "[sendr]")
     for command in (("issue", "status"), ("feeds", "health"), ("check",)):
-        told = publication.run(*command, code=1).err
-        assert told.startswith("newsletter.toml:")
-        assert "did you mean 'sender'?" in told
+        output = publication.run(*command, code=1).err
+        assert output.startswith("newsletter.toml:")
+        assert "did you mean 'sender'?" in output
 
 
-def test_all_is_well_when_nothing_is_wrong(publication: Publication) -> None:
-    publication.essay()
+def test_check_reports_nothing_for_a_correct_publication(publication: Publication) -> None:
+    publication.write_essay()
     assert publication.run("check").out == "alles in Ordnung\n"
     assert publication.run("check", "--json").lines == []
 
 
-def test_the_wrong_folder_is_told_where_to_go(
+def test_a_folder_without_a_publication_is_refused_with_advice(
     publication: Publication, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    told = publication.run("issue", "status", code=1).err
-    assert "upcycle-news init DIR" in told
-    assert "UPCYCLE_NEWS_HOME" in told
+    output = publication.run("issue", "status", code=1).err
+    assert "upcycle-news init DIR" in output
+    assert "UPCYCLE_NEWS_HOME" in output
     assert not (tmp_path / "var").exists()
     publication.run("feeds", "health", HOME=str(publication.home))
 
 
-def test_a_store_that_is_none_is_told_in_one_line(publication: Publication) -> None:
+def test_a_file_that_is_no_store_is_reported_in_one_line(publication: Publication) -> None:
     path = publication.home / "var/upcycle.db"
     for file in path.parent.glob("upcycle.db*"):
         file.unlink()
     path.write_bytes(b"no store" * 1000)
-    told = publication.run("issue", "status", code=1).err
-    assert "restore a backup" in told
-    assert len(told.splitlines()) == 1
+    output = publication.run("issue", "status", code=1).err
+    assert "restore a backup" in output
+    assert len(output.splitlines()) == 1
 
 
-def test_a_list_of_another_kind_is_refused_whole(publication: Publication) -> None:
+def test_a_file_that_is_no_subscriber_list_is_refused(publication: Publication) -> None:
     (publication.home / "list.csv").write_text("Vorname,Nachname\nAnna,Muster\n")
-    told = publication.run("subscribers", "import", "list.csv", *CONSENT, code=1).err
-    assert told.startswith("list.csv:1: ")
+    output = publication.run("subscribers", "import", "list.csv", *CONSENT, code=1).err
+    assert output.startswith("list.csv:1: ")
 
 
 def test_an_essay_that_exists_is_never_overwritten(publication: Publication) -> None:
@@ -166,7 +166,7 @@ def test_an_essay_that_exists_is_never_overwritten(publication: Publication) -> 
 
 @contextmanager
 def room_for(size: int) -> Iterator[None]:
-    """A disk that has room for files of this size only, as far as this process sees."""
+    """Limit the size of files that this process can write, like a full disk."""
     before = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (size, before[1]))
     try:
@@ -175,33 +175,33 @@ def room_for(size: int) -> Iterator[None]:
         resource.setrlimit(resource.RLIMIT_FSIZE, before)
 
 
-def test_a_file_for_which_there_is_no_room_is_not_written_by_half(tmp_path: Path) -> None:
+def test_a_full_disk_leaves_no_partial_file(tmp_path: Path) -> None:
     path = tmp_path / "issue.html"
     path.write_text("the old one")
     with room_for(1000), pytest.raises(UpcycleError, match="make room"):
-        write_whole(path, b"x" * 100_000)
+        write_atomically(path, b"x" * 100_000)
     assert path.read_text() == "the old one"
     assert [file.name for file in tmp_path.iterdir()] == ["issue.html"]
 
 
-def test_a_file_where_a_folder_should_be_is_told_as_it_is(tmp_path: Path) -> None:
+def test_a_file_in_place_of_a_folder_is_reported(tmp_path: Path) -> None:
     (tmp_path / "var").write_text("a file")
     with pytest.raises(UpcycleError, match="cannot be written") as caught:
-        write_whole(tmp_path / "var" / "issue.html", b"x")
+        write_atomically(tmp_path / "var" / "issue.html", b"x")
     assert "exists already" not in str(caught.value)
 
 
-def test_a_full_disk_stops_an_issue_and_loses_nobody(publication: Publication) -> None:
-    publication.essay()
-    readers = publication.crowd(3)
+def test_a_full_disk_stops_an_issue_and_loses_no_delivery(publication: Publication) -> None:
+    publication.write_essay()
+    readers = publication.add_many_subscribers(3)
     publication.run("issue", "preview", "--no-open")
     publication.run("issue", "approve")
     with sqlite3.connect(publication.home / "var/upcycle.db") as connection:
         connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
     for size, place in ((1000, "archive"), (20_000, "store")):
         with room_for(size):
-            told = publication.run("issue", "send", code=1).err
-        assert place in told
+            output = publication.run("issue", "send", code=1).err
+        assert place in output
         assert not (publication.home / "var/archive/feed.xml").exists()  # it shows no such issue
     done = publication.run("issue", "send", "--json").json
     assert (done["sent"], done["closed"]) == (3, True)
@@ -214,7 +214,7 @@ def test_a_full_disk_stops_an_issue_and_loses_nobody(publication: Publication) -
 def test_a_new_publication_is_complete(tmp_path: Path, publication: Publication) -> None:
     home = tmp_path / "neu"
     publication.run("init", str(home), "--name", 'Die "Umbaupost" \\ Süd')
-    there = {str(path) for path in files(home)}
+    existing = {str(path) for path in files(home)}
     assert {
         "newsletter.toml",
         ".gitignore",
@@ -226,8 +226,8 @@ def test_a_new_publication_is_complete(tmp_path: Path, publication: Publication)
         "flows/publish_issue.py",
         "flows/collect_feeds.py",
         "flows/deliver_pending.py",
-    } <= there
-    assert not any("__pycache__" in path for path in there)
+    } <= existing
+    assert not any("__pycache__" in path for path in existing)
     done = publication.run("issue", "preview", code=3, HOME=str(home))
     assert "1 noch Entwurf" in done.err
 
@@ -245,7 +245,7 @@ def test_any_name_makes_a_publication_that_works_or_is_refused(
     publication.run("feeds", "health", HOME=str(home))
 
 
-def test_nothing_is_laid_out_where_something_is(tmp_path: Path, publication: Publication) -> None:
+def test_init_refuses_a_folder_that_is_not_empty(tmp_path: Path, publication: Publication) -> None:
     home = tmp_path / "alt"
     home.mkdir()
     (home / "brief.txt").write_text("wichtig")
@@ -257,7 +257,7 @@ def test_nothing_is_laid_out_where_something_is(tmp_path: Path, publication: Pub
     publication.run("init", str(empty))
 
 
-def test_every_file_the_wheel_takes_along_exists() -> None:
+def test_every_file_that_the_wheel_includes_exists() -> None:
     import tomllib
 
     root = Path(__file__).parents[2]

@@ -1,4 +1,4 @@
-"""What editors run before anybody gets a mail: `check`, and `issue preview --watch`."""
+"""`check`, and `issue preview --watch`."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from upcycle_news.models import (
 )
 from upcycle_news.services.issues import approval
 from upcycle_news.services.issues.compose import compose_manifest
-from upcycle_news.services.issues.render import check_manifest
+from upcycle_news.services.issues.render import check_manifest, render_revision
 from upcycle_news.storage import revisions
 
 from ..publications import Publication
@@ -34,7 +34,7 @@ def write(publication: Publication, path: str, text: str) -> None:
 
 
 def broken_essay(publication: Publication) -> None:
-    publication.essay(date="gestern")
+    publication.write_essay(date="gestern")
 
 
 def broken_feeds(publication: Publication) -> None:
@@ -46,27 +46,27 @@ def broken_template(publication: Publication) -> None:
 
 
 def broken_picture(publication: Publication) -> None:
-    publication.essay(text="![Ein Haus](haus.png)")
+    publication.write_essay(text="![Ein Haus](haus.png)")
     write(publication, "content/images/haus.png", "kein Bild")
 
 
 def missing_picture(publication: Publication) -> None:
-    publication.essay(text="Erst Text.\n\n![Ein Haus](haus.png)")
+    publication.write_essay(text="Erst Text.\n\n![Ein Haus](haus.png)")
 
 
 def no_sender(publication: Publication) -> None:
-    publication.essay()
-    publication.setting('address = "post@umbaupost.example.net"', "")
+    publication.write_essay()
+    publication.change_setting('address = "post@umbaupost.example.net"', "")
 
 
 def no_address(publication: Publication) -> None:
-    publication.essay()
-    publication.setting('public_url = "https://umbaupost.example.net"', "")
+    publication.write_essay()
+    publication.change_setting('public_url = "https://umbaupost.example.net"', "")
 
 
 def no_imprint(publication: Publication) -> None:
-    publication.essay()
-    publication.setting("lines = [", "lines = [] # [")
+    publication.write_essay()
+    publication.change_setting("lines = [", "lines = [] # [")
 
 
 def nothing_new(publication: Publication) -> None:
@@ -74,7 +74,7 @@ def nothing_new(publication: Publication) -> None:
 
 
 def misspelt(publication: Publication) -> None:
-    publication.essay()
+    publication.write_essay()
     path = publication.home / "templates/partials/lead.mjml"
     path.write_text(path.read_text() + "{% if lead.titel %}{% endif %}\n")
 
@@ -109,37 +109,37 @@ def test_check_names_file_line_and_code(
     assert LINE.fullmatch(lines[0]), lines
     assert lines[0].startswith(place)
     assert lines[0].split()[2] == code
-    (found,) = publication.run("check", "--json", code=exit_code).lines
-    assert found["code"] == code
-    assert lines[0].startswith(f"{found['file']}:{found['line']}: {found['level']}")
+    (finding,) = publication.run("check", "--json", code=exit_code).lines
+    assert finding["code"] == code
+    assert lines[0].startswith(f"{finding['file']}:{finding['line']}: {finding['level']}")
 
 
-def test_wrong_usage_of_check_ends_with_two(publication: Publication) -> None:
+def test_wrong_usage_of_check_exits_with_2(publication: Publication) -> None:
     publication.run("check", "--jsn", code=2)
 
 
-def test_check_remembers_nothing(publication: Publication) -> None:
-    publication.essay()
+def test_check_stores_nothing(publication: Publication) -> None:
+    publication.write_essay()
     publication.run("check")
     with publication.context() as context:
-        assert revisions.revision(context.store, IssueId(context.today)) is None
+        assert revisions.load_revision(context.store, IssueId(context.today)) is None
 
 
-def test_an_essay_and_an_item_go_out_once(publication: Publication) -> None:
-    publication.essay()
-    publication.readers("anna@example.org")
+def test_an_essay_and_an_item_are_sent_in_one_issue_only(publication: Publication) -> None:
+    publication.write_essay()
+    publication.add_subscribers("anna@example.org")
     with publication.context() as context:
         before = compose_manifest(context, ISSUE)
         story = Related(Story((ITEM,)), 1.0)
         before = replace(before, issue=replace(before.issue, related=(story,)))
         assert check_manifest(context, before) == ()
-        revision_id, _ = revisions.save_revision(
-            context.store, before, git_commit="", now=context.clock()
-        )
-        assert revision_id
+        revisions.save_revision(context.store, before, git_commit="", now=context.clock())
         sent_with(context, before)
         later = replace(before, issue=replace(before.issue, id=IssueId.parse("2026-11-27")))
-        assert [one.code for one in check_manifest(context, later)] == ["essay-sent", "item-sent"]
+        assert [finding.code for finding in check_manifest(context, later)] == [
+            "essay-sent",
+            "item-sent",
+        ]
         assert check_manifest(context, before) == ()
 
 
@@ -160,15 +160,16 @@ def sent_with(context: object, manifest: Manifest) -> None:
     from upcycle_news.services.delivery import send
 
     assert isinstance(context, AppContext)
-    newest = revisions.revision(context.store, manifest.issue.id)
+    newest = revisions.load_revision(context.store, manifest.issue.id)
     assert newest is not None
-    approval.record_approval(context, manifest.issue.id, newest.revision_id, by="test")
-    send.enqueue(context, manifest.issue.id, newest.revision_id)
+    rendered = render_revision(context, newest)
+    approval.approve(context, rendered, by="test", composed_now=True)
+    send.enqueue(context, rendered)
 
 
 @pytest.mark.slow
 def test_watching_renders_again_at_every_save(publication: Publication) -> None:
-    slug = publication.essay()
+    slug = publication.write_essay()
     arguments = ("issue", "preview", "--watch", "--no-open", "--no-collect", "--json")
     with publication.start(*arguments) as process:
         assert process.stdout is not None and process.stderr is not None
@@ -176,14 +177,16 @@ def test_watching_renders_again_at_every_save(publication: Publication) -> None:
         assert first["essays"] == [slug]
         page = publication.home / "var/issues" / first["issue"] / "preview.html"
         assert 'http-equiv="refresh"' in page.read_text(encoding="utf-8")
-        publication.essay("Neu am Markt", date="2024-05-03")
+        publication.write_essay("Neu am Markt", date="2024-05-03")
         second = json.loads(process.stdout.readline())
         assert second["hash"] != first["hash"]
         assert second["essays"] == ["neu-am-markt", slug]
-        # A slip ends nothing: it is told, and the next save mends it.
+        # A mistake does not end the watching: it is printed, and the next save is rendered.
         path = publication.home / "templates/partials/closing.mjml"
         good = path.read_text(encoding="utf-8")
-        publication.setting('name = "Umbaupost"', 'name = "Umbaupost"\nclosing_note = "Bis bald"')
+        publication.change_setting(
+            'name = "Umbaupost"', 'name = "Umbaupost"\nclosing_note = "Bis bald"'
+        )
         third = json.loads(process.stdout.readline())
         path.write_text("{{ nichts }}", encoding="utf-8")
         while "nichts" not in process.stderr.readline():
@@ -195,10 +198,10 @@ def test_watching_renders_again_at_every_save(publication: Publication) -> None:
         assert "no longer watching" in process.stderr.read()
 
 
-def test_a_file_among_the_essays_that_nobody_reads_is_named(publication: Publication) -> None:
-    publication.essay()
+def test_an_ignored_file_among_the_essays_is_reported(publication: Publication) -> None:
+    publication.write_essay()
     (publication.home / "content/essays/notiz.txt").write_text("Ein Essay, ohne Endung.")
     (publication.home / "content/essays/.DS_Store").write_bytes(b"x")
-    told = publication.run("check", "2026-11-26").out
-    assert "content/essays/notiz.txt:1: warning essay-stray" in told
-    assert "DS_Store" not in told
+    output = publication.run("check", "2026-11-26").out
+    assert "content/essays/notiz.txt:1: warning essay-stray" in output
+    assert "DS_Store" not in output

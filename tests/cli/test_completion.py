@@ -18,22 +18,22 @@ BIN = Path(sys.executable).parent
 def offered(publication: Publication, typed: str, **environment: str) -> list[str]:
     """What bash offers after these words; the last one may be incomplete."""
     words = typed.split(" ")
-    asked = {
+    request = {
         "_UPCYCLE_NEWS_COMPLETE": "complete_bash",
         "COMP_WORDS": typed,
         "COMP_CWORD": str(len(words) - 1),
     }
     done = subprocess.run(
         [str(BIN / "upcycle-news")], cwd=publication.home, capture_output=True, text=True,
-        env={**os.environ, **asked, **environment},
+        env={**os.environ, **request, **environment},
     )  # fmt: skip
     assert done.stderr == ""
     return done.stdout.split()
 
 
 def test_commands_issues_and_essays_are_offered(publication: Publication) -> None:
-    publication.essay("Was vom Bahnhof bleibt")
-    publication.essay("Lob der Schraube", date="2026-01-02")
+    publication.write_essay("Was vom Bahnhof bleibt")
+    publication.write_essay("Lob der Schraube", date="2026-01-02")
     for issue in ("2026-11-19", "2026-11-26", "2026-11-26-2"):
         publication.run("issue", "preview", issue, "--no-open")
     assert {"preview", "plan"} <= set(offered(publication, "upcycle-news issue p"))
@@ -46,18 +46,20 @@ def test_commands_issues_and_essays_are_offered(publication: Publication) -> Non
     assert offered(publication, "upcycle-news issue preview --essay was") == slugs[1:]
 
 
-def test_the_folders_are_those_of_the_settings(publication: Publication, tmp_path: Path) -> None:
+def test_completion_uses_the_folders_of_the_settings(
+    publication: Publication, tmp_path: Path
+) -> None:
     (tmp_path / "elsewhere/issues/2026-11-26").mkdir(parents=True)
     (tmp_path / "elsewhere/issues/notes").mkdir()
-    asked = "upcycle-news issue status "
-    assert offered(publication, asked) == []
+    typed = "upcycle-news issue status "
+    assert offered(publication, typed) == []
     state = str(tmp_path / "elsewhere")
-    assert offered(publication, asked, UPCYCLE_NEWS_STATE=state) == ["2026-11-26"]
+    assert offered(publication, typed, UPCYCLE_NEWS_STATE=state) == ["2026-11-26"]
     path = publication.home / "newsletter.toml"
     path.write_text(f'state = "{state}"\n' + path.read_text())
-    assert offered(publication, asked) == ["2026-11-26"]
+    assert offered(publication, typed) == ["2026-11-26"]
     path.write_text("broken = [")
-    assert offered(publication, asked) == []
+    assert offered(publication, typed) == []
 
 
 def test_completing_loads_neither_the_store_nor_the_settings(publication: Publication) -> None:
@@ -69,14 +71,14 @@ def test_completing_loads_neither_the_store_nor_the_settings(publication: Public
         "except SystemExit: pass\n"
         "print('|', *sys.modules)"
     )
-    asked = {
+    request = {
         "_UPCYCLE_NEWS_COMPLETE": "complete_bash",
         "COMP_WORDS": "upcycle-news issue diff ",
         "COMP_CWORD": "3",
     }
     done = subprocess.run(
         [sys.executable, "-c", program], cwd=publication.home, capture_output=True, text=True,
-        env={**os.environ, **asked},
+        env={**os.environ, **request},
     )  # fmt: skip
     loaded = set(done.stdout.rpartition("|")[2].split())
     assert "upcycle_news.cli.completion" in loaded
@@ -84,9 +86,7 @@ def test_completing_loads_neither_the_store_nor_the_settings(publication: Public
 
 
 @pytest.mark.skipif(shutil.which("bash") is None, reason="there is no bash here")
-def test_what_is_installed_completes_in_a_real_bash(
-    publication: Publication, tmp_path: Path
-) -> None:
+def test_the_installed_completion_works_in_bash(publication: Publication, tmp_path: Path) -> None:
     publication.run("issue", "preview", code=3)
     (publication.home / "var/issues/2026-11-26").mkdir(parents=True)
     environment = {

@@ -10,8 +10,8 @@ from collections import Counter
 
 import pytest
 
-from ..publications import Publication, parsed, relay_at
-from ..transports.bad_relays import BadDay
+from ..publications import Publication, parse_mail, relay_variables
+from ..transports.bad_relays import MisbehavingRelay
 
 CROWD = 30
 DEATH = 13
@@ -25,7 +25,7 @@ class Executioner:
         self.sender: subprocess.Popen[str] | None = None
         self.messages = 0
 
-    def __call__(self, day: BadDay, who: str) -> None:
+    def __call__(self, day: MisbehavingRelay, who: str) -> None:
         self.messages += 1
         if self.messages == DEATH and self.sender is not None:
             os.kill(self.sender.pid, self.how)
@@ -37,11 +37,11 @@ def interrupted(
     publication: Publication, how: signal.Signals
 ) -> tuple[str, list[tuple[str, bytes]], int]:
     """Send to a crowd and be interrupted; the issue, what the relay took, the exit code."""
-    publication.essay()
-    publication.crowd(CROWD)
+    publication.write_essay()
+    publication.add_many_subscribers(CROWD)
     executioner = Executioner(how)
-    with BadDay(data=executioner) as relay:
-        variables = relay_at(relay.controller.port)
+    with MisbehavingRelay(data=executioner) as relay:
+        variables = relay_variables(relay.controller.port)
         executioner.sender = publication.start("issue", "send", "--yes", **variables)
         executioner.sender.communicate(timeout=60)
         code = executioner.sender.returncode
@@ -50,14 +50,14 @@ def interrupted(
 
 
 @pytest.mark.slow
-def test_after_a_sudden_death_nobody_is_lost_and_nobody_gets_an_issue_twice(
+def test_after_a_kill_every_subscriber_gets_the_issue_once(
     publication: Publication,
 ) -> None:
     issue, before, code = interrupted(publication, signal.SIGKILL)
     assert code == -signal.SIGKILL
     assert len(before) == DEATH
-    with BadDay() as relay:
-        variables = relay_at(relay.controller.port)
+    with MisbehavingRelay() as relay:
+        variables = relay_variables(relay.controller.port)
         status = publication.run("issue", "resume", issue, "--json", **variables).json
         assert (status["sent"], status["unknown"]) == (CROWD - 1, 1)
         assert (status["audience"], status["closed"]) == (CROWD, True)
@@ -69,13 +69,13 @@ def test_after_a_sudden_death_nobody_is_lost_and_nobody_gets_an_issue_twice(
         done = publication.run("issue", "resend", issue, "--json", **variables).json
         assert (done["sent"], done["unknown"], done["closed"]) == (CROWD, 0, True)
     everything = [*before, *relay.accepted]
-    ids = {parsed(mail)["Message-ID"] for _, mail in everything}
+    ids = {parse_mail(mail)["Message-ID"] for _, mail in everything}
     assert len(everything) == CROWD + 1
     assert len(ids) == CROWD, "the second copy is recognisable by its Message-ID"
 
 
 @pytest.mark.slow
-def test_a_polite_stop_finishes_the_mail_in_hand_and_says_how_to_go_on(
+def test_sigterm_finishes_the_mail_in_transit_and_says_how_to_resume(
     publication: Publication,
 ) -> None:
     issue, before, code = interrupted(publication, signal.SIGTERM)
@@ -83,23 +83,28 @@ def test_a_polite_stop_finishes_the_mail_in_hand_and_says_how_to_go_on(
     status = publication.run("issue", "status", "--json").json
     assert (status["sent"], status["unknown"], status["sending"]) == (len(before), 0, 0)
     assert status["queued"] == CROWD - len(before) > 0
-    done = publication.run("issue", "resume", issue, "--json").json
+    refused = publication.run("issue", "resume", issue, code=1)
+    assert "UPCYCLE_NEWS_RELAYS__MAIN__HOST" in refused.err
+    assert publication.mails() == []
+    with MisbehavingRelay() as relay:
+        variables = relay_variables(relay.controller.port)
+        done = publication.run("issue", "resume", issue, "--json", **variables).json
     assert (done["sent"], done["closed"]) == (CROWD, True)
-    assert len(publication.mails()) == CROWD - len(before)
+    assert len(relay.accepted) == CROWD - len(before)
 
 
 @pytest.mark.slow
-def test_two_who_send_at_once_send_one_mail_to_each(publication: Publication) -> None:
-    publication.essay()
-    readers = publication.crowd(CROWD)
-    with BadDay() as relay:
-        variables = relay_at(relay.controller.port)
-        both = [
+def test_two_concurrent_sends_send_one_mail_to_each_subscriber(publication: Publication) -> None:
+    publication.write_essay()
+    readers = publication.add_many_subscribers(CROWD)
+    with MisbehavingRelay() as relay:
+        variables = relay_variables(relay.controller.port)
+        processes = [
             publication.start("issue", "send", "--yes", "--json", **variables) for _ in range(2)
         ]
-        told = [process.communicate(timeout=60) for process in both]
-    assert [process.returncode for process in both] in ([0, 0], [0, 3], [3, 0]), told
-    assert not any("Traceback" in err for _, err in told)
+        outputs = [process.communicate(timeout=60) for process in processes]
+    assert [process.returncode for process in processes] in ([0, 0], [0, 3], [3, 0]), outputs
+    assert not any("Traceback" in err for _, err in outputs)
     assert Counter(relay.recipients) == dict.fromkeys(readers, 1)
-    assert {json.loads(out)["audience"] for out, _ in told} == {CROWD}
+    assert {json.loads(out)["audience"] for out, _ in outputs} == {CROWD}
     assert publication.run("issue", "status", "--json").json["closed"] is True

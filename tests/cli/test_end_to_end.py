@@ -15,14 +15,14 @@ from upcycle_news.demo.feed_server import DemoSite
 from ..publications import (
     KLEINSTADT,
     Publication,
-    parsed,
-    relay_at,
+    parse_mail,
+    relay_variables,
 )
-from ..transports.bad_relays import BadDay
+from ..transports.bad_relays import MisbehavingRelay
 
 SUM = {
     "issue", "hash", "audience", "queued", "sending", "sent", "deferred", "rejected", "unknown",
-    "suppressed", "cancelled", "closed",
+    "suppressed", "cancelled", "closed", "state",
 }  # fmt: skip
 CONSENT = ("--consent", "paper list, 3 May 2026")
 
@@ -79,7 +79,7 @@ def test_an_editors_text_becomes_an_issue_in_every_readers_mailbox(
     assert set(preview["files"]) == {"html", "text", "mjml", "eml", "manifest"}
     assert all(Path(file).read_bytes() for file in preview["files"].values())
     assert 1000 < preview["bytes"] < 100_000
-    assert [one for one in preview["findings"] if one["level"] == "error"] == []
+    assert [finding for finding in preview["findings"] if finding["level"] == "error"] == []
 
     sent = publication.run("issue", "send", "--yes", "--json").json
     assert list(sent) == list(publication.run("issue", "status", "--json").json)
@@ -94,16 +94,16 @@ def test_an_editors_text_becomes_an_issue_in_every_readers_mailbox(
     assert len(publication.mails()) == 2
 
 
-def test_each_mail_is_as_mail_programs_and_law_want_it(publication: Publication) -> None:
+def test_each_mail_has_the_required_headers_and_imprint(publication: Publication) -> None:
     imported(publication)
     listed(publication, "anna@example.org,Änne Größe,de,", "bert@example.org,,,")
     publication.run("issue", "send", "--yes", "--json")
     raw = publication.mails()
-    assert len({parsed(mail)["Message-ID"] for mail in raw}) == 2
+    assert len({parse_mail(mail)["Message-ID"] for mail in raw}) == 2
     links = set()
     for mail in raw:
         head = mail.partition(b"\r\n\r\n")[0].decode("ascii").replace("\r\n", "\n")
-        message = parsed(mail)
+        message = parse_mail(mail)
         assert message.get_content_type() == "multipart/alternative"
         text, html = message.iter_parts()
         assert text.get_content_type() == "text/plain"
@@ -135,29 +135,29 @@ def test_each_mail_is_as_mail_programs_and_law_want_it(publication: Publication)
     assert len(links) == 2
 
 
-def test_an_approved_issue_goes_out_without_asking_again(publication: Publication) -> None:
-    publication.essay()
-    publication.crowd(1)
+def test_an_approved_issue_is_sent_without_asking_again(publication: Publication) -> None:
+    publication.write_essay()
+    publication.add_many_subscribers(1)
     publication.run("issue", "preview", "--no-open")
     assert "is approved" in publication.run("issue", "approve").out
     assert publication.run("issue", "send", "--json").json["sent"] == 1
 
 
 def test_a_change_after_the_approval_is_refused_and_named(publication: Publication) -> None:
-    slug = publication.essay()
-    publication.crowd(1)
+    slug = publication.write_essay()
+    publication.add_many_subscribers(1)
     publication.run("issue", "preview", "--no-open")
     publication.run("issue", "approve")
-    publication.essay(text="Über Nacht geändert.\n")
-    told = publication.run("issue", "send", code=1).err
-    assert "has changed since it was approved" in told
-    assert slug in told
+    publication.write_essay(text="Über Nacht geändert.\n")
+    output = publication.run("issue", "send", code=1).err
+    assert "has changed since it was approved" in output
+    assert slug in output
     assert publication.mails() == []
 
 
-def test_a_rejected_issue_does_not_go_out(publication: Publication) -> None:
-    publication.essay()
-    publication.crowd(1)
+def test_a_rejected_issue_is_not_sent(publication: Publication) -> None:
+    publication.write_essay()
+    publication.add_many_subscribers(1)
     publication.run("issue", "preview", "--no-open")
     publication.run("issue", "approve")
     publication.run("issue", "reject")
@@ -165,77 +165,81 @@ def test_a_rejected_issue_does_not_go_out(publication: Publication) -> None:
     assert publication.mails() == []
 
 
-def test_without_approval_and_without_anybody_to_ask_nothing_is_sent(
+def test_without_approval_and_without_a_terminal_nothing_is_sent(
     publication: Publication,
 ) -> None:
-    publication.essay()
-    publication.crowd(1)
+    publication.write_essay()
+    publication.add_many_subscribers(1)
     assert "--yes" in publication.run("issue", "send", code=1).err
     assert publication.mails() == []
 
 
-def test_nobody_to_send_to_is_an_error(publication: Publication) -> None:
-    publication.essay()
-    told = publication.run("issue", "send", "--yes", code=1).err
-    assert "nobody to send to" in told
-    assert "subscribers import" in told
-    publication.crowd(1)
+def test_sending_without_subscribers_is_an_error(publication: Publication) -> None:
+    publication.write_essay()
+    output = publication.run("issue", "send", "--yes", code=1).err
+    assert "nobody to send to" in output
+    assert "subscribers import" in output
+    publication.add_many_subscribers(1)
     assert publication.run("issue", "send", "--yes", "--json").json["sent"] == 1
 
 
-def test_a_missing_imprint_stops_the_issue_before_anybody_is_queued(
+def test_a_missing_imprint_stops_the_issue_before_it_is_queued(
     publication: Publication,
 ) -> None:
-    publication.essay()
-    publication.crowd(1)
-    publication.setting('lines = ["Umbau e. V., Lange Straße 1, 12345 Musterstadt"]', "lines = []")
+    publication.write_essay()
+    publication.add_many_subscribers(1)
+    publication.change_setting(
+        'lines = ["Umbau e. V., Lange Straße 1, 12345 Musterstadt"]', "lines = []"
+    )
     assert "imprint" in publication.run("issue", "send", "--yes", code=1).err
     status = publication.run("issue", "status", "--json").json
     assert (status["audience"], status["queued"], status["closed"]) == (0, 0, False)
 
 
-def test_a_relay_that_refuses_loses_nobody_and_resume_goes_on(publication: Publication) -> None:
-    publication.essay()
-    readers = publication.crowd(3)
+def test_a_relay_that_refuses_loses_no_delivery_and_resume_goes_on(
+    publication: Publication,
+) -> None:
+    publication.write_essay()
+    readers = publication.add_many_subscribers(3)
     with socket.socket() as nobody_listens:
         nobody_listens.bind(("127.0.0.1", 0))
-        bad = relay_at(nobody_listens.getsockname()[1])
-        told = publication.run("issue", "send", "--yes", code=1, **bad).err
-        assert "127.0.0.1" in told
+        bad = relay_variables(nobody_listens.getsockname()[1])
+        output = publication.run("issue", "send", "--yes", code=1, **bad).err
+        assert "127.0.0.1" in output
     status = publication.run("issue", "status", "--json").json
     assert (status["queued"], status["audience"], status["closed"]) == (3, 3, False)
-    with BadDay() as relay:
-        good = relay_at(relay.controller.port)
+    with MisbehavingRelay() as relay:
+        good = relay_variables(relay.controller.port)
         done = publication.run("issue", "resume", status["issue"], "--json", **good).json
     assert (done["sent"], done["closed"]) == (3, True)
     assert sorted(relay.recipients) == readers
 
 
-def test_a_dry_run_sends_nothing_and_says_to_how_many_it_would(publication: Publication) -> None:
-    publication.essay()
-    publication.crowd(2)
+def test_a_dry_run_sends_nothing_and_counts_the_subscribers(publication: Publication) -> None:
+    publication.write_essay()
+    publication.add_many_subscribers(2)
     assert "would go to 2 subscribers" in publication.run("issue", "send", "--dry-run").err
     assert publication.mails() == []
     assert publication.run("issue", "status", "--json").json["audience"] == 0
     issue = publication.run("issue", "send", "--yes", "--json").json["issue"]
-    told = publication.run("issue", "send", issue, "--dry-run").err
-    assert "has begun and would go on to 0 subscribers" in told
+    output = publication.run("issue", "send", issue, "--dry-run").err
+    assert "has begun and would go on to 0 subscribers" in output
 
 
-def test_test_mails_leave_the_ledger_alone(publication: Publication) -> None:
-    publication.essay()
-    publication.crowd(1)
+def test_test_mails_do_not_change_the_deliveries(publication: Publication) -> None:
+    publication.write_essay()
+    publication.add_many_subscribers(1)
     publication.run("subscribers", "add", "anna@example.org", *CONSENT, "--group", "redaktion")
-    one = publication.run("issue", "send", "--test", "chefin@example.net", "--json").json
+    status = publication.run("issue", "send", "--test", "chefin@example.net", "--json").json
     group = publication.run("issue", "send", "--test-group", "redaktion", "--json").json
-    assert one["audience"] == group["audience"] == 0
+    assert status["audience"] == group["audience"] == 0
     assert publication.recipients() == ["anna@example.org", "chefin@example.net"]
     assert publication.run("issue", "send", "--yes", "--json").json["sent"] == 2
 
 
-def test_who_stands_in_a_state_is_listed_on_request(publication: Publication) -> None:
-    publication.essay()
-    publication.crowd(2)
+def test_the_deliveries_in_a_state_are_listed_on_request(publication: Publication) -> None:
+    publication.write_essay()
+    publication.add_many_subscribers(2)
     issue = publication.run("issue", "send", "--yes", "--json").json["issue"]
     lines = publication.run("issue", "status", issue, "--list", "sent", "--json").lines
     assert [line["email"] for line in lines] == ["reader1@example.org", "reader2@example.org"]
@@ -246,29 +250,32 @@ def test_who_stands_in_a_state_is_listed_on_request(publication: Publication) ->
 
 
 def test_only_the_list_of_a_state_shows_addresses(publication: Publication) -> None:
-    publication.essay()
-    publication.crowd(2)
-    told = [
+    publication.write_essay()
+    publication.add_many_subscribers(2)
+    results = [
         publication.run("issue", "preview", "--no-open"),
         publication.run("issue", "send", "--yes"),
         publication.run("issue", "status"),
     ]
-    assert "@example.org" not in "".join(one.told for one in told)
+    assert "@example.org" not in "".join(result.output for result in results)
 
 
 def test_an_issue_is_paused_resumed_and_cancelled_by_hand(publication: Publication) -> None:
-    publication.essay()
-    publication.crowd(3)
+    publication.write_essay()
+    publication.add_many_subscribers(3)
     with socket.socket() as nobody_listens:
         nobody_listens.bind(("127.0.0.1", 0))
-        bad = relay_at(nobody_listens.getsockname()[1])
+        bad = relay_variables(nobody_listens.getsockname()[1])
         publication.run("issue", "send", "--yes", code=1, **bad)
     issue = publication.run("issue", "status", "--json").json["issue"]
     publication.run("issue", "pause", issue)
     assert publication.run("issue", "status", "--json").json["queued"] == 3
-    told = publication.run("issue", "status").err
-    assert f"issue {issue} is paused; 'upcycle-news issue resume {issue}' goes on with it" in told
-    assert "3 cancelled; the sum closes" in publication.run("issue", "cancel", issue, "--yes").out
+    output = publication.run("issue", "status").err
+    assert f"issue {issue} is paused; 'upcycle-news issue resume {issue}' goes on with it" in output
+    assert (
+        "3 cancelled; all deliveries are accounted for"
+        in publication.run("issue", "cancel", issue, "--yes").out
+    )
     assert "cancelled" in publication.run("issue", "resume", issue, code=1).err
     assert "cancelled" in publication.run("issue", "send", issue, "--yes", code=1).err
     assert "is not being sent" in publication.run("issue", "pause", issue, code=1).err
@@ -276,11 +283,11 @@ def test_an_issue_is_paused_resumed_and_cancelled_by_hand(publication: Publicati
 
 
 def test_cancelling_asks_first(publication: Publication) -> None:
-    publication.essay()
-    publication.crowd(1)
+    publication.write_essay()
+    publication.add_many_subscribers(1)
     with socket.socket() as nobody_listens:
         nobody_listens.bind(("127.0.0.1", 0))
-        bad = relay_at(nobody_listens.getsockname()[1])
+        bad = relay_variables(nobody_listens.getsockname()[1])
         publication.run("issue", "send", "--yes", code=1, **bad)
     issue = publication.run("issue", "status", "--json").json["issue"]
     publication.run("issue", "cancel", issue, code=1)
@@ -290,23 +297,23 @@ def test_cancelling_asks_first(publication: Publication) -> None:
     assert publication.run("issue", "status", "--json").json["cancelled"] == 1
 
 
-def test_an_issue_that_never_began_cannot_be_resumed_or_cancelled(
+def test_an_issue_that_was_not_started_cannot_be_resumed_or_cancelled(
     publication: Publication,
 ) -> None:
-    publication.essay()
+    publication.write_essay()
     issue = publication.run("issue", "preview", "--no-open", "--json").json["issue"]
     assert "nothing to resume" in publication.run("issue", "resume", issue, code=1).err
     assert "not being sent" in publication.run("issue", "cancel", issue, "--yes", code=1).err
     assert "nothing to resume" in publication.run("issue", "resend", issue, code=1).err
 
 
-def test_a_frozen_issue_can_still_be_looked_at(publication: Publication) -> None:
-    publication.essay()
-    publication.crowd(1)
+def test_a_frozen_issue_can_still_be_previewed(publication: Publication) -> None:
+    publication.write_essay()
+    publication.add_many_subscribers(1)
     sent = publication.run("issue", "send", "--yes", "--json").json
-    publication.essay("Morgen")
-    seen = publication.run("issue", "preview", sent["issue"], "--no-open", "--json").json
-    assert (seen["issue"], seen["hash"]) == (sent["issue"], sent["hash"])
+    publication.write_essay("Morgen")
+    preview = publication.run("issue", "preview", sent["issue"], "--no-open", "--json").json
+    assert (preview["issue"], preview["hash"]) == (sent["issue"], sent["hash"])
 
 
 # --- feeds
@@ -324,32 +331,32 @@ def site(publication: Publication):
 def test_a_dead_feed_is_reported_and_the_issue_goes_on(
     publication: Publication, site: DemoSite
 ) -> None:
-    publication.essay(topics="[bestand, kreislauf]")
-    publication.crowd(1)
+    publication.write_essay(topics="[bestand, kreislauf]")
+    publication.add_many_subscribers(1)
     own = {"FEEDS__ALLOW_PRIVATE": "true"}
     done = publication.run("issue", "send", "--yes", "--json", **own)
     assert done.json["sent"] == 1
     assert "feed Verstummt: " in done.err
-    healths = {one["name"]: one for one in publication.run("feeds", "health", "--json").lines}
+    healths = {row["name"]: row for row in publication.run("feeds", "health", "--json").lines}
     assert healths["Verstummt"]["last_error"]
     assert healths["Verstummt"]["succeeded_at"] is None
     assert healths["Kreislaufbote"]["errors"] == 0
 
 
-def test_feeds_are_asked_once_in_a_while_and_an_unchanged_one_costs_nothing(
+def test_feeds_are_requested_once_in_the_interval_and_unchanged_ones_add_nothing(
     publication: Publication, site: DemoSite
 ) -> None:
     own = {"FEEDS__ALLOW_PRIVATE": "true"}
     first = publication.run("feeds", "collect", "--json", **own).json
     assert first["asked"] == 6
     assert first["items"] > 0
-    assert [one["feed"] for one in first["failed"]] == ["Verstummt"]
+    assert [row["feed"] for row in first["failed"]] == ["Verstummt"]
     assert publication.run("feeds", "collect", "--json", **own).json["asked"] == 0
     again = publication.run("feeds", "collect", "--all", "--json", **own).json
     assert (again["items"], again["unchanged"]) == (0, 5)
 
 
-def test_feeds_of_ones_own_network_are_not_asked_unless_allowed(
+def test_feeds_in_the_private_network_are_not_requested_unless_allowed(
     publication: Publication, site: DemoSite
 ) -> None:
     report = publication.run("feeds", "collect", "--json").json
@@ -357,10 +364,10 @@ def test_feeds_of_ones_own_network_are_not_asked_unless_allowed(
     assert report["items"] == 0
 
 
-# --- people
+# --- subscribers
 
 
-def test_a_list_goes_out_and_comes_back(publication: Publication) -> None:
+def test_an_exported_list_can_be_imported(publication: Publication) -> None:
     listed(publication, "anna@example.org,=Anna,en,bestand", "bert@example.org,Bert,de,")
     publication.run("subscribers", "unsubscribe", "bert@example.org")
     publication.run("subscribers", "export", "out.csv")
@@ -372,17 +379,17 @@ def test_a_list_goes_out_and_comes_back(publication: Publication) -> None:
     assert report["skipped"] == [{"line": 3, "reason": "is listed as unsubscribed"}]
 
 
-def test_a_list_may_be_tried_first(publication: Publication) -> None:
+def test_a_list_can_be_imported_as_a_dry_run(publication: Publication) -> None:
     (publication.home / "list.csv").write_text("email\nanna@example.org\n")
     done = publication.run("subscribers", "import", "list.csv", *CONSENT, "--dry-run")
     assert "1 would be added" in done.out
-    assert "nobody with this address" in (
+    assert "no subscriber has this address" in (
         publication.run("subscribers", "show", "anna@example.org", code=1).err
     )
 
 
-def test_a_person_is_shown_with_consent_and_deliveries(publication: Publication) -> None:
-    publication.essay()
+def test_a_subscriber_is_shown_with_consent_and_deliveries(publication: Publication) -> None:
+    publication.write_essay()
     publication.run("subscribers", "add", "anna@example.org", *CONSENT, "--name", "Anna")
     publication.run("issue", "send", "--yes")
     record = publication.run("subscribers", "show", "ANNA@example.org", "--json").json
@@ -391,11 +398,11 @@ def test_a_person_is_shown_with_consent_and_deliveries(publication: Publication)
     assert "sent" in publication.run("subscribers", "show", "anna@example.org").out
 
 
-def test_who_has_left_gets_no_further_issue_and_is_not_brought_back(
+def test_an_unsubscribed_address_gets_no_issue_and_cannot_be_added(
     publication: Publication,
 ) -> None:
-    publication.essay()
-    publication.readers("anna@example.org", "bert@example.org")
+    publication.write_essay()
+    publication.add_subscribers("anna@example.org", "bert@example.org")
     publication.run("subscribers", "unsubscribe", "anna@example.org")
     assert "had left" in publication.run("subscribers", "unsubscribe", "anna@example.org").out
     refused = publication.run("subscribers", "add", "anna@example.org", *CONSENT, code=1)
@@ -404,7 +411,7 @@ def test_who_has_left_gets_no_further_issue_and_is_not_brought_back(
     assert publication.recipients() == ["bert@example.org"]
 
 
-def test_a_reader_whose_language_is_known_keeps_it(publication: Publication) -> None:
+def test_an_import_without_language_keeps_the_known_one(publication: Publication) -> None:
     publication.run("subscribers", "add", "anna@example.org", *CONSENT, "--language", "en")
     listed(publication, "anna@example.org,Anna,,")
     record = publication.run("subscribers", "show", "anna@example.org", "--json").json
@@ -412,8 +419,8 @@ def test_a_reader_whose_language_is_known_keeps_it(publication: Publication) -> 
 
 
 def test_the_output_for_programs_is_json_alone(publication: Publication) -> None:
-    publication.essay()
-    publication.crowd(1)
+    publication.write_essay()
+    publication.add_many_subscribers(1)
     for command in (
         ("issue", "preview", "--no-open", "--json"),
         ("issue", "send", "--dry-run", "--json"),

@@ -1,4 +1,4 @@
-"""The editor's shelf: a new essay, and where all of them stand."""
+"""`essay new` and `essay list`."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from ..publications import Publication, today
 TITLE = "Was vom Bahnhof bleibt"
 
 
-def test_a_new_essay_is_a_draft_that_can_be_read_and_is_written_once(
+def test_a_new_essay_is_a_readable_draft_and_never_overwritten(
     publication: Publication, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     config = tmp_path / "gitconfig"
@@ -21,8 +21,8 @@ def test_a_new_essay_is_a_draft_that_can_be_read_and_is_written_once(
     monkeypatch.setenv("GIT_CONFIG_GLOBAL", str(config))
     path = publication.run("essay", "new", TITLE, "--topic", "bestand", "--topic", "bahn").out
     assert path == f"content/essays/{today()}-was-vom-bahnhof-bleibt.md\n"
-    [found] = publication.run("essay", "list", "--json").lines
-    assert found == {
+    [row] = publication.run("essay", "list", "--json").lines
+    assert row == {
         "slug": "was-vom-bahnhof-bleibt",
         "status": "draft",
         "issue": None,
@@ -40,39 +40,39 @@ def test_a_new_essay_is_a_draft_that_can_be_read_and_is_written_once(
     assert (publication.home / path.strip()).read_bytes() == written
 
 
-def test_a_new_essay_opens_in_the_editor_of_the_person(publication: Publication) -> None:
+def test_a_new_essay_opens_in_the_configured_editor(publication: Publication) -> None:
     with patch.dict(os.environ, {"EDITOR": "sed -i s/Hier/Dort/", "VISUAL": ""}):
         path = publication.run("essay", "new", TITLE, "--open").out.strip()
     assert "Dort beginnt der Essay." in (publication.home / path).read_text()
     with patch.dict(os.environ, {"EDITOR": "", "VISUAL": ""}):
-        told = publication.run("essay", "new", "Noch einer", "--open", code=1)
-    assert "name yours in EDITOR" in told.err
-    assert (publication.home / told.out.strip()).is_file()
+        result = publication.run("essay", "new", "Noch einer", "--open", code=1)
+    assert "name yours in EDITOR" in result.err
+    assert (publication.home / result.out.strip()).is_file()
 
 
 def test_the_list_names_drafts_published_essays_and_broken_files(
     publication: Publication,
 ) -> None:
-    publication.essay("Gedruckt")
-    publication.crowd(1)
+    publication.write_essay("Gedruckt")
+    publication.add_many_subscribers(1)
     issue = publication.run("issue", "send", "--yes", "--json").json["issue"]
-    publication.essay("Kommt")
-    publication.essay("Kaputt", date="gestern")
+    publication.write_essay("Kommt")
+    publication.write_essay("Kaputt", date="gestern")
     publication.run("essay", "new", "Entwurf")
-    found = {
-        one["slug"]: (one["status"], one.get("issue"))
-        for one in publication.run("essay", "list", "--json").lines
+    rows = {
+        row["slug"]: (row["status"], row.get("issue"))
+        for row in publication.run("essay", "list", "--json").lines
     }
     planned = publication.run("issue", "plan", "--json").json["issues"][0]["issue"]
-    assert found == {
+    assert rows == {
         "gedruckt": ("published", issue),
         "kommt": ("planned", planned),
         "entwurf": ("draft", None),
         None: ("broken", None),
     }
-    told = publication.run("essay", "list").out
-    assert "broken    content/essays/gestern-kaputt.md:4: „date“ ist kein Datum" in told
+    output = publication.run("essay", "list").out
+    assert "broken    content/essays/gestern-kaputt.md:4: „date“ ist kein Datum" in output
 
 
-def test_an_empty_shelf_says_how_to_begin(publication: Publication) -> None:
+def test_an_empty_list_of_essays_says_how_to_begin(publication: Publication) -> None:
     assert "essay new" in publication.run("essay", "list").out

@@ -1,4 +1,4 @@
-"""What keeps `upcycle-news up` from starting, told before anything is started."""
+"""What keeps `upcycle-news up` from starting, reported before anything is started."""
 
 from __future__ import annotations
 
@@ -16,25 +16,25 @@ def _no_server_of_another(monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.delenv(name, raising=False)
 
 
-def test_a_folder_that_cannot_be_written_is_a_sentence(publication: Publication) -> None:
+def test_an_unwritable_folder_is_reported_with_the_fix(publication: Publication) -> None:
     (publication.home / "var/prefect").write_text("no folder")
-    told = publication.run("up", "--port", "1", code=1).err
-    assert "var/prefect: cannot be written (" in told
-    assert "UPCYCLE_NEWS_STATE" in told
+    output = publication.run("up", "--port", "1", code=1).err
+    assert "var/prefect: cannot be written (" in output
+    assert "UPCYCLE_NEWS_STATE" in output
 
 
-def test_a_port_that_is_taken_is_told_at_once(publication: Publication) -> None:
+def test_a_port_in_use_is_reported_at_once(publication: Publication) -> None:
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
         taken.listen()
         port = str(taken.getsockname()[1])
-        told = publication.run("up", "--port", port, code=1).err
-    assert f"port {port} of 127.0.0.1 cannot be used" in told
-    assert "--port" in told
+        output = publication.run("up", "--port", port, code=1).err
+    assert f"port {port} of 127.0.0.1 cannot be used" in output
+    assert "--port" in output
     publication.run("up", "--port", "70000", code=2)
 
 
-def test_a_second_one_for_the_same_publication_leaves_the_first_alone(
+def test_a_second_up_for_the_same_publication_is_refused(
     publication: Publication,
 ) -> None:
     home = publication.home / "var/prefect"
@@ -43,6 +43,6 @@ def test_a_second_one_for_the_same_publication_leaves_the_first_alone(
     address.write_text("http://127.0.0.1:9/api")
     with (home / "up.lock").open("w") as held:
         fcntl.flock(held, fcntl.LOCK_EX)
-        told = publication.run("up", "--port", "1", code=1).err
-    assert "runs for this publication already" in told
+        output = publication.run("up", "--port", "1", code=1).err
+    assert "runs for this publication already" in output
     assert address.exists()

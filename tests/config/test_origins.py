@@ -1,4 +1,4 @@
-"""Where each setting came from, with secrets masked."""
+"""The origin of each setting, with secrets masked."""
 
 from __future__ import annotations
 
@@ -7,56 +7,56 @@ from pathlib import Path
 
 import pytest
 
-from upcycle_news.config.origins import Origin, has_password, without_password
+from upcycle_news.config.origins import Origin, has_password, mask_password
 
 from ..publications import Publication
 
 SECRET = "Geheim-4711"
 
 
-def told(publication: Publication, **environment: str) -> dict[str, Origin]:
+def read_origins(publication: Publication, **environment: str) -> dict[str, Origin]:
     done = publication.run("doctor", "--settings", "--json", **environment)
-    assert SECRET not in done.told
-    assert SECRET not in publication.run("doctor", "--settings", **environment).told
+    assert SECRET not in done.output
+    assert SECRET not in publication.run("doctor", "--settings", **environment).output
     return {
-        one["key"]: Origin(one["key"], one["value"], one["from"], one["where"]) for one in done.json
+        row["key"]: Origin(row["key"], row["value"], row["from"], row["where"]) for row in done.json
     }
 
 
 def test_each_setting_names_its_origin(publication: Publication, tmp_path: Path) -> None:
     secret = tmp_path / "password"
     secret.write_text(SECRET)
-    found = told(
+    origins = read_origins(
         publication,
         RELAYS__MAIN__HOST="smtp.example.org",
         RELAYS__MAIN__PASSWORD_FILE=str(secret),
         INBOX__PASSWORD=SECRET,
         QUOTAS__DOMAINS=json.dumps({"gmx.de": ["30/min"]}),
     )
-    assert found["publication.timezone"].kind == "default"
-    name = found["publication.name"]
+    assert origins["publication.timezone"].kind == "default"
+    name = origins["publication.name"]
     assert (name.value, name.kind, name.where) == (
         "Umbaupost",
         "newsletter.toml",
         "newsletter.toml:2",
     )
-    host = found["relays.main.host"]
+    host = origins["relays.main.host"]
     assert (host.value, host.kind, host.where) == (
         "smtp.example.org",
         "environment",
         "UPCYCLE_NEWS_RELAYS__MAIN__HOST",
     )
-    password = found["relays.main.password"]
+    password = origins["relays.main.password"]
     assert (password.value, password.kind) == ("********", "file")
     assert password.where == "UPCYCLE_NEWS_RELAYS__MAIN__PASSWORD_FILE"
-    assert found["inbox.password"].value == "********"
-    assert found["dkim.rsa_key"].value == ""
-    assert found["relays.main.port"].kind == "default"
-    domains = found["quotas.domains.gmx.de"]
+    assert origins["inbox.password"].value == "********"
+    assert origins["dkim.rsa_key"].value == ""
+    assert origins["relays.main.port"].kind == "default"
+    domains = origins["quotas.domains.gmx.de"]
     assert (domains.value, domains.where) == (["30/min"], "UPCYCLE_NEWS_QUOTAS__DOMAINS")
 
 
-def test_for_people_it_is_a_line_each(publication: Publication) -> None:
+def test_the_settings_are_printed_one_a_line(publication: Publication) -> None:
     lines = publication.run("doctor", "--settings").out.splitlines()
     assert "publication.name = 'Umbaupost'  (newsletter.toml:2)" in lines
     assert "web.port = 8040  (default)" in lines
@@ -73,14 +73,14 @@ def test_for_people_it_is_a_line_each(publication: Publication) -> None:
     ],
 )
 def test_the_stores_password_is_masked(url: str, shown: str) -> None:
-    assert without_password(url) == shown
+    assert mask_password(url) == shown
     assert has_password(url) == (SECRET in url)
 
 
-def test_a_password_of_the_store_in_git_is_red(publication: Publication) -> None:
+def test_a_store_password_in_the_file_is_a_problem(publication: Publication) -> None:
     path = publication.home / "newsletter.toml"
     path.write_text(f'store = "postgresql+psycopg://n:{SECRET}@db.invalid/n"\n' + path.read_text())
     done = publication.run("doctor", "settings", "--json", code=1)
-    [line] = [one for one in done.json["groups"]["settings"] if one["state"] == "problem"]
+    [line] = [row for row in done.json["groups"]["settings"] if row["state"] == "problem"]
     assert "newsletter.toml:1 holds the password" in line["found"]
-    assert SECRET not in done.told
+    assert SECRET not in done.output

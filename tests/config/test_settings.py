@@ -105,9 +105,7 @@ def test_the_environment_adds_a_password_to_a_relay_of_the_file(
     assert relay.password.get_secret_value() == SECRET
 
 
-def test_a_relay_without_a_host_is_refused_before_anybody_waits_for_mail(
-    home: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_relay_without_a_host_is_refused(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("UPCYCLE_NEWS_RELAYS__OTHER__HOST", "smtp.example.org")
     with pytest.raises(SettingsError, match=r"\[relays.main\]"):
         _ = AppContext(load_settings(home)).configured_relay
@@ -116,7 +114,7 @@ def test_a_relay_without_a_host_is_refused_before_anybody_waits_for_mail(
 # --- secrets
 
 
-def test_a_secret_may_lie_in_a_file(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_secret_can_be_read_from_a_file(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (home / "password").write_text(f"{SECRET}\n", encoding="utf-8")
     monkeypatch.setenv("UPCYCLE_NEWS_RELAYS__MAIN__PASSWORD_FILE", str(home / "password"))
     relay = load_settings(home).relays["main"]
@@ -134,16 +132,24 @@ def test_a_secret_file_that_is_missing_names_its_variable(
     home: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("UPCYCLE_NEWS_RELAYS__MAIN__PASSWORD_FILE", str(home / "nowhere"))
-    told = refused(home)
-    assert told.startswith("UPCYCLE_NEWS_RELAYS__MAIN__PASSWORD_FILE: ")
-    assert "No such file" in told
+    message = refused(home)
+    assert message.startswith("UPCYCLE_NEWS_RELAYS__MAIN__PASSWORD_FILE: ")
+    assert "No such file" in message
 
 
 def test_a_password_in_the_file_is_refused_with_its_line_and_the_cure(home: Path) -> None:
     write(home, f'[relays.main]\nhost = "smtp.example.org"\npassword = "{SECRET}"\n')
-    told = refused(home)
-    assert told.startswith("newsletter.toml:3: ")
-    assert "UPCYCLE_NEWS_RELAYS__MAIN__PASSWORD" in told
+    message = refused(home)
+    assert message.startswith("newsletter.toml:3: ")
+    assert "UPCYCLE_NEWS_RELAYS__MAIN__PASSWORD" in message
+
+
+def test_the_address_for_alerts_is_refused_in_the_file(home: Path) -> None:
+    write(home, f'[cockpit]\nwebhook = "https://chat.example.org/hooks/{SECRET}"\n')
+    message = refused(home)
+    assert message.startswith("newsletter.toml:2: ")
+    assert "UPCYCLE_NEWS_COCKPIT__WEBHOOK" in message
+    assert SECRET not in message
 
 
 def test_no_secret_shows_when_settings_are_printed(
@@ -183,46 +189,46 @@ def test_a_secret_of_the_wrong_type_is_refused_without_being_shown(home: Path) -
 
 def test_an_unknown_key_is_refused_with_its_line_and_a_guess(home: Path) -> None:
     write(home, '# Kopf\n[publication]\nname = "Umbaupost"\ntaglin = "…"\n')
-    told = refused(home)
-    assert told.startswith("newsletter.toml:4: ")
-    assert "'publication.taglin'; did you mean 'tagline'?" in told
+    message = refused(home)
+    assert message.startswith("newsletter.toml:4: ")
+    assert "'publication.taglin'; did you mean 'tagline'?" in message
 
 
 def test_an_unknown_table_is_refused_with_its_line_and_a_guess(home: Path) -> None:
     write(home, '\n[publicaton]\nname = "Umbaupost"\n')
-    told = refused(home)
-    assert told.startswith("newsletter.toml:2: ")
-    assert "did you mean 'publication'?" in told
+    message = refused(home)
+    assert message.startswith("newsletter.toml:2: ")
+    assert "did you mean 'publication'?" in message
 
 
-def test_a_key_like_no_other_is_answered_with_what_is_known(home: Path) -> None:
+def test_an_unknown_key_without_a_close_match_lists_the_known_ones(home: Path) -> None:
     write(home, "[imprint]\nxyzzy = 1\n")
     assert "known are lines" in refused(home)
 
 
 def test_an_unknown_key_of_a_relay_is_refused_with_a_guess(home: Path) -> None:
     write(home, '[relays.main]\nhots = "smtp.example.org"\n')
-    told = refused(home)
-    assert told.startswith("newsletter.toml:2: ")
-    assert "did you mean 'host'?" in told
+    message = refused(home)
+    assert message.startswith("newsletter.toml:2: ")
+    assert "did you mean 'host'?" in message
 
 
 def test_an_unknown_variable_is_refused_with_a_guess(
     home: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("UPCYCLE_NEWS_STATTE", "/tmp")
-    told = refused(home)
-    assert told.startswith("UPCYCLE_NEWS_STATTE: ")
-    assert "did you mean UPCYCLE_NEWS_STATE?" in told
+    message = refused(home)
+    assert message.startswith("UPCYCLE_NEWS_STATTE: ")
+    assert "did you mean UPCYCLE_NEWS_STATE?" in message
 
 
 def test_an_unknown_nested_variable_is_refused_with_a_guess(
     home: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("UPCYCLE_NEWS_SENDER__ADRESS", "a@example.org")
-    told = refused(home)
-    assert told.startswith("UPCYCLE_NEWS_SENDER__ADRESS: ")
-    assert "did you mean 'address'?" in told
+    message = refused(home)
+    assert message.startswith("UPCYCLE_NEWS_SENDER__ADRESS: ")
+    assert "did you mean 'address'?" in message
 
 
 @pytest.mark.parametrize(
@@ -245,13 +251,13 @@ def test_an_unknown_nested_variable_is_refused_with_a_guess(
         ("relays = 3\n", 1, "'relays'"),
     ],
 )
-def test_a_value_that_cannot_work_is_refused_with_its_line(
+def test_an_invalid_value_is_refused_with_its_line(
     home: Path, text: str, line: int, words: str
 ) -> None:
     write(home, text)
-    told = refused(home)
-    assert told.startswith(f"newsletter.toml:{line}: ")
-    assert words in told
+    message = refused(home)
+    assert message.startswith(f"newsletter.toml:{line}: ")
+    assert words in message
 
 
 @pytest.mark.parametrize(
@@ -265,7 +271,7 @@ def test_a_value_that_cannot_work_is_refused_with_its_line(
         ("FEEDS__ALLOW_PRIVATE", "vielleicht"),
     ],
 )
-def test_a_variable_that_cannot_work_is_refused_by_name(
+def test_an_invalid_variable_is_refused_by_name(
     home: Path, monkeypatch: pytest.MonkeyPatch, variable: str, value: str
 ) -> None:
     monkeypatch.setenv(f"UPCYCLE_NEWS_{variable}", value)
@@ -292,7 +298,7 @@ def test_a_file_that_begins_with_a_bom_is_read(home: Path) -> None:
     assert load_settings(home).publication.name == "Bühne"
 
 
-def test_the_file_cannot_say_where_it_lies(home: Path) -> None:
+def test_the_file_cannot_set_home(home: Path) -> None:
     write(home, 'home = "/tmp"\n')
     assert "UPCYCLE_NEWS_HOME" in refused(home)
 
@@ -302,7 +308,7 @@ def test_the_public_address_has_no_slash_at_its_end(home: Path) -> None:
     assert load_settings(home).publication.public_url == "https://umbaupost.example.net"
 
 
-def test_every_setting_says_what_it_is_for() -> None:
+def test_every_setting_has_a_description() -> None:
     tables = [Settings, *(f.annotation for f in Settings.model_fields.values())]
     for table in tables:
         for name, field in getattr(table, "model_fields", {}).items():

@@ -1,4 +1,4 @@
-"""Where the store lies when its address is relative, absolute or not given."""
+"""The store's URL when it is relative, absolute or not set."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Essays are read with every mistake at its line."""
+"""Reading essays: values, defaults and errors with their lines."""
 
 from datetime import date
 from pathlib import Path
@@ -19,36 +19,36 @@ Ein Haus steht leer. Das ist ein Anfang.
 
 
 @pytest.fixture
-def desk(tmp_path: Path) -> Path:
+def folder(tmp_path: Path) -> Path:
     (tmp_path / "content/essays").mkdir(parents=True)
     (tmp_path / "content/images").mkdir()
     (tmp_path / "content/images/haus.jpg").write_bytes(b"\xff\xd8\xff")
     return tmp_path
 
 
-def put(desk: Path, text: str | bytes, name: str = "x.md") -> None:
+def put(folder: Path, text: str | bytes, name: str = "x.md") -> None:
     data = text.encode() if isinstance(text, str) else text
-    (desk / "content/essays" / name).write_bytes(data)
+    (folder / "content/essays" / name).write_bytes(data)
 
 
-def shelf(desk: Path):
-    return read_essays(desk / "content", desk, "de")
+def read(folder: Path):
+    return read_essays(folder / "content", folder, "de")
 
 
-def only_error(desk: Path) -> str:
-    found = shelf(desk)
-    assert found.essays == ()
-    assert len(found.errors) == 1, found.errors
-    return str(found.errors[0])
+def only_error(folder: Path) -> str:
+    essays = read(folder)
+    assert essays.essays == ()
+    assert len(essays.errors) == 1, essays.errors
+    return str(essays.errors[0])
 
 
 def with_line(line: str) -> str:
     return GOOD.replace("topics:", f"{line}\ntopics:")
 
 
-def test_an_essay_is_read_with_its_defaults(desk):
-    put(desk, GOOD, "2026-10-05-was-bleibt.md")
-    (essay,) = shelf(desk).essays
+def test_an_essay_is_read_with_its_defaults(folder):
+    put(folder, GOOD, "2026-10-05-was-bleibt.md")
+    (essay,) = read(folder).essays
     assert essay.slug == "was-bleibt"
     assert essay.source == "content/essays/2026-10-05-was-bleibt.md"
     assert essay.date == date(2026, 10, 5)
@@ -60,18 +60,20 @@ def test_an_essay_is_read_with_its_defaults(desk):
     assert essay.summary == "Ein Haus steht leer. Das ist ein Anfang."
 
 
-def test_a_desk_without_essays_is_an_empty_shelf(tmp_path):
-    assert shelf(tmp_path).essays == ()
+def test_a_folder_without_essays_is_an_empty_shelf(tmp_path):
+    assert read(tmp_path).essays == ()
 
 
-def test_the_summary_is_proposed_from_prose_not_from_headings(desk):
-    put(desk, GOOD.replace("Ein Haus", "# Titel\n\n*Ein* [Haus](https://x.example)"))
-    assert shelf(desk).essays[0].summary == "Ein Haus steht leer. Das ist ein Anfang."
+def test_the_summary_is_proposed_from_prose_not_from_headings(folder):
+    put(folder, GOOD.replace("Ein Haus", "# Titel\n\n*Ein* [Haus](https://x.example)"))
+    assert read(folder).essays[0].summary == "Ein Haus steht leer. Das ist ein Anfang."
 
 
-def test_windows_line_ends_a_bom_and_decomposed_umlauts_do_no_harm(desk):
-    put(desk, b"\xef\xbb\xbf" + GOOD.replace("Haus", "Mu\u0308hle").replace("\n", "\r\n").encode())
-    assert shelf(desk).essays[0].body.startswith("Ein Mühle steht")
+def test_windows_line_ends_a_bom_and_decomposed_umlauts_are_normalised(folder):
+    put(
+        folder, b"\xef\xbb\xbf" + GOOD.replace("Haus", "Mu\u0308hle").replace("\n", "\r\n").encode()
+    )
+    assert read(folder).essays[0].body.startswith("Ein Mühle steht")
 
 
 @pytest.mark.parametrize(
@@ -112,59 +114,63 @@ def test_windows_line_ends_a_bom_and_decomposed_umlauts_do_no_harm(desk):
         (with_line("image_alt: x"), "x.md:5: 'image_alt' without 'image'"),
     ],
 )  # fmt: skip
-def test_a_mistake_is_named_with_its_line_and_the_cure(desk, text, message):
-    put(desk, text)
-    assert only_error(desk).startswith("content/essays/" + message)
+def test_a_mistake_is_reported_with_its_line_and_the_fix(folder, text, message):
+    put(folder, text)
+    assert only_error(folder).startswith("content/essays/" + message)
 
 
-def test_all_mistakes_of_all_files_are_told_at_once(desk):
-    put(desk, with_line("statu: x").replace("2026-10-05", "gestern"), "a.md")
-    put(desk, "x", "b.md")
-    put(desk, GOOD, "c.md")
-    found = shelf(desk)
-    assert [essay.slug for essay in found.essays] == ["c"]
-    assert [(e.where[-4:], e.line) for e in found.errors] == [("a.md", 4), ("a.md", 5), ("b.md", 1)]
+def test_all_mistakes_of_all_files_are_reported_at_once(folder):
+    put(folder, with_line("statu: x").replace("2026-10-05", "gestern"), "a.md")
+    put(folder, "x", "b.md")
+    put(folder, GOOD, "c.md")
+    essays = read(folder)
+    assert [essay.slug for essay in essays.essays] == ["c"]
+    assert [(e.where[-4:], e.line) for e in essays.errors] == [
+        ("a.md", 4),
+        ("a.md", 5),
+        ("b.md", 1),
+    ]
 
 
-def test_an_image_is_taken_in_both_spellings(desk):
-    put(desk, with_line("image: haus.jpg\nimage_alt: Ein Haus"), "a.md")
-    put(desk, with_line("image: {path: haus.jpg, alt: Ein Haus}"), "b.md")
-    one, other = shelf(desk).essays
-    assert one.image == other.image
-    assert (one.image.path, one.image.alt) == ("haus.jpg", "Ein Haus")
+def test_an_image_is_read_from_both_notations(folder):
+    put(folder, with_line("image: haus.jpg\nimage_alt: Ein Haus"), "a.md")
+    put(folder, with_line("image: {path: haus.jpg, alt: Ein Haus}"), "b.md")
+    first, second = read(folder).essays
+    assert first.image == second.image
+    assert (first.image.path, first.image.alt) == ("haus.jpg", "Ein Haus")
 
 
-def test_svg_is_refused_even_under_another_name(desk):
+def test_svg_is_refused_even_under_another_name(folder):
     for name in ("a.svg", "b.png"):
-        (desk / "content/images" / name).write_text("<svg xmlns='http://www.w3.org/2000/svg'/>")
-        put(desk, with_line(f"image: {name}\nimage_alt: x"))
-        assert "is SVG, which mail programs do not show" in only_error(desk)
+        (folder / "content/images" / name).write_text("<svg xmlns='http://www.w3.org/2000/svg'/>")
+        put(folder, with_line(f"image: {name}\nimage_alt: x"))
+        assert "is SVG, which mail programs do not show" in only_error(folder)
 
 
-def test_an_image_cannot_be_linked_from_outside(desk):
-    (desk / "secret.jpg").write_bytes(b"x")
-    (desk / "content/images/link.jpg").symlink_to(desk / "secret.jpg")
-    put(desk, with_line("image: link.jpg\nimage_alt: x"))
-    assert "leads out of content/images" in only_error(desk)
+def test_an_image_cannot_be_linked_from_outside(folder):
+    (folder / "secret.jpg").write_bytes(b"x")
+    (folder / "content/images/link.jpg").symlink_to(folder / "secret.jpg")
+    put(folder, with_line("image: link.jpg\nimage_alt: x"))
+    assert "leads out of content/images" in only_error(folder)
 
 
-def test_two_files_with_one_name_cannot_both_be_the_essay(desk):
-    put(desk, GOOD, "2026-10-05-haus.md")
-    put(desk, GOOD, "2026-11-05-haus.md")
-    found = shelf(desk)
-    assert len(found.essays) == 1
-    assert "2026-10-05-haus.md has the same name without its date, 'haus'" in str(found.errors[0])
+def test_two_files_with_the_same_slug_are_an_error(folder):
+    put(folder, GOOD, "2026-10-05-haus.md")
+    put(folder, GOOD, "2026-11-05-haus.md")
+    essays = read(folder)
+    assert len(essays.essays) == 1
+    assert "2026-10-05-haus.md has the same name without its date, 'haus'" in str(essays.errors[0])
 
 
-def test_numbers_and_words_like_yes_are_titles_as_written(desk):
-    put(desk, GOOD.replace("Was bleibt", "1984").replace("Redaktion upcycle", "Yes"))
-    (essay,) = shelf(desk).essays
+def test_numbers_and_words_like_yes_are_titles_as_written(folder):
+    put(folder, GOOD.replace("Was bleibt", "1984").replace("Redaktion upcycle", "Yes"))
+    (essay,) = read(folder).essays
     assert (essay.title, essay.author) == ("1984", "Yes")
 
 
-def test_a_new_draft_is_readable_as_it_is(desk):
-    put(desk, scaffold_essay('Bauen: "ja"', "Anna", date(2026, 11, 26), "de"))
-    (essay,) = shelf(desk).essays
+def test_a_new_draft_is_a_valid_essay(folder):
+    put(folder, scaffold_essay('Bauen: "ja"', "Anna", date(2026, 11, 26), "de"))
+    (essay,) = read(folder).essays
     assert (essay.title, essay.author, essay.status) == ('Bauen: "ja"', "Anna", "draft")
 
 

@@ -1,4 +1,4 @@
-"""A text as editors hand it in becomes an essay, and no word of it changes."""
+"""Importing plain texts: paragraphs, bylines and quotation marks; no word changes."""
 
 import re
 import unicodedata
@@ -12,7 +12,7 @@ from markdown_it import MarkdownIt
 
 from upcycle_news.content.essays import read_essays
 from upcycle_news.content.plaintext_import import (
-    author_of,
+    byline_author,
     decode_text,
     escape_line,
     import_text,
@@ -41,7 +41,7 @@ def imported(text: str, **more) -> tuple[dict, str]:
     return yaml.safe_load(head), body
 
 
-def shown(body: str) -> str:
+def displayed(body: str) -> str:
     """What a reader sees of a Markdown body."""
     tokens = MarkdownIt("commonmark").enable(["table", "strikethrough"]).parse(body)
     return " ".join(
@@ -78,9 +78,9 @@ def test_an_imported_text_is_a_readable_essay(tmp_path):
     (tmp_path / "content/essays").mkdir(parents=True)
     markdown = import_text(HANDED_IN, title='"Was": bleibt', day=DAY)
     (tmp_path / "content/essays/x.md").write_text(markdown, encoding="utf-8")
-    shelf = read_essays(tmp_path / "content", tmp_path, "de")
-    assert shelf.errors == ()
-    assert shelf.essays[0].title == "„Was“: bleibt"
+    collection = read_essays(tmp_path / "content", tmp_path, "de")
+    assert collection.errors == ()
+    assert collection.essays[0].title == "„Was“: bleibt"
 
 
 def test_a_given_author_wins_and_the_byline_stays():
@@ -98,7 +98,7 @@ def test_an_empty_text_is_refused():
     "quoted",
     ["‚‚so”", ",,so''", '"so"', "“so”", "„so“", "„so”", "»so«", "«so»", "``so''", "''so''", "„so\"", "‘‘so’’"],
 )  # fmt: skip
-def test_every_strange_pair_becomes_german_quotation_marks(quoted):
+def test_every_pair_of_marks_becomes_german_quotation_marks(quoted):
     assert typeset(f"Er nennt es {quoted}, mehr nicht.") == "Er nennt es „so“, mehr nicht."
     assert typeset(f"({quoted})") == "(„so“)"
     assert typeset(f"{quoted}-Stadt") == "„so“-Stadt"
@@ -121,7 +121,7 @@ def test_every_strange_pair_becomes_german_quotation_marks(quoted):
         ("Bau- und Abriss, 10-20", "Bau- und Abriss, 10-20"),
     ],
 )
-def test_inner_quotations_apostrophes_and_dashes_are_told_apart(typed, printed):
+def test_inner_quotations_apostrophes_and_dashes_are_distinguished(typed, printed):
     assert typeset(typed) == printed
 
 
@@ -129,7 +129,7 @@ def test_english_texts_get_english_marks():
     assert typeset("\"He said 'come'\", it's fine", "en") == "“He said ‘come’”, it’s fine"
 
 
-def test_printed_text_stays_as_it_is():
+def test_typeset_text_stays_unchanged():
     text = "„Er sagte ‚komm‘ – geht’s?“, fragte sie."
     assert typeset(text) == text
 
@@ -151,15 +151,15 @@ def test_printed_text_stays_as_it_is():
         ("", None),
     ],
 )
-def test_a_byline_is_known_from_a_closing_sentence(line, author):
-    assert author_of(line) == author
+def test_a_byline_is_distinguished_from_a_closing_sentence(line, author):
+    assert byline_author(line) == author
 
 
-def test_wrapped_lines_are_one_paragraph_and_blank_lines_part():
+def test_wrapped_lines_are_one_paragraph_and_blank_lines_separate():
     assert split_paragraphs("eins\nzwei\n\n\ndrei\r\nvier") == ["eins\nzwei", "drei\nvier"]
 
 
-def test_wrapped_lines_without_blank_ones_part_behind_a_short_last_line():
+def test_without_blank_lines_a_short_line_ends_a_paragraph():
     long = "Dies ist eine Zeile, wie sie ein altes Programm umbrochen hat, recht lang"
     text = f"{long}\n{long}\nund aus.\n{long}\nMartha Beispiel, Architektin"
     assert split_paragraphs(text) == [
@@ -180,7 +180,7 @@ def test_wrapped_lines_without_blank_ones_part_behind_a_short_last_line():
 )  # fmt: skip
 def test_nothing_becomes_markdown_by_accident(line):
     escaped = escape_line(line)
-    assert shown(escaped) == line.strip()
+    assert displayed(escaped) == line.strip()
     tokens = MarkdownIt("commonmark").enable(["table", "strikethrough"]).parse("Davor\n" + escaped)
     assert [token.type for token in tokens] == ["paragraph_open", "inline", "paragraph_close"]
 
@@ -202,11 +202,11 @@ def test_no_word_ever_changes(text, language):
 
 @settings(max_examples=150, deadline=None)
 @given(typed)
-def test_what_was_typed_is_what_readers_see(text):
+def test_the_typed_words_are_the_displayed_words(text):
     paragraphs = split_paragraphs(text)
     if paragraphs:
         _, body = imported(text)
-        assert words(shown(body)) == words(" ".join(paragraphs))
+        assert words(displayed(body)) == words(" ".join(paragraphs))
 
 
 @settings(max_examples=150, deadline=None)
@@ -236,7 +236,7 @@ def test_bytes_of_any_origin_are_decoded():
         "Was bleibt\n\nText: Jürgen Schöpf\nHier wuchs nichts.\nJetzt schon.\n",
     ],
 )
-def test_title_and_byline_above_the_text_go_into_the_head(text: str):
+def test_title_and_byline_above_the_text_go_into_the_front_matter(text: str):
     head, body = imported(text)
     assert (head["title"], head["author"]) == ("Was bleibt", "Jürgen Schöpf")
     assert body == "\nHier wuchs nichts.\nJetzt schon.\n"
@@ -257,9 +257,9 @@ def test_title_and_byline_above_the_text_go_into_the_head(text: str):
 )
 def test_what_only_begins_like_a_byline_stays_in_the_text(text: str):
     _, body = imported(text)
-    assert words(shown(body))[-1] == words(text)[-1]
-    assert "".join(words(shown(body))) in "".join(words(text))
-    assert words(text)[:2] == words(shown(body))[:2] or text.startswith("Was bleibt\n")
+    assert words(displayed(body))[-1] == words(text)[-1]
+    assert "".join(words(displayed(body))) in "".join(words(text))
+    assert words(text)[:2] == words(displayed(body))[:2] or text.startswith("Was bleibt\n")
 
 
 def test_the_title_above_the_text_is_not_shown_twice():
@@ -268,6 +268,6 @@ def test_the_title_above_the_text_is_not_shown_twice():
     assert body == "\nHier wuchs nichts.\nJetzt schon.\n\nMehr davon.\n"
 
 
-def test_two_people_may_stand_above_the_text():
+def test_two_authors_above_the_text_are_both_kept():
     head, _ = imported("Von Anna Beispiel und Bert von Muster\n\nHier wuchs nichts.\n")
     assert head["author"] == "Anna Beispiel und Bert von Muster"

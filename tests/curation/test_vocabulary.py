@@ -1,4 +1,4 @@
-"""The vocabulary of the field: how it is read, and what it finds in texts."""
+"""The vocabulary of the field: reading the file, matching texts, ranking by concepts."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ import pytest
 from snowballstemmer.german_stemmer import GermanStemmer
 
 from upcycle_news.curation import ranking
-from upcycle_news.curation.concept_matcher import Lexicon
-from upcycle_news.curation.concept_score import Theme
+from upcycle_news.curation.concept_matcher import ConceptMatcher
+from upcycle_news.curation.concept_score import EssayConcepts
 from upcycle_news.curation.vocabulary import Concept, Vocabulary, load_vocabulary
 from upcycle_news.errors import ContentError
 from upcycle_news.models import (
@@ -39,46 +39,47 @@ SMALL = Vocabulary(
 )
 
 
-def touched(title: str, text: str = "") -> dict[str, tuple[str, ...]]:
-    return {name: told.surfaces for name, told in Lexicon(SMALL).told(title, text).items()}
+def matched_words(title: str, text: str = "") -> dict[str, tuple[str, ...]]:
+    evidence = ConceptMatcher(SMALL).match(title, text)
+    return {name: match.surfaces for name, match in evidence.items()}
 
 
 def test_a_word_is_found_inflected_and_in_compounds():
-    assert touched("Zisternen für die Regenwassernutzung") == {
+    assert matched_words("Zisternen für die Regenwassernutzung") == {
         "Schwammstadt": ("Zisternen", "Regenwassernutzung")
     }
-    assert touched("Stampflehm") == {"Lehmbau": ("Stampflehm",)}
+    assert matched_words("Stampflehm") == {"Lehmbau": ("Stampflehm",)}
 
 
-def test_dashes_ask_for_the_beginning_or_the_end_of_a_word():
-    assert touched("Hier versickert es") == {"Schwammstadt": ("versickert",)}
-    assert touched("Das Gründach") == {"Dach": ("Gründach",)}
-    assert touched("Die Dachrinne") == {"Dach": ("Dachrinne",)}  # by the concept's name
-    assert touched("Das versicherte Auto") == {}
+def test_a_dash_makes_an_entry_a_prefix_or_a_suffix():
+    assert matched_words("Hier versickert es") == {"Schwammstadt": ("versickert",)}
+    assert matched_words("Das Gründach") == {"Dach": ("Gründach",)}
+    assert matched_words("Die Dachrinne") == {"Dach": ("Dachrinne",)}  # by the concept's name
+    assert matched_words("Das versicherte Auto") == {}
 
 
-def test_a_look_alike_that_is_named_is_not_meant():
-    assert touched("Lehmanns Buchladen") == {}
+def test_an_excluded_look_alike_does_not_match():
+    assert matched_words("Lehmanns Buchladen") == {}
 
 
-def test_words_in_a_row_are_found_inflected():
-    assert touched("Von grauer Energie") == {"graue Energie": ("grauer Energie",)}
-    assert touched("Energie, grau") == {}
+def test_a_phrase_is_found_inflected():
+    assert matched_words("Von grauer Energie") == {"graue Energie": ("grauer Energie",)}
+    assert matched_words("Energie, grau") == {}
 
 
-def test_nouns_ask_for_capitals():
-    assert touched("wir regnen und ziegeln") == {}
+def test_nouns_match_only_capitalised_words():
+    assert matched_words("wir regnen und ziegeln") == {}
 
 
-def test_a_single_hint_says_next_to_nothing_and_two_say_something():
-    told = Lexicon(SMALL).told
-    hint = told("Regen")["Schwammstadt"].activation
-    hints = told("Regen im Kanal")["Schwammstadt"].activation
-    word = told("Die Zisterne")["Schwammstadt"].activation
+def test_a_single_hint_gives_little_activation_and_two_give_more():
+    match = ConceptMatcher(SMALL).match
+    hint = match("Regen")["Schwammstadt"].activation
+    hints = match("Regen im Kanal")["Schwammstadt"].activation
+    word = match("Die Zisterne")["Schwammstadt"].activation
     assert hint < 0.1 < hints < word
 
 
-def page(tmp_path: Path, text: str) -> Vocabulary:
+def load(tmp_path: Path, text: str) -> Vocabulary:
     path = tmp_path / "vocabulary.toml"
     path.write_text(text, encoding="utf-8")
     return load_vocabulary(path, tmp_path)
@@ -86,7 +87,7 @@ def page(tmp_path: Path, text: str) -> Vocabulary:
 
 def test_a_file_is_read_and_a_missing_one_is_an_empty_vocabulary(tmp_path):
     assert load_vocabulary(tmp_path / "none.toml", tmp_path) == Vocabulary()
-    assert page(
+    assert load(
         tmp_path,
         'everyday = "Tag, Weg"\n["Leerstand"]\nwords = """\n Laden,\n Markt, Markt """\n'
         '[Film]\noutside = true\nwords = "Krimi"\nhints = "Rolle"\n',
@@ -97,7 +98,7 @@ def test_a_file_is_read_and_a_missing_one_is_an_empty_vocabulary(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("text", "line", "told"),
+    ("text", "line", "message"),
     [
         ('["A"]\nwords = "x"\n["A"]\nwords = "y"\n', 3, "not TOML"),
         ('["A"]\nwords = "x"\nword = "y"\n', 3, "'word' is unknown in a concept"),
@@ -109,19 +110,19 @@ def test_a_file_is_read_and_a_missing_one_is_an_empty_vocabulary(tmp_path):
         ('["A"]\nwords = "x"\nhints = 3\n', 3, "'hints' is not a text"),
     ],
 )
-def test_a_mistake_is_told_with_its_line(tmp_path, text, line, told):
+def test_a_mistake_is_reported_with_its_line(tmp_path, text, line, message):
     with pytest.raises(ContentError) as error:
-        page(tmp_path, text)
+        load(tmp_path, text)
     assert error.value.line == line
-    assert told in str(error.value)
+    assert message in str(error.value)
     assert str(error.value).startswith(f"vocabulary.toml:{line}: ")
 
 
 def test_check_names_a_mistake_in_the_vocabulary(publication):
     path = publication.home / "content/vocabulary.toml"
     path.write_text('["Leerstand"]\nwörter = "Laden"\n', encoding="utf-8")
-    done = publication.run("check", code=1)
-    assert "content/vocabulary.toml:2: " in done.out + done.err
+    result = publication.run("check", code=1)
+    assert "content/vocabulary.toml:2: " in result.out + result.err
 
 
 def essay(**more) -> Essay:
@@ -144,29 +145,31 @@ def story(title: str, summary: str = "") -> Story:
     ))  # fmt: skip
 
 
-def scores(*stories: Story, of: Essay, vocabulary: Vocabulary = SMALL) -> dict[str, ranking.Fit]:
-    found = ranking.fits([of], stories, today=DAY, vocabulary=vocabulary)
-    return {fit.story.lead.title: fit for fit in found}
+def scores(
+    *stories: Story, of: Essay, vocabulary: Vocabulary = SMALL
+) -> dict[str, ranking.StoryScore]:
+    scored = ranking.score_stories([of], stories, today=DAY, vocabulary=vocabulary)
+    return {score.story.lead.title: score for score in scored}
 
 
-def test_a_story_in_other_words_belongs_by_its_concept_and_says_so():
+def test_a_story_in_other_words_is_related_by_its_concept():
     tank = story("Zisterne statt Kanal", "Was nicht versickert, speichern Anlieger im Keller.")
     other = story("Handball: Sieg im Derby", "Der Torwart hielt alles.")
-    found = scores(tank, other, of=essay())
-    assert found["Zisterne statt Kanal"].evidence >= ranking.FLOOR > 0
-    assert found["Handball: Sieg im Derby"].evidence < ranking.FLOOR
-    assert "Schwammstadt (versickert, Zisterne, Kanal)" in found["Zisterne statt Kanal"].words
+    by_title = scores(tank, other, of=essay())
+    assert by_title["Zisterne statt Kanal"].evidence >= ranking.FLOOR > 0
+    assert by_title["Handball: Sieg im Derby"].evidence < ranking.FLOOR
+    assert "Schwammstadt (versickert, Zisterne, Kanal)" in by_title["Zisterne statt Kanal"].words
 
 
-def test_a_section_that_is_not_ours_speaks_against_a_story():
+def test_a_concept_outside_the_publication_lowers_the_score():
     of = essay()
-    mine = story("Regenwasser und Zisternen", "Die Stadt baut um.")
+    relevant = story("Regenwasser und Zisternen", "Die Stadt baut um.")
     film = story("Regenwasser und Zisternen: Thriller", "Die Premiere ist am Samstag.")
-    found = scores(mine, film, of=of)
-    assert found[film.lead.title].score < found[mine.lead.title].score
+    by_title = scores(relevant, film, of=of)
+    assert by_title[film.lead.title].score < by_title[relevant.lead.title].score
 
 
-def test_an_essay_about_such_a_section_does_not_suffer_from_it():
+def test_an_essay_about_an_outside_concept_is_not_penalised_for_it():
     of = essay(topics=("Film", "Schwammstadt"))
     film = story("Regenwasser und Zisternen: Thriller", "Die Premiere ist am Samstag.")
     about = scores(film, of=of)[film.lead.title].score
@@ -176,20 +179,20 @@ def test_an_essay_about_such_a_section_does_not_suffer_from_it():
 
 def test_without_a_vocabulary_words_alone_decide():
     tank = story("Zisternen gegen Regenwasser im Keller", "Die Stadt fördert Mulden.")
-    found = scores(tank, of=essay(), vocabulary=Vocabulary())[tank.lead.title]
-    assert found.score > 0
-    assert not any("(" in word for word in found.words)
+    score = scores(tank, of=essay(), vocabulary=Vocabulary())[tank.lead.title]
+    assert score.score > 0
+    assert not any("(" in word for word in score.words)
 
 
-def test_a_topic_that_is_a_concept_is_not_its_parts_as_well():
+def test_a_topic_that_is_a_concept_does_not_match_its_parts_as_well():
     wide = Vocabulary((
         Concept("Kreislaufwirtschaft", ("Recycling",)), Concept("Wirtschaft", ("Börse",)),
     ))  # fmt: skip
-    theme = Theme(essay(topics=("Kreislaufwirtschaft",)), Lexicon(wide))
-    assert set(theme.topics) == {"Kreislaufwirtschaft"}
+    concepts = EssayConcepts(essay(topics=("Kreislaufwirtschaft",)), ConceptMatcher(wide))
+    assert set(concepts.topics) == {"Kreislaufwirtschaft"}
 
 
-def test_the_surest_stories_lend_their_words_to_others():
+def test_relevance_feedback_raises_stories_that_share_words_with_the_best():
     sure = [
         story(f"Zisterne und Regenwasser {name}", f"Was versickert, fehlt den Platanen in {name}.")
         for name in ("Adorf", "Bdorf", "Cdorf", "Ddorf")
@@ -199,13 +202,15 @@ def test_the_surest_stories_lend_their_words_to_others():
     beside = scores(*sure, like, other, of=essay())
     assert beside["Platanen"].score - alone["Platanen"].score > 0.1
     assert beside["Platanen"].score > beside["Postkarten"].score
-    assert beside["Platanen"].evidence < ranking.FLOOR  # lent words open no door
+    assert beside["Platanen"].evidence < ranking.FLOOR  # feedback does not count as evidence
 
 
 def test_stems_in_c_and_in_python_are_the_same():
     shipped = load_vocabulary(ROOT / "content/vocabulary.toml", ROOT)
     words = sorted({
-        word.lower() for one in shipped.concepts for word in (*one.words, *one.hints)
+        word.lower()
+        for concept in shipped.concepts
+        for word in (*concept.words, *concept.hints)
         if word.isalpha()
     })  # fmt: skip
     slow = GermanStemmer()
@@ -215,7 +220,7 @@ def test_stems_in_c_and_in_python_are_the_same():
 
 def test_a_change_of_the_vocabulary_makes_a_new_revision(publication):
     text = "Regenwasser halten: Regenwassernutzung, Rigolen, Mulden in der Schwammstadt.\n"
-    publication.essay("Wenn der Himmel aufmacht", text, topics="[Schwammstadt]")
+    publication.write_essay("Wenn der Himmel aufmacht", text, topics="[Schwammstadt]")
     url = "https://blatt.example/feed"
     (publication.home / "content/feeds.toml").write_text(
         f'[[feeds]]\nname = "Blatt"\nurl = "{url}"\nlanguage = "de"\nactive = true\n', "utf-8"
@@ -238,18 +243,18 @@ def test_a_change_of_the_vocabulary_makes_a_new_revision(publication):
     assert after.revision_id != before.revision_id
 
 
-def test_the_vocabulary_that_comes_along_is_sound():
+def test_the_shipped_vocabulary_is_large_enough_and_matches():
     shipped = load_vocabulary(ROOT / "content/vocabulary.toml", ROOT)
-    ours = [one for one in shipped.concepts if not one.outside]
-    assert len(ours) >= 150
-    assert all(len(one.words) >= 5 for one in ours)
-    entries = sum(len(one.words) for one in ours)
-    assert entries / len(ours) > 12
-    lexicon = Lexicon(shipped)
-    assert "Lehmbau" not in lexicon.told("Lehmann gewinnt die Wahl in Stadtallendorf")
-    assert lexicon.told("", "Zisterne und Rigole")["Schwammstadt"].activation > 0.5
+    concepts = [concept for concept in shipped.concepts if not concept.outside]
+    assert len(concepts) >= 150
+    assert all(len(concept.words) >= 5 for concept in concepts)
+    entries = sum(len(concept.words) for concept in concepts)
+    assert entries / len(concepts) > 12
+    matcher = ConceptMatcher(shipped)
+    assert "Lehmbau" not in matcher.match("Lehmann gewinnt die Wahl in Stadtallendorf")
+    assert matcher.match("", "Zisterne und Rigole")["Schwammstadt"].activation > 0.5
 
 
 def test_a_new_publication_gets_the_vocabulary(publication):
-    mine = (publication.home / "content/vocabulary.toml").read_bytes()
-    assert mine == (ROOT / "content/vocabulary.toml").read_bytes()
+    copied = (publication.home / "content/vocabulary.toml").read_bytes()
+    assert copied == (ROOT / "content/vocabulary.toml").read_bytes()

@@ -6,15 +6,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from upcycle_news.delivery.retry_policy import FirstTen, RetryPolicy, decide
+from upcycle_news.delivery.retry_policy import RetryPolicy, decide
 from upcycle_news.models import DeliveryState, SmtpReply, Verdict
 from upcycle_news.transports.outcomes import (
     Accepted,
-    CannotCarry,
     LostBeforeBody,
     LostInBody,
     Outcome,
     Refused,
+    UnsupportedAddress,
 )
 
 from .memory_ledger import START
@@ -43,7 +43,7 @@ def test_accepted_is_sent():
 
 @pytest.mark.parametrize("stage", ["mail", "rcpt", "data", "body"])
 @pytest.mark.parametrize("code", [421, 450, 451, 452, 454, 471])
-def test_not_now_is_deferred_and_the_relay_gets_a_pause(stage, code):
+def test_a_4xx_reply_defers_and_pauses_the_relay(stage, code):
     verdict = judged(refused(stage, code, "later"))
 
     assert verdict.state is DeliveryState.DEFERRED
@@ -56,7 +56,7 @@ def test_not_now_is_deferred_and_the_relay_gets_a_pause(stage, code):
 
 @pytest.mark.parametrize("enhanced", ["5.1.1", "5.1.2", "5.1.3", "5.1.10", "5.2.1"])
 @pytest.mark.parametrize("stage", ["rcpt", "body"])
-def test_a_refusal_that_speaks_of_the_person_suppresses(stage, enhanced):
+def test_a_refusal_about_the_recipient_suppresses(stage, enhanced):
     verdict = judged(refused(stage, 550, "gone", enhanced))
 
     assert (verdict.state, verdict.suppress) == (DeliveryState.REJECTED, True)
@@ -75,7 +75,7 @@ def test_a_refusal_that_speaks_of_the_person_suppresses(stage, enhanced):
         "Requested action not taken: unknown user",
     ],
 )
-def test_plain_words_do_where_there_is_no_enhanced_code(text):
+def test_without_an_enhanced_code_the_wording_decides(text):
     assert judged(refused("rcpt", 550, text)).suppress
     assert not judged(refused("rcpt", 550, text, "5.4.1")).suppress
 
@@ -87,10 +87,7 @@ def test_plain_words_do_where_there_is_no_enhanced_code(text):
         refused("mail", 501, "what?"),
         refused("rcpt", 554, "Relay access denied", "5.7.1"),
         refused("rcpt", 554, "Relay access denied"),
-        refused("rcpt", 550, "message rejected for policy reasons"),
         refused("rcpt", 550, "sender verify failed: address does not exist; blocked"),
-        refused("rcpt", 552, "message size exceeds fixed limit"),
-        refused("rcpt", 550, "Daily user sending limit exceeded", "5.4.5"),
         refused("rcpt", 530, "Authentication required"),
         refused("data", 554, "no"),
         refused("body", 554, "looks like spam", "5.7.1"),
@@ -99,7 +96,7 @@ def test_plain_words_do_where_there_is_no_enhanced_code(text):
         refused("body", 552, "too big"),
     ],
 )
-def test_a_refusal_that_speaks_of_us_stops_the_issue_and_the_reader_stays_queued(outcome):
+def test_a_refusal_about_the_sender_stops_the_issue_and_the_delivery_stays_queued(outcome):
     verdict = judged(outcome)
 
     assert verdict.state is DeliveryState.QUEUED
@@ -118,8 +115,8 @@ def test_a_refusal_that_speaks_of_us_stops_the_issue_and_the_reader_stays_queued
         refused("body", 552, "mailbox full", "5.2.2"),
         refused("rcpt", 550, "no such user", "5.4.1"),
         refused("rcpt", 553, "mailbox name not allowed"),
-        refused("rcpt", 550, "sender address does not exist"),
-        CannotCarry("letters outside ASCII"),
+        refused("rcpt", 552, "no room left in this mailbox"),
+        UnsupportedAddress("letters outside ASCII"),
     ],
 )
 def test_any_other_refusal_rejects_this_delivery_alone(outcome):
@@ -128,6 +125,28 @@ def test_any_other_refusal_rejects_this_delivery_alone(outcome):
     assert verdict.state is DeliveryState.REJECTED
     assert (verdict.suppress, verdict.stop) == (False, None)
     assert verdict.reason
+
+
+@pytest.mark.parametrize(
+    "outcome",
+    [
+        refused("rcpt", 554, "entry refused", "5.7.1"),
+        refused("rcpt", 550, "message rejected for policy reasons"),
+        refused("rcpt", 550, "sender address does not exist"),
+        refused("rcpt", 552, "message size exceeds fixed limit"),
+        refused("rcpt", 550, "Daily user sending limit exceeded", "5.4.5"),
+        refused("rcpt", 550, "No more letters from this customer in this hour"),
+        refused("mail", 550, "Daily sending quota exceeded", "5.4.5"),
+        refused("body", 554, "the allowance of this sender for today is used up", "5.2.0"),
+        refused("body", 554, "other or undefined", "5.2.0"),
+    ],
+)
+def test_a_limit_and_what_may_concern_one_recipient_is_deferred_and_slows_the_relay(outcome):
+    verdict = judged(outcome)
+
+    assert (verdict.state, verdict.slow_relay) == (DeliveryState.DEFERRED, True)
+    assert verdict.next_at is not None
+    assert (verdict.suppress, verdict.stop) == (False, None)
 
 
 def test_a_connection_lost_before_the_body_is_tried_again():
@@ -163,11 +182,11 @@ def test_the_last_try_comes_at_the_deadline_itself():
     assert verdict.next_at == START + timedelta(hours=24)
 
 
-def test_nobody_is_given_up_at_the_first_attempt():
+def test_no_delivery_is_given_up_at_the_first_attempt():
     assert judged(refused("rcpt", 451), attempt=1, hours=30).state is DeliveryState.DEFERRED
 
 
-def test_a_clock_that_jumps_back_gives_nobody_up():
+def test_a_clock_set_back_gives_no_delivery_up():
     assert judged(refused("rcpt", 451), attempt=5, hours=-48).state is DeliveryState.DEFERRED
 
 
@@ -179,39 +198,10 @@ def test_a_clock_that_jumps_back_gives_nobody_up():
     st.integers(1, 99),
     st.floats(-1, 99),
 )
-def test_every_refusal_leads_somewhere(stage, code, text, enhanced, attempt, hours):
+def test_every_refusal_has_a_consistent_verdict(stage, code, text, enhanced, attempt, hours):
     verdict = judged(refused(stage, code, text, enhanced), attempt=attempt, hours=hours)
 
     assert (verdict.next_at is not None) == (verdict.state is DeliveryState.DEFERRED)
     assert (verdict.stop is not None) == (verdict.state is DeliveryState.QUEUED)
     assert not verdict.suppress or verdict.state is DeliveryState.REJECTED
     assert not (verdict.suppress and code < 500)
-
-
-SENT = Verdict(DeliveryState.SENT, code=250)
-NO = Verdict(DeliveryState.REJECTED, suppress=True, code=550)
-
-
-def first(*verdicts: Verdict) -> FirstTen:
-    state = FirstTen()
-    for verdict in verdicts:
-        state = state.after(verdict)
-    return state
-
-
-def test_ten_refusals_and_nothing_else_stop_the_issue():
-    assert not first(*[NO] * 9).all_refused
-    assert first(*[NO] * 10).all_refused
-
-
-def test_one_acceptance_is_enough_for_the_relay_to_be_believed():
-    assert first(*[NO] * 9, SENT).passed
-    assert not first(SENT, *[NO] * 99).all_refused
-
-
-def test_what_is_no_answer_does_not_count_among_the_first_ten():
-    deferred = Verdict(DeliveryState.DEFERRED, code=451)
-    gave_up = Verdict(DeliveryState.REJECTED, code=451)
-    ours = Verdict(DeliveryState.REJECTED)
-
-    assert first(*[NO] * 9, deferred, gave_up, ours).refused == 9

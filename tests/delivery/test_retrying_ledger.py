@@ -1,4 +1,4 @@
-"""A store that is away for a moment, as Postgres is during an update, costs nobody a mail."""
+"""A store that is away for a moment, as Postgres is during an update, loses no mail and doubles none."""
 
 from __future__ import annotations
 
@@ -7,17 +7,17 @@ from datetime import datetime
 
 import pytest
 
-from upcycle_news.delivery.engine import PAUSES
-from upcycle_news.delivery.ports import DeliveryReport, Terms
+from upcycle_news.delivery.engine import STORE_RETRY_DELAYS
+from upcycle_news.delivery.ports import DeliveryReport, SendLimits
 from upcycle_news.errors import StoreError
 from upcycle_news.models import (
-    Claim,
+    ClaimResult,
     DeliveryState,
-    Leave,
+    LeasedDelivery,
     Verdict,
 )
 
-from ..transports.bad_relays import BadDay
+from ..transports.bad_relays import MisbehavingRelay
 from .memory_ledger import Clock, MemoryLedger
 from .test_engine import readers, run
 
@@ -40,19 +40,22 @@ class AwayLedger(MemoryLedger):
             self.missing = self.calls - 1
         return away
 
-    def lease(self, limit: int, now: datetime) -> list[Claim]:
+    def lease(self, limit: int, now: datetime) -> list[LeasedDelivery]:
         if self._maybe_away():
             raise StoreError("store: the connection is lost")
         return super().lease(limit, now)
 
-    def turn(
-        self, records: Sequence[tuple[Claim, Verdict]], marks: Sequence[Claim], now: datetime
-    ) -> list[Leave]:
+    def commit(
+        self,
+        records: Sequence[tuple[LeasedDelivery, Verdict]],
+        marks: Sequence[LeasedDelivery],
+        now: datetime,
+    ) -> list[ClaimResult]:
         away = self._maybe_away()
         if away and not (self.done and not marks):
             raise StoreError("store: the connection is lost")
-        answers = super().turn(records, marks, now)
-        if away:  # committed, but nobody heard of it
+        answers = super().commit(records, marks, now)
+        if away:  # committed, but the answer was lost
             raise StoreError("store: the connection is lost")
         return answers
 
@@ -60,28 +63,28 @@ class AwayLedger(MemoryLedger):
 @pytest.mark.parametrize("connections", [1, 4])
 @pytest.mark.parametrize("done", [False, True])
 @pytest.mark.parametrize("often", [2, 3, 7])
-def test_everybody_gets_the_issue_once_though_the_store_is_away_now_and_then(
+def test_every_subscriber_gets_the_issue_once_though_the_store_fails_now_and_then(
     often: int, done: bool, connections: int
 ) -> None:
     ledger, clock = AwayLedger(readers(30), often=often, calls=3, done=done), Clock()
-    with BadDay() as day:
-        report = run(ledger, day, clock, terms=Terms(connections=connections))
+    with MisbehavingRelay() as server:
+        report = run(ledger, server, clock, send_limits=SendLimits(connections=connections))
     assert report == DeliveryReport(sent=30)
-    assert sorted(day.recipients) == sorted(readers(30))
+    assert sorted(server.recipients) == sorted(readers(30))
     assert ledger.states() == {str(DeliveryState.SENT): 30}
     assert clock.waits
 
 
 def test_a_store_that_stays_away_ends_the_run_after_some_seconds() -> None:
     ledger, clock = AwayLedger(readers(5), often=2, calls=10**6, done=False), Clock()
-    with BadDay() as day, pytest.raises(StoreError):
-        run(ledger, day, clock)
-    assert clock.waits == list(PAUSES)
-    assert day.recipients == []
+    with MisbehavingRelay() as server, pytest.raises(StoreError):
+        run(ledger, server, clock)
+    assert clock.waits == list(STORE_RETRY_DELAYS)
+    assert server.recipients == []
 
 
-def test_who_is_told_to_stop_does_not_wait_for_the_store() -> None:
+def test_a_run_that_is_stopping_does_not_wait_for_the_store() -> None:
     ledger, clock = AwayLedger(readers(5), often=2, calls=10**6, done=False), Clock()
-    with BadDay() as day, pytest.raises(StoreError):
-        run(ledger, day, clock, stopping=lambda: ledger.asked > 1)
+    with MisbehavingRelay() as server, pytest.raises(StoreError):
+        run(ledger, server, clock, stopping=lambda: ledger.asked > 1)
     assert clock.waits == []

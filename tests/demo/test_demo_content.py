@@ -13,7 +13,7 @@ import pytest
 import yaml
 
 CONTENT = Path(__file__).parents[2] / "content"
-# The essays the demo came with; what editors write later is theirs and not tested here.
+# The essays of the demo; those that editors add later are not tested here.
 ESSAYS = [path for path in sorted((CONTENT / "essays").glob("*.md")) if path.name < "2026-11"]
 IMAGES = sorted((CONTENT / "images").glob("*.png"))
 KEYS = {"title", "author", "date", "summary", "topics", "image", "image_alt", "status", "language"}
@@ -76,7 +76,7 @@ def test_an_image_is_light_enough_for_a_mail(image: Path) -> None:
     assert len(data) <= 200_000
 
 
-def test_every_listed_feed_says_whether_an_editor_has_looked_at_it() -> None:
+def test_every_listed_feed_says_whether_an_editor_has_reviewed_it() -> None:
     feeds = tomllib.loads((CONTENT / "feeds.toml").read_text(encoding="utf-8"))["feeds"]
     assert len(feeds) == len({feed["url"] for feed in feeds}) >= 12
     for feed in feeds:

@@ -1,4 +1,4 @@
-"""The demo's feed site: what a feed reader finds there."""
+"""The feeds that the demo serves."""
 
 from __future__ import annotations
 
@@ -92,7 +92,7 @@ def test_german_dates_come_in_all_their_spellings() -> None:
     ]
 
 
-def test_a_feed_names_march_in_german_and_knows_winter_time() -> None:
+def test_a_feed_has_german_month_names_and_winter_time() -> None:
     text = render_feed("german-dates.xml", date(2027, 3, 5)).decode()
     assert "Mi, 03 Mär 2027 10:15:00 +0100" in text
     assert "1. März 2027" in text
@@ -104,24 +104,24 @@ def test_items_are_at_most_ten_days_old_whenever_the_demo_runs() -> None:
         assert timedelta(0) < age < timedelta(days=10)
 
 
-def test_one_story_is_told_by_two_feeds() -> None:
+def test_two_feeds_contain_the_same_story() -> None:
     def grams(file: str) -> set[str]:
         entry = parse(file).entries[0]
         text = re.sub(r"\W+", " ", f"{entry.title}. {entry.summary}".lower())
         return {text[i : i + 4] for i in range(len(text) - 3)}
 
-    one, other = grams("rss.xml"), grams("german-dates.xml")
-    assert one != other
-    assert len(one & other) / min(len(one), len(other)) > 0.75
+    first, second = grams("rss.xml"), grams("german-dates.xml")
+    assert first != second
+    assert len(first & second) / min(len(first), len(second)) > 0.75
 
 
-def test_the_whole_day_gives_the_same_feed_and_the_next_day_another() -> None:
+def test_a_feed_changes_once_a_day() -> None:
     assert render_feed("rss.xml", TODAY) == render_feed("rss.xml", TODAY)
     assert render_feed("rss.xml", TODAY) != render_feed("rss.xml", TODAY + timedelta(days=1))
 
 
 @pytest.mark.parametrize("feed", SAMPLE_FEEDS, ids=lambda feed: feed.file)
-def test_a_second_visit_is_answered_with_304(site: DemoSite, feed: object) -> None:
+def test_an_unchanged_feed_is_answered_with_304(site: DemoSite, feed: object) -> None:
     sample = next(known for known in SAMPLE_FEEDS if known is feed)
     url = f"{site.url}/{sample.file}"
     status, headers, body = get(url)
@@ -138,7 +138,7 @@ def test_a_second_visit_is_answered_with_304(site: DemoSite, feed: object) -> No
         assert (status, body, again["ETag"]) == (304, b"", headers["ETag"])
 
 
-def test_a_reader_with_old_validators_gets_the_feed_again(site: DemoSite) -> None:
+def test_a_client_with_old_validators_gets_the_feed_again(site: DemoSite) -> None:
     url = f"{site.url}/rss.xml"
     modified = get(url)[1]["Last-Modified"]
     assert get(url, If_None_Match='"old"', If_Modified_Since=modified)[0] == 200
@@ -159,7 +159,7 @@ def test_the_site_lists_its_feeds_as_an_editor_would(site: DemoSite) -> None:
     assert all(feed["topics"] and feed["weight"] > 0 for feed in feeds)
 
 
-def test_the_site_has_no_address_before_it_opens_and_after_it_closes() -> None:
+def test_the_site_has_a_url_only_inside_its_with_block() -> None:
     demo = DemoSite(NOW)
     with pytest.raises(RuntimeError, match="with block"):
         demo.feeds_toml()

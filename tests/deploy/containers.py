@@ -1,9 +1,9 @@
-"""Does what docs/operations.md says of containers, with a real engine: `containers.py`.
+"""Runs the commands of docs/operations.md for containers with a real engine: `containers.py`.
 
 The blocks marked ``<!-- trial: b -->`` run one after the other in a copy of the repository, with the
-compose file as it is and one file beside it: other ports, another project's name, and a relay that
-counts, in the containers' own network. Skips with a reason, and with 0, where there is no engine,
-an older Compose, or no way to the two images that ours is made from.
+compose file unchanged and one more file: other ports, another project name, and a relay that counts,
+in the containers' own network. Ends with 0 and a reason where there is no engine, an older Compose,
+or where the two base images cannot be fetched.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ import sys
 import tempfile
 import time
 from collections import Counter
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -29,8 +30,8 @@ from tests.deploy.trial import (  # noqa: E402
     READERS,
     SETTINGS,
     checkout,
+    expect,
     free_port,
-    until,
 )
 
 PROJECT = IMAGE = f"upcycle-news-trial-{os.getpid()}"
@@ -40,19 +41,19 @@ RELAY = """\
 import time
 from sink import Sink
 
-class Telling(Sink):
+class LoggingSink(Sink):
     def take(self, recipient, message):
         super().take(recipient, message)
         print("took", recipient, *self.accepted[recipient][-1:], flush=True)
 
-with Telling(2525, "0.0.0.0"):
+with LoggingSink(2525, "0.0.0.0"):
     while True:
         time.sleep(3600)
 """
 
 
-def said(*command: str) -> str:
-    """What a command said, the empty string when it failed or does not exist."""
+def output_of(*command: str) -> str:
+    """Return the output of a command, an empty string when it failed or does not exist."""
     try:
         done = subprocess.run(command, capture_output=True, text=True, timeout=300)
     except (OSError, subprocess.TimeoutExpired):
@@ -60,11 +61,11 @@ def said(*command: str) -> str:
     return done.stdout.strip() if done.returncode == 0 else ""
 
 
-def why_not() -> str:
-    """Why this machine cannot do it; the empty string when it can."""
-    if not said("docker", "info", "--format", "{{.ServerVersion}}"):
+def missing_requirement() -> str:
+    """Return why this machine cannot run the trial, an empty string when it can."""
+    if not output_of("docker", "info", "--format", "{{.ServerVersion}}"):
         return "no container engine answers"
-    version = said("docker", "compose", "version", "--short")
+    version = output_of("docker", "compose", "version", "--short")
     if tuple(int(n) for n in re.findall(r"\d+", version)[:2]) < OLDEST:
         return f"Docker Compose is {version or 'not installed'}, and pre_stop needs 2.30"
     docker = ROOT / "deploy/docker"
@@ -72,39 +73,43 @@ def why_not() -> str:
     image = re.findall(r"(?m)^FROM (python:\S+)$", (docker / "Dockerfile").read_text("utf-8"))[0]
     postgres = re.findall(r"image: (postgres:\S+)", (docker / "compose.yaml").read_text("utf-8"))[0]
     for name in (image.replace("${PYTHON}", python), postgres):
-        if not said("docker", "image", "inspect", name) and not said("docker", "pull", "-q", name):
+        if not output_of("docker", "image", "inspect", name) and not output_of(
+            "docker", "pull", "-q", name
+        ):
             return f"{name} is not here and cannot be fetched"
     return ""
 
 
 class Trial:
-    """The containers of one run, in a copy of the repository that is gone afterwards."""
+    """The containers of one trial, in a temporary copy of the repository."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
-        self.here = folder / "repository/deploy/docker"
+        self.compose_folder = folder / "repository/deploy/docker"
         self.ports = {4200: free_port(), 8040: free_port()}
         (folder / "bin").mkdir()
         sudo = folder / "bin/sudo"
-        # As root it is a word; as somebody else it has to be there, and asks nothing.
+        # As root it does nothing; for another user it must not ask for a password.
         sudo.write_text('#!/bin/sh\n[ "$(id -u)" = 0 ] || exec /usr/bin/sudo -n "$@"\nexec "$@"\n')
         sudo.chmod(0o755)
-        kept = {k: v for k, v in os.environ.items() if not k.startswith(("PREFECT_", "UPCYCLE_"))}
-        path = f"{folder}/bin:{Path(sys.executable).parent}:{kept['PATH']}"
+        inherited = {
+            k: v for k, v in os.environ.items() if not k.startswith(("PREFECT_", "UPCYCLE_"))
+        }
+        path = f"{folder}/bin:{Path(sys.executable).parent}:{inherited['PATH']}"
         self.environment = {
-            **kept, "PATH": path, "COMPOSE_PROJECT_NAME": PROJECT,
+            **inherited, "PATH": path, "COMPOSE_PROJECT_NAME": PROJECT,
             "COMPOSE_FILE": "compose.yaml:trial.json", "COMPOSE_PROGRESS": "quiet",
         }  # fmt: skip
 
     # --- the page
 
     def run(self) -> None:
-        """Every block of containers, in the page's order, each in a shell of its own."""
+        """Run every block for containers, in the order of the page, each in a shell of its own."""
         checkout(self.folder / "repository")
-        self.stand_in()
-        found = [m for m in BLOCK.finditer(PAGE.read_text("utf-8")) if "b" in m["sizes"]]
-        assert len(found) > 3, "the page has lost its blocks"
-        for match in found:
+        self.write_trial_files()
+        blocks = [m for m in BLOCK.finditer(PAGE.read_text("utf-8")) if "b" in m["sizes"]]
+        assert len(blocks) > 3, "the blocks of the page were not recognised"
+        for match in blocks:
             if match["after"]:
                 getattr(self, match["after"])()
             for line in match["text"].splitlines():
@@ -120,24 +125,24 @@ class Trial:
 
     def type(self, text: str) -> None:
         subprocess.run(
-            ["bash", "-euo", "pipefail", "-c", text], cwd=self.here, env=self.environment,
+            ["bash", "-euo", "pipefail", "-c", text], cwd=self.compose_folder, env=self.environment,
             stdin=subprocess.DEVNULL, check=True,
         )  # fmt: skip
 
     def compose(self, *arguments: str) -> str:
         done = subprocess.run(
-            ["docker", "compose", *arguments], cwd=self.here, env=self.environment,
+            ["docker", "compose", *arguments], cwd=self.compose_folder, env=self.environment,
             stdin=subprocess.DEVNULL, capture_output=True, text=True,
         )  # fmt: skip
         return done.stdout
 
-    # --- what a person does between the blocks, and what has to be true then
+    # --- what an operator does between the blocks, and what must hold then
 
-    def stand_in(self) -> None:
-        """The one file beside compose.yaml."""
-        quick = {"PREFECT_WORKER_QUERY_SECONDS": "2"}
+    def write_trial_files(self) -> None:
+        """Write the files beside compose.yaml: image, relay and ports of the trial."""
+        fast_polling = {"PREFECT_WORKER_QUERY_SECONDS": "2"}
         services: dict[str, Any] = {name: {"image": IMAGE} for name in OURS}
-        services["worker"]["environment"] = quick
+        services["worker"]["environment"] = fast_polling
         lines = []
         for name, port in (("prefect", 4200), ("web", 8040)):
             lines.append(f"  {name}: {{ports: !override ['127.0.0.1:{self.ports[port]}:{port}']}}")
@@ -145,38 +150,48 @@ class Trial:
             "image": IMAGE, "command": ["python", "/relay/relay.py"], "init": True,
             "volumes": ["./relay:/relay:ro"], "healthcheck": {"disable": True},
         }  # fmt: skip
-        (self.here / "relay").mkdir()
-        shutil.copy2(ROOT / "tests/services/delivery/sink_relay.py", self.here / "relay/sink.py")
-        (self.here / "relay/relay.py").write_text(RELAY, encoding="utf-8")
-        # JSON knows no tags, and `!override` is one: so the ports lie in a file of their own.
-        (self.here / "trial.json").write_text(json.dumps({"services": services}), encoding="utf-8")
-        (self.here / "ports.yaml").write_text("\n".join(["services:", *lines]), encoding="utf-8")
+        (self.compose_folder / "relay").mkdir()
+        shutil.copy2(
+            ROOT / "tests/services/delivery/sink_relay.py", self.compose_folder / "relay/sink.py"
+        )
+        (self.compose_folder / "relay/relay.py").write_text(RELAY, encoding="utf-8")
+        # JSON has no tags, and `!override` is one: so the ports are in a file of their own.
+        (self.compose_folder / "trial.json").write_text(
+            json.dumps({"services": services}), encoding="utf-8"
+        )
+        (self.compose_folder / "ports.yaml").write_text(
+            "\n".join(["services:", *lines]), encoding="utf-8"
+        )
         self.environment["COMPOSE_FILE"] += ":ports.yaml"
 
-    def furnished(self) -> None:
-        """Who sends, the relay, one essay, a list."""
-        home = self.here / "publication"
-        # A relay that is not on this machine wants somebody who is no sample (RFC 2606), and exists nowhere.
-        real = SETTINGS.replace("umbaupost.example.net", "umbaupost.internal")
-        (home / "newsletter.toml").write_text(real, encoding="utf-8")
+    def edit_publication(self) -> None:
+        """Write the settings, the relay, one essay and a list."""
+        home = self.compose_folder / "publication"
+        # With a relay that is not local, sample domains (RFC 2606) are refused; .internal exists nowhere.
+        settings = SETTINGS.replace("umbaupost.example.net", "umbaupost.internal")
+        (home / "newsletter.toml").write_text(settings, encoding="utf-8")
         (home / "content/feeds.toml").write_text("", encoding="utf-8")
         for essay in (home / "content/essays").glob("*.md"):
             essay.write_text(re.sub(r"(?m)^status: \w+", "status: ready", essay.read_text("utf-8")), "utf-8")  # fmt: skip
         lines = [f"reader{number}@example.org" for number in range(READERS)]
-        (self.here / "list.csv").write_text("\n".join(["email", *lines]) + "\n", encoding="utf-8")
-        file = self.here / "compose.env"
-        kept = [line for line in file.read_text("utf-8").splitlines() if "__USERNAME=" not in line]
-        kept = [line for line in kept if "__HOST=" not in line]
+        (self.compose_folder / "list.csv").write_text(
+            "\n".join(["email", *lines]) + "\n", encoding="utf-8"
+        )
+        file = self.compose_folder / "compose.env"
+        env_lines = [
+            line for line in file.read_text("utf-8").splitlines() if "__USERNAME=" not in line
+        ]
+        env_lines = [line for line in env_lines if "__HOST=" not in line]
         relay = {"HOST": "relay", "PORT": 2525, "SECURITY": "none", "QUOTAS": '["20/s"]'}
-        kept += [f"UPCYCLE_NEWS_RELAYS__MAIN__{name}={value}" for name, value in relay.items()]
-        file.write_text("\n".join(kept) + "\n", encoding="utf-8")
+        env_lines += [f"UPCYCLE_NEWS_RELAYS__MAIN__{name}={value}" for name, value in relay.items()]
+        file.write_text("\n".join(env_lines) + "\n", encoding="utf-8")
 
-    def well(self) -> None:
-        """Everything is up and healthy, migrated and deployed, and held as the compose file says."""
-        healthy = until("health", lambda: self.healthy() == Counter(postgres=1, prefect=1, web=1, worker=2) and self.healthy())  # fmt: skip
+    def check_health(self) -> None:
+        """Check that all containers are healthy and confined, and that Prefect shows its pages."""
+        healthy = expect("health", lambda: self.healthy_services() == Counter(postgres=1, prefect=1, web=1, worker=2) and self.healthy_services())  # fmt: skip
         print(f"    healthy: {dict(healthy)}", flush=True)  # noqa: T201
         for name in ("prefect", "worker", "web"):
-            wall = self.compose(
+            output = self.compose(
                 "exec", "-T", name, "sh", "-c",
                 "id -u; for p in / /opt/upcycle-news /srv/newsletter; do "
                 "touch $p/x 2>/dev/null && echo writable $p; done; "
@@ -184,98 +199,96 @@ class Trial:
                 "grep -hE '^(CapEff|CapBnd|NoNewPrivs):' /proc/self/status",
             )  # fmt: skip
             none = "0" * 16
-            held = {"10001", "state", "CapEff:", "CapBnd:", none, "NoNewPrivs:", "1"}
-            assert set(wall.split()) == held, (name, wall)
+            expected = {"10001", "state", "CapEff:", "CapBnd:", none, "NoNewPrivs:", "1"}
+            assert set(output.split()) == expected, (name, output)
         port = self.ports[4200]
-        page = said("curl", "-fsSL", f"http://127.0.0.1:{port}/")
+        page = output_of("curl", "-fsSL", f"http://127.0.0.1:{port}/")
         assert "<script" in page, "Prefect shows no pages"
         complaints = [line for line in self.compose("logs", "--no-color", *OURS).splitlines() if re.search(r"\bERROR\b|Traceback", line)]  # fmt: skip
         assert not complaints, complaints[:5]
 
-    def healthy(self) -> Counter[str]:
-        told = self.compose("ps", "--format", "{{.Service}} {{.Health}}")
-        return Counter(line.split()[0] for line in told.splitlines() if line.endswith(" healthy"))
+    def healthy_services(self) -> Counter[str]:
+        output = self.compose("ps", "--format", "{{.Service}} {{.Health}}")
+        return Counter(line.split()[0] for line in output.splitlines() if line.endswith(" healthy"))
 
-    def took(self) -> Counter[str]:
-        """What the relay took: how often for each reader."""
-        told = self.compose("logs", "--no-color", "--no-log-prefix", "relay")
-        return Counter(re.findall(r"(?m)^took (\S+)", told))
+    def accepted(self) -> Counter[str]:
+        """Return how many mails the relay accepted for each subscriber."""
+        output = self.compose("logs", "--no-color", "--no-log-prefix", "relay")
+        return Counter(re.findall(r"(?m)^took (\S+)", output))
 
     def status(self) -> dict[str, Any]:
-        told = self.compose("exec", "-T", "web", "upcycle-news", "issue", "status", "--json")
-        return json.loads(told) if told.startswith("{") else {}
+        output = self.compose("exec", "-T", "web", "upcycle-news", "issue", "status", "--json")
+        return json.loads(output) if output.startswith("{") else {}
 
-    def issue_sent_although_the_workers_are_stopped(self) -> None:
-        until("the first mails", lambda: sum(self.took().values()) > 20)
+    def check_send_with_stopped_workers(self) -> None:
+        expect("the first mails", lambda: sum(self.accepted().values()) > 20)
         self.type("docker compose stop worker")
-        stopped, taken = self.status(), sum(self.took().values())
-        print(f"    stopped the workers at {taken} mails", flush=True)  # noqa: T201
-        # Drained: what was on the wire has its answer, and the rest waits.
-        assert stopped["sent"] == taken, (stopped, taken)
+        stopped, accepted = self.status(), sum(self.accepted().values())
+        print(f"    stopped the workers at {accepted} mails", flush=True)  # noqa: T201
+        # Drained: mails in transit have their reply, and the rest is queued.
+        assert stopped["sent"] == accepted, (stopped, accepted)
         assert stopped["unknown"] == stopped["sending"] == 0, stopped
-        assert stopped["queued"] == READERS - taken > 0, stopped
+        assert stopped["queued"] == READERS - accepted > 0, stopped
         self.type("docker compose start worker")
         push = ["exec", "-T", "worker", "prefect", "deployment", "run", "deliver-pending/every-five-minutes"]  # fmt: skip
-        until("a worker", lambda: self.healthy()["worker"] == 2)
+        expect("a worker", lambda: self.healthy_services()["worker"] == 2)
         self.compose(*push)
-        until("more mails", lambda: sum(self.took().values()) > taken + 20)
+        expect("more mails", lambda: sum(self.accepted().values()) > accepted + 20)
         if os.environ.get("UPCYCLE_TRIAL_KILL"):
             self.type("docker compose kill -s KILL worker && docker compose up -d --force-recreate --no-deps worker")  # fmt: skip
-            print(f"    killed them at {sum(self.took().values())} mails", flush=True)  # noqa: T201
-            until("a worker", lambda: self.healthy()["worker"] == 2)
-        found: dict[str, Any] = {}
+            print(f"    killed them at {sum(self.accepted().values())} mails", flush=True)  # noqa: T201
+            expect("a worker", lambda: self.healthy_services()["worker"] == 2)
         for _ in range(15):  # a container that was killed counts as dead after ten minutes
             self.compose(*push)
-            deadline = time.monotonic() + 60
-            while not (found := self.status()).get("closed") and time.monotonic() < deadline:
-                time.sleep(2)
-            if found.get("closed"):
+            with suppress(AssertionError):
+                expect("the end of the issue", lambda: self.status().get("closed"), 60)
                 break
-        assert found["closed"], found
-        assert found["sent"] + found["unknown"] == READERS, found
-        assert found["unknown"] <= 4, found  # one for each connection that was cut
-        self.nobody_twice()
+        status = self.status()
+        assert status["closed"], status
+        assert status["sent"] + status["unknown"] == READERS, status
+        assert status["unknown"] <= 4, status  # one for each connection that was cut
+        self.assert_no_mail_is_repeated()
 
-    def nobody_twice(self) -> None:
-        taken = self.took()
-        twice = [name for name, times in taken.items() if times > 1]
-        assert not twice, f"{len(twice)} readers got it twice"
-        print(f"    {len(taken)} readers got it, none twice", flush=True)  # noqa: T201
-        assert READERS - 4 <= len(taken) <= READERS
+    def assert_no_mail_is_repeated(self) -> None:
+        accepted = self.accepted()
+        duplicates = [name for name, times in accepted.items() if times > 1]
+        assert not duplicates, f"{len(duplicates)} readers got it twice"
+        print(f"    {len(accepted)} readers got it, none twice", flush=True)  # noqa: T201
+        assert READERS - 4 <= len(accepted) <= READERS
 
-    def everything_ends_by_itself(self) -> None:
-        """A stop reaches every program behind its init, and none has to be killed."""
+    def check_clean_stop(self) -> None:
+        """Stop all containers: every program ends on SIGTERM, and none has to be killed."""
         self.type("docker compose stop")
-        told = self.compose("ps", "--all", "--format", "{{.Service}} {{.State}} {{.ExitCode}}")
-        assert told.count("exited") == len(told.splitlines()) > len(OURS), told
-        assert " 137" not in told, told
+        output = self.compose("ps", "--all", "--format", "{{.Service}} {{.State}} {{.ExitCode}}")
+        assert output.count("exited") == len(output.splitlines()) > len(OURS), output
+        assert " 137" not in output, output
 
     def end(self, *, failed: bool) -> None:
         if failed:
             print(self.compose("ps", "-a") + self.compose("logs", "--no-color", "--tail", "60"))  # noqa: T201  # fmt: skip
         self.compose("down", "--volumes", "--remove-orphans", "--timeout", "5")
-        said("docker", "image", "rm", IMAGE)
+        output_of("docker", "image", "rm", IMAGE)
 
 
 def main() -> int:
-    reason = why_not()
+    reason = missing_requirement()
     if reason:
         print(f"size b: skipped, {reason}")  # noqa: T201
         return 0
-    began = time.monotonic()
+    started_at = time.monotonic()
     folder = Path(tempfile.mkdtemp(prefix="upcycle-trial-", dir="/var/tmp"))
     folder.chmod(0o755)
     trial, passed = Trial(folder), False
     try:
         trial.run()
-        trial.everything_ends_by_itself()
+        trial.check_clean_stop()
         passed = True
     finally:
         trial.end(failed=not passed)
         if os.environ.get("UPCYCLE_TRIAL_KEEP") is None:
-            said("sudo", "-n", "rm", "-rf", str(folder)) if os.geteuid() else None
+            output_of("sudo", "-n", "rm", "-rf", str(folder)) if os.geteuid() else None
             shutil.rmtree(folder, ignore_errors=True)
-    print(f"size b: as written, in {time.monotonic() - began:.0f} s")  # noqa: T201
+    print(f"size b: as written, in {time.monotonic() - started_at:.0f} s")  # noqa: T201
     return 0
 
 

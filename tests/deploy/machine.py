@@ -1,10 +1,10 @@
-"""Does what docs/operations.md says of one machine on a machine: `machine.py`.
+"""Runs the commands of docs/operations.md for one machine on a machine of its own: `machine.py`.
 
 A Debian in a folder (debootstrap) is started with its own systemd (systemd-nspawn), and the blocks
 marked ``<!-- trial: a -->`` or ``<!-- trial: m -->`` are typed in it as they stand, the user and the
-packages too. Only the ports differ: the machine shares the network with this one, and its relay, on
-loopback, is ours. At the end it is started anew. Skips with a reason, and with 0, where this is not
-possible: it needs root, Debian's packages debootstrap and systemd-container, and two registries.
+packages too. Only the ports differ: the machine shares the network with this one, and uses our relay
+on loopback. At the end it is rebooted. Ends with 0 and a reason where this is not possible: it needs
+root, Debian's packages debootstrap and systemd-container, and two registries.
 """
 
 from __future__ import annotations
@@ -21,14 +21,14 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT))
 
-from tests.deploy.trial import Trial, checkout, until  # noqa: E402
+from tests.deploy.trial import Trial, checkout, expect  # noqa: E402
 from tests.services.delivery.sink_relay import Sink  # noqa: E402
 
 SUITE = os.environ.get("UPCYCLE_TRIAL_SUITE", "bookworm")
-# What docs/operations.md takes for granted on a Debian that somebody rented.
+# What docs/operations.md expects on a rented Debian.
 PACKAGES = "systemd,systemd-sysv,dbus,sudo,curl,procps,ca-certificates,tzdata,python3,python3-venv"
-# From 256 on systemd wants to be asked before it runs on the old control groups of a machine.
-OLD_GROUPS = (
+# Since version 256 systemd runs on control groups v1 only when it is told to.
+CGROUPS_V1 = (
     []
     if Path("/sys/fs/cgroup/cgroup.controllers").exists()
     else [
@@ -46,12 +46,12 @@ done
 
 
 class Machine(Trial):
-    """The trial of one machine, in a folder that is the whole machine."""
+    """The trial of one machine, whose root file system is a folder."""
 
     nspawn: subprocess.Popen[bytes] | None = None
 
     def lay_out(self) -> None:
-        """Debian, what is installed from, and the certificates with which this machine fetches."""
+        """Install Debian, the certificates of this machine, and the wheel and lock to install from."""
         subprocess.run(
             ["debootstrap", "--variant=minbase", f"--include={PACKAGES}", SUITE, str(self.folder)],
             check=True, stdout=subprocess.DEVNULL,
@@ -75,14 +75,14 @@ class Machine(Trial):
             [
                 "systemd-nspawn", "--quiet", "--boot", f"--directory={self.folder}", "--register=no",
                 "--keep-unit", "--machine=newsletter-trial", "--resolv-conf=copy-host",
-                "--timezone=off", "--console=pipe", *OLD_GROUPS,
+                "--timezone=off", "--console=pipe", *CGROUPS_V1,
             ],
             stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
             start_new_session=True,
         )  # fmt: skip
-        until("the machine's start", self.running, 60)
+        expect("the machine's start", self.is_running, 60)
 
-    def running(self) -> bool:
+    def is_running(self) -> bool:
         assert self.nspawn is not None
         if self.nspawn.poll() is not None:
             raise AssertionError(f"systemd-nspawn ended with {self.nspawn.returncode}")
@@ -90,28 +90,32 @@ class Machine(Trial):
         return done.stdout.strip() in ("running", "degraded")
 
     def inside(self, *command: str) -> list[str]:
-        """The command as root in the machine."""
+        """Return the command that runs `command` as root in the machine."""
         assert self.nspawn is not None
         children = Path(f"/proc/{self.nspawn.pid}/task/{self.nspawn.pid}/children")
         init = (children.read_text().split() or ["0"])[-1] if children.exists() else "0"
-        kept = {name: value for name, value in os.environ.items() if name.startswith("PIP_") and name != "PIP_FIND_LINKS"}  # fmt: skip
+        pip_settings = {name: value for name, value in os.environ.items() if name.startswith("PIP_") and name != "PIP_FIND_LINKS"}  # fmt: skip
         path = "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
-        told = [path, "HOME=/root", *(f"{name}={value}" for name, value in kept.items())]
-        return ["nsenter", "-t", init, "-m", "-u", "-i", "-p", "-r", "-w", "--", "env", "-i", *told, *command]  # fmt: skip
+        variables = [
+            path,
+            "HOME=/root",
+            *(f"{name}={value}" for name, value in pip_settings.items()),
+        ]
+        return ["nsenter", "-t", init, "-m", "-u", "-i", "-p", "-r", "-w", "--", "env", "-i", *variables, *command]  # fmt: skip
 
-    def here(self, text: str) -> str:
-        """The page's words with other ports, and the folder things are installed from."""
-        for port, mine in self.ports.items():
-            text = text.replace(f"127.0.0.1:{port}", f"127.0.0.1:{mine}")
-            text = text.replace(f"_PORT={port}", f"_PORT={mine}")
+    def localized(self, text: str) -> str:
+        """Return the text with this trial's ports, and the folder of the wheel."""
+        for port, own_port in self.ports.items():
+            text = text.replace(f"127.0.0.1:{port}", f"127.0.0.1:{own_port}")
+            text = text.replace(f"_PORT={port}", f"_PORT={own_port}")
         return text.replace("dist/", "/opt/dist/")
 
-    def move_in(self) -> None:
+    def localize_files(self) -> None:
         file = self.folder / "etc/upcycle-news.env"
-        file.write_text(self.here(file.read_text("utf-8")), encoding="utf-8")
+        file.write_text(self.localized(file.read_text("utf-8")), encoding="utf-8")
 
     def type(self, text: str) -> str:
-        """Give commands to the machine's shell."""
+        """Run commands in a shell of the machine."""
         if self.shell is None:
             self.shell = subprocess.Popen(
                 self.inside("bash", "-euo", "pipefail"), text=True,
@@ -123,28 +127,31 @@ class Machine(Trial):
         done = subprocess.run(self.inside("/usr/local/bin/newsletter", *command), capture_output=True, text=True)  # fmt: skip
         return done.stdout
 
-    def walls(self) -> None:
-        """What systemd was asked for is there, in the running services."""
-        told = subprocess.run(self.inside("sh", "-c", PROBE), capture_output=True, text=True, check=True).stdout  # fmt: skip
-        held = f"CapBnd={'0' * 16} NoNewPrivs=1 Seccomp=2"
-        wanted = [[f"{unit} {held}", "/srv/newsletter/var", "/tmp", "/home:", "", "/root:"] for unit in ("prefect", "web", "runner")]  # fmt: skip
-        assert told.splitlines() == [line for lines in wanted for line in lines], told
+    def check_confinement(self) -> None:
+        """Check that the running services are confined as their units say."""
+        output = subprocess.run(self.inside("sh", "-c", PROBE), capture_output=True, text=True, check=True).stdout  # fmt: skip
+        limits = f"CapBnd={'0' * 16} NoNewPrivs=1 Seccomp=2"
+        wanted = [[f"{unit} {limits}", "/srv/newsletter/var", "/tmp", "/home:", "", "/root:"] for unit in ("prefect", "web", "runner")]  # fmt: skip
+        assert output.splitlines() == [line for lines in wanted for line in lines], output
         failed = subprocess.run(self.inside("systemctl", "--failed", "--no-legend"), capture_output=True, text=True)  # fmt: skip
         assert not failed.stdout.strip(), failed.stdout
 
-    def starts_with_the_machine(self) -> None:
-        """Off and on again: everything is there, and nobody gets anything twice."""
-        self.off()
+    def check_reboot(self) -> None:
+        """Reboot: every service starts again, and no mail is sent twice."""
+        self.power_off()
         self.boot()
-        self.deployed()
+        self.wait_for_deployments()
         port = self.ports["8040"]
-        door = ["curl", "-fsS", f"http://127.0.0.1:{port}/healthz"]
-        until("the web door", lambda: subprocess.run(door, capture_output=True).returncode == 0)
-        until("the runner", lambda: subprocess.run(self.inside("systemctl", "is-active", "upcycle-news-runner"), capture_output=True).stdout.strip() == b"active")  # fmt: skip
-        self.walls()
-        self.nothing_went_out_again()
+        health_check = ["curl", "-fsS", f"http://127.0.0.1:{port}/healthz"]
+        expect(
+            "the web server",
+            lambda: subprocess.run(health_check, capture_output=True).returncode == 0,
+        )
+        expect("the runner", lambda: subprocess.run(self.inside("systemctl", "is-active", "upcycle-news-runner"), capture_output=True).stdout.strip() == b"active")  # fmt: skip
+        self.check_confinement()
+        self.check_no_mail_is_repeated()
 
-    def off(self) -> None:
+    def power_off(self) -> None:
         if self.shell is not None:
             self.shell.kill()
             self.shell.wait()
@@ -161,8 +168,8 @@ class Machine(Trial):
         return subprocess.run(self.inside("journalctl", "-u", "upcycle-news-*", "--no-pager", "-n", "80"), capture_output=True, text=True).stdout  # fmt: skip
 
 
-def why_not() -> str:
-    """Why this machine cannot do it; the empty string when it can."""
+def missing_requirement() -> str:
+    """Return why this machine cannot run the trial, an empty string when it can."""
     if os.geteuid() != 0:
         return "it needs root"
     missing = [name for name in ("debootstrap", "systemd-nspawn", "nsenter", "curl") if shutil.which(name) is None]  # fmt: skip
@@ -170,12 +177,12 @@ def why_not() -> str:
 
 
 def main() -> int:
-    reason = why_not()
+    reason = missing_requirement()
     if reason:
         print(f"a machine of its own: skipped, {reason}")  # noqa: T201
         return 0
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
-    began = time.monotonic()
+    started_at = time.monotonic()
     folder = Path(tempfile.mkdtemp(prefix="upcycle-machine-", dir="/var/tmp"))
     folder.chmod(0o755)
     with Sink() as relay:
@@ -183,16 +190,16 @@ def main() -> int:
         try:
             trial.lay_out()
             trial.run()
-            trial.walls()
-            trial.starts_with_the_machine()
+            trial.check_confinement()
+            trial.check_reboot()
             passed = True
         finally:
             if not passed and trial.nspawn is not None and trial.nspawn.poll() is None:
                 print(trial.journal())  # noqa: T201
-            trial.off()
+            trial.power_off()
             if not os.environ.get("UPCYCLE_TRIAL_KEEP"):
                 shutil.rmtree(folder, ignore_errors=True)
-    print(f"a machine of its own: as written, in {time.monotonic() - began:.0f} s")  # noqa: T201
+    print(f"a machine of its own: as written, in {time.monotonic() - started_at:.0f} s")  # noqa: T201
     return 0
 
 

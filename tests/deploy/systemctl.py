@@ -1,6 +1,6 @@
-"""A stand-in for systemd, for the trial: reads our units, starts them, restarts and stops them.
+"""A replacement for systemd in the trial: reads our units, starts, restarts and stops them.
 
-What it takes over from a unit: environment, command, user (as a number without rights), read-only
+What it implements of a unit: environment, command, user (as a number without rights), read-only
 root with `ReadWritePaths` (where this process may make mount namespaces), Restart and RestartSec,
 and a stop that reaches every process of the service and waits TimeoutStopSec.
 
@@ -21,15 +21,15 @@ from collections import defaultdict
 from contextlib import suppress
 from pathlib import Path
 
-_HERE = Path(__file__).resolve()
-# A checkout in a folder that only its owner may enter is out of a stranger's reach; then the services
-# are root, who without capabilities is a user as any other.
-_REACHED = all(folder.stat().st_mode & 0o001 for folder in _HERE.parents)
-UID = "10001" if _REACHED else "0"
+_FILE = Path(__file__).resolve()
+# Another user cannot read a checkout in a folder that only its owner may enter; then the services run
+# as root, which without capabilities has no more rights than any user.
+_READABLE = all(folder.stat().st_mode & 0o001 for folder in _FILE.parents)
+UID = "10001" if _READABLE else "0"
 # As root on a machine whose Python lies in root's home: read it, and nothing more.
 DROP = (
     "setpriv --no-new-privs --inh-caps=-all --ambient-caps=-all --bounding-set=-all"
-    if not _REACHED
+    if not _READABLE
     else f"setpriv --reuid={UID} --regid={UID} --clear-groups --no-new-privs "
     "--inh-caps=-all,+dac_read_search --ambient-caps=-all,+dac_read_search "
     "--bounding-set=-all,+dac_read_search"
@@ -37,7 +37,7 @@ DROP = (
 
 
 def main(folder: Path, verb: str, *units: str) -> int:
-    """One command of systemctl."""
+    """Run one command of systemctl."""
     names = [unit.removesuffix(".service") for unit in units if not unit.startswith("-")]
     if verb == "supervise":
         return Supervisor(folder, names[0]).run()
@@ -47,27 +47,27 @@ def main(folder: Path, verb: str, *units: str) -> int:
             stop(folder, name)
         if now and verb in ("start", "enable", "restart"):
             start(folder, name)
-        if verb == "is-active" and not alive(folder, name):
+        if verb == "is-active" and not active_pid(folder, name):
             return 3
     return 0
 
 
 def unit(folder: Path, name: str) -> dict[str, list[str]]:
-    """The settings of a unit, a template's with its instance filled in."""
+    """Return the settings of a unit, those of a template with its instance filled in."""
     stem, at, instance = name.partition("@")
     text = (folder / "etc/systemd/system" / f"{stem}{at}.service").read_text(encoding="utf-8")
-    found: dict[str, list[str]] = defaultdict(list)
+    settings: dict[str, list[str]] = defaultdict(list)
     for key, value in re.findall(r"(?m)^(\w+)=(.*)$", text):
-        found[key].append(value.replace("%i", instance).replace("%H", "trial"))
-    return found
+        settings[key].append(value.replace("%i", instance).replace("%H", "trial"))
+    return settings
 
 
 def pid_file(folder: Path, name: str) -> Path:
     return folder / "run" / f"{name}.pid"
 
 
-def alive(folder: Path, name: str) -> int:
-    """The supervisor's process id, 0 when the unit is not active."""
+def active_pid(folder: Path, name: str) -> int:
+    """Return the supervisor's process id, 0 when the unit is not active."""
     try:
         pid = int(pid_file(folder, name).read_text())
         os.kill(pid, 0)
@@ -77,7 +77,7 @@ def alive(folder: Path, name: str) -> int:
 
 
 def start(folder: Path, name: str) -> None:
-    if alive(folder, name):
+    if active_pid(folder, name):
         return
     for needed in " ".join(unit(folder, name)["Requires"]).split():
         start(folder, needed.removesuffix(".service"))
@@ -90,23 +90,23 @@ def start(folder: Path, name: str) -> None:
 
 
 def stop(folder: Path, name: str) -> None:
-    pid = alive(folder, name)
+    pid = active_pid(folder, name)
     if pid:
         os.kill(pid, signal.SIGTERM)
         deadline = time.monotonic() + float(unit(folder, name)["TimeoutStopSec"][0]) + 10
-        while alive(folder, name) and time.monotonic() < deadline:
+        while active_pid(folder, name) and time.monotonic() < deadline:
             _reap(pid)
             time.sleep(0.1)
     pid_file(folder, name).unlink(missing_ok=True)
 
 
 def _reap(pid: int) -> None:
-    with suppress(ChildProcessError):  # somebody else's child
+    with suppress(ChildProcessError):  # another process's child
         os.waitpid(pid, os.WNOHANG)
 
 
-def _own_tmp() -> str:
-    """Commands that give a service a /tmp of its own, in which a checkout below /tmp is still found."""
+def _private_tmp_commands() -> str:
+    """Return commands for a private /tmp, in which a checkout below /tmp is mounted again."""
     root = Path(__file__).resolve().parents[2]
     if not root.is_relative_to("/tmp"):
         return "mount -t tmpfs tmpfs /tmp; "
@@ -120,7 +120,7 @@ class Supervisor:
     """Keeps one unit running until SIGTERM."""
 
     def __init__(self, folder: Path, name: str) -> None:
-        self.told = unit(folder, name)
+        self.settings = unit(folder, name)
         self.process: subprocess.Popen[bytes] | None = None
         self.ending = False
 
@@ -128,40 +128,40 @@ class Supervisor:
         signal.signal(signal.SIGTERM, self.end)
         while not self.ending:
             self.process = subprocess.Popen(
-                self.command(self.told["ExecStart"][0]), start_new_session=True
+                self.command(self.settings["ExecStart"][0]), start_new_session=True
             )
             code = self.process.wait()
-            if self.ending or (self.told["Restart"] == ["on-failure"] and code == 0):
+            if self.ending or (self.settings["Restart"] == ["on-failure"] and code == 0):
                 break
-            time.sleep(min(float(self.told["RestartSec"][0]), 2))
+            time.sleep(min(float(self.settings["RestartSec"][0]), 2))
         self.wait_for_all()
         return 0
 
-    def command(self, told: str) -> list[str]:
-        environment = Path(self.told["EnvironmentFile"][0])
-        words = shlex.split(told)
+    def command(self, line: str) -> list[str]:
+        environment = Path(self.settings["EnvironmentFile"][0])
+        words = shlex.split(line)
         inner = (
-            f"set -a; . {shlex.quote(str(environment))}; set +a; umask {self.told['UMask'][0]}; "
-            f"cd {shlex.quote(self.told['WorkingDirectory'][0])}; exec {shlex.join(words)}"
+            f"set -a; . {shlex.quote(str(environment))}; set +a; umask {self.settings['UMask'][0]}; "
+            f"cd {shlex.quote(self.settings['WorkingDirectory'][0])}; exec {shlex.join(words)}"
         )
         if os.geteuid() != 0:
             return ["sh", "-c", inner]
-        keep = " ".join(self.told["ReadWritePaths"]).split()
+        keep = " ".join(self.settings["ReadWritePaths"]).split()
         binds = "".join(f"mount --bind {path} {path}; " for path in keep)
-        walls = (
-            f"mount --make-rprivate /; {binds}{_own_tmp()}"
+        confined = (
+            f"mount --make-rprivate /; {binds}{_private_tmp_commands()}"
             f"mount -o remount,ro,bind /; exec {DROP} sh -c {shlex.quote(inner)}"
         )
-        return ["unshare", "--mount", "sh", "-ec", walls]
+        return ["unshare", "--mount", "sh", "-ec", confined]
 
     def end(self, *_: object) -> None:
         self.ending = True
-        for command in self.told["ExecStop"]:
+        for command in self.settings["ExecStop"]:
             subprocess.run(self.command(command), check=False)
         self.signal_all(signal.SIGTERM)
 
     def members(self) -> list[int]:
-        """Every process of the service: ours are children of one session, or of theirs."""
+        """Return the pids of the service: the descendants of its process and their sessions."""
         if self.process is None:
             return []
         known = {self.process.pid}
@@ -189,7 +189,7 @@ class Supervisor:
                 continue
 
     def wait_for_all(self) -> None:
-        deadline = time.monotonic() + float(self.told["TimeoutStopSec"][0])
+        deadline = time.monotonic() + float(self.settings["TimeoutStopSec"][0])
         while self.members() and time.monotonic() < deadline:
             time.sleep(0.1)
         if self.members():

@@ -1,4 +1,4 @@
-"""The image and the compose file, without an engine: linted, read, and what they name is there."""
+"""The image and the compose file, checked without an engine."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ import yaml
 from upcycle_news.config.settings import load_settings
 
 from ..publications import Publication
-from ..web.web_server import free_port, opened
+from ..web.web_server import free_port, running_server
 from .tools import (
     BIN,
     DEPLOY,
@@ -29,23 +29,23 @@ from .tools import (
 DOCKER = DEPLOY / "docker"
 DOCKERFILE = (DOCKER / "Dockerfile").read_text(encoding="utf-8")
 COMPOSE: dict[str, Any] = yaml.safe_load((DOCKER / "compose.yaml").read_text(encoding="utf-8"))
-OURS = {name: told for name, told in COMPOSE["services"].items() if name != "postgres"}
+OURS = {name: service for name, service in COMPOSE["services"].items() if name != "postgres"}
 
 
 def instruction(name: str) -> str:
-    """The last instruction of this name, its lines joined."""
+    """Return the last instruction of this name, with its lines joined."""
     joined = re.sub(r"\\\n\s*", " ", DOCKERFILE)
     return re.findall(rf"(?m)^{name} (.*)$", joined)[-1]
 
 
-def test_hadolint_has_nothing_to_say() -> None:
+def test_hadolint_reports_nothing() -> None:
     done = subprocess.run(
         [program("hadolint"), str(DOCKER / "Dockerfile")], capture_output=True, text=True
     )
     assert (done.returncode, done.stdout) == (0, "")
 
 
-def test_the_image_runs_as_nobody_special_with_packages_by_their_hashes() -> None:
+def test_the_image_runs_as_an_unprivileged_user_with_hashed_packages() -> None:
     assert re.fullmatch(r"[1-9]\d{4}:[1-9]\d{4}", instruction("USER"))
     installs = [line for line in DOCKERFILE.splitlines() if "pip install" in line]
     assert len(installs) == 3
@@ -53,9 +53,9 @@ def test_the_image_runs_as_nobody_special_with_packages_by_their_hashes() -> Non
     assert all("--no-deps" in line for line in installs)
 
 
-def test_what_the_image_is_built_from_gets_past_dockerignore() -> None:
+def test_dockerignore_lets_through_what_the_image_is_built_from() -> None:
     rules = [line for line in (ROOT / ".dockerignore").read_text().splitlines() if line[:1] != "#"]
-    kept = [rule[1:] for rule in rules if rule.startswith("!")]
+    included = [rule[1:] for rule in rules if rule.startswith("!")]
     assert rules[0] == "*"
     project = (ROOT / "pyproject.toml").read_text(encoding="utf-8")
     packed = re.findall(r'(?m)^"([^"]+)" = "upcycle_news/_publication', project)
@@ -63,11 +63,11 @@ def test_what_the_image_is_built_from_gets_past_dockerignore() -> None:
     needed += re.findall(r"(?m)^COPY (?:--chmod=\d+ )?(deploy/\S+)", DOCKERFILE)
     assert len(needed) > 10
     assert not [name for name in needed if not (ROOT / name).exists()]
-    assert not [name for name in needed if not any(fnmatch(name, rule) for rule in kept)]
-    assert not [name for name in kept if name.startswith(("var", ".venv", ".git"))]
+    assert not [name for name in needed if not any(fnmatch(name, rule) for rule in included)]
+    assert not [name for name in included if name.startswith(("var", ".venv", ".git"))]
 
 
-def test_the_locks_part_for_the_image_holds_the_driver_and_no_tools() -> None:
+def test_the_runtime_lock_has_the_driver_and_no_development_tools() -> None:
     done = subprocess.run(
         [sys.executable, str(ROOT / "tools/runtime_lock.py"), "postgres"],
         capture_output=True, text=True, check=True,
@@ -81,37 +81,39 @@ def test_the_locks_part_for_the_image_holds_the_driver_and_no_tools() -> None:
     assert {"async-timeout", "pendulum", "whenever"} <= marked
 
 
-def test_every_container_of_ours_is_locked_down() -> None:
-    for name, told in OURS.items():
-        assert told["read_only"] is True, name
-        assert told["cap_drop"] == ["ALL"], name
-        assert told["security_opt"] == ["no-new-privileges:true"], name
-        assert told["user"] == instruction("USER"), name
+def test_every_container_of_ours_is_confined() -> None:
+    for name, service in OURS.items():
+        assert service["read_only"] is True, name
+        assert service["cap_drop"] == ["ALL"], name
+        assert service["security_opt"] == ["no-new-privileges:true"], name
+        assert service["user"] == instruction("USER"), name
 
 
-def test_only_this_machine_reaches_the_containers() -> None:
-    for told in COMPOSE["services"].values():
-        assert all(port.startswith("127.0.0.1:") for port in told.get("ports", []))
+def test_the_containers_listen_on_loopback_only() -> None:
+    for service in COMPOSE["services"].values():
+        assert all(port.startswith("127.0.0.1:") for port in service.get("ports", []))
 
 
-def test_nobody_sends_before_the_store_is_migrated_and_all_have_time_to_drain() -> None:
+def test_workers_wait_for_the_migration_and_have_time_to_drain() -> None:
     for name in ("worker", "web"):
         assert OURS[name]["depends_on"]["store"]["condition"] == "service_completed_successfully"
         assert int(OURS[name]["stop_grace_period"].rstrip("s")) >= 30
 
 
-def test_every_secret_is_a_file_and_every_name_in_the_compose_file_is_declared() -> None:
-    for name, told in COMPOSE["services"].items():
-        assert set(told.get("secrets", [])) <= set(COMPOSE["secrets"]), name
-        named = {volume.partition(":")[0] for volume in told.get("volumes", [])}
-        named = {one for one in named if not one.startswith(".")}
+def test_every_secret_is_a_file_and_every_volume_is_declared() -> None:
+    for name, service in COMPOSE["services"].items():
+        assert set(service.get("secrets", [])) <= set(COMPOSE["secrets"]), name
+        named = {volume.partition(":")[0] for volume in service.get("volumes", [])}
+        named = {volume for volume in named if not volume.startswith(".")}
         assert named <= set(COMPOSE["volumes"]), name
-        assert not re.search(r"(?i)password=(?!$)\w", json.dumps(told.get("environment", {})))
-    used = {secret for told in COMPOSE["services"].values() for secret in told.get("secrets", [])}
+        assert not re.search(r"(?i)password=(?!$)\w", json.dumps(service.get("environment", {})))
+    used = {
+        secret for service in COMPOSE["services"].values() for secret in service.get("secrets", [])
+    }
     assert used == set(COMPOSE["secrets"])
 
 
-def test_the_containers_settings_are_settings(
+def test_the_variables_of_the_containers_are_settings(
     publication: Publication, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     lines = (DOCKER / "compose.env.example").read_text(encoding="utf-8").splitlines()
@@ -124,18 +126,18 @@ def test_the_containers_settings_are_settings(
             secret.write_text("sqlite:///x.db" if secret.name == "store" else "geheim\n")
             value = str(secret)
         monkeypatch.setenv(name, value)
-    found = load_settings(publication.home)
-    assert found.store == "sqlite:///x.db"
-    assert found.relays["main"].password.get_secret_value() == "geheim"
-    assert found.log.format == "json"
-    assert not found.feeds.git_pull  # nothing is pulled into a read-only folder
+    settings = load_settings(publication.home)
+    assert settings.store == "sqlite:///x.db"
+    assert settings.relays["main"].password.get_secret_value() == "geheim"
+    assert settings.log.format == "json"
+    assert not settings.feeds.git_pull  # nothing is pulled into a read-only folder
 
 
 def commands() -> list[list[str]]:
-    """What the containers run: the programs behind shells and `exec`, too."""
-    found = [json.loads(instruction("CMD")), *(told["command"] for told in OURS.values() if "command" in told)]  # fmt: skip
+    """Return the commands of the containers, also those inside of shells and `exec`."""
+    container_commands = [json.loads(instruction("CMD")), *(service["command"] for service in OURS.values() if "command" in service)]  # fmt: skip
     flat = []
-    for command in found:
+    for command in container_commands:
         if command[:2] == ["sh", "-c"]:
             text = re.sub(r"\S+=\$\$\(.*?\) exec | \|\| .*$", "", command[2])
             flat += [shlex.split(part) for part in text.split("&&")]
@@ -145,39 +147,39 @@ def commands() -> list[list[str]]:
 
 
 @pytest.mark.parametrize("command", commands(), ids=" ".join)
-def test_every_command_of_a_container_is_one(command: list[str]) -> None:
-    """The program is installed, and knows the subcommand and the options that are written there."""
+def test_every_command_of_a_container_exists(command: list[str]) -> None:
+    """The program is installed, and has the subcommand and the options."""
     words = [word for word in command[1:] if not word.startswith("-")]
     options = {word for word in command[1:] if word.startswith("--")}
     depth = 1 if command[0] == "upcycle-news" and words[0] == "web" else 2
     depth = 1 if words[0] == "deploy" else depth
-    told = subprocess.run(
+    done = subprocess.run(
         [str(BIN / command[0]), *words[:depth], "--help"], capture_output=True, text=True,
         env={**os.environ, "COLUMNS": "200"},
     )  # fmt: skip
-    assert told.returncode == 0, told.stderr
-    plain = re.sub(r"\x1b\[[0-9;]*m", "", told.stdout)
+    assert done.returncode == 0, done.stderr
+    plain = re.sub(r"\x1b\[[0-9;]*m", "", done.stdout)
     assert not [option for option in options if option not in plain]
 
 
-def test_the_health_check_tells_a_door_that_answers_from_one_that_does_not(
+def test_the_health_check_fails_without_a_web_server(
     publication: Publication,
 ) -> None:
     port = free_port()
     check = [sys.executable, str(DOCKER / "healthy.py"), f"http://127.0.0.1:{port}/healthz"]
-    with opened(publication.context(), port):
+    with running_server(publication.context(), port):
         assert subprocess.run(check).returncode == 0
     assert subprocess.run(check, capture_output=True).returncode == 1
 
 
-def test_postgres_is_healthy_only_when_others_reach_it() -> None:
-    """Its image sets itself up with a server on the socket alone, which answers there and then ends."""
+def test_postgres_is_healthy_only_when_it_listens_on_tcp() -> None:
+    """Its image is set up by a server on the socket alone, which answers there and then ends."""
     test = COMPOSE["services"]["postgres"]["healthcheck"]["test"]
     assert test[test.index("-h") + 1] == "127.0.0.1"
 
 
-def test_the_image_is_built_once_and_nothing_but_its_base_is_fetched_for_it() -> None:
-    assert [name for name, told in OURS.items() if "build" in told] == ["store"]
-    assert {told["image"] for told in OURS.values()} == {"upcycle-news"}
-    # BuildKit's own reader of Dockerfiles does: another would be fetched, and has no hash.
+def test_the_image_is_built_once_and_only_its_base_is_fetched() -> None:
+    assert [name for name, service in OURS.items() if "build" in service] == ["store"]
+    assert {service["image"] for service in OURS.values()} == {"upcycle-news"}
+    # BuildKit's built-in Dockerfile frontend is enough: another one would be fetched without a hash.
     assert "# syntax=" not in DOCKERFILE

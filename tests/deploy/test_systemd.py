@@ -1,4 +1,4 @@
-"""The systemd units: systemd itself reads them, and what they start is there."""
+"""The systemd units: systemd accepts them, and the programs they start exist."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ from pathlib import Path
 import pytest
 
 from upcycle_news.config.settings import load_settings
-from upcycle_news.prefect_api.environment import QUIET, lasting_server
+from upcycle_news.prefect_api.environment import QUIET_ENVIRONMENT, server_environment
 
 from .tools import BIN, DEPLOY, program
 
 UNITS = sorted((DEPLOY / "systemd").glob("*.service"))
 NAMES = [unit.name for unit in UNITS]
-WRITES_NOTHING_BUT = "ReadWritePaths=/srv/newsletter/var"
+WRITABLE_PATHS = "ReadWritePaths=/srv/newsletter/var"
 
 
 def settings_of(unit: Path, key: str) -> list[str]:
@@ -24,21 +24,21 @@ def settings_of(unit: Path, key: str) -> list[str]:
 
 @pytest.fixture
 def installed(tmp_path: Path) -> Path:
-    """The units with the programs where they are on this machine."""
+    """Return a folder of the units with this machine's paths of the programs."""
     for unit in UNITS:
         text = unit.read_text(encoding="utf-8").replace("/opt/upcycle-news/bin", str(BIN))
         (tmp_path / unit.name).write_text(text, encoding="utf-8")
     return tmp_path
 
 
-def test_systemd_understands_every_line(installed: Path) -> None:
+def test_systemd_accepts_every_line(installed: Path) -> None:
     analyze = program("systemd-analyze")
     command = [analyze, "verify", "--man=no", *(str(installed / name) for name in NAMES)]
     done = subprocess.run(command, capture_output=True, text=True)
     assert (done.returncode, done.stderr) == (0, "")
 
 
-def test_systemd_would_say_so(installed: Path) -> None:
+def test_systemd_would_report_a_mistake(installed: Path) -> None:
     unit = installed / "upcycle-news-web.service"
     unit.write_text(unit.read_text(encoding="utf-8").replace("RestartSec", "RestartSecs"))
     done = subprocess.run(
@@ -50,8 +50,8 @@ def test_systemd_would_say_so(installed: Path) -> None:
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_little_is_left_for_somebody_who_breaks_in(installed: Path, name: str) -> None:
-    """Systemd's own measure: 10 is a service as root without any wall; below 2 is OK."""
+def test_the_exposure_level_of_each_unit_is_low(installed: Path, name: str) -> None:
+    """By systemd's own exposure level: 10 is an unconfined service of root; below 2 is OK."""
     done = subprocess.run(
         [
             program("systemd-analyze"), "security", "--offline=true", "--no-pager",
@@ -63,28 +63,28 @@ def test_little_is_left_for_somebody_who_breaks_in(installed: Path, name: str) -
 
 
 @pytest.mark.parametrize("unit", UNITS, ids=NAMES)
-def test_every_unit_is_somebody_elses_than_root_and_drains_on_a_stop(unit: Path) -> None:
+def test_no_unit_runs_as_root_and_each_has_time_to_drain(unit: Path) -> None:
     assert settings_of(unit, "User") == ["newsletter"]
-    assert WRITES_NOTHING_BUT in unit.read_text(encoding="utf-8")
+    assert WRITABLE_PATHS in unit.read_text(encoding="utf-8")
     assert settings_of(unit, "EnvironmentFile") == ["/etc/upcycle-news.env"]
     assert 30 <= int(settings_of(unit, "TimeoutStopSec")[0]) <= 90
     assert settings_of(unit, "MemoryMax")
     assert not settings_of(unit, "SystemCallFilter")[-1].count(
         "resources"
-    )  # quarantine sets limits
+    )  # the parser sandbox sets limits
 
 
-def test_the_services_of_one_machine_are_started_as_the_documentation_says() -> None:
+def test_the_units_start_the_documented_programs() -> None:
     program_of = {
         unit.name: settings_of(unit, "ExecStart")[0].removeprefix("/opt/upcycle-news/bin/")
         for unit in UNITS
     }
     assert program_of["upcycle-news-prefect.service"] == "prefect server start"
-    assert program_of["upcycle-news-runner.service"].endswith("flows/serve.py")
+    assert program_of["upcycle-news-runner.service"].endswith("-m upcycle_news_flows.serve")
     assert program_of["upcycle-news-web.service"] == "upcycle-news web"
-    told = (DEPLOY.parent / "docs/operations.md").read_text(encoding="utf-8")
+    page = (DEPLOY.parent / "docs/operations.md").read_text(encoding="utf-8")
     assert not [
-        name for name in program_of if name.removesuffix(".service").rstrip("@") not in told
+        name for name in program_of if name.removesuffix(".service").rstrip("@") not in page
     ]
 
 
@@ -100,29 +100,29 @@ def test_every_variable_of_the_environment_file_is_a_setting(
         if name.startswith("UPCYCLE_NEWS_") and not name.endswith("_FILE"):
             monkeypatch.setenv(name, value)
     monkeypatch.setenv("UPCYCLE_NEWS_HOME", str(tmp_path))
-    found = load_settings()
-    assert found.log.level == "info"
-    assert found.relays["main"].host == "smtp.example.org"
+    settings = load_settings()
+    assert settings.log.level == "info"
+    assert settings.relays["main"].host == "smtp.example.org"
 
 
-def test_prefect_is_as_quiet_as_when_we_start_it_ourselves() -> None:
-    told = environment()
-    louder = {"PREFECT_SERVER_LOGGING_LEVEL"}  # a service's journal may say what went wrong
-    assert {name: told[name] for name in QUIET if name not in louder} == {
-        name: value for name, value in QUIET.items() if name not in louder
+def test_prefect_is_as_quiet_as_with_the_up_command() -> None:
+    variables = environment()
+    different = {"PREFECT_SERVER_LOGGING_LEVEL"}  # a service's journal may say what went wrong
+    assert {name: variables[name] for name in QUIET_ENVIRONMENT if name not in different} == {
+        name: value for name, value in QUIET_ENVIRONMENT.items() if name not in different
     }
-    assert told["PREFECT_SERVER_EPHEMERAL_ENABLED"] == "false"
+    assert variables["PREFECT_SERVER_EPHEMERAL_ENABLED"] == "false"
     assert Path(
-        told["PREFECT_HOME"]
+        variables["PREFECT_HOME"]
     ).is_absolute()  # runs of a worker start in folders of their own
 
 
-def test_prefect_unpacks_its_pages_where_it_may_write() -> None:
-    """Beside its program it may not: then it starts, says so once, and editors have no pages."""
+def test_prefect_unpacks_its_pages_to_a_writable_folder() -> None:
+    """Beside its program it cannot: then it starts with a warning, and without its pages."""
     image = (DEPLOY / "docker/Dockerfile").read_text(encoding="utf-8")
     name = "PREFECT_SERVER_UI_STATIC_DIRECTORY"
     assert environment()[name] == "/srv/newsletter/var/prefect/ui"
     assert f"{name}={environment()[name]} " in image
     home = Path("/somewhere")
-    ours = lasting_server({}, home, host="127.0.0.1", port=4200)
-    assert Path(ours[name]).is_relative_to(home)
+    own = server_environment({}, home, host="127.0.0.1", port=4200)
+    assert Path(own[name]).is_relative_to(home)

@@ -1,4 +1,4 @@
-"""Programs that look at deploy/ for us; CI installs them, and then they must be used."""
+"""External programs that check deploy/; CI installs them, and there they must be used."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ BIN = Path(sys.executable).parent
 
 
 def program(name: str) -> str:
-    """Where a program is; skips the test, or fails it in CI, when it is not installed."""
-    found = shutil.which(name, path=f"{BIN}:{os.environ.get('PATH', '')}")
-    if found is None:
+    """Return the path of a program; skips the test, or fails it in CI, when it is missing."""
+    path = shutil.which(name, path=f"{BIN}:{os.environ.get('PATH', '')}")
+    if path is None:
         if os.environ.get("UPCYCLE_REQUIRE_TOOLS"):
             pytest.fail(f"{name} is not installed, and CI should have done it")
         pytest.skip(f"{name} is not installed")
-    return found
+    return path

@@ -1,8 +1,8 @@
-"""Does what docs/operations.md says, as it stands there, on one machine: `trial.py a` or `trial.py c`.
+"""Runs the commands of docs/operations.md unchanged on one machine: `trial.py a` or `trial.py c`.
 
 The blocks marked ``<!-- trial: a -->`` run one after the other in one shell. Folders and ports are
 replaced by the trial's own, `systemctl` is tests/deploy/systemctl.py, the relay is one on loopback
-that counts. ``after: NAME`` and ``then: NAME`` call a function of this file before and after.
+that counts. ``after: NAME`` and ``then: NAME`` call a method of `Trial` before and after the block.
 """
 
 from __future__ import annotations
@@ -31,14 +31,15 @@ sys.path.insert(0, str(ROOT))
 from tests.deploy.systemctl import (  # noqa: E402
     DROP,
     UID,
-    alive,
+    active_pid,
     stop,
 )
 from tests.services.delivery.sink_relay import Sink  # noqa: E402
+from tests.waiting import wait_until  # noqa: E402
 
 PAGE = ROOT / "docs/operations.md"
 READERS = 400
-PATIENCE = 240.0  # seconds for one thing to happen, on a machine that is busy
+TIMEOUT = 240.0  # seconds for one condition, on a machine that is busy
 BLOCK = re.compile(
     r"^<!-- trial: (?P<sizes>[abcm ]+?)(?:, after: (?P<after>\w+))?(?:, then: (?P<then>\w+))? -->\n"
     r"```sh\n(?P<text>.*?)^```$",
@@ -64,24 +65,20 @@ def free_port() -> int:
         return int(bound.getsockname()[1])
 
 
-def until(what: str, happened: Callable[[], Any], seconds: float = PATIENCE) -> Any:
-    """Wait until it has happened; fails with its name when it takes too long."""
-    deadline = time.monotonic() + seconds
-    while not (found := happened()):
-        if time.monotonic() > deadline:
-            raise AssertionError(f"{what} did not happen within {seconds:.0f} s")
-        time.sleep(0.3)
-    return found
+def expect(event: str, condition: Callable[[], Any], seconds: float = TIMEOUT) -> Any:
+    """Wait for the first true value of `condition` and return it; fails with the name of the event."""
+    failure = f"{event} did not happen within {seconds:.0f} s"
+    return wait_until(condition, failure, seconds=seconds, interval=0.3)
 
 
 def checkout(folder: Path) -> None:
-    """What is committed, in a folder of its own: nothing changes there while it is tried."""
+    """Clone what is committed to `folder`, so that nothing changes during the trial."""
     subprocess.run(["git", "clone", "--quiet", str(ROOT), str(folder)], check=True)
 
 
 @dataclass
 class Trial:
-    """One size on this machine, in a folder of its own."""
+    """The trial of one size of installation on this machine, below a folder of its own."""
 
     size: str
     venv: Path
@@ -90,12 +87,12 @@ class Trial:
     ports: dict[str, int] = field(default_factory=lambda: {n: free_port() for n in ("4200", "8040", "5432")})  # fmt: skip
     postgres: Path | None = None
     shell: subprocess.Popen[str] | None = None
-    push_at: float = 0.0
+    next_push: float = 0.0
 
     # --- the machine
 
     def lay_out(self) -> None:
-        """The folders a machine has, and the programs the page names."""
+        """Create the folders of a machine, and the programs that the page names."""
         for name in (
             "bin",
             "etc/systemd/system",
@@ -111,44 +108,44 @@ class Trial:
         (self.folder / "opt/upcycle-news").symlink_to(self.venv)
         shim = f'exec {sys.executable} {ROOT}/tests/deploy/systemctl.py {self.folder} "$@"\n'
         self._program("systemctl", shim)
-        as_service = f"exec {DROP} " if os.geteuid() == 0 else "exec "
+        drop_rights = f"exec {DROP} " if os.geteuid() == 0 else "exec "
         as_postgres = "exec setpriv --reuid=postgres --regid=postgres --clear-groups " if os.geteuid() == 0 else "exec "  # fmt: skip
         self._program(
             "sudo",
             'if [ "$1" = -u ] && [ "$2" = postgres ]; then shift 2; '
             f'cd /; {as_postgres}"$@"; fi\nexec "$@"\n',
         )
-        self._drop = as_service
+        self._drop_rights = drop_rights
 
     def _program(self, name: str, text: str) -> None:
         path = self.folder / "bin" / name
         path.write_text(f"#!/bin/sh\n{text}", encoding="utf-8")
         path.chmod(0o755)
 
-    def here(self, text: str) -> str:
-        """The page's words with this trial's folders, ports and user in their places."""
+    def localized(self, text: str) -> str:
+        """Return the text with this trial's folders, ports and user."""
         for path in ("/opt/upcycle-news", "/srv/newsletter", "/etc/upcycle-news.env", "/etc/systemd/system", "/usr/local/bin", "/mnt/backups"):  # fmt: skip
             text = re.sub(rf"(?<![\w/.-]){re.escape(path)}", f"{self.folder}{path}", text)
-        for port, mine in self.ports.items():
-            text = re.sub(rf"(?<=[:=]){port}\b", str(mine), text)
+        for port, own_port in self.ports.items():
+            text = re.sub(rf"(?<=[:=]){port}\b", str(own_port), text)
         owner = (UID, UID) if os.geteuid() == 0 else (str(os.getuid()), str(os.getgid()))
         text = re.sub(r"-o newsletter\b", f"-o {owner[0]}", text)
         text = re.sub(r"-g newsletter\b", f"-g {owner[1]}", text)
         return text.replace("newsletter:newsletter", f"{owner[0]}:{owner[1]}")
 
-    def move_in(self) -> None:
-        """The installed files speak of the trial's folders, as the page's commands do."""
+    def localize_files(self) -> None:
+        """Replace folders and ports in the installed files, as in the page's commands."""
         for path in [
             *self.folder.glob("etc/systemd/system/*"),
             self.folder / "etc/upcycle-news.env",
         ]:
-            path.write_text(self.here(path.read_text(encoding="utf-8")), encoding="utf-8")
+            path.write_text(self.localized(path.read_text(encoding="utf-8")), encoding="utf-8")
         wrapper = self.folder / "usr/local/bin/newsletter"
-        text = self.here(wrapper.read_text(encoding="utf-8"))
-        asked = "setpriv --reuid=newsletter --regid=newsletter --init-groups --"
-        assert asked in text
-        text = text.replace(f"exec {asked}", self._drop.strip())
-        # Once, also where the trial's services are called root (systemctl.py).
+        text = self.localized(wrapper.read_text(encoding="utf-8"))
+        change_user = "setpriv --reuid=newsletter --regid=newsletter --init-groups --"
+        assert change_user in text
+        text = text.replace(f"exec {change_user}", self._drop_rights.strip())
+        # Only once, also where the trial's services run as root (systemctl.py).
         root = 'if [ "$(id -u)" = 0 ]; then'
         assert root in text
         once = 'if [ -z "${DROPPED:-}" ]; then\n  export DROPPED=1'
@@ -157,43 +154,43 @@ class Trial:
     # --- the page
 
     def run(self) -> None:
-        """Every block of this size, in the page's order."""
-        found = [
+        """Run every block of this size, in the order of the page."""
+        blocks = [
             m for m in BLOCK.finditer(PAGE.read_text("utf-8")) if set(self.size) & set(m["sizes"])
         ]
-        assert len(found) > 5, "the page has lost its blocks"
-        for match in found:
+        assert len(blocks) > 5, "the blocks of the page were not recognised"
+        for match in blocks:
             if match["after"]:
                 getattr(self, match["after"])()
             for line in match["text"].splitlines():
                 print(f"  $ {line}", flush=True)  # noqa: T201
-            self.type(self.here(match["text"]))
+            self.type(self.localized(match["text"]))
             if "/usr/local/bin/newsletter" in match["text"]:
-                self.move_in()
+                self.localize_files()
             if match["then"]:
                 getattr(self, match["then"])()
 
     def type(self, text: str) -> str:
-        """Give commands to the shell; what they said. Fails when one of them does."""
+        """Run commands in the shell and return their output; fails when one of them does."""
         if self.shell is None:
-            kept = {
+            inherited = {
                 k: v for k, v in os.environ.items() if not k.startswith(("PREFECT_", "UPCYCLE_"))
             }
-            path = f"{self.folder}/bin:{self.folder}/usr/local/bin:{kept['PATH']}"
+            path = f"{self.folder}/bin:{self.folder}/usr/local/bin:{inherited['PATH']}"
             self.shell = subprocess.Popen(
                 ["bash", "-euo", "pipefail"], cwd=self.folder, text=True,
                 stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
-                env={**kept, "PATH": path, "PGHOST": "127.0.0.1", "PGPORT": str(self.ports["5432"]), "HOME": "/tmp"},
+                env={**inherited, "PATH": path, "PGHOST": "127.0.0.1", "PGPORT": str(self.ports["5432"]), "HOME": "/tmp"},
             )  # fmt: skip
         shell, mark = self.shell, f"--done-{time.monotonic_ns()}--"
         assert shell.stdin is not None and shell.stdout is not None
         shell.stdin.write(f"{text}\necho {mark}\n")
         shell.stdin.flush()
-        said = []
+        output: list[str] = []
         for line in shell.stdout:
             if line.strip() == mark:
-                return "".join(said)
-            said.append(line)
+                return "".join(output)
+            output.append(line)
             print(f"    {line}", end="", flush=True)  # noqa: T201
         raise AssertionError("a command of the page failed:\n" + text)
 
@@ -205,9 +202,9 @@ class Trial:
         )
         return done.stdout
 
-    # --- what a person does between the blocks, and what has to be true then
+    # --- what an operator does between the blocks, and what must hold then
 
-    def edited(self) -> None:
+    def edit_publication(self) -> None:
         home = self.folder / "srv/newsletter"
         (home / "newsletter.toml").write_text(SETTINGS, encoding="utf-8")
         (home / "content/feeds.toml").write_text("", encoding="utf-8")
@@ -232,79 +229,80 @@ class Trial:
         except (OSError, urllib.error.HTTPError):
             return None
 
-    def prefect_answers(self) -> None:
-        until("Prefect's server", lambda: self.ask("/health"))
+    def wait_for_prefect(self) -> None:
+        expect("Prefect's server", lambda: self.ask("/health"))
 
-    def deployed(self) -> None:
-        self.prefect_answers()
+    def wait_for_deployments(self) -> None:
+        self.wait_for_prefect()
         wanted = (
             (self.folder / "srv/newsletter/prefect.yaml").read_text("utf-8").count("entrypoint:")
         )
-        until("the deployments", lambda: (self.ask("/deployments/count", {}) or 0) >= wanted)
+        expect("the deployments", lambda: (self.ask("/deployments/count", {}) or 0) >= wanted)
         with urllib.request.urlopen(f"http://127.0.0.1:{self.ports['4200']}/", timeout=30) as page:
             assert b"<script" in page.read(), "Prefect shows no pages"
 
     def status(self) -> dict[str, Any]:
-        told = self.newsletter("upcycle-news", "issue", "status", "--json")
-        return json.loads(told) if told.startswith("{") else {}
+        output = self.newsletter("upcycle-news", "issue", "status", "--json")
+        return json.loads(output) if output.startswith("{") else {}
 
-    def issue_sent_although_the_runner_is_stopped(self) -> None:
-        until("the first mails", lambda: self.relay.count > 20)
+    def check_send_with_a_stopped_runner(self) -> None:
+        expect("the first mails", lambda: self.relay.count > 20)
         self.type("sudo systemctl stop upcycle-news-runner")
         stopped = self.status()
         print(f"    stopped the runner at {self.relay.count} mails", flush=True)  # noqa: T201
-        # Drained: what was on the wire has its answer, and the rest waits.
+        # Drained: mails in transit have their reply, and the rest is queued.
         assert stopped["sent"] == self.relay.count, stopped
         assert stopped["unknown"] == stopped["sending"] == 0, stopped
         assert stopped["queued"] == READERS - stopped["sent"] > 0, stopped
         self.type("sudo systemctl start upcycle-news-runner")
-        self.deployed()
-        until("the sum", lambda: not self.going() or self.pushed())
-        found = self.status()
-        assert found["sent"] == found["audience"] == READERS, found
-        self.everybody_got_it_once()
+        self.wait_for_deployments()
+        expect("the end of the issue", lambda: not self.is_open() or self.push_pending())
+        status = self.status()
+        assert status["sent"] == status["audience"] == READERS, status
+        self.assert_each_reader_got_it_once()
 
-    def everybody_got_it_once(self) -> None:
+    def assert_each_reader_got_it_once(self) -> None:
         assert len(self.relay.accepted) == READERS, len(self.relay.accepted)
-        twice = [ids for ids in self.relay.accepted.values() if len(ids) > 1]
-        assert not twice, f"{len(twice)} readers got it twice"
+        duplicates = [ids for ids in self.relay.accepted.values() if len(ids) > 1]
+        assert not duplicates, f"{len(duplicates)} readers got it twice"
 
-    def issue_sent_although_a_worker_dies(self) -> None:
-        until("the first mails", lambda: self.relay.count > 20)
+    def check_send_with_a_killed_worker(self) -> None:
+        expect("the first mails", lambda: self.relay.count > 20)
         busy = {
             number
             for number in (1, 2)
-            for pid in self.below(alive(self.folder, f"upcycle-news-worker@{number}"))
+            for pid in self.descendants(active_pid(self.folder, f"upcycle-news-worker@{number}"))
             if "PREFECT__FLOW_RUN_ID=" in self.environment_of(pid)
         }
-        assert busy, "no worker is at it"
-        victim = alive(self.folder, f"upcycle-news-worker@{min(busy)}")
-        for pid in self.below(victim):
+        assert busy, "no worker executes the run"
+        victim = active_pid(self.folder, f"upcycle-news-worker@{min(busy)}")
+        for pid in self.descendants(victim):
             os.kill(pid, signal.SIGKILL)
         print(f"    killed worker {min(busy)} and its runs at {self.relay.count} mails", flush=True)  # noqa: T201
-        # Whoever is left goes on; deliver-pending takes up what nobody has.
-        until("the first end", lambda: not self.going() or self.pushed(), PATIENCE)
-        found = until("the sum", lambda: (s := self.status()).get("closed") and s)
-        assert found["sent"] + found["unknown"] == READERS, found
-        assert found["unknown"] <= 2, found  # one for each connection that died
-        twice = [ids for ids in self.relay.accepted.values() if len(ids) > 1]
-        assert not twice, f"{len(twice)} readers got it twice"
-        assert READERS - found["unknown"] <= len(self.relay.accepted) <= READERS
+        # The other worker continues; deliver-pending takes over what the killed one had leased.
+        expect("the end of the issue", lambda: not self.is_open() or self.push_pending())
+        status = expect("the final counts", lambda: (s := self.status()).get("closed") and s)
+        assert status["sent"] + status["unknown"] == READERS, status
+        assert status["unknown"] <= 2, status  # one for each connection that died
+        duplicates = [ids for ids in self.relay.accepted.values() if len(ids) > 1]
+        assert not duplicates, f"{len(duplicates)} readers got it twice"
+        assert READERS - status["unknown"] <= len(self.relay.accepted) <= READERS
 
-    def going(self) -> bool:
+    def is_open(self) -> bool:
         return not self.status().get("closed")
 
-    def pushed(self) -> bool:
-        """Let deliver-pending run now, not at the next five minutes, until the sum closes."""
-        if time.monotonic() >= self.push_at:
-            self.push_at = time.monotonic() + 45
+    def push_pending(self) -> bool:
+        """Start deliver-pending every 45 s, ahead of its schedule; true once the issue is closed."""
+        if time.monotonic() >= self.next_push:
+            self.next_push = time.monotonic() + 45
             self.newsletter("prefect", "deployment", "run", "deliver-pending/every-five-minutes")
-        time.sleep(1)
-        return not self.going()
+        return not self.is_open()
 
-    def nothing_went_out_again(self) -> None:
-        time.sleep(3)
-        self.everybody_got_it_once()
+    def check_no_mail_is_repeated(self) -> None:
+        """Let deliver-pending run once more to its end: it must not send anything."""
+        run = ("prefect", "deployment", "run", "--watch", "deliver-pending/every-five-minutes")
+        self.newsletter(*run)
+        self.assert_each_reader_got_it_once()
 
     # --- processes
 
@@ -317,10 +315,10 @@ class Trial:
         except OSError:
             return ""
 
-    def below(self, pid: int) -> list[int]:
-        return [one for one in self.processes() if self.is_below(one, pid)]
+    def descendants(self, pid: int) -> list[int]:
+        return [other for other in self.processes() if self.is_descendant(other, pid)]
 
-    def is_below(self, pid: int, ancestor: int) -> bool:
+    def is_descendant(self, pid: int, ancestor: int) -> bool:
         while pid > 1:
             try:
                 pid = int(Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[1])
@@ -333,10 +331,10 @@ class Trial:
     # --- Postgres
 
     def start_postgres(self) -> None:
-        """Debian's own, with a data folder and a port of the trial's."""
-        found = sorted(Path("/usr/lib/postgresql").glob("*/bin/initdb"))
-        assert found, "Debian's package postgresql is not installed"
-        self.postgres = found[-1].parent
+        """Start Debian's PostgreSQL with a data folder and a port of the trial's."""
+        versions = sorted(Path("/usr/lib/postgresql").glob("*/bin/initdb"))
+        assert versions, "Debian's package postgresql is not installed"
+        self.postgres = versions[-1].parent
         data = self.folder / "postgres"
         data.mkdir()
         if os.geteuid() == 0:
@@ -352,24 +350,24 @@ class Trial:
         subprocess.run([*prefix, str(self.postgres / name), *arguments], check=True, stdout=subprocess.DEVNULL, cwd="/")  # fmt: skip
 
     def end(self) -> None:
-        """Stop everything that was started, by what we know of it."""
+        """Stop everything that was started."""
         if self.shell is not None:
             self.shell.kill()
         for name in ("worker@1", "worker@2", "runner", "web", "prefect"):
-            pid = alive(self.folder, f"upcycle-news-{name}")
-            family = [pid, *self.below(pid)] if pid else []
+            pid = active_pid(self.folder, f"upcycle-news-{name}")
+            family = [pid, *self.descendants(pid)] if pid else []
             stop(self.folder, f"upcycle-news-{name}")
-            for one in family:  # what did not end by itself does not outlive the trial
+            for member in family:  # some may not have ended by themselves
                 with suppress(ProcessLookupError):
-                    os.kill(one, signal.SIGKILL)
+                    os.kill(member, signal.SIGKILL)
         if self.postgres is not None:
             self._postgres("pg_ctl", "-D", str(self.folder / "postgres/data"), "-m", "immediate", "stop")  # fmt: skip
 
 
 def main(size: str, venv: Path) -> int:
-    began = time.monotonic()
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # through what stops our services
-    # Not below /tmp: the services get one of their own, as PrivateTmp gives them.
+    started_at = time.monotonic()
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # runs `Trial.end`
+    # Not below /tmp: each service has a private /tmp, as with PrivateTmp.
     folder = Path(tempfile.mkdtemp(prefix="upcycle-trial-", dir="/var/tmp"))
     with Sink() as relay:
         trial = Trial(size, venv, folder, relay)
@@ -389,12 +387,12 @@ def main(size: str, venv: Path) -> int:
             trial.end()
             if not os.environ.get("UPCYCLE_TRIAL_KEEP"):
                 shutil.rmtree(folder, ignore_errors=True)
-    print(f"size {size}: as written, in {time.monotonic() - began:.0f} s")  # noqa: T201
+    print(f"size {size}: as written, in {time.monotonic() - started_at:.0f} s")  # noqa: T201
     return 0
 
 
 if __name__ == "__main__":
-    # The environment's folder as it is called: its bin/python is a link to somebody else's.
+    # Not resolved: bin/python of a virtual environment is a link to another installation.
     sys.exit(
         main(sys.argv[1], Path(sys.argv[2]).absolute() if len(sys.argv) > 2 else Path(sys.prefix))
     )

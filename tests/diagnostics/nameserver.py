@@ -1,4 +1,4 @@
-"""A DNS server on loopback that knows what a test tells it."""
+"""A DNS server on loopback with the records that a test gives it."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ class NameServer:
     def __init__(self, zone: Zone, *, broken: Iterable[str] = (), silent: bool = False) -> None:
         self.zone = {(name.lower(), kind): list(values) for (name, kind), values in zone.items()}
         self.broken, self.silent = set(broken), silent
-        self.asked: list[tuple[str, str]] = []
+        self.queries: list[tuple[str, str]] = []
         self._socket = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
         self._socket.bind(("127.0.0.1", 0))
         self._thread = threading.Thread(target=self._serve, daemon=True)
@@ -50,15 +50,16 @@ class NameServer:
             data, sender = self._socket.recvfrom(65535)
             if not data:
                 return
+            answer = self._answer(data)
             if not self.silent:
-                self._socket.sendto(self._answer(data), sender)
+                self._socket.sendto(answer, sender)
 
     def _answer(self, data: bytes) -> bytes:
         query = dns.message.from_wire(data)
         [question] = query.question
         name = question.name.to_text(omit_final_dot=True).lower()
         kind = dns.rdatatype.to_text(question.rdtype)
-        self.asked.append((name, kind))
+        self.queries.append((name, kind))
         answer = dns.message.make_response(query)
         answer.flags |= dns.flags.RA
         values = self.zone.get((name, kind), [])

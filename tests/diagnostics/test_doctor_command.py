@@ -1,4 +1,4 @@
-"""The command: what it prints, its exit code, and that nothing is changed by looking."""
+"""The command `doctor`: its output, its exit code, and that it changes nothing."""
 
 from __future__ import annotations
 
@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from upcycle_news.diagnostics.formatting import lines, markdown
-from upcycle_news.diagnostics.probes import ROUNDS
+from upcycle_news.diagnostics.formatting import markdown, report_lines
+from upcycle_news.diagnostics.probes import PROBES
 from upcycle_news.diagnostics.results import (
-    Line,
+    CheckResult,
     Record,
     Report,
     State,
@@ -20,29 +20,29 @@ from upcycle_news.mail.dkim import generate
 
 from ..publications import (
     Publication,
-    prepared,
-    relay_at,
-    sent,
+    approve_issue,
+    relay_variables,
+    send_issue,
 )
-from ..transports.bad_relays import BadDay
-from ..web.web_server import free_port, opened
+from ..transports.bad_relays import MisbehavingRelay
+from ..web.web_server import free_port, running_server
 from .nameserver import NameServer
 
 ROOT = Path(__file__).parents[2]
 SECRET = "Geheim-4711"
-RED = Line(
+PROBLEM = CheckResult(
     "spf", State.PROBLEM, "nothing | there", "mail is refused", "publish it", "example.org",
     (Record("example.org", "TXT", "v=spf1 " + "ip4:192.0.2.1 " * 30 + "-all"),),
 )  # fmt: skip
 
 
-def everything(home: Path) -> dict[str, bytes]:
+def all_files(home: Path) -> dict[str, bytes]:
     return {
         str(path.relative_to(home)): path.read_bytes() for path in home.rglob("*") if path.is_file()
     }
 
 
-def test_a_new_publication_is_looked_at_and_not_changed(tmp_path: Path, monkeypatch) -> None:
+def test_a_new_publication_is_checked_and_not_changed(tmp_path: Path, monkeypatch) -> None:
     from upcycle_news.scaffold.layout import init_publication
 
     from ..delivery.memory_ledger import Clock
@@ -50,27 +50,27 @@ def test_a_new_publication_is_looked_at_and_not_changed(tmp_path: Path, monkeypa
     home = tmp_path / "neu"
     init_publication(home, name="Neu", today=Clock()().date())
     monkeypatch.chdir(home)
-    before = everything(home)
+    before = all_files(home)
     with Publication(home, Clock()) as publication:
         done = publication.run("doctor", "--offline", "--json")
     assert done.json["healthy"]
-    assert everything(home) == before
-    told = {
+    assert all_files(home) == before
+    states = {
         line["check"]: line["state"] for group in done.json["groups"].values() for line in group
     }
-    assert "leaving" not in told
-    assert told["relay"] == told["dns"] == told["one-click"] == told["prefect"] == "skipped"
-    assert told["store"] == told["backup"] == told["secrets"] == "skipped"
+    assert "leaving" not in states
+    assert states["relay"] == states["dns"] == states["one-click"] == states["prefect"] == "skipped"
+    assert states["store"] == states["backup"] == states["secrets"] == "skipped"
     assert not (home / "var").exists()
 
 
-def test_a_publication_in_order_from_the_relay_to_the_way_out(
+def test_a_healthy_publication_has_no_problem(
     publication: Publication, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Relay, DNS with our own key, the real web door: all of it on loopback."""
-    publication.essay()
-    publication.crowd(1)
-    prepared(publication.context())
+    """Relay, DNS with our own key, the real web pages: all of it on loopback."""
+    publication.write_essay()
+    publication.add_many_subscribers(1)
+    approve_issue(publication.context())
     key, port = generate("ed25519"), free_port()
     domain = "umbaupost.example.net"
     zone = {
@@ -81,22 +81,22 @@ def test_a_publication_in_order_from_the_relay_to_the_way_out(
         (f"news._domainkey.{domain}", "TXT"): [f'"{key.record}"'],
         ("7.2.0.192.in-addr.arpa", "PTR"): [f"{domain}."],
     }
-    # The sample domains of RFC 2606 are nobody's; for this test they are ours.
-    monkeypatch.setattr("upcycle_news.diagnostics.probes.is_sample", lambda address: False)
+    # This test uses the sample domains of RFC 2606 as if they were real.
+    monkeypatch.setattr("upcycle_news.diagnostics.probes.is_sample_host", lambda address: False)
     url = f"http://127.0.0.1:{port}"
-    with BadDay() as day, NameServer(zone) as dns:
+    with MisbehavingRelay() as day, NameServer(zone) as dns:
         environment = {
-            **relay_at(day.controller.port),
+            **relay_variables(day.controller.port),
             "PUBLICATION__PUBLIC_URL": url,
             "DKIM__ED25519_SELECTOR": "news",
             "DKIM__ED25519_KEY": key.pem,
             "DOCTOR__RESOLVER": dns.address,
             "DOCTOR__OUTGOING_IPS": '["192.0.2.7"]',
         }
-        with opened(publication.context(PUBLICATION__PUBLIC_URL=url), port):
+        with running_server(publication.context(PUBLICATION__PUBLIC_URL=url), port):
             done = publication.run("doctor", "--json", **environment)
         assert day.accepted == []
-    told = {
+    states = {
         line["check"]: line["state"] for group in done.json["groups"].values() for line in group
     }
     assert done.json["counts"]["problem"] == 0
@@ -104,11 +104,11 @@ def test_a_publication_in_order_from_the_relay_to_the_way_out(
         *("relay", "relay-tls", "relay-size", "spf", "dkim", "dmarc", "mx", "ptr", "leaving"),
         *("one-click", "store", "store-version", "store-check", "secrets", "issue-size", "content"),
     )
-    assert {check: told[check] for check in wanted} == dict.fromkeys(wanted, "ok")
+    assert {check: states[check] for check in wanted} == dict.fromkeys(wanted, "ok")
 
 
-def test_a_red_line_is_exit_code_one_with_its_cure(publication: Publication) -> None:
-    done = publication.run("doctor", "relay", code=1, **relay_at(9))
+def test_a_problem_is_exit_code_one_and_printed_with_its_fix(publication: Publication) -> None:
+    done = publication.run("doctor", "relay", code=1, **relay_variables(9))
     assert "problem  the relay 127.0.0.1:9 cannot be reached, nothing listens there" in done.out
     assert "means: no mail leaves" in done.out
     assert "cure:  check host and port, or start it" in done.out
@@ -126,96 +126,98 @@ def test_single_checks_can_be_asked_for(publication: Publication) -> None:
 
 
 @pytest.mark.parametrize("as_json", [True, False])
-def test_settings_that_cannot_be_read_are_a_red_line_too(
-    publication: Publication, as_json: bool
-) -> None:
+def test_unreadable_settings_are_a_problem_too(publication: Publication, as_json: bool) -> None:
     (publication.home / "newsletter.toml").write_text("[publication]\nnmae = 'x'\n")
     done = publication.run("doctor", *(["--json"] if as_json else []), code=1)
     assert "newsletter.toml:2: unknown setting 'publication.nmae'" in done.out
 
 
-def test_a_broken_relay_table_or_prefect_yaml_hides_nothing_else(publication: Publication) -> None:
+def test_a_broken_relay_table_or_prefect_yaml_hides_no_other_check(
+    publication: Publication,
+) -> None:
     (publication.home / "prefect.yaml").write_text("deployments: 3")
     done = publication.run(
         "doctor", "--offline", "--json", code=1, RELAYS__SECOND__HOST="x.example"
     )
-    told = {line["check"]: line for group in done.json["groups"].values() for line in group}
-    assert "relays.main" in told["relay"]["found"]
-    assert "prefect.yaml" in told["timezone"]["found"]
-    assert told["store"]["state"] == told["disk"]["state"] == "ok"
+    states = {line["check"]: line for group in done.json["groups"].values() for line in group}
+    assert "relays.main" in states["relay"]["found"]
+    assert "prefect.yaml" in states["timezone"]["found"]
+    assert states["store"]["state"] == states["disk"]["state"] == "ok"
 
 
-def test_a_missing_key_is_red_and_none_is_made(publication: Publication) -> None:
-    publication.essay()
-    publication.crowd(1)
-    sent(publication.context())
+def test_a_missing_key_is_a_problem_and_none_is_created(publication: Publication) -> None:
+    publication.write_essay()
+    publication.add_many_subscribers(1)
+    send_issue(publication.context())
     [key] = (publication.home / "var/secrets").glob("token-*.key")
     key.unlink()
     done = publication.run("doctor", "--offline", "--json", code=1)
-    [line] = [one for one in done.json["groups"]["machine"] if one["check"] == "secrets"]
+    [line] = [entry for entry in done.json["groups"]["machine"] if entry["check"] == "secrets"]
     assert "no unsubscribe link" in line["meaning"]
     assert not key.exists()
 
 
-def test_offline_asks_nobody_beyond_this_machine(publication: Publication) -> None:
+def test_offline_connects_to_no_other_machine(publication: Publication) -> None:
     """tests/conftest.py fails whatever connects elsewhere."""
-    publication.setting('address = "post@umbaupost.example.net"', 'address = "post@umbau.de"')
-    publication.setting("https://umbaupost.example.net", "https://umbau.de")
+    publication.change_setting(
+        'address = "post@umbaupost.example.net"', 'address = "post@umbau.de"'
+    )
+    publication.change_setting("https://umbaupost.example.net", "https://umbau.de")
     done = publication.run("doctor", "--offline", "--json", RELAYS__MAIN__HOST="smtp.umbau.de")
-    told = {
+    states = {
         line["check"]: line["found"] for group in done.json["groups"].values() for line in group
     }
-    assert "--offline" in told["relay"]
-    assert "--offline" in told["dns"]
-    assert "--offline" in told["one-click"]
+    assert "--offline" in states["relay"]
+    assert "--offline" in states["dns"]
+    assert "--offline" in states["one-click"]
 
 
-def test_nothing_that_is_printed_holds_a_secret_or_a_reader(publication: Publication) -> None:
-    publication.crowd(2)
-    publication.essay()
-    with BadDay(password="right") as day:
+def test_the_output_contains_no_secret_and_no_address(publication: Publication) -> None:
+    publication.add_many_subscribers(2)
+    publication.write_essay()
+    with MisbehavingRelay(password="right") as day:
         environment = {
-            **relay_at(day.controller.port),
+            **relay_variables(day.controller.port),
             "RELAYS__MAIN__USERNAME": "news@example.org",
             "RELAYS__MAIN__PASSWORD": SECRET,
         }
         done = publication.run("doctor", "--offline", code=1, **environment)
-    assert SECRET not in done.told
-    assert "@example.org" not in done.told
+    assert SECRET not in done.output
+    assert "@example.org" not in done.output
 
 
-# --- the look of it
+# --- formatting
 
 
-def test_a_record_is_one_line_that_can_be_copied() -> None:
-    shown = list(lines(Report((("dns", (RED,)),)), 60, lambda text, state: text))
+def test_a_dns_record_is_one_line_that_can_be_copied() -> None:
+    shown = list(report_lines(Report((("dns", (PROBLEM,)),)), 60, lambda text, state: text))
     [record] = [line for line in shown if " IN TXT " in line]
-    value = RED.records[0].value
+    value = PROBLEM.records[0].value
     assert re.findall(r'"([^"]*)"', record) == [value[:255], value[255:]]
     assert all(len(line) <= 60 for line in shown if line != record)
 
 
-def test_the_table_for_prefects_pages_stays_a_table() -> None:
-    table = markdown(Report((("dns", (RED, Line("mx", State.OK, "fine"))),)))
+def test_the_markdown_table_stays_a_table() -> None:
+    table = markdown(Report((("dns", (PROBLEM, CheckResult("mx", State.OK, "fine"))),)))
     rows = [line for line in table.splitlines() if line.startswith("|")]
     assert len(rows) == 4
     assert r"nothing \| there" in rows[2]
 
 
-def test_every_check_is_explained_and_none_that_is_not_there() -> None:
+def test_the_documentation_lists_exactly_the_existing_checks() -> None:
     text = (ROOT / "docs/doctor.md").read_text(encoding="utf-8")
     explained = set(re.findall(r"(?m)^\| `([a-z-]+)` \|", text))
-    checks = {check for _, found in ROUNDS.values() for check in found}
+    checks = {check for _, names in PROBES.values() for check in names}
     assert explained == checks
-    assert set(known_checks()) == checks | set(ROUNDS)
+    assert set(known_checks()) == checks | set(PROBES)
 
 
-def test_every_line_the_code_makes_belongs_to_a_known_check() -> None:
-    made = re.compile(r"\b(?:ok|warning|problem|skipped|make|ending)\(\s*\"([a-z-]+)\"")
-    found = {
+def test_every_result_in_the_code_belongs_to_a_known_check() -> None:
+    factories = re.compile(r"\b(?:ok|warning|problem|skipped|make|expiring)\(\s*\"([a-z-]+)\"")
+    checks = {
         check
         for path in (ROOT / "src/upcycle_news/diagnostics").rglob("*.py")
-        for check in made.findall(path.read_text(encoding="utf-8"))
+        for check in factories.findall(path.read_text(encoding="utf-8"))
     }
-    assert len(found) > 25
-    assert found <= set(known_checks())
+    assert len(checks) > 25
+    assert checks <= set(known_checks())

@@ -1,4 +1,4 @@
-"""What Prefect's API tells, and what is no Prefect at all. The real server is asked in tests/flows."""
+"""Checks of Prefect against a stub of its API. The real server is used in tests/flows."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from upcycle_news.diagnostics import prefect
-from upcycle_news.diagnostics.results import Line
+from upcycle_news.diagnostics.results import CheckResult
 from upcycle_news.errors import SettingsError
-from upcycle_news.prefect_api.client import Cockpit
+from upcycle_news.prefect_api.client import PrefectClient
 from upcycle_news.prefect_api.status import (
     Deployment,
     PrefectFacts,
-    look,
-    planned,
+    fetch_facts,
+    read_deployments,
 )
 
 from ..prefect_api.test_client import Api, api  # noqa: F401  the fixture
@@ -28,17 +28,17 @@ BERLIN = ZoneInfo("Europe/Berlin")
 NOW = datetime(2026, 11, 26, 6, tzinfo=UTC)
 THURSDAY = frozenset({("30 7 * * 4", "Europe/Berlin")})
 WANTED = (
-    Deployment("thursday", "flows/publish_issue.py:publish_issue", THURSDAY),
-    Deployment("operators", "flows/notify.py:notify", frozenset()),
+    Deployment("thursday", "upcycle_news_flows.publish_issue.publish_issue", THURSDAY),
+    Deployment("operators", "upcycle_news_flows.notify.notify", frozenset()),
 )
 ALARMS = frozenset({"upcycle-news.issue.late", "upcycle-news.doctor.red"})
-WELL = PrefectFacts(
+HEALTHY = PrefectFacts(
     "http://127.0.0.1:4200/api",
     version="3.8.8",
-    ours="3.8.8",
+    installed="3.8.8",
     deployments=WANTED,
     next_issue=NOW,
-    alarms=ALARMS,
+    alert_events=ALARMS,
 )
 
 AUTOMATIONS = [
@@ -56,38 +56,46 @@ AUTOMATIONS = [
 ]
 
 
-def judged(facts: PrefectFacts, operators: int = 1) -> list[Line]:
-    return prefect.verdict(facts, WANTED, BERLIN, alarms=ALARMS, operators=operators)
+def evaluated(facts: PrefectFacts, operators: int = 1) -> list[CheckResult]:
+    return prefect.evaluate(facts, WANTED, BERLIN, alarms=ALARMS, operators=operators)
 
 
-def one(facts: PrefectFacts, check: str) -> Line:
-    [line] = [line for line in judged(facts) if line.check == check]
-    return line
+def result_of(facts: PrefectFacts, check: str) -> CheckResult:
+    [result] = [result for result in evaluated(facts) if result.check == check]
+    return result
 
 
-def changed(**told: Any) -> PrefectFacts:
+def changed(**changes: Any) -> PrefectFacts:
     thursday, operators = WANTED
-    return replace(WELL, deployments=(replace(thursday, **told), operators))
+    return replace(HEALTHY, deployments=(replace(thursday, **changes), operators))
 
 
-def test_all_is_well() -> None:
-    assert {str(line.state) for line in judged(WELL)} == {"ok"}
-    assert "Thursday, 26 November, 07:00" in one(WELL, "prefect-deployments").found
+def test_a_healthy_prefect_has_only_ok_results() -> None:
+    assert {str(result.state) for result in evaluated(HEALTHY)} == {"ok"}
+    assert "Thursday, 26 November, 07:00" in result_of(HEALTHY, "prefect-deployments").finding
 
 
 @pytest.mark.parametrize(
     ("facts", "check", "state"),
     [
-        (replace(WELL, version="3.9.1"), "prefect", "warning"),
-        (replace(WELL, version="3.8.1"), "prefect", "ok"),
-        (replace(WELL, url="http://192.0.2.7:4200/api"), "prefect-login", "problem"),
-        (replace(WELL, url="http://192.0.2.7:4200/api", open=False), "prefect-login", "warning"),
-        (replace(WELL, url="https://prefect.example.org/api", open=False), "prefect-login", "ok"),
-        (replace(WELL, deployments=WANTED[1:]), "prefect-deployments", "problem"),
+        (replace(HEALTHY, version="3.9.1"), "prefect", "warning"),
+        (replace(HEALTHY, version="3.8.1"), "prefect", "ok"),
+        (replace(HEALTHY, url="http://192.0.2.7:4200/api"), "prefect-login", "problem"),
+        (
+            replace(HEALTHY, url="http://192.0.2.7:4200/api", answers_without_login=False),
+            "prefect-login",
+            "warning",
+        ),
+        (
+            replace(HEALTHY, url="https://prefect.example.org/api", answers_without_login=False),
+            "prefect-login",
+            "ok",
+        ),
+        (replace(HEALTHY, deployments=WANTED[1:]), "prefect-deployments", "problem"),
         (changed(paused=True), "prefect-deployments", "problem"),
         (changed(schedules=frozenset()), "prefect-deployments", "warning"),
         (
-            changed(entrypoint="flows/deliver_pending.py:deliver_pending"),
+            changed(entrypoint="upcycle_news_flows.deliver_pending.deliver_pending"),
             "prefect-deployments",
             "problem",
         ),
@@ -95,75 +103,79 @@ def test_all_is_well() -> None:
         (changed(pool="newsletter"), "prefect-workers", "problem"),
         (replace(changed(pool="newsletter"), workers=0), "prefect-workers", "problem"),
         (replace(changed(pool="newsletter"), workers=2), "prefect-workers", "ok"),
-        (replace(WELL, late=2), "prefect-late", "ok"),
-        (replace(WELL, late=9), "prefect-late", "warning"),
-        (replace(WELL, skew=-31.0), "clock", "warning"),
-        (replace(WELL, skew=500.0), "clock", "problem"),
-        (replace(WELL, alarms=frozenset()), "alarms", "warning"),
-        (replace(WELL, alarms=ALARMS - {"upcycle-news.doctor.red"}), "alarms", "warning"),
+        (replace(HEALTHY, late_runs=2), "prefect-late", "ok"),
+        (replace(HEALTHY, late_runs=9), "prefect-late", "warning"),
+        (replace(HEALTHY, skew=-31.0), "clock", "warning"),
+        (replace(HEALTHY, skew=500.0), "clock", "problem"),
+        (replace(HEALTHY, alert_events=frozenset()), "alarms", "warning"),
+        (replace(HEALTHY, alert_events=ALARMS - {"upcycle-news.doctor.red"}), "alarms", "warning"),
     ],
 )
-def test_each_trouble_has_its_line(facts: PrefectFacts, check: str, state: str) -> None:
-    line = one(facts, check)
-    assert line.state == state
-    assert state == "ok" or (line.meaning and line.cure)
+def test_each_fault_has_its_result_with_impact_and_fix(
+    facts: PrefectFacts, check: str, state: str
+) -> None:
+    result = result_of(facts, check)
+    assert result.state == state
+    assert state == "ok" or (result.impact and result.fix)
 
 
-def test_alarms_that_nobody_gets_are_told() -> None:
-    [line] = [one for one in judged(WELL, operators=0) if one.check == "alarms"]
-    assert line.state == "warning"
-    assert "cockpit.operators" in line.cure
+def test_alarms_without_operators_are_a_warning() -> None:
+    [result] = [result for result in evaluated(HEALTHY, operators=0) if result.check == "alarms"]
+    assert result.state == "warning"
+    assert "cockpit.operators" in result.fix
 
 
-def test_a_missing_pool_is_made_first() -> None:
-    assert "work-pool create" in one(changed(pool="newsletter"), "prefect-workers").cure
-    asleep = replace(changed(pool="newsletter"), workers=0)
-    assert "work-pool create" not in one(asleep, "prefect-workers").cure
+def test_a_missing_pool_is_to_be_created_first() -> None:
+    assert "work-pool create" in result_of(changed(pool="newsletter"), "prefect-workers").fix
+    no_worker = replace(changed(pool="newsletter"), workers=0)
+    assert "work-pool create" not in result_of(no_worker, "prefect-workers").fix
 
 
 def test_the_deployments_of_this_repository_are_read() -> None:
-    found = {one.name: one for one in planned(Path(__file__).parents[2])}
-    assert found["thursday"].schedules == THURSDAY
-    assert found["daily"].entrypoint == "flows/checkup.py:checkup"
+    deployments = {
+        deployment.name: deployment for deployment in read_deployments(Path(__file__).parents[2])
+    }
+    assert deployments["thursday"].schedules == THURSDAY
+    assert deployments["daily"].entrypoint == "upcycle_news_flows.checkup.checkup"
 
 
 @pytest.mark.parametrize("text", ["", "deployments: 3", "deployments: [3]", "\t- x", "a: [", None])
-def test_a_prefect_yaml_that_is_none_is_told(text: str | None, tmp_path: Path) -> None:
+def test_an_invalid_prefect_yaml_is_an_error(text: str | None, tmp_path: Path) -> None:
     if text is not None:
         (tmp_path / "prefect.yaml").write_text(text)
     with pytest.raises(SettingsError, match=r"prefect\.yaml"):
-        planned(tmp_path)
+        read_deployments(tmp_path)
 
 
-def test_nobody_answers() -> None:
-    facts = look(Cockpit("http://127.0.0.1:9/api"), "3.8.8", lambda: NOW, 2.0)
-    [line] = judged(facts)
-    assert (line.check, line.state) == ("prefect", "problem")
-    assert "upcycle-news up" in line.cure
+def test_a_server_that_does_not_answer_is_a_problem() -> None:
+    facts = fetch_facts(PrefectClient("http://127.0.0.1:9/api"), "3.8.8", lambda: NOW, 2.0)
+    [result] = evaluated(facts)
+    assert (result.check, result.state) == ("prefect", "problem")
+    assert "upcycle-news up" in result.fix
 
 
-def test_what_answers_is_not_prefect(api: Any) -> None:  # noqa: F811
-    facts = look(Cockpit(api.url), "3.8.8", lambda: NOW, 2.0)
-    assert "not Prefect's API" in facts.trouble
+def test_another_server_at_the_address_is_recognised(api: Any) -> None:  # noqa: F811
+    facts = fetch_facts(PrefectClient(api.url), "3.8.8", lambda: NOW, 2.0)
+    assert "not Prefect's API" in facts.error
     api.answers["/api/admin/version"] = (200, "3.8.8")
     api.answers["/api/deployments/filter"] = (200, {"detail": "nonsense"})
-    facts = look(Cockpit(api.url), "3.8.8", lambda: NOW, 2.0)
-    assert "does not speak" in facts.trouble
+    facts = fetch_facts(PrefectClient(api.url), "3.8.8", lambda: NOW, 2.0)
+    assert "does not speak" in facts.error
 
 
 def test_a_wrong_login_is_named(api: Any) -> None:  # noqa: F811
     api.answers["/api/admin/version"] = (401, {})
-    facts = look(Cockpit(api.url, "anna:geheim-4711"), "3.8.8", lambda: NOW, 2.0)
-    [line] = judged(facts)
-    assert "PREFECT_API_AUTH_STRING" in line.cure
-    assert "geheim" not in str(line)
+    facts = fetch_facts(PrefectClient(api.url, "anna:geheim-4711"), "3.8.8", lambda: NOW, 2.0)
+    [result] = evaluated(facts)
+    assert "PREFECT_API_AUTH_STRING" in result.fix
+    assert "geheim" not in str(result)
 
 
-def test_the_servers_clock_is_compared_with_ours(
+def test_the_clock_of_the_server_is_compared_with_ours(
     api: Any,  # noqa: F811
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """HTTP tells the time in the header Date."""
+    """The server's time is in the Date header of HTTP."""
     ahead = NOW + timedelta(minutes=2)
 
     def date(self: Any, timestamp: float | None = None) -> str:
@@ -178,13 +190,13 @@ def test_the_servers_clock_is_compared_with_ours(
         "/api/automations/filter": (200, AUTOMATIONS),
         "/api/flow_runs/filter": (200, []),
     }
-    facts = look(Cockpit(api.url, "anna:geheim"), "3.8.8", lambda: NOW, 2.0)
-    assert (facts.skew, facts.workers, facts.late, facts.alarms) == (
+    facts = fetch_facts(PrefectClient(api.url, "anna:geheim"), "3.8.8", lambda: NOW, 2.0)
+    assert (facts.skew, facts.workers, facts.late_runs, facts.alert_events) == (
         120.0,
         1,
         4,
         {"upcycle-news.issue.late"},
     )
-    assert facts.open  # the stub answers strangers as well
-    [line] = [one for one in judged(facts) if one.check == "clock"]
-    assert "120 s ahead" in line.found
+    assert facts.answers_without_login  # the stub answers without a login as well
+    [result] = [result for result in evaluated(facts) if result.check == "clock"]
+    assert "120 s ahead" in result.finding

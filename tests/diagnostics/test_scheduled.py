@@ -1,84 +1,86 @@
-"""What turns red is told once, and again only after it was green."""
+"""A new problem raises one event, and another one only after the check was green."""
 
 from __future__ import annotations
 
-from upcycle_news.diagnostics.results import Line, Report, State
+from upcycle_news.diagnostics.results import CheckResult, Report, State
 from upcycle_news.diagnostics.scheduled import (
-    RED,
+    RED_EVENT,
     check_up,
-    told,
-    turned_red,
+    new_problems,
+    run_result,
 )
-from upcycle_news.storage import coordination
+from upcycle_news.storage import alerts
 
-from ..publications import Publication, relay_at
+from ..publications import Publication, relay_variables
 
 
 def report(**states: str) -> Report:
-    """One line a check, underscores are hyphens."""
-    found = tuple(
-        Line(check.replace("_", "-"), State(state), f"{check} is {state}", "so", "mend it", "x")
+    """Return a report with one result a check; underscores stand for hyphens."""
+    results = tuple(
+        CheckResult(
+            check.replace("_", "-"), State(state), f"{check} is {state}", "so", "fix it", "x"
+        )
         for check, state in states.items()
     )
-    return Report((("group", found),))
+    return Report((("group", results),))
 
 
-def test_what_turns_red_is_told_once_until_it_was_green(publication: Publication) -> None:
+def test_a_problem_is_reported_once_until_it_was_green(publication: Publication) -> None:
     context = publication.context()
 
-    def news(**states: str) -> list[str]:
-        return [line.check for line in turned_red(context, report(**states))]
+    def raised(**states: str) -> list[str]:
+        return [result.check for result in new_problems(context, report(**states))]
 
-    assert news(spf="ok", mx="ok") == []
-    assert news(spf="problem", mx="ok") == ["spf"]
-    assert news(spf="problem", mx="problem") == ["mx"]
-    assert news(spf="problem", mx="problem") == []
-    assert news(spf="warning", mx="problem") == []
-    assert news(spf="problem", mx="problem") == ["spf"]
+    assert raised(spf="ok", mx="ok") == []
+    assert raised(spf="problem", mx="ok") == ["spf"]
+    assert raised(spf="problem", mx="problem") == ["mx"]
+    assert raised(spf="problem", mx="problem") == []
+    assert raised(spf="warning", mx="problem") == []
+    assert raised(spf="problem", mx="problem") == ["spf"]
 
 
-def test_what_was_not_looked_at_stays_as_it_was(publication: Publication) -> None:
+def test_a_skipped_check_keeps_its_state(publication: Publication) -> None:
     context = publication.context()
-    assert turned_red(context, report(spf="problem"))
-    assert not turned_red(context, report(spf="skipped"))
-    assert not turned_red(context, report(spf="problem"))
-    # A check that only speaks when something is wrong is green when it is silent.
-    assert not turned_red(context, report(mx="ok"))
-    assert turned_red(context, report(spf="problem"))
+    assert new_problems(context, report(spf="problem"))
+    assert not new_problems(context, report(spf="skipped"))
+    assert not new_problems(context, report(spf="problem"))
+    # A check without a result is green: some only have one when something is wrong.
+    assert not new_problems(context, report(mx="ok"))
+    assert new_problems(context, report(spf="problem"))
 
 
-def test_two_faults_of_one_subject_are_one_alarm_with_both(publication: Publication) -> None:
+def test_two_findings_of_one_subject_are_one_alert_with_both(publication: Publication) -> None:
     context = publication.context()
-    [first] = report(spf="problem").lines
-    both = Report((("dns", (first, first)),))
-    assert len(turned_red(context, both)) == 2
-    assert turned_red(context, both) == ()
-    assert coordination.ringing(context.store, RED) == ("spf x",)
+    [first] = report(spf="problem").results
+    twice = Report((("dns", (first, first)),))
+    assert len(new_problems(context, twice)) == 2
+    assert new_problems(context, twice) == ()
+    assert alerts.open_alerts(context.store, RED_EVENT) == ("spf x",)
 
 
-def test_a_store_that_is_red_itself_remembers_nothing(publication: Publication) -> None:
+def test_a_damaged_store_records_no_alerts(publication: Publication) -> None:
     context = publication.context()
-    told_lines = turned_red(context, report(store_check="problem", spf="problem"))
-    assert len(told_lines) == 2
-    assert coordination.ringing(context.store, RED) == ()
+    problems = new_problems(context, report(store_check="problem", spf="problem"))
+    assert len(problems) == 2
+    assert alerts.open_alerts(context.store, RED_EVENT) == ()
 
 
-def test_the_state_of_a_run_says_what_is_wrong() -> None:
-    assert told(report(spf="ok")).name == "Completed"
-    red = told(report(spf="problem", mx="warning"))
-    assert red.name == "Degraded"
-    assert red.message == "1 problem, 1 warning: spf is problem"
+def test_the_run_result_names_the_problems() -> None:
+    assert run_result(report(spf="ok")).name == "Completed"
+    degraded = run_result(report(spf="problem", mx="warning"))
+    assert degraded.name == "Degraded"
+    assert degraded.message == "1 problem, 1 warning: spf is problem"
 
 
-def test_a_checkup_tells_the_operators_with_the_cure(publication: Publication) -> None:
-    first = check_up(publication.context(**relay_at(9)))
-    assert first.told.name == "Degraded"
+def test_the_event_of_a_checkup_holds_the_fix(publication: Publication) -> None:
+    first = check_up(publication.context(**relay_variables(9)))
+    assert first.result.name == "Degraded"
     assert first.event is not None
     event = first.event.as_event()
-    assert event["event"] == RED
+    assert event["event"] == RED_EVENT
     assert "check host and port, or start it" in event["payload"]["message"]
-    assert "@" not in str(event) + first.table + first.told.message
+    assert "@" not in str(event) + first.table + first.result.message
     assert "| problem | the relay 127.0.0.1:9 cannot be reached" in first.table
-    again = check_up(publication.context(**relay_at(9)))
-    assert (again.told.name, again.event) == ("Degraded", None)
+    again = check_up(publication.context(**relay_variables(9)))
+    assert (again.result.name, again.event) == ("Degraded", None)
     assert check_up(publication.context()).event is None

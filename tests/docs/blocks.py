@@ -1,7 +1,7 @@
-"""The command blocks of the documentation: what people copy, and what excuses a block from running.
+"""The command blocks of the documentation, and the reasons why some do not run in tests.
 
 A block is a fence marked ``sh``. A comment in the line above, ``<!-- not run: REASON -->``, says why
-it cannot run here.
+it does not run in the tests.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ _BLOCK = re.compile(
 
 @dataclass(frozen=True)
 class Block:
-    """Commands as they stand in a page (relative to the project), and why they do not run, if so."""
+    """A block of commands of `page` (relative to the project); `excuse` is why it does not run."""
 
     page: str
     text: str
@@ -27,17 +27,17 @@ class Block:
 
 
 def blocks(page: str) -> list[Block]:
-    """The blocks of `page` in their order."""
+    """Return the blocks of `page` in their order."""
     text = (ROOT / page).read_text(encoding="utf-8")
-    return [Block(page, found["text"], found["excuse"]) for found in _BLOCK.finditer(text)]
+    return [Block(page, match["text"], match["excuse"]) for match in _BLOCK.finditer(text)]
 
 
 def script(page: str) -> str:
-    """All blocks of `page` that run, as one script."""
+    """Return all blocks of `page` that run, as one script."""
     return "\n".join(block.text for block in blocks(page) if block.excuse is None)
 
 
 def pages() -> list[str]:
-    """Every page of the documentation that people read."""
-    found = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").glob("*.md"))]
-    return [str(path.relative_to(ROOT)) for path in found]
+    """Return every page of the documentation."""
+    paths = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").glob("*.md"))]
+    return [str(path.relative_to(ROOT)) for path in paths]

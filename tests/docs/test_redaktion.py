@@ -1,4 +1,4 @@
-"""The editors' guide: its commands run as they are written, in their order, in a checkout."""
+"""The editors' guide: its commands run unchanged and in their order in a checkout."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from typing import Any
 
 import typer
 
-from upcycle_news.cli.app import app
+from upcycle_news.cli.app import commands
 from upcycle_news.content.essays import KEYS, read_essays
 from upcycle_news.i18n.messages import catalogue
 
-from ..publications import Publication, parsed
+from ..publications import Publication, parse_mail
 from ..rendering.sample_manifest import png
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -24,46 +24,44 @@ UPSTREAM = "https://git.example.org/redaktion/umbaupost.git"
 
 
 def script() -> str:
-    """The blocks in ``sh``, and between them what the guide says in words (as hidden comments)."""
-    found = re.findall(r"```sh\n(.*?)```|<!-- probe: (.*?) -->", GUIDE, re.DOTALL)
-    # Bash becomes its last command; something has to follow the one that asks which shell it is in.
-    return "\n".join([*(block or f"{probe}\n" for block, probe in found), "true"])
+    """Return the ``sh`` blocks, and between them the probes of its hidden comments."""
+    parts = re.findall(r"```sh\n(.*?)```|<!-- probe: (.*?) -->", GUIDE, re.DOTALL)
+    # Bash replaces itself by its last command; so something has to follow the one that asks for its shell.
+    return "\n".join([*(block or f"{probe}\n" for block, probe in parts), "true"])
 
 
 def git(folder: Path, *arguments: str) -> str:
-    told = ("-c", "user.name=Technik", "-c", "user.email=technik@example.org", *arguments)
-    done = subprocess.run(["git", *told], cwd=folder, check=True, capture_output=True, text=True)
+    options = ("-c", "user.name=Technik", "-c", "user.email=technik@example.org", *arguments)
+    done = subprocess.run(["git", *options], cwd=folder, check=True, capture_output=True, text=True)
     return done.stdout
 
 
-def test_every_command_of_the_guide_works_as_written(
-    publication: Publication, tmp_path: Path
-) -> None:
-    readers = publication.crowd(2)
+def test_every_command_of_the_guide_works(publication: Publication, tmp_path: Path) -> None:
+    addresses = publication.add_many_subscribers(2)
     home, upstream = publication.home, tmp_path / "upstream.git"
     (home / ".gitignore").write_text("var/\n")
     git(home, "init", "--quiet", "--initial-branch", "main")
     git(home, "add", ".")
     git(home, "commit", "--quiet", "-m", "Anfang")
     git(tmp_path, "clone", "--quiet", "--bare", str(home), str(upstream))
-    person = tmp_path / "person"
-    person.mkdir()
-    (person / ".gitconfig").write_text(
+    editor_home = tmp_path / "editor_home"
+    editor_home.mkdir()
+    (editor_home / ".gitconfig").write_text(
         f'[user]\n\tname = Mathilde Übersee\n\temail = redaktion@example.org\n[url "{upstream}"]\n'
         f"\tinsteadOf = {UPSTREAM}\n"
     )
     text = "Der Bahnhof steht leer."
-    writing = f"sed -i -e s/draft/ready/ -e 's/^Hier beginnt.*/{text}/'"
+    editor = f"sed -i -e s/draft/ready/ -e 's/^Hier beginnt.*/{text}/'"
     done = subprocess.run(
         ["bash", "-euxo", "pipefail", "-c", script()],
-        cwd=person,
+        cwd=editor_home,
         env={
             **os.environ,
-            "HOME": str(person),
+            "HOME": str(editor_home),
             "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
-            "EDITOR": writing,
+            "EDITOR": editor,
             "VISUAL": "",
-            "UPCYCLE_NEWS_STATE": str(home / "var"),  # the people are there already
+            "UPCYCLE_NEWS_STATE": str(home / "var"),  # with the subscribers of above
         },
         capture_output=True,
         text=True,
@@ -74,41 +72,41 @@ def test_every_command_of_the_guide_works_as_written(
     assert "{+seit Jahren+}" in done.stdout or "{+, seit Jahren+}" in done.stdout, done.stdout
     assert re.search(r"ready|planned", done.stdout)
     assert "sent to 2" in done.stdout + done.stderr or "2 sent" in done.stdout
-    mails = [parsed(mail) for mail in publication.mails()]
+    mails = [parse_mail(mail) for mail in publication.mails()]
     tests = [mail for mail in mails if str(mail["Subject"]).startswith("[Test]")]
     assert len(tests) == 1
-    assert publication.recipients() == sorted([*readers, "redaktion@example.org"])
+    assert publication.recipients() == sorted([*addresses, "redaktion@example.org"])
     assert "Essay über den Bahnhof" in git(upstream, "log", "--format=%s %an")
     assert "Mathilde Übersee" in git(upstream, "log", "--format=%s %an")
 
 
 def test_commands_in_the_text_exist_with_their_options() -> None:
-    commands: Any = typer.main.get_command(app)
-    told = re.findall(r"`(upcycle-news [^`]+)`", GUIDE)
-    assert len(told) > 5
-    for line in told:
-        command = commands
+    root: Any = typer.main.get_command(commands)
+    lines = re.findall(r"`(upcycle-news [^`]+)`", GUIDE)
+    assert len(lines) > 5
+    for line in lines:
+        command = root
         words = line.split()[1:]
         while words and hasattr(command, "commands"):
             command = command.commands[words.pop(0)]
         assert not hasattr(command, "commands"), line
-        known = {name for one in command.params for name in one.opts}
+        known = {name for parameter in command.params for name in parameter.opts}
         assert {word for word in words if word.startswith("--")} <= known, line
 
 
-def test_the_head_that_people_copy_can_be_read(publication: Publication) -> None:
+def test_the_sample_front_matter_can_be_read(publication: Publication) -> None:
     [sample] = re.findall(r"```markdown\n(.*?)```", GUIDE, re.DOTALL)
     folder = publication.home / "content"
     (folder / "images/bahnhof.jpg").write_bytes(b"\xff\xd8\xff\xe0")
     (folder / "essays/2026-11-26-was-vom-bahnhof-bleibt.md").write_text(sample, encoding="utf-8")
-    shelf = read_essays(folder, publication.home, "de")
-    assert shelf.errors == ()
-    assert [essay.status for essay in shelf.essays] == ["draft"]
+    collection = read_essays(folder, publication.home, "de")
+    assert collection.errors == ()
+    assert [essay.status for essay in collection.essays] == ["draft"]
     table = GUIDE.split("| Schlüssel |")[1].split("\n\n")[0]
     assert set(re.findall(r"`(\w+)`", table)) >= set(KEYS)
 
 
-def test_check_says_what_the_guide_shows(publication: Publication) -> None:
+def test_check_prints_what_the_guide_shows(publication: Publication) -> None:
     [sample] = re.findall(r"```markdown\n(.*?)```", GUIDE, re.DOTALL)
     [shown] = re.findall(r"```text\n(.*?)```", GUIDE, re.DOTALL)
     folder = publication.home / "content"
@@ -118,15 +116,15 @@ def test_check_says_what_the_guide_shows(publication: Publication) -> None:
     assert publication.run("check", code=1).out == shown
 
 
-def test_what_the_guide_quotes_is_what_people_read() -> None:
+def test_the_quoted_sentences_are_in_the_catalogue() -> None:
     quoted = re.findall(r"(?m)^\| … „(.+?)“ .*?\? \|", GUIDE)
     assert len(quoted) == 3
     sentences = str(list(catalogue("de").values()))
-    assert [one for one in quoted if one not in sentences] == []
+    assert [sentence for sentence in quoted if sentence not in sentences] == []
     assert f"„{catalogue('de')['nothing-found']}“" in GUIDE
 
 
-def test_the_answers_of_the_form_are_those_of_the_flow() -> None:
+def test_the_decisions_in_the_guide_are_those_of_the_flow() -> None:
     flow = (ROOT / "flows/publish_issue.py").read_text(encoding="utf-8")
     [answers] = re.findall(r"decision: Literal\[(.*?)\]", flow)
     table = GUIDE.split("| Antwort |")[1].split("\n\n")[0]

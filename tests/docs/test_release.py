@@ -1,4 +1,4 @@
-"""What is released: the same command everywhere, pinned actions, one version, the same bytes twice."""
+"""Releases: CI runs what developers run, actions are pinned, versions agree, builds are reproducible."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from hatchling.builders.sdist import SdistBuilder
 ROOT = Path(__file__).resolve().parents[2]
 WORKFLOWS = sorted((ROOT / ".github" / "workflows").glob("*.yml"))
 sys.path.insert(0, str(ROOT / "tools"))
-from check_release import complaint  # noqa: E402 - a tool, not a package
+from check_release import find_mismatch  # noqa: E402 - a tool, not a package
 
 
 @pytest.mark.parametrize("path", WORKFLOWS, ids=lambda path: path.name)
@@ -27,7 +27,7 @@ def test_every_action_is_pinned_to_a_commit_and_names_its_release(path: Path) ->
 
 
 @pytest.mark.parametrize("path", WORKFLOWS, ids=lambda path: path.name)
-def test_a_workflow_may_read_and_nothing_more_unless_it_says_why(path: Path) -> None:
+def test_a_workflow_has_read_permission_only(path: Path) -> None:
     workflow = yaml.safe_load(path.read_text(encoding="utf-8"))
     assert workflow["permissions"] == {"contents": "read"}
     granted = [job["permissions"] for job in workflow["jobs"].values() if "permissions" in job]
@@ -41,11 +41,11 @@ def test_the_workflow_runs_what_a_developer_runs() -> None:
     assert commands[-1] == ".ci/run"
     assert job["env"]["CI"] == "true"
     pyproject = (ROOT / "pyproject.toml").read_text(encoding="utf-8")
-    promised = re.findall(r"Python :: (3\.\d+)\"", pyproject)
-    assert job["strategy"]["matrix"]["python"] == promised
+    supported = re.findall(r"Python :: (3\.\d+)\"", pyproject)
+    assert job["strategy"]["matrix"]["python"] == supported
 
 
-def test_nothing_is_published_that_was_not_checked() -> None:
+def test_nothing_is_published_without_the_checks() -> None:
     workflow = yaml.safe_load((ROOT / ".github/workflows/release.yml").read_text(encoding="utf-8"))
     jobs = workflow["jobs"]
     assert jobs["ci"]["uses"] == "./.github/workflows/ci.yml"
@@ -53,13 +53,13 @@ def test_nothing_is_published_that_was_not_checked() -> None:
     assert jobs["publish"]["needs"] == "build"
 
 
-def test_an_sdist_holds_what_is_committed_wherever_the_checkout_lies(
+def test_an_sdist_contains_what_is_committed_in_any_folder(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     known = subprocess.run(["git", "ls-files"], cwd=ROOT, capture_output=True, text=True)
     if known.returncode:
         pytest.skip("not a checkout of git")
-    # What hatchling makes of .gitignore below /var or a folder called build.
+    # As hatchling evaluates .gitignore below /var or a folder called build.
     monkeypatch.setattr(
         SdistBuilder.get_config_class(), "load_vcs_exclusion_patterns", lambda _: []
     )
@@ -74,21 +74,21 @@ def test_an_sdist_holds_what_is_committed_wherever_the_checkout_lies(
 
 
 def test_tag_version_and_changelog_name_one_release() -> None:
-    written = "## [Unreleased]\n\n## [1.2.3] - 2026-11-26\n\n## [1.2.2] - 2026-11-01\n"
-    assert complaint("v1.2.3", "1.2.3", written) is None
-    assert "pyproject.toml" in (complaint("v1.2.4", "1.2.3", written) or "")
-    assert "CHANGELOG.md" in (complaint("v1.2.2", "1.2.2", written) or "")
-    assert "CHANGELOG.md" in (complaint("v1.2.3", "1.2.3", "## [Unreleased]\n") or "")
+    changelog = "## [Unreleased]\n\n## [1.2.3] - 2026-11-26\n\n## [1.2.2] - 2026-11-01\n"
+    assert find_mismatch("v1.2.3", "1.2.3", changelog) is None
+    assert "pyproject.toml" in (find_mismatch("v1.2.4", "1.2.3", changelog) or "")
+    assert "CHANGELOG.md" in (find_mismatch("v1.2.2", "1.2.2", changelog) or "")
+    assert "CHANGELOG.md" in (find_mismatch("v1.2.3", "1.2.3", "## [Unreleased]\n") or "")
 
 
 @pytest.mark.slow
-def test_the_same_tree_gives_the_same_bytes_elsewhere(tmp_path: Path) -> None:
+def test_builds_are_reproducible(tmp_path: Path) -> None:
     copy = tmp_path / "copy"
     tracked = subprocess.run(
         ["git", "ls-files", "-z"], cwd=ROOT, capture_output=True, check=False
     ).stdout.decode()
     if not tracked:
-        pytest.skip("no git checkout: what belongs to the tree is not known here")
+        pytest.skip("not a git checkout")
     for name in filter(None, tracked.split("\0")):
         if (ROOT / name).is_file():
             (copy / name).parent.mkdir(parents=True, exist_ok=True)

@@ -1,4 +1,4 @@
-"""The documentation as people use it: it builds, its links hold, its commands run as written."""
+"""The documentation: the site builds, links are valid, commands run unchanged."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from .blocks import (
     script,
 )
 
-# Which test runs a page's blocks; a page with blocks that run is named here or fails below.
+# The test that runs the blocks of a page; every page with such blocks is listed here.
 RUN_BY = {
     "docs/tutorial.md": "tests/docs/test_site.py",
     "docs/checks.md": "tests/docs/test_site.py",
@@ -29,12 +29,12 @@ RUN_BY = {
 
 
 def test_every_page_with_commands_has_a_test_that_runs_them() -> None:
-    silent = [
+    untested = [
         page
         for page in pages()
         if page not in RUN_BY and any(block.excuse is None for block in blocks(page))
     ]
-    assert silent == [], (
+    assert untested == [], (
         "name the test in RUN_BY, or write <!-- not run: REASON --> above the block"
     )
     for page, test in RUN_BY.items():
@@ -43,7 +43,7 @@ def test_every_page_with_commands_has_a_test_that_runs_them() -> None:
 
 
 def run(commands: str, folder: Path) -> subprocess.CompletedProcess[str]:
-    """`commands` in bash, as somebody who has activated the environment and nothing else."""
+    """Run `commands` in bash, with the virtual environment activated."""
     return subprocess.run(
         ["bash", "-euo", "pipefail", "-c", commands],
         cwd=folder,
@@ -58,7 +58,7 @@ def run(commands: str, folder: Path) -> subprocess.CompletedProcess[str]:
     )
 
 
-def test_the_tutorial_runs_as_it_is_written(tmp_path: Path) -> None:
+def test_the_tutorial_runs_unchanged(tmp_path: Path) -> None:
     done = run(script("docs/tutorial.md"), tmp_path)
     assert done.returncode == 0, done.stdout + done.stderr
     mails = list((tmp_path / "umbaupost/var/mailbox/new").iterdir())
@@ -73,22 +73,26 @@ def test_commands_run_in_a_new_publication(page: str, tmp_path: Path) -> None:
     assert done.returncode == 0, done.stdout + done.stderr
 
 
-def test_a_list_moves_in_as_the_page_says(tmp_path: Path) -> None:
+def test_the_import_of_a_list_runs_as_documented(tmp_path: Path) -> None:
     done = run("upcycle-news init x && cd x\n" + script("docs/moving.md"), tmp_path)
     assert done.returncode == 0, done.stdout + done.stderr
-    [told] = re.findall(r"```text\n(.*?)```", (ROOT / "docs/moving.md").read_text(), re.DOTALL)
-    for line in told.splitlines():
+    [output] = re.findall(r"```text\n(.*?)```", (ROOT / "docs/moving.md").read_text(), re.DOTALL)
+    for line in output.splitlines():
         assert line in (done.stdout + done.stderr).splitlines()
 
 
 def test_every_page_is_in_the_navigation() -> None:
     text = (ROOT / "mkdocs.yml").read_text(encoding="utf-8")
-    named = set(re.findall(r"([\w-]+\.md)$", text, re.MULTILINE))
-    assert yaml.safe_load(text)["theme"]["font"] is False  # else pages ask a foreign host
-    assert named == {path.name for path in (ROOT / "docs").glob("*.md")}
+    named = set(re.findall(r"([\w/-]+\.md)$", text, re.MULTILINE))
+    assert (
+        yaml.safe_load(text)["theme"]["font"] is False
+    )  # otherwise pages load from a foreign host
+    docs = ROOT / "docs"
+    pages = {path.relative_to(docs).as_posix() for path in docs.rglob("*.md")}
+    assert named == pages
 
 
-def test_the_site_builds_without_a_warning_and_asks_nobody_else(tmp_path: Path) -> None:
+def test_the_site_builds_without_a_warning_and_loads_nothing_foreign(tmp_path: Path) -> None:
     done = subprocess.run(
         [sys.executable, "-m", "mkdocs", "build", "--strict", "--quiet", "-d", str(tmp_path)],
         cwd=ROOT,
@@ -106,14 +110,14 @@ def test_the_site_builds_without_a_warning_and_asks_nobody_else(tmp_path: Path) 
 def test_a_page_names_no_command_that_does_not_exist(page: str) -> None:
     import typer
 
-    from upcycle_news.cli.app import app
+    from upcycle_news.cli.app import commands
 
     text = (ROOT / page).read_text(encoding="utf-8")
     for line in re.findall(r"`(upcycle-news [a-z][^`]*)`", text):
-        command = typer.main.get_command(app)
+        command = typer.main.get_command(commands)
         for word in line.split()[1:]:
-            alternatives = [found for found in word.split("|") if found]
+            alternatives = [name for name in word.split("|") if name]
             if not hasattr(command, "commands"):
                 break
-            assert all(found in command.commands for found in alternatives), f"{page}: {line}"
+            assert all(name in command.commands for name in alternatives), f"{page}: {line}"
             command = command.commands[alternatives[0]]

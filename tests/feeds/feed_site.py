@@ -1,10 +1,9 @@
-"""A feed site on loopback with a shelf of misbehaviours."""
+"""A feed site on loopback with many kinds of misbehaviour."""
 
 from __future__ import annotations
 
 import gzip
 import threading
-import time
 import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -19,10 +18,11 @@ class _Handler(BaseHTTPRequestHandler):
     server: _Server
 
     def do_GET(self) -> None:
-        self.server.seen.append((self.path, dict(self.headers)))
+        self.server.requests.append((self.path, dict(self.headers)))
         with self.server.guard:
             self.server.busy += 1
             self.server.busiest = max(self.server.busiest, self.server.busy)
+            self.server.guard.notify_all()
         try:
             self.answer()
         except OSError:
@@ -57,8 +57,18 @@ class _Handler(BaseHTTPRequestHandler):
         self.reply(200, self.server.feed, Content_Type="application/rss+xml; charset=utf-8")
 
     def do_slow(self) -> None:
-        time.sleep(0.05)
+        """Give a second request the time to arrive before this one is answered."""
+        with self.server.guard:
+            self.server.guard.wait_for(lambda: self.server.busy > 1, timeout=0.05)
         self.reply(200, FEED)
+
+    def do_meet(self) -> None:
+        """Answer only when as many requests have arrived as the barrier asks for."""
+        try:
+            self.server.barrier.wait(timeout=5)
+        except threading.BrokenBarrierError:
+            return self.reply(500)
+        return self.reply(200, FEED)
 
     def do_gzip(self) -> None:
         parts = gzip.compress(FEED[:20]) + gzip.compress(FEED[20:])
@@ -90,16 +100,14 @@ class _Handler(BaseHTTPRequestHandler):
             self.wfile.write(b"10000\r\n" + b" " * 65536 + b"\r\n")
 
     def do_drip(self) -> None:
-        self.reply(200, Content_Length="1000")
-        for _ in range(100):
+        self.reply(200, Content_Length=str(MIB))
+        while not self.server.stopped.wait(0.02):
             self.wfile.write(b"x")
-            time.sleep(0.02)
 
     def do_driphead(self) -> None:
         self.wfile.write(b"HTTP/1.1 200 OK\r\nX: ")
-        for _ in range(100):
+        while not self.server.stopped.wait(0.02):
             self.wfile.write(b"x")
-            time.sleep(0.02)
 
     def do_badetag(self) -> None:
         self.reply(200, FEED, ETag='"\xfc"')
@@ -123,8 +131,10 @@ class _Server(ThreadingHTTPServer):
 
     def __init__(self) -> None:
         super().__init__(("127.0.0.1", 0), _Handler)
-        self.seen: list[tuple[str, dict[str, str]]] = []
-        self.guard = threading.Lock()
+        self.requests: list[tuple[str, dict[str, str]]] = []
+        self.guard = threading.Condition()
+        self.stopped = threading.Event()
+        self.barrier = threading.Barrier(1)
         self.busy = self.busiest = 0
         self.feed = FEED
         self.pages: dict[str, bytes] = {}
@@ -145,4 +155,5 @@ def site() -> Iterator[_Server]:
         try:
             yield server
         finally:
+            server.stopped.set()
             server.shutdown()

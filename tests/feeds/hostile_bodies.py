@@ -1,4 +1,4 @@
-"""Bodies that a feed may send and should not: each is small in here and made when it is needed."""
+"""Hostile bodies of feeds; each is made by a function when it is needed."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def escaped(text: str) -> str:
     return text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
 
 
-def told(summary: str) -> bytes:
+def with_summary(summary: str) -> bytes:
     return rss(item(summary=escaped(summary)))
 
 
@@ -76,14 +76,14 @@ BODIES: dict[str, Callable[[], bytes]] = {
         '<!ENTITY % p SYSTEM "file:///etc/passwd"> %p; <!ENTITY x "%p;">'
     ),
     "entity naming itself": lambda: _external('<!ENTITY x "&x;">'),
-    "gzip without saying so": lambda: gzip.compress(titled("Titel")),
-    "gzip bomb without saying so": lambda: gzip.compress(b" " * 50_000_000, 1),
+    "gzip without a header": lambda: gzip.compress(titled("Titel")),
+    "gzip bomb without a header": lambda: gzip.compress(b" " * 50_000_000, 1),
     # shapes that cost time
     "deep elements": lambda: b"<rss><channel>" + b"<a>" * 40_000,
-    "deep html in a summary": lambda: told("<div>" * 40_000),
+    "deep html in a summary": lambda: with_summary("<div>" * 40_000),
     "deep html in a title": lambda: titled(escaped("<b>" * 60_000 + "x")),
     "comments that never end": lambda: b"<rss><channel><title>x</title>" + b"<!--" * 200_000,
-    "comments in a summary": lambda: told("<!--" * 50_000),
+    "comments in a summary": lambda: with_summary("<!--" * 50_000),
     "cdata that never ends": lambda: b"<rss><channel><item><title>" + b"<![CDATA[" * 60_000,
     "declarations without end": lambda: b"<rss>" + b"<!DOCTYPE " * 200_000,
     "tags without end": lambda: b"<rss><channel>" + b"<item " * 50_000,
@@ -102,8 +102,8 @@ BODIES: dict[str, Callable[[], bytes]] = {
     "guid of a megabyte": lambda: rss(item(more=f"<guid>{'x' * 1_000_000}</guid>")),
     "megabytes of white space": lambda: b" " * 14_000_000,
     "more than the cap": lambda: rss(item()) + b" " * (15 * 1024 * 1024),
-    "the trailer said a thousand times": lambda: told("Der Beitrag x " * 5_000 + "erschien"),
-    "sentences of points": lambda: told("! . ? … “ " * 20_000),
+    "the trailer a thousand times": lambda: with_summary("Der Beitrag x " * 5_000 + "erschien"),
+    "sentences of points": lambda: with_summary("! . ? … “ " * 20_000),
     "categories without number": lambda: rss(item(more="<category>x</category>" * 15_000)),
     "enclosures without number": lambda: rss(
         item(more='<enclosure url="https://x.example/a.png" type="image/png"/>' * 50_000)
@@ -120,12 +120,12 @@ BODIES: dict[str, Callable[[], bytes]] = {
     "charset idna": lambda: titled("T").replace(b"?>", b' encoding="idna"?>', 1),
     "charset rot13": lambda: titled("T").replace(b"?>", b' encoding="rot13"?>', 1),
     "charset zlib": lambda: titled("T").replace(b"?>", b' encoding="zlib_codec"?>', 1),
-    # control characters and what cannot be seen
+    # control and invisible characters
     "NUL everywhere": lambda: titled("Ti\x00tel").replace(b"<item>", b"\x00<item>\x00"),
     "nothing but NUL": lambda: b"\x00" * 100_000,
     "control characters": lambda: titled("".join(map(chr, range(1, 32))) + "Titel\x7f\x85\x9b"),
     "right-to-left overrides": lambda: titled("Rechnung \u202efdp.exe\u202c \u2066x\u2069 Ende"),
-    "nothing to be seen": lambda: titled("\u200b\u200d\ufeff\u2060"),
+    "only invisible characters": lambda: titled("\u200b\u200d\ufeff\u2060"),
     "a tower of accents": lambda: titled("Z" + "\u0301\u0316" * 5_000 + "algo"),
     "tag characters": lambda: titled("Titel" + "".join(chr(0xE0000 + n) for n in range(32, 127))),
     "line breaks in a title": lambda: titled("Titel&#13;&#10;Bcc: alle@bau.example&#10;&#10;Text"),
@@ -143,15 +143,15 @@ BODIES: dict[str, Callable[[], bytes]] = {
         b"Titel&lt;/mj-text&gt;&lt;mj-raw&gt;{{ \\u{a0}</title>"
         b'<link href="https://bau.example/1"/></entry></feed>'
     ),
-    "an mjml include in a summary": lambda: told('<mj-include path="/etc/passwd" /> Text.'),
+    "an mjml include in a summary": lambda: with_summary('<mj-include path="/etc/passwd" /> Text.'),
     "comments that close ours": lambda: titled(escaped("Titel --> <!-- <![endif]--> <!--[if mso]>")),
     "encoded three times": lambda: titled("&amp;amp;lt;script&amp;amp;gt;alert(1)"),
     "cdata in cdata": lambda: rss(item("<![CDATA[Titel ]]&gt;<b>x</b>]]]]><![CDATA[> Ende]]>")),
-    "svg that runs": lambda: told("<svg onload=alert(1)><script>x</script></svg><p>Text.</p>"),
-    "frames and forms": lambda: told(
+    "svg that runs": lambda: with_summary("<svg onload=alert(1)><script>x</script></svg><p>Text.</p>"),
+    "frames and forms": lambda: with_summary(
         "<iframe src=//x></iframe><form action=//x><input name=a></form><object data=x></object>Text."
     ),
-    "a picture that counts readers": lambda: told('<img src="https://x.example/1.gif" width=1>Text.'),
+    "a tracking pixel": lambda: with_summary('<img src="https://x.example/1.gif" width=1>Text.'),
     "markdown in a title": lambda: titled("[Titel](javascript:alert(1)) ![x](https://x.example/p)"),
     "placeholders of ours": lambda: titled("https://reader.invalid/unsubscribe cid:logo Titel"),
     "an attribute's end in a title": lambda: titled('Titel" onclick="x" style=\'x\''),
@@ -161,7 +161,7 @@ BODIES: dict[str, Callable[[], bytes]] = {
     "links with names in them": lambda: linked("https://bank.example@x.example/", "https://a:b@x.example/"),
     "a link with quotes": lambda: linked("https://x.example/&quot;&gt;&lt;script&gt;x", "https://x.example/a b\nc"),
     "a link without end": lambda: linked("https://x.example/" + "a" * 100_000),
-    "links to our own places": lambda: linked("https://reader.invalid/unsubscribe"),
+    "links to placeholder hosts": lambda: linked("https://reader.invalid/unsubscribe"),
     "a base that runs": lambda: (
         b'<feed xmlns="http://www.w3.org/2005/Atom" xml:base="javascript:x//"><title>x</title><entry>'
         b'<title>T</title><link href="y"/></entry></feed>'

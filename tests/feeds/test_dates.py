@@ -1,4 +1,4 @@
-"""What feeds call a date, and the day they mean."""
+"""Parsing of the dates that feeds send."""
 
 from datetime import UTC, datetime, timedelta
 
@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from upcycle_news.feeds.dates import EARLIEST, item_date, read_date
+from upcycle_news.feeds.dates import EARLIEST, MAX_AHEAD, ParsedDate, item_date, parse_date
 
 NOW = datetime(2026, 11, 26, 12, tzinfo=UTC)
 OCTOBER_5 = datetime(2026, 10, 5, 8, tzinfo=UTC)
@@ -22,7 +22,7 @@ OCTOBER_5 = datetime(2026, 10, 5, 8, tzinfo=UTC)
     ],
 )  # fmt: skip
 def test_a_strict_date_is_understood_with_its_zone(raw):
-    assert read_date(raw, now=NOW) == (OCTOBER_5, "feed")
+    assert parse_date(raw, now=NOW) == ParsedDate(OCTOBER_5, "feed")
 
 
 @pytest.mark.parametrize(
@@ -34,18 +34,18 @@ def test_a_strict_date_is_understood_with_its_zone(raw):
     ],
 )  # fmt: skip
 def test_a_date_in_german_words_is_understood(raw):
-    assert read_date(raw, now=NOW) == (OCTOBER_5, "german")
+    assert parse_date(raw, now=NOW) == ParsedDate(OCTOBER_5, "german")
 
 
 @pytest.mark.parametrize("raw", ["2026-10-05", "05.10.2026", "5. Oktober 2026", "05 Oct 2026"])
-def test_a_day_without_a_time_is_that_day_everywhere(raw):
-    found, _ = read_date(raw, now=NOW)
-    assert {(found + timedelta(hours=hours)).date() for hours in (-9, 0, 9)} == {OCTOBER_5.date()}
+def test_a_day_without_a_time_is_that_day_in_every_time_zone(raw):
+    date = parse_date(raw, now=NOW).date
+    assert {(date + timedelta(hours=hours)).date() for hours in (-9, 0, 9)} == {OCTOBER_5.date()}
 
 
 def test_a_date_without_zone_is_german_time_in_german_feeds_only():
-    assert read_date("2026-07-05T10:00:00", now=NOW)[0].hour == 8
-    assert read_date("2026-07-05T10:00:00", now=NOW, language="en")[0].hour == 10
+    assert parse_date("2026-07-05T10:00:00", now=NOW).date.hour == 8
+    assert parse_date("2026-07-05T10:00:00", now=NOW, language="en").date.hour == 10
 
 
 @pytest.mark.parametrize(
@@ -56,24 +56,26 @@ def test_a_date_without_zone_is_german_time_in_german_feeds_only():
         "9999-12-31T23:59:59-14:00", "2026-10-05T10:00:00+99:00", "Mon, 05 Oct 2026 25:00:00 GMT",
     ],
 )  # fmt: skip
-def test_what_cannot_be_a_date_counts_as_seen_now(raw):
-    assert read_date(raw, now=NOW) is None
-    assert item_date([raw], now=NOW) == (NOW, "first seen")
+def test_an_item_without_a_usable_date_is_dated_now(raw):
+    assert parse_date(raw, now=NOW) is None
+    assert item_date([raw], now=NOW) == ParsedDate(NOW, "first seen")
 
 
-def test_the_second_date_helps_where_the_first_is_nonsense():
-    assert item_date(["bald", "2026-10-05T08:00:00Z"], now=NOW) == (OCTOBER_5, "feed")
+def test_the_second_date_is_used_when_the_first_is_invalid():
+    assert item_date(["bald", "2026-10-05T08:00:00Z"], now=NOW) == ParsedDate(OCTOBER_5, "feed")
 
 
-def test_a_date_a_little_ahead_is_taken_for_now_and_does_not_stick_at_the_top():
-    assert read_date("2026-11-27T11:00:00Z", now=NOW) == (NOW, "feed")
-    assert read_date("2026-11-27T13:00:00Z", now=NOW) is None
+def test_a_date_up_to_a_day_ahead_becomes_now_and_a_later_one_waits_for_its_day():
+    assert parse_date("2026-11-27T11:00:00Z", now=NOW) == ParsedDate(NOW, "feed")
+    ahead = datetime(2026, 11, 27, 13, tzinfo=UTC)
+    assert parse_date("2026-11-27T13:00:00Z", now=NOW) == ParsedDate(ahead, "feed")
+    assert parse_date("2027-06-27T13:00:00Z", now=NOW) is None
 
 
 @settings(max_examples=100, deadline=None)
 @given(st.text(alphabet="0123456789 .:-/+TZ,OktMESZrzä", max_size=40))
 def test_every_text_gives_a_plausible_date(raw):
-    found, source = item_date([raw], now=NOW)
-    assert EARLIEST <= found <= NOW
-    assert found.utcoffset() == timedelta(0)
-    assert source in ("feed", "german", "first seen")
+    parsed = item_date([raw], now=NOW)
+    assert EARLIEST <= parsed.date <= NOW + MAX_AHEAD
+    assert parsed.date.utcoffset() == timedelta(0)
+    assert parsed.source in ("feed", "german", "first seen")

@@ -1,4 +1,4 @@
-"""feeds.toml says which feeds there are, or where it is wrong."""
+"""Reading feeds.toml, and the line and message of each mistake."""
 
 import pytest
 
@@ -36,7 +36,7 @@ def test_feeds_are_read_with_their_defaults(tmp_path):
     )
 
 
-def test_no_file_is_no_feeds(tmp_path):
+def test_without_a_file_there_are_no_feeds(tmp_path):
     assert load_feeds(tmp_path / "content/feeds.toml", tmp_path) == ()
     assert load(tmp_path, "") == ()
 
@@ -64,11 +64,11 @@ def test_no_file_is_no_feeds(tmp_path):
         ("[[feeds]]\nname = \"Stadt\"", "[[feed]]\nname = \"Stadt\"", "9: 'feed' is unknown here (did you mean 'feeds'?)"),
     ],
 )  # fmt: skip
-def test_a_mistake_is_named_with_its_line_and_the_cure(tmp_path, old, new, message):
-    with pytest.raises(ContentError) as refusal:
+def test_a_mistake_is_reported_with_its_line_and_fix(tmp_path, old, new, message):
+    with pytest.raises(ContentError) as error:
         load(tmp_path, GOOD.replace(old, new))
-    assert str(refusal.value).startswith("content/feeds.toml:" + message)
-    assert "secret" not in str(refusal.value)
+    assert str(error.value).startswith("content/feeds.toml:" + message)
+    assert "secret" not in str(error.value)
 
 
 def test_feeds_that_are_not_tables_are_refused(tmp_path):

@@ -1,15 +1,17 @@
-"""Whatever is sent ends as a usable feed or one sentence, in time, and as plain text in the mail."""
+"""Hostile bodies and servers: a usable feed or one sentence, within limits, plain text in the mail."""
 
 from __future__ import annotations
 
+import contextlib
 import html
 import os
 import re
 import resource
 import socket
+import socketserver
 import threading
-import time
 import unicodedata
+from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, date, datetime
 from html.parser import HTMLParser
@@ -21,9 +23,11 @@ from hypothesis import strategies as st
 
 from upcycle_news.checks.issue import preflight
 from upcycle_news.curation.compose_issue import Limits, compose
-from upcycle_news.feeds.fetcher import Failed, FetchLimits, fetch_feeds
-from upcycle_news.feeds.parser import read_feed
-from upcycle_news.feeds.parser_sandbox import Quarantine, ReadLimits
+from upcycle_news.feeds.dates import MAX_AHEAD
+from upcycle_news.feeds.fetcher import fetch_feeds
+from upcycle_news.feeds.parser import parse_feed
+from upcycle_news.feeds.parser_sandbox import ParseLimits, ParserSandbox
+from upcycle_news.feeds.results import Failed, FetchLimits
 from upcycle_news.models import Feed, IssueId, Manifest
 from upcycle_news.rendering.render import render
 
@@ -37,7 +41,7 @@ from .hostile_bodies import (
 
 NOW = datetime(2026, 11, 26, 12, tzinfo=UTC)
 FEED = Feed("Baublatt", "https://bau.example/feed")
-LIMITS = ReadLimits(seconds=5.0, memory_bytes=512 * 1024 * 1024)
+LIMITS = ParseLimits(seconds=5.0, memory_bytes=512 * 1024 * 1024)
 FUZZ = settings(
     max_examples=int(os.environ.get("UPCYCLE_FUZZ_EXAMPLES", "150")),
     deadline=None,
@@ -46,82 +50,80 @@ FUZZ = settings(
 
 
 @pytest.fixture(scope="module")
-def quarantine():
-    with Quarantine(LIMITS) as made:
-        yield made
+def sandbox():
+    with ParserSandbox(LIMITS) as sandbox:
+        yield sandbox
 
 
-def read(quarantine, body, feed=FEED):
-    return quarantine.read(body, url=feed.url, content_type="application/xml", feed=feed, now=NOW)
+def parse(sandbox, body, feed=FEED):
+    return sandbox.parse(body, url=feed.url, content_type="application/xml", feed=feed, now=NOW)
 
 
-def assert_clean(found):
-    for one in found.items:
-        for text in (one.title, one.summary, one.feed):
+def assert_clean(feed):
+    for entry in feed.items:
+        for text in (entry.title, entry.summary, entry.feed):
             assert "\n" not in text
             assert not any(unicodedata.category(c) in ("Cc", "Cs") for c in text), repr(text)
             assert not re.search("[\u200b\u202a-\u202e\u2066-\u2069\ufeff]", text), repr(text)
-        assert one.title
-        assert len(one.title) <= 300
-        assert len(one.summary) <= 2000
-        assert urlsplit(one.link).scheme in ("http", "https")
-        assert re.fullmatch(r"[!-~]{1,2000}", one.link)
-        assert not set(one.link) & set('"<>{}\\^`|')
-        assert datetime(1995, 1, 1, tzinfo=UTC) <= one.date <= NOW
-    assert len(found.items) <= 500
-    assert all(len(problem) < 400 and "\n" not in problem for problem in found.problems)
-    assert "root:x:0" not in str(found)
+        assert entry.title
+        assert len(entry.title) <= 300
+        assert len(entry.summary) <= 2000
+        assert urlsplit(entry.link).scheme in ("http", "https")
+        assert re.fullmatch(r"[!-~]{1,2000}", entry.link)
+        assert not set(entry.link) & set('"<>{}\\^`|')
+        assert datetime(1995, 1, 1, tzinfo=UTC) <= entry.date <= NOW + MAX_AHEAD
+    assert len(feed.items) <= 500
+    assert all(len(problem) < 400 and "\n" not in problem for problem in feed.problems)
+    assert "root:x:0" not in str(feed)
 
 
 @pytest.mark.parametrize("name", BODIES)
-def test_a_hostile_body_is_a_usable_feed_or_one_sentence(quarantine, name):
-    body = BODIES[name]()
-    began = time.monotonic()
-    found = read(quarantine, body)
-    assert time.monotonic() - began < LIMITS.seconds + 5
-    assert_clean(found)
-    if not found.usable:
-        assert len(found.problems) == 1
-        assert found.items == ()
+@pytest.mark.timeout(60)
+def test_a_hostile_body_is_a_usable_feed_or_one_sentence(sandbox, name):
+    feed = parse(sandbox, BODIES[name]())
+    assert_clean(feed)
+    if not feed.usable:
+        assert len(feed.problems) == 1
+        assert feed.items == ()
 
 
 def test_the_corpus_is_large_enough():
     assert len(BODIES) >= 40
 
 
-def test_no_body_makes_the_reader_larger_than_its_cap():
+def test_no_body_makes_a_child_larger_than_its_memory_limit():
     children = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss * 1024
     assert children < LIMITS.memory_bytes
 
 
-def test_a_body_that_keeps_the_parser_busy_is_given_up_and_the_next_one_is_read():
-    with Quarantine(ReadLimits(seconds=1.5)) as impatient:
-        began = time.monotonic()
-        found = read(impatient, BODIES["many attributes"]())
-        assert time.monotonic() - began < 10
-        assert found.problems == ("reading it takes longer than 1.5 seconds",)
-        assert read(impatient, rss(item())).usable
+@pytest.mark.slow
+@pytest.mark.timeout(60)
+def test_a_body_that_takes_too_long_is_given_up_and_the_next_one_is_parsed():
+    with ParserSandbox(ParseLimits(seconds=1.5)) as sandbox:
+        feed = parse(sandbox, BODIES["many attributes"]())
+        assert feed.problems == ("reading it takes longer than 1.5 seconds",)
+        assert parse(sandbox, rss(item())).usable
 
 
-def test_a_reader_that_needs_too_much_memory_is_given_up():
-    with Quarantine(ReadLimits(seconds=10, memory_bytes=48 * 1024 * 1024)) as small:
+def test_a_body_that_takes_too_much_memory_is_given_up_and_the_next_one_is_parsed():
+    with ParserSandbox(ParseLimits(seconds=10, memory_bytes=48 * 1024 * 1024)) as sandbox:
         body = rss(*(item(f"T{n}", f"https://x.example/{n}", "x " * 9000) for n in range(700)))
-        found = read(small, body)
-        assert not found.usable
-        assert found.problems[0].startswith("reading it takes more")
-        assert read(small, rss(item())).usable
+        feed = parse(sandbox, body)
+        assert not feed.usable
+        assert feed.problems[0].startswith("reading it takes more")
+        assert parse(sandbox, rss(item())).usable
 
 
-def hostile_items(quarantine):
+def hostile_items(sandbox):
     for number, (name, body) in enumerate(BODIES.items()):
         feed = Feed(f"Quelle {number}", f"https://bau{number}.example/feed")
         data = body()
         if len(data) > 150_000:  # the titles are what counts here
             continue
-        for one in read(quarantine, data, feed).items[:3]:
-            if one.link == "https://bau.example/1":
-                one = replace(one, canonical=one.link + name, key=f"{number} {one.key}")
-            yield feed, one
+        for entry in parse(sandbox, data, feed).items[:3]:
+            if entry.link == "https://bau.example/1":
+                entry = replace(entry, canonical=entry.link + name, key=f"{number} {entry.key}")
+            yield feed, entry
 
 
 class _Page(HTMLParser):
@@ -143,20 +145,25 @@ def page(text: str) -> _Page:
     return parsed
 
 
-def test_nothing_hostile_reaches_the_mail_but_as_plain_text(quarantine):
-    found = list(hostile_items(quarantine))
-    feeds = list({feed.url: feed for feed, _ in found}.values())
+def test_hostile_items_reach_the_mail_as_plain_text_only(sandbox):
+    items = list(hostile_items(sandbox))
+    feeds = list({feed.url: feed for feed, _ in items}.values())
     issue = compose(
         id=IssueId(date(2026, 11, 26)), language="de", essays=[], published=(), used=(),
-        candidates=[one for _, one in found], feeds=feeds,
+        candidates=[entry for _, entry in items], feeds=feeds,
         limits=Limits(items=100, per_feed=5, per_section=100, max_age_days=3650, items_only=True),
     )  # fmt: skip
     assert len(issue.related) > 40
     plain = sample_manifest.manifest()
-    mild = replace(plain.issue.related[0].story.lead, title="Titel", summary="Text.")
-    related = tuple(
-        replace(one, story=replace(one.story, items=(replace(mild, feed=one.story.lead.feed),)))
-        for one in issue.related
+    harmless_item = replace(plain.issue.related[0].story.lead, title="Titel", summary="Text.")
+    harmless_related = tuple(
+        replace(
+            related,
+            story=replace(
+                related.story, items=(replace(harmless_item, feed=related.story.lead.feed),)
+            ),
+        )
+        for related in issue.related
     )
     hostile = render(
         Manifest(
@@ -167,17 +174,17 @@ def test_nothing_hostile_reaches_the_mail_but_as_plain_text(quarantine):
     )
     harmless = render(
         Manifest(
-            replace(plain.issue, related=related),
+            replace(plain.issue, related=harmless_related),
             sample_manifest.PUBLICATION,
             sample_manifest.TEMPLATES,
         )
     )
-    ours, theirs = page(harmless.html + render(plain).html), page(hostile.html)
+    expected, actual = page(harmless.html + render(plain).html), page(hostile.html)
     # The same elements and attributes as with harmless items: none came from a feed.
-    assert set(theirs.tags) <= set(ours.tags)
-    assert theirs.attributes <= ours.attributes
-    assert {"script", "iframe", "form", "object", "svg", "input"}.isdisjoint(theirs.tags)
-    for link in theirs.links:
+    assert set(actual.tags) <= set(expected.tags)
+    assert actual.attributes <= expected.attributes
+    assert {"script", "iframe", "form", "object", "svg", "input"}.isdisjoint(actual.tags)
+    for link in actual.links:
         assert re.match(r"https?://|mailto:|cid:|#", link), link
     text = html.unescape(re.sub(r"<[^>]*>", "", hostile.html))
     for part in (text, hostile.text):
@@ -188,52 +195,61 @@ def test_nothing_hostile_reaches_the_mail_but_as_plain_text(quarantine):
         assert not re.search(r"(?m)^Bcc:", part)
     assert "Titel< /mj-text>< mj-raw>" in hostile.text
     errors = {
-        found.code
-        for found in preflight(
+        finding.code
+        for finding in preflight(
             hostile, replace(plain.issue, related=issue.related), sample_manifest.PUBLICATION
         )
-        if found.level == "error"
+        if finding.level == "error"
     }
     assert errors <= {"size-too-large"}
     unsubscribe = "https://reader.invalid/unsubscribe"
-    assert theirs.links.count(unsubscribe) == page(harmless.html).links.count(unsubscribe)
+    assert actual.links.count(unsubscribe) == page(harmless.html).links.count(unsubscribe)
 
 
-# --- behaviours on the wire ---------------------------------------------------------------------
+# --- hostile servers ---------------------------------------------------------------------
 
 
-def _wire(answer: bytes, *, then: str = "close"):
-    """A server that says just these bytes to everybody, then closes, keeps silent or repeats."""
-    server = socket.create_server(("127.0.0.1", 0))
+class _RawServer(socketserver.ThreadingTCPServer):
+    """Sends the same bytes to each client, then closes, stays silent or repeats them."""
 
-    def serve() -> None:
-        while True:
-            try:
-                client, _ = server.accept()
-            except OSError:
-                return
-            threading.Thread(target=talk, args=(client,), daemon=True).start()
+    daemon_threads = True
+    block_on_close = False
 
-    def talk(client: socket.socket) -> None:
-        with client:
-            try:
-                client.recv(65536)
-                client.sendall(answer)
-                while then == "repeat":
-                    client.sendall(answer)
-                if then == "silence":
-                    client.recv(1)
-            except OSError:
-                return
+    def __init__(self, answer: bytes, then: str) -> None:
+        super().__init__(("127.0.0.1", 0), _RawHandler)
+        self.answer, self.then = answer, then
 
-    threading.Thread(target=serve, daemon=True).start()
-    return server, f"http://127.0.0.1:{server.getsockname()[1]}/"
+
+class _RawHandler(socketserver.BaseRequestHandler):
+    server: _RawServer
+
+    def handle(self) -> None:
+        with contextlib.suppress(OSError):
+            self.request.recv(65536)
+            self.request.sendall(self.server.answer)
+            while self.server.then == "repeat":
+                self.request.sendall(self.server.answer)
+            if self.server.then == "silence":
+                self.request.recv(1)
+
+
+@contextlib.contextmanager
+def raw_server(answer: bytes, then: str) -> Iterator[str]:
+    """Run a `_RawServer`; yield its URL."""
+    with _RawServer(answer, then) as server:
+        thread = threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True)
+        thread.start()
+        try:
+            yield f"http://127.0.0.1:{server.server_address[1]}/"
+        finally:
+            server.shutdown()
+            thread.join()
 
 
 OK = b"HTTP/1.1 200 OK\r\n"
 BEHAVIOURS = {
     "no answer at all": (b"", "silence"),
-    "a closed door": (b"", "close"),
+    "a connection closed at once": (b"", "close"),
     "another protocol": (b"SSH-2.0-OpenSSH_9.2\r\n", "close"),
     "headers without end": (b"X-A: " + b"b" * 60_000 + b"\r\n", "repeat"),
     "a status line without end": (b"HTTP/1.1 200 " + b"O" * 200_000, "repeat"),
@@ -247,7 +263,7 @@ BEHAVIOURS = {
     ),
     "encoded twice": (OK + b"Content-Encoding: gzip, gzip\r\n\r\nx", "close"),
     "a NUL in a header": (OK + b"ETag: \x00\r\n\r\n<rss/>", "close"),
-    "a status that is none": (b"HTTP/1.1 999 Nein\r\n\r\n", "close"),
+    "an invalid status": (b"HTTP/1.1 999 Nein\r\n\r\n", "close"),
     "continue for ever": (b"HTTP/1.1 100 Continue\r\n\r\n", "repeat"),
     "a redirect to itself": (b"HTTP/1.1 301 x\r\nLocation: /\r\nContent-Length: 0\r\n\r\n", "close"),
     "a redirect to nowhere": (b"HTTP/1.1 302 x\r\nContent-Length: 0\r\n\r\n", "close"),
@@ -260,16 +276,14 @@ BEHAVIOURS = {
 
 
 @pytest.mark.parametrize("name", BEHAVIOURS)
-def test_a_hostile_server_costs_no_more_than_the_deadline(name):
+@pytest.mark.timeout(30)
+def test_a_hostile_server_is_given_up_at_the_deadline(name):
     answer, then = BEHAVIOURS[name]
-    server, url = _wire(answer, then=then)
-    with server:
-        began = time.monotonic()
+    with raw_server(answer, then) as url:
         (result,) = fetch_feeds(
             [Feed("x", url)], {}, user_agent="x", allow_private=True, now=NOW,
             limits=FetchLimits(seconds=0.8, wait_seconds=0.5, body_bytes=2_000_000),
         )  # fmt: skip
-        assert time.monotonic() - began < 4
     if isinstance(result, Failed):
         assert "\n" not in result.reason
         assert len(result.reason) < 200
@@ -277,16 +291,15 @@ def test_a_hostile_server_costs_no_more_than_the_deadline(name):
         assert name == "a NUL in a header"
 
 
-def test_a_name_server_that_does_not_answer_costs_no_more_than_the_deadline(monkeypatch):
+@pytest.mark.timeout(30)
+def test_a_name_server_that_does_not_answer_is_given_up_at_the_deadline(monkeypatch):
     stuck = threading.Event()
-    monkeypatch.setattr(socket, "getaddrinfo", lambda *_a, **_k: [stuck.wait(30)][:0])
-    began = time.monotonic()
+    monkeypatch.setattr(socket, "getaddrinfo", lambda *_a, **_k: [stuck.wait()][:0])
     (result,) = fetch_feeds(
         [Feed("x", "http://langsam.example/")], {}, user_agent="x", allow_private=True, now=NOW,
         limits=FetchLimits(seconds=0.4, wait_seconds=0.3),
     )  # fmt: skip
     stuck.set()
-    assert time.monotonic() - began < 4
     assert result.reason == "the server did not answer in time"
 
 
@@ -301,18 +314,18 @@ PIECES = st.sampled_from(
 
 
 def fuzzed(body: bytes) -> None:
-    assert_clean(read_feed(body, url=FEED.url, content_type="", feed=FEED, now=NOW))
+    assert_clean(parse_feed(body, url=FEED.url, content_type="", feed=FEED, now=NOW))
 
 
 @FUZZ
 @given(st.lists(PIECES | st.text(max_size=12), max_size=60))
-def test_feeds_made_of_pieces_never_raise_and_are_clean(pieces):
+def test_feeds_made_of_random_pieces_never_raise_and_are_clean(pieces):
     fuzzed(rss("".join(pieces).encode("utf-8", "replace").decode()))
 
 
 @FUZZ
 @given(st.integers(0, 400), st.binary(max_size=40), st.integers(0, 40))
-def test_feeds_with_bytes_changed_never_raise_and_are_clean(place, noise, gone):
+def test_feeds_with_random_bytes_never_raise_and_are_clean(place, noise, gone):
     body = rss(item(summary="Ein Satz. Noch einer."), item("Zwei", "https://x.example/2"))
     fuzzed(body[:place] + noise + body[place + gone :])
 

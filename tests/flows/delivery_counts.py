@@ -1,9 +1,8 @@
-"""An issue that several machines deliver, as the store on Postgres tells it and as the relay saw it."""
+"""Counts of an issue that several machines deliver: from the store on Postgres and from the relay."""
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any, Self
 
@@ -11,58 +10,52 @@ import psycopg
 
 from ..publications import SETTINGS, Publication
 from ..services.delivery.sink_relay import Sink
-from .worker_pool import Machine, Pool
+from ..waiting import wait_until
+from .worker_pool import Machine, WorkerPool
 
-_HELD = "FROM deliveries d LEFT JOIN senders s ON s.id = d.sender_id"
+_LEASED = "FROM deliveries d LEFT JOIN workers w ON w.id = d.worker_id"
 _NEWEST = "(SELECT id FROM issues ORDER BY number DESC LIMIT 1)"
-SILENCE = 11  # minutes; after ten without a heartbeat a sender elsewhere counts as dead
+SILENCE = 11  # minutes; after ten without a heartbeat a worker elsewhere counts as dead
 
 
-class Books:
-    """What a store on Postgres says while others write in it, and how old its heartbeats are."""
+class StoreQueries:
+    """Queries on a Postgres store while workers write to it."""
 
     def __init__(self, store: str) -> None:
         self._connection = psycopg.connect(store, autocommit=True)
 
     def rows(self, query: str, **values: Any) -> list[tuple[Any, ...]]:
-        """The answer to a query."""
+        """Return the rows of a query."""
         return self._connection.execute(query, values).fetchall()  # type: ignore[call-overload,no-any-return]
 
-    def at_work(self, machine: Machine) -> bool:
-        """Whether a sender of this machine has had a reply."""
+    def is_sending(self, machine: Machine) -> bool:
+        """True if a live worker of this machine has sent a message."""
         return bool(
             self.rows(
-                f"SELECT 1 {_HELD} WHERE d.state = 'sent' AND s.ended_at IS NULL AND s.host LIKE %(on)s",
+                f"SELECT 1 {_LEASED} WHERE d.state = 'sent' AND w.ended_at IS NULL AND w.host LIKE %(on)s",
                 on=machine.pattern,
             )
         )
 
-    def left(self, machine: Machine) -> tuple[int, int]:
-        """How many deliveries of the newest issue a machine holds, and how many wait elsewhere."""
-        [(here, all_)] = self.rows(
-            f"SELECT count(*) FILTER (WHERE s.host LIKE %(on)s), count(*) {_HELD} "
+    def pending(self, machine: Machine) -> tuple[int, int]:
+        """Return how many pending deliveries a machine has leased, and how many others there are."""
+        [(leased, total)] = self.rows(
+            f"SELECT count(*) FILTER (WHERE w.host LIKE %(on)s), count(*) {_LEASED} "
             f"WHERE d.state IN ('queued', 'sending', 'deferred') AND d.issue_id = {_NEWEST}",
             on=machine.pattern,
         )
-        return here, all_ - here
+        return leased, total - leased
 
-    def until(self, what: Callable[[], bool], seconds: float = 300) -> None:
-        """Wait until something is so."""
-        deadline = time.monotonic() + seconds
-        while not what():
-            assert time.monotonic() < deadline, "this took too long"
-            time.sleep(0.1)
-
-    def let_time_pass(self, machine: Machine) -> None:
-        """As if a dead machine had been silent for long enough to count as dead."""
+    def expire_heartbeats(self, machine: Machine) -> None:
+        """Age the heartbeats of a dead machine, so that its workers count as dead."""
         self._connection.execute(
-            "UPDATE senders SET beat_at = beat_at - make_interval(mins => %(minutes)s) "
+            "UPDATE workers SET heartbeat_at = heartbeat_at - make_interval(mins => %(minutes)s) "
             "WHERE ended_at IS NULL AND host LIKE %(on)s",
             {"minutes": SILENCE, "on": machine.pattern},
         )
 
-    def marks(self) -> list[float]:
-        """When a message was counted against the relay's quota; as many as its longest span holds."""
+    def quota_marks(self) -> list[float]:
+        """Return the times of messages counted against the relay's quota, as many as are stored."""
         return [
             float(at)
             for [at] in self.rows(
@@ -70,18 +63,18 @@ class Books:
             )
         ]
 
-    def replies(self) -> list[tuple[int, float, float]]:
-        """For each sender of the newest issue: how many were sent, the first and the last second."""
+    def sent_by_worker(self) -> list[tuple[int, float, float]]:
+        """Return for each worker of the newest issue: number sent, first and last time."""
         return [
             (int(count), float(first), float(last))
             for count, first, last in self.rows(
                 "SELECT count(*), extract(epoch FROM min(changed_at)), extract(epoch FROM max(changed_at)) "
-                f"FROM deliveries WHERE state = 'sent' AND issue_id = {_NEWEST} GROUP BY sender_id"
+                f"FROM deliveries WHERE state = 'sent' AND issue_id = {_NEWEST} GROUP BY worker_id"
             )
         ]
 
     def sent_between(self, first: float, last: float) -> int:
-        """How many of the newest issue were sent in this span of seconds."""
+        """Return how many deliveries of the newest issue were sent between two times."""
         [(count,)] = self.rows(
             "SELECT count(*) FROM deliveries WHERE state = 'sent' AND changed_at BETWEEN "
             f"to_timestamp(%(first)s) AND to_timestamp(%(last)s) AND issue_id = {_NEWEST}",
@@ -90,9 +83,9 @@ class Books:
         )
         return int(count)
 
-    def newest(self) -> str:
-        """The newest issue; nothing when there is none."""
-        return "".join(str(one) for [one] in self.rows(f"SELECT {_NEWEST}") if one)
+    def newest_issue(self) -> str:
+        """Return the id of the newest issue; empty without one."""
+        return "".join(str(issue) for [issue] in self.rows(f"SELECT {_NEWEST}") if issue)
 
     def __enter__(self) -> Self:
         return self
@@ -101,8 +94,8 @@ class Books:
         self._connection.close()
 
 
-def most_in(span: float, times: Iterable[float]) -> int:
-    """The most of these seconds that lie in one span of this length, wherever it begins."""
+def max_in_span(span: float, times: Iterable[float]) -> int:
+    """Return the maximum number of times within any span of this length."""
     known, most, first = sorted(times), 0, 0
     for last, at in enumerate(known):
         while at - known[first] >= span:
@@ -111,37 +104,37 @@ def most_in(span: float, times: Iterable[float]) -> int:
     return most
 
 
-def relay(publication: Publication, port: int, *quotas: str) -> None:
-    """Let the publication send over a relay on loopback."""
-    told = ", ".join(f'"{one}"' for one in quotas)
+def configure_relay(publication: Publication, port: int, *quotas: str) -> None:
+    """Configure a relay on loopback with these quotas."""
+    quota_list = ", ".join(f'"{quota}"' for quota in quotas)
     table = f'[relays.main]\nhost = "127.0.0.1"\nport = {port}\nsecurity = "none"\n'
-    text = f"{SETTINGS}\n{table}quotas = [{told}]\n"
+    text = f"{SETTINGS}\n{table}quotas = [{quota_list}]\n"
     (publication.home / "newsletter.toml").write_text(text, encoding="utf-8")
 
 
-def working_helper(pool: Pool, books: Books, run: str, before: str) -> str:
-    """The second run that delivers what `run` publishes, once both have had a reply.
+def wait_for_helper(pool: WorkerPool, queries: StoreQueries, run: str, before: str) -> str:
+    """Return the second run that delivers the issue of `run`, once both have sent a message.
 
     `before` is the issue that was the newest when `run` was started.
     """
-    found: list[str] = []
+    helpers: list[str] = []
 
-    def at_work(one: str) -> bool:
-        machine = pool.machine_of(one)
-        return machine is not None and books.at_work(machine)
+    def is_sending(run: str) -> bool:
+        machine = pool.machine_of(run)
+        return machine is not None and queries.is_sending(machine)
 
-    def is_there() -> bool:
-        newest = books.newest()
-        found[:] = pool.helpers(newest) if newest != before else []
-        return bool(found) and at_work(found[0]) and at_work(run)
+    def is_ready() -> bool:
+        newest = queries.newest_issue()
+        helpers[:] = pool.helpers(newest) if newest != before else []
+        return bool(helpers) and is_sending(helpers[0]) and is_sending(run)
 
-    books.until(is_there)
-    return found[0]
+    wait_until(is_ready, "no second run delivers", seconds=300)
+    return helpers[0]
 
 
 @dataclass
-class Counted:
-    """An issue as the store tells it, beside what the relay saw."""
+class DeliveryCounts:
+    """An issue's status in the store, compared with what the relay accepted."""
 
     lost: int
     doubled: int
@@ -150,20 +143,20 @@ class Counted:
     status: dict[str, Any]
 
     def __str__(self) -> str:
-        told = {k: self.status[k] for k in ("audience", "sent", "queued", "closed")}
+        counts = {k: self.status[k] for k in ("audience", "sent", "queued", "closed")}
         return (
             f"{self.lost} lost, {self.doubled} doubled, {self.unknown} unknown "
-            f"({self.unknown_seen} of them seen by the relay); {told}"
+            f"({self.unknown_seen} of them seen by the relay); {counts}"
         )
 
 
-def counted(publication: Publication, sink: Sink, readers: set[str]) -> Counted:
-    """Count the newest issue against the sink, which must have been cleared before it."""
+def count_deliveries(publication: Publication, sink: Sink, readers: set[str]) -> DeliveryCounts:
+    """Compare the newest issue with the sink, which must have been cleared before it."""
     unknown = {
-        one["email"]
-        for one in publication.run("issue", "status", "--list", "unknown", "--json").lines
+        row["email"]
+        for row in publication.run("issue", "status", "--list", "unknown", "--json").lines
     }
-    return Counted(
+    return DeliveryCounts(
         lost=len(readers - set(sink.accepted) - unknown),
         doubled=sum(len(ids) > 1 for ids in sink.accepted.values()),
         unknown=len(unknown),

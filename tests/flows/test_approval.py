@@ -1,10 +1,9 @@
-"""A real server and runner, on the days on which something else than 'send' happens."""
+"""Approval with a real Prefect server and runner: exclusions, timeouts, an old database."""
 
 from __future__ import annotations
 
 import shutil
 import sqlite3
-import time
 from collections.abc import Iterator, Mapping
 from contextlib import closing
 from datetime import UTC, datetime, timedelta
@@ -16,9 +15,10 @@ import pytest
 
 from upcycle_news.demo.feed_server import DemoSite
 
-from ..publications import Publication, relay_at
+from ..publications import Publication, relay_variables
 from ..services.delivery.sink_relay import Sink
-from .prefect_server import Server
+from ..waiting import wait_until
+from .prefect_server import PrefectServer
 
 # Shares its words with several items of the sample feeds.
 LEERSTAND = """\
@@ -35,8 +35,8 @@ pytestmark = [
 ]
 
 
-class Keeping(Sink):
-    """A sink that keeps the messages as well."""
+class StoringSink(Sink):
+    """A sink that also stores the messages."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -47,8 +47,8 @@ class Keeping(Sink):
         super().take(recipient, message)
 
     def text_for(self, recipient: str) -> str:
-        """The text of the last message for somebody."""
-        message = [one for to, one in self.messages if to == recipient][-1]
+        """Return the text of the last message for a recipient."""
+        message = [message for to, message in self.messages if to == recipient][-1]
         for part in message_from_bytes(message).walk():
             if part.get_content_type() == "text/plain":
                 payload = part.get_payload(decode=True)
@@ -58,34 +58,37 @@ class Keeping(Sink):
 
 
 @pytest.fixture
-def relay() -> Iterator[Keeping]:
-    with Keeping() as sink:
+def relay() -> Iterator[StoringSink]:
+    with StoringSink() as sink:
         yield sink
 
 
 def environment(relay: Sink, **more: str) -> Mapping[str, str]:
-    return {f"UPCYCLE_NEWS_{key}": value for key, value in {**relay_at(relay.port), **more}.items()}
+    return {
+        f"UPCYCLE_NEWS_{key}": value
+        for key, value in {**relay_variables(relay.port), **more}.items()
+    }
 
 
 def items_of(form: str) -> list[str]:
-    """The titles of the numbered items above the form."""
+    """Return the titles of the numbered items above the form."""
     lines = [line.partition(". ")[2] for line in form.splitlines() if line[:1].isdigit()]
     return [line.partition(" – [")[0] for line in lines]
 
 
-def test_items_that_an_editor_leaves_out_are_in_no_mail(
-    publication: Publication, relay: Keeping
+def test_items_that_an_editor_excludes_are_in_no_mail(
+    publication: Publication, relay: StoringSink
 ) -> None:
     """The form, its answer, a new revision, the form again, the approval, the mails."""
-    publication.essay("Bahnhof und Bestand", text=LEERSTAND)
-    readers = publication.crowd(2)
-    own = environment(relay, FEEDS__ALLOW_PRIVATE="true")
-    with DemoSite(datetime.now(UTC)) as site, Server(publication.home, own) as server:
+    publication.write_essay("Bahnhof und Bestand", text=LEERSTAND)
+    readers = publication.add_many_subscribers(2)
+    settings = environment(relay, FEEDS__ALLOW_PRIVATE="true")
+    with DemoSite(datetime.now(UTC)) as site, PrefectServer(publication.home, settings) as server:
         (publication.home / "content/feeds.toml").write_text(site.feeds_toml())
         run = server.start("publish-issue/thursday")
-        state = server.until(run, "PAUSED")
-        first = server.form(run, state)
-        assert server.labels(run, state) == {
+        state = server.wait_for_state(run, "PAUSED")
+        first = server.form_markdown(run, state)
+        assert server.form_labels(run, state) == {
             "decision": ("Entscheidung", "Was soll mit dieser Ausgabe geschehen?"),
             "leave_out": (
                 "Weglassen",
@@ -95,16 +98,16 @@ def test_items_that_an_editor_leaves_out_are_in_no_mail(
         }
         titles = items_of(first)
         assert len(titles) >= 2
-        server.answer(run, decision="leave items out", leave_out="1", name="Anna")
-        state = server.until(run, "PAUSED", *ENDED, after=server.resumed)
+        server.submit_form(run, decision="leave items out", leave_out="1", name="Anna")
+        state = server.wait_for_state(run, "PAUSED", *ENDED, after=server.resumed_at)
         assert state["type"] == "PAUSED", state["message"]
-        second = server.form(run, state)
+        second = server.form_markdown(run, state)
         assert revision_in(second) != revision_in(first)
         assert titles[0] not in items_of(second)
         assert f"- nicht mehr dabei: {titles[0]}" in second
         assert relay.count == 0
-        server.answer(run, decision="send", name="Anna")
-        state = server.until(run, *ENDED, after=server.resumed)
+        server.submit_form(run, decision="send", name="Anna")
+        state = server.wait_for_state(run, *ENDED, after=server.resumed_at)
         assert "sent to 2 of 2" in state["message"]
     assert sorted(relay.accepted) == readers
     plain = titles[0].replace("\\", "")
@@ -118,96 +121,97 @@ def revision_in(form: str) -> str:
     return form.partition("Revision `")[2].partition("`")[0]
 
 
-def test_editors_are_reminded_then_the_question_ends_and_is_taken_up_by_hand(
-    publication: Publication, relay: Keeping
+def test_editors_are_reminded_then_the_request_expires_and_a_new_run_asks_again(
+    publication: Publication, relay: StoringSink
 ) -> None:
-    publication.essay()
-    readers = publication.crowd(2)
+    publication.write_essay()
+    readers = publication.add_many_subscribers(2)
     consent = ("--consent", "letter of 3 May 2026", "--group", "redaktion")
     publication.run("subscribers", "add", "anna@example.org", *consent)
     # The reminder is due from the beginning: half an hour is left, and six are the limit.
-    own = environment(relay, COCKPIT__EDITORS="redaktion", COCKPIT__APPROVAL_HOURS="0.5")
-    with Server(publication.home, own) as server:
+    settings = environment(relay, COCKPIT__EDITORS="redaktion", COCKPIT__APPROVAL_HOURS="0.5")
+    with PrefectServer(publication.home, settings) as server:
         run = server.start("publish-issue/thursday")
-        server.until(run, "PAUSED")
-        for _ in range(2):  # the second time nobody is written to
-            state = server.until(server.start("watch/every-ten-minutes"), *ENDED)
+        server.wait_for_state(run, "PAUSED")
+        for _ in range(2):  # the second time no mail is sent
+            state = server.wait_for_state(server.start("watch/every-ten-minutes"), *ENDED)
             assert state["type"] == "COMPLETED", state["message"]
         assert [to for to, _ in relay.messages] == ["anna@example.org"]
         assert "/preview/" in relay.text_for("anna@example.org")
         assert server.state(run)["type"] == "PAUSED"
 
         with closing(sqlite3.connect(publication.home / "var/upcycle.db")) as store, store:
-            store.execute("UPDATE questions SET until = '2026-01-01 00:00:00.000000'")
-        server.until(server.start("watch/every-ten-minutes"), *ENDED)
-        state = server.until(run, *ENDED)
+            store.execute("UPDATE approval_requests SET expires_at = '2026-01-01 00:00:00.000000'")
+        server.wait_for_state(server.start("watch/every-ten-minutes"), *ENDED)
+        state = server.wait_for_state(run, *ENDED)
         assert (state["type"], state["name"]) == ("CANCELLED", "TimedOut")
         assert "nothing was sent" in state["message"]
         assert "upcycle-news issue send" in state["message"]
         assert [to for to, _ in relay.messages] == ["anna@example.org"]
 
         again = server.start("publish-issue/thursday")
-        server.until(again, "PAUSED")
-        server.answer(again, decision="send", name="Anna")
-        state = server.until(again, *ENDED, after=server.resumed)
+        server.wait_for_state(again, "PAUSED")
+        server.submit_form(again, decision="send", name="Anna")
+        state = server.wait_for_state(again, *ENDED, after=server.resumed_at)
         assert "sent to 3 of 3" in state["message"]
     assert sorted(relay.accepted) == sorted([*readers, "anna@example.org"])
     assert [len(relay.accepted[reader]) for reader in readers] == [1, 1]
 
 
-def test_prefects_database_of_yesterday_mails_nobody_twice(
-    publication: Publication, relay: Keeping, tmp_path: Path
+def test_an_old_prefect_database_causes_no_second_mail(
+    publication: Publication, relay: StoringSink, tmp_path: Path
 ) -> None:
-    """Its copy still plans the run that has sent the issue since: it fires a second time."""
-    publication.essay()
-    readers = publication.crowd(3)
-    own = environment(relay)
-    with Server(publication.home, own) as server:
+    """The restored copy still schedules the run that has sent the issue since: it runs again."""
+    publication.write_essay()
+    readers = publication.add_many_subscribers(3)
+    settings = environment(relay)
+    with PrefectServer(publication.home, settings) as server:
         soon = datetime.now(UTC) + timedelta(seconds=20)
         run = server.start("publish-issue/thursday", at=soon, approve=True)
         copy = tmp_path / "prefect.db"
         database = server.prefect_home / "prefect.db"
-        with closing(sqlite3.connect(database)) as now, closing(sqlite3.connect(copy)) as kept:
-            now.backup(kept)
-        assert planned(copy, run) == "SCHEDULED"
-        state = server.until(run, *ENDED)
+        with (
+            closing(sqlite3.connect(database)) as current,
+            closing(sqlite3.connect(copy)) as target,
+        ):
+            current.backup(target)
+        assert state_in(copy, run) == "SCHEDULED"
+        state = server.wait_for_state(run, *ENDED)
         assert "sent to 3 of 3" in state["message"]
-        publication.essay("Erst für die nächste Ausgabe")
+        publication.write_essay("Erst für die nächste Ausgabe")
         server.stop()
         for leftover in server.prefect_home.glob("prefect.db*"):
             leftover.unlink()
         shutil.copy(copy, database)
 
-        server.revive()
-        state = server.until(run, *ENDED)
+        server.ensure_running()
+        state = server.wait_for_state(run, *ENDED)
         assert state["name"] == "AlreadySent"
         assert "went out already: sent to 3 of 3" in state["message"]
-        late = server.until(server.start("deliver-pending/every-five-minutes"), *ENDED)
+        late = server.wait_for_state(server.start("deliver-pending/every-five-minutes"), *ENDED)
         assert late["name"] == "NothingPending"
-        deadline = time.monotonic() + 60  # what the old schedule holds for now runs as well
-        while unfinished(server):
-            assert time.monotonic() < deadline, "runs of the old database do not end"
-            time.sleep(0.5)
+        # Other runs of the old schedule are due as well.
+        wait_until(lambda: not unfinished(server), "runs of the old database do not end")
     assert sorted(relay.accepted) == readers
     assert {len(ids) for ids in relay.accepted.values()} == {1}
     with closing(sqlite3.connect(publication.home / "var/upcycle.db")) as store:
         assert store.execute("SELECT count(*) FROM issues").fetchone() == (1,)
 
 
-def planned(database: Path, run: str) -> Any:
-    with closing(sqlite3.connect(database)) as known:
+def state_in(database: Path, run: str) -> Any:
+    with closing(sqlite3.connect(database)) as connection:
         query = "SELECT state_type FROM flow_run WHERE replace(id, '-', '') = ?"
-        [found] = known.execute(query, (run.replace("-", ""),)).fetchone()
-    return found
+        [state] = connection.execute(query, (run.replace("-", ""),)).fetchone()
+    return state
 
 
-def unfinished(server: Server) -> int:
-    """Runs of publish-issue that are under way, or late."""
-    wanted = {
+def unfinished(server: PrefectServer) -> int:
+    """Return the number of runs of publish-issue that are running, pending or late."""
+    runs_filter = {
         "flows": {"name": {"any_": ["publish-issue"]}},
         "flow_runs": {
             "state": {"type": {"any_": ["RUNNING", "PENDING", "SCHEDULED"]}},
             "expected_start_time": {"before_": datetime.now(UTC).isoformat()},
         },
     }
-    return int(server.ask("POST", "/flow_runs/count", wanted))
+    return int(server.request("POST", "/flow_runs/count", runs_filter))

@@ -1,4 +1,4 @@
-"""What rings an alarm, judged by Prefect's own trigger."""
+"""Events that trigger the automations, evaluated by Prefect's own trigger class."""
 
 from __future__ import annotations
 
@@ -12,14 +12,15 @@ import yaml
 
 FILE = Path(__file__).parents[2] / "deploy/automations.yaml"
 AUTOMATIONS = {
-    one["name"]: one for one in yaml.safe_load(FILE.read_text(encoding="utf-8"))["automations"]
+    automation["name"]: automation
+    for automation in yaml.safe_load(FILE.read_text(encoding="utf-8"))["automations"]
 }
 
 pytestmark = [pytest.mark.prefect, pytest.mark.xdist_group("prefect")]
 
 
-def rings(name: str, event: str, flow: str = "") -> bool:
-    """Whether an automation of the file hears this event, of a run of this flow."""
+def triggers(name: str, event: str, flow: str = "") -> bool:
+    """True if an automation of the file is triggered by this event of a run of this flow."""
     from prefect.server.events.schemas.automations import EventTrigger
     from prefect.server.events.schemas.events import ReceivedEvent
 
@@ -33,7 +34,7 @@ def rings(name: str, event: str, flow: str = "") -> bool:
                     "prefect.resource.name": flow if role == "flow" else "thursday",
                 }
             )
-    told = ReceivedEvent(
+    received = ReceivedEvent(
         occurred=datetime.now(UTC),
         event=event,
         resource={"prefect.resource.id": "prefect.flow-run.1"},  # type: ignore[arg-type]
@@ -41,21 +42,21 @@ def rings(name: str, event: str, flow: str = "") -> bool:
         id=uuid4(),
         received=datetime.now(UTC),
     )
-    return bool(EventTrigger.model_validate(AUTOMATIONS[name]["trigger"]).covers(told))
+    return bool(EventTrigger.model_validate(AUTOMATIONS[name]["trigger"]).covers(received))
 
 
-def test_every_event_that_somebody_should_hear_rings() -> None:
+def test_every_alert_event_triggers_the_mail() -> None:
     for event in ("issue.refused", "issue.late", "issue.stalled", "relay.slow", "feed.dead"):
-        assert rings("upcycle-news alarms", f"upcycle-news.{event}"), event
-    assert not rings("upcycle-news alarms", "upcycle-news.issue.sent")
+        assert triggers("upcycle-news alarms", f"upcycle-news.{event}"), event
+    assert not triggers("upcycle-news alarms", "upcycle-news.issue.sent")
 
 
 @pytest.mark.parametrize("flow", ["publish-issue", "deliver-pending", "backup"])
-def test_a_run_that_failed_rings(flow: str) -> None:
-    assert rings("upcycle-news failed runs", "prefect.flow-run.Failed", flow)
-    assert not rings("upcycle-news failed runs", "prefect.flow-run.Completed", flow)
+def test_a_failed_run_triggers_the_mail(flow: str) -> None:
+    assert triggers("upcycle-news failed runs", "prefect.flow-run.Failed", flow)
+    assert not triggers("upcycle-news failed runs", "prefect.flow-run.Completed", flow)
 
 
-def test_a_letter_that_could_not_be_sent_does_not_cause_the_next_one() -> None:
-    """The relay is away, `notify` fails: with an alarm for that, the two would never end."""
-    assert not rings("upcycle-news failed runs", "prefect.flow-run.Failed", "notify")
+def test_a_failed_notification_does_not_trigger_another() -> None:
+    """Without a relay `notify` fails: an alert on that would start it again and again."""
+    assert not triggers("upcycle-news failed runs", "prefect.flow-run.Failed", "notify")

@@ -1,4 +1,4 @@
-"""The nightly backup, and the flows while a restored store stands still."""
+"""The nightly backup, and the flows while a restored store has a send hold."""
 
 from __future__ import annotations
 
@@ -11,17 +11,17 @@ from ..publications import Publication
 pytestmark = [pytest.mark.prefect, pytest.mark.xdist_group("prefect")]
 
 
-def test_every_night_makes_a_backup_and_a_failure_is_a_failed_run(
+def test_the_flow_writes_a_backup_and_a_failure_fails_the_run(
     publication: Publication, flows: Any
 ) -> None:
-    publication.crowd(2)
+    publication.add_many_subscribers(2)
     state = flows.backup(return_state=True)
     assert (state.name, state.is_completed()) == ("Completed", True)
-    [made] = (publication.home / "var/backups").iterdir()
-    assert made.name in state.message
-    made.unlink()
-    made.parent.rmdir()
-    made.parent.write_text("a file where the folder should be")
+    [backup] = (publication.home / "var/backups").iterdir()
+    assert backup.name in state.message
+    backup.unlink()
+    backup.parent.rmdir()
+    backup.parent.write_text("a file where the folder should be")
     state = flows.backup(return_state=True)
     assert state.is_failed(), "deploy/automations.yaml tells operators of failed runs"
     assert "cannot be written" in state.message
@@ -30,8 +30,8 @@ def test_every_night_makes_a_backup_and_a_failure_is_a_failed_run(
 def test_flows_send_nothing_from_a_restored_store_and_say_why(
     publication: Publication, flows: Any
 ) -> None:
-    publication.essay()
-    publication.crowd(2)
+    publication.write_essay()
+    publication.add_many_subscribers(2)
     publication.run("issue", "preview", "--no-open")
     publication.run("issue", "approve")
     backup = publication.run("backup", "--json").json["file"]
@@ -45,7 +45,7 @@ def test_flows_send_nothing_from_a_restored_store_and_say_why(
     assert publication.mails() == []
     publication.run("store", "confirm", "--yes")
     assert flows.deliver_pending(return_state=True).name == "NothingPending"
-    # The approval was taken back, since the issue may have gone out after the backup: a person decides.
+    # The approval was withdrawn, since the issue may have been sent after the backup: an editor decides.
     state = flows.publish_issue(approve=True, return_state=True)
     assert (state.name, publication.mails()) == ("Rejected", [])
     assert "upcycle-news issue approve" in state.message

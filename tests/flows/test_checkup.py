@@ -7,9 +7,9 @@ from typing import Any
 import pytest
 
 from upcycle_news.diagnostics import scheduled
-from upcycle_news.storage import coordination
+from upcycle_news.storage import alerts
 
-from ..publications import Publication, relay_at
+from ..publications import Publication, relay_variables
 
 pytestmark = [pytest.mark.prefect, pytest.mark.xdist_group("prefect")]
 
@@ -19,15 +19,15 @@ def test_a_checkup_ends_degraded_with_a_table_and_no_address(
 ) -> None:
     from prefect.artifacts import Artifact
 
-    for name, value in relay_at(9).items():
+    for name, value in relay_variables(9).items():
         monkeypatch.setenv(f"UPCYCLE_NEWS_{name}", value)
     state = flows.checkup(return_state=True)
     assert state.is_completed()
     assert state.name == "Degraded"
     assert "the relay 127.0.0.1:9 cannot be reached" in state.message
-    found = Artifact.get("doctor")
-    assert found is not None
-    assert "| problem | the relay 127.0.0.1:9" in str(found.data)
-    assert "@" not in str(found.data) + state.message
+    artifact = Artifact.get("doctor")
+    assert artifact is not None
+    assert "| problem | the relay 127.0.0.1:9" in str(artifact.data)
+    assert "@" not in str(artifact.data) + state.message
     context = publication.context()
-    assert "relay main" in coordination.ringing(context.store, scheduled.RED)
+    assert "relay main" in alerts.open_alerts(context.store, scheduled.RED_EVENT)

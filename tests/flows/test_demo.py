@@ -1,4 +1,4 @@
-"""The demo as people run it, beside a publication with real readers."""
+"""The demo command beside a publication with real subscribers."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ from ..publications import Publication
 pytestmark = [pytest.mark.prefect, pytest.mark.slow]
 
 
-def test_the_demo_touches_no_real_reader(publication: Publication) -> None:
-    publication.essay()
-    publication.crowd(2)
+def test_the_demo_mails_no_real_subscriber(publication: Publication) -> None:
+    publication.write_essay()
+    publication.add_many_subscribers(2)
     path = publication.home / "newsletter.toml"
     real = f"sqlite:///{publication.home}/var/upcycle.db"
     path.write_text(f'store = "{real}"\n' + path.read_text())
@@ -19,7 +19,7 @@ def test_the_demo_touches_no_real_reader(publication: Publication) -> None:
     out, err = demo.communicate(timeout=110)
     assert demo.returncode == 0, out + err
     assert "Was vom Bahnhof bleibt" in out
-    assert "the sum closes" in out
+    assert "all deliveries are accounted for" in out
     assert "Traceback" not in out + err
     mails = list((publication.home / "var/demo/mailbox/new").iterdir())
     assert len(mails) >= 5

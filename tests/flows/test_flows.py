@@ -1,4 +1,4 @@
-"""By hand and by Prefect: the same issue and the same mails."""
+"""The flows make the same issue and mails as the commands; relays that fail for a while."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ import pytest
 from upcycle_news.demo.feed_server import DemoSite
 
 from ..delivery.memory_ledger import Clock
-from ..publications import Publication, relay_at
+from ..publications import Publication, relay_variables
 from ..services.delivery.sink_relay import Sink
 
 pytestmark = [pytest.mark.prefect, pytest.mark.xdist_group("prefect")]
 
 
-def told(flow: Any, **parameters: Any) -> tuple[str, str]:
-    """Run a flow; the name of its last state and its sentence."""
+def run_flow(flow: Any, **parameters: Any) -> tuple[str, str]:
+    """Run a flow; return the name and message of its final state."""
     state = flow(**parameters, return_state=True)
     assert state.is_completed(), state.message
     return state.name, state.message
@@ -32,68 +32,68 @@ def without_date(mails: list[bytes]) -> list[bytes]:
     return sorted(re.sub(rb"\r\nDate: [^\r]*", b"", mail) for mail in mails)
 
 
-def test_a_flow_sends_the_same_issue_as_a_hand_does(
+def test_a_flow_sends_the_same_issue_as_the_command(
     publication: Publication, flows: Any, tmp_path: Path, clock: Clock,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:  # fmt: skip
-    publication.essay("Was vom Bahnhof bleibt", topics="[bestand, kleinstadt]")
-    readers = publication.crowd(3)
-    publication.context().signer  # noqa: B018  makes the key that both copies sign with
-    own = {"FEEDS__ALLOW_PRIVATE": "true"}
+    publication.write_essay("Was vom Bahnhof bleibt", topics="[bestand, kleinstadt]")
+    readers = publication.add_many_subscribers(3)
+    publication.context().link_signer  # noqa: B018  makes the key that both copies sign with
+    settings = {"FEEDS__ALLOW_PRIVATE": "true"}
     with DemoSite(datetime.now(UTC)) as site:
         (publication.home / "content/feeds.toml").write_text(site.feeds_toml())
-        assert publication.run("feeds", "collect", "--json", **own).json["failed"] == []
+        assert publication.run("feeds", "collect", "--json", **settings).json["failed"] == []
     publication.__exit__()
     copy = Publication(tmp_path / "copy", clock)
     shutil.copytree(publication.home, copy.home)
 
     by_hand = publication.run("issue", "send", "--yes", "--json").json
     monkeypatch.setenv("UPCYCLE_NEWS_HOME", str(copy.home))
-    name, message = told(flows.publish_issue, approve=True)
+    name, message = run_flow(flows.publish_issue, approve=True)
     assert (name, message) == ("Completed", f"issue {by_hand['issue']}: sent to 3 of 3")
     assert copy.run("issue", "status", "--json").json == by_hand
     assert copy.recipients() == publication.recipients() == readers
     assert without_date(copy.mails()) == without_date(publication.mails())
 
-    name, message = told(flows.publish_issue, approve=True)
+    name, message = run_flow(flows.publish_issue, approve=True)
     assert name == "NothingNew"
     assert "Kein neuer Essay" in message
     assert len(copy.mails()) == 3
 
 
-def test_an_issue_waits_for_its_approval_and_then_goes_out(
+def test_an_issue_waits_for_its_approval_and_is_then_sent(
     publication: Publication, flows: Any
 ) -> None:
-    publication.essay()
-    readers = publication.crowd(2)
-    name, message = told(flows.publish_issue, dry_run=True)
+    publication.write_essay()
+    readers = publication.add_many_subscribers(2)
+    name, message = run_flow(flows.publish_issue, dry_run=True)
     assert (name, "not sent" in message) == ("DryRun", True)
-    name, message = told(flows.publish_issue)
+    name, message = run_flow(flows.publish_issue)
     assert name == "WaitingForApproval"
     assert "upcycle-news issue approve" in message
-    assert told(flows.deliver_pending)[0] == "NothingPending"
+    assert run_flow(flows.deliver_pending)[0] == "NothingPending"
     assert publication.mails() == []
     publication.run("issue", "approve")
-    name, message = told(flows.deliver_pending)
+    name, message = run_flow(flows.deliver_pending)
     assert (name, "sent to 2 of 2" in message) == ("Completed", True)
     assert publication.recipients() == readers
-    assert told(flows.deliver_pending)[0] == "NothingPending"
+    assert run_flow(flows.deliver_pending)[0] == "NothingPending"
 
 
-def test_editors_get_a_test_first_and_a_dead_feed_is_told(
+def test_editors_get_a_test_mail_first_and_a_dead_feed_degrades_the_run(
     publication: Publication, flows: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    publication.essay()
+    publication.write_essay()
     consent = ("--consent", "letter of 3 May 2026", "--group", "redaktion")
     publication.run("subscribers", "add", "anna@example.org", *consent)
     monkeypatch.setenv("UPCYCLE_NEWS_FEEDS__ALLOW_PRIVATE", "true")
     listed = publication.home / "content/feeds.toml"
     with DemoSite(datetime.now(UTC)) as site:
         listed.write_text(f'[[feeds]]\nname = "Verstummt"\nurl = "{site.url}/gone.xml"\n')
-        name, message = told(flows.collect_feeds)
+        name, message = run_flow(flows.collect_feeds)
         assert (name, "Verstummt: " in message) == ("Degraded", True)
         listed.write_text(f'[[feeds]]\nname = "Verzogen"\nurl = "{site.url}/moved.xml"\n')
-        name, message = told(flows.publish_issue, test_group="redaktion", approve=True)
+        name, message = run_flow(flows.publish_issue, test_group="redaktion", approve=True)
     assert name == "Degraded"
     assert "sent to 1 of 1" in message
     assert "Verzogen" in message
@@ -102,12 +102,14 @@ def test_editors_get_a_test_first_and_a_dead_feed_is_told(
 
 def test_no_run_shows_an_address_to_prefect(publication: Publication, flows: Any) -> None:
     """Prefect keeps parameters, results and messages in plain form."""
-    publication.essay()
-    publication.crowd(2)
+    publication.write_essay()
+    publication.add_many_subscribers(2)
     state = flows.publish_issue(approve=True, return_state=True)
     assert "@example.org" not in f"{state.message} {state.data!r}"
-    publication.setting('lines = ["Umbau e. V., Lange Straße 1, 12345 Musterstadt"]', "lines = []")
-    publication.essay("Ohne Impressum")
+    publication.change_setting(
+        'lines = ["Umbau e. V., Lange Straße 1, 12345 Musterstadt"]', "lines = []"
+    )
+    publication.write_essay("Ohne Impressum")
     failed = flows.publish_issue(approve=True, return_state=True)
     assert failed.is_failed()
     assert "imprint" in failed.message
@@ -120,64 +122,64 @@ def free_port() -> int:
         return int(free.getsockname()[1])
 
 
-def impatient(monkeypatch: pytest.MonkeyPatch, *delays: float) -> None:
-    """Let publish-issue try again after these seconds, not after its own ten and sixty."""
-    module = sys.modules["flow_publish_issue"]
+def set_retry_delays(monkeypatch: pytest.MonkeyPatch, *delays: float) -> None:
+    """Let publish-issue retry after these seconds instead of ten and sixty."""
+    module = sys.modules["upcycle_news_flows.publish_issue"]
     deliver = module.deliver.with_options(retries=len(delays), retry_delay_seconds=list(delays))
     monkeypatch.setattr(module, "deliver", deliver)
 
 
-def test_a_relay_that_is_away_at_first_keeps_everybody_in_the_queue(
+def test_an_unreachable_relay_keeps_all_deliveries_queued(
     publication: Publication, flows: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The run tries again, then fails with a sentence; deliver-pending goes on by itself."""
-    impatient(monkeypatch, 0.1, 0.1)
-    publication.essay()
-    readers = publication.crowd(3)
-    for name, value in relay_at(free_port()).items():
+    """The run retries, then fails with a sentence; deliver-pending continues by itself."""
+    set_retry_delays(monkeypatch, 0.1, 0.1)
+    publication.write_essay()
+    readers = publication.add_many_subscribers(3)
+    for name, value in relay_variables(free_port()).items():
         monkeypatch.setenv(f"UPCYCLE_NEWS_{name}", value)
     failed = flows.publish_issue(approve=True, return_state=True)
     assert failed.is_failed()
-    assert "cannot be reached, nothing listens there" in failed.message
-    assert "3 deliveries of issue" in failed.message
+    assert "nicht erreichbar, dort nimmt niemand Verbindungen an" in failed.message
+    assert "0 von 3 verschickt; das Relay ist seit" in failed.message
     status = publication.run("issue", "status", "--json").json
     assert (status["queued"], status["sent"], status["closed"]) == (3, 0, False)
 
-    name, message = told(flows.deliver_pending)
+    name, message = run_flow(flows.deliver_pending)
     assert name == "RelayAway"
-    assert "deliver-pending goes on by itself" in message
+    assert "es geht von selbst weiter" in message
     with Sink() as sink:
         monkeypatch.setenv("UPCYCLE_NEWS_RELAYS__MAIN__PORT", str(sink.port))
-        name, message = told(flows.deliver_pending)
+        name, message = run_flow(flows.deliver_pending)
     assert (name, "sent to 3 of 3" in message) == ("Completed", True)
     assert sorted(sink.accepted) == readers
     assert {len(ids) for ids in sink.accepted.values()} == {1}
 
 
-def test_a_relay_that_comes_back_at_once_is_no_news(
+def test_a_relay_that_returns_within_the_retries_fails_no_run(
     publication: Publication, flows: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    impatient(monkeypatch, 0.1, 0.1, 2.0, 2.0)
-    publication.essay()
-    publication.crowd(2)
+    set_retry_delays(monkeypatch, 0.1, 0.1, 2.0, 2.0)
+    publication.write_essay()
+    publication.add_many_subscribers(2)
     port = free_port()
-    for name, value in relay_at(port).items():
+    for name, value in relay_variables(port).items():
         monkeypatch.setenv(f"UPCYCLE_NEWS_{name}", value)
     tries: list[str] = []
-    from upcycle_news.services import pipeline
+    from upcycle_news.api import runs
 
-    original = pipeline.passes_by
+    original = runs.is_transient
 
-    def noted(error: object) -> bool:
+    def record_try(error: object) -> bool:
         tries.append(type(error).__name__)
         if len(tries) == 2:
             sinks.append(Sink(port).__enter__())
         return original(error)
 
     sinks: list[Sink] = []
-    monkeypatch.setattr(pipeline, "passes_by", noted)
+    monkeypatch.setattr(runs, "is_transient", record_try)
     try:
-        name, message = told(flows.publish_issue, approve=True)
+        name, message = run_flow(flows.publish_issue, approve=True)
     finally:
         for sink in sinks:
             sink.__exit__()
@@ -186,14 +188,14 @@ def test_a_relay_that_comes_back_at_once_is_no_news(
     assert sinks[0].count == 2
 
 
-def test_a_relay_that_refuses_us_is_not_asked_again(
+def test_a_refusing_relay_is_not_retried(
     publication: Publication, flows: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    impatient(monkeypatch, 60.0)
-    publication.essay()
-    publication.crowd(1)
+    set_retry_delays(monkeypatch, 60.0)
+    publication.write_essay()
+    publication.add_many_subscribers(1)
     with Sink() as sink:
-        for name, value in relay_at(sink.port).items():
+        for name, value in relay_variables(sink.port).items():
             monkeypatch.setenv(f"UPCYCLE_NEWS_{name}", value)
         monkeypatch.setenv("UPCYCLE_NEWS_RELAYS__MAIN__SECURITY", "starttls")
         failed = flows.publish_issue(approve=True, return_state=True)

@@ -1,4 +1,4 @@
-"""Prefect and the store on Postgres, a pool, and two machines of which one vanishes."""
+"""Prefect and the store on Postgres, a pool, and two machines of which one dies."""
 
 from __future__ import annotations
 
@@ -9,16 +9,17 @@ from pathlib import Path
 import pytest
 
 from ..postgres_server import REQUIRED, DebianPostgres, skip_without_postgres
-from ..publications import Publication, lay_out
+from ..publications import Publication, create_publication
 from ..services.delivery.sink_relay import Sink
+from ..waiting import wait_until
 from .delivery_counts import (
-    Books,
-    counted,
-    most_in,
-    relay,
-    working_helper,
+    StoreQueries,
+    configure_relay,
+    count_deliveries,
+    max_in_span,
+    wait_for_helper,
 )
-from .worker_pool import Pool, can_part
+from .worker_pool import WorkerPool, can_unshare
 
 READERS, RATE = 2400, 150  # enough for the second machine to come while the first is at it
 ENDED = ("COMPLETED", "FAILED", "CRASHED", "CANCELLED")
@@ -29,47 +30,47 @@ pytestmark = [pytest.mark.prefect, pytest.mark.slow, pytest.mark.xdist_group("pr
 @pytest.fixture
 def postgres() -> Iterator[DebianPostgres]:
     skip_without_postgres()
-    if not can_part() and not REQUIRED:
+    if not can_unshare() and not REQUIRED:
         pytest.skip("this user may not make namespaces for processes (unshare)")
     with DebianPostgres("fsync=off") as server:
         yield server
 
 
 @pytest.mark.timeout(900)  # a database, a server, two workers and four runs on a busy machine
-def test_one_of_two_machines_vanishes_and_everybody_gets_the_issue_once(
+def test_one_of_two_machines_dies_and_each_subscriber_gets_one_mail(
     postgres: DebianPostgres, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     store = postgres.database("store")
     monkeypatch.setenv("UPCYCLE_NEWS_STORE", store.replace("postgresql:", "postgresql+psycopg:"))
-    publication = Publication(lay_out(tmp_path / "umbaupost"), lambda: datetime.now(UTC))
+    publication = Publication(create_publication(tmp_path / "umbaupost"), lambda: datetime.now(UTC))
     monkeypatch.chdir(publication.home)
-    publication.essay()
-    readers = set(publication.crowd(READERS))
+    publication.write_essay()
+    readers = set(publication.add_many_subscribers(READERS))
     prefect = postgres.database("prefect")
     with (
         publication,
         Sink() as sink,
-        Pool(publication.home, {}, prefect) as pool,
-        Books(store) as books,
+        WorkerPool(publication.home, {}, prefect) as pool,
+        StoreQueries(store) as queries,
     ):
-        relay(publication, sink.port, f"{RATE}/s", "10000/d")
-        pool.need(2)
+        configure_relay(publication, sink.port, f"{RATE}/s", "10000/d")
+        pool.ensure_machines(2)
         run = pool.start("publish-issue/thursday", approve=True, senders=2)
-        victim = pool.machine_of(working_helper(pool, books, run, before=""))
+        victim = pool.machine_of(wait_for_helper(pool, queries, run, before=""))
         assert victim is not None
-        sink.wait_for(READERS // 3, None, 60)
+        sink.wait_for(READERS // 3, 60)
         victim.kill()
-        books.until(lambda: books.left(victim)[1] == 0)
-        held, _ = books.left(victim)
-        assert held > 0  # nobody touches what another machine may be sending
+        wait_until(lambda: queries.pending(victim)[1] == 0, "others still deliver", seconds=300)
+        leased, _ = queries.pending(victim)
+        assert leased > 0  # nothing takes over what another machine may be sending
         assert len(sink.accepted) < READERS
-        books.let_time_pass(victim)
-        state = pool.until(run, *ENDED)
-        found = counted(publication, sink, readers)
+        queries.expire_heartbeats(victim)
+        state = pool.wait_for_state(run, *ENDED)
+        counts = count_deliveries(publication, sink, readers)
         assert state["type"] == "COMPLETED", state["message"]
-        assert (found.lost, found.doubled, found.status["closed"]) == (0, 0, True), str(found)
-        assert found.unknown <= 4  # one for each connection of the machine that died
-        marks = books.marks()
+        assert (counts.lost, counts.doubled, counts.status["closed"]) == (0, 0, True), str(counts)
+        assert counts.unknown <= 4  # one for each connection of the machine that died
+        marks = queries.quota_marks()
         assert len(marks) == READERS
-        assert most_in(1, marks) <= RATE
+        assert max_in_span(1, marks) <= RATE
     assert b"@example.org" not in postgres.dump("prefect")

@@ -1,4 +1,4 @@
-"""Every sentence of the code has words in every language, with the values that the code gives."""
+"""Every localized text of the code is in every catalogue, with the values that the code gives."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from upcycle_news.i18n.messages import (
     LocalizedText,
     catalogue,
     localized,
-    spoken,
+    supported_language,
 )
 from upcycle_news.models import Finding, IssueId
 from upcycle_news.services.issues.render import RefusedError
@@ -25,7 +25,7 @@ from upcycle_news.services.issues.render import RefusedError
 PACKAGE = Path(__file__).parents[2] / "src/upcycle_news"
 
 
-def said() -> Iterator[tuple[str, str, set[str]]]:
+def localized_calls() -> Iterator[tuple[str, str, set[str]]]:
     """Place, key and values of every `localized("…")` in the package."""
     for path in sorted(PACKAGE.rglob("*.py")):
         if path.parent.name == "i18n":
@@ -38,7 +38,7 @@ def said() -> Iterator[tuple[str, str, set[str]]]:
                 key = node.args[0]
                 place = f"{path.relative_to(PACKAGE)}:{node.lineno}"
                 assert isinstance(key, ast.Constant), f"{place}: write the key as it stands"
-                yield place, key.value, {str(one.arg) for one in node.keywords}
+                yield place, key.value, {str(argument.arg) for argument in node.keywords}
 
 
 def fields(language: str, key: str) -> set[str]:
@@ -47,7 +47,7 @@ def fields(language: str, key: str) -> set[str]:
     return {name for text in texts for _, name, _, _ in Formatter().parse(text) if name is not None}
 
 
-def test_every_language_knows_the_same_sentences_with_the_same_values() -> None:
+def test_all_languages_have_the_same_texts_with_the_same_values() -> None:
     first, *others = LANGUAGES
     for other in others:
         assert set(catalogue(first)) == set(catalogue(other))
@@ -55,60 +55,60 @@ def test_every_language_knows_the_same_sentences_with_the_same_values() -> None:
             assert fields(first, key) == fields(other, key), key
 
 
-def test_no_sentence_is_without_use_and_none_without_words() -> None:
-    used = {key for _, key, _ in said()}
+def test_every_text_is_used_and_every_used_key_is_in_the_catalogues() -> None:
+    used = {key for _, key, _ in localized_calls()}
     assert used == set(catalogue("en"))
 
 
-def test_the_code_gives_each_sentence_just_the_values_it_wants() -> None:
-    for place, key, values in said():
+def test_the_code_gives_each_text_exactly_its_values() -> None:
+    for place, key, values in localized_calls():
         assert values == fields("en", key), f"{place}: {key}"
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
-def test_no_book_repeats_a_sentence_of_another(language: str) -> None:
+def test_no_key_is_in_two_catalogue_files(language: str) -> None:
     import tomllib
 
-    from upcycle_news.i18n.messages import BOOKS, FOLDER
+    from upcycle_news.i18n.messages import CATALOGUE_FILES, FOLDER
 
-    books = [
-        tomllib.loads((FOLDER / f"{book}.{language}.toml").read_text(encoding="utf-8"))
-        for book in BOOKS
+    tables = [
+        tomllib.loads((FOLDER / f"{name}.{language}.toml").read_text(encoding="utf-8"))
+        for name in CATALOGUE_FILES
     ]
-    assert sum(map(len, books)) == len(catalogue(language))
+    assert sum(map(len, tables)) == len(catalogue(language))
 
 
-def test_german_sentences_are_set_as_german_is() -> None:
+def test_german_texts_use_german_quotation_marks_and_umlauts() -> None:
     for key, entry in catalogue("de").items():
         for text in [entry] if isinstance(entry, str) else entry.values():
             assert "'" not in text, f"{key}: „…“ instead of straight marks"
             assert not re.search("fuer|ueber|koenn|muess|laess|schliess|groess", text), key
 
 
-def test_a_language_without_words_gets_english() -> None:
-    assert [spoken(one) for one in ("de", "de-AT", "en-GB", "fr", "")] == [
+def test_a_language_without_catalogue_falls_back_to_english() -> None:
+    assert [supported_language(language) for language in ("de", "de-AT", "en-GB", "fr", "")] == [
         "de", "de", "en", "en", "en",
     ]  # fmt: skip
     assert localized("subject-missing").in_language("fr") == str(localized("subject-missing"))
 
 
-def test_numbers_are_written_as_the_language_does() -> None:
+def test_numbers_are_formatted_by_the_language() -> None:
     large = localized("size-large", size=81234, limit=100_000)
     assert "81,234 bytes" in large.in_language("en")
     assert "81.234 Bytes" in large.in_language("de")
 
 
-def test_one_and_many_are_told_apart() -> None:
+def test_a_count_chooses_singular_or_plural() -> None:
     assert localized("nothing-new-items", count=1).in_language("de") == "; 1 Meldung wartet"
     assert localized("nothing-new-items", count=2).in_language("de") == "; 2 Meldungen warten"
 
 
-def test_a_strangers_text_stays_in_its_line_and_steers_no_terminal() -> None:
-    told = str(localized("image-foreign", image="a\nb\x1b[31m{0}"))
-    assert told == "the image 'a\\nb\\x1b[31m{0}' is not ours: put it into content/images"
+def test_control_characters_of_foreign_texts_are_escaped() -> None:
+    message = str(localized("image-foreign", image="a\nb\x1b[31m{0}"))
+    assert message == "the image 'a\\nb\\x1b[31m{0}' is not ours: put it into content/images"
 
 
-def test_an_error_speaks_english_until_somebody_knows_the_publication() -> None:
+def test_an_error_is_english_until_its_language_is_set() -> None:
     second = ContentError("b.md", None, "a sentence in one language")
     error = ContentError("a.md", 4, localized("date-wrong", key="date"), [second])
     assert str(error).splitlines() == [
@@ -120,8 +120,8 @@ def test_an_error_speaks_english_until_somebody_knows_the_publication() -> None:
     assert str(UpcycleError("as it is")) == "as it is"
 
 
-def test_an_error_comes_back_from_where_prefect_keeps_it() -> None:
-    """A run's result may be read by another process."""
+def test_an_error_survives_pickling() -> None:
+    """Prefect stores what a run raised, and another process reads it."""
     second = ContentError("b.md", 3, localized("essay-empty"))
     refused = [
         Finding("error", "link-empty", "a.md:4", localized("link-empty", link="https://a.test"))
@@ -137,6 +137,6 @@ def test_an_error_comes_back_from_where_prefect_keeps_it() -> None:
         assert str(again) == str(error)
 
 
-def test_sayings_are_equal_when_they_say_the_same() -> None:
+def test_texts_with_equal_key_and_values_are_equal() -> None:
     assert localized("subject-missing") == LocalizedText("subject-missing")
     assert len({localized("link-empty", link="x"), localized("link-empty", link="x")}) == 1

@@ -14,11 +14,11 @@ from hypothesis import strategies as st
 from upcycle_news.errors import UpcycleError
 from upcycle_news.mail.dkim import (
     DkimSigner,
-    NewKey,
+    KeyPair,
     generate,
     relaxed_body,
 )
-from upcycle_news.mail.message import Letterhead, MessageTemplate, ReaderFields
+from upcycle_news.mail.message import MessageTemplate, RecipientFields, SenderHeaders
 from upcycle_news.models import (
     EmailAddress,
     IssueId,
@@ -31,7 +31,7 @@ SIGNERS = (
     DkimSigner.load("example.org", "news", RSA.pem, "rsa"),
     DkimSigner.load("example.org", "news-ed", ED25519.pem, "ed25519"),
 )
-LETTERHEAD = Letterhead(
+SENDER_HEADERS = SenderHeaders(
     from_name="Umbaupost, e. V.",
     from_address="post@example.org",
     envelope_sender="bounces@example.org",
@@ -53,9 +53,9 @@ def message(text: str = "Guten Tag,\n\n..punkt  zwei\n", signers: Any = SIGNERS)
         text=f"{text}\n{Placeholder.UNSUBSCRIBE}\n{Placeholder.PREFERENCES}",
         mjml="",
     )
-    template = MessageTemplate.compose(rendered, LETTERHEAD, revision="r", signers=signers)
-    return template.for_reader(
-        ReaderFields(
+    template = MessageTemplate.compose(rendered, SENDER_HEADERS, revision_id="r", signers=signers)
+    return template.for_recipient(
+        RecipientFields(
             address=EmailAddress("leserin@example.net"),
             name="Änne  Leserin",
             unsubscribe_url="https://example.org/u/" + "a" * 43 + "?x=1&y=2",
@@ -69,7 +69,7 @@ def message(text: str = "Guten Tag,\n\n..punkt  zwei\n", signers: Any = SIGNERS)
 def verified(mail: bytes, which: int) -> bool:
     def dns(name: bytes | str, timeout: int = 5) -> bytes:
         asked = name if isinstance(name, str) else name.decode()
-        keys: dict[str, NewKey] = {
+        keys: dict[str, KeyPair] = {
             "news._domainkey.example.org.": RSA,
             "news-ed._domainkey.example.org.": ED25519,
         }
@@ -86,7 +86,7 @@ def test_a_receiver_accepts_both_signatures(which: int) -> None:
     assert verified(message(), which)
 
 
-def test_both_unsubscribe_headers_are_signed_and_sealed() -> None:
+def test_both_unsubscribe_headers_are_signed_and_oversigned() -> None:
     mail = message(signers=SIGNERS[:1])
     unfolded = re.sub(rb"\r\n[ \t]+", b"", mail)
     [covered] = re.findall(rb"\bh=([^;]+);", unfolded)
@@ -106,7 +106,7 @@ def test_both_unsubscribe_headers_are_signed_and_sealed() -> None:
         (b"From: ", b"From: <chef@example.org>\r\nFrom: "),
     ],
 )
-def test_what_is_changed_on_the_way_no_longer_verifies(old: bytes, new: bytes) -> None:
+def test_a_changed_message_does_not_verify(old: bytes, new: bytes) -> None:
     mail = message()
     changed = mail.replace(old, new)
     assert changed != mail

@@ -14,11 +14,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from upcycle_news.errors import UpcycleError
-from upcycle_news.mail.headers import encoded_words, quoted_printable, unstructured
+from upcycle_news.mail.headers import encoded_words, quoted_printable, unstructured_header
 from upcycle_news.mail.message import (
-    Letterhead,
     MessageTemplate,
-    ReaderFields,
+    RecipientFields,
+    SenderHeaders,
     message_hash,
 )
 from upcycle_news.models import (
@@ -38,7 +38,7 @@ ISSUE = RenderedIssue(
     text=f"Grüße\n.\nFrom hier an\nabbestellen: {Placeholder.UNSUBSCRIBE}\n{Placeholder.PREFERENCES}",
     mjml="",
 )
-LETTERHEAD = Letterhead(
+SENDER_HEADERS = SenderHeaders(
     from_name="e+k upcycle",
     from_address="redaktion@example.org",
     envelope_sender="bounce@example.org",
@@ -49,7 +49,7 @@ LETTERHEAD = Letterhead(
     unsubscribe_mailto="leave@example.org?subject=unsubscribe",
     feedback_id="issue:news:upcycle:example",
 )
-READER = ReaderFields(
+READER = RecipientFields(
     address=EmailAddress("max@example.net"),
     name="Max Müller",
     unsubscribe_url="https://news.example.org/u/" + "a" * 43 + "?list=1&go=2",
@@ -57,19 +57,19 @@ READER = ReaderFields(
     message_hash=message_hash(b"secret", ISSUE.issue, 7),
     date=datetime(2026, 11, 26, 6, 0, tzinfo=UTC),
 )
-# What a text file can hold; the other control characters are the press's to remove.
+# What a text file can hold; the other control characters are removed when rendering.
 TEXT = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\r"), max_size=300)
 
 
-def composed(issue: RenderedIssue = ISSUE, letterhead: Letterhead = LETTERHEAD) -> bytes:
-    return MessageTemplate.compose(issue, letterhead, revision="r1").for_reader(READER)
+def composed(issue: RenderedIssue = ISSUE, sender_headers: SenderHeaders = SENDER_HEADERS) -> bytes:
+    return MessageTemplate.compose(issue, sender_headers, revision_id="r1").for_recipient(READER)
 
 
 def parsed(message: bytes) -> EmailMessage:
-    found = message_from_bytes(message, policy=default)
-    assert isinstance(found, EmailMessage)
-    assert not found.defects
-    return found
+    mail = message_from_bytes(message, policy=default)
+    assert isinstance(mail, EmailMessage)
+    assert not mail.defects
+    return mail
 
 
 def content(part: EmailMessage) -> str:
@@ -94,7 +94,7 @@ def lines_are_legal(message: bytes) -> bool:
     )
 
 
-def test_a_reader_sees_text_first_and_html_last_exactly_as_rendered():
+def test_text_comes_first_and_html_last_exactly_as_rendered():
     mail = parsed(composed())
     text, html = mail.iter_parts()
 
@@ -128,7 +128,7 @@ def test_the_headers_are_those_a_mailing_list_needs():
     assert not [name for name in mail if name.lower().startswith("x-")]
 
 
-def test_the_unsubscribe_header_is_raw_so_that_the_button_appears():
+def test_the_unsubscribe_header_is_raw_ascii():
     raw = composed()
 
     assert f"List-Unsubscribe: <{READER.unsubscribe_url}>,\r\n".encode() in raw
@@ -138,20 +138,20 @@ def test_the_unsubscribe_header_is_raw_so_that_the_button_appears():
 
 
 def test_no_mailto_is_written_when_there_is_none():
-    raw = composed(letterhead=replace(LETTERHEAD, unsubscribe_mailto="", feedback_id=""))
+    raw = composed(sender_headers=replace(SENDER_HEADERS, unsubscribe_mailto="", feedback_id=""))
 
     assert parsed(raw)["List-Unsubscribe"] == f"<{READER.unsubscribe_url}>"
     assert b"Feedback-ID" not in raw
 
 
 def test_equal_inputs_give_equal_bytes_and_another_revision_another_boundary():
-    other = MessageTemplate.compose(ISSUE, LETTERHEAD, revision="r2").for_reader(READER)
+    other = MessageTemplate.compose(ISSUE, SENDER_HEADERS, revision_id="r2").for_recipient(READER)
 
     assert composed() == composed()
     assert composed() != other
 
 
-def test_images_travel_beside_the_html():
+def test_images_are_related_to_the_html():
     image = InlineImage("logo", "image/png", bytes(range(256)) * 3)
     text, related = parsed(composed(replace(ISSUE, images=(image,)))).iter_parts()
     html, logo = related.iter_parts()
@@ -168,7 +168,7 @@ def test_any_text_comes_back_exactly_and_all_lines_are_legal(before, between, af
     body = f"{before}{Placeholder.UNSUBSCRIBE}{between}{Placeholder.PREFERENCES}{after}"
     reader = replace(READER, unsubscribe_url=f"https://a.example/{link}")
     issue = replace(ISSUE, text=body, html=body)
-    raw = MessageTemplate.compose(issue, LETTERHEAD, revision="r").for_reader(reader)
+    raw = MessageTemplate.compose(issue, SENDER_HEADERS, revision_id="r").for_recipient(reader)
     text, html = parsed(raw).iter_parts()
 
     assert lines_are_legal(raw)
@@ -181,19 +181,19 @@ def test_any_text_comes_back_exactly_and_all_lines_are_legal(before, between, af
 @given(st.text(st.characters(exclude_categories=["Cs", "Cc", "Zl", "Zp"]), min_size=1))
 def test_any_subject_comes_back_exactly(subject):
     subject = subject.strip() or "x"
-    raw = unstructured("Subject", subject)
+    raw = unstructured_header("Subject", subject)
 
     assert all(len(line) <= 76 for line in raw.split(b"\r\n"))
     assert message_from_bytes(raw + b"\r\n", policy=default)["Subject"] == subject
 
 
-def test_long_german_subjects_lose_no_space_and_glue_no_words():
+def test_long_german_subjects_keep_their_spaces():
     words = re.findall(
         r"\w+", "Städte Häuser weiterbauen für über Öfen und große Straßen übermorgen"
     )
     for length in range(1, 60):
         subject = " ".join((words * 8)[:length])
-        raw = unstructured("Subject", subject)
+        raw = unstructured_header("Subject", subject)
         mail = message_from_bytes(raw + b"\r\n", policy=default)
         assert mail["Subject"] == subject
         assert str(make_header(decode_header(raw.decode()[9:].strip()))) == subject
@@ -202,12 +202,12 @@ def test_long_german_subjects_lose_no_space_and_glue_no_words():
 def test_a_plain_subject_stays_readable():
     subject = "Building with what is there " * 5
 
-    assert b"=?" not in unstructured("Subject", subject)
+    assert b"=?" not in unstructured_header("Subject", subject)
 
 
 @given(st.text(max_size=200))
 def test_no_name_can_break_a_header(name):
-    raw = MessageTemplate.compose(ISSUE, LETTERHEAD, revision="r").for_reader(
+    raw = MessageTemplate.compose(ISSUE, SENDER_HEADERS, revision_id="r").for_recipient(
         replace(READER, name=name)
     )
     mail = parsed(raw)
@@ -221,7 +221,7 @@ def test_no_name_can_break_a_header(name):
     "name", ['Anna "Ännchen" Müller', "Müller, Max", "A\\B", "=?utf-8?q?x?=", ""]
 )
 def test_awkward_names_come_back(name):
-    raw = MessageTemplate.compose(ISSUE, LETTERHEAD, revision="r").for_reader(
+    raw = MessageTemplate.compose(ISSUE, SENDER_HEADERS, revision_id="r").for_recipient(
         replace(READER, name=name)
     )
 
@@ -238,13 +238,13 @@ def test_a_subject_with_a_line_break_is_refused_with_a_sentence(bad):
 @pytest.mark.parametrize("field", ["from_address", "reply_to", "list_id"])
 def test_an_address_cannot_inject_a_header(field, bad):
     with pytest.raises(UpcycleError, match="character"):
-        composed(letterhead=replace(LETTERHEAD, **{field: bad}))
+        composed(sender_headers=replace(SENDER_HEADERS, **{field: bad}))
 
 
 @pytest.mark.parametrize("field", ["feedback_id", "unsubscribe_mailto", "message_id_domain"])
 def test_other_settings_cannot_inject_a_header_either(field):
     with pytest.raises(UpcycleError):
-        composed(letterhead=replace(LETTERHEAD, **{field: "a@b\r\nX: y"}))
+        composed(sender_headers=replace(SENDER_HEADERS, **{field: "a@b\r\nX: y"}))
 
 
 @pytest.mark.parametrize(
@@ -258,21 +258,21 @@ def test_other_settings_cannot_inject_a_header_either(field):
         {"address": EmailAddress("a@b.example>\r\nX: y")},
     ],
 )
-def test_nothing_of_a_reader_can_inject_a_header(change):
+def test_no_field_of_a_recipient_can_inject_a_header(change):
     with pytest.raises(UpcycleError) as caught:
-        MessageTemplate.compose(ISSUE, LETTERHEAD, revision="r").for_reader(
+        MessageTemplate.compose(ISSUE, SENDER_HEADERS, revision_id="r").for_recipient(
             replace(READER, **change)
         )
     assert "b.example" not in str(caught.value)
 
 
 @pytest.mark.parametrize("part", ["html", "text"])
-def test_an_issue_without_a_way_out_is_not_composed(part):
+def test_an_issue_without_an_unsubscribe_link_is_not_composed(part):
     with pytest.raises(UpcycleError, match="no unsubscribe link"):
         composed(replace(ISSUE, **{part: "hello"}))
 
 
-def test_an_unknown_placeholder_does_not_go_out():
+def test_an_unknown_placeholder_is_refused():
     with pytest.raises(UpcycleError, match="unknown placeholder"):
         composed(replace(ISSUE, html=ISSUE.html + "https://reader.invalid/archive"))
 
@@ -290,7 +290,7 @@ def test_quoted_printable_keeps_spaces_at_line_ends():
 
 
 @given(st.text(st.characters(exclude_categories=["Cs"]), max_size=300))
-def test_behind_any_piece_there_is_room_for_a_soft_break(text):
+def test_after_any_piece_a_soft_break_fits_on_the_line(text):
     encoded = quoted_printable(text)
 
     assert len(encoded.split(b"\r\n")[-1]) < 76
@@ -298,7 +298,7 @@ def test_behind_any_piece_there_is_room_for_a_soft_break(text):
 
 
 @pytest.mark.parametrize("length", range(70, 80))
-def test_a_line_filled_to_the_brim_is_no_exception(length):
+def test_a_soft_break_fits_after_a_full_line_too(length):
     text = "a" * length
     encoded = quoted_printable(text)
 

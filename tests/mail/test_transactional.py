@@ -7,11 +7,11 @@ from datetime import UTC, datetime
 import dkim
 
 from upcycle_news.mail.dkim import DkimSigner, generate
-from upcycle_news.mail.message import Letterhead
-from upcycle_news.mail.transactional import compose_letter
+from upcycle_news.mail.message import SenderHeaders
+from upcycle_news.mail.transactional import build_transactional_mail
 from upcycle_news.models import EmailAddress
 
-HEAD = Letterhead(
+HEAD = SenderHeaders(
     from_name="Redaktion Umbaupost", from_address="post@umbaupost.example.net",
     envelope_sender="bounces@umbaupost.example.net", list_id="l.umbaupost.example.net",
     list_name="Umbaupost", message_id_domain="umbaupost.example.net",
@@ -20,7 +20,7 @@ HEAD = Letterhead(
 
 def test_the_confirmation_mail_is_signed_like_an_issue() -> None:
     key = generate("rsa")
-    message = compose_letter(
+    message = build_transactional_mail(
         HEAD, to=EmailAddress.parse("anna@example.org"), language="de",
         subject="Bitte bestätigen: Umbaupost", text="Grüße\n\nhttps://x.example/confirm/a  \n",
         html="<p>Grüße</p>\n\n\n", message_hash="a" * 32,

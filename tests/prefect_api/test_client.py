@@ -1,4 +1,4 @@
-"""Prefect's API as the program talks to it, and who may reach it."""
+"""The client of Prefect's API, and the environment of Prefect's processes."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ import pytest
 
 from upcycle_news.errors import UpcycleError
 from upcycle_news.models.runs import RunResult, StaleRun
-from upcycle_news.prefect_api.client import Cockpit, CockpitError, read_automations
-from upcycle_news.prefect_api.environment import LOGIN, lasting_server
+from upcycle_news.prefect_api.client import PrefectApiError, PrefectClient, read_automations
+from upcycle_news.prefect_api.environment import LOGIN_VARIABLE, server_environment
 
 from ..publications import Publication
 
@@ -22,17 +22,17 @@ ROOT = Path(__file__).parents[2]
 
 
 class Api(BaseHTTPRequestHandler):
-    """Answers what it was told to, and remembers what it was asked."""
+    """An API stub: returns the configured answers and records the requests."""
 
     answers: dict[str, tuple[int, Any]]
-    asked: list[tuple[str, Any]]
+    requests: list[tuple[str, Any]]
 
     def do_GET(self) -> None:
         length = int(self.headers.get("Content-Length") or 0)
         body = json.loads(self.rfile.read(length)) if length else None
-        self.asked.append((f"{self.command} {self.path}", body))
-        status, told = self.answers.get(self.path, (404, {}))
-        data = json.dumps(told).encode()
+        self.requests.append((f"{self.command} {self.path}", body))
+        status, content = self.answers.get(self.path, (404, {}))
+        data = json.dumps(content).encode()
         self.send_response(status)
         self.send_header("Content-Length", str(len(data)))
         self.end_headers()
@@ -50,7 +50,7 @@ class Api(BaseHTTPRequestHandler):
 
 @pytest.fixture
 def api() -> Iterator[Any]:
-    handler = type("Own", (Api,), {"answers": {}, "asked": []})
+    handler = type("Own", (Api,), {"answers": {}, "requests": []})
     server = HTTPServer(("127.0.0.1", 0), handler)
     threading.Thread(target=server.serve_forever, daemon=True).start()
     handler.url = f"http://127.0.0.1:{server.server_port}/api"
@@ -59,67 +59,67 @@ def api() -> Iterator[Any]:
     server.server_close()
 
 
-def test_the_address_is_the_environments_or_that_of_up(tmp_path: Path) -> None:
-    assert Cockpit.find(tmp_path, {}) is None
+def test_the_url_comes_from_the_environment_or_from_up(tmp_path: Path) -> None:
+    assert PrefectClient.find(tmp_path, {}) is None
     (tmp_path / "api-url").write_text("http://127.0.0.1:4200/api\n")
-    assert Cockpit.find(tmp_path, {}) == Cockpit("http://127.0.0.1:4200/api")
-    known = {"PREFECT_API_URL": "http://there/api/", "PREFECT_API_AUTH_STRING": "a:b"}
-    assert Cockpit.find(tmp_path, known) == Cockpit("http://there/api", "a:b")
+    assert PrefectClient.find(tmp_path, {}) == PrefectClient("http://127.0.0.1:4200/api")
+    variables = {"PREFECT_API_URL": "http://there/api/", "PREFECT_API_AUTH_STRING": "a:b"}
+    assert PrefectClient.find(tmp_path, variables) == PrefectClient("http://there/api", "a:b")
 
 
-def test_a_server_that_is_away_is_told_with_the_cure() -> None:
-    with pytest.raises(CockpitError, match="upcycle-news up"):
-        Cockpit("http://127.0.0.1:9/api").deployment("watch/every-ten-minutes")
+def test_an_unreachable_server_is_reported_with_the_fix() -> None:
+    with pytest.raises(PrefectApiError, match="upcycle-news up"):
+        PrefectClient("http://127.0.0.1:9/api").deployment_id("watch/every-ten-minutes")
 
 
-def test_a_missing_login_is_named(api: Any) -> None:
+def test_a_missing_login_is_reported(api: Any) -> None:
     api.answers["/api/deployments/name/x/y"] = (401, {})
-    with pytest.raises(CockpitError, match="PREFECT_API_AUTH_STRING"):
-        Cockpit(api.url).deployment("x/y")
+    with pytest.raises(PrefectApiError, match="PREFECT_API_AUTH_STRING"):
+        PrefectClient(api.url).deployment_id("x/y")
 
 
-def test_a_run_that_prefect_lost_is_settled_anyway(api: Any) -> None:
+def test_resolving_a_run_that_prefect_lost_is_no_error(api: Any) -> None:
     ended = RunResult("cancelled", "TimedOut", "nobody answered")
-    Cockpit(api.url).settle(StaleRun(1, "lost", ended=ended))
-    Cockpit(api.url).settle(StaleRun(2, "lost", answer="send"))
-    assert api.asked[0][1]["state"]["name"] == "TimedOut"
-    assert api.asked[1] == (
+    PrefectClient(api.url).resolve_stale_run(StaleRun(1, "lost", ended=ended))
+    PrefectClient(api.url).resolve_stale_run(StaleRun(2, "lost", answer="send"))
+    assert api.requests[0][1]["state"]["name"] == "TimedOut"
+    assert api.requests[1] == (
         "POST /api/flow_runs/lost/resume",
         {"run_input": {"decision": "send"}},
     )
 
 
-def test_automations_are_made_once_and_renewed(api: Any) -> None:
+def test_automations_are_created_once_and_replaced_later(api: Any) -> None:
     api.answers["/api/automations/filter"] = (200, [])
     api.answers["/api/automations/"] = (201, {"id": "1"})
-    cockpit = Cockpit(api.url)
+    client = PrefectClient(api.url)
     [first, *_] = read_automations(ROOT / "deploy/automations.yaml", lambda name: f"id of {name}")
     assert first["actions"][0]["deployment_id"] == "id of notify/operators"
-    assert cockpit.save_automation(first)
+    assert client.save_automation(first)
     api.answers["/api/automations/filter"] = (200, [{"id": "1"}])
     api.answers["/api/automations/1"] = (204, None)
-    assert not cockpit.save_automation(first)
+    assert not client.save_automation(first)
 
 
-def test_beyond_this_machine_the_api_needs_a_login(tmp_path: Path) -> None:
+def test_a_server_for_other_machines_needs_a_login(tmp_path: Path) -> None:
     with pytest.raises(UpcycleError, match="PREFECT_SERVER_API_AUTH_STRING"):
-        lasting_server({}, tmp_path, host="0.0.0.0", port=4200)
+        server_environment({}, tmp_path, host="0.0.0.0", port=4200)
     for half in (":", "admin:", ":secret", "admin"):
         with pytest.raises(UpcycleError, match="needs a login"):
-            lasting_server({LOGIN: half}, tmp_path, host="0.0.0.0", port=4200)
+            server_environment({LOGIN_VARIABLE: half}, tmp_path, host="0.0.0.0", port=4200)
     login = {"PREFECT_SERVER_API_AUTH_STRING": "anna:geheim"}
-    made = lasting_server(login, tmp_path, host="0.0.0.0", port=4200)
-    assert made["PREFECT_API_AUTH_STRING"] == "anna:geheim"
-    assert made["PREFECT_SERVER_EPHEMERAL_ENABLED"] == "false"
+    environment = server_environment(login, tmp_path, host="0.0.0.0", port=4200)
+    assert environment["PREFECT_API_AUTH_STRING"] == "anna:geheim"
+    assert environment["PREFECT_SERVER_EPHEMERAL_ENABLED"] == "false"
 
 
-def test_up_refuses_a_world_without_login(publication: Publication) -> None:
+def test_up_refuses_other_machines_without_a_login(publication: Publication) -> None:
     assert "can approve" in publication.run("up", "--host", "0.0.0.0", code=1).err
 
 
-def test_an_approval_stands_without_prefect(publication: Publication) -> None:
-    publication.essay()
-    publication.crowd(1)
+def test_approving_works_without_prefect(publication: Publication) -> None:
+    publication.write_essay()
+    publication.add_many_subscribers(1)
     publication.run("issue", "preview", "--no-open")
     assert "Was vom Bahnhof bleibt" in publication.run("issue", "show").out
     assert publication.run("issue", "show", "--json").json["approved"] is None

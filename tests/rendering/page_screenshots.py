@@ -1,4 +1,4 @@
-"""A headless Chromium for tests: measures and pictures of a page at a width, light or dark."""
+"""A headless Chromium for tests: layout measures and screenshots of a page, light or dark."""
 
 from __future__ import annotations
 
@@ -61,10 +61,10 @@ class Measure:
 
 @cache
 def chromium() -> str:
-    """Path of the browser; see `missing` for where there is none."""
+    """Return the path of the browser; calls `missing` when there is none."""
     names = ("chromium", "chromium-browser", "google-chrome")
-    found = next(filter(None, map(shutil.which, names)), None)
-    return found or missing("no Chromium here (apt-get install chromium)")
+    path = next(filter(None, map(shutil.which, names)), None)
+    return path or missing("no Chromium here (apt-get install chromium)")
 
 
 def missing(reason: str) -> NoReturn:
@@ -75,17 +75,17 @@ def missing(reason: str) -> NoReturn:
 
 
 def node_tool(path: str) -> Path:
-    """A file among the checkers of tools/node; see `missing`."""
-    found = NODE_MODULES / path
-    if not found.exists():
+    """Return a file of the tools in tools/node; calls `missing` when it does not exist."""
+    file = NODE_MODULES / path
+    if not file.exists():
         missing(f"no {path} here (cd tools/node && npm ci)")
-    return found
+    return file
 
 
 def axe(html: str, *, dark: bool = False, width: int = 700) -> list[str]:
-    """What axe-core finds in a page: one line a violation, its rule, its words and an element.
+    """Return axe-core's violations in a page: rule, help text and an element, a line for each.
 
-    The two rules about landmarks are for web pages: a mail stands inside one that has them.
+    The two rules about landmarks are for web pages: a mail is shown inside one that has them.
     """
     source = node_tool("axe-core/axe.min.js").as_uri()
     script = f'<script src="{source}"></script><script>{_AXE}</script>'
@@ -94,11 +94,11 @@ def axe(html: str, *, dark: bool = False, width: int = 700) -> list[str]:
     dom = _run(
         page, dark, f"--window-size={width},1200", "--virtual-time-budget=20000", "--dump-dom"
     )
-    found = re.search(r'<pre id="axe">(.*?)</pre>', dom.decode(), re.DOTALL)
-    assert found is not None, "axe-core said nothing"
-    told = json.loads(unescape(found[1]))
-    assert told["passes"] > 10, "axe-core has looked at nothing"
-    return [f"{one['id']}: {one['help']}: {one['html']}" for one in told["violations"]]
+    match = re.search(r'<pre id="axe">(.*?)</pre>', dom.decode(), re.DOTALL)
+    assert match is not None, "axe-core gave no result"
+    result = json.loads(unescape(match[1]))
+    assert result["passes"] > 10, "axe-core checked nothing"
+    return [f"{row['id']}: {row['help']}: {row['html']}" for row in result["violations"]]
 
 
 _AXE = """
@@ -115,20 +115,20 @@ axe.run({rules: {region: {enabled: false}, 'landmark-one-main': {enabled: false}
 
 
 def measure(html: str, *, widths: tuple[int, ...], dark: bool) -> list[Measure]:
-    """Lay a page out at several widths. Windows have a least width, frames have not."""
+    """Return the layout of a page at several widths, in frames: windows have a minimum width."""
     frames = "".join(
         f'<iframe width="{width}" height="800" style="border:0" srcdoc="{escape(html)}"></iframe>'
         for width in widths
     )
     page = _wrapper(f"{frames}<script>{_SCRIPT}</script>")
     dom = _run(page, dark, "--virtual-time-budget=4000", "--dump-dom").decode()
-    found = re.search(r'<pre id="measures">(.*?)</pre>', dom, re.DOTALL)
-    assert found is not None, "the browser measured nothing"
-    return [Measure(**values) for values in json.loads(unescape(found[1]))]
+    match = re.search(r'<pre id="measures">(.*?)</pre>', dom, re.DOTALL)
+    assert match is not None, "the browser measured nothing"
+    return [Measure(**values) for values in json.loads(unescape(match[1]))]
 
 
 def screenshot(html: str, target: Path, *, width: int, height: int, dark: bool) -> None:
-    """Write a PNG of a page as a reader at this width sees it."""
+    """Write a PNG screenshot of a page at this width."""
     frame = (
         f'<iframe width="{width}" height="{height}" style="border:0;display:block" '
         f'srcdoc="{escape(html)}"></iframe>'
@@ -154,5 +154,5 @@ def _run(page: str, dark: bool, *arguments: str) -> bytes:
             *arguments,
             file.as_uri(),
         )
-        done = subprocess.run(command, capture_output=True, timeout=60, check=True)
-        return done.stdout
+        process = subprocess.run(command, capture_output=True, timeout=60, check=True)
+        return process.stdout

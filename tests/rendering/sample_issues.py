@@ -1,4 +1,4 @@
-"""Six very different issues, the demo's own among them, for everything that looks at pages."""
+"""Six very different issues, the demo's own among them, for tests of rendered pages."""
 
 from __future__ import annotations
 
@@ -117,7 +117,7 @@ def english() -> Manifest:
 
 
 def without_picture() -> Manifest:
-    """The sample issue: everything Markdown can, and no picture at all."""
+    """The sample issue: all of Markdown, and no image."""
     return sample_manifest.manifest()
 
 
@@ -162,12 +162,12 @@ def demo() -> Manifest:
     with tempfile.TemporaryDirectory() as state, DemoSite(NOW) as site:
         feeds = Path(state) / "feeds.toml"
         feeds.write_text(site.feeds_toml(), encoding="utf-8")
-        told = load_settings(ROOT)
-        settings = told.model_copy(
+        loaded = load_settings(ROOT)
+        settings = loaded.model_copy(
             update={
                 "state": Path(state),
                 "store": "",
-                "feeds": told.feeds.model_copy(
+                "feeds": loaded.feeds.model_copy(
                     update={"file": str(feeds), "allow_private": True, "git_pull": False}
                 ),
             }

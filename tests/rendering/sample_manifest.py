@@ -1,4 +1,4 @@
-"""A made-up issue for the tests of the press: an essay with everything, a teaser, six stories."""
+"""A sample issue for rendering tests: an essay with everything, two teasers, three stories."""
 
 from __future__ import annotations
 
@@ -190,7 +190,7 @@ ISSUE = Issue(
 
 
 def png(width: int = 1072, height: int = 603, shade: int = 90) -> bytes:
-    """A picture made of bytes: a sky above a row of gables, in one grey and two greens."""
+    """A PNG without an image library: a sky above a row of gables, in one grey and two greens."""
     rows = []
     for y in range(height):
         row = bytearray([0])
@@ -224,7 +224,7 @@ def with_body(body: str, **changes: Any) -> Manifest:
 
 
 def with_picture(alt: str = "Giebel in der Langen Straße", **changes: Any) -> Manifest:
-    """The sample issue with a picture above its lead essay."""
+    """The sample issue with an image above its lead essay."""
     lead = replace(LEAD, image=ImageRef("giebel.png", alt), **changes)
     small = png(60, 40)
     return replace(manifest(essays=(lead, *TEASERS)), images={"giebel.png": small})

@@ -1,4 +1,4 @@
-"""The issue in a real browser: nothing overflows, the dark is dark, umlauts are umlauts."""
+"""The issue in a browser: nothing overflows, dark mode is dark, umlauts are correct."""
 
 from __future__ import annotations
 
@@ -26,27 +26,27 @@ LONG = replace(
 
 
 @pytest.mark.parametrize("dark", [False, True], ids=["light", "dark"])
-def test_nothing_overflows_on_a_phone_and_on_a_desk(dark: bool) -> None:
+def test_nothing_overflows_at_phone_and_desktop_width(dark: bool) -> None:
     html = standalone_html(render(sample_manifest.with_picture()))
-    for found in measure(html, widths=(320, 600), dark=dark):
-        assert found.scroll <= found.client == found.width
-        assert "„Das Wort ‚Leerstand‘ ist falsch“" in found.text
-        assert "Förderung für Umbau statt Abriss" in found.text
+    for measured in measure(html, widths=(320, 600), dark=dark):
+        assert measured.scroll <= measured.client == measured.width
+        assert "„Das Wort ‚Leerstand‘ ist falsch“" in measured.text
+        assert "Förderung für Umbau statt Abriss" in measured.text
         expected = ("rgb(27, 30, 27)", "rgb(233, 229, 219)")
-        assert ((found.ground, found.ink) == expected) is dark
+        assert ((measured.ground, measured.ink) == expected) is dark
 
 
-def test_very_long_words_do_not_push_the_page_wide() -> None:
+def test_very_long_words_do_not_widen_the_page() -> None:
     html = standalone_html(
         render(sample_manifest.manifest(essays=(LONG, *sample_manifest.TEASERS)))
     )
-    for found in measure(html, widths=(320, 600), dark=False):
-        assert found.scroll <= found.client
+    for measured in measure(html, widths=(320, 600), dark=False):
+        assert measured.scroll <= measured.client
 
 
-def test_without_any_style_sheet_it_is_still_a_newsletter() -> None:
+def test_without_style_element_the_layout_and_colours_stay() -> None:
     html = standalone_html(render(sample_manifest.with_picture()))
     bare = re.sub(r"<style.*?</style>", "", html, flags=re.DOTALL)
-    for found in measure(bare, widths=(320, 600), dark=True):
-        assert found.scroll <= found.client
-        assert (found.ground, found.ink) == ("rgb(255, 254, 250)", "rgb(35, 35, 31)")
+    for measured in measure(bare, widths=(320, 600), dark=True):
+        assert measured.scroll <= measured.client
+        assert (measured.ground, measured.ink) == ("rgb(255, 254, 250)", "rgb(35, 35, 31)")

@@ -1,4 +1,4 @@
-"""The same manifest gives the same bytes; `make golden` writes them anew after a change on purpose."""
+"""The same manifest gives the same bytes; `make golden` rewrites the files for an intended change."""
 
 from __future__ import annotations
 
@@ -23,23 +23,23 @@ ISSUES = {
 
 @pytest.mark.parametrize("kind", ["html", "txt"])
 @pytest.mark.parametrize("name", list(ISSUES))
-def test_an_issue_looks_as_it_did(name: str, kind: str) -> None:
+def test_an_issue_is_rendered_as_its_golden_file(name: str, kind: str) -> None:
     rendered = render(ISSUES[name]())
-    found = rendered.html if kind == "html" else rendered.text
+    part = rendered.html if kind == "html" else rendered.text
     file = GOLDEN / f"{name}.{kind}"
     if os.environ.get("UPCYCLE_GOLDEN") == "write":
-        file.write_bytes(found.encode())
-    assert found.encode() == file.read_bytes(), "make golden, then look at the difference"
+        file.write_bytes(part.encode())
+    assert part.encode() == file.read_bytes(), "make golden, then look at the difference"
 
 
-def test_another_process_writes_the_same_bytes() -> None:
+def test_the_bytes_do_not_depend_on_the_hash_seed() -> None:
     script = (
         "import sys, hashlib; from tests.rendering import sample_manifest;"
         "from upcycle_news.rendering.render import render; r = render(sample_manifest.with_picture());"
         "print(hashlib.sha256((r.html + r.text + r.mjml).encode()).hexdigest())"
     )
     root = Path(__file__).parents[2]
-    told = {
+    digests = {
         subprocess.run(
             [sys.executable, "-c", script],
             cwd=root,
@@ -49,4 +49,4 @@ def test_another_process_writes_the_same_bytes() -> None:
         ).stdout
         for seed in ("1", "2")
     }
-    assert len(told) == 1
+    assert len(digests) == 1

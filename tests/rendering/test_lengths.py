@@ -1,4 +1,4 @@
-"""An essay in full, its opening with a link, or what the size of a mail allows."""
+"""The length setting: an essay in full, its opening with a link, or what the size allows."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import pytest
 
 from upcycle_news.checks.issue import preflight
 from upcycle_news.models import Length, Manifest
-from upcycle_news.rendering.render import LARGE, encoded_size, render
+from upcycle_news.rendering.render import WARN_HTML_BYTES, encoded_size, render
 
 from . import sample_manifest
 from .sample_manifest import LEAD, PUBLICATION, TEASERS
@@ -34,7 +34,7 @@ def manifest(body: str, publication: Length, essay: Length | None = None) -> Man
         ("teaser", "full", True),
     ],
 )
-def test_the_essay_may_say_otherwise_than_the_publication(
+def test_the_essays_own_length_overrides_the_publications(
     publication: Length, essay: Length | None, whole: bool
 ) -> None:
     rendered = render(manifest(sample_manifest.BODY, publication, essay))
@@ -44,23 +44,23 @@ def test_the_essay_may_say_otherwise_than_the_publication(
         assert "hört zuerst die Bohrmaschine" in part
 
 
-def test_an_essay_that_would_make_the_mail_too_large_is_cut_with_a_link() -> None:
-    assert encoded_size(render(manifest(LONG, "full")).html) > LARGE
-    told = manifest(LONG, "auto")
-    rendered = render(told)
+def test_an_essay_that_makes_the_mail_too_large_is_shortened_with_a_link() -> None:
+    assert encoded_size(render(manifest(LONG, "full")).html) > WARN_HTML_BYTES
+    long_issue = manifest(LONG, "auto")
+    rendered = render(long_issue)
     assert encoded_size(rendered.html) < 40_000
     assert URL in rendered.html
     assert "Absatz 2." in rendered.html
     assert "Absatz 3." not in rendered.html
-    assert preflight(rendered, told.issue, told.publication) == ()
+    assert preflight(rendered, long_issue.issue, long_issue.publication) == ()
 
 
-def test_an_opening_of_all_there_is_offers_nothing_more() -> None:
+def test_an_opening_that_is_the_whole_essay_has_no_link() -> None:
     rendered = render(manifest("Kurz gesagt.", "teaser"))
     assert URL not in rendered.html + rendered.text
 
 
-def test_an_opening_takes_its_footnotes_along_and_no_others() -> None:
+def test_an_opening_has_only_its_own_footnotes() -> None:
     body = (
         f"Erstens.[^a] {PARAGRAPH * 3}\n\n## Weiter\n\nZweitens.[^b]\n\n[^a]: Eins.\n[^b]: Zwei.\n"
     )
@@ -70,7 +70,7 @@ def test_an_opening_takes_its_footnotes_along_and_no_others() -> None:
     assert "Zwei." not in rendered.html + rendered.text
 
 
-def test_footnotes_stand_below_the_essay_in_both_parts() -> None:
+def test_footnotes_are_below_the_essay_in_both_parts() -> None:
     body = "Ein Satz.[^q] Noch einer.^[Gleich hier.]\n\n[^q]: Die [Quelle](https://quelle.example/x).\n"
     rendered = render(manifest(body, "full"))
     assert "Ein Satz.¹ Noch einer.²" in rendered.text

@@ -1,4 +1,4 @@
-"""Essays become fragments of HTML that mails can carry."""
+"""Markdown of essays as HTML fragments for mails."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import re
 
 import pytest
 
-from upcycle_news.rendering.images import Picture
+from upcycle_news.rendering.images import DisplayedImage
 from upcycle_news.rendering.markdown import (
     image_path,
     parse,
@@ -14,12 +14,12 @@ from upcycle_news.rendering.markdown import (
     to_html,
 )
 
-PICTURE = Picture("cid:abc@images", 300, 200)
+IMAGE = DisplayedImage("cid:abc@images", 300, 200)
 
 
 def html(body: str, language: str = "de", below: int = 1) -> str:
     tokens = parse(body, language=language, below=below)
-    return to_html(tokens, {"haus.png": PICTURE}, language)
+    return to_html(tokens, {"haus.png": IMAGE}, language)
 
 
 def levels(body: str, below: int = 1) -> list[str]:
@@ -34,12 +34,12 @@ def test_english_essays_keep_english_marks() -> None:
     assert html('"Yes"', "en") == "<p>“Yes”</p>\n"
 
 
-def test_html_in_an_essay_is_text() -> None:
+def test_html_in_an_essay_is_escaped() -> None:
     assert "<script>" not in html("<script>alert(1)</script>\n\nund <b>fett</b>")
     assert "&lt;b&gt;fett" in html("und <b>fett</b>")
 
 
-def test_the_first_heading_stands_one_below_the_title() -> None:
+def test_the_first_heading_is_one_level_below_the_title() -> None:
     assert levels("# A\n\n## B\n\n### C\n\n# D") == ["2", "3", "4", "2"]
     assert levels("### A\n\n##### B") == ["2", "3"]
 
@@ -60,17 +60,17 @@ def test_code_keeps_its_quotation_marks_and_spaces() -> None:
 @pytest.mark.parametrize(
     "target", ["javascript:alert(1)", "data:text/html,x", "/ueber-uns", "#anker", "ftp://a.example"]
 )
-def test_a_link_that_leads_nowhere_leaves_only_its_words(target: str) -> None:
+def test_a_link_that_mails_cannot_follow_becomes_its_text(target: str) -> None:
     assert html(f"[mehr *dazu*]({target}) hier") == "<p>mehr <em>dazu</em> hier</p>\n"
 
 
-def test_links_to_the_web_and_to_a_mailbox_stay() -> None:
+def test_web_and_mailto_links_stay() -> None:
     fragment = html("[a](https://a.example/?b=1&c=2) <mailto:x@y.example>")
     assert 'href="https://a.example/?b=1&amp;c=2"' in fragment
     assert 'href="mailto:x@y.example"' in fragment
 
 
-def test_pictures_come_from_the_issue_only() -> None:
+def test_only_images_of_the_issue_are_shown() -> None:
     assert 'src="cid:abc@images" alt="Ein Haus" width="300"' in html("![Ein Haus](haus.png)")
     assert html("![Ein Haus](https://fremd.example/x.png)") == "<p>Ein Haus</p>\n"
 
@@ -90,11 +90,11 @@ def test_pictures_come_from_the_issue_only() -> None:
         ("", None),
     ],
 )
-def test_an_image_means_a_file_in_content_images(target: str, path: str | None) -> None:
+def test_an_image_refers_to_a_file_in_content_images(target: str, path: str | None) -> None:
     assert image_path(target) == path
 
 
-def test_references_know_their_line() -> None:
+def test_references_have_their_line() -> None:
     body = "Eins\n\nzwei [a](https://a.example)\ndrei [b](/b)\n\n![c](c.png)\n"
     assert [(r.kind, r.target, r.line) for r in references(body)] == [
         ("link", "https://a.example", 3),
@@ -103,16 +103,16 @@ def test_references_know_their_line() -> None:
     ]
 
 
-def test_tables_say_that_their_heads_are_heads() -> None:
+def test_table_headers_have_a_scope() -> None:
     fragment = html("| a | b |\n|---|--:|\n| 1 | 2 |")
     assert '<th scope="col">a</th>' in fragment
     assert fragment.startswith('<div class="scroll"><div tabindex="0"><table>')
     assert fragment.endswith("</table></div></div>\n")
 
 
-def test_deep_nesting_ends_and_does_not_end_the_process() -> None:
+def test_deep_nesting_is_limited() -> None:
     assert html(">" * 10_000 + " tief").count("<blockquote>") <= 20
 
 
-def test_strikethrough_is_known() -> None:
+def test_strikethrough_is_supported() -> None:
     assert html("~~neu~~ alt") == "<p><s>neu</s> alt</p>\n"

@@ -1,4 +1,4 @@
-"""Every trap of mjml-python that was measured has its test here."""
+"""Conversion of MJML: each known fault of mjml-python has a test."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from upcycle_news.errors import TemplateError
-from upcycle_news.rendering.mjml import MAX_DEPTH, mend_attributes, render_mjml
+from upcycle_news.rendering.mjml import MAX_DEPTH, fix_attributes, render_mjml
 
 
 def mail(content: str, head: str = "", css: str = "") -> str:
@@ -26,9 +26,9 @@ def document(content: str, head: str = "") -> str:
 
 
 def alt_of(html: str) -> str:
-    found = re.search(r'alt="([^"]*)"', html)
-    assert found is not None
-    return unescape(found[1])
+    match = re.search(r'alt="([^"]*)"', html)
+    assert match is not None
+    return unescape(match[1])
 
 
 @pytest.mark.parametrize(
@@ -43,11 +43,11 @@ def alt_of(html: str) -> str:
         ("q\u0323\u0307 \u200d \u2028 \U0001f3e0", "q\u0323\u0307 \u200d \u2028 \U0001f3e0"),
     ],
 )
-def test_a_no_break_space_in_an_alt_text_survives_mjml(alt: str, shown: str) -> None:
+def test_special_characters_in_an_alt_text_are_kept(alt: str, shown: str) -> None:
     assert alt_of(mail(f'<img src="cid:a" alt="{alt}" />')) == shown
 
 
-def test_an_attribute_cannot_get_out_of_single_quotes() -> None:
+def test_an_attribute_cannot_break_out_of_single_quotes() -> None:
     html = mail("""<img src="cid:a" alt='x" onerror="alert(1)' />""")
     assert alt_of(html) == 'x" onerror="alert(1)'
     assert " onerror=" not in html.replace("&quot; onerror=", "")
@@ -55,17 +55,17 @@ def test_an_attribute_cannot_get_out_of_single_quotes() -> None:
 
 @settings(max_examples=150, deadline=None)
 @given(st.text(st.characters(exclude_categories=["Cs", "Cc", "Cn", "Co"])))
-def test_any_alt_text_survives_mjml(alt: str) -> None:
+def test_any_alt_text_is_kept(alt: str) -> None:
     from html import escape
     from unicodedata import normalize
 
-    # These are refused wherever they stand: they look like a template that was not filled in.
+    # These are refused everywhere: they look like an unrendered template.
     assume("{{" not in alt and "\\u{" not in alt)
     html = mail(f'<img src="cid:a" alt="{escape(alt)}" />')
     assert alt_of(html) == normalize("NFC", alt)
 
 
-def test_white_space_between_two_words_survives_mjml() -> None:
+def test_white_space_between_inline_elements_is_kept() -> None:
     assert "<em>eins</em> \n<strong>zwei</strong>" in mail("<em>eins</em>\n<strong>zwei</strong>")
 
 
@@ -81,46 +81,48 @@ def test_white_space_between_two_words_survives_mjml() -> None:
         ("<BR>", "</mj-text> inside <BR> closes nothing"),
     ],
 )
-def test_what_mrml_cannot_read_is_refused_with_its_line(content: str, sentence: str) -> None:
+def test_markup_that_mrml_cannot_parse_is_refused_with_its_line(
+    content: str, sentence: str
+) -> None:
     with pytest.raises(TemplateError, match=r"templates/newsletter\.mjml: ") as caught:
         mail(content)
     assert sentence in str(caught.value)
     assert "line 1 of the rendered MJML" in str(caught.value)
 
 
-def test_an_error_names_the_template_the_line_came_from() -> None:
+def test_an_error_is_mapped_to_the_line_of_the_template() -> None:
     templates = {"newsletter.mjml": "…", "partials/a.mjml": "<p>\n  <b>nie zu</p>\n"}
     with pytest.raises(TemplateError, match=r"templates/partials/a\.mjml:2: ") as caught:
         render_mjml(document("<p>\n  <b>nie zu</p>\n"), language="de", templates=templates)
     assert "</p> inside <b>" in str(caught.value)
 
 
-def test_ten_thousand_nested_divs_are_refused_and_do_not_end_the_process() -> None:
+def test_ten_thousand_nested_divs_are_refused_without_a_crash() -> None:
     with pytest.raises(TemplateError, match=f"more than {MAX_DEPTH} elements"):
         mail("<div>" * 10_000 + "</div>" * 10_000)
 
 
-def test_a_megabyte_without_an_end_is_refused_quickly() -> None:
+def test_oversized_or_unterminated_markup_is_refused() -> None:
     with pytest.raises(TemplateError, match="too large"):
         mail("x" * 2_000_001)
     with pytest.raises(TemplateError, match="begins no tag"):
         mail("<a " + "\"'" * 20_000)
 
 
-def test_a_panic_in_rust_becomes_a_sentence(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_panic_in_rust_becomes_a_template_error(monkeypatch: pytest.MonkeyPatch) -> None:
     import mjml
 
     panic = type("PanicException", (BaseException,), {})
 
-    def give_up(*_: object, **__: object) -> str:
+    def raise_panic(*_: object, **__: object) -> str:
         raise panic("called `Option::unwrap()` on a `None` value")
 
-    monkeypatch.setattr(mjml, "mjml2html", give_up)
+    monkeypatch.setattr(mjml, "mjml2html", raise_panic)
     with pytest.raises(TemplateError, match="the MJML renderer gave up"):
         mail("x")
 
 
-def test_a_keyboard_interrupt_stays_one(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_keyboard_interrupt_is_not_caught(monkeypatch: pytest.MonkeyPatch) -> None:
     import mjml
 
     def interrupt(*_: object, **__: object) -> str:
@@ -136,12 +138,12 @@ def test_a_document_must_begin_with_mjml() -> None:
         render_mjml("<!doctype html>" + document("x"), language="de")
 
 
-def test_an_unknown_mjml_tag_is_refused_though_mrml_lets_it_pass() -> None:
+def test_an_unknown_mjml_tag_is_refused_although_mrml_accepts_it() -> None:
     with pytest.raises(TemplateError, match="a tag that MJML does not know: <mj-tetx>"):
         mail("<mj-tetx>x</mj-tetx>")
 
 
-def test_what_was_not_filled_in_is_refused() -> None:
+def test_an_unrendered_expression_is_refused() -> None:
     with pytest.raises(TemplateError, match=r"was not filled in: \{\{ lead\.titel \}\}"):
         mail("{{ lead.titel }}")
 
@@ -152,11 +154,11 @@ def test_no_font_is_loaded_from_google() -> None:
     assert "http" not in re.sub(r'xmlns(:\w+)?="[^"]*"|http-equiv', "", html)
 
 
-def test_lang_and_dir_stand_on_the_body_too() -> None:
+def test_lang_and_dir_are_set_on_the_body_too() -> None:
     assert re.search(r'<body [^>]*lang="de"[^>]*dir="ltr"', mail("x"))
 
 
-def test_our_own_sheet_ends_in_the_elements_and_media_queries_stay() -> None:
+def test_our_style_sheet_is_inlined_and_media_queries_stay() -> None:
     head = "<mj-style>@media (prefers-color-scheme: dark) { p { color: #fff } }</mj-style>"
     html = mail("<p>x</p>", head, css="p { margin: 0 0 20px; }")
     assert re.search(r'<p style="margin: ?0 0 20px;?">x</p>', html)
@@ -164,18 +166,18 @@ def test_our_own_sheet_ends_in_the_elements_and_media_queries_stay() -> None:
     assert "<!--[if mso" in html
 
 
-def test_a_child_selector_in_a_style_sheet_is_no_tag() -> None:
+def test_a_child_selector_in_a_style_sheet_is_not_escaped() -> None:
     assert ".a > .b" in mail("x", "<mj-style>.a > .b { color: red }</mj-style>")
 
 
-def test_a_filter_that_looks_for_tags_finds_none_in_an_attribute() -> None:
+def test_angle_brackets_in_attributes_are_escaped() -> None:
     html = mail('<img src="cid:a" alt="&lt;script&gt; a &gt; b" />')
     assert 'alt="&lt;script&gt; a &gt; b"' in html
     assert "<!--[if mso | IE]>" in html
 
 
-def test_an_empty_attribute_and_a_bare_one_stay() -> None:
-    assert mend_attributes('<img alt="" hidden />') == '<img alt="" hidden />'
+def test_empty_attributes_and_attributes_without_value_stay() -> None:
+    assert fix_attributes('<img alt="" hidden />') == '<img alt="" hidden />'
 
 
 def test_the_same_source_gives_the_same_bytes() -> None:
@@ -183,7 +185,7 @@ def test_the_same_source_gives_the_same_bytes() -> None:
 
 
 @pytest.mark.parametrize("title", ["Kreis\u00adlauf", "Haus \U0001f3da\ufe0f", "A \\ B", '„x“ "y"'])
-def test_a_soft_hyphen_in_the_title_survives_its_copy_in_the_aria_label(title: str) -> None:
+def test_special_characters_of_the_title_are_kept_in_the_aria_label(title: str) -> None:
     html = render_mjml(
         document("x").replace(">T<", f">{title.replace(chr(34), '&quot;')}<"), language="de"
     )

@@ -1,4 +1,4 @@
-"""The preview as people look at it: on a telephone, on small and large screens, light and dark."""
+"""The preview page in a browser: at phone and desktop widths, light and dark."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from ..web.browser_session import browsing
 from . import sample_manifest
 from .page_screenshots import node_tool
 
-FOUND = (
+FINDINGS = (
     Finding(
         "error", "html", "content/essays/x.md:9", localized("html", tag="<p class='" + "x" * 200)
     ),
@@ -24,13 +24,13 @@ FOUND = (
 
 
 @pytest.mark.chromium
-@pytest.mark.parametrize("findings", [(), FOUND], ids=["nothing found", "something found"])
-def test_no_view_is_cut_off_and_nobody_is_shut_out(
+@pytest.mark.parametrize("findings", [(), FINDINGS], ids=["no findings", "findings"])
+def test_no_view_is_cut_off_and_axe_finds_no_violation(
     tmp_path: Path, findings: tuple[Finding, ...]
 ) -> None:
     axe = node_tool("axe-core/axe.min.js").read_text(encoding="utf-8")
     manifest = sample_manifest.with_picture()
-    page = preview_page(render(manifest), findings, language="de", chosen=manifest.issue.related)
+    page = preview_page(render(manifest), findings, language="de", related=manifest.issue.related)
     file = tmp_path / "preview.html"
     file.write_text(page, encoding="utf-8")
     with browsing() as browser:
@@ -39,21 +39,21 @@ def test_no_view_is_cut_off_and_nobody_is_shut_out(
             browser.open(file.as_uri())
             assert browser.overflow() <= 0, width
             cut = browser.run(
-                "[...document.querySelectorAll('.frame, .frame iframe')].filter(one =>"
-                " one.getBoundingClientRect().right > innerWidth).length"
+                "[...document.querySelectorAll('.frame, .frame iframe')].filter(element =>"
+                " element.getBoundingClientRect().right > innerWidth).length"
             )
             assert cut == 0, width
-            inside = browser.run(
-                "[...document.querySelectorAll('iframe')].map(one => one.contentWindow.innerWidth)"
+            inner_widths = browser.run(
+                "[...document.querySelectorAll('iframe')].map(frame => frame.contentWindow.innerWidth)"
             )
-            assert inside == [320, 680, 375, 680, 680], f"{width}: as wide as the title says"
+            assert inner_widths == [320, 680, 375, 680, 680], f"{width}: as wide as the title says"
         for dark in (False, True):
             browser.look(width=1200, dark=dark)
             browser.open(file.as_uri())
             browser.run(axe + ";0")
-            found = browser.run(
+            passes, violations = browser.run(
                 "axe.run({iframes: false}).then(r => [r.passes.length, r.violations.map("
                 "v => v.id + ': ' + v.nodes.map(n => n.html).join(' | '))])"
             )
-            assert found[0] > 10
-            assert found[1] == [], dark
+            assert passes > 10
+            assert violations == [], dark

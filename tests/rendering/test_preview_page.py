@@ -1,4 +1,4 @@
-"""The page on which people look at an issue."""
+"""The preview page for editors."""
 
 from __future__ import annotations
 
@@ -20,13 +20,13 @@ def frames() -> list[str]:
     return [unescape(frame) for frame in re.findall(r'srcdoc="([^"]*)"', PAGE)]
 
 
-def test_the_preview_loads_nothing_from_anywhere() -> None:
+def test_the_preview_loads_no_external_resource() -> None:
     assert "cid:" not in PAGE
     assert "default-src 'none'" in PAGE
     assert not re.search(r"<script|<link|src=\"http", PAGE)
 
 
-def test_phone_desk_dark_and_plain_text_stand_side_by_side() -> None:
+def test_phone_desktop_dark_mode_and_plain_text_are_shown() -> None:
     assert re.findall(r'<iframe title="[^"]+" width="(\d+)" srcdoc', PAGE) == [
         "320",
         "680",
@@ -38,39 +38,41 @@ def test_phone_desk_dark_and_plain_text_stand_side_by_side() -> None:
     assert "> Ein Haus, das man repariert hat" in unescape(PAGE)
 
 
-def test_the_dark_view_is_dark_whoever_looks() -> None:
+def test_the_dark_view_does_not_depend_on_the_browsers_setting() -> None:
     light, _, dark, _, _ = frames()
     assert "@media not all" in light
     assert "@media all" in dark
     assert "prefers-color-scheme" not in light + dark
 
 
-def test_a_view_shows_what_there_is_before_pictures_are_loaded() -> None:
+def test_a_view_shows_the_mail_without_images() -> None:
     last = frames()[-1]
     assert " src=" not in last
     assert 'alt="Giebel in der Langen Straße"' in last
 
 
-def test_the_page_reads_itself_again_only_while_somebody_works_on_it() -> None:
+def test_the_page_reloads_itself_only_with_a_refresh_interval() -> None:
     assert 'http-equiv="refresh"' not in PAGE
     assert '<meta http-equiv="refresh" content="2">' in preview_page(
         RENDERED, (), language="de", refresh=2
     )
 
 
-def test_findings_are_shown_and_their_absence_too() -> None:
+def test_findings_and_their_absence_are_shown() -> None:
     assert "bereit zum Verschicken" in PAGE
-    found = Finding("error", "leftover", "issue.html", localized("leftover", mark="<mj->"))
-    page = preview_page(RENDERED, [found], language="de")
+    finding = Finding("error", "leftover", "issue.html", localized("leftover", mark="<mj->"))
+    page = preview_page(RENDERED, [finding], language="de")
     assert "bereit zum Verschicken" not in page
     assert "<b>Fehler</b> issue.html <code>leftover</code>" in page
     assert "<span>&lt;mj-&gt; sieht wie ein Stück Vorlage aus." in page
 
 
-def test_the_page_speaks_the_publications_language() -> None:
-    found = [Finding("warning", "preheader-missing", "issue.html", localized("preheader-missing"))]
+def test_the_page_is_in_the_publications_language() -> None:
+    findings = [
+        Finding("warning", "preheader-missing", "issue.html", localized("preheader-missing"))
+    ]
     german, english, other = (
-        preview_page(RENDERED, found, language=language) for language in ("de", "en", "fr")
+        preview_page(RENDERED, findings, language=language) for language in ("de", "en", "fr")
     )
     assert '<html lang="de">' in german and "<b>Warnung</b>" in german
     assert re.search(r"HTML-Teil \d+,\d kB von 100 kB", german)
@@ -80,7 +82,7 @@ def test_the_page_speaks_the_publications_language() -> None:
         assert "1 picture in the mail" in page and "Vorschauzeile" not in page
 
 
-def test_one_file_shows_the_issue_with_its_pictures() -> None:
+def test_the_standalone_html_contains_its_images() -> None:
     html = standalone_html(RENDERED)
     assert "cid:" not in html
     assert 'src="data:image/png;base64,' in html

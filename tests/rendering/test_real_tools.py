@@ -1,4 +1,4 @@
-"""What axe-core, the reference MJML, caniemail and SpamAssassin say about very different issues."""
+"""Very different issues, examined by axe-core, the reference MJML, caniemail and SpamAssassin."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from upcycle_news.checks.issue import preflight
-from upcycle_news.mail.message import Letterhead, MessageTemplate, ReaderFields
+from upcycle_news.mail.message import MessageTemplate, RecipientFields, SenderHeaders
 from upcycle_news.models import EmailAddress, RenderedIssue
 from upcycle_news.rendering.preview_page import standalone_html
 from upcycle_news.rendering.render import encoded_size, render
@@ -41,12 +41,12 @@ def issue(name: str) -> RenderedIssue:
 @pytest.mark.chromium
 @pytest.mark.parametrize("dark", [False, True], ids=["light", "dark"])
 @pytest.mark.parametrize("name", NAMES)
-def test_axe_finds_nothing_that_shuts_a_reader_out(name: str, dark: bool) -> None:
+def test_axe_finds_no_accessibility_violation(name: str, dark: bool) -> None:
     assert axe(standalone_html(issue(name)), dark=dark) == []
 
 
 @pytest.mark.chromium
-def test_axe_would_find_something() -> None:
+def test_axe_finds_a_missing_alt_text() -> None:
     html = standalone_html(issue("no-picture")).replace("</body>", '<img src="x"></body>')
     assert [line.partition(":")[0] for line in axe(html)] == ["image-alt"]
 
@@ -55,24 +55,25 @@ def test_axe_would_find_something() -> None:
 @pytest.mark.parametrize("dark", [False, True], ids=["light", "dark"])
 @pytest.mark.parametrize("name", NAMES)
 def test_no_issue_is_wider_than_its_window(name: str, dark: bool) -> None:
-    for found in measure(standalone_html(issue(name)), widths=(320, 600), dark=dark):
-        assert found.scroll <= found.client == found.width
+    for measured in measure(standalone_html(issue(name)), widths=(320, 600), dark=dark):
+        assert measured.scroll <= measured.client == measured.width
 
 
 @pytest.mark.chromium
 @pytest.mark.parametrize("name", NAMES)
-def test_no_issue_needs_its_style_sheet(name: str) -> None:
+def test_no_issue_needs_its_style_element(name: str) -> None:
     bare = re.sub(r"<style.*?</style>", "", standalone_html(issue(name)), flags=re.DOTALL)
-    for found in measure(bare, widths=(320, 600), dark=False):
-        assert found.scroll <= found.client == found.width
+    for measured in measure(bare, widths=(320, 600), dark=False):
+        assert measured.scroll <= measured.client == measured.width
     assert axe(bare) == []
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_preflight_has_no_objection(name: str) -> None:
+def test_preflight_finds_no_error(name: str) -> None:
     manifest = sample_issues.ISSUES[name]()
-    found = preflight(issue(name), manifest.issue, manifest.publication)
-    assert [one for one in found if one.code != "subject-long" and one.level == "error"] == []
+    findings = preflight(issue(name), manifest.issue, manifest.publication)
+    errors = [finding for finding in findings if finding.level == "error"]
+    assert [finding for finding in errors if finding.code != "subject-long"] == []
 
 
 @pytest.mark.slow
@@ -86,17 +87,19 @@ def test_the_reference_compiler_accepts_our_mjml(name: str, tmp_path: Path) -> N
 
 
 @pytest.mark.slow
-def test_mail_programs_support_as_much_as_they_did() -> None:
+def test_mail_programs_support_as_much_as_the_golden_file_says() -> None:
     node_tool("caniemail/package.json")
-    told = _node([str(CHECK)], issue("demo").html)
-    found = json.loads(told.stdout or "{}")
-    assert found, told.stderr
+    process = _node([str(CHECK)], issue("demo").html)
+    unsupported = json.loads(process.stdout or "{}")
+    assert unsupported, process.stderr
     if os.environ.get("UPCYCLE_GOLDEN") == "write":
-        CANIEMAIL.write_text(json.dumps(found, indent=1, sort_keys=True) + "\n", encoding="utf-8")
+        CANIEMAIL.write_text(
+            json.dumps(unsupported, indent=1, sort_keys=True) + "\n", encoding="utf-8"
+        )
     baseline = json.loads(CANIEMAIL.read_text(encoding="utf-8"))
     new = {
         feature: sorted(set(clients) - set(baseline.get(feature, [])))
-        for feature, clients in found.items()
+        for feature, clients in unsupported.items()
     }
     assert {feature: clients for feature, clients in new.items() if clients} == {}
 
@@ -110,18 +113,18 @@ def test_spamassassin_scores_the_finished_message_below_one(
     done = subprocess.run(
         ["spamassassin", "-L", "-t"], input=finished_message(), capture_output=True, timeout=100
     )
-    told = re.search(rb"Content analysis details:\s+\(([-\d.]+) points", done.stdout)
-    assert told is not None
-    score = float(told[1])
+    match = re.search(rb"Content analysis details:\s+\(([-\d.]+) points", done.stdout)
+    assert match is not None
+    score = float(match[1])
     with capsys.disabled():
         sys.stdout.write(f"\nSpamAssassin: {score} points for the demo's issue\n")
     assert score < 1.0
 
 
 def finished_message() -> bytes:
-    """The demo's issue as a reader gets it, one-click header and pictures included."""
+    """The demo's issue as a subscriber gets it, one-click header and images included."""
     publication = sample_issues.demo().publication
-    letterhead = Letterhead(
+    sender_headers = SenderHeaders(
         from_name=publication.sender_name,
         from_address=publication.sender_address,
         envelope_sender=publication.sender_address,
@@ -131,7 +134,7 @@ def finished_message() -> bytes:
         reply_to=publication.reply_to,
         unsubscribe_mailto="abbestellen@example.org",
     )
-    reader = ReaderFields(
+    recipient = RecipientFields(
         address=EmailAddress.parse("leserin@example.org"),
         name="Leserin",
         unsubscribe_url=f"{publication.public_url}/unsubscribe/{'x' * 43}",
@@ -139,8 +142,8 @@ def finished_message() -> bytes:
         message_hash="0" * 32,
         date=sample_issues.NOW,
     )
-    template = MessageTemplate.compose(issue("demo"), letterhead, revision="0" * 64)
-    return template.for_reader(reader)
+    template = MessageTemplate.compose(issue("demo"), sender_headers, revision_id="0" * 64)
+    return template.for_recipient(recipient)
 
 
 def test_the_demos_issue_is_small() -> None:

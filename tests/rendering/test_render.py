@@ -1,4 +1,4 @@
-"""The whole way from a manifest to the bytes that everybody gets."""
+"""Rendering: from a manifest to the bytes of the finished issue."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from itertools import pairwise
 
 import pytest
 
-from upcycle_news.checks.html_inspector import read_page
+from upcycle_news.checks.html_inspector import inspect_html
 from upcycle_news.errors import ContentError, TemplateError
 from upcycle_news.models import (
     ImageRef,
@@ -18,7 +18,7 @@ from upcycle_news.models import (
     RenderedIssue,
 )
 from upcycle_news.rendering.render import encoded_size, render
-from upcycle_news.rendering.view_models import excerpt, reading_minutes
+from upcycle_news.rendering.view_models import reading_minutes
 
 from . import sample_manifest
 from .sample_manifest import LEAD, PUBLICATION, TEMPLATES
@@ -39,12 +39,12 @@ def test_the_same_manifest_gives_the_same_bytes(rendered: RenderedIssue) -> None
 
 def test_the_order_of_templates_in_a_manifest_changes_nothing(rendered: RenderedIssue) -> None:
     manifest = sample_manifest.with_picture()
-    turned = dict(reversed(manifest.templates.items()))
-    assert render(replace(manifest, templates=turned)) == rendered
+    reordered = dict(reversed(manifest.templates.items()))
+    assert render(replace(manifest, templates=reordered)) == rendered
 
 
-def test_both_parts_say_what_the_issue_is(rendered: RenderedIssue) -> None:
-    words = read_page(rendered.html).words
+def test_both_parts_hold_the_texts_of_the_issue(rendered: RenderedIssue) -> None:
+    html_text = inspect_html(rendered.html).text
     for text in (
         "Donnerstag, 26. November 2026",
         "Das zweite Leben der Langen Straße",
@@ -57,35 +57,35 @@ def test_both_parts_say_what_the_issue_is(rendered: RenderedIssue) -> None:
         "e+k upcycle gGmbH",
         "Sie bekommen diese Mail, weil Sie e+k upcycle bestellt haben.",
     ):
-        assert text in words, text
+        assert text in html_text, text
         assert text in " ".join(rendered.text.split()), text
 
 
-def test_every_link_of_the_html_stands_in_the_text(rendered: RenderedIssue) -> None:
-    links = read_page(rendered.html).addresses
+def test_every_link_of_the_html_is_in_the_text_part(rendered: RenderedIssue) -> None:
+    links = inspect_html(rendered.html).link_urls
     assert len(links) > 12
     for link in links:
         assert link.removeprefix("mailto:") in rendered.text
 
 
-def test_personal_links_are_placeholders_until_a_reader_is_known(rendered: RenderedIssue) -> None:
-    links = read_page(rendered.html).addresses
+def test_personal_links_are_placeholders(rendered: RenderedIssue) -> None:
+    links = inspect_html(rendered.html).link_urls
     for placeholder in Placeholder:
         assert placeholder.value in links
         assert placeholder.value in rendered.text.split()
 
 
-def test_archive_and_essays_lie_below_the_public_address(rendered: RenderedIssue) -> None:
-    links = read_page(rendered.html).addresses
+def test_links_to_archive_and_essays_begin_with_the_public_url(rendered: RenderedIssue) -> None:
+    links = inspect_html(rendered.html).link_urls
     assert "https://news.upcycle.example/archive/2026-11-26/" in links
     assert "https://news.upcycle.example/archive/" in links
     assert "https://news.upcycle.example/essays/werkstatt-statt-wertstoffhof/" in links
 
 
-def test_without_a_public_address_no_link_leads_nowhere() -> None:
+def test_without_a_public_url_there_are_no_relative_links() -> None:
     manifest = replace(sample_manifest.manifest(), publication=replace(PUBLICATION, public_url=""))
     result = render(manifest)
-    assert all(link.startswith(("http", "mailto:")) for link in read_page(result.html).addresses)
+    assert all(link.startswith(("http", "mailto:")) for link in inspect_html(result.html).link_urls)
     assert "Im Browser lesen" not in result.html + result.text
 
 
@@ -96,7 +96,7 @@ def test_there_is_one_h1_and_no_heading_is_skipped(rendered: RenderedIssue) -> N
     assert all(after <= before + 1 for before, after in pairwise(levels))
 
 
-def test_layout_tables_are_for_looks_only(rendered: RenderedIssue) -> None:
+def test_layout_tables_have_the_presentation_role(rendered: RenderedIssue) -> None:
     html = re.sub(r"<!--.*?-->", "", rendered.html, flags=re.DOTALL)
     tables = re.findall(r"<table[^>]*>", html)
     plain = [table for table in tables if 'role="presentation"' not in table]
@@ -104,7 +104,7 @@ def test_layout_tables_are_for_looks_only(rendered: RenderedIssue) -> None:
     assert len(plain) == 1  # the essay's own
 
 
-def test_a_screen_reader_is_told_the_language(rendered: RenderedIssue) -> None:
+def test_languages_are_marked_up(rendered: RenderedIssue) -> None:
     assert '<html lang="de" dir="ltr"' in rendered.html
     assert re.search(r'<body [^>]*lang="de" dir="ltr"', rendered.html)
     assert re.search(r'<h3 [^>]*lang="en"[^>]*>.*?A library', rendered.html)
@@ -120,41 +120,41 @@ def test_the_preheader_is_the_first_thing_in_the_body_and_hidden(rendered: Rende
     assert body.index("preheader") < body.index("<table")
 
 
-def test_the_picture_travels_with_the_mail(rendered: RenderedIssue) -> None:
+def test_the_image_is_embedded(rendered: RenderedIssue) -> None:
     (image,) = rendered.images
     assert image.content_type == "image/png"
     assert f'src="cid:{image.cid}" alt="Giebel in der Langen Straße" width="60"' in rendered.html
     assert "[Bild: Giebel in der Langen Straße]" in rendered.text
 
 
-def test_a_picture_used_twice_travels_once() -> None:
+def test_an_image_used_twice_is_embedded_once() -> None:
     manifest = sample_manifest.with_picture(body="![Noch einmal](../images/giebel.png)")
     assert len(render(manifest).images) == 1
 
 
-@pytest.mark.parametrize("where", ["head", "body"])
-def test_a_missing_picture_is_named_at_its_place(where: str) -> None:
-    if where == "head":
+@pytest.mark.parametrize("where", ["front matter", "body"])
+def test_a_missing_image_is_reported_with_its_line(where: str) -> None:
+    if where == "front matter":
         lead = replace(LEAD, image=ImageRef("fehlt.png", "x"))
-        place = "content/essays/lange-strasse.md: "
+        location = "content/essays/lange-strasse.md: "
     else:
         lead = replace(LEAD, body="Eins\n\nZwei ![x](fehlt.png)")
-        place = "content/essays/lange-strasse.md:11: "
+        location = "content/essays/lange-strasse.md:11: "
     with pytest.raises(ContentError) as caught:
         render(sample_manifest.manifest(essays=(lead,)))
-    assert str(caught.value).startswith(place)
+    assert str(caught.value).startswith(location)
     assert "'fehlt.png' is not in content/images" in str(caught.value)
 
 
-def test_everything_essential_is_inline(rendered: RenderedIssue) -> None:
+def test_essential_styles_are_inline(rendered: RenderedIssue) -> None:
     bare = re.sub(r"<style.*?</style>", "", rendered.html, flags=re.DOTALL)
     for tag in ("h1", "h2", "h3", "p", "blockquote", "li", "table", "th", "td", "code", "a", "img"):
-        opening = re.findall(rf"<{tag}(?: [^>]*)?>", bare)
-        assert opening, tag
-        assert all("style=" in found for found in opening if 'role="pres' not in found), tag
+        elements = re.findall(rf"<{tag}(?: [^>]*)?>", bare)
+        assert elements, tag
+        assert all("style=" in line for line in elements if 'role="pres' not in line), tag
 
 
-def test_the_dark_palette_and_the_phone_stay_in_style(rendered: RenderedIssue) -> None:
+def test_dark_mode_and_phone_rules_stay_in_the_style_element(rendered: RenderedIssue) -> None:
     sheet = "".join(re.findall(r"<style.*?</style>", rendered.html, flags=re.DOTALL))
     assert "@media (prefers-color-scheme: dark)" in sheet
     assert "@media (max-width: 480px)" in sheet
@@ -163,11 +163,11 @@ def test_the_dark_palette_and_the_phone_stay_in_style(rendered: RenderedIssue) -
     assert '<meta name="color-scheme" content="light dark">' in rendered.html
 
 
-def test_an_issue_stays_far_below_the_limit_of_gmail(rendered: RenderedIssue) -> None:
+def test_an_issue_is_far_below_the_limit_of_gmail(rendered: RenderedIssue) -> None:
     assert encoded_size(rendered.html) < 40_000
 
 
-def test_the_text_part_is_wrapped_and_tidy(rendered: RenderedIssue) -> None:
+def test_the_text_part_is_wrapped_without_stray_white_space(rendered: RenderedIssue) -> None:
     lines = rendered.text.split("\n")
     assert all(len(line) <= 72 or "https://" in line for line in lines)
     assert not any(line != line.rstrip() for line in lines)
@@ -193,38 +193,38 @@ def test_the_day_of_an_item_is_that_of_the_publications_time_zone() -> None:
     )
 
 
-def test_an_english_issue_speaks_english() -> None:
+def test_an_english_issue_has_english_strings() -> None:
     lead = replace(LEAD, language="en", body='He said "yes".', title='The "second" life')
     text = render(sample_manifest.manifest(language="en", subject=lead.title, essays=(lead,))).text
     for words in ("Thursday", "November 26", "Unsubscribe", "Related reading", "“yes”", "“second”"):
         assert words in text
 
 
-def test_a_language_without_a_catalogue_says_which_there_are() -> None:
+def test_a_language_without_a_catalogue_is_an_error_that_lists_the_known_ones() -> None:
     with pytest.raises(
         TemplateError, match=r"texts\.fr\.toml: is missing \(the languages are de, "
     ):
         render(sample_manifest.manifest(language="fr"))
 
 
-def test_an_issue_of_items_alone_and_one_of_an_essay_alone_are_issues() -> None:
+def test_an_issue_may_hold_only_feed_items_or_only_an_essay() -> None:
     assert "Dazu passend" in render(sample_manifest.manifest(essays=())).text
-    alone = render(sample_manifest.manifest(essays=(LEAD,), related=()))
-    assert "Dazu passend" not in alone.html
-    assert "Außerdem bei uns" not in alone.html
+    essay_only = render(sample_manifest.manifest(essays=(LEAD,), related=()))
+    assert "Dazu passend" not in essay_only.html
+    assert "Außerdem bei uns" not in essay_only.html
 
 
-def test_titles_and_names_are_text_and_never_markup() -> None:
-    evil = '<script>alert("1")</script> & "Söhne"'
-    item = sample_manifest.item(9, title=evil, summary=evil, feed=evil)
+def test_titles_and_names_are_escaped() -> None:
+    markup = '<script>alert("1")</script> & "Söhne"'
+    item = sample_manifest.item(9, title=markup, summary=markup, feed=markup)
     related = (
         replace(
             sample_manifest.RELATED[0],
             story=replace(sample_manifest.RELATED[0].story, items=(item,)),
         ),
     )
-    lead = replace(LEAD, title=evil, author=evil)
-    html = render(sample_manifest.manifest(essays=(lead,), related=related, subject=evil)).html
+    lead = replace(LEAD, title=markup, author=markup)
+    html = render(sample_manifest.manifest(essays=(lead,), related=related, subject=markup)).html
     assert "<script" not in html
     assert html.count("&lt;script&gt;") >= 6
 
@@ -237,7 +237,7 @@ def test_control_characters_never_reach_the_mail() -> None:
     assert "A’B" in issue.text
 
 
-def test_a_hostile_issue_is_an_error_or_a_mail_and_never_a_crash() -> None:
+def test_a_hostile_issue_is_rendered_or_refused_without_a_crash() -> None:
     lead = replace(LEAD, title="T" * 1_000_000, body=">" * 5_000 + "- " * 5_000 + "[" * 5_000)
     try:
         assert render(sample_manifest.manifest(essays=(lead,))).html
@@ -246,7 +246,7 @@ def test_a_hostile_issue_is_an_error_or_a_mail_and_never_a_crash() -> None:
 
 
 @pytest.mark.parametrize(
-    ("name", "text", "place", "sentence"),
+    ("name", "text", "location", "sentence"),
     [
         ("newsletter.mjml", "<mjml>\n{{ lead.titel }}", "newsletter.mjml:2", "'titel' (misspelt?)"),
         ("newsletter.mjml", "\n\n{% if %}", "newsletter.mjml:3", "Expected an expression"),
@@ -261,16 +261,16 @@ def test_a_hostile_issue_is_an_error_or_a_mail_and_never_a_crash() -> None:
         ("partials/inline.css", "{{ theme.light.inc }}", "partials/inline.css:1", "'inc'"),
     ],
 )
-def test_a_template_that_fails_names_its_line(
-    name: str, text: str, place: str, sentence: str
+def test_a_failing_template_is_reported_with_its_line(
+    name: str, text: str, location: str, sentence: str
 ) -> None:
     with pytest.raises(TemplateError) as caught:
         render(with_template(name, text))
-    assert str(caught.value).startswith(f"templates/{place}: ")
+    assert str(caught.value).startswith(f"templates/{location}: ")
     assert sentence in str(caught.value)
 
 
-def test_a_word_with_an_unknown_name_in_it_says_which_names_there_are() -> None:
+def test_a_string_with_an_unknown_placeholder_is_an_error_that_lists_the_known_ones() -> None:
     text = TEMPLATES["texts.de.toml"].replace("Von {author}", "Von {autor}")
     with pytest.raises(TemplateError, match=r"texts\.de\.toml: 'by' .*it may use \{author\}"):
         render(with_template("texts.de.toml", text))
@@ -281,14 +281,18 @@ def test_reading_time_is_at_least_a_minute() -> None:
     assert reading_minutes("Wort " * 1000) == 5
 
 
-def test_an_excerpt_ends_with_a_sentence_or_says_that_it_goes_on() -> None:
-    assert excerpt("Eins ist da. " * 3, 30) == "Eins ist da. Eins ist da."
-    assert excerpt("Wort, " * 20, 33) == "Wort, Wort, Wort, Wort, Wort …"
-    assert excerpt("W" * 50, 10) == "W" * 10 + " …"
-    assert excerpt("kurz") == "kurz"
+def test_an_excerpt_is_shown_as_the_manifest_holds_it() -> None:
+    summary = "Das Lager Nr. 5 öffnet, z. B. für alle, die bauen. " + "Wort und Wort. " * 24
+    item = sample_manifest.item(9, summary=summary.strip())
+    story = replace(sample_manifest.RELATED[0].story, items=(item,))
+    related = (replace(sample_manifest.RELATED[0], story=story),)
+    rendered = render(sample_manifest.manifest(essays=(LEAD,), related=related))
+    for part in (rendered.html, rendered.text):
+        shown = " ".join(unescape(re.sub(r"<[^>]*>", " ", part)).split())
+        assert " ".join(summary.split()) in shown
 
 
-def test_an_item_whose_summary_repeats_its_title_is_not_told_twice() -> None:
+def test_a_summary_that_repeats_the_title_is_not_shown() -> None:
     item = sample_manifest.item(9, title="Nur das", summary="nur das")
     related = (
         replace(
@@ -298,3 +302,25 @@ def test_an_item_whose_summary_repeats_its_title_is_not_told_twice() -> None:
     )
     text = render(sample_manifest.manifest(essays=(LEAD,), related=related)).text
     assert text.lower().count("nur das") == 1
+
+
+def test_the_theme_lists_the_sections_of_both_parts_in_their_order() -> None:
+    own = {
+        "partials/dates.mjml": "<mj-section><mj-column><mj-text><p>Termin</p></mj-text></mj-column></mj-section>",
+        "partials/dates.txt": "Termin",
+        "theme.toml": TEMPLATES["theme.toml"].replace(
+            'sections = ["lead", "teasers", "related", "closing"]',
+            'sections = ["dates", "related", "lead"]',
+        ),
+    }
+    plain = sample_manifest.with_picture()
+    rendered = render(replace(plain, templates={**TEMPLATES, **own}))
+    lead, related = LEAD.title, plain.issue.related[0].story.lead.title
+    for part in (rendered.html, rendered.text):
+        shown = " ".join(
+            unescape(re.sub(r"<[^>]*>", " ", part.partition("<body")[2] or part)).split()
+        )
+        places = [shown.find(text) for text in ("Termin", related, lead)]
+        assert -1 not in places
+        assert places == sorted(places)
+        assert PUBLICATION.closing_note[:20] not in shown

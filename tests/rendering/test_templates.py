@@ -1,4 +1,4 @@
-"""The folder of templates: what is read, what is missing, and rules the project's own keep."""
+"""Loading the folder of templates, and rules for the shipped templates."""
 
 from __future__ import annotations
 
@@ -24,19 +24,21 @@ def folder(tmp_path: Path, **changes: bytes | None) -> Path:
 
 
 def test_templates_are_named_by_their_posix_path(tmp_path: Path) -> None:
-    place = folder(tmp_path, **{"partials/a.mjml": b"<p>\r\n\xc3\xa4</p>", "notes.md": b"no"})
-    templates = load_templates(place)
+    templates_folder = folder(
+        tmp_path, **{"partials/a.mjml": b"<p>\r\n\xc3\xa4</p>", "notes.md": b"no"}
+    )
+    templates = load_templates(templates_folder)
     assert list(templates) == ["newsletter.mjml", "newsletter.txt", "partials/a.mjml", "theme.toml"]
     assert templates["partials/a.mjml"] == "<p>\nä</p>"
 
 
 @pytest.mark.parametrize("name", ["newsletter.mjml", "newsletter.txt", "theme.toml"])
-def test_a_missing_template_is_named_with_the_cure(tmp_path: Path, name: str) -> None:
+def test_a_missing_template_is_reported_with_the_fix(tmp_path: Path, name: str) -> None:
     with pytest.raises(TemplateError, match=rf"{name}: is missing \(restore"):
         load_templates(folder(tmp_path, **{name: None}))
 
 
-def test_a_missing_folder_is_one_sentence(tmp_path: Path) -> None:
+def test_a_missing_folder_is_reported(tmp_path: Path) -> None:
     with pytest.raises(TemplateError, match="there is no such folder"):
         load_templates(tmp_path / "nowhere")
 
@@ -46,7 +48,7 @@ def test_a_template_in_latin_1_is_refused_at_its_line(tmp_path: Path) -> None:
         load_templates(folder(tmp_path, **{"newsletter.txt": b"gut\nm\xfcde\n"}))
 
 
-def test_both_catalogues_say_the_same_things() -> None:
+def test_both_catalogues_have_the_same_strings_and_placeholders() -> None:
     german = tomllib.loads(TEMPLATES["texts.de.toml"])
     english = tomllib.loads(TEMPLATES["texts.en.toml"])
     assert german.keys() == english.keys()
@@ -75,15 +77,13 @@ def luminance(colour: str) -> float:
 @pytest.mark.parametrize("palette", ["light", "dark"])
 @pytest.mark.parametrize("text", ["ink", "soft", "accent"])
 @pytest.mark.parametrize("ground", ["page", "sheet", "tint"])
-def test_every_colour_of_text_can_be_read_on_every_ground(
-    palette: str, text: str, ground: str
-) -> None:
+def test_text_has_enough_contrast_on_every_background(palette: str, text: str, ground: str) -> None:
     colours = tomllib.loads(TEMPLATES["theme.toml"])[palette]
-    one, two = sorted((luminance(colours[text]), luminance(colours[ground])))
-    assert (two + 0.05) / (one + 0.05) >= 4.5
+    darker, lighter = sorted((luminance(colours[text]), luminance(colours[ground])))
+    assert (lighter + 0.05) / (darker + 0.05) >= 4.5
 
 
-def test_colours_stand_in_the_theme_and_nowhere_else() -> None:
+def test_colours_are_defined_in_the_theme_only() -> None:
     for name, text in TEMPLATES.items():
         if name != "theme.toml":
             assert not re.search(r"#[0-9a-fA-F]{3,8}\b(?!;)", text), name

@@ -1,4 +1,4 @@
-"""A sender in a process of its own: for each time on its input, how many it may send at it."""
+"""A worker in a process of its own: for each time on its input, how many it may send then."""
 
 from __future__ import annotations
 
@@ -9,17 +9,17 @@ from datetime import datetime
 from upcycle_news.models import DeliveryState, Rate, Verdict
 from upcycle_news.storage.database import open_store
 from upcycle_news.storage.quotas import Quotas
-from upcycle_news.storage.workers import register_sender
+from upcycle_news.storage.workers import register_worker
 
-from ..single_leases import OneByOne
+from ..single_leases import SingleLeaseLedger
 from .sample_rows import ISSUE, NOW
 
 
 def main(url: str, rate: str) -> None:
     store = open_store(url)
-    sender = register_sender(store, host="here", pid=os.getpid(), process_start="1", now=NOW)
+    worker = register_worker(store, host="here", pid=os.getpid(), process_start="1", now=NOW)
     quotas = Quotas(relay_name="main", relay=(Rate.parse(rate),))
-    ledger = OneByOne(store, ISSUE, sender, quotas=quotas)
+    ledger = SingleLeaseLedger(store, ISSUE, worker, quotas=quotas)
     print("ready", flush=True)  # noqa: T201 - the pipe to the test
     for line in sys.stdin:
         now, count = datetime.fromisoformat(line.strip()), 0

@@ -1,4 +1,4 @@
-"""Issues and people for the tests of the store."""
+"""Issues and subscribers for the tests of the store."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from dataclasses import replace
 from datetime import UTC, date, datetime
 from typing import Any
 
-from sqlalchemy import insert
+from sqlalchemy import select
 
 from upcycle_news.models import (
     EmailAddress,
@@ -14,29 +14,34 @@ from upcycle_news.models import (
     FeedItem,
     Issue,
     IssueId,
+    IssueState,
     Manifest,
     Publication,
     Related,
     Story,
+    Suppression,
+    SuppressionSource,
 )
 from upcycle_news.storage import (
+    approvals,
     issues,
     revisions,
+    schema,
     subscribers,
+    suppressions,
     workers,
 )
 from upcycle_news.storage.database import Store
-from upcycle_news.storage.schema import suppressions
 from upcycle_news.storage.subscribers import NewSubscriber
 
-from ..single_leases import OneByOne
+from ..single_leases import SingleLeaseLedger
 
 NOW = datetime(2026, 11, 26, 6, 0, tzinfo=UTC)
 ISSUE = IssueId(date(2026, 11, 26))
 
 
 def essay(slug: str = "bahnhof", **changes: Any) -> Essay:
-    made = Essay(
+    example = Essay(
         slug=slug,
         source=f"content/essays/{slug}.md",
         title="Was vom Bahnhof bleibt",
@@ -46,11 +51,11 @@ def essay(slug: str = "bahnhof", **changes: Any) -> Essay:
         summary="Ein Umbau.",
         body="Der Bahnhof – ein Versuch.",
     )
-    return replace(made, **changes)
+    return replace(example, **changes)
 
 
 def item(key: str = "urn:1", **changes: Any) -> FeedItem:
-    made = FeedItem(
+    example = FeedItem(
         key=key,
         feed="Stadtbaublatt",
         link=f"https://stadtbau.example/{key}?utm_source=x",
@@ -61,7 +66,7 @@ def item(key: str = "urn:1", **changes: Any) -> FeedItem:
         date_source="feed",
         topics=("bestand",),
     )
-    return replace(made, **changes)
+    return replace(example, **changes)
 
 
 def manifest(issue: IssueId = ISSUE, **changes: Any) -> Manifest:
@@ -88,35 +93,76 @@ def manifest(issue: IssueId = ISSUE, **changes: Any) -> Manifest:
     )
 
 
-def save(store: Store, made: Manifest | None = None, now: datetime = NOW) -> str:
-    return revisions.save_revision(store, made or manifest(), git_commit="", now=now)[0]
+def save(store: Store, revision: Manifest | None = None, now: datetime = NOW) -> str:
+    saved = revisions.save_revision(store, revision or manifest(), git_commit="", now=now)
+    return saved.revision_id
+
+
+def approve(store: Store, revision_id: str, issue: IssueId = ISSUE) -> None:
+    approvals.record_decision(store, issue, revision_id, approved=True, by="Anna", now=NOW)
+
+
+def approved(store: Store, revision: Manifest | None = None) -> str:
+    """Save a revision and approve it; returns its id."""
+    revision = revision or manifest()
+    revision_id = save(store, revision)
+    approve(store, revision_id, revision.issue.id)
+    return revision_id
+
+
+def change_state(store: Store, state: IssueState, issue: IssueId = ISSUE) -> None:
+    """Bring an issue whose deliveries began into this state, as people and relays do."""
+    if state is IssueState.PAUSED:
+        issues.pause(store, issue, by="Anna", reason="was paused by hand", now=NOW)
+    elif state is IssueState.STOPPED:
+        issues.stop(store, issue, reason="the relay refused", now=NOW)
+    elif state is IssueState.CANCELLED:
+        issues.cancel(store, issue, by="Anna", reason="was cancelled by hand", now=NOW)
+    else:
+        issues.resume(store, issue, by="Anna", now=NOW)
+
+
+def load(store: Store, revision_id: str, issue: IssueId = ISSUE) -> revisions.Revision:
+    revision = revisions.load_revision(store, issue, revision_id)
+    assert revision is not None
+    return revision
+
+
+def used_content(store: Store) -> tuple[set[str], set[str]]:
+    """Return the slugs of the essays, and the keys and links of the items, that were in an issue."""
+    columns = (schema.used_content.c.kind, schema.used_content.c.value)
+    with store.reading() as connection:
+        rows = connection.execute(select(*columns)).all()
+    essays = {row.value for row in rows if row.kind == "essay"}
+    return essays, {row.value for row in rows if row.kind != "essay"}
 
 
 def add(store: Store, *addresses: str) -> dict[str, int]:
-    """Add confirmed subscribers; their numbers by address."""
+    """Add confirmed subscribers; returns their ids by address."""
     new = [NewSubscriber(EmailAddress.parse(address)) for address in addresses]
-    subscribers.add_people(store, new, source="paper list", now=NOW, dry_run=False)
-    return {person.email.address: person.id for person in subscribers.all_people(store)}
+    subscribers.add_subscribers(store, new, source="paper list", now=NOW, dry_run=False)
+    return {
+        subscriber.email.address: subscriber.id for subscriber in subscribers.all_subscribers(store)
+    }
 
 
 def suppress(store: Store, *addresses: str) -> None:
     with store.writing() as connection:
         for address in addresses:
-            connection.execute(
-                insert(suppressions).values(
-                    email_key=address, reason="complained", detail="", created_at=NOW
-                )
+            suppressions.suppress(
+                connection,
+                Suppression(address, "complained", SuppressionSource.COMPLAINT, at=NOW),
             )
 
 
 def queued(store: Store, *addresses: str, issue: IssueId = ISSUE) -> str:
-    """An issue queued for these people; its hash."""
+    """Queue an issue for these subscribers; returns the revision id."""
     add(store, *addresses)
-    revision_id = save(store, manifest(issue))
-    issues.enqueue(store, issue, revision_id, now=NOW)
+    revision_id = approved(store, manifest(issue))
+    issues.enqueue(store, load(store, revision_id, issue), now=NOW)
     return revision_id
 
 
-def ledger(store: Store, issue: IssueId = ISSUE, pid: int = 1) -> OneByOne:
-    sender = workers.register_sender(store, host="here", pid=pid, process_start="1", now=NOW)
-    return OneByOne(store, issue, sender)
+def ledger(store: Store, issue: IssueId = ISSUE, pid: int = 1) -> SingleLeaseLedger:
+    worker = workers.register_worker(store, host="here", pid=pid, process_start="1", now=NOW)
+    return SingleLeaseLedger(store, issue, worker)

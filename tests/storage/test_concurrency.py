@@ -1,4 +1,4 @@
-"""What comes twice, or at the same moment, in both kinds of store."""
+"""What happens twice, or at the same moment, in SQLite and Postgres."""
 
 from __future__ import annotations
 
@@ -9,55 +9,56 @@ import pytest
 
 from upcycle_news.models import EmailAddress
 from upcycle_news.storage import (
-    coordination,
+    alerts,
     signups,
     subscribers,
     suppressions,
 )
 from upcycle_news.storage.database import Store, open_store
-from upcycle_news.storage.signups import Signup, Situation
+from upcycle_news.storage.signups import AddressStatus, Signup
 
 NOW = datetime(2026, 11, 26, 6, 0, tzinfo=UTC)
 ANNA = EmailAddress.parse("anna@example.org")
 
 
 def sign_up(store: Store, meanwhile: threading.Thread | None = None) -> Signup | None:
-    def may_ask(found: Situation) -> bool:
+    def may_ask(address_status: AddressStatus) -> bool:
         if meanwhile is not None:
             meanwhile.start()
-            meanwhile.join(1)  # it waits for us, or it would be faster
-        return found.asked_at is None
+            meanwhile.join(1)  # it waits for our transaction, or it would end
+        return address_status.asked_at is None
 
-    return signups.begin(
+    return signups.start_signup(
         store, ANNA, may_ask=may_ask, language="de", source="web", wording="", ip="", now=NOW
     )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("known", [False, True])
-def test_two_sign_ups_at_once_are_one_mail(any_store: str, known: bool) -> None:
+def test_two_concurrent_sign_ups_send_one_mail(any_store: str, known: bool) -> None:
     store = open_store(any_store)
     if known:
-        subscribers.add_people(
+        subscribers.add_subscribers(
             store, [subscribers.NewSubscriber(ANNA)], source="x", now=NOW, dry_run=False
         )
-        (anna,) = subscribers.all_people(store)
+        (anna,) = subscribers.all_subscribers(store)
         assert subscribers.unsubscribe(store, anna, now=NOW)
-    other: list[Signup | None] = []
-    thread = threading.Thread(target=lambda: other.append(sign_up(store)))
-    mine = sign_up(store, thread)
+    results: list[Signup | None] = []
+    thread = threading.Thread(target=lambda: results.append(sign_up(store)))
+    first = sign_up(store, thread)
     thread.join()
     store.close()
-    assert len(other) == 1  # it did not fall over
-    assert len([one for one in (mine, *other) if one is not None]) == 1
+    assert len(results) == 1  # it did not raise
+    assert len([signup for signup in (first, *results) if signup is not None]) == 1
 
 
-def test_a_suppression_becomes_stronger_and_never_weaker(any_store: str) -> None:
+def test_a_suppression_is_replaced_only_by_a_stronger_reason(any_store: str) -> None:
     store = open_store(any_store)
 
     def suppressed(reason: str) -> tuple[int, str]:
         new = suppressions.suppress_all(store, [ANNA.key], reason=reason, detail="", now=NOW)
-        (one,) = suppressions.all_suppressions(store)
-        return new, one.reason
+        (suppression,) = suppressions.all_suppressions(store)
+        return new, suppression.reason
 
     assert suppressed("unsubscribed") == (1, "unsubscribed")
     assert suppressed("complaint") == (1, "complaint")
@@ -66,10 +67,10 @@ def test_a_suppression_becomes_stronger_and_never_weaker(any_store: str) -> None
     store.close()
 
 
-def test_an_alarm_rings_once_until_it_is_over(any_store: str) -> None:
+def test_an_alert_is_reported_once_until_it_is_cleared(any_store: str) -> None:
     store = open_store(any_store)
-    rung = [coordination.ring(store, "relay", "main", now=NOW) for _ in range(2)]
-    coordination.silence(store, "relay", "main")
-    rung.append(coordination.ring(store, "relay", "main", now=NOW))
+    opened = [alerts.alert_once(store, "relay", "main", now=NOW) for _ in range(2)]
+    alerts.clear_alert(store, "relay", "main")
+    opened.append(alerts.alert_once(store, "relay", "main", now=NOW))
     store.close()
-    assert rung == [True, False, True]
+    assert opened == [True, False, True]

@@ -27,7 +27,7 @@ def tables(path: Path) -> set[str]:
         return {row[0] for row in connection.execute("SELECT name FROM sqlite_master")}
 
 
-def test_a_store_is_made_where_there_is_none(tmp_path: Path) -> None:
+def test_a_missing_store_is_created(tmp_path: Path) -> None:
     path = tmp_path / "var" / "deep" / "upcycle.db"
     store = open_store(f"sqlite:///{path}")
     assert {"subscribers", "deliveries", "revisions", "feed_items"} <= tables(path)
@@ -37,16 +37,18 @@ def test_a_store_is_made_where_there_is_none(tmp_path: Path) -> None:
     store.close()
 
 
-def test_a_store_is_opened_again_with_what_is_in_it(store_url: str) -> None:
+def test_a_reopened_store_has_its_contents(store_url: str) -> None:
     first = open_store(store_url)
     add(first, READER)
     first.close()
     second = open_store(store_url)
-    assert [person.email.address for person in subscriber_rows.all_people(second)] == [READER]
+    assert [subscriber.email.address for subscriber in subscriber_rows.all_subscribers(second)] == [
+        READER
+    ]
     second.close()
 
 
-def test_the_migrations_make_exactly_the_tables_of_the_schema(store: Store) -> None:
+def test_the_migrations_create_exactly_the_tables_of_the_schema(store: Store) -> None:
     with store.reading() as connection:
         context = MigrationContext.configure(connection, opts={"compare_type": True})
         assert compare_metadata(context, metadata) == []
@@ -60,7 +62,7 @@ def test_the_newest_migration_is_the_one_the_store_expects() -> None:
     assert ScriptDirectory.from_config(config).get_heads() == [HEAD]
 
 
-def test_several_may_open_a_new_store_at_once(tmp_path: Path) -> None:
+def test_several_threads_may_create_a_store_at_once(tmp_path: Path) -> None:
     url = f"sqlite:///{tmp_path}/upcycle.db"
     barrier, failures = threading.Barrier(6), []
 
@@ -80,17 +82,19 @@ def test_several_may_open_a_new_store_at_once(tmp_path: Path) -> None:
     assert "deliveries" in tables(tmp_path / "upcycle.db")
 
 
-def test_a_store_of_a_newer_version_is_refused_and_left_alone(store_url: str) -> None:
+def test_a_store_of_a_newer_version_is_refused_unchanged(store_url: str) -> None:
     path = store_url.removeprefix("sqlite:///")
     with sqlite3.connect(path) as connection:
-        connection.execute("UPDATE alembic_version SET version_num = '9999'")
-    with pytest.raises(StoreError, match=r"newer version of upcycle-news \(9999"):
+        connection.execute("UPDATE alembic_version SET version_num = 'v9999'")
+    with pytest.raises(StoreError, match=r"newer version of upcycle-news \(v9999"):
         open_store(store_url)
     with sqlite3.connect(path) as connection:
-        assert connection.execute("SELECT version_num FROM alembic_version").fetchone() == ("9999",)
+        assert connection.execute("SELECT version_num FROM alembic_version").fetchone() == (
+            "v9999",
+        )
 
 
-def test_the_database_of_another_program_is_refused_and_left_alone(tmp_path: Path) -> None:
+def test_the_database_of_another_program_is_refused_unchanged(tmp_path: Path) -> None:
     path = tmp_path / "other.db"
     with sqlite3.connect(path) as connection:
         connection.execute("CREATE TABLE alembic_version (version_num TEXT)")
@@ -100,7 +104,7 @@ def test_the_database_of_another_program_is_refused_and_left_alone(tmp_path: Pat
     assert tables(path) == {"alembic_version"}
 
 
-def test_a_file_that_is_no_store_is_refused_and_left_alone(tmp_path: Path) -> None:
+def test_a_file_that_is_no_store_is_refused_unchanged(tmp_path: Path) -> None:
     path = tmp_path / "upcycle.db"
     path.write_bytes(b"Sehr geehrte Damen und Herren, " * 100)
     with pytest.raises(StoreError, match="is not a store of ours or is damaged"):
@@ -108,7 +112,7 @@ def test_a_file_that_is_no_store_is_refused_and_left_alone(tmp_path: Path) -> No
     assert path.read_bytes().startswith(b"Sehr geehrte")
 
 
-def test_a_folder_that_cannot_be_made_is_named_with_the_cure(tmp_path: Path) -> None:
+def test_a_folder_that_cannot_be_created_is_named_with_the_fix(tmp_path: Path) -> None:
     (tmp_path / "var").write_text("a file")
     with pytest.raises(StoreError, match=r"cannot make the folder .*var .*UPCYCLE_NEWS_STATE"):
         open_store(f"sqlite:///{tmp_path}/var/upcycle.db")
@@ -127,7 +131,7 @@ def test_an_address_that_is_no_store_is_refused_with_an_example(url: str) -> Non
     assert "Geheim" not in str(caught.value)
 
 
-def test_a_store_locked_for_too_long_says_so(
+def test_a_write_to_a_locked_store_names_the_cause(
     store_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(engine_module, "BUSY_SECONDS", 0.01)
@@ -142,7 +146,7 @@ def test_a_store_locked_for_too_long_says_so(
     store.close()
 
 
-def test_a_full_disk_takes_a_list_whole_or_not_at_all(store: Store) -> None:
+def test_on_a_full_disk_a_list_is_added_whole_or_not_at_all(store: Store) -> None:
     with store.writing() as connection:
         pages = connection.scalar(text("PRAGMA page_count"))
         # The limit belongs to the connection, and the pool hands out the same one again.
@@ -152,10 +156,10 @@ def test_a_full_disk_takes_a_list_whole_or_not_at_all(store: Store) -> None:
     assert "example.org" not in str(caught.value)
     with store.writing() as connection:
         connection.execute(text("PRAGMA max_page_count = 1000000"))
-    assert list(subscriber_rows.all_people(store)) == []
+    assert list(subscriber_rows.all_subscribers(store)) == []
 
 
-def test_a_store_that_may_not_be_written_says_so(store: Store) -> None:
+def test_a_write_to_a_read_only_store_names_the_cause(store: Store) -> None:
     with store.reading() as connection:
         connection.execute(text("PRAGMA query_only = ON"))
     with pytest.raises(StoreError, match="cannot be written to; check the owner"):
@@ -168,8 +172,8 @@ def test_no_error_of_the_store_shows_an_address(store: Store) -> None:
     values |= {"status": "confirmed", "topics": [], "groups": [], "created_at": NOW}
     with pytest.raises(StoreError) as caught, store.writing() as connection:
         connection.execute(insert(subscribers).values(**values))
-    told = "".join(str(part) for part in (caught.value, repr(caught.value)))
-    assert READER not in told
+    shown = "".join(str(part) for part in (caught.value, repr(caught.value)))
+    assert READER not in shown
     assert caught.value.__suppress_context__
     assert "Anna" not in str(caught.value.__context__)
     assert READER not in str(caught.value.__context__)
@@ -193,7 +197,7 @@ def test_a_time_without_a_zone_is_refused(store: Store) -> None:
         )  # fmt: skip
 
 
-def test_nobody_can_be_queued_twice_for_one_issue(store: Store) -> None:
+def test_a_subscriber_cannot_be_queued_twice_for_one_issue(store: Store) -> None:
     queued(store, READER)
     with pytest.raises(StoreError), store.writing() as connection:
         connection.execute(
@@ -205,7 +209,7 @@ def test_nobody_can_be_queued_twice_for_one_issue(store: Store) -> None:
         )
 
 
-def test_the_number_of_a_forgotten_person_is_never_given_again(store: Store) -> None:
+def test_the_id_of_an_erased_subscriber_is_never_used_again(store: Store) -> None:
     first = add(store, READER)[READER]
     with store.writing() as connection:
         connection.execute(subscribers.delete())

@@ -22,13 +22,15 @@ def bare_postgres(empty_postgres: str) -> str:
     return empty_postgres
 
 
-def test_a_database_of_a_cluster_without_a_locale_keeps_names_as_they_are(
+def test_a_database_without_a_locale_stores_names_unchanged(
     bare_postgres: str,
 ) -> None:
     store = open_store(bare_postgres)
     new = NewSubscriber(EmailAddress.parse("jörg@example.org"), name="Jörg Groß 😀")
-    subscribers.add_people(store, [new], source="paper list", now=NOW, dry_run=False)
+    subscribers.add_subscribers(store, [new], source="paper list", now=NOW, dry_run=False)
     store.close()
     again = open_store(bare_postgres)
-    assert [person.name for person in subscribers.all_people(again)] == ["Jörg Groß 😀"]
+    assert [subscriber.name for subscriber in subscribers.all_subscribers(again)] == [
+        "Jörg Groß 😀"
+    ]
     again.close()

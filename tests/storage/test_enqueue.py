@@ -7,25 +7,28 @@ import pytest
 from sqlalchemy import text
 
 from upcycle_news.errors import IssueError, StoreError
-from upcycle_news.models import DeliveryState, Related, Story
+from upcycle_news.models import DeliveryState, IssueState, Related, Story
 from upcycle_news.storage import (
+    approvals,
     deliveries,
     issues,
-    revisions,
     subscribers,
 )
 from upcycle_news.storage.database import Store, open_store
-from upcycle_news.storage.issues import IssueState
 
 from .sample_rows import (
     ISSUE,
     NOW,
     add,
+    approve,
+    approved,
     item,
+    load,
     manifest,
     queued,
     save,
     suppress,
+    used_content,
 )
 
 
@@ -35,68 +38,67 @@ def state(store: Store) -> IssueState:
     return row.state
 
 
-def test_everybody_who_may_be_written_to_is_queued_and_nobody_else(store: Store) -> None:
+def test_exactly_the_confirmed_and_unsuppressed_subscribers_are_queued(store: Store) -> None:
     numbers = add(store, *(f"{who}@example.org" for who in ("anna", "bert", "cem", "dora")))
     suppress(store, "bert@example.org")
-    cem = next(one for one in subscribers.all_people(store) if one.id == numbers["cem@example.org"])
+    cem = next(
+        subscriber
+        for subscriber in subscribers.all_subscribers(store)
+        if subscriber.id == numbers["cem@example.org"]
+    )
     subscribers.unsubscribe(store, cem, now=NOW)
     with store.writing() as connection:
         connection.execute(
             text("UPDATE subscribers SET status = 'pending' WHERE email LIKE 'dora%'")
         )
-    assert issues.enqueue(store, ISSUE, save(store), now=NOW) == 1
-    waiting = list(deliveries.listed(store, ISSUE, DeliveryState.QUEUED))
-    assert [one.subscriber for one in waiting] == [numbers["anna@example.org"]]
+    assert issues.enqueue(store, load(store, approved(store)), now=NOW) == 1
+    waiting = list(deliveries.list_deliveries(store, ISSUE, DeliveryState.QUEUED))
+    assert [delivery.subscriber for delivery in waiting] == [numbers["anna@example.org"]]
 
 
 def test_queueing_the_same_revision_again_changes_nothing(store: Store) -> None:
     revision_id = queued(store, "anna@example.org")
     add(store, "bert@example.org")
-    assert issues.enqueue(store, ISSUE, revision_id, now=NOW) == 1
-    assert len(list(deliveries.listed(store, ISSUE, DeliveryState.QUEUED))) == 1
+    assert issues.enqueue(store, load(store, revision_id), now=NOW) == 1
+    assert len(list(deliveries.list_deliveries(store, ISSUE, DeliveryState.QUEUED))) == 1
 
 
-def test_an_issue_that_has_begun_refuses_another_revision(store: Store) -> None:
+def test_a_queued_issue_refuses_another_revision(store: Store) -> None:
     add(store, "anna@example.org")
     first, second = save(store), save(store, manifest(subject="Anders"))
-    issues.enqueue(store, ISSUE, first, now=NOW)
+    approve(store, first)
+    issues.enqueue(store, load(store, first), now=NOW)
     with pytest.raises(IssueError, match="with another revision"):
-        issues.enqueue(store, ISSUE, second, now=NOW)
+        issues.enqueue(store, load(store, second), now=NOW)
 
 
-def test_a_revision_nobody_previewed_cannot_be_queued(store: Store) -> None:
-    save(store)
-    with pytest.raises(IssueError, match="preview it first"):
-        issues.enqueue(store, ISSUE, "0" * 64, now=NOW)
-
-
-def test_what_was_rejected_while_it_was_made_ready_is_not_queued(store: Store) -> None:
+def test_a_revision_rejected_meanwhile_is_not_queued(store: Store) -> None:
     add(store, "anna@example.org")
     revision_id = save(store)
-    for approved in (True, False):
-        revisions.decide(store, ISSUE, revision_id, approved=approved, by="Anna", now=NOW)
+    for decision in (True, False):
+        approvals.record_decision(store, ISSUE, revision_id, approved=decision, by="Anna", now=NOW)
     with pytest.raises(IssueError, match="was rejected meanwhile"):
-        issues.enqueue(store, ISSUE, revision_id, now=NOW)
+        issues.enqueue(store, load(store, revision_id), now=NOW)
     assert state(store) is IssueState.OPEN
-    revisions.decide(store, ISSUE, revision_id, approved=True, by="Anna", now=NOW)
-    assert issues.enqueue(store, ISSUE, revision_id, now=NOW) == 1
+    approvals.record_decision(store, ISSUE, revision_id, approved=True, by="Anna", now=NOW)
+    assert issues.enqueue(store, load(store, revision_id), now=NOW) == 1
 
 
-def test_an_issue_without_anybody_to_send_to_stays_open_and_uses_nothing_up(store: Store) -> None:
+def test_an_issue_without_an_audience_stays_approved_and_uses_no_content(store: Store) -> None:
     add(store, "anna@example.org")
     suppress(store, "anna@example.org")
-    revision_id = save(store)
+    revision_id = approved(store)
     with pytest.raises(IssueError, match="nobody to send to"):
-        issues.enqueue(store, ISSUE, revision_id, now=NOW)
-    assert state(store) is IssueState.OPEN
-    assert issues.used_up(store) == (frozenset(), frozenset())
+        issues.enqueue(store, load(store, revision_id), now=NOW)
+    assert state(store) is IssueState.APPROVED
+    assert used_content(store) == (set(), set())
     add(store, "bert@example.org")
-    assert issues.enqueue(store, ISSUE, revision_id, now=NOW) == 1
+    assert issues.enqueue(store, load(store, revision_id), now=NOW) == 1
 
 
-def test_queueing_is_whole_or_not_at_all(store: Store) -> None:
+def test_a_failed_queueing_changes_nothing(store: Store) -> None:
     add(store, "anna@example.org", "bert@example.org")
-    revision_id = save(store)
+    revision_id = approved(store)
     with store.writing() as connection:
         # A row that is in the way of the second delivery, as a crash would be.
         connection.execute(
@@ -106,24 +108,24 @@ def test_queueing_is_whole_or_not_at_all(store: Store) -> None:
             )
         )
     with pytest.raises(StoreError):
-        issues.enqueue(store, ISSUE, revision_id, now=NOW)
-    assert state(store) is IssueState.OPEN
-    assert list(deliveries.listed(store, ISSUE, DeliveryState.QUEUED)) == []
-    assert issues.used_up(store) == (frozenset(), frozenset())
+        issues.enqueue(store, load(store, revision_id), now=NOW)
+    assert state(store) is IssueState.APPROVED
+    assert list(deliveries.list_deliveries(store, ISSUE, DeliveryState.QUEUED)) == []
+    assert used_content(store) == (set(), set())
 
 
-def test_two_who_queue_at_once_make_one_queue(store_url: str) -> None:
+def test_two_threads_that_queue_an_issue_make_one_queue(store_url: str) -> None:
     setup = open_store(store_url)
     addresses = [f"reader{number}@example.org" for number in range(50)]
     add(setup, *addresses)
-    revision_id = save(setup)
+    revision_id = approved(setup)
     barrier, audiences = threading.Barrier(2), []
 
     def enqueue() -> None:
-        mine = open_store(store_url)
+        own = open_store(store_url)
         barrier.wait()
-        audiences.append(issues.enqueue(mine, ISSUE, revision_id, now=NOW))
-        mine.close()
+        audiences.append(issues.enqueue(own, load(own, revision_id), now=NOW))
+        own.close()
 
     threads = [threading.Thread(target=enqueue) for _ in range(2)]
     for thread in threads:
@@ -131,13 +133,13 @@ def test_two_who_queue_at_once_make_one_queue(store_url: str) -> None:
     for thread in threads:
         thread.join()
     assert audiences == [50, 50]
-    assert len(list(deliveries.listed(setup, ISSUE, DeliveryState.QUEUED))) == 50
+    assert len(list(deliveries.list_deliveries(setup, ISSUE, DeliveryState.QUEUED))) == 50
     setup.close()
 
 
-def test_an_issue_uses_up_its_essays_and_every_item_of_its_stories(store: Store) -> None:
+def test_a_queued_issue_uses_its_essays_and_every_item_of_its_stories(store: Store) -> None:
     queued(store, "anna@example.org")
-    essays, items = issues.used_up(store)
+    essays, items = used_content(store)
     assert essays == {"bahnhof"}
     assert items == {
         "urn:1",
@@ -152,11 +154,21 @@ def test_a_second_issue_may_show_what_an_earlier_one_used(store: Store) -> None:
     queued(store, "anna@example.org")
     second = replace(ISSUE, ordinal=2)
     story = Related(Story((item("urn:1"), item("urn:9"))), 0.5)
-    issues.enqueue(store, second, save(store, manifest(second, related=(story,))), now=NOW)
-    assert "urn:9" in issues.used_up(store)[1]
+    issues.enqueue(
+        store, load(store, approved(store, manifest(second, related=(story,))), second), now=NOW
+    )
+    assert "urn:9" in used_content(store)[1]
 
 
-def test_who_joins_later_is_not_in_the_audience(store: Store) -> None:
+def test_what_was_used_is_asked_by_name_however_much_was_used_before(store: Store) -> None:
+    queued(store, "anna@example.org")
+    assert issues.published_essays(store, ["bahnhof", "schule"]) == {"bahnhof"}
+    assert issues.used_items(store, ["urn:1", "bahnhof", "urn:7"]) == {"urn:1"}
+    many = [f"urn:{number}" for number in range(1201)]
+    assert issues.used_items(store, many) == {"urn:1", "urn:2"}
+
+
+def test_a_later_subscriber_is_not_in_the_audience(store: Store) -> None:
     queued(store, "anna@example.org")
     add(store, "bert@example.org")
     status = issues.status(store, ISSUE)

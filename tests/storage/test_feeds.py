@@ -12,32 +12,32 @@ FEED = FeedState(url="https://stadtbau.example/feed", name="Stadtbaublatt", etag
 LATER = NOW + timedelta(days=2)
 
 
-def test_an_item_is_news_once(store: Store) -> None:
+def test_an_item_is_new_once(store: Store) -> None:
     assert feeds.record(store, FEED, [item("urn:1"), item("urn:2")], now=NOW) == 2
     assert feeds.record(store, FEED, [item("urn:2"), item("urn:3")], now=LATER) == 1
-    assert {one.key for one in feeds.items_since(store, NOW)} == {"urn:1", "urn:2", "urn:3"}
+    assert {row.item.key for row in feeds.items_since(store, NOW)} == {"urn:1", "urn:2", "urn:3"}
 
 
-def test_a_corrected_item_is_an_update_and_no_news(store: Store) -> None:
+def test_a_corrected_item_is_updated_and_not_new(store: Store) -> None:
     feeds.record(store, FEED, [item(title="Neue Fensetr")], now=NOW)
     fixed = item(title="Neue Fenster", summary="Aus alten Schulen.")
     assert feeds.record(store, FEED, [fixed], now=LATER) == 0
-    assert feeds.items_since(store, NOW) == (fixed,)
+    assert [row.item for row in feeds.items_since(store, NOW)] == [fixed]
 
 
 def test_an_item_without_a_date_keeps_the_day_it_was_first_seen(store: Store) -> None:
     feeds.record(store, FEED, [item(date_source="first seen", date=NOW)], now=NOW)
     again = item(date_source="first seen", date=LATER, title="Andere Fenster")
     assert feeds.record(store, FEED, [again], now=LATER) == 0
-    [found] = feeds.items_since(store, NOW)
-    assert (found.date, found.title) == (NOW, "Andere Fenster")
+    [row] = feeds.items_since(store, NOW)
+    assert (row.item.date, row.item.title) == (NOW, "Andere Fenster")
 
 
-def test_a_feed_that_begins_to_date_its_items_is_believed(store: Store) -> None:
+def test_a_date_that_a_feed_adds_later_replaces_the_first_seen_time(store: Store) -> None:
     feeds.record(store, FEED, [item(date_source="first seen", date=NOW)], now=NOW)
     dated = item(date_source="feed", date=NOW - timedelta(days=3))
     feeds.record(store, FEED, [dated], now=LATER)
-    assert feeds.items_since(store, NOW - timedelta(days=9)) == (dated,)
+    assert [row.item for row in feeds.items_since(store, NOW - timedelta(days=9))] == [dated]
 
 
 def test_an_item_given_twice_in_one_feed_is_one_item(store: Store) -> None:
@@ -50,14 +50,14 @@ def test_two_feeds_may_use_the_same_key(store: Store) -> None:
     assert feeds.record(store, other, [item("1", feed="Anderswo")], now=NOW) == 1
 
 
-def test_items_come_newest_first_and_old_ones_stay_out(store: Store) -> None:
+def test_items_are_returned_newest_first_and_without_old_ones(store: Store) -> None:
     days = [item(f"urn:{age}", date=NOW - timedelta(days=age)) for age in (3, 0, 40, 1)]
     feeds.record(store, FEED, days, now=NOW)
-    found = feeds.items_since(store, NOW - timedelta(days=30))
-    assert [one.key for one in found] == ["urn:0", "urn:1", "urn:3"]
+    entries = feeds.items_since(store, NOW - timedelta(days=30))
+    assert [row.item.key for row in entries] == ["urn:0", "urn:1", "urn:3"]
 
 
-def test_what_is_known_of_a_feed_is_kept_as_it_is(store: Store) -> None:
+def test_the_state_of_a_feed_is_stored_unchanged(store: Store) -> None:
     state = FeedState(
         url=FEED.url,
         name="Stadtbaublatt",

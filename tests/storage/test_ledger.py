@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import contextlib
 import subprocess
 import sys
 import threading
@@ -9,10 +10,12 @@ from datetime import timedelta
 import pytest
 from sqlalchemy import text
 
+from upcycle_news.errors import IssueError
 from upcycle_news.models import (
-    Claim,
     DeliveryState,
+    IssueState,
     IssueStatus,
+    LeasedDelivery,
     Verdict,
 )
 from upcycle_news.storage import (
@@ -23,13 +26,13 @@ from upcycle_news.storage import (
     workers,
 )
 from upcycle_news.storage.database import Store, open_store
-from upcycle_news.storage.issues import IssueState
-from upcycle_news.storage.workers import Sender
+from upcycle_news.storage.workers import Worker
 
 from .sample_rows import (
     ISSUE,
     NOW,
     add,
+    change_state,
     ledger,
     queued,
     suppress,
@@ -40,94 +43,102 @@ LATER = NOW + timedelta(hours=1)
 
 
 def status(store: Store) -> IssueStatus:
-    found = issues.status(store, ISSUE)
-    assert found is not None
-    return found
+    result = issues.status(store, ISSUE)
+    assert result is not None
+    return result
 
 
 def counts(store: Store) -> dict[str, int]:
     return {str(state): count for state, count in status(store).counts.items()}
 
 
-def claimed(made: Claim | None) -> Claim:
-    assert made is not None
-    return made
+def claimed(delivery: LeasedDelivery | None) -> LeasedDelivery:
+    assert delivery is not None
+    return delivery
 
 
-def test_a_claim_knows_the_reader_and_is_given_once(store: Store) -> None:
+def test_a_delivery_is_claimed_by_one_worker_and_has_the_address(store: Store) -> None:
     queued(store, "anna@example.org", "bert@example.org")
-    mine, other = ledger(store), ledger(store, pid=2)
-    first, second = claimed(mine.claim(NOW)), claimed(other.claim(NOW))
+    own, other = ledger(store), ledger(store, pid=2)
+    first, second = claimed(own.claim(NOW)), claimed(other.claim(NOW))
     assert {first.address.address, second.address.address} == {
         "anna@example.org",
         "bert@example.org",
     }
     assert (first.attempt, first.queued_at) == (1, NOW)
-    assert mine.claim(NOW) is None
+    assert own.claim(NOW) is None
     assert counts(store) == {"sending": 2}
 
 
 def test_a_sent_delivery_is_never_claimed_again(store: Store) -> None:
     queued(store, "anna@example.org")
-    mine = ledger(store)
-    mine.record(claimed(mine.claim(NOW)), SENT, NOW)
-    assert mine.claim(LATER) is None
+    own = ledger(store)
+    own.record(claimed(own.claim(NOW)), SENT, NOW)
+    assert own.claim(LATER) is None
     assert status(store).closed
 
 
 def test_a_deferred_delivery_is_claimed_when_it_is_due(store: Store) -> None:
     queued(store, "anna@example.org")
-    mine = ledger(store)
+    own = ledger(store)
     again = NOW + timedelta(minutes=3)
     verdict = Verdict(DeliveryState.DEFERRED, next_at=again, code=451, reason="greylisted")
-    mine.record(claimed(mine.claim(NOW)), verdict, NOW)
-    assert mine.next_due() == again
-    assert mine.claim(again - timedelta(seconds=1)) is None
-    assert claimed(mine.claim(again)).attempt == 2
+    own.record(claimed(own.claim(NOW)), verdict, NOW)
+    assert own.next_due() == again
+    assert own.claim(again - timedelta(seconds=1)) is None
+    assert claimed(own.claim(again)).attempt == 2
 
 
-def test_a_claim_given_back_counts_as_no_attempt(store: Store) -> None:
+def test_an_unsent_claim_counts_as_no_attempt(store: Store) -> None:
     queued(store, "anna@example.org")
-    mine = ledger(store)
-    mine.release(claimed(mine.claim(NOW)), NOW)
+    own = ledger(store)
+    own.return_unsent(claimed(own.claim(NOW)), NOW)
     assert counts(store) == {"queued": 1}
-    assert claimed(mine.claim(NOW)).attempt == 1
+    assert claimed(own.claim(NOW)).attempt == 1
 
 
 def test_a_refused_address_is_suppressed_for_all_later_issues(store: Store) -> None:
     queued(store, "anna@example.org")
-    mine = ledger(store)
+    own = ledger(store)
     verdict = Verdict(
         DeliveryState.REJECTED, suppress=True, code=550, enhanced="5.1.1", reason="no such user"
     )
-    claim = claimed(mine.claim(NOW))
-    mine.record(claim, verdict, NOW)
-    mine.record(claim, verdict, NOW)
-    [person] = subscribers.all_people(store)
-    record = personal_data.record_of(store, person)
+    claim = claimed(own.claim(NOW))
+    own.record(claim, verdict, NOW)
+    own.record(claim, verdict, NOW)
+    [subscriber] = subscribers.all_subscribers(store)
+    record = personal_data.personal_data_of(store, subscriber).as_dict()
     assert record["suppression"]["reason"] == "bounced"
     assert record["suppression"]["detail"] == "550 5.1.1 no such user"
-    [rejected] = deliveries.listed(store, ISSUE, DeliveryState.REJECTED)
+    [rejected] = deliveries.list_deliveries(store, ISSUE, DeliveryState.REJECTED)
     assert (rejected.code, rejected.reason) == (550, "no such user")
 
 
-def test_who_leaves_is_suppressed_or_forgotten_after_queueing_gets_nothing(store: Store) -> None:
+def test_unsubscribed_suppressed_or_erased_after_queueing_means_no_mail(store: Store) -> None:
     names = ["anna", "bert", "cem", "dora"]
     queued(store, *(f"{name}@example.org" for name in names))
     suppress(store, "anna@example.org")
-    bert = next(one for one in subscribers.all_people(store) if one.email.key.startswith("bert"))
+    bert = next(
+        subscriber
+        for subscriber in subscribers.all_subscribers(store)
+        if subscriber.email.key.startswith("bert")
+    )
     assert subscribers.unsubscribe(store, bert, now=NOW)
     with store.writing() as connection:
         connection.execute(text("DELETE FROM subscribers WHERE email LIKE 'cem%'"))
-    mine = ledger(store)
-    assert claimed(mine.claim(NOW)).address.address == "dora@example.org"
-    assert mine.claim(NOW) is None
-    told = {
-        (one.address.address if one.address else None, str(one.state), one.reason)
+    own = ledger(store)
+    assert claimed(own.claim(NOW)).address.address == "dora@example.org"
+    assert own.claim(NOW) is None
+    ended = {
+        (
+            delivery.address.address if delivery.address else None,
+            str(delivery.state),
+            delivery.reason,
+        )
         for state in (DeliveryState.SUPPRESSED, DeliveryState.CANCELLED)
-        for one in deliveries.listed(store, ISSUE, state)
+        for delivery in deliveries.list_deliveries(store, ISSUE, state)
     }
-    assert told == {
+    assert ended == {
         ("anna@example.org", "suppressed", "suppressed: complained"),
         ("bert@example.org", "cancelled", "has unsubscribed"),
         (None, "cancelled", "the person was forgotten"),
@@ -136,116 +147,119 @@ def test_who_leaves_is_suppressed_or_forgotten_after_queueing_gets_nothing(store
 
 
 @pytest.mark.parametrize("state", [IssueState.PAUSED, IssueState.STOPPED, IssueState.CANCELLED])
-def test_an_issue_that_is_held_gives_nothing_out(store: Store, state: IssueState) -> None:
+def test_a_paused_stopped_or_cancelled_issue_leases_nothing(
+    store: Store, state: IssueState
+) -> None:
     queued(store, "anna@example.org")
-    issues.set_state(store, ISSUE, state, now=NOW)
+    change_state(store, state)
     assert ledger(store).claim(NOW) is None
 
 
-def test_a_cancelled_issue_ends_for_everybody_who_waits(store: Store) -> None:
+def test_cancelling_an_issue_ends_all_waiting_deliveries(store: Store) -> None:
     queued(store, "anna@example.org", "bert@example.org", "cem@example.org")
-    mine = ledger(store)
-    mine.record(claimed(mine.claim(NOW)), SENT, NOW)
+    own = ledger(store)
+    own.record(claimed(own.claim(NOW)), SENT, NOW)
     later = Verdict(DeliveryState.DEFERRED, next_at=LATER)
-    mine.record(claimed(mine.claim(NOW)), later, NOW)
-    issues.set_state(store, ISSUE, IssueState.CANCELLED, now=NOW)
+    own.record(claimed(own.claim(NOW)), later, NOW)
+    issues.cancel(store, ISSUE, by="test", reason="", now=NOW)
     assert counts(store) == {"sent": 1, "cancelled": 2}
     assert status(store).closed
 
 
-@pytest.mark.parametrize("end", ["release", "deferred", "queued again", "abandoned for resending"])
-def test_what_was_on_the_wire_when_an_issue_was_cancelled_does_not_wait_for_ever(
+@pytest.mark.parametrize("end", ["release", "deferred", "queued again", "reclaimed for resending"])
+def test_a_delivery_that_returns_after_its_issue_was_cancelled_is_cancelled(
     store: Store, end: str
 ) -> None:
     queued(store, "anna@example.org")
-    mine = ledger(store)
-    claim = claimed(mine.claim(NOW))
-    issues.set_state(store, ISSUE, IssueState.CANCELLED, now=NOW)
+    own = ledger(store)
+    claim = claimed(own.claim(NOW))
+    issues.cancel(store, ISSUE, by="test", reason="", now=NOW)
     if end == "release":
-        mine.release(claim, NOW)
+        own.return_unsent(claim, NOW)
     elif end == "deferred":
-        mine.record(claim, Verdict(DeliveryState.DEFERRED, next_at=LATER, code=451), NOW)
+        own.record(claim, Verdict(DeliveryState.DEFERRED, next_at=LATER, code=451), NOW)
     elif end == "queued again":
-        mine.record(claim, Verdict(DeliveryState.QUEUED, stop="relay is gone"), NOW)
+        own.record(claim, Verdict(DeliveryState.QUEUED, stop="relay is gone"), NOW)
     else:
-        dead = workers.senders_in_flight(store, ISSUE)
-        assert workers.abandon(store, ISSUE, dead, resend=True, now=NOW) == 1
+        dead = workers.workers_in_flight(store, ISSUE)
+        assert workers.reclaim_deliveries(store, ISSUE, dead, resend=True, now=NOW) == 1
     assert counts(store) == {"cancelled": 1}
-    assert mine.next_due() is None
+    assert own.next_due() is None
     assert status(store).closed
 
 
 def test_a_cancelled_issue_stays_cancelled(store: Store) -> None:
     queued(store, "anna@example.org")
-    issues.set_state(store, ISSUE, IssueState.CANCELLED, now=NOW)
+    issues.cancel(store, ISSUE, by="test", reason="", now=NOW)
     for state in (IssueState.SENDING, IssueState.STOPPED, IssueState.PAUSED):
-        issues.set_state(store, ISSUE, state, because="somebody was slower", now=NOW)
+        with contextlib.suppress(IssueError):  # another process was slower
+            change_state(store, state)
         row = issues.get(store, ISSUE)
         assert row is not None
         assert row.state is IssueState.CANCELLED
 
 
-def test_what_a_dead_sender_had_on_the_wire_is_unknown(store: Store) -> None:
+def test_what_a_dead_worker_had_on_the_wire_is_unknown(store: Store) -> None:
     queued(store, "anna@example.org", "bert@example.org", "cem@example.org")
     dead, alive = ledger(store, pid=1), ledger(store, pid=2)
     lost = claimed(dead.claim(NOW))
-    kept = claimed(alive.claim(NOW))
-    gone = [one for one in workers.senders_in_flight(store, ISSUE) if one.pid == 1]
-    assert workers.abandon(store, ISSUE, gone, resend=False, now=LATER) == 1
-    [unknown] = deliveries.listed(store, ISSUE, DeliveryState.UNKNOWN)
+    still_sending = claimed(alive.claim(NOW))
+    gone = [worker for worker in workers.workers_in_flight(store, ISSUE) if worker.pid == 1]
+    assert workers.reclaim_deliveries(store, ISSUE, gone, resend=False, now=LATER) == 1
+    [unknown] = deliveries.list_deliveries(store, ISSUE, DeliveryState.UNKNOWN)
     assert unknown.subscriber == lost.subscriber
     assert "died" in unknown.reason
-    [sending] = deliveries.listed(store, ISSUE, DeliveryState.SENDING)
-    assert sending.subscriber == kept.subscriber
-    assert claimed(alive.claim(NOW)).subscriber not in (lost.subscriber, kept.subscriber)
+    [sending] = deliveries.list_deliveries(store, ISSUE, DeliveryState.SENDING)
+    assert sending.subscriber == still_sending.subscriber
+    assert claimed(alive.claim(NOW)).subscriber not in (lost.subscriber, still_sending.subscriber)
 
 
 def test_with_the_policy_resend_what_was_on_the_wire_is_queued_again(store: Store) -> None:
     queued(store, "anna@example.org")
     lost = claimed(ledger(store, pid=1).claim(NOW))
-    dead = workers.senders_in_flight(store, ISSUE)
-    assert workers.abandon(store, ISSUE, dead, resend=True, now=LATER) == 1
+    dead = workers.workers_in_flight(store, ISSUE)
+    assert workers.reclaim_deliveries(store, ISSUE, dead, resend=True, now=LATER) == 1
     again = claimed(ledger(store, pid=2).claim(LATER))
     assert (again.delivery, again.attempt) == (lost.delivery, 2)
 
 
-def test_nobody_in_flight_means_nobody_to_abandon(store: Store) -> None:
+def test_without_workers_in_flight_nothing_is_reclaimed(store: Store) -> None:
     queued(store, "anna@example.org")
-    mine = ledger(store)
-    mine.record(claimed(mine.claim(NOW)), SENT, NOW)
-    assert workers.senders_in_flight(store, ISSUE) == ()
-    assert workers.abandon(store, ISSUE, [], resend=False, now=NOW) == 0
+    own = ledger(store)
+    own.record(claimed(own.claim(NOW)), SENT, NOW)
+    assert workers.workers_in_flight(store, ISSUE) == ()
+    assert workers.reclaim_deliveries(store, ISSUE, [], resend=False, now=NOW) == 0
 
 
-def test_unknown_deliveries_are_queued_again_on_command_with_a_fresh_start(store: Store) -> None:
+def test_requeued_unknown_deliveries_have_a_new_queueing_time(store: Store) -> None:
     queued(store, "anna@example.org")
-    mine = ledger(store)
-    mine.record(claimed(mine.claim(NOW)), Verdict(DeliveryState.UNKNOWN, reason="lost"), NOW)
+    own = ledger(store)
+    own.record(claimed(own.claim(NOW)), Verdict(DeliveryState.UNKNOWN, reason="lost"), NOW)
     assert deliveries.requeue(store, ISSUE, DeliveryState.UNKNOWN, now=LATER) == 1
-    assert claimed(mine.claim(LATER)).queued_at == LATER
+    assert claimed(own.claim(LATER)).queued_at == LATER
 
 
-def test_a_sender_shows_that_it_lives(store: Store) -> None:
+def test_a_heartbeat_is_stored(store: Store) -> None:
     queued(store, "anna@example.org")
-    mine = ledger(store)
-    mine.claim(NOW)
-    mine.heartbeat(LATER)
-    [sender] = workers.senders_in_flight(store, ISSUE)
-    assert sender == Sender(sender.id, "here", 1, "1", LATER)
+    own = ledger(store)
+    own.claim(NOW)
+    own.heartbeat(LATER)
+    [sender] = workers.workers_in_flight(store, ISSUE)
+    assert sender == Worker(sender.id, "here", 1, "1", LATER)
 
 
 def drain(store_url: str, pid: int) -> list[int]:
     """Claim and send until nothing is left; the readers served."""
-    mine = open_store(store_url)
-    served, sender = [], ledger(mine, pid=pid)
+    own = open_store(store_url)
+    served, sender = [], ledger(own, pid=pid)
     while (claim := sender.claim(NOW)) is not None:
         served.append(claim.subscriber)
         sender.record(claim, SENT, NOW)
-    mine.close()
+    own.close()
     return served
 
 
-def test_two_senders_on_one_issue_never_serve_the_same_reader(store_url: str) -> None:
+def test_two_threads_on_one_issue_never_serve_the_same_subscriber(store_url: str) -> None:
     setup = open_store(store_url)
     queued(setup, *(f"reader{number}@example.org" for number in range(60)))
     served: list[int] = []
@@ -271,12 +285,12 @@ import sys
 from datetime import datetime, UTC
 from upcycle_news.models import *
 from upcycle_news.storage.database import open_store
-from tests.single_leases import OneByOne
-from upcycle_news.storage.workers import register_sender
+from tests.single_leases import SingleLeaseLedger
+from upcycle_news.storage.workers import register_worker
 now = datetime(2026, 11, 26, 6, tzinfo=UTC)
 store = open_store(sys.argv[1])
-sender = register_sender(store, host="h", pid=int(sys.argv[2]), process_start="", now=now)
-ledger = OneByOne(store, IssueId.parse("2026-11-26"), sender)
+sender = register_worker(store, host="h", pid=int(sys.argv[2]), process_start="", now=now)
+ledger = SingleLeaseLedger(store, IssueId.parse("2026-11-26"), sender)
 print("ready", flush=True)
 sys.stdin.readline()
 while (claim := ledger.claim(now)) is not None:
@@ -285,7 +299,8 @@ while (claim := ledger.claim(now)) is not None:
 """
 
 
-def test_two_processes_on_one_issue_never_serve_the_same_reader(store_url: str) -> None:
+@pytest.mark.slow
+def test_two_processes_on_one_issue_never_serve_the_same_subscriber(store_url: str) -> None:
     setup = open_store(store_url)
     queued(setup, *(f"reader{number}@example.org" for number in range(200)))
     processes = [

@@ -1,4 +1,4 @@
-"""A store of the first tables comes forward with everything in it, or stays as it was."""
+"""Stores are migrated whole or not at all; those of pre-releases are refused unchanged."""
 
 from __future__ import annotations
 
@@ -7,201 +7,298 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
-from sqlalchemy import Connection, inspect, text
+from sqlalchemy import inspect, text
 
-import upcycle_news.storage.database as engine_module
+import upcycle_news.storage.database as database_module
+from upcycle_news.diagnostics.results import State
+from upcycle_news.diagnostics.storage import evaluate
 from upcycle_news.errors import StoreError
+from upcycle_news.services.backup import migrate_store, restore
 from upcycle_news.storage.backup import copy
 from upcycle_news.storage.database import (
+    PRE_RELEASES,
     Store,
+    current_migration,
     migrate,
-    migration,
     open_store,
 )
+from upcycle_news.storage.inspect import inspect_store
 from upcycle_news.storage.schema import HEAD, metadata
-from upcycle_news.subscribers.link_tokens import load_or_make_key
+from upcycle_news.subscribers.signing_keys import load_or_create_key
 
 from ..publications import Publication, today
-from .sample_rows import queued
+from .sample_rows import ISSUE, queued
 
-FIRST = "0001"
-READERS = tuple(f"leserin{number}@example.org" for number in range(5))
-THEN = "2026-11-20 06:00:00"
-
-
-def at_the_first_tables(url: str) -> Store:
-    """A store as the first release made it, filled by hand: today's code writes today's columns."""
-    store = open_store(url, migrated=False)
-    migrate(store, FIRST)
-    with store.writing() as connection:
-        for address in READERS:
-            put(
-                connection, "subscribers", email=address, email_key=address,
-                domain_key="@example.org", hash_key="", name="", language="de", status="confirmed",
-                topics="[]", groups="[]", created_at=THEN,
-            )  # fmt: skip
-        put(
-            connection, "issues", id="2026-11-20", number=1, state="sending", revision_id="ab",
-            audience=5, stopped_because="", created_at=THEN, enqueued_at=THEN,
-        )  # fmt: skip
-        for number in range(1, 6):
-            put(
-                connection, "deliveries", issue_id="2026-11-20", subscriber_id=number,
-                state="sent", attempts=1, enhanced="2.0.0", reason="", queued_at=THEN,
-                changed_at=THEN, code=250,
-            )  # fmt: skip
-        put(connection, "blobs", sha256="0" * 64, data=b"\x00\xff")
-    return store
-
-
-def put(connection: Connection, table: str, **values: Any) -> None:
-    names, marks = ", ".join(f'"{name}"' for name in values), ", ".join(f":{n}" for n in values)
-    connection.execute(text(f"INSERT INTO {table} ({names}) VALUES ({marks})"), values)
+NEXT = "v9000"
+SUBSCRIBERS = tuple(f"leserin{number}@example.org" for number in range(5))
 
 
 @pytest.fixture
-def old(any_store: str) -> Iterator[Store]:
-    store = at_the_first_tables(any_store)
+def filled(any_store: str) -> Iterator[Store]:
+    """A store of this version with an issue for five subscribers."""
+    store = open_store(any_store)
+    queued(store, *SUBSCRIBERS)
     yield store
     store.close()
 
 
-def sums(store: Store) -> dict[str, copy.TableSum]:
-    """What the tables of the first release hold, by the columns they had."""
-    with store.reading() as connection:
-        return {
-            table.name: copy.table_sum(connection, table, columns)
-            for table, columns in copy.tables_here(connection)
-            if table.name in FIRST_TABLES
-        }
+@pytest.fixture
+def pre_release(filled: Store) -> Store:
+    """A store as a version before the first release left it."""
+    set_migration(filled, "0005")
+    return filled
 
 
-FIRST_TABLES = {"subscribers", "issues", "deliveries", "blobs", "consents", "suppressions"}
+def set_migration(store: Store, version: str) -> None:
+    with store.writing() as connection:
+        connection.execute(text("UPDATE alembic_version SET version_num = :v"), {"v": version})
 
 
-def test_a_store_of_the_first_tables_comes_forward_with_everything_in_it(
-    any_store: str, old: Store
-) -> None:
-    assert migration(old) == FIRST
-    before = sums(old)
-    assert before["deliveries"].rows == 5
-    new = open_store(any_store)
-    assert migration(new) == HEAD
-    with new.reading() as connection:
-        context = MigrationContext.configure(connection, opts={"compare_type": True})
-        assert compare_metadata(context, metadata) == []
-        assert connection.scalar(text("SELECT count(*) FROM pauses")) == 0
-    after = sums(new)
-    assert {name: one.rows for name, one in after.items()} == {
-        name: one.rows for name, one in before.items()
-    }
-    assert after["blobs"] == before["blobs"]
-    queued(new, "neu@example.org")
-    new.close()
-
-
-def test_a_migration_that_fails_leaves_the_store_as_it_was(
-    any_store: str, old: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """The last step of a later migration fails; what its first steps did is taken back."""
-    before = sums(old)
-    package = Path(engine_module.__file__).parent
-    broken = tmp_path / "broken"
-    shutil.copytree(package / "migrations", broken / "migrations")
-    (broken / "migrations/versions/v9000.py").write_text(
+def add_migration(folder: Path, monkeypatch: pytest.MonkeyPatch, statement: str) -> None:
+    """Let this program have one more migration, which executes `statement` last."""
+    shutil.copytree(Path(database_module.__file__).parent / "migrations", folder / "migrations")
+    (folder / f"migrations/versions/{NEXT}.py").write_text(
         "from alembic import op\n"
-        f"revision, down_revision, branch_labels, depends_on = '9000', '{HEAD}', None, None\n"
+        f"revision, down_revision, branch_labels, depends_on = '{NEXT}', '{HEAD}', None, None\n"
         "def upgrade():\n"
         "    op.execute('CREATE TABLE halfway (x INTEGER)')\n"
         "    op.execute(\"UPDATE subscribers SET name = 'x'\")\n"
-        "    op.execute('UPDATE nowhere SET x = 1')\n"
+        f"    op.execute({statement!r})\n"
     )
-    monkeypatch.setattr(engine_module, "__file__", str(broken / "engine.py"))
+    monkeypatch.setattr(database_module, "__file__", str(folder / "database.py"))
+    for module in (database_module, migrate_store, restore):
+        monkeypatch.setattr(module, "HEAD", NEXT)
+
+
+def sums(store: Store) -> dict[str, copy.TableSum]:
+    with store.reading() as connection:
+        return {
+            table.name: copy.table_sum(connection, table, columns)
+            for table, columns in copy.existing_tables(connection)
+        }
+
+
+def table_names(store: Store) -> set[str]:
+    with store.reading() as connection:
+        return set(inspect(connection).get_table_names())
+
+
+def test_the_first_migration_creates_exactly_the_tables_of_the_schema(filled: Store) -> None:
+    assert current_migration(filled) == HEAD
+    with filled.reading() as connection:
+        context = MigrationContext.configure(connection, opts={"compare_type": True})
+        assert compare_metadata(context, metadata) == []
+
+
+def test_numbers_that_large_lists_outgrow_have_eight_bytes_in_postgres(empty_postgres: str) -> None:
+    store = open_store(empty_postgres)
+    with store.reading() as connection:
+        eight_bytes = connection.execute(
+            text(
+                "SELECT table_name, column_name FROM information_schema.columns "
+                "WHERE data_type = 'bigint' AND table_schema = 'public'"
+            )
+        ).all()
+        sequence = connection.scalar(
+            text("SELECT data_type FROM pg_sequences WHERE sequencename = 'deliveries_id_seq'")
+        )
+    store.close()
+    assert {tuple(row) for row in eight_bytes} == {
+        ("deliveries", "id"),
+        ("bounces", "delivery_id"),
+        ("suppressions", "delivery_id"),
+        ("quota_scopes", "count"),
+        ("quota_marks", "number"),
+        ("pending_suppressions", "delivery_id"),
+        ("recent_refusals", "id"),
+        ("recent_refusals", "delivery_id"),
+    }
+    assert sequence == "bigint"
+
+
+def test_a_store_is_migrated_with_everything_in_it(
+    filled: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = sums(filled)
+    assert before["deliveries"].rows == 5
+    add_migration(tmp_path / "next", monkeypatch, "CREATE TABLE done (x INTEGER)")
+    migrate(filled)
+    assert current_migration(filled) == NEXT
+    assert {"halfway", "done"} <= table_names(filled)
+    after = sums(filled)
+    assert after.pop("subscribers") != before.pop("subscribers")
+    assert after == before
+
+
+def test_a_failed_migration_leaves_the_store_unchanged(
+    filled: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The last statement of a migration fails; the first ones are rolled back."""
+    before = sums(filled)
+    add_migration(tmp_path / "broken", monkeypatch, "UPDATE nowhere SET x = 1")
     with pytest.raises(StoreError, match="refused the operation"):
-        migrate(old, "9000")
-    assert migration(old) == FIRST
-    assert sums(old) == before
-    with old.reading() as connection:
-        assert not {"halfway", "pauses"} & set(inspect(connection).get_table_names())
-    monkeypatch.undo()
-    migrate(old)
-    assert migration(old) == HEAD
+        migrate(filled)
+    assert current_migration(filled) == HEAD
+    assert sums(filled) == before
+    assert "halfway" not in table_names(filled)
 
 
-def test_processes_that_come_at_once_bring_it_forward_once(any_store: str, old: Store) -> None:
-    old.close()
+@pytest.mark.slow
+def test_of_several_processes_that_open_a_new_store_one_migrates_it(any_store: str) -> None:
     program = (
-        "import sys; from upcycle_news.storage.database import migration, open_store\n"
-        "sys.stdin.readline(); print(migration(open_store(sys.argv[1])))"
+        "import sys; from upcycle_news.storage.database import current_migration, open_store\n"
+        "sys.stdin.readline(); print(current_migration(open_store(sys.argv[1])))"
     )
-    running = [
+    processes = [
         subprocess.Popen(
             [sys.executable, "-c", program, any_store],
             stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
         )
         for _ in range(4)
     ]  # fmt: skip
-    for one in running:
-        assert one.stdin is not None
-        one.stdin.write("go\n")
-        one.stdin.flush()
-    ended = [one.communicate(timeout=60) for one in running]
-    assert [out.strip() for out, _ in ended] == [HEAD] * 4, ended
+    for process in processes:
+        assert process.stdin is not None
+        process.stdin.write("go\n")
+        process.stdin.flush()
+    results = [process.communicate(timeout=60) for process in processes]
+    assert [out.strip() for out, _ in results] == [HEAD] * 4, results
 
 
-def test_an_operator_upgrades_after_a_backup_of_what_was(
-    publication: Publication, any_store: str, old: Store
+@pytest.mark.slow
+def test_store_upgrade_makes_a_backup_and_migrates(
+    publication: Publication,
+    any_store: str,
+    filled: Store,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    there = {"STORE": any_store}
-    load_or_make_key(publication.home / "var/secrets/person.key")  # it lay beside the old store
-    assert publication.run("store", "info", "--json", **there).json["migration"] == FIRST
-    assert "upcycle-news store upgrade" in publication.run("store", "info", **there).out
-    assert migration(old) == FIRST, "looking changes nothing"
-    done = publication.run("store", "upgrade", **there)
-    assert f"migrated from {FIRST} to {HEAD}" in done.out
-    path = done.out.split("backup: ")[1].splitlines()[0]
-    assert migration(old) == HEAD
-    assert "already" in publication.run("store", "upgrade", **there).out
-    # Back to what was, with this program: the backup comes forward when it is restored.
-    told = publication.run("restore", path, "--yes", "--json", **there).json
-    assert told["unknown"] == {}
-    counts = publication.run("store", "info", "--json", **there).json["tables"]
-    assert (counts["subscribers"], counts["deliveries"], counts["pauses"]) == (5, 5, 1)
-    told = publication.run("issue", "status", "2026-11-20", "--json", **there).json
-    assert (told["sent"], told["closed"]) == (5, True)
+    environment = {"STORE": any_store}
+    load_or_create_key(publication.home / "var/secrets/person.key")  # it lay beside the old store
+    assert f"at migration {HEAD} already" in publication.run("store", "upgrade", **environment).out
+    with monkeypatch.context() as patch:
+        add_migration(tmp_path / "next", patch, "CREATE TABLE done (x INTEGER)")
+        result = publication.run("store", "upgrade", **environment)
+        assert f"migrated from {HEAD} to {NEXT}" in result.out
+        assert current_migration(filled) == NEXT
+        assert "already" in publication.run("store", "upgrade", **environment).out
+        # The backup of the older version is migrated when it is restored.
+        backup = result.out.split("backup: ")[1].splitlines()[0]
+        report = publication.run("restore", backup, "--yes", "--json", **environment).json
+        assert report["unknown"] == {str(ISSUE): 5}
+        info = publication.run("store", "info", "--json", **environment).json
+        assert info["migration"] == NEXT
+        tables = info["tables"]
+        assert (tables["subscribers"], tables["deliveries"], tables["send_holds"]) == (5, 5, 1)
 
 
-def test_a_store_newer_than_the_program_is_refused_by_every_command_with_a_cure(
-    publication: Publication, any_store: str, old: Store
+def test_a_store_of_any_pre_release_is_refused_unchanged(any_store: str, filled: Store) -> None:
+    before = sums(filled)
+    for version in PRE_RELEASES:
+        set_migration(filled, version)
+        with pytest.raises(StoreError, match=rf"made by a pre-release .*migration {version}"):
+            open_store(any_store)
+        assert current_migration(filled) == version
+        assert sums(filled) == before
+
+
+def test_a_backup_of_a_pre_release_is_not_restored(
+    publication: Publication, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    with old.writing() as connection:
-        connection.execute(text("UPDATE alembic_version SET version_num = '9999'"))
+    publication.add_many_subscribers(2)
+    backup = publication.run("backup", "--json").json["file"]
+    publication.add_many_subscribers(3)
+    with monkeypatch.context() as patch:
+        for module in (database_module, restore):
+            patch.setattr(module, "PRE_RELEASES", {HEAD})
+        error = publication.run("restore", backup, "--yes", code=1).err
+    assert f"{backup} was made by a pre-release of upcycle-news (migration {HEAD})" in error
+    assert publication.run("store", "info", "--json").json["tables"]["subscribers"] == 3
+
+
+def test_every_command_refuses_a_store_of_a_pre_release_with_a_way_out(
+    publication: Publication, any_store: str, pre_release: Store
+) -> None:
+    before = sums(pre_release)
+    for command in (
+        ("issue", "status"),
+        ("store", "upgrade"),
+        ("subscribers", "export"),
+        ("backup",),
+    ):
+        error = publication.run(*command, STORE=any_store, code=1).err
+        assert pre_release.name in error
+        assert "was made by a pre-release of upcycle-news (migration 0005)" in error
+        assert "'subscribers export'" in error
+        assert "'subscribers suppressions'" in error
+        assert "nothing was changed" in error
+    assert sums(pre_release) == before
+    assert current_migration(pre_release) == "0005"
+    assert not list(publication.home.glob("var/backups/*"))
+
+
+def test_the_doctor_names_a_store_of_a_pre_release(any_store: str, pre_release: Store) -> None:
+    facts = inspect_store(any_store, thorough=False)
+    [line] = [line for line in evaluate(facts) if line.check == "store-version"]
+    assert line.state is State.PROBLEM
+    assert "pre-release" in line.finding
+
+
+def test_the_exports_of_a_pre_release_are_imported_into_a_new_store(
+    publication: Publication, tmp_path: Path
+) -> None:
+    """The way out that the refusal names: this version reads what the older one writes."""
+    subscribers, suppressions = tmp_path / "subscribers.csv", tmp_path / "suppressions.csv"
+    publication.run("subscribers", "add", "anna@example.org", "--consent", "letter")
+    publication.run("subscribers", "add", "cem@example.org", "--consent", "letter")
+    publication.run("subscribers", "forget", "cem@example.org", "--yes")
+    publication.run("subscribers", "suppress", "bert@example.org", "--reason", "complaint")
+    publication.run("subscribers", "export", str(subscribers))
+    suppressions.write_text(publication.run("subscribers", "suppressions").out)
+    new = {"STORE": f"sqlite:///{tmp_path}/state/new.db", "STATE": str(tmp_path / "state")}
+    secrets = tmp_path / "state/secrets"
+    secrets.mkdir(parents=True, mode=0o700)
+    shutil.copy(publication.home / "var/secrets/person.key", secrets)
+    publication.run(
+        "subscribers", "suppress", "--file", str(suppressions), "--reason", "earlier store", **new
+    )
+    with subscribers.open("a") as file:
+        for address in ("bert@example.org", "cem@example.org"):
+            file.write(f"{address}\n")
+    report = publication.run(
+        "subscribers", "import", str(subscribers), "--consent", "moved", "--json", **new
+    ).json
+    assert (report["added"], len(report["skipped"])) == (1, 2)
+
+
+def test_a_store_newer_than_the_program_is_refused_by_every_command(
+    publication: Publication, any_store: str, filled: Store
+) -> None:
+    set_migration(filled, "v9999")
     for command in (("issue", "status"), ("store", "upgrade"), ("subscribers", "export")):
-        told = publication.run(*command, STORE=any_store, code=1).err
-        assert "newer version of upcycle-news (9999" in told
-        assert "install the newer version" in told
-    assert migration(old) == "9999"
+        error = publication.run(*command, STORE=any_store, code=1).err
+        assert "newer version of upcycle-news (v9999" in error
+        assert "install the newer version" in error
+    assert current_migration(filled) == "v9999"
 
 
-def test_info_of_a_store_that_is_not_there_makes_none(publication: Publication) -> None:
+def test_store_info_creates_no_store(publication: Publication) -> None:
     (publication.home / "var/upcycle.db").unlink()
     assert "there is none yet" in publication.run("store", "info").out
     assert publication.run("store", "info", "--json").json["exists"] is False
     assert not (publication.home / "var/upcycle.db").exists()
 
 
-def test_info_tells_what_is_in_a_store(publication: Publication) -> None:
-    publication.essay()
-    publication.crowd(2)
+def test_store_info_describes_the_store(publication: Publication) -> None:
+    publication.write_essay()
+    publication.add_many_subscribers(2)
     publication.run("issue", "send", "--yes")
-    told = publication.run("store", "info", "--json").json
-    assert (told["kind"], told["migration"], told["paused"]) == ("sqlite", HEAD, None)
-    assert (told["tables"]["deliveries"], told["senders"]) == (2, 0)
-    assert told["bytes"] > 100_000
+    info = publication.run("store", "info", "--json").json
+    assert (info["kind"], info["migration"], info["paused"]) == ("sqlite", HEAD, None)
+    assert (info["tables"]["deliveries"], info["senders"]) == (2, 0)
+    assert info["bytes"] > 100_000
     assert "2 deliveries" in publication.run("store", "info").out
     assert publication.run("issue", "status", "--json").json["issue"] == today()

@@ -1,4 +1,4 @@
-"""Exact counts, with a clock that only moves when it is told to."""
+"""Quotas are exact, with a clock that the tests set."""
 
 from __future__ import annotations
 
@@ -9,16 +9,16 @@ from datetime import datetime, timedelta
 import pytest
 
 from upcycle_news.models import (
-    Claim,
     DeliveryState,
+    LeasedDelivery,
     Rate,
     Verdict,
 )
 from upcycle_news.storage.database import Store, open_store
 from upcycle_news.storage.quotas import Quotas
-from upcycle_news.storage.workers import abandon, register_sender, senders_in_flight
+from upcycle_news.storage.workers import reclaim_deliveries, register_worker, workers_in_flight
 
-from ..single_leases import OneByOne
+from ..single_leases import SingleLeaseLedger
 from .sample_rows import ISSUE, NOW, queued
 
 SENT = Verdict(DeliveryState.SENT, code=250)
@@ -31,16 +31,16 @@ def store(any_store: str) -> Iterator[Store]:
     opened.close()
 
 
-def sender(store: Store, pid: int, **quotas: object) -> OneByOne:
-    signed_on = register_sender(store, host="here", pid=pid, process_start="1", now=NOW)
-    return OneByOne(store, ISSUE, signed_on, quotas=Quotas(relay_name="main", **quotas))  # type: ignore[arg-type]
+def sender(store: Store, pid: int, **quotas: object) -> SingleLeaseLedger:
+    signed_on = register_worker(store, host="here", pid=pid, process_start="1", now=NOW)
+    return SingleLeaseLedger(store, ISSUE, signed_on, quotas=Quotas(relay_name="main", **quotas))  # type: ignore[arg-type]
 
 
-def send(ledger: OneByOne, claim: Claim, now: datetime) -> None:
+def send(ledger: SingleLeaseLedger, claim: LeasedDelivery, now: datetime) -> None:
     ledger.record(claim, SENT, now)
 
 
-def at_once(ledgers: list[OneByOne], now: datetime) -> int:
+def at_once(ledgers: list[SingleLeaseLedger], now: datetime) -> int:
     """How many messages all of them together may send at this moment."""
     count = 0
     waiting = list(ledgers)
@@ -55,9 +55,10 @@ def at_once(ledgers: list[OneByOne], now: datetime) -> int:
     return count
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("rate", "step"), [("2/h", 600), ("30/min", 10), ("14/s", 0.25)])
 @pytest.mark.parametrize("scope", ["relay", "sender"])
-def test_no_span_holds_more_than_the_quota_and_each_holds_all_of_it(
+def test_every_span_holds_exactly_the_quota(
     store: Store, rate: str, step: float, scope: str
 ) -> None:
     limit, span = Rate.parse(rate).limit, Rate.parse(rate).seconds
@@ -71,15 +72,15 @@ def test_no_span_holds_more_than_the_quota_and_each_holds_all_of_it(
             ledgers = [sender(store, 3, **rates), sender(store, 4, **rates)]
         sent[now] += at_once(ledgers, now)
         now += timedelta(seconds=step)
-    # What was free at the beginning goes at once, and again exactly one span later.
+    # The whole quota is used at once, and again exactly one span later.
     assert +sent == {NOW + timedelta(seconds=number * span): limit for number in range(3)}
 
 
-def test_what_a_crash_kept_from_leaving_has_used_its_place(store: Store) -> None:
+def test_a_message_lost_in_a_crash_counts_against_the_quota(store: Store) -> None:
     queued(store, "anna@example.org", "bert@example.org")
     dead = sender(store, 1, relay=(Rate(1, 3600),))
     assert dead.claim(NOW) is not None
-    abandon(store, ISSUE, senders_in_flight(store, ISSUE), resend=True, now=NOW)
+    reclaim_deliveries(store, ISSUE, workers_in_flight(store, ISSUE), resend=True, now=NOW)
     other = sender(store, 2, relay=(Rate(1, 3600),))
     assert other.claim(NOW + timedelta(minutes=59)) is None
     assert other.claim(NOW + timedelta(minutes=60)) is not None
@@ -87,46 +88,46 @@ def test_what_a_crash_kept_from_leaving_has_used_its_place(store: Store) -> None
 
 def test_all_quotas_hold_at_the_same_time(store: Store) -> None:
     queued(store, *(f"reader{number}@example.org" for number in range(9)))
-    mine = sender(store, 1, relay=(Rate(2, 1), Rate(5, 60)), sender=(Rate(4, 3600),))
-    counts = [at_once([mine], NOW + timedelta(seconds=second)) for second in range(70)]
+    ledger = sender(store, 1, relay=(Rate(2, 1), Rate(5, 60)), sender=(Rate(4, 3600),))
+    counts = [at_once([ledger], NOW + timedelta(seconds=second)) for second in range(70)]
     assert [count for count in counts if count] == [2, 2]
-    assert at_once([mine], NOW + timedelta(hours=1)) == 2
+    assert at_once([ledger], NOW + timedelta(hours=1)) == 2
 
 
-def test_a_full_domain_waits_aside_and_the_others_go(store: Store) -> None:
+def test_with_a_full_domain_quota_other_domains_are_sent(store: Store) -> None:
     queued(
         store,
         *(f"reader{number}@gmx.example" for number in range(5)),
         *(f"reader{number}@example.org" for number in range(5)),
     )
     rates = (("gmx.example", (Rate(2, 60),)),)
-    mine = sender(store, 1, domains=rates)
-    went: list[list[str]] = []
+    ledger = sender(store, 1, domains=rates)
+    sent_domains: list[list[str]] = []
     for minute in range(4):
         now, domains = NOW + timedelta(minutes=minute), []
-        while (claim := mine.claim(now)) is not None:
-            send(mine, claim, now)
+        while (claim := ledger.claim(now)) is not None:
+            send(ledger, claim, now)
             domains.append(claim.address.domain)
-        went.append(domains)
-    assert [domains.count("gmx.example") for domains in went] == [2, 2, 1, 0]
-    assert went[0].count("example.org") == 5
+        sent_domains.append(domains)
+    assert [domains.count("gmx.example") for domains in sent_domains] == [2, 2, 1, 0]
+    assert sent_domains[0].count("example.org") == 5
 
 
-def test_each_other_domain_has_the_quota_of_the_star(store: Store) -> None:
+def test_every_other_domain_has_the_quota_of_the_wildcard(store: Store) -> None:
     queued(store, *(f"r{n}@{domain}.example" for n in range(3) for domain in ("a", "b")))
-    mine = sender(store, 1, domains=(("*", (Rate(2, 60),)),))
-    assert at_once([mine], NOW) == 4
+    ledger = sender(store, 1, domains=(("*", (Rate(2, 60),)),))
+    assert at_once([ledger], NOW) == 4
 
 
-def test_a_clock_that_is_set_back_closes_a_quota_for_one_span_at_the_most(store: Store) -> None:
+def test_a_clock_set_back_closes_a_quota_for_at_most_one_span(store: Store) -> None:
     queued(store, *(f"reader{number}@example.org" for number in range(4)))
-    mine = sender(store, 1, relay=(Rate(2, 60),))
-    assert at_once([mine], NOW + timedelta(days=365)) == 2
-    assert at_once([mine], NOW) == 0
-    assert at_once([mine], NOW + timedelta(seconds=60)) == 2
+    ledger = sender(store, 1, relay=(Rate(2, 60),))
+    assert at_once([ledger], NOW + timedelta(days=365)) == 2
+    assert at_once([ledger], NOW) == 0
+    assert at_once([ledger], NOW + timedelta(seconds=60)) == 2
 
 
-def test_a_limit_that_is_raised_does_not_forget_what_was_sent(store: Store) -> None:
+def test_a_raised_limit_still_counts_what_was_sent(store: Store) -> None:
     queued(store, *(f"reader{number}@example.org" for number in range(9)))
     assert at_once([sender(store, 1, relay=(Rate(2, 60),))], NOW) == 2
     raised = sender(store, 2, relay=(Rate(3, 60),))
@@ -134,10 +135,10 @@ def test_a_limit_that_is_raised_does_not_forget_what_was_sent(store: Store) -> N
     assert at_once([raised], NOW + timedelta(seconds=60)) == 2
 
 
-def test_what_is_not_sent_is_not_counted(store: Store) -> None:
+def test_an_unused_lease_is_not_counted(store: Store) -> None:
     """A lease is no message: only the mark that precedes the wire counts."""
     queued(store, "anna@example.org", "bert@example.org")
-    mine = sender(store, 1, relay=(Rate(1, 60),))
-    leased = mine.lease(2, NOW)
-    mine.give_back(leased)
-    assert at_once([mine], NOW) == 1
+    ledger = sender(store, 1, relay=(Rate(1, 60),))
+    leased = ledger.lease(2, NOW)
+    ledger.release_leases(leased)
+    assert at_once([ledger], NOW) == 1

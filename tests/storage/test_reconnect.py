@@ -1,4 +1,4 @@
-"""Postgres is started again while we are connected, as every update of it does."""
+"""Postgres restarts while connections are open, as with every update of it."""
 
 from __future__ import annotations
 
@@ -11,15 +11,15 @@ import pytest
 from upcycle_news.delivery.engine import deliver
 from upcycle_news.delivery.ports import DeliveryReport
 from upcycle_news.errors import StoreError
-from upcycle_news.models import Leave
-from upcycle_news.storage import restarts, subscribers, workers
+from upcycle_news.models import ClaimResult, ClaimStatus
+from upcycle_news.storage import subscribers, workers
 from upcycle_news.storage.database import Store, open_store
 from upcycle_news.storage.ledger import Ledger
 from upcycle_news.transports.smtp import open_connection
 
 from ..delivery.memory_ledger import Clock
 from ..delivery.test_engine import compose
-from ..transports.bad_relays import BadDay
+from ..transports.bad_relays import MisbehavingRelay
 from .sample_rows import ISSUE, NOW, queued
 from .test_ledger import counts
 
@@ -34,7 +34,7 @@ def connected(empty_postgres: str) -> Iterator[Store]:
     store.close()
 
 
-def hang_up(url: str) -> None:
+def end_all_connections(url: str) -> None:
     """End all connections to the database, as its server does when it stops."""
     with psycopg.connect(url.replace("+psycopg", ""), autocommit=True) as connection:
         connection.execute(
@@ -43,49 +43,59 @@ def hang_up(url: str) -> None:
         )
 
 
-def test_whoever_comes_after_a_restart_does_not_notice(
-    connected: Store, empty_postgres: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(restarts, "IDLE_SECONDS", 0.0)
-    hang_up(empty_postgres)
-    assert [person.email.address for person in subscribers.all_people(connected)] == list(READERS)
-
-
-def test_a_sender_that_is_cut_off_says_so_in_a_sentence_and_the_next_turn_connects_anew(
-    connected: Store, empty_postgres: str, caplog: pytest.LogCaptureFixture
-) -> None:
-    me = workers.register_sender(connected, host="here", pid=1, process_start="1", now=NOW)
-    ledger = Ledger(connected, ISSUE, me)
-    claims = ledger.lease(2, NOW)
-    hang_up(empty_postgres)
-    with pytest.raises(StoreError, match="does not answer"):
-        ledger.turn([], claims, NOW)
-    assert not [one for one in caplog.records if one.levelno >= logging.ERROR]
-    assert ledger.turn([], claims, NOW) == [Leave("go"), Leave("go")]
-
-
-def test_a_restart_in_the_middle_of_a_send_costs_nobody_a_mail(
+def test_a_query_after_a_restart_succeeds_at_the_first_try(
     connected: Store, empty_postgres: str
 ) -> None:
-    me = workers.register_sender(connected, host="here", pid=1, process_start="1", now=NOW)
-    heard: list[DeliveryReport] = []
+    end_all_connections(empty_postgres)
+    addresses = [row.email.address for row in subscribers.all_subscribers(connected)]
+    assert addresses == list(READERS)
+
+
+def test_a_write_after_a_restart_succeeds_at_the_first_try(
+    connected: Store, empty_postgres: str
+) -> None:
+    [anna, _] = subscribers.all_subscribers(connected)
+    end_all_connections(empty_postgres)
+    assert subscribers.unsubscribe(connected, anna, now=NOW)
+
+
+def test_a_commit_of_a_worker_after_a_restart_raises_once_and_then_reconnects(
+    connected: Store, empty_postgres: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    worker = workers.register_worker(connected, host="here", pid=1, process_start="1", now=NOW)
+    ledger = Ledger(connected, ISSUE, worker)
+    granted = [ClaimResult(ClaimStatus.GRANTED)]
+    first, second = ledger.lease(2, NOW)
+    assert ledger.commit([], [first], NOW) == granted
+    end_all_connections(empty_postgres)
+    with pytest.raises(StoreError, match="does not answer"):
+        ledger.commit([], [second], NOW)
+    assert not [record for record in caplog.records if record.levelno >= logging.ERROR]
+    assert ledger.commit([], [second], NOW) == granted
+
+
+def test_a_restart_during_a_send_loses_and_repeats_no_mail(
+    connected: Store, empty_postgres: str
+) -> None:
+    worker = workers.register_worker(connected, host="here", pid=1, process_start="1", now=NOW)
+    reports: list[DeliveryReport] = []
 
     def progress(report: DeliveryReport) -> None:
-        heard.append(report)
-        if len(heard) == 1:  # the relay has taken a message, and the store does not know it yet
-            hang_up(empty_postgres)
+        reports.append(report)
+        if len(reports) == 1:  # the relay has accepted a message that is not recorded yet
+            end_all_connections(empty_postgres)
 
     clock = Clock()
-    with BadDay() as relay:
-        told = deliver(
-            ledger=Ledger(connected, ISSUE, me),
+    with MisbehavingRelay() as relay:
+        result = deliver(
+            ledger=Ledger(connected, ISSUE, worker),
             connect=lambda: open_connection(relay.relay()),
-            compose_for=compose,
+            compose_message=compose,
             clock=clock,
             wait=clock.wait,
             progress=progress,
         )
-    assert told == DeliveryReport(sent=len(READERS))
+    assert result == DeliveryReport(sent=len(READERS))
     assert sorted(relay.recipients) == sorted(READERS)
     assert counts(connected) == {"sent": len(READERS)}
     assert clock.waits, "the store was away"

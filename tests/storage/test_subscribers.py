@@ -20,54 +20,58 @@ ANNA = EmailAddress.parse("Anna@Example.org")
 
 
 def bring(store: Store, *new: NewSubscriber, dry_run: bool = False) -> AddReport:
-    return subscribers.add_people(store, new, source="paper list", now=NOW, dry_run=dry_run)
+    return subscribers.add_subscribers(store, new, source="paper list", now=NOW, dry_run=dry_run)
 
 
-def found(store: Store, email: EmailAddress = ANNA) -> Subscriber:
-    person = subscribers.find(store, email)
-    assert person is not None
-    return person
+def stored(store: Store, email: EmailAddress = ANNA) -> Subscriber:
+    subscriber = subscribers.find(store, email)
+    assert subscriber is not None
+    return subscriber
 
 
-def test_a_new_person_is_confirmed_and_the_consent_is_kept(store: Store) -> None:
+def test_a_new_subscriber_is_confirmed_and_the_consent_is_stored(store: Store) -> None:
     report = bring(store, NewSubscriber(ANNA, "Anna", "de", ("bestand",), ("redaktion",)))
     assert (report.added, report.updated, report.unchanged) == (1, 0, 0)
-    person = found(store)
-    assert person.status is SubscriberStatus.CONFIRMED
-    assert (person.name, person.topics, person.groups) == ("Anna", ("bestand",), ("redaktion",))
-    [consent] = personal_data.record_of(store, person)["consents"]
+    subscriber = stored(store)
+    assert subscriber.status is SubscriberStatus.CONFIRMED
+    assert (subscriber.name, subscriber.topics, subscriber.groups) == (
+        "Anna",
+        ("bestand",),
+        ("redaktion",),
+    )
+    [consent] = personal_data.personal_data_of(store, subscriber).as_dict()["consents"]
     assert consent["source"] == "paper list"
     assert consent["given_at"] == "2026-11-26T06:00:00+00:00"
 
 
-def test_two_spellings_of_an_address_are_one_person(store: Store) -> None:
+def test_two_spellings_of_an_address_are_one_subscriber(store: Store) -> None:
     bring(store, NewSubscriber(ANNA, "Anna"))
     report = bring(store, NewSubscriber(EmailAddress.parse("anna@EXAMPLE.ORG"), "Anna"))
     assert (report.added, report.unchanged) == (0, 1)
 
 
-def test_an_address_twice_in_a_list_is_taken_once_and_told(store: Store) -> None:
+def test_a_duplicate_address_in_a_list_is_added_once_and_reported(store: Store) -> None:
     report = bring(store, NewSubscriber(ANNA, "Anna", line=2), NewSubscriber(ANNA, "A.", line=5))
     assert report.added == 1
     assert report.skipped == [(5, "the same address stands further up in the list")]
-    assert found(store).name == "Anna"
+    assert stored(store).name == "Anna"
 
 
-def test_a_list_changes_what_it_says_and_leaves_what_it_does_not(store: Store) -> None:
+def test_empty_fields_of_a_list_change_nothing(store: Store) -> None:
     bring(store, NewSubscriber(ANNA, "Anna", "en", ("bestand",), ("redaktion",)))
     assert bring(store, NewSubscriber(ANNA)).unchanged == 1
     assert bring(store, NewSubscriber(ANNA, "Anna B.", topics=("kreislauf",))).updated == 1
-    person = found(store)
-    assert (person.name, person.language) == ("Anna B.", "en")
-    assert (person.topics, person.groups) == (("kreislauf",), ("redaktion",))
+    subscriber = stored(store)
+    assert (subscriber.name, subscriber.language) == ("Anna B.", "en")
+    assert (subscriber.topics, subscriber.groups) == (("kreislauf",), ("redaktion",))
 
 
-def test_nobody_who_left_or_complained_or_has_not_confirmed_comes_back_by_a_list(
+def test_a_list_adds_no_unsubscribed_suppressed_or_unconfirmed_address(
     store: Store,
 ) -> None:
     add(store, "anna@example.org", "bert@example.org", "cem@example.org")
-    assert subscribers.unsubscribe(store, found(store), now=NOW)
-    assert not subscribers.unsubscribe(store, found(store), now=NOW)
+    assert subscribers.unsubscribe(store, stored(store), now=NOW)
+    assert not subscribers.unsubscribe(store, stored(store), now=NOW)
     suppress(store, "bert@example.org")
     with store.writing() as connection:
         connection.execute(
@@ -84,22 +88,22 @@ def test_nobody_who_left_or_complained_or_has_not_confirmed_comes_back_by_a_list
     assert (report.added, report.updated) == (0, 0)
     reasons = [reason.partition(":")[0] for _, reason in report.skipped]
     assert reasons == ["has unsubscribed", "suppressed", "has not confirmed yet"]
-    assert found(store).status is SubscriberStatus.UNSUBSCRIBED
+    assert stored(store).status is SubscriberStatus.UNSUBSCRIBED
 
 
-def test_a_suppression_outlives_the_person(store: Store) -> None:
+def test_a_suppression_outlives_the_subscriber(store: Store) -> None:
     suppress(store, "anna@example.org")
     assert bring(store, NewSubscriber(ANNA)).added == 0
     assert subscribers.find(store, ANNA) is None
 
 
-def test_a_dry_run_tells_and_changes_nothing(store: Store) -> None:
+def test_a_dry_run_reports_and_changes_nothing(store: Store) -> None:
     report = bring(store, NewSubscriber(ANNA), dry_run=True)
     assert report.added == 1
     assert subscribers.find(store, ANNA) is None
 
 
-def test_a_list_is_taken_whole_or_not_at_all(store: Store) -> None:
+def test_a_list_is_added_whole_or_not_at_all(store: Store) -> None:
     with store.writing() as connection:
         connection.execute(
             text(
@@ -110,46 +114,46 @@ def test_a_list_is_taken_whole_or_not_at_all(store: Store) -> None:
     addresses = [f"reader{number}@example.org" for number in range(subscribers.CHUNK + 1)]
     with pytest.raises(StoreError):
         add(store, *addresses, "last@example.org")
-    assert list(subscribers.all_people(store)) == []
+    assert list(subscribers.all_subscribers(store)) == []
 
 
 def test_a_test_group_has_its_confirmed_members(store: Store) -> None:
     bring(store, NewSubscriber(ANNA, groups=("redaktion",)))
     bring(store, NewSubscriber(EmailAddress.parse("bert@example.org"), groups=("redaktion",)))
     bring(store, NewSubscriber(EmailAddress.parse("cem@example.org")))
-    subscribers.unsubscribe(store, found(store, EmailAddress.parse("bert@example.org")), now=NOW)
-    assert [one.email for one in subscribers.group_members(store, "redaktion")] == [ANNA]
+    subscribers.unsubscribe(store, stored(store, EmailAddress.parse("bert@example.org")), now=NOW)
+    assert [member.email for member in subscribers.group_members(store, "redaktion")] == [ANNA]
 
 
-def test_the_record_of_a_person_holds_everything_about_them(store: Store) -> None:
+def test_the_answer_to_an_access_request_holds_everything(store: Store) -> None:
     queued(store, ANNA.address)
     suppress(store, ANNA.key)
-    record = personal_data.record_of(store, found(store))
+    record = personal_data.personal_data_of(store, stored(store)).as_dict()
     assert record["email"] == ANNA.address
     assert record["suppression"]["reason"] == "complained"
     [mail] = record["deliveries"]
     assert (mail["issue"], mail["state"]) == ("2026-11-26", "queued")
 
 
-def test_addresses_are_found_by_number_and_the_forgotten_are_missing(store: Store) -> None:
+def test_addresses_are_found_by_id_without_erased_subscribers(store: Store) -> None:
     numbers = add(store, *(f"reader{n}@example.org" for n in range(subscribers.CHUNK + 10)))
-    found_addresses = subscribers.addresses(store, [*numbers.values(), 10**6])
-    assert {n: a.address for n, a in found_addresses.items()} == {
+    addresses = subscribers.addresses(store, [*numbers.values(), 10**6])
+    assert {number: address.address for number, address in addresses.items()} == {
         number: address for address, number in numbers.items()
     }
 
 
-def test_what_readers_chose_for_themselves_is_replaced_by_no_list(store: Store) -> None:
+def test_no_list_replaces_the_preferences_of_a_subscriber(store: Store) -> None:
     bring(store, NewSubscriber(ANNA, "Anna", "de", ("bestand",)))
-    subscribers.set_preferences(store, found(store), language="en", topics=["kreislauf"], now=NOW)
-    told = bring(store, NewSubscriber(ANNA, "Anna", "de", ("bestand",)))
-    assert (told.updated, told.unchanged) == (0, 1)
+    subscribers.set_preferences(store, stored(store), language="en", topics=["kreislauf"], now=NOW)
+    report = bring(store, NewSubscriber(ANNA, "Anna", "de", ("bestand",)))
+    assert (report.updated, report.unchanged) == (0, 1)
     assert bring(store, NewSubscriber(ANNA, "Anna B.", "de", groups=("redaktion",))).updated == 1
-    person = found(store)
-    assert (person.name, person.groups) == ("Anna B.", ("redaktion",))
-    assert (person.language, person.topics) == ("en", ("kreislauf",))
-    subscribers.add_people(
+    subscriber = stored(store)
+    assert (subscriber.name, subscriber.groups) == ("Anna B.", ("redaktion",))
+    assert (subscriber.language, subscriber.topics) == ("en", ("kreislauf",))
+    subscribers.add_subscribers(
         store, [NewSubscriber(ANNA, "", "de")], source="asked by mail", now=NOW, dry_run=False,
-        over_choice=True,
+        override_preferences=True,
     )  # fmt: skip
-    assert (found(store).language, found(store).topics) == ("de", ("kreislauf",))
+    assert (stored(store).language, stored(store).topics) == ("de", ("kreislauf",))

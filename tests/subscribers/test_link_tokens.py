@@ -18,11 +18,10 @@ from upcycle_news.subscribers.link_tokens import (
     LinkSigner,
     Purpose,
     Token,
-    load_or_make_keys,
     preview_token,
     read_preview_token,
 )
-from upcycle_news.subscribers.signing_keys import KeyRing, add_key
+from upcycle_news.subscribers.signing_keys import KeyRing, add_key, load_or_create_keys
 
 KEY, OTHER = b"k" * 32, b"o" * 32
 SIGNER = LinkSigner({1: KEY}, "https://umbaupost.example.net")
@@ -31,7 +30,7 @@ purposes = st.sampled_from(list(Purpose))
 
 
 @given(purposes, st.integers(0, 2**48 - 1), st.integers(0, 2**24 - 1))
-def test_a_link_says_who_follows_it_and_what_for(
+def test_a_token_holds_subscriber_issue_and_purpose(
     purpose: Purpose, subscriber: int, issue: int
 ) -> None:
     token = SIGNER.token(purpose, subscriber, issue)
@@ -39,7 +38,7 @@ def test_a_link_says_who_follows_it_and_what_for(
     assert SIGNER.read(purpose, token) == Token(purpose, subscriber, issue)
 
 
-def test_a_link_leads_to_its_page_under_the_public_address() -> None:
+def test_a_link_is_below_the_public_url() -> None:
     url = SIGNER.url(Purpose.UNSUBSCRIBE, 7, 3)
     assert url.startswith("https://umbaupost.example.net/unsubscribe/")
     token = url.rpartition("/")[2]
@@ -47,12 +46,12 @@ def test_a_link_leads_to_its_page_under_the_public_address() -> None:
 
 
 @given(purposes, purposes)
-def test_a_link_for_one_purpose_is_none_for_another(made: Purpose, read: Purpose) -> None:
-    found = SIGNER.read(read, SIGNER.token(made, 7, 3))
-    assert (found is not None) == (made is read)
+def test_a_token_for_one_purpose_is_invalid_for_another(made: Purpose, read: Purpose) -> None:
+    token = SIGNER.read(read, SIGNER.token(made, 7, 3))
+    assert (token is not None) == (made is read)
 
 
-def test_a_link_with_a_single_bit_altered_is_nobodys() -> None:
+def test_a_token_with_one_bit_altered_is_invalid() -> None:
     token = SIGNER.token(Purpose.UNSUBSCRIBE, 7, 3)
     raw = base64.urlsafe_b64decode(token + "=")
     for bit in range(len(raw) * 8):
@@ -62,7 +61,7 @@ def test_a_link_with_a_single_bit_altered_is_nobodys() -> None:
         assert SIGNER.read(Purpose.UNSUBSCRIBE, text) is None, bit
 
 
-def test_a_link_with_a_single_letter_altered_is_nobodys() -> None:
+def test_a_token_with_one_letter_altered_is_invalid() -> None:
     """Also in the last one, two bits of which base64 does not look at."""
     token = SIGNER.token(Purpose.UNSUBSCRIBE, 7, 3)
     alphabet = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"
@@ -73,19 +72,19 @@ def test_a_link_with_a_single_letter_altered_is_nobodys() -> None:
 
 
 @given(st.text(max_size=60))
-def test_what_is_no_token_is_nobodys(text: str) -> None:
+def test_a_text_that_is_no_token_is_invalid(text: str) -> None:
     for purpose in Purpose:
         assert SIGNER.read(purpose, text) is None
 
 
 @pytest.mark.parametrize("change", ["=", " ", "\n", "A", "%3D"])
-def test_a_link_with_something_behind_it_is_nobodys(change: str) -> None:
+def test_a_token_with_a_suffix_is_invalid(change: str) -> None:
     token = SIGNER.token(Purpose.CONFIRM, 7)
     assert SIGNER.read(Purpose.CONFIRM, token + change) is None
     assert SIGNER.read(Purpose.CONFIRM, change + token) is None
 
 
-def test_a_link_of_another_publication_is_nobodys() -> None:
+def test_a_token_of_another_publication_is_invalid() -> None:
     other = LinkSigner({1: OTHER}, "https://umbaupost.example.net")
     assert other.read(Purpose.UNSUBSCRIBE, SIGNER.token(Purpose.UNSUBSCRIBE, 7)) is None
 
@@ -107,10 +106,10 @@ def test_a_link_holds_no_address_and_no_key() -> None:
 # --- the keys
 
 
-def test_a_key_is_made_once_and_belongs_to_its_owner_alone(tmp_path: Path) -> None:
+def test_a_key_is_created_once_and_readable_by_its_owner_only(tmp_path: Path) -> None:
     folder = tmp_path / "var" / "secrets"
-    first = load_or_make_keys(folder)
-    assert load_or_make_keys(folder) == first
+    first = load_or_create_keys(folder)
+    assert load_or_create_keys(folder) == first
     assert list(first) == [1]
     assert len(first[1]) == 32
     [path] = folder.iterdir()
@@ -119,13 +118,13 @@ def test_a_key_is_made_once_and_belongs_to_its_owner_alone(tmp_path: Path) -> No
 
 
 def test_every_publication_has_a_key_of_its_own(tmp_path: Path) -> None:
-    assert load_or_make_keys(tmp_path / "a") != load_or_make_keys(tmp_path / "b")
+    assert load_or_create_keys(tmp_path / "a") != load_or_create_keys(tmp_path / "b")
 
 
 def test_an_operator_may_add_a_second_key(tmp_path: Path) -> None:
-    first = load_or_make_keys(tmp_path)
+    first = load_or_create_keys(tmp_path)
     (tmp_path / "token-2.key").write_text(OTHER.hex())
-    assert load_or_make_keys(tmp_path) == {**first, 2: OTHER}
+    assert load_or_create_keys(tmp_path) == {**first, 2: OTHER}
 
 
 @pytest.mark.parametrize(
@@ -146,22 +145,22 @@ def test_a_damaged_key_is_never_replaced_by_a_new_one(
     """A new key would break every link in every mail that was sent."""
     (tmp_path / name).write_bytes(content)
     with pytest.raises(UpcycleError, match="a token key is damaged; restore the folder"):
-        load_or_make_keys(tmp_path)
+        load_or_create_keys(tmp_path)
     assert [path.name for path in tmp_path.iterdir()] == [name]
 
 
-def test_a_key_folder_that_cannot_be_made_is_told_with_the_cure(tmp_path: Path) -> None:
+def test_a_key_folder_that_cannot_be_created_is_reported_with_the_fix(tmp_path: Path) -> None:
     (tmp_path / "secrets").write_text("a file")
     with pytest.raises(UpcycleError, match="make the folder readable and writable"):
-        load_or_make_keys(tmp_path / "secrets")
+        load_or_create_keys(tmp_path / "secrets")
 
 
-def test_two_processes_that_make_the_key_at_once_agree_on_one(tmp_path: Path) -> None:
+def test_two_processes_that_create_the_key_at_once_agree_on_it(tmp_path: Path) -> None:
     program = (
         "import sys; from pathlib import Path\n"
-        "from upcycle_news.subscribers.link_tokens import load_or_make_keys\n"
+        "from upcycle_news.subscribers.signing_keys import load_or_create_keys\n"
         "print('ready', flush=True); sys.stdin.readline()\n"
-        "print(load_or_make_keys(Path(sys.argv[1]))[1].hex())"
+        "print(load_or_create_keys(Path(sys.argv[1]))[1].hex())"
     )
     processes = [
         subprocess.Popen(
@@ -179,42 +178,44 @@ def test_two_processes_that_make_the_key_at_once_agree_on_one(tmp_path: Path) ->
         process.stdin.flush()
     keys = {process.communicate()[0] for process in processes}
     assert len(keys) == 1
-    assert keys == {load_or_make_keys(tmp_path / "secrets")[1].hex() + "\n"}
+    assert keys == {load_or_create_keys(tmp_path / "secrets")[1].hex() + "\n"}
     assert [path.name for path in (tmp_path / "secrets").iterdir()] == ["token-1.key"]
 
 
-def test_many_with_one_process_number_that_make_the_key_at_once_agree_on_one(
+def test_many_threads_that_create_the_key_at_once_agree_on_it(
     tmp_path: Path,
 ) -> None:
     """As the first process of each of several containers that share the folder."""
     with ThreadPoolExecutor(8) as pool:
         for trial in range(30):
             folder = tmp_path / str(trial)
-            found = list(pool.map(load_or_make_keys, [folder] * 8))
-            assert all(one == load_or_make_keys(folder) for one in found)
+            all_keys = list(pool.map(load_or_create_keys, [folder] * 8))
+            assert all(keys == load_or_create_keys(folder) for keys in all_keys)
             assert [path.name for path in folder.iterdir()] == ["token-1.key"]
 
 
-def test_a_door_that_is_open_makes_no_key_where_the_old_ones_were_moved_away(
+def test_a_running_server_creates_no_key_when_the_folder_is_moved_away(
     tmp_path: Path,
 ) -> None:
-    """It would stand where the old one comes back to."""
+    """It would take the number of an old key that comes back."""
     folder = tmp_path / "secrets"
     ring = KeyRing(folder)
     first = ring[1]
-    kept = (folder / "token-1.key").rename(tmp_path / "kept")
+    moved = (folder / "token-1.key").rename(tmp_path / "kept")
     assert dict(ring) == {1: first}
     assert list(folder.iterdir()) == []
-    kept.rename(folder / "token-1.key")
+    moved.rename(folder / "token-1.key")
     assert add_key(folder) == 2
     assert sorted(ring) == [1, 2]
     assert ring[1] == first
 
 
 @given(st.binary(min_size=32, max_size=32), st.sampled_from("ABCDEFGHIJKLMNOPQRSTUVWXYZ-_89"))
-def test_a_preview_link_has_one_spelling_only(key: bytes, last: str) -> None:
+def test_a_preview_token_has_one_spelling_only(key: bytes, last: str) -> None:
     now = datetime(2026, 11, 26, 7, tzinfo=UTC)
-    token = preview_token({1: key}, issue=3, revision="ab" * 32, expires=now + timedelta(hours=1))
+    token = preview_token(
+        {1: key}, issue=3, revision_id="ab" * 32, expires=now + timedelta(hours=1)
+    )
     assert read_preview_token({1: key}, token, now=now) is not None
     altered = token[:-1] + last
     assert (read_preview_token({1: key}, altered, now=now) is None) == (altered != token)

@@ -1,4 +1,4 @@
-"""Excerpts are whole sentences."""
+"""Splitting into sentences, excerpts and summaries."""
 
 import pytest
 from hypothesis import given, settings
@@ -7,10 +7,10 @@ from hypothesis import strategies as st
 from upcycle_news.text.excerpts import (
     excerpt,
     propose_summary,
-    sentences,
+    split_sentences,
     summary_of_markdown,
 )
-from upcycle_news.text.sanitize import tidy
+from upcycle_news.text.sanitize import normalise_whitespace
 
 
 @pytest.mark.parametrize(
@@ -28,13 +28,13 @@ from upcycle_news.text.sanitize import tidy
         "Wer baut? fragte sie.",
     ],
 )
-def test_an_abbreviation_ends_no_sentence(sentence):
-    assert sentences(f"{sentence} Danach kam nichts.") == [sentence, "Danach kam nichts."]
+def test_an_abbreviation_does_not_end_a_sentence(sentence):
+    assert split_sentences(f"{sentence} Danach kam nichts.") == [sentence, "Danach kam nichts."]
 
 
 def test_sentences_end_at_years_questions_and_quotations():
     text = "Es war 1990. Danach? Er rief: „Komm!“ Sie kam … (Sie blieb.) „Gut.“"
-    assert sentences(text) == [
+    assert split_sentences(text) == [
         "Es war 1990.", "Danach?", "Er rief: „Komm!“", "Sie kam …", "(Sie blieb.)", "„Gut.“",
     ]  # fmt: skip
 
@@ -51,7 +51,22 @@ def test_a_long_first_sentence_is_cut_at_a_word():
     assert len(excerpt("x" * 50, 20)) == 20
 
 
-def test_what_a_feed_broke_off_is_left_out():
+@pytest.mark.parametrize(
+    ("text", "limit", "expected"),
+    [
+        ("Die Werkstatt in der Halle Nr. 5 am Hafen öffnet.", 31, "Die Werkstatt in der Halle…"),
+        ("Gebraucht wird vieles, z. B. Türen und Fenster.", 28, "Gebraucht wird vieles…"),
+        ("Gefeiert wird in der Stadt am 3. Oktober bis spät.", 34, "Gefeiert wird in der Stadt am…"),
+        ("So steht es seit jeher im Gesetz, § 5 der Satzung.", 37, "So steht es seit jeher im Gesetz…"),
+        ("Nr. 5 " + "x" * 50, 6, "Nr. 5…"),
+    ],
+)  # fmt: skip
+def test_a_cut_never_follows_an_abbreviation(text, limit, expected):
+    assert excerpt(text, limit) == expected
+    assert len(expected) <= limit
+
+
+def test_a_sentence_that_the_feed_truncated_is_left_out():
     assert excerpt("Eins ist ganz. Zwei ist […]", 280) == "Eins ist ganz."
 
 
@@ -59,7 +74,7 @@ def test_a_summary_fills_its_length_with_sentences():
     assert len(propose_summary("Ein Satz steht hier. " * 40)) <= 240
 
 
-def test_a_summary_knows_no_footnotes():
+def test_a_summary_has_no_footnotes():
     body = "Er steht noch.[^1] Er bleibt.\n\n[^1]: Sagt die Stadt.\n"
     assert summary_of_markdown(body) == "Er steht noch. Er bleibt."
 
@@ -67,5 +82,5 @@ def test_a_summary_knows_no_footnotes():
 @settings(max_examples=100, deadline=None)
 @given(st.text(alphabet="aB1z. !?…„“)(\nJh", max_size=120), st.integers(5, 100))
 def test_no_sentence_is_lost_and_no_excerpt_too_long(text, limit):
-    assert " ".join(sentences(text)).split() == tidy(text).split()
+    assert " ".join(split_sentences(text)).split() == normalise_whitespace(text).split()
     assert len(excerpt(text, limit)) <= limit

@@ -1,4 +1,4 @@
-"""Plain lines: quotation marks, dashes, spaces that hold, characters that must go."""
+"""Typography of plain lines: quotation marks, dashes, no-break spaces, control characters."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from upcycle_news.text.typography import bind, clean, typeset
+from upcycle_news.text.typography import insert_no_break_spaces, normalise_text, typeset
 
 NB = "\u00a0"
 
@@ -27,8 +27,10 @@ NB = "\u00a0"
         ("ein Haus – ein Hof", f"ein Haus{NB}– ein Hof"),
     ],
 )
-def test_german_lines_do_not_break_where_it_hurts(written: str, printed: str) -> None:
-    assert bind(written, "de") == printed
+def test_german_abbreviations_units_and_dashes_get_no_break_spaces(
+    written: str, printed: str
+) -> None:
+    assert insert_no_break_spaces(written, "de") == printed
 
 
 def test_quotation_marks_are_those_of_the_language() -> None:
@@ -36,7 +38,7 @@ def test_quotation_marks_are_those_of_the_language() -> None:
     assert typeset("The \"word 'vacant'\"", "en-GB") == "The “word ‘vacant’”"
 
 
-def test_quotation_marks_that_are_right_stay() -> None:
+def test_correct_quotation_marks_are_unchanged() -> None:
     assert typeset("„Kleinstadt“ ist kein ‚Rest‘", "de") == "„Kleinstadt“ ist kein ‚Rest‘"
 
 
@@ -44,7 +46,7 @@ def test_an_apostrophe_is_no_quotation_mark() -> None:
     assert typeset("Wie geht's, Opa?", "de") == "Wie geht’s, Opa?"
 
 
-def test_a_title_is_no_markdown() -> None:
+def test_markdown_in_a_title_is_not_interpreted() -> None:
     assert typeset("2*3*4 _ein_ <b> & [x](y)", "de") == "2*3*4 _ein_ <b> & [x](y)"
 
 
@@ -53,18 +55,18 @@ def test_the_c_of_a_paragraph_is_no_copyright_sign() -> None:
 
 
 def test_decomposed_umlauts_are_composed() -> None:
-    assert clean("Mu\u0308ller") == "Müller"
+    assert normalise_text("Mu\u0308ller") == "Müller"
 
 
-def test_control_characters_go_and_lost_quotation_marks_come_back() -> None:
-    assert clean("a\x00b\x08c\x7f\ufeff\u202ed") == "abcd"
-    assert clean("\x84Wort\x93 \x96 geht\x92s") == "„Wort“ – geht’s"
+def test_control_characters_are_removed_and_lost_quotation_marks_restored() -> None:
+    assert normalise_text("a\x00b\x08c\x7f\ufeff\u202ed") == "abcd"
+    assert normalise_text("\x84Wort\x93 \x96 geht\x92s") == "„Wort“ – geht’s"
 
 
 @given(st.text())
-def test_cleaning_twice_is_cleaning_once(text: str) -> None:
-    once = clean(text)
-    assert clean(once) == once
+def test_normalising_is_idempotent(text: str) -> None:
+    once = normalise_text(text)
+    assert normalise_text(once) == once
     assert not any((c < " " and c not in "\n\t") or "\x7f" <= c <= "\x9f" for c in once)
 
 

@@ -1,4 +1,4 @@
-"""A shelf of relays having a bad day, and the certificates some of them show."""
+"""A relay that misbehaves as asked, and certificates for it."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from aiosmtpd.smtp import SMTP, AuthResult, LoginPassword
 from upcycle_news.models import Relay
 from upcycle_news.transports.dev_mailbox import HOST, loopback_controller
 
-Reply = Callable[["BadDay", str], str | None]
+Reply = Callable[["MisbehavingRelay", str], str | None]
 
 
 class _Server(SMTP):
@@ -31,8 +31,8 @@ class _Server(SMTP):
             await super().smtp_DATA(arg)
 
 
-class BadDay:
-    """A relay that accepts everything, but for what is asked of it.
+class MisbehavingRelay:
+    """A relay that accepts everything, except as the arguments say.
 
     `mail`, `rcpt` and `data` may return a reply instead of 250; `drop` ends each connection at
     that moment; `drops` limits it to the first so many.
@@ -41,9 +41,9 @@ class BadDay:
     def __init__(
         self,
         *,
-        mail: Reply = lambda day, who: None,
-        rcpt: Reply = lambda day, who: None,
-        data: Reply = lambda day, who: None,
+        mail: Reply = lambda relay, address: None,
+        rcpt: Reply = lambda relay, address: None,
+        data: Reply = lambda relay, address: None,
         drop: Literal["", "before DATA", "within DATA", "before 250"] = "",
         drops: int = 1000,
         security: Literal["none", "starttls", "tls"] = "none",
@@ -85,7 +85,7 @@ class BadDay:
 
     def relay(self, **changes: Any) -> Relay:
         host = "localhost" if self.security != "none" else HOST
-        values = {"name": "bad day", "host": host, "port": self.controller.port, "timeout": 5.0}
+        values = {"name": "misbehaving", "host": host, "port": self.controller.port, "timeout": 5.0}
         return Relay(**values | {"security": self.security} | changes)
 
     def __enter__(self) -> Self:
@@ -100,7 +100,8 @@ class BadDay:
     async def handle_EHLO(self, server, session, envelope, hostname, responses):
         self.connections += 1
         session.host_name = hostname
-        return ["250-PIPELINING", *responses] if self._pipelining else responses
+        more = ["250-PIPELINING"] if self._pipelining else []
+        return [*responses[:1], *more, *responses[1:]]  # the first line is the greeting
 
     async def handle_MAIL(self, server, session, envelope, address, options):
         reply = self._answer(server, "mail", address)
@@ -130,9 +131,9 @@ class BadDay:
             server.transport.abort()
         return "250 2.0.0 queued as 4XyZ"
 
-    def _answer(self, server: Any, step: str, who: str) -> str | None:
+    def _answer(self, server: Any, step: str, address: str) -> str | None:
         self.commands.append(step)
-        reply = self._replies[step](self, who)
+        reply = self._replies[step](self, address)
         if reply and reply.startswith("421"):
             server.loop.call_later(0.01, lambda: server.transport and server.transport.close())
         return reply
@@ -143,44 +144,44 @@ class BadDay:
 
 
 def always(reply: str) -> Reply:
-    return lambda day, who: reply
+    return lambda relay, address: reply
 
 
 def for_addresses(start: str, reply: str) -> Reply:
-    """The reply for addresses that begin with `start`."""
-    return lambda day, who: reply if who.startswith(start) else None
+    """Return `reply` for addresses that begin with `start`."""
+    return lambda relay, address: reply if address.startswith(start) else None
 
 
 def first_time(reply: str) -> Reply:
-    """Greylisting: the reply for each address that was not seen before."""
+    """Greylist: return `reply` for each address that was not seen before."""
     seen: set[str] = set()
 
-    def greylist(day: BadDay, who: str) -> str | None:
-        if who in seen:
+    def greylist(relay: MisbehavingRelay, address: str) -> str | None:
+        if address in seen:
             return None
-        seen.add(who)
+        seen.add(address)
         return reply
 
     return greylist
 
 
 def first_times(count: int, reply: str) -> Reply:
-    """A storm: the reply to the first `count` of all."""
+    """Return `reply` to the first `count` commands."""
     left = [count]
 
-    def storm(day: BadDay, who: str) -> str | None:
+    def busy(relay: MisbehavingRelay, address: str) -> str | None:
         left[0] -= 1
         return reply if left[0] >= 0 else None
 
-    return storm
+    return busy
 
 
 def after(count: int, reply: str) -> Reply:
-    """The reply once, when `count` messages have been accepted."""
+    """Return `reply` once, when `count` messages have been accepted."""
     done: list[bool] = []
 
-    def limit(day: BadDay, who: str) -> str | None:
-        if len(day.accepted) < count or done:
+    def limit(relay: MisbehavingRelay, address: str) -> str | None:
+        if len(relay.accepted) < count or done:
             return None
         done.append(True)
         return reply

@@ -21,7 +21,7 @@ ENVELOPE = Envelope("bounce+d7@example.org", "max.muster@muster-web.example")
         "5.1.1 <max.muster@muster-web.example>\n5.1.1 max.muster",
     ],
 )
-def test_a_reply_keeps_its_code_and_loses_the_address(text):
+def test_the_address_is_redacted_and_the_code_stays(text):
     reply = parse_reply(550, text.encode(), ENVELOPE)
 
     assert (reply.code, reply.enhanced) == (550, "5.1.1")
@@ -29,24 +29,24 @@ def test_a_reply_keeps_its_code_and_loses_the_address(text):
     assert "@" not in reply.text
 
 
-def test_a_reply_that_quotes_the_readers_link_loses_the_token():
+def test_the_token_of_a_quoted_link_is_redacted():
     token = "kJ8sQ" * 8
     message = f"https://a.example/u/{token[:20]}=\r\n{token[20:]}".encode()
 
     assert token not in parse_reply(554, f"URL {token} listed".encode(), ENVELOPE, message).text
 
 
-def test_a_queue_id_stays_for_those_who_have_to_ask_the_relay():
+def test_a_queue_id_is_not_redacted():
     reply = parse_reply(250, b"2.0.0 Ok: queued as 4XyZ1234567890abcdef", ENVELOPE, b"hello")
 
     assert reply.text == "Ok: queued as 4XyZ1234567890abcdef"
 
 
-def test_a_mailbox_called_user_does_not_make_a_riddle_of_the_reply():
+def test_a_mailbox_called_user_leaves_no_such_user_readable():
     assert parse_reply(550, b"no such user", Envelope("", "user@a.example")).text == "no such user"
 
 
-def test_an_enhanced_code_of_another_class_is_none():
+def test_an_enhanced_code_of_another_class_is_ignored():
     assert parse_reply(550, b"4.1.1 odd", ENVELOPE).enhanced == ""
 
 

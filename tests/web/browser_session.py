@@ -11,7 +11,7 @@ import json
 import re
 import subprocess
 import tempfile
-import time
+import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -20,6 +20,7 @@ from typing import Any
 from websockets.sync.client import ClientConnection, connect
 
 from ..rendering.page_screenshots import FLAGS, chromium
+from ..waiting import wait_until
 
 
 class Page:
@@ -35,16 +36,16 @@ class Page:
         number = next(self._numbers)
         self._socket.send(json.dumps({"id": number, "method": method, "params": parameters}))
         while True:
-            told = self._hear()
-            if told.get("id") == number:
-                assert "error" not in told, (method, told)
-                return told["result"]
+            message = self._hear()
+            if message.get("id") == number:
+                assert "error" not in message, (method, message)
+                return message["result"]
 
     def _hear(self) -> Any:
-        told = json.loads(self._socket.recv(timeout=20))
-        if told.get("method") == "Network.requestWillBeSent":
-            self.requests.append(told["params"]["request"]["url"])
-        return told
+        message = json.loads(self._socket.recv(timeout=20))
+        if message.get("method") == "Network.requestWillBeSent":
+            self.requests.append(message["params"]["request"]["url"])
+        return message
 
     def _until_loaded(self) -> None:
         while self._hear().get("method") != "Page.loadEventFired":
@@ -67,9 +68,9 @@ class Page:
 
     def element(self, selector: str) -> int:
         root = self.ask("DOM.getDocument")["root"]["nodeId"]
-        found: int = self.ask("DOM.querySelector", nodeId=root, selector=selector)["nodeId"]
-        assert found, f"no {selector} on the page"
-        return found
+        node: int = self.ask("DOM.querySelector", nodeId=root, selector=selector)["nodeId"]
+        assert node, f"no {selector} on the page"
+        return node
 
     def html(self) -> str:
         text: str = self.ask("DOM.getOuterHTML", nodeId=self.element("html"))["outerHTML"]
@@ -102,20 +103,20 @@ class Page:
 
     def overflow(self) -> float:
         """By how many pixels the page is wider than its window."""
-        told = self.ask("Page.getLayoutMetrics")
-        return float(told["cssContentSize"]["width"] - told["cssLayoutViewport"]["clientWidth"])
+        reply = self.ask("Page.getLayoutMetrics")
+        return float(reply["cssContentSize"]["width"] - reply["cssLayoutViewport"]["clientWidth"])
 
     def run(self, script: str) -> Any:
         """Evaluate a script of the test, whatever the page's own policy allows."""
-        told = self.ask(
+        reply = self.ask(
             "Runtime.evaluate", expression=script, awaitPromise=True, returnByValue=True
         )
-        assert "exceptionDetails" not in told, told
-        return told["result"].get("value")
+        assert "exceptionDetails" not in reply, reply
+        return reply["result"].get("value")
 
     def picture(self, path: Path) -> None:
-        told = self.ask("Page.captureScreenshot", format="png", captureBeyondViewport=True)
-        path.write_bytes(base64.b64decode(told["data"]))
+        reply = self.ask("Page.captureScreenshot", format="png", captureBeyondViewport=True)
+        path.write_bytes(base64.b64decode(reply["data"]))
 
 
 @contextmanager
@@ -142,17 +143,18 @@ def browsing() -> Iterator[Page]:
 
 def _tab(process: subprocess.Popen[bytes], profile: Path) -> str:
     """The address of the browser's one tab."""
-    import urllib.request
+    urls: list[str] = []
 
-    deadline = time.monotonic() + 40
-    while time.monotonic() < deadline and process.poll() is None:
+    def tab_exists() -> bool:
+        assert process.poll() is None, "Chromium ended"
         try:
             port = (profile / "DevToolsActivePort").read_text().split()[0]
             with urllib.request.urlopen(f"http://127.0.0.1:{port}/json/list") as answer:
-                for one in json.load(answer):
-                    if one["type"] == "page":
-                        return str(one["webSocketDebuggerUrl"])
+                targets = json.load(answer)
         except (OSError, IndexError, ValueError):
-            pass
-        time.sleep(0.05)
-    raise AssertionError("Chromium did not start")
+            return False
+        urls[:] = [str(tab["webSocketDebuggerUrl"]) for tab in targets if tab["type"] == "page"]
+        return bool(urls)
+
+    wait_until(tab_exists, "Chromium did not start", seconds=40, interval=0.05)
+    return urls[0]

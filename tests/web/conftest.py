@@ -7,7 +7,7 @@ import pytest
 from upcycle_news.app.context import AppContext
 
 from ..publications import Publication
-from .web_server import Door, free_port, opened
+from .web_server import WebServer, free_port, running_server
 
 
 @pytest.fixture
@@ -17,12 +17,12 @@ def port() -> int:
 
 @pytest.fixture
 def context(publication: Publication, port: int) -> AppContext:
-    """A newsroom whose public address is the test's own door."""
-    publication.setting("https://umbaupost.example.net", f"http://127.0.0.1:{port}")
+    """A context whose public URL is the test's own web server."""
+    publication.change_setting("https://umbaupost.example.net", f"http://127.0.0.1:{port}")
     return publication.context(AUDIENCE__TOPICS='["Bestand", "Kleinstadt"]')
 
 
 @pytest.fixture
-def door(context: AppContext, port: int) -> Iterator[Door]:
-    with opened(context, port) as made:
+def server(context: AppContext, port: int) -> Iterator[WebServer]:
+    with running_server(context, port) as made:
         yield made

@@ -10,35 +10,36 @@ from types import SimpleNamespace
 
 import pytest
 
+from upcycle_news.api import App
 from upcycle_news.app.context import AppContext
-from upcycle_news.services.archive.atomic_folder import alone
-from upcycle_news.web.archive import REBUILD_SECONDS, ArchiveDoor
+from upcycle_news.services.archive.atomic_folder import exclusive_lock
+from upcycle_news.web.archive import REBUILD_SECONDS, ArchivePages
 
-from ..publications import Publication, parsed, sent
+from ..publications import Publication, parse_mail, send_issue
 from ..services.archive.test_build import tree
-from .web_server import Door, opened
+from .web_server import WebServer, running_server
 
 PAGE = "/archive/2026-11-26/"
 
 
 @pytest.fixture
-def shown(publication: Publication, context: AppContext, port: int) -> Iterator[Door]:
-    """A door with one issue behind it."""
-    publication.readers("anna@example.org")
-    publication.essay()
-    sent(context)
-    with opened(context, port) as door:
-        yield door
+def shown(publication: Publication, context: AppContext, port: int) -> Iterator[WebServer]:
+    """A web server with one issue in its archive."""
+    publication.add_subscribers("anna@example.org")
+    publication.write_essay()
+    send_issue(context)
+    with running_server(context, port) as server:
+        yield server
 
 
-def test_the_first_page_leads_to_archive_and_form(context: AppContext, door: Door) -> None:
-    answer = door.get("/")
+def test_the_start_page_links_to_archive_and_form(context: AppContext, server: WebServer) -> None:
+    answer = server.get("/")
     assert answer.status == 200
     assert 'href="archive/"' in answer.text
     assert 'href="subscribe"' in answer.text
     assert "Noch ist keine Ausgabe erschienen" in answer.text
     for path in ("/archive/", "/essays/", "/subscribe"):
-        assert door.get(path).status == 200
+        assert server.get(path).status == 200
 
 
 @pytest.mark.parametrize(
@@ -53,7 +54,9 @@ def test_the_first_page_leads_to_archive_and_form(context: AppContext, door: Doo
         ("/style.css", "text/css; charset=utf-8"),
     ],
 )
-def test_everything_has_its_type_and_its_validators(shown: Door, path: str, kind: str) -> None:
+def test_every_file_has_its_content_type_and_validators(
+    shown: WebServer, path: str, kind: str
+) -> None:
     answer = shown.get(path)
     assert (answer.status, answer.headers["content-type"]) == (200, kind)
     assert answer.headers["x-content-type-options"] == "nosniff"
@@ -67,13 +70,13 @@ def test_everything_has_its_type_and_its_validators(shown: Door, path: str, kind
         assert (again.status, again.text) == (304, "")
         assert again.headers["etag"] == etag
     assert shown.get(path, If_None_Match='"other"').status == 200
-    head = shown.ask("HEAD", path)
+    head = shown.request("HEAD", path)
     assert (head.status, head.text) == (200, "")
     assert head.headers["content-length"] == answer.headers["content-length"]
     assert shown.post(path).status == 405
 
 
-def test_an_address_without_its_last_slash_leads_to_the_page(shown: Door) -> None:
+def test_a_url_without_final_slash_redirects_to_the_page(shown: WebServer) -> None:
     for path in ("/archive", "/archive/2026-11-26", "/essays", "/essays/was-vom-bahnhof-bleibt"):
         answer = shown.get(path)
         assert (answer.status, answer.headers["location"]) == (308, f"./{path.split('/')[-1]}/")
@@ -99,7 +102,7 @@ def test_an_address_without_its_last_slash_leads_to_the_page(shown: Door) -> Non
         "/essays/%FF/",
     ],
 )
-def test_nothing_else_of_the_machine_can_be_read(shown: Door, path: str) -> None:
+def test_no_other_file_of_the_machine_can_be_read(shown: WebServer, path: str) -> None:
     answer = shown.get(path)
     assert answer.status in (404, 308)
     assert "bahnhof" not in answer.text.casefold()
@@ -107,23 +110,23 @@ def test_nothing_else_of_the_machine_can_be_read(shown: Door, path: str) -> None
         assert shown.get("/essays/" + answer.headers["location"]).status == 404
 
 
-def test_what_is_lost_is_built_again_and_not_for_every_stranger(
-    context: AppContext, shown: Door
+def test_a_missing_archive_is_rebuilt_at_most_once_a_minute(
+    context: AppContext, shown: WebServer
 ) -> None:
     assert REBUILD_SECONDS > 0
-    before = tree(context.archive)
-    shutil.rmtree(context.archive)
+    before = tree(context.archive_folder)
+    shutil.rmtree(context.archive_folder)
     assert shown.get(PAGE).status == 200
-    assert tree(context.archive) == before
-    (context.archive / "archive/2026-11-26/index.html").unlink()
+    assert tree(context.archive_folder) == before
+    (context.archive_folder / "archive/2026-11-26/index.html").unlink()
     assert shown.get(PAGE).status == 404  # asked again within the minute
 
 
-def test_every_address_of_a_stored_mail_answers(publication: Publication, shown: Door) -> None:
+def test_every_link_of_a_sent_mail_works(publication: Publication, shown: WebServer) -> None:
     import re
 
     (raw,) = publication.mails()
-    mail = parsed(raw)
+    mail = parse_mail(raw)
     links: set[str] = set()
     for kind in ("html", "plain"):
         body = mail.get_body((kind,))
@@ -135,17 +138,17 @@ def test_every_address_of_a_stored_mail_answers(publication: Publication, shown:
         assert shown.get(link).status == 200, link
 
 
-def test_a_build_that_hangs_holds_up_one_visitor_and_not_the_door(context: AppContext) -> None:
-    """The door has eight threads, and readers leave through them, too."""
+def test_a_build_that_hangs_blocks_one_request_only(context: AppContext) -> None:
+    """The server has eight threads, and unsubscribing needs them, too."""
     begun, times = threading.Event(), iter([0.0, 2.0 * REBUILD_SECONDS])
 
     def clock() -> float:
         begun.set()
         return next(times)
 
-    door = ArchiveDoor(SimpleNamespace(context=context), clock)  # type: ignore[arg-type]
-    first, second = (Thread(target=door._find, args=(PAGE,), daemon=True) for _ in range(2))
-    with alone(context.settings.state / "archive.lock"):
+    pages = ArchivePages(SimpleNamespace(app=App(context)), clock)  # type: ignore[arg-type]
+    first, second = (Thread(target=pages._find, args=(PAGE,), daemon=True) for _ in range(2))
+    with exclusive_lock(context.settings.state / "archive.lock"):
         first.start()
         assert begun.wait(10)
         second.start()

@@ -18,30 +18,32 @@ from upcycle_news.storage import personal_data, subscribers, suppressions
 from upcycle_news.subscribers.link_tokens import LinkSigner, Purpose
 
 from ..delivery.memory_ledger import Clock
-from ..publications import Publication, add
+from ..publications import Publication, add_confirmed_subscribers
 from ..rendering.page_screenshots import missing
 from .browser_session import browsing
-from .web_server import Door, opened
+from .web_server import WebServer, running_server
 
 ANNA = "anna@example.org"
 AXE = Path(__file__).parents[2] / "tools/node/node_modules/axe-core/axe.min.js"
 
 
 def person(context: AppContext, address: str = ANNA) -> Subscriber:
-    found = subscribers.find(context.store, EmailAddress.parse(address))
-    assert found is not None
-    return found
+    subscriber = subscribers.find(context.store, EmailAddress.parse(address))
+    assert subscriber is not None
+    return subscriber
 
 
 def link(context: AppContext, purpose: Purpose, number: int = 1, issue: int = 0) -> str:
-    return f"/{purpose}/{context.signer.token(purpose, number, issue)}"
+    return f"/{purpose}/{context.link_signer.token(purpose, number, issue)}"
 
 
-# --- nobody learns who is subscribed
+# --- responses do not disclose who is subscribed
 
 
-def test_the_answer_is_the_same_for_everybody(context: AppContext, door: Door) -> None:
-    add(context, ANNA, "weg@example.org", "gesperrt@example.org")
+def test_the_response_to_a_sign_up_is_the_same_for_every_address(
+    context: AppContext, server: WebServer
+) -> None:
+    add_confirmed_subscribers(context, ANNA, "weg@example.org", "gesperrt@example.org")
     subscribers.unsubscribe(context.store, person(context, "weg@example.org"), now=context.clock())
     suppressions.suppress_all(
         context.store, ["gesperrt@example.org", "@boese.example"],
@@ -49,21 +51,22 @@ def test_the_answer_is_the_same_for_everybody(context: AppContext, door: Door) -
     )  # fmt: skip
     addresses = ("neu@example.org", ANNA, "weg@example.org", "gesperrt@example.org")
     answers = [
-        door.post("/subscribe", {"email": email, "language": "de"})
+        server.post("/subscribe", {"email": email, "language": "de"})
         for email in (*addresses, "x@boese.example", "neu@example.org")
     ]
-    kept = [({**a.headers, "date": ""}, a.status, a.text) for a in answers]
-    assert all(answer == kept[0] for answer in kept)
+    normalised = [({**a.headers, "date": ""}, a.status, a.text) for a in answers]
+    assert all(answer == normalised[0] for answer in normalised)
     as_json = [
-        door.post("/subscribe", {"email": email}, Accept="application/json") for email in addresses
+        server.post("/subscribe", {"email": email}, Accept="application/json")
+        for email in addresses
     ]
     assert {(a.status, a.text) for a in as_json} == {(200, '{"ok":true}')}
 
 
-def test_only_who_may_be_asked_gets_a_mail(
+def test_only_permitted_addresses_get_a_confirmation_mail(
     publication: Publication, context: AppContext, port: int
 ) -> None:
-    add(context, ANNA, "weg@example.org")
+    add_confirmed_subscribers(context, ANNA, "weg@example.org")
     subscribers.unsubscribe(context.store, person(context, "weg@example.org"), now=context.clock())
     suppressions.suppress_all(
         context.store, ["gesperrt@example.org", "@boese.example"],
@@ -72,51 +75,53 @@ def test_only_who_may_be_asked_gets_a_mail(
     suppressions.suppress_all(
         context.store, ["x@boese.example"], reason="unsubscribed", detail="", now=context.clock()
     )
-    with opened(context, port) as door:
+    with running_server(context, port) as server:
         for who in ("neu", "anna", "weg", "gesperrt", "NEU"):
-            door.post("/subscribe", {"email": f"{who}@example.org"})
-        door.post("/subscribe", {"email": "x@boese.example"})
+            server.post("/subscribe", {"email": f"{who}@example.org"})
+        server.post("/subscribe", {"email": "x@boese.example"})
     assert publication.recipients() == ["neu@example.org", "weg@example.org"]
 
 
-def test_nobody_can_fill_a_strangers_mailbox(
+def test_repeated_sign_ups_send_one_mail_within_the_cooldown(
     publication: Publication, context: AppContext, port: int, clock: Clock
 ) -> None:
-    with opened(context, port) as door:
+    with running_server(context, port) as server:
         for _ in range(5):
-            door.post("/subscribe", {"email": ANNA})
+            server.post("/subscribe", {"email": ANNA})
     assert len(publication.mails()) == 1
     clock.now += timedelta(days=1)
-    with opened(context, port) as door:
-        door.post("/subscribe", {"email": ANNA})
+    with running_server(context, port) as server:
+        server.post("/subscribe", {"email": ANNA})
     assert len(publication.mails()) == 2
 
 
-def test_a_robot_that_fills_every_field_gets_the_usual_answer_and_no_mail(
+def test_a_bot_that_fills_the_honeypot_gets_the_usual_response_and_no_mail(
     publication: Publication, context: AppContext, port: int
 ) -> None:
-    with opened(context, port) as door:
-        answer = door.post("/subscribe", {"email": ANNA, "website": "https://spam.example"})
+    with running_server(context, port) as server:
+        answer = server.post("/subscribe", {"email": ANNA, "website": "https://spam.example"})
     assert answer.status == 200
     assert publication.mails() == []
     assert subscribers.find(context.store, EmailAddress.parse(ANNA)) is None
 
 
-def test_one_network_gets_only_so_many_sign_ups(context: AppContext, door: Door) -> None:
-    """The door believes the proxy on its own machine, and nobody else's word."""
+def test_sign_ups_of_one_network_are_limited(context: AppContext, server: WebServer) -> None:
+    """The server trusts X-Forwarded-For of the proxy on its own machine only."""
     at = {"X_Forwarded_For": "203.0.113.7"}
-    statuses = [door.post("/subscribe", {"email": f"n{i}@example.org"}, **at).status
+    statuses = [server.post("/subscribe", {"email": f"n{i}@example.org"}, **at).status
                 for i in range(22)]  # fmt: skip
     assert statuses == [200] * 20 + [429] * 2
-    neighbour = door.post("/subscribe", {"email": ANNA}, X_Forwarded_For="203.0.113.9")
+    neighbour = server.post("/subscribe", {"email": ANNA}, X_Forwarded_For="203.0.113.9")
     assert (neighbour.status, neighbour.headers["retry-after"]) == (429, "3600")
-    assert door.post("/subscribe", {"email": ANNA}, X_Forwarded_For="198.51.100.1").status == 200
-    assert door.post(link(context, Purpose.UNSUBSCRIBE), {}, **at).status == 200
+    assert server.post("/subscribe", {"email": ANNA}, X_Forwarded_For="198.51.100.1").status == 200
+    assert server.post(link(context, Purpose.UNSUBSCRIBE), {}, **at).status == 200
 
 
 @pytest.mark.parametrize("email", ["", "anna", "a@b@c", "anna@example.org\r\nBcc: x@example.org"])
-def test_what_is_no_address_is_told_in_words(context: AppContext, door: Door, email: str) -> None:
-    answer = door.post("/subscribe", {"email": email, "language": "de"})
+def test_an_invalid_address_is_explained(
+    context: AppContext, server: WebServer, email: str
+) -> None:
+    answer = server.post("/subscribe", {"email": email, "language": "de"})
     assert answer.status == 422
     assert "Das ist keine E-Mail-Adresse" in answer.text
     assert "x@example.org" not in answer.text
@@ -125,10 +130,10 @@ def test_what_is_no_address_is_told_in_words(context: AppContext, door: Door, em
 # --- links
 
 
-def test_ten_thousand_forged_links_open_nothing(context: AppContext, door: Door) -> None:
-    add(context, ANNA, "bert@example.org")
+def test_forged_links_are_404(context: AppContext, server: WebServer) -> None:
+    add_confirmed_subscribers(context, ANNA, "bert@example.org")
     dice = random.Random(8058)
-    real = context.signer.token(Purpose.UNSUBSCRIBE, 1, 3)
+    real = context.link_signer.token(Purpose.UNSUBSCRIBE, 1, 3)
     letters = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"
     other = LinkSigner({1: b"o" * 32}, "https://elsewhere.example")
     forged = set()
@@ -144,79 +149,85 @@ def test_ten_thousand_forged_links_open_nothing(context: AppContext, door: Door)
     forged.discard(real)
     assert len(forged) >= 9_990
     for purpose in Purpose:
-        assert all(context.signer.read(purpose, token) is None for token in forged)
+        assert all(context.link_signer.read(purpose, token) is None for token in forged)
     for token in dice.sample(sorted(forged), 150):
-        assert door.post(f"/unsubscribe/{token}").status == 404
+        assert server.post(f"/unsubscribe/{token}").status == 404
     for made_for in Purpose:
-        token = context.signer.token(made_for, 1, 3)
+        token = context.link_signer.token(made_for, 1, 3)
         for purpose in set(Purpose) - {made_for}:
-            assert door.get(f"/{purpose}/{token}").status == 404
-            assert door.post(f"/{purpose}/{token}").status == 404
+            assert server.get(f"/{purpose}/{token}").status == 404
+            assert server.post(f"/{purpose}/{token}").status == 404
     assert person(context).status is SubscriberStatus.CONFIRMED
 
 
 def test_signatures_are_compared_in_constant_time(context: AppContext) -> None:
-    token = context.signer.token(Purpose.UNSUBSCRIBE, 1)
+    token = context.link_signer.token(Purpose.UNSUBSCRIBE, 1)
     with patch.object(hmac, "compare_digest", wraps=hmac.compare_digest) as compared:
-        context.signer.read(Purpose.UNSUBSCRIBE, token[:-1] + ("A" if token[-1] != "A" else "E"))
-        context.signer.read(Purpose.UNSUBSCRIBE, token)
+        context.link_signer.read(
+            Purpose.UNSUBSCRIBE, token[:-1] + ("A" if token[-1] != "A" else "E")
+        )
+        context.link_signer.read(Purpose.UNSUBSCRIBE, token)
     assert compared.call_count >= 1
 
 
-def test_a_link_leads_to_its_own_reader_only(context: AppContext, door: Door) -> None:
-    add(context, ANNA, "bert@example.org")
-    assert door.post(link(context, Purpose.UNSUBSCRIBE, 2)).status == 200
+def test_a_link_shows_its_own_subscriber_only(context: AppContext, server: WebServer) -> None:
+    add_confirmed_subscribers(context, ANNA, "bert@example.org")
+    assert server.post(link(context, Purpose.UNSUBSCRIBE, 2)).status == 200
     assert person(context).status is SubscriberStatus.CONFIRMED
     assert person(context, "bert@example.org").status is SubscriberStatus.UNSUBSCRIBED
 
 
-def test_links_of_the_forgotten_still_end_well(context: AppContext, door: Door) -> None:
-    assert door.post(link(context, Purpose.UNSUBSCRIBE, 99)).status == 200
-    assert door.get(link(context, Purpose.UNSUBSCRIBE, 99)).status == 200
-    assert door.get(link(context, Purpose.PREFERENCES, 99)).status == 404
+def test_unsubscribe_links_of_erased_subscribers_still_work(
+    context: AppContext, server: WebServer
+) -> None:
+    assert server.post(link(context, Purpose.UNSUBSCRIBE, 99)).status == 200
+    assert server.get(link(context, Purpose.UNSUBSCRIBE, 99)).status == 200
+    assert server.get(link(context, Purpose.PREFERENCES, 99)).status == 404
 
 
 def test_a_confirmation_link_expires(
     publication: Publication, context: AppContext, port: int, clock: Clock
 ) -> None:
-    with opened(context, port) as door:
-        door.post("/subscribe", {"email": ANNA, "language": "de"})
+    with running_server(context, port) as server:
+        server.post("/subscribe", {"email": ANNA, "language": "de"})
     [path] = set(re.findall(rb"/confirm/[A-Za-z0-9_-]{43}", publication.mails()[0]))
     clock.now += timedelta(days=8)
-    with opened(context, port) as door:
-        assert door.get(path.decode()).status == 410
-        assert "gilt nicht mehr" in door.post(path.decode(), Accept_Language="de").text
+    with running_server(context, port) as server:
+        assert server.get(path.decode()).status == 410
+        assert "gilt nicht mehr" in server.post(path.decode(), Accept_Language="de").text
         assert person(context).status is SubscriberStatus.PENDING
-        assert subscriptions.tidy(context).unconfirmed == 1
+        assert subscriptions.purge_expired(context).unconfirmed == 1
         assert subscribers.find(context.store, EmailAddress.parse(ANNA)) is None
-        assert door.post(path.decode()).status == 404
+        assert server.post(path.decode()).status == 404
 
 
 # --- preferences
 
 
-def test_a_reader_chooses_topics_and_language_and_leaves(context: AppContext, door: Door) -> None:
-    add(context, ANNA)
+def test_a_subscriber_changes_topics_and_language_and_unsubscribes(
+    context: AppContext, server: WebServer
+) -> None:
+    add_confirmed_subscribers(context, ANNA)
     path = link(context, Purpose.PREFERENCES)
-    assert "Ihre Einstellungen" in door.get(path).text
-    answer = door.post(path, "topic=Bestand&topic=Erfunden&language=en&do=save")
+    assert "Ihre Einstellungen" in server.get(path).text
+    answer = server.post(path, "topic=Bestand&topic=Erfunden&language=en&do=save")
     assert "Saved." in answer.text
     assert (person(context).topics, person(context).language) == (("Bestand",), "en")
-    record = personal_data.record_of(context.store, person(context))
+    record = personal_data.personal_data_of(context.store, person(context)).as_dict()
     assert record["chosen_at"] is not None
-    assert door.post(path, {"do": "leave"}).status == 200
+    assert server.post(path, {"do": "leave"}).status == 200
     assert person(context).status is SubscriberStatus.UNSUBSCRIBED
-    assert "unsubscribed" in door.get(path).text
+    assert "unsubscribed" in server.get(path).text
 
 
 # --- the house rules
 
 
-def test_every_answer_carries_the_security_headers(context: AppContext, door: Door) -> None:
-    add(context, ANNA)
+def test_every_response_has_the_security_headers(context: AppContext, server: WebServer) -> None:
+    add_confirmed_subscribers(context, ANNA)
     paths = ["/subscribe", "/confirm/x", "/nowhere", "/healthz", link(context, Purpose.UNSUBSCRIBE)]
     for path in paths:
-        headers = door.get(path).headers
+        headers = server.get(path).headers
         policy = headers["content-security-policy"]
         assert policy.startswith("default-src 'none'; style-src 'sha256-")
         assert "script" not in policy and "unsafe" not in policy
@@ -226,50 +237,50 @@ def test_every_answer_carries_the_security_headers(context: AppContext, door: Do
         assert "set-cookie" not in headers and "server" not in headers
 
 
-def test_nothing_foreign_is_on_a_page_and_no_script(context: AppContext, door: Door) -> None:
+def test_pages_load_nothing_foreign_and_no_script(context: AppContext, server: WebServer) -> None:
     for path in ("/subscribe", link(context, Purpose.UNSUBSCRIBE)):
-        text = door.get(path).text
+        text = server.get(path).text
         assert "<script" not in text and "http://" not in text and "https://" not in text
 
 
-def test_a_body_larger_than_any_form_is_refused(context: AppContext, door: Door) -> None:
-    add(context, ANNA)
-    assert door.post("/subscribe", "email=" + "a" * 20_000).status == 413
-    assert door.post(link(context, Purpose.UNSUBSCRIBE), "x" * 20_000).status == 413
+def test_a_body_larger_than_any_form_is_refused(context: AppContext, server: WebServer) -> None:
+    add_confirmed_subscribers(context, ANNA)
+    assert server.post("/subscribe", "email=" + "a" * 20_000).status == 413
+    assert server.post(link(context, Purpose.UNSUBSCRIBE), "x" * 20_000).status == 413
     assert person(context).status is SubscriberStatus.CONFIRMED
 
 
-def test_other_methods_do_nothing(context: AppContext, door: Door) -> None:
-    add(context, ANNA)
+def test_other_methods_do_nothing(context: AppContext, server: WebServer) -> None:
+    add_confirmed_subscribers(context, ANNA)
     for method in ("PUT", "DELETE", "PATCH", "OPTIONS"):
-        assert door.ask(method, link(context, Purpose.UNSUBSCRIBE)).status == 405
-    assert door.ask("HEAD", link(context, Purpose.UNSUBSCRIBE)).status == 200
+        assert server.request(method, link(context, Purpose.UNSUBSCRIBE)).status == 405
+    assert server.request("HEAD", link(context, Purpose.UNSUBSCRIBE)).status == 200
     assert person(context).status is SubscriberStatus.CONFIRMED
 
 
-def test_the_door_says_whether_it_is_well(context: AppContext, door: Door) -> None:
-    assert door.get("/healthz").text == '{"status":"ok"}'
+def test_healthz_reports_the_state_of_the_store(context: AppContext, server: WebServer) -> None:
+    assert server.get("/healthz").text == '{"status":"ok"}'
 
 
-def test_a_mail_that_could_not_leave_leaves_later(
+def test_a_confirmation_mail_that_failed_is_sent_later(
     publication: Publication, context: AppContext, port: int
 ) -> None:
     away = publication.context(
         RELAYS__MAIN__HOST="127.0.0.1", RELAYS__MAIN__PORT="9", RELAYS__MAIN__SECURITY="none"
     )
-    with opened(away, port) as door:
-        assert door.post("/subscribe", {"email": ANNA}).status == 200
+    with running_server(away, port) as server:
+        assert server.post("/subscribe", {"email": ANNA}).status == 200
     assert publication.mails() == []
-    assert subscriptions.tidy(context).mailed == 1
+    assert subscriptions.purge_expired(context).mailed == 1
     assert publication.recipients() == [ANNA]
-    assert subscriptions.tidy(context).mailed == 0
+    assert subscriptions.purge_expired(context).mailed == 0
 
 
 @pytest.mark.chromium
-def test_every_page_passes_axe_and_fits_a_phone(context: AppContext, door: Door) -> None:
+def test_every_page_passes_axe_and_fits_a_phone(context: AppContext, server: WebServer) -> None:
     if not AXE.is_file():
         missing("no axe-core here (npm ci --prefix tools/node)")
-    add(context, ANNA, "bert@example.org")
+    add_confirmed_subscribers(context, ANNA, "bert@example.org")
     context.store.close()
     pages = [
         "/subscribe", "/subscribe?lang=en", "/nowhere",
@@ -280,11 +291,11 @@ def test_every_page_passes_axe_and_fits_a_phone(context: AppContext, door: Door)
             for width in (320, 900):
                 for dark in (False, True):
                     page.look(width=width, dark=dark)
-                    page.open(door.url + path)
+                    page.open(server.url + path)
                     assert page.overflow() <= 0
                     page.run(AXE.read_text(encoding="utf-8") + ";0")
-                    found = page.run(
+                    violations = page.run(
                         "axe.run().then(r => r.violations.map(v => v.id + ': ' + "
                         "v.nodes.map(n => n.html).join(' | ')))"
                     )
-                    assert found == [], (path, width, dark)
+                    assert violations == [], (path, width, dark)

@@ -6,15 +6,17 @@ import pytest
 
 from upcycle_news.app.context import AppContext
 
-from .web_server import Door
+from .web_server import WebServer
 
 NAME = "0123456789abcdef0123456789abcdef.png"
 
 
-def test_a_published_picture_is_shown_to_every_web_mail(context: AppContext, door: Door) -> None:
-    context.hosted_images.mkdir(parents=True)
-    (context.hosted_images / NAME).write_bytes(b"picture")
-    answer = door.get(f"/images/{NAME}")
+def test_a_published_picture_can_be_embedded_by_web_mail(
+    context: AppContext, server: WebServer
+) -> None:
+    context.hosted_images_folder.mkdir(parents=True)
+    (context.hosted_images_folder / NAME).write_bytes(b"picture")
+    answer = server.get(f"/images/{NAME}")
     assert answer.status == 200
     assert answer.headers["content-type"] == "image/png"
     assert answer.headers["cross-origin-resource-policy"] == "cross-origin"
@@ -24,9 +26,9 @@ def test_a_published_picture_is_shown_to_every_web_mail(context: AppContext, doo
 @pytest.mark.parametrize(
     "name", [NAME, "secret.key", "..%2Fsecrets%2Ftoken-1.key", NAME + "%0a", NAME.upper()]
 )
-def test_nothing_else_lies_behind_the_pictures_address(
-    context: AppContext, door: Door, name: str
+def test_no_other_file_is_served_as_a_picture(
+    context: AppContext, server: WebServer, name: str
 ) -> None:
-    context.hosted_images.mkdir(parents=True)
-    (context.hosted_images / "secret.key").write_text("x")
-    assert door.get(f"/images/{name}").status == 404
+    context.hosted_images_folder.mkdir(parents=True)
+    (context.hosted_images_folder / "secret.key").write_text("x")
+    assert server.get(f"/images/{name}").status == 404

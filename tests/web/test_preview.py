@@ -10,22 +10,22 @@ from upcycle_news.services.issues import compose
 from upcycle_news.services.issues.preview_link import preview_url
 
 from ..publications import Publication
-from .web_server import Door
+from .web_server import WebServer
 
 
-def test_the_link_in_the_form_shows_the_issue_and_loads_nothing(
-    publication: Publication, context: AppContext, door: Door
+def test_the_preview_link_shows_the_issue_and_loads_nothing(
+    publication: Publication, context: AppContext, server: WebServer
 ) -> None:
-    publication.essay()
+    publication.write_essay()
     issue = IssueId.parse("2026-11-26")
     revision = compose.compose_issue(context, issue).revision_id
     url = preview_url(context, issue, revision, expires=context.clock() + timedelta(hours=1))
-    answer = door.get(url)
+    answer = server.get(url)
     assert answer.status == 200
     assert "Was vom Bahnhof bleibt" in answer.text
     assert "script-src" not in answer.headers["content-security-policy"]
     assert "default-src 'none'" in answer.headers["content-security-policy"]
     assert answer.headers["cache-control"] == "no-store"
-    assert door.get(url[:-1] + "-").status == 404
+    assert server.get(url[:-1] + "-").status == 404
     expired = preview_url(context, issue, revision, expires=context.clock() - timedelta(hours=1))
-    assert door.get(expired).status == 404
+    assert server.get(expired).status == 404

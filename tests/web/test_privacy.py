@@ -1,4 +1,4 @@
-"""What a whole life of a list leaves behind: no address where none belongs."""
+"""No address outside of store, mails and inbox after everything that can happen to a list."""
 
 from __future__ import annotations
 
@@ -19,73 +19,73 @@ from upcycle_news.storage.subscribers import NewSubscriber
 from ..bounces import sample_reports
 from ..publications import (
     Publication,
-    add,
-    parsed,
-    sent,
+    add_confirmed_subscribers,
+    parse_mail,
+    send_issue,
 )
-from .web_server import opened
+from .web_server import running_server
 
-# A local part that stands nowhere else, so that a single trace is a proof.
+# Local parts that occur nowhere else, so that every match is an address.
 NAMES = ("geheimniskraemerin", "verschwiegenheit", "stillschweigen")
 ADDRESSES = [f"{name}@example.org" for name in NAMES]
-# Where an address belongs: the store, the mails themselves, and the inbox.
+# Where addresses belong: the store, the mails themselves, and the inbox.
 BELONGS = re.compile(r"/(upcycle\.db[^/]*|mailbox/.*|inbox/.*)$")
 
 
 def traces(folder: Path) -> list[str]:
-    """Files below a folder that hold an address where none belongs."""
-    found = []
+    """Return the files below a folder that hold an address where none belongs."""
+    matches = []
     for path in folder.rglob("*"):
         if path.is_file() and not BELONGS.search(str(path)):
             data = path.read_bytes().lower()
-            found += [str(path) for name in NAMES if name.encode() in data]
-    return found
+            matches += [str(path) for name in NAMES if name.encode() in data]
+    return matches
 
 
-def test_signing_up_reading_bouncing_and_leaving_leave_no_address_in_logs_or_files(
+def test_a_subscribers_whole_life_leaves_no_address_in_logs_or_files(
     publication: Publication, port: int, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.DEBUG)
     for name in ("tmp", "new", "cur"):
         (publication.home / "inbox" / name).mkdir(parents=True)
-    publication.setting("https://umbaupost.example.net", f"http://127.0.0.1:{port}")
+    publication.change_setting("https://umbaupost.example.net", f"http://127.0.0.1:{port}")
     context = publication.context(
         SENDER__VERP="true", INBOX__MAILDIR="inbox",
         SENDER__UNSUBSCRIBE_MAILTO="weg@umbaupost.example.net",
     )  # fmt: skip
-    add(context, *ADDRESSES[:2])
-    with opened(context, port) as door:
-        door.post("/subscribe", {"email": ADDRESSES[2]})
-        door.post("/subscribe", {"email": f"{NAMES[2]}@@falsch"})
-        door.get(f"/unsubscribe/{ADDRESSES[2]}")
-    publication.essay()
-    assert sent(context).closed
-    path = max((publication.home / "var/mailbox/new").iterdir(), key=lambda one: one.name)
+    add_confirmed_subscribers(context, *ADDRESSES[:2])
+    with running_server(context, port) as server:
+        server.post("/subscribe", {"email": ADDRESSES[2]})
+        server.post("/subscribe", {"email": f"{NAMES[2]}@@falsch"})
+        server.get(f"/unsubscribe/{ADDRESSES[2]}")
+    publication.write_essay()
+    assert send_issue(context).closed
+    path = max((publication.home / "var/mailbox/new").iterdir(), key=lambda path: path.name)
     back = path.read_bytes().split(b"\r\n", 1)[0].decode().removeprefix("Return-Path: <")[:-1]
     (publication.home / "inbox/new/1").write_bytes(sample_reports.postfix(back, ADDRESSES[1]))
     done = publication.run("bounces", "collect", SENDER__VERP="true", INBOX__MAILDIR="inbox")
-    told = publication.run("bounces", "list", "--json").told + done.told
-    told += publication.run("subscribers", "stats", "--json").told
-    told += publication.run("subscribers", "forget", ADDRESSES[0], "--yes").told
+    output = publication.run("bounces", "list", "--json").output + done.output
+    output += publication.run("subscribers", "stats", "--json").output
+    output += publication.run("subscribers", "forget", ADDRESSES[0], "--yes").output
     assert "1 hard" in done.out
     for name in NAMES:
-        assert name not in told.lower()
+        assert name not in output.lower()
         assert name not in caplog.text.lower()
     assert traces(publication.home / "var") == []
 
 
-def test_an_error_in_the_door_tells_no_address(
+def test_an_error_in_a_handler_logs_no_address(
     publication: Publication, context: AppContext, port: int, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.DEBUG)
     with (
-        opened(context, port) as door,
+        running_server(context, port) as server,
         patch(
-            "upcycle_news.web.handlers.subscriptions.sign_up",
+            "upcycle_news.api.subscribers.subscriptions.sign_up",
             side_effect=RuntimeError(f"no {ADDRESSES[0]}"),
         ),
     ):
-        answer = door.post("/subscribe", {"email": ADDRESSES[0], "language": "de"})
+        answer = server.post("/subscribe", {"email": ADDRESSES[0], "language": "de"})
     assert answer.status == 503
     assert "Gerade geht es nicht" in answer.text
     assert NAMES[0] not in caplog.text + answer.text
@@ -95,13 +95,13 @@ def test_an_error_in_the_door_tells_no_address(
 @pytest.mark.prefect
 @pytest.mark.timeout(400)
 @pytest.mark.slow
-def test_prefects_own_database_knows_no_address(publication: Publication, tmp_path: Path) -> None:
+def test_prefects_own_database_holds_no_address(publication: Publication, tmp_path: Path) -> None:
     for name in ("tmp", "new", "cur"):
         (publication.home / "inbox" / name).mkdir(parents=True)
     context = publication.context()
-    add(context, *ADDRESSES)
-    publication.essay()
-    assert sent(context).closed
+    add_confirmed_subscribers(context, *ADDRESSES)
+    publication.write_essay()
+    assert send_issue(context).closed
     (publication.home / "inbox/new/1").write_bytes(sample_reports.vacation(ADDRESSES[0]))
     home = tmp_path / "prefect"
     environment = {
@@ -124,15 +124,15 @@ def test_an_issue_for_some_topics_goes_to_those_who_want_them(publication: Publi
     def reader(name: str, *topics: str) -> NewSubscriber:
         return NewSubscriber(EmailAddress.parse(f"{name}@example.org"), topics=topics)
 
-    publication.readers(
+    publication.add_subscribers(
         reader("alles"), reader("bestand", "Bestand"), reader("handwerk", "Handwerk"),
         reader("beides", "handwerk", "BESTAND"),
     )  # fmt: skip
-    publication.essay()
+    publication.write_essay()
     context = publication.context(ISSUE__TOPICS='["Bestand"]')
-    found = sent(context)
-    assert found.closed and found.audience == 3
-    assert [str(parsed(mail)["To"]).strip("<>") for mail in publication.mails()] == [
+    status = send_issue(context)
+    assert status.closed and status.audience == 3
+    assert [str(parse_mail(mail)["To"]).strip("<>") for mail in publication.mails()] == [
         "alles@example.org",
         "bestand@example.org",
         "beides@example.org",

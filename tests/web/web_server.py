@@ -1,4 +1,4 @@
-"""The web door on a free port of loopback, and a visitor with nothing but HTTP."""
+"""The web server on a free port of loopback, and a plain HTTP client."""
 
 from __future__ import annotations
 
@@ -12,31 +12,32 @@ from urllib.parse import urlencode, urlsplit
 
 import uvicorn
 
+from upcycle_news.api import App
 from upcycle_news.app.context import AppContext
 from upcycle_news.web.app import create_app
 
 
 @dataclass(frozen=True)
-class Answer:
+class Response:
     status: int
     headers: Mapping[str, str]
     text: str
 
 
 @dataclass(frozen=True)
-class Door:
-    """An open door at `url`."""
+class WebServer:
+    """A running web server at `url`."""
 
     url: str
 
-    def ask(
+    def request(
         self,
         method: str,
         path: str,
         form: Mapping[str, str] | str | None = None,
         **headers: str,
-    ) -> Answer:
-        """One request. `path` may be a whole address; underscores in header names are hyphens."""
+    ) -> Response:
+        """Send a request. `path` may be a whole URL; underscores in header names become hyphens."""
         parts = urlsplit(path if "://" in path else self.url + path)
         body = form if isinstance(form, str) else urlencode(form) if form is not None else None
         sent = {name.replace("_", "-"): value for name, value in headers.items()}
@@ -48,15 +49,15 @@ class Door:
             connection.request(method, target, body, sent)
             answer = connection.getresponse()
             text = answer.read().decode()
-            return Answer(answer.status, {k.lower(): v for k, v in answer.getheaders()}, text)
+            return Response(answer.status, {k.lower(): v for k, v in answer.getheaders()}, text)
         finally:
             connection.close()
 
-    def get(self, path: str, **headers: str) -> Answer:
-        return self.ask("GET", path, **headers)
+    def get(self, path: str, **headers: str) -> Response:
+        return self.request("GET", path, **headers)
 
-    def post(self, path: str, form: Mapping[str, str] | str | None = None, **h: str) -> Answer:
-        return self.ask("POST", path, {} if form is None else form, **h)
+    def post(self, path: str, form: Mapping[str, str] | str | None = None, **h: str) -> Response:
+        return self.request("POST", path, {} if form is None else form, **h)
 
 
 def free_port() -> int:
@@ -66,20 +67,20 @@ def free_port() -> int:
 
 
 @contextmanager
-def opened(context: AppContext, port: int) -> Iterator[Door]:
-    """The door of `room`, answering until the end of the block; mails have left by then."""
+def running_server(context: AppContext, port: int) -> Iterator[WebServer]:
+    """Serve `context` until the end of the block; confirmation mails are sent by then."""
     config = uvicorn.Config(
-        create_app(context), host="127.0.0.1", port=port, access_log=False, proxy_headers=False,
+        create_app(App(context)), host="127.0.0.1", port=port, access_log=False, proxy_headers=False,
         log_level="warning", lifespan="on", server_header=False,
     )  # fmt: skip
     server = uvicorn.Server(config)
     thread = threading.Thread(target=server.run, daemon=True)
     thread.start()
     while not server.started:
-        assert thread.is_alive(), "the door did not open"
+        assert thread.is_alive(), "the web server did not start"
         thread.join(0.01)
     try:
-        yield Door(f"http://127.0.0.1:{port}")
+        yield WebServer(f"http://127.0.0.1:{port}")
     finally:
         server.should_exit = True
         thread.join(20)

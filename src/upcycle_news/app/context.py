@@ -1,7 +1,8 @@
-"""The composition root: settings become live objects, made when they are first needed."""
+"""The composition root: builds store, signers and relays from settings, each on first use."""
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -13,12 +14,12 @@ from typing import Literal
 from pydantic import SecretStr
 
 from upcycle_news.app.factories import (
-    failover_of,
-    is_sample,
-    quotas_of,
-    relay_of,
-    secrets_of,
-    window_of,
+    build_quotas,
+    build_relay,
+    build_send_window,
+    failover_relay,
+    is_sample_host,
+    secret_values,
 )
 from upcycle_news.bounces.verp import BounceAddresses
 from upcycle_news.config.sections import RelaySettings
@@ -27,37 +28,41 @@ from upcycle_news.curation.compose_issue import Limits
 from upcycle_news.delivery.retry_policy import RetryPolicy
 from upcycle_news.errors import SettingsError, UpcycleError
 from upcycle_news.mail.dkim import DkimSigner
-from upcycle_news.mail.message import Letterhead
+from upcycle_news.mail.message import SenderHeaders
 from upcycle_news.models import Publication, Relay
 from upcycle_news.models.archive_paths import ARCHIVE
 from upcycle_news.observability import logging
 from upcycle_news.storage.database import Store, open_store
 from upcycle_news.storage.quotas import Quotas
 from upcycle_news.subscribers.link_tokens import LinkSigner, Purpose
-from upcycle_news.subscribers.signing_keys import KeyRing, person_key
+from upcycle_news.subscribers.signing_keys import KeyRing, erasure_key
 
 MAIN_RELAY = "main"
-# Stands for the public address while there is none: good for looking, refused for sending.
-NOWHERE = "https://newsletter.invalid"
+# Used in previews while no public address is configured; preflight refuses to send with it.
+PLACEHOLDER_URL = "https://newsletter.invalid"
 
 
 def utc_now() -> datetime:
-    """Return the time as the world has it; everything else is told the time."""
+    """Return the current time in UTC; all other code gets it from `AppContext.clock`."""
     return datetime.now(UTC)
 
 
 @dataclass(frozen=True)
 class AppContext:
-    """A publication with its live objects. Close it, or use it in a `with`."""
+    """A publication's settings, clock and live objects. Use it in a `with`, which closes the store.
+
+    `wait` takes seconds: what is waited for while an issue is sent.
+    """
 
     settings: Settings
     clock: Callable[[], datetime] = field(default=utc_now)
+    wait: Callable[[float], None] = field(default=time.sleep)
 
     @classmethod
     def open(cls, home: Path | None = None) -> AppContext:
-        """Read the configuration of `home` (default: the environment's, then this folder)."""
+        """Read the configuration of `home` (default: UPCYCLE_NEWS_HOME, then the current folder)."""
         settings = load_settings(home)
-        logging.set_up(settings.log.format, settings.log.level, secrets_of(settings))
+        logging.configure_logging(settings.log.format, settings.log.level, secret_values(settings))
         return cls(settings)
 
     def __enter__(self) -> AppContext:
@@ -67,80 +72,81 @@ class AppContext:
         self, _: object = None, error: BaseException | None = None, __: object = None
     ) -> None:
         if isinstance(error, UpcycleError):
-            error.language = self.language  # whoever tells it does not know the publication
+            error.language = self.language  # whoever prints it does not know the publication
         if "store" in self.__dict__:
             self.store.close()
 
     @property
     def language(self) -> str:
-        """The publication's own language: its editors read their findings in it."""
+        """The publication's language; editors get findings and errors in it."""
         return self.settings.publication.language
 
     @cached_property
     def store(self) -> Store:
-        """The store, created or migrated when it is older."""
+        """The store, created or migrated at the first access."""
         store = open_store(self.settings.store_url)
-        store.person_key = person_key(self.secrets, store)
+        store.erasure_key = erasure_key(self.secrets_folder, store)
         return store
 
     @property
-    def secrets(self) -> Path:
-        """Where the keys live: part of every backup, readable for their owner only."""
+    def secrets_folder(self) -> Path:
+        """The folder of the keys: part of every backup, readable for its owner only."""
         return self.settings.state / "secrets"
 
     @property
     def today(self) -> date:
-        """The day in the publication's time zone."""
+        """The current day in the publication's time zone."""
         return self.clock().astimezone(self.settings.publication.zone).date()
 
     @property
-    def content(self) -> Path:
-        """Where essays, images and feeds.toml live."""
+    def content_folder(self) -> Path:
+        """The folder of essays, images and feeds.toml."""
         return self.settings.home / "content"
 
     @property
-    def templates(self) -> Path:
-        """Where the templates live."""
+    def templates_folder(self) -> Path:
+        """The folder of the templates."""
         return self.settings.home / "templates"
 
     @property
     def issues_folder(self) -> Path:
-        """Where rendered issues are laid out for people to look at."""
+        """The folder to which previews write the files of an issue."""
         return self.settings.state / "issues"
 
     @property
-    def image_cache(self) -> Path:
-        """Where scaled pictures are kept; it may be emptied at any time."""
+    def image_cache_folder(self) -> Path:
+        """The folder of scaled pictures; it may be emptied at any time."""
         return self.settings.state / "images"
 
     @property
-    def archive(self) -> Path:
-        """The web pages of all issues: what has to answer at `publication.site_url`."""
+    def archive_folder(self) -> Path:
+        """The folder of the static archive, to be served at `publication.site_url`."""
         return self.settings.state / "archive"
 
     @property
-    def hosted_images(self) -> Path:
-        """The archive's pictures, and those of issues still to be sent."""
-        return self.archive / "images"
+    def hosted_images_folder(self) -> Path:
+        """The folder of the archive's pictures, including those of issues not sent yet."""
+        return self.archive_folder / "images"
 
     @property
     def mailbox_folder(self) -> Path:
-        """Where mails go while no relay is configured."""
+        """The Maildir that takes the mail while no relay is configured."""
         return self.settings.state / "mailbox"
 
     @property
     def publication(self) -> Publication:
-        """The settings that show in a mail."""
-        told, sender = self.settings.publication, self.settings.sender
+        """The settings that a mail shows."""
+        settings, sender = self.settings.publication, self.settings.sender
         return Publication(
-            name=told.name,
-            tagline=told.tagline,
-            language=told.language,
-            timezone=told.timezone,
-            public_url=told.public_url or ("" if self.leaves_by_mail else NOWHERE),
+            name=settings.name,
+            tagline=settings.tagline,
+            language=settings.language,
+            timezone=settings.timezone,
+            public_url=settings.public_url
+            or ("" if self.unsubscribes_by_mail else PLACEHOLDER_URL),
             imprint=tuple(line for line in self.settings.imprint.lines if line),
-            closing_note=told.closing_note,
-            sender_name=sender.name or told.name,
+            closing_note=settings.closing_note,
+            sender_name=sender.name or settings.name,
             sender_address=sender.address,
             reply_to=sender.reply_to,
             length=self.settings.issue.length,
@@ -152,52 +158,54 @@ class AppContext:
 
     @property
     def _images(self) -> Literal["embedded", "hosted"]:
-        """Pictures travel in the mail while there is no address of our own to publish them at."""
-        told = self.settings.issue.images
-        if told == "auto":
-            own = self.settings.archive.url or self.settings.publication.public_url
-            return "embedded" if is_sample(own) else "hosted"
-        return told
+        """How mails carry pictures; `auto` embeds them while there is no public address to host them."""
+        setting = self.settings.issue.images
+        if setting == "auto":
+            site = self.settings.archive.url or self.settings.publication.public_url
+            return "embedded" if is_sample_host(site) else "hosted"
+        return setting
 
     @property
     def limits(self) -> Limits:
-        """How much goes into one issue."""
-        told = self.settings.issue
+        """The limits of one issue's contents."""
+        settings = self.settings.issue
         return Limits(
-            essays=told.essays,
-            items=told.items,
-            per_feed=told.per_feed,
-            per_section=told.per_section,
-            max_age_days=told.max_age_days,
-            excerpt=told.excerpt,
-            items_only=told.items_only,
+            essays=settings.essays,
+            items=settings.items,
+            per_feed=settings.per_feed,
+            per_section=settings.per_section,
+            max_age_days=settings.max_age_days,
+            excerpt=settings.excerpt,
+            items_only=settings.items_only,
         )
 
     @cached_property
-    def signer(self) -> LinkSigner:
-        """Signs the readers' links; its key is made at the first use."""
-        return LinkSigner(KeyRing(self.secrets), self.settings.publication.public_url or NOWHERE)
+    def link_signer(self) -> LinkSigner:
+        """The signer of subscribers' links; its key is generated at the first use."""
+        return LinkSigner(
+            KeyRing(self.secrets_folder), self.settings.publication.public_url or PLACEHOLDER_URL
+        )
 
-    def reader_link(self, purpose: Purpose, subscriber: int, issue_number: int = 0) -> str:
-        """A reader's signed link under the public address, or a mail with their token."""
-        if not self.leaves_by_mail:
-            return self.signer.url(purpose, subscriber, issue_number)
+    def subscriber_link(self, purpose: Purpose, subscriber: int, issue_number: int = 0) -> str:
+        """Return a subscriber's signed link, or a mailto: link without a public address."""
+        if not self.unsubscribes_by_mail:
+            return self.link_signer.url(purpose, subscriber, issue_number)
         sender = self.settings.sender
         if purpose is Purpose.PREFERENCES:
             return f"mailto:{sender.reply_to or sender.unsubscribe_mailto}?subject=Newsletter"
-        token = self.signer.token(purpose, subscriber, issue_number)
+        token = self.link_signer.token(purpose, subscriber, issue_number)
         return f"mailto:{sender.unsubscribe_mailto}?subject={token}"
 
     @property
     def message_id_key(self) -> bytes:
-        """Keys the Message-IDs: the oldest key, so that a new one does not change them."""
-        return self.signer.keys[min(self.signer.keys)]
+        """The key of Message-IDs: the oldest one, so that adding a key does not change them."""
+        return self.link_signer.keys[min(self.link_signer.keys)]
 
-    def letterhead(self, publication: Publication) -> Letterhead:
-        """What stands on every mail. A missing sender is preflight's to refuse."""
+    def sender_headers(self, publication: Publication) -> SenderHeaders:
+        """Return the headers that all mails share. Preflight refuses a missing sender address."""
         address = publication.sender_address or "missing@newsletter.invalid"
         domain = address.rpartition("@")[2]
-        return Letterhead(
+        return SenderHeaders(
             from_name=publication.sender_name,
             from_address=address,
             envelope_sender=self.settings.sender.envelope or address,
@@ -206,13 +214,13 @@ class AppContext:
             message_id_domain=domain,
             reply_to=publication.reply_to,
             unsubscribe_mailto=self.settings.sender.unsubscribe_mailto,
-            one_click=not self.leaves_by_mail,
+            one_click=not self.unsubscribes_by_mail,
             archive=publication.site_address(ARCHIVE),
         )
 
     @property
-    def leaves_by_mail(self) -> bool:
-        """Without a public address readers leave by writing to an address that is read here."""
+    def unsubscribes_by_mail(self) -> bool:
+        """True if unsubscribing works by mail to our inbox only, as there is no public address."""
         inbox = self.settings.inbox
         return bool(
             not self.settings.publication.public_url
@@ -222,14 +230,14 @@ class AppContext:
 
     @cached_property
     def dkim_signers(self) -> tuple[DkimSigner, ...]:
-        """Who signs the mail here; none when the relay does."""
-        told = self.settings.dkim
-        domain = told.domain or self.settings.sender.address.rpartition("@")[2]
+        """The DKIM signers (RSA, Ed25519), none when the relay signs; raises `SettingsError`."""
+        settings = self.settings.dkim
+        domain = settings.domain or self.settings.sender.address.rpartition("@")[2]
         kinds: tuple[tuple[Literal["rsa", "ed25519"], str, SecretStr], ...] = (
-            ("rsa", told.selector, told.rsa_key),
-            ("ed25519", told.ed25519_selector, told.ed25519_key),
+            ("rsa", settings.selector, settings.rsa_key),
+            ("ed25519", settings.ed25519_selector, settings.ed25519_key),
         )
-        found = []
+        signers = []
         for kind, selector, key in kinds:
             if not selector and not key.get_secret_value():
                 continue
@@ -237,63 +245,65 @@ class AppContext:
                 raise SettingsError(
                     FILE_NAME, None, f"dkim: the {kind} key and its selector belong together"
                 )
-            found.append(DkimSigner.load(domain, selector, key.get_secret_value(), kind))
-        return tuple(found)
+            signers.append(DkimSigner.load(domain, selector, key.get_secret_value(), kind))
+        return tuple(signers)
 
     @property
     def bounce_addresses(self) -> BounceAddresses | None:
-        """The signed envelope senders, or None when all mails have the same."""
+        """The per-delivery envelope senders (VERP), or None when all mails share one."""
         if not self.settings.sender.verp:
             return None
         base = self.settings.sender.envelope or self.settings.sender.address
         return BounceAddresses(base, self.message_id_key)
 
     def quotas(self, relay: str, sender: str) -> Quotas:
-        """What may be sent over a relay in our name."""
-        return quotas_of(self.settings, relay, sender)
+        """Return the quotas of a relay and a sender address."""
+        return build_quotas(self.settings, relay, sender)
 
-    def window(self, timezone: str) -> Callable[[datetime], datetime | None]:
-        """Tells for a moment when the send window opens, None while it is open."""
-        window = window_of(self.settings, timezone)
-        return window.opens if window else lambda _: None
+    def send_window(self, timezone: str) -> Callable[[datetime], datetime | None]:
+        """Return a function of a time: when the send window opens next, None while it is open."""
+        window = build_send_window(self.settings, timezone)
+        return window.next_opening if window else lambda _: None
 
     @property
     def retry_policy(self) -> RetryPolicy:
-        """When a deferred delivery is tried again and when it is given up."""
-        told = self.settings.retry
-        hours = min(told.give_up_hours, told.max_lateness_hours or told.give_up_hours)
-        return RetryPolicy(first_seconds=told.first_seconds, give_up_after=timedelta(hours=hours))
+        """The back-off of deferred deliveries and when they are given up."""
+        settings = self.settings.retry
+        hours = min(settings.give_up_hours, settings.max_lateness_hours or settings.give_up_hours)
+        return RetryPolicy(
+            first_seconds=settings.first_seconds, give_up_after=timedelta(hours=hours)
+        )
 
     @property
     def configured_relay(self) -> RelaySettings | None:
-        """The relay of the configuration, or None: then the embedded mailbox takes the mail."""
-        found = self.settings.relays.get(MAIN_RELAY)
-        if self.settings.relays and (found is None or not found.host):
+        """The main relay's settings, None for the embedded mailbox; raises `SettingsError`."""
+        main = self.settings.relays.get(MAIN_RELAY)
+        if self.settings.relays and (main is None or not main.host):
             raise SettingsError(
                 FILE_NAME, None, "relays are configured, but not [relays.main] with its host"
             )
-        return found
+        return main
 
     @contextmanager
     def relay(self) -> Iterator[Relay]:
-        """The relay that takes our mail; the embedded mailbox runs as long as it is used."""
-        told = self.configured_relay
-        if told is None:
-            from upcycle_news.transports.dev_mailbox import Mailbox
+        """Yield the relay to send over; without one the embedded mailbox runs inside the `with`."""
+        settings = self.configured_relay
+        if settings is None:
+            from upcycle_news.transports.dev_mailbox import DevMailbox
 
-            with Mailbox(self.mailbox_folder) as mailbox:
+            with DevMailbox(self.mailbox_folder) as mailbox:
                 yield mailbox.relay()
             return
-        yield relay_of(MAIN_RELAY, told)
+        yield build_relay(MAIN_RELAY, settings)
 
     def failover(self, relay: Relay) -> Relay | None:
-        """The relay that stands in for `relay`, if one does."""
-        return failover_of(self.settings, relay)
+        """Return the relay that takes over when `relay` cannot be reached, if one is configured."""
+        return failover_relay(self.settings, relay)
 
     @property
     def user_agent(self) -> str:
-        """How we introduce ourselves to feeds: the newsletter's name and a contact."""
-        from upcycle_news import __version__
+        """The User-Agent header for feeds: version, the newsletter's name and a contact."""
+        from upcycle_news.version import __version__
 
         contact = self.settings.feeds.contact or self.settings.sender.address or "no contact"
         name = self.settings.publication.name.encode("ascii", "ignore").decode().strip()

@@ -1,4 +1,4 @@
-"""Settings become values: what the newsroom needs and no live object is part of."""
+"""Builds values from settings: relays, quotas, the send window. Pure functions."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from pydantic import BaseModel, SecretStr
 
 from upcycle_news.config.sections import RelaySettings
 from upcycle_news.config.settings import FILE_NAME, Settings
-from upcycle_news.delivery.send_window import Window
+from upcycle_news.delivery.send_window import SendWindow
 from upcycle_news.errors import SettingsError
 from upcycle_news.models import Rate, Relay
 from upcycle_news.storage.quotas import Quotas
@@ -18,77 +18,77 @@ _DEFAULT_PORTS = {"tls": 465, "starttls": 587, "none": 25}
 _SAMPLES = ("example", "test", "invalid", "localhost", "example.org", "example.com", "example.net")
 
 
-def is_sample(address: str) -> bool:
-    """Whether a web address or a host is nobody's (RFC 2606), or none at all."""
+def is_sample_host(address: str) -> bool:
+    """True for a URL or host reserved for examples (RFC 2606), and for an empty one."""
     host = address.rpartition("://")[2].partition("/")[0].partition(":")[0]
     return not host or any(host == name or host.endswith(f".{name}") for name in _SAMPLES)
 
 
-def relay_of(name: str, told: RelaySettings) -> Relay:
-    """A relay as the postroom knows it; the port follows from the security."""
+def build_relay(name: str, settings: RelaySettings) -> Relay:
+    """Return the relay of these settings; the default port follows from `security`."""
     return Relay(
         name=name,
-        host=told.host,
-        port=told.port or _DEFAULT_PORTS[told.security],
-        security=told.security,
-        username=told.username,
-        password=told.password.get_secret_value(),
-        connections=told.connections,
-        timeout=told.timeout,
-        messages_per_connection=told.messages_per_connection,
-        processes=told.processes,
+        host=settings.host,
+        port=settings.port or _DEFAULT_PORTS[settings.security],
+        security=settings.security,
+        username=settings.username,
+        password=settings.password.get_secret_value(),
+        connections=settings.connections,
+        timeout=settings.timeout,
+        messages_per_connection=settings.messages_per_connection,
+        processes=settings.processes,
     )
 
 
-def failover_of(settings: Settings, relay: Relay) -> Relay | None:
-    """The relay that stands in for `relay`, if one does; raises `SettingsError`."""
-    there = settings.relays.get(relay.name)
-    if there is None or not there.failover:
+def failover_relay(settings: Settings, relay: Relay) -> Relay | None:
+    """Return the relay that takes over for `relay`, if one is configured; raises `SettingsError`."""
+    primary = settings.relays.get(relay.name)
+    if primary is None or not primary.failover:
         return None
-    second = settings.relays.get(there.failover)
-    if second is None or not second.host or there.failover == relay.name:
+    second = settings.relays.get(primary.failover)
+    if second is None or not second.host or primary.failover == relay.name:
         raise SettingsError(
             FILE_NAME,
             None,
-            f"relays.{relay.name}.failover names {there.failover!r}, which is not another "
+            f"relays.{relay.name}.failover names {primary.failover!r}, which is not another "
             "relay with a host",
         )
-    return relay_of(there.failover, second)
+    return build_relay(primary.failover, second)
 
 
-def quotas_of(settings: Settings, relay: str, sender: str) -> Quotas:
-    """What may be sent over a relay in our name."""
-    told = settings.quotas
-    there = settings.relays.get(relay)
+def build_quotas(settings: Settings, relay: str, sender: str) -> Quotas:
+    """Return the quotas of a relay and a sender address."""
+    quotas = settings.quotas
+    relay_settings = settings.relays.get(relay)
     return Quotas(
-        relay=_rates(there.quotas if there else ()),
+        relay=_rates(relay_settings.quotas if relay_settings else ()),
         relay_name=relay,
-        sender=_rates(told.sender),
+        sender=_rates(quotas.sender),
         sender_address=sender,
-        domains=tuple((name.lower(), _rates(told.domains[name])) for name in told.domains),
+        domains=tuple((name.lower(), _rates(quotas.domains[name])) for name in quotas.domains),
     )
 
 
-def window_of(settings: Settings, timezone: str) -> Window | None:
-    """The send window in the issue's time zone, or None when it is always open."""
-    told = settings.window
-    if not told.start:
+def build_send_window(settings: Settings, timezone: str) -> SendWindow | None:
+    """Return the send window in `timezone`, or None when it is always open."""
+    window = settings.window
+    if not window.start:
         return None
-    start, end = time.fromisoformat(told.start), time.fromisoformat(told.end)
-    return Window(start, end, ZoneInfo(timezone), frozenset(told.days))
+    start, end = time.fromisoformat(window.start), time.fromisoformat(window.end)
+    return SendWindow(start, end, ZoneInfo(timezone), frozenset(window.days))
 
 
-def secrets_of(part: BaseModel) -> tuple[str, ...]:
-    """Every secret of the settings, so that no log ever shows one."""
-    found: list[str] = []
+def secret_values(part: BaseModel) -> tuple[str, ...]:
+    """Return every non-empty secret of the settings, so that logs can mask them."""
+    secrets: list[str] = []
     for value in (getattr(part, name) for name in type(part).model_fields):
         parts = value.values() if isinstance(value, dict) else (value,)
-        for one in parts:
-            if isinstance(one, SecretStr):
-                found.append(one.get_secret_value())
-            elif isinstance(one, BaseModel):
-                found += secrets_of(one)
-    return tuple(secret for secret in found if secret)
+        for item in parts:
+            if isinstance(item, SecretStr):
+                secrets.append(item.get_secret_value())
+            elif isinstance(item, BaseModel):
+                secrets += secret_values(item)
+    return tuple(secret for secret in secrets if secret)
 
 
 def _rates(texts: tuple[str, ...] | list[str]) -> tuple[Rate, ...]:

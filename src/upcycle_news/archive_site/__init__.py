@@ -1,1 +1,1 @@
-"""The public archive as static files: pages, Atom feed and site map from sent manifests."""
+"""The public archive as static files: pages, Atom feed and site map from sent issues."""

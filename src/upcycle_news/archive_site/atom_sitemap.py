@@ -6,12 +6,12 @@ from collections.abc import Sequence
 from urllib.parse import urlsplit
 from xml.etree import ElementTree as ET
 
-from upcycle_news.archive_site.pages import FOLDER, Pages, moment
+from upcycle_news.archive_site.pages import FOLDER, PageRenderer, rfc3339
 from upcycle_news.archive_site.view_models import (
-    ArchiveDesk,
-    Look,
+    RelativeLinks,
     SentIssue,
-    Way,
+    SiteConfig,
+    SiteViewModelBuilder,
 )
 from upcycle_news.models import Publication
 from upcycle_news.models.archive_paths import (
@@ -23,8 +23,8 @@ from upcycle_news.models.archive_paths import (
     essay_path,
     issue_path,
 )
-from upcycle_news.rendering.render import fill
-from upcycle_news.text.typography import clean
+from upcycle_news.rendering.render import fill_template
+from upcycle_news.text.typography import normalise_text
 
 NEWEST = 30
 """Issues in the feed at the most."""
@@ -33,9 +33,9 @@ _ATOM = "http://www.w3.org/2005/Atom"
 
 
 def tag_uri(publication: Publication, day: str, name: str) -> str:
-    """An id that never changes, wherever the archive moves to (RFC 4151).
+    """Return a tag URI, which stays the same when the archive moves (RFC 4151).
 
-    `publication` and `day` are those of the time when the thing came to be.
+    `publication` and `day` are those of the time when the issue or feed was first published.
     """
     host = urlsplit(publication.site_url).hostname or ""
     host = host or publication.sender_address.rpartition("@")[2] or "newsletter.invalid"
@@ -47,67 +47,67 @@ def tag_uri(publication: Publication, day: str, name: str) -> str:
 
 
 def issue_id(sent: SentIssue) -> str:
-    """The id of an issue's entry."""
+    """Return the id of an issue's Atom entry."""
     issue = sent.manifest.issue.id
     return tag_uri(sent.manifest.publication, issue.day.isoformat(), f"issue/{issue}")
 
 
-def atom_feed(there: Sequence[SentIssue], look: Look) -> bytes:
-    """The newest issues, each with the whole text of its essays; `there` by date, not empty."""
-    pages, publication = Pages(look, has_feed=True), look.publication
-    newest = list(reversed(there))[:NEWEST]
-    # A path is better than nothing where there is no public address yet.
+def atom_feed(shown: Sequence[SentIssue], config: SiteConfig) -> bytes:
+    """Return the newest issues with full texts as Atom; `shown` by date, not empty."""
+    pages, publication = PageRenderer(config, has_feed=True), config.publication
+    newest = list(reversed(shown))[:NEWEST]
+    # Without a public URL, links are at least absolute paths.
     root = f"{publication.site_url}/"
-    way = Way(root, look.index_html)
+    links = RelativeLinks(root, config.index_html)
     feed = ET.Element("feed", {"xmlns": _ATOM, "xml:lang": publication.language})
-    _text(feed, "id", look.feed_id)
+    _text(feed, "id", config.feed_id)
     _text(feed, "title", publication.name)
     if publication.tagline:
         _text(feed, "subtitle", publication.tagline)
-    _text(feed, "updated", moment(max(one.changed_at for one in newest)))
+    _text(feed, "updated", rfc3339(max(sent.changed_at for sent in newest)))
     _author(feed, publication.name)
     ET.SubElement(
-        feed, "link", {"rel": "self", "type": "application/atom+xml", "href": way.to(FEED)}
+        feed, "link", {"rel": "self", "type": "application/atom+xml", "href": links.to(FEED)}
     )
-    ET.SubElement(feed, "link", {"rel": "alternate", "type": "text/html", "href": way.to(HOME)})
+    ET.SubElement(feed, "link", {"rel": "alternate", "type": "text/html", "href": links.to(HOME)})
     for sent in newest:
-        feed.append(_entry(sent, pages, way))
+        feed.append(_entry(sent, pages, links))
     ET.indent(feed, space=" ")
     data: bytes = ET.tostring(feed, encoding="utf-8", xml_declaration=True)
     return data + b"\n"
 
 
-def _entry(sent: SentIssue, pages: Pages, way: Way) -> ET.Element:
-    language = pages.spoken(sent.manifest.issue.language)
-    words = pages.words(language)
-    desk = ArchiveDesk(sent.manifest, words, way, language=language, anchors=False)
-    entry = pages.entry(sent, way, language)
-    essays = [one for one in sent.manifest.issue.essays if one.slug not in sent.withdrawn]
-    found = ET.Element("entry", {"xml:lang": language})
-    _text(found, "id", issue_id(sent))
-    _text(found, "title", entry.subject)
-    ET.SubElement(found, "link", {"rel": "alternate", "type": "text/html", "href": entry.url})
-    _text(found, "published", moment(sent.sent_at))
-    _text(found, "updated", moment(sent.changed_at))
-    for name in dict.fromkeys(view.byline for view in entry.essays if view.byline):
-        _author(found, name)
+def _entry(sent: SentIssue, pages: PageRenderer, links: RelativeLinks) -> ET.Element:
+    language = pages.page_language(sent.manifest.issue.language)
+    strings = pages.strings(language)
+    builder = SiteViewModelBuilder(sent.manifest, strings, links, language=language, anchors=False)
+    view = pages.entry(sent, links, language)
+    essays = [essay for essay in sent.manifest.issue.essays if essay.slug not in sent.withdrawn]
+    element = ET.Element("entry", {"xml:lang": language})
+    _text(element, "id", issue_id(sent))
+    _text(element, "title", view.subject)
+    ET.SubElement(element, "link", {"rel": "alternate", "type": "text/html", "href": view.url})
+    _text(element, "published", rfc3339(sent.sent_at))
+    _text(element, "updated", rfc3339(sent.changed_at))
+    for name in dict.fromkeys(essay.byline for essay in view.essays if essay.byline):
+        _author(element, name)
     for topic in dict.fromkeys(topic for essay in essays for topic in essay.topics):
-        ET.SubElement(found, "category", {"term": clean(topic)})
-    if entry.preheader:
-        _text(found, "summary", entry.preheader)
-    names = {
-        "essays": tuple(pages.essay_view(sent, one, desk, in_full=True) for one in essays),
-        "related": tuple(map(desk.story, sent.manifest.issue.related)),
-        "t": words,
+        ET.SubElement(element, "category", {"term": normalise_text(topic)})
+    if view.preheader:
+        _text(element, "summary", view.preheader)
+    variables = {
+        "essays": tuple(pages.essay_view(sent, essay, builder, in_full=True) for essay in essays),
+        "related": tuple(map(builder.story, sent.manifest.issue.related)),
+        "t": strings,
     }
-    content = fill(pages.look.templates, f"{FOLDER}/entry.html", names)
-    _text(found, "content", content.strip()).set("type", "html")
-    return found
+    content = fill_template(pages.config.templates, f"{FOLDER}/entry.html", variables)
+    _text(element, "content", content.strip()).set("type", "html")
+    return element
 
 
 def _text(parent: ET.Element, name: str, text: str) -> ET.Element:
     element = ET.SubElement(parent, name)
-    element.text = clean(text)  # XML knows no control characters
+    element.text = normalise_text(text)  # XML allows no control characters
     return element
 
 
@@ -115,12 +115,12 @@ def _author(parent: ET.Element, name: str) -> None:
     _text(ET.SubElement(parent, "author"), "name", name)
 
 
-def sitemap(there: Sequence[SentIssue], look: Look) -> str:
-    """Every page that search engines may show, with the day of its last change."""
-    address = look.publication.site_address
-    newest = max((one.changed_at for one in there), default=None)
+def sitemap(shown: Sequence[SentIssue], config: SiteConfig) -> str:
+    """Return the site map: every indexed page with the day of its last change."""
+    site_url = config.publication.site_address
+    newest = max((sent.changed_at for sent in shown), default=None)
     days = dict.fromkeys((HOME, ARCHIVE, ESSAYS), newest)
-    for sent in there:
+    for sent in shown:
         days[issue_path(str(sent.manifest.issue.id))] = sent.changed_at
         for essay in sent.manifest.issue.essays:
             if essay.slug not in sent.withdrawn:
@@ -128,17 +128,17 @@ def sitemap(there: Sequence[SentIssue], look: Look) -> str:
     root = ET.Element("urlset", {"xmlns": "http://www.sitemaps.org/schemas/sitemap/0.9"})
     for path, day in days.items():
         url = ET.SubElement(root, "url")
-        ET.SubElement(url, "loc").text = address(path)
+        ET.SubElement(url, "loc").text = site_url(path)
         if day is not None:
             ET.SubElement(url, "lastmod").text = day.date().isoformat()
     ET.indent(root, space=" ")
-    written: str = ET.tostring(root, encoding="unicode")
-    return f'<?xml version="1.0" encoding="UTF-8"?>\n{written}\n'
+    xml: str = ET.tostring(root, encoding="unicode")
+    return f'<?xml version="1.0" encoding="UTF-8"?>\n{xml}\n'
 
 
-def robots(look: Look) -> str:
-    """Everything may be read; it counts where the archive is the root of its host."""
+def robots(config: SiteConfig) -> str:
+    """Return robots.txt, which allows everything; it has effect at the root of a host only."""
     lines = ["User-agent: *", "Allow: /"]
-    if look.publication.site_url:
-        lines += ["", f"Sitemap: {look.publication.site_address(SITEMAP)}"]
+    if config.publication.site_url:
+        lines += ["", f"Sitemap: {config.publication.site_address(SITEMAP)}"]
     return "\n".join(lines) + "\n"

@@ -1,7 +1,7 @@
-"""The archive: a static site of all issues that were sent, as files by their paths.
+"""Builds the archive: a static site of all issues that were sent, as files by their paths.
 
-Bytes for values, no clock and no I/O: the same issues in the same look give the same files. They
-come in the order in which they may be written, what is linked to before what links to it.
+A pure function, without clock and I/O: equal issues and configuration give equal files. Files come
+in the order in which they may be written: a page after the pages it links to.
 """
 
 from __future__ import annotations
@@ -11,15 +11,15 @@ from dataclasses import dataclass, replace
 from itertools import groupby
 
 from upcycle_news.archive_site.atom_sitemap import atom_feed, robots, sitemap
-from upcycle_news.archive_site.pages import Pages
+from upcycle_news.archive_site.pages import PageRenderer
 from upcycle_news.archive_site.view_models import (
     ArchiveContext,
-    ArchiveDesk,
-    Correction,
+    EditorNote,
     GoneView,
     IssueEntry,
-    Look,
     SentIssue,
+    SiteConfig,
+    SiteViewModelBuilder,
     YearView,
 )
 from upcycle_news.models import Essay
@@ -43,52 +43,52 @@ LATEST = 6
 
 
 @dataclass(frozen=True)
-class Built:
-    """The files of the archive, and what they show."""
+class BuiltSite:
+    """The files of the archive by path, and the numbers of issues and essays they show."""
 
     files: Mapping[str, bytes]
     issues: int
     essays: int
 
 
-def build_archive(sent: Sequence[SentIssue], look: Look) -> Built:
-    """Make all files of the archive; `sent` in any order.
+def build_archive(sent: Sequence[SentIssue], config: SiteConfig) -> BuiltSite:
+    """Return all files of the archive; `sent` in any order.
 
     Raises `TemplateError` for templates that do not work and `ContentError` for essays that cannot
     be shown.
     """
-    ordered = sorted(sent, key=lambda one: one.manifest.issue.id)
-    there = [one for one in ordered if one.gone is None]
-    maker = _Maker(Pages(look, has_feed=bool(there)), there)
+    ordered = sorted(sent, key=lambda issue: issue.manifest.issue.id)
+    shown = [issue for issue in ordered if issue.withdrawal is None]
+    builder = _SiteBuilder(PageRenderer(config, has_feed=bool(shown)), shown)
     pages: dict[str, str] = {}
-    for one in ordered:
-        pages.update(maker.tombstones(one) if one.gone else maker.pages_of(one))
-    pages.update(maker.lists())
+    for issue in ordered:
+        pages.update(builder.tombstones(issue) if issue.withdrawal else builder.issue_pages(issue))
+    pages.update(builder.list_pages())
     files = {file_of(path): html.encode() for path, html in pages.items()}
-    last = {MISSING: maker.missing().encode(), ROBOTS: robots(look).encode()}
-    if there:
-        last[FEED] = atom_feed(there, look)
-    if look.publication.site_url:
-        last[SITEMAP] = sitemap(there, look).encode()
-    first = {**maker.images, STYLE: maker.pages.style.encode()}
-    count = sum(len(essays_of(one)) for one in there)
-    return Built({**first, **files, **last}, len(there), count)
+    last = {MISSING: builder.missing().encode(), ROBOTS: robots(config).encode()}
+    if shown:
+        last[FEED] = atom_feed(shown, config)
+    if config.publication.site_url:
+        last[SITEMAP] = sitemap(shown, config).encode()
+    first = {**builder.images, STYLE: builder.pages.style.encode()}
+    count = sum(len(shown_essays(issue)) for issue in shown)
+    return BuiltSite({**first, **files, **last}, len(shown), count)
 
 
-def essays_of(sent: SentIssue) -> tuple[Essay, ...]:
-    """The essays of an issue that are still shown."""
-    return tuple(one for one in sent.manifest.issue.essays if one.slug not in sent.withdrawn)
+def shown_essays(sent: SentIssue) -> tuple[Essay, ...]:
+    """Return the essays of an issue that are not withdrawn."""
+    return tuple(essay for essay in sent.manifest.issue.essays if essay.slug not in sent.withdrawn)
 
 
-class _Maker:
-    """Makes pages and collects the pictures they show. `there` are the issues shown, by date."""
+class _SiteBuilder:
+    """Builds pages and collects the images they show; `shown` are the issues to show, by date."""
 
-    def __init__(self, pages: Pages, there: Sequence[SentIssue]) -> None:
-        self.pages, self.there = pages, there
+    def __init__(self, pages: PageRenderer, shown: Sequence[SentIssue]) -> None:
+        self.pages, self.shown = pages, shown
         self.images: dict[str, bytes] = {}
 
-    def pages_of(self, sent: SentIssue) -> Iterator[tuple[str, str]]:
-        """An issue's page and those of its essays."""
+    def issue_pages(self, sent: SentIssue) -> Iterator[tuple[str, str]]:
+        """Yield path and HTML of an issue's page and of those of its essays."""
         for essay in sent.manifest.issue.essays:
             if (withdrawn := sent.withdrawn.get(essay.slug)) is not None:
                 yield self.tombstone(essay_path(essay.slug), withdrawn)
@@ -99,93 +99,97 @@ class _Maker:
 
     def essay(self, sent: SentIssue, essay: Essay) -> str:
         path = essay_path(essay.slug)
-        desk = self.desk(sent, path, self.pages.spoken(essay.language))
-        shown = self.pages.essay_view(sent, essay, desk, in_full=True)
-        entry = self.pages.entry(sent, desk.way, desk.language)
-        page = self.pages.essay_head(sent, essay, shown, desk)
-        html = self.pages.write("essay", path, ArchiveContext(
+        builder = self.view_builder(sent, path, self.pages.page_language(essay.language))
+        shown = self.pages.essay_view(sent, essay, builder, in_full=True)
+        entry = self.pages.entry(sent, builder.links, builder.language)
+        page = self.pages.essay_head(sent, essay, shown, builder)
+        html = self.pages.render("essay", ArchiveContext(
             page=page, site=self.pages.site(path), publication=self.pages.publication,
             essay=shown, issue=entry,
         ))  # fmt: skip
-        self.keep(desk)
+        self.collect_images(builder)
         return html
 
     def issue(self, sent: SentIssue) -> str:
         issue = sent.manifest.issue
-        path, language = issue_path(str(issue.id)), self.pages.spoken(issue.language)
-        desk, essays = self.desk(sent, path, language), essays_of(sent)
-        at = self.there.index(sent)
-        older = self.there[at - 1] if at else None
-        newer = self.there[at + 1] if at + 1 < len(self.there) else None
-        entry = self.pages.entry(sent, desk.way, language)
-        html = self.pages.write("issue", path, ArchiveContext(
-            page=self.pages.issue_head(sent, entry, essays[0] if essays else None, desk),
+        path, language = issue_path(str(issue.id)), self.pages.page_language(issue.language)
+        builder, essays = self.view_builder(sent, path, language), shown_essays(sent)
+        position = self.shown.index(sent)
+        older = self.shown[position - 1] if position else None
+        newer = self.shown[position + 1] if position + 1 < len(self.shown) else None
+        entry = self.pages.entry(sent, builder.links, language)
+        html = self.pages.render("issue", ArchiveContext(
+            page=self.pages.issue_head(sent, entry, essays[0] if essays else None, builder),
             site=self.pages.site(path), publication=self.pages.publication,
             issue=entry,
-            lead=desk.lead(essays[0], in_full=True) if essays else None,
-            corrections=self.pages.corrections(sent, essays[0], desk) if essays else (),
-            teasers=tuple(map(desk.teaser, essays[1:])),
-            related=tuple(map(desk.story, issue.related)),
-            older=self.pages.entry(older, desk.way, language) if older else None,
-            newer=self.pages.entry(newer, desk.way, language) if newer else None,
+            lead=builder.lead(essays[0], in_full=True) if essays else None,
+            corrections=self.pages.corrections(sent, essays[0], builder) if essays else (),
+            teasers=tuple(map(builder.teaser, essays[1:])),
+            related=tuple(map(builder.story, issue.related)),
+            older=self.pages.entry(older, builder.links, language) if older else None,
+            newer=self.pages.entry(newer, builder.links, language) if newer else None,
         ))  # fmt: skip
-        self.keep(desk)
+        self.collect_images(builder)
         return html
 
     def tombstones(self, sent: SentIssue) -> Iterator[tuple[str, str]]:
-        """What a link of a mail finds where a whole issue was."""
-        assert sent.gone is not None
+        """Yield the pages that stand in for those of a withdrawn issue."""
+        assert sent.withdrawal is not None
         for essay in sent.manifest.issue.essays:
-            yield self.tombstone(essay_path(essay.slug), sent.gone)
-        yield self.tombstone(issue_path(str(sent.manifest.issue.id)), sent.gone)
+            yield self.tombstone(essay_path(essay.slug), sent.withdrawal)
+        yield self.tombstone(issue_path(str(sent.manifest.issue.id)), sent.withdrawal)
 
-    def tombstone(self, path: str, withdrawn: Correction) -> tuple[str, str]:
-        """A page that says that something was here; it names nothing of it."""
+    def tombstone(self, path: str, note: EditorNote) -> tuple[str, str]:
+        """Return path and HTML of a page that says that its content was withdrawn, not what it was."""
         language = self.pages.language
-        words = self.pages.words(language)
-        page = replace(self.pages.head(path, "gone", language, words("gone_title")), indexed=False)
-        return path, self.pages.write("gone", path, ArchiveContext(
+        strings = self.pages.strings(language)
+        page = replace(
+            self.pages.head(path, "gone", language, strings("gone_title")), indexed=False
+        )
+        return path, self.pages.render("gone", ArchiveContext(
             page=page, site=self.pages.site(path), publication=self.pages.publication,
-            gone=GoneView(words.long_date(withdrawn.day), withdrawn.note),
+            gone=GoneView(strings.long_date(note.day), note.note),
         ))  # fmt: skip
 
-    def lists(self) -> Iterator[tuple[str, str]]:
-        """The pages that lead to all others."""
+    def list_pages(self) -> Iterator[tuple[str, str]]:
+        """Yield path and HTML of the pages that link to all others."""
         for path, view in ((ESSAYS, "essays"), (ARCHIVE, "archive"), (HOME, "home")):
             language = self.pages.language
-            words, way = self.pages.words(language), self.pages.way(path)
-            title = {"archive": words("all_issues"), "essays": words("all_essays")}.get(view)
-            entries = [self.pages.entry(one, way, language) for one in reversed(self.there)]
+            strings, links = self.pages.strings(language), self.pages.links(path)
+            title = {"archive": strings("all_issues"), "essays": strings("all_essays")}.get(view)
+            entries = [self.pages.entry(sent, links, language) for sent in reversed(self.shown)]
             page = self.pages.head(path, view, language, title or self.pages.publication.name)
-            yield path, self.pages.write(view, path, ArchiveContext(
+            yield path, self.pages.render(view, ArchiveContext(
                 page=page, site=self.pages.site(path), publication=self.pages.publication,
                 years=_by_year(entries) if view != "home" else (),
                 latest=tuple(entries[:LATEST]) if view == "home" else (),
             ))  # fmt: skip
 
     def missing(self) -> str:
-        """For hosts that show a page of ours where there is none."""
+        """Return the HTML of 404.html, for hosts that show it for missing pages."""
         language = self.pages.language
-        title = self.pages.words(language)("page_missing_title")
+        title = self.pages.strings(language)("page_missing_title")
         page = replace(self.pages.head(MISSING, "missing", language, title), indexed=False)
         page = replace(page, canonical="")
-        return self.pages.write("missing", MISSING, ArchiveContext(
+        return self.pages.render("missing", ArchiveContext(
             page=page, site=self.pages.site(MISSING), publication=self.pages.publication,
         ))  # fmt: skip
 
-    def desk(self, sent: SentIssue, path: str, language: str) -> ArchiveDesk:
-        words = self.pages.words(language)
-        return ArchiveDesk(sent.manifest, words, self.pages.way(path), language=language)
+    def view_builder(self, sent: SentIssue, path: str, language: str) -> SiteViewModelBuilder:
+        strings = self.pages.strings(language)
+        return SiteViewModelBuilder(
+            sent.manifest, strings, self.pages.links(path), language=language
+        )
 
-    def keep(self, desk: ArchiveDesk) -> None:
-        """Publish the pictures that a page shows."""
-        self.images |= {image_path(image): image.data for image in desk.images.values()}
+    def collect_images(self, builder: SiteViewModelBuilder) -> None:
+        """Add the images that a page shows to the files of the archive."""
+        self.images |= {image_path(image): image.data for image in builder.images.values()}
 
 
 def _by_year(entries: Sequence[IssueEntry]) -> tuple[YearView, ...]:
-    """The newest year first; an issue's essays belong to the year in which it was sent."""
+    """Group entries by year, the newest first; essays belong to the year of their issue."""
     return tuple(
         YearView(number, issues, tuple(essay for issue in issues for essay in issue.essays))
-        for number, found in groupby(entries, key=lambda one: int(one.day[:4]))
-        if (issues := tuple(found))
+        for number, group in groupby(entries, key=lambda entry: int(entry.day[:4]))
+        if (issues := tuple(group))
     )

@@ -1,4 +1,4 @@
-"""One page of the archive: what stands in it, in its head, and how it links to the others."""
+"""Renders the pages of the archive: their head, contents and links to other pages."""
 
 from __future__ import annotations
 
@@ -11,15 +11,15 @@ from markupsafe import Markup
 
 from upcycle_news.archive_site.view_models import (
     ArchiveContext,
-    ArchiveDesk,
     CorrectionView,
     EssayView,
     IssueEntry,
-    Look,
     PageView,
+    RelativeLinks,
     SentIssue,
+    SiteConfig,
     SiteView,
-    Way,
+    SiteViewModelBuilder,
 )
 from upcycle_news.errors import TemplateError
 from upcycle_news.i18n.messages import localized
@@ -35,12 +35,13 @@ from upcycle_news.models.archive_paths import (
     image_path,
     issue_path,
 )
-from upcycle_news.rendering.render import fill
+from upcycle_news.rendering.essay_fields import essay_fields
+from upcycle_news.rendering.render import fill_template
 from upcycle_news.rendering.template_strings import (
-    Words,
+    TemplateStrings,
     catalogue_name,
+    read_template_strings,
     read_toml,
-    read_words,
 )
 from upcycle_news.rendering.view_models import reading_minutes, subject
 from upcycle_news.text.typography import one_line, typeset
@@ -49,59 +50,63 @@ FOLDER = "archive"
 VIEWS = ("home", "archive", "essays", "issue", "essay", "gone", "missing")
 
 
-def moment(at: datetime) -> str:
-    """A time of the store for machines, to the second (RFC 3339)."""
+def rfc3339(at: datetime) -> str:
+    """Return a UTC time as RFC 3339, to the second."""
     return at.replace(microsecond=0).isoformat().replace("+00:00", "Z")
 
 
-class Pages:
-    """Writes the pages in one look; keeps what is the same for all of them."""
+class PageRenderer:
+    """Renders pages with one configuration; caches style sheet and strings."""
 
-    def __init__(self, look: Look, *, has_feed: bool) -> None:
+    def __init__(self, config: SiteConfig, *, has_feed: bool) -> None:
         """Read the theme; raises `TemplateError` when it is missing or broken."""
-        self.look, self.publication = look, look.publication
+        self.config, self.publication = config, config.publication
         self.has_feed = has_feed
-        self.language = look.publication.language
-        self.style = _style(look)
-        self._words: dict[str, Words] = {}
+        self.language = config.publication.language
+        self.style = _style(config)
+        self._strings: dict[str, TemplateStrings] = {}
 
-    def words(self, language: str) -> Words:
-        """The catalogue of a language."""
-        if language not in self._words:
-            self._words[language] = read_words(self.look.templates, language)
-        return self._words[language]
+    def strings(self, language: str) -> TemplateStrings:
+        """Return the template strings of a language."""
+        if language not in self._strings:
+            self._strings[language] = read_template_strings(self.config.templates, language)
+        return self._strings[language]
 
-    def spoken(self, language: str) -> str:
-        """The language of a page's own words: the essay's, if we have words in it."""
-        there = catalogue_name(language) in self.look.templates
-        return language if there else self.language
+    def page_language(self, language: str) -> str:
+        """Return the language of a page's own strings: the essay's if it has a catalogue."""
+        has_catalogue = catalogue_name(language) in self.config.templates
+        return language if has_catalogue else self.language
 
-    def way(self, path: str) -> Way:
-        """How the page at a path links. The page for what is missing stands at any depth."""
+    def links(self, path: str) -> RelativeLinks:
+        """Return the links of the page at a path; those of 404.html are absolute."""
         if path == MISSING:
-            return Way(f"{self.publication.site_url}/", self.look.index_html)
-        return Way("../" * path.count("/"), self.look.index_html)
+            return RelativeLinks(f"{self.publication.site_url}/", self.config.index_html)
+        return RelativeLinks("../" * path.count("/"), self.config.index_html)
 
     def site(self, path: str) -> SiteView:
-        """The links of every page, as seen from this one."""
-        way, form = self.way(path), self.look.subscribe
+        """Return the links that every page has, relative to this one."""
+        links, form = self.links(path), self.config.subscribe
         return SiteView(
-            home=way.to(HOME),
-            archive=way.to(ARCHIVE),
-            essays=way.to(ESSAYS),
-            feed=way.to(FEED) if self.has_feed else "",
-            style=way.to(STYLE),
-            subscribe=way.to(form) if form and ":" not in form else form,
+            home=links.to(HOME),
+            archive=links.to(ARCHIVE),
+            essays=links.to(ESSAYS),
+            feed=links.to(FEED) if self.has_feed else "",
+            style=links.to(STYLE),
+            subscribe=links.to(form) if form and ":" not in form else form,
         )
 
-    def write(self, view: str, path: str, context: ArchiveContext) -> str:
-        """Fill in a page's template."""
-        names: dict[str, Any] = {one.name: getattr(context, one.name) for one in fields(context)}
-        names["t"] = self.words(context.page.language)
-        return fill(self.look.templates, f"{FOLDER}/{view}.html", names).rstrip() + "\n"
+    def render(self, view: str, context: ArchiveContext) -> str:
+        """Render the template of a view."""
+        variables: dict[str, Any] = {
+            field.name: getattr(context, field.name) for field in fields(context)
+        }
+        variables["t"] = self.strings(context.page.language)
+        return (
+            fill_template(self.config.templates, f"{FOLDER}/{view}.html", variables).rstrip() + "\n"
+        )
 
     def head(self, path: str, view: str, language: str, title: str) -> PageView:
-        """The head of a page about the publication itself."""
+        """Return the head of a page about the publication itself."""
         return PageView(
             view=view,
             language=language,
@@ -111,31 +116,31 @@ class Pages:
         )
 
     def issue_head(
-        self, sent: SentIssue, entry: IssueEntry, lead: Essay | None, desk: ArchiveDesk
+        self, sent: SentIssue, entry: IssueEntry, lead: Essay | None, builder: SiteViewModelBuilder
     ) -> PageView:
-        """The head of an issue's page; its picture is the leading essay's."""
+        """Return the head of an issue's page; its image is the leading essay's."""
         path = issue_path(entry.id)
-        image, alt = self._shared_image(lead, desk)
+        image, alt = self._shared_image(lead, builder)
         return PageView(
             view="issue",
-            language=desk.language,
+            language=builder.language,
             title=entry.subject,
             description=entry.preheader or entry.date,
             canonical=self.publication.site_address(path),
             image=image,
             image_alt=alt,
-            published=moment(sent.sent_at),
-            changed=moment(sent.changed_at),
+            published=rfc3339(sent.sent_at),
+            changed=rfc3339(sent.changed_at),
         )
 
     def essay_head(
-        self, sent: SentIssue, essay: Essay, shown: EssayView, desk: ArchiveDesk
+        self, sent: SentIssue, essay: Essay, shown: EssayView, builder: SiteViewModelBuilder
     ) -> PageView:
-        """The head of an essay's page."""
+        """Return the head of an essay's page, with JSON-LD."""
         address = self.publication.site_address(essay_path(essay.slug))
-        image, alt = self._shared_image(essay, desk)
-        changed = max((one.day for one in sent.corrections.get(essay.slug, ())), default=None)
-        first = moment(sent.sent_at)
+        image, alt = self._shared_image(essay, builder)
+        changed = max((note.day for note in sent.corrections.get(essay.slug, ())), default=None)
+        first = rfc3339(sent.sent_at)
         data = {
             "@context": "https://schema.org",
             "@type": "Article",
@@ -153,7 +158,7 @@ class Pages:
         }  # fmt: skip
         return PageView(
             view="essay",
-            language=desk.language,
+            language=builder.language,
             title=shown.title,
             description=shown.summary or shown.title,
             canonical=address,
@@ -164,77 +169,79 @@ class Pages:
             data=_json({key: value for key, value in data.items() if value}),
         )
 
-    def _shared_image(self, essay: Essay | None, desk: ArchiveDesk) -> tuple[str, str]:
+    def _shared_image(self, essay: Essay | None, builder: SiteViewModelBuilder) -> tuple[str, str]:
         if essay is None or essay.image is None:
             return "", ""
-        _, image = desk.read(essay.source, None, essay.image.path)
+        _, image = builder.read_image(essay.source, None, essay.image.path)
         address = self.publication.site_address(image_path(image))
         return address, typeset(essay.image.alt, essay.language)
 
-    def entry(self, sent: SentIssue, way: Way, language: str) -> IssueEntry:
-        """An issue as a list names it, on a page in `language`."""
+    def entry(self, sent: SentIssue, links: RelativeLinks, language: str) -> IssueEntry:
+        """Return an issue as lists show it, on a page in `language`."""
         issue = sent.manifest.issue
-        words = self.words(language)
-        desk = ArchiveDesk(sent.manifest, words, way, language=language)
-        date = words.full_date(issue.id.day)
-        shown = [one for one in issue.essays if one.slug not in sent.withdrawn]
+        strings = self.strings(language)
+        builder = SiteViewModelBuilder(sent.manifest, strings, links, language=language)
+        date = strings.full_date(issue.id.day)
+        shown = [essay for essay in issue.essays if essay.slug not in sent.withdrawn]
         name, preheader = subject(sent.manifest), typeset(issue.preheader, issue.language)
         if shown != list(issue.essays):
-            # They may say what was withdrawn.
+            # The original ones may describe a withdrawn essay.
             name = typeset(shown[0].title, shown[0].language) if shown else ""
             preheader = typeset(shown[0].summary, shown[0].language) if shown else ""
         return IssueEntry(
             id=str(issue.id),
-            subject=name or words("issue_of", date=date),
+            subject=name or strings("issue_of", date=date),
             preheader=preheader,
             date=date,
             day=issue.id.day.isoformat(),
-            url=way.to(issue_path(str(issue.id))),
-            lang=desk.foreign(issue.language),
-            essays=tuple(self.essay_view(sent, one, desk, in_full=False) for one in shown),
+            url=links.to(issue_path(str(issue.id))),
+            lang=builder.lang_attribute(issue.language),
+            essays=tuple(self.essay_view(sent, essay, builder, in_full=False) for essay in shown),
         )
 
     def essay_view(
-        self, sent: SentIssue, essay: Essay, desk: ArchiveDesk, *, in_full: bool
+        self, sent: SentIssue, essay: Essay, builder: SiteViewModelBuilder, *, in_full: bool
     ) -> EssayView:
-        """An essay in full, or as a list names it: without picture and text."""
-        lead = desk.lead(essay, in_full=True) if in_full else None
+        """Return an essay in full, or as lists show it: without image and text."""
+        lead = builder.lead(essay, in_full=True) if in_full else None
         return EssayView(
             title=typeset(essay.title, essay.language),
             byline=one_line(essay.author),
-            date=desk.words.long_date(essay.date),
+            date=builder.strings.long_date(essay.date),
             day=essay.date.isoformat(),
             minutes=reading_minutes(essay.body),
             summary=typeset(essay.summary, essay.language),
-            url=desk.essay_url(essay.slug),
-            lang=desk.foreign(essay.language),
+            url=builder.essay_url(essay.slug),
+            lang=builder.lang_attribute(essay.language),
             image=lead.image if lead else None,
             html=lead.html if lead else Markup(""),
-            topics=essay.topics,
-            corrections=self.corrections(sent, essay, desk),
+            corrections=self.corrections(sent, essay, builder),
+            **essay_fields(essay, builder.strings),
         )
 
     def corrections(
-        self, sent: SentIssue, essay: Essay, desk: ArchiveDesk
+        self, sent: SentIssue, essay: Essay, builder: SiteViewModelBuilder
     ) -> tuple[CorrectionView, ...]:
-        """What was corrected in an essay, the newest last."""
+        """Return the corrections of an essay, the newest last."""
         return tuple(
-            CorrectionView(desk.words.long_date(one.day), typeset(one.note, essay.language))
-            for one in sent.corrections.get(essay.slug, ())
+            CorrectionView(builder.strings.long_date(note.day), typeset(note.note, essay.language))
+            for note in sent.corrections.get(essay.slug, ())
         )
 
 
-def _style(look: Look) -> str:
+def _style(config: SiteConfig) -> str:
     name = f"{FOLDER}/style.css"
-    css = fill(look.templates, name, {"theme": read_toml(look.templates, "theme.toml")})
+    css = fill_template(
+        config.templates, name, {"theme": read_toml(config.templates, "theme.toml")}
+    )
     if "url(" in css or "@import" in css:
         raise TemplateError(f"templates/{name}", None, localized("style-loads"))
     return css.rstrip() + "\n"
 
 
 def _json(value: dict[str, Any]) -> Markup:
-    """JSON that can stand inside a script element: no tag can end it."""
+    """Return JSON for a script element: with <, > and & escaped, no tag can end it."""
     text = json.dumps(value, ensure_ascii=False, sort_keys=True)
-    for sign in "<>&":
-        text = text.replace(sign, f"\\u{ord(sign):04x}")
+    for character in "<>&":
+        text = text.replace(character, f"\\u{ord(character):04x}")
     return Markup(text)  # noqa: S704  escaped above

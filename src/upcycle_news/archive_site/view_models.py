@@ -1,4 +1,4 @@
-"""What the templates of the archive may name, and what the archive is made from."""
+"""View models of the archive's templates, and the issues and settings it is built from."""
 
 from __future__ import annotations
 
@@ -19,20 +19,21 @@ from upcycle_news.models.archive_paths import (
     image_path,
 )
 from upcycle_news.rendering import markdown
-from upcycle_news.rendering.images import Picture, look_at
-from upcycle_news.rendering.template_strings import Words
+from upcycle_news.rendering.essay_fields import with_essay_fields
+from upcycle_news.rendering.images import DisplayedImage, inspect_image
+from upcycle_news.rendering.template_strings import TemplateStrings
 from upcycle_news.rendering.view_models import (
-    Desk,
     ImageView,
     LeadView,
     StoryView,
     TeaserView,
+    ViewModelBuilder,
 )
 
 
 @dataclass(frozen=True)
-class Correction:
-    """What editors say about an essay that they changed, or withdrew, after it had been sent."""
+class EditorNote:
+    """An editor's dated note about a correction or a withdrawal of something sent."""
 
     day: date
     note: str
@@ -40,25 +41,25 @@ class Correction:
 
 @dataclass(frozen=True)
 class SentIssue:
-    """An issue as it was sent; corrected essays already stand in its manifest.
+    """An issue as it was sent, with corrected essays in its manifest.
 
-    `corrections` and what is `withdrawn` by the essay's slug; with `gone` the whole issue is.
-    `changed_at` is when any of this was decided last, or `sent_at`.
+    `corrections` and `withdrawn` hold notes by the essay's slug; `withdrawal` is the note when the
+    whole issue is withdrawn. `changed_at` is the time of the last of these, or `sent_at`.
     """
 
     manifest: Manifest
     sent_at: datetime
     changed_at: datetime
-    corrections: Mapping[str, tuple[Correction, ...]] = field(default_factory=dict)
-    withdrawn: Mapping[str, Correction] = field(default_factory=dict)
-    gone: Correction | None = None
+    corrections: Mapping[str, tuple[EditorNote, ...]] = field(default_factory=dict)
+    withdrawn: Mapping[str, EditorNote] = field(default_factory=dict)
+    withdrawal: EditorNote | None = None
 
 
 @dataclass(frozen=True)
-class Look:
-    """How the archive looks today: its publication and templates, and how its pages link.
+class SiteConfig:
+    """Settings of the archive's pages: publication, templates, and how pages link.
 
-    `feed_id` never changes; `subscribe` is the path or address of the form, empty without one.
+    `feed_id` never changes; `subscribe` is the path or URL of the form, empty without one.
     """
 
     publication: Publication
@@ -109,6 +110,7 @@ class CorrectionView:
 
 
 @dataclass(frozen=True)
+@with_essay_fields
 class EssayView:
     """An essay in a list, or in full where `html` is set. `day` is for machines: 2026-11-26."""
 
@@ -122,7 +124,6 @@ class EssayView:
     lang: str
     image: ImageView | None
     html: Markup
-    topics: tuple[str, ...]
     corrections: tuple[CorrectionView, ...]
 
 
@@ -179,65 +180,71 @@ class ArchiveContext:
 
 
 @dataclass(frozen=True)
-class Way:
-    """How one page of the archive leads to others.
+class RelativeLinks:
+    """Links from one page of the archive to others.
 
-    `up` stands before every path: ``../../`` on a page two folders down, or a whole address.
+    `prefix` precedes every path: ``../../`` on a page two folders down, or a whole URL.
     With `index_html` links name the file, for folders that are read from disk.
     """
 
-    up: str = ""
+    prefix: str = ""
     index_html: bool = False
 
     def to(self, path: str) -> str:
-        """The link to a path of the archive, as an attribute wants it before escaping."""
+        """Return the link to a path of the archive, percent-encoded, before HTML escaping."""
         if self.index_html and (path == HOME or path.endswith("/")):
             path += INDEX
-        return f"{self.up}{quote(path)}" or "./"
+        return f"{self.prefix}{quote(path)}" or "./"
 
 
 @dataclass(frozen=True)
-class WebPicture(Picture):
-    """A picture of a web page, in pixels of its file: the style sheet makes it fit.
+class WebImage(DisplayedImage):
+    """An image of a web page, in pixels of its file: the style sheet limits its width.
 
-    It is loaded when it comes into view.
+    It is loaded lazily.
     """
 
     def tag(self, alt: str) -> str:
-        """The ``img`` element."""
+        """Return the ``img`` element."""
         return (
             f'<img src="{escape(self.src)}" alt="{escape(alt)}" width="{self.width}" '
             f'height="{self.height}" loading="lazy" decoding="async">'
         )
 
 
-class ArchiveDesk(Desk):
-    """Makes views whose links and pictures lie in the archive.
+class SiteViewModelBuilder(ViewModelBuilder):
+    """Builds views whose links and images lead to files of the archive.
 
-    `language` is the page's; without `anchors` (in the feed) notes are numbers as in the mail.
+    `language` is the page's; without `anchors` (in the feed) footnotes are numbers, as in mails.
     """
 
     def __init__(
-        self, manifest: Manifest, words: Words, way: Way, *, language: str, anchors: bool = True
+        self,
+        manifest: Manifest,
+        strings: TemplateStrings,
+        links: RelativeLinks,
+        *,
+        language: str,
+        anchors: bool = True,
     ) -> None:
-        super().__init__(manifest, words)
+        super().__init__(manifest, strings)
         self.language = language
-        self.way, self.anchors = way, anchors
+        self.links, self.anchors = links, anchors
 
     def html(self, essay: Essay, tokens: Sequence[Token]) -> Markup:
-        """What was read of the essay as HTML."""
-        called = (self.words("note"), self.words("note_back")) if self.anchors else None
-        pictures = self.pictures(essay)
-        written = markdown.to_html(tokens, pictures, essay.language, note_words=called)
-        return Markup(written)  # noqa: S704  markdown-it escaped it, html is off
+        """Return an essay's tokens as HTML."""
+        labels = (self.strings("note"), self.strings("note_back")) if self.anchors else None
+        images = self.body_images(essay)
+        html = markdown.to_html(tokens, images, essay.language, note_labels=labels)
+        return Markup(html)  # noqa: S704  markdown-it escaped it, html is off
 
     def essay_url(self, slug: str) -> str:
-        """The essay's page in the archive."""
-        return self.way.to(essay_path(slug))
+        """Return the link to the essay's page in the archive."""
+        return self.links.to(essay_path(slug))
 
-    def picture(self, source: str, line: int | None, path: str) -> Picture:
-        """The picture as a file of the archive; `images` collects those that were shown."""
-        _, image = self.read(source, line, path)
+    def displayed_image(self, source: str, line: int | None, path: str) -> DisplayedImage:
+        """Return an image as a file of the archive; `images` collects those that are shown."""
+        _, image = self.read_image(source, line, path)
         self.images.setdefault(image.cid, image)
-        _, width, height = look_at(path, image.data)
-        return WebPicture(self.way.to(image_path(image)), width, height)
+        _, width, height = inspect_image(path, image.data)
+        return WebImage(self.links.to(image_path(image)), width, height)

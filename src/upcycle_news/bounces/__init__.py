@@ -1,1 +1,1 @@
-"""What comes back by mail: inbox, report parser, signed return addresses, scores."""
+"""Incoming mail: the inbox, bounce reports, signed envelope senders (VERP), soft-bounce scores."""

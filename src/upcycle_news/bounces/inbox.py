@@ -1,8 +1,8 @@
 """The mailbox where bounces and replies arrive: IMAP or a Maildir.
 
-Mail is read without a trace and moved when it was handled; nothing is ever deleted, and what is
-not ours to handle stays as it was, unread. On a server it gets a keyword (RFC 9051, section 2.3.2),
-or every visit would fetch all answers of people's holidays again.
+Mail is read without setting a flag, and moved once it was handled; nothing is ever deleted, and
+what is not ours to handle stays as it was, unread. On a server it gets a keyword (RFC 9051, section
+2.3.2), or every run would fetch all out-of-office replies again.
 """
 
 from __future__ import annotations
@@ -20,16 +20,16 @@ from upcycle_news.errors import UpcycleError
 
 
 class Inbox(Protocol):
-    """Gives each mail with a key; `done` moves it away."""
+    """Iterates over messages; `done` moves one to the processed folder."""
 
     def mails(self) -> Iterator[tuple[str, bytes]]:
-        """Every mail that lies in the folder now, oldest first; cut above what a report can have."""
+        """Yield key and content of each message, oldest first; content is cut above a report's size."""
 
     def done(self, key: str) -> None:
-        """Move a handled mail to the folder of the processed ones."""
+        """Move a handled message to the processed folder."""
 
-    def leave(self, key: str) -> None:
-        """Not ours to handle: it stays, and need not be given again."""
+    def skip(self, key: str) -> None:
+        """Leave a message that is not ours to handle where it is; it need not be yielded again."""
 
 
 KEYWORD = "$UpcycleNews"
@@ -37,7 +37,7 @@ KEYWORD = "$UpcycleNews"
 
 @dataclass(frozen=True)
 class ImapAccount:
-    """Where to log in. `port` 0 means the usual one."""
+    """An IMAP account; `port` 0 means the standard port."""
 
     host: str
     port: int
@@ -51,7 +51,7 @@ class ImapAccount:
 
 @contextmanager
 def open_imap(account: ImapAccount) -> Iterator[Inbox]:
-    """Log in; raises `UpcycleError` with the cure, never with the password."""
+    """Log in and yield the inbox; raises `UpcycleError` with the cure, never with the password."""
     from imap_tools import BaseMailBox, MailBox, MailBoxStartTls, MailBoxUnencrypted
     from imap_tools.errors import ImapToolsError
 
@@ -105,14 +105,14 @@ class _Imap:
             self._ready = True
         self._box.move(key, self._account.processed)
 
-    def leave(self, key: str) -> None:
+    def skip(self, key: str) -> None:
         # Not `flag`, which expunges what others have marked. Where a server refuses, we read it again.
         self._box.client.uid("STORE", key, "+FLAGS.SILENT", f"({KEYWORD})")
 
 
 @contextmanager
 def open_maildir(folder: Path, processed: str) -> Iterator[Inbox]:
-    """A Maildir on this machine; raises `UpcycleError` when it is none."""
+    """Yield the inbox in a local Maildir; raises `UpcycleError` when it is none."""
     if not (folder / "new").is_dir() or not (folder / "cur").is_dir():
         raise UpcycleError(
             f"{folder}: is no Maildir (it has no new/ and cur/): check inbox.maildir"
@@ -127,7 +127,7 @@ class _Maildir:
 
     def mails(self) -> Iterator[tuple[str, bytes]]:
         paths = [path for name in ("new", "cur") for path in (self.folder / name).iterdir()]
-        for path in sorted(paths, key=lambda one: one.name):
+        for path in sorted(paths, key=lambda path: path.name):
             try:
                 yield f"{path.parent.name}/{path.name}", path.read_bytes()
             except OSError:
@@ -146,5 +146,5 @@ class _Maildir:
                 "folder writable"
             ) from None
 
-    def leave(self, key: str) -> None:
+    def skip(self, key: str) -> None:
         """Reading it again costs nothing here."""

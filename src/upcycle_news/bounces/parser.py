@@ -1,288 +1,301 @@
-"""What a mail that came back says: bounced for good, for now, complained, or none of that. Pure.
+"""Parse a returned mail: a hard, soft or blocked bounce, a complaint, or none of these. Pure.
 
-The machine-readable parts come first (RFC 3464, RFC 5965), then flufl.bounce for the servers that
-follow no standard. Whatever a person or their holiday assistant wrote is none of it.
+The machine-readable parts come first (RFC 3464, RFC 5965), then the words of servers that follow
+no standard. What a person or their out-of-office assistant wrote is none of these.
 """
 
 from __future__ import annotations
 
 import email
-import logging
-import re
-from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from email.message import Message
-from email.utils import getaddresses
 from enum import StrEnum
 
+from upcycle_news.bounces.bounce_origin import links_in, returned_to, spellings
+from upcycle_news.bounces.dsn import (
+    RecipientStatus,
+    recipient_statuses,
+    refused_after_data,
+    reply_in,
+)
+from upcycle_news.bounces.mail_parts import (
+    fields_of,
+    from_mailer,
+    is_automatic,
+    is_from_person,
+    part_of_type,
+)
+from upcycle_news.bounces.notices import Notice, read_notice, refusal_beside
 from upcycle_news.models import Envelope, SmtpReply
-from upcycle_news.transports.refusal_classes import speaks_of
-from upcycle_news.transports.replies import redacted
+from upcycle_news.transports.outcomes import Stage
+from upcycle_news.transports.refusal_classes import (
+    RefusalClass,
+    class_of_code,
+    classify_refusal,
+    names_another_reason,
+)
+from upcycle_news.transports.refusal_words import Topic, topics_in
+from upcycle_news.transports.replies import redact_reply
 
 MAX_BYTES = 5_000_000
 
 
-class Kind(StrEnum):
-    """What a mail is. Only the first four are about a delivery of ours."""
+class BounceKind(StrEnum):
+    """The kind of a mail. Only the first five are about a delivery of ours that failed."""
 
     HARD = "hard"
     SOFT = "soft"
+    UNCLEAR = "unclear"
+    """From a mail system, not understood: soft, and never a reason to suppress by itself."""
     BLOCKED = "blocked"
     COMPLAINT = "complaint"
     DELAYED = "delayed"
+    DELIVERED = "delivered"
+    FEEDBACK = "feedback"
+    """Feedback of a provider that is no complaint (RFC 5965, section 7.3; RFC 6430, 6591)."""
     AUTO_REPLY = "auto-reply"
     OTHER = "other"
 
 
-COUNTED = frozenset({Kind.HARD, Kind.SOFT, Kind.BLOCKED, Kind.COMPLAINT})
+COUNTED = frozenset(
+    {
+        *(BounceKind.HARD, BounceKind.SOFT, BounceKind.UNCLEAR),
+        *(BounceKind.BLOCKED, BounceKind.COMPLAINT),
+    }
+)
+COMPLAINTS = frozenset({"abuse", "fraud", "opt-out", "opt-out-list"})
+"""Feedback types (RFC 5965, section 7.3) by which a subscriber asks for no more mail."""
 
 
 @dataclass(frozen=True)
-class Report:
-    """A mail, read. `returned_to` are the addresses it may have been returned to.
+class BounceReport:
+    """A parsed mail. `returned_to` are the addresses it may have been returned to.
 
-    `code` is the RFC 3463 status or empty; `reason` is redacted; `links` are unsubscribe tokens of
-    the mail it is about.
+    `code` is the RFC 3463 status or empty; `reason` is redact_reply; `links` are unsubscribe tokens of
+    the mail it is about. `recipients` are the addresses that failed, as the report has them, and
+    `notice` the text of a mail that was not understood.
     """
 
-    kind: Kind
+    kind: BounceKind
     code: str = ""
     reason: str = ""
     returned_to: tuple[str, ...] = ()
     links: tuple[str, ...] = ()
+    recipients: tuple[str, ...] = field(default=(), repr=False)
+    notice: str = field(default="", repr=False)
 
 
-_STATUS = re.compile(r"(?<![\d.])([245])\.(\d{1,3})\.(\d{1,3})(?![\d.])")
-_REPLY_CODE = re.compile(r"(?<!\d)([45]\d\d)(?=[ -])")
-_TOKEN = re.compile(r"/unsubscribe/([A-Za-z0-9_-]{43})")
-_ARRIVAL = (
-    "delivered-to", "x-original-to", "envelope-to", "x-envelope-to", "x-delivered-to",
-    "apparently-to", "to",
-)  # fmt: skip
-_MAILER = re.compile(r"mailer|daemon|postmaster|mail delivery|mdaemon", re.IGNORECASE)
-_SENT_ON = re.compile(r"\s*(fwd?|wg|re|aw|antw)\s*:", re.IGNORECASE)
-_ABSENT = re.compile(
-    r"\b(out of (the )?office|abwesen|auto(matic|matische)?[- ]?(reply|antwort|response)"
-    r"|vacation|urlaub|away from|nicht im (büro|haus))",
-    re.IGNORECASE,
-)
-
-
-def read_report(raw: bytes) -> Report:
-    """Read a mail from the inbox; never fails, for anybody may have written it."""
+def parse_bounce(raw: bytes) -> BounceReport:
+    """Parse a mail from the inbox; never fails, for anybody may have written it."""
     if len(raw) > MAX_BYTES:
-        return Report(Kind.OTHER)
+        return BounceReport(BounceKind.OTHER)
     try:
-        return _read(email.message_from_bytes(raw))
+        message = email.message_from_bytes(raw)
+        report = _read(message)
+        return replace(
+            report, returned_to=tuple(returned_to(message)), links=tuple(links_in(message))
+        )
     except Exception:  # the parser's corners: a hostile mail must not stop the others
-        return Report(Kind.OTHER)
+        return BounceReport(BounceKind.OTHER)
 
 
-def _read(message: Message) -> Report:
-    to, links = tuple(_returned_to(message)), tuple(_links(message))
-    if (feedback := _part(message, "message/feedback-report")) is not None:
-        kind = str(_fields(feedback).get("feedback-type", "")).strip().lower()
-        counted = Kind.OTHER if kind == "not-spam" else Kind.COMPLAINT
-        return Report(counted, "", _redacted(kind, ""), to, links)
-    if _part(message, "message/disposition-notification") is not None:
-        return Report(Kind.AUTO_REPLY)
-    if (status := _part(message, "message/delivery-status")) is not None:
-        report = _from_status(status, to, links)
-        if report.kind is not Kind.OTHER:
-            return report
+def report_of_reply(
+    reply: SmtpReply, *, recipient: str, returned_to: tuple[str, ...] = ()
+) -> BounceReport:
+    """Return the report of a refusal that somebody else got and hands on, such as a provider.
+
+    `reply` is what the subscriber's server said, `returned_to` the envelope sender of our mail. It is
+    hard only if an enhanced code says that the address is dead: at which step the reply came is not
+    known.
+    """
+    kind = _kind("rcpt", reply.code, reply.enhanced, reply.text)
+    if kind is BounceKind.HARD and class_of_code(reply.enhanced) is not RefusalClass.RECIPIENT:
+        kind = BounceKind.SOFT
+    recipients = tuple(filter(None, (recipient,)))
+    return BounceReport(
+        kind, reply.enhanced, _redacted(reply.text, recipient), returned_to, recipients=recipients
+    )
+
+
+def for_subscriber(report: BounceReport, address: str) -> BounceReport:
+    """Return the report as it counts for the subscriber with this address.
+
+    Suppressing needs the subscriber's own address: where another one failed (a forward, an alias, a
+    copy; RFC 3464, section 2.3.2) the subscriber may well have received the mail. A mail that was
+    not understood counts only if a refusal is quoted beside the address.
+    """
+    own_spellings = spellings(address)
+    failed_elsewhere = report.kind is BounceKind.HARD and report.recipients
+    if failed_elsewhere and not any(
+        spellings(recipient) & own_spellings for recipient in report.recipients
+    ):
+        return replace(report, kind=BounceKind.SOFT)
+    if report.kind is BounceKind.OTHER and report.notice and refusal_beside(report.notice, address):
+        return replace(report, kind=BounceKind.UNCLEAR)
+    return report
+
+
+def _read(message: Message) -> BounceReport:
+    if (feedback := part_of_type(message, "message/feedback-report")) is not None:
+        return _from_feedback(feedback)
+    if part_of_type(message, "message/disposition-notification") is not None:
+        return BounceReport(BounceKind.AUTO_REPLY)
+    mailer = from_mailer(message)
     # Exim marks its bounces as auto-replied, too.
-    elif _is_automatic(message) and not _MAILER.search(str(message.get("From", ""))):
-        return Report(Kind.AUTO_REPLY)
-    if _is_forwarded(message):
-        return Report(Kind.OTHER)
-    return _by_shape(message, to, links)
+    if not mailer and is_automatic(message) and message.get_content_subtype() != "report":
+        return BounceReport(BounceKind.AUTO_REPLY)
+    if is_from_person(message):
+        return BounceReport(BounceKind.OTHER)
+    return _from_statuses(message) or _from_notice(message)
+
+
+def _from_feedback(part: Message) -> BounceReport:
+    kind = str(fields_of(part).get("feedback-type", "")).strip().lower()
+    if kind in COMPLAINTS:
+        return BounceReport(BounceKind.COMPLAINT, "", kind)
+    return BounceReport(BounceKind.FEEDBACK)
 
 
 # --- RFC 3464
 
 
-def _from_status(status: Message, to: tuple[str, ...], links: tuple[str, ...]) -> Report:
-    """The first recipient that failed decides: each of our mails has exactly one."""
-    delayed = False
-    for block in _blocks(status):
-        action = str(block.get("action", "")).strip().lower()
-        delayed |= action == "delayed"
-        if action != "failed":
-            continue
-        diagnostic = " ".join(str(block.get("diagnostic-code", "")).split())
-        diagnostic = re.sub(r"^[a-z0-9-]+\s*;\s*", "", diagnostic, flags=re.IGNORECASE)
-        named = _STATUS.search(str(block.get("status", "")))
-        inner = _STATUS.search(diagnostic)
-        # Exchange says 5.0.0 in front and means it in the diagnostic.
-        vague = named is None or named[0] in ("5.0.0", "4.0.0")
-        code = inner[0] if vague and inner else named[0] if named else ""
-        recipient = str(block.get("final-recipient", "")).rpartition(";")[2].strip()
-        return Report(_kind(code, diagnostic), code, _redacted(diagnostic, recipient), to, links)
-    return Report(Kind.DELAYED if delayed else Kind.OTHER)
+def _from_statuses(message: Message) -> BounceReport | None:
+    """Evaluate a delivery status notification; None if it has the status of no recipient."""
+    statuses = recipient_statuses(message)
+    failed = [status for status in statuses if status.failed]
+    if not failed:
+        if any(status.action == "delayed" for status in statuses):
+            return BounceReport(BounceKind.DELAYED)
+        return BounceReport(BounceKind.DELIVERED) if statuses else None
+    notice = read_notice(message)
+    return _merged([_failed(status, notice) for status in failed], len(failed) == len(statuses))
 
 
-def _blocks(status: Message) -> Iterator[Message]:
-    """Python reads delivery-status as a list of header blocks; some servers leave one text."""
-    payload = status.get_payload()
-    if isinstance(payload, list):
-        yield from (block for block in payload if isinstance(block, Message))
-        return
-    for text in re.split(r"\r?\n\s*\r?\n", str(payload)):
-        yield email.message_from_string(text)
+def _merged(reports: list[BounceReport], all_failed: bool) -> BounceReport:
+    """Merge the reports of several recipients.
+
+    Each of our mails has one recipient, so these are the addresses it was forwarded to. Where they
+    do not agree, nothing is certain.
+    """
+    result = reports[0]
+    if result.kind is BounceKind.HARD:
+        milder_reports = [report for report in reports if report.kind is not BounceKind.HARD]
+        result = milder_reports[0] if milder_reports else result
+        if not all_failed and not milder_reports:
+            result = replace(result, kind=BounceKind.SOFT)
+    recipients = tuple(address for report in reports for address in report.recipients)
+    return replace(result, recipients=recipients)
 
 
-def _kind(code: str, words: str) -> Kind:
-    """Hard only where the address is the reason; blocked where we are; else it may pass."""
-    plain = _REPLY_CODE.search(words)
-    number = int(plain[1]) if plain else 550
-    if code.startswith("4") or (not code and number < 500):
-        return Kind.BLOCKED if code.startswith("4.7.") else Kind.SOFT
-    reply = SmtpReply(max(number, 500), words, code)
-    subject = speaks_of("rcpt", reply)
-    return {"person": Kind.HARD, "us": Kind.BLOCKED, "delivery": Kind.SOFT}[subject]
+def _failed(status: RecipientStatus, notice: Notice) -> BounceReport:
+    """Evaluate one failed recipient: the other server's reply counts before the status.
+
+    Relays make their status up from the step that was refused (RFC 3464, section 2.3.6).
+    """
+    recipient = status.recipient or status.original
+    reply = reply_in(status.diagnostic)
+    in_diagnostic = reply is not None
+    words = status.diagnostic
+    if reply is None and not words.strip():
+        words = notice.about(recipient)
+        reply = reply_in(words)
+    if reply is not None and not in_diagnostic:
+        words = reply.text
+    elif reply is None and not status.diagnostic.strip() and not names_another_reason(words):
+        words = ""  # a polite frame only
+    code, enhanced = _codes(status.status, reply)
+    stage: Stage = "body" if refused_after_data(f"{words}\n{notice.text}") else "rcpt"
+    kind = _kind(stage, code, enhanced, words)
+    if kind is BounceKind.HARD and not _is_certain(status, reply, enhanced, in_diagnostic):
+        kind = BounceKind.SOFT
+    return BounceReport(
+        kind,
+        enhanced or status.status,
+        _redacted(status.diagnostic or words or notice.about(recipient), recipient),
+        recipients=tuple(filter(None, (recipient,))),
+    )
+
+
+def _codes(status: str, reply: SmtpReply | None) -> tuple[int, str]:
+    """Return the reply code, or 0, and the enhanced code; those of the diagnostic go first."""
+    if reply is None:
+        return (int(status[0]) * 100 if status[:1] in ("4", "5") else 0), status
+    if reply.enhanced and not reply.enhanced.endswith(".0.0"):
+        return reply.code, reply.enhanced
+    if status[:1] == str(reply.code)[0]:
+        return reply.code, status
+    return reply.code, reply.enhanced
+
+
+def _is_certain(
+    status: RecipientStatus, reply: SmtpReply | None, enhanced: str, in_diagnostic: bool
+) -> bool:
+    """Return True if a code says that the address is dead, or the reply to RCPT plainly does.
+
+    A status more exact than the reply beside it was made up by the relay.
+    """
+    if reply is None:
+        return class_of_code(enhanced) is RefusalClass.RECIPIENT
+    if reply.enhanced and class_of_code(reply.enhanced) is RefusalClass.RECIPIENT:
+        return True
+    return in_diagnostic and bool(status.status) and Topic.RECIPIENT in topics_in(status.diagnostic)
+
+
+def _kind(stage: Stage, code: int, enhanced: str, words: str) -> BounceKind:
+    """Return hard only where the address is the reason, blocked where we are, soft otherwise.
+
+    With neither code, words alone are soft at most.
+    """
+    refusal_class = classify_refusal(stage, SmtpReply(code or 400, words, enhanced))
+    if refusal_class in (RefusalClass.SENDER, RefusalClass.LIMIT, RefusalClass.CONTENT):
+        return BounceKind.BLOCKED
+    permanent = code >= 500 and not enhanced.startswith("4")
+    return (
+        BounceKind.HARD
+        if refusal_class is RefusalClass.RECIPIENT and permanent
+        else BounceKind.SOFT
+    )
 
 
 # --- no standard
 
 
-def _by_shape(message: Message, to: tuple[str, ...], links: tuple[str, ...]) -> Report:
-    from flufl.bounce import all_failures
-
-    logging.getLogger("flufl.bounce").setLevel(logging.CRITICAL)  # it would quote the mail
-    if not getaddresses([str(message.get("From", ""))]):
-        # One of its detectors expects that there is somebody.
-        del message["From"]
-        message["From"] = "nobody@mail.invalid"
-    temporary, permanent = all_failures(message)
-    if not temporary and not permanent:
-        return Report(Kind.OTHER)
-    words = _first_text(message)
-    found = sorted((*permanent, *temporary))[0]
-    recipient = found.decode("ascii", "replace") if isinstance(found, bytes) else str(found)
-    said = _around(words, recipient)
-    code = next((m[0] for m in _STATUS.finditer(said) if m[1] in "45"), "")
-    kind = _kind(code, said) if permanent else Kind.SOFT
-    return Report(kind, code, _redacted(said, recipient), to, links)
-
-
-def _around(words: str, recipient: str) -> str:
-    """The sentence about the recipient: servers wrap it in much politeness."""
-    words = words.partition("-----Original Message")[0]
-    at = max(words.lower().find(recipient.lower()), 0)
-    return " ".join(words[max(0, at - 200) : at + 600].split())
-
-
-def _first_text(message: Message) -> str:
-    for part in message.walk():
-        if part.get_content_maintype() == "text":
-            payload = part.get_payload(decode=True)
-            if isinstance(payload, bytes):
-                return payload[:20_000].decode(_charset(part), "replace")
-    return ""
+def _from_notice(message: Message) -> BounceReport:
+    """Evaluate a server's own words. Hard needs an enhanced code of a dead address."""
+    notice = read_notice(message, returned_to(message))
+    if not notice.known and not notice.mailer:
+        return BounceReport(BounceKind.OTHER, notice=notice.text)
+    if notice.arrived:
+        return BounceReport(BounceKind.DELIVERED)
+    if notice.delayed:
+        return BounceReport(BounceKind.DELAYED)
+    words = notice.about()
+    reply = reply_in(words) or reply_in(notice.text)
+    if reply is None:
+        return _by_words_alone(notice, words)
+    stage: Stage = "body" if refused_after_data(notice.text) else "rcpt"
+    kind = _kind(stage, reply.code, reply.enhanced, reply.text)
+    code_says_dead = class_of_code(reply.enhanced) is RefusalClass.RECIPIENT
+    if kind is BounceKind.HARD and (notice.temporary or not code_says_dead):
+        kind = BounceKind.SOFT
+    if kind is BounceKind.SOFT and not notice.known and not reply.enhanced:
+        kind = BounceKind.UNCLEAR
+    return BounceReport(
+        kind,
+        reply.enhanced,
+        _redacted(words, next(iter(notice.recipients), "")),
+        recipients=notice.recipients,
+    )
 
 
-def _charset(part: Message) -> str:
-    name = part.get_content_charset("utf-8")
-    try:
-        "".encode(name)
-    except LookupError:
-        return "latin-1"
-    return name
-
-
-def _is_automatic(message: Message) -> bool:
-    """Answers of machines in the name of people (RFC 3834, and before it)."""
-    said = str(message.get("Auto-Submitted", "")).partition(";")[0].strip().lower()
-    if said == "auto-replied":
-        return True
-    if (
-        message.get("X-Autoreply")
-        or message.get("X-Autorespond")
-        or message.get("X-Auto-Reply-From")
-    ):
-        return True
-    if str(message.get("Precedence", "")).strip().lower() == "auto_reply":
-        return True
-    return bool(_ABSENT.search(_decoded(str(message.get("Subject", "")))))
-
-
-def _is_forwarded(message: Message) -> bool:
-    """A person sends a bounce on, to ask what it means."""
-    if message.get_content_subtype() == "report" or _MAILER.search(str(message.get("From", ""))):
-        return False
-    # Virus scanners keep the subject, with its "Re:", and write a plain text.
-    attached = any(part.get_content_type() == "message/rfc822" for part in _own_parts(message))
-    return attached and bool(_SENT_ON.match(_decoded(str(message.get("Subject", "")))))
-
-
-def _decoded(header: str) -> str:
-    from email.header import decode_header, make_header
-
-    try:
-        return str(make_header(decode_header(header)))
-    except (LookupError, UnicodeError, ValueError):
-        return header
-
-
-# --- whose delivery it was
-
-
-def _returned_to(message: Message) -> Iterator[str]:
-    """Where the report was delivered, then what the mail inside says it was sent from."""
-    for name in _ARRIVAL:
-        for value in message.get_all(name, []):
-            yield from addresses_in(str(value))
-    for part in message.walk():
-        if part is message:
-            continue
-        if part.get_content_type() == "message/feedback-report":
-            yield from addresses_in(str(_fields(part).get("original-mail-from", "")))
-        for value in part.get_all("return-path", []):
-            yield from addresses_in(str(value))
-
-
-def addresses_in(text: str) -> Iterator[str]:
-    """What looks like an address, at most as long as RFC 5321 lets one be: the time is linear."""
-    for found in re.finditer(r"[^\s<>,;:\"()@]{1,64}@[^\s<>,;\"()]{1,255}", text):
-        yield found[0]
-
-
-def _links(message: Message) -> Iterator[str]:
-    for part in message.walk():
-        for value in part.get_all("list-unsubscribe", []):
-            for found in _TOKEN.finditer("".join(str(value).split())):
-                yield found[1]
-        if part.get_content_type() == "text/rfc822-headers":
-            text = re.sub(r"\r?\n[ \t]+", "", _first_text(part))
-            for found in _TOKEN.finditer(text):
-                yield found[1]
-
-
-def _part(message: Message, content_type: str) -> Message | None:
-    """The first part of a type, not looking into the mail that came back."""
-    for part in _own_parts(message):
-        if part.get_content_type() == content_type:
-            return part
-    return None
-
-
-def _own_parts(message: Message) -> Iterator[Message]:
-    yield message
-    if message.get_content_type() in ("message/rfc822", "text/rfc822-headers"):
-        return
-    payload = message.get_payload()
-    if isinstance(payload, list) and message.get_content_maintype() == "multipart":
-        for part in payload:
-            if isinstance(part, Message):
-                yield from _own_parts(part)
-
-
-def _fields(part: Message) -> Message:
-    payload = part.get_payload()
-    if isinstance(payload, list) and payload and isinstance(payload[0], Message):
-        return payload[0]
-    return email.message_from_string(str(payload))
+def _by_words_alone(notice: Notice, words: str) -> BounceReport:
+    """Evaluate a notice without any code: soft, blocked or unclear."""
+    kind = _kind("rcpt", 0, "", words)
+    if kind is BounceKind.SOFT and not notice.known:
+        kind = BounceKind.UNCLEAR
+    reason = _redacted(words, next(iter(notice.recipients), ""))
+    return BounceReport(kind, "", reason, recipients=notice.recipients, notice=notice.text)
 
 
 def _redacted(text: str, recipient: str) -> str:
-    return redacted(text, Envelope(sender="", recipient=recipient))[:400]
+    return redact_reply(" ".join(text.split()), Envelope(sender="", recipient=recipient))[:400]

@@ -1,1 +1,1 @@
-"""Findings about essays, templates and rendered issues, each with a code and a place."""
+"""Findings about essays, templates and rendered issues, each with a code and a location."""

@@ -1,13 +1,14 @@
-"""Checks an essay as its editor wrote it: every finding names the line in the Markdown file."""
+"""Checks essays: every finding names a line of the Markdown file."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
+from dataclasses import dataclass
 
 from markdown_it.token import Token
 
-from upcycle_news.checks.findings import error, is_vague, warning
+from upcycle_news.checks.findings import error, is_vague_link_text, warning
 from upcycle_news.i18n.messages import LANGUAGES, localized
 from upcycle_news.models import Essay, Finding
 from upcycle_news.rendering.markdown import (
@@ -30,43 +31,81 @@ _TAG = re.compile(
 )
 
 
-def check_essay(essay: Essay, images: Collection[str] | None = None) -> Iterator[Finding]:
-    """What is wrong with an essay; `images` are the paths that exist below content/images.
+@dataclass(frozen=True)
+class EssayInput:
+    """What a check examines: an essay, and the paths that exist below content/images.
 
-    Without `images` nobody asks whether a picture's file is there: rendering would have failed.
+    Without `images` the presence of files is not checked: rendering would have failed without one.
     """
-    yield from unwritten(essay)
-    yield from _leftovers(essay)
-    yield from _html(essay)
-    yield from _references(essay, images)
-    yield from _headings(essay)
-    yield from _typography(essay)
+
+    essay: Essay
+    images: Collection[str] | None = None
+
+    def at(self, line: int) -> str:
+        """Return ``file:line`` for a line of the essay's body, counted from 1."""
+        return f"{self.essay.source}:{self.essay.body_line + line - 1}"
 
 
-def unwritten(essay: Essay) -> Iterator[Finding]:
-    """The sentence with which `essay new` fills the place of the text, in an essay that is ready."""
+EssayCheck = Callable[[EssayInput], Iterator[Finding]]
+ESSAY_CHECKS: list[EssayCheck] = []
+"""All checks of an essay, in the order in which their findings are shown."""
+
+
+def essay_check(function: EssayCheck) -> EssayCheck:
+    """Add a check of an essay to `ESSAY_CHECKS`; used as a decorator."""
+    ESSAY_CHECKS.append(function)
+    return function
+
+
+def check_essay(essay: Essay, images: Collection[str] | None = None) -> Iterator[Finding]:
+    """Yield the findings about an essay; `images` are the paths that exist below content/images."""
+    check_input = EssayInput(essay, images)
+    for run_check in ESSAY_CHECKS:
+        yield from run_check(check_input)
+
+
+@essay_check
+def _placeholder(check_input: EssayInput) -> Iterator[Finding]:
+    yield from check_placeholder(check_input.essay)
+
+
+def check_placeholder(essay: Essay) -> Iterator[Finding]:
+    """Yield an error when a ready essay still holds the placeholder text of `essay new`."""
     if essay.status != "ready":
         return
-    begins = {localized("essay-begins").in_language(language) for language in LANGUAGES}
+    placeholders = {localized("essay-begins").in_language(language) for language in LANGUAGES}
     for number, line in enumerate(essay.body.split("\n"), 1):
-        if (text := line.strip()) in begins:
-            yield error("placeholder", _at(essay, number), localized("placeholder", text=text))
+        if (text := line.strip()) in placeholders:
+            where = EssayInput(essay).at(number)
+            yield error("placeholder", where, localized("placeholder", text=text))
 
 
-def _at(essay: Essay, line: int) -> str:
-    return f"{essay.source}:{essay.body_line + line - 1}"
+@essay_check
+def _leftovers(check_input: EssayInput) -> Iterator[Finding]:
+    for number, line in enumerate(check_input.essay.body.split("\n"), 1):
+        for mark in ("{{", "{%"):
+            if mark in line:
+                yield error("leftover", check_input.at(number), localized("leftover", mark=mark))
 
 
-def _references(essay: Essay, images: Collection[str] | None) -> Iterator[Finding]:
-    for found in references(essay.body):
-        where, target = _at(essay, found.line), found.target
-        if found.kind == "image":
+@essay_check
+def _html(check_input: EssayInput) -> Iterator[Finding]:
+    for line, text in _lines(check_input.essay):
+        if match := _TAG.search(text):
+            yield error("html", check_input.at(line), localized("html", tag=match[0][:40]))
+
+
+@essay_check
+def _references(check_input: EssayInput) -> Iterator[Finding]:
+    for reference in references(check_input.essay.body):
+        where, target = check_input.at(reference.line), reference.target
+        if reference.kind == "image":
             path = image_path(target)
             if path is None:
                 yield error("image-foreign", where, localized("image-foreign", image=target[:80]))
-            elif images is not None and path not in images:
+            elif check_input.images is not None and path not in check_input.images:
                 yield error("image-missing", where, localized("image-missing", image=path))
-            if not found.text.strip():
+            if not reference.text.strip():
                 yield error("image-alt-missing", where, localized("image-alt-missing"))
             continue
         if target.startswith("#"):
@@ -75,34 +114,24 @@ def _references(essay: Essay, images: Collection[str] | None) -> Iterator[Findin
             yield error("link-relative", where, localized("link-relative", link=target[:80]))
         elif target.startswith("http://"):
             yield warning("link-insecure", where, localized("link-insecure", link=target[:80]))
-        if not found.text.strip():
+        if not reference.text.strip():
             yield error("link-empty", where, localized("link-empty", link=target[:80]))
-        elif is_vague(found.text):
-            yield warning("link-text-vague", where, localized("link-text-vague", text=found.text))
+        elif is_vague_link_text(reference.text):
+            yield warning(
+                "link-text-vague", where, localized("link-text-vague", text=reference.text)
+            )
 
 
-def _leftovers(essay: Essay) -> Iterator[Finding]:
-    for number, line in enumerate(essay.body.split("\n"), 1):
-        for mark in ("{{", "{%"):
-            if mark in line:
-                yield error("leftover", _at(essay, number), localized("leftover", mark=mark))
-
-
-def _html(essay: Essay) -> Iterator[Finding]:
-    for line, text in _lines(essay):
-        if found := _TAG.search(text):
-            yield error("html", _at(essay, line), localized("html", tag=found[0][:40]))
-
-
-def _headings(essay: Essay) -> Iterator[Finding]:
+@essay_check
+def _headings(check_input: EssayInput) -> Iterator[Finding]:
     previous = 0
-    for token in _written(essay):
+    for token in _undemoted_blocks(check_input.essay):
         if token.type == "heading_open":
             level = int(token.tag[1])
             if previous and level > previous + 1:
                 yield warning(
                     "heading-order",
-                    _at(essay, token.map[0] + 1 if token.map else 1),
+                    check_input.at(token.map[0] + 1 if token.map else 1),
                     localized(
                         "heading-order",
                         level=level,
@@ -114,12 +143,14 @@ def _headings(essay: Essay) -> Iterator[Finding]:
             previous = level
 
 
-def _written(essay: Essay) -> Sequence[Token]:
-    """The essay's blocks with the levels its editor gave them."""
+def _undemoted_blocks(essay: Essay) -> Sequence[Token]:
+    """Return the essay's blocks with heading levels as written."""
     return parse(essay.body, language=essay.language, below=None)
 
 
-def _typography(essay: Essay) -> Iterator[Finding]:
+@essay_check
+def _typography(check_input: EssayInput) -> Iterator[Finding]:
+    essay = check_input.essay
     german = base_language(essay.language) == "de"
     texts = [
         ("title", f"{essay.source}:1", essay.title),
@@ -127,20 +158,21 @@ def _typography(essay: Essay) -> Iterator[Finding]:
     ]
     lines = [(where, text) for _, where, text in texts if text]
     open_quote = ""
-    for where, text in (*lines, *((_at(essay, line), text) for line, text in _lines(essay))):
-        if found := _SPACES.search(text):
+    body = ((check_input.at(line), text) for line, text in _lines(essay))
+    for where, text in (*lines, *body):
+        if match := _SPACES.search(text):
             yield warning(
                 "typography-spaces",
                 where,
-                localized("typography-spaces", around=_around(text, found.start(1))),
+                localized("typography-spaces", around=_around(text, match.start(1))),
             )
         if not german:
             continue
-        if found := _HYPHEN.search(text):
+        if match := _HYPHEN.search(text):
             yield warning(
                 "typography-dash",
                 where,
-                localized("typography-dash", around=_around(text, found.start())),
+                localized("typography-dash", around=_around(text, match.start())),
             )
         for mark in re.findall("[„“]", text):
             if mark == "„":
@@ -160,7 +192,7 @@ def _unclosed(where: str) -> Finding:
 
 
 def _lines(essay: Essay) -> Iterator[tuple[int, str]]:
-    """The words of an essay line by line, without code and addresses."""
+    """Yield 1-based line and text of an essay's lines, without code and link targets."""
     for block in parse(essay.body, language=essay.language):
         line = block.map[0] + 1 if block.map else 1
         text = ""

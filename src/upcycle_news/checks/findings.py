@@ -1,13 +1,13 @@
-"""How checks say what they found, and the questions that several of them ask."""
+"""Constructors of findings, and predicates that several checks share."""
 
 from __future__ import annotations
 
 import re
 
-from upcycle_news.i18n.messages import LocalizedText
+from upcycle_news.i18n.messages import LocalizedText, localized
 from upcycle_news.models import Finding
 
-# What a screen reader reads out in its list of links, where nothing stands around it.
+# A screen reader lists links by their text, without the sentence around it.
 _VAGUE = frozenset(
     [
         "hier",
@@ -37,16 +37,20 @@ _VAGUE = frozenset(
 )
 
 
-def error(code: str, where: str, said: LocalizedText) -> Finding:
-    """A finding that refuses the issue."""
-    return Finding("error", code, where, said)
+def error(code: str, where: str, text: LocalizedText | str) -> Finding:
+    """Return a finding that blocks the issue; `text` is localized, or a sentence as it is shown."""
+    return Finding("error", code, where, _localized(text))
 
 
-def warning(code: str, where: str, said: LocalizedText) -> Finding:
-    """A finding that does not."""
-    return Finding("warning", code, where, said)
+def warning(code: str, where: str, text: LocalizedText | str) -> Finding:
+    """Return a finding that does not block the issue; `text` as in `error`."""
+    return Finding("warning", code, where, _localized(text))
 
 
-def is_vague(name: str) -> bool:
-    """Whether a link's name says nothing without the sentence around it."""
+def _localized(text: LocalizedText | str) -> LocalizedText:
+    return localized("untranslated", text=text) if isinstance(text, str) else text
+
+
+def is_vague_link_text(name: str) -> bool:
+    """Return whether a link's text means nothing without the sentence around it."""
     return re.sub(r"[\s.…:!?»›→>]+", " ", name.casefold()).strip() in _VAGUE

@@ -1,4 +1,4 @@
-"""Reads a finished HTML part the way a mail program does: links, pictures, words, what it loads."""
+"""Parses a finished HTML part into its links, images, headings, text and external resources."""
 
 from __future__ import annotations
 
@@ -25,16 +25,16 @@ _CSS_ADDRESS = re.compile(r"url\(\s*['\"]?([^'\")]+)|@import\s+['\"]([^'\"]+)")
 
 @dataclass
 class Link:
-    """An ``a`` element: where it leads, what it is called (to a screen reader), its line."""
+    """An ``a`` element: its ``href``, its accessible name and its line."""
 
-    address: str | None
+    url: str | None
     line: int
     name: str = ""
 
 
 @dataclass(frozen=True)
 class Image:
-    """An ``img`` element; None for attributes that are not there."""
+    """An ``img`` element; None for missing attributes."""
 
     source: str
     alt: str | None
@@ -43,10 +43,10 @@ class Image:
 
 
 @dataclass(frozen=True)
-class Load:
-    """An address that is fetched as soon as the mail is opened."""
+class ExternalResource:
+    """A URL that is fetched as soon as the mail is opened."""
 
-    address: str
+    url: str
     line: int
 
 
@@ -59,41 +59,41 @@ class Heading:
 
 
 @dataclass
-class Page:
-    """What stands in an HTML part; `anchors` are the places that links inside it may lead to."""
+class HtmlDocument:
+    """The contents of an HTML part; `anchors` are the ids that links inside it may lead to."""
 
     links: list[Link] = field(default_factory=list)
     images: list[Image] = field(default_factory=list)
-    loads: list[Load] = field(default_factory=list)
+    resources: list[ExternalResource] = field(default_factory=list)
     headings: list[Heading] = field(default_factory=list)
     anchors: set[str] = field(default_factory=set)
-    words: str = ""
+    text: str = ""
 
     @property
-    def addresses(self) -> list[str]:
-        """Where the links lead, each once."""
-        return list(dict.fromkeys(link.address for link in self.links if link.address))
+    def link_urls(self) -> list[str]:
+        """The targets of the links, each once."""
+        return list(dict.fromkeys(link.url for link in self.links if link.url))
 
-    def says(self, text: str) -> bool:
-        """Whether the page shows a text, whatever its white space."""
-        return _spaced(text) in self.words
+    def contains(self, text: str) -> bool:
+        """Return whether the text occurs, whatever its white space."""
+        return _collapse_whitespace(text) in self.text
 
 
-def read_page(html: str) -> Page:
+def inspect_html(html: str) -> HtmlDocument:
     """Parse an HTML part; never fails, as mail programs never do."""
-    reader = _Reader()
-    reader.feed(html)
-    reader.close()
-    reader.page.words = _spaced(" ".join(reader.text))
-    return reader.page
+    parser = _Parser()
+    parser.feed(html)
+    parser.close()
+    parser.document.text = _collapse_whitespace(" ".join(parser.text))
+    return parser.document
 
 
-class _Reader(HTMLParser):
+class _Parser(HTMLParser):
     def __init__(self) -> None:
         super().__init__(convert_charrefs=True)
-        self.page = Page()
+        self.document = HtmlDocument()
         self.text: list[str] = []
-        self.unseen = ""
+        self.hidden_element = ""
         self.link: Link | None = None
         self.labelled = False
 
@@ -103,53 +103,53 @@ class _Reader(HTMLParser):
         if tag == "a" and "name" not in values:
             self.labelled = bool(values.get("aria-label"))
             self.link = Link(values.get("href"), line, values.get("aria-label") or "")
-            self.page.links.append(self.link)
+            self.document.links.append(self.link)
         elif tag == "img":
             alt = values.get("alt", "") or "" if "alt" in values else None
             width = values.get("width")
-            self.page.images.append(Image(values.get("src") or "", alt, width, line))
-            self._name(alt or "")
+            self.document.images.append(Image(values.get("src") or "", alt, width, line))
+            self._add_link_name(alt or "")
         elif re.fullmatch(r"h[1-6]", tag):
-            self.page.headings.append(Heading(int(tag[1]), line))
+            self.document.headings.append(Heading(int(tag[1]), line))
         for name, value in attrs:
-            self._look_at(tag, name, value or "", line)
+            self._collect_resources(tag, name, value or "", line)
         if tag in ("style", "title", "script"):
-            self.unseen = tag
+            self.hidden_element = tag
 
-    def _look_at(self, tag: str, name: str, value: str, line: int) -> None:
-        found: list[str] = []
+    def _collect_resources(self, tag: str, name: str, value: str, line: int) -> None:
+        urls: list[str] = []
         if name == "id" or (tag, name) == ("a", "name"):
-            self.page.anchors.add(value)
+            self.document.anchors.add(value)
         elif (tag, name) in _LOADING or name == "background":
-            found = [value]
+            urls = [value]
         elif name == "srcset":
-            found = [part.split()[0] for part in value.split(",") if part.split()]
+            urls = [part.split()[0] for part in value.split(",") if part.split()]
         elif name == "style":
-            found = _addresses(value)
-        self.page.loads += [Load(address, line) for address in found]
+            urls = _css_urls(value)
+        self.document.resources += [ExternalResource(url, line) for url in urls]
 
     def handle_endtag(self, tag: str) -> None:
-        if tag == self.unseen:
-            self.unseen = ""
+        if tag == self.hidden_element:
+            self.hidden_element = ""
         elif tag == "a":
             self.link = None
 
     def handle_data(self, data: str) -> None:
-        if self.unseen == "style":
+        if self.hidden_element == "style":
             line = self.getpos()[0]
-            self.page.loads += [Load(address, line) for address in _addresses(data)]
-        elif not self.unseen:
+            self.document.resources += [ExternalResource(url, line) for url in _css_urls(data)]
+        elif not self.hidden_element:
             self.text.append(data)
-            self._name(data)
+            self._add_link_name(data)
 
-    def _name(self, text: str) -> None:
+    def _add_link_name(self, text: str) -> None:
         if self.link is not None and text.strip() and not self.labelled:
-            self.link.name = f"{self.link.name} {_spaced(text)}".strip()
+            self.link.name = f"{self.link.name} {_collapse_whitespace(text)}".strip()
 
 
-def _addresses(css: str) -> list[str]:
+def _css_urls(css: str) -> list[str]:
     return [first or second for first, second in _CSS_ADDRESS.findall(css)]
 
 
-def _spaced(text: str) -> str:
+def _collapse_whitespace(text: str) -> str:
     return " ".join(text.split())

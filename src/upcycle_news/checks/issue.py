@@ -1,6 +1,6 @@
-"""Checks a rendered issue before anybody gets it: one small function a question.
+"""Checks a rendered issue before it is sent: one function for each question.
 
-Codes are stable: scripts and editors refer to them. An error refuses the issue, a warning does not.
+Codes are stable: scripts and editors refer to them. An error blocks the issue, a warning does not.
 """
 
 from __future__ import annotations
@@ -10,9 +10,9 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
-from upcycle_news.checks.essay import check_essay, unwritten
-from upcycle_news.checks.findings import error, is_vague, warning
-from upcycle_news.checks.html_inspector import Page, read_page
+from upcycle_news.checks.essay import check_essay, check_placeholder
+from upcycle_news.checks.findings import error, is_vague_link_text, warning
+from upcycle_news.checks.html_inspector import HtmlDocument, inspect_html
 from upcycle_news.i18n.messages import localized
 from upcycle_news.models import (
     Finding,
@@ -22,7 +22,7 @@ from upcycle_news.models import (
     RenderedIssue,
 )
 from upcycle_news.rendering.markdown import is_mail_link
-from upcycle_news.rendering.render import LARGE, TOO_LARGE, encoded_size
+from upcycle_news.rendering.render import MAX_HTML_BYTES, WARN_HTML_BYTES, encoded_size
 
 HTML = "issue.html"
 TEXT = "issue.txt"
@@ -36,48 +36,51 @@ _LEFTOVERS = ("{{", "{%", "<mj-", "\\u{")
 
 
 @dataclass(frozen=True)
-class Sheet:
-    """What a check looks at: the issue, what it became, and the HTML part already read."""
+class CheckInput:
+    """What a check examines: the issue, its rendering, and the parsed HTML part."""
 
     rendered: RenderedIssue
     issue: Issue
     publication: Publication
-    page: Page
+    document: HtmlDocument
 
 
-Check = Callable[[Sheet], Iterator[Finding]]
-CHECKS: list[Check] = []
-"""All checks in the order in which their findings are shown."""
+Check = Callable[[CheckInput], Iterator[Finding]]
+ISSUE_CHECKS: list[Check] = []
+"""All checks of a rendered issue, in the order in which their findings are shown."""
 
 
-def check(function: Check) -> Check:
-    """Register a check."""
-    CHECKS.append(function)
+def issue_check(function: Check) -> Check:
+    """Add a check of the rendered issue to `ISSUE_CHECKS`; used as a decorator."""
+    ISSUE_CHECKS.append(function)
     return function
 
 
 def preflight(
     rendered: RenderedIssue, issue: Issue, publication: Publication
 ) -> tuple[Finding, ...]:
-    """Everything that is wrong with a rendered issue; empty means ready to send."""
-    sheet = Sheet(rendered, issue, publication, read_page(rendered.html))
-    found = [finding for look in CHECKS for finding in look(sheet)]
-    # Only the leading essay's text is in the mail; of the others, the placeholder would be.
-    written = [finding for essay in issue.essays[:1] for finding in check_essay(essay)]
-    written += [finding for essay in issue.essays[1:] for finding in unwritten(essay)]
-    # What the editor wrote shows in the HTML as well: once is enough, at its source.
-    known = {finding.code.replace("-missing", "-empty") for finding in written}
-    known |= {finding.code for finding in written}
-    return (*(one for one in found if not (one.code in known and _is_html(one))), *written)
+    """Return all findings about a rendered issue; without errors it may be sent."""
+    check_input = CheckInput(rendered, issue, publication, inspect_html(rendered.html))
+    findings = [finding for run_check in ISSUE_CHECKS for finding in run_check(check_input)]
+    # Of the other essays only the summary is in the mail, where a placeholder would show.
+    in_essays = [finding for essay in issue.essays[:1] for finding in check_essay(essay)]
+    in_essays += [finding for essay in issue.essays[1:] for finding in check_placeholder(essay)]
+    # A mistake of an essay shows in the HTML as well: it is reported once, at its source.
+    reported = {finding.code.replace("-missing", "-empty") for finding in in_essays}
+    reported |= {finding.code for finding in in_essays}
+    others = (
+        finding for finding in findings if not (finding.code in reported and _is_html(finding))
+    )
+    return (*others, *in_essays)
 
 
 def _is_html(finding: Finding) -> bool:
     return finding.where.startswith(HTML)
 
 
-@check
-def _subject(sheet: Sheet) -> Iterator[Finding]:
-    subject = sheet.rendered.subject
+@issue_check
+def _subject(check_input: CheckInput) -> Iterator[Finding]:
+    subject = check_input.rendered.subject
     if not subject.strip():
         yield error("subject-missing", SUBJECT, localized("subject-missing"))
     elif len(subject) > LONG_SUBJECT:
@@ -88,75 +91,77 @@ def _subject(sheet: Sheet) -> Iterator[Finding]:
         )
 
 
-@check
-def _preheader(sheet: Sheet) -> Iterator[Finding]:
-    if not sheet.issue.preheader.strip():
+@issue_check
+def _preheader(check_input: CheckInput) -> Iterator[Finding]:
+    if not check_input.issue.preheader.strip():
         yield warning("preheader-missing", HTML, localized("preheader-missing"))
 
 
-@check
-def _imprint(sheet: Sheet) -> Iterator[Finding]:
-    lines = [line for line in sheet.publication.imprint if line.strip()]
+@issue_check
+def _imprint(check_input: CheckInput) -> Iterator[Finding]:
+    lines = [line for line in check_input.publication.imprint if line.strip()]
     if not lines:
         yield error("imprint-missing", "newsletter.toml", localized("imprint-missing"))
         return
-    text = " ".join(sheet.rendered.text.split())
+    text = " ".join(check_input.rendered.text.split())
     for where, shown in (
-        (HTML, all(map(sheet.page.says, lines))),
+        (HTML, all(map(check_input.document.contains, lines))),
         (TEXT, all(" ".join(line.split()) in text for line in lines)),
     ):
         if not shown:
             yield error("imprint-missing", where, localized("imprint-missing-in-template"))
 
 
-@check
-def _unsubscribe(sheet: Sheet) -> Iterator[Finding]:
+@issue_check
+def _unsubscribe(check_input: CheckInput) -> Iterator[Finding]:
     link = Placeholder.UNSUBSCRIBE.value
     for where, shown in (
-        (HTML, link in sheet.page.addresses),
-        (TEXT, link in sheet.rendered.text.split()),
+        (HTML, link in check_input.document.link_urls),
+        (TEXT, link in check_input.rendered.text.split()),
     ):
         if not shown:
             yield error("unsubscribe-missing", where, localized("unsubscribe-missing"))
 
 
-@check
-def _size(sheet: Sheet) -> Iterator[Finding]:
-    size = encoded_size(sheet.rendered.html)
-    if size > TOO_LARGE:
-        yield error("size-too-large", HTML, localized("size-too-large", size=size, limit=TOO_LARGE))
-    elif size > LARGE:
-        yield warning("size-large", HTML, localized("size-large", size=size, limit=TOO_LARGE))
+@issue_check
+def _size(check_input: CheckInput) -> Iterator[Finding]:
+    size = encoded_size(check_input.rendered.html)
+    if size > MAX_HTML_BYTES:
+        yield error(
+            "size-too-large", HTML, localized("size-too-large", size=size, limit=MAX_HTML_BYTES)
+        )
+    elif size > WARN_HTML_BYTES:
+        yield warning("size-large", HTML, localized("size-large", size=size, limit=MAX_HTML_BYTES))
 
 
-@check
-def _leftovers(sheet: Sheet) -> Iterator[Finding]:
-    for where, content in _parts(sheet.rendered):
+@issue_check
+def _leftovers(check_input: CheckInput) -> Iterator[Finding]:
+    for where, content in _parts(check_input.rendered):
         for trace in _LEFTOVERS:
             at = content.find(trace)
             if at >= 0:
                 excerpt = " ".join(content[at : at + 50].split())
-                place = _line_of(where, content, at)
-                yield error("leftover", place, localized("leftover-shown", excerpt=excerpt))
+                location = _location(where, content, at)
+                yield error("leftover", location, localized("leftover-shown", excerpt=excerpt))
 
 
-@check
-def _controls(sheet: Sheet) -> Iterator[Finding]:
-    for where, content in _parts(sheet.rendered):
-        found = _CONTROLS.search(content)
-        if found:
-            code = f"U+{ord(found[0]):04X}"
+@issue_check
+def _controls(check_input: CheckInput) -> Iterator[Finding]:
+    for where, content in _parts(check_input.rendered):
+        match = _CONTROLS.search(content)
+        if match:
+            code = f"U+{ord(match[0]):04X}"
             yield error(
                 "control-character",
-                _line_of(where, content, found.start()),
+                _location(where, content, match.start()),
                 localized("control-character", code=code),
             )
 
 
-@check
-def _pictures(sheet: Sheet) -> Iterator[Finding]:
-    known = {f"cid:{image.cid}" for image in sheet.rendered.images}
-    for image in sheet.page.images:
+@issue_check
+def _pictures(check_input: CheckInput) -> Iterator[Finding]:
+    known = {f"cid:{image.cid}" for image in check_input.rendered.images}
+    for image in check_input.document.images:
         where, source = f"{HTML}:{image.line}", image.source
         if image.alt is None:
             yield error(
@@ -174,70 +179,68 @@ def _pictures(sheet: Sheet) -> Iterator[Finding]:
             yield error("image-missing", where, localized("image-missing-in-mail", id=source[4:64]))
 
 
-@check
-def _links(sheet: Sheet) -> Iterator[Finding]:
-    others = {item.link for related in sheet.issue.related for item in related.story.items}
-    for link in sheet.page.links:
-        where, address = f"{HTML}:{link.line}", link.address or ""
-        if not address or not link.name:
-            nowhere = localized("link-empty-nowhere", text=link.name[:60])
-            yield error(
-                "link-empty", where, nowhere if link.name else localized("link-empty-silent")
-            )
-        elif address.startswith("#"):
-            if address[1:] not in sheet.page.anchors:
-                yield error(
-                    "anchor-dead", where, localized("anchor-dead-in-mail", id=address[1:61])
-                )
-        elif not is_mail_link(address):
-            yield error("link-relative", where, localized("link-relative", link=address[:80]))
-        elif address.startswith("http://") and address not in others:
-            yield warning("link-insecure", where, localized("link-insecure", link=address[:80]))
-        if is_vague(link.name):
+@issue_check
+def _links(check_input: CheckInput) -> Iterator[Finding]:
+    others = {item.link for related in check_input.issue.related for item in related.story.items}
+    for link in check_input.document.links:
+        where, url = f"{HTML}:{link.line}", link.url or ""
+        if not url or not link.name:
+            text = localized("link-empty-silent")
+            if link.name:
+                text = localized("link-empty-nowhere", text=link.name[:60])
+            yield error("link-empty", where, text)
+        elif url.startswith("#"):
+            if url[1:] not in check_input.document.anchors:
+                yield error("anchor-dead", where, localized("anchor-dead-in-mail", id=url[1:61]))
+        elif not is_mail_link(url):
+            yield error("link-relative", where, localized("link-relative", link=url[:80]))
+        elif url.startswith("http://") and url not in others:
+            yield warning("link-insecure", where, localized("link-insecure", link=url[:80]))
+        if is_vague_link_text(link.name):
             yield warning(
                 "link-text-vague", where, localized("link-text-vague-in-html", text=link.name)
             )
 
 
-@check
-def _headings(sheet: Sheet) -> Iterator[Finding]:
+@issue_check
+def _headings(check_input: CheckInput) -> Iterator[Finding]:
     previous = 0
-    for heading in sheet.page.headings:
+    for heading in check_input.document.headings:
         if heading.level > previous + 1 or (heading.level == 1 and previous):
-            said = (
+            text = (
                 localized("heading-order-after", level=heading.level, previous=previous)
                 if previous
                 else localized("heading-order-first", level=heading.level)
             )
-            yield warning("heading-order", f"{HTML}:{heading.line}", said)
+            yield warning("heading-order", f"{HTML}:{heading.line}", text)
         previous = heading.level
 
 
-@check
-def _foreign_hosts(sheet: Sheet) -> Iterator[Finding]:
-    """Nothing is loaded on opening but from the mail itself and the hosts the publication allows."""
-    own = (sheet.publication.public_url, sheet.publication.site_url)
-    allowed = {*(urlsplit(one).netloc for one in own), *sheet.publication.hosts}
+@issue_check
+def _foreign_hosts(check_input: CheckInput) -> Iterator[Finding]:
+    """Only the mail itself and the hosts the publication allows may be loaded from on opening."""
+    own = (check_input.publication.public_url, check_input.publication.site_url)
+    allowed = {*(urlsplit(site).netloc for site in own), *check_input.publication.hosts}
     seen: set[str] = set()
-    for load in sheet.page.loads:
-        host = urlsplit(load.address).netloc
-        if load.address.startswith("cid:") or (host and host in allowed) or load.address in seen:
+    for resource in check_input.document.resources:
+        host = urlsplit(resource.url).netloc
+        if resource.url.startswith("cid:") or (host and host in allowed) or resource.url in seen:
             continue
-        seen.add(load.address)
+        seen.add(resource.url)
         yield error(
             "external-load",
-            f"{HTML}:{load.line}",
-            localized("external-load", address=load.address[:80]),
+            f"{HTML}:{resource.line}",
+            localized("external-load", address=resource.url[:80]),
         )
 
 
-@check
-def _parity(sheet: Sheet) -> Iterator[Finding]:
-    for address in sheet.page.addresses:
-        inside = address.startswith("#") or not is_mail_link(address)
-        if not inside and address.removeprefix("mailto:") not in sheet.rendered.text:
+@issue_check
+def _parity(check_input: CheckInput) -> Iterator[Finding]:
+    for url in check_input.document.link_urls:
+        inside = url.startswith("#") or not is_mail_link(url)
+        if not inside and url.removeprefix("mailto:") not in check_input.rendered.text:
             yield error(
-                "text-link-missing", TEXT, localized("text-link-missing", address=address[:100])
+                "text-link-missing", TEXT, localized("text-link-missing", address=url[:100])
             )
 
 
@@ -245,6 +248,6 @@ def _parts(rendered: RenderedIssue) -> tuple[tuple[str, str], ...]:
     return ((SUBJECT, rendered.subject), (HTML, rendered.html), (TEXT, rendered.text))
 
 
-def _line_of(where: str, content: str, position: int) -> str:
+def _location(where: str, content: str, position: int) -> str:
     number = content.count("\n", 0, position) + 1
     return where if where == SUBJECT else f"{where}:{number}"

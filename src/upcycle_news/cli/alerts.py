@@ -1,4 +1,4 @@
-"""`upcycle-news alarms apply`: the automations of a file, in Prefect."""
+"""`upcycle-news alarms`: what operators were told, and the automations in Prefect that tell them."""
 
 from __future__ import annotations
 
@@ -7,17 +7,25 @@ from typing import Annotated
 
 import typer
 
-from upcycle_news.cli.output import open_context
-
-app = typer.Typer(no_args_is_help=True, help="Who is told when something goes wrong.")
+from upcycle_news.cli.output import JsonOption, open_publication, print_json
 
 
-@app.callback()
-def root() -> None:
-    """Who is told when something goes wrong."""
+def list_(as_json: JsonOption = False) -> None:
+    """List what operators were told of and what has not passed since, oldest first.
+
+    Example: upcycle-news alarms list
+    """
+    with open_publication() as app:
+        alerts = app.alerts.list()
+    for alert in alerts:
+        if as_json:
+            print_json({"event": alert.event, "subject": alert.subject, "at": alert.at.isoformat()})
+        else:
+            typer.echo(f"{alert.at:%Y-%m-%d %H:%M} UTC  {alert.event}: {alert.subject}")
+    if not alerts and not as_json:
+        typer.echo("nothing is the matter that operators were told of")
 
 
-@app.command()
 def apply(
     file: Annotated[Path, typer.Argument(metavar="FILE", help="Such as deploy/automations.yaml.")],
 ) -> None:
@@ -25,13 +33,6 @@ def apply(
 
     Example: upcycle-news alarms apply deploy/automations.yaml
     """
-    from upcycle_news.errors import UpcycleError
-    from upcycle_news.prefect_api.client import Cockpit, read_automations
-
-    with open_context() as context:
-        cockpit = Cockpit.find(context.settings.state / "prefect")
-        if cockpit is None:
-            raise UpcycleError("no API is known: start 'upcycle-news up' or set PREFECT_API_URL")
-        for automation in read_automations(file, cockpit.deployment):
-            new = cockpit.save_automation(automation)
-            typer.echo(f"{automation['name']}: {'created' if new else 'renewed'}")
+    with open_publication() as app:
+        for automation in app.alerts.apply(file):
+            typer.echo(f"{automation.name}: {'created' if automation.is_new else 'renewed'}")

@@ -1,100 +1,309 @@
-"""The commands as a tree. Modules are light: what a command needs is imported inside it."""
+"""The tree of commands: each with its function and the sentence that help lists show.
+
+A command's module is imported when the command is used (lazy.py), so that `--help` and the Tab key
+stay quick while the modules import at their top whatever they need.
+"""
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
-from typer.core import TyperGroup
 
-from upcycle_news.cli import (
-    alerts,
-    archive,
-    backup,
-    bounces,
-    check,
-    dkim,
-    doctor,
-    drain,
-    essay,
-    feeds,
-    init,
-    metrics,
-    secrets,
-    store,
-    up,
-    web,
-)
-from upcycle_news.cli.issue import status
-from upcycle_news.cli.subscribers import manage
+from upcycle_news.cli.lazy import LazyCommand, SectionedGroup, lazy_group
+from upcycle_news.version import __version__
 
-# As people meet them: the road of an issue, those who read it, those who keep it running.
-SHELVES = {
-    "Write and send": ("init", "demo", "essay", "feeds", "check", "issue", "archive"),
-    "Readers": ("subscribers", "bounces", "web"),
-    "Run it": (
-        *("up", "doctor", "backup", "restore", "store", "secrets", "dkim", "alarms", "metrics"),
-        "drain",
+ESSAY = {
+    "new": ("essay:new", "Make the file of a new essay as a draft, and print its path."),
+    "import": ("essay:import_", "Turn plain text into an essay in Markdown, and print its path."),
+    "list": (
+        "essay:list_",
+        "List the essays: draft, ready, planned or published, and for or in which issue.",
+    ),
+}
+FEEDS = {
+    "collect": (
+        "feeds:collect",
+        "Ask all active feeds for news; a feed that fails is reported and stops nothing.",
+    ),
+    "health": ("feeds:health", "Show each feed's last success and what is wrong with it."),
+    "show": (
+        "feeds:show",
+        "Print what the program makes of feeds, from files or addresses; nothing is remembered.",
+    ),
+    "discover": (
+        "feeds:discover",
+        "Find the feeds of a web page: those it announces, else the usual places.",
+    ),
+    "add": ("feeds:add", "Read a feed and add it to feeds.toml."),
+    "import": (
+        "feeds:import_",
+        "Add the feeds of an OPML file to feeds.toml; those that are there already are left alone.",
+    ),
+    "export": ("feeds:export", "Print the list of feeds as OPML, which other programs can import."),
+}
+ISSUE = {
+    "preview": (
+        "issue.preview:preview",
+        "Compose and render an issue; files lie under var/issues/ISSUE/.",
+    ),
+    "status": (
+        "issue.status:status",
+        "Count an issue's deliveries by state, or list those in one state (with addresses).",
+    ),
+    "approve": (
+        "issue.approve:approve",
+        "Approve the revision that was previewed last; any change afterwards needs a new approval.",
+    ),
+    "reject": (
+        "issue.approve:reject",
+        "Reject the revision that was previewed last; a run of Prefect that waits for it ends.",
+    ),
+    "show": (
+        "issue.approve:show",
+        "Show what an editor is asked to approve: content, what changed, findings, who waits.",
+    ),
+    "explain": (
+        "issue.explain:explain",
+        "Show every candidate with its score, the words it shares, and why it is in or out.",
+    ),
+    "diff": (
+        "issue.diff:diff",
+        "Show what changed since the last preview: texts, subject, essays and items, pictures, look.",
+    ),
+    "plan": (
+        "issue.plan:plan",
+        "Show what the next issues would contain, when they are made, and what stands against it.",
+    ),
+    "send": (
+        "issue.send:send",
+        "Send an issue to all its subscribers; goes on where it stopped.",
+    ),
+    "resume": ("issue.send:resume", "Go on with an issue that was paused, stopped or interrupted."),
+    "pause": (
+        "issue.send:pause",
+        "Pause an issue until it is resumed; running workers stop by themselves.",
+    ),
+    "cancel": ("issue.send:cancel", "End an issue: who has not got it yet will not get it."),
+    "resend": (
+        "issue.send:resend",
+        "Send again what may or may not have arrived; a second copy has the same Message-ID.",
+    ),
+}
+ARCHIVE = {
+    "build": (
+        "archive:build",
+        "Build the archive: a static site of all issues and essays, with feed and site map.",
+    ),
+    "correct": (
+        "archive:correct",
+        "Show an essay as its corrected file says it now, with a dated note above it.",
+    ),
+    "withdraw": (
+        "archive:withdraw",
+        "Take an essay or an issue out of the archive, pictures and feed included.",
+    ),
+}
+SUBSCRIBERS = {
+    "add": ("subscribers.manage:add", "Add one subscriber whose consent is documented."),
+    "import": (
+        "subscribers.manage:import_",
+        "Import a list of subscribers who consented; reports every line that was skipped.",
+    ),
+    "export": (
+        "subscribers.manage:export",
+        "Write all subscribers as CSV, in the form that import reads.",
+    ),
+    "show": ("subscribers.manage:show", "Show everything that is stored about one subscriber."),
+    "unsubscribe": (
+        "subscribers.manage:unsubscribe",
+        "Unsubscribe an address at once; only its owner can subscribe again.",
+    ),
+    "forget": (
+        "subscribers.data:forget",
+        "Erase a subscriber; only a keyed hash stays, so that no list brings them back.",
+    ),
+    "stats": (
+        "subscribers.data:stats",
+        "Count subscribers, suppressions, and what each issue did to the list.",
+    ),
+    "links": (
+        "subscribers.data:links",
+        "Write each subscriber's own links as CSV, or with --leave unsubscribe those who used theirs.",
+    ),
+    "tidy": (
+        "subscribers.data:tidy",
+        "Delete unconfirmed sign-ups and old reports; send confirmation mails that are pending.",
+    ),
+    "suppress": (
+        "subscribers.suppressions:suppress",
+        "Never write to an address or a whole domain again, nor to those another system suppressed.",
+    ),
+    "unsuppress": (
+        "subscribers.suppressions:unsuppress",
+        "Undo a suppression; the address gets mail again only with consent.",
+    ),
+    "suppressions": (
+        "subscribers.suppressions:suppressions",
+        "List all suppressions as CSV, oldest first; erased addresses are keyed hashes.",
+    ),
+}
+BOUNCES = {
+    "collect": (
+        "bounces:collect",
+        "Read the inbox: hard bounces and complaints suppress, soft ones count, people's mail stays.",
+    ),
+    "list": ("bounces:list_", "List the reports, newest first, without addresses."),
+    "show": ("bounces:show", "Show one raw report as it came, while it is kept."),
+}
+STORE = {
+    "info": (
+        "store:info",
+        "Show which store this is, its migration, size and rows, and whether sending is on hold.",
+    ),
+    "upgrade": (
+        "store:upgrade",
+        "Bring the store forward to this version of the program, after a backup.",
+    ),
+    "copy": (
+        "store:copy",
+        "Copy the store into an empty one, verify that both are equal, and put this one on hold.",
+    ),
+    "confirm": (
+        "store:confirm",
+        "Let a restored store send again, once you know what is in doubt.",
+    ),
+}
+SECRETS = {
+    "list": (
+        "secrets:list_keys",
+        "List the token keys by number, without the keys themselves; the last one signs.",
+    ),
+    "rotate": (
+        "secrets:rotate",
+        "Make a new token key, which signs all links from now on; links in old mails keep working.",
+    ),
+    "drop": (
+        "secrets:drop",
+        "Delete a token key that leaked: every link it signed ends at once, unsubscribe links too.",
+    ),
+}
+DKIM = {
+    "keygen": ("dkim:keygen", "Make a key for DKIM and print the DNS record that belongs to it."),
+}
+ALARMS = {
+    "list": (
+        "alerts:list_",
+        "List what operators were told of and what has not passed since, oldest first.",
+    ),
+    "apply": (
+        "alerts:apply",
+        "Create or renew the automations of FILE in Prefect; may be repeated at any time.",
     ),
 }
 
 
-class Shelves(TyperGroup):
-    """The commands in the order in which they are needed, under a heading each kind."""
+class Commands(SectionedGroup):
+    """All commands in the order of their use: write and send, subscribers, operate."""
 
-    def list_commands(self, ctx: Any) -> list[str]:
-        """Every command, those on no shelf last."""
-        placed = [name for names in SHELVES.values() for name in names]
-        return [*placed, *(name for name in super().list_commands(ctx) if name not in placed)]
+    sections = {  # noqa: RUF012  a constant of the class
+        "Write and send": (
+            LazyCommand(
+                "init",
+                "init:init",
+                "Make a new publication: settings, content and templates to change, and its schedules.",
+            ),
+            LazyCommand(
+                "demo",
+                "init:demo",
+                "Run the main job on sample content: everything on this machine, nothing to set up.",
+            ),
+            lazy_group(
+                "essay", "Begin an essay, take one over, see where all of them stand.", ESSAY
+            ),
+            lazy_group("feeds", "Ask the feeds, see how they do, keep their list.", FEEDS),
+            LazyCommand(
+                "check",
+                "check:check",
+                "Check content, feeds.toml, newsletter.toml, templates and today's issue; "
+                "nothing is sent.",
+            ),
+            lazy_group("issue", "Look at an issue, approve it, send it, follow it.", ISSUE),
+            lazy_group("archive", "The web pages of all issues that were sent.", ARCHIVE),
+        ),
+        "Readers": (
+            lazy_group("subscribers", "Subscribers, their consent, and suppressions.", SUBSCRIBERS),
+            lazy_group("bounces", "Bounces and complaints.", BOUNCES),
+            LazyCommand(
+                "web",
+                "web:web",
+                "Serve the archive and the pages for subscribing and leaving, behind a TLS proxy.",
+            ),
+        ),
+        "Run it": (
+            LazyCommand(
+                "up",
+                "up:up",
+                "Start Prefect's server and run all schedules of prefect.yaml until Ctrl-C.",
+            ),
+            LazyCommand(
+                "flow",
+                "flow:flow",
+                "Run a flow now, with a run in Prefect: the program's, or your own from flows/.",
+            ),
+            LazyCommand(
+                "doctor",
+                "doctor:doctor",
+                "Look for what is wrong: relay, DNS, unsubscribing, store, disk, Prefect, feeds, settings.",
+            ),
+            LazyCommand(
+                "backup",
+                "backup:backup",
+                "Copy the store and the secrets into one file, while everything goes on.",
+            ),
+            LazyCommand(
+                "restore",
+                "backup:restore",
+                "Put a backup in the place of the store; then nothing goes out until you "
+                "confirm it.",
+            ),
+            lazy_group("store", "The store: look at it, upgrade it, move it.", STORE),
+            lazy_group("secrets", "The keys that sign the readers' links.", SECRETS),
+            lazy_group("dkim", "Sign mail with one's own key.", DKIM),
+            lazy_group("alarms", "Notifications for operators and editors.", ALARMS),
+            LazyCommand(
+                "metrics",
+                "metrics:metrics",
+                "Print the figures of /metrics, such as for the textfile collector of "
+                "node_exporter.",
+            ),
+            LazyCommand(
+                "drain",
+                "drain:drain",
+                "Let the workers of this machine finish the mails in transit, and stop; the rest stays queued.",
+            ),
+        ),
+    }
 
-    def format_commands(self, ctx: Any, formatter: Any) -> None:
-        """Write the shelves into the help."""
-        for title, names in SHELVES.items():
-            rows = [(name, self.commands[name].get_short_help_str(64)) for name in names]
-            with formatter.section(title):
-                formatter.write_dl(rows)
 
-
-app = typer.Typer(
+commands = typer.Typer(
     name="upcycle-news",
-    cls=Shelves,
+    cls=Commands,
     help="From essays and related feeds to a newsletter in the reader's mailbox.",
     no_args_is_help=True,
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-app.add_typer(alerts.app, name="alarms")
-app.add_typer(archive.app, name="archive")
-app.add_typer(dkim.app, name="dkim")
-app.add_typer(bounces.app, name="bounces")
-app.add_typer(essay.app, name="essay")
-app.add_typer(feeds.app, name="feeds")
-app.add_typer(status.app, name="issue")
-app.add_typer(secrets.app, name="secrets")
-app.add_typer(manage.app, name="subscribers")
-app.add_typer(store.app, name="store")
-app.command("init")(init.init)
-app.command("demo")(init.demo)
-app.command("check")(check.check)
-app.command("drain")(drain.drain)
-app.command("metrics")(metrics.metrics)
-app.command("backup")(backup.backup)
-app.command("restore")(backup.restore)
-app.command("doctor")(doctor.doctor)
-app.command("web")(web.web)
-app.command("up")(up.up)
 
 
-def _version(asked: bool) -> None:
-    if asked:
-        from upcycle_news import __version__
-
+def _version(requested: bool) -> None:
+    if requested:
         typer.echo(f"upcycle-news {__version__}")
         raise typer.Exit
 
 
-@app.callback()
+@commands.callback()
 def root(
     version: Annotated[
         bool, typer.Option("--version", callback=_version, is_eager=True, help="Show the version.")

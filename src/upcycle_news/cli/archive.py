@@ -7,28 +7,21 @@ from typing import Annotated
 
 import typer
 
+from upcycle_news.cli.issue.common import current_user
 from upcycle_news.cli.output import (
-    AsJson,
-    open_context,
-    say_json,
-    shown,
+    JsonOption,
+    display_path,
+    open_publication,
+    print_json,
 )
 
-app = typer.Typer(help="The web pages of all issues that were sent.", no_args_is_help=True)
 
-
-@app.callback()
-def archive() -> None:
-    """The web pages of all issues that were sent."""
-
-
-@app.command()
 def build(
     out: Annotated[
         Path | None,
         typer.Option(metavar="DIR", help="Write into this folder; default: var/archive."),
     ] = None,
-    as_json: AsJson = False,
+    as_json: JsonOption = False,
 ) -> None:
     """Build the archive: a static site of all issues and essays, with feed and site map.
 
@@ -37,26 +30,14 @@ def build(
 
     Example: upcycle-news archive build --out /srv/www/newsletter
     """
-    from upcycle_news.services.archive.build import build_archive
-
-    with open_context() as context:
-        report = build_archive(context, out.resolve() if out else None)
+    with open_publication() as app:
+        report = app.archive.build(out.resolve() if out else None)
     if as_json:
-        say_json(
-            {
-                "folder": str(report.folder),
-                "issues": report.issues,
-                "essays": report.essays,
-                "files": report.files,
-                "written": report.written,
-                "removed": report.removed,
-            }
-        )
+        print_json(report.as_dict())
         return
-    typer.echo(f"{shown(report.folder)}: {report.told}")
+    typer.echo(f"{display_path(report.folder)}: {report.summary}")
 
 
-@app.command()
 def correct(
     essay: Annotated[str, typer.Argument(metavar="ESSAY", help="The name of its file, undated.")],
     text: Annotated[
@@ -69,15 +50,11 @@ def correct(
 
     Example: upcycle-news archive correct was-vom-bahnhof-bleibt --note "Gebaut 1962, nicht 1926."
     """
-    from upcycle_news.cli.issue.common import me
-    from upcycle_news.services.archive import corrections
-
-    with open_context() as context:
-        report = corrections.correct(context, essay, text, by=me())
-    typer.echo(f"{shown(report.folder)}: {report.told}")
+    with open_publication() as app:
+        report = app.archive.correct(essay, text, by=current_user())
+    typer.echo(f"{display_path(report.folder)}: {report.summary}")
 
 
-@app.command()
 def withdraw(
     what: Annotated[str, typer.Argument(metavar="ESSAY|ISSUE", help="Its name, or 2026-11-26.")],
     text: Annotated[
@@ -92,11 +69,9 @@ def withdraw(
 
     Example: upcycle-news archive withdraw 2026-11-26 --note "Die Zahlen stimmten nicht."
     """
-    from upcycle_news.cli.issue.common import me
-    from upcycle_news.services.archive import corrections
-
     if not yes and not undo:
-        typer.confirm(f"Withdraw '{what}', for everybody to see?", abort=True)
-    with open_context() as context:
-        report = corrections.withdraw(context, what, text, by=me(), undo=undo)
-    typer.echo(f"{shown(report.folder)}: {report.told}")
+        typer.confirm(f"Withdraw '{what}' from the public archive?", abort=True)
+    with open_publication() as app:
+        decide = app.archive.undo if undo else app.archive.withdraw
+        report = decide(what, text, by=current_user())
+    typer.echo(f"{display_path(report.folder)}: {report.summary}")

@@ -3,24 +3,22 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
+from upcycle_news.api.backups import RestoreReport, StoreState
 from upcycle_news.cli.output import (
-    AsJson,
-    counting,
+    JsonOption,
+    display_path,
     note,
-    open_context,
-    say_json,
-    shown,
+    open_publication,
+    print_json,
+    progress_bar,
 )
-from upcycle_news.i18n.messages import counted
-
-if TYPE_CHECKING:
-    from upcycle_news.services.backup.restore import Restored, Standing
+from upcycle_news.errors import StoreError
+from upcycle_news.i18n.messages import format_count
 
 Yes = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")]
 
@@ -37,24 +35,30 @@ def backup(
         int | None,
         typer.Option(min=0, help="Delete all but so many backups there; 0: none is deleted."),
     ] = None,
-    as_json: AsJson = False,
+    as_json: JsonOption = False,
 ) -> None:
     """Copy the store and the secrets into one file, while everything goes on.
 
     Content, templates and newsletter.toml are not in it: they belong into git.
     Example: upcycle-news backup --to /mnt/backups --keep 14
     """
-    from upcycle_news.services.backup import create
-
-    with open_context() as context:
-        with counting("copying rows", 0) as heard:
-            made = create.make_backup(context, to, keep=keep, heard=heard)
+    with open_publication() as app:
+        with progress_bar("copying rows", 0) as progress:
+            backup_file = app.backups.create(to, keep=keep, on_rows=progress)
         if as_json:
-            told = {"file": str(made.file), "bytes": made.bytes, "pruned": list(made.pruned)}
-            say_json({**told, "at": made.made_at.isoformat(), "tables": made.tables})
+            result = {
+                "file": str(backup_file.file),
+                "bytes": backup_file.bytes,
+                "pruned": list(backup_file.pruned),
+            }
+            print_json(
+                {**result, "at": backup_file.made_at.isoformat(), "tables": backup_file.tables}
+            )
             return
-        typer.echo(f"{shown(made.file)}: {counted(made.rows, 'row')}, {made.bytes // 1000} kB")
-        for name in made.pruned:
+        typer.echo(
+            f"{display_path(backup_file.file)}: {format_count(backup_file.rows, 'row')}, {backup_file.bytes // 1000} kB"
+        )
+        for name in backup_file.pruned:
             note(f"deleted the old backup {name}")
         note("it holds addresses and keys: keep a copy elsewhere, encrypted")
 
@@ -72,7 +76,7 @@ def restore(
     check: Annotated[
         bool, typer.Option("--check", help="Only read the whole backup, and say what is in it.")
     ] = False,
-    as_json: AsJson = False,
+    as_json: JsonOption = False,
 ) -> None:
     """Put a backup in the place of the store; then nothing goes out until you confirm it.
 
@@ -80,100 +84,93 @@ def restore(
     store can know what followed its backup. Stop the services first.
     Example: upcycle-news restore var/backups/upcycle-news-2026-11-26T024000Z.tar.gz
     """
-    from upcycle_news.services.backup import archive_file
-    from upcycle_news.services.backup import restore as restore_service
-    from upcycle_news.services.issues import plan
-
-    with open_context() as context:
-        manifest = archive_file.unpack(file, None)
+    with open_publication() as app:
+        manifest = app.backups.inspect(file)
         if check:
             rows = sum(manifest.tables.values())
-            told = (
+            description = (
                 f"{file.name}: backup of '{manifest.publication}' of "
-                f"{manifest.made_at:%Y-%m-%d %H:%M} UTC, {counted(rows, 'row')}, "
-                f"{counted(len(manifest.files) - 1, 'secret')}, migration {manifest.migration}; it is whole"
+                f"{manifest.made_at:%Y-%m-%d %H:%M} UTC, {format_count(rows, 'row')}, "
+                f"{format_count(len(manifest.files) - 1, 'secret')}, migration {manifest.migration}; the backup is complete"
             )
             if as_json:
-                say_json({"at": manifest.made_at.isoformat(), "tables": dict(manifest.tables)})
+                print_json({"at": manifest.made_at.isoformat(), "tables": dict(manifest.tables)})
             else:
-                typer.echo(told)
+                typer.echo(description)
             return
-        here = restore_service.look(context)
-        if not here.is_new and not yes:
-            _ask(here, f"{manifest.made_at:%Y-%m-%d %H:%M} UTC")
-        with counting("restoring rows", sum(manifest.tables.values())) as heard:
-            done = restore_service.restore(context, file, merge=merge, heard=heard)
-        essays = () if done.merged else plan.unsent_essays(context)
+        current = app.backups.current_store()
+        if not current.is_new and not yes:
+            _confirm_replacing(current, f"{manifest.made_at:%Y-%m-%d %H:%M} UTC")
+        with progress_bar("restoring rows", sum(manifest.tables.values())) as progress:
+            report = app.backups.restore(file, merge=merge, on_rows=progress)
     if as_json:
-        say_json(
+        print_json(
             {
                 "backup_of": manifest.made_at.isoformat(),
-                "aside": None if done.aside is None else str(done.aside),
-                "secrets": list(done.secrets),
-                "unknown": done.doubts,
-                "unsent": list(done.unsent),
-                "unsent_essays": list(essays),
-                "merged": done.merged,
-                "learned": done.learned.__dict__,
+                "aside": None if report.aside is None else str(report.aside),
+                "secrets": list(report.secrets),
+                "unknown": report.unknown,
+                "unsent": list(report.unsent),
+                "unsent_essays": list(report.unsent_essays),
+                "merged": report.merged,
+                "learned": report.taken_over.as_dict(),
                 "paused": True,
             }
         )
     else:
-        _tell(done, essays)
+        _print_report(report)
 
 
-def _ask(here: Standing, made_at: str) -> None:
-    from upcycle_news.errors import StoreError
-
-    if here.readable:
-        changed = f"{here.changed_at:%Y-%m-%d %H:%M} UTC" if here.changed_at else "never"
-        told = (
-            f"the store here holds {counted(here.subscribers, 'person', 'people')} and "
-            f"{counted(here.issues, 'issue')} and changed last on {changed}; the backup is of {made_at}"
+def _confirm_replacing(current: StoreState, made_at: str) -> None:
+    if current.readable:
+        changed = f"{current.changed_at:%Y-%m-%d %H:%M} UTC" if current.changed_at else "never"
+        description = (
+            f"the store here holds {format_count(current.subscribers, 'subscriber')} and "
+            f"{format_count(current.issues, 'issue')} and changed last on {changed}; the backup is of {made_at}"
         )
     else:
-        told = f"the store here is damaged; the backup is of {made_at}"
+        description = f"the store here is damaged; the backup is of {made_at}"
     if not sys.stdin.isatty():
-        raise StoreError(f"{told}: to replace it (it is kept aside), say --yes")
-    note(told)
+        raise StoreError(f"{description}: to replace it (it is kept aside), say --yes")
+    note(description)
     typer.confirm("Keep it aside and restore the backup?", abort=True)
 
 
-def _tell(done: Restored, essays: Sequence[str]) -> None:
-    made_at = f"{done.manifest.made_at:%Y-%m-%d %H:%M} UTC"
-    rows = counted(sum(done.manifest.tables.values()), "row")
+def _print_report(report: RestoreReport) -> None:
+    made_at = f"{report.manifest.made_at:%Y-%m-%d %H:%M} UTC"
+    rows = format_count(sum(report.manifest.tables.values()), "row")
     typer.echo(f"restored the backup of {made_at}: {rows}")
-    if done.aside is not None:
-        typer.echo(f"what was here before: {shown(done.aside)}")
-    if done.secrets:
-        typer.echo(f"{counted(len(done.secrets), 'secret')} restored")
-    for issue, count in done.doubts.items():
+    if report.aside is not None:
+        typer.echo(f"what was here before: {display_path(report.aside)}")
+    if report.secrets:
+        typer.echo(f"{format_count(len(report.secrets), 'secret')} restored")
+    for issue, count in report.unknown.items():
         typer.echo(
-            f"issue {issue}: {counted(count, 'delivery', 'deliveries')} in doubt "
+            f"issue {issue}: {format_count(count, 'delivery', 'deliveries')} in doubt "
             f"('upcycle-news issue status {issue} --list unknown' names them)"
         )
-    told = done.learned
-    if done.merged:
+    merged = report.taken_over
+    if report.merged:
         typer.echo(
-            f"taken over from the replaced store: {told.left} who left, {told.suppressed} "
-            f"suppressed, {told.forgotten} forgotten, {counted(told.issues, 'issue')}, "
-            f"{counted(told.results, 'result')} of deliveries"
+            f"taken over from the replaced store: {merged.unsubscribed} who left, {merged.suppressed} "
+            f"suppressed, {merged.erased} forgotten, {format_count(merged.issues, 'issue')}, "
+            f"{format_count(merged.results, 'result')} of deliveries"
         )
-        if told.joined:
-            typer.echo(f"{told.joined} who joined since are not in the restored store")
+        if merged.joined:
+            typer.echo(f"{merged.joined} who joined since are not in the restored store")
     else:
         typer.echo(
-            f"nobody can say who left after {made_at}: they would be written to again; unsubscribe "
+            f"who unsubscribed after {made_at} is unknown, and would get mail again; unsubscribe "
             "those you know of before you confirm"
         )
-    for issue in done.unsent:
+    for issue in report.unsent:
         typer.echo(
             f"issue {issue} was not sent when the backup was made; if it was sent since: "
             f"'upcycle-news issue cancel {issue}'"
         )
-    if essays:
+    if report.unsent_essays:
         typer.echo(
-            f"ready, and in no issue that this store knows: {', '.join(essays)}; what went out after "
+            f"ready, and in no issue that this store knows: {', '.join(report.unsent_essays)}; what went out after "
             f"{made_at} would go out again: say 'upcycle-news issue preview ISSUE --essay ESSAY' and "
             "'upcycle-news issue cancel ISSUE' with the number of the issue it was in"
         )

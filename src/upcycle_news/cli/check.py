@@ -1,20 +1,20 @@
-"""`upcycle-news check`: whether everything that people wrote is in order."""
+"""`upcycle-news check`: check content, settings, templates and today's issue."""
 
 from __future__ import annotations
 
 import typer
 
 from upcycle_news.cli.output import (
-    AsJson,
     IssueArgument,
+    JsonOption,
     note,
-    open_context,
-    say_json,
+    open_publication,
+    print_json,
 )
 from upcycle_news.i18n.messages import localized
 
 
-def check(issue: IssueArgument = None, as_json: AsJson = False) -> None:
+def check(issue: IssueArgument = None, as_json: JsonOption = False) -> None:
     """Check content, feeds.toml, newsletter.toml, templates and today's issue; nothing is sent.
 
     One line each: file:line: level code, and a sentence in the publication's language. Exit code 1
@@ -23,39 +23,18 @@ def check(issue: IssueArgument = None, as_json: AsJson = False) -> None:
 
     Example: upcycle-news check
     """
-    from upcycle_news.cli.output import issue_id
-    from upcycle_news.services.checks.run import check_everything
-    from upcycle_news.services.subscribers.subscriptions import how_readers_leave
-
-    with open_context() as context:
-        findings = check_everything(context, issue_id(context, issue))
-        language = context.language
-        ways = how_readers_leave(context).in_language(language)
-    for one in findings:
-        file, line = _place(one.where)
-        message = one.in_language(language)
+    with open_publication() as app:
+        report = app.check(issue)
+    for finding in report.findings:
         if as_json:
-            say_json(
-                {
-                    "level": one.level,
-                    "code": one.code,
-                    "where": one.where,
-                    "message": message,
-                    "file": file,
-                    "line": line,
-                }
-            )
+            print_json(finding.as_dict(report.language))
         else:
-            typer.echo(f"{file}:{line}: {one.level} {one.code} {message}")
+            file, line = finding.place
+            message = finding.in_language(report.language)
+            typer.echo(f"{file}:{line}: {finding.level} {finding.code} {message}")
     if not as_json:
-        note(ways)
-    if not findings and not as_json:
-        typer.echo(localized("nothing-found").in_language(language))
-    if any(one.level == "error" for one in findings):
+        note(report.unsubscribe_methods)
+    if not report.findings and not as_json:
+        typer.echo(localized("nothing-found").in_language(report.language))
+    if report.errors:
         raise typer.Exit(1)
-
-
-def _place(where: str) -> tuple[str, int]:
-    """File and line; what concerns a whole file stands at its first line."""
-    file, colon, line = where.rpartition(":")
-    return (file, int(line)) if colon and line.isdecimal() else (where, 1)

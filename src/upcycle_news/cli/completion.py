@@ -1,7 +1,8 @@
-"""What the Tab key offers: names from the folders of the publication, without opening the store.
+"""Shell completion of issues and essays from the publication's folders, without the store.
 
-A slow answer is worse than none, and an error would end up in the middle of somebody's prompt: so
-nothing heavy is imported here, and what cannot be read offers nothing.
+A slow answer is worse than none, and an error would be printed into the middle of a prompt: so
+neither this module nor those of commands that complete these names import anything heavy at their
+top, and what cannot be read offers nothing.
 """
 
 from __future__ import annotations
@@ -15,13 +16,13 @@ _DAY = re.compile(r"^\d{4}-\d\d-\d\d-(?=.)")
 
 
 def issue_ids(incomplete: str) -> list[str]:
-    """The issues that were previewed in this publication, the newest first."""
+    """Return the ids of previewed issues that begin with `incomplete`, newest first."""
     names = [path.name for path in _listed(_state() / "issues") if _ISSUE.fullmatch(path.name)]
     return [name for name in sorted(names, reverse=True) if name.startswith(incomplete)]
 
 
 def essay_slugs(incomplete: str) -> list[str]:
-    """The names of the essays, as their files tell them, the newest first."""
+    """Return the slugs of essays that begin with `incomplete`, newest first."""
     stems = [path.stem for path in _listed(_home() / "content/essays") if path.suffix == ".md"]
     slugs = [_DAY.sub("", stem) for stem in sorted(stems, reverse=True)]
     return [slug for slug in slugs if slug.startswith(incomplete)]
@@ -32,16 +33,16 @@ def _home() -> Path:
 
 
 def _state() -> Path:
-    told = os.environ.get("UPCYCLE_NEWS_STATE", "")
-    if not told:
+    folder = os.environ.get("UPCYCLE_NEWS_STATE", "")
+    if not folder:
         import tomllib
 
         try:
             with (_home() / "newsletter.toml").open("rb") as file:
-                told = str(tomllib.load(file).get("state", ""))
+                folder = str(tomllib.load(file).get("state", ""))
         except (OSError, ValueError):
-            told = ""
-    return _home() / Path(told or "var").expanduser()
+            folder = ""
+    return _home() / Path(folder or "var").expanduser()
 
 
 def _listed(folder: Path) -> list[Path]:

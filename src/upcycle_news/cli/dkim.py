@@ -1,29 +1,20 @@
-"""Keys for DKIM."""
+"""`upcycle-news dkim keygen`: make a key for DKIM signatures."""
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from upcycle_news.cli.output import (
-    AsJson,
+    JsonOption,
     note,
-    open_context,
-    say_json,
+    open_publication,
+    print_json,
 )
 
-app = typer.Typer(help="Sign mail with one's own key.", no_args_is_help=True)
 
-
-@app.callback()
-def dkim() -> None:
-    """Sign mail with one's own key."""
-
-
-@app.command()
 def keygen(
     selector: Annotated[str, typer.Option(help="The key's name in DNS.")] = "news",
     kind: Annotated[str, typer.Option(metavar="rsa|ed25519", help="The kind of key.")] = "rsa",
@@ -31,41 +22,24 @@ def keygen(
         Path | None,
         typer.Option(help="The file of the private key; default: in var/secrets."),
     ] = None,
-    as_json: AsJson = False,
+    as_json: JsonOption = False,
 ) -> None:
     """Make a key for DKIM and print the DNS record that belongs to it.
 
     Example: upcycle-news dkim keygen --selector news2026
     """
-    from upcycle_news.errors import SettingsError, UpcycleError
-    from upcycle_news.mail.dkim import generate
-
     if kind not in ("rsa", "ed25519"):
         raise typer.BadParameter("the kind is rsa or ed25519")
-    with open_context() as context:
-        settings = context.settings
-        domain = settings.dkim.domain or settings.sender.address.rpartition("@")[2]
-        if not domain:
-            raise SettingsError(
-                "newsletter.toml", None, "sender.address is missing: its domain signs"
-            )
-        path = out or settings.state / "secrets" / f"dkim-{selector}.pem"
-    key = generate("rsa" if kind == "rsa" else "ed25519")
-    try:
-        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
-            file.write(key.pem)
-    except FileExistsError:
-        raise UpcycleError(f"{path} exists: choose another --selector or --out") from None
-    except OSError as error:
-        raise UpcycleError(f"{path}: cannot be written ({error.strerror})") from None
-    name = f"{selector}._domainkey.{domain}"
-    variable = f"UPCYCLE_NEWS_DKIM__{kind.upper()}_KEY_FILE={path}"
-    setting = "selector" if kind == "rsa" else "ed25519_selector"
+    with open_publication() as app:
+        key = app.keys.generate_dkim(selector, "rsa" if kind == "rsa" else "ed25519", file=out)
     if as_json:
-        say_json({"name": name, "type": "TXT", "value": key.record, "key_file": str(path)})
+        print_json(
+            {"name": key.name, "type": "TXT", "value": key.record, "key_file": str(key.file)}
+        )
         return
     # One string of a TXT record holds 255 characters (RFC 1035, section 3.3).
     pieces = [key.record[at : at + 255] for at in range(0, len(key.record), 255)]
-    typer.echo(f"{name}. IN TXT " + " ".join(f'"{piece}"' for piece in pieces))
-    note(f"publish this record, then set dkim.{setting} = {selector!r} and {variable}")
+    typer.echo(f"{key.name}. IN TXT " + " ".join(f'"{piece}"' for piece in pieces))
+    note(
+        f"publish this record, then set dkim.{key.setting} = {selector!r} and {key.variable}={key.file}"
+    )

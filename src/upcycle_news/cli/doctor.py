@@ -1,16 +1,22 @@
-"""`upcycle-news doctor`: what is wrong, what it means, and the cure."""
+"""`upcycle-news doctor`: print what is wrong, its impact and the fix."""
 
 from __future__ import annotations
 
 import shutil
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
-from upcycle_news.cli.output import AsJson, open_context, say_json
-
-if TYPE_CHECKING:
-    from upcycle_news.diagnostics.results import Report, State
+from upcycle_news.api.doctor import (
+    Report,
+    State,
+    report_lines,
+    report_unreadable,
+    settings_lines,
+    unknown_checks,
+)
+from upcycle_news.cli.output import JsonOption, open_publication, print_json
+from upcycle_news.errors import SettingsError
 
 _COLOURS = {"problem": "red", "warning": "yellow", "ok": "green", "skipped": "bright_black"}
 _WIDEST = 100
@@ -30,31 +36,28 @@ def doctor(
         bool,
         typer.Option("--settings", help="Only tell where each setting came from, secrets masked."),
     ] = False,
-    as_json: AsJson = False,
+    as_json: JsonOption = False,
 ) -> None:
-    """Look for what is wrong: relay, DNS, the way out, store, disk, Prefect, feeds, settings.
+    """Look for what is wrong: relay, DNS, unsubscribing, store, disk, Prefect, feeds, settings.
 
-    Each line: state, what was found, what it means, the cure. Nothing is sent or changed. Exit
+    Each line: state, finding, impact, fix. Nothing is sent or changed. Exit
     code 1 when something is red.
 
     Example: upcycle-news doctor
     """
-    from upcycle_news.diagnostics.runner import examine, known_checks, unreadable
-    from upcycle_news.errors import SettingsError
-
-    for check in checks or ():
-        if check not in known_checks():
-            raise typer.BadParameter(f"{check[:40]!r} is no check: {', '.join(known_checks())}")
+    unknown, known = unknown_checks(checks or ())
+    if unknown:
+        raise typer.BadParameter(f"{unknown[0][:40]!r} is no check: {', '.join(known)}")
     if settings:
         _settings(as_json)
         return
     try:
-        with open_context() as context:
-            report = examine(context, checks or (), offline=offline)
+        with open_publication() as app:
+            report = app.doctor.run(checks or (), offline=offline)
     except SettingsError as error:
-        report = unreadable(error)
+        report = report_unreadable(error)
     if as_json:
-        say_json(report.as_dict())
+        print_json(report.as_dict())
     else:
         _show(report)
     if report.problems:
@@ -62,24 +65,19 @@ def doctor(
 
 
 def _show(report: Report) -> None:
-    from upcycle_news.diagnostics.formatting import lines
-
     def paint(text: str, state: State) -> str:
         return typer.style(text, fg=_COLOURS[state], bold=state == "problem")
 
     width = min(shutil.get_terminal_size((_WIDEST, 24)).columns, _WIDEST)
-    for line in lines(report, width, paint):
+    for line in report_lines(report, width, paint):
         typer.echo(line)
 
 
 def _settings(as_json: bool) -> None:
-    from upcycle_news.config.origins import origins
-    from upcycle_news.diagnostics.formatting import settings_lines
-
-    with open_context() as context:
-        found = origins(context.settings)
+    with open_publication() as app:
+        settings = app.doctor.settings()
     if as_json:
-        say_json([one.as_dict() for one in found])
+        print_json([origin.as_dict() for origin in settings])
         return
-    for line in settings_lines(found):
+    for line in settings_lines(settings):
         typer.echo(line)

@@ -1,42 +1,34 @@
-"""`upcycle-news drain`: what a service does before it stops."""
+"""`upcycle-news drain`: stop this machine's workers before a service stops."""
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from typing import Annotated
 
 import typer
 
-from upcycle_news.cli.output import (
-    AsJson,
-    note,
-    open_context,
-    say_json,
-)
+from upcycle_news.cli.output import JsonOption, note, open_publication, print_json
 
 
 def drain(
     seconds: Annotated[float, typer.Option(min=0, help="How long to wait for them.")] = 60.0,
-    as_json: AsJson = False,
+    as_json: JsonOption = False,
 ) -> None:
-    """Let the senders of this machine finish what is on the wire, and end; the rest stays queued.
+    """Let the workers of this machine finish the mails in transit, and stop; the rest stays queued.
 
     For ExecStop= of a service, before Prefect's runner or worker is told to stop: that kills its
     runs at once. The next run goes on where they stopped.
 
     Example: upcycle-news drain --seconds 60
     """
-    from dataclasses import asdict
-
-    from upcycle_news.services.delivery.drain import drain as drain_senders
-
-    with open_context() as context:
-        done = drain_senders(context, seconds=seconds)
+    with open_publication() as app:
+        done = app.monitoring.drain(seconds)
     if as_json:
-        say_json(asdict(done))
+        print_json(asdict(done))
     elif not done.asked:
-        typer.echo("nobody sends here")
+        typer.echo("no worker runs here")
     else:
-        typer.echo(f"{done.asked - done.left} of {done.asked} senders have ended")
+        typer.echo(f"{done.asked - done.left} of {done.asked} workers have stopped")
     if done.left:
-        note(f"after {seconds:g} s {done.left} still finish what they have on the wire")
+        note(f"after {seconds:g} s {done.left} still finish the mails in transit")
         raise typer.Exit(1)

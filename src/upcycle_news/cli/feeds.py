@@ -1,4 +1,4 @@
-"""`upcycle-news feeds …`: ask the feeds, see how they do, and keep their list."""
+"""`upcycle-news feeds …`: collect feeds, show their health, and edit feeds.toml."""
 
 from __future__ import annotations
 
@@ -8,17 +8,14 @@ from typing import Annotated
 import typer
 
 from upcycle_news.cli.output import (
-    AsJson,
+    JsonOption,
     note,
-    open_context,
-    say_json,
+    open_publication,
+    print_json,
 )
-from upcycle_news.i18n.messages import counted
-
-app = typer.Typer(no_args_is_help=True, help="Ask the feeds, see how they do, keep their list.")
+from upcycle_news.i18n.messages import format_count
 
 
-@app.command()
 def collect(
     names: Annotated[
         list[str] | None,
@@ -27,102 +24,94 @@ def collect(
     all_: Annotated[
         bool, typer.Option("--all", help="Also feeds asked a short while ago or failing.")
     ] = False,
-    as_json: AsJson = False,
+    as_json: JsonOption = False,
 ) -> None:
     """Ask all active feeds for news; a feed that fails is reported and stops nothing.
 
     Example: upcycle-news feeds collect
     """
-    from upcycle_news.services.feeds.collect import collect_feeds
-
-    with open_context() as context:
-        report = collect_feeds(context, everything=all_, names=names or ())
-        if as_json:
-            say_json(report.as_dict())
-            return
-        typer.echo(
-            f"{counted(report.asked, 'feed')} asked, {report.unchanged} unchanged, "
-            f"{counted(report.items, 'new item')}, {len(report.failed)} failed"
-        )
-        if report.pull:
-            note(report.pull)
-        for name, sentence in report.failed:
-            note(f"feed {name}: {sentence}")
-        for name, sentence in report.waiting:
-            note(f"feed {name} was not asked: {sentence}")
-        for name, sentence in report.problems:
-            note(f"feed {name}: {sentence}")
+    with open_publication() as app:
+        report = app.feeds.collect(names or (), everything=all_)
+    if as_json:
+        print_json(report.as_dict())
+        return
+    typer.echo(
+        f"{format_count(report.asked, 'feed')} asked, {report.unchanged} unchanged, "
+        f"{format_count(report.items, 'new item')}, {len(report.failed)} failed"
+    )
+    if report.pull:
+        note(report.pull)
+    for name, sentence in report.failed:
+        note(f"feed {name}: {sentence}")
+    for name, sentence in report.waiting:
+        note(f"feed {name} was not asked: {sentence}")
+    for name, sentence in report.problems:
+        note(f"feed {name}: {sentence}")
 
 
-@app.command()
-def health(as_json: AsJson = False) -> None:
+def health(as_json: JsonOption = False) -> None:
     """Show each feed's last success and what is wrong with it.
 
     Example: upcycle-news feeds health
     """
-    from upcycle_news.services.feeds.collect import feeds_health
+    with open_publication() as app:
+        feeds = app.feeds.health()
+    for feed in feeds:
+        if as_json:
+            print_json(feed.as_dict())
+        else:
+            typer.echo(f"{feed.name}: {feed.health}")
 
-    with open_context() as context:
-        for one in feeds_health(context):
-            if as_json:
-                say_json(one)
-                continue
-            typer.echo(f"{one['name']}: {one['health']}")
 
-
-@app.command()
 def show(
     sources: Annotated[list[str], typer.Argument(metavar="FILE_OR_URL…", help="Feeds to read.")],
-    as_json: AsJson = False,
+    as_json: JsonOption = False,
 ) -> None:
     """Print what the program makes of feeds, from files or addresses; nothing is remembered.
 
     Example: upcycle-news feeds show https://example.org/feed
     """
-    from upcycle_news.app.context import AppContext
-    from upcycle_news.services.feeds.manage import show as shown_feeds
+    from upcycle_news.api import open_app
 
     unusable = 0
-    with AppContext.open() as context:
-        for one in shown_feeds(context, sources):
-            unusable += not one.read.usable
+    with open_app() as app:  # reading a feed needs no publication
+        for feed in app.feeds.show(sources):
+            unusable += not feed.parsed.usable
             if as_json:
-                say_json(one.as_dict())
+                print_json(feed.as_dict())
                 continue
-            typer.echo(f"{one.source}: {one.read.format or 'no feed'} {one.read.title}".rstrip())
-            for item in one.read.items:
+            typer.echo(
+                f"{feed.source}: {feed.parsed.format or 'no feed'} {feed.parsed.title}".rstrip()
+            )
+            for item in feed.parsed.items:
                 typer.echo(f"  {item.date:%Y-%m-%d %H:%M} ({item.date_source})  {item.title}")
                 typer.echo(f"    {item.link}")
-            for problem in one.read.problems:
+            for problem in feed.parsed.problems:
                 typer.echo(f"  problem: {problem}")
     if unusable:
         raise typer.Exit(1)
 
 
-@app.command()
 def discover(
     url: Annotated[str, typer.Argument(metavar="URL", help="A web page.")],
-    as_json: AsJson = False,
+    as_json: JsonOption = False,
 ) -> None:
     """Find the feeds of a web page: those it announces, else the usual places.
 
     Example: upcycle-news feeds discover https://example.org
     """
-    from upcycle_news.services.feeds.manage import discover as discovered
-
-    with open_context() as context:
-        found = discovered(context, url)
-        for one in found:
-            if as_json:
-                say_json(vars(one))
-            else:
-                typer.echo(f"{one.url}  {one.title} ({one.entries} entries)")
-    if not found:
+    with open_publication() as app:
+        feeds = app.feeds.discover(url)
+    for feed in feeds:
+        if as_json:
+            print_json(feed.as_dict())
+        else:
+            typer.echo(f"{feed.url}  {feed.title} ({feed.entries} entries)")
+    if not feeds:
         note(f"{url}: no feed was found there")
         raise typer.Exit(1)
 
 
-@app.command()
 def add(
     url: Annotated[str, typer.Argument(metavar="URL", help="A feed, or a page that has one.")],
     name: Annotated[str, typer.Option(help="What readers see; default: the feed's title.")] = "",
@@ -134,41 +123,33 @@ def add(
 
     Example: upcycle-news feeds add https://example.org/feed --topic bestand
     """
-    from upcycle_news.services.feeds.manage import add as added
-
-    with open_context() as context:
-        feed = added(context, url, name, topic or ())
-        typer.echo(f"{feed.name}: {feed.url} is in {context.settings.feeds.file} now")
+    with open_publication() as app:
+        feed = app.feeds.add(url, name=name, topics=topic or ())
+        typer.echo(f"{feed.name}: {feed.url} is in {app.settings.feeds.file} now")
 
 
-@app.command("import")
 def import_(
     file: Annotated[Path, typer.Argument(metavar="FILE.opml", help="A list of feeds as OPML.")],
-    as_json: AsJson = False,
+    as_json: JsonOption = False,
 ) -> None:
     """Add the feeds of an OPML file to feeds.toml; those that are there already are left alone.
 
     Example: upcycle-news feeds import subscriptions.opml
     """
-    from upcycle_news.services.feeds.manage import import_opml
-
-    with open_context() as context:
-        told = import_opml(context, file)
-        if as_json:
-            say_json({"added": list(told.added), "skipped": list(told.skipped)})
-            return
-        typer.echo(f"{counted(len(told.added), 'feed')} added, {len(told.skipped)} left out")
-        for sentence in told.skipped:
-            note(sentence)
+    with open_publication() as app:
+        report = app.feeds.import_opml(file)
+    if as_json:
+        print_json(report.as_dict())
+        return
+    typer.echo(f"{format_count(len(report.added), 'feed')} added, {len(report.skipped)} left out")
+    for sentence in report.skipped:
+        note(sentence)
 
 
-@app.command()
 def export() -> None:
     """Print the list of feeds as OPML, which other programs can import.
 
     Example: upcycle-news feeds export > feeds.opml
     """
-    from upcycle_news.services.feeds.manage import export_opml
-
-    with open_context() as context:
-        typer.echo(export_opml(context), nl=False)
+    with open_publication() as app:
+        typer.echo(app.feeds.export_opml(), nl=False)

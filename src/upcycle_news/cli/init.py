@@ -1,4 +1,4 @@
-"""`upcycle-news init` and `upcycle-news demo`: begin, and see it work."""
+"""`upcycle-news init` and `upcycle-news demo`."""
 
 from __future__ import annotations
 
@@ -7,25 +7,24 @@ from typing import Annotated
 
 import typer
 
-from upcycle_news.cli.output import note, shown
-from upcycle_news.i18n.messages import counted
+from upcycle_news.api.publications import init_publication
+from upcycle_news.cli.output import display_path, note
+from upcycle_news.demo.run import run_demo
+from upcycle_news.i18n.messages import format_count
 
 
 def init(
     folder: Annotated[Path, typer.Argument(metavar="DIR", help="A new or empty folder.")],
     name: Annotated[str, typer.Option(help="The newsletter's name.")] = "Mein Newsletter",
 ) -> None:
-    """Make a new publication: settings, content, templates and flows to change.
+    """Make a new publication: settings, content and templates to change, and its schedules.
 
     Example: upcycle-news init umbaupost --name "Umbaupost"
     """
-    from upcycle_news.app.context import utc_now
-    from upcycle_news.scaffold.layout import init_publication
-
-    written = init_publication(folder, name=name, today=utc_now().date())
-    typer.echo(f"{shown(folder)}: {counted(len(written), 'file')} written. Next:")
+    written = init_publication(folder, name=name)
+    typer.echo(f"{display_path(folder)}: {format_count(len(written), 'file')} written. Next:")
     for step in (
-        f"cd {shown(folder)}",
+        f"cd {display_path(folder)}",
         "edit newsletter.toml (sender, imprint, public_url)",
         'upcycle-news essay new "…", or essay import FILE --title "…"',
         'upcycle-news subscribers import LIST.csv --consent "source, date"',
@@ -40,7 +39,5 @@ def demo() -> None:
     State lies in var/demo; no real subscriber, relay or feed is touched.
     Example: upcycle-news demo
     """
-    from upcycle_news.demo.run import run_demo
-
     for line in run_demo(Path.cwd(), show=note):
         typer.echo(line)

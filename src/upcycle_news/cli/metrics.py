@@ -1,10 +1,10 @@
-"""`upcycle-news metrics`: the figures of `/metrics` without a web door."""
+"""`upcycle-news metrics`: the metrics without the web server."""
 
 from __future__ import annotations
 
 import typer
 
-from upcycle_news.cli.output import open_context
+from upcycle_news.cli.output import open_publication
 
 
 def metrics() -> None:
@@ -12,7 +12,5 @@ def metrics() -> None:
 
     Example: upcycle-news metrics > /var/lib/node_exporter/upcycle_news.prom
     """
-    from upcycle_news.services.monitoring.metrics import Meter
-
-    with open_context() as context:
-        typer.echo(Meter(context).text().decode(), nl=False)
+    with open_publication() as app:
+        typer.echo(app.monitoring.metrics().decode(), nl=False)

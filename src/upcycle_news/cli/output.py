@@ -1,4 +1,4 @@
-"""What the commands have in common: JSON, notes beside it, arguments, progress."""
+"""Output, arguments and progress bars that commands share."""
 
 from __future__ import annotations
 
@@ -12,13 +12,15 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from upcycle_news.cli.completion import issue_ids
+from upcycle_news.models import IssueStatus
 
 if TYPE_CHECKING:
-    from upcycle_news.app.context import AppContext
-    from upcycle_news.delivery.engine import DeliveryReport
-    from upcycle_news.models import IssueId, IssueStatus
+    from rich.progress import Progress, TaskID
 
-AsJson = Annotated[bool, typer.Option("--json", help="Print JSON for a program to read.")]
+    from upcycle_news.api import App
+    from upcycle_news.api.issues import DeliveryReport
+
+JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON for a program to read.")]
 IssueArgument = Annotated[
     str | None,
     typer.Argument(
@@ -29,18 +31,18 @@ IssueArgument = Annotated[
 ]
 
 
-def say_json(value: Any) -> None:
-    """One line of JSON on standard output."""
+def print_json(value: Any) -> None:
+    """Print `value` as one line of JSON on standard output."""
     typer.echo(json.dumps(value, ensure_ascii=False))
 
 
 def note(text: str) -> None:
-    """A sentence for the person, on standard error, so that output stays readable by programs."""
+    """Print a sentence on standard error, so that standard output stays readable by programs."""
     typer.echo(text, err=True)
 
 
-def shown(path: Path) -> str:
-    """A path as short as it can be said from here."""
+def display_path(path: Path) -> str:
+    """Return `path` relative to the current folder if it is below it."""
     try:
         return str(path.relative_to(Path.cwd()))
     except ValueError:
@@ -48,64 +50,65 @@ def shown(path: Path) -> str:
 
 
 @contextmanager
-def open_context() -> Iterator[AppContext]:
-    """The newsroom of the publication here; tells people who are in the wrong folder."""
-    from upcycle_news.app.context import AppContext
-    from upcycle_news.config.settings import FILE_NAME
-    from upcycle_news.errors import SettingsError
+def open_publication() -> Iterator[App]:
+    """Open the app of the publication here; raises `SettingsError` in a folder that is none."""
+    from upcycle_news.api import open_app
 
-    with AppContext.open() as context:
-        if not (context.settings.home / FILE_NAME).is_file():
-            raise SettingsError(
-                FILE_NAME,
-                None,
-                f"is not in {context.settings.home}: go to your publication, set "
-                "UPCYCLE_NEWS_HOME, or make a new one with 'upcycle-news init DIR'",
-            )
-        yield context
+    with open_app() as app:
+        app.require_publication()
+        yield app
 
 
-def issue_id(context: AppContext, text: str | None) -> IssueId:
-    """The issue that was named, or today's."""
-    from upcycle_news.models import IssueId
-    from upcycle_news.services.issues.ids import current_issue
-
-    return IssueId.parse(text) if text else current_issue(context)
-
-
-def status_lines(status: IssueStatus) -> str:
-    """The closing sum for people."""
-    told = status.as_dict()
+def format_status(status: IssueStatus) -> str:
+    """Return the deliveries of an issue by state, on one line."""
+    counts = status.as_dict()
     keys = ("sent", "rejected", "unknown", "suppressed", "cancelled", "deferred", "sending")
-    parts = [f"{told[key]} {key}" for key in (*keys, "queued") if told[key]]
-    closed = "the sum closes" if status.closed else "not closed yet"
+    parts = [f"{counts[key]} {key}" for key in (*keys, "queued") if counts[key]]
+    closed = "all deliveries are accounted for" if status.closed else "not closed yet"
     return f"issue {status.issue}: audience {status.audience}: {', '.join(parts) or '-'}; {closed}"
 
 
+class DeliveryBar:
+    """The progress of a delivery as a bar on a terminal; `began` is True once the delivery has."""
+
+    def __init__(self, bar: Progress | None) -> None:
+        """Without a `bar` nothing is shown."""
+        self._bar = bar
+        self._task: TaskID | None = None
+        self.began = False
+
+    def show(self, status: IssueStatus, report: DeliveryReport) -> None:
+        """Take the counts when the delivery began, and the report so far."""
+        self.began = True
+        if self._bar is None:
+            return
+        with suppress(OSError):  # a terminal that is gone ends no delivery
+            if self._task is None:
+                self._task = self._bar.add_task("delivering", total=status.audience)
+            ended = report.sent + report.rejected + report.unknown
+            completed = status.audience - status.waiting + ended
+            text = "delivering"
+            if report.away_since is not None:
+                text = f"the relay is away since {report.away_since.astimezone():%H:%M}"
+            self._bar.update(self._task, completed=completed, description=text)
+
+
 @contextmanager
-def delivery_progress(status: IssueStatus | None) -> Iterator[Callable[[DeliveryReport], None]]:
-    """A bar while an issue is delivered, on a terminal only; `status` is where it begins."""
-    if not sys.stderr.isatty() or status is None:
-        yield lambda _: None
+def delivery_progress() -> Iterator[DeliveryBar]:
+    """Show a bar while an issue is delivered, on a terminal only."""
+    if not sys.stderr.isatty():
+        yield DeliveryBar(None)
         return
     from rich.console import Console
     from rich.progress import Progress
 
-    done = status.audience - status.waiting
     with Progress(console=Console(stderr=True), transient=True) as bar:
-        task = bar.add_task("delivering", total=status.audience, completed=done)
-
-        def show(report: DeliveryReport) -> None:
-            ended = report.sent + report.rejected + report.unknown
-            with suppress(OSError):  # a terminal that is gone ends no delivery
-                bar.update(task, completed=done + ended)
-
-        yield show
+        yield DeliveryBar(bar)
 
 
 @contextmanager
-def counting(what: str, total: int) -> Iterator[Callable[[int], None]]:
-    """A bar that hears how many more are done; on a terminal only."""
+def progress_bar(what: str, total: int) -> Iterator[Callable[[int], None]]:
+    """Show a bar on a terminal; yields a function that takes how many more are done."""
     if not sys.stderr.isatty():
         yield lambda _: None
         return

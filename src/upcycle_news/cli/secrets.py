@@ -1,4 +1,4 @@
-"""`upcycle-news secrets`: the keys that sign readers' links, over the years."""
+"""`upcycle-news secrets`: list, rotate and drop the keys that sign links."""
 
 from __future__ import annotations
 
@@ -6,87 +6,54 @@ from typing import Annotated
 
 import typer
 
-from upcycle_news.cli.output import (
-    AsJson,
-    note,
-    open_context,
-    say_json,
-)
-
-app = typer.Typer(help="The keys that sign the readers' links.", no_args_is_help=True)
+from upcycle_news.cli.output import JsonOption, note, open_publication, print_json
 
 
-@app.callback()
-def secrets() -> None:
-    """The keys that sign the readers' links."""
-
-
-@app.command("list")
-def list_keys(as_json: AsJson = False) -> None:
+def list_keys(as_json: JsonOption = False) -> None:
     """List the token keys by number, without the keys themselves; the last one signs.
 
     Example: upcycle-news secrets list
     """
-    from upcycle_news.subscribers.signing_keys import made_at
-
-    with open_context() as context:
-        for number in sorted(keys := context.signer.keys):
-            signs = number == max(keys)
-            at = made_at(context.secrets, number)
-            if as_json:
-                say_json({"key": number, "made_at": at.isoformat(), "signs": signs})
-            else:
-                does = "signs and reads" if signs else "reads the links it signed"
-                typer.echo(f"token key {number}: made {at:%Y-%m-%d %H:%M} UTC, {does}")
+    with open_publication() as app:
+        keys = app.keys.list()
+    for key in keys:
+        if as_json:
+            print_json({"key": key.number, "made_at": key.made_at.isoformat(), "signs": key.signs})
+        else:
+            does = "signs and reads" if key.signs else "reads the links it signed"
+            typer.echo(f"token key {key.number}: made {key.made_at:%Y-%m-%d %H:%M} UTC, {does}")
 
 
-@app.command()
 def rotate() -> None:
     """Make a new token key, which signs all links from now on; links in old mails keep working.
 
     Example: upcycle-news secrets rotate
     """
-    from upcycle_news.observability.logging import Log
-    from upcycle_news.subscribers.signing_keys import add_key
-
-    with open_context() as context:
-        number = add_key(context.secrets)
-        Log(__name__).warning("a token key was made", key=number)
-        typer.echo(f"token key {number} signs from now on")
-        note(
-            "make a backup now, and copy the secrets folder to every machine that serves pages "
-            "before the next issue goes out"
-        )
+    with open_publication() as app:
+        number = app.keys.rotate()
+    typer.echo(f"token key {number} signs from now on")
+    note(
+        "make a backup now, and copy the secrets folder to every machine that serves pages "
+        "before the next issue goes out"
+    )
 
 
-@app.command()
 def drop(
     number: Annotated[int, typer.Argument(metavar="NUMBER", help="As 'secrets list' names it.")],
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
 ) -> None:
-    """Delete a token key that others have: the links it signed, to leave too, end at once.
+    """Delete a token key that leaked: every link it signed ends at once, unsubscribe links too.
 
     Who still has only such a mail leaves by answering it, or with the next issue.
 
     Example: upcycle-news secrets drop 1
     """
-    from upcycle_news.errors import UpcycleError
-    from upcycle_news.observability.logging import Log
-    from upcycle_news.storage.metrics import queues
-    from upcycle_news.subscribers.signing_keys import drop_key
-
-    with open_context() as context:
-        going = [queue.issue for queue in queues(context.store) if queue.waits]
-        if going:
-            raise UpcycleError(
-                f"issue {going[0]} is being sent, and its Message-IDs may hang on this key: let it "
-                f"end, or 'upcycle-news issue cancel {going[0]}', then drop the key"
-            )
+    with open_publication() as app:
+        app.keys.raise_unless_droppable(number)
         if not yes:
             typer.confirm(
                 f"End every link that key {number} signed, in mails that were sent too?", abort=True
             )
-        drop_key(context.secrets, number)
-        Log(__name__).warning("a token key was dropped", key=number)
+        app.keys.drop(number)
         typer.echo(f"token key {number} is gone, and its links with it")
         note("backups made before still hold it: a restore brings it back; drop it again then")

@@ -1,4 +1,4 @@
-"""`upcycle-news store`: what it is, upgrade it, move it, and let it go on after a restore."""
+"""`upcycle-news store`: inspect, upgrade, copy, and confirm after a restore."""
 
 from __future__ import annotations
 
@@ -7,48 +7,38 @@ from typing import Annotated
 
 import typer
 
+from upcycle_news.cli.issue.common import current_user
 from upcycle_news.cli.output import (
-    AsJson,
-    counting,
+    JsonOption,
+    display_path,
     note,
-    open_context,
-    say_json,
-    shown,
+    open_publication,
+    print_json,
+    progress_bar,
 )
-from upcycle_news.i18n.messages import counted
-
-app = typer.Typer(no_args_is_help=True, help="The store: look at it, upgrade it, move it.")
-
-
-@app.callback()
-def root() -> None:
-    """The store: look at it, upgrade it, move it."""
+from upcycle_news.errors import StoreError
+from upcycle_news.i18n.messages import format_count
 
 
-@app.command()
-def info(as_json: AsJson = False) -> None:
-    """Which store this is, its migration, size and rows, and whether it stands still.
+def info(as_json: JsonOption = False) -> None:
+    """Show which store this is, its migration, size and rows, and whether sending is on hold.
 
     Nothing is changed or migrated by looking. Example: upcycle-news store info
     """
-    from upcycle_news.errors import StoreError
-    from upcycle_news.services.backup import migrate_store
-
-    with open_context() as context:
-        found = migrate_store.info(context)
+    with open_publication() as app:
+        store_info = app.store.info()
     if as_json:
-        say_json(found.as_dict())
+        print_json(store_info.as_dict())
         return
-    if found.facts.trouble:
-        raise StoreError(f"store {found.facts.name}: {found.facts.trouble}")
-    if not found.facts.exists:
-        typer.echo(f"store {found.facts.name}: there is none yet; the first command makes it")
+    if store_info.facts.trouble:
+        raise StoreError(f"store {store_info.facts.name}: {store_info.facts.trouble}")
+    if not store_info.facts.exists:
+        typer.echo(f"store {store_info.facts.name}: there is none yet; the first command makes it")
         return
-    for name, told in found.lines():
-        typer.echo(f"{name:<10} {told}")
+    for name, text in store_info.lines():
+        typer.echo(f"{name:<10} {text}")
 
 
-@app.command()
 def upgrade(
     with_backup: Annotated[
         bool, typer.Option("--backup/--no-backup", help="Make a backup before anything changes.")
@@ -59,82 +49,75 @@ def upgrade(
     Any other command would migrate it as well, but without a backup. A migration that fails leaves
     the store as it was. Example: upcycle-news store upgrade
     """
-    from upcycle_news.services.backup import migrate_store
-
-    with open_context() as context:
-        before, now, made = migrate_store.upgrade(context, with_backup=with_backup)
-    if before == now:
-        typer.echo(f"the store is at migration {now} already")
+    with open_publication() as app:
+        done = app.store.upgrade(with_backup=with_backup)
+    if done.before == done.after:
+        typer.echo(f"the store is at migration {done.after} already")
         return
-    if made is not None:
-        typer.echo(f"backup: {shown(made)}")
-    typer.echo(f"the store was migrated from {before or 'nothing'} to {now}")
+    if done.backup is not None:
+        typer.echo(f"backup: {display_path(done.backup)}")
+    typer.echo(f"the store was migrated from {done.before or 'nothing'} to {done.after}")
 
 
-@app.command()
 def copy(
     to: Annotated[
         str, typer.Option(metavar="URL", help="Such as postgresql+psycopg://user@host/database.")
     ],
-    as_json: AsJson = False,
+    as_json: JsonOption = False,
 ) -> None:
-    """Copy the store into an empty one, prove that both hold the same, and let this one rest.
+    """Copy the store into an empty one, verify that both are equal, and put this one on hold.
 
     From SQLite to Postgres or back. Stop the services first; writers wait meanwhile.
     Example: upcycle-news store copy --to postgresql+psycopg://news@db.example.org/news
     """
-    from upcycle_news.services.backup import migrate_store
-
-    with open_context() as context, counting("copying rows", migrate_store.rows(context)) as heard:
-        moved = migrate_store.move(context, to, heard=heard)
+    with (
+        open_publication() as app,
+        progress_bar("copying rows", app.store.count_rows()) as progress,
+    ):
+        moved = app.store.copy(to, on_rows=progress)
     if as_json:
-        sums = {name: {"rows": one.rows, "fingerprint": one.fingerprint} for name, one in
+        sums = {name: {"rows": table.rows, "fingerprint": table.fingerprint} for name, table in
                 moved.tables.items()}  # fmt: skip
-        say_json({"to": moved.target, "rows": moved.rows, "tables": sums})
+        print_json({"to": moved.target, "rows": moved.rows, "tables": sums})
         return
-    for name, one in moved.tables.items():
-        if one.rows:
-            typer.echo(f"{name:<14} {one.rows:>9} rows  {one.fingerprint}  the same in both")
-    typer.echo(f"{counted(moved.rows, 'row')} copied to {moved.target}")
+    for name, table in moved.tables.items():
+        if table.rows:
+            typer.echo(f"{name:<14} {table.rows:>9} rows  {table.fingerprint}  equal in both")
+    typer.echo(f"{format_count(moved.rows, 'row')} copied to {moved.target}")
     note("to use it: set UPCYCLE_NEWS_STORE to its address wherever this publication runs")
-    note("the old store rests, nothing goes out from it; to use it after all: store confirm")
+    note("sending from the old store is on hold; to use it after all: store confirm")
 
 
-@app.command()
 def confirm(
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
-    as_json: AsJson = False,
+    as_json: JsonOption = False,
 ) -> None:
     """Let a restored store send again, once you know what is in doubt.
 
-    Nobody in doubt is written to by this: 'issue resend ISSUE --state unknown' does that.
+    Unknown deliveries are not sent again by this: 'issue resend ISSUE --state unknown' does that.
     Example: upcycle-news store confirm
     """
-    from upcycle_news.cli.issue.common import me
-    from upcycle_news.errors import StoreError
-    from upcycle_news.services.backup import restore
-
-    with open_context() as context:
-        found = restore.doubts(context)
-        if found.pause is None:
+    with open_publication() as app:
+        pending = app.store.pending_confirmation()
+        if pending.send_hold is None:
             if as_json:
-                say_json({"confirmed": False, "unknown": found.unknown})
+                print_json({"confirmed": False, "unknown": pending.unknown})
             else:
-                typer.echo("nothing stands still: there is nothing to confirm")
+                typer.echo("sending is not on hold: there is nothing to confirm")
             return
-        note(found.pause.sentence)
-        for issue, count in found.unknown.items():
+        note(pending.send_hold.explanation)
+        for issue, count in pending.unknown.items():
             note(
                 f"issue {issue}: {count} unknown ('upcycle-news issue status {issue} --list unknown')"
             )
-        for issue in found.unsent:
+        for issue in pending.unsent:
             note(f"issue {issue} is not sent as far as this store knows")
         if not yes:
             if not sys.stdin.isatty():
-                raise StoreError("to let it go on, say 'upcycle-news store confirm --yes'")
+                raise StoreError("to end the hold, say 'upcycle-news store confirm --yes'")
             typer.confirm("May this store send again?", abort=True)
-        restore.confirm(context, by=me())
+        app.store.confirm(by=current_user())
         if as_json:
-            say_json({"confirmed": True, "unknown": found.unknown})
+            print_json({"confirmed": True, "unknown": pending.unknown})
         else:
-            typer.echo("confirmed: what is queued from now on goes out")
+            typer.echo("confirmed: what is queued from now on is sent")

@@ -1,28 +1,12 @@
-"""`upcycle-news up`: Prefect's server and a runner for one person on one machine."""
+"""`upcycle-news up`: Prefect's server and a runner on one machine."""
 
 from __future__ import annotations
 
-import fcntl
-import os
-import signal
-import socket
-import subprocess
-import sys
-import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
-from upcycle_news.cli.output import note, open_context
-
-if TYPE_CHECKING:
-    from upcycle_news.prefect_api.client import Cockpit
-
-_START = 120.0  # seconds a server may take to answer; the first time it makes its database
-_STOP = 15.0  # seconds a process may take to end before it is killed
+from upcycle_news.cli.output import note, open_publication
 
 
 def up(
@@ -35,119 +19,12 @@ def up(
 
     Example: upcycle-news up
     """
-    from upcycle_news.errors import UpcycleError
-    from upcycle_news.fileio import write_whole
-    from upcycle_news.prefect_api.client import ADDRESS_FILE, Cockpit
-    from upcycle_news.prefect_api.environment import lasting_server
-    from upcycle_news.services.delivery.process_identity import stop_on_signals
-
-    with open_context() as context:
-        home, prefect_home = context.settings.home, context.settings.state / "prefect"
-    environment = lasting_server(os.environ, prefect_home, host=host, port=port)
-    environment["UPCYCLE_NEWS_HOME"] = str(home)
-    url = environment["PREFECT_API_URL"]
-    cockpit = Cockpit(url, environment.get("PREFECT_API_AUTH_STRING", ""))
-    if cockpit.healthy():
-        raise UpcycleError(f"a server answers at {url} already: stop it, or choose another --port")
-    address = prefect_home / ADDRESS_FILE
-    with _only_one(prefect_home), stop_on_signals() as stopping:
-        _refuse_taken(host, port)
-        note("Prefect's server starts; the first time that takes some 20 seconds …")
-        server = _start(
-            ["-m", "prefect", "server", "start", "--host", host, "--port", str(port)],
-            environment,
-            home,
+    with open_publication() as app:
+        app.flows.run_schedules(
+            host=host,
+            port=port,
+            on_starting=lambda: note(
+                "Prefect's server starts; the first time that takes some 20 seconds …"
+            ),
+            on_started=lambda url: typer.echo(f"Prefect is at {url} – Ctrl-C stops it"),
         )
-        runner = None
-        try:
-            _wait(cockpit, server, stopping)
-            if not stopping():
-                runner = _start(["-W", "ignore", "flows/serve.py"], environment, home)
-                write_whole(address, url.encode())
-                typer.echo(f"Prefect is at {url.removesuffix('/api')} – Ctrl-C stops it")
-            while not stopping() and server.poll() is None:
-                if runner is not None and runner.poll() is not None:
-                    raise UpcycleError("the runner ended; run 'python flows/serve.py' to see why")
-                time.sleep(0.2)
-        finally:
-            address.unlink(missing_ok=True)
-            for process in (runner, server):
-                _stop(process)
-    if not stopping():
-        raise UpcycleError("Prefect's server ended by itself; is the port free?")
-
-
-@contextmanager
-def _only_one(prefect_home: Path) -> Iterator[None]:
-    """One server and one runner a publication: a second one would stop the first one's."""
-    from upcycle_news.errors import UpcycleError
-
-    try:
-        prefect_home.mkdir(parents=True, exist_ok=True)  # Prefect makes one folder, not its parents
-        lock = (prefect_home / "up.lock").open("w")
-    except OSError as error:
-        raise UpcycleError(
-            f"{prefect_home}: cannot be written ({error.strerror}); make it writable, or set "
-            "UPCYCLE_NEWS_STATE to another folder"
-        ) from None
-    with lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            raise UpcycleError(
-                "'upcycle-news up' runs for this publication already: stop that one first"
-            ) from None
-        yield
-
-
-def _refuse_taken(host: str, port: int) -> None:
-    """Prefect's server would look for half a minute before it says so, and not say why."""
-    from upcycle_news.errors import UpcycleError
-
-    try:
-        found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
-        with socket.socket(*found[0][:3]) as trial:
-            trial.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            trial.bind(found[0][4])
-    except OSError as error:
-        raise UpcycleError(
-            f"port {port} of {host} cannot be used ({error.strerror}): choose another --port or --host"
-        ) from None
-
-
-def _start(
-    arguments: list[str], environment: dict[str, str], home: Path
-) -> subprocess.Popen[bytes]:
-    return subprocess.Popen(  # noqa: S603  our own programs
-        [sys.executable, *arguments],
-        env=environment,
-        cwd=home,
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-        start_new_session=True,  # Ctrl-C is ours to pass on, in the right order
-    )
-
-
-def _wait(cockpit: Cockpit, server: subprocess.Popen[bytes], stopping: Callable[[], bool]) -> None:
-    from upcycle_news.errors import UpcycleError
-
-    deadline = time.monotonic() + _START
-    while not cockpit.healthy() and not stopping():
-        if server.poll() is not None or time.monotonic() > deadline:
-            raise UpcycleError(
-                "Prefect's server did not start; run 'prefect server start' here to see why"
-            )
-        time.sleep(0.3)
-
-
-def _stop(process: subprocess.Popen[bytes] | None) -> None:
-    """End a process and its children; politely at first."""
-    if process is None or process.poll() is not None:
-        return
-    for number in (signal.SIGTERM, signal.SIGKILL):
-        try:
-            os.killpg(process.pid, number)
-            process.wait(_STOP)
-        except (ProcessLookupError, subprocess.TimeoutExpired):
-            continue
-        return

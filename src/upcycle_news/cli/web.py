@@ -6,7 +6,8 @@ from typing import Annotated
 
 import typer
 
-from upcycle_news.cli.output import note, open_context
+from upcycle_news.cli.output import note, open_publication
+from upcycle_news.web.app import serve
 
 
 def web(
@@ -17,11 +18,9 @@ def web(
 
     Example: upcycle-news web --host 127.0.0.1 --port 8040
     """
-    from upcycle_news.web.app import serve
-
-    with open_context() as context:
-        settings = context.settings.web
+    with open_publication() as app:
+        settings = app.settings.web
         where = host or settings.host
         number = settings.port if port is None else port
         note(f"the pages answer at http://{where}:{number}/ (Ctrl-C ends it)")
-        serve(context, host=where, port=number)
+        serve(app, host=where, port=number)

@@ -1,20 +1,18 @@
-"""Turn pydantic's complaints into sentences with a place and a cure; never show a value."""
+"""Turn pydantic's errors into sentences with a place and a fix; never print a value."""
 
 from __future__ import annotations
 
 import os
 import re
 from difflib import get_close_matches
-from typing import TYPE_CHECKING
+
+from pydantic import BaseModel, ValidationError
 
 from upcycle_news.errors import SettingsError
 
-if TYPE_CHECKING:
-    from pydantic import BaseModel, ValidationError
-
 
 def line_of(source: str, keys: tuple[str | int, ...]) -> int | None:
-    """The 1-based line of a key in a TOML text, or of its table, or None when it is not there."""
+    """Return the 1-based line of a key in a TOML text, else of its table, else None."""
     names = [str(key) for key in keys if not isinstance(key, int)]
     table: list[str] = []
     header: int | None = None
@@ -33,31 +31,31 @@ def line_of(source: str, keys: tuple[str | int, ...]) -> int | None:
 
 
 def unknown_variable(variable: str, first: str, known: list[str], prefix: str) -> SettingsError:
-    """The error for an environment variable that means nothing to us."""
+    """Return the error for an environment variable that is no setting."""
     near = get_close_matches(first, known, n=1)
     names = ", ".join(prefix + name.upper() for name in known)
     hint = f"did you mean {prefix}{near[0].upper()}?" if near else f"known are {names}"
     return SettingsError(variable, None, f"unknown setting; {hint}")
 
 
-def not_json(error: Exception, prefix: str) -> SettingsError:
-    """The error for a variable that stands for a list or a table and does not parse."""
-    # The exception holds the value and not the name; the value is only compared, never shown.
+def unreadable_variable(error: Exception, prefix: str) -> SettingsError:
+    """Return the error for a variable with a list or a table that is not valid JSON."""
+    # The exception holds the value, not the name; the value is only compared, never printed.
     value = getattr(error.__cause__, "doc", None)
     names = [name for name in os.environ if name.upper().startswith(prefix)]
-    guilty = [name for name in names if os.environ[name] == value] or names
+    suspects = [name for name in names if os.environ[name] == value] or names
     return SettingsError(
-        ", ".join(sorted(guilty)),
+        ", ".join(sorted(suspects)),
         None,
         'cannot be read: write a list as ["one", "two"], and a table key by key, '
         f"as in {prefix}PUBLICATION__NAME",
     )
 
 
-def describe(
+def describe_validation_error(
     error: ValidationError, model: type[BaseModel], *, source: str, file_name: str, prefix: str
 ) -> SettingsError:
-    """The first complaint of a validation as one sentence with file:line or variable."""
+    """Return the first error of a validation as one sentence with file:line or variable."""
     first = error.errors(include_url=False, include_input=False)[0]
     keys = tuple(first["loc"])
     names = [str(key) for key in keys if not isinstance(key, int)]
@@ -81,9 +79,7 @@ def _plain(message: str) -> str:
 
 
 def _siblings(model: type[BaseModel], path: list[str]) -> list[str]:
-    """The keys that are known beside an unknown one."""
-    from pydantic import BaseModel
-
+    """Return the known keys of the table at `path`."""
     current: type[BaseModel] = model
     for name in path:
         field = current.model_fields.get(name)

@@ -1,4 +1,4 @@
-"""Where each setting came from: the default, newsletter.toml, the environment, or a file."""
+"""The origin of each setting: the default, newsletter.toml, the environment, or a file."""
 
 from __future__ import annotations
 
@@ -30,12 +30,12 @@ class Origin:
     where: str = ""
 
     def as_dict(self) -> dict[str, Any]:
-        """For programs."""
+        """Return the JSON form."""
         return {"key": self.key, "value": self.value, "from": self.kind, "where": self.where}
 
 
 def origins(settings: Settings, environment: Mapping[str, str] | None = None) -> list[Origin]:
-    """Every setting in force, in the order of the reference."""
+    """Return every setting in force with its origin, in the order of `Settings`."""
     known = os.environ if environment is None else environment
     variables = {name.upper(): name for name in known if name.upper().startswith(PREFIX)}
     try:
@@ -44,7 +44,11 @@ def origins(settings: Settings, environment: Mapping[str, str] | None = None) ->
     except (OSError, ValueError):
         source, table = "", {}
     return [
-        Origin(".".join(path), _shown(path, value), *_from(path, variables, table, source))
+        Origin(
+            ".".join(path),
+            _display_value(path, value),
+            *_find_origin(path, variables, table, source),
+        )
         for path, value in _leaves(settings, ())
     ]
 
@@ -54,24 +58,24 @@ def _leaves(value: Any, path: tuple[str, ...]) -> Iterator[tuple[tuple[str, ...]
         for name in type(value).model_fields:
             yield from _leaves(getattr(value, name), (*path, name))
     elif isinstance(value, Mapping):
-        for name, one in value.items():
-            yield from _leaves(one, (*path, str(name)))
+        for name, child in value.items():
+            yield from _leaves(child, (*path, str(name)))
     else:
         yield path, value
 
 
-def _shown(path: tuple[str, ...], value: Any) -> Any:
+def _display_value(path: tuple[str, ...], value: Any) -> Any:
     if isinstance(value, SecretStr):
         return MASK if value.get_secret_value() else ""
     if path == ("store",) and value:
-        return without_password(str(value))
+        return mask_password(str(value))
     if isinstance(value, Path):
         return str(value)
     return list(value) if isinstance(value, tuple) else value
 
 
-def without_password(url: str) -> str:
-    """A store's address without what is secret in it, options included."""
+def mask_password(url: str) -> str:
+    """Return a store's URL without its password and without its options."""
     scheme, sign, rest = url.partition("://")
     login, at, place = rest.rpartition("@")
     user, colon, _ = login.partition(":")
@@ -80,12 +84,12 @@ def without_password(url: str) -> str:
 
 
 def has_password(url: str) -> bool:
-    """Whether a store's address holds a password."""
+    """Return True if a store's URL holds a password."""
     login = url.partition("://")[2].rpartition("@")[0]
     return bool(login.partition(":")[2]) or "password=" in url
 
 
-def _from(
+def _find_origin(
     path: tuple[str, ...], variables: Mapping[str, str], table: Mapping[str, Any], source: str
 ) -> tuple[str, str]:
     # A variable may stand for a whole table, as JSON.
@@ -95,10 +99,10 @@ def _from(
             return "environment", variables[name]
         if f"{name}_FILE" in variables:
             return "file", variables[f"{name}_FILE"]
-    found: Any = table
+    current: Any = table
     for key in path:
-        if not isinstance(found, Mapping) or key not in found:
+        if not isinstance(current, Mapping) or key not in current:
             return "default", ""
-        found = found[key]
+        current = current[key]
     line = line_of(source, path)
     return FILE_NAME, f"{FILE_NAME}:{line}" if line else FILE_NAME

@@ -1,116 +1,112 @@
-"""The settings of the postroom: relays, retries, quotas, the window and DKIM."""
+"""The tables of newsletter.toml, in the order of `Settings`; each field becomes a row of the reference."""
 
 from __future__ import annotations
 
 import ipaddress
 from typing import Annotated, Literal, Self
+from urllib.parse import urlsplit
+from zoneinfo import ZoneInfo
 
 from pydantic import AfterValidator, Field, SecretStr, model_validator
 
 from upcycle_news.config.types import (
+    Address,
     Line,
+    MetricsAccess,
     Quota,
     Table,
     TimeOfDay,
     Url,
-    Visitors,
+    Zone,
 )
+from upcycle_news.models import Length
 
 
-class CockpitSettings(Table):
-    """`[cockpit]`: the runs that wait for people, and the alarms."""
+class PublicationSettings(Table):
+    """`[publication]`: what the newsletter is called and where it lives on the web."""
 
-    editors: Line = Field("", description="The group that is reminded of a waiting approval.")
-    operators: Line = Field("", description="The group that gets alarms by mail.")
-    approval_hours: float = Field(
-        48.0, gt=0, description="How long an issue waits for its approval."
+    name: Line = Field("Newsletter", min_length=1, description="The name in the masthead.")
+    tagline: Line = Field("", description="One line below the name.")
+    language: Literal["de", "en"] = Field("de", description="The language of the mail's own words.")
+    timezone: Zone = Field(
+        "Europe/Berlin", description="Decides which day it is and when the window is open."
     )
-    reminder_hours: float = Field(
-        6.0, ge=0, description="So long before the end the editors are reminded; 0: never."
+    public_url: Url = Field(
+        "", description="Where confirm, unsubscribe and archive pages answer, without final slash."
     )
-    slow_relay_seconds: float = Field(
-        10.0, ge=0, description="A relay is slow when half of its answers take longer; 0: never."
+    closing_note: str = Field("", description="A sentence to the readers at the end of each issue.")
+
+    @property
+    def zone(self) -> ZoneInfo:
+        """The time zone as a `ZoneInfo`."""
+        return ZoneInfo(self.timezone)
+
+
+class SenderSettings(Table):
+    """`[sender]`: who writes the mail."""
+
+    name: Line = Field("", description="The name readers see; default: the publication's name.")
+    address: Address = Field("", description="The From address; its domain is the one DKIM signs.")
+    reply_to: Address = Field("", description="Where answers go; somebody should read them.")
+    envelope: Address = Field("", description="Where bounces go; default: the From address.")
+    verp: bool = Field(
+        False, description="Sign each mail's envelope: bounces+….@ names the delivery (VERP)."
     )
-    slow_relay_factor: float = Field(
-        5.0, ge=0, description="Or so many times as long as in the five issues before; 0: never."
-    )
-
-
-class LogSettings(Table):
-    """`[log]`: events with ids and counts, on standard error."""
-
-    format: Literal["text", "json"] = Field(
-        "text", description="One line an event: for people, or as JSON for a program."
-    )
-    level: Literal["debug", "info", "warning", "error"] = Field(
-        "warning", description="What is told; `info` for services, as in deploy/."
-    )
-
-
-class BackupSettings(Table):
-    """`[backup]`: the copies of the store that `upcycle-news backup` makes."""
-
-    folder: Line = Field(
-        "", description="Where backups are put, from the root; default: backups in the state."
-    )
-    keep: int = Field(14, ge=0, description="So many backups are kept there; 0: all of them.")
-
-
-class ArchiveSettings(Table):
-    """`[archive]`: the web pages of all issues (`upcycle-news archive build`)."""
-
-    url: Url = Field(
-        "", description="Where the folder is published if not at public_url, without final slash."
-    )
-    command: tuple[Line, ...] = Field(
-        (), description="Run after each change, word by word; `{folder}` is the archive's folder."
-    )
-    index_html: bool = Field(
-        False, description="Links name index.html: for reading from disk, or hosts without it."
+    unsubscribe_mailto: Address = Field(
+        "", description="An address whose mail is read as 'unsubscribe', beside the web link."
     )
 
 
-def _resolver(text: str) -> str:
-    """An IP address, or one with a port behind it: ``127.0.0.1:5353``, ``[::1]:5353``."""
-    if text:
-        try:
-            split_resolver(text)
-        except ValueError:
-            raise ValueError("not a DNS server; write it as 9.9.9.9 or 127.0.0.1:5353") from None
-    return text
+class ImprintSettings(Table):
+    """`[imprint]`: who is responsible (§ 5 DDG); without it nothing is sent."""
+
+    lines: tuple[Line, ...] = Field((), description="Name, postal address, a way to reach you.")
 
 
-def split_resolver(text: str) -> tuple[str, int]:
-    """The address and the port of a DNS server; raises `ValueError`."""
-    host, colon, port = text.rpartition(":")
-    if not colon or (":" in host and not host.startswith("[")):  # no port behind it
-        host, port = text, "53"
-    address = str(ipaddress.ip_address(host.strip("[]")))
-    if not port.isdecimal() or not 0 < int(port) < 65536:
-        raise ValueError
-    return address, int(port)
+class IssueSettings(Table):
+    """`[issue]`: how much goes into one issue."""
 
-
-def _ip(text: str) -> str:
-    try:
-        return str(ipaddress.ip_address(text))
-    except ValueError:
-        raise ValueError("not an IP address; write it as 192.0.2.7 or 2001:db8::7") from None
-
-
-class DoctorSettings(Table):
-    """`[doctor]`: what `upcycle-news doctor` asks."""
-
-    resolver: Annotated[Line, AfterValidator(_resolver)] = Field(
-        "", description="The DNS server to ask, such as 9.9.9.9; default: the machine's."
+    essays: int = Field(5, ge=1, le=50, description="Essays at the most; the newest leads.")
+    items: int = Field(6, ge=0, le=100, description="Feed items at the most.")
+    per_feed: int = Field(2, ge=1, le=100, description="Items of one feed at the most.")
+    per_section: int = Field(
+        6, ge=1, le=100, description="Items that belong to one and the same essay at the most."
     )
-    timeout: float = Field(5.0, gt=0, le=60, description="Seconds for one answer.")
-    dkim_selectors: tuple[Line, ...] = Field(
-        (), description="The selectors with which the relay signs in our name: s= in a mail."
+    max_age_days: int = Field(30, ge=1, le=3650, description="Older feed items stay out.")
+    excerpt: int = Field(280, ge=40, le=1000, description="Characters of an excerpt at the most.")
+    items_only: bool = Field(False, description="Make an issue even when no essay is new.")
+    length: Length = Field(
+        "auto", description="Of the leading essay; `auto`: in full while the mail stays small."
     )
-    outgoing_ips: tuple[Annotated[str, AfterValidator(_ip)], ...] = Field(
-        (), description="The addresses our mail leaves from, when the relay is our own server."
+    images: Literal["auto", "embedded", "hosted"] = Field(
+        "auto",
+        description="Pictures in the mail, or below public_url; `auto`: hosted if it is your own.",
     )
+    hosts: tuple[Line, ...] = Field(
+        (), description="Hosts that a mail may load something from, beside public_url."
+    )
+    topics: tuple[Line, ...] = Field(
+        (), description="Only to readers of these topics, and to those who chose none; empty: all."
+    )
+
+
+class FeedsSettings(Table):
+    """`[feeds]`: how feeds are collected."""
+
+    file: str = Field("content/feeds.toml", description="The list of feeds, from the root.")
+    vocabulary: str = Field(
+        "content/vocabulary.toml",
+        description="Concepts and their words, to find items that belong to an essay.",
+    )
+    allow_private: bool = Field(False, description="Also ask addresses of one's own network.")
+    refresh_minutes: int = Field(50, ge=0, description="A feed asked more recently is left alone.")
+    deadline_seconds: float = Field(30.0, gt=0, description="For one feed, all together.")
+    reading_seconds: float = Field(20.0, gt=0, description="For reading one feed once it is here.")
+    git_pull: bool = Field(
+        True,
+        description="Begin with `git pull --ff-only` where content is a checkout with upstream.",
+    )
+    contact: Line = Field("", description="Named in the User-Agent; default: the sender's address.")
 
 
 class RelaySettings(Table):
@@ -141,7 +137,7 @@ class RelaySettings(Table):
     )
     timeout: float = Field(30.0, gt=0, description="Seconds to wait for an answer.")
     failover: Line = Field(
-        "", description="The relay that takes over what was never tried when this one is away."
+        "", description="The relay that takes over untried deliveries when this one is unreachable."
     )
 
 
@@ -151,7 +147,9 @@ class RetrySettings(Table):
     first_seconds: float = Field(60.0, gt=0, description="First back-off; it doubles, with jitter.")
     give_up_hours: float = Field(24.0, gt=0, description="After this a deferred mail is rejected.")
     patience_seconds: float = Field(
-        15.0, ge=0, description="How long a sending command waits for a retry before it returns."
+        15.0,
+        ge=0,
+        description="How long a sending command waits for a retry, and for a relay that went away.",
     )
     max_lateness_hours: float = Field(
         0.0, ge=0, description="An older issue is refused rather than sent late; 0: never."
@@ -175,7 +173,7 @@ class QuotaSettings(Table):
 
 
 class WindowSettings(Table):
-    """`[window]`: when mail may go out, on the clock of the publication's time zone."""
+    """`[window]`: when mail may be sent, in the publication's time zone."""
 
     start: TimeOfDay = Field("", description="Such as 08:00; empty: at any time.")
     end: TimeOfDay = Field("", description="Such as 20:00; earlier than start: on the next day.")
@@ -186,7 +184,7 @@ class WindowSettings(Table):
     )
 
     @model_validator(mode="after")
-    def _both_or_none(self) -> Self:
+    def _start_and_end_together(self) -> Self:
         if bool(self.start) != bool(self.end):
             raise ValueError("a window needs both start and end")
         return self
@@ -206,6 +204,48 @@ class DkimSettings(Table):
     )
 
 
+def _web_address(value: SecretStr) -> SecretStr:
+    """Return a secret http(s) address, or an empty one; the error does not repeat it."""
+    url = value.get_secret_value()
+    parts = urlsplit(url)
+    if url and (parts.scheme not in ("http", "https") or not parts.hostname):
+        raise ValueError("not an address; it begins with https://")
+    return value
+
+
+class CockpitSettings(Table):
+    """`[cockpit]`: approvals, reminders and alerts."""
+
+    editors: Line = Field("", description="The group that is reminded of a waiting approval.")
+    operators: Line = Field("", description="The group that gets alerts by mail.")
+    webhook: Annotated[SecretStr, AfterValidator(_web_address)] = Field(
+        SecretStr(""),
+        description="An address that alerts are posted to as JSON as well, such as a chat's; from "
+        "the environment or a file only.",
+    )
+    approval_hours: float = Field(
+        48.0, gt=0, description="How long a flow run waits for the approval of an issue."
+    )
+    reminder_hours: float = Field(
+        6.0, ge=0, description="So long before the end the editors are reminded; 0: never."
+    )
+    slow_relay_seconds: float = Field(
+        10.0, ge=0, description="A relay is slow when its median reply takes longer; 0: never."
+    )
+    slow_relay_factor: float = Field(
+        5.0, ge=0, description="Or so many times as long as in the five issues before; 0: never."
+    )
+
+
+class BackupSettings(Table):
+    """`[backup]`: the copies of the store that `upcycle-news backup` makes."""
+
+    folder: Line = Field(
+        "", description="Where backups are put, from the root; default: backups in the state."
+    )
+    keep: int = Field(14, ge=0, description="So many backups are kept there; 0: all of them.")
+
+
 class AudienceSettings(Table):
     """`[audience]`: how people join, and what they may choose."""
 
@@ -222,15 +262,17 @@ class AudienceSettings(Table):
 class WebSettings(Table):
     """`[web]`: the pages for subscribing and leaving (`upcycle-news web`)."""
 
-    host: Line = Field("127.0.0.1", description="Where the pages answer; a proxy stands before.")
+    host: Line = Field(
+        "127.0.0.1", description="The address the web server listens on; behind a proxy."
+    )
     port: int = Field(8040, ge=0, le=65535, description="The port of the pages.")
     signups_per_hour: int = Field(
         20, ge=1, description="Sign-ups from one network (IPv4 /24, IPv6 /56) at the most."
     )
     trusted_proxies: tuple[Line, ...] = Field(
-        ("127.0.0.1",), description="Whose X-Forwarded-For is believed."
+        ("127.0.0.1",), description="Proxies whose X-Forwarded-For is trusted."
     )
-    metrics: Visitors = Field(
+    metrics: MetricsAccess = Field(
         "loopback",
         description='Who may see /metrics: this machine, or also networks: ["10.1.0.0/16"].',
     )
@@ -254,7 +296,7 @@ class InboxSettings(Table):
 
 
 class BouncesSettings(Table):
-    """`[bounces]`: when mail that comes back ends a subscription, and when it is an alarm."""
+    """`[bounces]`: when bounces suppress an address, and when their share is an alert."""
 
     soft_threshold: float = Field(
         3.0,
@@ -264,6 +306,80 @@ class BouncesSettings(Table):
     half_life_days: float = Field(
         30.0, gt=0, description="After this a soft bounce counts half, then a quarter."
     )
+    webhooks: dict[str, SecretStr] = Field(
+        default_factory=dict,
+        description="Secrets of the sources that post to `/bounces/NAME`, by name; from the "
+        "environment or a file only.",
+    )
     keep_days: int = Field(30, ge=1, description="How long raw reports are kept for inspection.")
-    alarm_bounces_percent: float = Field(5.0, gt=0, description="Of an issue; more is an alarm.")
-    alarm_complaints_percent: float = Field(0.1, gt=0, description="Of an issue; more is an alarm.")
+    alarm_bounces_percent: float = Field(5.0, gt=0, description="Of an issue; more is an alert.")
+    alarm_complaints_percent: float = Field(0.1, gt=0, description="Of an issue; more is an alert.")
+
+
+class ArchiveSettings(Table):
+    """`[archive]`: the web pages of all issues (`upcycle-news archive build`)."""
+
+    url: Url = Field(
+        "", description="Where the folder is published if not at public_url, without final slash."
+    )
+    command: tuple[Line, ...] = Field(
+        (), description="Run after each change, word by word; `{folder}` is the archive's folder."
+    )
+    index_html: bool = Field(
+        False, description="Links name index.html: for reading from disk, or hosts without it."
+    )
+
+
+class LogSettings(Table):
+    """`[log]`: events with ids and counts, on standard error."""
+
+    format: Literal["text", "json"] = Field(
+        "text", description="One line an event: for people, or as JSON for a program."
+    )
+    level: Literal["debug", "info", "warning", "error"] = Field(
+        "warning",
+        description="The lowest level that is logged; `info` for services, as in deploy/.",
+    )
+
+
+def split_resolver(text: str) -> tuple[str, int]:
+    """Return the address and the port of a DNS server; raises `ValueError`."""
+    host, colon, port = text.rpartition(":")
+    if not colon or (":" in host and not host.startswith("[")):  # without a port
+        host, port = text, "53"
+    address = str(ipaddress.ip_address(host.strip("[]")))
+    if not port.isdecimal() or not 0 < int(port) < 65536:
+        raise ValueError
+    return address, int(port)
+
+
+def _resolver(text: str) -> str:
+    """Return an IP address, with or without a port: ``127.0.0.1:5353``, ``[::1]:5353``."""
+    if text:
+        try:
+            split_resolver(text)
+        except ValueError:
+            raise ValueError("not a DNS server; write it as 9.9.9.9 or 127.0.0.1:5353") from None
+    return text
+
+
+def _ip(text: str) -> str:
+    try:
+        return str(ipaddress.ip_address(text))
+    except ValueError:
+        raise ValueError("not an IP address; write it as 192.0.2.7 or 2001:db8::7") from None
+
+
+class DoctorSettings(Table):
+    """`[doctor]`: how `upcycle-news doctor` checks DNS."""
+
+    resolver: Annotated[Line, AfterValidator(_resolver)] = Field(
+        "", description="The DNS server to ask, such as 9.9.9.9; default: the machine's."
+    )
+    timeout: float = Field(5.0, gt=0, le=60, description="Seconds for one answer.")
+    dkim_selectors: tuple[Line, ...] = Field(
+        (), description="The selectors with which the relay signs in our name: s= in a mail."
+    )
+    outgoing_ips: tuple[Annotated[str, AfterValidator(_ip)], ...] = Field(
+        (), description="The addresses our mail leaves from, when the relay is our own server."
+    )

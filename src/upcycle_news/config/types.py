@@ -1,9 +1,11 @@
-"""What settings are made of: tables, and texts that are checked when they are read."""
+"""Base class and checked string types of the settings."""
 
 from __future__ import annotations
 
+import ipaddress
 import re
 from typing import Annotated, Literal
+from urllib.parse import urlsplit
 from zoneinfo import available_timezones
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict
@@ -20,8 +22,6 @@ def _address(text: str) -> str:
 
 
 def _url(text: str) -> str:
-    from urllib.parse import urlsplit
-
     parts = urlsplit(text)
     if text and (parts.scheme not in ("http", "https") or not parts.hostname or parts.query):
         raise ValueError("not a web address; write it as https://newsletter.example.org")
@@ -54,16 +54,14 @@ def _time_of_day(text: str) -> str:
     return text
 
 
-def _visitors(told: object) -> object:
-    import ipaddress
-
-    if told in ("loopback", "off"):
-        return told
+def _metrics_access(value: object) -> object:
+    if value in ("loopback", "off"):
+        return value
     try:
-        if isinstance(told, list | tuple):
-            return tuple(str(ipaddress.ip_network(network)) for network in told)
+        if isinstance(value, list | tuple):
+            return tuple(str(ipaddress.ip_network(network)) for network in value)
     except ValueError:
-        pass  # the sentence below says it better
+        pass  # the sentence below is clearer
     raise ValueError('must be "loopback", "off", or networks, such as ["10.1.0.0/16"]')
 
 
@@ -74,10 +72,12 @@ Zone = Annotated[str, AfterValidator(_zone)]
 Quota = Annotated[str, AfterValidator(_quota)]
 TimeOfDay = Annotated[str, AfterValidator(_time_of_day)]
 
-Visitors = Annotated[Literal["loopback", "off"] | tuple[str, ...], BeforeValidator(_visitors)]
+MetricsAccess = Annotated[
+    Literal["loopback", "off"] | tuple[str, ...], BeforeValidator(_metrics_access)
+]
 
 
 class Table(BaseModel):
-    """A table of newsletter.toml: no unknown keys, never changed."""
+    """A table of newsletter.toml: frozen, and unknown keys are an error."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)

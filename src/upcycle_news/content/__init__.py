@@ -1,1 +1,1 @@
-"""Essays as files: front matter, plain-text import."""
+"""Essays as files: Markdown with front matter, and the import of plain texts."""

@@ -1,4 +1,4 @@
-"""Essays: Markdown files with a YAML head under content/essays, read into values."""
+"""Reads and writes essays: Markdown files with YAML front matter under content/essays."""
 
 from __future__ import annotations
 
@@ -6,38 +6,38 @@ import json
 import re
 import unicodedata
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import MISSING, Field, dataclass, fields
 from datetime import date
 from pathlib import Path, PurePosixPath
-from typing import Literal, cast
+from typing import Any, get_type_hints
 
 from upcycle_news.content import frontmatter
 from upcycle_news.content.frontmatter import FrontMatter
 from upcycle_news.errors import ContentError
-from upcycle_news.fileio import read_text, shown
+from upcycle_news.fileio import display_path, read_text
 from upcycle_news.i18n.messages import LocalizedText, localized
-from upcycle_news.models import Essay, ImageRef, Length
+from upcycle_news.models import Essay, ImageRef
 from upcycle_news.models.content import LANGUAGE
+from upcycle_news.models.front_matter import front_matter_keys
 from upcycle_news.text.excerpts import summary_of_markdown
-from upcycle_news.text.sanitize import tidy
+from upcycle_news.text.sanitize import normalise_whitespace
 
-KEYS = (
-    "title", "author", "date", "summary", "topics", "image", "image_alt", "status", "language",
-    "pin", "ban", "length",
-)  # fmt: skip
+FRONT_MATTER = front_matter_keys(Essay)
+KEYS = tuple(name for field, key in FRONT_MATTER.items() for name in (field, *key.beside))
+"""Every key that may stand in the front matter of an essay."""
 
 _DATE_PREFIX = re.compile(r"^\d{4}-\d{2}-\d{2}-(?=.)")
 
 
 @dataclass(frozen=True)
-class EssayShelf:
-    """All essays that could be read, and what is wrong with the others."""
+class EssayCollection:
+    """All essays that could be read, and the errors of the others."""
 
     essays: tuple[Essay, ...]
     errors: tuple[ContentError, ...]
 
 
-def read_essays(content: Path, root: Path, default_language: str) -> EssayShelf:
+def read_essays(content: Path, root: Path, default_language: str) -> EssayCollection:
     """Read ``content/essays/*.md`` in the order of their names; paths are shown relative to `root`.
 
     Broken files become errors, never exceptions: an editor wants to see all of them at once.
@@ -47,98 +47,101 @@ def read_essays(content: Path, root: Path, default_language: str) -> EssayShelf:
     for path in sorted((content / "essays").glob("*.md")):
         if path.name.startswith("."):
             continue
-        where = shown(path, root)
+        where = display_path(path, root)
         try:
-            essay, complaints = _read(path, where, content / "images", default_language)
+            essay, file_errors = _read(path, where, content / "images", default_language)
         except ContentError as error:
-            essay, complaints = None, [error]
+            essay, file_errors = None, [error]
         if essay and essay.slug in essays:
             other = essays[essay.slug].source
-            complaints = [
+            file_errors = [
                 ContentError(where, 1, localized("essay-same-name", other=other, slug=essay.slug))
             ]
-        errors += complaints
-        if essay and not complaints:
+        errors += file_errors
+        if essay and not file_errors:
             essays[essay.slug] = essay
-    return EssayShelf(tuple(essays.values()), tuple(errors))
+    return EssayCollection(tuple(essays.values()), tuple(errors))
 
 
 def slug_of(path: Path) -> str:
-    """Return the name of an essay: the file's stem without a leading date."""
+    """Return the slug of an essay: the stem of its file name without a leading date."""
     return unicodedata.normalize("NFC", _DATE_PREFIX.sub("", path.stem))
 
 
 def _read(
     path: Path, where: str, images: Path, default_language: str
 ) -> tuple[Essay | None, list[ContentError]]:
-    parts = frontmatter.split(where, read_text(path, where))
+    parts = frontmatter.split_front_matter(where, read_text(path, where))
     head = FrontMatter(where, parts.head, KEYS)
     if head.errors and not head.has("title") and not head.has("date"):
-        return None, head.errors  # the head did not parse: "title is missing" would only confuse
-    head.require("title", 'title: "…"')
-    head.require("date", "date: 2026-11-26")
-    day = head.day("date")
-    image = _image(head, images)
-    language = head.checked(
-        "language", head.text("language", default_language), _language_complaint
-    )
+        return None, head.errors  # not parsed: "title is missing" would only confuse
+    values = _values(head)
+    values["date"] = values["date"] or date.min
+    values["image"] = _image(head, images)
+    language = values["language"] or default_language
+    values["language"] = head.checked("language", language, _language_error)
+    _check_links(head, values["pin"])
     if not parts.body:
-        head.complain(parts.body_line, localized("essay-empty"))
+        head.add_error(parts.body_line, localized("essay-empty"))
+    elif not head.errors and not values["summary"]:
+        values["summary"] = summary_of_markdown(parts.body)
     essay = Essay(
-        slug=slug_of(path),
-        source=where,
-        title=head.text("title"),
-        author=head.text("author"),
-        date=day or date.min,
-        language=language,
-        summary=head.text("summary")
-        or (summary_of_markdown(parts.body) if not head.errors else ""),
-        body=parts.body,
-        topics=head.texts("topics", "Bauen, Kleinstadt"),
-        image=image,
-        status=cast(Literal["draft", "ready"], head.choice("status", ("draft", "ready"), "ready")),
-        pin=_links(head),
-        ban=head.texts("ban", "https://example.org/item, Wort"),
-        body_line=parts.body_line,
-        length=cast(Length, head.choice("length", ("full", "teaser", "auto"), "auto"))
-        if head.has("length")
-        else None,
+        slug=slug_of(path), source=where, body=parts.body, body_line=parts.body_line, **values
     )
     head.errors.sort(key=lambda error: error.line or 0)
     return (None if head.errors else essay), head.errors
 
 
-def _language_complaint(language: str) -> LocalizedText | None:
+def _language_error(language: str) -> LocalizedText | None:
     return None if LANGUAGE.fullmatch(language) else localized("language-wrong")
 
 
-def _links(head: FrontMatter) -> tuple[str, ...]:
-    links = head.texts("pin", "https://example.org/item")
+def _values(head: FrontMatter) -> dict[str, Any]:
+    """Read the fields of `Essay` that need nothing but their own key, as their types say."""
+    kinds = get_type_hints(Essay)
+    values: dict[str, Any] = {}
+    for field in fields(Essay):
+        key = FRONT_MATTER.get(field.name)
+        if key is None or key.beside:
+            continue
+        if key.required:
+            head.require(field.name, key.example)
+        values[field.name] = head.value(field.name, kinds[field.name], _default(field), key.example)
+    return values
+
+
+def _default(field: Field[Any]) -> Any:
+    """Return the default of a field; of a text that the dataclass wants, the empty one."""
+    if field.default_factory is not MISSING:
+        return field.default_factory()
+    return "" if field.default is MISSING else field.default
+
+
+def _check_links(head: FrontMatter, links: Sequence[str]) -> None:
     for link in links:
         if not re.match(r"https?://[^\s/]+", link):
-            head.complain(head.line("pin"), localized("pin-no-link", link=link[:60]))
-    return links
+            head.add_error(head.line("pin"), localized("pin-no-link", link=link[:60]))
 
 
 def _image(head: FrontMatter, images: Path) -> ImageRef | None:
     """Read ``image: x.jpg`` with ``image_alt: …``, or ``image: {path: x.jpg, alt: …}``."""
     if not head.has("image"):
         if head.has("image_alt"):
-            head.complain(head.line("image_alt"), localized("image-alt-alone"))
+            head.add_error(head.line("image_alt"), localized("image-alt-alone"))
         return None
     parts = head.mapping("image", ("path", "alt"))
     if parts is None:
         parts = {"path": head.text("image"), "alt": head.text("image_alt")}
         if not parts["path"]:
-            return None  # 'image' is not a text, which has been said
+            return None  # 'image' is not a text, which is reported already
     path, alt = parts.get("path", ""), parts.get("alt", "")
-    head.checked("image", path, lambda value: _image_complaint(value, images))
+    head.checked("image", path, lambda value: _image_error(value, images))
     if not alt:
-        head.complain(head.line("image"), localized("image-no-alt"))
+        head.add_error(head.line("image"), localized("image-no-alt"))
     return ImageRef(path, alt)
 
 
-def _image_complaint(path: str, images: Path) -> LocalizedText | None:
+def _image_error(path: str, images: Path) -> LocalizedText | None:
     pure = PurePosixPath(path)
     if not path or pure.is_absolute() or ".." in pure.parts or re.search(r"[\\:]", path):
         return localized("image-outside", image=path[:60])
@@ -160,27 +163,27 @@ def _image_complaint(path: str, images: Path) -> LocalizedText | None:
 def scaffold_essay(
     title: str, author: str, day: date, language: str, topics: Sequence[str] = ()
 ) -> str:
-    """Return the text of a new draft."""
+    """Return the Markdown of a new draft essay."""
     head = [
-        ("title", quoted(title)),
-        ("author", quoted(author)),
+        ("title", yaml_quoted(title)),
+        ("author", yaml_quoted(author)),
         ("date", day.isoformat()),
         ("language", language),
         ("summary", '""'),
-        ("topics", f"[{', '.join(map(quoted, topics))}]"),
+        ("topics", f"[{', '.join(map(yaml_quoted, topics))}]"),
         ("status", "draft"),
     ]
-    return as_markdown(head, localized("essay-begins").in_language(language))
+    return join_front_matter(head, localized("essay-begins").in_language(language))
 
 
-def as_markdown(head: list[tuple[str, str]], body: str) -> str:
-    """Put a head of YAML lines and a body together."""
+def join_front_matter(head: list[tuple[str, str]], body: str) -> str:
+    """Return a Markdown file of front matter lines, whose values are YAML, and a body."""
     return "---\n" + "".join(f"{key}: {value}\n" for key, value in head) + f"---\n\n{body}\n"
 
 
-def quoted(text: str) -> str:
-    """Write a text as a YAML scalar in double quotes, whatever it contains."""
-    return json.dumps(tidy(text), ensure_ascii=False)
+def yaml_quoted(text: str) -> str:
+    """Return a text as a YAML scalar in double quotes, whatever it contains."""
+    return json.dumps(normalise_whitespace(text), ensure_ascii=False)
 
 
 _TRANSLITERATION = str.maketrans(

@@ -1,15 +1,17 @@
-"""The YAML head of an essay, read node by node so that every error knows its line.
+"""The YAML front matter of an essay, read node by node so that every error knows its line.
 
 PyYAML's constructors are not used: they turn ``2026-11-26`` into a date, ``no`` into False and keep
-the last of two equal keys without a word. Here a scalar is the text the editor wrote.
+the last of two equal keys silently. Here a scalar is the text the editor wrote.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from datetime import date
+from types import NoneType, UnionType
+from typing import Any, Literal, Union, get_args, get_origin
 
 import yaml
 
@@ -23,16 +25,17 @@ _PLAIN_TAGS = {
 
 
 @dataclass(frozen=True)
-class Parts:
-    """A file cut in two: the head (without its fences) and the body, and where each begins."""
+class EssayParts:
+    """A Markdown file split into front matter (without its fences) and body."""
 
     head: str
     body: str
     body_line: int
+    """The 1-based line of the file in which the body begins."""
 
 
-def split(where: str, text: str) -> Parts:
-    """Cut a Markdown file at its fences; raises `ContentError` where one is missing."""
+def split_front_matter(where: str, text: str) -> EssayParts:
+    """Split a Markdown file at its fences; raises `ContentError` when one is missing."""
     lines = text.split("\n")
     if lines[0].rstrip() != "---":
         raise ContentError(where, 1, localized("head-missing"))
@@ -44,14 +47,14 @@ def split(where: str, text: str) -> Parts:
     while first < len(lines) and not lines[first].strip():
         first += 1
     body = "\n".join(lines[first:]).rstrip()
-    return Parts("\n".join(lines[1:number]), body, min(first + 1, len(lines)))
+    return EssayParts("\n".join(lines[1:number]), body, min(first + 1, len(lines)))
 
 
 class FrontMatter:
-    """The keys of one head, taken one by one; what is wrong with them gathers in `errors`."""
+    """The keys of one front matter, read one by one; `errors` collects what is wrong with them."""
 
     def __init__(self, where: str, head: str, known: Collection[str]) -> None:
-        """Parse `head`, from line 2 of `where` on; complain about keys that are not in `known`."""
+        """Parse `head`, from line 2 of `where` on; keys that are not in `known` are errors."""
         self.where = where
         self.errors: list[ContentError] = []
         self._known = known
@@ -59,15 +62,15 @@ class FrontMatter:
         try:
             root = yaml.compose(head, Loader=yaml.SafeLoader)
         except yaml.MarkedYAMLError as error:
-            self.complain(*_yaml_complaint(error, head))
+            self.add_error(*_explain_yaml_error(error, head))
             return
         except (yaml.YAMLError, RecursionError, ValueError):
-            self.complain(1, localized("head-not-yaml"))
+            self.add_error(1, localized("head-not-yaml"))
             return
         if isinstance(root, yaml.MappingNode):
             self._collect(root)
         elif root is not None:
-            self.complain(2, localized("head-no-keys"))
+            self.add_error(2, localized("head-no-keys"))
 
     def _collect(self, root: yaml.MappingNode) -> None:
         for key, value in root.value:
@@ -75,19 +78,19 @@ class FrontMatter:
             name = key.value if isinstance(key, yaml.ScalarNode) else "?"
             if name not in self._known:
                 hint = did_you_mean(name, self._known)
-                self.complain(line, localized("key-unknown", key=name[:40], hint=hint))
+                self.add_error(line, localized("key-unknown", key=name[:40], hint=hint))
             elif name in self._nodes:
                 first = self._nodes[name][1]
-                self.complain(line, localized("key-twice", key=name, first=first))
+                self.add_error(line, localized("key-twice", key=name, first=first))
             else:
                 self._nodes[name] = (value, line)
 
-    def complain(self, line: int | None, said: LocalizedText) -> None:
-        """Remember one error."""
-        self.errors.append(ContentError(self.where, line, said))
+    def add_error(self, line: int | None, text: LocalizedText) -> None:
+        """Add an error at a line of the file."""
+        self.errors.append(ContentError(self.where, line, text))
 
     def has(self, key: str) -> bool:
-        """Tell whether `key` is there and not empty."""
+        """Return whether `key` is present and not empty."""
         if key not in self._nodes:
             return False
         node = self._nodes[key][0]
@@ -100,85 +103,189 @@ class FrontMatter:
         return self._nodes[key][1] if key in self._nodes else 1
 
     def require(self, key: str, example: str) -> None:
-        """Complain when `key` is missing or empty."""
-        if not self.has(key):
-            there = key in self._nodes
-            said = localized("key-empty", key=key, example=example)
-            self.complain(
-                self.line(key),
-                said if there else localized("key-missing", key=key, example=example),
-            )
+        """Add an error when `key` is missing or empty."""
+        if self.has(key):
+            return
+        if key in self._nodes:
+            text = localized("key-empty", key=key, example=example)
+        else:
+            text = localized("key-missing", key=key, example=example)
+        self.add_error(self.line(key), text)
 
     def text(self, key: str, default: str = "") -> str:
-        """Return `key` as one line of text."""
+        """Return `key` as one line of text; anything but a scalar is an error."""
         if not self.has(key):
             return default
         node, line = self._nodes[key]
         if not _is_text(node):
-            self.complain(line, localized("key-no-text", key=key))
+            self.add_error(line, localized("key-no-text", key=key))
             return default
         return " ".join(node.value.split())
 
     def day(self, key: str) -> date | None:
-        """Return `key` as a date."""
+        """Return `key` as a date; None, with an error, for anything else than 2026-11-26."""
         if not self.has(key):
             return None
         node, line = self._nodes[key]
         written = node.value.strip() if _is_text(node) else ""
-        shaped = re.fullmatch(r"\d{4}-\d{2}-\d{2}", written, re.ASCII)
+        if not re.fullmatch(r"\d{4}-\d{2}-\d{2}", written, re.ASCII):
+            self.add_error(line, localized("date-wrong", key=key))
+            return None
         try:
-            if shaped:
-                return date.fromisoformat(written)
+            return date.fromisoformat(written)
         except ValueError:
-            pass
-        said = localized("date-wrong", key=key)
-        self.complain(line, localized("date-no-day", key=key, written=written) if shaped else said)
-        return None
+            self.add_error(line, localized("date-no-day", key=key, written=written))
+            return None
+
+    def value(self, key: str, kind: Any, default: Any, example: str) -> Any:
+        """Return `key` as the type of its field: text, day, list of texts, choice or table.
+
+        `default` when it is missing; what does not fit is an error. Raises `TypeError` for a type
+        that front matter has no reader for.
+        """
+        if get_origin(kind) in (Union, UnionType):
+            (kind,) = (member for member in get_args(kind) if member is not NoneType)
+        if not self.has(key):
+            return default
+        if kind is str:
+            return self.text(key)
+        if kind is date:
+            return self.day(key)
+        if get_origin(kind) is Literal:
+            return self.choice(key, get_args(kind), default)
+        if get_origin(kind) is tuple and get_args(kind)[0] is str:
+            return self.texts(key, example)
+        if get_origin(kind) is Mapping:
+            return self.table(key, example)
+        raise TypeError(f"front matter has no reader for {key}: {kind}")
 
     def texts(self, key: str, example: str) -> tuple[str, ...]:
-        """Return `key` as a list of texts, without repetitions."""
+        """Return `key` as a list of texts, without duplicates."""
         if not self.has(key):
             return ()
         node, line = self._nodes[key]
         if not isinstance(node, yaml.SequenceNode) or not all(map(_is_text, node.value)):
-            self.complain(line, localized("key-no-list", key=key, example=example))
+            self.add_error(line, localized("key-no-list", key=key, example=example))
             return ()
         return tuple(dict.fromkeys(" ".join(item.value.split()) for item in node.value))
 
-    def choice(self, key: str, allowed: Collection[str], default: str) -> str:
-        """Return `key`, which must be one of `allowed`."""
-        value = self.text(key, default)
+    def choice(self, key: str, allowed: Collection[str], default: str | None) -> str | None:
+        """Return `key`, which must be one of `allowed`; `default`, with an error, if it is not."""
+        value = self.text(key)
         if value in allowed:
             return value
         hint = did_you_mean(value, allowed)
-        self.complain(self.line(key), localized("key-choice", key=key, value=value[:40], hint=hint))
+        self.add_error(
+            self.line(key), localized("key-choice", key=key, value=value[:40], hint=hint)
+        )
         return default
 
     def checked(self, key: str, value: str, check: Callable[[str], LocalizedText | None]) -> str:
-        """Pass `value` on; complain at the line of `key` when `check` returns a complaint."""
-        complaint = check(value)
-        if complaint:
-            self.complain(self.line(key), complaint)
+        """Return `value`; what `check` objects to is an error at the line of `key`."""
+        objection = check(value)
+        if objection:
+            self.add_error(self.line(key), objection)
         return value
 
     def mapping(self, key: str, known: Collection[str]) -> dict[str, str] | None:
         """Return `key` as a mapping of texts, or None when it is not a mapping."""
         if not self.has(key) or not isinstance(self._nodes[key][0], yaml.MappingNode):
             return None
-        found: dict[str, str] = {}
+        texts: dict[str, str] = {}
         for name, value in self._nodes[key][0].value:
             line = name.start_mark.line + 2
             if not _is_text(name) or name.value not in known:
                 written, hint = str(name.value), did_you_mean(str(name.value), known)
-                said = localized("key-unknown-inside", key=written[:40], parent=key, hint=hint)
-                self.complain(line, said)
-            elif name.value in found:
-                self.complain(line, localized("key-twice-inside", key=name.value))
+                text = localized("key-unknown-inside", key=written[:40], parent=key, hint=hint)
+                self.add_error(line, text)
+            elif name.value in texts:
+                self.add_error(line, localized("key-twice-inside", key=name.value))
             elif not _is_text(value):
-                self.complain(line, localized("key-no-text", key=name.value))
+                self.add_error(line, localized("key-no-text", key=name.value))
             else:
-                found[name.value] = " ".join(value.value.split())
-        return found
+                texts[name.value] = " ".join(value.value.split())
+        return texts
+
+    def table(self, key: str, example: str) -> dict[str, Any]:
+        """Return `key` as a table of the editors' own fields, whose names templates can write.
+
+        A value is a text as it was written, a whole number, true or false, or a list or table of
+        these. Values that nest too deep or are too many (YAML's aliases repeat them) are an error.
+        """
+        if not self.has(key):
+            return {}
+        node, line = self._nodes[key]
+        if not isinstance(node, yaml.MappingNode):
+            self.add_error(line, localized("key-no-table", key=key, example=example))
+            return {}
+        reader = _TableReader(self.add_error)
+        table = reader.table(node, 0)
+        if reader.too_large:
+            self.add_error(line, localized("table-large", key=key, count=MAX_VALUES))
+        return table
+
+
+MAX_VALUES = 200
+"""Values of a table, all levels together."""
+
+_MAX_DEPTH = 6
+_WHOLE_NUMBER = re.compile(r"-?(?:0|[1-9]\d{0,17})")
+
+
+class _TableReader:
+    """Reads the nodes of a table of own fields; `add_error` gets the line of what does not fit."""
+
+    def __init__(self, add_error: Callable[[int, LocalizedText], None]) -> None:
+        self._add_error = add_error
+        self._left = MAX_VALUES
+        self.too_large = False
+
+    def table(self, node: yaml.MappingNode, depth: int) -> dict[str, Any]:
+        values: dict[str, Any] = {}
+        for name, value in node.value:
+            line = name.start_mark.line + 2
+            key = name.value if isinstance(name, yaml.ScalarNode) else "?"
+            if not key.isidentifier() or key.startswith("_"):
+                self._add_error(line, localized("extra-name", name=key[:40]))
+            elif key in values:
+                self._add_error(line, localized("key-twice-inside", key=key[:40]))
+            else:
+                values[key] = self._value(value, depth + 1)
+            if self.too_large:
+                break
+        return values
+
+    def _value(self, node: yaml.Node, depth: int) -> Any:
+        self._left -= 1
+        if self._left < 0 or depth > _MAX_DEPTH:
+            self.too_large = True
+            return ""
+        if isinstance(node, yaml.MappingNode):
+            return self.table(node, depth)
+        if isinstance(node, yaml.SequenceNode):
+            values = []
+            for item in node.value:
+                values.append(self._value(item, depth + 1))
+                if self.too_large:
+                    break
+            return values
+        if _is_null(node):
+            return ""
+        if not _is_text(node):
+            line = node.start_mark.line + 2
+            self._add_error(line, localized("key-no-text", key=str(node.value)[:40]))
+            return ""
+        return _scalar(node)
+
+
+def _scalar(node: yaml.Node) -> str | int | bool:
+    """Return true, false and whole numbers as such, all else as it was written: no, 007, 3.50."""
+    text = " ".join(node.value.split())
+    if node.tag == "tag:yaml.org,2002:bool" and text.lower() in ("true", "false"):
+        return text.lower() == "true"
+    if node.tag == "tag:yaml.org,2002:int" and _WHOLE_NUMBER.fullmatch(text):
+        return int(text)
+    return text
 
 
 def _is_text(node: yaml.Node) -> bool:
@@ -189,8 +296,8 @@ def _is_null(node: yaml.Node) -> bool:
     return bool(node.tag == "tag:yaml.org,2002:null")
 
 
-def _yaml_complaint(error: yaml.MarkedYAMLError, head: str) -> tuple[int, LocalizedText]:
-    """Say line and sentence in an editor's words; PyYAML's own speak of tokens and blocks."""
+def _explain_yaml_error(error: yaml.MarkedYAMLError, head: str) -> tuple[int, LocalizedText]:
+    """Return line and text for editors; PyYAML's own messages name tokens and blocks."""
     mark = error.problem_mark or error.context_mark
     at = mark.line if mark else -1
     problem = error.problem or "something is out of place"
@@ -199,7 +306,7 @@ def _yaml_complaint(error: yaml.MarkedYAMLError, head: str) -> tuple[int, Locali
         return at + 2, localized("head-colon")
     if "'\\t'" in problem:
         return at + 2, localized("head-tab")
-    # An open mark swallows the lines below it: PyYAML stumbles there, the mistake is further up.
+    # An open quotation mark includes the lines below it: PyYAML fails there, the mistake is above.
     for number, line in enumerate(lines[: at + 1]):
         if re.match(r'[\w-]+:\s*"', line) and len(re.findall(r'(?<!\\)"', line)) % 2:
             return number + 2, localized("head-quote-open")

@@ -1,1 +1,1 @@
-"""What goes into an issue: ranking, story clusters, selection. Pure functions of values."""
+"""Curation of an issue: story clusters, ranking, selection, differences. Pure functions of values."""

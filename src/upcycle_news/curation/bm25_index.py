@@ -1,7 +1,15 @@
-"""A full-text index in memory: SQLite's FTS5 over stems and compound parts, asked term by term.
+"""BM25F-style scoring of short documents with SQLite's FTS5, one query term at a time.
 
-It lives as long as one decision and remembers nothing, so it is no store: the standard library's
-sqlite3 with `:memory:` stands here for its BM25.
+Each document is a list of fields (title, summary, …), each field a list of terms that were stemmed
+and split by the caller. The index is an in-memory FTS5 table with a column per field; `bm25()` gives
+the score of one term in one document, with k1 = 1.2, b = 0.75 (FTS5's constants) and the fields'
+weights. Terms are queried one by one, so that the caller can weight them and say which of them
+contributed.
+
+Scores are divided by log(number of rows), about the IDF of a term that occurs in one document, and
+small pools are padded with filler rows: so a score means the same whatever the size of the pool,
+and thresholds can be constants. The table lives as long as one decision: it is a computation, not
+storage, which is why SQL stands outside the storage package here.
 """
 
 from __future__ import annotations
@@ -14,14 +22,17 @@ from typing import Self
 
 from upcycle_news.errors import UpcycleError
 
-# In a pool of three items every word is rare or common by chance: neutral rows make it a pool of
-# some hundreds, so that scores mean the same in every issue.
-LEAST_ROWS = 300
+# In a pool of three items document frequencies are chance: filler rows make it a pool of some
+# hundreds, so that the IDF of a term, and with it a score, means the same in every issue.
+MIN_ROWS = 300
 _FILLER = "0"
 
 
-class Index:
-    """Documents of several fields, each a list of terms; `weights` say what a field counts."""
+class BM25Index:
+    """An index over `documents`, each a sequence of fields, each a list of terms.
+
+    `weights` has a BM25 weight for each field. A context manager: it holds a SQLite connection.
+    """
 
     def __init__(
         self, documents: Sequence[Sequence[Sequence[str]]], weights: Sequence[float]
@@ -39,14 +50,14 @@ class Index:
                 "this Python's SQLite has no full-text search (FTS5): install one that has"
             ) from None
         rows = [[" ".join(terms) for terms in document] for document in documents]
-        rows += _neutral(documents, len(weights))
+        rows += _filler_rows(documents, len(weights))
         marks = ", ".join("?" * len(weights))
         self._connection.executemany(
             f"INSERT INTO texts(rowid, {fields}) VALUES (?, {marks})",  # noqa: S608  our own names
             ((number, *row) for number, row in enumerate(rows)),
         )
         self._size = len(documents)
-        # What a word of one document in all of them counts: the unit of scores.
+        # About the IDF of a term that occurs in a single document: the unit of scores.
         self._unit = math.log(max(len(rows), 2))
 
     def __enter__(self) -> Self:
@@ -61,24 +72,25 @@ class Index:
         self._connection.close()
 
     def matches(self, term: str) -> Iterable[tuple[int, float]]:
-        """Yield the documents that hold `term` and what it counts in each (BM25, in units)."""
-        found = self._connection.execute(
+        """Return (document number, normalised BM25 score) for each document that holds `term`."""
+        rows = self._connection.execute(
             f"SELECT rowid, bm25(texts, {self._weights}) FROM texts WHERE texts MATCH ?",  # noqa: S608
             ('"' + term.replace('"', "") + '"',),
         )
-        return [(int(row), -float(score) / self._unit) for row, score in found if row < self._size]
+        return [(int(row), -float(score) / self._unit) for row, score in rows if row < self._size]
 
     def scores(self, query: Mapping[str, float]) -> list[dict[str, float]]:
-        """What each term of a weighted query counts in each document."""
-        found: list[dict[str, float]] = [{} for _ in range(self._size)]
+        """Return, for each document, the matching terms of a weighted query with their scores."""
+        contributions: list[dict[str, float]] = [{} for _ in range(self._size)]
         for term, weight in query.items():
             for row, score in self.matches(term):
-                found[row][term] = weight * score
-        return found
+                contributions[row][term] = weight * score
+        return contributions
 
 
-def _neutral(documents: Sequence[Sequence[Sequence[str]]], fields: int) -> list[list[str]]:
-    missing = LEAST_ROWS - len(documents)
+def _filler_rows(documents: Sequence[Sequence[Sequence[str]]], fields: int) -> list[list[str]]:
+    """Return rows of one meaningless term, of average length, up to `MIN_ROWS` in all."""
+    missing = MIN_ROWS - len(documents)
     if missing <= 0:
         return []
     count = max(len(documents), 1)

@@ -1,12 +1,12 @@
-"""Decide what goes into an issue. A pure function: the same inputs give the same issue."""
+"""Decide what goes into an issue: pure functions, the same inputs give the same issue."""
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
 
-from upcycle_news.curation.selection import Bounds, Choice, choose
+from upcycle_news.curation.selection import Candidate, SelectionLimits, select_candidates
 from upcycle_news.curation.vocabulary import Vocabulary
 from upcycle_news.errors import NothingNew
 from upcycle_news.i18n.messages import LocalizedText, localized
@@ -20,12 +20,18 @@ from upcycle_news.models import (
     Story,
 )
 from upcycle_news.text.excerpts import excerpt
-from upcycle_news.text.sanitize import eased
+from upcycle_news.text.sanitize import neutralise_braces, truncate
+
+SENTENCE = 140
+"""Characters of an excerpt for each sentence that it may have."""
+
+MAX_TITLE = 200
+"""Characters of a feed item's title that an issue shows."""
 
 
 @dataclass(frozen=True)
 class Limits:
-    """How much goes into an issue. `max_age_days` counts from its day, `excerpt` in characters."""
+    """How much goes into an issue. `max_age_days` counts from its day; `excerpt` is in characters."""
 
     essays: int = 5
     items: int = 6
@@ -36,9 +42,9 @@ class Limits:
     items_only: bool = False
 
     @property
-    def bounds(self) -> Bounds:
-        """Those that speak of feed items."""
-        return Bounds(self.items, self.per_feed, self.per_section, self.max_age_days)
+    def selection(self) -> SelectionLimits:
+        """The limits that apply to feed items."""
+        return SelectionLimits(self.items, self.per_feed, self.per_section, self.max_age_days)
 
 
 def compose(
@@ -52,23 +58,54 @@ def compose(
     feeds: Sequence[Feed],
     limits: Limits,
     vocabulary: Vocabulary | None = None,
+    excluded: Collection[str] = (),
+    rejections: Mapping[FeedItem, str] | None = None,
 ) -> Issue:
     """Choose essays and the items that belong to them; raises `NothingNew` when there is no issue.
 
     `published` are slugs, `used` keys and canonical links of items of earlier issues.
     """
     chosen = choose_essays(essays, published, id.day)[: limits.essays]
-    judged = choose(chosen, candidates, used, feeds, limits.bounds, id.day, vocabulary)
-    waiting = sum(_could_be_told(one) for one in judged)
+    decided = select_candidates(
+        chosen, candidates, used, feeds, limits.selection, id.day, vocabulary, excluded, rejections
+    )
+    waiting = sum(_is_news(candidate) for candidate in decided)
     if not chosen and not (limits.items_only and waiting):
         raise NothingNew(_nothing_new(id.day, essays, published, waiting, limits))
     picked = tuple(
-        replace(one.as_related(), story=_with_excerpts(one.story, limits.excerpt))
-        for one in judged
-        if one.chosen
+        replace(candidate.as_related(), story=excerpt_story(candidate.story, limits.excerpt))
+        for candidate in decided
+        if candidate.chosen
     )
     if not chosen and not picked:
         raise NothingNew(_nothing_new(id.day, essays, published, 0, limits))
+    return _issue(id, language, chosen, picked)
+
+
+def recompose(
+    issue: Issue,
+    *,
+    language: str,
+    essays: Sequence[Essay],
+    published: Collection[str],
+    limits: Limits,
+) -> Issue:
+    """Return an issue with its essays as they are now and the feed items that it has.
+
+    No item is chosen. `essays` are those of the issue; raises `NothingNew` when none of them is
+    ready any more and the issue may not consist of items only.
+    """
+    day = issue.id.day
+    chosen = choose_essays(essays, published, day)[: limits.essays]
+    if not chosen and not (limits.items_only and issue.related):
+        raise NothingNew(_nothing_new(day, essays, published, len(issue.related), limits))
+    return _issue(issue.id, language, chosen, issue.related)
+
+
+def _issue(
+    id: IssueId, language: str, chosen: tuple[Essay, ...], picked: tuple[Related, ...]
+) -> Issue:
+    """Return the issue of these essays and items, or of these items alone."""
     lead = picked[0].story.lead if picked else None
     return Issue(
         id=id,
@@ -91,18 +128,25 @@ def explain(
     feeds: Sequence[Feed],
     limits: Limits,
     vocabulary: Vocabulary | None = None,
-) -> tuple[Choice, ...]:
-    """Return every candidate of an issue of `day`, the best first, with what became of it and why."""
+    excluded: Collection[str] = (),
+    rejections: Mapping[FeedItem, str] | None = None,
+) -> tuple[Candidate, ...]:
+    """Return every candidate of an issue of `day`, the best first, with the decision and its reason."""
     chosen = choose_essays(essays, published, day)[: limits.essays]
-    judged = choose(chosen, candidates, used, feeds, limits.bounds, day, vocabulary)
+    decided = select_candidates(
+        chosen, candidates, used, feeds, limits.selection, day, vocabulary, excluded, rejections
+    )
     if chosen or limits.items_only:
-        return judged
-    return tuple(replace(one, why_not=one.why_not or "there is no new essay") for one in judged)
+        return decided
+    return tuple(
+        replace(candidate, why_not=candidate.why_not or "there is no new essay")
+        for candidate in decided
+    )
 
 
-def _could_be_told(one: Choice) -> bool:
-    """Whether a candidate is news for this issue, chosen or not."""
-    return one.chosen or one.score > 0
+def _is_news(candidate: Candidate) -> bool:
+    """Tell whether a candidate could go into an issue, chosen or not."""
+    return candidate.chosen or candidate.score > 0
 
 
 def choose_essays(
@@ -117,42 +161,59 @@ def choose_essays(
     return tuple(sorted(due, key=lambda essay: (-essay.date.toordinal(), essay.slug)))
 
 
-def _with_excerpts(story: Story, length: int) -> Story:
-    """Make a story's texts what is printed: excerpts, without the brackets of templates."""
+def excerpt_story(story: Story, length: int) -> Story:
+    """Return a story with the titles and excerpts that are printed, template syntax neutralised.
+
+    This is the only place that cuts a feed's texts: what a manifest holds is shown as it is.
+    """
     return Story(
         tuple(
-            replace(item, title=eased(item.title), summary=eased(excerpt(item.summary, length)))
+            replace(
+                item,
+                title=truncate(neutralise_braces(item.title), MAX_TITLE),
+                summary=excerpt(
+                    neutralise_braces(item.summary),
+                    length,
+                    max_sentences=max(length // SENTENCE, 1),
+                ),
+                # How a feed names and dates its item is no part of what is printed.
+                guid="",
+                date_reason="",
+                own_language=False,
+            )
             for item in story.items
         )
     )
 
 
 def _topics(essays: Sequence[Essay], picked: Sequence[Related]) -> tuple[str, ...]:
-    """An issue is about what its essays are about; without essays, what its items are about."""
+    """Return the topics of the essays; without essays, those of the feed items."""
     if essays:
         return tuple(dict.fromkeys(topic for essay in essays for topic in essay.topics))
-    return tuple(dict.fromkeys(topic for one in picked for topic in one.story.lead.topics))
+    return tuple(dict.fromkeys(topic for related in picked for topic in related.story.lead.topics))
 
 
 def _nothing_new(
     day: date, essays: Sequence[Essay], published: Collection[str], fresh: int, limits: Limits
 ) -> LocalizedText:
-    """Say what there is and what would make an issue of it."""
+    """Say which essays and items there are, and what to do to get an issue."""
     drafts = sum(essay.status == "draft" for essay in essays)
     later = sum(essay.status == "ready" and essay.date > day for essay in essays)
     known = sum(essay.status == "ready" and essay.slug in published for essay in essays)
-    told = [
+    counts = [
         *([localized("nothing-new-published", count=known)] if known else []),
         *([localized("nothing-new-draft", count=drafts)] if drafts else []),
         *([localized("nothing-new-later", count=later)] if later else []),
     ]
-    alone = bool(fresh) and not limits.items_only
+    items_only_would_do = bool(fresh) and not limits.items_only
     return localized(
         "nothing-new",
         day=day,
-        shelf=tuple(told) or localized("nothing-new-none"),
+        counts=tuple(counts) or localized("nothing-new-none"),
         items=localized("nothing-new-items", count=fresh)
         if fresh
         else localized("nothing-new-no-items"),
-        cure=localized("nothing-new-cure-items") if alone else localized("nothing-new-cure"),
+        cure=localized("nothing-new-cure-items")
+        if items_only_would_do
+        else localized("nothing-new-cure"),
     )

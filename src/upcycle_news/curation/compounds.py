@@ -1,8 +1,9 @@
-"""The parts of German compounds, learnt from the texts at hand: no dictionary, no package.
+"""Splitting German compounds into parts learnt from the texts at hand: no dictionary, no package.
 
-Kleinstadt, Stadtentwicklung and Stadt must meet. A stem that stands as a word of its own somewhere
-in the corpus is a part where a longer word begins or ends with it; between two parts there may be
-a linking sound (Arbeit-s-zimmer). What makes words of everything (-schaft, -werk) is no part.
+Kleinstadt, Stadtentwicklung and Stadt must match each other. A stem that occurs as a word of its own
+somewhere in the corpus is a part of every longer word that begins or ends with it; between two parts
+there may be a linking element (Arbeit-s-zimmer). Suffixes and frequent components (-schaft, -werk)
+are no parts: they would connect everything with everything.
 """
 
 from __future__ import annotations
@@ -10,12 +11,12 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from upcycle_news.text.sanitize import word_set
-from upcycle_news.text.stemming import stem, words
+from upcycle_news.text.stemming import content_words, stem
 
-SHORTEST_WORD = 8
-SHORTEST_PART = 3
-_LINKS = ("", "s", "es", "n", "en", "e", "er")
-_NO_PARTS = word_set(
+MIN_COMPOUND_LENGTH = 8
+MIN_PART_LENGTH = 3
+_LINKING_ELEMENTS = ("", "s", "es", "n", "en", "e", "er")
+_EXCLUDED_PARTS = word_set(
     """
     schaft heit keit werk haft lich isch ung ungen bar sam los reich voll frei haus heim stell
     stand teil stück weis zeit tag jahr mann leut platz land gross klein neu alt über unter nach
@@ -24,8 +25,8 @@ _NO_PARTS = word_set(
 )
 
 
-class Compounds:
-    """Cuts words into parts that are known from `texts`. German only: other words stay whole."""
+class CompoundSplitter:
+    """Splits words into parts that occur in `texts`. German only: other words stay whole."""
 
     def __init__(self, texts: Iterable[tuple[str, str]]) -> None:
         """Learn from (text, language) pairs."""
@@ -33,29 +34,29 @@ class Compounds:
             stem(word, language)
             for text, language in texts
             if language.startswith("de")
-            for word in words(text)
+            for word in content_words(text)
         )
         self._parts: dict[str, frozenset[str]] = {}
 
     def parts(self, word: str, language: str) -> frozenset[str]:
-        """Return the stems of the known words that `word` begins or ends with."""
-        if not language.startswith("de") or len(word) < SHORTEST_WORD:
+        """Return the stems of the corpus words that `word` begins or ends with."""
+        if not language.startswith("de") or len(word) < MIN_COMPOUND_LENGTH:
             return frozenset()
         word = word.lower()
         if word not in self._parts:
-            self._parts[word] = self._cut(word)
+            self._parts[word] = self._split(word)
         return self._parts[word]
 
-    def _cut(self, word: str) -> frozenset[str]:
+    def _split(self, word: str) -> frozenset[str]:
         own = stem(word, "de")
-        found = set()
-        for length in range(SHORTEST_PART, len(word) - 3):
-            found.add(stem(word[-length:], "de"))
+        parts = set()
+        for length in range(MIN_PART_LENGTH, len(word) - 3):
+            parts.add(stem(word[-length:], "de"))
             head = word[:length]
-            for link in _LINKS:
-                if head.endswith(link):
-                    start = head[: length - len(link)]
-                    if len(start) >= SHORTEST_PART:
-                        found.add(stem(start, "de"))
-        found = {part for part in found if len(part) >= SHORTEST_PART and part in self._known}
-        return frozenset(found - _NO_PARTS - {own})
+            for element in _LINKING_ELEMENTS:
+                if head.endswith(element):
+                    start = head[: length - len(element)]
+                    if len(start) >= MIN_PART_LENGTH:
+                        parts.add(stem(start, "de"))
+        parts = {part for part in parts if len(part) >= MIN_PART_LENGTH and part in self._known}
+        return frozenset(parts - _EXCLUDED_PARTS - {own})

@@ -1,4 +1,13 @@
-"""What an essay is about in concepts of the vocabulary, and how well a text fits that."""
+"""Semantic relevance: essays and stories as weighted concepts of the editors' vocabulary.
+
+`ConceptMatcher` turns a text into activations, concept → 0…1. On these
+
+- `StoryPool` holds the vectors of all stories, weighted by an IDF over the pool (`rarity`), gives
+  their cosine similarity, and with it a neighbour boost: stories like the highest-scored ones gain,
+  relevance feedback in concepts instead of terms;
+- `EssayConcepts` holds the concepts an essay's topics name and those its text mentions, and computes
+  for each story the `Signals`: the features of the logistic model in `ranking`, which weights them.
+"""
 
 from __future__ import annotations
 
@@ -7,25 +16,28 @@ from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from upcycle_news.curation.concept_matcher import ConceptEvidence, Lexicon
+from upcycle_news.curation.concept_matcher import ConceptEvidence, ConceptMatcher
 from upcycle_news.models import Essay, Story
 from upcycle_news.text.stemming import stem
 
-LEAST_TEXTS = 300  # in a pool of three every concept is rare or common by chance
-TOPIC = 0.5  # from here on a concept is what a topic of the essay means
-# Concepts of the best stories lend themselves to the others: from so many, so much.
-TEACHERS, STEADY = 8, 0.3
-LEAST_REASON, MAX_WORDS = 0.1, 3
+MIN_POOL_SIZE = 300  # in a pool of three document frequencies are chance
+MIN_TOPIC_WEIGHT = 0.5  # from here on a concept is what a topic of the essay means
+SEED_STORIES = 8  # the highest-scored stories that others are compared with
+# Added to vector lengths: a story of one weak concept is no strong neighbour.
+LENGTH_SMOOTHING = 0.3
+MIN_REASON_WEIGHT, MAX_REASON_WORDS = 0.1, 3
 
 
 @dataclass(frozen=True)
 class Signals:
-    """What speaks for and against a story, as numbers that the weights of `related` add up.
+    """The features of one story for one essay; `ranking.combined_score` weights and adds them.
 
-    `topics` and `text`: its concepts that are the essay's topics, or only in its text; `central`:
-    topics that the essay's text speaks of as well; `title`: concepts of its title that are in the
-    essay's text; `words`: how many of its words speak of topics; `focus`: the share of its concepts that the essay knows; `outside`: how much it belongs to a
-    section the publication does not write about.
+    - `topics`, `text`: activation of concepts that are topics of the essay, or only in its text
+    - `central`: activation of topics that the essay's text mentions as well
+    - `title`: activation of concepts in the story's title that are in the essay's text
+    - `words`: how many distinct words of the story matched topics
+    - `focus`: the share of the story's concepts that the essay has, too
+    - `outside`: activation of sections the publication does not write about
     """
 
     topics: float = 0.0
@@ -37,98 +49,106 @@ class Signals:
     title: float = 0.0
 
 
-class Pool:
-    """The stories in concepts, and how rare each concept is among them."""
+class StoryPool:
+    """The stories as concept vectors; `rarity` is the IDF of each concept in the pool, 0 to 1."""
 
-    def __init__(self, stories: Sequence[Story], lexicon: Lexicon) -> None:
-        self.told = [lexicon.told(story.lead.title, story.lead.summary) for story in stories]
-        self.active = [
-            {concept: told.activation for concept, told in one.items()} for one in self.told
+    def __init__(self, stories: Sequence[Story], matcher: ConceptMatcher) -> None:
+        self.evidence = [matcher.match(story.lead.title, story.lead.summary) for story in stories]
+        self.activations = [_activations(evidence) for evidence in self.evidence]
+        self.title_activations = [
+            _activations(matcher.match("", story.lead.title)) for story in stories
         ]
-        self.titles = [
-            {concept: told.activation for concept, told in lexicon.told("", title).items()}
-            for title in (story.lead.title for story in stories)
-        ]
-        spread: dict[str, float] = defaultdict(float)
-        for one in self.active:
-            for concept, activation in one.items():
-                spread[concept] += activation
-        count = max(len(stories), LEAST_TEXTS) + 1
+        document_frequency: dict[str, float] = defaultdict(float)
+        for activations in self.activations:
+            for concept, activation in activations.items():
+                document_frequency[concept] += activation
+        count = max(len(stories), MIN_POOL_SIZE) + 1
         self.rarity = {
-            concept: math.log(count / (spread[concept] + 1)) / math.log(count)
-            for concept in lexicon.names
+            concept: math.log(count / (document_frequency[concept] + 1)) / math.log(count)
+            for concept in matcher.names
         }
-        self._weighed = [
-            {concept: value * self.rarity[concept] for concept, value in one.items()}
-            for one in self.active
+        self._vectors = [
+            {concept: value * self.rarity[concept] for concept, value in activations.items()}
+            for activations in self.activations
         ]
-        self._lengths = [math.hypot(*one.values()) + STEADY for one in self._weighed]
+        self._lengths = [
+            math.hypot(*vector.values()) + LENGTH_SMOOTHING for vector in self._vectors
+        ]
 
-    def alike(self, one: int, other: int) -> float:
-        """How much two stories have the same concepts, 0 to 1."""
-        first, second = self._weighed[one], self._weighed[other]
+    def similarity(self, story: int, other: int) -> float:
+        """Return the cosine similarity (smoothed) of two stories, 0 to 1, by their numbers."""
+        first, second = self._vectors[story], self._vectors[other]
         shared = math.fsum(
             value * second[concept] for concept, value in first.items() if concept in second
         )
-        return shared / (self._lengths[one] * self._lengths[other])
+        return shared / (self._lengths[story] * self._lengths[other])
 
-    def kinship(self, scores: Sequence[float], sure: float) -> list[float]:
-        """How much each story resembles the best ones, each as good a teacher as it is sure."""
-        best = sorted(range(len(scores)), key=lambda number: (-scores[number], number))[:TEACHERS]
-        trust = {number: 1 / (1 + math.exp(sure - scores[number])) for number in best}
+    def neighbour_boost(self, scores: Sequence[float], decision_boundary: float) -> list[float]:
+        """Return each story's similarity to the highest-scored ones, weighted by their likelihood.
+
+        A score at `decision_boundary` means: as likely related as not.
+        """
+        ranked = sorted(range(len(scores)), key=lambda number: (-scores[number], number))
+        seeds = ranked[:SEED_STORIES]
+        likelihood = {seed: 1 / (1 + math.exp(decision_boundary - scores[seed])) for seed in seeds}
         return [
             math.fsum(
-                trust[teacher] * self.alike(number, teacher)
-                for teacher in best
-                if teacher != number
+                likelihood[seed] * self.similarity(number, seed) for seed in seeds if seed != number
             )
             for number in range(len(scores))
         ]
 
 
-class Theme:
-    """An essay in concepts: those its topics name, and those its text speaks of."""
+class EssayConcepts:
+    """An essay as weighted concepts: `topics`, which its topics name, and `text`, which it mentions."""
 
-    def __init__(self, essay: Essay, lexicon: Lexicon) -> None:
+    def __init__(self, essay: Essay, matcher: ConceptMatcher) -> None:
         named: dict[str, float] = {}
         for topic in essay.topics:
             # Editors write topics in small letters too; nouns of the vocabulary ask for capitals.
             capital = " ".join(word[0].upper() + word[1:] for word in topic.split())
-            found = lexicon.told("", capital)
-            clear = {word for told in found.values() if told.strong >= 1 for word in told.surfaces}
-            for concept, told in found.items():
+            matches = matcher.match("", capital)
+            whole_words = {
+                word
+                for evidence in matches.values()
+                if evidence.strong >= 1
+                for word in evidence.surfaces
+            }
+            for concept, evidence in matches.items():
                 # Kreislaufwirtschaft is a concept of its own: no Wirtschaft with something before it.
-                if told.strong < 1 and clear.issuperset(told.surfaces):
+                if evidence.strong < 1 and whole_words.issuperset(evidence.surfaces):
                     continue
-                sure = 1.0 if stem(concept, "de") == stem(topic, "de") else 0.8
-                weight = sure * min(1.0, told.strong) + 0.3 * min(1.0, told.weak)
+                certainty = 1.0 if stem(concept, "de") == stem(topic, "de") else 0.8
+                weight = certainty * min(1.0, evidence.strong) + 0.3 * min(1.0, evidence.weak)
                 named[concept] = max(named.get(concept, 0.0), weight)
-        text = lexicon.told("", f"{essay.title}. {essay.summary} {essay.body}")
+        mentioned = matcher.match("", f"{essay.title}. {essay.summary} {essay.body}")
         self.text = {
             concept: value
-            for concept, told in text.items()
-            if concept not in lexicon.outside
-            and (value := 1 - math.exp(-(told.strong + told.weak - 1) / 2)) > 0
+            for concept, evidence in mentioned.items()
+            if concept not in matcher.outside
+            and (value := 1 - math.exp(-(evidence.strong + evidence.weak - 1) / 2)) > 0
         }
         self.topics = {
             concept: weight
             for concept, weight in named.items()
-            if weight >= TOPIC and concept not in lexicon.outside
+            if weight >= MIN_TOPIC_WEIGHT and concept not in matcher.outside
         }
-        self._against = lexicon.outside - named.keys()
+        self._outside = matcher.outside - named.keys()
 
-    def signals(self, number: int, pool: Pool) -> Signals:
-        """What speaks for and against a story of the pool."""
-        active, rarity, told = pool.active[number], pool.rarity, pool.told[number]
-        value = {concept: activation * rarity[concept] for concept, activation in active.items()}
+    def signals(self, number: int, pool: StoryPool) -> Signals:
+        """Return the features of the story with this number in the pool."""
+        activations, rarity, evidence = pool.activations[number], pool.rarity, pool.evidence[number]
+        value = {
+            concept: activation * rarity[concept] for concept, activation in activations.items()
+        }
         wanted = {
             concept: self.topics.get(concept, 0.0) + 0.7 * self.text.get(concept, 0.0)
             for concept in value
         }
         words = {
             stem(surface, "de")
-            for concept in self.topics.keys() & told.keys()
-            for surface in told[concept].surfaces
+            for concept in self.topics.keys() & evidence.keys()
+            for surface in evidence[concept].surfaces
         }
         return Signals(
             topics=math.fsum(w * value.get(c, 0.0) for c, w in self.topics.items()),
@@ -141,28 +161,34 @@ class Theme:
             words=len(words),
             focus=math.fsum(min(1.0, wanted[c]) * v for c, v in value.items())
             / (math.fsum(value.values()) + 0.5),
-            outside=max((active.get(c, 0.0) for c in self._against), default=0.0),
+            outside=max((activations.get(c, 0.0) for c in self._outside), default=0.0),
             title=math.fsum(
                 self.text.get(c, 0.0) * activation * rarity[c]
-                for c, activation in pool.titles[number].items()
+                for c, activation in pool.title_activations[number].items()
             ),
         )
 
-    def reasons(self, number: int, pool: Pool, most: int) -> tuple[str, ...]:
-        """Name the concepts that count most, each with the story's words: "Leerstand (Laden)"."""
-        told: Mapping[str, ConceptEvidence] = pool.told[number]
+    def reasons(self, number: int, pool: StoryPool, most: int) -> tuple[str, ...]:
+        """Name the concepts that count most, each with the story's matched words: "Leerstand (Laden)"."""
+        matches: Mapping[str, ConceptEvidence] = pool.evidence[number]
         value = {
             concept: (self.topics.get(concept, 0.0) + self.text.get(concept, 0.0))
-            * pool.active[number][concept]
+            * pool.activations[number][concept]
             * pool.rarity[concept]
-            for concept in told
+            for concept in matches
         }
         best = sorted(value, key=lambda concept: (-value[concept], concept))[:most]
         return tuple(
-            _named(concept, told[concept]) for concept in best if value[concept] >= LEAST_REASON
+            _reason(concept, matches[concept])
+            for concept in best
+            if value[concept] >= MIN_REASON_WEIGHT
         )
 
 
-def _named(concept: str, told: ConceptEvidence) -> str:
-    words = [word for word in told.surfaces if word.casefold() != concept.casefold()]
-    return f"{concept} ({', '.join(words[:MAX_WORDS])})" if words else concept
+def _activations(evidence: Mapping[str, ConceptEvidence]) -> dict[str, float]:
+    return {concept: match.activation for concept, match in evidence.items()}
+
+
+def _reason(concept: str, evidence: ConceptEvidence) -> str:
+    words = [word for word in evidence.surfaces if word.casefold() != concept.casefold()]
+    return f"{concept} ({', '.join(words[:MAX_REASON_WORDS])})" if words else concept

@@ -1,4 +1,4 @@
-"""What is different between two manifests: values in, values out.
+"""The differences between two manifests: pure functions.
 
 Texts are compared line by line and, within lines, word by word: a paragraph of an essay is one line.
 """
@@ -13,36 +13,35 @@ from typing import Literal
 
 from upcycle_news.models import (
     Essay,
+    ImageRef,
     Manifest,
     Related,
 )
+from upcycle_news.models.front_matter import front_matter_keys
 
 Piece = tuple[Literal["same", "out", "in"], str]
 
-
 _TOKEN = re.compile(r"\s+|\w+|[^\w\s]")
-
-
-_AROUND = 24  # characters of an unchanged stretch that are shown beside a change
+_CONTEXT = 24  # characters of unchanged text that are shown beside a change
 
 
 @dataclass(frozen=True)
-class Changed:
-    """One text that is not what it was: a file, a setting, an essay."""
+class TextChange:
+    """A text before and after: a file, a setting, an essay."""
 
     name: str
     old: str
     new: str
 
     def unified(self) -> str:
-        """The change as a patch."""
+        """Return the change as a unified diff with two lines of context."""
         lines = unified_diff(
             self.old.splitlines(), self.new.splitlines(), self.name, self.name, lineterm="", n=2
         )
         return "\n".join(lines)
 
     def words(self) -> Iterator[tuple[int, list[Piece]]]:
-        """The changed lines (their number in the new text, from 1), each in pieces."""
+        """Yield the changed lines: their number in the new text, from 1, and the words in pieces."""
         old, new = self.old.splitlines(), self.new.splitlines()
         for tag, i1, i2, j1, j2 in SequenceMatcher(None, old, new, False).get_opcodes():
             if tag != "equal":
@@ -51,61 +50,61 @@ class Changed:
 
 
 @dataclass(frozen=True)
-class Difference:
-    """Everything that is different. `pictures` are (path, "new" | "dropped" | "changed").
+class ManifestDiff:
+    """All differences between two manifests. `pictures` are (path, "new" | "dropped" | "changed").
 
     An item whose text alone was changed by its publisher is in `items`; `settings` are those that
     show in a mail. `order`: the same essays lead and follow in another order.
     """
 
-    subject: Changed | None = None
-    preheader: Changed | None = None
+    subject: TextChange | None = None
+    preheader: TextChange | None = None
     essays_in: tuple[Essay, ...] = ()
     essays_out: tuple[Essay, ...] = ()
-    essays: tuple[Changed, ...] = ()
+    essays: tuple[TextChange, ...] = ()
     order: bool = False
     items_in: tuple[Related, ...] = ()
     items_out: tuple[Related, ...] = ()
-    items: tuple[Changed, ...] = ()
+    items: tuple[TextChange, ...] = ()
     pictures: tuple[tuple[str, str], ...] = ()
-    templates: tuple[Changed, ...] = ()
-    settings: tuple[Changed, ...] = ()
+    templates: tuple[TextChange, ...] = ()
+    settings: tuple[TextChange, ...] = ()
 
     def __bool__(self) -> bool:
-        """Whether there is any."""
-        return self != Difference()
+        """Return True if there is any difference."""
+        return self != ManifestDiff()
 
-    def by_hand(self) -> list[str]:
-        """What people changed, by name: an approval of the old state does not hold for the new."""
-        named = [f"essay {one.name}" for one in self.essays]
-        named += [f"essay {essay.slug}" for essay in self.essays_out]
-        named += [f"templates/{one.name}" for one in self.templates]
-        named += [f"content/images/{path}" for path, _ in self.pictures]
-        return [*named, "newsletter.toml"] if self.settings else named
+    def manual_changes(self) -> list[str]:
+        """Name what editors changed, in contrast to feeds: such a change voids an approval."""
+        changes = [f"essay {essay.name}" for essay in self.essays]
+        changes += [f"essay {essay.slug}" for essay in self.essays_out]
+        changes += [f"templates/{template.name}" for template in self.templates]
+        changes += [f"content/images/{path}" for path, _ in self.pictures]
+        return [*changes, "newsletter.toml"] if self.settings else changes
 
 
-def compare(old: Manifest, new: Manifest) -> Difference:
-    """What is different in `new`."""
-    before = {essay.slug: essay for essay in old.issue.essays}
-    after = {essay.slug: essay for essay in new.issue.essays}
-    told_before = {_identity(one): one for one in old.issue.related}
-    told_after = {_identity(one): one for one in new.issue.related}
-    common = [slug for slug in after if slug in before]
-    return Difference(
+def diff_manifests(old: Manifest, new: Manifest) -> ManifestDiff:
+    """Return what is different in `new`."""
+    old_essays = {essay.slug: essay for essay in old.issue.essays}
+    new_essays = {essay.slug: essay for essay in new.issue.essays}
+    old_items = {_identity(related): related for related in old.issue.related}
+    new_items = {_identity(related): related for related in new.issue.related}
+    common = [slug for slug in new_essays if slug in old_essays]
+    return ManifestDiff(
         subject=_changed("subject", old.issue.subject, new.issue.subject),
         preheader=_changed("preheader", old.issue.preheader, new.issue.preheader),
-        essays_in=tuple(essay for slug, essay in after.items() if slug not in before),
-        essays_out=tuple(essay for slug, essay in before.items() if slug not in after),
+        essays_in=tuple(essay for slug, essay in new_essays.items() if slug not in old_essays),
+        essays_out=tuple(essay for slug, essay in old_essays.items() if slug not in new_essays),
         essays=_texts(
-            {slug: essay_text(before[slug]) for slug in common},
-            {slug: essay_text(after[slug]) for slug in common},
+            {slug: essay_text(old_essays[slug]) for slug in common},
+            {slug: essay_text(new_essays[slug]) for slug in common},
         ),
-        order=common != [slug for slug in before if slug in after],
-        items_in=tuple(one for key, one in told_after.items() if key not in told_before),
-        items_out=tuple(one for key, one in told_before.items() if key not in told_after),
+        order=common != [slug for slug in old_essays if slug in new_essays],
+        items_in=tuple(item for key, item in new_items.items() if key not in old_items),
+        items_out=tuple(item for key, item in old_items.items() if key not in new_items),
         items=_texts(
-            {key: _item_text(one) for key, one in told_before.items() if key in told_after},
-            {key: _item_text(one) for key, one in told_after.items() if key in told_before},
+            {key: _item_text(item) for key, item in old_items.items() if key in new_items},
+            {key: _item_text(item) for key, item in new_items.items() if key in old_items},
         ),
         pictures=tuple(_pictures(old.images, new.images)),
         templates=_texts(old.templates, new.templates),
@@ -114,21 +113,34 @@ def compare(old: Manifest, new: Manifest) -> Difference:
 
 
 def essay_text(essay: Essay) -> str:
-    """An essay as it is compared: its front matter, one key a line, then its text."""
-    head = {
-        "title": essay.title,
-        "author": essay.author,
-        "date": essay.date.isoformat(),
-        "language": essay.language,
-        "summary": essay.summary,
-        "topics": ", ".join(essay.topics),
-        "image": f"{essay.image.path} ({essay.image.alt})" if essay.image else "",
-        "length": essay.length or "",
-        "pin": ", ".join(essay.pin),
-        "ban": ", ".join(essay.ban),
-    }
-    lines = [f"{key}: {value}" for key, value in head.items() if value]
+    """Return an essay as the text that is compared: front matter, a key a line, then the body."""
+    lines = []
+    for name in front_matter_keys(Essay):
+        value = getattr(essay, name)
+        if value and name != "status":  # an essay of an issue is ready
+            lines += _front_matter_lines(name, value)
     return "\n".join([*lines, "", essay.body])
+
+
+def _front_matter_lines(name: str, value: object) -> list[str]:
+    """Return a key of the front matter as lines, a table's fields as ``extra.series: …``."""
+    if isinstance(value, Mapping):
+        return [
+            line
+            for field, inner in sorted(value.items())
+            for line in _front_matter_lines(f"{name}.{field}", inner)
+        ]
+    if isinstance(value, ImageRef):
+        return [f"{name}: {value.path} ({value.alt})"]
+    if isinstance(value, tuple | list) and not any(isinstance(item, Mapping) for item in value):
+        return [f"{name}: {', '.join(map(str, value))}"]
+    if isinstance(value, tuple | list):
+        return [
+            line
+            for number, item in enumerate(value, 1)
+            for line in _front_matter_lines(f"{name}.{number}", item)
+        ]
+    return [f"{name}: {str(value).lower() if isinstance(value, bool) else value}"]
 
 
 def _identity(related: Related) -> str:
@@ -147,14 +159,14 @@ def _flat(settings: Mapping[str, object]) -> dict[str, str]:
     }
 
 
-def _changed(name: str, old: str, new: str) -> Changed | None:
-    return None if old == new else Changed(name, old, new)
+def _changed(name: str, old: str, new: str) -> TextChange | None:
+    return None if old == new else TextChange(name, old, new)
 
 
-def _texts(old: Mapping[str, str], new: Mapping[str, str]) -> tuple[Changed, ...]:
+def _texts(old: Mapping[str, str], new: Mapping[str, str]) -> tuple[TextChange, ...]:
     names = sorted({*old, *new})
-    found = (_changed(name, old.get(name, ""), new.get(name, "")) for name in names)
-    return tuple(one for one in found if one is not None)
+    changes = (_changed(name, old.get(name, ""), new.get(name, "")) for name in names)
+    return tuple(change for change in changes if change is not None)
 
 
 def _pictures(old: Mapping[str, bytes], new: Mapping[str, bytes]) -> Iterator[tuple[str, str]]:
@@ -169,26 +181,26 @@ def _pictures(old: Mapping[str, bytes], new: Mapping[str, bytes]) -> Iterator[tu
 
 def _pieces(old: str, new: str) -> list[Piece]:
     before, after = _TOKEN.findall(old), _TOKEN.findall(new)
-    found: list[Piece] = []
+    pieces: list[Piece] = []
     for tag, i1, i2, j1, j2 in SequenceMatcher(None, before, after, False).get_opcodes():
         if tag == "equal":
-            found.append(("same", "".join(before[i1:i2])))
+            pieces.append(("same", "".join(before[i1:i2])))
             continue
         if i1 < i2:
-            found.append(("out", "".join(before[i1:i2])))
+            pieces.append(("out", "".join(before[i1:i2])))
         if j1 < j2:
-            found.append(("in", "".join(after[j1:j2])))
-    return found
+            pieces.append(("in", "".join(after[j1:j2])))
+    return pieces
 
 
 def _shortened(pieces: Sequence[Piece]) -> list[Piece]:
-    """Unchanged stretches of a long paragraph cut to what stands beside the changes."""
-    found: list[Piece] = []
+    """Shorten unchanged text to the characters next to a change."""
+    shortened: list[Piece] = []
     for number, (kind, text) in enumerate(pieces):
         first, last = number == 0, number == len(pieces) - 1
-        if kind == "same" and len(text) > 2 * _AROUND + 8:
-            head = "" if first else text[:_AROUND]
-            tail = "" if last else text[-_AROUND:]
+        if kind == "same" and len(text) > 2 * _CONTEXT + 8:
+            head = "" if first else text[:_CONTEXT]
+            tail = "" if last else text[-_CONTEXT:]
             text = f"{head} … {tail}"
-        found.append((kind, text))
-    return found
+        shortened.append((kind, text))
+    return shortened

@@ -1,9 +1,20 @@
-"""Which stories belong to the essays, and the words that say why.
+"""Ranking of stories by relevance to the essays, with the words that give the reason.
 
-Two ways of reading are added up. By words: BM25 over stems and compound parts, titles counting
-twice. By meaning, as far as the editors wrote it down: the concepts of content/vocabulary.toml that
-the essay's topics and text touch, and the story touches too, in whatever words. A story about a
+Relevance is lexical and semantic. Lexical: BM25 over stems and compound parts, titles counting twice
+(`term_score`). Semantic, as far as the editors wrote it down: concepts of content/vocabulary.toml
+that the essay and the story both mention, in whatever words (`concept_score`). A story about a
 Wellerwand may share no word with an essay on building with clay, but both are about Lehmbau.
+
+For one essay:
+
+1. `combined_score`: BM25 and the concept signals, weighted by a logistic regression. At
+   `DECISION_BOUNDARY` a story is as likely related as not.
+2. Neighbour boost: stories whose concepts resemble the highest-scored ones gain.
+3. Relevance feedback: stories that share terms with the most likely ones gain.
+4. The sum orders the stories (after a prior for freshness and the feed's weight). Only step 1 decides
+   who passes `FLOOR`, so that a story never gets in because of its neighbours.
+
+Where the vocabulary knows nothing of the essay, BM25 alone is the score.
 """
 
 from __future__ import annotations
@@ -13,41 +24,44 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 
-from upcycle_news.curation.bm25_index import Index
-from upcycle_news.curation.compounds import Compounds
-from upcycle_news.curation.concept_matcher import lexicon
-from upcycle_news.curation.concept_score import Pool, Signals, Theme
+from upcycle_news.curation.bm25_index import BM25Index
+from upcycle_news.curation.compounds import CompoundSplitter
+from upcycle_news.curation.concept_matcher import matcher_for
+from upcycle_news.curation.concept_score import EssayConcepts, Signals, StoryPool
 from upcycle_news.curation.term_score import (
     FIELDS,
     Document,
     Query,
-    echoes,
+    relevance_feedback,
 )
 from upcycle_news.curation.vocabulary import Vocabulary
 from upcycle_news.models import Essay, FeedItem, Story
 
-FLOOR = 2.5
+FLOOR = 2.5  # the evidence a story needs to be related
 MAX_REASONS = 5
-TOPIC_BONUS = 0.3
+TOPIC_BONUS = 0.3  # for a topic that feed and essay have in common
 
-# What each signal counts: a logistic regression over eighteen essays of bench/related, once as they
+# Weights of the features: a logistic regression over eighteen essays of bench/related, once as they
 # are and once, at a third of the weight, as if the vocabulary did not know their topics
 # (bench/related_fit.py).
 WORDS, TOPICS, CENTRAL, TEXT, VARIETY, FOCUS, OUTSIDE = 1.2, 0.65, 2.8, 3.15, 0.9, 2.65, -1.7
 TITLE = 2.3
-KINSHIP, ECHO = 1.0, 1.0  # what concepts and words count that the surest stories share
-SURE = 0.5  # above even, for a story whose words are lent to others
-EVEN = 5.75  # the sum where being related is as likely as not
-MARGIN = 1.1  # what the floor asks on top: nine in ten related ones of the first six still pass
-SINGLE = 1.0  # what it asks where one word alone speaks of the essay's topics: that may be chance
-MOST_WORDS = 8.0  # more of them prove nothing more
+NEIGHBOUR_WEIGHT, FEEDBACK_WEIGHT = 1.0, 1.0
+FEEDBACK_MARGIN = 0.5  # raises the boundary when likelihoods for relevance feedback are computed
+DECISION_BOUNDARY = 5.75  # the sum where being related is as likely as not
+# What the floor asks above the boundary: nine in ten related stories of the first six still pass.
+FLOOR_MARGIN = 1.1
+# What it asks more where a single word matches the essay's topics: that may be chance.
+SINGLE_WORD_PENALTY = 1.0
+MAX_WORD_SCORE = 8.0  # a higher BM25 score proves nothing more
 
 
 @dataclass(frozen=True)
-class Fit:
-    """How well a story fits one essay. `words`: those of the story that say why, the best first.
+class StoryScore:
+    """The relevance of a story to one essay; `words` are those of the story that say why, best first.
 
-    `evidence` is what the floor looks at: `score` without feeds' weights, freshness and kinship.
+    `score` orders stories. `evidence` is compared with `FLOOR`: relevance without the prior, the
+    neighbour boost and the feedback.
     """
 
     essay: str
@@ -57,67 +71,73 @@ class Fit:
     words: tuple[str, ...]
 
 
-def order(fit: Fit) -> tuple[object, ...]:
-    """The best first; of equals the newest, then by name."""
-    lead = fit.story.lead
-    return (-round(fit.score, 4), -lead.date.timestamp(), lead.feed, lead.key, fit.essay)
+def sort_key(scored: StoryScore) -> tuple[object, ...]:
+    """Sort the best first; of equals the newest, then by name."""
+    lead = scored.story.lead
+    return (-round(scored.score, 4), -lead.date.timestamp(), lead.feed, lead.key, scored.essay)
 
 
-def fits(
+def score_stories(
     essays: Sequence[Essay],
     stories: Sequence[Story],
     *,
     today: date,
     weights: Mapping[str, float] | None = None,
     vocabulary: Vocabulary | None = None,
-) -> list[Fit]:
-    """How well every story fits every essay; without essays, freshness and weight alone count."""
+) -> list[StoryScore]:
+    """Score every story for every essay; without essays by the prior (freshness, feed weight) alone.
+
+    `weights` maps names of feeds to their weight.
+    """
     weights = weights or {}
-    nudges = [_nudge(story.lead, today, weights.get(story.lead.feed, 1.0)) for story in stories]
+    priors = [_prior(story.lead, today, weights.get(story.lead.feed, 1.0)) for story in stories]
     if not essays:
         return [
-            Fit("", story, nudge, nudge, ()) for story, nudge in zip(stories, nudges, strict=True)
+            StoryScore("", story, prior, prior, ())
+            for story, prior in zip(stories, priors, strict=True)
         ]
-    known = lexicon(vocabulary or Vocabulary())
-    compounds = Compounds(_texts(essays, stories))
+    matcher = matcher_for(vocabulary or Vocabulary())
+    compounds = CompoundSplitter(_texts(essays, stories))
     documents = [Document(story.lead, compounds) for story in stories]
-    pool = Pool(stories, known)
-    found = []
-    with Index([document.fields for document in documents], FIELDS) as index:
+    pool = StoryPool(stories, matcher)
+    scored: list[StoryScore] = []
+    with BM25Index([document.fields for document in documents], FIELDS) as index:
         for essay in essays:
             query = Query(essay, compounds)
-            shared = index.scores(query.terms)
-            theme = Theme(essay, known)
-            bonuses = [_shared_topics(essay, story) for story in stories]
-            if theme.topics or theme.text:
-                words = [math.fsum(terms.values()) / query.chance for terms in shared]
-                scores, evidence = _by_concepts(theme, pool, words, index, documents)
+            term_scores = index.scores(query.terms)
+            concepts = EssayConcepts(essay, matcher)
+            common_topics = [_shared_topics(essay, story) for story in stories]
+            if concepts.topics or concepts.text:
+                bm25 = [math.fsum(terms.values()) / query.chance for terms in term_scores]
+                scores, evidence = _score_by_concepts(concepts, pool, bm25, index, documents)
             else:
-                scores = [math.fsum(terms.values()) for terms in shared]
+                scores = [math.fsum(terms.values()) for terms in term_scores]
                 evidence = [
                     query.evidence(terms, document)
-                    for terms, document in zip(shared, documents, strict=True)
+                    for terms, document in zip(term_scores, documents, strict=True)
                 ]
             for number, story in enumerate(stories):
-                bonus = TOPIC_BONUS if bonuses[number] else 0.0
-                reasons = theme.reasons(number, pool, MAX_REASONS)
-                same = documents[number].told(shared[number]) or bonuses[number]
-                found.append(
-                    Fit(
+                bonus = TOPIC_BONUS if common_topics[number] else 0.0
+                reasons = concepts.reasons(number, pool, MAX_REASONS)
+                words_or_topics = (
+                    documents[number].top_words(term_scores[number]) or common_topics[number]
+                )
+                scored.append(
+                    StoryScore(
                         essay.slug,
                         story,
-                        (scores[number] + bonus) * nudges[number],
+                        (scores[number] + bonus) * priors[number],
                         evidence[number] + bonus,
-                        _told(reasons, same),
+                        _with_words(reasons, words_or_topics),
                     )
                 )
-    return found
+    return scored
 
 
-def weighed(words: float, signals: Signals) -> float:
-    """Add up what speaks for and against a story; `EVEN` is as likely related as not."""
+def combined_score(bm25: float, signals: Signals) -> float:
+    """Return the weighted sum of a story's features; at `DECISION_BOUNDARY` p(related) is 0.5."""
     return (
-        WORDS * min(words, MOST_WORDS)
+        WORDS * min(bm25, MAX_WORD_SCORE)
         + TOPICS * signals.topics
         + CENTRAL * signals.central
         + TEXT * signals.text
@@ -128,35 +148,42 @@ def weighed(words: float, signals: Signals) -> float:
     )
 
 
-def likely(value: float, even: float) -> float:
-    """How likely a story with this sum belongs, 0 to 1."""
-    return 1 / (1 + math.exp(even - value))
+def probability(score: float, decision_boundary: float) -> float:
+    """Return the logistic probability, 0 to 1, that a story with this score is related."""
+    return 1 / (1 + math.exp(decision_boundary - score))
 
 
-def _by_concepts(
-    theme: Theme,
-    pool: Pool,
-    words: Sequence[float],
-    index: Index,
+def _score_by_concepts(
+    concepts: EssayConcepts,
+    pool: StoryPool,
+    bm25: Sequence[float],
+    index: BM25Index,
     documents: Sequence[Document],
 ) -> tuple[list[float], list[float]]:
-    """Scores and evidence, both in units of the floor."""
-    signals = [theme.signals(number, pool) for number in range(len(words))]
-    sums = [weighed(value, signal) for value, signal in zip(words, signals, strict=True)]
-    kin = [s + KINSHIP * k for s, k in zip(sums, pool.kinship(sums, EVEN), strict=True)]
-    echo = echoes(index, documents, [likely(one, EVEN + SURE) for one in kin])
-    single = [SINGLE if theme.topics and signal.words < 2 else 0.0 for signal in signals]
-    unit = FLOOR / (EVEN + MARGIN)
+    """Return scores and evidence of all stories, scaled so that the floor is `FLOOR`."""
+    signals = [concepts.signals(number, pool) for number in range(len(bm25))]
+    sums = [combined_score(value, signal) for value, signal in zip(bm25, signals, strict=True)]
+    boosts = pool.neighbour_boost(sums, DECISION_BOUNDARY)
+    boosted = [total + NEIGHBOUR_WEIGHT * boost for total, boost in zip(sums, boosts, strict=True)]
+    likelihoods = [probability(total, DECISION_BOUNDARY + FEEDBACK_MARGIN) for total in boosted]
+    feedback = relevance_feedback(index, documents, likelihoods)
+    penalties = [
+        SINGLE_WORD_PENALTY if concepts.topics and signal.words < 2 else 0.0 for signal in signals
+    ]
+    unit = FLOOR / (DECISION_BOUNDARY + FLOOR_MARGIN)
     return (
-        [max(unit * (k + ECHO * e), 0.0) for k, e in zip(kin, echo, strict=True)],
-        [unit * (one - less) for one, less in zip(sums, single, strict=True)],
+        [
+            max(unit * (total + FEEDBACK_WEIGHT * gain), 0.0)
+            for total, gain in zip(boosted, feedback, strict=True)
+        ],
+        [unit * (total - penalty) for total, penalty in zip(sums, penalties, strict=True)],
     )
 
 
-def _told(reasons: Sequence[str], words: Sequence[str]) -> tuple[str, ...]:
-    """The concepts with their words, then the shared words that none of them names."""
-    said = " ".join(reasons)
-    return (*reasons, *(word for word in words if word not in said))[:MAX_REASONS]
+def _with_words(reasons: Sequence[str], words: Sequence[str]) -> tuple[str, ...]:
+    """Append to the concepts the shared words that none of them names."""
+    named = " ".join(reasons)
+    return (*reasons, *(word for word in words if word not in named))[:MAX_REASONS]
 
 
 def _texts(essays: Sequence[Essay], stories: Sequence[Story]) -> Iterable[tuple[str, str]]:
@@ -172,7 +199,7 @@ def _shared_topics(essay: Essay, story: Story) -> tuple[str, ...]:
     return tuple(sorted({topic for topic in topics if topic.casefold() in wanted}))
 
 
-def _nudge(item: FeedItem, today: date, weight: float) -> float:
-    """Let the feed's weight and freshness count a little: 0.8 to 1.4, where 1.0 is an old item."""
+def _prior(item: FeedItem, today: date, weight: float) -> float:
+    """Return the factor of the feed's weight and of freshness: 0.8 to 1.32, 1.0 for an old item."""
     age = max((today - item.date.date()).days, 0)
     return (0.8 + 0.2 * min(weight, 2.0)) * (1.0 + 0.1 * math.exp(-age / 14))

@@ -1,12 +1,13 @@
-"""Which feed items an issue takes, and for each candidate why, or why not."""
+"""Selection of the feed items for an issue, with a reason for each candidate that is left out."""
 
 from __future__ import annotations
 
 import re
 from collections import Counter, defaultdict
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
+from typing import Any
 
 from upcycle_news.curation import ranking, story_clusters
 from upcycle_news.curation.vocabulary import Vocabulary
@@ -21,8 +22,8 @@ from upcycle_news.text.urls import canonical_link
 
 
 @dataclass(frozen=True)
-class Bounds:
-    """How many items, and how old; `max_age_days` counts from the issue's day."""
+class SelectionLimits:
+    """How many items, in all, per feed and per essay; `max_age_days` counts from the issue's day."""
 
     items: int = 6
     per_feed: int = 2
@@ -31,10 +32,11 @@ class Bounds:
 
 
 @dataclass(frozen=True)
-class Choice:
-    """One candidate and what became of it; `why_not` is a sentence, empty when it was chosen.
+class Candidate:
+    """A story, its score and the decision; `why_not` is a sentence, empty when it was chosen.
 
-    `essay` is the slug of the essay it fits best, empty where none was asked.
+    `essay` is the slug of the essay it is most relevant to, empty without essays. `identity` is what
+    its leading item is recognised by from one collection to the next.
     """
 
     story: Story
@@ -43,161 +45,212 @@ class Choice:
     words: tuple[str, ...]
     why_not: str = ""
     pinned: bool = False
+    identity: str = ""
 
     @property
     def chosen(self) -> bool:
-        """Whether it is in the issue."""
+        """True when it is in the issue."""
         return not self.why_not
 
+    def as_dict(self) -> dict[str, Any]:
+        """Return the JSON object of `issue explain`."""
+        lead = self.story.lead
+        return {
+            "essay": self.essay or None,
+            "item": lead.link,
+            "title": lead.title,
+            "score": round(self.score, 4),
+            "chosen": self.chosen,
+            "reasons": list(self.words),
+            "why_not": self.why_not or None,
+            "pinned": self.pinned,
+            "feed": lead.feed,
+            "also": [item.feed for item in self.story.items[1:]],
+            "identity": self.identity or None,
+        }
+
     def as_related(self) -> Related:
-        """The story as an issue carries it."""
+        """Return the story as an issue contains it."""
         return Related(self.story, round(self.score, 4), self.words, self.essay)
 
 
-def choose(
+def select_candidates(
     essays: Sequence[Essay],
     candidates: Sequence[FeedItem],
     used: Collection[str],
     feeds: Sequence[Feed],
-    bounds: Bounds,
+    limits: SelectionLimits,
     day: date,
     vocabulary: Vocabulary | None = None,
-) -> tuple[Choice, ...]:
-    """Judge every candidate; the chosen ones stand in the order of the issue, the others after.
+    excluded: Collection[str] = (),
+    rejections: Mapping[FeedItem, str] | None = None,
+) -> tuple[Candidate, ...]:
+    """Decide on every candidate; return the chosen ones in the order of the issue, then the others.
 
-    What fits no essay stays out even if nothing else is there; a pin is the editor's word and comes
-    first, however old or unrelated. Without essays the floor asks nothing.
+    What is related to no essay stays out even if nothing else is there; a pin is the editor's
+    decision and comes first, however old or unrelated. Without essays there is no floor. `used`
+    and `excluded` hold keys and canonical links: of items in earlier issues, and of those that an
+    editor left out of this one. `rejections` are items that are out for a reason of their own.
     """
     pins = list(dict.fromkeys(canonical_link(pin) for essay in essays for pin in essay.pin))
-    admitted, refused = _admitted(essays, candidates, used, feeds, bounds, day, pins)
+    eligible, rejected = _filter_items(
+        essays, candidates, used, feeds, limits, day, pins, excluded, rejections or {}
+    )
     weights = {feed.name: feed.weight for feed in feeds}
-    told = story_clusters.merge(admitted, weights)
-    fresh = [story for story in told if not any(_is_used(item, used) for item in story.items)]
-    refused += [
-        _refused(item, "its story was told in an earlier issue")
-        for story in told
-        if story not in fresh
-        for item in story.items
-        if not _is_used(item, used)
-    ]
-    fits = ranking.fits(essays, fresh, today=day, weights=weights, vocabulary=vocabulary)
-    judged = _judged(essays, fits, feeds, bounds, pins)
-    ranked = sorted(judged, key=lambda one: one.why_not != "")
-    return (*ranked, *sorted(refused, key=_by_date))
+    stories = story_clusters.cluster_stories(eligible, weights)
+    fresh: list[Story] = []
+    for story in stories:
+        out = [item for item in story.items if _is_used(item, used) or _is_used(item, excluded)]
+        if not out:
+            fresh.append(story)
+            continue
+        sent = any(_is_used(item, used) for item in out)
+        reason = "its story was in an earlier issue" if sent else "an editor left its story out"
+        rejected += [_rejected(item, reason) for item in story.items if item not in out]
+    scores = ranking.score_stories(essays, fresh, today=day, weights=weights, vocabulary=vocabulary)
+    decided = _choose(essays, scores, feeds, limits, pins)
+    ranked = sorted(decided, key=lambda candidate: not candidate.chosen)
+    return (*ranked, *sorted(rejected, key=_by_date))
 
 
-def _admitted(
+def _filter_items(
     essays: Sequence[Essay],
     candidates: Sequence[FeedItem],
     used: Collection[str],
     feeds: Sequence[Feed],
-    bounds: Bounds,
+    limits: SelectionLimits,
     day: date,
     pins: Sequence[str],
-) -> tuple[list[FeedItem], list[Choice]]:
-    """Part what may be told from what may not; used items stay, to know their stories again."""
+    excluded: Collection[str],
+    rejections: Mapping[FeedItem, str],
+) -> tuple[list[FeedItem], list[Candidate]]:
+    """Split items into eligible and rejected ones.
+
+    Used ones and those that an editor left out stay eligible, to recognise their story.
+    """
     active = {feed.name for feed in feeds if feed.active}
     bans = [ban for essay in essays for ban in essay.ban]
     unique = {(item.key, item.canonical, item.feed): item for item in candidates}
-    admitted: list[FeedItem] = []
-    refused: list[Choice] = []
+    eligible: list[FeedItem] = []
+    rejected: list[Candidate] = []
     for item in unique.values():
         age = (day - item.date.date()).days
+        pinned = is_pinned(item, pins)
         why_not = ""
-        if _is_used(item, used):
+        if _is_used(item, excluded):
+            why_not = "an editor left it out of this issue"
+        elif _is_used(item, used):
             why_not = "it was in an earlier issue"
+        elif item in rejections:
+            why_not = rejections[item]
         elif item.feed not in active:
-            why_not = "its feed rests or is listed no more"
+            why_not = "its feed is inactive or no longer in feeds.toml"
         elif age < 0:
             why_not = "it is dated after the issue"
         elif is_banned(item, bans):
             why_not = "an essay bans it"
-        elif age > bounds.max_age_days and item.canonical not in pins:
-            why_not = f"it is {age} days old; the limit is {bounds.max_age_days}"
+        elif item.date_source == "archive" and not pinned:
+            why_not = "it has no date and was there when its feed was first read: it may be old"
+        elif age > limits.max_age_days and not pinned:
+            why_not = f"it is {age} days old; the limit is {limits.max_age_days}"
         if why_not:
-            refused.append(_refused(item, why_not))
-        if not why_not or (_is_used(item, used) and item.canonical not in pins):
-            admitted.append(item)
-    return admitted, refused
+            rejected.append(_rejected(item, why_not))
+        recognises = _is_used(item, used) or _is_used(item, excluded)
+        if not why_not or (recognises and not pinned):
+            eligible.append(item)
+    return eligible, rejected
+
+
+def is_pinned(item: FeedItem, pins: Collection[str]) -> bool:
+    """Tell whether one of the canonical links in `pins` leads to the item's page."""
+    return item.page in pins
 
 
 def _is_used(item: FeedItem, used: Collection[str]) -> bool:
     return item.key in used or item.canonical in used
 
 
-def _refused(item: FeedItem, why_not: str) -> Choice:
-    return Choice(Story((item,)), "", 0.0, (), why_not)
+def _rejected(item: FeedItem, why_not: str) -> Candidate:
+    return Candidate(Story((item,)), "", 0.0, (), why_not)
 
 
-def _by_date(choice: Choice) -> tuple[object, ...]:
-    lead = choice.story.lead
+def _by_date(candidate: Candidate) -> tuple[object, ...]:
+    lead = candidate.story.lead
     return (-lead.date.timestamp(), lead.feed, lead.key, lead.link)
 
 
-def _judged(
+def _choose(
     essays: Sequence[Essay],
-    fits: Sequence[ranking.Fit],
+    scores: Sequence[ranking.StoryScore],
     feeds: Sequence[Feed],
-    bounds: Bounds,
+    limits: SelectionLimits,
     pins: Sequence[str],
-) -> list[Choice]:
-    """Choose among the stories that may be told: the pinned ones, then by score and in balance."""
-    per_story: dict[Story, list[ranking.Fit]] = defaultdict(list)
-    for fit in sorted(fits, key=ranking.order):
-        per_story[fit.story].append(fit)
-    most = {feed.name: bounds.per_feed if feed.limit is None else feed.limit for feed in feeds}
+) -> list[Candidate]:
+    """Choose among eligible stories: the pinned ones, then by score within the limits per feed and essay."""
+    per_story: dict[Story, list[ranking.StoryScore]] = defaultdict(list)
+    for scored in sorted(scores, key=ranking.sort_key):
+        per_story[scored.story].append(scored)
+    feed_limits = {
+        feed.name: limits.per_feed if feed.limit is None else feed.limit for feed in feeds
+    }
     taken: Counter[str] = Counter()
     sections: Counter[str] = Counter()
-    judged: list[Choice] = []
+    decided: list[Candidate] = []
 
-    def take(fit: ranking.Fit, story: Story, pinned: bool) -> None:
+    def take(scored: ranking.StoryScore, story: Story, pinned: bool) -> None:
         taken[story.lead.feed] += 1
-        sections[fit.essay] += 1
-        judged.append(Choice(story, fit.essay, fit.score, fit.words, pinned=pinned))
+        sections[scored.essay] += 1
+        decided.append(Candidate(story, scored.essay, scored.score, scored.words, pinned=pinned))
 
     for pin in pins:
-        for story in [one for one in per_story if pin in {item.canonical for item in one.items}]:
-            fit = _of_pinning(per_story.pop(story), essays, pin)
-            if len(judged) < bounds.items:
+        for story in [
+            story for story in per_story if any(is_pinned(item, [pin]) for item in story.items)
+        ]:
+            scored = _score_for_pin(per_story.pop(story), essays, pin)
+            if len(decided) < limits.items:
                 # The item that was pinned leads its story.
-                led = tuple(sorted(story.items, key=lambda item: item.canonical != pin))
-                take(fit, Story(led), pinned=True)
+                items = tuple(sorted(story.items, key=lambda item: not is_pinned(item, [pin])))
+                take(scored, Story(items), pinned=True)
             else:
-                judged.append(_left(fit, f"the issue has its {bounds.items} items", pinned=True))
+                decided.append(
+                    _left_out(scored, f"the issue has its {limits.items} items", pinned=True)
+                )
     floor = ranking.FLOOR if essays else 0.0
     for ranked in per_story.values():
-        fit = ranked[0]
-        feed = fit.story.lead.feed
-        allowed = most.get(feed, bounds.per_feed)
-        if fit.evidence < floor:
-            why_not = "it shares too little with any essay" if fit.words else "no word is shared"
-        elif len([one for one in judged if one.chosen]) >= bounds.items:
-            why_not = f"the issue has its {bounds.items} items"
+        scored = ranked[0]
+        feed = scored.story.lead.feed
+        allowed = feed_limits.get(feed, limits.per_feed)
+        if scored.evidence < floor:
+            why_not = "it shares too little with any essay" if scored.words else "no word is shared"
+        elif len([candidate for candidate in decided if candidate.chosen]) >= limits.items:
+            why_not = f"the issue has its {limits.items} items"
         elif taken[feed] >= allowed:
             why_not = f"'{feed}' has its {allowed} items"
-        elif fit.essay and sections[fit.essay] >= bounds.per_section:
-            why_not = f"its essay has its {bounds.per_section} items"
+        elif scored.essay and sections[scored.essay] >= limits.per_section:
+            why_not = f"its essay has its {limits.per_section} items"
         else:
-            take(fit, fit.story, pinned=False)
+            take(scored, scored.story, pinned=False)
             why_not = ""
         if why_not:
-            judged.append(_left(fit, why_not))
-        judged += [
-            _left(other, "it belongs to another essay more")
+            decided.append(_left_out(scored, why_not))
+        decided += [
+            _left_out(other, "it belongs to another essay more")
             for other in ranked[1:]
             if other.evidence >= floor
         ]
-    return judged
+    return decided
 
 
-def _of_pinning(fits: Sequence[ranking.Fit], essays: Sequence[Essay], pin: str) -> ranking.Fit:
-    """The fit with the essay that pins it, whatever it fits better."""
-    pinning = {e.slug for e in essays if pin in map(canonical_link, e.pin)}
-    return next((fit for fit in fits if fit.essay in pinning), fits[0])
+def _score_for_pin(
+    scores: Sequence[ranking.StoryScore], essays: Sequence[Essay], pin: str
+) -> ranking.StoryScore:
+    """Return the score for the essay that pins the item, whatever essay it is more relevant to."""
+    pinning = {essay.slug for essay in essays if pin in map(canonical_link, essay.pin)}
+    return next((scored for scored in scores if scored.essay in pinning), scores[0])
 
 
-def _left(fit: ranking.Fit, why_not: str, pinned: bool = False) -> Choice:
-    return Choice(fit.story, fit.essay, fit.score, fit.words, why_not, pinned)
+def _left_out(scored: ranking.StoryScore, why_not: str, pinned: bool = False) -> Candidate:
+    return Candidate(scored.story, scored.essay, scored.score, scored.words, why_not, pinned)
 
 
 def is_banned(item: FeedItem, bans: Sequence[str]) -> bool:
@@ -205,7 +258,7 @@ def is_banned(item: FeedItem, bans: Sequence[str]) -> bool:
     text = f"{item.title} {item.summary}"
     for ban in bans:
         if "://" in ban:
-            if canonical_link(ban) == item.canonical:
+            if canonical_link(ban) == item.page:
                 return True
         elif ban and re.search(rf"(?<!\w){re.escape(ban)}(?!\w)", text, re.IGNORECASE):
             return True

@@ -1,11 +1,12 @@
-"""Items of several feeds that tell the same become one story.
+"""Near-duplicate detection: items of several feeds that report the same become one story.
 
-Two items tell the same when they lead to the same page, or when two thirds of the shorter one's
-character 4-grams occur in the other (on 18 German pairs .66 parted them without a mistake,
-look-alikes reached .65). Numbers and places that contradict each other keep look-alikes apart: "KW
-47" is not "KW 48", and what happens in Musterhausen does not happen in Beispielstadt.
+Two items are the same story when they link to the same page, or when two thirds of the shorter one's
+character 4-grams occur in the other: set containment (on 18 German pairs a threshold of .66 made no
+mistake, look-alikes reached .65). Numbers and places that contradict each other keep look-alikes
+apart: "KW 47" is not "KW 48", and what happens in Musterhausen does not happen in Beispielstadt.
+Pairs are joined with a disjoint-set forest, the most similar first.
 
-One page under two feeds is one item, not two sources: the heavier feed keeps it.
+One page under two feeds is one item, not two sources: the feed with the higher weight keeps it.
 """
 
 from __future__ import annotations
@@ -16,15 +17,16 @@ from collections.abc import Iterator, Mapping, Sequence
 from datetime import timedelta
 
 from upcycle_news.models import FeedItem, Story
-from upcycle_news.text.urls import page_of
+from upcycle_news.text.typography import base_language
+from upcycle_news.text.urls import page_key
 
 CONTAINMENT = 0.66
-MIN_GRAMS = 30  # shorter texts resemble everything
-COMPARED = 300  # characters of the summary
-WINDOW = timedelta(days=7)  # what is told again later is another story
+MIN_NGRAMS = 30  # shorter texts resemble everything
+COMPARED = 300  # characters of the summary that are compared
+WINDOW = timedelta(days=7)  # a repetition after that is another story
 
 
-def merge(
+def cluster_stories(
     items: Sequence[FeedItem], weights: Mapping[str, float] | None = None
 ) -> tuple[Story, ...]:
     """Group items into stories, newest first; each is led by the item of the weightiest feed.
@@ -35,24 +37,24 @@ def merge(
     ordered = sorted(
         items, key=lambda item: (-item.date.timestamp(), item.feed, item.key, item.link)
     )
-    groups = _Groups(len(ordered))
+    groups = _DisjointSets(len(ordered))
     _join_same_page(ordered, groups)
     _join_same_text(ordered, groups)
     stories: dict[int, list[FeedItem]] = defaultdict(list)
     for index, item in enumerate(ordered):
         stories[groups.root(index)].append(item)
-    return tuple(Story(_one_each(_led(group, weights))) for group in stories.values())
+    return tuple(Story(_deduplicate(_lead_first(group, weights))) for group in stories.values())
 
 
-def _one_each(items: tuple[FeedItem, ...]) -> tuple[FeedItem, ...]:
-    """Name a page once, and each feed once."""
-    pages = {page_of(item.canonical): item for item in reversed(items)}
-    feeds = {item.feed: item for item in reversed(items) if pages[page_of(item.canonical)] is item}
+def _deduplicate(items: tuple[FeedItem, ...]) -> tuple[FeedItem, ...]:
+    """Keep one item for each page and for each feed."""
+    pages = {page_key(item.canonical): item for item in reversed(items)}
+    feeds = {item.feed: item for item in reversed(items) if pages[page_key(item.canonical)] is item}
     return tuple(item for item in items if feeds.get(item.feed) is item)
 
 
-def _led(group: list[FeedItem], weights: Mapping[str, float]) -> tuple[FeedItem, ...]:
-    """Put the item that is shown first: heaviest feed, then with a summary, then the earliest."""
+def _lead_first(group: list[FeedItem], weights: Mapping[str, float]) -> tuple[FeedItem, ...]:
+    """Sort the lead first: of the feed with the highest weight, with a summary, the earliest."""
     return tuple(
         sorted(
             group,
@@ -63,8 +65,8 @@ def _led(group: list[FeedItem], weights: Mapping[str, float]) -> tuple[FeedItem,
     )  # fmt: skip
 
 
-class _Groups:
-    """Disjoint sets of indices; the lowest index stands for its set."""
+class _DisjointSets:
+    """Disjoint sets of indices (union-find); the lowest index is the root of its set."""
 
     def __init__(self, size: int) -> None:
         self._parent = list(range(size))
@@ -75,60 +77,60 @@ class _Groups:
             index = self._parent[index]
         return index
 
-    def join(self, one: int, other: int) -> None:
-        low, high = sorted((self.root(one), self.root(other)))
+    def join(self, first: int, second: int) -> None:
+        low, high = sorted((self.root(first), self.root(second)))
         self._parent[high] = low
 
     def members(self, index: int) -> list[int]:
         root = self.root(index)
-        return [other for other in range(len(self._parent)) if self.root(other) == root]
+        return [member for member in range(len(self._parent)) if self.root(member) == root]
 
 
-def _join_same_page(items: Sequence[FeedItem], groups: _Groups) -> None:
+def _join_same_page(items: Sequence[FeedItem], groups: _DisjointSets) -> None:
     first: dict[str, int] = {}
     for index, item in enumerate(items):
-        groups.join(first.setdefault(page_of(item.canonical), index), index)
+        groups.join(first.setdefault(page_key(item.canonical), index), index)
 
 
-def _join_same_text(items: Sequence[FeedItem], groups: _Groups) -> None:
-    grams = [grams_of(_text(item)) for item in items]
+def _join_same_text(items: Sequence[FeedItem], groups: _DisjointSets) -> None:
+    ngrams = [character_ngrams(_text(item)) for item in items]
     numbers = [_numbers(_text(item)) for item in items]
     places = [_places(item) for item in items]
-    likely = [
-        (-share, one, other)
-        for one, other, share in _alike(items, grams)
-        if items[one].language == items[other].language
-        and not _contradict(numbers[one], numbers[other])
-        and not _elsewhere(places[one], places[other], items[one], items[other])
+    pairs = [
+        (-containment, first, second)
+        for first, second, containment in _similar_pairs(items, ngrams)
+        if base_language(items[first].language) == base_language(items[second].language)
+        and not _contradict(numbers[first], numbers[second])
+        and not _elsewhere(places[first], places[second], items[first], items[second])
     ]
-    # The most alike first: who is joined already may keep a less alike one of the same feed out.
-    for _, one, other in sorted(likely):
-        if _may_join(items, groups, one, other):
-            groups.join(one, other)
+    # The most similar first: a joined item may keep a less similar one of the same feed out.
+    for _, first, second in sorted(pairs):
+        if _may_join(items, groups, first, second):
+            groups.join(first, second)
 
 
-def _may_join(items: Sequence[FeedItem], groups: _Groups, one: int, other: int) -> bool:
-    """Within one feed likeness means a series: its publisher would not write the same twice."""
-    feeds = ({items[index].feed for index in groups.members(which)} for which in (one, other))
+def _may_join(items: Sequence[FeedItem], groups: _DisjointSets, first: int, second: int) -> bool:
+    """Refuse items of one feed: similar texts there are a series, no publisher writes one twice."""
+    feeds = ({items[index].feed for index in groups.members(member)} for member in (first, second))
     return next(feeds).isdisjoint(next(feeds))
 
 
-def _alike(
-    items: Sequence[FeedItem], grams: Sequence[frozenset[str]]
+def _similar_pairs(
+    items: Sequence[FeedItem], ngrams: Sequence[frozenset[str]]
 ) -> Iterator[tuple[int, int, float]]:
-    """Find the pairs of which one contains the other, among `items` in the order of their dates.
+    """Yield the pairs of which one contains the other and how much; `items` are sorted by date.
 
     Each set is one long integer with a bit for each 4-gram, so that comparing two is one `&`: 1,500
     items take about a second.
     """
     bits: dict[str, int] = {}
     masks = []
-    for one in grams:
+    for item_ngrams in ngrams:
         mask = 0
-        for gram in one:
-            mask |= 1 << bits.setdefault(gram, len(bits))
+        for ngram in item_ngrams:
+            mask |= 1 << bits.setdefault(ngram, len(bits))
         masks.append(mask)
-    sizes = [len(one) if len(one) >= MIN_GRAMS else 0 for one in grams]
+    sizes = [len(item_ngrams) if len(item_ngrams) >= MIN_NGRAMS else 0 for item_ngrams in ngrams]
     for first, item in enumerate(items):
         if not sizes[first]:
             continue
@@ -147,7 +149,7 @@ def _text(item: FeedItem) -> str:
     return f"{item.title}. {item.summary[:COMPARED]}"
 
 
-def grams_of(text: str) -> frozenset[str]:
+def character_ngrams(text: str) -> frozenset[str]:
     """Return the character 4-grams of a text: lower case, letters and digits, single spaces."""
     plain = " ".join(re.findall(r"[^\W_]+", text.casefold()))
     return frozenset(plain[start : start + 4] for start in range(len(plain) - 3))
@@ -157,12 +159,12 @@ def _numbers(text: str) -> frozenset[str]:
     return frozenset(re.sub(r"[.,]", "", number) for number in re.findall(r"\d+(?:[.,]\d+)*", text))
 
 
-def _contradict(one: frozenset[str], other: frozenset[str]) -> bool:
-    return not (one <= other or other <= one)
+def _contradict(first: frozenset[str], second: frozenset[str]) -> bool:
+    return not (first <= second or second <= first)
 
 
-# What follows "in", "bei" or "Stadt" without an article, what ends like a place, and what stands
-# before a colon at the start: names of places, and some other words, which only costs a merger.
+# Place names: a word after "in", "bei" or "Stadt" without an article, a word that ends like a place,
+# and a word before a colon at the start. Some other words match, which only costs a merger.
 _PLACE = re.compile(
     r"\b(?:[Ii]n|[Bb]ei|[Aa]us|[Nn]ach|[Vv]on|Stadt|Gemeinde|Kreis|Landkreis|Dorf)\s+([A-ZÄÖÜ][a-zäöüß]+)"
     r"|\b([A-ZÄÖÜ][a-zäöüß]{2,}(?:hausen|heim|burg|stadt|dorf|berg|bach|furt|hagen|feld|ingen|leben|walde))\b"
@@ -171,13 +173,18 @@ _PLACE = re.compile(
 
 
 def _places(item: FeedItem) -> frozenset[str]:
-    found = _PLACE.findall(_text(item))
-    return frozenset(name for groups in found for name in groups if name)
+    matches = _PLACE.findall(_text(item))
+    return frozenset(name for groups in matches for name in groups if name)
 
 
 def _elsewhere(
-    one: frozenset[str], other: frozenset[str], first: FeedItem, second: FeedItem
+    first_places: frozenset[str],
+    second_places: frozenset[str],
+    first: FeedItem,
+    second: FeedItem,
 ) -> bool:
-    """Tell whether each names a place of which the other does not speak."""
-    ours, theirs = _text(first), _text(second)
-    return any(name not in theirs for name in one) and any(name not in ours for name in other)
+    """Tell whether each item names a place that the other does not mention."""
+    first_text, second_text = _text(first), _text(second)
+    return any(name not in second_text for name in first_places) and any(
+        name not in first_text for name in second_places
+    )

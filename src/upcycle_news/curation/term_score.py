@@ -1,4 +1,12 @@
-"""Texts as terms: stems and compound parts of a feed item, and of the essay that asks for items."""
+"""Lexical relevance: feed items as documents, an essay as the query, both as stems and compound parts.
+
+- `Document`: the fields of a feed item for `BM25Index`, weighted by `FIELDS`.
+- `Query`: the essay's terms as a weighted set (each term once, at the highest weight of the place it
+  occurs in). Long essays match more terms by chance, so scores are divided by `Query.chance`.
+- `relevance_feedback`: pseudo-relevance feedback in the manner of Rocchio. The documents most likely
+  relevant (`SEED_STORIES` at most) give expansion terms, weighted by IDF times the summed likelihood
+  of the seed documents that hold them; every document is then scored by the `EXPANSION_TERMS` best.
+"""
 
 from __future__ import annotations
 
@@ -6,28 +14,29 @@ import math
 from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 
-from upcycle_news.curation.bm25_index import Index
-from upcycle_news.curation.compounds import Compounds
+from upcycle_news.curation.bm25_index import BM25Index
+from upcycle_news.curation.compounds import CompoundSplitter
 from upcycle_news.models import Essay, FeedItem
-from upcycle_news.text.stemming import stem, words
+from upcycle_news.text.stemming import content_words, stem
 
 MAX_WORDS = 5
-# Fields: title, summary, and the parts of compounds in each.
+# BM25 weights of a document's fields: title, summary, and the compound parts of each.
 FIELDS = (2.0, 1.0, 1.0, 0.6)
-TITLE, TOPICS, TEXT = 1.0, 1.5, 1.0
-PART = 0.5  # a part of the essay's compound, against the whole word
+# Weights of query terms by where they occur in the essay.
+TITLE_WEIGHT, TOPICS_WEIGHT, TEXT_WEIGHT = 1.0, 1.5, 1.0
+PART_WEIGHT = 0.5  # a part of a compound, against the whole word
 # In German nouns say what a text is about, and capitals say which words are nouns.
-NO_NOUN = 0.7
-# Words that the surest documents have in common lend themselves to the others: so many words, from so
-# many documents at most and at least, each more likely right than not by some way.
-LENT, MOST_TEACHERS, LEAST_TEACHERS, TRUSTED = 15, 8, 3, 0.3
+NON_NOUN_WEIGHT = 0.7
+# Relevance feedback: seed documents at most and at least, and how likely relevant each must be.
+SEED_STORIES, MIN_SEED_STORIES, MIN_SEED_LIKELIHOOD = 8, 3, 0.3
+EXPANSION_TERMS = 15
 LONG_QUERY = 150  # terms; an essay of 250 words has about as many
 
 
 class Document:
-    """A feed item as terms, and the words as they stand in it."""
+    """A feed item as terms; `surface` maps each term to the word as written, `nouns` are terms."""
 
-    def __init__(self, item: FeedItem, compounds: Compounds) -> None:
+    def __init__(self, item: FeedItem, compounds: CompoundSplitter) -> None:
         self.surface: dict[str, str] = {}
         self.nouns: set[str] = set()
         title, title_parts = self._terms(item.title, item.language, compounds)
@@ -35,55 +44,58 @@ class Document:
         self.fields = (title, summary, title_parts, summary_parts)
         self.terms = frozenset(term for field in self.fields for term in field)
 
-    def _terms(self, text: str, language: str, compounds: Compounds) -> tuple[list[str], list[str]]:
+    def _terms(
+        self, text: str, language: str, compounds: CompoundSplitter
+    ) -> tuple[list[str], list[str]]:
         whole: list[str] = []
         parts: list[str] = []
-        for word in words(text):
-            for place, term in [
+        for word in content_words(text):
+            for field, term in [
                 (whole, stem(word, language)),
                 *((parts, part) for part in sorted(compounds.parts(word, language))),
             ]:
-                place.append(term)
+                field.append(term)
                 self.surface.setdefault(term, word)
                 if word[0].isupper() or not language.startswith("de"):
                     self.nouns.add(term)
         return whole, parts
 
-    def told(self, terms: Mapping[str, float]) -> tuple[str, ...]:
-        """The words behind the terms that count most."""
+    def top_words(self, terms: Mapping[str, float]) -> tuple[str, ...]:
+        """Return the words behind the best of the scored `terms`, nouns first, at most `MAX_WORDS`."""
         best = sorted(terms, key=lambda term: (term not in self.nouns, -terms[term], term))
         return tuple(dict.fromkeys(self.surface[term] for term in best))[:MAX_WORDS]
 
 
 class Query:
-    """An essay as weighted terms: a set, for in a long essay repeated words would drown the others."""
+    """An essay as weighted terms: a set, because in a long essay repeated words would dominate."""
 
-    def __init__(self, essay: Essay, compounds: Compounds) -> None:
+    def __init__(self, essay: Essay, compounds: CompoundSplitter) -> None:
         terms: dict[str, float] = defaultdict(float)
         topics = " . ".join(essay.topics)
         for weight, text in (
-            (TITLE, essay.title), (TOPICS, topics), (TEXT, essay.summary), (TEXT, essay.body),
+            (TITLE_WEIGHT, essay.title), (TOPICS_WEIGHT, topics),
+            (TEXT_WEIGHT, essay.summary), (TEXT_WEIGHT, essay.body),
         ):  # fmt: skip
-            for word in words(text):
+            for word in content_words(text):
                 noun = word[0].isupper() or not essay.language.startswith("de")
-                own = weight * (1.0 if noun else NO_NOUN)
+                word_weight = weight * (1.0 if noun else NON_NOUN_WEIGHT)
                 term = stem(word, essay.language)
-                terms[term] = max(terms[term], own)
+                terms[term] = max(terms[term], word_weight)
                 for part in compounds.parts(word, essay.language):
-                    terms[part] = max(terms[part], own * PART)
+                    terms[part] = max(terms[part], word_weight * PART_WEIGHT)
         self.terms: Mapping[str, float] = terms
         self._heading = frozenset(
             stem(word, essay.language)
-            for word in words(" . ".join((essay.title, *essay.topics)))
+            for word in content_words(" . ".join((essay.title, *essay.topics)))
             if word[0].isupper()
         )
         #: 0.25 to 1: a long essay has more words that an item can meet by chance.
         self.chance = 0.25 + 0.75 * min(len(terms) / LONG_QUERY, 1.0)
 
     def evidence(self, terms: Mapping[str, float], document: Document) -> float:
-        """What the shared terms prove: half as much where a single noun carries them all.
+        """Return the score of the shared terms, halved where a single noun gives all of them.
 
-        That may be chance; not so where the noun stands in both headings as a word of its own.
+        That may be chance; not so where the noun is a word of both headings.
         """
         score = math.fsum(terms.values()) / self.chance
         nouns = {document.surface[term] for term in terms if term in document.nouns}
@@ -92,24 +104,29 @@ class Query:
         return score / 2
 
 
-def echoes(index: Index, documents: Sequence[Document], trust: Sequence[float]) -> list[float]:
-    """How much each document speaks in the words that those have in common that can be trusted.
+def relevance_feedback(
+    index: BM25Index, documents: Sequence[Document], likelihoods: Sequence[float]
+) -> list[float]:
+    """Score each document by the terms that the documents most likely relevant have in common.
 
-    `trust` is how likely each is to belong, 0 to 1; without three likely ones nothing is lent.
+    `likelihoods` says how likely each document is relevant, 0 to 1. All scores are 0 with fewer than
+    `MIN_SEED_STORIES` seed documents.
     """
-    best = sorted(range(len(trust)), key=lambda number: (-trust[number], number))[:MOST_TEACHERS]
-    teachers = [number for number in best if trust[number] > TRUSTED]
-    if len(teachers) < LEAST_TEACHERS:
+    ranked = sorted(range(len(likelihoods)), key=lambda number: (-likelihoods[number], number))
+    seeds = [
+        number for number in ranked[:SEED_STORIES] if likelihoods[number] > MIN_SEED_LIKELIHOOD
+    ]
+    if len(seeds) < MIN_SEED_STORIES:
         return [0.0] * len(documents)
-    everywhere = Counter(term for document in documents for term in document.terms)
-    shared = Counter(term for number in teachers for term in documents[number].terms)
+    document_frequency = Counter(term for document in documents for term in document.terms)
+    seed_frequency = Counter(term for number in seeds for term in documents[number].terms)
     value = {
-        term: math.log(len(documents) / everywhere[term])
-        * math.fsum(trust[number] for number in teachers if term in documents[number].terms)
-        for term, count in shared.items()
+        term: math.log(len(documents) / document_frequency[term])
+        * math.fsum(likelihoods[number] for number in seeds if term in documents[number].terms)
+        for term, count in seed_frequency.items()
         if count >= 2
     }
-    lent = sorted(value, key=lambda term: (-value[term], term))[:LENT]
-    most = max((value[term] for term in lent), default=0.0) or 1.0
-    found = index.scores({term: value[term] / most for term in lent})
-    return [math.fsum(terms.values()) for terms in found]
+    expansion = sorted(value, key=lambda term: (-value[term], term))[:EXPANSION_TERMS]
+    highest = max((value[term] for term in expansion), default=0.0) or 1.0
+    scored = index.scores({term: value[term] / highest for term in expansion})
+    return [math.fsum(terms.values()) for terms in scored]

@@ -10,23 +10,23 @@ from typing import Any
 from upcycle_news.errors import ContentError
 from upcycle_news.fileio import (
     did_you_mean,
+    display_path,
     parse_toml,
     read_text,
-    shown,
 )
 from upcycle_news.i18n.messages import LocalizedText, localized
-from upcycle_news.text.sanitize import tidy
+from upcycle_news.text.sanitize import normalise_whitespace
 
 KEYS = ("words", "hints", "outside")
 EVERYDAY = "everyday"
-MOST_CONCEPTS, MOST_WORDS, LONGEST = 2000, 50_000, 80
+MAX_CONCEPTS, MAX_WORDS, MAX_LENGTH = 2000, 50_000, 80
 
 
 @dataclass(frozen=True)
 class Concept:
-    """Something texts are about. `words` say so alone, `hints` only beside others.
+    """A subject of the field. `words` name it alone, `hints` only count beside others.
 
-    One that is `outside` belongs to a section the publication does not write about.
+    A concept that is `outside` belongs to a section the publication does not write about.
     """
 
     name: str
@@ -37,7 +37,7 @@ class Concept:
 
 @dataclass(frozen=True)
 class Vocabulary:
-    """The concepts, and the words of every day that tell nothing alone."""
+    """The concepts, and everyday words that are no evidence alone."""
 
     concepts: tuple[Concept, ...] = ()
     everyday: tuple[str, ...] = ()
@@ -45,25 +45,27 @@ class Vocabulary:
 
 def load_vocabulary(path: Path, root: Path) -> Vocabulary:
     """Read the file, if it is there; raises `ContentError` with the line of the first mistake."""
-    where = shown(path, root)
+    where = display_path(path, root)
     if not path.exists():
         return Vocabulary()
     text = read_text(path, where)
     data = parse_toml(text, where, '["Leerstand"] and below it words = "…"')
-    page = _Page(where, text)
-    everyday = page.listed("", EVERYDAY, data.pop(EVERYDAY, ""))
+    file = _VocabularyFile(where, text)
+    everyday = file.entries("", EVERYDAY, data.pop(EVERYDAY, ""))
     vocabulary = Vocabulary(
-        tuple(page.concept(name, table) for name, table in data.items()), everyday
+        tuple(file.concept(name, table) for name, table in data.items()), everyday
     )
-    count = sum(len(one.words) + len(one.hints) for one in vocabulary.concepts) + len(everyday)
-    if len(vocabulary.concepts) > MOST_CONCEPTS or count > MOST_WORDS:
-        said = localized("vocabulary-too-large", concepts=MOST_CONCEPTS, words=MOST_WORDS)
-        raise ContentError(where, None, said)
+    count = sum(len(concept.words) + len(concept.hints) for concept in vocabulary.concepts) + len(
+        everyday
+    )
+    if len(vocabulary.concepts) > MAX_CONCEPTS or count > MAX_WORDS:
+        message = localized("vocabulary-too-large", concepts=MAX_CONCEPTS, words=MAX_WORDS)
+        raise ContentError(where, None, message)
     return vocabulary
 
 
-class _Page:
-    """The text of the file, to say in which line a mistake stands; tomllib does not tell."""
+class _VocabularyFile:
+    """The text of the file, to find the line of a mistake, which tomllib does not report."""
 
     def __init__(self, where: str, text: str) -> None:
         self.where = where
@@ -72,7 +74,7 @@ class _Page:
     def concept(self, name: str, table: Any) -> Concept:
         if not isinstance(table, dict):
             raise self.error(name, "", localized("concept-no-table", name=name[:40]))
-        if not tidy(name) or len(name) > LONGEST:
+        if not normalise_whitespace(name) or len(name) > MAX_LENGTH:
             raise self.error(name, "", localized("concept-name"))
         for key in table:
             if key not in KEYS:
@@ -84,30 +86,30 @@ class _Page:
         if "words" not in table:
             raise self.error(name, "", localized("concept-empty", name=name[:40]))
         return Concept(
-            tidy(name),
-            self.listed(name, "words", table["words"]),
-            self.listed(name, "hints", table.get("hints", "")),
+            normalise_whitespace(name),
+            self.entries(name, "words", table["words"]),
+            self.entries(name, "hints", table.get("hints", "")),
             outside,
         )
 
-    def listed(self, name: str, key: str, value: Any) -> tuple[str, ...]:
+    def entries(self, name: str, key: str, value: Any) -> tuple[str, ...]:
         if not isinstance(value, str):
             raise self.error(name, key, localized("concept-no-text", key=key))
-        entries = [tidy(entry) for entry in value.split(",")]
+        entries = [normalise_whitespace(entry) for entry in value.split(",")]
         for entry in entries:
-            if entry and (len(entry) > LONGEST or not re.search(r"[^\W_]", entry)):
+            if entry and (len(entry) > MAX_LENGTH or not re.search(r"[^\W_]", entry)):
                 raise self.error(name, key, localized("concept-no-word", entry=entry[:40]))
         return tuple(dict.fromkeys(entry for entry in entries if entry))
 
-    def error(self, name: str, key: str, said: LocalizedText) -> ContentError:
-        return ContentError(self.where, self._line(name, key), said)
+    def error(self, name: str, key: str, message: LocalizedText) -> ContentError:
+        return ContentError(self.where, self._line(name, key), message)
 
     def _line(self, name: str, key: str) -> int | None:
         begin = 0
         if name:
             head = rf"\s*\[?\s*[\"']?{re.escape(name)}[\"']?\s*(?:\]|=|\.)"
-            found = (n for n, line in enumerate(self.lines) if re.match(head, line))
-            begin = next(found, -1)
+            matches = (number for number, line in enumerate(self.lines) if re.match(head, line))
+            begin = next(matches, -1)
             if begin < 0:
                 return None
         for number, line in enumerate(self.lines[begin:], start=begin + 1):

@@ -1,10 +1,10 @@
-"""All connections of a process, held by one thread: mark, send, record.
+"""All SMTP connections of a process, driven by one thread: claim, send, record.
 
-In each round the lines that are free get their next delivery, and one commit takes the replies that
-have come in and the marks of what goes out next. No line sends before its own mark is committed, and
-none gets a next one before its reply is written down. So a death leaves deliveries in ``sending``,
-at most one for each connection, and nobody forgotten. Nothing is marked for a line that is not open:
-a death while connecting must not look like a death on the wire.
+In each step the free connections get their next delivery, and one commit takes the verdicts that
+have come in and the claims of what goes out next. No connection sends before its own claim is
+committed, and none gets a next delivery before its verdict is recorded. So a death leaves deliveries
+in ``sending``, at most one for each connection, and loses none. Nothing is claimed for a connection
+that is not open: a death while connecting must not look like a death on the wire.
 """
 
 from __future__ import annotations
@@ -19,339 +19,359 @@ from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import datetime
 
-from upcycle_news.delivery.ports import Record, Wire
-from upcycle_news.delivery.session import Desk
+from upcycle_news.delivery.ports import Record, Transport
+from upcycle_news.delivery.session import DeliverySession
 from upcycle_news.errors import RelayError
-from upcycle_news.mail.dot_stuffing import Stuffed
+from upcycle_news.mail.dot_stuffing import DotStuffedMessage
 from upcycle_news.models import (
-    Claim,
+    ClaimResult,
+    ClaimStatus,
     DeliveryState,
     Envelope,
-    Leave,
+    LeasedDelivery,
     Verdict,
 )
 from upcycle_news.transports.outcomes import (
-    CannotCarry,
     LostBeforeBody,
     LostInBody,
     Outcome,
     RelayUnreachable,
+    UnsupportedAddress,
 )
 
-Answer = tuple[Wire | None, BaseException | None]
-
-
-class Calls:
-    """Connections on their way up or down. Readable (`fileno`) when one was opened or failed."""
-
-    def __init__(self, connect: Callable[[], Wire]) -> None:
-        """Open connections with `connect`, each in a thread of its own."""
-        self._connect = connect
-        self._done: deque[Answer] = deque()
-        self._bell, self._ring = socket.socketpair()
-        self._closing: list[threading.Thread] = []
-        self.waiting = 0
-
-    def fileno(self) -> int:
-        """The socket's that rings."""
-        return self._bell.fileno()
-
-    def call(self) -> None:
-        """Have one more opened."""
-        self.waiting += 1
-        threading.Thread(target=self._call, name="call", daemon=True).start()
-
-    def _call(self) -> None:
-        answer: Answer
-        try:
-            answer = self._connect(), None
-        except BaseException as error:
-            answer = None, error
-        self._done.append(answer)
-        try:
-            self._ring.send(b"!")
-        except OSError:  # the run is over
-            self._abandon()
-
-    def answered(self) -> list[Answer]:
-        """What has come of calls since the last time: a connection, or why there is none."""
-        found = []
-        for _ in self._bell.recv(64):
-            self.waiting -= 1
-            found.append(self._done.popleft())
-        return found
-
-    def hang_up(self, wire: Wire) -> None:
-        """Close a connection: at once when nothing needs to be said any more."""
-        if wire.broken:
-            wire.close()
-            return
-        self._closing = [one for one in self._closing if one.is_alive()]
-        thread = threading.Thread(target=wire.close, name="hang up", daemon=True)
-        self._closing.append(thread)
-        thread.start()
-
-    def close(self) -> None:
-        """Wait until all are closed; those still being opened close when they are."""
-        for thread in self._closing:
-            thread.join()
-        self._ring.close()
-        self._bell.close()
-        self._abandon()
-
-    def _abandon(self) -> None:
-        while self._done:
-            with suppress(IndexError):
-                wire, _ = self._done.popleft()
-                if wire is not None:
-                    wire.close()
-
-
-Compose = Callable[[Claim], tuple[Envelope, bytes | Stuffed]]
-_IDLE = 5.0  # seconds: a relay that hears nothing for long hangs up, so we do first
-_ROUND = 1.0  # seconds after which we look up, whether the relay has said something or not
+MessageComposer = Callable[[LeasedDelivery], tuple[Envelope, bytes | DotStuffedMessage]]
+ConnectResult = tuple[Transport | None, BaseException | None]
+_IDLE_LIMIT = 5.0  # seconds: a relay closes connections that idle for long, so we do first
+# Replies of 4xx and 5xx in a row after which a connection is left: Postfix delays every reply by a
+# second from the tenth on and hangs up after twenty (postconf(5): smtpd_soft_error_limit), others
+# are stricter. With PIPELINING a refused recipient is two: DATA is refused as well.
+SESSION_ERRORS = 5
+_POLL_LIMIT = 1.0  # seconds until the next step, whether the relay has said something or not
 
 
 @dataclass(eq=False)
-class _Line:
-    """An open connection and what it carries."""
+class _PooledConnection:
+    """An open connection and the delivery that it carries."""
 
-    wire: Wire
-    claim: Claim | None = None
-    begun: bool = False
+    transport: Transport
+    claim: LeasedDelivery | None = None
+    started: bool = False
     epoch: int = 0
     carried: int = 0
     writing: bool = False
 
 
-class Switchboard:
-    """The lines of one run. All of its work is done in `work`, by the thread that calls it."""
+class SmtpEventLoop:
+    """The connections of one run. All work is done in `run`, by the thread that calls it."""
 
-    def __init__(self, desk: Desk, connect: Callable[[], Wire], compose_for: Compose) -> None:
-        """Work for `desk`; nothing is opened yet."""
-        self.desk, self._compose_for = desk, compose_for
-        self._free: list[_Line] = []
-        self._busy: list[_Line] = []
+    def __init__(
+        self,
+        session: DeliverySession,
+        connect: Callable[[], Transport],
+        compose_message: MessageComposer,
+    ) -> None:
+        """Work for `session`; nothing is opened yet."""
+        self.session, self._compose_message = session, compose_message
+        self._free: list[_PooledConnection] = []
+        self._busy: list[_PooledConnection] = []
         self._unrecorded: list[Record] = []
         self._selector = selectors.DefaultSelector()
-        self._calls = Calls(connect)
-        self._selector.register(self._calls, selectors.EVENT_READ)
-        self._most = desk.terms.connections
+        self._connector = Connector(connect)
+        self._selector.register(self._connector, selectors.EVENT_READ)
+        self._max_connections = session.send_limits.connections
         self._connected_once = False
-        self._enough = False
+        self._open_no_more = False
 
-    def work(self) -> None:
-        """Send until nothing is left to do now, or something says stop."""
+    def run(self) -> None:
+        """Send until nothing is left to do now, or something stops the run."""
         try:
             try:
-                while self._round():
+                while self._tick():
                     pass
             except Exception as error:
-                self.desk.fail(error)
+                self.session.fail(error)
                 while self._busy:  # what is in flight is finished all the same
-                    self._listen(None)
+                    self._poll(None)
         except BaseException as error:
-            self.desk.fail(error)
-            self._interrupted()
+            self.session.fail(error)
+            self._on_interrupt()
         finally:
             with suppress(Exception):
                 self._flush()
-            for line in [*self._free, *self._busy]:
-                self._hang_up(line)
-            self._calls.close()
+            for connection in [*self._free, *self._busy]:
+                self._disconnect(connection)
+            self._connector.close()
             self._selector.close()
 
-    def _round(self) -> bool:
+    def _tick(self) -> bool:
         """Do what can be done now; False when the run is over."""
-        desk = self.desk
-        desk.beat()
-        at = None if desk.ended else desk.may_send_at()
-        placed = not desk.ended and at is None and self._place()
+        session = self.session
+        session.send_heartbeat()
+        at = None if session.ended else session.may_send_at()
+        dispatched = not session.ended and at is None and self._dispatch()
         self._flush()
-        if self._busy or (self._calls.waiting and not desk.ended):
-            self._listen(at)
+        if self._busy or (self._connector.pending and not session.ended):
+            self._poll(at)
             return True
-        if desk.ended:
-            return False  # whoever is still being called is hung up on
+        if session.ended:
+            return False  # connections that are still being opened are closed
         if at is not None:
-            self._rest(at)
-            return desk.wait_until(at)
-        return placed or desk.wait_for_deferred(self._rest)
+            self._close_idle(at)
+            return session.wait_until(at)
+        return dispatched or session.wait_for_deferred(self._close_idle)
 
-    # --- giving out
+    # --- dispatching
 
-    def _place(self) -> bool:
-        """Give every free line its next delivery; whether there was anything to give."""
-        found = self.desk.anything()
-        context = 1 if self.desk.alone or not self._connected_once else self._most
-        if found:
-            self._call(context)
-        free = min(len(self._free), context - len(self._busy))
-        claims: list[Claim] = []
+    def _dispatch(self) -> bool:
+        """Give each free connection its next delivery; False when there was nothing to send."""
+        has_leases = self.session.ensure_leases()
+        single = self.session.single_connection or not self._connected_once
+        limit = 1 if single else self._max_connections
+        if has_leases:
+            self._open_connections(limit)
+        free = min(len(self._free), limit - len(self._busy))
+        claims: list[LeasedDelivery] = []
         try:
-            while len(claims) < free and (claim := self.desk.take()) is not None:
+            while len(claims) < free and (claim := self.session.next_lease()) is not None:
                 claims.append(claim)
-            messages = [self._compose_for(claim) for claim in claims]
+            messages = [self._compose_message(claim) for claim in claims]
         except BaseException:
-            self._put_back(claims)
+            self._return_leases(claims)
             raise
         if claims:
-            lines = self._marked(claims)
-            for line, (envelope, message) in zip(lines, messages, strict=True):
-                if line is not None:
-                    self._begin(line, envelope, message)
-        return found
+            connections = self._assign(claims)
+            for connection, (envelope, message) in zip(connections, messages, strict=True):
+                if connection is not None:
+                    self._start(connection, envelope, message)
+        return has_leases
 
-    def _call(self, context: int) -> None:
-        """Have further lines opened, as many as there is work for."""
-        context = min(context, len(self._busy) + len(self.desk.leases))
-        have = len(self._busy) + len(self._free) + self._calls.waiting
-        if not (self._enough and have):
-            for _ in range(context - have):
-                self._calls.call()
+    def _open_connections(self, limit: int) -> None:
+        """Open further connections, up to `limit` and as many as there is work for."""
+        wanted = min(limit, len(self._busy) + len(self.session.leases))
+        present = len(self._busy) + len(self._free) + self._connector.pending
+        if not (self._open_no_more and present):
+            for _ in range(wanted - present):
+                self._connector.connect()
 
-    def _marked(self, claims: list[Claim]) -> list[_Line | None]:
-        """Commit what is unrecorded together with these marks; the line for each that may go."""
-        answers: list[Leave] | None = None
-        lines: list[_Line | None] = []
+    def _assign(self, claims: list[LeasedDelivery]) -> list[_PooledConnection | None]:
+        """Commit the unrecorded verdicts and these claims; return a connection for each granted."""
+        answers: list[ClaimResult] | None = None
+        connections: list[_PooledConnection | None] = []
         try:
-            answers = list(self.desk.turn(self._unrecorded, claims))
+            answers = list(self.session.commit(self._unrecorded, claims))
             self._unrecorded = []
             for claim, answer in zip(claims, answers, strict=True):
-                line = None
-                if answer.kind == "go":
-                    line = self._free.pop()
-                    line.claim, line.begun, line.epoch = claim, False, self.desk.epoch
-                    self._busy.append(line)
-                lines.append(line)
+                connection = None
+                if answer.status is ClaimStatus.GRANTED:
+                    connection = self._free.pop()
+                    connection.claim, connection.started = claim, False
+                    connection.epoch = self.session.backoff.epoch
+                    self._busy.append(connection)
+                connections.append(connection)
         except BaseException:
-            taken = {line.claim.delivery for line in self._busy if line.claim is not None}
-            for claim, answer in zip(claims, answers or [Leave("go")] * len(claims), strict=True):
-                if answer.kind == "go" and claim.delivery not in taken:
+            assigned = {busy.claim.delivery for busy in self._busy if busy.claim is not None}
+            for claim, answer in zip(
+                claims, answers or [ClaimResult(ClaimStatus.GRANTED)] * len(claims), strict=True
+            ):
+                if answer.status is ClaimStatus.GRANTED and claim.delivery not in assigned:
                     with suppress(Exception):
-                        self.desk.release(claim)
+                        self.session.return_unsent(claim)
             raise
         for claim, answer in reversed(list(zip(claims, answers, strict=True))):
-            if answer.kind != "go":
-                self.desk.told_no(claim, answer)
-        return lines
+            if answer.status is not ClaimStatus.GRANTED:
+                self.session.handle_denied(claim, answer)
+        return connections
 
-    def _put_back(self, claims: list[Claim]) -> None:
+    def _return_leases(self, claims: list[LeasedDelivery]) -> None:
         for claim in reversed(claims):
-            self.desk.put_back(claim)
+            self.session.return_lease(claim)
 
-    # --- the wire
+    # --- messages in flight
 
-    def _begin(self, line: _Line, envelope: Envelope, message: bytes | Stuffed) -> None:
-        line.begun = True
-        self._heard(line, line.wire.begin(envelope, message))
+    def _start(
+        self, connection: _PooledConnection, envelope: Envelope, message: bytes | DotStuffedMessage
+    ) -> None:
+        connection.started = True
+        self._on_progress(connection, connection.transport.begin(envelope, message))
 
-    def _listen(self, at: datetime | None) -> None:
-        """Wait until a relay says something, but not for ever, and not beyond `at`."""
+    def _poll(self, at: datetime | None) -> None:
+        """Wait until a relay says something, at most until `at` or the next deadline."""
         now = time.monotonic()
-        seconds = min([_ROUND, *(line.wire.deadline - now for line in self._busy)])
+        seconds = min([_POLL_LIMIT, *(busy.transport.deadline - now for busy in self._busy)])
         if at is not None:
-            seconds = min(seconds, (at - self.desk.clock()).total_seconds())
+            seconds = min(seconds, (at - self.session.clock()).total_seconds())
         for key, _ in self._selector.select(max(seconds, 0.0)):
-            line: _Line | None = key.data
-            if line is None:
-                self._connected()
-            elif line.claim is not None:
-                self._heard(line, line.wire.advance())
-            elif line in self._free:  # not spoken to, it can only have hung up
-                self._hang_up(line)
+            connection: _PooledConnection | None = key.data
+            if connection is None:
+                self._on_connector_ready()
+            elif connection.claim is not None:
+                self._on_progress(connection, connection.transport.advance())
+            elif connection in self._free:  # it carries nothing, so the relay has closed it
+                self._disconnect(connection)
         now = time.monotonic()
-        for line in [one for one in self._busy if one.wire.deadline <= now]:
-            self._heard(line, line.wire.expire())
+        for connection in [busy for busy in self._busy if busy.transport.deadline <= now]:
+            self._on_progress(connection, connection.transport.expire())
 
-    def _heard(self, line: _Line, outcome: Outcome | None) -> None:
-        """A line got on; with an `outcome` it is through with its message."""
-        if line.wire.writing != line.writing:
-            line.writing = line.wire.writing
-            events = selectors.EVENT_READ | (selectors.EVENT_WRITE if line.writing else 0)
-            self._selector.modify(line.wire, events, line)
-        if outcome is None or line.claim is None:
+    def _on_progress(self, connection: _PooledConnection, outcome: Outcome | None) -> None:
+        """A message has advanced; with an `outcome` it is finished."""
+        transport = connection.transport
+        if transport.writing != connection.writing:
+            connection.writing = transport.writing
+            events = selectors.EVENT_READ | (selectors.EVENT_WRITE if connection.writing else 0)
+            self._selector.modify(transport, events, connection)
+        if outcome is None or connection.claim is None:
             return
-        claim, line.claim = line.claim, None
-        self._busy.remove(line)
-        self._free.append(line)
-        line.carried += 1
-        verdict = self.desk.verdict(claim, outcome)
-        self._unrecorded.append((claim, self.desk.written(verdict)))
-        if not self.desk.first_ten.passed:
-            self._flush()  # before the guard of the first ten writes about the same delivery
-        self.desk.count(claim, verdict)
-        self.desk.mind_the_first_ten(claim, verdict)
-        self._mind_the_relay(line, outcome, verdict)
+        claim, connection.claim = connection.claim, None
+        self._busy.remove(connection)
+        self._free.append(connection)
+        connection.carried += 1
+        verdict = self.session.verdict(claim, outcome)
+        self._unrecorded.append((claim, verdict))
+        self.session.count(claim, verdict)
+        self._on_outcome(connection, outcome, verdict)
 
-    def _mind_the_relay(self, line: _Line, outcome: Outcome, verdict: Verdict) -> None:
-        """Leave a broken connection; slow down for a relay that struggles; stop for a dead one."""
-        most = self.desk.terms.messages_per_connection
-        if line.wire.broken or (most and line.carried >= most):
-            self._hang_up(line)
+    def _on_outcome(
+        self, connection: _PooledConnection, outcome: Outcome, verdict: Verdict
+    ) -> None:
+        """Close a broken or used-up connection, and tell the session how the relay behaves."""
+        most = self.session.send_limits.messages_per_connection
+        used_up = bool(most) and connection.carried >= most
+        if connection.transport.broken or used_up or connection.transport.errors >= SESSION_ERRORS:
+            self._disconnect(connection)
         if isinstance(outcome, LostBeforeBody | LostInBody):
-            self.desk.lost(outcome.reason, line.epoch)
-        elif not isinstance(outcome, CannotCarry):
-            self.desk.answered(verdict)
-            self._enough = self._enough and verdict.state is not DeliveryState.SENT
+            in_body = isinstance(outcome, LostInBody)
+            self.session.on_connection_lost(connection.epoch, in_body=in_body)
+        elif not isinstance(outcome, UnsupportedAddress):
+            self.session.on_reply(verdict, connection.epoch)
+            self._open_no_more = self._open_no_more and verdict.state is not DeliveryState.SENT
 
     def _flush(self) -> None:
-        """Write down what is unrecorded now, without waiting for the next mark."""
+        """Record the unrecorded verdicts now, without waiting for the next claim."""
         if self._unrecorded:
-            self.desk.turn(self._unrecorded, [])
+            self.session.commit(self._unrecorded, [])
             self._unrecorded = []
 
-    def _interrupted(self) -> None:
-        """Whatever the ledger can still take down is better than ``sending``."""
-        for line in self._busy:
-            claim, line.claim = line.claim, None
+    def _on_interrupt(self) -> None:
+        """Record or return what is in flight: anything is better than ``sending``."""
+        for connection in self._busy:
+            claim, connection.claim = connection.claim, None
             if claim is None:
                 continue
             with suppress(Exception):
-                if line.begun and line.wire.in_body:
+                if connection.started and connection.transport.in_body:
                     lost = LostInBody("the program was interrupted while the message was sent")
-                    verdict = replace(self.desk.verdict(claim, lost), suppress=False)
+                    verdict = replace(self.session.verdict(claim, lost), suppress=False)
                     self._unrecorded.append((claim, verdict))
                 else:
-                    self.desk.release(claim)
+                    self.session.return_unsent(claim)
 
-    # --- the connections
+    # --- opening and closing connections
 
-    def _connected(self) -> None:
-        """Take over the lines that have been opened, and hear about those that could not."""
-        for wire, error in self._calls.answered():
-            if wire is not None:
+    def _on_connector_ready(self) -> None:
+        """Take over the connections that were opened, and handle those that could not be."""
+        for transport, error in self._connector.results():
+            if transport is not None:
                 self._connected_once = True
-                line = _Line(wire)
-                self._selector.register(wire, selectors.EVENT_READ, line)
-                self._free.append(line)
+                connection = _PooledConnection(transport)
+                self._selector.register(transport, selectors.EVENT_READ, connection)
+                self._free.append(connection)
             elif error is not None:
-                self._not_connected(error)
+                self._on_connect_failed(error)
 
-    def _not_connected(self, error: BaseException) -> None:
-        """The very first failure is raised, later ones are waited for, then they stop the run.
+    def _on_connect_failed(self, error: BaseException) -> None:
+        """Raise the very first failure; back off after later ones, which may end the run.
 
-        A further connection may be one too many for this relay: the others go on.
+        A further connection may be more than this relay allows: the others go on.
         """
         if not isinstance(error, RelayError) or not self._connected_once:
             raise error
         if self._busy or self._free:
-            if self.desk.failures == 0:
-                self._most = max(self._most - 1, 1)
-            self._enough = True  # until a message is accepted
+            if self.session.backoff.failures == 0:
+                self._max_connections = max(self._max_connections - 1, 1)
+            self._open_no_more = True  # until a message is accepted
         else:
-            self.desk.unreachable(str(error), lasting=not isinstance(error, RelayUnreachable))
+            permanent = not isinstance(error, RelayUnreachable)
+            self.session.on_unreachable(error, permanent=permanent)
 
-    def _rest(self, at: datetime) -> None:
-        """Nothing goes before `at`: keep no relay waiting."""
-        if (at - self.desk.clock()).total_seconds() > _IDLE:
-            for line in list(self._free):
-                self._hang_up(line)
+    def _close_idle(self, at: datetime) -> None:
+        """Close the free connections when nothing is sent for long, until `at`."""
+        if (at - self.session.clock()).total_seconds() > _IDLE_LIMIT:
+            for connection in list(self._free):
+                self._disconnect(connection)
 
-    def _hang_up(self, line: _Line) -> None:
-        for lines in (self._free, self._busy):
-            if line in lines:
-                lines.remove(line)
+    def _disconnect(self, connection: _PooledConnection) -> None:
+        for connections in (self._free, self._busy):
+            if connection in connections:
+                connections.remove(connection)
         with suppress(KeyError, ValueError):
-            self._selector.unregister(line.wire)
-        self._calls.hang_up(line.wire)
+            self._selector.unregister(connection.transport)
+        self._connector.disconnect(connection.transport)
+
+
+class Connector:
+    """Opens and closes connections in threads of their own, so that the event loop never blocks.
+
+    Its socket (`fileno`) becomes readable when a connection was opened or failed.
+    """
+
+    def __init__(self, connect: Callable[[], Transport]) -> None:
+        """Open connections with `connect`."""
+        self._connect = connect
+        self._results: deque[ConnectResult] = deque()
+        self._wakeup_r, self._wakeup_w = socket.socketpair()
+        self._closing: list[threading.Thread] = []
+        self.pending = 0
+
+    def fileno(self) -> int:
+        """Return the descriptor of the socket to select on."""
+        return self._wakeup_r.fileno()
+
+    def connect(self) -> None:
+        """Start opening one more connection."""
+        self.pending += 1
+        threading.Thread(target=self._open, name="smtp connect", daemon=True).start()
+
+    def _open(self) -> None:
+        result: ConnectResult
+        try:
+            result = self._connect(), None
+        except BaseException as error:
+            result = None, error
+        self._results.append(result)
+        try:
+            self._wakeup_w.send(b"!")
+        except OSError:  # the run is over
+            self._close_unclaimed()
+
+    def results(self) -> list[ConnectResult]:
+        """Return the results since the last call: a connection, or the error of opening it."""
+        results = []
+        for _ in self._wakeup_r.recv(64):
+            self.pending -= 1
+            results.append(self._results.popleft())
+        return results
+
+    def disconnect(self, transport: Transport) -> None:
+        """Close a connection: at once when no QUIT is to be sent."""
+        if transport.broken:
+            transport.close()
+            return
+        self._closing = [thread for thread in self._closing if thread.is_alive()]
+        thread = threading.Thread(target=transport.close, name="smtp quit", daemon=True)
+        self._closing.append(thread)
+        thread.start()
+
+    def close(self) -> None:
+        """Wait until all are closed; those still being opened are closed once they are open."""
+        for thread in self._closing:
+            thread.join()
+        self._wakeup_w.close()
+        self._wakeup_r.close()
+        self._close_unclaimed()
+
+    def _close_unclaimed(self) -> None:
+        while self._results:
+            with suppress(IndexError):
+                transport, _ = self._results.popleft()
+                if transport is not None:
+                    transport.close()

@@ -1,4 +1,4 @@
-"""What dispatch needs of others, and what it gives back."""
+"""What the delivery engine needs of others (protocols, limits), and the report that it returns."""
 
 from __future__ import annotations
 
@@ -7,128 +7,156 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
 
-from upcycle_news.mail.dot_stuffing import Stuffed
+from upcycle_news.i18n.messages import LocalizedText
+from upcycle_news.mail.dot_stuffing import DotStuffedMessage
 from upcycle_news.models import (
-    Claim,
+    ClaimResult,
     Envelope,
-    Leave,
+    LeasedDelivery,
     Verdict,
 )
 from upcycle_news.transports.outcomes import Outcome
 
-Record = tuple[Claim, Verdict]
+Record = tuple[LeasedDelivery, Verdict]
+
+
+class GuardStop(Protocol):
+    """A wave of refusals has stopped the issue; `deliveries` were refused and are queued again."""
+
+    @property
+    def reason(self) -> str:
+        """The sentence that says why, and what to do."""
+
+    @property
+    def deliveries(self) -> frozenset[int]:
+        """The ids of these deliveries."""
 
 
 class Ledger(Protocol):
-    """Where deliveries are remembered; the store fulfils it. Every method commits."""
+    """The record of all deliveries; `storage.ledger.Ledger` implements it. Every method commits."""
 
-    def lease(self, limit: int, now: datetime) -> Sequence[Claim]:
+    @property
+    def guard_stop(self) -> GuardStop | None:
+        """Why `commit` stopped the issue, or found it stopped; None while it goes on."""
+
+    def lease(self, limit: int, now: datetime) -> Sequence[LeasedDelivery]:
         """Reserve up to `limit` deliveries, queued ones and deferred ones that are due.
 
-        A lease is nothing yet: after a death the delivery is simply in the queue again. Empty
-        when nothing is to be had now, or the issue is paused, stopped or cancelled.
+        A lease leaves no trace: after a death the delivery is simply in the queue again. Empty
+        when there is nothing to send now, or the issue is paused, stopped or cancelled.
         """
 
-    def give_back(self, claims: Sequence[Claim]) -> None:
-        """End leases that were not used."""
+    def release_leases(self, claims: Sequence[LeasedDelivery]) -> None:
+        """End leases that were not used; other workers may take them."""
 
-    def turn(
-        self, records: Sequence[Record], marks: Sequence[Claim], now: datetime
-    ) -> Sequence[Leave]:
-        """Write down verdicts, and mark leased deliveries as sending; one commit for all.
+    def commit(
+        self, records: Sequence[Record], claims: Sequence[LeasedDelivery], now: datetime
+    ) -> Sequence[ClaimResult]:
+        """Record verdicts, and claim leased deliveries, which marks them as sending, in one commit.
 
-        Answers each mark. Who is suppressed or has left is settled here, at the moment of
-        sending, and a quota is counted. A verdict may be recorded again for a claim of this run,
-        whatever state the delivery is in by then: the last state counts, and a suppression is
-        only ever added. The guard of the first ten adds suppressions later or puts refused
-        deliveries back to queued that way.
+        Returns the answer to each claim. Subscribers who are suppressed or have unsubscribed are
+        left out here, at the moment of sending, and quotas are counted. A verdict may be recorded
+        again for a delivery of this run, whatever state it is in by then: the last state counts,
+        and a suppression is only ever added. A wave of refusals stops the issue: `guard_stop`.
         """
 
-    def release(self, claim: Claim, now: datetime) -> None:
-        """Back to queued as if it had not been marked: nothing was on the wire."""
+    def return_unsent(self, claim: LeasedDelivery, now: datetime) -> None:
+        """Undo a granted claim: queued as before, since nothing was on the wire."""
 
     def next_due(self) -> datetime | None:
-        """When the earliest deferred delivery is due; None when none is deferred."""
+        """Return when the earliest deferred delivery is due; None when none is deferred."""
 
     def heartbeat(self, now: datetime) -> None:
-        """Note that the sender is alive; called every half minute, while sending and waiting."""
+        """Record that the worker is alive; called every half minute, while sending and waiting."""
 
 
-class Wire(Protocol):
-    """One connection to the relay, as `smtp.Connection` is."""
+class Transport(Protocol):
+    """One connection to the relay; `transports.smtp_session.SmtpConnection` implements it."""
 
     @property
     def broken(self) -> bool:
-        """Whether the connection can carry no further message."""
+        """True when the connection can carry no further message."""
 
     @property
     def in_body(self) -> bool:
-        """Whether a byte of the latest message's body may have left."""
+        """True when a byte of the latest message's body may have been sent."""
+
+    @property
+    def errors(self) -> int:
+        """The number of 4xx and 5xx replies since a message was accepted over this connection."""
 
     @property
     def writing(self) -> bool:
-        """Whether it waits until more can be written, not only for the relay's answer."""
+        """True while it waits to write more, not only for the relay's reply."""
 
     @property
     def deadline(self) -> float:
-        """When the relay has been silent for too long, in the seconds of `time.monotonic`."""
+        """The time of `time.monotonic` at which the relay has been silent for too long."""
 
     def fileno(self) -> int:
-        """The socket to wait for."""
+        """Return the descriptor of the socket to select on."""
 
-    def begin(self, envelope: Envelope, message: bytes | Stuffed) -> Outcome | None:
-        """Start handing a message over; an outcome if it has one already.
+    def begin(self, envelope: Envelope, message: bytes | DotStuffedMessage) -> Outcome | None:
+        """Start sending a message; return its outcome if it has one already.
 
-        Neither this nor what follows ever raises for what the relay does, or waits for it.
+        Neither this nor `advance` and `expire` ever raise for what the relay does, or wait for it.
         """
 
     def advance(self) -> Outcome | None:
-        """The socket is ready: go on."""
+        """Continue, since the socket is ready; return the outcome once there is one."""
 
     def expire(self) -> Outcome | None:
-        """The deadline has passed."""
+        """End the message, since the deadline has passed; return its outcome."""
 
     def close(self) -> None:
-        """Say goodbye; never raises."""
+        """Send QUIT and close; never raises."""
 
 
 @dataclass(frozen=True)
-class Patience:
-    """How long a run waits. Seconds.
+class WaitLimits:
+    """The limits for the waits of a run, in seconds.
 
-    `deferred`: at the most until a deferred delivery is due; 0 leaves it to the next run.
-    `quota`: at the most for a quota or the window, each time; longer waits are left to the next
-    run. `failures`: connections in a row that fail or break without an answer before the run
-    stops. `reconnect`: the pause after the first such failure; it doubles up to a minute.
+    `deferred`: in all for deferred deliveries; 0 leaves them to the next run. `quota`: for a quota
+    or the send window, each time; longer waits are left to the next run. `relay`: for a relay that
+    is away, from the first of the connections in a row that fail, break without a reply or end with
+    421; at least `failures` (a count) are tried. `reconnect`: the pause after the second such
+    failure; it doubles up to a minute. `lost_bodies`: a count, of connections in a row that break in
+    the message itself, each of which leaves a delivery in doubt: the run ends however long it may
+    wait. With `probing` the first message is such a risk already, since the last run ended so.
     """
 
     deferred: float = 0.0
     quota: float = 60.0
+    relay: float = 0.0
     failures: int = 5
     reconnect: float = 1.0
+    lost_bodies: int = 5
+    probing: bool = False
 
 
 @dataclass(frozen=True)
-class Terms:
-    """Under what terms a run may send.
+class SendLimits:
+    """The limits within which a run may send.
 
     `connections` at the most at the same time; `messages_per_connection` before a new one is
-    opened, 0 for any number; `opens` tells when the send window opens, None while it is open;
+    opened, 0 for any number; `next_opening` returns when the send window opens, None while it is open;
     `too_late` is when the issue is too old to be sent.
     """
 
     connections: int = 1
     messages_per_connection: int = 0
-    opens: Callable[[datetime], datetime | None] = lambda _: None
-    too_late: datetime | None = None
+    next_opening: Callable[[datetime], datetime | None] = lambda _: None
+    expires_at: datetime | None = None
 
 
 @dataclass(frozen=True)
 class DeliveryReport:
-    """What a run did. `deferred` counts deliveries that are deferred at its end.
+    """The result of one run. `deferred` counts deliveries that are deferred at its end.
 
-    `stopped` is a sentence when the run ended although it could have gone on, `relay_gone` says
-    that it was because no connection held; `next_due` is when a further run has something to do.
+    `stopped` is a sentence when something stopped the issue, `away` one when the run ended because
+    the relay went away, which ends by itself; `relay_gone` is True when no connection can be had, for
+    either reason. `away_since` is set while the relay is away, also during the run. `next_due` is when
+    a further run has something to send.
     """
 
     sent: int = 0
@@ -137,4 +165,6 @@ class DeliveryReport:
     unknown: int = 0
     stopped: str | None = None
     relay_gone: bool = False
+    away: LocalizedText | None = None
+    away_since: datetime | None = None
     next_due: datetime | None = None

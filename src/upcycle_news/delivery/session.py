@@ -1,79 +1,86 @@
-"""What the connections of one run share: the leases, the counts, and every reason to wait or stop."""
+"""The state that all connections of one run share: leases, counts, and reasons to wait or to stop."""
 
 from __future__ import annotations
 
+import re
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Sequence, Set
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from upcycle_news.delivery.ports import (
     DeliveryReport,
     Ledger,
-    Patience,
     Record,
-    Terms,
+    SendLimits,
+    WaitLimits,
 )
-from upcycle_news.delivery.retry_policy import FirstTen, RetryPolicy, decide
+from upcycle_news.delivery.relay_backoff import RelayBackoff
+from upcycle_news.delivery.retry_policy import RetryPolicy, decide
+from upcycle_news.errors import RelayError
+from upcycle_news.i18n.messages import LocalizedText, localized
 from upcycle_news.models import (
-    Claim,
+    ClaimResult,
+    ClaimStatus,
     DeliveryState,
-    Leave,
+    LeasedDelivery,
     Verdict,
 )
 from upcycle_news.transports.outcomes import Outcome
 
+_GREYLISTING = re.compile(r"gr[ae]y-?list", re.IGNORECASE)
+_HEARTBEAT = 30.0  # seconds
+# Leases at a time: one commit for many; few until the relay has accepted a message.
+_BATCH, _FIRST_BATCH = 100, 10
+
 
 @dataclass
-class Tally:
+class DeliveryCounters:
     """Counts verdicts; a delivery that was deferred counts as such until it ends."""
 
     sent: int = 0
-    rejected: int = 0
     unknown: int = 0
+    rejected: set[int] = field(default_factory=set)
     deferred: set[int] = field(default_factory=set)
 
-    def add(self, claim: Claim, verdict: Verdict) -> None:
+    def add(self, claim: LeasedDelivery, verdict: Verdict) -> None:
         """Count one more verdict."""
         self.deferred.discard(claim.delivery)
         match verdict.state:
             case DeliveryState.SENT:
                 self.sent += 1
             case DeliveryState.REJECTED:
-                self.rejected += 1
+                self.rejected.add(claim.delivery)
             case DeliveryState.UNKNOWN:
                 self.unknown += 1
             case DeliveryState.DEFERRED:
                 self.deferred.add(claim.delivery)
 
-    def take_back(self, rejected: int) -> None:
-        """So many were not rejected after all."""
-        self.rejected -= rejected
+    def withdraw(self, deliveries: Set[int]) -> None:
+        """Forget what became of deliveries that were queued again."""
+        self.rejected -= deliveries
+        self.deferred -= deliveries
 
     def report(self) -> DeliveryReport:
-        """The counts so far."""
+        """Return the counts so far."""
         return DeliveryReport(
             sent=self.sent,
             deferred=len(self.deferred),
-            rejected=self.rejected,
+            rejected=len(self.rejected),
             unknown=self.unknown,
         )
 
 
-_BEAT = 30.0  # seconds
-_BATCH, _FEW = 100, 10  # leases at a time: one commit for many; few while the first ten are out
-
-
 @dataclass
-class Desk:
-    """One for a run, used by its switchboard alone."""
+class DeliverySession:
+    """The shared state of one run, used by the run's event loop alone."""
 
     ledger: Ledger
     policy: RetryPolicy
-    patience: Patience
-    terms: Terms
-    first_ten: FirstTen
+    wait_limits: WaitLimits
+    send_limits: SendLimits
+    accepted_before: bool
     clock: Callable[[], datetime]
     jitter: Callable[[], float]
     wait: Callable[[float], None]
@@ -81,85 +88,124 @@ class Desk:
     progress: Callable[[DeliveryReport], None]
 
     stopped: str | None = None
+    away: LocalizedText | None = None
     relay_gone: bool = False
     error: BaseException | None = None
-    failures: int = 0
-    epoch: int = 0
-    slow: int = 0
+    finished: bool = False
     waited: float = 0.0
-    quiet_until: datetime | None = None
-    closed_until: datetime | None = None
-    aside_until: datetime | None = None
-    over: bool = False
+    quota_until: datetime | None = None
+    domain_quota_until: datetime | None = None
     next_due: datetime | None = None
-    tally: Tally = field(default_factory=Tally)
-    leases: deque[Claim] = field(default_factory=deque)
-    withheld: list[Record] = field(default_factory=list)
+    counters: DeliveryCounters = field(default_factory=DeliveryCounters)
+    leases: deque[LeasedDelivery] = field(default_factory=deque)
+    backoff: RelayBackoff = field(init=False)
 
-    _beaten: datetime | None = None
-    _quiet_for: timedelta = timedelta(0)
+    _last_heartbeat: datetime | None = None
 
-    # --- going on
+    def __post_init__(self) -> None:
+        """Begin without a back-off."""
+        self.backoff = RelayBackoff(self.policy, self.wait_limits)
+
+    # --- the end of the run
 
     @property
     def ended(self) -> bool:
-        """Whether nobody may begin another message."""
-        return self.over or self.stopped is not None or self.error is not None or self.stopping()
+        """True when no further message may be started."""
+        return (
+            self.finished
+            or self.stopped is not None
+            or self.away is not None
+            or self.error is not None
+            or self.stopping()
+        )
 
     @property
-    def alone(self) -> bool:
-        """Whether only one connection may send: nobody was accepted yet, or the relay staggers."""
-        return not self.first_ten.passed or self.failures > 1
+    def single_connection(self) -> bool:
+        """True while one connection may send: nothing was accepted yet, or the relay is unstable."""
+        return not self.relay_accepts or self.backoff.failures > 1
+
+    @property
+    def relay_accepts(self) -> bool:
+        """True once the relay has accepted something of this issue."""
+        return self.accepted_before or self.counters.sent > 0
 
     def fail(self, error: BaseException) -> None:
-        """Something broke that is not the relay: everybody ends."""
+        """End the run because of an error that is not the relay's."""
         self.error = self.error or error
 
-    def anything(self) -> bool:
-        """Whether there is anything to send now; leases more when nothing is left."""
+    def close(self) -> DeliveryReport:
+        """Release the leases and return the report; raises the error that ended the run."""
+        if self.error is not None:
+            with suppress(Exception):
+                self.release_leases()
+            raise self.error
+        self.release_leases()
+        dues = [at for at in (self.ledger.next_due(), self.next_due) if at is not None]
+        return replace(
+            self.counters.report(),
+            stopped=self.stopped,
+            relay_gone=self.relay_gone,
+            away=self.away,
+            away_since=self.backoff.since if self.away is not None else None,
+            next_due=min(dues, default=None),
+        )
+
+    # --- leases and the ledger
+
+    def ensure_leases(self) -> bool:
+        """Lease more deliveries when none is left; False when there is nothing to send now."""
         if not self.leases:
-            limit = _BATCH if self.first_ten.passed else _FEW
+            limit = _BATCH if self.relay_accepts else _FIRST_BATCH
             self.leases.extend(self.ledger.lease(limit, self.clock()))
         return bool(self.leases)
 
-    def take(self) -> Claim | None:
-        """The next leased delivery; None when there is nothing to be had now."""
-        return self.leases.popleft() if self.anything() else None
+    def next_lease(self) -> LeasedDelivery | None:
+        """Take the next leased delivery; None when there is nothing to send now."""
+        return self.leases.popleft() if self.ensure_leases() else None
 
-    def put_back(self, claim: Claim) -> None:
-        """It was taken and not used."""
+    def return_lease(self, claim: LeasedDelivery) -> None:
+        """Put a leased delivery that was not used back to the front."""
         self.leases.appendleft(claim)
 
-    def give_back(self) -> None:
-        """End all leases."""
+    def release_leases(self) -> None:
+        """End all leases that were not used."""
         leases = list(self.leases)
         self.leases.clear()
-        self.ledger.give_back(leases)
+        self.ledger.release_leases(leases)
 
-    def turn(self, records: Sequence[Record], marks: Sequence[Claim]) -> Sequence[Leave]:
-        """Commit verdicts and marks together; the marks' answers."""
-        return self.ledger.turn(records, marks, self.clock())
+    def commit(
+        self, records: Sequence[Record], claims: Sequence[LeasedDelivery]
+    ) -> Sequence[ClaimResult]:
+        """Commit verdicts and claims together; return the ledger's answer to each claim.
 
-    def release(self, claim: Claim) -> None:
-        """It was marked, and nothing of it was on the wire."""
-        self.ledger.release(claim, self.clock())
+        A wave of refusals ends the run: the ledger has stopped the issue.
+        """
+        results = self.ledger.commit(records, claims, self.clock())
+        if (stop := self.ledger.guard_stop) is not None:
+            self.stopped = self.stopped or stop.reason
+            self.counters.withdraw(stop.deliveries)
+        return results
 
-    def told_no(self, claim: Claim, answer: Leave) -> None:
-        """The ledger did not let a delivery go."""
-        if answer.kind == "gone":
+    def return_unsent(self, claim: LeasedDelivery) -> None:
+        """Undo a granted claim of which nothing was on the wire."""
+        self.ledger.return_unsent(claim, self.clock())
+
+    def handle_denied(self, claim: LeasedDelivery, answer: ClaimResult) -> None:
+        """Handle a claim that the ledger did not grant."""
+        if answer.status is ClaimStatus.LOST:
             if answer.until is not None:
-                self.aside_until = max(self.aside_until or answer.until, answer.until)
+                self.domain_quota_until = max(self.domain_quota_until or answer.until, answer.until)
             return
-        self.put_back(claim)
-        if answer.kind == "held":
-            self.over = True
+        self.return_lease(claim)
+        if answer.status is ClaimStatus.ISSUE_HALTED:
+            self.finished = True
         else:
-            self.closed_until = answer.until
+            self.quota_until = answer.until
 
     # --- verdicts
 
-    def verdict(self, claim: Claim, outcome: Outcome) -> Verdict:
-        """What an outcome means now."""
+    def verdict(self, claim: LeasedDelivery, outcome: Outcome) -> Verdict:
+        """Decide what an outcome means now."""
         return decide(
             outcome,
             attempt=claim.attempt,
@@ -169,176 +215,121 @@ class Desk:
             jitter=self.jitter(),
         )
 
-    def written(self, verdict: Verdict) -> Verdict:
-        """The verdict as it is recorded: suppressions wait until the first ten allow them."""
-        if not verdict.suppress or self.first_ten.after(verdict).passed:
-            return verdict
-        return replace(verdict, suppress=False)
-
-    def count(self, claim: Claim, verdict: Verdict) -> None:
+    def count(self, claim: LeasedDelivery, verdict: Verdict) -> None:
         """Add a verdict to the report."""
-        self.tally.add(claim, verdict)
+        self.counters.add(claim, verdict)
         if verdict.stop is not None:
             self.stopped = self.stopped or verdict.stop
-        self.progress(self.tally.report())
+        self.show_progress()
 
-    def mind_the_first_ten(self, claim: Claim, verdict: Verdict) -> None:
-        """Stop when nobody is accepted, and suppress the refused as soon as somebody is."""
-        before, self.first_ten = self.first_ten, self.first_ten.after(verdict)
-        if self.first_ten.refused > before.refused:
-            self.withheld.append((claim, verdict))
-        if self.first_ten.all_refused:
-            self._take_back(verdict)
-        elif self.first_ten.passed and self.withheld:
-            self.suppress_withheld()
-
-    def suppress_withheld(self) -> None:
-        """The relay accepts others, or there are no others: the refusals were meant."""
-        self.turn([record for record in self.withheld if record[1].suppress], [])
-        self.withheld.clear()
-
-    def _take_back(self, last: Verdict) -> None:
-        """Nobody was accepted: the relay is to blame, so all of them wait for a better day."""
-        said = " ".join(part for part in (str(last.code), last.enhanced, last.reason) if part)
-        self.stopped = (
-            f"the relay refused the first {self.first_ten.refused} readers, the last with "
-            f"{said!r}: check the relay, then resume the issue; nobody was suppressed, and they "
-            "are queued again"
-        )
-        again = [
-            (claim, replace(verdict, state=DeliveryState.QUEUED, suppress=False))
-            for claim, verdict in self.withheld
-        ]
-        self.turn(again, [])
-        self.tally.take_back(len(self.withheld))
-        self.withheld.clear()
+    def show_progress(self) -> None:
+        """Hand on the counts so far, and since when the relay is away if it is."""
+        since = self.backoff.since if self.backoff.failures > 1 else None
+        self.progress(replace(self.counters.report(), away_since=since))
 
     # --- the relay
 
-    def answered(self, verdict: Verdict) -> None:
-        """The relay is there; slow down for one that struggles."""
-        self.failures = 0
-        if verdict.slow_relay:
-            # Several connections that hear it at once are told it once.
-            if self.quiet_until is None or self.quiet_until <= self.clock():
-                self.slow += 1
-                self._be_quiet(self.policy.relay_pause(self.slow))
-        elif verdict.state is DeliveryState.SENT:
-            self.slow = 0
+    def on_reply(self, verdict: Verdict, epoch: int) -> None:
+        """Handle a reply: the relay is there, and may ask for a slower pace.
 
-    def lost(self, reason: str, epoch: int) -> None:
-        """A connection broke without an answer; `epoch` is that of the message's beginning.
-
-        Connections that break together count as one failure.
+        With 421 it closes the connection (RFC 5321, section 3.8): one that does so to everybody is
+        away. A greylisting one is not: it says so to each recipient once.
         """
-        if epoch != self.epoch:
+        if verdict.code == 421 and not _GREYLISTING.search(verdict.reason):
+            self.on_connection_lost(epoch)
+        else:
+            self.backoff.on_reply(verdict, self.clock())
+
+    def on_connection_lost(self, epoch: int, *, in_body: bool = False) -> None:
+        """Handle a connection that broke without a reply, or was closed with 421.
+
+        `epoch` is the back-off's when the message began: connections that break together count as
+        one failure.
+        """
+        if epoch != self.backoff.epoch:
             return
-        self._failed()
-        if self.failures >= self.patience.failures:
-            self.stopped = (
-                f"{self.failures} connections in a row broke without an answer, the last one: "
-                f"{reason}. Everybody who was not reached stays queued: resume the issue when "
-                "the relay is well"
-            )
-            self.relay_gone = True
+        self._on_failure(lambda: localized("relay-hangs-up", count=self.backoff.failures), in_body)
 
-    def unreachable(self, sentence: str, lasting: bool) -> None:
-        """A connection could not be opened again."""
-        self._failed()
-        if lasting or self.failures >= self.patience.failures:
-            self.stopped, self.relay_gone = sentence, True
+    def on_unreachable(self, error: RelayError, *, permanent: bool) -> None:
+        """Handle a connection that could not be opened again; if `permanent`, no retry helps."""
+        if permanent:
+            self.stopped, self.relay_gone = str(error), True
+        else:
+            self._on_failure(lambda: error.localized_text)
 
-    def _failed(self) -> None:
-        """The first failure in a row costs nothing: relays close idle or long sessions."""
-        self.failures += 1
-        self.epoch += 1
-        if 1 < self.failures < self.patience.failures:
-            self._be_quiet(min(self.patience.reconnect * 2.0 ** (self.failures - 2), 60.0))
-
-    def _be_quiet(self, seconds: float) -> None:
-        self._quiet_for = timedelta(seconds=seconds)
-        self.quiet_until = self.clock() + self._quiet_for
+    def _on_failure(self, why: Callable[[], LocalizedText], in_body: bool = False) -> None:
+        """Back off, or end the run after too many failures in a row."""
+        now = self.clock()
+        self.backoff.on_failure(now, in_body=in_body)
+        if self.backoff.is_exhausted(now):
+            self.away, self.relay_gone = why(), True
+        elif self.backoff.failures > 1:
+            self.show_progress()
 
     # --- waiting
 
     def may_send_at(self) -> datetime | None:
-        """When the next message may go; None when it may go now. Ends the run when it is late."""
+        """Return when the next message may go, None for now; ends the run of an expired issue."""
         now = self.clock()
-        if self.terms.too_late is not None and now >= self.terms.too_late:
+        if self.send_limits.expires_at is not None and now >= self.send_limits.expires_at:
             self.stopped = (
                 "the issue has become too old to be sent (retry.max_lateness_hours): cancel it, "
                 "or allow more and resume it"
             )
-        if self.quiet_until is not None:  # a clock set back must not make a pause longer
-            self.quiet_until = min(self.quiet_until, now + self._quiet_for)
-        times = [self.quiet_until, self.closed_until, self.terms.opens(now)]
+        times = [self.backoff.until(now), self.quota_until, self.send_limits.next_opening(now)]
         later = [at for at in times if at is not None and at > now]
         return max(later, default=None)
 
     def wait_until(self, at: datetime) -> bool:
-        """Wait for a quota, the window or a relay that struggles; False when that takes too long."""
+        """Wait for a quota, the send window or the relay; False when that takes too long."""
         seconds = (at - self.clock()).total_seconds()
-        relay = self.quiet_until is not None and at <= self.quiet_until
-        if not relay and seconds > max(self.patience.quota, self.patience.deferred):
-            self.over, self.next_due = True, at
+        if not self.backoff.covers(at) and seconds > self._longest_wait:
+            self.finished, self.next_due = True, at
             return False
         self.pause(seconds)
-        if self.quiet_until is not None and self.quiet_until <= at:
-            self.quiet_until = None  # waited out, whatever the clock says now
-        if self.closed_until is not None and self.closed_until <= at:
-            self.closed_until = None
+        self.backoff.waited_until(at)
+        if self.quota_until is not None and self.quota_until <= at:
+            self.quota_until = None
         return True
 
-    def wait_for_deferred(self, rest: Callable[[datetime], None]) -> bool:
-        """Wait until a deferred delivery is due, if patience lasts; False when it does not.
+    def wait_for_deferred(self, before_wait: Callable[[datetime], None]) -> bool:
+        """Wait until a deferred delivery is due; False when none is, or the wait is too long.
 
-        `rest` hears until when.
+        `before_wait` is called with the time that is waited for.
         """
         due = self.ledger.next_due()
         if due is None:
             return False
         seconds = (due - self.clock()).total_seconds()
-        # Due, and yet nothing to claim: somebody else is at it, or the issue is paused.
+        # Due, and yet nothing to lease: another worker has leased it, or the issue is paused.
         seconds = seconds if seconds > 0 else 1.0
-        if self.aside_until is not None and due <= self.aside_until:
-            if seconds > max(self.patience.quota, self.patience.deferred):
+        if self.domain_quota_until is not None and due <= self.domain_quota_until:
+            if seconds > self._longest_wait:
                 return False
-        elif self.waited + seconds > self.patience.deferred:
+        elif self.waited + seconds > self.wait_limits.deferred:
             return False
         else:
             self.waited += seconds
-        rest(due)
+        before_wait(due)
         self.pause(seconds)
         return True
 
+    @property
+    def _longest_wait(self) -> float:
+        """Seconds to wait at the most for a quota or the send window."""
+        return max(self.wait_limits.quota, self.wait_limits.deferred)
+
     def pause(self, seconds: float) -> None:
-        """Wait in short pieces, so that a stop is heard and the ledger knows we live."""
+        """Wait in short pieces, so that a stop takes effect and heartbeats go on."""
         while seconds > 0 and not self.ended:
-            self.beat()
+            self.send_heartbeat()
             piece = min(seconds, 1.0)
             self.wait(piece)
             seconds -= piece
 
-    def beat(self) -> None:
-        """Say that we live, but not so often that it costs; a clock set back does not silence us."""
-        now = self.clock()
-        if self._beaten is None or abs((now - self._beaten).total_seconds()) >= _BEAT:
+    def send_heartbeat(self) -> None:
+        """Write a heartbeat, at most every half minute; a clock set back does not suppress it."""
+        now, last = self.clock(), self._last_heartbeat
+        if last is None or abs((now - last).total_seconds()) >= _HEARTBEAT:
             self.ledger.heartbeat(now)
-            self._beaten = now
-
-    def close(self) -> DeliveryReport:
-        """Give everything back and say how it went; raises what broke."""
-        if self.error is not None:
-            with suppress(Exception):
-                self.give_back()
-            raise self.error
-        self.give_back()
-        if not self.ended and self.withheld:
-            self.suppress_withheld()
-        dues = [at for at in (self.ledger.next_due(), self.next_due) if at is not None]
-        return replace(
-            self.tally.report(),
-            stopped=self.stopped,
-            relay_gone=self.relay_gone,
-            next_due=min(dues, default=None),
-        )
+            self._last_heartbeat = now

@@ -34,7 +34,7 @@ MONTHS = (
 
 @dataclass(frozen=True)
 class SampleFeed:
-    """A feed of the demo: its file below ``feeds/`` and how feeds.toml lists it."""
+    """A feed of the demo: its file below ``feeds/`` and its entry in feeds.toml."""
 
     file: str
     content_type: str
@@ -64,7 +64,7 @@ SAMPLE_FEEDS = (
 
 
 def render_feed(file: str, today: date) -> bytes:
-    """The feed `file` as it reads on the day `today` (in Germany)."""
+    """Return the feed `file` as it is on the day `today` (in Germany)."""
     source = (files("upcycle_news.demo") / "feeds" / file).read_text(encoding="utf-8")
     # XML and JSON, not HTML: the files carry their own escapes, and the dates need none.
     environment = Environment(
@@ -76,7 +76,7 @@ def render_feed(file: str, today: date) -> bytes:
 
 
 def _dates(today: date) -> Mapping[str, Callable[..., str]]:
-    """The functions the feeds write dates with; each takes days ago and mostly a clock time."""
+    """Return the template functions for dates; each takes days ago and mostly a time of day."""
 
     def moment(days: int, at: str) -> datetime:
         return datetime.combine(today - timedelta(days=days), time.fromisoformat(at), BERLIN)
@@ -110,7 +110,7 @@ def _dates(today: date) -> Mapping[str, Callable[..., str]]:
 
 @dataclass(frozen=True)
 class _Page:
-    """What one path answers, ready to be sent."""
+    """The response of one path."""
 
     body: bytes
     content_type: str
@@ -119,12 +119,12 @@ class _Page:
 
     @classmethod
     def of(cls, body: bytes, content_type: str, modified: datetime) -> Self:
-        """A page whose strong ETag is the hash of its bytes (RFC 9110, section 8.8.3)."""
+        """Return a page whose strong ETag is the hash of its bytes (RFC 9110, section 8.8.3)."""
         etag = f'"{hashlib.sha256(body).hexdigest()[:32]}"'
         return cls(body, content_type, etag, modified)
 
     def is_known(self, none_match: str | None, modified_since: str | None) -> bool:
-        """Does the reader have these bytes? If-None-Match decides alone (RFC 9110, 13.2.2)."""
+        """Return True if the client has these bytes; If-None-Match takes precedence (RFC 9110, 13.2.2)."""
         if none_match is not None:
             tags = [tag.strip().removeprefix("W/") for tag in none_match.split(",")]
             return self.etag in tags or "*" in tags
@@ -137,7 +137,7 @@ class _Page:
 
 
 class _Server(ThreadingHTTPServer):
-    """A loopback server that knows its pages and asks no name server about itself."""
+    """A loopback server for given pages, which makes no DNS query about itself."""
 
     def __init__(self, pages: Mapping[str, _Page]) -> None:
         super().__init__(("127.0.0.1", 0), _Handler)
@@ -150,12 +150,12 @@ class _Server(ThreadingHTTPServer):
 
 
 class _Handler(BaseHTTPRequestHandler):
-    """Answers GET and HEAD from the server's pages, without a word in the log."""
+    """Answers GET and HEAD from the server's pages, without logging."""
 
     server: _Server
 
     def do_GET(self) -> None:
-        """Send a page, 304 to those who have it, or 404."""
+        """Send a page, 304 if the client has it, or 404."""
         page = self.server.pages.get(self.path.partition("?")[0])
         if page is None:
             self.send_error(HTTPStatus.NOT_FOUND)
@@ -174,13 +174,13 @@ class _Handler(BaseHTTPRequestHandler):
     do_HEAD = do_GET  # noqa: N815  http.server's names
 
     def log_message(self, format: str, *args: object) -> None:
-        """Say nothing: the demo's own report is the only output."""
+        """Log nothing: the demo's own report is the only output."""
 
 
 class DemoSite:
     """The sample feeds over HTTP on a free port of 127.0.0.1, for as long as the context lasts.
 
-    `now` must be aware; its day in Germany is the day the feeds are written on.
+    `now` must be aware; the feeds are dated relative to its day in Germany.
     """
 
     def __init__(self, now: datetime) -> None:
@@ -197,13 +197,13 @@ class DemoSite:
 
     @property
     def url(self) -> str:
-        """Where the site listens, without a slash at the end."""
+        """The URL of the site, without final slash."""
         if self._server is None:
             raise RuntimeError("the demo site has an address only inside its with block")
         return f"http://127.0.0.1:{self._server.server_port}"
 
     def feeds_toml(self) -> str:
-        """The text of a feeds.toml that lists the sample feeds at this site's address."""
+        """Return a feeds.toml that lists the sample feeds at this site's URL."""
         tables = (
             "[[feeds]]\n"
             f"name = {_toml(feed.name)}\n"
@@ -239,12 +239,12 @@ class DemoSite:
 
 
 def _toml(value: str | tuple[str, ...]) -> str:
-    """A string or a list of strings in TOML, which reads these like JSON."""
+    """Return a string or a list of strings in TOML, whose syntax for them is JSON's."""
     return json.dumps(value, ensure_ascii=False)
 
 
 def _index() -> str:
-    """A page that lists the feeds. The names are ours and need no escaping."""
+    """Return a page that lists the feeds. The names are constants and need no escaping."""
     links = "\n".join(f'<li><a href="/{feed.file}">{feed.name}</a></li>' for feed in SAMPLE_FEEDS)
     return (
         '<!doctype html>\n<html lang="de">\n<meta charset="utf-8">\n'

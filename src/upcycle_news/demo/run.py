@@ -1,7 +1,7 @@
 """The demo: the real flow on sample content, in a state folder of its own.
 
-It never touches real people or real state: a configured relay is refused, feeds come from
-loopback, and the store, the mailbox and Prefect's home lie in var/demo.
+It never touches real subscribers or real state: a configured relay is refused, feeds come from
+loopback, and the store, the mailbox and Prefect's home are below var/demo.
 """
 
 from __future__ import annotations
@@ -9,169 +9,136 @@ from __future__ import annotations
 import json
 import os
 import subprocess
-import sys
 from collections.abc import Callable, Iterator, Mapping
-from importlib.resources import files
+from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from upcycle_news.app.context import AppContext, utc_now
-from upcycle_news.config.settings import (
-    FILE_NAME,
-    PREFIX,
-    Settings,
-    load_settings,
-)
+from upcycle_news.api import App, open_app
+from upcycle_news.api.publications import ENVIRONMENT_PREFIX, SETTINGS_FILE, bundled_publication
 from upcycle_news.demo.feed_server import DemoSite
 from upcycle_news.errors import UpcycleError
-from upcycle_news.fileio import write_whole
-from upcycle_news.i18n.messages import counted
-from upcycle_news.models import IssueId, IssueStatus
-from upcycle_news.prefect_api.environment import temporary_server
-from upcycle_news.scaffold.layout import publication_folder
-from upcycle_news.services.content.files import all_essays
-from upcycle_news.services.issues.ids import latest_issue
-from upcycle_news.storage import issues, revisions
-from upcycle_news.storage.subscribers import add_people
-from upcycle_news.subscribers.csv_lists import read_subscribers_csv
+from upcycle_news.i18n.messages import format_count
+from upcycle_news.models import IssueStatus
 
-_PATIENCE = 300  # seconds that the flow may take on a slow machine
-_STAND_INS = {
+if TYPE_CHECKING:
+    from upcycle_news.api.flows import FlowProcess
+
+_SUBSCRIBERS = Path(__file__).with_name("subscribers.csv")
+_FLOW_TIMEOUT = 300  # seconds that the flow may take on a slow machine
+_PLACEHOLDERS = {
     "SENDER__ADDRESS": "newsletter@example.org",
     "PUBLICATION__PUBLIC_URL": "https://newsletter.example.org",
     "IMPRINT__LINES": '["Musterverein e. V., Musterstraße 1, 12345 Musterstadt"]',
 }
 
 
-def run_demo(here: Path, *, show: Callable[[str], None]) -> Iterator[str]:
-    """Run the main job on the publication in `here`, or on the samples; yields what to tell.
+def run_demo(cwd: Path, *, show: Callable[[str], None]) -> Iterator[str]:
+    """Run the main job on the publication in `cwd`, or on the samples; yields lines to print.
 
     Raises `UpcycleError` when a relay is configured or the flow fails.
     """
-    state = (here / "var" / "demo").resolve()
-    home = _home(here)
+    state = (cwd / "var" / "demo").resolve()
+    home = _choose_publication(cwd)
     show("The demo runs the real flow, with Prefect's own server: that takes some 15 seconds …")
-    with DemoSite(utc_now()) as site:
-        write_whole(state / "feeds.toml", site.feeds_toml().encode())
-        environment = _environment(home, state)
-        with _opened(environment) as context:
-            _add_sample_readers(context)
-            before = _statuses(context)
-        outcome = _run_flow(home, state, environment)
-    with _opened(environment) as context:
-        yield from _told(context, outcome, before, here, state)
+    with DemoSite(datetime.now(UTC)) as site:
+        state.mkdir(parents=True, exist_ok=True)
+        (state / "feeds.toml").write_text(site.feeds_toml(), encoding="utf-8")
+        _enter_environment(home, state)
+        with open_app() as app:
+            app.subscribers.import_csv(_SUBSCRIBERS, consent="sample subscribers of the demo")
+            before = _latest_status(app)
+            process = app.flows.process("publish_issue", {"approve": True}, with_server=False)
+        outcome = _run(process, state)
+    with open_app() as app:
+        yield from _summary(app, outcome, before, cwd, state)
 
 
-def _home(here: Path) -> Path:
-    """The publication here when it has an essay that is ready, else the one we bring along."""
-    if (here / FILE_NAME).is_file():
-        context = AppContext(_without_relay(here))
-        if any(essay.status == "ready" for essay in all_essays(context)):
-            return here.resolve()
-    _without_relay(publication_folder())
-    return publication_folder()
+def _choose_publication(cwd: Path) -> Path:
+    """Return the publication in `cwd` if it has an essay that is ready, else the bundled one."""
+    if (cwd / SETTINGS_FILE).is_file():
+        with _open_without_relay(cwd) as app:
+            if any(essay.status == "ready" for essay in app.essays.read()):
+                return cwd.resolve()
+    home = bundled_publication()
+    with _open_without_relay(home):
+        return home
 
 
-def _without_relay(home: Path) -> Settings:
-    settings = load_settings(home)
-    if settings.relays:
+def _open_without_relay(home: Path) -> App:
+    app = open_app(home)
+    if app.settings.relays:
         raise UpcycleError(
             "the demo refuses to run where a relay is configured, so that it can reach nobody: "
-            f"unset UPCYCLE_NEWS_RELAYS__… and leave [relays] out of {home / FILE_NAME}"
+            f"unset UPCYCLE_NEWS_RELAYS__… and leave [relays] out of {home / SETTINGS_FILE}"
         )
-    return settings
+    return app
 
 
-def _environment(home: Path, state: Path) -> dict[str, str]:
-    """Everything the demo opens or replaces, by environment only."""
-    kept = {name: value for name, value in os.environ.items() if not name.startswith(PREFIX)}
-    own = {
-        f"{PREFIX}HOME": str(home),
-        f"{PREFIX}STATE": str(state),
-        f"{PREFIX}STORE": f"sqlite:///{state / 'upcycle.db'}",
-        f"{PREFIX}FEEDS__FILE": str(state / "feeds.toml"),
-        f"{PREFIX}FEEDS__ALLOW_PRIVATE": "true",
-        f"{PREFIX}FEEDS__REFRESH_MINUTES": "0",
-        f"{PREFIX}FEEDS__GIT_PULL": "false",
-        f"{PREFIX}ARCHIVE__INDEX_HTML": "true",  # a browser reads it from the disk
-    }
-    told = load_settings(home)
-    for name, value in _STAND_INS.items():
-        if not _value(told, name):
-            own[PREFIX + name] = value
-    return temporary_server({**kept, **own}, state / "prefect")
-
-
-def _value(settings: Settings, name: str) -> Any:
-    table, key = name.lower().split("__")
-    return getattr(getattr(settings, table), key)
-
-
-def _opened(environment: Mapping[str, str]) -> AppContext:
-    """The newsroom as the flow sees it."""
-    for name in [name for name in os.environ if name.startswith(PREFIX)]:
+def _enter_environment(home: Path, state: Path) -> None:
+    """Replace our environment variables by the demo's settings; no file is changed."""
+    for name in [name for name in os.environ if name.startswith(ENVIRONMENT_PREFIX)]:
         del os.environ[name]
-    os.environ.update({k: v for k, v in environment.items() if k.startswith(PREFIX)})
-    return AppContext.open()
+    variables = {
+        "HOME": str(home),
+        "STATE": str(state),
+        "STORE": f"sqlite:///{state / 'upcycle.db'}",
+        "FEEDS__FILE": str(state / "feeds.toml"),
+        "FEEDS__ALLOW_PRIVATE": "true",
+        "FEEDS__REFRESH_MINUTES": "0",
+        "FEEDS__GIT_PULL": "false",
+        "ARCHIVE__INDEX_HTML": "true",  # a browser reads it from the disk
+    }
+    with open_app(home) as app:
+        for name, value in _PLACEHOLDERS.items():
+            table, key = name.lower().split("__")
+            if not getattr(getattr(app.settings, table), key):
+                variables[name] = value
+    os.environ.update({ENVIRONMENT_PREFIX + name: value for name, value in variables.items()})
 
 
-def _add_sample_readers(context: AppContext) -> None:
-    data = (files("upcycle_news.demo") / "subscribers.csv").read_bytes()
-    parsed = read_subscribers_csv(data, where="subscribers.csv")
-    add_people(
-        context.store, parsed.people, source="sample readers of the demo", now=context.clock(),
-        dry_run=False,
-    )  # fmt: skip
+def _latest_status(app: App) -> IssueStatus | None:
+    latest = app.issues.latest()
+    return app.issues.status(latest) if latest else None
 
 
-def _statuses(context: AppContext) -> dict[IssueId, IssueStatus | None]:
-    return {row.id: issues.status(context.store, row.id) for row in issues.every(context.store)}
-
-
-def _run_flow(home: Path, state: Path, environment: Mapping[str, str]) -> dict[str, Any]:
-    """Run flows/publish_issue.py as a person would by hand; its last line is the outcome."""
+def _run(process: FlowProcess, state: Path) -> dict[str, Any]:
+    """Run the flow in the state folder; its last line of output is the outcome."""
     log = state / "flow.log"
-    command = [sys.executable, "-W", "ignore", str(home / "flows" / "publish_issue.py")]
     try:
         done = subprocess.run(  # noqa: S603  our own flow, with parameters written here
-            [*command, json.dumps({"approve": True})],
-            env=dict(environment),
+            process.arguments,
+            env=process.environment,
             cwd=state,
             capture_output=True,
             text=True,
-            timeout=_PATIENCE,
+            timeout=_FLOW_TIMEOUT,
             check=False,
         )
     except subprocess.TimeoutExpired:
-        raise UpcycleError(f"the flow did not end within {_PATIENCE} s; try again") from None
-    write_whole(log, (done.stdout + done.stderr).encode())
+        raise UpcycleError(f"the flow did not end within {_FLOW_TIMEOUT} s; try again") from None
+    log.write_text(done.stdout + done.stderr, encoding="utf-8")
     lines = done.stdout.strip().splitlines()
     try:
         outcome: dict[str, Any] = json.loads(lines[-1])
     except (IndexError, ValueError):
-        raise UpcycleError(f"the flow did not run; what it said is in {log}") from None
+        raise UpcycleError(f"the flow did not run; its output is in {log}") from None
     if done.returncode != 0:
         raise UpcycleError(f"the flow failed: {outcome['message']} (more in {log})")
     return outcome
 
 
-def _told(
-    context: AppContext,
-    outcome: Mapping[str, Any],
-    before: Mapping[IssueId, IssueStatus | None],
-    here: Path,
-    state: Path,
+def _summary(
+    app: App, outcome: Mapping[str, Any], before: IssueStatus | None, cwd: Path, state: Path
 ) -> Iterator[str]:
-    issue = latest_issue(context)
+    issue = app.issues.latest()
     if issue is None:
         raise UpcycleError(f"the flow ended without an issue: {outcome['message']}")
-    status = issues.status(context.store, issue)
-    revision = revisions.revision(context.store, issue, status.revision_id if status else None)
-    assert status is not None and revision is not None
-    earlier = before.get(issue)
-    sent_before = int(earlier.as_dict()["sent"]) if earlier else 0
+    status = app.issues.status(issue)
+    # Its deliveries have begun, so this is what was sent, and nothing is composed.
+    content = app.issues.compose(issue, collect=False).manifest.issue
+    sent_before = int(before.as_dict()["sent"]) if before and before.issue == str(issue) else 0
     total = int(status.as_dict()["sent"])
-    content = revision.manifest.issue
     yield f"Issue {issue}: {content.subject}"
     for number, essay in enumerate(content.essays):
         yield f"  {'in full' if number == 0 else 'teaser '}   {essay.title}"
@@ -180,25 +147,23 @@ def _told(
         also = f", also {', '.join(i.feed for i in related.story.items[1:])}"
         yield f"  item      {item.title} ({item.feed}{also if len(related.story.items) > 1 else ''})"
     if total == sent_before:
-        yield f"  sent      nothing: all {total} readers of issue {issue} have it already"
+        yield f"  sent      nothing: all {total} subscribers of issue {issue} have it already"
     else:
-        closes = "the sum closes" if status.closed else "the sum does not close yet"
-        yield f"  sent      {counted(total - sent_before, 'mail')}; audience {status.audience}, {closes}"
+        closes = "all deliveries are accounted for" if status.closed else "not closed yet"
+        yield f"  sent      {format_count(total - sent_before, 'mail')}; audience {status.audience}, {closes}"
     if outcome["state"] == "Degraded":
         yield f"  degraded  {outcome['message']}"
-    folder = context.issues_folder / str(issue)
+    issue_folder = state / "issues" / str(issue)
     for label, path in (
-        ("look", folder / "preview.html"),
-        ("HTML", folder / "issue.html"),
-        ("text", folder / "issue.txt"),
-        ("mails", context.mailbox_folder),
-        ("archive", context.archive / "index.html"),
+        ("look", issue_folder / "preview.html"),
+        ("HTML", issue_folder / "issue.html"),
+        ("text", issue_folder / "issue.txt"),
+        ("mails", state / "mailbox"),
+        ("archive", state / "archive" / "index.html"),
         ("Prefect", state / "prefect"),
     ):
-        yield f"  {label:<9} {_near(path, here)}"
+        yield f"  {label:<9} {_display_path(path, cwd)}"
 
 
-def _near(path: Path, here: Path) -> str:
-    return (
-        str(path.relative_to(here.resolve())) if path.is_relative_to(here.resolve()) else str(path)
-    )
+def _display_path(path: Path, cwd: Path) -> str:
+    return str(path.relative_to(cwd.resolve())) if path.is_relative_to(cwd.resolve()) else str(path)

@@ -1,5 +1,6 @@
-"""What is wrong with the installation, what that means, and the cure.
+"""The doctor: checks of the installation, each with a finding, its impact and a fix.
 
-Probes look and return facts; verdicts are pure functions that make lines of facts; `examine` runs
-all of them at the same time. Nothing here changes, sends or repairs anything.
+Functions that inspect something return facts; `evaluate` functions are pure and turn facts into
+`CheckResult`s; `runner.run_checks` runs all probes in parallel. Nothing here changes, sends or
+repairs anything.
 """

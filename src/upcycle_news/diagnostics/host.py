@@ -1,4 +1,4 @@
-"""The machine: Python, the installed packages, the time zone, secrets on disk."""
+"""Checks of the host: Python, the installed packages, the time zone, secrets on disk."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from importlib import metadata
 from pathlib import Path
 
 from upcycle_news.diagnostics.results import (
-    Line,
+    CheckResult,
     ok,
     problem,
     skipped,
@@ -28,7 +28,7 @@ _CONSEQUENCES = {
 
 @dataclass(frozen=True)
 class Package:
-    """A package that does not fit: what is installed, and what is wanted."""
+    """A package whose installed version differs from the wanted version or range."""
 
     name: str
     installed: str
@@ -36,8 +36,8 @@ class Package:
 
 
 @dataclass(frozen=True)
-class MachineFacts:
-    """`unfit` breaks a bound of ours; `unlocked` differs from the lock, None without a lock."""
+class HostFacts:
+    """Python and packages: `unfit` violate pyproject.toml; `unlocked` differ from the lock (None: no lock)."""
 
     python: str
     unfit: tuple[Package, ...]
@@ -45,31 +45,31 @@ class MachineFacts:
 
 
 @dataclass(frozen=True)
-class Secret:
-    """A file with a secret: who else may read it stands in `mode` (as in stat); -1: not there."""
+class SecretFile:
+    """A file or folder that holds secrets; `mode` as in stat, -1 when it does not exist."""
 
     name: str
     mode: int
 
     @property
-    def open(self) -> bool:
-        """Whether others than the owner may read it."""
+    def is_exposed(self) -> bool:
+        """True if others than the owner have any access to it."""
         return self.mode != -1 and bool(self.mode & (stat.S_IRWXG | stat.S_IRWXO))
 
 
-def look(lock: Path) -> MachineFacts:
-    """Compare what is installed with our bounds and with the lock."""
+def inspect_host(lock: Path) -> HostFacts:
+    """Compare the installed packages with the ranges of pyproject.toml and with the lock."""
     from packaging.utils import canonicalize_name
 
     installed: dict[str, str] = {
-        canonicalize_name(found.metadata["Name"]): found.version
-        for found in metadata.distributions()
+        canonicalize_name(distribution.metadata["Name"]): distribution.version
+        for distribution in metadata.distributions()
     }
     try:
         locked = locked_versions(lock.read_text(encoding="utf-8"))
     except OSError:
         locked = None
-    return MachineFacts(
+    return HostFacts(
         python=".".join(map(str, sys.version_info[:3])),
         unfit=tuple(_unfit(installed)),
         unlocked=None if locked is None else tuple(differences(installed, locked)),
@@ -91,82 +91,86 @@ def _unfit(installed: Mapping[str, str]) -> Iterable[Package]:
 
 
 def locked_versions(text: str) -> dict[str, str]:
-    r"""The versions of a lock: lines such as ``name==1.2 ; marker \\``."""
+    r"""Return the versions of a lock by name; its lines look like ``name==1.2 ; marker \\``."""
     from packaging.utils import canonicalize_name
 
-    found: dict[str, str] = {}
+    versions: dict[str, str] = {}
     for line in text.splitlines():
         name, equals, rest = line.partition("==")
         if equals and name and not name.startswith((" ", "#", "-")):
-            found[canonicalize_name(name.strip())] = rest.split()[0].rstrip(";\\")
-    return found
+            versions[canonicalize_name(name.strip())] = rest.split()[0].rstrip(";\\")
+    return versions
 
 
 def differences(installed: Mapping[str, str], locked: Mapping[str, str]) -> Iterable[Package]:
-    """Installed packages of another version than the locked one."""
+    """Yield the packages that are installed in another version than the locked one."""
     for name, version in sorted(locked.items()):
         if name in installed and installed[name] != version:
             yield Package(name, installed[name], version)
 
 
-def secret_at(path: Path, name: str) -> Secret:
-    """How a secret lies on the disk."""
+def inspect_secret(path: Path, name: str) -> SecretFile:
+    """Return the permissions of a file or folder under the name that the report shows."""
     try:
-        return Secret(name, stat.S_IMODE(path.stat().st_mode))
+        return SecretFile(name, stat.S_IMODE(path.stat().st_mode))
     except OSError:
-        return Secret(name, -1)
+        return SecretFile(name, -1)
 
 
-def verdict(facts: MachineFacts) -> list[Line]:
-    """Python and the packages."""
-    lines = [ok("python", f"Python {facts.python}")]
-    for one in facts.unfit:
-        lines.append(
+def evaluate(facts: HostFacts) -> list[CheckResult]:
+    """Evaluate Python and the packages."""
+    results = [ok("python", f"Python {facts.python}")]
+    for package in facts.unfit:
+        results.append(
             problem(
                 "packages",
-                f"{one.name} {one.installed} is installed, {one.wanted} is needed",
-                meaning=_CONSEQUENCES.get(one.name, "it is not tested, and may break at any time"),
-                cure=f"pip install '{one.name}{one.wanted}'",
-                about=one.name,
+                f"{package.name} {package.installed} is installed, {package.wanted} is needed",
+                impact=_CONSEQUENCES.get(
+                    package.name, "it is not tested, and may break at any time"
+                ),
+                fix=f"pip install '{package.name}{package.wanted}'",
+                about=package.name,
             )
         )
     if facts.unfit:
-        return lines
+        return results
     if facts.unlocked is None:
         return [
-            *lines,
+            *results,
             ok("packages", "the installed packages are within the bounds of upcycle-news"),
         ]
     if facts.unlocked:
         named = ", ".join(f"{p.name} {p.installed} ({p.wanted})" for p in facts.unlocked[:4])
         more = f" and {len(facts.unlocked) - 4} more" if len(facts.unlocked) > 4 else ""
         return [
-            *lines,
+            *results,
             warning(
                 "packages",
                 f"other versions than locked: {named}{more}",
-                meaning="the tests ran with the locked ones (in brackets)",
-                cure=f"install from {LOCK}: 'make .venv/.installed', or pip with --require-hashes",
+                impact="the tests ran with the locked ones (in brackets)",
+                fix=f"install from {LOCK}: 'make .venv/.installed', or pip with --require-hashes",
             ),
         ]
-    return [*lines, ok("packages", f"the installed packages are those of {LOCK}")]
+    return [*results, ok("packages", f"the installed packages are those of {LOCK}")]
 
 
-def zones(publication: str, schedules: Iterable[str]) -> Line:
-    """Whether the schedules run on the publication's clock."""
+def evaluate_zones(publication: str, schedules: Iterable[str]) -> CheckResult:
+    """Compare the time zones of the schedules with the publication's."""
     others = sorted(set(schedules) - {publication})
     if not others:
-        return ok("timezone", f"the publication's clock is that of {publication}")
+        return ok("timezone", f"publication and schedules use the time zone {publication}")
     return warning(
         "timezone",
         f"the publication's time zone is {publication}, schedules run in {', '.join(others)}",
-        meaning="an issue planned for the morning may be dated and sent on another day",
-        cure="write the same zone into newsletter.toml and prefect.yaml",
+        impact="an issue planned for the morning may be dated and sent on another day",
+        fix="write the same zone into newsletter.toml and prefect.yaml",
     )
 
 
-def secrets(folder: Secret, keys: Sequence[Secret], *, in_use: bool) -> list[Line]:
-    """The keys in var/secrets; `in_use`: mails may have gone out that were signed with them."""
+def evaluate_keys(
+    folder: SecretFile, keys: Sequence[SecretFile], *, in_use: bool
+) -> list[CheckResult]:
+    """Evaluate the keys in var/secrets; `in_use`: mails with links they signed may have gone out."""
     tokens = [key for key in keys if key.name.startswith("token-")]
     if not tokens and not in_use:
         return [skipped("secrets", "there are no keys yet: the first issue makes them")]
@@ -174,35 +178,35 @@ def secrets(folder: Secret, keys: Sequence[Secret], *, in_use: bool) -> list[Lin
         return [
             problem(
                 "secrets",
-                f"the key of the readers' links is missing in {folder.name}",
-                meaning="no unsubscribe link in mails that were sent works; the next command makes a "
+                f"the key of the subscribers' links is missing in {folder.name}",
+                impact="no unsubscribe link in mails that were sent works; the next command makes a "
                 "new key, and then they never will again",
-                cure="restore the folder from a backup before anything else",
+                fix="restore the folder from a backup before anything else",
             )
         ]
-    readable = [one.name for one in (folder, *keys) if one.open]
-    if readable:
+    exposed = [file.name for file in (folder, *keys) if file.is_exposed]
+    if exposed:
         return [
             problem(
                 "secrets",
-                f"others on this machine can read {', '.join(readable)}",
-                meaning="they can sign links in every reader's name, and mail in ours",
-                cure=f"chmod 700 {folder.name}; chmod 600 {folder.name}/*",
+                f"others on this machine can read {', '.join(exposed)}",
+                impact="they can sign links in every subscriber's name, and mail in ours",
+                fix=f"chmod 700 {folder.name}; chmod 600 {folder.name}/*",
             )
         ]
-    return [ok("secrets", f"the keys in {folder.name} are there, and readable for us only")]
+    return [ok("secrets", f"the keys in {folder.name} are there, and readable by their owner only")]
 
 
-def secret_files(files: Iterable[Secret]) -> list[Line]:
-    """Files that `…_FILE` variables name."""
-    readable = [one.name for one in files if one.open]
-    if not readable:
+def evaluate_secret_files(files: Iterable[SecretFile]) -> list[CheckResult]:
+    """Evaluate the files that `…_FILE` variables name."""
+    exposed = [file.name for file in files if file.is_exposed]
+    if not exposed:
         return []
     return [
         warning(
             "secret-files",
-            f"others on this machine can read what {', '.join(readable)} names",
-            meaning="passwords and keys are as safe as the files they stand in",
-            cure="chmod 600 these files",
+            f"others on this machine can read the file that {', '.join(exposed)} names",
+            impact="passwords and keys are as safe as the files they stand in",
+            fix="chmod 600 these files",
         )
     ]

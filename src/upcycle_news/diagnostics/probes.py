@@ -1,4 +1,4 @@
-"""The rounds: what each group of checks looks at. Shells: they look, and leave the verdict to others."""
+"""The probes, one for each group of checks: they collect facts and let `evaluate` functions judge."""
 
 from __future__ import annotations
 
@@ -12,55 +12,56 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from upcycle_news.app.context import AppContext
-from upcycle_news.app.factories import is_sample, relay_of
+from upcycle_news.app.factories import build_relay, is_sample_host
 from upcycle_news.config import origins
 from upcycle_news.config.settings import PREFIX
 from upcycle_news.diagnostics import (
     content,
+    host,
     prefect,
     relay,
     storage,
     unsubscribe_endpoint,
 )
-from upcycle_news.diagnostics import host as host_module
 from upcycle_news.diagnostics.content import LastIssue
-from upcycle_news.diagnostics.dns import verdicts
+from upcycle_news.diagnostics.dns import sender_domain
 from upcycle_news.diagnostics.dns.dkim import Key
 from upcycle_news.diagnostics.dns.resolver import Resolver
 from upcycle_news.diagnostics.results import (
-    Line,
+    CheckResult,
     ok,
     problem,
     skipped,
 )
 from upcycle_news.errors import SettingsError, UpcycleError
-from upcycle_news.prefect_api.client import Cockpit, read_automations
+from upcycle_news.prefect_api.client import PrefectClient, read_automations
 from upcycle_news.prefect_api.environment import is_loopback
-from upcycle_news.prefect_api.status import FILE, planned
-from upcycle_news.prefect_api.status import look as look_at_prefect
-from upcycle_news.scaffold.layout import publication_folder
+from upcycle_news.prefect_api.schedules import FILE
+from upcycle_news.prefect_api.status import fetch_facts, read_deployments
+from upcycle_news.scaffold.layout import bundled_publication
 from upcycle_news.services.backup import create
 from upcycle_news.services.bounces import process
 from upcycle_news.services.checks import run
 from upcycle_news.services.feeds.collect import feeds_health
 from upcycle_news.services.issues import ids
 from upcycle_news.services.subscribers import subscriptions
-from upcycle_news.storage import inspect, send_hold, subscribers
+from upcycle_news.storage import inspect, pending_suppressions, send_hold, subscribers
 from upcycle_news.storage.inspect import StoreFacts
 from upcycle_news.subscribers.link_tokens import Purpose
 from upcycle_news.transports.probe import inspect_relay
 
-_AWAY = "not asked (--offline)"
+_OFFLINE = "not asked (--offline)"
 
 
 @dataclass(frozen=True)
-class Visit:
-    """What all rounds share. `usable`: the store may be opened without changing anything by it.
+class CheckContext:
+    """What all probes share, read once before they start.
 
-    `mailed`: an issue was queued, so links are out there that our keys signed.
+    `usable`: the store can be opened without making or migrating it. `mailed`: an issue was
+    enqueued, so mails with links that our keys signed may be in subscribers' mailboxes.
     """
 
-    context: AppContext
+    app: AppContext
     now: datetime
     store: StoreFacts
     usable: bool
@@ -69,250 +70,291 @@ class Visit:
     offline: bool = False
 
     @property
-    def tokens(self) -> list[Path]:
-        """The keys of the readers' links."""
-        return sorted(self.context.secrets.glob("token-*.key"))
+    def token_keys(self) -> list[Path]:
+        """Return the files of the keys that sign the subscribers' links."""
+        return sorted(self.app.secrets_folder.glob("token-*.key"))
 
 
-def settings(visit: Visit) -> list[Line]:
-    """The configuration, and the files with secrets that variables name."""
-    told = visit.context.settings
-    lines = [ok("settings", "newsletter.toml and the environment can be read")]
-    [store] = [one for one in origins.origins(told) if one.key == "store"]
-    if store.kind.endswith(".toml") and origins.has_password(told.store):
-        lines.append(
+def probe_settings(check_context: CheckContext) -> list[CheckResult]:
+    """Check the configuration, and the files with secrets that variables name."""
+    settings = check_context.app.settings
+    results = [ok("settings", "newsletter.toml and the environment can be read")]
+    [store] = [origin for origin in origins.origins(settings) if origin.key == "store"]
+    if store.kind.endswith(".toml") and origins.has_password(settings.store):
+        results.append(
             problem(
                 "settings",
                 f"{store.where} holds the password of the store",
-                meaning="a password does not belong into git",
-                cure=f"set {PREFIX}STORE, or {PREFIX}STORE_FILE, instead",
+                impact="a password does not belong in git",
+                fix=f"set {PREFIX}STORE, or {PREFIX}STORE_FILE, instead",
             )
         )
-    named = [
-        host_module.secret_at(Path(path), variable)
+    files = [
+        host.inspect_secret(Path(path), variable)
         for variable, path in sorted(os.environ.items())
         if variable.upper().startswith(PREFIX) and variable.upper().endswith("_FILE")
     ]
-    return [*lines, *host_module.secret_files(named)]
+    return [*results, *host.evaluate_secret_files(files)]
 
 
-def this_machine(visit: Visit) -> list[Line]:
-    """Python, packages, time zone, disk and keys."""
-    told = visit.context.settings
-    own = told.home / host_module.LOCK
-    facts = host_module.look(own if own.is_file() else publication_folder() / host_module.LOCK)
-    lies = next(path for path in (told.state, *told.state.parents) if path.is_dir())
-    usage = shutil.disk_usage(lies)
-    folder = visit.context.secrets
-    keys = [host_module.secret_at(path, path.name) for path in folder.glob("*")]
+def probe_host(check_context: CheckContext) -> list[CheckResult]:
+    """Check Python, packages, time zone, disk and keys."""
+    settings = check_context.app.settings
+    own_lock = settings.home / host.LOCK
+    facts = host.inspect_host(own_lock if own_lock.is_file() else bundled_publication() / host.LOCK)
+    existing = next(path for path in (settings.state, *settings.state.parents) if path.is_dir())
+    usage = shutil.disk_usage(existing)
+    folder = check_context.app.secrets_folder
+    keys = [host.inspect_secret(path, path.name) for path in folder.glob("*")]
     return [
-        *host_module.verdict(facts),
-        _zones(visit),
-        storage.disk(str(told.state), usage.free, usage.total, visit.store.size),
-        *host_module.secrets(host_module.secret_at(folder, str(folder)), keys, in_use=visit.mailed),
+        *host.evaluate(facts),
+        _check_zones(check_context),
+        storage.evaluate_disk(
+            str(settings.state), usage.free, usage.total, check_context.store.size
+        ),
+        *host.evaluate_keys(
+            host.inspect_secret(folder, str(folder)), keys, in_use=check_context.mailed
+        ),
     ]
 
 
-def _zones(visit: Visit) -> Line:
-    told = visit.context.settings
+def _check_zones(check_context: CheckContext) -> CheckResult:
+    settings = check_context.app.settings
     try:
-        zones = {zone for one in planned(told.home) for _, zone in one.schedules}
+        zones = {
+            zone
+            for deployment in read_deployments(settings.home)
+            for _, zone in deployment.schedules
+        }
     except SettingsError as error:
         return problem(
             "timezone",
             str(error),
-            meaning="no schedule can be deployed",
-            cure=f"mend {FILE}",
+            impact="no schedule can be deployed",
+            fix=f"correct {FILE}",
         )
-    return host_module.zones(told.publication.timezone, zones)
+    return host.evaluate_zones(settings.publication.timezone, zones)
 
 
-def store(visit: Visit) -> list[Line]:
-    """The store, thoroughly; its pause, and its backups."""
-    facts = inspect.look(visit.context.settings.store_url)
-    lines = storage.verdict(facts)
-    if visit.usable and (pause := send_hold.standing(visit.context.store)) is not None:
-        lines.append(storage.pause(pause.sentence))
-    newest = next(iter(create.existing(visit.context)), None)
+def probe_store(check_context: CheckContext) -> list[CheckResult]:
+    """Check every page of the store, its send hold, and its backups."""
+    facts = inspect.inspect_store(check_context.app.settings.store_url)
+    results = storage.evaluate(facts)
+    if (
+        check_context.usable
+        and (hold := send_hold.active_hold(check_context.app.store)) is not None
+    ):
+        results.append(storage.send_hold_active(hold.explanation))
+    newest = next(iter(create.list_backups(check_context.app)), None)
     made = None if newest is None else datetime.fromtimestamp(newest.stat().st_mtime, UTC)
-    return [*lines, storage.backup(made, visit.now, there_is_something=facts.exists)]
+    return [*results, storage.evaluate_backup(made, check_context.now, has_store=facts.exists)]
 
 
-def relays(visit: Visit) -> list[Line]:
-    """Every relay that is configured; nothing is sent."""
-    told = visit.context.settings.relays
-    if visit.context.configured_relay is None:
+def probe_relays(check_context: CheckContext) -> list[CheckResult]:
+    """Check every configured relay; no mail is sent."""
+    relays = check_context.app.settings.relays
+    if check_context.app.configured_relay is None:
         return [
             skipped(
                 "relay",
-                "no relay is configured: the embedded mailbox takes the mails (var/mailbox)",
-                cure="set relays.main.host when readers are to be written to",
+                "no relay is configured: the embedded mailbox stores the mails (var/mailbox)",
+                fix="set relays.main.host when mails are to reach subscribers",
             )
         ]
-    size = visit.last.message if visit.last else 0
-    lines = []
-    for name, one in told.items():
-        if not one.host:
+    size = check_context.last.message if check_context.last else 0
+    results = []
+    for name, settings in relays.items():
+        if not settings.host:
             continue
-        if visit.offline and not is_loopback(one.host):
-            lines.append(skipped("relay", f"the relay {name}: {_AWAY}", about=name))
+        if check_context.offline and not is_loopback(settings.host):
+            results.append(skipped("relay", f"the relay {name}: {_OFFLINE}", about=name))
             continue
-        lines += relay.verdict(inspect_relay(relay_of(name, one)), visit.now, message_bytes=size)
-    return lines
+        results += relay.evaluate(
+            inspect_relay(build_relay(name, settings)), check_context.now, message_bytes=size
+        )
+    return results
 
 
-def dns(visit: Visit) -> list[Line]:
-    """The sender's domain in DNS."""
-    told = visit.context.settings
-    domain = told.sender.address.rpartition("@")[2].lower()
-    if not domain or is_sample(domain):
-        why = "sender.address is empty" if not domain else f"{domain} is a sample's domain"
-        return [_not_yet(visit, "dns", f"{why}: nothing to look up", "set sender.address to yours")]
-    if visit.offline:
-        return [skipped("dns", _AWAY)]
-    sender = _sender(visit.context, domain)
-    resolver = Resolver(told.doctor.resolver, told.doctor.timeout)
-    answers = resolver.ask_until_known(lambda known: verdicts.needed(sender, known))
-    return verdicts.verdicts(sender, answers)
+def probe_dns(check_context: CheckContext) -> list[CheckResult]:
+    """Check the sender's domain in DNS."""
+    settings = check_context.app.settings
+    domain = settings.sender.address.rpartition("@")[2].lower()
+    if not domain or is_sample_host(domain):
+        why = "sender.address is empty" if not domain else f"{domain} is a sample domain"
+        return [
+            _not_configured(
+                check_context, "dns", f"{why}: nothing to look up", "set sender.address to yours"
+            )
+        ]
+    if check_context.offline:
+        return [skipped("dns", _OFFLINE)]
+    sender = _sender(check_context.app, domain)
+    resolver = Resolver(settings.doctor.resolver, settings.doctor.timeout)
+    answers = resolver.resolve_until_complete(lambda known: sender_domain.needed(sender, known))
+    return sender_domain.evaluate(sender, answers)
 
 
-def _not_yet(visit: Visit, check: str, why: str, cure: str) -> Line:
-    """What is still the sample's: no matter while trying, red once a relay is there to send."""
-    relay_there = visit.context.configured_relay
-    if relay_there is None or is_loopback(relay_there.host):
-        return skipped(check, why, cure=cure)
-    return problem(check, why, meaning="a relay is configured, but nothing can be sent", cure=cure)
+def _not_configured(check_context: CheckContext, check: str, why: str, fix: str) -> CheckResult:
+    """Report a sample's value: skipped while trying out, a problem once a relay is configured."""
+    configured = check_context.app.configured_relay
+    if configured is None or is_loopback(configured.host):
+        return skipped(check, why, fix=fix)
+    return problem(check, why, impact="a relay is configured, but nothing can be sent", fix=fix)
 
 
-def _sender(context: AppContext, domain: str) -> verdicts.Sender:
-    """What the world will see of our sending."""
-    told = context.settings
-    ours = tuple(Key(one.domain.lower(), one.selector, one.record) for one in context.dkim_signers)
-    theirs = tuple(
-        Key(told.dkim.domain.lower() or domain, selector) for selector in told.doctor.dkim_selectors
+def _sender(context: AppContext, domain: str) -> sender_domain.Sender:
+    """Return the domains, keys and addresses that receivers will see of our mail."""
+    settings = context.settings
+    ours = tuple(
+        Key(signer.domain.lower(), signer.selector, signer.record)
+        for signer in context.dkim_signers
     )
-    own = told.doctor.outgoing_ips
-    hosts = (one.host.lower() for one in told.relays.values() if one.host)
-    return verdicts.Sender(
+    theirs = tuple(
+        Key(settings.dkim.domain.lower() or domain, selector)
+        for selector in settings.doctor.dkim_selectors
+    )
+    own = settings.doctor.outgoing_ips
+    hosts = (relay.host.lower() for relay in settings.relays.values() if relay.host)
+    return sender_domain.Sender(
         domain=domain,
-        envelope=told.sender.envelope.rpartition("@")[2].lower() or domain,
+        envelope=settings.sender.envelope.rpartition("@")[2].lower() or domain,
         keys=(*ours, *theirs),
         relays=() if own else tuple(host for host in hosts if not is_loopback(host)),
         own_addresses=own,
     )
 
 
-def way_out(visit: Visit) -> list[Line]:
-    """How readers leave, whether the one-click address works, and the inbox of what comes back."""
-    return [*_door(visit), _inbox(visit)]
+def probe_unsubscribing(check_context: CheckContext) -> list[CheckResult]:
+    """Check the ways to unsubscribe, the one-click endpoint, the inbox, and pending suppressions."""
+    results = [*_check_unsubscribe_endpoint(check_context), _check_inbox(check_context)]
+    if check_context.usable:
+        count = pending_suppressions.count_pending(check_context.app.store)
+        results.append(unsubscribe_endpoint.evaluate_pending_suppressions(count))
+    return results
 
 
-def _inbox(visit: Visit) -> Line:
-    told = visit.context.settings
-    if not process.has_inbox(visit.context):
+def _check_inbox(check_context: CheckContext) -> CheckResult:
+    settings = check_context.app.settings
+    if not process.has_inbox(check_context.app):
         return unsubscribe_endpoint.no_inbox()
-    if visit.offline and told.inbox.host and not is_loopback(told.inbox.host):
-        return skipped("inbox", _AWAY)
+    if check_context.offline and settings.inbox.host and not is_loopback(settings.inbox.host):
+        return skipped("inbox", _OFFLINE)
     try:
-        with process.open_inbox(visit.context, told.doctor.timeout):
-            return unsubscribe_endpoint.inbox("")
+        with process.open_inbox(check_context.app, settings.doctor.timeout):
+            return unsubscribe_endpoint.evaluate_inbox("")
     except UpcycleError as error:
-        return unsubscribe_endpoint.inbox(str(error))
+        return unsubscribe_endpoint.evaluate_inbox(str(error))
 
 
-def _door(visit: Visit) -> list[Line]:
-    context = visit.context
+def _check_unsubscribe_endpoint(check_context: CheckContext) -> list[CheckResult]:
+    context = check_context.app
     url = context.settings.publication.public_url
-    here = is_loopback(urlsplit(url).hostname or "")
-    if url and is_sample(url) and not here:
-        why = f"{url} is a sample's address: nobody could leave there"
-        return [_not_yet(visit, "one-click", why, "set publication.public_url to yours")]
-    lines = [
-        unsubscribe_endpoint.ways(
-            str(subscriptions.how_readers_leave(context)),
-            possible=bool(url) or context.leaves_by_mail,
+    is_local = is_loopback(urlsplit(url).hostname or "")
+    if url and is_sample_host(url) and not is_local:
+        why = f"{url} is a sample address: nobody could unsubscribe there"
+        return [
+            _not_configured(check_context, "one-click", why, "set publication.public_url to yours")
+        ]
+    results = [
+        unsubscribe_endpoint.evaluate_methods(
+            str(subscriptions.describe_unsubscribe_methods(context)),
+            possible=bool(url) or context.unsubscribes_by_mail,
         )
     ]
     if not url:
-        return [*lines, unsubscribe_endpoint.no_door("there is no publication.public_url to ask")]
-    if visit.offline and not here:
-        return [*lines, unsubscribe_endpoint.no_door(_AWAY)]
-    own = ""
-    if visit.tokens:  # asking for a signer would make a key where there is none
-        own = f"/{Purpose.UNSUBSCRIBE}/{context.signer.token(Purpose.UNSUBSCRIBE, 0)}"
-    foreign = f"/{Purpose.UNSUBSCRIBE}/{unsubscribe_endpoint.FOREIGN}"
-    facts = unsubscribe_endpoint.look(url, own, foreign, context.settings.doctor.timeout)
-    return [*lines, *unsubscribe_endpoint.verdict(facts, visit.now)]
-
-
-def schedules(visit: Visit) -> list[Line]:
-    """Prefect: server, runners, deployments."""
-    told = visit.context.settings
-    cockpit = Cockpit.find(told.state / "prefect")
-    if cockpit is None:
-        return [prefect.none_known()]
-    if visit.offline and not is_loopback(cockpit.host):
-        return [skipped("prefect", _AWAY)]
-    facts = look_at_prefect(
-        cockpit, metadata.version("prefect"), visit.context.clock, told.doctor.timeout
+        return [
+            *results,
+            unsubscribe_endpoint.endpoint_unchecked("there is no publication.public_url to ask"),
+        ]
+    if check_context.offline and not is_local:
+        return [*results, unsubscribe_endpoint.endpoint_unchecked(_OFFLINE)]
+    own_path = ""
+    if check_context.token_keys:  # `context.signer` would make a key where there is none
+        own_path = f"/{Purpose.UNSUBSCRIBE}/{context.link_signer.token(Purpose.UNSUBSCRIBE, 0)}"
+    foreign_path = f"/{Purpose.UNSUBSCRIBE}/{unsubscribe_endpoint.FOREIGN}"
+    facts = unsubscribe_endpoint.inspect_endpoint(
+        url, own_path, foreign_path, context.settings.doctor.timeout
     )
-    group = told.cockpit.operators
+    return [*results, *unsubscribe_endpoint.evaluate(facts, check_context.now)]
+
+
+def probe_prefect(check_context: CheckContext) -> list[CheckResult]:
+    """Check Prefect: server, workers, deployments."""
+    settings = check_context.app.settings
+    client = PrefectClient.find(settings.state / "prefect")
+    if client is None:
+        return [prefect.no_server()]
+    if check_context.offline and not is_loopback(client.host):
+        return [skipped("prefect", _OFFLINE)]
+    facts = fetch_facts(
+        client, metadata.version("prefect"), check_context.app.clock, settings.doctor.timeout
+    )
+    group = settings.cockpit.operators
     members = (
-        subscribers.group_members(visit.context.store, group) if group and visit.usable else ()
+        subscribers.group_members(check_context.app.store, group)
+        if group and check_context.usable
+        else ()
     )
-    return prefect.verdict(
+    return prefect.evaluate(
         facts,
-        planned(told.home),
-        told.publication.zone,
-        alarms=_alarms(told.home / "deploy/automations.yaml"),
+        read_deployments(settings.home),
+        settings.publication.zone,
+        alarms=_events(settings.home / "deploy/automations.yaml"),
         operators=len(members),
     )
 
 
-def _alarms(file: Path) -> set[str]:
-    """The events that the publication's automations speak of; none without the file."""
+def _events(file: Path) -> set[str]:
+    """Return the events that trigger the publication's automations; empty without the file."""
     if not file.is_file():
         return set()
-    found = read_automations(file, lambda name: name)
-    return {event for one in found for event in one.get("trigger", {}).get("expect", ())}
+    automations = read_automations(file, lambda name: name)
+    return {
+        event
+        for automation in automations
+        for event in automation.get("trigger", {}).get("expect", ())
+    }
 
 
-def what_is_written(visit: Visit) -> list[Line]:
-    """Feeds, the last issue, and what people wrote."""
-    lines = [content.size(visit.last)]
-    if not visit.usable:
-        why = "the store is not there yet, or cannot be opened as it is"
-        return [skipped("feeds", why), *lines, skipped("content", why)]
-    context = visit.context
+def probe_content(check_context: CheckContext) -> list[CheckResult]:
+    """Check the feeds, the size of the last issue, and the content as `check` does."""
+    size = content.evaluate_issue_size(check_context.last)
+    if not check_context.usable:
+        why = "the store does not exist yet, or cannot be opened as it is"
+        return [skipped("feeds", why), size, skipped("content", why)]
+    context = check_context.app
     try:
-        feeds = content.feeds(feeds_health(context), visit.now)
+        feeds = content.evaluate_feeds(feeds_health(context), check_context.now)
     except UpcycleError as error:
         feeds = [
             problem(
                 "feeds",
                 str(error),
-                meaning="no feed can be asked",
-                cure="mend that place; 'upcycle-news check' tells whether it is well",
+                impact="no feed can be fetched",
+                fix="correct that place; 'upcycle-news check' says when it is in order",
             )
         ]
     findings = run.check_everything(context, ids.current_issue(context))
-    return [*feeds, *lines, content.checked(findings)]
+    return [*feeds, size, content.evaluate_findings(findings)]
 
 
-ROUNDS: Mapping[str, tuple[Callable[[Visit], list[Line]], tuple[str, ...]]] = {
-    "settings": (settings, ("settings", "secret-files")),
-    "machine": (this_machine, ("python", "packages", "timezone", "disk", "secrets")),
-    "store": (store, ("store", "store-version", "store-check", "pause", "backup")),
-    "relay": (relays, ("relay", "relay-tls", "relay-login", "relay-size", "relay-offers")),
-    "dns": (dns, ("dns", "resolver", "spf", "dkim", "dmarc", "mx", "ptr")),
-    "leaving": (way_out, ("leaving", "one-click", "one-click-tls", "inbox")),
+PROBES: Mapping[str, tuple[Callable[[CheckContext], list[CheckResult]], tuple[str, ...]]] = {
+    "settings": (probe_settings, ("settings", "secret-files")),
+    "machine": (probe_host, ("python", "packages", "timezone", "disk", "secrets")),
+    "store": (probe_store, ("store", "store-version", "store-check", "pause", "backup")),
+    "relay": (probe_relays, ("relay", "relay-tls", "relay-login", "relay-size", "relay-offers")),
+    "dns": (probe_dns, ("dns", "resolver", "spf", "dkim", "dmarc", "mx", "ptr")),
+    "leaving": (
+        probe_unsubscribing,
+        ("leaving", "one-click", "one-click-tls", "inbox", "suppressions"),
+    ),
     "prefect": (
-        schedules,
+        probe_prefect,
         (
             *("prefect", "prefect-login", "prefect-deployments", "prefect-workers"),
             *("prefect-late", "clock", "alarms"),
         ),
     ),
-    "content": (what_is_written, ("feeds", "issue-size", "content")),
+    "content": (probe_content, ("feeds", "issue-size", "content")),
 }
-"""The groups in the order people read them: what looks, and the checks it makes lines of."""
+"""The groups in the order of the report: the probe of each, and the checks it returns results of."""

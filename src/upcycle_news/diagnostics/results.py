@@ -1,4 +1,4 @@
-"""What the doctor says: a line for each finding, with its state, its meaning and its cure."""
+"""Results of the doctor's checks: the finding, its state, its impact, and the fix."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any
 
 
 class State(StrEnum):
-    """`PROBLEM` makes the exit code 1; `SKIPPED` was not looked at, and the line says why."""
+    """State of a check. `PROBLEM` makes the exit code 1; a `SKIPPED` check says why it did not run."""
 
     OK = "ok"
     WARNING = "warning"
@@ -19,14 +19,14 @@ class State(StrEnum):
 
 @dataclass(frozen=True)
 class Record:
-    """A DNS record to publish, exactly."""
+    """A DNS record, exactly as it has to be published."""
 
     name: str
     type: str
     value: str
 
     def as_zone_line(self) -> str:
-        """The record as zone files have it; a string of a TXT holds 255 characters (RFC 1035)."""
+        """Return the record in zone file syntax; a string of a TXT holds 255 characters (RFC 1035)."""
         if self.type != "TXT":
             return f"{self.name}. IN {self.type} {self.value}"
         pieces = [self.value[at : at + 255] for at in range(0, len(self.value), 255)]
@@ -34,112 +34,116 @@ class Record:
 
 
 @dataclass(frozen=True)
-class Line:
-    """One finding of the check `check`; `about` tells several of one check apart.
+class CheckResult:
+    """One result of the check `check`; `about` tells several results of one check apart.
 
-    No text holds an address of a person or a secret: lines are mailed and kept by Prefect.
+    No text holds a subscriber's address or a secret: results are mailed and stored by Prefect.
+    The JSON keys of `finding`, `impact` and `fix` are `found`, `meaning` and `cure`.
     """
 
     check: str
     state: State
-    found: str
-    meaning: str = ""
-    cure: str = ""
+    finding: str
+    impact: str = ""
+    fix: str = ""
     about: str = ""
     records: tuple[Record, ...] = ()
 
     @property
     def subject(self) -> str:
-        """What this line is about, the same from run to run."""
+        """Return the identity of the result, the same from run to run."""
         return f"{self.check} {self.about}".strip()[:128]  # as long as the store keeps it
 
     def as_dict(self) -> dict[str, Any]:
-        """The line for programs."""
+        """Return the result as it stands in the JSON report."""
         return {
             "check": self.check,
             "about": self.about,
             "state": str(self.state),
-            "found": self.found,
-            "meaning": self.meaning,
-            "cure": self.cure,
+            "found": self.finding,
+            "meaning": self.impact,
+            "cure": self.fix,
             "records": [
-                {"name": one.name, "type": one.type, "value": one.value} for one in self.records
+                {"name": record.name, "type": record.type, "value": record.value}
+                for record in self.records
             ],
         }
 
 
 @dataclass(frozen=True)
 class Report:
-    """All lines, by group, in the order people read them."""
+    """All results by group, in the order in which they are shown."""
 
-    groups: tuple[tuple[str, tuple[Line, ...]], ...]
-
-    @property
-    def lines(self) -> tuple[Line, ...]:
-        """All lines, without their groups."""
-        return tuple(line for _, lines in self.groups for line in lines)
+    groups: tuple[tuple[str, tuple[CheckResult, ...]], ...]
 
     @property
-    def problems(self) -> tuple[Line, ...]:
-        """What is red."""
-        return tuple(line for line in self.lines if line.state is State.PROBLEM)
+    def results(self) -> tuple[CheckResult, ...]:
+        """Return all results without their groups."""
+        return tuple(result for _, results in self.groups for result in results)
+
+    @property
+    def problems(self) -> tuple[CheckResult, ...]:
+        """Return the results in state `PROBLEM`."""
+        return tuple(result for result in self.results if result.state is State.PROBLEM)
 
     def count(self, state: State) -> int:
-        """How many lines are in `state`."""
-        return sum(line.state is state for line in self.lines)
+        """Return the number of results in `state`."""
+        return sum(result.state is state for result in self.results)
 
     def summary(self) -> str:
-        """The counts as a sentence."""
-        named = (
+        """Return the counts as a sentence, such as "1 problem, 12 ok"."""
+        names = (
             (State.PROBLEM, "problem", "problems"),
             (State.WARNING, "warning", "warnings"),
             (State.OK, "ok", "ok"),
             (State.SKIPPED, "skipped", "skipped"),
         )
-        counts = [(self.count(state), one, many) for state, one, many in named]
-        told = (f"{n} {one if n == 1 else many}" for n, one, many in counts if n)
-        return ", ".join(told) or "nothing was found wrong"
+        counts = [(self.count(state), singular, plural) for state, singular, plural in names]
+        parts = (f"{n} {singular if n == 1 else plural}" for n, singular, plural in counts if n)
+        return ", ".join(parts) or "nothing was found wrong"
 
     def as_dict(self) -> dict[str, Any]:
-        """The report for programs; `healthy` is false when something is red."""
+        """Return the report as `doctor --json` prints it; `healthy` is false with any problem."""
         return {
             "healthy": not self.problems,
             "counts": {str(state): self.count(state) for state in State},
-            "groups": {name: [line.as_dict() for line in lines] for name, lines in self.groups},
+            "groups": {
+                name: [result.as_dict() for result in results] for name, results in self.groups
+            },
         }
 
 
-def ok(check: str, found: str, *, meaning: str = "", about: str = "") -> Line:
-    """All is well."""
-    return Line(check, State.OK, found, meaning, about=about)
+def ok(check: str, finding: str, *, impact: str = "", about: str = "") -> CheckResult:
+    """Return a result in state `OK`."""
+    return CheckResult(check, State.OK, finding, impact, about=about)
 
 
 def warning(
     check: str,
-    found: str,
+    finding: str,
     *,
-    meaning: str,
-    cure: str,
+    impact: str,
+    fix: str,
     about: str = "",
     records: Iterable[Record] = (),
-) -> Line:
-    """It works, but should be looked at."""
-    return Line(check, State.WARNING, found, meaning, cure, about, tuple(records))
+) -> CheckResult:
+    """Return a result in state `WARNING`: it works, but should be looked at."""
+    return CheckResult(check, State.WARNING, finding, impact, fix, about, tuple(records))
 
 
 def problem(
     check: str,
-    found: str,
+    finding: str,
     *,
-    meaning: str,
-    cure: str,
+    impact: str,
+    fix: str,
     about: str = "",
     records: Iterable[Record] = (),
-) -> Line:
-    """It does not work, or harms the readers or the sender."""
-    return Line(check, State.PROBLEM, found, meaning, cure, about, tuple(records))
+) -> CheckResult:
+    """Return a result in state `PROBLEM`: it does not work, or harms subscribers or the sender."""
+    return CheckResult(check, State.PROBLEM, finding, impact, fix, about, tuple(records))
 
 
-def skipped(check: str, why: str, *, cure: str = "", about: str = "") -> Line:
-    """It was not looked at, for this reason."""
-    return Line(check, State.SKIPPED, why, cure=cure, about=about)
+def skipped(check: str, reason: str, *, fix: str = "", about: str = "") -> CheckResult:
+    """Return a result in state `SKIPPED` with the reason."""
+    return CheckResult(check, State.SKIPPED, reason, fix=fix, about=about)

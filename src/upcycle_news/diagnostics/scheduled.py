@@ -1,4 +1,4 @@
-"""The checkup: what turned red since the last one, told once; green again resets it."""
+"""The scheduled checkup: raise one event for new problems; a check that is green again is reset."""
 
 from __future__ import annotations
 
@@ -6,67 +6,73 @@ from dataclasses import dataclass
 
 from upcycle_news.app.context import AppContext
 from upcycle_news.diagnostics.formatting import markdown
-from upcycle_news.diagnostics.results import Line, Report, State
-from upcycle_news.diagnostics.runner import examine
+from upcycle_news.diagnostics.results import CheckResult, Report, State
+from upcycle_news.diagnostics.runner import run_checks
+from upcycle_news.i18n.messages import format_count
 from upcycle_news.models.runs import RunResult
 from upcycle_news.observability.redaction import redact
 from upcycle_news.services.monitoring.alerts import Event
-from upcycle_news.storage import coordination
+from upcycle_news.storage import alerts
 
-RED = "upcycle-news.doctor.red"
+RED_EVENT = "upcycle-news.doctor.red"
 
 
 @dataclass(frozen=True)
 class Checkup:
-    """How the run ends, the table for Prefect's pages, and the event, if something turned red."""
+    """The run's result, the Markdown table for Prefect's pages, and the event for new problems."""
 
-    told: RunResult
+    result: RunResult
     table: str
     event: Event | None
 
 
 def check_up(context: AppContext) -> Checkup:
-    """Examine everything, and note what is red now. No text of it holds an address."""
-    report = examine(context)
-    return Checkup(told(report), redact(markdown(report)), _event(turned_red(context, report)))
+    """Run all checks and record which are red now. No text of the result holds an address."""
+    report = run_checks(context)
+    return Checkup(
+        run_result(report), redact(markdown(report)), _event(new_problems(context, report))
+    )
 
 
-def told(report: Report) -> RunResult:
-    """The state of the run."""
+def run_result(report: Report) -> RunResult:
+    """Return the run's result: "Degraded" with the first three problems, if there are any."""
     summary = report.summary()
     if not report.problems:
         return RunResult("completed", "Completed", summary)
-    worst = "; ".join(redact(line.found) for line in report.problems[:3])
+    worst = "; ".join(redact(result.finding) for result in report.problems[:3])
     return RunResult("completed", "Degraded", f"{summary}: {worst}")
 
 
-def turned_red(context: AppContext, report: Report) -> tuple[Line, ...]:
-    """The problems that were not told yet; what is not red any more may be told again.
+def new_problems(context: AppContext, report: Report) -> tuple[CheckResult, ...]:
+    """Return the problems that were not reported yet, and forget those that are gone.
 
-    A store that is itself red remembers nothing: then every problem is told, at every checkup.
+    A damaged store cannot record what was reported: then every checkup reports every problem.
     """
     problems = report.problems
-    if any(line.check in ("store", "store-version", "store-check") for line in problems):
+    if any(result.check in ("store", "store-version", "store-check") for result in problems):
         return problems
-    # One check may find several things wrong with the same subject: that is one alarm.
-    red = {line.subject for line in problems}
-    unseen = {line.check for line in report.lines if line.state is State.SKIPPED}
-    for subject in coordination.ringing(context.store, RED):
-        if subject not in red and subject.partition(" ")[0] not in unseen:
-            coordination.silence(context.store, RED, subject)
+    # One check may have several findings about the same subject: that is one alert.
+    red = {result.subject for result in problems}
+    skipped = {result.check for result in report.results if result.state is State.SKIPPED}
+    for subject in alerts.open_alerts(context.store, RED_EVENT):
+        if subject not in red and subject.partition(" ")[0] not in skipped:
+            alerts.clear_alert(context.store, RED_EVENT, subject)
     now = context.clock()
     new = {
         subject
         for subject in sorted(red)
-        if coordination.ring(context.store, RED, subject, now=now)
+        if alerts.alert_once(context.store, RED_EVENT, subject, now=now)
     }
-    return tuple(line for line in problems if line.subject in new)
+    return tuple(result for result in problems if result.subject in new)
 
 
-def _event(lines: tuple[Line, ...]) -> Event | None:
-    if not lines:
+def _event(problems: tuple[CheckResult, ...]) -> Event | None:
+    if not problems:
         return None
-    one = len(lines) == 1
-    sentences = [f"{line.found}. It means: {line.meaning}. Cure: {line.cure}." for line in lines]
-    message = "\n\n".join([f"{len(lines)} {'thing' if one else 'things'} turned red.", *sentences])
-    return Event(RED, "doctor", redact(message), {"checks": [line.check for line in lines]})
+    sentences = [
+        f"{result.finding}. It means: {result.impact}. Cure: {result.fix}." for result in problems
+    ]
+    message = "\n\n".join([f"{format_count(len(problems), 'new problem')}.", *sentences])
+    return Event(
+        RED_EVENT, "doctor", redact(message), {"checks": [result.check for result in problems]}
+    )

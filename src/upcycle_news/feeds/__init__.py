@@ -1,1 +1,1 @@
-"""Feeds as they are: fetching, parsing, dates, identity of items."""
+"""Feeds: fetching, discovery, parsing (RSS, Atom, JSON Feed), dates, identity of items, OPML."""

@@ -1,4 +1,4 @@
-"""Where a web page keeps its feeds: what it says itself, else the usual places."""
+"""Feed autodiscovery: the feeds a web page links to, else the paths where feeds usually are."""
 
 from __future__ import annotations
 
@@ -8,13 +8,13 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from urllib.parse import urljoin
 
-from upcycle_news.text.sanitize import cut, tidy
+from upcycle_news.text.sanitize import normalise_whitespace, truncate
 from upcycle_news.text.urls import BadLinkError, safe_link
 
-# The head of a page is what counts; what comes later is not searched.
-SEARCHED = 500_000
-MOST = 20
-USUAL_PLACES = (
+# Links to feeds are in the head of a page; what comes later is not searched.
+MAX_SEARCHED = 500_000  # bytes
+MAX_LINKS = 20
+COMMON_PATHS = (
     "feed", "feed/", "rss", "rss.xml", "feed.xml", "atom.xml", "index.xml", "feed.json",
     "?format=feed&type=rss",
 )  # fmt: skip
@@ -29,19 +29,19 @@ _ATTRIBUTE = re.compile(
 
 
 @dataclass(frozen=True)
-class Candidate:
-    """An address that may be a feed, and what the page calls it."""
+class FeedLink:
+    """The address of a possible feed, and its title in the page."""
 
     url: str
     title: str = ""
 
 
-def announced(page: bytes, url: str) -> tuple[Candidate, ...]:
-    """Return the feeds a page announces with ``<link rel="alternate" type="…">``."""
-    text = page[:SEARCHED].decode("utf-8", "replace")
+def autodiscover_feeds(page: bytes, url: str) -> tuple[FeedLink, ...]:
+    """Return the feeds a page links to with ``<link rel="alternate" type="…">``."""
+    text = page[:MAX_SEARCHED].decode("utf-8", "replace")
     base_tag = _BASE.search(text)
     base = urljoin(url, html.unescape(base_tag[1])) if base_tag else url
-    found: dict[str, Candidate] = {}
+    links: dict[str, FeedLink] = {}
     for attributes in _links(text):
         rel = attributes.get("rel", "").lower().split()
         if "alternate" not in rel or not _TYPES.fullmatch(attributes.get("type", "").strip()):
@@ -50,18 +50,18 @@ def announced(page: bytes, url: str) -> tuple[Candidate, ...]:
             target = safe_link(attributes.get("href", ""), base)
         except BadLinkError:
             continue
-        title = cut(tidy(attributes.get("title", "")), 120)
-        found.setdefault(target, Candidate(target, title))
-    return tuple(found.values())[:MOST]
+        title = truncate(normalise_whitespace(attributes.get("title", "")), 120)
+        links.setdefault(target, FeedLink(target, title))
+    return tuple(links.values())[:MAX_LINKS]
 
 
-def usual_places(url: str) -> tuple[Candidate, ...]:
-    """Return the addresses at which sites of this kind keep their feeds, the likely ones first."""
+def common_feed_urls(url: str) -> tuple[FeedLink, ...]:
+    """Return the addresses where sites usually have their feeds, the most common first."""
     root = urljoin(url, "/")
     folder = url if url.endswith("/") else url.partition("?")[0] + "/"
     bases = dict.fromkeys((folder, root))
-    found = (urljoin(base, place) for base in bases for place in USUAL_PLACES)
-    return tuple(Candidate(place) for place in dict.fromkeys(found))[:MOST]
+    urls = (urljoin(base, path) for base in bases for path in COMMON_PATHS)
+    return tuple(FeedLink(url) for url in dict.fromkeys(urls))[:MAX_LINKS]
 
 
 def _links(text: str) -> Iterator[dict[str, str]]:

@@ -1,4 +1,4 @@
-"""content/feeds.toml: the feeds as the editors list them."""
+"""Reading and writing content/feeds.toml, the editors' list of feeds."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ from typing import Any
 from upcycle_news.errors import ContentError
 from upcycle_news.fileio import (
     did_you_mean,
+    display_path,
     parse_toml,
     read_text,
-    shown,
 )
 from upcycle_news.i18n.messages import LocalizedText, localized
 from upcycle_news.models import Feed
 from upcycle_news.models.content import LANGUAGE
-from upcycle_news.text.sanitize import tidy
+from upcycle_news.text.sanitize import normalise_whitespace
 from upcycle_news.text.urls import BadLinkError, canonical_link, safe_link
 
 KEYS = ("name", "url", "topics", "weight", "language", "limit", "active")
@@ -26,31 +26,31 @@ MAX_WEIGHT = 10.0
 
 def load_feeds(path: Path, root: Path) -> tuple[Feed, ...]:
     """Read feeds.toml, if it is there; raises `ContentError` with the line of the first mistake."""
-    where = shown(path, root)
+    where = display_path(path, root)
     if not path.exists():
         return ()
     text = read_text(path, where)
     data = parse_toml(text, where, 'lines such as name = "…"')
     for key in data:
         if key != "feeds":
-            said = localized("feeds-key", key=key[:40], hint=did_you_mean(key, ["feeds"]))
-            raise ContentError(where, _line_of_key(text, key), said)
+            message = localized("feeds-key", key=key[:40], hint=did_you_mean(key, ["feeds"]))
+            raise ContentError(where, _line_of_key(text, key), message)
     tables = data.get("feeds", [])
     if not isinstance(tables, list) or not all(isinstance(table, dict) for table in tables):
         raise ContentError(where, _line_of_key(text, "feeds"), localized("feeds-no-tables"))
     lines = _lines(text)
-    return _distinct(
+    return _unique(
         [_Table(where, table, *_place(lines, index)) for index, table in enumerate(tables)]
     )
 
 
 def as_toml(feed: Feed) -> str:
-    """Write a feed as a [[feeds]] table; what is as usual is left out."""
-    usual = Feed(feed.name, feed.url)
+    """Write a feed as a [[feeds]] table; defaults are left out."""
+    defaults = Feed(feed.name, feed.url)
     lines = ["[[feeds]]", f"name = {_quoted(feed.name)}", f"url = {_quoted(feed.url)}"]
     if feed.topics:
         lines.append(f"topics = [{', '.join(map(_quoted, feed.topics))}]")
-    if feed.weight != usual.weight:
+    if feed.weight != defaults.weight:
         lines.append(f"weight = {feed.weight}")
     lines.append(f"language = {_quoted(feed.language)}")
     if feed.limit is not None:
@@ -61,12 +61,12 @@ def as_toml(feed: Feed) -> str:
 
 
 def _quoted(text: str) -> str:
-    """Write a text as TOML's basic string, which reads it like JSON, but for U+007F."""
+    """Write a text as a TOML basic string: the same as in JSON but for U+007F."""
     return json.dumps(text, ensure_ascii=False).replace("\x7f", "\\u007f")
 
 
 class _Table:
-    """One [[feeds]] table and the lines its keys stand in."""
+    """A [[feeds]] table and the line numbers of its keys."""
 
     def __init__(
         self, where: str, values: dict[str, Any], line: int | None, lines: dict[str, int]
@@ -76,15 +76,15 @@ class _Table:
         self.line = line
         self.lines = lines
 
-    def error(self, key: str, said: LocalizedText) -> ContentError:
-        return ContentError(self.where, self.lines.get(key, self.line), said)
+    def error(self, key: str, message: LocalizedText) -> ContentError:
+        return ContentError(self.where, self.lines.get(key, self.line), message)
 
     def feed(self) -> Feed:
         for key in self.values:
             if key not in KEYS:
                 hint = did_you_mean(key, KEYS)
                 raise self.error(key, localized("feed-key", key=key[:40], hint=hint))
-        name = tidy(self._get("name", str, localized("feed-is-name"), None))
+        name = normalise_whitespace(self._get("name", str, localized("feed-is-name"), None))
         if not name or len(name) > 200:
             raise self.error("name", localized("feed-name"))
         topics = self._get("topics", list, localized("feed-is-topics"), [])
@@ -99,7 +99,7 @@ class _Table:
         return Feed(
             name=name,
             url=self._url(),
-            topics=tuple(dict.fromkeys(tidy(topic) for topic in topics)),
+            topics=tuple(dict.fromkeys(normalise_whitespace(topic) for topic in topics)),
             weight=self._weight(),
             language=self._language(),
             limit=limit,
@@ -152,7 +152,7 @@ class _Table:
             raise self.error("url", localized("feed-url", reason=reason)) from None
 
 
-def _distinct(tables: list[_Table]) -> tuple[Feed, ...]:
+def _unique(tables: list[_Table]) -> tuple[Feed, ...]:
     feeds: list[Feed] = []
     names: dict[str, int | None] = {}
     urls: dict[str, str] = {}
@@ -169,14 +169,14 @@ def _distinct(tables: list[_Table]) -> tuple[Feed, ...]:
 
 
 def _lines(text: str) -> list[tuple[int, dict[str, int]]]:
-    """Find where the tables and their keys stand; tomllib does not tell."""
-    found: list[tuple[int, dict[str, int]]] = []
+    """Return the line of each table and of its keys, which tomllib does not report."""
+    tables: list[tuple[int, dict[str, int]]] = []
     for number, line in enumerate(text.split("\n"), start=1):
         if re.match(r"\s*\[\[\s*[\"']?feeds[\"']?\s*\]\]", line):
-            found.append((number, {}))
-        elif found and (match := re.match(r"\s*[\"']?([\w-]+)[\"']?\s*[=.]", line)):
-            found[-1][1].setdefault(match[1], number)
-    return found
+            tables.append((number, {}))
+        elif tables and (match := re.match(r"\s*[\"']?([\w-]+)[\"']?\s*[=.]", line)):
+            tables[-1][1].setdefault(match[1], number)
+    return tables
 
 
 def _place(

@@ -1,4 +1,4 @@
-"""Whose turn it is: a host is asked one thing at a time and not too often, hosts in parallel."""
+"""Polite concurrency: hosts in parallel, but one request at a time to each, spaced."""
 
 from __future__ import annotations
 
@@ -19,21 +19,21 @@ Result = TypeVar("Result")
 
 
 def host_of(url: str) -> str:
-    """Return host and port as they stand in `url`, in lower case."""
+    """Return host and port of `url` as written, in lower case."""
     return urlsplit(url).netloc.lower()
 
 
-def in_parallel(
-    tasks: Sequence[Task], do: Callable[[Task], Iterator[Result]], threads: int
+def run_in_threads(
+    tasks: Sequence[Task], work: Callable[[Task], Iterator[Result]], threads: int
 ) -> Iterator[Result]:
-    """Do the tasks in so many threads; yield what they yield, as it comes, waiting for the taker.
+    """Run `work` on the tasks in so many threads; yield the results as they come.
 
-    What a task raises is raised here. When the taker stops early, so do the threads, at the next
-    result.
+    The threads wait while the consumer is busy: at most two results are queued. An exception of a
+    task is raised here. When the consumer stops early, the threads stop at their next result.
     """
-    waiting: queue.SimpleQueue[Task] = queue.SimpleQueue()
+    pending: queue.SimpleQueue[Task] = queue.SimpleQueue()
     for task in tasks:
-        waiting.put(task)
+        pending.put(task)
     done: queue.Queue[tuple[bool, Result | Exception | None]] = queue.Queue(maxsize=2)
     stopped = threading.Event()
 
@@ -45,34 +45,34 @@ def in_parallel(
                 continue
         return None
 
-    def work() -> None:
+    def run() -> None:
         try:
             while not stopped.is_set():
-                for result in do(waiting.get_nowait()):
+                for result in work(pending.get_nowait()):
                     put((False, result))
         except queue.Empty:
             put((True, None))
         except Exception as error:
             put((True, error))
 
-    working = min(threads, len(tasks))
-    for _ in range(working):
-        threading.Thread(target=work, name="fetcher", daemon=True).start()
+    running = min(threads, len(tasks))
+    for _ in range(running):
+        threading.Thread(target=run, name="fetcher", daemon=True).start()
     try:
-        while working:
+        while running:
             ended, result = done.get()
             if isinstance(result, Exception):
                 raise result
             if ended:
-                working -= 1
+                running -= 1
             else:
                 yield result  # type: ignore[misc]  # only an end comes without a result
     finally:
         stopped.set()
 
 
-class Hosts:
-    """One request at a time for each host, spaced."""
+class HostThrottle:
+    """Allows one request at a time to each host, `spacing` seconds apart."""
 
     def __init__(self, spacing: float) -> None:
         self._spacing = spacing
@@ -81,14 +81,14 @@ class Hosts:
         self._last: dict[str, float] = {}
 
     @contextmanager
-    def turn(self, url: str) -> Iterator[None]:
-        """Hold the right to talk to the host of `url`; nobody else has it meanwhile."""
+    def slot(self, url: str) -> Iterator[None]:
+        """Hold the only slot of the host of `url`, once it is free and the spacing has passed."""
         host = host_of(url)
         with self._guard:
             lock = self._locks[host]
         with lock:
             pause = self._last.get(host, -math.inf) + self._spacing - time.monotonic()
-            if pause > 0 and not _is_own(urlsplit(url).hostname or ""):
+            if pause > 0 and not _is_private(urlsplit(url).hostname or ""):
                 time.sleep(pause)
             try:
                 yield
@@ -96,8 +96,8 @@ class Hosts:
                 self._last[host] = time.monotonic()
 
 
-def _is_own(host: str) -> bool:
-    """Tell whether a host is written as one of the own network, where spacing spares nobody."""
+def _is_private(host: str) -> bool:
+    """Tell whether a host is written as a private address, where spacing is of no use."""
     try:
         return not is_global(host)
     except ValueError:

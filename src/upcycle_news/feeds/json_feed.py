@@ -1,74 +1,87 @@
-"""JSON Feed 1.0 and 1.1 (jsonfeed.org), which feedparser does not know."""
+"""Parsing of JSON Feed 1.0 and 1.1 (jsonfeed.org), which feedparser does not support."""
 
 from __future__ import annotations
 
 import json
 import re
+from collections.abc import Iterator
 from typing import Any
 
-from upcycle_news.feeds.entries import (
-    MAX_ENTRIES,
-    Entries,
-    Entry,
-    Text,
-)
+from upcycle_news.feeds.entries import RawEntry, RawFeed, RawLink, RawText
 
 _VERSION = re.compile(r"https?://jsonfeed\.org/version/1(?:\.(\d))?/?")
-_EMPTY = Text("", html=False)
+_EMPTY = RawText("", html=False)
 
 
-def is_json(body: bytes, content_type: str) -> bool:
-    """Tell whether a body is JSON: by its first character, because content types lie."""
-    start = body[:200].removeprefix(b"\xef\xbb\xbf").lstrip()
-    return start.startswith(b"{") or ("json" in content_type.lower() and not start.startswith(b"<"))
+def is_json(text: str, content_type: str) -> bool:
+    """Tell whether a body is JSON: by its first character, because content types are often wrong."""
+    start = text[:200].lstrip()
+    return start.startswith("{") or ("json" in content_type.lower() and not start.startswith("<"))
 
 
-def read_json_feed(body: bytes) -> Entries:
-    """Read a JSON Feed; whatever is wrong becomes a problem, never an exception."""
+def parse_json_feed(text: str) -> RawFeed:
+    """Parse a JSON Feed; errors become problems, never exceptions."""
     try:
-        data = json.loads(body.decode("utf-8-sig", "replace"))
+        data = json.loads(text)
     except (ValueError, RecursionError):
-        return _refused("it is not valid JSON")
+        return _no_feed("it is not valid JSON")
     version = _VERSION.fullmatch(str(data.get("version"))[:60]) if isinstance(data, dict) else None
     if version is None:
-        return _refused("it is JSON, but not a JSON Feed (there is no 'version' of jsonfeed.org)")
+        return _no_feed("it is JSON, but not a JSON Feed (there is no 'version' of jsonfeed.org)")
     items = data.get("items")
     if not isinstance(items, list):
-        return _refused("its 'items' are not a list")
-    entries = tuple(_entry(item) for item in items[: MAX_ENTRIES + 1] if isinstance(item, dict))
-    skipped = sum(not isinstance(item, dict) for item in items[: MAX_ENTRIES + 1])
+        return _no_feed("its 'items' are not a list")
+    entries = tuple(_entry(item) for item in items if isinstance(item, dict))
+    skipped = sum(not isinstance(item, dict) for item in items)
     problems = (f"{skipped} items are not objects and were skipped",) if skipped else ()
-    return Entries(
+    return RawFeed(
         f"json1{version[1] or 0}",
-        Text(_text(data, "title"), html=False),
+        RawText(_text(data, "title"), html=False),
         entries,
         problems,
         base=_text(data, "feed_url") or _text(data, "home_page_url"),
+        page=_text(data, "home_page_url"),
+        language=_text(data, "language"),
+        complete=not skipped,
     )
 
 
-def _refused(problem: str) -> Entries:
-    return Entries("", _EMPTY, (), (problem,))
+def _no_feed(problem: str) -> RawFeed:
+    return RawFeed("", _EMPTY, (), (problem,))
 
 
-def _entry(item: dict[str, Any]) -> Entry:
-    # The specification asks for a string and tells readers to take numbers too.
+def _entry(item: dict[str, Any]) -> RawEntry:
+    # The specification requires a string and tells parsers to accept numbers too.
     identity = item.get("id")
     texts = (
-        Text(_text(item, "summary"), html=False),
-        Text(_text(item, "content_text"), html=False),
-        Text(_text(item, "content_html"), html=True),
+        RawText(_text(item, "summary"), html=False),
+        RawText(_text(item, "content_text"), html=False),
+        RawText(_text(item, "content_html"), html=True),
     )
-    return Entry(
+    published, modified = _text(item, "date_published"), _text(item, "date_modified")
+    return RawEntry(
         id=str(identity) if isinstance(identity, str | int | float) else "",
-        link=_text(item, "url") or _text(item, "external_url"),
-        title=Text(_text(item, "title"), html=False),
+        titles=(RawText(_text(item, "title"), html=False),),
         texts=tuple(text for text in texts if text.value),
-        dates=tuple(filter(None, (_text(item, "date_published"), _text(item, "date_modified")))),
+        dates=tuple(filter(None, (published, modified))),
+        links=tuple(_links(item)),
+        updated=modified,
+        language=_text(item, "language"),
         images=tuple(
             (_text(item, key), "", "") for key in ("image", "banner_image") if key in item
         ),
     )
+
+
+def _links(item: dict[str, Any]) -> Iterator[RawLink]:
+    """Yield an item's pages and what is attached to it; its id is its address if it is one (1.1, id)."""
+    for key in ("url", "external_url"):
+        if href := _text(item, key):
+            yield RawLink(href)
+    attachments = item.get("attachments")
+    for attachment in attachments if isinstance(attachments, list) else ():
+        if isinstance(attachment, dict) and (href := _text(attachment, "url")):
+            yield RawLink(href, "enclosure", _text(attachment, "mime_type"))
 
 
 def _text(data: dict[str, Any], key: str) -> str:

@@ -1,7 +1,7 @@
-"""The list of feeds as OPML 2.0, which every reader of feeds can export and import.
+"""Import and export of the list of feeds as OPML 2.0, the format all feed readers share.
 
-What OPML has no word for stands in attributes of our own namespace, so that a list that was
-exported and imported again is the same list. Folders of other programs become topics.
+Settings that OPML lacks are attributes of a namespace of this project, so that export and import give
+the same list. Folders of other programs become topics.
 """
 
 from __future__ import annotations
@@ -15,18 +15,18 @@ from dataclasses import dataclass
 from upcycle_news.errors import ContentError
 from upcycle_news.feeds.feeds_toml import MAX_WEIGHT
 from upcycle_news.models import Feed
-from upcycle_news.text.sanitize import tidy
+from upcycle_news.text.sanitize import normalise_whitespace
 from upcycle_news.text.urls import BadLinkError, safe_link
 
 NAMESPACE = "https://upcycle-news.invalid/opml"
 MAX_BYTES = 5 * 1024 * 1024
 MAX_DEPTH = 20
-_KEPT = ("topics", "weight", "limit", "active")
+_EXTRA_KEYS = ("topics", "weight", "limit", "active")
 
 
 @dataclass(frozen=True)
 class Opml:
-    """The feeds of an OPML file, and what could not be used, a sentence each."""
+    """The feeds of an OPML file, and a sentence for each outline that could not be used."""
 
     feeds: tuple[Feed, ...]
     skipped: tuple[str, ...]
@@ -45,18 +45,18 @@ def as_opml(feeds: Sequence[Feed], title: str) -> str:
         outline.set("language", feed.language)
         if feed.topics:
             outline.set("category", ",".join(topic.replace(",", " ") for topic in feed.topics))
-        kept = {
+        extra = {
             "topics": list(feed.topics), "weight": feed.weight, "limit": feed.limit,
             "active": feed.active,
         }  # fmt: skip
-        for key in _KEPT:
-            outline.set(f"{{{NAMESPACE}}}{key}", json.dumps(kept[key], ensure_ascii=False))
+        for key in _EXTRA_KEYS:
+            outline.set(f"{{{NAMESPACE}}}{key}", json.dumps(extra[key], ensure_ascii=False))
     ET.indent(root)
     return '<?xml version="1.0" encoding="UTF-8"?>\n' + ET.tostring(root, "unicode") + "\n"
 
 
 def parse_opml(data: bytes, where: str) -> Opml:
-    """Read an OPML file; raises `ContentError` when it is none."""
+    """Parse an OPML file; raises `ContentError` when it is none."""
     if len(data) > MAX_BYTES:
         raise ContentError(where, None, "is larger than 5 MiB, which no list of feeds is")
     # Entities could make a small file enormous; no OPML needs a document type.
@@ -75,7 +75,7 @@ def parse_opml(data: bytes, where: str) -> Opml:
     feeds: list[Feed] = []
     skipped: list[str] = []
     for outline, folders in _outlines(body, ()):
-        name = tidy(outline.get("text") or outline.get("title") or "")[:200]
+        name = normalise_whitespace(outline.get("text") or outline.get("title") or "")[:200]
         try:
             feeds.append(_feed(outline, name, folders))
         except BadLinkError as error:
@@ -89,7 +89,7 @@ def _outlines(
     for outline in parent.findall("outline"):
         if outline.get("xmlUrl"):
             yield outline, folders
-        name = tidy(outline.get("text") or outline.get("title") or "")
+        name = normalise_whitespace(outline.get("text") or outline.get("title") or "")
         inner = (*folders, name) if name and not outline.get("xmlUrl") else folders
         if len(folders) < MAX_DEPTH:
             yield from _outlines(outline, inner)
@@ -97,15 +97,17 @@ def _outlines(
 
 def _feed(outline: ET.Element, name: str, folders: tuple[str, ...]) -> Feed:
     url = safe_link(re.sub(r"^feed:(?://)?(?=https?:)", "", outline.get("xmlUrl") or ""))
-    own = {key: _own(outline, key) for key in _KEPT}
-    topics = own["topics"]
+    extra = {key: _extra(outline, key) for key in _EXTRA_KEYS}
+    topics = extra["topics"]
     if not isinstance(topics, list) or not all(isinstance(topic, str) for topic in topics):
         category = (outline.get("category") or "").split(",")
-        topics = [*folders, *(tidy(part.rpartition("/")[2]) for part in category)]
-    weight, limit = own["weight"], own["limit"]
+        topics = [*folders, *(normalise_whitespace(part.rpartition("/")[2]) for part in category)]
+    weight, limit = extra["weight"], extra["limit"]
     language = outline.get("language") or "de"
     return Feed(
-        name=name or tidy(outline.get("title") or "") or url.partition("://")[2].partition("/")[0],
+        name=name
+        or normalise_whitespace(outline.get("title") or "")
+        or url.partition("://")[2].partition("/")[0],
         url=url,
         topics=tuple(dict.fromkeys(topic for topic in topics if topic)),
         weight=float(weight)
@@ -119,11 +121,11 @@ def _feed(outline: ET.Element, name: str, folders: tuple[str, ...]) -> Feed:
         limit=limit
         if isinstance(limit, int) and not isinstance(limit, bool) and limit > 0
         else None,
-        active=own["active"] is not False,
+        active=extra["active"] is not False,
     )
 
 
-def _own(outline: ET.Element, key: str) -> object:
+def _extra(outline: ET.Element, key: str) -> object:
     try:
         return json.loads(outline.get(f"{{{NAMESPACE}}}{key}") or "null")
     except (ValueError, RecursionError):

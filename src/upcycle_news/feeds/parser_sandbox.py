@@ -1,8 +1,8 @@
-"""Reading what strangers send in a process of its own, which may be killed.
+"""Parsing of untrusted feeds in a child process that can be killed.
 
-A body can be shaped so that a parser takes minutes or gigabytes; threads cannot be stopped, a
-process can. The child gets the body through a pipe, has a cap on memory and on processor time, and
-answers in JSON. It serves body after body and is thrown away after a large or a bad one.
+A body can be made so that a parser takes minutes or gigabytes; threads cannot be stopped, a process
+can. The child gets the body through a pipe, has limits on memory and CPU time (setrlimit), and
+answers in JSON. It parses body after body and is replaced after a large or a bad one.
 """
 
 from __future__ import annotations
@@ -22,42 +22,42 @@ from datetime import datetime
 from typing import IO, Any, Self
 
 from upcycle_news.feeds.entries import MAX_BODY
-from upcycle_news.feeds.parser import ReadFeed, read_feed
+from upcycle_news.feeds.parser import ParsedFeed, parse_feed
 from upcycle_news.models import Feed, FeedItem
 
-LARGE = 4 * 1024 * 1024  # after such a body a child is too big to keep
+LARGE_BODY = 4 * 1024 * 1024  # after such a body a child uses too much memory to be kept
 START_SECONDS = 60.0
 MAX_ANSWER = 32 * 1024 * 1024
 
 
 @dataclass(frozen=True)
-class ReadLimits:
-    """The bounds of reading one body: seconds in all, and the memory of the process."""
+class ParseLimits:
+    """Limits of parsing one body: seconds in all, and the memory of the process."""
 
     seconds: float = 20.0
     memory_bytes: int = 512 * 1024 * 1024
 
 
-class Quarantine:
-    """Reads feeds in a child process, started at the first use. Close it, or use it in a `with`."""
+class ParserSandbox:
+    """Parses feeds in a child process, started at the first use. Close it, or use it in a `with`."""
 
-    def __init__(self, limits: ReadLimits | None = None) -> None:
-        """Remember the limits; nothing is started yet."""
-        self.limits = limits or ReadLimits()
+    def __init__(self, limits: ParseLimits | None = None) -> None:
+        """Set the limits; nothing is started yet."""
+        self.limits = limits or ParseLimits()
         self._child: subprocess.Popen[bytes] | None = None
 
-    def __enter__(self) -> Quarantine:
+    def __enter__(self) -> ParserSandbox:
         return self
 
     def __exit__(self, *_: object) -> None:
         self.close()
 
-    def read(
+    def parse(
         self, body: bytes, *, url: str, content_type: str, feed: Feed, now: datetime
-    ) -> ReadFeed:
-        """Read a body like `reading.read_feed`; what takes too long or too much is a problem."""
+    ) -> ParsedFeed:
+        """Parse a body like `parser.parse_feed`; exceeded limits become a problem."""
         if len(body) > MAX_BODY:
-            return _refused("it is larger than 15 MiB")
+            return _rejected("it is larger than 15 MiB")
         task = {
             "url": url,
             "content_type": content_type,
@@ -66,7 +66,7 @@ class Quarantine:
             "seconds": self.limits.seconds,
         }
         try:
-            child = self._started()
+            child = self._running_child()
             assert child.stdin is not None and child.stdout is not None
             deadline = time.monotonic() + self.limits.seconds
             _send(child.stdin, json.dumps(task).encode())
@@ -74,12 +74,12 @@ class Quarantine:
             answer = _receive(child.stdout.fileno(), deadline)
         except TimeoutError:
             self.close()
-            return _refused(f"reading it takes longer than {self.limits.seconds:g} seconds")
+            return _rejected(f"reading it takes longer than {self.limits.seconds:g} seconds")
         except (OSError, EOFError):
             # Killed by its limits: memory that Python could not even report, or processor time.
             self.close()
-            return _refused("reading it takes more time or memory than is allowed")
-        if len(body) > LARGE:
+            return _rejected("reading it takes more time or memory than is allowed")
+        if len(body) > LARGE_BODY:
             self.close()
         return _from_json(answer)
 
@@ -92,51 +92,51 @@ class Quarantine:
         with contextlib.suppress(OSError):
             child.communicate(timeout=5)
 
-    def _started(self) -> subprocess.Popen[bytes]:
+    def _running_child(self) -> subprocess.Popen[bytes]:
         if self._child is None or self._child.poll() is not None:
-            self._child = subprocess.Popen(  # noqa: S603  our own module, by this very Python
+            self._child = subprocess.Popen(  # noqa: S603  this module, run by this interpreter
                 [sys.executable, "-m", __name__, str(self.limits.memory_bytes)],
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=subprocess.DEVNULL,
             )
             assert self._child.stdout is not None
-            # A busy machine may take its time to start it; that is not the feed's fault.
-            _exactly(self._child.stdout.fileno(), 1, time.monotonic() + START_SECONDS)
+            # Starting may take long on a busy machine and does not count against the feed.
+            _read_exactly(self._child.stdout.fileno(), 1, time.monotonic() + START_SECONDS)
         return self._child
 
 
-class Quarantines:
-    """Several of them, for several threads: each body is read by one that is free."""
+class SandboxPool:
+    """Several sandboxes for several threads: each body is parsed by one that is free."""
 
-    def __init__(self, count: int, limits: ReadLimits | None = None) -> None:
-        """Nothing is started before it is needed."""
-        self._all = [Quarantine(limits) for _ in range(count)]
-        # The one that was free last is taken first: few bodies need few processes.
-        self._free: queue.LifoQueue[Quarantine] = queue.LifoQueue()
-        for one in self._all:
-            self._free.put(one)
+    def __init__(self, count: int, limits: ParseLimits | None = None) -> None:
+        """Create the sandboxes; no process is started before it is needed."""
+        self._all = [ParserSandbox(limits) for _ in range(count)]
+        # LIFO: with few bodies only a few processes are ever started.
+        self._free: queue.LifoQueue[ParserSandbox] = queue.LifoQueue()
+        for sandbox in self._all:
+            self._free.put(sandbox)
 
     def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:
-        for one in self._all:
-            one.close()
+        for sandbox in self._all:
+            sandbox.close()
 
-    def read(
+    def parse(
         self, body: bytes, *, url: str, content_type: str, feed: Feed, now: datetime
-    ) -> ReadFeed:
-        """Wait for a free one and read like `Quarantine.read`."""
-        one = self._free.get()
+    ) -> ParsedFeed:
+        """Wait for a free sandbox and parse like `ParserSandbox.parse`."""
+        sandbox = self._free.get()
         try:
-            return one.read(body, url=url, content_type=content_type, feed=feed, now=now)
+            return sandbox.parse(body, url=url, content_type=content_type, feed=feed, now=now)
         finally:
-            self._free.put(one)
+            self._free.put(sandbox)
 
 
-def _refused(problem: str) -> ReadFeed:
-    return ReadFeed("", "", (), (problem,))
+def _rejected(problem: str) -> ParsedFeed:
+    return ParsedFeed("", "", (), (problem,))
 
 
 def _send(pipe: IO[bytes], data: bytes) -> None:
@@ -146,17 +146,17 @@ def _send(pipe: IO[bytes], data: bytes) -> None:
 
 
 def _receive(pipe: int, deadline: float) -> bytes:
-    size = int.from_bytes(_exactly(pipe, 8, deadline), "big")
+    size = int.from_bytes(_read_exactly(pipe, 8, deadline), "big")
     if size > MAX_ANSWER:
         raise EOFError
-    return _exactly(pipe, size, deadline)
+    return _read_exactly(pipe, size, deadline)
 
 
-def _exactly(pipe: int, size: int, deadline: float) -> bytes:
+def _read_exactly(pipe: int, size: int, deadline: float) -> bytes:
     data = bytearray()
     while len(data) < size:
-        left = deadline - time.monotonic()
-        if left <= 0 or not select.select([pipe], [], [], left)[0]:
+        remaining = deadline - time.monotonic()
+        if remaining <= 0 or not select.select([pipe], [], [], remaining)[0]:
             raise TimeoutError
         chunk = os.read(pipe, min(size - len(data), 1 << 20))
         if not chunk:
@@ -165,8 +165,8 @@ def _exactly(pipe: int, size: int, deadline: float) -> bytes:
     return bytes(data)
 
 
-def _from_json(answer: bytes) -> ReadFeed:
-    told = json.loads(answer)
+def _from_json(answer: bytes) -> ParsedFeed:
+    fields = json.loads(answer)
     items = tuple(
         FeedItem(
             **{
@@ -175,23 +175,27 @@ def _from_json(answer: bytes) -> ReadFeed:
                 "topics": tuple(item["topics"]),
             }
         )
-        for item in told["items"]
+        for item in fields["items"]
     )
-    images = {key: tuple(found) for key, found in told["images"].items()}
-    return ReadFeed(told["format"], told["title"], items, tuple(told["problems"]), images)
+    images = {key: tuple(links) for key, links in fields["images"].items()}
+    guids = {key: tuple(others) for key, others in fields["other_guids"].items()}
+    problems = tuple(fields["problems"])
+    return ParsedFeed(
+        **{**fields, "items": items, "images": images, "other_guids": guids, "problems": problems}
+    )
 
 
 # --- the child ----------------------------------------------------------------------------------
 
 
 def _serve() -> None:
-    """Read bodies from standard input until it ends."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the parent's
+    """Parse bodies from standard input until it ends."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is handled by the parent
     memory = int(sys.argv[1])
     with contextlib.suppress(ValueError, OSError):
         resource.setrlimit(resource.RLIMIT_AS, (memory, memory))
         resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
-    import feedparser  # noqa: F401  before the clock of the first body runs
+    import upcycle_news.feeds.xml_feed  # noqa: F401  now: the first body's limit does not include it
 
     source, target = sys.stdin.buffer, sys.stdout.buffer
     target.write(b"+")
@@ -201,25 +205,25 @@ def _serve() -> None:
         body = source.read(int.from_bytes(source.read(8), "big"))
         _limit_processor(task["seconds"])
         try:
-            read = _read(task, body)
+            feed = _parse(task, body)
         except MemoryError:
-            read = _refused("reading it takes more memory than is allowed")
+            feed = _rejected("reading it takes more memory than is allowed")
         except Exception as error:
-            read = _refused(f"it cannot be read ({type(error).__name__})")
-        _send(target, _as_json(read))
+            feed = _rejected(f"it cannot be read ({type(error).__name__})")
+        _send(target, _as_json(feed))
 
 
 def _limit_processor(seconds: float) -> None:
-    """End this process by itself when its parent is gone and the body is endless work."""
+    """Limit the CPU time, so that this process ends on its own even when its parent is gone."""
     used = resource.getrusage(resource.RUSAGE_SELF)
-    most = int(used.ru_utime + used.ru_stime + seconds) + 2
+    limit = int(used.ru_utime + used.ru_stime + seconds) + 2
     with contextlib.suppress(ValueError, OSError):
-        resource.setrlimit(resource.RLIMIT_CPU, (most, resource.RLIM_INFINITY))
+        resource.setrlimit(resource.RLIMIT_CPU, (limit, resource.RLIM_INFINITY))
 
 
-def _read(task: dict[str, Any], body: bytes) -> ReadFeed:
+def _parse(task: dict[str, Any], body: bytes) -> ParsedFeed:
     feed = Feed(**{**task["feed"], "topics": tuple(task["feed"]["topics"])})
-    return read_feed(
+    return parse_feed(
         body,
         url=task["url"],
         content_type=task["content_type"],
@@ -228,9 +232,9 @@ def _read(task: dict[str, Any], body: bytes) -> ReadFeed:
     )
 
 
-def _as_json(read: ReadFeed) -> bytes:
-    items = [{**vars(item), "date": item.date.isoformat()} for item in read.items]
-    return json.dumps({**vars(read), "items": items}).encode()
+def _as_json(parsed: ParsedFeed) -> bytes:
+    items = [{**vars(item), "date": item.date.isoformat()} for item in parsed.items]
+    return json.dumps({**vars(parsed), "items": items}).encode()
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""What came of fetching a feed, as values: a dead feed is no exception."""
+"""Results of fetching a feed, as values: a failed feed raises no exception."""
 
 from __future__ import annotations
 
@@ -11,7 +11,10 @@ from upcycle_news.models import Feed
 
 @dataclass(frozen=True)
 class Validators:
-    """What lets a server answer "not modified"; opaque, quotes included. `body_hash` is ours."""
+    """HTTP validators for conditional requests (RFC 9110, 8.8): opaque, quotes included.
+
+    `body_hash` is the SHA-256 of the body, for servers that send no validators.
+    """
 
     etag: str | None = None
     last_modified: str | None = None
@@ -20,9 +23,10 @@ class Validators:
 
 @dataclass(frozen=True)
 class FetchLimits:
-    """The bounds of a collection. Seconds are for a whole request, redirects and body included.
+    """Limits of fetching. `seconds` is the deadline of a whole request, redirects and body included.
 
-    `spacing_seconds` lie between two requests to one host of the public internet.
+    `wait_seconds` limits each single wait; `spacing_seconds` lie between two requests to one host of
+    the public internet.
     """
 
     body_bytes: int = 15 * 1024 * 1024
@@ -49,7 +53,7 @@ class Fetched:
 
 @dataclass(frozen=True)
 class NotModified:
-    """The feed is well and has nothing new; `validators` are those to send next time."""
+    """The feed has nothing new; `validators` are those to send next time."""
 
     feed: Feed
     at: datetime
@@ -61,9 +65,9 @@ class NotModified:
 
 @dataclass(frozen=True)
 class Failed:
-    """The feed could not be had. `reason` is one sentence; `status` is None without an answer.
+    """The feed could not be fetched. `reason` is one sentence; `status` is None without an answer.
 
-    `retry_after` is when the server wants to be asked again, `gone` that it never wants to (410).
+    `retry_after` is the earliest time for the next request, if the server named one.
     """
 
     feed: Feed
@@ -81,24 +85,24 @@ class Failed:
 
 
 @dataclass(frozen=True)
-class Waiting:
-    """The feed was not asked, because its host wants to be left alone until `until`."""
+class Deferred:
+    """The feed was not requested, because its host asked for no requests before `until`."""
 
     feed: Feed
     at: datetime
     until: datetime
 
 
-FetchResult = Fetched | NotModified | Failed | Waiting
+FetchResult = Fetched | NotModified | Failed | Deferred
 
 
 def status_reason(status: int) -> str:
-    """Say in one sentence what an answer without a body means."""
+    """Describe an HTTP error status in one sentence."""
     if status == 410:
         return "the publisher has closed it for good (410); remove it from feeds.toml"
     try:
         phrase = f" {HTTPStatus(status).phrase}"
     except ValueError:
         phrase = ""
-    cure = "; check its address" if status in (404, 401, 403) else ""
-    return f"the server answered {status}{phrase}{cure}"
+    fix = "; check its address" if status in (404, 401, 403) else ""
+    return f"the server answered {status}{phrase}{fix}"

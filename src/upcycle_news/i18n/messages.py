@@ -1,8 +1,8 @@
-"""What our own people read, in their publication's language: sentences here, decisions in the code.
+"""Texts for editors and operators in their publication's language, from message catalogues.
 
-Code names a sentence by its key and gives the values in it; the sentences of each language lie
-beside this file, ``findings.de.toml`` (what `check` tells) and ``pages.de.toml`` (preview, question,
-report). A language without a catalogue gets English. What readers get has its own words, in
+Code names a text by its key and gives the values in it. The catalogues lie beside this file:
+``findings.de.toml`` (findings of `check`) and ``pages.de.toml`` (preview, approval request, report).
+A language without a catalogue falls back to English. Texts for subscribers are not here but in
 templates/texts.*.toml, where a publication changes them.
 """
 
@@ -16,59 +16,59 @@ from string import Formatter
 from typing import Any
 
 FOLDER = Path(__file__).parent
-BOOKS = ("findings", "pages")
+CATALOGUE_FILES = ("findings", "pages")
 LANGUAGES = ("de", "en")
 FALLBACK = "en"
 
 
 @dataclass(frozen=True)
 class LocalizedText:
-    """A sentence that is not written yet: its key in the catalogues, and the values in it.
+    """A text that is formatted when its language is known: a catalogue key and its values.
 
-    Values are texts, numbers, times, tuples of texts, or other sayings. Texts of strangers cannot
-    bring control characters into the sentence.
+    Values are strings, numbers, times, tuples of strings, or other localized texts. Control
+    characters in strings are escaped, since strings may come from feeds and files.
     """
 
     key: str
     values: tuple[tuple[str, object], ...] = ()
 
     def in_language(self, language: str) -> str:
-        """The sentence in `language` (``de``, ``de-AT``), or in English."""
-        known = spoken(language)
+        """Return the text in `language` (``de``, ``de-AT``), or in English without a catalogue."""
+        supported = supported_language(language)
         values = dict(self.values)
-        entry = catalogue(known)[self.key]
+        entry = catalogue(supported)[self.key]
         if not isinstance(entry, str):
             entry = entry["one" if values["count"] == 1 else "other"]
-        return _Writer(known).vformat(entry, (), values)
+        return _MessageFormatter(supported).vformat(entry, (), values)
 
     def __str__(self) -> str:
         return self.in_language(FALLBACK)
 
 
 def localized(key: str, /, **values: object) -> LocalizedText:
-    """The sentence with this key and these values in it."""
+    """Return the text with this key and these values."""
     return LocalizedText(key, tuple(values.items()))
 
 
-def spoken(language: str) -> str:
-    """The language there is a catalogue for: this one, or English."""
+def supported_language(language: str) -> str:
+    """Return the base language (``de`` of ``de-AT``) if it has a catalogue, else English."""
     base = language.partition("-")[0].lower()
     return base if base in LANGUAGES else FALLBACK
 
 
 @cache
 def catalogue(language: str) -> Mapping[str, str | Mapping[str, str]]:
-    """All sentences of one of the `LANGUAGES` by key; one that counts has ``one`` and ``other``."""
-    import tomllib  # most commands say nothing from here
+    """Return all texts of one of the `LANGUAGES` by key; plural forms are ``one`` and ``other``."""
+    import tomllib  # late: most commands need no catalogue
 
-    found: dict[str, Any] = {}
-    for book in BOOKS:
-        found |= tomllib.loads((FOLDER / f"{book}.{language}.toml").read_text(encoding="utf-8"))
-    return found
+    texts: dict[str, Any] = {}
+    for name in CATALOGUE_FILES:
+        texts |= tomllib.loads((FOLDER / f"{name}.{language}.toml").read_text(encoding="utf-8"))
+    return texts
 
 
-class _Writer(Formatter):
-    """Writes values as a language does: ``80,000`` and ``80.000``."""
+class _MessageFormatter(Formatter):
+    """Formats values by the rules of a language: ``80,000`` and ``80.000``."""
 
     def __init__(self, language: str) -> None:
         self.language = language
@@ -77,25 +77,25 @@ class _Writer(Formatter):
         if isinstance(value, LocalizedText):
             return value.in_language(self.language)
         if isinstance(value, tuple):
-            return ", ".join(self.format_field(one, "") for one in value)
+            return ", ".join(self.format_field(item, "") for item in value)
         if isinstance(value, str):
-            return printable(value)
-        written = str(super().format_field(value, format_spec))
+            return escape_unprintable(value)
+        formatted = str(super().format_field(value, format_spec))
         if isinstance(value, int | float) and self.language == "de":
-            return written.translate(_GERMAN_NUMBER)
-        return written
+            return formatted.translate(_GERMAN_NUMBER)
+        return formatted
 
 
 _GERMAN_NUMBER = str.maketrans(",.", ".,")
 
 
-def counted(number: int, one: str, many: str = "") -> str:
-    """``1 feed`` and ``2 feeds``, for sentences that have one language only."""
-    return f"{number} {one if number == 1 else many or f'{one}s'}"
+def format_count(number: int, singular: str, plural: str = "") -> str:
+    """Return ``1 feed`` or ``2 feeds``, for English sentences that are not localized."""
+    return f"{number} {singular if number == 1 else plural or f'{singular}s'}"
 
 
-def printable(text: str) -> str:
-    """`text` with what no line of text may hold written as escapes, as `repr` does."""
+def escape_unprintable(text: str) -> str:
+    """Return `text` with unprintable characters as escapes, as `repr` writes them."""
     return "".join(
         char if char.isprintable() else char.encode("unicode_escape").decode() for char in text
     )

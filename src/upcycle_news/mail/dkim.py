@@ -1,31 +1,27 @@
-"""DKIM signatures (RFC 6376), RSA and Ed25519 (RFC 8463), over what is constant and what is not.
+"""DKIM signatures (RFC 6376), RSA and Ed25519 (RFC 8463), and their keys.
 
-The body is made canonical once for an issue, and its hash is begun once; for each reader only the
+The body is made canonical once for an issue, and its hash is begun once; for each recipient only the
 rest is hashed and a signature made. relaxed/relaxed, because relays touch white space.
 """
 
 from __future__ import annotations
 
 import base64
+import hashlib
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import TYPE_CHECKING, Literal
 
 from upcycle_news.errors import UpcycleError
-
-if TYPE_CHECKING:
-    from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
-    from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
-import hashlib
-from collections.abc import Mapping
-from datetime import datetime
-from typing import TYPE_CHECKING
-
 from upcycle_news.mail.mime import Gap, Piece
 
 if TYPE_CHECKING:
     from hashlib import _Hash
+
+    from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+    from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
 
 Header = tuple[str, bytes]
 """A header's name in lower case, and its canonical line without CRLF."""
@@ -36,8 +32,8 @@ _SIGNED = (
     *("list-unsubscribe-post", "list-archive", "feedback-id", "auto-submitted", "content-language"),
     *("mime-version", "content-type"),
 )
-# Named once more, so that nobody can add a second one (RFC 6376, section 5.4.2).
-_SEALED = ("from", "subject", "list-unsubscribe", "list-unsubscribe-post")
+# Oversigned: named once more, so that nobody can add a second one (RFC 6376, section 5.4.2).
+_OVERSIGNED = ("from", "subject", "list-unsubscribe", "list-unsubscribe-post")
 _NAME = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9.-]*[A-Za-z0-9])?\Z")
 _RSA_BITS = 2048
 
@@ -78,10 +74,10 @@ class DkimSigner:
         return cls(domain, selector, key)
 
     def signature(self, headers: Sequence[Header], body_hash: bytes, at: int) -> bytes:
-        """The DKIM-Signature header with its CRLF; `at` is the time in seconds since 1970."""
+        """Return the DKIM-Signature header with its CRLF; `at` is the time in seconds since 1970."""
         by_name = dict(headers)
         names = [name for name in _SIGNED if name in by_name]
-        covered = [*names, *(name for name in _SEALED if name in by_name)]
+        covered = [*names, *(name for name in _OVERSIGNED if name in by_name)]
         half = len(covered) // 2
         value = (
             f"v=1; a={self._algorithm}; c=relaxed/relaxed; d={self.domain};\r\n"
@@ -96,7 +92,7 @@ class DkimSigner:
 
     @property
     def record(self) -> str:
-        """The text of the DNS record that receivers check our signatures with."""
+        """The text of the DNS record with which receivers verify the signatures."""
         return _record(self._key)
 
     @property
@@ -116,36 +112,36 @@ class DkimSigner:
 
 
 def relaxed_headers(raw: bytes) -> list[Header]:
-    """Header lines in relaxed form (RFC 6376, section 3.4.2), in their order."""
+    """Return header lines in relaxed form (RFC 6376, section 3.4.2), in their order."""
     unfolded = re.sub(rb"\r\n(?=[ \t])", b"", raw)
-    found = []
+    headers = []
     for line in unfolded.split(b"\r\n"):
         if line:
             name, _, value = line.partition(b":")
             name = name.strip().lower()
-            found.append((name.decode(), name + b":" + re.sub(rb"[ \t]+", b" ", value).strip()))
-    return found
+            headers.append((name.decode(), name + b":" + re.sub(rb"[ \t]+", b" ", value).strip()))
+    return headers
 
 
 def relaxed_body(piece: bytes) -> bytes:
-    """A piece of a body in relaxed form (section 3.4.4): white space shrinks, and ends no line.
+    """Return a piece of a body in relaxed form (section 3.4.4): single spaces, none at line ends.
 
-    Exact for a piece that is not cut within white space; the empty lines that may end a body are
-    the caller's.
+    Exact for a piece that is not cut within white space. Empty lines at the end of the body are not
+    removed.
     """
     return re.sub(rb" ?\r\n", b"\r\n", re.sub(rb"[ \t]+", b" ", piece))
 
 
 @dataclass(frozen=True, repr=False)
-class NewKey:
-    """A fresh key: the private part as PEM, and the text of its DNS record."""
+class KeyPair:
+    """A new key: the private part as PEM, and the text of its DNS record."""
 
     pem: str
     record: str
 
 
-def generate(kind: Literal["rsa", "ed25519"]) -> NewKey:
-    """Make a key pair."""
+def generate(kind: Literal["rsa", "ed25519"]) -> KeyPair:
+    """Generate a key pair."""
     from cryptography.hazmat.primitives.asymmetric import ed25519, rsa
     from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
@@ -155,11 +151,11 @@ def generate(kind: Literal["rsa", "ed25519"]) -> NewKey:
     else:
         key = ed25519.Ed25519PrivateKey.generate()
     pem = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()).decode()
-    return NewKey(pem, _record(key))
+    return KeyPair(pem, _record(key))
 
 
 def _record(key: RSAPrivateKey | Ed25519PrivateKey) -> str:
-    """The public half as DNS has it: RSA in its envelope, Ed25519 bare (RFC 8463, section 4)."""
+    """Return the public key as in DNS: RSA as SubjectPublicKeyInfo, Ed25519 raw (RFC 8463, 4)."""
     from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
     from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
@@ -172,16 +168,18 @@ def _record(key: RSAPrivateKey | Ed25519PrivateKey) -> str:
 
 
 @dataclass(frozen=True, repr=False)
-class Seal:
-    """Signs what `MessageTemplate` makes; make it with `over`."""
+class TemplateDkimSigner:
+    """Signs the messages of a `MessageTemplate`; make it with `prepare`."""
 
     _signers: tuple[DkimSigner, ...]
     _headers: tuple[Header, ...]
-    _begun: _Hash
+    _body_hash: _Hash
     _rest: tuple[Piece, ...]
 
     @classmethod
-    def over(cls, head: bytes, body: Sequence[Piece], signers: Sequence[DkimSigner]) -> Seal:
+    def prepare(
+        cls, head: bytes, body: Sequence[Piece], signers: Sequence[DkimSigner]
+    ) -> TemplateDkimSigner:
         """Prepare the signatures of a message whose first piece holds its last headers.
 
         Gaps are filled with lines of their own that contain no white space, so each piece can be
@@ -193,15 +191,17 @@ class Seal:
         return cls(
             _signers=tuple(signers),
             _headers=tuple(relaxed_headers(head + last_headers)),
-            _begun=hashlib.sha256(relaxed_body(text)),
-            _rest=tuple(relaxed_body(one) if isinstance(one, bytes) else one for one in rest),
+            _body_hash=hashlib.sha256(relaxed_body(text)),
+            _rest=tuple(
+                relaxed_body(piece) if isinstance(piece, bytes) else piece for piece in rest
+            ),
         )
 
-    def signatures(self, personal: bytes, filled: Mapping[Gap, bytes], at: datetime) -> bytes:
-        """The DKIM-Signature headers for one reader's headers and links."""
-        digest = self._begun.copy()
+    def signatures(self, personal: bytes, links: Mapping[Gap, bytes], at: datetime) -> bytes:
+        """Return the DKIM-Signature headers for one recipient's headers and links."""
+        digest = self._body_hash.copy()
         for piece in self._rest:
-            digest.update(piece if isinstance(piece, bytes) else filled[piece])
+            digest.update(piece if isinstance(piece, bytes) else links[piece])
         headers = [*self._headers, *relaxed_headers(personal)]
         body_hash, seconds = digest.digest(), int(at.timestamp())
-        return b"".join(one.signature(headers, body_hash, seconds) for one in self._signers)
+        return b"".join(signer.signature(headers, body_hash, seconds) for signer in self._signers)

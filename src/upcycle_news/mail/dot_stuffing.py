@@ -1,7 +1,7 @@
-"""A message as it travels after DATA: leading dots doubled, the end mark behind it.
+"""Dot stuffing: a message as it is sent after DATA, with leading dots doubled and the final line.
 
 RFC 5321, section 4.5.2. Looking through 60 kB for dots costs as much as handing them to the
-kernel, so a template does it once for all readers.
+kernel, so a template does it once for all recipients.
 """
 
 from __future__ import annotations
@@ -10,28 +10,28 @@ from dataclasses import dataclass
 
 
 @dataclass(frozen=True, slots=True, repr=False)
-class Stuffed:
-    """Ready for the wire. `size` is that of the message itself, as SIZE counts it (RFC 1870)."""
+class DotStuffedMessage:
+    """`data` as it is sent; `size` of the message itself in bytes, as SIZE counts it (RFC 1870)."""
 
-    wire: bytes
+    data: bytes
     size: int
 
 
-def stuffed(message: bytes) -> Stuffed:
-    """`message`, which has CRLF line ends, made ready for the wire."""
-    wire = doubled(message, fresh_line=True)
-    return Stuffed(wire + end_mark(wire), len(message))
+def dot_stuff(message: bytes) -> DotStuffedMessage:
+    """Return `message`, which has CRLF line ends, as it is sent after DATA."""
+    data = double_leading_dots(message, at_line_start=True)
+    return DotStuffedMessage(data + end_of_data(data), len(message))
 
 
-def doubled(piece: bytes, *, fresh_line: bool) -> bytes:
-    """A piece of a message with its leading dots doubled.
+def double_leading_dots(piece: bytes, *, at_line_start: bool) -> bytes:
+    """Return a piece of a message with the leading dots of its lines doubled.
 
-    `fresh_line`: whether a line begins with it. Pieces are never cut between CR and LF.
+    `at_line_start`: True when a line begins with the piece. Pieces are never cut between CR and LF.
     """
-    found = piece.replace(b"\r\n.", b"\r\n..")
-    return b"." + found if fresh_line and found.startswith(b".") else found
+    stuffed = piece.replace(b"\r\n.", b"\r\n..")
+    return b"." + stuffed if at_line_start and stuffed.startswith(b".") else stuffed
 
 
-def end_mark(wire: bytes) -> bytes:
-    """What ends the message behind these bytes."""
-    return b".\r\n" if wire.endswith(b"\r\n") else b"\r\n.\r\n"
+def end_of_data(data: bytes) -> bytes:
+    """Return what ends the message after these bytes: a line with a single dot."""
+    return b".\r\n" if data.endswith(b"\r\n") else b"\r\n.\r\n"

@@ -1,4 +1,4 @@
-"""Text as the bytes mail allows: quoted-printable, RFC 2047 words, phrases and folded headers.
+"""Encode header fields and text for mail: quoted-printable, RFC 2047 words, phrases, folding.
 
 Written here because `EmailMessage` on Python 3.11 to 3.13 encodes long List-Unsubscribe addresses
 (the one-click button disappears) and glues words of long subjects. All functions are pure.
@@ -48,37 +48,40 @@ def base64_lines(data: bytes) -> bytes:
 
 
 def is_clean(text: str) -> bool:
-    """Whether `text` has no control character, line break or surrogate."""
+    """Return True when `text` has no control character, line break or surrogate."""
     return not any(unicodedata.category(char) in _FORBIDDEN for char in text)
 
 
 def clean_name(text: str) -> str:
-    """`text` as a header takes it: one line, single spaces, no control characters."""
-    kept = "".join(" " if unicodedata.category(c) in _FORBIDDEN else c for c in text)
-    return " ".join(kept.split())
+    """Return `text` as a header takes it: one line, single spaces, no control characters."""
+    cleaned = "".join(" " if unicodedata.category(char) in _FORBIDDEN else char for char in text)
+    return " ".join(cleaned.split())
 
 
 def encoded_words(text: str, *, first: int) -> str:
-    """`text` as RFC 2047 words on lines of their own; the first line has room for `first` columns.
+    """Return `text` as RFC 2047 words on lines of their own; the first line has `first` columns left.
 
     The white space between two encoded words is no part of the text (section 6.2), so the words
     are cut between characters, never within one, and decode to exactly `text`.
     """
     in_q = len(_q(text)) <= len(_b(text))
     words: list[str] = []
-    context, chunk = min(first, _WORD_LIMIT), ""
+    width, chunk = min(first, _WORD_LIMIT), ""
     for char in text:
         grown = chunk + char
-        if chunk and len(_word(grown, in_q)) > context:
+        if chunk and len(_word(grown, in_q)) > width:
             words.append(_word(chunk, in_q))
-            context, grown = _WORD_LIMIT, char
+            width, grown = _WORD_LIMIT, char
         chunk = grown
     words.append(_word(chunk, in_q))
     return "\r\n ".join(words)
 
 
-def unstructured(name: str, text: str) -> bytes:
-    """The header `name` with free text such as a subject, folded; raises on control characters."""
+def unstructured_header(name: str, text: str) -> bytes:
+    """Return the header `name` with free text such as a subject, folded.
+
+    Raises `UpcycleError` for an empty text and for control characters.
+    """
     text = text.strip()
     if not text:
         raise UpcycleError(f"the {name} of the mail is empty: write one")
@@ -92,8 +95,8 @@ def unstructured(name: str, text: str) -> bytes:
     return f"{name}: {folded}\r\n".encode("ascii")
 
 
-def plain(name: str, value: str) -> bytes:
-    """The header `name` with `value` as it is: ASCII, one line; raises when that cannot be."""
+def ascii_header(name: str, value: str) -> bytes:
+    """Return the header `name` with `value` as it is; raises `UpcycleError` unless ASCII on one line."""
     if not _PLAIN.match(value) or not value.strip():
         raise UpcycleError(
             f"the mail header {name} must be plain ASCII on one line without control characters"
@@ -105,7 +108,7 @@ def plain(name: str, value: str) -> bytes:
 
 
 def mailbox_header(name: str, display: str, bracketed: str) -> bytes:
-    """The header `name` as ``display <bracketed>`` (RFC 5322, section 3.4), folded when long.
+    """Return the header `name` as ``display <bracketed>`` (RFC 5322, 3.4), folded when long.
 
     A name is never a reason to fail: control characters are dropped from `display`. `bracketed`
     is an address or a List-Id; a non-ASCII one is written as UTF-8 (RFC 6532).
@@ -119,15 +122,15 @@ def mailbox_header(name: str, display: str, bracketed: str) -> bytes:
     value = f"<{bracketed}>"
     if phrase:
         last = len(phrase.rpartition("\r\n")[2]) + (0 if "\r\n" in phrase else len(name) + 2)
-        joint = " " if last + 1 + len(value) <= _FOLD_AT else "\r\n "
-        value = phrase + joint + value
+        separator = " " if last + 1 + len(value) <= _FOLD_AT else "\r\n "
+        value = phrase + separator + value
     if len(bracketed.encode()) > LINE_LIMIT - 20:
         raise UpcycleError(f"the address in the mail header {name} is too long")
     return f"{name}: {value}\r\n".encode()
 
 
 def _phrase(display: str, *, first: int) -> str:
-    """A display name: a quoted string when it is short ASCII, else encoded words."""
+    """Return a display name as a quoted string when it is short ASCII, else as encoded words."""
     if not display:
         return ""
     if _PLAIN.match(display) and len(display) <= 60 and "=?" not in display:
@@ -136,17 +139,17 @@ def _phrase(display: str, *, first: int) -> str:
 
 
 def _fold_plain(name: str, text: str) -> str | None:
-    """`text` folded at single spaces, or None when only encoded words keep it exactly."""
+    """Return `text` folded at single spaces, or None when only encoded words keep it exactly."""
     if not _PLAIN.match(text) or "=?" in text or "  " in text:
         return None
     lines, line = [], ""
-    context = _FOLD_AT - len(name) - 2
+    width = _FOLD_AT - len(name) - 2
     for word in text.split(" "):
         if len(word) > _FOLD_AT - 20:
             return None
-        if line and len(line) + 1 + len(word) > context:
+        if line and len(line) + 1 + len(word) > width:
             lines.append(line)
-            line, context = word, _FOLD_AT - 1
+            line, width = word, _FOLD_AT - 1
         else:
             line = f"{line} {word}" if line else word
     return "\r\n ".join([*lines, line])
@@ -157,7 +160,7 @@ def _word(text: str, in_q: bool) -> str:
 
 
 def _q(text: str) -> str:
-    """One encoded word in Q; the safe set is the one for phrases (RFC 2047, section 5 (3))."""
+    """Return one encoded word in Q; the safe set is the one for phrases (RFC 2047, section 5 (3))."""
     chars = (
         chr(byte) if byte in _Q_SAFE else "_" if byte == 0x20 else f"={byte:02X}"
         for byte in text.encode()

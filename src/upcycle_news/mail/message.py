@@ -1,6 +1,6 @@
-"""The message: built and encoded once for an issue, a few bytes substituted for each reader.
+"""The message: built and encoded once for an issue, a few bytes substituted for each recipient.
 
-Encoding 60 kB of quoted-printable for every reader costs more than sending it, so the template
+Encoding 60 kB of quoted-printable for every recipient costs more than sending it, so the template
 keeps the encoded bytes cut at the places where something personal goes. Equal inputs give equal
 bytes: nothing here looks at a clock or draws a random number.
 """
@@ -18,14 +18,20 @@ from functools import lru_cache
 from typing import Self
 
 from upcycle_news.errors import UpcycleError
-from upcycle_news.mail import headers as headers_module
-from upcycle_news.mail.dkim import DkimSigner, Seal
-from upcycle_news.mail.dot_stuffing import Stuffed, doubled
+from upcycle_news.mail.dkim import DkimSigner, TemplateDkimSigner
+from upcycle_news.mail.dot_stuffing import DotStuffedMessage, double_leading_dots
+from upcycle_news.mail.headers import (
+    LINE_LIMIT,
+    ascii_header,
+    mailbox_header,
+    quoted_printable,
+    unstructured_header,
+)
 from upcycle_news.mail.mime import (
     Gap,
     Piece,
-    encoded_body,
-    stuffed_pieces,
+    dot_stuff_pieces,
+    encode_body,
 )
 from upcycle_news.models import (
     EmailAddress,
@@ -41,15 +47,15 @@ _DOMAIN = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9.-]*[A-Za-z0-9])?\Z")
 
 
 @dataclass(frozen=True)
-class Letterhead:
-    """What stands on every mail of the publication.
+class SenderHeaders:
+    """The headers that all mails of the publication have in common.
 
     `envelope_sender` takes the bounces and never shows. `list_id` is a domain-like name such as
     ``news.example.org`` (RFC 2919) and `list_name` the human name beside it. `unsubscribe_mailto`
     is an address, optionally with ``?subject=…``, or empty; without a subject the mail carries the
-    reader's own token there. Without `one_click` readers leave by mail only, and their personal
-    links are mailto addresses. `feedback_id` is empty or constant, `archive` the archive's address
-    (RFC 2369) or empty.
+    subscriber's own token there. Without `one_click` subscribers unsubscribe by mail only, and their
+    personal links are mailto addresses. `feedback_id` is empty or constant, `archive` the archive's
+    address (RFC 2369) or empty.
     """
 
     from_name: str
@@ -66,8 +72,8 @@ class Letterhead:
 
 
 @dataclass(frozen=True)
-class ReaderFields:
-    """What differs from reader to reader. `date` is aware, `message_hash` as the function gives."""
+class RecipientFields:
+    """The fields that differ by recipient; `message_hash` as the function of that name returns it."""
 
     address: EmailAddress
     name: str
@@ -78,7 +84,7 @@ class ReaderFields:
 
 
 def message_hash(secret: bytes, issue: IssueId | str, subscriber: int) -> str:
-    """The part of the Message-ID that names a delivery: stable, and nothing to be read from it.
+    """Return the part of the Message-ID that identifies a delivery, stable and opaque.
 
     It is keyed because subscriber ids are small numbers that anybody could try one after another.
     """
@@ -87,135 +93,133 @@ def message_hash(secret: bytes, issue: IssueId | str, subscriber: int) -> str:
 
 @dataclass(frozen=True, repr=False)
 class MessageTemplate:
-    """The encoded message with gaps; make one with `compose` and use it for all readers."""
+    """The encoded message with gaps; make one with `compose` and use it for all recipients."""
 
     issue: IssueId
-    letterhead: Letterhead
+    sender_headers: SenderHeaders
     _head: bytes
     _body: tuple[Piece, ...]
-    _seal: Seal | None = None
-    _stuffed: tuple[Piece, ...] = ()
+    _signer: TemplateDkimSigner | None = None
+    _dot_stuffed: tuple[Piece, ...] = ()
 
     @classmethod
     def compose(
         cls,
         rendered: RenderedIssue,
-        letterhead: Letterhead,
+        sender_headers: SenderHeaders,
         *,
-        revision: str,
+        revision_id: str,
         signers: Sequence[DkimSigner] = (),
     ) -> Self:
-        """Build and encode the message; the MIME boundaries follow from `revision`.
+        """Build and encode the message; the MIME boundaries follow from `revision_id`.
 
         Raises `UpcycleError` when a header cannot be written or a part lacks the unsubscribe link.
         """
-        if not _DOMAIN.match(letterhead.message_id_domain):
+        if not _DOMAIN.match(sender_headers.message_id_domain):
             raise UpcycleError("the domain for Message-IDs is not a domain: write example.org")
-        head, body = _constant_headers(rendered, letterhead), encoded_body(rendered, revision)
+        head, body = _constant_headers(rendered, sender_headers), encode_body(rendered, revision_id)
         return cls(
             issue=rendered.issue,
-            letterhead=letterhead,
+            sender_headers=sender_headers,
             _head=head,
             _body=body,
-            _seal=Seal.over(head, body, signers) if signers else None,
-            _stuffed=stuffed_pieces(body),
+            _signer=TemplateDkimSigner.prepare(head, body, signers) if signers else None,
+            _dot_stuffed=dot_stuff_pieces(body),
         )
 
-    def for_reader(self, reader: ReaderFields) -> bytes:
-        """The message for one reader: CRLF everywhere, no line above 998 octets."""
-        headers, filled = self._personal(reader)
-        return headers + self._filled(self._body, filled)
+    def for_recipient(self, recipient: RecipientFields) -> bytes:
+        """Return the message to one recipient: CRLF everywhere, no line above 998 octets."""
+        headers, links = self._personalise(recipient)
+        return headers + self._fill(self._body, links)
 
-    def on_the_wire(self, reader: ReaderFields) -> Stuffed:
-        """The same, as it travels; what is constant in it was made ready for that once."""
-        headers, filled = self._personal(reader)
+    def dot_stuffed_for(self, recipient: RecipientFields) -> DotStuffedMessage:
+        """Return the same as it is sent; what is constant in it was dot-stuffed once."""
+        headers, links = self._personalise(recipient)
         size = len(headers) + sum(
-            len(one if isinstance(one, bytes) else filled[one]) for one in self._body
+            len(piece if isinstance(piece, bytes) else links[piece]) for piece in self._body
         )
-        links = {gap: doubled(link, fresh_line=True) for gap, link in filled.items()}
-        return Stuffed(headers + self._filled(self._stuffed, links), size)
+        links = {gap: double_leading_dots(link, at_line_start=True) for gap, link in links.items()}
+        return DotStuffedMessage(headers + self._fill(self._dot_stuffed, links), size)
 
-    def _filled(self, pieces: tuple[Piece, ...], links: dict[Gap, bytes]) -> bytes:
-        return b"".join([one if isinstance(one, bytes) else links[one] for one in pieces])
+    def _fill(self, pieces: tuple[Piece, ...], links: dict[Gap, bytes]) -> bytes:
+        return b"".join([piece if isinstance(piece, bytes) else links[piece] for piece in pieces])
 
-    def _personal(self, reader: ReaderFields) -> tuple[bytes, dict[Gap, bytes]]:
-        """All headers before those of the body, and what fills the gaps."""
-        links = {
-            Placeholder.UNSUBSCRIBE: _checked_link(reader.unsubscribe_url),
-            Placeholder.PREFERENCES: _checked_link(reader.preferences_url),
+    def _personalise(self, recipient: RecipientFields) -> tuple[bytes, dict[Gap, bytes]]:
+        """Return all headers before those of the body, and the encoded links for the gaps."""
+        urls = {
+            Placeholder.UNSUBSCRIBE: _checked_link(recipient.unsubscribe_url),
+            Placeholder.PREFERENCES: _checked_link(recipient.preferences_url),
         }
-        personal = self._personal_headers(reader)
-        filled = {
-            gap: headers_module.quoted_printable(
-                html.escape(links[gap[0]]) if gap[1] else links[gap[0]]
-            )
+        personal = self._personal_headers(recipient)
+        links = {
+            gap: quoted_printable(html.escape(urls[gap[0]]) if gap[1] else urls[gap[0]])
             for gap in self._body
             if not isinstance(gap, bytes)
         }
         headers = self._head + personal
-        if self._seal is not None:
-            headers = self._seal.signatures(personal, filled, reader.date) + headers
-        return headers, filled
+        if self._signer is not None:
+            headers = self._signer.signatures(personal, links, recipient.date) + headers
+        return headers, links
 
     def envelope_for(self, address: EmailAddress) -> Envelope:
-        """The envelope of the message to `address`."""
-        return Envelope(sender=self.letterhead.envelope_sender, recipient=address.address)
+        """Return the envelope of the message to `address`."""
+        return Envelope(sender=self.sender_headers.envelope_sender, recipient=address.address)
 
-    def _personal_headers(self, reader: ReaderFields) -> bytes:
-        if not _HASH.match(reader.message_hash):
+    def _personal_headers(self, recipient: RecipientFields) -> bytes:
+        if not _HASH.match(recipient.message_hash):
             raise UpcycleError("the hash for a Message-ID must be 8 to 64 letters and digits")
-        message_id = f"<{self.issue}.{reader.message_hash}@{self.letterhead.message_id_domain}>"
+        message_id = (
+            f"<{self.issue}.{recipient.message_hash}@{self.sender_headers.message_id_domain}>"
+        )
         return b"".join(
             (
-                headers_module.mailbox_header("To", reader.name, reader.address.address),
-                _date(reader.date.replace(microsecond=0)),
-                headers_module.plain("Message-ID", message_id),
-                _list_unsubscribe(reader.unsubscribe_url, self.letterhead),
+                mailbox_header("To", recipient.name, recipient.address.address),
+                _date(recipient.date.replace(microsecond=0)),
+                ascii_header("Message-ID", message_id),
+                _list_unsubscribe(recipient.unsubscribe_url, self.sender_headers),
             )
         )
 
 
-def _constant_headers(rendered: RenderedIssue, letterhead: Letterhead) -> bytes:
+def _constant_headers(rendered: RenderedIssue, sender_headers: SenderHeaders) -> bytes:
     headers = [
-        headers_module.mailbox_header("From", letterhead.from_name, letterhead.from_address),
-        headers_module.unstructured("Subject", rendered.subject),
-        headers_module.mailbox_header("List-Id", letterhead.list_name, letterhead.list_id),
-        headers_module.plain("Auto-Submitted", "auto-generated"),
-        headers_module.plain("Content-Language", rendered.language),
-        headers_module.plain("MIME-Version", "1.0"),
+        mailbox_header("From", sender_headers.from_name, sender_headers.from_address),
+        unstructured_header("Subject", rendered.subject),
+        mailbox_header("List-Id", sender_headers.list_name, sender_headers.list_id),
+        ascii_header("Auto-Submitted", "auto-generated"),
+        ascii_header("Content-Language", rendered.language),
+        ascii_header("MIME-Version", "1.0"),
     ]
-    if letterhead.one_click:
+    if sender_headers.one_click:
         # RFC 8058, section 3.1: this very value, and both list headers under the DKIM signature.
+        headers.insert(3, ascii_header("List-Unsubscribe-Post", "List-Unsubscribe=One-Click"))
+    if sender_headers.reply_to:
+        headers.insert(1, mailbox_header("Reply-To", "", sender_headers.reply_to))
+    if sender_headers.archive:
         headers.insert(
-            3, headers_module.plain("List-Unsubscribe-Post", "List-Unsubscribe=One-Click")
+            -3, ascii_header("List-Archive", f"<{_checked_link(sender_headers.archive)}>")
         )
-    if letterhead.reply_to:
-        headers.insert(1, headers_module.mailbox_header("Reply-To", "", letterhead.reply_to))
-    if letterhead.archive:
-        headers.insert(
-            -3, headers_module.plain("List-Archive", f"<{_checked_link(letterhead.archive)}>")
-        )
-    if letterhead.feedback_id:
-        headers.insert(-3, headers_module.plain("Feedback-ID", letterhead.feedback_id))
+    if sender_headers.feedback_id:
+        headers.insert(-3, ascii_header("Feedback-ID", sender_headers.feedback_id))
     return b"".join(headers)
 
 
 @lru_cache(maxsize=4)
 def _date(at: datetime) -> bytes:
-    """A header that is the same for hundreds of readers."""
-    return headers_module.plain("Date", format_datetime(at))
+    """Return the Date header, which is the same for hundreds of recipients."""
+    return ascii_header("Date", format_datetime(at))
 
 
-def _list_unsubscribe(link: str, letterhead: Letterhead) -> bytes:
-    """List-Unsubscribe in raw ASCII (RFC 2369; RFC 8058 wants exactly one https URI)."""
-    value, mailto = f"<{link}>", letterhead.unsubscribe_mailto
+def _list_unsubscribe(link: str, sender_headers: SenderHeaders) -> bytes:
+    """Return List-Unsubscribe in raw ASCII (RFC 2369; RFC 8058 wants exactly one https URI)."""
+    value, mailto = f"<{link}>", sender_headers.unsubscribe_mailto
     if link.startswith("mailto:"):
         mailto = ""  # it is the link already
     elif mailto and "?" not in mailto:
         mailto = f"{mailto}?subject={link.rpartition('/')[2]}"
-    if len(value) > headers_module.LINE_LIMIT - 20:
+    if len(value) > LINE_LIMIT - 20:
         raise UpcycleError("an unsubscribe link is longer than a mail header may be: shorten it")
-    header = headers_module.plain("List-Unsubscribe", value)
+    header = ascii_header("List-Unsubscribe", value)
     if not mailto:
         return header
     if not re.fullmatch(r"[!-;=?-~]{3,900}", mailto) or "@" not in mailto:

@@ -1,4 +1,4 @@
-"""The body of a message: its parts encoded once, with gaps where the readers' own links go."""
+"""The body of a message: its parts encoded once, with gaps for each recipient's own links."""
 
 from __future__ import annotations
 
@@ -7,30 +7,31 @@ import re
 from collections.abc import Sequence
 
 from upcycle_news.errors import UpcycleError
-from upcycle_news.mail import headers
-from upcycle_news.mail.dot_stuffing import doubled, end_mark
+from upcycle_news.mail.dot_stuffing import double_leading_dots, end_of_data
+from upcycle_news.mail.headers import SOFT_BREAK, base64_lines, quoted_printable
 from upcycle_news.models import InlineImage, Placeholder, RenderedIssue
 
-# What follows the colon of Content-Type and Content-ID is not ours: one token of RFC 2045 each.
+# The values of Content-Type and Content-ID come from outside: one token of RFC 2045 each.
 _CONTENT_TYPE = re.compile(r"[a-z]+/[a-z0-9.+-]+\Z")
 _CID = re.compile(r"[!#-;=?-Z^-~]+\Z")
-_LEFTOVER = "https://reader.invalid/"
+_PLACEHOLDER_URL = "https://reader.invalid/"
 _PLACEHOLDER = re.compile("(" + "|".join(re.escape(place) for place in Placeholder) + ")")
 
 Gap = tuple[Placeholder, bool]
-"""Whose link goes there, and whether it stands in HTML."""
+"""The placeholder whose link goes there, and True when that is in HTML."""
 
 Piece = bytes | Gap
 """Ready bytes, or a gap."""
 
 
-def encoded_body(rendered: RenderedIssue, revision: str) -> tuple[Piece, ...]:
-    """From Content-Type to the last boundary; raises `UpcycleError` when a part lacks its link.
+def encode_body(rendered: RenderedIssue, revision_id: str) -> tuple[Piece, ...]:
+    """Return the message from Content-Type to the last boundary.
 
-    multipart/alternative, the plainest form first (RFC 2046, section 5.1.4).
+    multipart/alternative, the plainest form first (RFC 2046, section 5.1.4). Raises `UpcycleError`
+    when a part lacks the unsubscribe link.
     """
     _check_placeholders(rendered)
-    outer = _boundary(revision, "alternative")
+    outer = _boundary(revision_id, "alternative")
     pieces: list[Piece] = [
         b'Content-Type: multipart/alternative;\r\n boundary="' + outer + b'"\r\n\r\n',
         b"--" + outer + b"\r\n",
@@ -38,37 +39,37 @@ def encoded_body(rendered: RenderedIssue, revision: str) -> tuple[Piece, ...]:
         b"\r\n--" + outer + b"\r\n",
     ]
     if rendered.images:
-        pieces += _related(rendered, _boundary(revision, "related"))
+        pieces += _related(rendered, _boundary(revision_id, "related"))
     else:
         pieces += _text_part("html", rendered.html)
     pieces.append(b"\r\n--" + outer + b"--\r\n")
-    return tuple(_joined(pieces))
+    return tuple(_join_bytes(pieces))
 
 
-def stuffed_pieces(body: Sequence[Piece]) -> tuple[Piece, ...]:
-    """The pieces of a body as they travel after DATA, with the end mark.
+def dot_stuff_pieces(body: Sequence[Piece]) -> tuple[Piece, ...]:
+    """Return the pieces of a body as they are sent after DATA, with the final line.
 
     A gap is filled with lines of their own without the last line end: so it always begins a line,
     and what follows never does.
     """
     pieces: list[Piece] = []
-    fresh = True
+    at_line_start = True
     for piece in body:
         if isinstance(piece, bytes):
-            pieces.append(doubled(piece, fresh_line=fresh))
-            fresh = piece.endswith(b"\r\n")
+            pieces.append(double_leading_dots(piece, at_line_start=at_line_start))
+            at_line_start = piece.endswith(b"\r\n")
         else:
-            assert fresh, "a gap in the middle of a line"
+            assert at_line_start, "a gap in the middle of a line"
             pieces.append(piece)
-            fresh = False
+            at_line_start = False
     last = pieces[-1]
     assert isinstance(last, bytes)
-    pieces[-1] = last + end_mark(last)
+    pieces[-1] = last + end_of_data(last)
     return tuple(pieces)
 
 
 def _related(rendered: RenderedIssue, boundary: bytes) -> list[Piece]:
-    """The HTML together with the images it shows (RFC 2387)."""
+    """Return the HTML together with the images it shows (RFC 2387)."""
     pieces: list[Piece] = [
         b'Content-Type: multipart/related; type="text/html";\r\n boundary="' + boundary + b'"\r\n',
         b"\r\n--" + boundary + b"\r\n",
@@ -89,30 +90,30 @@ def _text_part(subtype: str, text: str) -> list[Piece]:
 
 
 def _encoded(text: str, *, in_html: bool) -> list[Piece]:
-    """`text` in quoted-printable, cut at its placeholders.
+    """Return `text` in quoted-printable, cut at its placeholders.
 
     A value stands on lines of its own between soft line breaks, which vanish when decoded, so a
     link of any length keeps all lines legal and nothing around it has to be encoded again.
     """
     pieces: list[Piece] = []
-    fresh_line = True
+    at_line_start = True
     for number, part in enumerate(_PLACEHOLDER.split(text)):
         if number % 2:
-            if not fresh_line:
-                pieces.append(headers.SOFT_BREAK)
+            if not at_line_start:
+                pieces.append(SOFT_BREAK)
             pieces.append((Placeholder(part), in_html))
-            fresh_line = False
+            at_line_start = False
         elif part:
             if number and not part.startswith("\n"):
-                pieces.append(headers.SOFT_BREAK)
+                pieces.append(SOFT_BREAK)
             pieces.append(_quoted(part))
-            fresh_line = part.endswith("\n")
+            at_line_start = part.endswith("\n")
     return pieces
 
 
 def _quoted(text: str) -> bytes:
     try:
-        return headers.quoted_printable(text)
+        return quoted_printable(text)
     except UnicodeEncodeError:
         raise UpcycleError("the issue contains half a character (a lone surrogate)") from None
 
@@ -124,17 +125,17 @@ def _image_part(image: InlineImage) -> bytes:
         f"Content-Type: {image.content_type}\r\nContent-Transfer-Encoding: base64\r\n"
         f"Content-ID: <{image.cid}>\r\nContent-Disposition: inline\r\n\r\n"
     )
-    return header.encode("ascii") + headers.base64_lines(image.data)
+    return header.encode("ascii") + base64_lines(image.data)
 
 
-def _boundary(revision: str, purpose: str) -> bytes:
-    """A boundary no part can contain: "=_" is neither quoted-printable nor base64."""
-    digest = hashlib.sha256(f"{purpose}/{revision}".encode()).hexdigest()
+def _boundary(revision_id: str, purpose: str) -> bytes:
+    """Return a boundary that no part can contain: "=_" is neither quoted-printable nor base64."""
+    digest = hashlib.sha256(f"{purpose}/{revision_id}".encode()).hexdigest()
     return b"=_" + digest[:32].encode("ascii")
 
 
-def _joined(pieces: Sequence[Piece]) -> list[Piece]:
-    """Neighbouring bytes made one, so that `for_reader` joins few pieces."""
+def _join_bytes(pieces: Sequence[Piece]) -> list[Piece]:
+    """Join neighbouring bytes, so that filling the gaps joins few pieces."""
     joined: list[Piece] = []
     for piece in pieces:
         if joined and isinstance(piece, bytes) and isinstance(joined[-1], bytes):
@@ -151,8 +152,8 @@ def _check_placeholders(rendered: RenderedIssue) -> None:
                 f"issue {rendered.issue}: the {part} part has no unsubscribe link: put it back "
                 "into the template"
             )
-        if _LEFTOVER in _PLACEHOLDER.sub("", text):
+        if _PLACEHOLDER_URL in _PLACEHOLDER.sub("", text):
             raise UpcycleError(
                 f"issue {rendered.issue}: the {part} part has an unknown placeholder: correct the "
-                f"link to {_LEFTOVER}"
+                f"link to {_PLACEHOLDER_URL}"
             )

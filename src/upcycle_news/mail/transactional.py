@@ -1,4 +1,4 @@
-"""A single message to one person beside the issues: the mail that asks for confirmation."""
+"""Transactional mail: a single message to one recipient, such as the one that asks to confirm."""
 
 from __future__ import annotations
 
@@ -7,14 +7,19 @@ from collections.abc import Sequence
 from datetime import datetime
 from email.utils import format_datetime
 
-from upcycle_news.mail import headers as headers_module
-from upcycle_news.mail.dkim import DkimSigner, Seal
-from upcycle_news.mail.message import Letterhead
+from upcycle_news.mail.dkim import DkimSigner, TemplateDkimSigner
+from upcycle_news.mail.headers import (
+    ascii_header,
+    mailbox_header,
+    quoted_printable,
+    unstructured_header,
+)
+from upcycle_news.mail.message import SenderHeaders
 from upcycle_news.models import EmailAddress
 
 
-def compose_letter(
-    letterhead: Letterhead,
+def build_transactional_mail(
+    sender_headers: SenderHeaders,
     *,
     to: EmailAddress,
     language: str,
@@ -25,34 +30,39 @@ def compose_letter(
     date: datetime,
     signers: Sequence[DkimSigner] = (),
 ) -> bytes:
-    """The message as bytes, CRLF everywhere. `message_hash` makes its Message-ID.
+    """Return the message as bytes, CRLF everywhere. `message_hash` makes its Message-ID.
 
-    Signed by `signers` like the issues. It is no bulk mail: no List headers, but Auto-Submitted, so that nobody's absence answers it.
+    Signed by `signers` like the issues. It is no bulk mail, so it has no List headers, but it has
+    Auto-Submitted, so that no out-of-office reply comes.
     """
     boundary = "=_" + hashlib.sha256(f"letter/{message_hash}".encode()).hexdigest()[:32]
     headers = [
-        headers_module.mailbox_header("From", letterhead.from_name, letterhead.from_address),
-        headers_module.mailbox_header("To", "", to.address),
-        headers_module.unstructured("Subject", subject),
-        headers_module.plain("Date", format_datetime(date)),
-        headers_module.plain("Message-ID", f"<{message_hash}@{letterhead.message_id_domain}>"),
-        headers_module.plain("Auto-Submitted", "auto-generated"),
-        headers_module.plain("Content-Language", language),
-        headers_module.plain("MIME-Version", "1.0"),
+        mailbox_header("From", sender_headers.from_name, sender_headers.from_address),
+        mailbox_header("To", "", to.address),
+        unstructured_header("Subject", subject),
+        ascii_header("Date", format_datetime(date)),
+        ascii_header("Message-ID", f"<{message_hash}@{sender_headers.message_id_domain}>"),
+        ascii_header("Auto-Submitted", "auto-generated"),
+        ascii_header("Content-Language", language),
+        ascii_header("MIME-Version", "1.0"),
     ]
-    if letterhead.reply_to:
-        headers.insert(1, headers_module.mailbox_header("Reply-To", "", letterhead.reply_to))
+    if sender_headers.reply_to:
+        headers.insert(1, mailbox_header("Reply-To", "", sender_headers.reply_to))
     parts = [
         f'Content-Type: multipart/alternative;\r\n boundary="{boundary}"\r\n\r\n'.encode(),
         *(
             f"--{boundary}\r\nContent-Type: text/{kind}; charset=utf-8\r\n"
             "Content-Transfer-Encoding: quoted-printable\r\n\r\n".encode()
-            + headers_module.quoted_printable(content)
+            + quoted_printable(content)
             + b"\r\n"
             for kind, content in (("plain", text), ("html", html))
         ),
         f"--{boundary}--\r\n".encode(),
     ]
     head, body = b"".join(headers), b"".join(parts)
-    signed = Seal.over(head, (body,), signers).signatures(b"", {}, date) if signers else b""
+    signed = (
+        TemplateDkimSigner.prepare(head, (body,), signers).signatures(b"", {}, date)
+        if signers
+        else b""
+    )
     return signed + head + body

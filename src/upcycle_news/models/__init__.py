@@ -1,9 +1,10 @@
-"""The values that travel between the rooms, frozen and parsed at the door.
+"""The values that packages exchange: frozen, and validated where they enter the program.
 
-Every room knows this module and its own; no room knows another. All datetimes are aware and in
-UTC, all dates are days in the publication's time zone.
+Packages import these models, not one another. All datetimes are aware and in UTC, all dates are
+days in the publication's time zone.
 """
 
+from upcycle_news.models.bounces import Bounce
 from upcycle_news.models.content import (
     DateSource,
     Essay,
@@ -17,12 +18,14 @@ from upcycle_news.models.content import (
     Story,
 )
 from upcycle_news.models.delivery import (
-    Claim,
+    ClaimResult,
+    ClaimStatus,
     Delivery,
     DeliveryState,
     Envelope,
+    IssueState,
     IssueStatus,
-    Leave,
+    LeasedDelivery,
     Rate,
     Relay,
     SmtpReply,
@@ -36,15 +39,25 @@ from upcycle_news.models.issue import (
     Publication,
     RenderedIssue,
 )
+from upcycle_news.models.personal_data import PersonalData
 from upcycle_news.models.subscriber import (
+    ConfirmationResult,
     Consent,
     EmailAddress,
+    Signup,
     Subscriber,
     SubscriberStatus,
+    Suppression,
+    SuppressionSource,
+    Unsubscribe,
+    UnsubscribeMethod,
 )
 
 __all__ = [
-    "Claim",
+    "Bounce",
+    "ClaimResult",
+    "ClaimStatus",
+    "ConfirmationResult",
     "Consent",
     "DateSource",
     "Delivery",
@@ -59,19 +72,26 @@ __all__ = [
     "InlineImage",
     "Issue",
     "IssueId",
+    "IssueState",
     "IssueStatus",
-    "Leave",
+    "LeasedDelivery",
     "Length",
     "Manifest",
+    "PersonalData",
     "Placeholder",
     "Publication",
     "Rate",
     "Related",
     "Relay",
     "RenderedIssue",
+    "Signup",
     "SmtpReply",
     "Story",
     "Subscriber",
     "SubscriberStatus",
+    "Suppression",
+    "SuppressionSource",
+    "Unsubscribe",
+    "UnsubscribeMethod",
     "Verdict",
 ]

@@ -1,4 +1,4 @@
-"""Where things lie in the archive, below its address: the paths that mails carry for good."""
+"""Paths of the archive site, relative to its URL. Sent mails link to them, so they never change."""
 
 from __future__ import annotations
 
@@ -21,25 +21,25 @@ _SUFFIXES = {"image/png": "png", "image/jpeg": "jpg", "image/gif": "gif"}
 
 
 def issue_path(issue: str) -> str:
-    """The page of an issue, ``archive/2026-11-26/``."""
+    """Return the path of an issue's page, ``archive/2026-11-26/``."""
     return f"{ARCHIVE}{issue}/"
 
 
 def essay_path(slug: str) -> str:
-    """The page of an essay, by the name of its file."""
+    """Return the path of an essay's page, named after its file."""
     return f"{ESSAYS}{slug.lstrip('.') or 'essay'}/"
 
 
 def hosted_name(image: InlineImage) -> str:
-    """The file name under which an image is published: another picture has another name."""
+    """Return the file name of a hosted image, derived from its content."""
     return f"{sha256(image.data).hexdigest()[:32]}.{_SUFFIXES[image.content_type]}"
 
 
 def image_path(image: InlineImage) -> str:
-    """A picture, named after its content."""
+    """Return the path of a hosted image."""
     return f"{IMAGES}{hosted_name(image)}"
 
 
 def file_of(path: str) -> str:
-    """The file that answers at a path: a page lies in its folder."""
+    """Return the file that serves a path: ``index.html`` for a path that ends with a slash."""
     return f"{path}{INDEX}" if path == HOME or path.endswith("/") else path

@@ -1,15 +1,17 @@
-"""What goes into an issue: essays, feeds, items and stories."""
+"""Contents of an issue: essays, feeds, feed items and stories."""
 
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from datetime import date, datetime
-from typing import Literal, Self
+from typing import Any, Literal, Self
 
 from upcycle_news.errors import UpcycleError
+from upcycle_news.models.front_matter import front_matter
 
-# A language as essays and feeds name it: `de`, `de-AT`.
+# A language tag in essays and feeds.toml: `de`, `de-AT`.
 LANGUAGE = re.compile(r"[a-z]{2,3}(?:-[A-Z]{2})?")
 
 
@@ -41,43 +43,95 @@ class IssueId:
 
 @dataclass(frozen=True)
 class ImageRef:
-    """An image of an essay: a path below content/images and the text for those who do not see it."""
+    """An image of an essay: its path below content/images and its alternative text."""
 
     path: str
     alt: str
 
 
 Length = Literal["full", "teaser", "auto"]
-"""How much of the leading essay a mail shows; `auto` is full as long as the mail stays small."""
+"""How much of the leading essay a mail shows; `auto`: all of it as long as the mail stays small."""
 
 
 @dataclass(frozen=True)
 class Essay:
     """An essay as read from its Markdown file. `source` is relative to the publication's root.
 
-    `length` is None where the publication's setting decides.
+    A field with `front_matter` is a key of the file's front matter; its type says how it is read.
+    `length` is None where the publication's setting decides; `extra` holds fields of the
+    publication's own: texts, whole numbers, true or false, and lists and tables of these.
     """
 
     slug: str
     source: str
-    title: str
-    author: str
-    date: date
-    language: str
-    summary: str
+    title: str = field(metadata=front_matter("The title.", 'title: "…"', required=True))
+    author: str = field(metadata=front_matter("Who wrote it.", 'author: "Mathilde Übersee"'))
+    date: date = field(
+        metadata=front_matter(
+            "Its day: the first issue on or after it takes the essay.",
+            "date: 2026-11-26",
+            required=True,
+        )
+    )
+    language: str = field(
+        metadata=front_matter("Where it is not the publication's language.", "language: en")
+    )
+    summary: str = field(
+        metadata=front_matter("The teaser; without it, the first sentences.", 'summary: "…"')
+    )
     body: str
-    topics: tuple[str, ...] = ()
-    image: ImageRef | None = None
-    status: Literal["draft", "ready"] = "ready"
-    pin: tuple[str, ...] = ()
-    ban: tuple[str, ...] = ()
+    topics: tuple[str, ...] = field(
+        default=(),
+        metadata=front_matter(
+            "Topics, which feed items are chosen by.",
+            "topics: [Bauen, Kleinstadt]",
+            in_templates=True,
+        ),
+    )
+    image: ImageRef | None = field(
+        default=None,
+        metadata=front_matter(
+            "A picture below content/images, and what it shows.",
+            "image: bahnhof.jpg",
+            beside=("image_alt",),
+        ),
+    )
+    status: Literal["draft", "ready"] = field(
+        default="ready",
+        metadata=front_matter("A draft is in no issue.", "status: draft"),
+    )
+    pin: tuple[str, ...] = field(
+        default=(),
+        metadata=front_matter(
+            "Links of feed items that must be in.", "pin: [https://example.org/item]"
+        ),
+    )
+    ban: tuple[str, ...] = field(
+        default=(),
+        metadata=front_matter(
+            "Links or words of feed items that must stay out.",
+            "ban: [https://example.org/item, Wort]",
+        ),
+    )
     body_line: int = 1
-    length: Length | None = None
+    length: Length | None = field(
+        default=None,
+        metadata=front_matter("How much of it a mail shows when it leads.", "length: teaser"),
+    )
+    extra: Mapping[str, Any] = field(
+        default_factory=dict,
+        hash=False,
+        metadata=front_matter(
+            "A table of fields of your own, for your templates: `essay.extra.series`.",
+            "extra: {series: Umbau}",
+            in_templates=True,
+        ),
+    )
 
 
 @dataclass(frozen=True)
 class Feed:
-    """A feed as an editor listed it in feeds.toml. `limit`: items an issue takes of it at the most."""
+    """An entry of feeds.toml. `limit` is the maximum number of its items in one issue."""
 
     name: str
     url: str
@@ -88,15 +142,19 @@ class Feed:
     active: bool = True
 
 
-DateSource = Literal["feed", "german", "first seen"]
+DateSource = Literal["feed", "german", "first seen", "archive"]
+"""Where the date of an item is from. `archive`: it has none and was there when its feed was first read."""
 
 
 @dataclass(frozen=True)
 class FeedItem:
     """One item of a feed, as plain text: titles and summaries carry no markup at all.
 
-    `key` is the identity within its feed, `canonical` the link without tracking parameters: an
-    item with either of them in an earlier issue is not news.
+    `key` identifies it within its feed, `canonical` is the link without tracking parameters: an
+    item with either of them in an earlier issue is not used again. Where several items of a feed share
+    a page, it identifies none of them, and `canonical` has a fragment of the item's own. `guid` is what
+    the feed calls it; `date_reason` says why a date was read so that can be read in two ways,
+    `own_language` that the language is the item's, not the feed's.
     """
 
     key: str
@@ -109,23 +167,31 @@ class FeedItem:
     date_source: DateSource
     language: str = "de"
     topics: tuple[str, ...] = ()
+    guid: str = ""
+    date_reason: str = ""
+    own_language: bool = False
+
+    @property
+    def page(self) -> str:
+        """The canonical link of the item's page, whether it identifies the item or not."""
+        return self.canonical.partition("#item-")[0]
 
 
 @dataclass(frozen=True)
 class Story:
-    """Items of several feeds that tell the same; `items[0]` is the one that is shown."""
+    """Feed items that report the same event; `items[0]` is the one that is shown."""
 
     items: tuple[FeedItem, ...]
 
     @property
     def lead(self) -> FeedItem:
-        """The item that stands for the story."""
+        """The item that represents the story."""
         return self.items[0]
 
 
 @dataclass(frozen=True)
 class Related:
-    """A story chosen for an issue: how well it fits (0 upwards) and the words that say why.
+    """A story chosen for an issue, with its score (0 upwards) and the matching words as reasons.
 
     `essay` is the slug of the essay it belongs to, empty in an issue without essays.
     """
@@ -138,7 +204,7 @@ class Related:
 
 @dataclass(frozen=True)
 class Issue:
-    """What one mailing contains. `essays[0]` leads and is shown in full."""
+    """The contents of one mailing. `essays[0]` leads and is shown in full."""
 
     id: IssueId
     language: str

@@ -1,4 +1,4 @@
-"""How an issue gets to its readers: claims, envelopes, replies, verdicts and the closing sum."""
+"""Delivery of an issue: leases, envelopes, SMTP replies, verdicts, quotas and delivery counts."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from enum import StrEnum
+from enum import Enum, StrEnum
 from typing import Literal, Self
 
 from upcycle_news.errors import UpcycleError
@@ -14,7 +14,7 @@ from upcycle_news.models.subscriber import EmailAddress
 
 
 class DeliveryState(StrEnum):
-    """Where one delivery stands; the first three can still change by themselves."""
+    """State of a delivery. QUEUED, SENDING and DEFERRED are pending, the others are final."""
 
     QUEUED = "queued"
     SENDING = "sending"
@@ -28,7 +28,7 @@ class DeliveryState(StrEnum):
 
 @dataclass(frozen=True)
 class Delivery:
-    """One issue to one subscriber, as it stands. `address` is None when the person was forgotten."""
+    """One issue to one subscriber, as stored. `address` is None once the subscriber was erased."""
 
     issue: str
     subscriber: int
@@ -38,10 +38,24 @@ class Delivery:
     reason: str
     at: datetime
 
+    def as_dict(self) -> dict[str, str | int | None]:
+        """Return the JSON object of `issue status --list`."""
+        return {
+            "subscriber": self.subscriber,
+            "email": self.address.address if self.address else None,
+            "state": self.state.value,
+            "code": self.code,
+            "reason": self.reason,
+            "at": self.at.isoformat(timespec="seconds"),
+        }
+
 
 @dataclass(frozen=True)
-class Claim:
-    """A delivery that this sender, and no other, may now put on the wire."""
+class LeasedDelivery:
+    """A delivery that one worker, and no other, may send now.
+
+    `refused_before`: it was put off after a permanent refusal, so another one says nothing new.
+    """
 
     delivery: int
     subscriber: int
@@ -49,11 +63,12 @@ class Claim:
     name: str
     attempt: int
     queued_at: datetime
+    refused_before: bool = False
 
 
 @dataclass(frozen=True, repr=False)
 class Envelope:
-    """What SMTP sees: one sender, one recipient."""
+    """The SMTP envelope: one sender, one recipient (RFC 5321, 2.3.1)."""
 
     sender: str
     recipient: str
@@ -61,7 +76,7 @@ class Envelope:
 
 @dataclass(frozen=True)
 class SmtpReply:
-    """What the relay answered. `text` is redacted where it is parsed: it carries no address."""
+    """A reply of the relay. `text` is redacted where it is parsed, so it contains no address."""
 
     code: int
     text: str = ""
@@ -70,12 +85,12 @@ class SmtpReply:
 
 @dataclass(frozen=True)
 class Verdict:
-    """What to write down about one attempt.
+    """The result of one send attempt as it is stored.
 
-    `state` is where the delivery stands now, `next_at` when a deferred one is due, `suppress`
-    whether the person is not to be written to again. `stop` is a sentence when the whole issue has
-    to stop; the delivery is then queued again, as it was not the person's fault. `slow_relay`
-    asks for a pause before the next message. `code`, `enhanced` and `reason` carry no address.
+    `state` is the delivery's new state, `next_at` when a deferred one is due, `suppress` whether
+    the address is to be suppressed. `stop` is a sentence when the whole issue has to stop; the
+    delivery is then queued again, since the recipient did not cause it. `slow_relay` asks for a
+    pause before the next message. `code`, `enhanced` and `reason` contain no address.
     """
 
     state: DeliveryState
@@ -88,17 +103,29 @@ class Verdict:
     reason: str = ""
 
 
-@dataclass(frozen=True)
-class Leave:
-    """The ledger's answer when a sender asks whether a delivery may go on the wire now.
+class ClaimStatus(Enum):
+    """How the ledger decides on a leased delivery that its worker wants to send now.
 
-    ``go``: it is marked as sending. ``gone``: it is not this sender's any more, or has ended.
-    ``held``: the issue is paused, stopped or cancelled. ``later``: a quota of the relay or the
-    sender is used up until `until`. With ``gone``, `until` is when the quota of the recipient's
-    domain, for which the delivery waits, has room again.
+    `GRANTED`: marked as sending; the message may go on the wire. `LOST`: not this worker's any
+    more, ended, or deferred for the quota of its domain. `ISSUE_HALTED`: the issue is paused,
+    stopped or cancelled. `RATE_LIMITED`: a quota of the relay or the sender is used up.
     """
 
-    kind: Literal["go", "gone", "held", "later"]
+    GRANTED = "granted"
+    LOST = "lost"
+    ISSUE_HALTED = "issue halted"
+    RATE_LIMITED = "rate limited"
+
+
+@dataclass(frozen=True)
+class ClaimResult:
+    """The ledger's answer to one claim.
+
+    `until` tells when a quota has room again: with `RATE_LIMITED` that of the relay or the sender,
+    with `LOST` that of the recipient's domain, for which the delivery was deferred.
+    """
+
+    status: ClaimStatus
     until: datetime | None = None
 
 
@@ -107,7 +134,7 @@ _UNITS = {"s": 1, "min": 60, "h": 3600, "d": 86400}
 
 @dataclass(frozen=True)
 class Rate:
-    """So many messages in any span of so many seconds; written ``14/s``, ``30/min``, ``2/h``."""
+    """At most `limit` messages in any `seconds` seconds; written ``14/s``, ``30/min``, ``2/h``."""
 
     limit: int
     seconds: int
@@ -123,7 +150,7 @@ class Rate:
         return cls(int(match[1]), _UNITS[match[2]])
 
     def free_at(self, earlier: datetime) -> datetime:
-        """When the next message may go, `earlier` being the time of the `limit`-th last one.
+        """Return when the next message may be sent; `earlier` is the time of the `limit`-th last one.
 
         With one message for each that leaves the span behind it, no span ever holds more than
         `limit`, wherever the relay's own clock begins to count.
@@ -133,7 +160,7 @@ class Rate:
 
 @dataclass(frozen=True)
 class Relay:
-    """The SMTP server we hand over to. `timeout` is in seconds; 0 `processes`: as many as fit."""
+    """An SMTP relay. `timeout` is in seconds; 0 `processes`: chosen by the number of deliveries."""
 
     name: str
     host: str
@@ -147,17 +174,44 @@ class Relay:
     processes: int = 0
 
 
+class IssueState(StrEnum):
+    """State of an issue. From SENDING on it is frozen; CLOSED and CANCELLED end it.
+
+    `storage.issue_lifecycle` holds the transitions.
+    """
+
+    OPEN = "open"
+    AWAITING_APPROVAL = "awaiting approval"
+    APPROVED = "approved"
+    SENDING = "sending"
+    PAUSED = "paused"
+    STOPPED = "stopped"
+    CLOSED = "closed"
+    CANCELLED = "cancelled"
+
+    @property
+    def is_frozen(self) -> bool:
+        """True once deliveries have begun, or never will: the issue takes no other revision."""
+        return self not in (self.OPEN, self.AWAITING_APPROVAL, self.APPROVED)
+
+    @property
+    def is_ended(self) -> bool:
+        """True when nothing more is sent, unless `resend` reopens a closed issue."""
+        return self in (self.CLOSED, self.CANCELLED)
+
+
 @dataclass(frozen=True)
 class IssueStatus:
-    """The closing sum of an issue, counted against the audience stored when it was queued."""
+    """Delivery counts of an issue, checked against the audience stored when it was queued."""
 
     issue: str
     revision_id: str
     audience: int
     counts: Mapping[DeliveryState, int]
+    state: IssueState
 
     def as_dict(self) -> dict[str, str | int | bool]:
-        """The sum as programs read it; the keys and their order are stable."""
+        """Return the counts as the JSON of `issue status`; the keys and their order are stable."""
         order = ("queued", "sending", "sent", "deferred", "rejected", "unknown", "suppressed",
                  "cancelled")  # fmt: skip
         return {
@@ -166,16 +220,22 @@ class IssueStatus:
             "audience": self.audience,
             **{state: self.counts.get(DeliveryState(state), 0) for state in order},
             "closed": self.closed,
+            "state": self.state.value,
         }
 
     @property
+    def sent(self) -> int:
+        """The number of deliveries that a relay accepted."""
+        return self.counts.get(DeliveryState.SENT, 0)
+
+    @property
     def waiting(self) -> int:
-        """How many deliveries have not reached an end."""
+        """The number of deliveries that are queued, sending or deferred."""
         states = (DeliveryState.QUEUED, DeliveryState.SENDING, DeliveryState.DEFERRED)
         return sum(self.counts.get(state, 0) for state in states)
 
     @property
     def closed(self) -> bool:
-        """True when the issue was queued, everybody has reached an end, and the sum adds up."""
-        done = sum(self.counts.values()) - self.waiting
-        return self.audience > 0 and self.waiting == 0 and self.audience == done
+        """True when all deliveries are final and their number equals the stored audience."""
+        final = sum(self.counts.values()) - self.waiting
+        return self.audience > 0 and self.waiting == 0 and self.audience == final

@@ -1,11 +1,11 @@
-"""What an issue looks like: its inputs as a manifest, and what rendering made of them."""
+"""An issue's inputs as a manifest, the rendered result, and findings about both."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Literal
+from typing import Any, Literal
 from urllib.parse import quote
 
 from upcycle_news.i18n.messages import LocalizedText
@@ -14,11 +14,11 @@ from upcycle_news.models.content import Issue, IssueId, Length
 
 @dataclass(frozen=True)
 class Publication:
-    """The settings that show in a mail. No address has a slash at its end.
+    """The settings that show in a mail. No URL ends with a slash.
 
-    `archive_url` is where the archive is published if not at `public_url`. `images` says whether
-    pictures travel in the mail or lie in the archive, `hosts` from which others a mail may load
-    something, `readers_of` the topics whose readers get the issue (empty: everybody).
+    `archive_url` is the archive's URL if it is not `public_url`. `images` says whether mails embed
+    pictures or link to those of the archive, `hosts` from which other hosts a mail may load
+    something, `readers_of` the topics whose subscribers get the issue (empty: all subscribers).
     """
 
     name: str
@@ -39,16 +39,16 @@ class Publication:
 
     @property
     def site_url(self) -> str:
-        """Where issues, essays and hosted pictures answer; empty without a public address."""
+        """The archive's base URL; empty without a public URL."""
         return self.archive_url or self.public_url
 
     def site_address(self, path: str) -> str:
-        """The whole address of a path of the archive; empty without a public address."""
+        """Return the absolute URL of an archive path; empty without a public URL."""
         return f"{self.site_url}/{quote(path)}" if self.site_url else ""
 
 
 class Placeholder(StrEnum):
-    """What stands in a rendered issue where each reader gets a link of their own."""
+    """URLs in a rendered issue that are replaced by each subscriber's own link."""
 
     UNSUBSCRIBE = "https://reader.invalid/unsubscribe"
     PREFERENCES = "https://reader.invalid/preferences"
@@ -56,7 +56,7 @@ class Placeholder(StrEnum):
 
 @dataclass(frozen=True)
 class Manifest:
-    """All inputs of one revision of an issue: rendering it again gives the same bytes.
+    """All inputs of one revision of an issue; rendering them again gives the same bytes.
 
     `templates` maps paths below templates/ to their texts, `images` paths below content/images to
     their bytes.
@@ -70,7 +70,7 @@ class Manifest:
 
 @dataclass(frozen=True)
 class InlineImage:
-    """An image that travels in the mail, shown by ``cid:`` and its `cid`."""
+    """An image embedded in the mail and referenced as ``cid:`` plus `cid` (RFC 2392)."""
 
     cid: str
     content_type: str
@@ -79,7 +79,7 @@ class InlineImage:
 
 @dataclass(frozen=True)
 class RenderedIssue:
-    """An issue as bytes for everybody: personal links are still `Placeholder` values."""
+    """A rendered issue, the same for all subscribers: personal links are `Placeholder` values."""
 
     issue: IssueId
     language: str
@@ -94,18 +94,36 @@ class RenderedIssue:
 class Finding:
     """Something preflight noticed. An error refuses the issue, a warning does not.
 
-    `code` is stable; `said` holds the sentence for every language, with its values.
+    `code` is stable; `text` is the sentence for every language, with its values.
     """
 
     level: Literal["error", "warning"]
     code: str
     where: str
-    said: LocalizedText
+    text: LocalizedText
 
     def in_language(self, language: str) -> str:
-        """What, where and what to do, in this language."""
-        return self.said.in_language(language)
+        """Return the sentence in `language`."""
+        return self.text.in_language(language)
 
     def line(self, language: str) -> str:
-        """The same with place and code, as refusals tell it."""
+        """Return ``place: code: sentence``."""
         return f"{self.where}: {self.code}: {self.in_language(language)}"
+
+    @property
+    def place(self) -> tuple[str, int]:
+        """File and line; a finding about a whole file gets its first line."""
+        file, colon, line = self.where.rpartition(":")
+        return (file, int(line)) if colon and line.isdecimal() else (self.where, 1)
+
+    def as_dict(self, language: str) -> dict[str, Any]:
+        """Return the object that `check --json` prints."""
+        file, line = self.place
+        return {
+            "level": self.level,
+            "code": self.code,
+            "where": self.where,
+            "message": self.in_language(language),
+            "file": file,
+            "line": line,
+        }

@@ -1,4 +1,4 @@
-"""How a relay answered: counts, and how long its answers took, in classes that can be added up."""
+"""Relay statistics of an issue: reply counts and a latency histogram that can be added up."""
 
 from __future__ import annotations
 
@@ -8,17 +8,18 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Literal, Self
 
-Answer = Literal["accepted", "deferred", "refused", "lost"]
-"""What became of one message: 2xx, 4xx, 5xx (RFC 5321, 4.2.1), or no answer at all."""
+RelayReply = Literal["accepted", "deferred", "refused", "lost"]
+"""The reply to one message: 2xx, 4xx, 5xx (RFC 5321, 4.2.1), or none at all."""
 
-_STEPS = 4  # classes for each doubling: a median is right to some 10 %
+_STEPS = 4  # histogram classes per doubling: a median is right to some 10 %
 
 
 @dataclass(frozen=True)
-class Replies:
-    """What a relay answered to so many messages. `slowest` in seconds.
+class RelayStats:
+    """Counts of a relay's replies, and how long they took. `slowest` is in seconds.
 
-    `classes`: how many answers took about 2**(class/4) milliseconds; what was lost has none.
+    `classes` is the histogram: how many replies took about 2**(class/4) milliseconds; lost ones
+    are in no class.
     """
 
     relay: str
@@ -31,12 +32,12 @@ class Replies:
 
     @property
     def timed(self) -> int:
-        """How many answers were timed."""
+        """The number of replies that were timed."""
         return sum(self.classes.values())
 
     @property
     def median(self) -> float:
-        """Seconds within which about half of the answers came; 0 when there was none."""
+        """Seconds within which about half of the replies came; 0 without replies."""
         half, seen = (self.timed + 1) / 2, 0
         for number in sorted(self.classes):
             seen += self.classes[number]
@@ -45,45 +46,45 @@ class Replies:
         return 0.0
 
     @classmethod
-    def together(cls, relay: str, several: Iterable[Self]) -> Self:
-        """The counts of several senders, or of several issues, as one."""
+    def combined(cls, relay: str, parts: Iterable[Self]) -> Self:
+        """Return the sum of the statistics of several workers, or of several issues."""
         classes: Counter[int] = Counter()
         accepted = deferred = refused = lost = 0
         slowest = 0.0
-        for one in several:
-            accepted, deferred = accepted + one.accepted, deferred + one.deferred
-            refused, lost = refused + one.refused, lost + one.lost
-            slowest = max(slowest, one.slowest)
-            classes.update(one.classes)
+        for part in parts:
+            accepted, deferred = accepted + part.accepted, deferred + part.deferred
+            refused, lost = refused + part.refused, lost + part.lost
+            slowest = max(slowest, part.slowest)
+            classes.update(part.classes)
         return cls(relay, accepted, deferred, refused, lost, slowest, dict(classes))
 
 
-class Counting:
-    """`Replies` while they come in."""
+class RelayStatsCounter:
+    """Collects the `RelayStats` of one relay reply by reply."""
 
     def __init__(self, relay: str) -> None:
-        """Nothing was answered yet."""
+        """Start with zero counts."""
         self.relay = relay
-        self._counts: Counter[Answer] = Counter()
+        self._counts: Counter[RelayReply] = Counter()
         self._classes: Counter[int] = Counter()
         self._slowest = 0.0
 
-    def add(self, answer: Answer, seconds: float) -> None:
-        """Count one message that took so long; the time of a lost answer says nothing."""
-        self._counts[answer] += 1
-        if answer != "lost":
+    def add(self, reply: RelayReply, seconds: float) -> None:
+        """Count one reply that took so many seconds; the time of a lost one is ignored."""
+        self._counts[reply] += 1
+        if reply != "lost":
             self._classes[round(_STEPS * math.log2(max(seconds * 1000, 0.001)))] += 1
             self._slowest = max(self._slowest, seconds)
 
-    def told(self) -> Replies:
-        """The counts so far."""
-        told = self._counts
-        return Replies(
+    def snapshot(self) -> RelayStats:
+        """Return the statistics so far."""
+        counts = self._counts
+        return RelayStats(
             self.relay,
-            accepted=told["accepted"],
-            deferred=told["deferred"],
-            refused=told["refused"],
-            lost=told["lost"],
+            accepted=counts["accepted"],
+            deferred=counts["deferred"],
+            refused=counts["refused"],
+            lost=counts["lost"],
             slowest=self._slowest,
             classes=dict(self._classes),
         )

@@ -1,4 +1,4 @@
-"""How a flow run ends, and runs that wait for an answer nobody will give."""
+"""Results of flow runs, and flow runs whose approval request is decided or has expired."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Literal
 
 @dataclass(frozen=True)
 class RunResult:
-    """The kind of a state, its name and a sentence."""
+    """The final state of a flow run: Prefect's state type, a state name and a sentence."""
 
     kind: Literal["completed", "cancelled", "failed"]
     name: str
@@ -17,9 +17,12 @@ class RunResult:
 
 @dataclass(frozen=True)
 class StaleRun:
-    """A run of Prefect that waits in vain: `answer` resumes it, `ended` is how it ends instead."""
+    """A suspended flow run that must not wait any longer.
 
-    question: int
+    `answer` (send, reject) resumes it; with `ended` it is cancelled with that result instead.
+    """
+
+    request: int
     run: str
     answer: str = ""
     ended: RunResult | None = None

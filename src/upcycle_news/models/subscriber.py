@@ -1,9 +1,9 @@
-"""Who may be written to: addresses, subscribers and their consent."""
+"""Subscribers, their addresses and their consent."""
 
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 from typing import Self
@@ -13,7 +13,7 @@ from upcycle_news.errors import AddressError
 
 @dataclass(frozen=True, repr=False)
 class EmailAddress:
-    """A deliverable address in its normal form; printing it by accident shows nothing."""
+    """A valid address in normalised form; its repr is redacted, so that logs show none."""
 
     address: str
 
@@ -23,13 +23,13 @@ class EmailAddress:
         from email_validator import EmailNotValidError, validate_email
 
         try:
-            found = validate_email(
+            validated = validate_email(
                 text.strip(" \t"), check_deliverability=False, test_environment=True
             )
         except EmailNotValidError as error:
             # The library's sentences may quote the domain: keep to its class of complaint.
             raise AddressError(_complaint(text)) from error
-        return cls(found.ascii_email or found.normalized)
+        return cls(validated.ascii_email or validated.normalized)
 
     @property
     def domain(self) -> str:
@@ -38,7 +38,7 @@ class EmailAddress:
 
     @property
     def key(self) -> str:
-        """What makes two spellings one person: the whole address in lower case."""
+        """The address in lower case: spellings with the same key are one subscriber."""
         return self.address.lower()
 
     def __repr__(self) -> str:
@@ -48,7 +48,7 @@ class EmailAddress:
 
 
 def _complaint(text: str) -> str:
-    """Say what is wrong with an address without repeating it."""
+    """Return what is wrong with an address, without quoting it."""
     cure = "write it as name@example.org"
     if re.search(r"[\r\n]", text):
         return f"an address must not contain a line break; {cure}"
@@ -60,7 +60,7 @@ def _complaint(text: str) -> str:
 
 
 class SubscriberStatus(StrEnum):
-    """Only `CONFIRMED` people get mail."""
+    """State of a subscription; only `CONFIRMED` subscribers get mail."""
 
     PENDING = "pending"
     CONFIRMED = "confirmed"
@@ -69,7 +69,7 @@ class SubscriberStatus(StrEnum):
 
 @dataclass(frozen=True)
 class Subscriber:
-    """A person who subscribed, is asked to confirm, or has left. `groups` marks testers."""
+    """A pending, confirmed or former subscriber. `groups` marks testers, editors and operators."""
 
     id: int
     email: EmailAddress
@@ -81,12 +81,103 @@ class Subscriber:
     created_at: datetime | None = None
 
 
+class UnsubscribeMethod(StrEnum):
+    """How a subscriber unsubscribed."""
+
+    PAGE = "page"
+    ONE_CLICK = "one-click"
+    PREFERENCES = "preferences"
+    MAIL = "mail"
+    COMMAND = "command"
+
+
+class SuppressionSource(StrEnum):
+    """What a suppression came from.
+
+    `BOUNCE` and `COMPLAINT`: a report in the inbox. `SMTP`: a refusal by the relay while sending.
+    `COMMAND`: an operator, for one address or domain. `LIST`: a list of another system. `ERASURE`:
+    the subscriber was erased.
+    """
+
+    BOUNCE = "bounce"
+    COMPLAINT = "complaint"
+    SMTP = "smtp"
+    COMMAND = "command"
+    LIST = "list"
+    ERASURE = "erasure"
+
+
+@dataclass(frozen=True)
+class Suppression:
+    """What is never mailed: `key` is an address in lower case, ``@domain`` or ``#hash``.
+
+    `issue` and `delivery` name what bounced or was refused, where that is known. The repr shows no
+    key, so that logs hold no address.
+    """
+
+    key: str = field(repr=False)
+    reason: str
+    source: SuppressionSource
+    at: datetime
+    detail: str = ""
+    issue: str = ""
+    delivery: int | None = None
+
+    def as_dict(self) -> dict[str, str | int | None]:
+        """Return the JSON object of `subscribers suppressions`."""
+        return {
+            "key": self.key,
+            "reason": self.reason,
+            "detail": self.detail,
+            "at": self.at.isoformat(timespec="seconds"),
+            "source": self.source.value,
+            "issue": self.issue,
+            "delivery": self.delivery,
+        }
+
+
 @dataclass(frozen=True)
 class Consent:
-    """Why we may write to a person: the wording or source, and when it was given."""
+    """A consent record: its source and wording, and when it was given, confirmed and ended.
 
-    subscriber: int
+    `mailed_at` is when the confirmation mail was sent, `token_hash` proves the link in it, `ip` is
+    kept only if the settings say so.
+    """
+
     purpose: str
     source: str
+    wording: str
     given_at: datetime
+    mailed_at: datetime | None = None
     confirmed_at: datetime | None = None
+    ended_at: datetime | None = None
+    token_hash: str = ""
+    ip: str = ""
+
+
+@dataclass(frozen=True)
+class Signup:
+    """A sign-up that waits for its mail or its confirmation."""
+
+    consent: int
+    subscriber: int
+    email: EmailAddress
+    language: str
+    given_at: datetime
+
+
+class ConfirmationResult(StrEnum):
+    """The result of following a confirmation link."""
+
+    NOW = "now"
+    ALREADY = "already"
+    EXPIRED = "expired"
+    UNKNOWN = "unknown"
+
+
+@dataclass(frozen=True)
+class Unsubscribe:
+    """When a subscriber unsubscribed, and how."""
+
+    at: datetime
+    method: UnsubscribeMethod

@@ -1,8 +1,8 @@
-"""Events for operators: an event's name and values (issue, relay, state, counts), never an address.
+"""Structured logging: an event's name and values (issue, relay, state, counts), never an address.
 
 Everything goes through the standard library's loggers, so that a program which uses this package,
-and Prefect with its own handlers, see it too. structlog writes the lines, and is loaded with the
-first one: a command that has nothing to tell does not pay for it.
+and Prefect with its own handlers, receive it too. structlog formats the lines, and is imported with
+the first one: a command that logs nothing does not pay for it.
 """
 
 from __future__ import annotations
@@ -19,52 +19,50 @@ from upcycle_news.observability.redaction import redact, redact_value
 
 Format = Literal["text", "json"]
 
-_OURS = "upcycle_news"
+_PACKAGE = "upcycle_news"
 _EVENT, _VALUES, _RAISED = "upcycle_event", "upcycle_values", "upcycle_raised"
 _lock = threading.Lock()
 
 
 class Log:
-    """A logger of events; make one a module: ``log = Log(__name__)``."""
+    """A logger of events; one for each module: ``log = Log(__name__)``."""
 
     def __init__(self, name: str) -> None:
         """`name` is the module's."""
         self._logger = logging.getLogger(name)
 
     def debug(self, event: str, /, **values: Any) -> None:
-        """What only somebody who looks for a fault wants to know."""
-        self._tell(logging.DEBUG, event, values)
+        """Log details for debugging."""
+        self._log(logging.DEBUG, event, values)
 
     def info(self, event: str, /, **values: Any) -> None:
-        """What an operator finds worth a line on a good day."""
-        self._tell(logging.INFO, event, values)
+        """Log what happens in normal operation."""
+        self._log(logging.INFO, event, values)
 
     def warning(self, event: str, /, **values: Any) -> None:
-        """What somebody should look at, while everything goes on."""
-        self._tell(logging.WARNING, event, values)
+        """Log a problem that does not stop the work."""
+        self._log(logging.WARNING, event, values)
 
     def error(self, event: str, /, **values: Any) -> None:
-        """What did not happen."""
-        self._tell(logging.ERROR, event, values)
+        """Log a failure."""
+        self._log(logging.ERROR, event, values)
 
     def raised(self, event: str, /, **values: Any) -> None:
-        """What did not happen, and is raised as well: a person reads the sentence, and only that."""
-        self._tell(logging.ERROR, event, values, raised=True)
+        """Log a failure that is also raised: on a terminal only the exception's sentence is shown."""
+        self._log(logging.ERROR, event, values, raised=True)
 
-    def _tell(
-        self, level: int, event: str, values: dict[str, Any], *, raised: bool = False
-    ) -> None:
+    def _log(self, level: int, event: str, values: dict[str, Any], *, raised: bool = False) -> None:
         if not self._logger.isEnabledFor(level):
             return
         clean = {name: redact_value(value) for name, value in values.items()}
-        # The whole sentence for others' handlers, its parts for ours.
+        # The whole line for other handlers, the event and its values for ours.
         line = " ".join([redact(event), *(f"{name}={value}" for name, value in clean.items())])
         extra = {_EVENT: event, _VALUES: clean, _RAISED: raised}
         self._logger.log(level, "%s", line, extra=extra, stacklevel=3)
 
 
-class _Handler(logging.StreamHandler[TextIO]):
-    """Writes to what standard error is at the time."""
+class _StderrHandler(logging.StreamHandler[TextIO]):
+    """Writes to whatever `sys.stderr` is when a record is emitted."""
 
     def __init__(self) -> None:
         logging.Handler.__init__(self)
@@ -74,8 +72,8 @@ class _Handler(logging.StreamHandler[TextIO]):
         return sys.stderr
 
 
-class _Lines(logging.Formatter):
-    """structlog's formatter, made when the first line is to be written."""
+class _StructlogFormatter(logging.Formatter):
+    """Creates structlog's formatter with the first record."""
 
     def __init__(self, kind: Format, secrets: tuple[str, ...]) -> None:
         super().__init__()
@@ -88,28 +86,32 @@ class _Lines(logging.Formatter):
         return self._made.format(record)
 
 
-def set_up(kind: Format, level: str, secrets: Iterable[str] = ()) -> None:
-    """Write everybody's lines to standard error from now on; may be called again at any time.
+def configure_logging(kind: Format, level: str, secrets: Iterable[str] = ()) -> None:
+    """Send all log records to standard error from now on; may be called again at any time.
 
-    `level` is a lower-case name; libraries below `warning` stay silent, uvicorn aside. Where Prefect
-    has set up logging its handlers stay, and ours takes this package's events only.
+    `level` is a lower-case name; libraries log from `warning` on, except uvicorn. Where Prefect has
+    set up logging its handlers stay, and ours takes this package's events only.
     """
     number = logging.getLevelNamesMapping()[level.upper()]
-    root, ours = logging.getLogger(), logging.getLogger(_OURS)
-    beside_prefect = any(type(one).__module__.startswith("prefect.") for one in root.handlers)
+    root, ours = logging.getLogger(), logging.getLogger(_PACKAGE)
+    beside_prefect = any(
+        type(handler).__module__.startswith("prefect.") for handler in root.handlers
+    )
     with _lock:
         for logger in (root, ours):
-            for handler in [one for one in logger.handlers if isinstance(one, _Handler)]:
+            for handler in [
+                handler for handler in logger.handlers if isinstance(handler, _StderrHandler)
+            ]:
                 logger.removeHandler(handler)
-        handler = _Handler()
-        handler.setFormatter(_Lines(kind, tuple(secrets)))
+        handler = _StderrHandler()
+        handler.setFormatter(_StructlogFormatter(kind, tuple(secrets)))
         if kind == "text" and not beside_prefect:
             handler.addFilter(lambda record: not getattr(record, _RAISED, False))
         (ours if beside_prefect else root).addHandler(handler)
         ours.propagate = not beside_prefect
         if not beside_prefect:
             root.setLevel(max(number, logging.WARNING))
-        for name in (_OURS, "uvicorn"):
+        for name in (_PACKAGE, "uvicorn"):
             logging.getLogger(name).setLevel(number)
 
 
@@ -119,11 +121,21 @@ def _structlog_formatter(kind: Format, secrets: tuple[str, ...]) -> logging.Form
     from structlog.stdlib import ProcessorFormatter, add_log_level, add_logger_name
 
     def clean(_: Any, __: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
-        kept = {name: event[name] for name in ("_record", "_from_structlog") if name in event}
-        told = {name: value for name, value in event.items() if name not in kept}
-        return {**{name: _lines(name, redact_value(told[name], secrets)) for name in told}, **kept}
+        structlog_keys = {
+            name: event[name] for name in ("_record", "_from_structlog") if name in event
+        }
+        values = {name: value for name, value in event.items() if name not in structlog_keys}
+        return {
+            **{name: _single_line(name, redact_value(values[name], secrets)) for name in values},
+            **structlog_keys,
+        }
 
-    chain: list[Callable[..., Any]] = [add_log_level, add_logger_name, _parts, format_exc_info]
+    chain: list[Callable[..., Any]] = [
+        add_log_level,
+        add_logger_name,
+        _event_fields,
+        format_exc_info,
+    ]
     text = ConsoleRenderer(
         colors=False, exception_formatter=plain_traceback, pad_event_to=0, pad_level=False
     )
@@ -133,8 +145,8 @@ def _structlog_formatter(kind: Format, secrets: tuple[str, ...]) -> logging.Form
     )
 
 
-def _parts(_: Any, __: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
-    """The moment, the event and its values out of a record; the run of Prefect it belongs to."""
+def _event_fields(_: Any, __: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
+    """Add a record's timestamp, event, values and Prefect flow run to the event dictionary."""
     record: logging.LogRecord = event["_record"]
     event["timestamp"] = datetime.fromtimestamp(record.created, UTC).isoformat(
         timespec="milliseconds"
@@ -143,7 +155,7 @@ def _parts(_: Any, __: str, event: MutableMapping[str, Any]) -> MutableMapping[s
     if run := os.environ.get("PREFECT__FLOW_RUN_ID"):
         event["run"] = run
     event.update(
-        # An event's own words do not take the places of ours.
+        # Values do not overwrite these standard keys.
         {
             name if name not in event else f"{name}_": value
             for name, value in getattr(record, _VALUES, {}).items()
@@ -152,9 +164,9 @@ def _parts(_: Any, __: str, event: MutableMapping[str, Any]) -> MutableMapping[s
     return event
 
 
-def _lines(name: str, value: Any) -> Any:
-    """No value begins a line of its own, or colours the terminal; tracebacks keep their lines."""
+def _single_line(name: str, value: Any) -> Any:
+    """Replace line breaks and control characters in a value; tracebacks keep their lines."""
     if not isinstance(value, str) or value.isprintable():
         return value
-    kept = "\n" if name in ("exception", "stack") else ""
-    return "".join(char if char.isprintable() or char == kept else " " for char in value).strip()
+    allowed = "\n" if name in ("exception", "stack") else ""
+    return "".join(char if char.isprintable() or char == allowed else " " for char in value).strip()

@@ -1,7 +1,7 @@
-"""Take out of a text whatever may name a person or open a door: the second wall of the logs.
+"""Redact whatever may identify a person or grant access: the second line of defence of the logs.
 
-The first is that ids travel and addresses do not. This one stands behind it, for what libraries,
-servers and mistakes say.
+The first is that code passes ids and not addresses. This one catches what libraries, servers and
+mistakes put into messages.
 """
 
 from __future__ import annotations
@@ -14,11 +14,11 @@ from pathlib import PurePath
 from typing import Any
 
 GAP = "…"
-_SHORTEST_SECRET = 4  # a shorter one would tear gaps into every other word
-_LONGEST = 20_000  # characters of one text; more is nobody's sentence
+_SHORTEST_SECRET = 4  # a shorter one would match parts of ordinary words
+_LONGEST = 20_000  # characters of one text
 
-# Every word around an @ (written also as links, quoted-printable and wide forms write it), with the
-# quotation marks and spaces that RFC 5322 (section 3.4.1) allows there.
+# Every word around an @ (also as URL-encoded, quoted-printable and full-width), with the quotation
+# marks and spaces that RFC 5322 (section 3.4.1) allows there.
 _ADDRESS = re.compile(
     r"""(?:"[^"\r\n]*"|(?<![^\s<>"])[^\s<>"]*)[ \t]*(?:[@＠﹫]|%40|(?<=[^\W\d_])=40(?=[A-Za-z]))[ \t]*[^\s<>"]*""",
     re.IGNORECASE,
@@ -30,7 +30,7 @@ _LOGIN = re.compile(r"(?i)\b((?:proxy-)?authorization|cookie|password|secret)(\s
 
 
 def redact(text: str, secrets: Iterable[str] = ()) -> str:
-    """`text` with a gap for addresses, readers' links and tokens, logins, keys and `secrets`."""
+    """Return `text` with … for addresses, signed links and tokens, logins, keys and `secrets`."""
     text = text[:_LONGEST]
     for secret in secrets:
         if len(secret) >= _SHORTEST_SECRET:
@@ -38,14 +38,14 @@ def redact(text: str, secrets: Iterable[str] = ()) -> str:
     text = _KEY.sub(GAP, text)
     text = _LOGIN.sub(rf"\1\2{GAP}", text)
     text = _PERSONAL_PATH.sub(rf"/\1/{GAP}", text)
-    # Again until nothing is left: taking one address out may bring the halves of another together.
+    # Repeated: removing one address may join the halves of another.
     while (shorter := _ADDRESS.sub(GAP, text)) != text:
         text = shorter
     return _TOKEN.sub(GAP, text)
 
 
 def redact_value(value: Any, secrets: Iterable[str] = ()) -> Any:
-    """The same for whatever may stand in an event; what is not plain data becomes a text."""
+    """Return a redacted value of an event; what is not plain data becomes a string."""
     if value is None or isinstance(value, bool | int | float):
         return int(value) if isinstance(value, Enum) else value
     if isinstance(value, Mapping):

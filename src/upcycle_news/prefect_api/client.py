@@ -1,7 +1,8 @@
-"""Prefect's API over HTTP: the one module that talks to it. The package never imports Prefect.
+"""A client of Prefect's REST API, for the few requests that the package needs.
 
-The address comes from ``PREFECT_API_URL``, or from `upcycle-news up`, which writes it down while it
-runs; the login from ``PREFECT_API_AUTH_STRING``.
+The package never imports Prefect; docs/dependencies.md says why. The URL comes from
+``PREFECT_API_URL``, or from the file that `upcycle-news up` writes while it runs; the login from
+``PREFECT_API_AUTH_STRING``.
 """
 
 from __future__ import annotations
@@ -22,16 +23,16 @@ if TYPE_CHECKING:
     import httpx
 
 ADDRESS_FILE = "api-url"
-TIMEOUT = 15.0  # seconds for one answer
+TIMEOUT = 15.0  # seconds for one response
 
 
-class CockpitError(UpcycleError):
-    """Prefect's API does not answer, or refuses."""
+class PrefectApiError(UpcycleError):
+    """Prefect's API cannot be reached, or answers with an error."""
 
 
 @dataclass(frozen=True)
-class Seen:
-    """An answer of the API: its status, what it says, and the server's time as HTTP has it."""
+class ApiResponse:
+    """A response: HTTP status, decoded JSON, and the Date header (the server's clock)."""
 
     status: int
     data: Any
@@ -39,8 +40,8 @@ class Seen:
 
 
 @dataclass(frozen=True)
-class Cockpit:
-    """Prefect's API at `url`, which ends in ``/api``; `login` is ``user:password`` or empty."""
+class PrefectClient:
+    """The API at `url`, which ends in ``/api``; `login` is ``user:password`` or empty."""
 
     url: str
     login: str = ""
@@ -48,83 +49,85 @@ class Cockpit:
     @classmethod
     def find(
         cls, prefect_home: Path, environment: Mapping[str, str] | None = None
-    ) -> Cockpit | None:
-        """The API that is configured, or the one `upcycle-news up` runs; None when there is none."""
-        known = os.environ if environment is None else environment
-        url = known.get("PREFECT_API_URL", "")
+    ) -> PrefectClient | None:
+        """Return a client of the configured API or that of `upcycle-news up`; None without either."""
+        variables = os.environ if environment is None else environment
+        url = variables.get("PREFECT_API_URL", "")
         if not url:
             try:
                 url = (prefect_home / ADDRESS_FILE).read_text(encoding="utf-8").strip()
             except OSError:
                 return None
-        return cls(url.rstrip("/"), known.get("PREFECT_API_AUTH_STRING", ""))
+        return cls(url.rstrip("/"), variables.get("PREFECT_API_AUTH_STRING", ""))
 
     @property
     def host(self) -> str:
-        """Where the server is."""
+        """The server's host name."""
         return urlsplit(self.url).hostname or ""
 
-    def settle(self, waiting: StaleRun) -> None:
-        """End or resume a run that waits in vain; one that Prefect lost is settled anyway."""
-        if waiting.ended is not None:
-            self.end(waiting.run, waiting.ended.name, waiting.ended.message)
+    def resolve_stale_run(self, stale: StaleRun) -> None:
+        """Cancel or resume a stale run; one that Prefect does not know any more is no error."""
+        if stale.ended is not None:
+            self.cancel(stale.run, stale.ended.name, stale.ended.message)
         else:
-            self.resume(waiting.run, {"decision": waiting.answer})
+            self.resume(stale.run, {"decision": stale.answer})
 
-    def healthy(self) -> bool:
-        """Whether the server answers by now."""
+    def is_healthy(self) -> bool:
+        """True if the server answers its health check."""
         try:
-            return self._ask("GET", "/health") is True
-        except CockpitError:
+            return self._call("GET", "/health") is True
+        except PrefectApiError:
             return False
 
     def resume(self, run: str, answer: Mapping[str, Any]) -> bool:
-        """Answer a run that waits; False when it does not wait any more."""
-        found = self._ask("POST", f"/flow_runs/{run}/resume", {"run_input": dict(answer)}, lost={})
-        return bool(found.get("status") == "ACCEPT")
+        """Resume a suspended run with the form's answer; False when it does not wait any more."""
+        response = self._call(
+            "POST", f"/flow_runs/{run}/resume", {"run_input": dict(answer)}, lost={}
+        )
+        return bool(response.get("status") == "ACCEPT")
 
-    def end(self, run: str, name: str, message: str) -> None:
-        """End a run that waits in vain, as cancelled, with a sentence."""
+    def cancel(self, run: str, name: str, message: str) -> None:
+        """End a suspended run as cancelled, with a state name and a sentence."""
         state = {"type": "CANCELLED", "name": name, "message": message}
-        self._ask("POST", f"/flow_runs/{run}/set_state", {"state": state, "force": True}, lost={})
+        self._call("POST", f"/flow_runs/{run}/set_state", {"state": state, "force": True}, lost={})
 
-    def deployment(self, name: str) -> str:
-        """The id of the deployment ``flow/deployment``."""
-        return str(self._ask("GET", f"/deployments/name/{name}")["id"])
+    def deployment_id(self, name: str) -> str:
+        """Return the id of the deployment ``flow/deployment``."""
+        return str(self._call("GET", f"/deployments/name/{name}")["id"])
 
     def save_automation(self, automation: Mapping[str, Any]) -> bool:
-        """Create an automation, or replace the one of its name; True when it is new."""
-        wanted = {"automations": {"name": {"any_": [automation["name"]]}}}
-        found = self._ask("POST", "/automations/filter", wanted)
-        if found:
-            self._ask("PUT", f"/automations/{found[0]['id']}", automation)
+        """Create an automation, or replace the one of that name; True when it is new."""
+        by_name = {"automations": {"name": {"any_": [automation["name"]]}}}
+        existing = self._call("POST", "/automations/filter", by_name)
+        if existing:
+            self._call("PUT", f"/automations/{existing[0]['id']}", automation)
         else:
-            self._ask("POST", "/automations/", automation)
-        return not found
+            self._call("POST", "/automations/", automation)
+        return not existing
 
-    def look(self, path: str, body: Any = None, *, timeout: float = TIMEOUT) -> Seen:
-        """Ask without changing anything: POST for what takes a filter, else GET; 404 is an answer."""
-        answer = self._request("GET" if body is None else "POST", path, body, timeout)
-        return Seen(answer.status_code, answer.json(), answer.headers.get("date", ""))
+    def query(self, path: str, body: Any = None, *, timeout: float = TIMEOUT) -> ApiResponse:
+        """Read from the API: POST when `body` is a filter, else GET; 404 is a valid response."""
+        response = self._request("GET" if body is None else "POST", path, body, timeout)
+        return ApiResponse(response.status_code, response.json(), response.headers.get("date", ""))
 
-    def _ask(self, method: str, path: str, body: Any = None, lost: Any = None) -> Any:
-        """Ask; `lost` is the answer for something Prefect does not know (any more)."""
-        answer = self._request(method, path, body)
-        if answer.status_code == 404:
+    def _call(self, method: str, path: str, body: Any = None, lost: Any = None) -> Any:
+        """Return the decoded response; `lost` replaces that of an object Prefect does not know."""
+        response = self._request(method, path, body)
+        if response.status_code == 404:
             if lost is not None:
                 return lost
-            raise CockpitError(f"Prefect's API refused {method} {path}: 404")
-        return answer.json() if answer.content else {}
+            raise PrefectApiError(f"Prefect's API refused {method} {path}: 404")
+        return response.json() if response.content else {}
 
     def _request(
         self, method: str, path: str, body: Any = None, timeout: float = TIMEOUT
     ) -> httpx.Response:
-        """An answer that is no refusal, or 404; raises `CockpitError`."""
+        """Return a response that is a success or a 404; raises `PrefectApiError`."""
         import httpx
 
         user, _, password = self.login.partition(":")
         try:
-            answer = httpx.request(
+            response = httpx.request(
                 method,
                 self.url + path,
                 json=body,
@@ -133,27 +136,27 @@ class Cockpit:
                 trust_env=False,  # our own server, not one behind a proxy
             )
         except (httpx.HTTPError, httpx.InvalidURL) as error:
-            raise CockpitError(
+            raise PrefectApiError(
                 f"Prefect's API at {self.url} does not answer ({type(error).__name__}): "
-                "start it with 'upcycle-news up', or mend PREFECT_API_URL"
+                "start it with 'upcycle-news up', or correct PREFECT_API_URL"
             ) from None
-        if answer.status_code == 401:
-            raise CockpitError(
+        if response.status_code == 401:
+            raise PrefectApiError(
                 f"Prefect's API at {self.url} wants a login: set PREFECT_API_AUTH_STRING"
             )
-        if answer.status_code >= 400 and answer.status_code != 404:
-            raise CockpitError(f"Prefect's API refused {method} {path}: {answer.status_code}")
-        return answer
+        if response.status_code >= 400 and response.status_code != 404:
+            raise PrefectApiError(f"Prefect's API refused {method} {path}: {response.status_code}")
+        return response
 
 
 def read_automations(file: Path, deployment_id: Callable[[str], str]) -> list[dict[str, Any]]:
-    """The automations of a file; a deployment that an action names becomes its id.
+    """Read the automations of a file, with deployment names replaced by `deployment_id(name)`.
 
     Raises `UpcycleError` when the file cannot be used.
     """
     try:
-        found = yaml.safe_load(file.read_text(encoding="utf-8"))["automations"]
-        for automation in found:
+        automations = yaml.safe_load(file.read_text(encoding="utf-8"))["automations"]
+        for automation in automations:
             for action in automation["actions"]:
                 if name := action.pop("deployment", ""):
                     action["deployment_id"] = deployment_id(name)
@@ -163,4 +166,4 @@ def read_automations(file: Path, deployment_id: Callable[[str], str]) -> list[di
         raise UpcycleError(
             f"{file}: is not a list of automations; see deploy/automations.yaml"
         ) from None
-    return list(found)
+    return list(automations)

@@ -1,4 +1,4 @@
-"""The schedules of publish-issue in prefect.yaml: when the next issues are made. Pure but for reading.
+"""Reads the schedules of publish-issue from prefect.yaml and computes their next times.
 
 The times are those at which Prefect starts a run, on the clock of the schedule's own time zone: at
 07:30 before and after the clocks change. Only times within the hour that clocks skip in spring or
@@ -26,7 +26,7 @@ FLOW = "publish_issue"
 
 @dataclass(frozen=True)
 class Schedule:
-    """One line of a schedule; `parameters` are those its runs get. `asks`: an editor approves."""
+    """A schedule of a deployment; its flow runs get `parameters`."""
 
     deployment: str
     cron: str
@@ -34,12 +34,12 @@ class Schedule:
     parameters: Mapping[str, Any]
 
     @property
-    def asks(self) -> bool:
-        """Whether its runs wait for an approval."""
+    def needs_approval(self) -> bool:
+        """True if its flow runs wait for an editor's approval."""
         return not self.parameters.get("approve", False)
 
     def times(self, after: datetime) -> Iterator[tuple[datetime, Schedule]]:
-        """The moments (UTC) after `after`, earliest first."""
+        """Yield the times (UTC) after `after`, earliest first."""
         zone = ZoneInfo(self.timezone)
         for at in CronSim(self.cron, after.astimezone(zone)):
             yield at.astimezone(UTC), self
@@ -48,12 +48,19 @@ class Schedule:
 def next_times(
     schedules: Sequence[Schedule], after: datetime
 ) -> Iterator[tuple[datetime, Schedule]]:
-    """The times of all schedules, earliest first; two that fall together are one run's each."""
-    yield from heapq.merge(*(one.times(after) for one in schedules), key=lambda pair: pair[0])
+    """Yield the times of all schedules, earliest first; equal times are yielded once a schedule."""
+    yield from heapq.merge(
+        *(schedule.times(after) for schedule in schedules), key=lambda pair: pair[0]
+    )
+
+
+def function_of(entrypoint: str) -> str:
+    """Return the name of the flow's function: in ``package.module.flow`` and ``flows/file.py:flow``."""
+    return entrypoint.rpartition(":" if ":" in entrypoint else ".")[2]
 
 
 def read_schedules(home: Path) -> tuple[Schedule, ...]:
-    """The schedules of publish-issue in a publication; none where prefect.yaml is missing.
+    """Return the active schedules of publish-issue; none without a prefect.yaml.
 
     Raises `SettingsError` for a file or a schedule that cannot be used.
     """
@@ -64,9 +71,13 @@ def read_schedules(home: Path) -> tuple[Schedule, ...]:
     except OSError as error:
         raise SettingsError(FILE, None, f"cannot be read ({error.strerror})") from None
     try:
-        told = yaml.safe_load(text)
-        deployments = told["deployments"]
-        wanted = [one for one in deployments if str(one["entrypoint"]).endswith(f":{FLOW}")]
+        content = yaml.safe_load(text)
+        deployments = content["deployments"]
+        wanted = [
+            deployment
+            for deployment in deployments
+            if function_of(str(deployment["entrypoint"])) == FLOW
+        ]
     except yaml.MarkedYAMLError as error:
         line = error.problem_mark.line + 1 if error.problem_mark else None
         raise SettingsError(FILE, line, "is not YAML here") from None
@@ -74,17 +85,17 @@ def read_schedules(home: Path) -> tuple[Schedule, ...]:
         raise SettingsError(
             FILE, None, "has no list of deployments, each with its entrypoint"
         ) from None
-    return tuple(found for one in wanted for found in _schedules(text, one))
+    return tuple(schedule for deployment in wanted for schedule in _schedules(text, deployment))
 
 
 def _schedules(text: str, deployment: Mapping[str, Any]) -> Iterator[Schedule]:
     name = f"publish-issue/{deployment.get('name', '')}"
-    for one in deployment.get("schedules") or ():
-        if not one.get("active", True):
+    for schedule in deployment.get("schedules") or ():
+        if not schedule.get("active", True):
             continue
-        cron, zone = str(one.get("cron", "")), str(one.get("timezone") or "UTC")
+        cron, zone = str(schedule.get("cron", "")), str(schedule.get("timezone") or "UTC")
         if not cron:
-            raise SettingsError(FILE, None, f"{name}: only schedules with 'cron' can be foretold")
+            raise SettingsError(FILE, None, f"{name}: only schedules with 'cron' are supported")
         try:
             CronSim(cron, datetime(2026, 1, 1, tzinfo=UTC))
             ZoneInfo(zone)

@@ -1,4 +1,4 @@
-"""Prefect as the cockpit sees it: server, runners, deployments, late runs, and its clock."""
+"""Facts about the Prefect server for the doctor: version, deployments, workers, late runs, clock."""
 
 from __future__ import annotations
 
@@ -12,16 +12,15 @@ from typing import Any
 import yaml
 
 from upcycle_news.errors import SettingsError
-from upcycle_news.prefect_api.client import Cockpit, CockpitError
+from upcycle_news.prefect_api.client import PrefectApiError, PrefectClient
+from upcycle_news.prefect_api.schedules import FILE, FLOW, function_of
 
-FILE = "prefect.yaml"
 POOL = "newsletter"
-_MAIN = "publish_issue"
 
 
 @dataclass(frozen=True)
 class Deployment:
-    """A deployment, planned in prefect.yaml or present in Prefect. Schedules are (cron, zone)."""
+    """A deployment, from prefect.yaml or from the server. Schedules are (cron, time zone)."""
 
     name: str
     entrypoint: str
@@ -32,47 +31,47 @@ class Deployment:
 
     @property
     def key(self) -> tuple[str, str]:
-        """The same in the file and in Prefect."""
+        """Its identity, the same in prefect.yaml and on the server."""
         return self.name, self.entrypoint.rpartition("/")[2]
 
 
 @dataclass(frozen=True)
 class PrefectFacts:
-    """What Prefect's API told. `trouble` is a sentence with its cure when it told nothing.
+    """Facts from Prefect's API. `error` is a sentence with its fix when there are no others.
 
-    `open` tells that it answers without the login; `skew` is its clock minus ours, in seconds;
-    `workers` counts those of the pool that are online, None when there is no such pool. `alarms`
-    are the events for which an automation of ours is switched on.
+    `version` is the server's, `installed` ours; `skew` is the server's clock minus ours, in seconds;
+    `workers` counts those of the pool that are online, None when there is no such pool;
+    `alert_events` are the events for which one of our automations is enabled.
     """
 
     url: str
     version: str = ""
-    ours: str = ""
-    open: bool = True
+    installed: str = ""
+    answers_without_login: bool = True
     skew: float = 0.0
     deployments: tuple[Deployment, ...] = ()
     workers: int | None = None
-    late: int = 0
+    late_runs: int = 0
     next_issue: datetime | None = None
-    alarms: frozenset[str] = frozenset()
-    trouble: str = ""
+    alert_events: frozenset[str] = frozenset()
+    error: str = ""
 
 
-def planned(home: Path) -> tuple[Deployment, ...]:
-    """The deployments of prefect.yaml; raises `SettingsError`."""
+def read_deployments(home: Path) -> tuple[Deployment, ...]:
+    """Return the deployments of prefect.yaml; raises `SettingsError`."""
     try:
-        told = yaml.safe_load((home / FILE).read_text(encoding="utf-8"))["deployments"]
+        deployments = yaml.safe_load((home / FILE).read_text(encoding="utf-8"))["deployments"]
         return tuple(
             Deployment(
-                str(one["name"]),
-                str(one["entrypoint"]),
+                str(deployment["name"]),
+                str(deployment["entrypoint"]),
                 frozenset(
-                    (str(s["cron"]), str(s.get("timezone", "UTC")))
-                    for s in one.get("schedules") or ()
-                    if s.get("active", True) and "cron" in s
+                    (str(schedule["cron"]), str(schedule.get("timezone", "UTC")))
+                    for schedule in deployment.get("schedules") or ()
+                    if schedule.get("active", True) and "cron" in schedule
                 ),
             )
-            for one in told
+            for deployment in deployments
         )
     except OSError as error:
         raise SettingsError(FILE, None, f"cannot be read ({error.strerror})") from None
@@ -82,65 +81,69 @@ def planned(home: Path) -> tuple[Deployment, ...]:
         ) from None
 
 
-def look(
-    cockpit: Cockpit, ours: str, clock: Callable[[], datetime], timeout: float
+def fetch_facts(
+    client: PrefectClient, installed: str, clock: Callable[[], datetime], timeout: float
 ) -> PrefectFacts:
-    """Ask the API; `ours` is the version that is installed here."""
+    """Fetch the facts from the API; `installed` is the version of Prefect on this machine."""
     try:
-        seen = cockpit.look("/admin/version", timeout=timeout)
+        version = client.query("/admin/version", timeout=timeout)
         now = clock()
-        if seen.status != 200:
+        if version.status != 200:
             return PrefectFacts(
-                cockpit.url,
-                trouble=f"what answers at {cockpit.url} is not Prefect's API: mend PREFECT_API_URL, "
+                client.url,
+                error=f"what answers at {client.url} is not Prefect's API: correct PREFECT_API_URL, "
                 "it ends in /api",
             )
-        flows = cockpit.look("/deployments/filter", {"limit": 200}, timeout=timeout).data
-        workers = cockpit.look(f"/work_pools/{POOL}/workers/filter", {}, timeout=timeout)
-        late = cockpit.look("/flow_runs/count", _late(), timeout=timeout).data
-        alarms = cockpit.look("/automations/filter", {}, timeout=timeout).data
-        deployments = tuple(_deployment(one) for one in flows)
-        issue = [one["id"] for one in flows if _deployment(one).entrypoint.endswith(f":{_MAIN}")]
-        coming = cockpit.look("/flow_runs/filter", _coming(issue), timeout=timeout).data
+        rows = client.query("/deployments/filter", {"limit": 200}, timeout=timeout).data
+        workers = client.query(f"/work_pools/{POOL}/workers/filter", {}, timeout=timeout)
+        late_runs = client.query("/flow_runs/count", _late_runs_filter(), timeout=timeout).data
+        automations = client.query("/automations/filter", {}, timeout=timeout).data
+        deployments = tuple(_deployment(row) for row in rows)
+        publishing = [row["id"] for row in rows if function_of(_deployment(row).entrypoint) == FLOW]
+        next_runs = client.query(
+            "/flow_runs/filter", _next_run_filter(publishing), timeout=timeout
+        ).data
         return PrefectFacts(
-            cockpit.url,
-            version=str(seen.data),
-            ours=ours,
-            open=not cockpit.login or _answers_strangers(cockpit, timeout),
-            skew=_skew(seen.date, now),
+            client.url,
+            version=str(version.data),
+            installed=installed,
+            answers_without_login=not client.login or _answers_without_login(client, timeout),
+            skew=_skew(version.date, now),
             deployments=deployments,
-            workers=_online(workers.data) if workers.status == 200 else None,
-            late=int(late),
-            next_issue=datetime.fromisoformat(coming[0]["expected_start_time"]) if coming else None,
-            alarms=frozenset(
+            workers=_count_online(workers.data) if workers.status == 200 else None,
+            late_runs=int(late_runs),
+            next_issue=datetime.fromisoformat(next_runs[0]["expected_start_time"])
+            if next_runs
+            else None,
+            alert_events=frozenset(
                 event
-                for one in alarms
-                if one["name"].startswith("upcycle-news") and one["enabled"]
-                for event in one["trigger"].get("expect", ())
+                for automation in automations
+                if automation["name"].startswith("upcycle-news") and automation["enabled"]
+                for event in automation["trigger"].get("expect", ())
             ),
         )
-    except CockpitError as error:
-        return PrefectFacts(cockpit.url, trouble=str(error))
+    except PrefectApiError as error:
+        return PrefectFacts(client.url, error=str(error))
     except (KeyError, TypeError, ValueError):
         return PrefectFacts(
-            cockpit.url,
-            trouble=f"what answers at {cockpit.url} does not speak as Prefect's API does: check "
+            client.url,
+            error=f"what answers at {client.url} does not speak as Prefect's API does: check "
             "PREFECT_API_URL and the server's version",
         )
 
 
-def _answers_strangers(cockpit: Cockpit, timeout: float) -> bool:
+def _answers_without_login(client: PrefectClient, timeout: float) -> bool:
     try:
-        return Cockpit(cockpit.url).look("/admin/version", timeout=timeout).status == 200
-    except CockpitError:
+        return PrefectClient(client.url).query("/admin/version", timeout=timeout).status == 200
+    except PrefectApiError:
         return False
 
 
-def _late() -> Mapping[str, Any]:
+def _late_runs_filter() -> Mapping[str, Any]:
     return {"flow_runs": {"state": {"name": {"any_": ["Late"]}}}}
 
 
-def _coming(deployments: Sequence[str]) -> Mapping[str, Any]:
+def _next_run_filter(deployments: Sequence[str]) -> Mapping[str, Any]:
     return {
         "flow_runs": {
             "state": {"type": {"any_": ["SCHEDULED"]}},
@@ -151,28 +154,28 @@ def _coming(deployments: Sequence[str]) -> Mapping[str, Any]:
     }
 
 
-def _deployment(told: Mapping[str, Any]) -> Deployment:
+def _deployment(row: Mapping[str, Any]) -> Deployment:
     schedules = frozenset(
-        (str(one["schedule"]["cron"]), str(one["schedule"].get("timezone") or "UTC"))
-        for one in told["schedules"]
-        if one["active"] and "cron" in one["schedule"]
+        (str(entry["schedule"]["cron"]), str(entry["schedule"].get("timezone") or "UTC"))
+        for entry in row["schedules"]
+        if entry["active"] and "cron" in entry["schedule"]
     )
     return Deployment(
-        str(told["name"]),
-        str(told["entrypoint"]),
+        str(row["name"]),
+        str(row["entrypoint"]),
         schedules,
-        paused=bool(told["paused"]),
-        ready=told["status"] == "READY",
-        pool=str(told["work_pool_name"] or ""),
+        paused=bool(row["paused"]),
+        ready=row["status"] == "READY",
+        pool=str(row["work_pool_name"] or ""),
     )
 
 
-def _online(workers: Sequence[Mapping[str, Any]]) -> int:
-    return sum(one["status"] == "ONLINE" for one in workers)
+def _count_online(workers: Sequence[Mapping[str, Any]]) -> int:
+    return sum(worker["status"] == "ONLINE" for worker in workers)
 
 
 def _skew(date: str, now: datetime) -> float:
-    """The server's clock minus ours, to the second, as HTTP tells it."""
+    """Return the server's clock minus ours in seconds, from the Date header; 0 without one."""
     try:
         return (parsedate_to_datetime(date) - now).total_seconds()
     except (ValueError, TypeError):

@@ -1,1 +1,1 @@
-"""Manifests become MJML, HTML, text parts and pictures."""
+"""Renders manifests to MJML, HTML, text parts and images; previews and template contexts."""

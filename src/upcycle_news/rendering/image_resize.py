@@ -1,109 +1,91 @@
-"""Pictures as editors hand them in become pictures that a mail can carry: scaled, small, silent.
+"""Images as editors hand them in become images that a mail can carry: scaled, small, no metadata.
 
-Bytes in, bytes out. The steps keep the results in a cache, and a manifest holds them, so rendering
-a revision again never depends on the version of the library that scaled its pictures.
+Bytes in, bytes out. The services keep the results in a cache, and a manifest holds them, so
+rendering a revision again never depends on the version of the library that scaled its images.
 """
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Iterator
 from io import BytesIO
 from typing import TYPE_CHECKING
 
 from upcycle_news.errors import ContentError
 from upcycle_news.i18n.messages import localized
-from upcycle_news.rendering.images import COLUMN, read_picture, refuse_foreign_kind
+from upcycle_news.rendering.images import (
+    COLUMN_WIDTH,
+    MAX_WIDTH,
+    open_image,
+    raise_if_unsupported,
+)
 
 if TYPE_CHECKING:
     from PIL.Image import Image
 
 VERSION = 1
-"""Raise it when `fit` writes other bytes than before: the caches of the old ones are then left."""
+"""Raise it when `fit_for_mail` writes other bytes than before: old cache entries are ignored then."""
 
-SHARP = 2 * COLUMN
-"""Pixels of a file across: twice what is shown, for screens that have them."""
-
-LARGEST = 200_000
-"""Bytes of one picture in a mail."""
-
-MOST_PIXELS = 60_000_000
-"""Of a picture as handed in; some files of a few kilobytes unpack to gigabytes."""
-
-_KINDS = ("PNG", "JPEG", "GIF", "WEBP")
+MAX_BYTES = 200_000
+"""Bytes of one image in a mail."""
 
 
-def fit(path: str, data: bytes) -> bytes:
-    """The picture as PNG or JPEG, at most `SHARP` pixels across and `LARGEST` bytes.
+def fit_for_mail(path: str, data: bytes) -> bytes:
+    """Return the image as PNG or JPEG, at most `MAX_WIDTH` pixels across and `MAX_BYTES` bytes.
 
-    What is small enough and carries nothing private stays as it is. `path` is relative to
-    content/images. Raises `ContentError` for what is no picture, damaged, or cannot be made fit.
+    An image that is small enough and carries no metadata is returned unchanged. `path` is relative
+    to content/images. Raises `ContentError` for what is no image, is damaged or cannot be made fit.
     """
-    from PIL import Image, ImageOps
+    from PIL import ImageOps
 
     where = f"content/images/{path}"
-    refuse_foreign_kind(where, data)
-    try:
-        with warnings.catch_warnings():
-            # Our own limit is the stricter one.
-            warnings.simplefilter("ignore", Image.DecompressionBombWarning)
-            with Image.open(BytesIO(data), formats=_KINDS) as image:
-                if image.width * image.height > MOST_PIXELS:
-                    raise _too_large(where)
-                if _fits(image, data):
-                    read_picture(path, data)
-                    image.load()  # a file that was cut off is told now, not by readers
-                    return data
-                upright = _plain(ImageOps.exif_transpose(image))
-    except Image.DecompressionBombError:
-        raise _too_large(where) from None
-    except (OSError, SyntaxError, ValueError) as error:
-        said = localized("picture-damaged-how", reason=str(error))
-        raise ContentError(where, None, said) from error
-    for written in _attempts(upright):
-        if len(written) <= LARGEST:
-            return written
+    raise_if_unsupported(where, data)
+    with open_image(where, data) as image:
+        if _is_fit(image, data):
+            image.load()  # a file that was cut off is reported now, not seen by subscribers
+            return data
+        upright = _normalised(ImageOps.exif_transpose(image))
+    for encoded in _encodings(upright):
+        if len(encoded) <= MAX_BYTES:
+            return encoded
     raise ContentError(where, None, localized("picture-too-heavy"))
 
 
-def _too_large(where: str) -> ContentError:
-    millions = MOST_PIXELS // 1_000_000
-    said = localized("picture-too-many-pixels", millions=millions, width=SHARP)
-    return ContentError(where, None, said)
+def _is_fit(image: Image, data: bytes) -> bool:
+    """Return whether nothing has to be done.
 
-
-def _fits(image: Image, data: bytes) -> bool:
-    """Whether nothing has to be done. EXIF would tell readers where and when a photo was taken."""
-    silent = not image.getexif() and "icc_profile" not in image.info and image.mode != "CMYK"
+    EXIF would tell subscribers where and when a photo was taken.
+    """
+    plain = not image.getexif() and "icc_profile" not in image.info and image.mode != "CMYK"
     still_image = not getattr(image, "is_animated", False) or image.format == "GIF"
     known = image.format in ("PNG", "JPEG", "GIF")
-    return known and silent and still_image and image.width <= SHARP and len(data) <= LARGEST
+    small = image.width <= MAX_WIDTH and len(data) <= MAX_BYTES
+    return known and plain and still_image and small
 
 
-def _plain(image: Image) -> Image:
-    """Eight bits a channel, in the colours that mail programs take for granted."""
+def _normalised(image: Image) -> Image:
+    """Convert to eight bits a channel in sRGB, which mail programs assume, and limit the width."""
     transparent = "transparency" in image.info or image.mode in ("RGBA", "LA", "PA", "RGBa", "La")
     converted = _in_srgb(image).convert("RGBA" if transparent else "RGB")
     if transparent and converted.getchannel("A").getextrema()[0] == 255:
         converted = converted.convert("RGB")  # an alpha channel that hides nothing
-    return _scaled(converted, SHARP)
+    return _scaled(converted, MAX_WIDTH)
 
 
 def _in_srgb(image: Image) -> Image:
-    """Phones take photos in wider colours; without their profile those would look pale."""
+    """Convert by the ICC profile: phones' wider colours would look pale without it."""
     from PIL import ImageCms
 
     profile = image.info.get("icc_profile")
     if not profile or image.mode not in ("RGB", "CMYK", "L"):
         return image
     try:
-        found = ImageCms.profileToProfile(
+        converted = ImageCms.profileToProfile(
             image, ImageCms.ImageCmsProfile(BytesIO(profile)), ImageCms.createProfile("sRGB"),
             outputMode="RGB",
         )  # fmt: skip
     except (ImageCms.PyCMSError, OSError):
         return image
-    return found or image
+    return converted or image
 
 
 def _scaled(image: Image, width: int) -> Image:
@@ -115,9 +97,9 @@ def _scaled(image: Image, width: int) -> Image:
     return image.resize((width, height), Resampling.LANCZOS)
 
 
-def _attempts(image: Image) -> Iterator[bytes]:
-    """One way to write the picture after the other, from the best on."""
-    for width in (SHARP, 800, COLUMN, 400):
+def _encodings(image: Image) -> Iterator[bytes]:
+    """Yield the image encoded in ever smaller ways, the best first."""
+    for width in (MAX_WIDTH, 800, COLUMN_WIDTH, 400):
         smaller = _scaled(image, width)
         if _is_drawing(smaller) or smaller.mode == "RGBA":
             yield _png(smaller)
@@ -128,7 +110,7 @@ def _attempts(image: Image) -> Iterator[bytes]:
 
 
 def _is_drawing(image: Image) -> bool:
-    """Few colours: JPEG would smear its edges, and PNG is smaller."""
+    """Return whether it has few colours: JPEG would blur its edges, and PNG is smaller."""
     return image.mode == "RGB" and image.getcolors(4096) is not None
 
 

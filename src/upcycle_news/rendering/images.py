@@ -1,33 +1,53 @@
-"""Pictures of an issue: what they are, how large, and the id by which the mail shows them."""
+"""Images of an issue: their format and size, and the Content-ID by which a mail shows them."""
 
 from __future__ import annotations
 
-import struct
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from hashlib import sha256
 from html import escape
-from typing import Literal
+from io import BytesIO
+from typing import TYPE_CHECKING, Literal
 
 from upcycle_news.errors import ContentError
 from upcycle_news.i18n.messages import localized
 from upcycle_news.models import InlineImage
 
-COLUMN = 536
-"""Width of the text column in CSS pixels; a picture is never shown wider."""
+if TYPE_CHECKING:
+    from PIL.Image import Image
+
+COLUMN_WIDTH = 536
+"""Width of the text column in CSS pixels; an image is never shown wider."""
+
+MAX_WIDTH = 2 * COLUMN_WIDTH
+"""Pixels across of an image's file: twice what is shown, for screens with that resolution."""
+
+MAX_PIXELS = 60_000_000
+"""Pixels of an image as handed in; some files of a few kilobytes decompress to gigabytes."""
 
 ContentType = Literal["image/png", "image/jpeg", "image/gif"]
 
+_SIGNATURES: dict[bytes, ContentType] = {
+    b"\x89PNG\r\n\x1a\n": "image/png",
+    b"\xff\xd8\xff": "image/jpeg",
+    b"GIF87a": "image/gif",
+    b"GIF89a": "image/gif",
+}
+_FORMATS = ("PNG", "JPEG", "GIF", "WEBP")
+
 
 @dataclass(frozen=True)
-class Picture:
-    """A picture as the templates show it: `src` is its address, sizes are CSS pixels."""
+class DisplayedImage:
+    """An image as templates show it: `src` is its address, sizes are CSS pixels."""
 
     src: str
     width: int
     height: int
 
     def tag(self, alt: str) -> str:
-        """The ``img`` element; Outlook reads the attributes, everybody else the style."""
+        """Return the ``img`` element; Outlook reads the attributes, all others the style."""
         return (
             f'<img src="{escape(self.src)}" alt="{escape(alt)}" width="{self.width}" '
             f'height="{self.height}" '
@@ -35,75 +55,78 @@ class Picture:
         )
 
 
-def read_picture(path: str, data: bytes) -> tuple[Picture, InlineImage]:
-    """Look at the bytes of an image; raises `ContentError` for what mail programs do not show.
+def read_image(path: str, data: bytes) -> tuple[DisplayedImage, InlineImage]:
+    """Return an image as it is shown and as it travels with the mail.
 
-    `path` is relative to content/images. A picture wider than the column is shown at the column's
-    width; `pictures.fit` has made it as large as it should be.
+    Raises `ContentError` for what mail programs do not show. `path` is relative to content/images.
+    An image wider than the column is shown at the column's width;
+    `image_resize.fit_for_mail` has already limited the size of its file.
     """
-    kind, width, height = look_at(path, data)
-    shown = min(width, COLUMN)
-    # The id is a function of the content: the same picture is the same part in every revision.
+    content_type, width, height = inspect_image(path, data)
+    shown_width = min(width, COLUMN_WIDTH)
+    # The id is a function of the content: the same image is the same part in every revision.
     cid = f"{sha256(data).hexdigest()[:20]}@images.upcycle-news"
-    picture = Picture(f"cid:{cid}", shown, max(1, round(height * shown / width)))
-    return picture, InlineImage(cid, kind, data)
+    shown_height = max(1, round(height * shown_width / width))
+    displayed = DisplayedImage(f"cid:{cid}", shown_width, shown_height)
+    return displayed, InlineImage(cid, content_type, data)
 
 
-def look_at(path: str, data: bytes) -> tuple[ContentType, int, int]:
-    """What kind of picture it is, and its width and height in pixels; raises `ContentError`."""
+def inspect_image(path: str, data: bytes) -> tuple[ContentType, int, int]:
+    """Return content type, width and height in pixels from the header; raises `ContentError`."""
     where = f"content/images/{path}"
-    refuse_foreign_kind(where, data)
-    kind = _kind(where, data)
-    size = {"image/png": _png, "image/gif": _gif, "image/jpeg": _jpeg}[kind](data)
-    if size is None or 0 in size:
-        raise ContentError(where, None, localized("picture-damaged"))
-    return kind, *size
+    raise_if_unsupported(where, data)
+    content_type = _content_type(data)
+    if content_type is None:
+        raise ContentError(where, None, localized("picture-webp"))
+    with open_image(where, data) as image:
+        return content_type, image.width, image.height
 
 
-def refuse_foreign_kind(where: str, data: bytes) -> None:
-    """Raise `ContentError` for what no picture of a mail can be made of."""
+@contextmanager
+def open_image(where: str, data: bytes) -> Iterator[Image]:
+    """Open an image by its header; pixels are decoded when the block asks for them.
+
+    Raises `ContentError` at `where` for a damaged file and for more than `MAX_PIXELS`; errors that
+    Pillow raises inside the block count as damage as well.
+    """
+    from PIL import Image, UnidentifiedImageError  # late: 40 ms that most commands do not need
+
+    try:
+        with warnings.catch_warnings():
+            # Our own limit is the stricter one.
+            warnings.simplefilter("ignore", Image.DecompressionBombWarning)
+            with Image.open(BytesIO(data), formats=_FORMATS) as image:
+                if image.width * image.height > MAX_PIXELS:
+                    raise _too_many_pixels(where)
+                yield image
+    except Image.DecompressionBombError:
+        raise _too_many_pixels(where) from None
+    except UnidentifiedImageError as error:  # its text names an object in memory
+        raise ContentError(where, None, localized("picture-damaged")) from error
+    except (OSError, SyntaxError, ValueError) as error:
+        text = localized("picture-damaged-how", reason=str(error))
+        raise ContentError(where, None, text) from error
+
+
+def _too_many_pixels(where: str) -> ContentError:
+    millions = MAX_PIXELS // 1_000_000
+    text = localized("picture-too-many-pixels", millions=millions, width=MAX_WIDTH)
+    return ContentError(where, None, text)
+
+
+def raise_if_unsupported(where: str, data: bytes) -> None:
+    """Raise `ContentError` for a format that cannot be turned into an image of a mail."""
     if data[:4] == b"RIFF" and data[8:12] == b"WEBP":
         return
     if b"<svg" in data[:1000].lower():
         raise ContentError(where, None, localized("picture-svg"))
-    if not data.startswith((b"\x89PNG\r\n\x1a\n", b"\xff\xd8\xff", b"GIF87a", b"GIF89a")):
+    if _content_type(data) is None:
         raise ContentError(where, None, localized("picture-foreign"))
 
 
-def _kind(where: str, data: bytes) -> ContentType:
-    if data.startswith(b"\x89PNG"):
-        return "image/png"
-    if data.startswith(b"\xff\xd8\xff"):
-        return "image/jpeg"
-    if data.startswith(b"GIF"):
-        return "image/gif"
-    raise ContentError(where, None, localized("picture-webp"))
-
-
-def _png(data: bytes) -> tuple[int, int] | None:
-    if len(data) < 24 or data[12:16] != b"IHDR":
-        return None
-    width, height = struct.unpack(">II", data[16:24])
-    return width, height
-
-
-def _gif(data: bytes) -> tuple[int, int] | None:
-    if len(data) < 10:
-        return None
-    width, height = struct.unpack("<HH", data[6:10])
-    return width, height
-
-
-def _jpeg(data: bytes) -> tuple[int, int] | None:
-    """Walk the segments to the start of frame, which holds the size."""
-    at = 2
-    while at + 9 <= len(data) and data[at] == 0xFF:
-        marker = data[at + 1]
-        if marker == 0xFF:  # a fill byte
-            at += 1
-        elif 0xC0 <= marker <= 0xCF and marker not in (0xC4, 0xC8, 0xCC):
-            height, width = struct.unpack(">HH", data[at + 5 : at + 9])
-            return width, height
-        else:
-            at += 2 + int.from_bytes(data[at + 2 : at + 4], "big")
+def _content_type(data: bytes) -> ContentType | None:
+    """Return the content type by the file's signature, or None for one that mails cannot show."""
+    for signature, content_type in _SIGNATURES.items():
+        if data.startswith(signature):
+            return content_type
     return None

@@ -1,7 +1,6 @@
-"""Essays: Markdown becomes a token stream once, and an HTML fragment for mails from it.
+"""Parses essays' Markdown into tokens, and writes HTML fragments for mails and web pages from them.
 
-`press.text` writes the text part from the same stream, so both say the same and carry the same
-links.
+`plaintext` writes the text part from the same tokens, so both parts have the same words and links.
 """
 
 from __future__ import annotations
@@ -21,23 +20,23 @@ from markdown_it.token import Token
 from markdown_it.utils import OptionsDict, OptionsType
 from mdit_py_plugins.footnote import footnote_plugin
 
-from upcycle_news.rendering.images import Picture
+from upcycle_news.rendering.images import DisplayedImage
 from upcycle_news.text.typography import (
     QUOTES,
     base_language,
-    bind,
-    clean,
     dashes,
+    insert_no_break_spaces,
+    normalise_text,
 )
 
 NOTE_RULES = ("ref", "block_open", "block_close", "open", "close", "anchor")
-"""What replaces the rules of the footnote plugin, by their names without the prefix."""
+"""Rules of the footnote plugin that `FootnoteRules` replaces, without their prefix."""
 
 
 class FootnoteRules:
-    """The renderer's part about notes; `note_words` in its environment asks for links.
+    """Renderer rules for footnotes; `note_labels` in the environment turns them into links.
 
-    In a mail a note's number is no link: anchors lead nowhere in most mail programs.
+    In a mail a footnote's number is no link: anchors do not work in most mail programs.
     """
 
     def footnote_ref(
@@ -48,11 +47,11 @@ class FootnoteRules:
         env: MutableMapping[str, Any],
     ) -> str:
         number, again = tokens[idx].meta["id"] + 1, tokens[idx].meta.get("subId", 0)
-        if not env["note_words"]:
+        if not env["note_labels"]:
             return f"<sup>{number}</sup>"
-        name = escape(f"{env['note_words'][0]} {number}")
-        place = f' id="zu-{number}"' if not again else ""
-        return f'<sup{place}><a href="#note-{number}" aria-label="{name}">{number}</a></sup>'
+        name = escape(f"{env['note_labels'][0]} {number}")
+        anchor = f' id="zu-{number}"' if not again else ""
+        return f'<sup{anchor}><a href="#note-{number}" aria-label="{name}">{number}</a></sup>'
 
     def footnote_block_open(self, *_: Any) -> str:
         return '<ol class="notes">\n'
@@ -67,7 +66,7 @@ class FootnoteRules:
         options: OptionsDict,
         env: MutableMapping[str, Any],
     ) -> str:
-        return f'<li id="note-{tokens[idx].meta["id"] + 1}">' if env["note_words"] else "<li>"
+        return f'<li id="note-{tokens[idx].meta["id"] + 1}">' if env["note_labels"] else "<li>"
 
     def footnote_close(self, *_: Any) -> str:
         return "</li>\n"
@@ -79,21 +78,21 @@ class FootnoteRules:
         options: OptionsDict,
         env: MutableMapping[str, Any],
     ) -> str:
-        if not env["note_words"] or tokens[idx].meta.get("subId", 0):
+        if not env["note_labels"] or tokens[idx].meta.get("subId", 0):
             return ""
-        number, name = tokens[idx].meta["id"] + 1, escape(env["note_words"][1])
+        number, name = tokens[idx].meta["id"] + 1, escape(env["note_labels"][1])
         return f' <a class="back" href="#zu-{number}" aria-label="{name} {number}">↑</a>'
 
 
 MAX_NESTING = 20
-"""Quotes in lists in quotes: what lies deeper is shown as the text it is."""
+"""Levels of nesting, such as quotes in lists in quotes; deeper markup is shown as text."""
 
 
 @dataclass(frozen=True)
 class Reference:
     """A link or an image of an essay as written, with its 1-based line within the body.
 
-    `text` is what a link is called, or what is said to those who do not see an image.
+    `text` is the text of a link, or the alt text of an image.
     """
 
     kind: Literal["link", "image"]
@@ -103,69 +102,69 @@ class Reference:
 
 
 def parse(body: str, *, language: str, below: int | None = 1) -> list[Token]:
-    """Read Markdown into tokens: typography applied, dead links dropped, headings demoted.
+    """Parse Markdown into tokens: typography applied, dead links dropped, headings demoted.
 
-    `below` is the level of the heading that stands above the essay: its first level becomes
+    `below` is the level of the heading above the essay: its first level becomes
     `below` + 1, and no level is skipped on the way down. With None they stay as written.
     """
-    tokens = _parser(base_language(language)).parse(clean(body))
+    tokens = _parser(base_language(language)).parse(normalise_text(body))
     if below is not None:
         _demote(tokens, below)
     for token in tokens:
         if token.type == "inline" and token.children is not None:
-            token.children = _living_links(token.children)
-            _bind(token.children, language)
+            token.children = _drop_dead_links(token.children)
+            _apply_typography(token.children, language)
     return tokens
 
 
 def to_html(
     tokens: Sequence[Token],
-    pictures: Mapping[str, Picture],
+    images: Mapping[str, DisplayedImage],
     language: str,
     *,
-    note_words: tuple[str, str] | None = None,
+    note_labels: tuple[str, str] | None = None,
 ) -> str:
-    """Write tokens as a well-formed HTML fragment; `pictures` by their path in content/images.
+    """Return tokens as a well-formed HTML fragment; `images` by their path in content/images.
 
-    With `note_words`, what links to a note and back are called, footnotes are linked and elements
-    are HTML's rather than XML's: for a web page of its own.
+    With `note_labels`, the accessible names of links to a footnote and back, footnotes are linked
+    and elements are HTML's rather than XML's: for a web page.
     """
     parser = _parser(base_language(language))
     options = parser.options
-    if note_words is not None:
+    if note_labels is not None:
         options = OptionsDict(cast(OptionsType, {**parser.options, "xhtmlOut": False}))
-    env = {"pictures": pictures, "note_words": note_words}
+    env = {"images": images, "note_labels": note_labels}
     html: str = parser.renderer.render(tokens, options, env)
     return html
 
 
-def opening(tokens: Sequence[Token], words: int) -> list[Token]:
-    """The first blocks of an essay, up to some words or its first heading, with their footnotes.
+def opening_blocks(tokens: Sequence[Token], words: int) -> list[Token]:
+    """Return the first blocks of an essay with their footnotes: at least one block.
 
-    At least one block; all of them when what would be left is not worth a click.
+    They end at the first heading, or after the block in which the number of `words` is reached.
     """
-    kept: list[Token] = []
+    blocks: list[Token] = []
     count = depth = 0
     for position, token in enumerate(tokens):
-        if depth == 0 and kept and (count >= words or token.type == "heading_open"):
-            return kept + _notes_of(kept, tokens[position:])
+        if depth == 0 and blocks and (count >= words or token.type == "heading_open"):
+            return blocks + _notes_of(blocks, tokens[position:])
         depth += token.nesting
         count += len(token.content.split()) if token.type == "inline" else 0
-        kept.append(token)
-    return kept
+        blocks.append(token)
+    return blocks
 
 
-def _notes_of(kept: Sequence[Token], left: Sequence[Token]) -> list[Token]:
-    """The footnotes of the kept part. They are numbered in their order, so these are the first."""
+def _notes_of(blocks: Sequence[Token], rest: Sequence[Token]) -> list[Token]:
+    """Return the footnotes of `blocks`, which are the first ones: numbers follow their order."""
     wanted = {
         child.meta["id"]
-        for token in kept
+        for token in blocks
         for child in token.children or ()
         if child.type == "footnote_ref"
     }
     notes: list[Token] = []
     inside = False
-    for token in left:
+    for token in rest:
         if token.type == "footnote_open":
             inside = token.meta["id"] in wanted
         if inside:
@@ -182,14 +181,14 @@ def _notes_of(kept: Sequence[Token], left: Sequence[Token]) -> list[Token]:
 
 
 def references(body: str) -> tuple[Reference, ...]:
-    """All links and images of an essay as they are written, good or bad."""
-    return tuple(_references(_parser("de").parse(clean(body))))
+    """Return all links and images of an essay as written, valid or not."""
+    return tuple(_references(_parser("de").parse(normalise_text(body))))
 
 
 def image_path(target: str) -> str | None:
-    """The path below content/images that an image of an essay means, or None for foreign ones.
+    """Return the path below content/images that an image refers to, or None for foreign ones.
 
-    Editors see the picture in their own viewer when they write ``../images/x.jpg``; ``x.jpg``,
+    Editors see the image in their own viewer when they write ``../images/x.jpg``; ``x.jpg``,
     ``images/x.jpg`` and ``/content/images/x.jpg`` mean the same.
     """
     parts = urlsplit(target)
@@ -201,7 +200,7 @@ def image_path(target: str) -> str | None:
 
 
 def is_mail_link(target: str) -> bool:
-    """Whether a link can be followed out of a mail: http, https or mailto."""
+    """Return whether a link can be followed from a mail: http, https or mailto."""
     parts = urlsplit(target)
     return (parts.scheme in ("http", "https") and bool(parts.netloc)) or (
         parts.scheme == "mailto" and bool(parts.path)
@@ -209,7 +208,7 @@ def is_mail_link(target: str) -> bool:
 
 
 class _Renderer(FootnoteRules, RendererHTML):
-    """HTML for mails: images from the issue only, tables that may scroll on a phone (by key, too)."""
+    """Writes HTML for mails: only the issue's images, tables that scroll on phones and by key."""
 
     def image(
         self,
@@ -221,10 +220,10 @@ class _Renderer(FootnoteRules, RendererHTML):
         token = tokens[idx]
         alt = self.renderInlineAsText(token.children or [], options, env)
         path = image_path(str(token.attrs.get("src", "")))
-        picture: Picture | None = env["pictures"].get(path)
-        if picture is None:
+        image: DisplayedImage | None = env["images"].get(path)
+        if image is None:
             return escape(alt)
-        return picture.tag(alt)
+        return image.tag(alt)
 
     def table_open(self, *_: Any) -> str:
         return '<div class="scroll"><div tabindex="0"><table>\n'
@@ -262,7 +261,7 @@ def _parser(language: str) -> MarkdownIt:
     parser.use(footnote_plugin)
     renderer = parser.renderer
     assert isinstance(renderer, _Renderer)
-    for name in NOTE_RULES:  # the plugin has put its own in their place
+    for name in NOTE_RULES:  # the plugin has registered its own
         renderer.rules[f"footnote_{name}"] = getattr(renderer, f"footnote_{name}")
     return parser.enable(["table", "strikethrough", "smartquotes"])
 
@@ -280,8 +279,8 @@ def _demote(tokens: list[Token], below: int) -> None:
             tokens[position + 2].tag = token.tag
 
 
-def _living_links(children: list[Token]) -> list[Token]:
-    kept: list[Token] = []
+def _drop_dead_links(children: list[Token]) -> list[Token]:
+    tokens: list[Token] = []
     dead = False
     for token in children:
         if token.type == "link_open" and not is_mail_link(str(token.attrs.get("href", ""))):
@@ -289,16 +288,16 @@ def _living_links(children: list[Token]) -> list[Token]:
         elif token.type == "link_close" and dead:
             dead = False
         else:
-            kept.append(token)
-    return kept
+            tokens.append(token)
+    return tokens
 
 
-def _bind(children: list[Token], language: str) -> None:
+def _apply_typography(children: list[Token], language: str) -> None:
     for token in children:
         if token.type == "text" and token.info != "auto":
-            token.content = bind(dashes(token.content), language)
+            token.content = insert_no_break_spaces(dashes(token.content), language)
         elif token.type == "image" and token.children:
-            _bind(token.children, language)
+            _apply_typography(token.children, language)
 
 
 def _references(tokens: Sequence[Token]) -> Iterator[Reference]:
@@ -308,18 +307,18 @@ def _references(tokens: Sequence[Token]) -> Iterator[Reference]:
         for position, token in enumerate(children):
             if token.type == "link_open":
                 target = str(token.attrs.get("href", ""))
-                yield Reference("link", target, line, _name(children[position + 1 :]))
+                yield Reference("link", target, line, _link_text(children[position + 1 :]))
             elif token.type == "image":
                 yield Reference("image", str(token.attrs.get("src", "")), line, token.content)
             elif token.type in ("softbreak", "hardbreak"):
                 line += 1
 
 
-def _name(tokens: Sequence[Token]) -> str:
-    """The words up to the end of the link that has just begun."""
-    words = ""
+def _link_text(tokens: Sequence[Token]) -> str:
+    """Return the text up to the end of the link that has just begun."""
+    text = ""
     for token in tokens:
         if token.type == "link_close":
             break
-        words += " " if token.type == "softbreak" else token.content
-    return words
+        text += " " if token.type == "softbreak" else token.content
+    return text

@@ -1,7 +1,7 @@
-"""MJML becomes HTML that mail programs show: the one door to mjml-python and css-inline.
+"""Converts MJML to HTML for mail programs; the only user of mjml-python and css-inline.
 
-mjml-python 1.4 wraps mrml. What it gets wrong is mended here, one function for each fact, so that
-templates and essays need not know.
+mjml-python 1.4 wraps mrml. Its faults are worked around here, one function for each, so that
+templates and essays need not know them.
 """
 
 from __future__ import annotations
@@ -21,10 +21,10 @@ if TYPE_CHECKING:
     from css_inline import CSSInliner
 
 MAX_DEPTH = 100
-"""Nested elements; mrml recurses, and some thousands of them end the process."""
+"""Nested elements; mrml recurses, and some thousands of them overflow the stack."""
 
 MAX_SIZE = 2_000_000
-"""Characters of MJML; the mail is refused far below this, but with a better sentence."""
+"""Characters of MJML; `checks` refuse a mail far below this, with a better message."""
 
 NAME = "templates/newsletter.mjml"
 
@@ -40,168 +40,173 @@ _MARKUP = re.compile(
 )
 _ATTRIBUTE = re.compile(rf"(?P<name>{_NAME})\s*=\s*(?:\"(?P<double>[^\"]*)\"|'(?P<single>[^']*)')")
 _CONTENT = re.compile(r"<(mj-text|mj-table|mj-button)\b[^>]*(?<!/)>.*?</\1>", re.DOTALL)
-# Most attributes hold nothing to mend: plain text between double quotation marks.
-_TRAPS_INSIDE = re.compile(r"[^\x20-\x7e]|\\|=\s*'")
-_RISKY = re.compile(r'="[^"<>]*[<>]')
-_TITLE_TRAPS = re.compile(r"[^\x20-\x7e]|[\\\"']")
+# Most attributes need no fix: plain text between double quotation marks.
+_ATTRIBUTE_NEEDS_FIX = re.compile(r"[^\x20-\x7e]|\\|=\s*'")
+_ANGLE_IN_ATTRIBUTE = re.compile(r'="[^"<>]*[<>]')
+_TITLE_SPECIALS = re.compile(r"[^\x20-\x7e]|[\\\"']")
 _STYLE = re.compile(r' style="[^"]*')
-_ATTRIBUTE_TRAPS = re.compile(r"[^\x20-\x7e]|[\\\"]")
+_ATTRIBUTE_SPECIALS = re.compile(r"[^\x20-\x7e]|[\\\"]")
 
 
 def render_mjml(
     source: str, *, language: str, css: str = "", templates: Mapping[str, str] | None = None
 ) -> str:
-    """Render MJML to HTML with `css` inlined into each element; ``<style>`` stays for the rest.
+    """Return MJML as HTML with `css` inlined into each element; ``<style>`` elements stay.
 
-    `templates` helps to say where an error stands: rendered MJML has other lines than its
+    `templates` are searched for the line of an error: rendered MJML has other lines than its
     template. Raises `TemplateError`.
     """
     source = unicodedata.normalize("NFC", source)
     templates = templates or {}
     tags = list(_MARKUP.finditer(source))  # looked for once: it is a fifth of the time
-    check_structure(source, Place(source, templates), tags)
-    mended = mend_white_space(mend_title(mend_attributes(source, tags)))
-    html = _mrml(mended, Place(mended, templates))
-    html = tighten_styles(calm_attributes(_inliner(css).inline(_with_language(html, language))))
+    check_structure(source, SourceMap(source, templates), tags)
+    fixed = fix_whitespace(fix_title(fix_attributes(source, tags)))
+    html = _mrml(fixed, SourceMap(fixed, templates))
+    html = minify_styles(escape_attributes(_inliner(css).inline(_with_language(html, language))))
     check_output(html)
     return html
 
 
 @dataclass(frozen=True)
-class Place:
-    """Finds the template's line that a position in the rendered MJML came from."""
+class SourceMap:
+    """Maps positions of the rendered MJML to lines of the templates."""
 
     source: str
     templates: Mapping[str, str]
 
-    def error(self, position: int | None, said: LocalizedText) -> TemplateError:
+    def error(self, position: int | None, text: LocalizedText) -> TemplateError:
+        """Return an error at the only template line that equals the line at `position`."""
         if position is None:
-            return TemplateError(NAME, None, said)
+            return TemplateError(NAME, None, text)
         number = self.source.count("\n", 0, position) + 1
         line = self.source.split("\n")[number - 1].strip()
-        found = [
-            (name, at)
-            for name, text in self.templates.items()
-            for at, candidate in enumerate(text.split("\n"), 1)
+        matches = [
+            (name, template_line)
+            for name, template in self.templates.items()
+            for template_line, candidate in enumerate(template.split("\n"), 1)
             if line and candidate.strip() == line
         ]
-        if len(found) == 1:
-            return TemplateError(f"templates/{found[0][0]}", found[0][1], said)
+        if len(matches) == 1:
+            return TemplateError(f"templates/{matches[0][0]}", matches[0][1], text)
         return TemplateError(
-            NAME, None, localized("mjml-line", what=said, number=number, excerpt=line[:80])
+            NAME, None, localized("mjml-line", what=text, number=number, excerpt=line[:80])
         )
 
 
-def check_structure(source: str, place: Place, tags: Iterable[re.Match[str]] | None = None) -> None:
-    """Refuse what mrml answers with no position, a crash or a panic."""
+def check_structure(
+    source: str, source_map: SourceMap, tags: Iterable[re.Match[str]] | None = None
+) -> None:
+    """Raise `TemplateError` for what mrml refuses without position, crashes or panics on."""
     if len(source) > MAX_SIZE:
-        raise place.error(None, localized("mjml-too-large", size=len(source)))
+        raise source_map.error(None, localized("mjml-too-large", size=len(source)))
     if not source.lstrip().startswith("<mjml"):
-        raise place.error(0, localized("mjml-begins"))
+        raise source_map.error(0, localized("mjml-begins"))
     open_tags: list[tuple[str, int]] = []
-    for found in _MARKUP.finditer(source) if tags is None else tags:
-        if found["stray"]:
-            raise place.error(found.start(), localized("mjml-stray"))
-        if found["comment"]:
+    for tag in _MARKUP.finditer(source) if tags is None else tags:
+        if tag["stray"]:
+            raise source_map.error(tag.start(), localized("mjml-stray"))
+        if tag["comment"]:
             continue
-        _follow(found, open_tags, place)
+        _track_open_elements(tag, open_tags, source_map)
     if open_tags:
         name, position = open_tags[-1]
-        raise place.error(position, localized("mjml-open", tag=name))
+        raise source_map.error(position, localized("mjml-open", tag=name))
 
 
-def _follow(found: re.Match[str], open_tags: list[tuple[str, int]], place: Place) -> None:
-    """Keep account of the elements that are open."""
-    name = found["name"]
+def _track_open_elements(
+    tag: re.Match[str], open_tags: list[tuple[str, int]], source_map: SourceMap
+) -> None:
+    """Update the stack of open elements; raises `TemplateError` for a tag that does not fit."""
+    name = tag["name"]
     if name in ("mj-include", "mj-html-attributes"):
         cure = "{% include %}" if name == "mj-include" else localized("mjml-attributes")
-        raise place.error(found.start(), localized("mjml-unsupported", tag=name, cure=cure))
-    if found["close"]:
+        raise source_map.error(tag.start(), localized("mjml-unsupported", tag=name, cure=cure))
+    if tag["close"]:
         if not open_tags or open_tags[-1][0] != name:
-            said = localized("mjml-closes-nothing", tag=name)
+            text = localized("mjml-closes-nothing", tag=name)
             if open_tags:
-                said = localized("mjml-closes-wrong", tag=name, outer=open_tags[-1][0])
-            raise place.error(found.start(), said)
+                text = localized("mjml-closes-wrong", tag=name, outer=open_tags[-1][0])
+            raise source_map.error(tag.start(), text)
         open_tags.pop()
-    elif name not in _VOID and not found["attributes"].endswith("/"):
-        open_tags.append((name, found.start()))
+    elif name not in _VOID and not tag["attributes"].endswith("/"):
+        open_tags.append((name, tag.start()))
         if len(open_tags) > MAX_DEPTH:
-            raise place.error(found.start(), localized("mjml-depth", depth=MAX_DEPTH))
+            raise source_map.error(tag.start(), localized("mjml-depth", depth=MAX_DEPTH))
 
 
-def mend_attributes(source: str, tags: Iterable[re.Match[str]] | None = None) -> str:
-    r"""Write what Rust's debug printing would escape in attributes as numeric entities.
+def fix_attributes(source: str, tags: Iterable[re.Match[str]] | None = None) -> str:
+    r"""Return MJML with all but printable ASCII in attributes as numeric entities.
 
     mrml prints a no-break space as ``\u{a0}``, a newline as ``\n``, and lets a quotation mark out
-    of a single-quoted attribute. All but printable ASCII becomes an entity, in double quotes.
+    of a single-quoted attribute: it uses Rust's debug format. Values are put in double quotes.
     """
 
-    def attribute(found: re.Match[str]) -> str:
-        value = found["double"] if found["single"] is None else found["single"]
+    def attribute(match: re.Match[str]) -> str:
+        value = match["double"] if match["single"] is None else match["single"]
         value = unicodedata.normalize("NFC", value)
-        return f'{found["name"]}="{_ATTRIBUTE_TRAPS.sub(_entity, value)}"'
+        return f'{match["name"]}="{_ATTRIBUTE_SPECIALS.sub(_entity, value)}"'
 
     pieces: list[str] = []
     end = 0
-    for found in _MARKUP.finditer(source) if tags is None else tags:
-        if found["attributes"] and _TRAPS_INSIDE.search(found["attributes"]):
-            start, stop = found.span("attributes")
-            pieces += (source[end:start], _ATTRIBUTE.sub(attribute, found["attributes"]))
+    for tag in _MARKUP.finditer(source) if tags is None else tags:
+        if tag["attributes"] and _ATTRIBUTE_NEEDS_FIX.search(tag["attributes"]):
+            start, stop = tag.span("attributes")
+            pieces += (source[end:start], _ATTRIBUTE.sub(attribute, tag["attributes"]))
             end = stop
     return "".join((*pieces, source[end:]))
 
 
-def calm_attributes(html: str) -> str:
-    """Write < and > in attributes as entities again, which css-inline's serialiser does not.
+def escape_attributes(html: str) -> str:
+    """Escape < and > in attributes again, which css-inline's serialiser does not.
 
-    It is allowed to, but a filter that reads HTML with a pattern would see a tag.
+    That is valid HTML, but a filter that matches tags with a pattern would see one.
     """
-    if _RISKY.search(html) is None:
+    if _ANGLE_IN_ATTRIBUTE.search(html) is None:
         return html
 
-    def calm(found: re.Match[str]) -> str:
-        attributes = found["attributes"]
+    def escape_tag(tag: re.Match[str]) -> str:
+        attributes = tag["attributes"]
         if not attributes or ("<" not in attributes and ">" not in attributes):
-            return found[0]
-        return f"<{found['name']}{attributes.replace('<', '&lt;').replace('>', '&gt;')}>"
+            return tag[0]
+        return f"<{tag['name']}{attributes.replace('<', '&lt;').replace('>', '&gt;')}>"
 
-    return _MARKUP.sub(calm, html)
+    return _MARKUP.sub(escape_tag, html)
 
 
-def mend_title(source: str) -> str:
-    r"""Write the title's special characters as entities: mrml copies it into an aria-label.
+def fix_title(source: str) -> str:
+    r"""Escape special characters of the title as entities: mrml copies it into an aria-label.
 
-    There it would print a soft hyphen, or what joins the parts of an emoji, as ``\u{ad}``.
+    There it would print a soft hyphen, or the joiner of an emoji, as ``\u{ad}``.
     """
     if "<mj-title>" not in source:
         return source
     before, tag, rest = source.partition("<mj-title>")
     title, end, after = rest.partition("</mj-title>")
-    return f"{before}{tag}{_TITLE_TRAPS.sub(_entity, title)}{end}{after}"
+    return f"{before}{tag}{_TITLE_SPECIALS.sub(_entity, title)}{end}{after}"
 
 
-@lru_cache(maxsize=1024)  # the sheet's rules come again and again
-def _tight(style: str) -> str:
+@lru_cache(maxsize=1024)  # a mail repeats the rules of its style sheet
+def _minify_style(style: str) -> str:
     return style.replace(": ", ":").replace("; ", ";").rstrip("; ")
 
 
-def tighten_styles(html: str) -> str:
-    """Write inlined styles without their spaces: a mail has hundreds of them."""
-    return _STYLE.sub(lambda found: _tight(found[0]), html)
+def minify_styles(html: str) -> str:
+    """Remove optional spaces from inlined styles: a mail has hundreds of them."""
+    return _STYLE.sub(lambda match: _minify_style(match[0]), html)
 
 
-def mend_white_space(source: str) -> str:
-    """Save white space between two inline elements: mrml drops it if it begins with a newline."""
+def fix_whitespace(source: str) -> str:
+    """Keep white space between two inline elements: mrml drops it if it begins with a newline."""
 
-    def content(found: re.Match[str]) -> str:
-        return re.sub(r"(?<=>)\n(?=\s*<)", " \n", found[0])
+    def content(match: re.Match[str]) -> str:
+        return re.sub(r"(?<=>)\n(?=\s*<)", " \n", match[0])
 
     # Between MJML's own elements the same space would be an error.
     return _CONTENT.sub(content, source)
 
 
 def check_output(html: str) -> None:
-    """Refuse HTML that shows what nobody should see; mrml itself validates nothing."""
+    """Raise `TemplateError` for leftovers of MJML or Jinja2: mrml itself validates nothing."""
     for trace, shows in (
         ("<mj-", localized("html-shows-tag")),
         ("\\u{", localized("html-shows-escape")),
@@ -213,11 +218,11 @@ def check_output(html: str) -> None:
             raise TemplateError(NAME, None, localized("html-shows", what=shows, excerpt=excerpt))
 
 
-def _entity(found: re.Match[str]) -> str:
-    return f"&#{ord(found[0])};"
+def _entity(match: re.Match[str]) -> str:
+    return f"&#{ord(match[0])};"
 
 
-def _mrml(source: str, place: Place) -> str:
+def _mrml(source: str, source_map: SourceMap) -> str:
     from mjml import mjml2html
 
     try:
@@ -229,14 +234,14 @@ def _mrml(source: str, place: Place) -> str:
         position = None
         if offset is not None:
             position = len(source.encode()[: int(offset[1])].decode(errors="ignore"))
-            position = min(position, len(place.source) - 1)
-        raise place.error(position, localized("mjml-wrong", reason=str(error))) from error
+            position = min(position, len(source_map.source) - 1)
+        raise source_map.error(position, localized("mjml-wrong", reason=str(error))) from error
     except BaseException as error:
         # A panic in Rust arrives as pyo3's PanicException, which is no Exception and cannot be
-        # imported; everything else (KeyboardInterrupt) goes on.
+        # imported; everything else (KeyboardInterrupt) is raised again.
         if type(error).__name__ != "PanicException":
             raise
-        raise place.error(None, localized("mjml-gave-up", reason=str(error))) from error
+        raise source_map.error(None, localized("mjml-gave-up", reason=str(error))) from error
 
 
 def _with_language(html: str, language: str) -> str:
@@ -249,7 +254,7 @@ def _inliner(css: str) -> CSSInliner:
     from css_inline import CSSInliner
 
     return CSSInliner(
-        # Only our own sheet is inlined: media queries, dark mode and MJML's Outlook rules stay.
+        # Only our own style sheet is inlined: media queries, dark mode and MJML's Outlook rules stay.
         inline_style_tags=False,
         keep_style_tags=True,
         load_remote_stylesheets=False,

@@ -1,4 +1,4 @@
-"""The text part: written from the Markdown's own structure, never stripped from HTML."""
+"""Writes the text part of a mail from Markdown tokens, never from HTML."""
 
 from __future__ import annotations
 
@@ -14,33 +14,32 @@ WIDTH = 72
 
 
 @dataclass
-class Links:
-    """The numbered links of a text: the same address keeps its number."""
+class NumberedLinks:
+    """The numbered links of a text: the same URL keeps its number."""
 
-    addresses: list[str] = field(default_factory=list)
+    urls: list[str] = field(default_factory=list)
 
-    def number(self, address: str) -> int:
-        """The number of an address, a new one if it is new."""
-        if address not in self.addresses:
-            self.addresses.append(address)
-        return self.addresses.index(address) + 1
+    def number(self, url: str) -> int:
+        """Return the number of a URL, a new one for a new URL."""
+        if url not in self.urls:
+            self.urls.append(url)
+        return self.urls.index(url) + 1
 
 
 def to_text(tokens: Sequence[Token], *, image_label: str) -> tuple[str, tuple[str, ...]]:
-    """Write tokens as plain text, wrapped, with its links as ``[1]``; returns text and addresses.
+    """Return tokens as wrapped plain text with links as ``[1]``, and the URLs of these links.
 
-    `image_label` stands before the alt text of a picture, as in ``[Bild: Der Marktplatz]``.
+    `image_label` precedes the alt text of an image, as in ``[Bild: Der Marktplatz]``.
     """
-    writer = _Writer(image_label)
+    writer = _TextWriter(image_label)
     lines = writer.blocks(SyntaxTreeNode(tokens).children, WIDTH)
-    return "\n".join(lines), tuple(writer.links.addresses)
+    return "\n".join(lines), tuple(writer.links.urls)
 
 
 def wrap(text: str, width: int = WIDTH, first: str = "", rest: str | None = None) -> str:
-    """Wrap a paragraph at `width` columns; addresses are never broken.
+    """Wrap a paragraph at `width` columns; URLs are never broken.
 
-    `first` stands before the first line, `rest` (spaces of the same length unless given) before
-    the others.
+    `first` precedes the first line, `rest` (spaces of the same length unless given) the others.
     """
     rest = " " * len(first) if rest is None else rest
     paragraphs = [
@@ -59,34 +58,34 @@ def wrap(text: str, width: int = WIDTH, first: str = "", rest: str | None = None
 
 
 def underline(text: str, character: str = "-", width: int = WIDTH) -> str:
-    """A heading with a line below it, as long as its longest line."""
+    """Return a heading with a line of `character` below it, as long as its longest line."""
     wrapped = wrap(text, width)
     longest = max(len(line) for line in wrapped.split("\n"))
     return f"{wrapped}\n{character * min(longest, width)}"
 
 
-def raised(number: int) -> str:
-    """A footnote's number as text shows it: ``¹²``."""
-    return str(number).translate(_RAISED)
+def superscript(number: int) -> str:
+    """Return a number in superscript digits: ``¹²``."""
+    return str(number).translate(_SUPERSCRIPT_DIGITS)
 
 
-_RAISED = str.maketrans("0123456789", "⁰¹²³⁴⁵⁶⁷⁸⁹")
+_SUPERSCRIPT_DIGITS = str.maketrans("0123456789", "⁰¹²³⁴⁵⁶⁷⁸⁹")
 
 
-class _Writer:
-    """Walks the tree of an essay; every method returns lines no wider than it was given."""
+class _TextWriter:
+    """Writes the nodes of an essay; every method returns lines that fit into the given width."""
 
     def __init__(self, image_label: str) -> None:
-        self.links = Links()
+        self.links = NumberedLinks()
         self.image_label = image_label
 
     def blocks(self, nodes: Iterable[SyntaxTreeNode], width: int) -> list[str]:
         lines: list[str] = []
         for node in nodes:
-            written = self.block(node, width)
-            if lines and written:
+            block_lines = self.block(node, width)
+            if lines and block_lines:
                 lines.append("")
-            lines.extend(written)
+            lines.extend(block_lines)
         return lines
 
     def block(self, node: SyntaxTreeNode, width: int) -> list[str]:
@@ -121,8 +120,8 @@ class _Writer:
         for position, item in enumerate(node.children):
             mark = f"{number + position}. " if node.type == "ordered_list" else "- "
             inner = self.blocks(item.children, max(width - len(mark), 20)) or [""]
-            if not loose:  # a nested list belongs to the line above it
-                inner = _closed_up(inner)
+            if not loose:  # a nested list follows the line above it directly
+                inner = _without_blank_lines(inner)
             if lines and loose:
                 lines.append("")
             lines.append((mark + inner[0]).rstrip())
@@ -132,8 +131,10 @@ class _Writer:
     def notes(self, node: SyntaxTreeNode, width: int) -> list[str]:
         lines = ["-" * 20]
         for number, note in enumerate(node.children, 1):
-            mark = f"{raised(number)} "
-            inner = _closed_up(self.blocks(note.children, max(width - len(mark), 20))) or [""]
+            mark = f"{superscript(number)} "
+            inner = _without_blank_lines(
+                self.blocks(note.children, max(width - len(mark), 20))
+            ) or [""]
             lines.append((mark + inner[0]).rstrip())
             lines.extend((" " * len(mark) + line).rstrip() for line in inner[1:])
         return lines
@@ -150,15 +151,15 @@ class _Writer:
         ]
         widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
         if sum(widths) + 3 * (len(widths) - 1) > width:
-            return self.tall_table(rows, width)
+            return self.stacked_table(rows, width)
         lines = [
             " | ".join(cell.ljust(size) for cell, size in zip(row, widths, strict=True)).rstrip()
             for row in rows
         ]
         return [lines[0], "-+-".join("-" * size for size in widths), *lines[1:]]
 
-    def tall_table(self, rows: Sequence[Sequence[str]], width: int) -> list[str]:
-        """A table too wide for the page: one paragraph a row, each cell with its column's name."""
+    def stacked_table(self, rows: Sequence[Sequence[str]], width: int) -> list[str]:
+        """Write a table that is too wide: a paragraph for each row, cells with their column's name."""
         lines: list[str] = []
         for row in rows[1:]:
             if lines:
@@ -185,7 +186,7 @@ class _Writer:
             case "link":
                 return self.link(node)
             case "footnote_ref":
-                return raised(node.meta["id"] + 1)
+                return superscript(node.meta["id"] + 1)
             case "footnote_anchor":
                 return ""
             case "strong":
@@ -196,11 +197,11 @@ class _Writer:
                 return self.inline(node)
 
     def link(self, node: SyntaxTreeNode) -> str:
-        text, address = self.inline(node), str(node.attrs["href"]).removeprefix("mailto:")
-        if text.removeprefix("mailto:") == address:
-            return address
-        return f"{text} [{self.links.number(address)}]"
+        text, url = self.inline(node), str(node.attrs["href"]).removeprefix("mailto:")
+        if text.removeprefix("mailto:") == url:
+            return url
+        return f"{text} [{self.links.number(url)}]"
 
 
-def _closed_up(lines: Sequence[str]) -> list[str]:
+def _without_blank_lines(lines: Sequence[str]) -> list[str]:
     return [line for line in lines if line]

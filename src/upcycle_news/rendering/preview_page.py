@@ -1,4 +1,4 @@
-"""A page for people: the issue on a phone, on a desk, in the dark and as plain text at once."""
+"""The preview page: an issue as phone, desktop, dark mode and plain text show it, side by side."""
 
 from __future__ import annotations
 
@@ -7,20 +7,20 @@ from base64 import b64encode
 from collections.abc import Callable, Sequence
 from html import escape
 
-from upcycle_news.i18n.messages import LocalizedText, localized, spoken
+from upcycle_news.i18n.messages import LocalizedText, localized, supported_language
 from upcycle_news.models import Finding, Related, RenderedIssue
-from upcycle_news.rendering.render import LARGE, TOO_LARGE, encoded_size
+from upcycle_news.rendering.render import MAX_HTML_BYTES, WARN_HTML_BYTES, encoded_size
 
 _DARK = "@media (prefers-color-scheme: dark)"
 
 # Views of the HTML part: kind, name, width in CSS pixels, dark, with pictures. Light and dark come in
-# pairs, so that a wide window shows a phone beside a desk.
+# pairs, so that a wide window shows a phone beside a desktop.
 _VIEWS = (
     ("phone", localized("preview-phone"), 320, False, True),
-    ("desk", localized("preview-desk"), 680, False, True),
+    ("desktop", localized("preview-desktop"), 680, False, True),
     ("phone", localized("preview-phone-dark"), 375, True, True),
-    ("desk", localized("preview-desk-dark"), 680, True, True),
-    ("desk", localized("preview-no-pictures"), 680, False, False),
+    ("desktop", localized("preview-desktop-dark"), 680, True, True),
+    ("desktop", localized("preview-no-pictures"), 680, False, False),
 )
 
 _PAGE = """\
@@ -71,20 +71,20 @@ section.text {{ max-width: 100%; }}
 pre {{ background: var(--card); margin: 0; padding: 20px 24px; overflow-wrap: anywhere;
   width: calc(72ch + 50px); max-width: 100%;
   font: 13px/1.5 Menlo, Consolas, "Liberation Mono", monospace; white-space: pre-wrap; }}
-/* Nothing is wider than the window: phones stand together, and a desk is shown smaller. */
+/* Nothing is wider than the window: phones come first, and desktops are scaled down. */
 @media (max-width: 1159px) {{ .phone {{ order: -1; }} }}
 @media (max-width: 767px) {{
   :root {{ --edge: 11px; }}
-  .desk {{ --scale: .75; }}
+  .desktop {{ --scale: .75; }}
 }}
-@media (max-width: 559px) {{ .desk {{ --scale: .5; }} pre {{ padding: 16px; }} }}
+@media (max-width: 559px) {{ .desktop {{ --scale: .5; }} pre {{ padding: 16px; }} }}
 @media (max-width: 398px) {{ .phone {{ --scale: .9; }} }}
-@media (max-width: 363px) {{ .phone {{ --scale: .75; }} .desk {{ --scale: .42; }} }}
+@media (max-width: 363px) {{ .phone {{ --scale: .75; }} .desktop {{ --scale: .42; }} }}
 </style>
 </head>
 <body>
 <header>
-<h1 lang="{spoken}">{subject}</h1>
+<h1 lang="{issue_language}">{subject}</h1>
 <p>{facts} <meter min="0" max="{limit}" low="{large}" high="{limit}" optimum="0"
  value="{bytes}" aria-label="{meter}">{bytes}</meter> · {pictures}</p>
 {findings}
@@ -97,7 +97,7 @@ pre {{ background: var(--card); margin: 0; padding: 20px 24px; overflow-wrap: an
 """
 
 LEVELS = {"error": localized("preview-error"), "warning": localized("preview-warning")}
-"""How people read the level of a finding."""
+"""The level of a finding in words."""
 
 
 def preview_page(
@@ -106,50 +106,55 @@ def preview_page(
     *,
     language: str,
     refresh: int | None = None,
-    chosen: Sequence[Related] = (),
+    related: Sequence[Related] = (),
 ) -> str:
-    """Write one self-contained page, without scripts, that shows an issue and its findings.
+    """Return one self-contained page, without scripts, that shows an issue and its findings.
 
-    `language`: of the page's own words, for editors. `refresh`: seconds after which a browser reads
-    the file again, while somebody works on it. `chosen`: the issue's feed items, whose reasons
-    editors see here and readers do not.
+    `language`: of the page's own texts, for editors. `refresh`: seconds after which a browser
+    reloads the file, while an editor works on it. `related`: the issue's feed items, whose reasons
+    are shown to editors only.
     """
 
-    def told(said: LocalizedText) -> str:
-        return escape(said.in_language(language))
+    def translate(text: LocalizedText) -> str:
+        return escape(text.in_language(language))
 
-    shown, hidden = standalone_html(rendered), _without_pictures(rendered.html)
+    complete, without_images = standalone_html(rendered), _without_images(rendered.html)
     views = [
-        _view(kind, f"{told(name)}, {width} px", _in_the(shown if full else hidden, dark), width)
-        for kind, name, width, dark, full in _VIEWS
+        _view(
+            kind,
+            f"{translate(name)}, {width} px",
+            _with_colour_scheme(complete if images else without_images, dark),
+            width,
+        )
+        for kind, name, width, dark, images in _VIEWS
     ]
     views.append(
-        f'<section class="text"><h2>{told(localized("preview-text"))}</h2>\n'
+        f'<section class="text"><h2>{translate(localized("preview-text"))}</h2>\n'
         f'<pre lang="{rendered.language}">{escape(rendered.text)}</pre></section>'
     )
     size = encoded_size(rendered.html)
     issue = str(rendered.issue)
     return _PAGE.format(
-        language=spoken(language),
-        spoken=rendered.language,
+        language=supported_language(language),
+        issue_language=rendered.language,
         refresh="" if refresh is None else f'<meta http-equiv="refresh" content="{refresh}">',
         title=escape(f"{issue} · {rendered.subject}"),
         subject=escape(rendered.subject),
-        facts=told(
-            localized("preview-facts", issue=issue, size=size / 1000, limit=TOO_LARGE / 1000)
+        facts=translate(
+            localized("preview-facts", issue=issue, size=size / 1000, limit=MAX_HTML_BYTES / 1000)
         ),
-        meter=told(localized("preview-meter")),
+        meter=translate(localized("preview-meter")),
         bytes=size,
-        large=LARGE,
-        limit=TOO_LARGE,
-        pictures=told(localized("preview-pictures", count=len(rendered.images))),
-        findings=_findings(findings, told) + _reasons(chosen, told),
+        large=WARN_HTML_BYTES,
+        limit=MAX_HTML_BYTES,
+        pictures=translate(localized("preview-pictures", count=len(rendered.images))),
+        findings=_findings(findings, translate) + _reasons(related, translate),
         views="\n".join(views),
     )
 
 
 def standalone_html(rendered: RenderedIssue) -> str:
-    """The HTML part with its pictures inside, so that a browser shows it as one file."""
+    """Return the HTML part with its images as data URLs, so that a browser shows it as one file."""
     html = rendered.html
     for image in rendered.images:
         data = f"data:{image.content_type};base64,{b64encode(image.data).decode()}"
@@ -157,14 +162,14 @@ def standalone_html(rendered: RenderedIssue) -> str:
     return html
 
 
-def _without_pictures(html: str) -> str:
-    """As mail programs show it before somebody clicks "load images": the alt texts stand there."""
+def _without_images(html: str) -> str:
+    """Return HTML as mail programs show it before images are loaded: with alt texts."""
     return re.sub(r"(<img\b[^>]*?) src=\"[^\"]*\"", r"\1", html)
 
 
 def _view(kind: str, name: str, html: str, width: int) -> str:
-    # Links open beside the preview, and a scroll bar would narrow the phone. Nothing inside can run:
-    # frames inherit the page's policy. (Sandboxed ones stay empty in pictures taken headless.)
+    # Links open in a new tab, and a scroll bar would narrow the phone. Scripts cannot run: frames
+    # inherit the page's policy. (Sandboxed frames stay empty in headless screenshots.)
     extras = '<base target="_blank"><style>html { scrollbar-width: none }</style>'
     html = html.replace("<head>", f"<head>{extras}", 1)
     return (
@@ -174,26 +179,26 @@ def _view(kind: str, name: str, html: str, width: int) -> str:
     )
 
 
-def _in_the(html: str, dark: bool) -> str:
-    """Decide the colour scheme whatever the viewer's own setting is."""
+def _with_colour_scheme(html: str, dark: bool) -> str:
+    """Fix the colour scheme, whatever the browser's own setting is."""
     scheme = "dark" if dark else "light"
     html = html.replace(_DARK, "@media all" if dark else "@media not all")
     return re.sub(r"color-scheme: light dark", f"color-scheme: {scheme}", html)
 
 
-def _reasons(chosen: Sequence[Related], told: Callable[[LocalizedText], str]) -> str:
-    """Say of each feed item why it was chosen."""
-    if not chosen:
+def _reasons(related: Sequence[Related], translate: Callable[[LocalizedText], str]) -> str:
+    """Return a list of the feed items with the reasons for which they were chosen."""
+    if not related:
         return ""
     lines = [
-        f'<li><span lang="{one.story.lead.language}">{escape(one.story.lead.title)}</span> '
-        f"<code>{escape(one.story.lead.feed)}</code> "
-        f"{escape(', '.join(one.reasons)) or told(localized('preview-pinned'))}</li>"
-        for one in chosen
+        f'<li><span lang="{item.story.lead.language}">{escape(item.story.lead.title)}</span> '
+        f"<code>{escape(item.story.lead.feed)}</code> "
+        f"{escape(', '.join(item.reasons)) or translate(localized('preview-pinned'))}</li>"
+        for item in related
     ]
     return "\n".join(
         (
-            f"<details><summary>{told(localized('preview-why'))}</summary>",
+            f"<details><summary>{translate(localized('preview-why'))}</summary>",
             '<ul class="why">',
             *lines,
             "</ul></details>",
@@ -201,13 +206,13 @@ def _reasons(chosen: Sequence[Related], told: Callable[[LocalizedText], str]) ->
     )
 
 
-def _findings(findings: Sequence[Finding], told: Callable[[LocalizedText], str]) -> str:
+def _findings(findings: Sequence[Finding], translate: Callable[[LocalizedText], str]) -> str:
     if not findings:
-        return f'<p class="ready">{told(localized("preview-ready"))}</p>'
+        return f'<p class="ready">{translate(localized("preview-ready"))}</p>'
     lines = [
-        f'<li class="{found.level}"><b>{told(LEVELS[found.level])}</b> '
-        f"{escape(found.where)} <code>{escape(found.code)}</code> "
-        f"<span>{told(found.said)}</span></li>"
-        for found in findings
+        f'<li class="{finding.level}"><b>{translate(LEVELS[finding.level])}</b> '
+        f"{escape(finding.where)} <code>{escape(finding.code)}</code> "
+        f"<span>{translate(finding.text)}</span></li>"
+        for finding in findings
     ]
     return "\n".join(("<ul>", *lines, "</ul>"))

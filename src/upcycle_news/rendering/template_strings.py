@@ -1,4 +1,4 @@
-"""What the templates say in the reader's language: catalogues, dates and numbers."""
+"""The strings of templates in the issue's language: catalogues ``texts.*.toml``, and dates."""
 
 from __future__ import annotations
 
@@ -10,61 +10,61 @@ from datetime import date
 from typing import Any
 
 from upcycle_news.errors import TemplateError
-from upcycle_news.fileio import toml_mistake
+from upcycle_news.fileio import toml_error
 from upcycle_news.i18n.messages import localized
-from upcycle_news.text.typography import base_language, bind
+from upcycle_news.text.typography import base_language, insert_no_break_spaces
 
 
 @dataclass(frozen=True)
-class Words:
-    """The catalogue of one language, ``templates/texts.de.toml``; templates call it as `t`."""
+class TemplateStrings:
+    """The strings of one language, ``templates/texts.de.toml``; templates call it as `t`."""
 
     language: str
     catalogue: Mapping[str, str]
 
     @property
     def where(self) -> str:
-        """The file an editor has to open."""
+        """The catalogue's file as errors name it."""
         return f"templates/{catalogue_name(self.language)}"
 
     def __call__(self, key: str, **values: object) -> str:
-        """The words for `key` with ``{name}`` filled in; raises `TemplateError` if unknown."""
+        """Return the string for `key` with its ``{name}`` values; raises `TemplateError` if unknown."""
         if key not in self.catalogue:
             raise TemplateError(self.where, None, localized("words-unknown", key=key))
         try:
-            return bind(self.catalogue[key].format(**values), self.language)
+            return insert_no_break_spaces(self.catalogue[key].format(**values), self.language)
         except (KeyError, IndexError, ValueError) as error:
             names = tuple(f"{{{name}}}" for name in values) or localized("words-no-values")
-            said = localized("words-unfilled", key=key, reason=str(error), names=names)
-            raise TemplateError(self.where, None, said) from error
+            text = localized("words-unfilled", key=key, reason=str(error), names=names)
+            raise TemplateError(self.where, None, text) from error
 
     def full_date(self, day: date) -> str:
-        """``Donnerstag, 26. November 2026``."""
+        """Return ``Donnerstag, 26. November 2026``."""
         return self._date(day, "full")
 
     def long_date(self, day: date) -> str:
-        """``26. November 2026``."""
+        """Return ``26. November 2026``."""
         return self._date(day, "long")
 
     def _date(self, day: date, form: str) -> str:
         from babel.dates import format_date
 
-        written: str = format_date(day, form, locale=self.language.replace("-", "_"))
-        # "26." must not stand alone at a line's end.
-        return re.sub(r"(?<=\d\.) (?=\w)", "\u00a0", written)
+        formatted: str = format_date(day, form, locale=self.language.replace("-", "_"))
+        # No line may end after "26.".
+        return re.sub(r"(?<=\d\.) (?=\w)", "\u00a0", formatted)
 
 
 def catalogue_name(language: str) -> str:
-    """The path of a language's catalogue below templates/."""
+    """Return the path of a language's catalogue below templates/."""
     return f"texts.{base_language(language)}.toml"
 
 
-def read_words(templates: Mapping[str, str], language: str) -> Words:
-    """The catalogue for a language; raises `TemplateError` when there is none."""
+def read_template_strings(templates: Mapping[str, str], language: str) -> TemplateStrings:
+    """Return the strings of a language; raises `TemplateError` when there is no catalogue."""
     name = catalogue_name(language)
     if name not in templates:
         known = sorted(
-            found[1] for path in templates if (found := re.fullmatch(r"texts\.(\w+)\.toml", path))
+            match[1] for path in templates if (match := re.fullmatch(r"texts\.(\w+)\.toml", path))
         )
         raise TemplateError(
             f"templates/{name}",
@@ -72,17 +72,17 @@ def read_words(templates: Mapping[str, str], language: str) -> Words:
             localized("words-no-language", known=tuple(known) or "–"),
         )
     catalogue = read_toml(templates, name)
-    return Words(language, {key: str(value) for key, value in catalogue.items()})
+    return TemplateStrings(language, {key: str(value) for key, value in catalogue.items()})
 
 
 def read_toml(templates: Mapping[str, str], name: str) -> dict[str, Any]:
-    """Parse a TOML file among the templates; raises `TemplateError` with its line."""
+    """Return the contents of a TOML file among the templates; raises `TemplateError` at its line."""
     if name not in templates:
         raise TemplateError(f"templates/{name}", None, localized("template-missing"))
     try:
         return tomllib.loads(templates[name])
     except tomllib.TOMLDecodeError as error:
-        line, what = toml_mistake(error, templates[name])
+        line, what = toml_error(error, templates[name])
         raise TemplateError(
             f"templates/{name}", line, localized("theme-broken", reason=what)
         ) from error

@@ -1,4 +1,4 @@
-"""Reads the templates of a publication from their folder; the only place of the press with I/O."""
+"""Loads the templates of a publication from their folder; the only module here with I/O."""
 
 from __future__ import annotations
 
@@ -8,16 +8,16 @@ from upcycle_news.errors import TemplateError
 from upcycle_news.i18n.messages import localized
 
 SUFFIXES = frozenset({".mjml", ".txt", ".css", ".toml", ".html"})
-"""The kinds of files that are templates; anything else in the folder is left alone."""
+"""Suffixes of template files; other files in the folder are ignored."""
 
 REQUIRED = ("newsletter.mjml", "newsletter.txt", "theme.toml")
 
 
 def load_templates(folder: Path) -> dict[str, str]:
-    r"""Read all templates below `folder`: posix paths relative to it, in order, and their texts.
+    r"""Return all templates below `folder` by their posix paths relative to it, sorted.
 
     Raises `TemplateError` for a missing folder, a missing `REQUIRED` file and a file that is not
-    UTF-8. Line ends become ``\n``, so that a checkout on Windows makes the same revision.
+    UTF-8. Line ends become ``\n``, so that a checkout on Windows gives the same revision.
     """
     if not folder.is_dir():
         raise TemplateError(folder, None, localized("template-folder"))

@@ -1,8 +1,7 @@
-"""What the templates see: values that are ready to print, so that templates hold no logic."""
+"""View models of a mail: values that templates print as they are, without logic of their own."""
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
@@ -31,40 +30,18 @@ from upcycle_news.models.archive_paths import (
     issue_path,
 )
 from upcycle_news.rendering import markdown, plaintext
-from upcycle_news.rendering.images import Picture, read_picture
-from upcycle_news.rendering.template_strings import Words
+from upcycle_news.rendering.essay_fields import essay_fields, with_essay_fields
+from upcycle_news.rendering.images import DisplayedImage, read_image
+from upcycle_news.rendering.template_strings import TemplateStrings
 from upcycle_news.text.typography import base_language, one_line, typeset
 
 READING_SPEED = 200
 """Words a minute."""
 
-EXCERPT = 240
-"""Characters of a feed item's summary that an issue shows at the most."""
-
-TITLE = 200
-"""Characters of a feed item's title."""
-
 
 def reading_minutes(body: str) -> int:
-    """Minutes an essay takes to read, at least one."""
+    """Return the minutes that reading an essay takes, at least one."""
     return max(1, round(len(body.split()) / READING_SPEED))
-
-
-def excerpt(summary: str, limit: int = EXCERPT) -> str:
-    """Shorten to whole sentences if enough of them fit, to whole words with an ellipsis if not."""
-    summary = one_line(summary)
-    if len(summary) <= limit:
-        return summary
-    cut = summary[:limit]
-    sentence = max(cut.rfind(mark) for mark in (". ", "! ", "? ", "…"))
-    if sentence >= limit // 2:
-        return cut[: sentence + 1]
-    return cut[: cut.rfind(" ") if " " in cut else limit].rstrip(" ,;:–-(") + " …"
-
-
-def foreign_text(text: str, limit: int) -> str:
-    """What a feed says, so that it can neither fill the mail nor look like a template's leftover."""
-    return re.sub(r"\{(?=[{%#])", "{ ", excerpt(text, limit))
 
 
 OPENING = 120
@@ -93,6 +70,7 @@ class ImageView:
 
 
 @dataclass(frozen=True)
+@with_essay_fields
 class LeadView:
     """The essay that leads. `lang` is set where it differs from the issue's, `more` if it goes on."""
 
@@ -110,6 +88,7 @@ class LeadView:
 
 
 @dataclass(frozen=True)
+@with_essay_fields
 class TeaserView:
     """A further essay: title, summary and where to read on."""
 
@@ -156,57 +135,66 @@ class IssueView:
 
 
 @dataclass(frozen=True)
-class Context:
-    """Everything a template may name, and the images that travel with the mail."""
+class TemplateContext:
+    """Everything a template may name, and the images that travel with the mail.
+
+    `essay` is the leading one again, by the name that loops over `teasers` use: so a partial about
+    an essay serves both.
+    """
 
     issue: IssueView
     publication: Publication
     lead: LeadView | None
+    essay: LeadView | None
     teasers: tuple[TeaserView, ...]
     related: tuple[StoryView, ...]
     links: Links
     images: tuple[InlineImage, ...] = field(default=())
 
-    def names(self) -> dict[str, Any]:
-        """The values by the names that templates use."""
+    def template_variables(self) -> dict[str, Any]:
+        """Return the values by the names that templates use."""
         return {
             "issue": self.issue,
             "publication": self.publication,
             "lead": self.lead,
+            "essay": self.essay,
             "teasers": self.teasers,
             "related": self.related,
             "links": self.links,
         }
 
 
-def build_context(manifest: Manifest, words: Words, *, in_full: bool = True) -> Context:
-    """Prepare a manifest for the templates; raises `ContentError` for images that cannot be.
+def build_template_context(
+    manifest: Manifest, strings: TemplateStrings, *, in_full: bool = True
+) -> TemplateContext:
+    """Return the context of a manifest's templates; raises `ContentError` for unusable images.
 
     `in_full`: the whole leading essay, or its opening only.
     """
     issue = manifest.issue
     language = issue.language
-    desk = Desk(manifest, words)
-    lead = desk.lead(issue.essays[0], in_full) if issue.essays else None
-    return Context(
+    builder = ViewModelBuilder(manifest, strings)
+    lead = builder.lead(issue.essays[0], in_full) if issue.essays else None
+    return TemplateContext(
         issue=IssueView(
             id=str(issue.id),
             subject=subject(manifest),
             preheader=typeset(issue.preheader, language),
             language=language,
-            date=words.full_date(issue.id.day),
+            date=strings.full_date(issue.id.day),
         ),
         publication=manifest.publication,
         lead=lead,
-        teasers=tuple(map(desk.teaser, issue.essays[1:])),
-        related=tuple(map(desk.story, issue.related)),
+        essay=lead,
+        teasers=tuple(map(builder.teaser, issue.essays[1:])),
+        related=tuple(map(builder.story, issue.related)),
         links=_links(manifest.publication, str(issue.id)),
-        images=tuple(desk.images.values()),
+        images=tuple(builder.images.values()),
     )
 
 
 def subject(manifest: Manifest) -> str:
-    """The subject line: the quotation marks of the language, but no no-break spaces."""
+    """Return the subject line: with the language's quotation marks, without no-break spaces."""
     issue = manifest.issue
     return " ".join(typeset(issue.subject, issue.language).split())
 
@@ -220,27 +208,27 @@ def _links(publication: Publication, issue: str) -> Links:
     )
 
 
-class Desk:
-    """Turns essays and stories into views and collects the images they use, each once.
+class ViewModelBuilder:
+    """Builds views of essays and stories, and collects the images they use, each once.
 
-    The archive has one of its own, whose links and pictures are a web page's.
+    The archive has a subclass whose links and images are those of a web page.
     """
 
-    def __init__(self, manifest: Manifest, words: Words) -> None:
+    def __init__(self, manifest: Manifest, strings: TemplateStrings) -> None:
         self.language = manifest.issue.language
         self.publication = manifest.publication
         self.files: Mapping[str, bytes] = manifest.images
-        self.words = words
+        self.strings = strings
         self.zone = ZoneInfo(manifest.publication.timezone)
         self.images: dict[str, InlineImage] = {}
 
     def lead(self, essay: Essay, in_full: bool) -> LeadView:
         whole = markdown.parse(essay.body, language=essay.language)
-        tokens = whole if in_full else markdown.opening(whole, OPENING)
+        tokens = whole if in_full else markdown.opening_blocks(whole, OPENING)
         html = self.html(essay, tokens)
-        plain, links = plaintext.to_text(tokens, image_label=self.words("image"))
+        plain, links = plaintext.to_text(tokens, image_label=self.strings("image"))
         return LeadView(
-            **self.head(essay),
+            **self.common_fields(essay),
             html=html,
             text=plain,
             links=links,
@@ -248,27 +236,30 @@ class Desk:
         )
 
     def html(self, essay: Essay, tokens: Sequence[Token]) -> Markup:
-        """What was read of the essay as HTML."""
-        written = markdown.to_html(tokens, self.pictures(essay), essay.language)
-        return Markup(written)  # noqa: S704  markdown-it escaped it, html is off
+        """Return an essay's tokens as HTML."""
+        html = markdown.to_html(tokens, self.body_images(essay), essay.language)
+        return Markup(html)  # noqa: S704  markdown-it escaped it, html is off
 
     def teaser(self, essay: Essay) -> TeaserView:
-        return TeaserView(**self.head(essay), summary=typeset(essay.summary, essay.language))
+        return TeaserView(
+            **self.common_fields(essay), summary=typeset(essay.summary, essay.language)
+        )
 
-    def head(self, essay: Essay) -> dict[str, Any]:
-        """What lead and teaser have in common."""
+    def common_fields(self, essay: Essay) -> dict[str, Any]:
+        """Return the fields that lead and teaser have in common."""
         return {
             "title": typeset(essay.title, essay.language),
             "byline": one_line(essay.author),
-            "date": self.words.long_date(essay.date),
+            "date": self.strings.long_date(essay.date),
             "minutes": reading_minutes(essay.body),
             "url": self.essay_url(essay.slug),
-            "lang": self.foreign(essay.language),
+            "lang": self.lang_attribute(essay.language),
             "image": self.image(essay),
+            **essay_fields(essay, self.strings),
         }
 
     def essay_url(self, slug: str) -> str:
-        """Where the whole essay is; empty where there is no such place."""
+        """Return the URL of the whole essay; empty without an archive."""
         return self.publication.site_address(essay_path(slug))
 
     def story(self, related: Related) -> StoryView:
@@ -278,53 +269,58 @@ class Desk:
             if other.feed != item.feed:
                 others.setdefault(other.feed, SourceView(one_line(other.feed), other.link))
         return StoryView(
-            title=typeset(foreign_text(item.title, TITLE), item.language),
+            title=typeset(item.title, item.language),
             url=item.link,
             source=one_line(item.feed),
-            date=self.words.long_date(self.local(item.date).date()),
+            date=self.strings.long_date(self.local_time(item.date).date()),
             excerpt=typeset(self.summary(item), item.language),
-            lang=self.foreign(item.language),
+            lang=self.lang_attribute(item.language),
             also=tuple(others.values()),
         )
 
     def summary(self, item: FeedItem) -> str:
-        """An excerpt, unless it only says the title again."""
-        short = foreign_text(item.summary, EXCERPT)
-        return "" if short.casefold() == one_line(item.title).casefold() else short
+        """Return an item's excerpt as composing cut it, empty when it only repeats the title."""
+        repeats = one_line(item.summary).casefold() == one_line(item.title).casefold()
+        return "" if repeats else item.summary
 
-    def foreign(self, language: str) -> str:
+    def lang_attribute(self, language: str) -> str:
+        """Return a language that differs from the issue's, else an empty string."""
         return "" if base_language(language) == base_language(self.language) else language
 
-    def local(self, moment: datetime) -> datetime:
+    def local_time(self, moment: datetime) -> datetime:
         return moment.astimezone(self.zone)
 
     def image(self, essay: Essay) -> ImageView | None:
         if essay.image is None:
             return None
-        picture = self.picture(essay.source, None, essay.image.path)
+        image = self.displayed_image(essay.source, None, essay.image.path)
         alt = typeset(essay.image.alt, essay.language)
-        tag = Markup(picture.tag(alt))  # noqa: S704  the tag escapes what it is given
-        return ImageView(picture.src, alt, picture.width, picture.height, tag)
+        tag = Markup(image.tag(alt))  # noqa: S704  the tag escapes what it is given
+        return ImageView(image.src, alt, image.width, image.height, tag)
 
-    def pictures(self, essay: Essay) -> dict[str, Picture]:
-        """The pictures inside an essay's body by path; all must be there."""
-        load = partial(self.picture, essay.source)
+    def body_images(self, essay: Essay) -> dict[str, DisplayedImage]:
+        """Return the images in an essay's body by path; raises `ContentError` for a missing one."""
+        load = partial(self.displayed_image, essay.source)
         return {
-            path: load(essay.body_line + found.line - 1, path)
-            for found in markdown.references(essay.body)
-            if found.kind == "image" and (path := markdown.image_path(found.target)) is not None
+            path: load(essay.body_line + reference.line - 1, path)
+            for reference in markdown.references(essay.body)
+            if reference.kind == "image"
+            and (path := markdown.image_path(reference.target)) is not None
         }
 
-    def picture(self, source: str, line: int | None, path: str) -> Picture:
-        picture, image = self.read(source, line, path)
+    def displayed_image(self, source: str, line: int | None, path: str) -> DisplayedImage:
+        """Return an image as the mail shows it; `images` collects those that are embedded."""
+        displayed, image = self.read_image(source, line, path)
         if self.publication.images == "hosted":
-            return replace(picture, src=self.publication.site_address(image_path(image)))
+            return replace(displayed, src=self.publication.site_address(image_path(image)))
         self.images.setdefault(image.cid, image)
-        return picture
+        return displayed
 
-    def read(self, source: str, line: int | None, path: str) -> tuple[Picture, InlineImage]:
-        """The picture and its bytes; raises `ContentError` when the manifest does not hold it."""
+    def read_image(
+        self, source: str, line: int | None, path: str
+    ) -> tuple[DisplayedImage, InlineImage]:
+        """Return an image of the manifest; raises `ContentError` at `source` when it is missing."""
         data = self.files.get(path)
         if data is None:
             raise ContentError(source, line, localized("picture-not-in-issue", image=path))
-        return read_picture(path, data)
+        return read_image(path, data)

@@ -1,1 +1,1 @@
-"""Lays out a new publication."""
+"""Creation of a new publication."""

@@ -1,4 +1,4 @@
-"""Lay out a new publication: its own texts, and the templates and flows everybody starts with."""
+"""Create a new publication: its own texts, and copies of the bundled templates and schedules."""
 
 from __future__ import annotations
 
@@ -7,17 +7,23 @@ from importlib.resources import files
 from pathlib import Path
 
 from upcycle_news.errors import UpcycleError
-from upcycle_news.fileio import write_whole
+from upcycle_news.fileio import write_atomically
 
-_SHARED = ("templates", "flows", "deploy/systemd", "deploy/proxy")
+_SHARED = ("templates", "deploy/systemd", "deploy/proxy")
 _SHARED_FILES = (
     "prefect.yaml", "prefect.toml", "content/feeds.toml", "content/vocabulary.toml",
     "deploy/automations.yaml",
 )  # fmt: skip
+# What a publication holds of each flow, so that `python flows/NAME.py` works there, too. The flow itself
+# comes with the package and is upgraded with it.
+_FLOW = """\
+from runpy import run_module  # the flow comes with the program: nothing here grows old
+run_module("upcycle_news_flows.{name}", run_name="__main__", alter_sys=True)
+"""
 
 
-def publication_folder() -> Path:
-    """The publication this program brings along: inside the wheel, or the checkout itself."""
+def bundled_publication() -> Path:
+    """Return the publication bundled with the program: in the wheel, or the checkout itself."""
     package = Path(__file__).resolve().parents[1]
     packed = package / "_publication"
     return packed if packed.is_dir() else package.parents[1]
@@ -36,13 +42,13 @@ def init_publication(folder: Path, *, name: str, today: date) -> tuple[Path, ...
     contents = _contents(name, today)
     written = []
     for path, data in contents.items():
-        write_whole(folder / path, data)
+        write_atomically(folder / path, data)
         written.append(folder / path)
     return tuple(written)
 
 
 def _contents(name: str, today: date) -> dict[str, bytes]:
-    source = publication_folder()
+    source = bundled_publication()
     own = files("upcycle_news.scaffold")
     settings = (own / "newsletter.toml").read_text(encoding="utf-8")
     essay = (own / "willkommen.md").read_text(encoding="utf-8")
@@ -57,6 +63,8 @@ def _contents(name: str, today: date) -> dict[str, bytes]:
         for path in sorted((source / folder).rglob("*")):
             if path.is_file() and "__pycache__" not in path.parts:
                 contents[str(path.relative_to(source))] = path.read_bytes()
+    for path in sorted((source / "flows").glob("*.py")):
+        contents[f"flows/{path.name}"] = _FLOW.format(name=path.stem).encode()
     for file in _SHARED_FILES:
         contents[file] = (source / file).read_bytes()
     return contents

@@ -1,4 +1,5 @@
-"""The steps of an issue, shared by both doors: the command line and the flows.
+"""The application's services: the steps of an issue, and the tasks around them.
 
-collecting → composing → rendering → sending. Each takes the `Newsroom` and ids, never an address.
+The command line, the web pages and the flows call these functions with an `AppContext` and ids,
+never with an address.
 """

@@ -1,4 +1,4 @@
-"""How the cockpit's pages speak: in the publication's language, and strangers' text as text."""
+"""Localized Markdown for Prefect's pages, with untrusted text escaped."""
 
 from __future__ import annotations
 
@@ -6,30 +6,30 @@ from datetime import datetime
 
 from babel.dates import format_datetime
 
-from upcycle_news.i18n.messages import LocalizedText, spoken
+from upcycle_news.i18n.messages import LocalizedText, supported_language
 
-_MOMENT = {"de": "EEEE, d. MMMM, HH:mm", "en": "EEEE, d MMMM, HH:mm"}
+_TIME_FORMATS = {"de": "EEEE, d. MMMM, HH:mm", "en": "EEEE, d MMMM, HH:mm"}
 
 
-class Words:
-    """What our own people read, in one language: of the publication, where there are words for it."""
+class Translator:
+    """Translates texts for editors and operators; call it with a `LocalizedText`."""
 
     def __init__(self, language: str) -> None:
-        """`language` as in the settings; English where there are no words for it."""
-        self.language = spoken(language)
+        """`language` as in the settings; English where there is no translation."""
+        self.language = supported_language(language)
 
-    def __call__(self, said: LocalizedText) -> str:
-        """These words in the language."""
-        return said.in_language(self.language)
+    def __call__(self, text: LocalizedText) -> str:
+        """Return the text in the language."""
+        return text.in_language(self.language)
 
-    def moment(self, local: datetime) -> str:
-        """A time of a local clock, such as Samstag, 28. November, 07:00."""
-        told: str = format_datetime(local, _MOMENT[self.language], locale=self.language)
-        return told
+    def format_time(self, local: datetime) -> str:
+        """Return a local time, such as Samstag, 28. November, 07:00."""
+        text: str = format_datetime(local, _TIME_FORMATS[self.language], locale=self.language)
+        return text
 
 
-def md(text: str) -> str:
-    """Text of strangers as text: no markup of theirs in our pages."""
+def escape_markdown(text: str) -> str:
+    """Return untrusted text (titles, feed names, errors) with Markdown and HTML escaped."""
     plain = " ".join(text.split())
     for char in "\\`*_[]<>#|":
         plain = plain.replace(char, f"\\{char}")

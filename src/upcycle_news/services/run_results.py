@@ -1,97 +1,64 @@
-"""How runs end, in a sentence: what was sent, what is left, which feeds were silent."""
+"""Results of flow runs: a state name and a sentence from the counts of a step."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import asdict
-from typing import Any
+from collections.abc import Sequence
 
-from upcycle_news.app.context import AppContext
-from upcycle_news.i18n.messages import counted
+from upcycle_news.i18n.messages import format_count
+from upcycle_news.models import IssueStatus
 from upcycle_news.models.runs import RunResult
-from upcycle_news.services.bounces import process
-from upcycle_news.services.subscribers import subscriptions
-from upcycle_news.services.subscribers.list_health import alarm_sentences
+from upcycle_news.services.feeds.collect import FeedRunReport
+from upcycle_news.services.runs.deliver import ResumedDelivery
 
 
-def summary(delivered: Mapping[str, Any], collected: Mapping[str, Any]) -> RunResult:
-    """The state of a run that delivered: Degraded when a feed failed."""
-    message = f"issue {delivered['issue']}: sent to {delivered['sent']} of {delivered['audience']}"
+def publish_result(status: IssueStatus, collected: FeedRunReport | None = None) -> RunResult:
+    """Return the result of publish-issue; Degraded when a feed or the pull failed."""
+    counts = status.as_dict()
+    message = f"issue {status.issue}: sent to {counts['sent']} of {status.audience}"
     for key in ("rejected", "unknown", "suppressed", "cancelled", "deferred", "queued"):
-        if delivered[key]:
-            message += f", {delivered[key]} {key}"
+        if counts[key]:
+            message += f", {counts[key]} {key}"
     if collected and (troubles := _troubles(collected)):
         return RunResult("completed", "Degraded", f"{message}; {troubles}")
     return RunResult("completed", "Completed", message)
 
 
-def delivered_summary(sums: Sequence[Mapping[str, Any]], paused: RunResult | None) -> RunResult:
-    """The state of a run that delivered what was left.
+def delivery_result(
+    delivered: Sequence[ResumedDelivery],
+    hold: RunResult | None = None,
+    halted: Sequence[str] = (),
+) -> RunResult:
+    """Return the result of a run that delivered what was left.
 
-    A standstill is no failure here: this run comes every few minutes, and a person knows of it.
+    `halted` are sentences about issues that wait for a person. Neither they nor a send hold are a
+    failure here: this run comes every few minutes, and an operator was told.
     """
-    if paused:
-        return RunResult("completed", paused.name, paused.message)
-    if not sums:
+    if hold:
+        return RunResult("completed", hold.name, hold.message)
+    if not delivered and not halted:
         return RunResult("completed", "NothingPending", "no issue has deliveries left")
-    if waits := [one["waits"] for one in sums if one["waits"]]:
-        done = [summary(one, {}).message for one in sums if not one["waits"]]
-        return RunResult("completed", "RelayAway", "; ".join([*waits, *done]))
-    return RunResult("completed", "Completed", "; ".join(summary(one, {}).message for one in sums))
+    waits = [delivery.waits for delivery in delivered if delivery.waits]
+    done = [publish_result(delivery.status).message for delivery in delivered if not delivery.waits]
+    name = "RelayAway" if waits else "Halted" if halted else "Completed"
+    return RunResult("completed", name, "; ".join([*waits, *halted, *done]))
 
 
-def collected_summary(collected: Mapping[str, Any]) -> RunResult:
-    """The state of a run that collected: Degraded when a feed or the pull failed."""
-    message = (
-        f"{counted(collected['asked'], 'feed')} asked, {counted(collected['items'], 'new item')}"
-    )
-    waiting = [f"{one['feed']} waits: {one['reason']}" for one in collected.get("waiting", [])]
-    message = "; ".join([message, *waiting])
-    if collected["failed"] or collected.get("pull"):
-        told = [f"{one['feed']}: {one['error']}" for one in collected["failed"]]
-        told = [collected["pull"], *told] if collected.get("pull") else told
-        return RunResult("completed", "Degraded", "; ".join([message, *told]))
+def collection_result(collected: FeedRunReport) -> RunResult:
+    """Return the result of collect-feeds; Degraded when a feed or the pull failed."""
+    message = f"{format_count(collected.asked, 'feed')} asked, {format_count(collected.items, 'new item')}"
+    deferred = [f"{feed} waits: {reason}" for feed, reason in collected.waiting]
+    message = "; ".join([message, *deferred])
+    if collected.failed or collected.pull:
+        errors = [f"{feed}: {error}" for feed, error in collected.failed]
+        errors = [collected.pull, *errors] if collected.pull else errors
+        return RunResult("completed", "Degraded", "; ".join([message, *errors]))
     return RunResult("completed", "Completed", message)
 
 
-def _troubles(collected: Mapping[str, Any]) -> str:
-    """What the issue had to do without."""
-    silent = [*collected.get("failed", []), *collected.get("waiting", [])]
-    told = [collected["pull"]] if collected.get("pull") else []
-    if silent:
-        told.append(f"without these feeds: {', '.join(one['feed'] for one in silent)}")
-    return "; ".join(told)
-
-
-def collect_bounces(context: AppContext) -> dict[str, int]:
-    """Handle the inbox; nothing to do where none is configured."""
-    if not process.has_inbox(context):
-        return {}
-    return process.collect(context).as_dict()
-
-
-def alarms(context: AppContext) -> list[str]:
-    """What has to be looked at."""
-    return alarm_sentences(context)
-
-
-def bounce_summary(counts: Mapping[str, int], alarmed: Sequence[str]) -> RunResult:
-    """The state of the run: Degraded when there is an alarm."""
-    parts = [f"{count} {name.replace('_', ' ')}" for name, count in counts.items() if count]
-    message = ", ".join(parts) or ("the inbox is empty" if counts else "no inbox is configured")
-    if alarmed:
-        return RunResult("completed", "Degraded", f"{message}; {'; '.join(alarmed)}")
-    return RunResult("completed", "Completed", message)
-
-
-def tidy(context: AppContext) -> dict[str, int]:
-    """Delete what has had its time."""
-    return asdict(subscriptions.tidy(context))
-
-
-def tidy_summary(counts: Mapping[str, int]) -> str:
-    """One sentence."""
-    return (
-        f"{counts['unconfirmed']} unconfirmed sign-ups and {counts['reports']} old reports deleted, "
-        f"{counts['mailed']} confirmations mailed"
-    )
+def _troubles(collected: FeedRunReport) -> str:
+    """Return what an issue had to do without: the pull, feeds."""
+    missing = [*collected.failed, *collected.waiting]
+    troubles = [collected.pull] if collected.pull else []
+    if missing:
+        troubles.append(f"without these feeds: {', '.join(feed for feed, _ in missing)}")
+    return "; ".join(troubles)

@@ -1,4 +1,4 @@
-"""Who is asked for an approval, what was answered, and what an editor left out."""
+"""Approval requests of flow runs, decisions about revisions, and items that an editor excluded."""
 
 from __future__ import annotations
 
@@ -7,60 +7,68 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Row, insert, select, update
+from sqlalchemy import Connection, Row, and_, insert, or_, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
-from upcycle_news.models import IssueId
+from upcycle_news.models import IssueId, IssueState
+from upcycle_news.storage import issue_lifecycle as lifecycle
 from upcycle_news.storage.database import Store
-from upcycle_news.storage.schema import approvals, left_out, questions
+from upcycle_news.storage.issue_lifecycle import Decision
+from upcycle_news.storage.schema import approval_requests, excluded_items, issues
+
+DECISIONS = ("send", "reject")
+"""The answers that decide; the decision itself is an event of the issue."""
 
 
 @dataclass(frozen=True)
-class Question:
-    """A run that asks whether a revision may go out; `answer` is empty while it waits."""
+class ApprovalRequest:
+    """A run that waits for a decision on a revision until `expires_at`; `answer` is empty until then."""
 
     id: int
     issue: IssueId
     revision_id: str
     run: str
     asked_at: datetime
-    until: datetime
+    expires_at: datetime
     reminded_at: datetime | None
     answer: str
     answered_at: datetime | None
 
 
-@dataclass(frozen=True)
-class Decision:
-    """The last word about a revision."""
-
-    approved: bool
-    by: str
-    at: datetime
-
-
 def last_decision(store: Store, issue: IssueId, revision_id: str) -> Decision | None:
-    """The newest approval or rejection of this revision, or None while nobody decided."""
+    """Return the approval or rejection of this revision that holds; None without any."""
     with store.reading() as connection:
-        row = connection.execute(
-            select(approvals)
-            .where(approvals.c.issue_id == str(issue), approvals.c.revision_id == revision_id)
-            .order_by(approvals.c.id.desc())
-            .limit(1)
-        ).first()
-    return None if row is None else Decision(row.approved, row.decided_by, row.decided_at)
+        return lifecycle.decision_about(connection, str(issue), revision_id)
 
 
-def ask(
-    store: Store, issue: IssueId, revision_id: str, *, run: str, until: datetime, now: datetime
-) -> Question:
-    """The question this run asks about the revision; a run that comes back finds its own again."""
-    mine = (questions.c.run == run, questions.c.answer == "")
+def approved_revision(store: Store, issue: IssueId) -> str | None:
+    """Return the revision of this issue that was approved last, whatever came of it later."""
+    with store.reading() as connection:
+        return lifecycle.approved_revision(connection, str(issue))
+
+
+def record_decision(
+    store: Store, issue: IssueId, revision_id: str, *, approved: bool, by: str, now: datetime
+) -> None:
+    """Record an approval, or a rejection, of one revision.
+
+    Raises `IssueError` for a decision that comes too late: `issues.enqueue` was faster.
+    """
     with store.writing() as connection:
-        row = connection.execute(select(questions).where(*mine)).first()
+        lifecycle.record_decision(
+            connection, str(issue), revision_id, approved=approved, by=by, now=now
+        )
+
+
+def request_approval(
+    store: Store, issue: IssueId, revision_id: str, *, run: str, until: datetime, now: datetime
+) -> ApprovalRequest:
+    """Open the request of this run for the revision; a run that comes back gets its own again."""
+    is_open = (approval_requests.c.run == run, approval_requests.c.answer == "")
+    with store.writing() as connection:
+        row = connection.execute(select(approval_requests).where(*is_open)).first()
         if row is not None and row.revision_id != revision_id:
-            close = update(questions).where(*mine).values(answer="changed", answered_at=now)
-            connection.execute(close)
+            _answer(connection, row, "changed", now=now)
             row = None
         if row is None:
             values = {
@@ -68,90 +76,146 @@ def ask(
                 "revision_id": revision_id,
                 "run": run,
                 "asked_at": now,
-                "until": until,
+                "expires_at": until,
                 "answer": "",
             }
-            connection.execute(insert(questions).values(values))
-            row = connection.execute(select(questions).where(*mine)).one()
-    return _question(row)
+            connection.execute(insert(approval_requests).values(values))
+            row = connection.execute(select(approval_requests).where(*is_open)).one()
+        # Also for a request that was there: another revision may have been composed meanwhile.
+        lifecycle.record_request(connection, str(issue), revision_id, by=f"flow run {run}", now=now)
+    return _approval_request(row)
 
 
-def answer(store: Store, question: int, said: str, *, now: datetime) -> bool:
-    """Close a question; False when it was answered before."""
+def answer_request(store: Store, request: int, answer: str, *, now: datetime) -> bool:
+    """Close a request; False when it was answered before.
+
+    Any answer but ``send`` and ``reject`` decides nothing: nobody asks about the revision any more.
+    """
+    query = select(approval_requests).where(
+        approval_requests.c.id == request, approval_requests.c.answer == ""
+    )
+    with store.writing() as connection:
+        row = connection.execute(query.with_for_update()).first()
+        if row is not None:
+            _answer(connection, row, answer, now=now)
+    return row is not None
+
+
+def _answer(connection: Connection, row: Row[Any], answer: str, *, now: datetime) -> None:
+    connection.execute(
+        update(approval_requests)
+        .where(approval_requests.c.id == row.id)
+        .values(answer=answer, answered_at=now)
+    )
+    still_asked = select(approval_requests.c.id).where(
+        approval_requests.c.issue_id == row.issue_id,
+        approval_requests.c.revision_id == row.revision_id,
+        approval_requests.c.answer == "",
+    )
+    if answer in DECISIONS or connection.execute(still_asked.limit(1)).first():
+        return
+    lifecycle.withdraw_request(connection, row.issue_id, row.revision_id, reason=answer, now=now)
+
+
+def mark_reminded(store: Store, request: int, *, now: datetime) -> bool:
+    """Record that a reminder was sent; False when that happened before."""
     with store.writing() as connection:
         return (
             connection.execute(
-                update(questions)
-                .where(questions.c.id == question, questions.c.answer == "")
-                .values(answer=said, answered_at=now)
-            ).rowcount
-            == 1
-        )
-
-
-def remind(store: Store, question: int, *, now: datetime) -> bool:
-    """Note that somebody was reminded; False when that happened before."""
-    with store.writing() as connection:
-        return (
-            connection.execute(
-                update(questions)
-                .where(questions.c.id == question, questions.c.reminded_at.is_(None))
+                update(approval_requests)
+                .where(approval_requests.c.id == request, approval_requests.c.reminded_at.is_(None))
                 .values(reminded_at=now)
             ).rowcount
             == 1
         )
 
 
-def waiting(store: Store, issue: IssueId | None = None) -> tuple[Question, ...]:
-    """The questions nobody has answered yet, oldest first."""
-    query = select(questions).where(questions.c.answer == "").order_by(questions.c.id)
+def open_requests(store: Store, issue: IssueId | None = None) -> tuple[ApprovalRequest, ...]:
+    """Return the requests without an answer, oldest first."""
+    query = (
+        select(approval_requests)
+        .where(approval_requests.c.answer == "")
+        .order_by(approval_requests.c.id)
+    )
     if issue is not None:
-        query = query.where(questions.c.issue_id == str(issue))
+        query = query.where(approval_requests.c.issue_id == str(issue))
     with store.reading() as connection:
-        return tuple(_question(row) for row in connection.execute(query))
+        return tuple(_approval_request(row) for row in connection.execute(query))
 
 
-def asked_by(store: Store, run: str) -> Question | None:
-    """The last question of a run, answered or not."""
-    query = select(questions).where(questions.c.run == run).order_by(questions.c.id.desc())
+def is_other_run_waiting(store: Store, issue: IssueId, run: str, *, since: datetime) -> bool:
+    """Return whether another run than `run` waits for an approval of the issue, or has got it.
+
+    Requests that expired before `since` do not count, nor an approval that was withdrawn or whose
+    issue is queued.
+    """
+    query = (
+        select(approval_requests.c.id)
+        .join(issues, issues.c.id == approval_requests.c.issue_id)
+        .where(
+            approval_requests.c.issue_id == str(issue),
+            approval_requests.c.run != run,
+            approval_requests.c.expires_at > since,
+            or_(
+                approval_requests.c.answer == "",
+                and_(
+                    approval_requests.c.answer == "send",
+                    issues.c.state == IssueState.APPROVED,
+                ),
+            ),
+        )
+    )
+    with store.reading() as connection:
+        return connection.execute(query.limit(1)).first() is not None
+
+
+def request_of_run(store: Store, run: str) -> ApprovalRequest | None:
+    """Return the last request of a run, answered or not."""
+    query = (
+        select(approval_requests)
+        .where(approval_requests.c.run == run)
+        .order_by(approval_requests.c.id.desc())
+    )
     with store.reading() as connection:
         row = connection.execute(query.limit(1)).first()
-    return None if row is None else _question(row)
+    return None if row is None else _approval_request(row)
 
 
-def asked_before(store: Store, issue: IssueId, revision_id: str) -> str | None:
-    """The revision somebody was asked about last, other than this one."""
+def previous_requested_revision(store: Store, issue: IssueId, revision_id: str) -> str | None:
+    """Return the revision, other than this one, for which an approval was requested last."""
     query = (
-        select(questions.c.revision_id)
-        .where(questions.c.issue_id == str(issue), questions.c.revision_id != revision_id)
-        .order_by(questions.c.id.desc())
+        select(approval_requests.c.revision_id)
+        .where(
+            approval_requests.c.issue_id == str(issue),
+            approval_requests.c.revision_id != revision_id,
+        )
+        .order_by(approval_requests.c.id.desc())
         .limit(1)
     )
     with store.reading() as connection:
-        found: str | None = connection.scalar(query)
-    return found
+        previous: str | None = connection.scalar(query)
+    return previous
 
 
-def leave_out(store: Store, issue: IssueId, values: Collection[str]) -> None:
-    """Keep feed items out of an issue: their keys and canonical links."""
-    insert_here = postgresql.insert if store.dialect == "postgresql" else sqlite.insert
+def exclude_items(store: Store, issue: IssueId, values: Collection[str]) -> None:
+    """Exclude feed items from an issue by their keys and canonical links."""
+    insert_ignore = postgresql.insert if store.dialect == "postgresql" else sqlite.insert
     with store.writing() as connection:
         for value in sorted(set(values)):
             connection.execute(
-                insert_here(left_out)
+                insert_ignore(excluded_items)
                 .values(issue_id=str(issue), value=value)
                 .on_conflict_do_nothing()
             )
 
 
-def left_out_of(store: Store, issue: IssueId) -> frozenset[str]:
-    """The keys and links an editor left out of this issue."""
+def excluded_items_of(store: Store, issue: IssueId) -> frozenset[str]:
+    """Return the keys and links of the items that an editor excluded from this issue."""
+    query = select(excluded_items.c.value).where(excluded_items.c.issue_id == str(issue))
     with store.reading() as connection:
-        return frozenset(
-            connection.scalars(select(left_out.c.value).where(left_out.c.issue_id == str(issue)))
-        )
+        return frozenset(connection.scalars(query))
 
 
-def _question(row: Row[Any]) -> Question:
-    found = dict(row._mapping)
-    return Question(issue=IssueId.parse(found.pop("issue_id")), **found)
+def _approval_request(row: Row[Any]) -> ApprovalRequest:
+    values = dict(row._mapping)
+    return ApprovalRequest(issue=IssueId.parse(values.pop("issue_id")), **values)

@@ -1,15 +1,17 @@
-"""What came back: bounces, complaints and replies, each raw report kept for a while."""
+"""Bounces and complaints: one row for each report, with its raw text for a while."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
-from sqlalchemy import Row, func, select, update
+from sqlalchemy import Row, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
-from upcycle_news.storage import suppressions
+from upcycle_news.models import Bounce, SuppressionSource
+from upcycle_news.storage import refusal_guard
 from upcycle_news.storage.database import Store
 from upcycle_news.storage.schema import (
     bounces,
@@ -17,20 +19,29 @@ from upcycle_news.storage.schema import (
     issues,
     subscribers,
 )
+from upcycle_news.storage.suppressions import suppress_by_id
 
 
 @dataclass(frozen=True)
-class Bounce:
-    """One report. `kind`: hard, soft or complaint; `code` is the RFC 3463 status, or empty."""
+class RecordedReport:
+    """What became of a report.
 
-    id: int
-    issue: str
-    subscriber: int
-    kind: str
-    code: str
-    reason: str
-    at: datetime
-    raw: bytes | None = None
+    `is_new` is False when this very report was stored before, and when its delivery is not known
+    (`delivery` is None then). `suppressed` is True if the subscriber is suppressed since. `kept_back`
+    counts the suppressions, this one and earlier ones, that wait for a person now because the reports
+    are a wave.
+    """
+
+    is_new: bool
+    issue: str = ""
+    delivery: int | None = None
+    suppressed: bool = False
+    kept_back: int = 0
+
+
+HARD = "hard"
+UNCLEAR = "unclear"
+"""The kind in the table of a soft report that was not understood."""
 
 
 def record(
@@ -43,14 +54,32 @@ def record(
     code: str,
     reason: str,
     raw: bytes,
+    suppress_for: tuple[str, SuppressionSource] | None,
     now: datetime,
-) -> bool | None:
-    """Keep a report; False when this very report is known, None when its delivery is not.
+) -> RecordedReport:
+    """Store a report, and suppress its subscriber for a reason and source unless `suppress_for` is None.
 
-    The store does not know what was sent between a backup and its restore. A report about a
-    forgotten person is counted without its text.
+    One transaction: a process that dies leaves both or neither. In a wave of hard bounces the
+    suppressions wait for a person, also those of earlier reports (`refusal_guard`). The store does not know what was
+    sent between a backup and its restore; such a report suppresses, and is not stored. A report
+    about an erased subscriber is counted without its text.
     """
-    insert_here = postgresql.insert if store.dialect == "postgresql" else sqlite.insert
+
+    def suppress(issue: str, delivery: int | None) -> bool:
+        if suppress_for is None:
+            return False
+        return suppress_by_id(
+            connection,
+            subscriber,
+            reason=suppress_for[0],
+            source=suppress_for[1],
+            detail=" ".join(filter(None, (code, reason))),
+            issue=issue,
+            delivery=delivery,
+            now=now,
+        )
+
+    insert_ignore = postgresql.insert if store.dialect == "postgresql" else sqlite.insert
     with store.writing() as connection:
         delivery = connection.execute(
             select(deliveries.c.id, deliveries.c.issue_id)
@@ -58,10 +87,10 @@ def record(
             .where(issues.c.number == issue_number, deliveries.c.subscriber_id == subscriber)
         ).first()
         if delivery is None:
-            return None
+            return RecordedReport(is_new=False, suppressed=suppress("", None))
         known = connection.scalar(select(subscribers.c.id).where(subscribers.c.id == subscriber))
         new = connection.scalar(
-            insert_here(bounces)
+            insert_ignore(bounces)
             .values(
                 report_key=report_key,
                 delivery_id=delivery.id,
@@ -76,58 +105,36 @@ def record(
             .on_conflict_do_nothing()
             .returning(bounces.c.id)
         )
-    return new is not None
+        suppressed = new is not None and suppress(delivery.issue_id, delivery.id)
+        kept_back = 0
+        if suppressed and kind == HARD:  # who complained has decided: never kept back
+            kept_back = refusal_guard.keep_back_wave_of_reports(
+                connection, delivery.issue_id, delivery.id
+            )
+    return RecordedReport(new is not None, delivery.issue_id, delivery.id, suppressed, kept_back)
 
 
-def suppress_person(
-    store: Store, subscriber: int, *, reason: str, detail: str, now: datetime
-) -> bool:
-    """Suppress the address of a person still known; whether that is new."""
-    with store.writing() as connection:
-        key = connection.scalar(
-            select(subscribers.c.email_key).where(subscribers.c.id == subscriber)
-        )
-        if key is None:
-            return False
-        return suppressions.suppress(connection, key, reason=reason, detail=detail, now=now)
-
-
-def soft_since(store: Store, subscriber: int, since: datetime) -> tuple[datetime, ...]:
-    """When soft bounces of a person came, one for each issue at the most."""
-    query = (
-        select(func.max(bounces.c.received_at))
-        .where(
-            bounces.c.subscriber_id == subscriber,
-            bounces.c.kind == "soft",
-            bounces.c.received_at >= since,
-        )
-        .group_by(bounces.c.issue_id)
-    )
-    with store.reading() as connection:
-        return tuple(connection.scalars(query))
-
-
-def listed(store: Store, *, issue: str = "", kind: str = "") -> Iterator[Bounce]:
-    """Reports without their text, newest first."""
+def list_bounces(store: Store, *, issue: str = "", kind: str = "") -> Iterator[Bounce]:
+    """Yield the reports without their text, newest first; of one issue or kind if these are given."""
     query = select(bounces).order_by(bounces.c.id.desc())
     if issue:
         query = query.where(bounces.c.issue_id == issue)
     if kind:
-        query = query.where(bounces.c.kind == kind)
+        query = query.where(bounces.c.kind.in_((kind, UNCLEAR) if kind == "soft" else (kind,)))
     with store.reading() as connection:
         for row in connection.execute(query):
-            yield _bounce(row)
+            yield read_bounce(row)
 
 
 def get(store: Store, number: int) -> Bounce | None:
-    """One report, with its text while it is kept."""
+    """Return the report with this id, with its text while it is kept; None when there is none."""
     with store.reading() as connection:
         row = connection.execute(select(bounces).where(bounces.c.id == number)).first()
-    return None if row is None else _bounce(row, row.raw)
+    return None if row is None else read_bounce(row, row.raw)
 
 
 def drop_raw(store: Store, *, before: datetime) -> int:
-    """Delete the texts of older reports; the counts stay. Returns how many."""
+    """Delete the texts of reports received before `before`; the counts stay. Returns how many."""
     with store.writing() as connection:
         return connection.execute(
             update(bounces)
@@ -136,14 +143,16 @@ def drop_raw(store: Store, *, before: datetime) -> int:
         ).rowcount
 
 
-def _bounce(row: Row[tuple[object, ...]], raw: bytes | None = None) -> Bounce:
+def read_bounce(row: Row[Any], raw: bytes | None = None) -> Bounce:
+    """Return the value of a row, with its raw report only if that is given."""
     return Bounce(
         id=row.id,
         issue=row.issue_id,
         subscriber=row.subscriber_id,
-        kind=row.kind,
+        kind="soft" if row.kind == UNCLEAR else row.kind,
         code=row.code,
         reason=row.reason,
         at=row.received_at,
         raw=raw,
+        understood=row.kind != UNCLEAR,
     )

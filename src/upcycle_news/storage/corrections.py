@@ -1,4 +1,4 @@
-"""What editors corrected or withdrew after it had been sent; the revision itself stays as it was."""
+"""Corrections and withdrawals of issues that were sent; the revision itself stays as it was."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ from sqlalchemy import insert, select
 
 from upcycle_news.models import Essay, IssueId
 from upcycle_news.storage.database import Store
-from upcycle_news.storage.revisions import keep_images
-from upcycle_news.storage.schema import amendments, blobs
+from upcycle_news.storage.revisions import save_images
+from upcycle_news.storage.schema import blobs, corrections
 
 _ESSAY = TypeAdapter(Essay)
 
 
-class AmendmentKind(StrEnum):
-    """`RETURN` takes back the withdrawal before it."""
+class CorrectionKind(StrEnum):
+    """`RETURN` revokes the withdrawal before it."""
 
     CORRECTION = "correction"
     WITHDRAWAL = "withdrawal"
@@ -28,14 +28,14 @@ class AmendmentKind(StrEnum):
 
 
 @dataclass(frozen=True)
-class Amendment:
+class Correction:
     """One decision. `essay` is a slug, empty for the whole issue; `corrected` the essay's new text.
 
-    `images` are the corrected essay's pictures by their paths.
+    `images` are the corrected essay's images by their paths.
     """
 
     issue: IssueId
-    kind: AmendmentKind
+    kind: CorrectionKind
     essay: str
     note: str
     by: str
@@ -44,45 +44,45 @@ class Amendment:
     images: Mapping[str, bytes] = field(default_factory=dict)
 
 
-def add(store: Store, amendment: Amendment) -> None:
-    """Remember a decision."""
-    images = {path: sha256(data).hexdigest() for path, data in amendment.images.items()}
-    content = _ESSAY.dump_json(amendment.corrected).decode() if amendment.corrected else ""
+def add_correction(store: Store, correction: Correction) -> None:
+    """Store a decision."""
+    images = {path: sha256(data).hexdigest() for path, data in correction.images.items()}
+    content = _ESSAY.dump_json(correction.corrected).decode() if correction.corrected else ""
     with store.writing() as connection:
-        keep_images(connection, {images[path]: data for path, data in amendment.images.items()})
+        save_images(connection, {images[path]: data for path, data in correction.images.items()})
         connection.execute(
-            insert(amendments).values(
-                issue_id=str(amendment.issue),
-                kind=amendment.kind,
-                essay=amendment.essay,
-                note=amendment.note,
+            insert(corrections).values(
+                issue_id=str(correction.issue),
+                kind=correction.kind,
+                essay=correction.essay,
+                note=correction.note,
                 content=content,
                 images=images,
-                decided_by=amendment.by,
-                decided_at=amendment.at,
+                decided_by=correction.by,
+                decided_at=correction.at,
             )
         )
 
 
-def every(store: Store) -> tuple[Amendment, ...]:
-    """All decisions, oldest first."""
+def all_corrections(store: Store) -> tuple[Correction, ...]:
+    """Return all decisions, oldest first."""
     with store.reading() as connection:
-        rows = connection.execute(select(amendments).order_by(amendments.c.id)).all()
-        wanted = {revision_id for row in rows for revision_id in row.images.values()}
+        rows = connection.execute(select(corrections).order_by(corrections.c.id)).all()
+        hashes = {image_hash for row in rows for image_hash in row.images.values()}
         data = {
             blob.sha256: blob.data
-            for blob in connection.execute(select(blobs).where(blobs.c.sha256.in_(wanted)))
+            for blob in connection.execute(select(blobs).where(blobs.c.sha256.in_(hashes)))
         }
     return tuple(
-        Amendment(
+        Correction(
             issue=IssueId.parse(row.issue_id),
-            kind=AmendmentKind(row.kind),
+            kind=CorrectionKind(row.kind),
             essay=row.essay,
             note=row.note,
             by=row.decided_by,
             at=row.decided_at,
             corrected=_ESSAY.validate_json(row.content) if row.content else None,
-            images={path: data[revision_id] for path, revision_id in row.images.items()},
+            images={path: data[image_hash] for path, image_hash in row.images.items()},
         )
         for row in rows
     )

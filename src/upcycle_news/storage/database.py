@@ -1,7 +1,7 @@
-"""Open the store: SQLite in WAL mode by default, Postgres by address; migrated when it is older.
+"""The store: SQLite in WAL mode by default, Postgres by its address; migrated when it is older.
 
 Durability: with SQLite's ``synchronous=NORMAL`` a commit survives the death of the process, not a
-power cut; Postgres keeps its own promise.
+power cut; with Postgres the server's settings decide.
 """
 
 from __future__ import annotations
@@ -18,51 +18,57 @@ from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError
 
 from upcycle_news.errors import StoreError
 from upcycle_news.observability.logging import Log
-from upcycle_news.storage.restarts import mind_restarts
 from upcycle_news.storage.schema import HEAD
 
 log = Log(__name__)
 
 BUSY_SECONDS = 30
 
+# Migrations of the versions before the first release; there is no way forward from them.
+PRE_RELEASES = frozenset({"0001", "0002", "0003", "0004", "0005", "0006"})
+
 
 class Store:
-    """An open store. Every use is one transaction: `reading()` or `writing()`."""
+    """An open store. Every use is one transaction: `reading()`, `writing()`, `snapshot()`."""
 
-    def __init__(self, engine: Engine, name: str) -> None:
-        """Wrap `engine`; `name` is what error messages call the store (never a password)."""
-        self._engine = engine
+    def __init__(self, engine: Engine, name: str, *, raw_engine: Engine | None = None) -> None:
+        """Wrap `engine`; `name` is what error messages call the store (never a password).
+
+        `raw_engine` is that of `raw_cursor`, `engine` itself unless given.
+        """
+        self._engine, self._raw_engine = engine, raw_engine or engine
         self.name = name
         self.dialect = engine.dialect.name
-        # Keys the hashes of forgotten people; set by whoever holds the secrets.
-        self.person_key = b""
+        # Keys the hashes of erased subscribers; set by the application, which reads the secrets.
+        self.erasure_key = b""
 
     @contextmanager
     def reading(self) -> Iterator[Connection]:
-        """A transaction that sees one state of the store; raises `StoreError`."""
-        with self._told(), self._engine.connect() as connection, connection.begin():
+        """A transaction that reads; raises `StoreError`."""
+        with self._translate_errors(), self._engine.connect() as connection, connection.begin():
             yield connection
 
     @contextmanager
     def writing(self) -> Iterator[Connection]:
-        """A transaction that writes: all of it or nothing; raises `StoreError`."""
-        with self._told(), self._engine.connect() as connection:
+        """A transaction that writes everything or nothing; raises `StoreError`."""
+        with self._translate_errors(), self._engine.connect() as connection:
             # SQLite: take the write lock at once, or two writers that read first would deadlock.
             connection = connection.execution_options(immediate=True)
             with connection.begin():
                 yield connection
 
     @contextmanager
-    def driving(self) -> Iterator[Any]:
-        """`writing()` with the driver's own cursor, for `Prepared` statements; raises `StoreError`.
+    def raw_cursor(self) -> Iterator[Any]:
+        """`writing()` with the driver's own cursor, for `CompiledStatement`; raises `StoreError`.
 
-        It looks for SQLite's write lock more often than SQLite does, which sleeps for whole
-        milliseconds: several senders that take turns would mostly sleep.
+        Polls for SQLite's write lock more often than SQLite does, which sleeps for whole
+        milliseconds: several workers that alternate would mostly sleep. After a restart of
+        Postgres the first use raises, the next one connects anew.
         """
         raw = None
         try:
-            with self._told():
-                raw = self._engine.raw_connection()
+            with self._translate_errors():
+                raw = self._raw_engine.raw_connection()
             cursor = raw.cursor()
             if self.dialect == "sqlite":
                 _begin_immediate(cursor)
@@ -70,21 +76,21 @@ class Store:
             raw.commit()
         except self._engine.dialect.loaded_dbapi.Error as error:
             if raw is not None:
-                raw.invalidate()  # one that is lost cannot even roll back
-            raise StoreError(f"{self.name}: {sentence(error)}") from None
+                raw.invalidate()  # a lost connection cannot even roll back
+            raise StoreError(f"{self.name}: {describe_error(error)}") from None
         finally:
             if raw is not None:
                 raw.close()  # which rolls back what was not committed
 
     @property
-    def driver(self) -> Dialect:
-        """For what statements are prepared."""
+    def sql_dialect(self) -> Dialect:
+        """The dialect that statements are compiled for."""
         return self._engine.dialect
 
     @contextmanager
-    def still(self) -> Iterator[Connection]:
-        """A transaction that sees one moment, however long it reads and whoever writes meanwhile."""
-        with self._told(), self._engine.connect() as connection:
+    def snapshot(self) -> Iterator[Connection]:
+        """A transaction whose queries all see the same state, whatever is written meanwhile."""
+        with self._translate_errors(), self._engine.connect() as connection:
             if self.dialect == "postgresql":
                 connection = connection.execution_options(isolation_level="REPEATABLE READ")
             with connection.begin():
@@ -92,37 +98,38 @@ class Store:
 
     @property
     def file(self) -> Path | None:
-        """SQLite's file; None for a server."""
+        """The file of SQLite; None for Postgres."""
         return Path(self._engine.url.database or "") if self.dialect == "sqlite" else None
 
     def checkpoint(self) -> None:
-        """Empty SQLite's write-ahead log, which still holds what was erased; readers may delay it."""
+        """Empty SQLite's write-ahead log, which still holds erased data; open readers may delay it."""
         if self.dialect == "sqlite":
-            self.execute_alone("PRAGMA wal_checkpoint(TRUNCATE)")
+            self.execute_outside_transaction("PRAGMA wal_checkpoint(TRUNCATE)")
 
-    def execute_alone(self, statement: str, *parameters: str) -> None:
+    def execute_outside_transaction(self, statement: str, *parameters: str) -> None:
         """Run one statement of SQLite outside of any transaction; raises `StoreError`."""
-        with self._told(), self._engine.connect() as connection:
+        with self._translate_errors(), self._engine.connect() as connection:
             raw = connection.connection.driver_connection
             if raw is not None:
                 raw.execute(statement, parameters)
 
     def close(self) -> None:
-        """Give all connections back."""
+        """Close all connections."""
         self._engine.dispose()
+        self._raw_engine.dispose()
 
     @contextmanager
-    def _told(self) -> Iterator[None]:
+    def _translate_errors(self) -> Iterator[None]:
         try:
             yield
         except (DBAPIError, sqlite3.Error) as error:
-            raise StoreError(f"{self.name}: {sentence(error)}") from None
+            raise StoreError(f"{self.name}: {describe_error(error)}") from None
 
 
 def open_store(url: str, *, migrated: bool = True) -> Store:
     """Open, create or migrate the store at `url`; raises `StoreError` with place and cure.
 
-    Without `migrated` it is taken as it is: older, newer, or without tables.
+    Without `migrated` it is opened as it is: older, newer, or without tables.
     """
     try:
         parsed = make_url(url)
@@ -134,7 +141,15 @@ def open_store(url: str, *, migrated: bool = True) -> Store:
                 raise StoreError("UPCYCLE_NEWS_STORE: write a file, as in sqlite:///var/upcycle.db")
             name = f"store {parsed.database}"
             _make_folder(Path(parsed.database).parent, name)
-        engine = create_engine(parsed, hide_parameters=True, connect_args=_connect_args(parsed))
+        options = {"hide_parameters": True, "connect_args": _connect_args(parsed)}
+        if parsed.get_backend_name() == "sqlite":
+            engine = raw_engine = create_engine(parsed, **options)
+        else:
+            # After a restart of the server no pooled connection works any more: each is tried when
+            # it is taken from the pool. Not for `raw_cursor`, where that is a round trip for every
+            # commit of a worker, and `delivery.engine.RetryingLedger` tries again.
+            engine = create_engine(parsed, pool_pre_ping=True, **options)
+            raw_engine = create_engine(parsed, **options)
     except (ArgumentError, NoSuchModuleError):
         raise StoreError(
             "UPCYCLE_NEWS_STORE is not a store's address: write sqlite:///var/upcycle.db "
@@ -147,9 +162,7 @@ def open_store(url: str, *, migrated: bool = True) -> Store:
         ) from None
     if engine.dialect.name == "sqlite":
         _prepare_sqlite(engine)
-    else:
-        mind_restarts(engine)
-    store = Store(engine, name)
+    store = Store(engine, name, raw_engine=raw_engine)
     if migrated:
         migrate(store)
     return store
@@ -209,7 +222,7 @@ def _begin_immediate(cursor: Any) -> None:
 
 
 def _use_wal(cursor: Any) -> None:
-    """Switch to WAL. Several who open a new store at once collide here, and SQLite does not wait."""
+    """Switch to WAL. Processes that open a new store at once collide here, and SQLite does not wait."""
     deadline = time.monotonic() + BUSY_SECONDS
     while True:
         try:
@@ -225,23 +238,24 @@ def _use_wal(cursor: Any) -> None:
 def _version(connection: Connection) -> str | None:
     if not inspect(connection).has_table("alembic_version"):
         return None
-    found = connection.execute(text("SELECT version_num FROM alembic_version")).scalar()
-    return None if found is None else str(found)
+    version = connection.execute(text("SELECT version_num FROM alembic_version")).scalar()
+    return None if version is None else str(version)
 
 
-def migration(store: Store) -> str | None:
-    """The newest migration a store has seen; None for one without tables."""
+def current_migration(store: Store) -> str | None:
+    """Return the newest migration applied to a store; None for one without tables."""
     with store.reading() as connection:
         return _version(connection)
 
 
-def migrate(store: Store, to: str = HEAD) -> None:
-    """Bring a store forward, in one transaction: a migration that fails leaves it as it was.
+def migrate(store: Store, to: str | None = None) -> None:
+    """Migrate a store to `to` (`HEAD`) in one transaction: one that fails leaves it as it was.
 
     Of several processes one migrates and the others wait. Raises `StoreError`, also for a store
-    that is newer than this program.
+    that a newer version or a pre-release made.
     """
-    if migration(store) == to:
+    to = to or HEAD
+    if current_migration(store) == to:
         return
     with store.writing() as connection:
         if store.dialect == "postgresql":
@@ -249,11 +263,7 @@ def migrate(store: Store, to: str = HEAD) -> None:
         version = _version(connection)  # another process may have been faster
         if version == to:
             return
-        if version is not None and version > to:
-            raise StoreError(
-                f"{store.name} was written by a newer version of upcycle-news ({version}, "
-                f"this one knows {to}): install the newer version, or restore a backup"
-            )
+        raise_if_unsupported_migration(store.name, version)
         from alembic import command, util
         from alembic.config import Config
 
@@ -267,33 +277,52 @@ def migrate(store: Store, to: str = HEAD) -> None:
                 f"{store.name} belongs to another program (its migration is {version}): name a "
                 "database of its own; nothing was changed"
             ) from None
-    log.info("the store was migrated", before=version or "empty", now=to)
+    log.info("store migrated", before=version or "empty", now=to)
 
 
-def sentence(error: BaseException | None) -> str:
-    """What the driver's error means, and what to do; the error itself may hold parameters."""
+def raise_if_unsupported_migration(name: str, version: str | None) -> None:
+    """Raise `StoreError` for the migration of a pre-release, or one newer than `HEAD`.
+
+    `name` is what holds the migration: a store or a backup.
+    """
+    if version in PRE_RELEASES:
+        raise StoreError(
+            f"{name} was made by a pre-release of upcycle-news (migration {version}), which has no "
+            "upgrade: keep using that version, or with it write 'subscribers export' and "
+            "'subscribers suppressions' to files and import these into a new store; nothing was "
+            "changed"
+        )
+    if version is not None and version > HEAD:
+        raise StoreError(
+            f"{name} was written by a newer version of upcycle-news ({version}, this one knows "
+            f"{HEAD}): install the newer version, or restore a backup"
+        )
+
+
+def describe_error(error: BaseException | None) -> str:
+    """Say what a driver's error means and what to do; its own text may hold parameters."""
     error = getattr(error, "orig", None) or error
-    said = str(error).lower()
-    if "deadlock" in said:
+    text_of_error = str(error).lower()
+    if "deadlock" in text_of_error:
         return "another program did the same at the same moment; try again"
-    if "locked" in said or "busy" in said or "lock timeout" in said:
+    if "locked" in text_of_error or "busy" in text_of_error or "lock timeout" in text_of_error:
         return f"is locked by another program for more than {BUSY_SECONDS} s; let it finish, retry"
-    if "readonly" in said or "read-only" in said:
+    if "readonly" in text_of_error or "read-only" in text_of_error:
         return "cannot be written to; check the owner and the permissions of the file and folder"
-    if "full" in said or "no space" in said:
+    if "full" in text_of_error or "no space" in text_of_error:
         return "the disk is full; make room and start again, nothing was half-written"
-    if "not a database" in said or "malformed" in said:
+    if "not a database" in text_of_error or "malformed" in text_of_error:
         return "is not a store of ours or is damaged; restore a backup"
-    if "unable to open" in said:
+    if "unable to open" in text_of_error:
         return "cannot be opened; check that the folder exists and is writable"
-    if "disk i/o" in said:
+    if "disk i/o" in text_of_error:
         return "the disk reported an error (it may be full); nothing was half-written"
-    if "OperationalError" in _kinds(error) and "connect" in said:
+    if "OperationalError" in _class_names(error) and "connect" in text_of_error:
         return "does not answer; check host, port and that the server runs"
-    log.debug("an error of the store", kind=type(error).__name__)
+    log.debug("store error", kind=type(error).__name__)
     return f"refused the operation ({type(error).__name__})"
 
 
-def _kinds(error: BaseException | None) -> list[str]:
-    """The names of an error's classes: drivers share them (PEP 249), not the classes."""
-    return [kind.__name__ for kind in type(error).__mro__]
+def _class_names(error: BaseException | None) -> list[str]:
+    """Return the names of an error's classes: drivers share these (PEP 249), not the classes."""
+    return [base.__name__ for base in type(error).__mro__]

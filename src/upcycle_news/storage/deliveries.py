@@ -1,93 +1,116 @@
-"""Deliveries seen from outside: queued again on command, and listed."""
+"""Deliveries outside a running send: requeued by command, and listed."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from datetime import datetime
+from typing import Any
 
-from sqlalchemy import select, update
+from sqlalchemy import ColumnElement, Row, func, select, update
 
 from upcycle_news.models import (
     Delivery,
     DeliveryState,
     EmailAddress,
     IssueId,
+    IssueState,
+    SubscriberStatus,
 )
+from upcycle_news.storage import issue_lifecycle as lifecycle
 from upcycle_news.storage import send_hold
 from upcycle_news.storage.database import Store
-from upcycle_news.storage.issues import IssueState
+from upcycle_news.storage.issue_lifecycle import SYSTEM
 from upcycle_news.storage.schema import (
     deliveries,
-    issues,
     subscribers,
-    suppressions,
 )
-from upcycle_news.storage.workers import NOBODY
+from upcycle_news.storage.suppressions import suppression_reason_sql
+from upcycle_news.storage.workers import NO_WORKER
 
 
-def requeue(store: Store, issue: IssueId, state: DeliveryState, *, now: datetime) -> int:
-    """Queue again, on command, what is in `state`; returns how many. Never in a cancelled issue.
+def requeue(
+    store: Store,
+    issue: IssueId,
+    state: DeliveryState,
+    *,
+    code: str = "",
+    since: datetime | None = None,
+    by: str = SYSTEM,
+    now: datetime,
+) -> int:
+    """Requeue the deliveries in `state`; returns how many.
 
-    Raises `PausedError` while nothing may go out.
+    With `code` only those that ended with this reply code, or enhanced status code; with `since` only
+    those that ended then or later. Who is suppressed, unsubscribed or erased stays as they are, and a
+    cancelled issue, too. A closed issue of which something is queued again is reopened. Raises
+    `SendHoldError` while a send hold is active.
     """
-    going = select(issues.c.id).where(issues.c.state != IssueState.CANCELLED)
+    may_receive = (
+        select(subscribers.c.id)
+        .where(
+            subscribers.c.id == deliveries.c.subscriber_id,
+            subscribers.c.status == SubscriberStatus.CONFIRMED,
+            suppression_reason_sql().is_(None),
+        )
+        .correlate(deliveries)
+        .exists()
+    )
     with store.writing() as connection:
-        send_hold.refuse(connection)
-        return connection.execute(
+        send_hold.raise_if_held(connection)
+        row = lifecycle.locked(connection, str(issue))
+        if row is None or row.state == IssueState.CANCELLED:
+            return 0
+        count = connection.execute(
             update(deliveries)
-            .where(
-                deliveries.c.issue_id == str(issue),
-                deliveries.c.issue_id.in_(going),
-                deliveries.c.state == state,
-            )
+            .where(*_ended(issue, state, code, since), may_receive)
             .values(
                 state=DeliveryState.QUEUED,
                 reason="",
                 code=None,
                 enhanced="",
                 next_at=None,
-                sender_id=NOBODY,
+                worker_id=NO_WORKER,
                 queued_at=now,
                 changed_at=now,
             )
         ).rowcount
+        if count and row.state == IssueState.CLOSED:
+            lifecycle.reopen(connection, str(issue), by=by, reason=f"{state} again", now=now)
+    return count
 
 
-def requeue_refused(store: Store, issue: IssueId, *, now: datetime) -> int:
-    """Queue again whom the relay refused before it had accepted anybody; returns how many.
-
-    For a run that ended before it was clear whether the relay meant those people or us. While
-    another sender is at work, or once somebody was sent the issue or suppressed, nothing changes.
-    """
-    begun = (DeliveryState.SENT, DeliveryState.SENDING)
-    mine = deliveries.c.issue_id == str(issue)
-    with store.writing() as connection:
-        others = select(deliveries.c.id).where(mine, deliveries.c.state.in_(begun))
-        leased = select(deliveries.c.id).where(
-            mine, deliveries.c.state == DeliveryState.QUEUED, deliveries.c.sender_id > NOBODY
-        )
-        if (
-            connection.execute(others.limit(1)).first()
-            or connection.execute(leased.limit(1)).first()
-        ):
-            return 0
-        return connection.execute(
-            update(deliveries)
-            .where(
-                mine,
-                deliveries.c.state == DeliveryState.REJECTED,
-                deliveries.c.code >= 500,
-                ~select(suppressions.c.email_key)
-                .join(subscribers, subscribers.c.email_key == suppressions.c.email_key)
-                .where(subscribers.c.id == deliveries.c.subscriber_id)
-                .exists(),
-            )
-            .values(state=DeliveryState.QUEUED, sender_id=NOBODY, changed_at=now)
-        ).rowcount
+def count_ended(
+    store: Store,
+    issue: IssueId,
+    state: DeliveryState,
+    *,
+    code: str = "",
+    since: datetime | None = None,
+) -> int:
+    """Return how many deliveries are in `state`, with `code` and `since` as for `requeue`."""
+    query = select(func.count()).where(*_ended(issue, state, code, since))
+    with store.reading() as connection:
+        return int(connection.scalar(query) or 0)
 
 
-def listed(store: Store, issue: IssueId, state: DeliveryState) -> Iterator[Delivery]:
-    """The deliveries of an issue in one state, with the address of each person still known."""
+def _ended(
+    issue: IssueId, state: DeliveryState, code: str, since: datetime | None
+) -> list[ColumnElement[bool]]:
+    conditions: list[ColumnElement[bool]] = [
+        deliveries.c.issue_id == str(issue),
+        deliveries.c.state == state,
+    ]
+    if code.isdecimal():
+        conditions.append(deliveries.c.code == int(code))
+    elif code:
+        conditions.append(deliveries.c.enhanced == code)
+    if since is not None:
+        conditions.append(deliveries.c.changed_at >= since)
+    return conditions
+
+
+def list_deliveries(store: Store, issue: IssueId, state: DeliveryState) -> Iterator[Delivery]:
+    """Yield the deliveries of an issue in one state; the address is None for erased subscribers."""
     query = (
         select(deliveries, subscribers.c.email)
         .select_from(deliveries)
@@ -97,12 +120,17 @@ def listed(store: Store, issue: IssueId, state: DeliveryState) -> Iterator[Deliv
     )
     with store.reading() as connection:
         for row in connection.execute(query):
-            yield Delivery(
-                issue=row.issue_id,
-                subscriber=row.subscriber_id,
-                address=None if row.email is None else EmailAddress(row.email),
-                state=DeliveryState(row.state),
-                code=row.code,
-                reason=row.reason,
-                at=row.changed_at,
-            )
+            yield read_delivery(row, None if row.email is None else EmailAddress(row.email))
+
+
+def read_delivery(row: Row[Any], address: EmailAddress | None) -> Delivery:
+    """Return the value of a row, with its subscriber's address unless they were erased."""
+    return Delivery(
+        issue=row.issue_id,
+        subscriber=row.subscriber_id,
+        address=address,
+        state=DeliveryState(row.state),
+        code=row.code,
+        reason=row.reason,
+        at=row.changed_at,
+    )

@@ -1,21 +1,22 @@
-"""What we remember of each feed, and the items it gave us."""
+"""The state of each feed, its items, and the reports of collections."""
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Row, delete, func, insert, select, update
+from sqlalchemy import Connection, Row, delete, func, insert, or_, select, update
 
 from upcycle_news.models import FeedItem, IssueId
 from upcycle_news.storage.database import Store
 from upcycle_news.storage.schema import (
-    collections,
+    feed_bodies,
     feed_items,
+    feed_reports,
     feeds,
-    used,
+    used_content,
 )
 
 KEPT_REPORTS = 100
@@ -23,12 +24,13 @@ KEPT_REPORTS = 100
 
 @dataclass(frozen=True)
 class FeedState:
-    """Validators (opaque, quotes included) and health of one feed; `errors` in a row.
+    """Validators (opaque, quotes included) and health of one feed; `errors` are consecutive.
 
-    `url` is the address in feeds.toml, `address` where the feed is asked since it moved (or empty),
+    `url` is the address in feeds.toml, `address` where the feed is fetched since it moved (or empty),
     `moved_to` where a permanent redirect leads since `moved_since`. `full_at`: when the whole body
-    was last sent. `next_at`: not before, after errors; `host_until`: until when its server wants
-    to be left alone. `stopped`: closed for good by its publisher.
+    was last sent. `next_at`: not before, after errors; `host_until`: until when its server
+    asked to be left alone. `stopped`: closed for good by its publisher. `guids_kept` and
+    `guids_changed` count how often guids that are no addresses stayed with their items.
     """
 
     url: str
@@ -47,22 +49,34 @@ class FeedState:
     address: str = ""
     moved_to: str = ""
     moved_since: datetime | None = None
+    guids_kept: int = 0
+    guids_changed: int = 0
 
 
 def states(store: Store) -> Mapping[str, FeedState]:
-    """Every feed that was ever asked, by its address."""
+    """Return the state of every feed that was ever fetched, by its address."""
     with store.reading() as connection:
         return {
             row.url: FeedState(**row._mapping) for row in connection.execute(select(feeds)).all()
         }
 
 
-def record(store: Store, state: FeedState, items: Iterable[FeedItem], *, now: datetime) -> int:
-    """Remember a feed's state and its items together; returns how many items are new.
+def record(
+    store: Store,
+    state: FeedState,
+    items: Sequence[FeedItem],
+    *,
+    now: datetime,
+    identities: Mapping[str, str] | None = None,
+    missing: Mapping[str, str] | None = None,
+) -> int:
+    """Store a feed's state and the items of its body together; returns how many items are new.
 
     An item that is known already is updated in place: that is an update, not news, and it keeps
-    the time it was first seen.
+    the time it was first seen. `identities` says by key what an item was recognised by, `missing`
+    how items that are gone left the feed.
     """
+    identities, missing = identities or {}, missing or {}
     with store.writing() as connection:
         _write(connection, [state])
         known = {
@@ -80,18 +94,28 @@ def record(store: Store, state: FeedState, items: Iterable[FeedItem], *, now: da
                     "feed_url": state.url,
                     "item_key": item.key,
                     "first_seen_at": now,
+                    "identity": identities.get(item.key, ""),
+                    "missing": "",
                 }
-            elif changes := _changes(row, item):
+            elif changes := _changes(row, item, identities.get(item.key, row.identity)):
                 connection.execute(
                     update(feed_items).where(feed_items.c.id == row.id).values(**changes)
                 )
         if fresh:
             connection.execute(insert(feed_items), list(fresh.values()))
+        for key, how in missing.items():
+            if key in known and known[key].missing != how:
+                connection.execute(
+                    update(feed_items).where(feed_items.c.id == known[key].id).values(missing=how)
+                )
+        keys = list(dict.fromkeys(item.key for item in items))
+        connection.execute(delete(feed_bodies).where(feed_bodies.c.feed_url == state.url))
+        connection.execute(insert(feed_bodies).values(feed_url=state.url, item_keys=keys))
     return len(fresh)
 
 
 def record_states(store: Store, states: Iterable[FeedState]) -> None:
-    """Remember the states of feeds that brought no items, in one transaction."""
+    """Store the states of feeds without items, in one transaction."""
     if states := list(states):
         with store.writing() as connection:
             _write(connection, states)
@@ -114,65 +138,138 @@ def _values(item: FeedItem) -> dict[str, Any]:
         "date_source": item.date_source,
         "language": item.language,
         "topics": list(item.topics),
+        "guid": item.guid,
+        "date_reason": item.date_reason,
+        "own_language": item.own_language,
     }
 
 
-def _changes(row: Row[Any], item: FeedItem) -> dict[str, Any]:
-    values = _values(item)
-    if item.date_source == "first seen":  # no date of its own: the first sight stays its date
+def _changes(row: Row[Any], item: FeedItem, identity: str) -> dict[str, Any]:
+    values = {**_values(item), "identity": identity, "missing": ""}
+    if item.date_source in ("first seen", "archive"):  # it keeps the time it was first seen
         del values["date"], values["date_source"]
     return {key: value for key, value in values.items() if getattr(row, key) != value}
 
 
-def known_items(store: Store, url: str) -> Mapping[str, tuple[str, str]]:
-    """Canonical link and title of every item of one feed, by its key."""
-    query = select(feed_items.c.item_key, feed_items.c.canonical, feed_items.c.title).where(
-        feed_items.c.feed_url == url
+def known_items(store: Store, url: str) -> tuple[FeedItem, ...]:
+    """Return every stored item of one feed, the newest first."""
+    query = (
+        select(feed_items)
+        .where(feed_items.c.feed_url == url)
+        .order_by(feed_items.c.date.desc(), feed_items.c.id.desc())
     )
     with store.reading() as connection:
-        return {row.item_key: (row.canonical, row.title) for row in connection.execute(query)}
+        return tuple(_item(row) for row in connection.execute(query))
+
+
+def last_body(store: Store, url: str) -> tuple[str, ...]:
+    """Return the keys of the items of a feed's last body, in its order."""
+    query = select(feed_bodies.c.item_keys).where(feed_bodies.c.feed_url == url)
+    with store.reading() as connection:
+        return tuple(connection.execute(query).scalar() or ())
+
+
+def move_feed(store: Store, old: str, new: str) -> bool:
+    """Give a feed, with its items, the address that feeds.toml has for it now.
+
+    False, and nothing changed, if a feed was read from the new address already. Its validators are
+    those of another address and go.
+    """
+    with store.writing() as connection:
+        present = connection.execute(select(feeds).where(feeds.c.url == new)).first()
+        if present is not None and present.succeeded_at is not None:
+            return False
+        connection.execute(delete(feeds).where(feeds.c.url == new))
+        connection.execute(
+            update(feeds)
+            .where(feeds.c.url == old)
+            .values(
+                url=new,
+                etag="",
+                last_modified="",
+                body_hash="",
+                address="",
+                moved_to="",
+                moved_since=None,
+                errors=0,
+                last_error="",
+                next_at=None,
+                stopped=False,
+            )
+        )
+        for table in (feed_items, feed_bodies):
+            connection.execute(update(table).where(table.c.feed_url == old).values(feed_url=new))
+    return True
 
 
 def save_report(store: Store, report: Mapping[str, Any], *, now: datetime) -> None:
-    """Keep what a collection reported; the last hundred are kept."""
+    """Store the report of a collection; the last hundred are kept."""
     with store.writing() as connection:
-        connection.execute(insert(collections).values(at=now, report=dict(report)))
-        newest = connection.execute(select(func.max(collections.c.id))).scalar() or 0
-        connection.execute(delete(collections).where(collections.c.id <= newest - KEPT_REPORTS))
+        connection.execute(insert(feed_reports).values(at=now, report=dict(report)))
+        newest = connection.execute(select(func.max(feed_reports.c.id))).scalar() or 0
+        connection.execute(delete(feed_reports).where(feed_reports.c.id <= newest - KEPT_REPORTS))
 
 
 def last_report(store: Store) -> Mapping[str, Any]:
-    """What the last collection reported; empty when there was none."""
-    query = select(collections.c.report).order_by(collections.c.id.desc()).limit(1)
+    """Return the report of the last collection; empty when there was none."""
+    query = select(feed_reports.c.report).order_by(feed_reports.c.id.desc()).limit(1)
     with store.reading() as connection:
         return dict(connection.execute(query).scalar() or {})
 
 
-def used_by(store: Store, issue: IssueId) -> frozenset[str]:
-    """What one issue used up: slugs of essays, keys and canonical links of items."""
-    query = select(used.c.value).where(used.c.issue_id == str(issue))
+def content_used_by(store: Store, issue: IssueId) -> frozenset[str]:
+    """Return the content of one issue: slugs of essays, keys and canonical links of items."""
+    query = select(used_content.c.value).where(used_content.c.issue_id == str(issue))
     with store.reading() as connection:
         return frozenset(connection.execute(query).scalars())
 
 
-def items_linked(store: Store, canonicals: Collection[str]) -> tuple[FeedItem, ...]:
-    """All items with one of these canonical links, whatever their age."""
-    query = select(feed_items).where(feed_items.c.canonical.in_(list(canonicals)))
+@dataclass(frozen=True)
+class StoredItem:
+    """An item with the address of its feed, what it was recognised by, and how it left its feed."""
+
+    item: FeedItem
+    feed_url: str
+    identity: str
+    missing: str
+
+
+def items_on_pages(store: Store, canonicals: Collection[str]) -> tuple[StoredItem, ...]:
+    """Return all items that one of these canonical links leads to, whatever their age."""
     if not canonicals:
         return ()
+    on_page = [
+        feed_items.c.canonical.startswith(f"{page}#item-", autoescape=True) for page in canonicals
+    ]
+    query = select(feed_items).where(or_(feed_items.c.canonical.in_(list(canonicals)), *on_page))
     with store.reading() as connection:
-        return tuple(map(_item, connection.execute(query.order_by(feed_items.c.id))))
+        return tuple(map(_stored, connection.execute(query.order_by(feed_items.c.id))))
 
 
-def items_since(store: Store, since: datetime) -> tuple[FeedItem, ...]:
-    """All items dated `since` or later, newest first."""
+def items_since(store: Store, since: datetime) -> tuple[StoredItem, ...]:
+    """Return all items dated `since` or later, newest first."""
     query = (
         select(feed_items)
         .where(feed_items.c.date >= since)
         .order_by(feed_items.c.date.desc(), feed_items.c.canonical, feed_items.c.id)
     )
     with store.reading() as connection:
-        return tuple(map(_item, connection.execute(query)))
+        return tuple(map(_stored, connection.execute(query)))
+
+
+def missing_items_since(store: Store, since: datetime) -> tuple[StoredItem, ...]:
+    """Return the items dated `since` or later that were taken out of their feed, newest first."""
+    query = (
+        select(feed_items)
+        .where(feed_items.c.date >= since, feed_items.c.missing != "")
+        .order_by(feed_items.c.date.desc(), feed_items.c.id)
+    )
+    with store.reading() as connection:
+        return tuple(map(_stored, connection.execute(query)))
+
+
+def _stored(row: Row[Any]) -> StoredItem:
+    return StoredItem(_item(row), row.feed_url, row.identity, row.missing)
 
 
 def _item(row: Row[Any]) -> FeedItem:
@@ -187,4 +284,7 @@ def _item(row: Row[Any]) -> FeedItem:
         date_source=row.date_source,
         language=row.language,
         topics=tuple(row.topics),
+        guid=row.guid,
+        date_reason=row.date_reason,
+        own_language=row.own_language,
     )

@@ -1,4 +1,4 @@
-"""Look at the store as it lies there: nothing is made, migrated or written."""
+"""Inspect the store as it is: nothing is created, migrated or written."""
 
 from __future__ import annotations
 
@@ -12,20 +12,20 @@ from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 from sqlalchemy.pool import NullPool
 
 from upcycle_news.errors import StoreError
-from upcycle_news.storage.database import Store, migration, sentence
+from upcycle_news.storage.database import Store, current_migration, describe_error
 from upcycle_news.storage.schema import HEAD
 
 _BUSY = 5  # seconds to wait for the write lock
-_CHECK = 20.0  # seconds for the look at every page
-_STEPS = 100_000  # of SQLite's machine between two looks at the clock
+_CHECK = 20.0  # seconds for the check of every page
+_STEPS = 100_000  # of SQLite's virtual machine between two checks of the time
 
 
 @dataclass(frozen=True)
 class StoreFacts:
-    """What was seen. `trouble` is a sentence when the store could not be looked at at all.
+    """The result of an inspection. `trouble` is a sentence when the store cannot be inspected.
 
-    `damage` is what SQLite found wrong, empty when nothing, None when it was not finished or not
-    looked for. `size` is in bytes; `version` and `newest` are those of the migrations.
+    `damage` is what SQLite found wrong, empty when nothing, None when the check was not finished
+    or not made. `size` is in bytes; `version` and `newest` are those of the migrations.
     """
 
     kind: str
@@ -41,8 +41,8 @@ class StoreFacts:
     trouble: str = ""
 
 
-def look(url: str, *, thorough: bool = True) -> StoreFacts:
-    """Look at the store at `url`; `thorough` also reads every page of SQLite."""
+def inspect_store(url: str, *, thorough: bool = True) -> StoreFacts:
+    """Inspect the store at `url`; `thorough` also checks every page of SQLite. Never raises."""
     try:
         parsed = make_url(url)
         kind = parsed.get_backend_name()
@@ -59,7 +59,7 @@ def look(url: str, *, thorough: bool = True) -> StoreFacts:
         engine = create_engine(
             parsed, hide_parameters=True, poolclass=NullPool, connect_args=arguments
         )
-        version = migration(Store(engine, name))
+        version = current_migration(Store(engine, name))
         with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
             if kind == "sqlite":
                 return _sqlite(connection, name, version, thorough=thorough)
@@ -69,7 +69,7 @@ def look(url: str, *, thorough: bool = True) -> StoreFacts:
     except StoreError as error:
         return StoreFacts(kind, name, trouble=str(error))
     except DBAPIError as error:
-        return StoreFacts(kind, name, trouble=f"store {name}: {sentence(error.orig)}")
+        return StoreFacts(kind, name, trouble=f"store {name}: {describe_error(error.orig)}")
     except SQLAlchemyError:
         return StoreFacts(kind, name, trouble="UPCYCLE_NEWS_STORE is not a store's address")
 
@@ -105,19 +105,19 @@ def _damage(connection: Connection) -> str | None:
     deadline = time.monotonic() + _CHECK
     raw.set_progress_handler(lambda: int(time.monotonic() > deadline), _STEPS)
     try:
-        found = str(connection.exec_driver_sql("PRAGMA quick_check(1)").scalar())
+        verdict = str(connection.exec_driver_sql("PRAGMA quick_check(1)").scalar())
     except DBAPIError as error:
         if "interrupted" in str(error.orig):
             return None
-        return sentence(error.orig)
+        return describe_error(error.orig)
     finally:
         raw.set_progress_handler(None, 0)
-    return "" if found == "ok" else found.splitlines()[-1]
+    return "" if verdict == "ok" else verdict.splitlines()[-1]
 
 
 def _postgres(connection: Connection, name: str, version: str | None) -> StoreFacts:
     size = connection.exec_driver_sql("SELECT pg_database_size(current_database())").scalar()
-    only_reads = str(connection.exec_driver_sql("SHOW transaction_read_only").scalar())
+    read_only = str(connection.exec_driver_sql("SHOW transaction_read_only").scalar())
     server = str(connection.exec_driver_sql("SHOW server_version").scalar())
     return StoreFacts(
         "postgresql",
@@ -125,5 +125,5 @@ def _postgres(connection: Connection, name: str, version: str | None) -> StoreFa
         version=version,
         journal=f"PostgreSQL {server.split()[0]}",
         size=int(size or 0),
-        writable=only_reads == "off",
+        writable=read_only == "off",
     )

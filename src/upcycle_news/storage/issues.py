@@ -1,142 +1,221 @@
-"""Issues: their state, their closing sum, and what they used up."""
+"""Issues: their state, the sums of their deliveries, and the content they used."""
 
 from __future__ import annotations
 
 from collections.abc import Collection
 from dataclasses import dataclass
-from datetime import datetime
-from enum import StrEnum
+from datetime import date, datetime
 from typing import Any
 
 from sqlalchemy import (
     ColumnElement,
     Connection,
     Row,
+    Select,
     delete,
     func,
     insert,
     literal,
     null,
     select,
-    update,
 )
 
 from upcycle_news.errors import IssueError
 from upcycle_news.models import (
     DeliveryState,
     IssueId,
+    IssueState,
     IssueStatus,
     Manifest,
     SubscriberStatus,
 )
+from upcycle_news.storage import issue_lifecycle as lifecycle
+from upcycle_news.storage import refusal_guard, send_hold
 from upcycle_news.storage import revisions as revision_rows
-from upcycle_news.storage import send_hold
 from upcycle_news.storage.database import Store
+from upcycle_news.storage.issue_lifecycle import SYSTEM, IssueEvent, RecordedEvent
 from upcycle_news.storage.schema import (
     deliveries,
     issues,
     revisions,
     subscribers,
-    used,
+    used_content,
 )
-from upcycle_news.storage.suppressions import reason_barred
-
-
-class IssueState(StrEnum):
-    """`OPEN` may still change; from `SENDING` on the issue is frozen."""
-
-    OPEN = revision_rows.OPEN
-    SENDING = "sending"
-    PAUSED = "paused"
-    STOPPED = "stopped"
-    CANCELLED = "cancelled"
+from upcycle_news.storage.suppressions import suppression_reason_sql
 
 
 @dataclass(frozen=True)
 class IssueRow:
-    """What the store knows of an issue. `hash` is the frozen revision, empty while open."""
+    """An issue. `revision_id` is the frozen revision, empty before; `closed_at`: its sums are final."""
 
     id: IssueId
     number: int
     state: IssueState
     revision_id: str
     audience: int
-    stopped_because: str
+    stop_reason: str
     enqueued_at: datetime | None
+    closed_at: datetime | None = None
+
+    @property
+    def frozen(self) -> bool:
+        """True once its deliveries have begun: the issue takes no other revision any more."""
+        return self.state.is_frozen
 
 
 def get(store: Store, issue: IssueId) -> IssueRow | None:
-    """The issue, or None when nobody has previewed it yet."""
+    """Return the issue; None when it was never previewed."""
     with store.reading() as connection:
         row = connection.execute(select(issues).where(issues.c.id == str(issue))).first()
     return None if row is None else _issue(row)
 
 
-def every(store: Store) -> tuple[IssueRow, ...]:
-    """All issues, oldest first."""
+def find_by_number(store: Store, number: int) -> IssueId | None:
+    """Return the issue with this number, as links to it hold; None when there is none."""
+    query = select(issues.c.id).where(issues.c.number == number)
     with store.reading() as connection:
-        rows = connection.execute(select(issues).order_by(issues.c.number)).all()
+        issue = connection.scalar(query)
+    return None if issue is None else IssueId.parse(issue)
+
+
+def all_issues(store: Store) -> tuple[IssueRow, ...]:
+    """Return all issues, oldest first. What a run asks for is narrower: see the functions below."""
+    return _select(store, select(issues))
+
+
+def issues_of_day(store: Store, day: date) -> tuple[IssueRow, ...]:
+    """Return the issues of a day, oldest first."""
+    return _select(store, select(issues).where(issues.c.day == day))
+
+
+def newest_issue(store: Store, *, frozen: bool = False) -> IssueId | None:
+    """Return the newest issue, with `frozen` the newest whose deliveries began; None without one."""
+    states = [state for state in IssueState if state.is_frozen or not frozen]
+    # One look-up in the index for each state, instead of reading all issues to sort them.
+    newest = [select(func.max(issues.c.day)).where(issues.c.state == state) for state in states]
+    with store.reading() as connection:
+        days = connection.execute(select(*(day.scalar_subquery() for day in newest))).one()
+    if not (known := [day for day in days if day is not None]):
+        return None
+    rows = [row for row in issues_of_day(store, max(known)) if row.state in states]
+    return rows[-1].id if rows else None
+
+
+def issues_in(store: Store, *states: IssueState, until: date | None = None) -> tuple[IssueRow, ...]:
+    """Return the issues in these states, oldest first; with `until` only those of days up to it."""
+    query = select(issues).where(issues.c.state.in_(states))
+    return _select(store, query if until is None else query.where(issues.c.day <= until))
+
+
+def unclosed_issues(store: Store) -> tuple[IssueRow, ...]:
+    """Return the frozen issues whose sums are not final yet, oldest first."""
+    states = [state for state in IssueState if state.is_frozen]
+    query = select(issues).where(issues.c.state.in_(states), issues.c.closed_at.is_(None))
+    return _select(store, query)
+
+
+def issues_queued_since(store: Store, moment: datetime) -> tuple[IssueRow, ...]:
+    """Return the issues that were queued at `moment` or later, oldest first."""
+    return _select(store, select(issues).where(issues.c.enqueued_at >= moment))
+
+
+def was_any_queued(store: Store) -> bool:
+    """Return whether the deliveries of any issue ever began."""
+    query = select(issues.c.id).where(issues.c.enqueued_at.is_not(None)).limit(1)
+    with store.reading() as connection:
+        return connection.execute(query).first() is not None
+
+
+def history(store: Store, issue: IssueId) -> tuple[RecordedEvent, ...]:
+    """Return what happened to an issue, by whom and when, oldest first."""
+    with store.reading() as connection:
+        return lifecycle.history(connection, str(issue))
+
+
+def has_waiting(store: Store, issue: IssueId) -> bool:
+    """Return whether a delivery of an issue is queued, deferred or on the wire."""
+    with store.reading() as connection:
+        return lifecycle.has_waiting(connection, str(issue))
+
+
+def close_if_done(store: Store, issue: IssueId, *, now: datetime) -> bool:
+    """Close an issue of which nothing waits any more; see `issue_lifecycle.close_if_done`."""
+    with store.writing() as connection:
+        return lifecycle.close_if_done(connection, str(issue), now=now)
+
+
+def _select(store: Store, query: Select[Any]) -> tuple[IssueRow, ...]:
+    with store.reading() as connection:
+        rows = connection.execute(query).all()
     return tuple(sorted(map(_issue, rows), key=lambda row: row.id))
 
 
-def enqueue(store: Store, issue: IssueId, revision_id: str, *, now: datetime) -> int:
-    """Freeze the issue and queue one delivery for everybody who may be written to now.
+def enqueue(
+    store: Store, revision: revision_rows.Revision, *, by: str = SYSTEM, now: datetime
+) -> int:
+    """Freeze an approved issue and queue one delivery for each confirmed, unsuppressed subscriber.
 
-    One transaction: the audience, the queue and what the issue used up. Returns the audience's
-    size; raises `IssueError` when the issue is frozen already, was rejected meanwhile, or when there
-    is nobody, and `PausedError` while nothing may go out.
+    One transaction: the audience, the queue and the content that is used now. Returns the
+    audience's size; raises `IssueError` when the issue is frozen already, is not approved with this
+    revision any more, or has no audience, and `SendHoldError` while a send hold is active.
     """
-    found = revision_rows.revision(store, issue, revision_id)
-    if found is None:
-        raise IssueError(f"issue {issue} has no revision {revision_id[:12]}: preview it first")
+    issue, revision_id = revision.issue, revision.revision_id
     with store.writing() as connection:
-        send_hold.refuse(connection)
-        taken = connection.execute(
-            update(issues)
-            .where(issues.c.id == str(issue), issues.c.state == IssueState.OPEN)
-            .values(state=IssueState.SENDING, revision_id=revision_id, enqueued_at=now)
-        )
-        if taken.rowcount == 0:
-            row = connection.execute(select(issues).where(issues.c.id == str(issue))).first()
-            if row is not None and row.revision_id == revision_id:
-                return int(row.audience)  # somebody else was faster with the same revision
+        send_hold.raise_if_held(connection)
+        row = lifecycle.locked(connection, str(issue))
+        if row is not None and IssueState(row.state).is_frozen:
+            if row.revision_id == revision_id:
+                return int(row.audience)  # another process was faster with the same revision
             raise IssueError(f"issue {issue} has been queued already, with another revision")
-        if revision_rows.last_word(connection, issue, revision_id) is False:
+        decision = lifecycle.decision_about(connection, str(issue), revision_id)
+        if decision is not None and not decision.approved:
             raise IssueError(f"issue {issue} was rejected meanwhile: nothing is sent")
-        audience = _queue_everybody(connection, issue, now, found.manifest.publication.readers_of)
+        if decision is None:
+            raise IssueError(
+                f"issue {issue} is not approved: see 'upcycle-news issue approve {issue}'"
+            )
+        audience = _queue_subscribers(
+            connection, issue, now, revision.manifest.publication.readers_of
+        )
         if audience == 0:
             raise IssueError(
                 "there is nobody to send to: no confirmed subscriber is without suppression; "
                 "add some with 'upcycle-news subscribers import FILE.csv --consent …'"
             )
-        connection.execute(
-            update(issues).where(issues.c.id == str(issue)).values(audience=audience)
+        lifecycle.advance(
+            connection,
+            str(issue),
+            IssueEvent.QUEUED,
+            by=by,
+            now=now,
+            revision_id=revision_id,
+            columns={"enqueued_at": now, "audience": audience},
         )
-        _use_up(connection, found.manifest)
+        _record_used_content(connection, revision.manifest)
     return audience
 
 
 def count_audience(store: Store, topics: Collection[str]) -> int:
-    """How many people an issue for readers of `topics` (empty: for all) would be queued for now."""
+    """Return how many deliveries an issue on `topics` (empty: for all) would have now."""
     with store.reading() as connection:
-        chosen = connection.scalars(select(subscribers.c.topics).where(*_may_be_written_to()))
-        return sum(not topics or _wants(one, topics) for one in chosen)
+        chosen = connection.scalars(select(subscribers.c.topics).where(*_may_receive()))
+        return sum(not topics or _wants(selection, topics) for selection in chosen)
 
 
-def _may_be_written_to() -> tuple[ColumnElement[bool], ...]:
-    return (subscribers.c.status == SubscriberStatus.CONFIRMED, reason_barred().is_(None))
+def _may_receive() -> tuple[ColumnElement[bool], ...]:
+    return (subscribers.c.status == SubscriberStatus.CONFIRMED, suppression_reason_sql().is_(None))
 
 
 def _wants(chosen: Collection[str], topics: Collection[str]) -> bool:
-    """Whether somebody who chose these topics, or none, reads an issue on `topics`."""
+    """Return whether a subscriber who chose these topics (none: all) gets an issue on `topics`."""
     wanted = {topic.casefold() for topic in topics}
-    return not chosen or bool(wanted & {one.casefold() for one in chosen})
+    return not chosen or bool(wanted & {topic.casefold() for topic in chosen})
 
 
-def _queue_everybody(
+def _queue_subscribers(
     connection: Connection, issue: IssueId, now: datetime, topics: Collection[str]
 ) -> int:
-    people = select(
+    audience = select(
         literal(str(issue)),
         subscribers.c.id,
         literal(DeliveryState.QUEUED.value),
@@ -146,19 +225,19 @@ def _queue_everybody(
         literal(now, deliveries.c.queued_at.type),
         literal(now, deliveries.c.changed_at.type),
         null(),
-    ).where(*_may_be_written_to())
+    ).where(*_may_receive())
     columns = ["issue_id", "subscriber_id", "state", "attempts", "enhanced", "reason"]
     columns += ["queued_at", "changed_at", "next_at"]
-    connection.execute(insert(deliveries).from_select(columns, people.order_by(subscribers.c.id)))
+    connection.execute(insert(deliveries).from_select(columns, audience.order_by(subscribers.c.id)))
     # Counted, because with Postgres an INSERT … SELECT does not tell how many rows it made.
-    mine = select(func.count()).where(deliveries.c.issue_id == str(issue))
+    count = select(func.count()).where(deliveries.c.issue_id == str(issue))
     if topics:
-        _leave_others_out(connection, issue, topics)
-    return int(connection.scalar(mine) or 0)
+        _remove_other_topics(connection, issue, topics)
+    return int(connection.scalar(count) or 0)
 
 
-def _leave_others_out(connection: Connection, issue: IssueId, topics: Collection[str]) -> None:
-    """Who chose topics, and none of these, is not written to. Still nobody has seen the queue."""
+def _remove_other_topics(connection: Connection, issue: IssueId, topics: Collection[str]) -> None:
+    """Remove subscribers who chose only other topics; the queue is not committed yet."""
     rows = connection.execute(
         select(deliveries.c.id, subscribers.c.topics)
         .join(subscribers, subscribers.c.id == deliveries.c.subscriber_id)
@@ -171,7 +250,7 @@ def _leave_others_out(connection: Connection, issue: IssueId, topics: Collection
         )
 
 
-def _use_up(connection: Connection, manifest: Manifest) -> None:
+def _record_used_content(connection: Connection, manifest: Manifest) -> None:
     issue = manifest.issue
     values = {("essay", essay.slug) for essay in issue.essays}
     for related in issue.related:
@@ -179,100 +258,143 @@ def _use_up(connection: Connection, manifest: Manifest) -> None:
             values |= {("item", item.key), ("link", item.canonical)}
     if values:
         connection.execute(
-            insert(used),
-            [{"kind": k, "value": v, "issue_id": str(issue.id)} for k, v in sorted(values)],
+            insert(used_content),
+            [
+                {"kind": kind, "value": value, "issue_id": str(issue.id)}
+                for kind, value in sorted(values)
+            ],
         )
 
 
-def used_up(store: Store) -> tuple[frozenset[str], frozenset[str]]:
-    """The slugs of published essays, and the keys and canonical links of used feed items."""
+def published_essays(store: Store, slugs: Collection[str]) -> frozenset[str]:
+    """Return which of these essays were in an issue."""
+    return _used(store, ("essay",), slugs)
+
+
+def used_items(store: Store, values: Collection[str]) -> frozenset[str]:
+    """Return which of these keys and canonical links of feed items were in an issue."""
+    return _used(store, ("item", "link"), values)
+
+
+def _used(store: Store, kinds: Collection[str], values: Collection[str]) -> frozenset[str]:
+    """Return the values that are used content: a look-up for each, whatever was used before."""
+    wanted = sorted(set(values))
+    used: set[str] = set()
     with store.reading() as connection:
-        rows = connection.execute(select(used.c.kind, used.c.value)).all()
-    return (
-        frozenset(row.value for row in rows if row.kind == "essay"),
-        frozenset(row.value for row in rows if row.kind != "essay"),
-    )
+        for start in range(0, len(wanted), 500):
+            query = select(used_content.c.value).where(
+                used_content.c.kind.in_(kinds),
+                used_content.c.value.in_(wanted[start : start + 500]),
+            )
+            used.update(connection.scalars(query))
+    return frozenset(used)
 
 
-def set_state(
-    store: Store, issue: IssueId, state: IssueState, *, because: str = "", now: datetime
-) -> None:
-    """Pause, resume, stop or cancel. Cancelling ends what has not been on the wire, for good."""
+def pause(store: Store, issue: IssueId, *, by: str, reason: str, now: datetime) -> None:
+    """Pause an issue: no worker claims a delivery of it; raises `IssueError`."""
     with store.writing() as connection:
-        connection.execute(
-            update(issues)
-            .where(issues.c.id == str(issue), issues.c.state != IssueState.CANCELLED)
-            .values(state=state, stopped_because=because)
-        )
-        end_if_cancelled(connection, str(issue), now=now)
+        lifecycle.advance(connection, str(issue), IssueEvent.PAUSED, by=by, now=now, reason=reason)
 
 
-def cancel_lost(store: Store, issue: IssueId) -> bool:
-    """Cancel an issue that is open only because the store was restored, for it went out before.
+def resume(
+    store: Store, issue: IssueId, *, by: str, now: datetime, put_off_until: datetime | None = None
+) -> int:
+    """Let a paused or stopped issue go on; a closed one stays closed. Raises `IssueError`.
 
-    What its newest revision holds counts as published, so that nobody is sent it again. False, and
-    nothing changed, for any other issue, and for one that is younger than the restore.
+    With `put_off_until` past the guard: those whose refusals stopped it are deferred until then, and no
+    wave stops it again. Returns how many are deferred.
     """
-    newest = revision_rows.revision(store, issue)
+    event = IssueEvent.RESUMED if put_off_until is None else IssueEvent.RESUMED_PAST_GUARD
     with store.writing() as connection:
-        row = connection.execute(select(issues).where(issues.c.id == str(issue))).first()
-        if row is None or newest is None or row.state != IssueState.OPEN:
+        lifecycle.advance(connection, str(issue), event, by=by, now=now)
+        count = 0
+        if put_off_until is not None:
+            count = refusal_guard.put_off(connection, str(issue), until=put_off_until, now=now)
+        refusal_guard.forget_outcomes(connection, str(issue))
+    return count
+
+
+def stop(store: Store, issue: IssueId, *, reason: str, now: datetime) -> None:
+    """Stop an issue that the relay refuses, unless it was cancelled or closed meanwhile."""
+    with store.writing() as connection:
+        row = lifecycle.locked(connection, str(issue))
+        if row is not None and not IssueState(row.state).is_ended:
+            lifecycle.advance(
+                connection, str(issue), IssueEvent.STOPPED, by=SYSTEM, now=now, reason=reason
+            )
+
+
+def stop_unless_past_guard(store: Store, issue: IssueId, *, reason: str, now: datetime) -> bool:
+    """Stop an issue that is being sent, unless a person resumed it past the guard; False then."""
+    with store.writing() as connection:
+        row = lifecycle.locked(connection, str(issue))
+        if row is None or row.state != IssueState.SENDING:
             return False
-        if not send_hold.restored_since(connection, row.created_at):
+        if refusal_guard.is_past_guard(connection, str(issue)):
             return False
-        connection.execute(
-            update(issues)
-            .where(issues.c.id == str(issue))
-            .values(state=IssueState.CANCELLED, stopped_because="went out before a restore")
+        lifecycle.advance(
+            connection, str(issue), IssueEvent.STOPPED, by=SYSTEM, now=now, reason=reason
         )
-        _use_up(connection, newest.manifest)
     return True
 
 
-def end_if_cancelled(connection: Connection, issue: str, *, now: datetime) -> None:
-    """In a cancelled issue nothing waits, also not what was on the wire and came back."""
-    # The row is locked (Postgres), so that nobody cancels between this look and our commit.
-    state = connection.scalar(
-        select(issues.c.state).where(issues.c.id == issue).with_for_update(read=True)
-    )
-    if state != IssueState.CANCELLED:
-        return
-    waiting = select(deliveries.c.id).where(
-        deliveries.c.issue_id == issue,
-        deliveries.c.state.in_([DeliveryState.QUEUED, DeliveryState.DEFERRED]),
-    )
-    connection.execute(
-        update(deliveries)
-        # Locked one after another, as senders mark them: in another order they could deadlock.
-        .where(deliveries.c.id.in_(waiting.order_by(deliveries.c.id).with_for_update()))
-        .values(
-            state=DeliveryState.CANCELLED,
-            reason="the issue was cancelled",
-            changed_at=now,
-            next_at=None,
+def cancel(store: Store, issue: IssueId, *, by: str, reason: str, now: datetime) -> None:
+    """End an issue and everything of it that is not on the wire; raises `IssueError`."""
+    with store.writing() as connection:
+        lifecycle.cancel(connection, str(issue), by=by, now=now, reason=reason)
+
+
+def cancel_sent_before_restore(
+    store: Store, issue: IssueId, *, by: str = SYSTEM, now: datetime
+) -> bool:
+    """Cancel an issue that is not frozen only because the store was restored: it was sent before.
+
+    The content of its newest revision counts as used, so that it is not sent again. False, and
+    nothing changed, for any other issue, and for one that is younger than the restore.
+    """
+    newest = revision_rows.load_revision(store, issue)
+    with store.writing() as connection:
+        row = lifecycle.locked(connection, str(issue))
+        if row is None or newest is None or IssueState(row.state).is_frozen:
+            return False
+        if not send_hold.restored_since(connection, row.created_at):
+            return False
+        lifecycle.cancel(
+            connection,
+            str(issue),
+            IssueEvent.SENT_BEFORE_RESTORE,
+            by=by,
+            now=now,
+            reason="went out before a restore",
         )
-    )
+        _record_used_content(connection, newest.manifest)
+    return True
 
 
 def status(store: Store, issue: IssueId) -> IssueStatus | None:
-    """The closing sum, counted row by row; None for an issue nobody has previewed."""
+    """Return the sums by state; None for an issue that was never previewed.
+
+    Those of a closed issue stand in its row; of any other its deliveries are counted.
+    """
     with store.reading() as connection:
         row = connection.execute(select(issues).where(issues.c.id == str(issue))).first()
         if row is None:
             return None
-        newest = connection.scalar(
-            select(revisions.c.revision_id)
-            .where(revisions.c.issue_id == str(issue))
-            .order_by(revisions.c.created_at.desc(), revisions.c.id.desc())
-            .limit(1)
-        )
-        counted = connection.execute(
-            select(deliveries.c.state, func.count())
-            .where(deliveries.c.issue_id == str(issue))
-            .group_by(deliveries.c.state)
-        ).all()
-    counts = {DeliveryState(state): number for state, number in counted}
-    return IssueStatus(str(issue), row.revision_id or newest or "", row.audience, counts)
+        newest = None
+        if not row.revision_id:
+            newest = connection.scalar(
+                select(revisions.c.revision_id)
+                .where(revisions.c.issue_id == str(issue))
+                .order_by(revisions.c.created_at.desc(), revisions.c.id.desc())
+                .limit(1)
+            )
+        if row.closed_at is not None:
+            counts = lifecycle.stored_sums(row)
+        else:
+            counts = lifecycle.count_deliveries(connection, str(issue))
+    return IssueStatus(
+        str(issue), row.revision_id or newest or "", row.audience, counts, IssueState(row.state)
+    )
 
 
 def _issue(row: Row[Any]) -> IssueRow:
@@ -282,6 +404,7 @@ def _issue(row: Row[Any]) -> IssueRow:
         state=IssueState(row.state),
         revision_id=row.revision_id,
         audience=row.audience,
-        stopped_because=row.stopped_because,
+        stop_reason=row.stop_reason,
         enqueued_at=row.enqueued_at,
+        closed_at=row.closed_at,
     )

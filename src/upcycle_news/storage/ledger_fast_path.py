@@ -1,4 +1,8 @@
-"""The usual turn of a sender, in the driver's own form: some were sent, others may go."""
+"""The usual commit of a worker without SQLAlchemy: some messages were sent, others may be sent.
+
+`ledger.Ledger.commit` calls `LedgerFastPath.try_commit` first when no quota is set, and does the
+work itself when that declines. The statements are those of `ledger_sql`, compiled once.
+"""
 
 from __future__ import annotations
 
@@ -8,81 +12,95 @@ from typing import Any
 
 from sqlalchemy import Dialect, Update
 
-from upcycle_news.models import Claim, Verdict
-from upcycle_news.storage import ledger_sql as rows
+from upcycle_news.models import LeasedDelivery, Verdict
+from upcycle_news.storage import ledger_sql as sql
 from upcycle_news.storage.database import Store
-from upcycle_news.storage.workers import Sender
+from upcycle_news.storage.workers import Worker
 
 
-class Prepared:
-    """A statement compiled once for a dialect. `row` makes the parameters of one execution."""
+class CompiledStatement:
+    """A statement compiled once for a dialect, for executing with the driver's own cursor."""
 
     def __init__(self, statement: Update, dialect: Dialect) -> None:
-        """Compile `statement`."""
+        """Compile `statement`; parameters without a value are given to `parameters` later."""
         compiled = statement.compile(dialect=dialect)
         self.sql = str(compiled)
-        self._in_order = compiled.positiontup is not None
-        fixed: dict[str, Any] = {}
-        processes: dict[str, Any] = {}
+        self._is_positional = compiled.positiontup is not None
+        constants: dict[str, Any] = {}
+        processors: dict[str, Any] = {}
         for name, bind in compiled.binds.items():
             process = bind.type.dialect_impl(dialect).bind_processor(dialect)
             if bind.required:
-                processes[name] = process
+                processors[name] = process
             else:
                 value = bind.effective_value
-                fixed[name] = process(value) if process else value
+                constants[name] = process(value) if process else value
         names = compiled.positiontup or list(compiled.binds)
-        self._slots = [(name, processes.get(name), fixed.get(name)) for name in names]
-        self._told = frozenset(processes)
+        self._slots = [(name, processors.get(name), constants.get(name)) for name in names]
+        self._variables = frozenset(processors)
         self._names = names
 
-    def row(self, values: Mapping[str, Any]) -> Any:
-        """`values` as the driver takes them: in their order, or by their names."""
-        told = self._told
+    def parameters(self, values: Mapping[str, Any]) -> Any:
+        """Return `values` as the driver takes them: a list in their order, or a dict by name."""
+        variables = self._variables
         row = [
-            (process(values[name]) if process else values[name]) if name in told else fixed
-            for name, process, fixed in self._slots
+            (process(values[name]) if process else values[name]) if name in variables else constant
+            for name, process, constant in self._slots
         ]
-        return row if self._in_order else dict(zip(self._names, row, strict=True))
+        return row if self._is_positional else dict(zip(self._names, row, strict=True))
 
 
-class _NotAllMayGoError(Exception):
-    """Some of the marks need a closer look."""
+class _DeclinedError(Exception):
+    """A claim was not granted, or a verdict is about a delivery that was settled before."""
 
 
-class QuickTurns:
-    """What `Ledger.turn` does, as long as nothing is special about it."""
+class LedgerFastPath:
+    """Does what `Ledger.commit` does as long as every claim is granted."""
 
-    def __init__(self, store: Store, sender: Sender) -> None:
-        """Work in the name of `sender`."""
-        self._store, self._me = store, sender.id
-        self._record = Prepared(rows.RECORD, store.driver)
-        self._mark = Prepared(rows.MARK_WHO_MAY_GO, store.driver)
+    def __init__(self, store: Store, worker: Worker) -> None:
+        """Commit on behalf of `worker`."""
+        self._store, self._me = store, worker.id
+        self._record = CompiledStatement(sql.RECORD_VERDICT_IN_FLIGHT, store.sql_dialect)
+        self._claim = CompiledStatement(sql.CLAIM_IF_ALLOWED, store.sql_dialect)
 
-    def turn(
-        self, records: Sequence[tuple[Claim, Verdict]], marks: Sequence[Claim], now: datetime
+    def try_commit(
+        self,
+        records: Sequence[tuple[LeasedDelivery, Verdict]],
+        claims: Sequence[LeasedDelivery],
+        now: datetime,
     ) -> bool:
-        """Commit these records and all of these marks; False, and nothing done, if not all may go.
+        """Commit all records and claims; False, and nothing done, when a claim is not granted.
 
-        Nothing is special about a verdict that changes its own delivery only, and about somebody
-        who may be written to, in an issue that is being sent.
+        Also False for a verdict that concerns more than its own delivery: one that suppresses the
+        address, a permanent refusal, which the guard against waves of them counts, one that queues or
+        defers again, where the issue may have been cancelled, and one about a delivery that was
+        settled before, where the issue may be closed.
         """
-        if any(verdict.suppress or verdict.state in rows.HELD_BACK for _, verdict in records):
+        if any(
+            verdict.state in sql.PENDING_STATES or verdict.suppress or (verdict.code or 0) >= 500
+            for _, verdict in records
+        ):
             return False
         try:
-            with self._store.driving() as cursor:
+            with self._store.raw_cursor() as cursor:
                 if records:
-                    told = [rows.recorded(*record, self._me, now) for record in records]
-                    cursor.executemany(self._record.sql, [self._record.row(one) for one in told])
-                if marks:
-                    # In the order in which whoever cancels the issue locks them.
-                    told = [
-                        rows.marked(claim, self._me, now)
-                        for claim in sorted(marks, key=lambda claim: claim.delivery)
+                    rows = [sql.record_parameters(*record, self._me, now) for record in records]
+                    cursor.executemany(
+                        self._record.sql, [self._record.parameters(row) for row in rows]
+                    )
+                    if cursor.rowcount != len(records):
+                        raise _DeclinedError
+                if claims:
+                    # In the order in which cancelling the issue locks them.
+                    rows = [
+                        sql.claim_parameters(claim, self._me, now)
+                        for claim in sorted(claims, key=lambda claim: claim.delivery)
                     ]
-                    cursor.executemany(self._mark.sql, [self._mark.row(one) for one in told])
-                    if cursor.rowcount != len(marks):
-                        raise _NotAllMayGoError
-        except _NotAllMayGoError:
+                    cursor.executemany(
+                        self._claim.sql, [self._claim.parameters(row) for row in rows]
+                    )
+                    if cursor.rowcount != len(claims):
+                        raise _DeclinedError
+        except _DeclinedError:
             return False
         return True

@@ -1,4 +1,9 @@
-"""The statements of the ledger, built once: building them costs more than running them."""
+"""The statements of the ledger, built once: building them costs more than running them.
+
+`ledger.Ledger` executes them through SQLAlchemy; `RECORD_VERDICT` and `CLAIM_IF_ALLOWED` are also
+compiled by `ledger_fast_path`, which gives them to the database driver directly. Nothing here
+opens a transaction.
+"""
 
 from __future__ import annotations
 
@@ -8,65 +13,70 @@ from typing import Any
 from sqlalchemy import Row, Select, bindparam, literal_column, or_, select, update
 
 from upcycle_news.models import (
-    Claim,
     DeliveryState,
     EmailAddress,
+    IssueState,
+    LeasedDelivery,
     SubscriberStatus,
     Verdict,
 )
-from upcycle_news.storage.issues import IssueState
 from upcycle_news.storage.schema import deliveries, issues, subscribers
-from upcycle_news.storage.suppressions import reason_barred
-from upcycle_news.storage.workers import NOBODY
+from upcycle_news.storage.suppressions import suppression_reason_sql
+from upcycle_news.storage.workers import NO_WORKER
 
-HELD_BACK = (DeliveryState.QUEUED, DeliveryState.DEFERRED)
+PENDING_STATES = (DeliveryState.QUEUED, DeliveryState.DEFERRED)
 
-HOLD_ISSUE = select(issues.c.id).where(issues.c.id == bindparam("issue")).with_for_update(read=True)
+LOCK_ISSUE_SHARED = (
+    select(issues.c.id).where(issues.c.id == bindparam("issue")).with_for_update(read=True)
+)
 
 # As a literal, so that the planner sees that the partial index fits.
-DEFERRED = deliveries.c.state == literal_column("'deferred'")
+IS_DEFERRED = deliveries.c.state == literal_column("'deferred'")
 
 
-def _waiting(*conditions: Any) -> Select[Any]:
+def _select_unleased(*conditions: Any) -> Select[Any]:
     return (
         select(
             deliveries.c.id,
             deliveries.c.subscriber_id,
             deliveries.c.attempts,
+            deliveries.c.code,
             deliveries.c.queued_at,
             subscribers.c.email,
             subscribers.c.name,
             subscribers.c.status,
-            reason_barred().label("suppressed"),
+            suppression_reason_sql().label("suppressed"),
         )
         .select_from(deliveries)
         .outerjoin(subscribers, subscribers.c.id == deliveries.c.subscriber_id)
         .where(
             deliveries.c.issue_id == bindparam("issue"),
-            deliveries.c.sender_id == NOBODY,
+            deliveries.c.worker_id == NO_WORKER,
             *conditions,
         )
-        .limit(bindparam("most"))
+        .limit(bindparam("limit"))
         .with_for_update(skip_locked=True, of=deliveries)
     )
 
 
-QUEUED = _waiting(deliveries.c.state == DeliveryState.QUEUED).order_by(
-    # Whoever made the issue stop must not be the first again.
+SELECT_QUEUED = _select_unleased(deliveries.c.state == DeliveryState.QUEUED).order_by(
+    # A message that made the issue stop must not be the first again.
     deliveries.c.attempts,
     deliveries.c.id,
 )
-FRESH = QUEUED.where(deliveries.c.attempts == 0)
-DUE = _waiting(DEFERRED, deliveries.c.next_at <= bindparam("now")).order_by(deliveries.c.next_at)
-STANDING = (
+SELECT_NEVER_TRIED = SELECT_QUEUED.where(deliveries.c.attempts == 0)
+SELECT_DUE = _select_unleased(IS_DEFERRED, deliveries.c.next_at <= bindparam("now")).order_by(
+    deliveries.c.next_at
+)
+SELECT_FOR_CLAIM = (
     select(
         deliveries.c.id,
         deliveries.c.state,
-        deliveries.c.sender_id,
+        deliveries.c.worker_id,
         issues.c.state.label("issue_state"),
         subscribers.c.email,
         subscribers.c.status,
-        reason_barred().label("suppressed"),
+        suppression_reason_sql().label("suppressed"),
     )
     .select_from(deliveries)
     .join(issues, issues.c.id == deliveries.c.issue_id)
@@ -75,16 +85,13 @@ STANDING = (
     .order_by(deliveries.c.id)
     .with_for_update(of=deliveries)
 )
-_MINE = (deliveries.c.id == bindparam("row"), deliveries.c.sender_id == bindparam("me"))
+_IS_PENDING = or_(*(deliveries.c.state == state for state in PENDING_STATES))
+_LEASED_BY_ME = (deliveries.c.id == bindparam("row"), deliveries.c.worker_id == bindparam("me"))
 LEASE = (
-    update(deliveries).where(deliveries.c.id == bindparam("row")).values(sender_id=bindparam("me"))
+    update(deliveries).where(deliveries.c.id == bindparam("row")).values(worker_id=bindparam("me"))
 )
-LET_GO = (
-    update(deliveries)
-    .where(*_MINE, or_(*(deliveries.c.state == state for state in HELD_BACK)))
-    .values(sender_id=NOBODY)
-)
-MARK = (
+RELEASE_LEASE = update(deliveries).where(*_LEASED_BY_ME, _IS_PENDING).values(worker_id=NO_WORKER)
+CLAIM = (
     update(deliveries)
     .where(deliveries.c.id == bindparam("row"))
     .values(
@@ -93,10 +100,11 @@ MARK = (
         changed_at=bindparam("changed_at"),
     )
 )
-# Marks whoever may go, as `refusal` and the issue's state have it, and nobody else.
-MARK_WHO_MAY_GO = MARK.where(
-    deliveries.c.sender_id == bindparam("me"),
-    or_(*(deliveries.c.state == state for state in HELD_BACK)),
+# Claims exactly what `Ledger.commit` would grant without quotas: the conditions of `refusal` and
+# the state of the issue.
+CLAIM_IF_ALLOWED = CLAIM.where(
+    deliveries.c.worker_id == bindparam("me"),
+    _IS_PENDING,
     select(issues.c.id)
     .where(issues.c.id == deliveries.c.issue_id, issues.c.state == IssueState.SENDING)
     .correlate(deliveries)
@@ -106,14 +114,14 @@ MARK_WHO_MAY_GO = MARK.where(
         subscribers.c.id == deliveries.c.subscriber_id,
         subscribers.c.status == SubscriberStatus.CONFIRMED,
         subscribers.c.email.is_not(None),
-        reason_barred().is_(None),
+        suppression_reason_sql().is_(None),
     )
     .correlate(deliveries)
     .exists(),
 )
-RECORD = (
+RECORD_VERDICT = (
     update(deliveries)
-    .where(*_MINE)
+    .where(*_LEASED_BY_ME)
     .values(
         {
             name: bindparam(name)
@@ -123,49 +131,69 @@ RECORD = (
                 "code",
                 "enhanced",
                 "reason",
-                "sender_id",
+                "worker_id",
                 "changed_at",
             )
         }
     )
 )
 
+# The usual verdict, of a message that was on the wire until now. Any other is about a delivery that
+# was settled before, perhaps in an issue that is closed.
+RECORD_VERDICT_IN_FLIGHT = RECORD_VERDICT.where(deliveries.c.state == DeliveryState.SENDING)
+SELECT_NOT_IN_FLIGHT = (
+    select(deliveries.c.id)
+    .where(
+        deliveries.c.id.in_(bindparam("rows", expanding=True)),
+        deliveries.c.state != DeliveryState.SENDING,
+    )
+    .limit(1)
+)
 
-def recorded(claim: Claim, verdict: Verdict, me: int, now: datetime) -> dict[str, Any]:
-    """The parameters of `RECORD`."""
+
+def record_parameters(
+    delivery: LeasedDelivery, verdict: Verdict, me: int, now: datetime
+) -> dict[str, Any]:
+    """Return the parameters of `RECORD_VERDICT` for worker `me`."""
     return {
-        "row": claim.delivery,
+        "row": delivery.delivery,
         "me": me,
         "state": verdict.state,
         "next_at": verdict.next_at,
         "code": verdict.code,
         "enhanced": verdict.enhanced,
         "reason": verdict.reason,
-        # Who holds nothing any more leaves it to others.
-        "sender_id": NOBODY if verdict.state in HELD_BACK else me,
+        # A delivery that waits again may be leased by any worker.
+        "worker_id": NO_WORKER if verdict.state in PENDING_STATES else me,
         "changed_at": now,
     }
 
 
-def marked(claim: Claim, me: int, now: datetime) -> dict[str, Any]:
-    """The parameters of `MARK_WHO_MAY_GO`."""
-    return {"row": claim.delivery, "me": me, "attempt": claim.attempt, "changed_at": now}
+def claim_parameters(delivery: LeasedDelivery, me: int, now: datetime) -> dict[str, Any]:
+    """Return the parameters of `CLAIM_IF_ALLOWED` for worker `me`."""
+    return {
+        "row": delivery.delivery,
+        "me": me,
+        "attempt": delivery.attempt,
+        "changed_at": now,
+    }
 
 
-def claim_of(row: Row[Any]) -> Claim:
-    """A row of the queue as the sender sees it."""
-    return Claim(
+def leased_delivery(row: Row[Any]) -> LeasedDelivery:
+    """Return a row of `SELECT_QUEUED` or `SELECT_DUE` as the delivery engine takes it."""
+    return LeasedDelivery(
         delivery=row.id,
         subscriber=row.subscriber_id,
         address=EmailAddress(row.email),
         name=row.name,
         attempt=row.attempts + 1,
         queued_at=row.queued_at,
+        refused_before=(row.code or 0) >= 500,
     )
 
 
 def refusal(row: Row[Any]) -> tuple[DeliveryState, str] | None:
-    """Why this person must not get the issue any more, and how the delivery ends."""
+    """Return the final state and reason if the subscriber must not get the issue any more."""
     if row.email is None:
         return DeliveryState.CANCELLED, "the person was forgotten"
     if row.suppressed is not None:

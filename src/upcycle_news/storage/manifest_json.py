@@ -1,4 +1,4 @@
-"""A manifest as text and back: canonical JSON, images beside it by their hash."""
+"""Encode and decode a manifest: canonical JSON, and the images by their SHA-256."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _LISTS = ("imprint", "hosts", "readers_of")
 
 
 def encode(manifest: Manifest) -> tuple[str, dict[str, bytes]]:
-    """The manifest as canonical JSON, and the images it names by SHA-256."""
+    """Return the manifest as canonical JSON, and the images it names by SHA-256."""
     images = {path: sha256(data).hexdigest() for path, data in manifest.images.items()}
     content: dict[str, Any] = {
         "format": FORMAT,
@@ -32,7 +32,7 @@ def encode(manifest: Manifest) -> tuple[str, dict[str, bytes]]:
 
 
 def decode(text: str, blobs: Mapping[str, bytes]) -> Manifest:
-    """The manifest again, from its JSON and its images."""
+    """Return the manifest from its JSON and its images."""
     content = json.loads(text)
     publication = content["publication"]
     publication |= {key: tuple(publication.get(key, ())) for key in _LISTS}
@@ -40,15 +40,15 @@ def decode(text: str, blobs: Mapping[str, bytes]) -> Manifest:
         issue=_ISSUE.validate_python(content["issue"]),
         publication=Publication(**publication),
         templates=content["templates"],
-        images={path: blobs[revision_id] for path, revision_id in content["images"].items()},
+        images={path: blobs[image_hash] for path, image_hash in content["images"].items()},
     )
 
 
 def image_hashes(text: str) -> list[str]:
-    """The SHA-256 of every image that a manifest's JSON names."""
+    """Return the SHA-256 of every image that a manifest's JSON names."""
     return list(json.loads(text)["images"].values())
 
 
-def hash_of(text: str) -> str:
-    """The revision's name: SHA-256 over the manifest's JSON, in hexadecimal."""
+def revision_id_of(text: str) -> str:
+    """Return the id of the revision: SHA-256 over the manifest's JSON, in hexadecimal."""
     return sha256(text.encode()).hexdigest()

@@ -2,8 +2,8 @@
 
 Each scope (a relay, the sender, a domain) keeps the times of its last messages. One more may go
 when the `limit`-th last is older than the span, so that no span of that length, wherever it
-begins, holds more than `limit`. A message is counted in the transaction that marks it as sending:
-one that a crash keeps from leaving counts all the same.
+begins, holds more than `limit`. A message is counted in the transaction that claims it: one that a
+crash keeps from being sent counts all the same.
 """
 
 from __future__ import annotations
@@ -21,16 +21,16 @@ from upcycle_news.storage.schema import quota_marks, quota_scopes
 
 @dataclass(frozen=True)
 class Scope:
-    """What a message to somebody counts against. `aside`: when full, others may still go."""
+    """What a message counts against. With `is_domain` only messages to that domain wait when full."""
 
     name: str
     rates: tuple[Rate, ...]
-    aside: bool = False
+    is_domain: bool = False
 
 
 @dataclass(frozen=True)
-class Full:
-    """A scope that takes nothing before `until`, and the rate that says so."""
+class FullScope:
+    """A scope that has no room before `until`, and the rate that is used up."""
 
     scope: Scope
     rate: Rate
@@ -39,7 +39,7 @@ class Full:
 
 @dataclass(frozen=True)
 class Quotas:
-    """The quotas of a run. `domains` has a rate for a recipient's domain, ``*`` for any other."""
+    """The quotas of a run. `domains` has the rates of recipients' domains, ``*`` for any other."""
 
     relay: tuple[Rate, ...] = ()
     relay_name: str = ""
@@ -48,37 +48,39 @@ class Quotas:
     domains: tuple[tuple[str, tuple[Rate, ...]], ...] = ()
 
     def scopes(self, address: EmailAddress) -> list[Scope]:
-        """What a message to `address` counts against, in an order that is always the same."""
+        """Return what a message to `address` counts against, always in the same order."""
         by_domain = dict(self.domains)
         rates = by_domain.get(address.domain, by_domain.get("*", ()))
-        found = [
-            Scope(f"domain {address.domain}", rates, aside=True),
+        scopes = [
+            Scope(f"domain {address.domain}", rates, is_domain=True),
             Scope(f"relay {self.relay_name}", self.relay),
             Scope(f"sender {self.sender_address}", self.sender),
         ]
-        return [scope for scope in found if scope.rates]
+        return [scope for scope in scopes if scope.rates]
 
     def __bool__(self) -> bool:
         return bool(self.relay or self.sender or self.domains)
 
 
-def reserve(connection: Connection, scopes: Sequence[Scope], now: datetime) -> Full | None:
-    """Count one message in every scope, or say which one is full for longest; then count none."""
+def reserve(connection: Connection, scopes: Sequence[Scope], now: datetime) -> FullScope | None:
+    """Count one message in every scope; or count none, and return the scope that is full longest."""
     counts = {scope.name: _locked_count(connection, scope.name) for scope in scopes}
     full = [
-        found
+        full_scope
         for scope in scopes
         for rate in scope.rates
-        if (found := _full(connection, scope, rate, counts[scope.name], now)) is not None
+        if (full_scope := _full(connection, scope, rate, counts[scope.name], now)) is not None
     ]
     if full:
-        return max(full, key=lambda found: found.until)
+        return max(full, key=lambda scope: scope.until)
     for scope in scopes:
         number = counts[scope.name] + 1
         connection.execute(insert(quota_marks).values(scope=scope.name, number=number, at=now))
-        mine = quota_marks.c.scope == scope.name
-        kept = max(rate.limit for rate in scope.rates)
-        connection.execute(delete(quota_marks).where(mine, quota_marks.c.number <= number - kept))
+        of_scope = quota_marks.c.scope == scope.name
+        limit = max(rate.limit for rate in scope.rates)
+        connection.execute(
+            delete(quota_marks).where(of_scope, quota_marks.c.number <= number - limit)
+        )
         connection.execute(
             update(quota_scopes).where(quota_scopes.c.scope == scope.name).values(count=number)
         )
@@ -86,38 +88,40 @@ def reserve(connection: Connection, scopes: Sequence[Scope], now: datetime) -> F
 
 
 def _locked_count(connection: Connection, scope: str) -> int:
-    """How many messages the scope has seen; nobody else counts in it until we commit."""
+    """Return how many messages the scope has counted; locked until this transaction ends."""
     query = select(quota_scopes.c.count).where(quota_scopes.c.scope == scope).with_for_update()
-    found = connection.scalar(query)
-    if found is None:
-        insert_here = (
+    count = connection.scalar(query)
+    if count is None:
+        insert_ignore = (
             postgresql.insert if connection.dialect.name == "postgresql" else sqlite.insert
         )
         connection.execute(
-            insert_here(quota_scopes).values(scope=scope, count=0).on_conflict_do_nothing()
+            insert_ignore(quota_scopes).values(scope=scope, count=0).on_conflict_do_nothing()
         )
-        found = connection.scalar(query)
-    return int(found or 0)
+        count = connection.scalar(query)
+    return int(count or 0)
 
 
 def _full(
     connection: Connection, scope: Scope, rate: Rate, count: int, now: datetime
-) -> Full | None:
+) -> FullScope | None:
     if count < rate.limit:
         return None
-    mine = quota_marks.c.scope == scope.name
+    of_scope = quota_marks.c.scope == scope.name
     # A limit that was raised asks for times no longer kept: the oldest kept stands for them.
     at: datetime | None = connection.scalar(
         select(quota_marks.c.at)
-        .where(mine, quota_marks.c.number > count - rate.limit)
+        .where(of_scope, quota_marks.c.number > count - rate.limit)
         .order_by(quota_marks.c.number)
         .limit(1)
     )
     if at is None:
         return None
     if at > now:
-        # The clock was set back: a mark of the future must not close the quota until then.
-        connection.execute(update(quota_marks).where(mine, quota_marks.c.at > now).values(at=now))
+        # The clock was set back: a time in the future must not close the quota until then.
+        connection.execute(
+            update(quota_marks).where(of_scope, quota_marks.c.at > now).values(at=now)
+        )
         at = now
     until = rate.free_at(at)
-    return Full(scope, rate, until) if until > now else None
+    return FullScope(scope, rate, until) if until > now else None

@@ -1,4 +1,4 @@
-"""How relays answered, by issue: written by each sender for itself, read as a sum."""
+"""Statistics of relays' replies by issue: each worker writes its own row, queries add them up."""
 
 from __future__ import annotations
 
@@ -9,67 +9,73 @@ from typing import Any
 from sqlalchemy import Row, delete, insert, select
 
 from upcycle_news.models import IssueId
-from upcycle_news.models.relay_stats import Replies
+from upcycle_news.models.relay_stats import RelayStats
 from upcycle_news.storage.database import Store
-from upcycle_news.storage.schema import issues, replies
+from upcycle_news.storage.schema import issues, relay_stats
 
 
-def save(store: Store, issue: IssueId, sender: int, told: Replies, *, now: datetime) -> None:
-    """Write down what a sender heard of a relay so far, in the place of what it wrote before."""
-    mine = (
-        replies.c.issue_id == str(issue),
-        replies.c.relay == told.relay,
-        replies.c.sender_id == sender,
+def save(store: Store, issue: IssueId, worker: int, stats: RelayStats, *, now: datetime) -> None:
+    """Store the statistics of a worker so far, in place of those it wrote before."""
+    own_row = (
+        relay_stats.c.issue_id == str(issue),
+        relay_stats.c.relay == stats.relay,
+        relay_stats.c.worker_id == worker,
     )
     with store.writing() as connection:
-        connection.execute(delete(replies).where(*mine))
+        connection.execute(delete(relay_stats).where(*own_row))
         connection.execute(
-            insert(replies).values(
+            insert(relay_stats).values(
                 issue_id=str(issue),
-                relay=told.relay,
-                sender_id=sender,
-                accepted=told.accepted,
-                deferred=told.deferred,
-                refused=told.refused,
-                lost=told.lost,
-                slowest=told.slowest,
-                classes={str(number): count for number, count in told.classes.items()},
+                relay=stats.relay,
+                worker_id=worker,
+                accepted=stats.accepted,
+                deferred=stats.deferred,
+                refused=stats.refused,
+                lost=stats.lost,
+                slowest=stats.slowest,
+                classes={str(number): count for number, count in stats.classes.items()},
                 changed_at=now,
             )
         )
 
 
-def of_issue(store: Store, issue: IssueId) -> tuple[Replies, ...]:
-    """What each relay answered to an issue, by its name."""
-    query = select(replies).where(replies.c.issue_id == str(issue)).order_by(replies.c.relay)
+def for_issue(store: Store, issue: IssueId) -> tuple[RelayStats, ...]:
+    """Return the statistics of each relay for an issue, ordered by the relay's name."""
+    query = (
+        select(relay_stats)
+        .where(relay_stats.c.issue_id == str(issue))
+        .order_by(relay_stats.c.relay)
+    )
     with store.reading() as connection:
         rows = connection.execute(query).all()
-    by_relay: defaultdict[str, list[Replies]] = defaultdict(list)
+    by_relay: defaultdict[str, list[RelayStats]] = defaultdict(list)
     for row in rows:
-        by_relay[row.relay].append(_replies(row))
-    return tuple(Replies.together(relay, several) for relay, several in by_relay.items())
+        by_relay[row.relay].append(_relay_stats(row))
+    return tuple(RelayStats.combined(relay, stats) for relay, stats in by_relay.items())
 
 
-def earlier(store: Store, issue: IssueId, relay: str, last: int) -> tuple[Replies, ...]:
-    """What a relay answered to the issues queued before this one, the newest first."""
-    own = select(issues.c.enqueued_at).where(issues.c.id == str(issue)).scalar_subquery()
+def for_earlier_issues(
+    store: Store, issue: IssueId, relay: str, last: int
+) -> tuple[RelayStats, ...]:
+    """Return a relay's statistics for the `last` issues queued before this one, newest first."""
+    enqueued_at = select(issues.c.enqueued_at).where(issues.c.id == str(issue)).scalar_subquery()
     query = (
-        select(replies)
-        .join(issues, issues.c.id == replies.c.issue_id)
-        .where(replies.c.relay == relay, issues.c.enqueued_at < own)
+        select(relay_stats)
+        .join(issues, issues.c.id == relay_stats.c.issue_id)
+        .where(relay_stats.c.relay == relay, issues.c.enqueued_at < enqueued_at)
         .order_by(issues.c.enqueued_at.desc(), issues.c.number.desc())
     )
-    found: dict[str, list[Replies]] = {}
+    by_issue: dict[str, list[RelayStats]] = {}
     with store.reading() as connection:
         for row in connection.execute(query):
-            if row.issue_id not in found and len(found) == last:
+            if row.issue_id not in by_issue and len(by_issue) == last:
                 break
-            found.setdefault(row.issue_id, []).append(_replies(row))
-    return tuple(Replies.together(relay, several) for several in found.values())
+            by_issue.setdefault(row.issue_id, []).append(_relay_stats(row))
+    return tuple(RelayStats.combined(relay, stats) for stats in by_issue.values())
 
 
-def _replies(row: Row[Any]) -> Replies:
-    return Replies(
+def _relay_stats(row: Row[Any]) -> RelayStats:
+    return RelayStats(
         row.relay,
         accepted=row.accepted,
         deferred=row.deferred,

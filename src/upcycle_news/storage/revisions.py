@@ -1,4 +1,4 @@
-"""Revisions of an issue: their inputs, what they look like, and what was decided about them."""
+"""Revisions of issues: their inputs and renderings."""
 
 from __future__ import annotations
 
@@ -9,124 +9,107 @@ from hashlib import sha256
 
 from sqlalchemy import Connection, Select, and_, func, insert, select, update
 
-from upcycle_news.errors import IssueError
 from upcycle_news.models import (
     InlineImage,
     IssueId,
+    IssueState,
     Manifest,
     RenderedIssue,
 )
+from upcycle_news.storage import issue_lifecycle as lifecycle
 from upcycle_news.storage import manifest_json
 from upcycle_news.storage.database import Store
 from upcycle_news.storage.schema import (
-    approvals,
     blobs,
     issues,
     renderings,
     revisions,
-    used,
+    used_content,
 )
 
 
-def published_in(store: Store) -> Mapping[str, IssueId]:
-    """The issue of each essay that was in one, by its slug."""
-    query = select(used.c.value, used.c.issue_id).where(used.c.kind == "essay")
+def issues_by_essay(store: Store) -> Mapping[str, IssueId]:
+    """Return the issue of each published essay, by the essay's slug."""
+    query = select(used_content.c.value, used_content.c.issue_id).where(
+        used_content.c.kind == "essay"
+    )
     with store.reading() as connection:
         return {row.value: IssueId.parse(row.issue_id) for row in connection.execute(query)}
 
 
-def issue_before(store: Store, issue: IssueId) -> tuple[IssueId, str] | None:
-    """The issue that was queued last before this one, and its frozen revision."""
+def previous_issue(store: Store, issue: IssueId) -> tuple[IssueId, str] | None:
+    """Return the issue queued last before this one, and its frozen revision; None for the first."""
     query = (
         select(issues.c.id, issues.c.revision_id, issues.c.enqueued_at)
-        .where(issues.c.enqueued_at.is_not(None))
+        .where(issues.c.enqueued_at.is_not(None), issues.c.id != str(issue))
         .order_by(issues.c.enqueued_at.desc(), issues.c.number.desc())
-    )
-    with store.reading() as connection:
-        rows = connection.execute(query).all()
-    own = next((row.enqueued_at for row in rows if row.id == str(issue)), None)
-    for row in rows:
-        if row.id != str(issue) and (own is None or row.enqueued_at <= own):
-            return IssueId.parse(row.id), row.revision_id
-    return None
-
-
-def last_approved(store: Store, issue: IssueId) -> str | None:
-    """The revision of this issue that was approved last, whatever was decided about it later."""
-    query = (
-        select(approvals.c.revision_id)
-        .where(approvals.c.issue_id == str(issue), approvals.c.approved)
-        .order_by(approvals.c.id.desc())
         .limit(1)
     )
     with store.reading() as connection:
-        found: str | None = connection.scalar(query)
-    return found
+        enqueued_at = connection.scalar(
+            select(issues.c.enqueued_at).where(issues.c.id == str(issue))
+        )
+        if enqueued_at is not None:
+            query = query.where(issues.c.enqueued_at <= enqueued_at)
+        row = connection.execute(query).first()
+    return None if row is None else (IssueId.parse(row.id), row.revision_id)
 
 
-def revision_before(store: Store, issue: IssueId, revision_id: str) -> str | None:
-    """The revision that was made before this one; None for the first."""
+def previous_revision(store: Store, issue: IssueId, revision_id: str) -> str | None:
+    """Return the revision made before this one; None for the first."""
     query = (
         select(revisions.c.revision_id)
         .where(revisions.c.issue_id == str(issue))
         .order_by(revisions.c.created_at, revisions.c.id)
     )
     with store.reading() as connection:
-        hashes = list(connection.scalars(query))
-    number = hashes.index(revision_id) if revision_id in hashes else 0
-    return hashes[number - 1] if number else None
-
-
-OPEN = "open"  # the only state of an issue in which it takes new revisions
+        ids = list(connection.scalars(query))
+    number = ids.index(revision_id) if revision_id in ids else 0
+    return ids[number - 1] if number else None
 
 
 @dataclass(frozen=True)
 class Revision:
-    """One state of an issue's inputs; `approved` tells the last decision, None if there is none."""
+    """One state of an issue's inputs; `approved` is the last decision, None without any."""
 
     revision_id: str
     manifest: Manifest
     approved: bool | None
     created_at: datetime
 
+    @property
+    def issue(self) -> IssueId:
+        """The issue that it is a revision of."""
+        return self.manifest.issue.id
 
-def save_revision(
-    store: Store, manifest: Manifest, *, git_commit: str, now: datetime
-) -> tuple[str, bool]:
-    """Remember these inputs as the newest revision of their issue.
 
-    Returns its hash and whether it is new. Raises `IssueError` when the issue is frozen.
+def save_revision(store: Store, manifest: Manifest, *, git_commit: str, now: datetime) -> Revision:
+    """Store these inputs as the newest revision of their issue, and return it.
+
+    Inputs that were stored before are not stored again: that revision becomes the newest. Raises
+    `IssueError` when the issue is frozen.
     """
     text, images = manifest_json.encode(manifest)
-    revision_id, issue = manifest_json.hash_of(text), str(manifest.issue.id)
+    revision_id, issue = manifest_json.revision_id_of(text), str(manifest.issue.id)
     with store.writing() as connection:
-        row = connection.execute(select(issues).where(issues.c.id == issue)).first()
-        if row is None:
+        this_revision = and_(revisions.c.issue_id == issue, revisions.c.revision_id == revision_id)
+        known = connection.execute(select(revisions.c.id).where(this_revision)).first() is not None
+        if lifecycle.locked(connection, issue) is None:
             number = (connection.scalar(select(func.max(issues.c.number))) or 0) + 1
-            connection.execute(
-                insert(issues).values(
-                    id=issue,
-                    number=number,
-                    state=OPEN,
-                    revision_id="",
-                    audience=0,
-                    stopped_because="",
-                    created_at=now,
-                )
-            )
-        elif row.state != OPEN:
-            raise IssueError(f"issue {issue} is frozen: its deliveries have begun; make a new one")
+            lifecycle.create(connection, manifest.issue.id, number, revision_id, now=now)
+        else:
+            lifecycle.record_revision(connection, issue, revision_id, is_new=not known, now=now)
         # Later than any other, whatever the clock says: else an older one would count as the newest.
         last = connection.scalar(
             select(func.max(revisions.c.created_at)).where(revisions.c.issue_id == issue)
         )
         now = now if last is None else max(now, last + timedelta(microseconds=1))
-        mine = and_(revisions.c.issue_id == issue, revisions.c.revision_id == revision_id)
-        if connection.execute(select(revisions.c.id).where(mine)).first():
+        if known:
             # Back to an earlier text: it becomes the newest again.
-            connection.execute(update(revisions).where(mine).values(created_at=now))
-            return revision_id, False
-        keep_images(connection, images)
+            connection.execute(update(revisions).where(this_revision).values(created_at=now))
+            approved = approval_state(connection, manifest.issue.id, revision_id)
+            return Revision(revision_id, manifest, approved, now)
+        save_images(connection, images)
         connection.execute(
             insert(revisions).values(
                 issue_id=issue,
@@ -136,19 +119,19 @@ def save_revision(
                 created_at=now,
             )
         )
-    return revision_id, True
+    return Revision(revision_id, manifest, None, now)
 
 
-def keep_images(connection: Connection, images: dict[str, bytes]) -> None:
-    """Keep pictures, by their SHA-256, that are not kept yet."""
-    known = set(connection.scalars(select(blobs.c.sha256).where(blobs.c.sha256.in_(images))))
+def save_images(connection: Connection, images: dict[str, bytes]) -> None:
+    """Store the images, by their SHA-256, that are not stored yet."""
+    stored = set(connection.scalars(select(blobs.c.sha256).where(blobs.c.sha256.in_(images))))
     for sha, data in images.items():
-        if sha not in known:
+        if sha not in stored:
             connection.execute(insert(blobs).values(sha256=sha, data=data))
 
 
-def revision(store: Store, issue: IssueId, revision_id: str | None = None) -> Revision | None:
-    """The revision with this hash, or the newest one."""
+def load_revision(store: Store, issue: IssueId, revision_id: str | None = None) -> Revision | None:
+    """Return the revision with this id, or the newest one; None without any."""
     query = select(revisions).where(revisions.c.issue_id == str(issue))
     if revision_id is not None:
         query = query.where(revisions.c.revision_id == revision_id)
@@ -157,63 +140,58 @@ def revision(store: Store, issue: IssueId, revision_id: str | None = None) -> Re
         row = connection.execute(query).first()
         if row is None:
             return None
-        wanted = manifest_json.image_hashes(row.manifest)
+        hashes = manifest_json.image_hashes(row.manifest)
         images = {
             blob.sha256: blob.data
-            for blob in connection.execute(select(blobs).where(blobs.c.sha256.in_(wanted)))
+            for blob in connection.execute(select(blobs).where(blobs.c.sha256.in_(hashes)))
         }
-        approved = last_word(connection, issue, row.revision_id)
+        approved = approval_state(connection, issue, row.revision_id)
     return Revision(
         row.revision_id, manifest_json.decode(row.manifest, images), approved, row.created_at
     )
 
 
-def last_word(connection: Connection, issue: IssueId, revision_id: str) -> bool | None:
-    """Whether a revision was approved last, or rejected; None while nobody decided."""
-    found: bool | None = connection.scalar(
-        select(approvals.c.approved)
-        .where(approvals.c.issue_id == str(issue), approvals.c.revision_id == revision_id)
-        .order_by(approvals.c.id.desc())
-        .limit(1)
-    )
-    return found
+def approval_state(connection: Connection, issue: IssueId, revision_id: str) -> bool | None:
+    """Return True for an approved revision, False for a rejected one, None without a decision."""
+    decision = lifecycle.decision_about(connection, str(issue), revision_id)
+    return None if decision is None else decision.approved
 
 
-def hash_beginning(store: Store, issue: IssueId, start: str) -> str | None:
-    """The hash of the revision that begins like this; None when there is none."""
+def find_by_prefix(store: Store, issue: IssueId, start: str) -> str | None:
+    """Return the id of a revision that starts with `start`; None when there is none."""
     with store.reading() as connection:
-        found: str | None = connection.scalar(
+        revision_id: str | None = connection.scalar(
             select(revisions.c.revision_id)
             .where(revisions.c.issue_id == str(issue), revisions.c.revision_id.startswith(start))
             .limit(1)
         )
-    return found
+    return revision_id
 
 
 def open_images(store: Store) -> frozenset[str]:
-    """The SHA-256 of every picture in a revision of an issue that has not been queued."""
-    waiting = (
+    """Return the SHA-256 of every image in a revision of an issue that was not queued yet."""
+    manifests = (
         select(revisions.c.manifest)
         .join(issues, issues.c.id == revisions.c.issue_id)
-        .where(issues.c.state == OPEN)
+        .where(issues.c.state.in_([state for state in IssueState if not state.is_frozen]))
     )
     with store.reading() as connection:
         return frozenset(
-            revision_id
-            for manifest in connection.scalars(waiting)
-            for revision_id in manifest_json.image_hashes(manifest)
+            image_hash
+            for manifest in connection.scalars(manifests)
+            for image_hash in manifest_json.image_hashes(manifest)
         )
 
 
 def save_rendering(store: Store, revision_id: str, rendered: RenderedIssue) -> None:
-    """Keep what a revision looks like; the first rendering of a revision stays."""
+    """Store the rendering of a revision; the first one stays."""
     images = {sha256(image.data).hexdigest(): image for image in rendered.images}
     with store.writing() as connection:
         number = connection.scalar(_revision_number(rendered.issue, revision_id))
-        known = select(renderings.c.revision_id).where(renderings.c.revision_id == number)
-        if connection.execute(known).first():
+        existing = select(renderings.c.revision_id).where(renderings.c.revision_id == number)
+        if connection.execute(existing).first():
             return
-        keep_images(connection, {key: image.data for key, image in images.items()})
+        save_images(connection, {key: image.data for key, image in images.items()})
         connection.execute(
             insert(renderings).values(
                 revision_id=number,
@@ -230,8 +208,8 @@ def save_rendering(store: Store, revision_id: str, rendered: RenderedIssue) -> N
         )
 
 
-def rendering(store: Store, issue: IssueId, revision_id: str) -> RenderedIssue | None:
-    """What this revision looks like, as it was kept; None when it was never rendered."""
+def load_rendering(store: Store, issue: IssueId, revision_id: str) -> RenderedIssue | None:
+    """Return the stored rendering of a revision; None when it was never rendered."""
     number = _revision_number(issue, revision_id).scalar_subquery()
     with store.reading() as connection:
         row = connection.execute(
@@ -239,10 +217,10 @@ def rendering(store: Store, issue: IssueId, revision_id: str) -> RenderedIssue |
         ).first()
         if row is None:
             return None
-        wanted = [image["sha256"] for image in row.images]
+        hashes = [image["sha256"] for image in row.images]
         data = {
             blob.sha256: blob.data
-            for blob in connection.execute(select(blobs).where(blobs.c.sha256.in_(wanted)))
+            for blob in connection.execute(select(blobs).where(blobs.c.sha256.in_(hashes)))
         }
     return RenderedIssue(
         issue=issue,
@@ -262,31 +240,3 @@ def _revision_number(issue: IssueId, revision_id: str) -> Select[tuple[int]]:
     return select(revisions.c.id).where(
         revisions.c.issue_id == str(issue), revisions.c.revision_id == revision_id
     )
-
-
-def decide(
-    store: Store, issue: IssueId, revision_id: str, *, approved: bool, by: str, now: datetime
-) -> None:
-    """Record an approval, or a rejection, of one revision.
-
-    Raises `IssueError` for a rejection that comes too late: `issues.enqueue` was faster.
-    """
-    with store.writing() as connection:
-        # The row is locked (Postgres), so that nobody queues between this look and our commit.
-        state = connection.scalar(
-            select(issues.c.state).where(issues.c.id == str(issue)).with_for_update()
-        )
-        if not approved and state not in (OPEN, None):
-            raise IssueError(
-                f"issue {issue} is not rejected: its deliveries have begun; 'upcycle-news issue "
-                f"pause {issue}' stops them for now, 'upcycle-news issue cancel {issue}' for good"
-            )
-        connection.execute(
-            insert(approvals).values(
-                issue_id=str(issue),
-                revision_id=revision_id,
-                approved=approved,
-                decided_by=by,
-                decided_at=now,
-            )
-        )

@@ -1,7 +1,8 @@
-"""A store that is not the whole truth stands still: restored from a backup, or moved elsewhere.
+"""Send holds: nothing is sent from a store that was restored from a backup or moved elsewhere.
 
-While a pause stands nobody signs on as a sender, nothing is queued and nothing is queued again. It
-is asked where those things begin, in their own transaction, and never for a single message.
+Such a store does not know everything that was sent. While a hold is active no worker registers,
+nothing is queued and nothing is requeued. The hold is checked where those things begin, in their
+own transaction, and never for a single message.
 """
 
 from __future__ import annotations
@@ -12,33 +13,36 @@ from enum import StrEnum
 
 from sqlalchemy import Connection, insert, or_, select, update
 
-from upcycle_news.errors import PausedError
+from upcycle_news.errors import SendHoldError
 from upcycle_news.storage.database import Store
-from upcycle_news.storage.schema import pauses
+from upcycle_news.storage.schema import send_holds
 
 
-class PauseKind(StrEnum):
-    """Why the store stands still."""
+class HoldKind(StrEnum):
+    """The reason for a send hold."""
 
     RESTORED = "restored"
     MOVED = "moved"
 
 
 @dataclass(frozen=True)
-class Pause:
-    """A pause that stands. `as_of`: what came later is not in this store; `place`: where from or to."""
+class SendHold:
+    """An active hold. `location` names the backup it was restored from, or the store it moved to.
 
-    kind: PauseKind
+    `as_of`: what happened later is not in this store.
+    """
+
+    kind: HoldKind
     as_of: datetime
-    begun_at: datetime
-    place: str
+    started_at: datetime
+    location: str
 
     @property
-    def sentence(self) -> str:
-        """What happened, and how it goes on."""
-        if self.kind is PauseKind.MOVED:
+    def explanation(self) -> str:
+        """What happened, and how to continue: one sentence."""
+        if self.kind is HoldKind.MOVED:
             return (
-                f"nothing goes out: this store was moved to {self.place} on "
+                f"nothing goes out: this store was moved to {self.location} on "
                 f"{self.as_of:%Y-%m-%d %H:%M} UTC; use that one (UPCYCLE_NEWS_STORE), or say with "
                 "'upcycle-news store confirm' that this one is in use again"
             )
@@ -49,54 +53,61 @@ class Pause:
         )
 
 
-def standing(store: Store) -> Pause | None:
-    """The pause that stands, or None; the newest when there are several."""
+def active_hold(store: Store) -> SendHold | None:
+    """Return the active hold, the newest when there are several; None when sending is allowed."""
     with store.reading() as connection:
-        return _standing(connection)
+        return _active_hold(connection)
 
 
-def refuse(connection: Connection) -> None:
-    """Raise `PausedError` while a pause stands."""
-    if (pause := _standing(connection)) is not None:
-        raise PausedError(pause.sentence)
+def raise_if_held(connection: Connection) -> None:
+    """Raise `SendHoldError` while a hold is active."""
+    if (hold := _active_hold(connection)) is not None:
+        raise SendHoldError(hold.explanation)
 
 
-def refuse_while_paused(store: Store) -> None:
-    """Raise `PausedError` while a pause stands."""
+def raise_if_store_held(store: Store) -> None:
+    """Raise `SendHoldError` while a hold is active, in a transaction of its own."""
     with store.reading() as connection:
-        refuse(connection)
+        raise_if_held(connection)
 
 
-def begin(
-    connection: Connection, kind: PauseKind, *, as_of: datetime, place: str, now: datetime
+def start(
+    connection: Connection, kind: HoldKind, *, as_of: datetime, location: str, now: datetime
 ) -> None:
-    """Let the store stand still from this commit on."""
+    """Start a hold, active from this commit on."""
     connection.execute(
-        insert(pauses).values(kind=kind, as_of=as_of, begun_at=now, place=place, ended_by="")
+        insert(send_holds).values(
+            kind=kind, as_of=as_of, started_at=now, location=location, ended_by=""
+        )
     )
 
 
-def end(store: Store, *, by: str, now: datetime) -> int:
-    """End every pause that stands; returns how many."""
+def clear(store: Store, *, by: str, now: datetime) -> int:
+    """End every active hold; returns how many."""
     with store.writing() as connection:
         return connection.execute(
-            update(pauses).where(pauses.c.ended_at.is_(None)).values(ended_at=now, ended_by=by)
+            update(send_holds)
+            .where(send_holds.c.ended_at.is_(None))
+            .values(ended_at=now, ended_by=by)
         ).rowcount
 
 
 def restored_since(connection: Connection, moment: datetime) -> bool:
-    """Whether the store was restored after `moment`, or stands still because it was restored."""
-    query = select(pauses.c.id).where(
-        pauses.c.kind == PauseKind.RESTORED,
-        or_(pauses.c.begun_at >= moment, pauses.c.ended_at.is_(None)),
+    """Return whether the store was restored after `moment`, or is on hold because of a restore."""
+    query = select(send_holds.c.id).where(
+        send_holds.c.kind == HoldKind.RESTORED,
+        or_(send_holds.c.started_at >= moment, send_holds.c.ended_at.is_(None)),
     )
     return connection.execute(query.limit(1)).first() is not None
 
 
-def _standing(connection: Connection) -> Pause | None:
+def _active_hold(connection: Connection) -> SendHold | None:
     row = connection.execute(
-        select(pauses).where(pauses.c.ended_at.is_(None)).order_by(pauses.c.id.desc()).limit(1)
+        select(send_holds)
+        .where(send_holds.c.ended_at.is_(None))
+        .order_by(send_holds.c.id.desc())
+        .limit(1)
     ).first()
     if row is None:
         return None
-    return Pause(PauseKind(row.kind), row.as_of, row.begun_at, row.place)
+    return SendHold(HoldKind(row.kind), row.as_of, row.started_at, row.location)

@@ -1,7 +1,7 @@
-"""Double opt-in: who asked for the newsletter, what they were told, and when they confirmed.
+"""Double opt-in: sign-ups, their confirmation mails, and confirmations.
 
-Every sign-up is a row of its own, kept as proof once it is confirmed and deleted when it never is.
-Times are in UTC seconds.
+Every sign-up is a row of `consents`: kept as proof once it is confirmed, deleted when it never is.
+Times are in UTC, in whole seconds.
 """
 
 from __future__ import annotations
@@ -9,12 +9,16 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from enum import StrEnum
 
 from sqlalchemy import Connection, delete, exists, insert, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
-from upcycle_news.models import EmailAddress, SubscriberStatus
+from upcycle_news.models import (
+    ConfirmationResult,
+    EmailAddress,
+    Signup,
+    SubscriberStatus,
+)
 from upcycle_news.storage import suppressions
 from upcycle_news.storage.database import Store
 from upcycle_news.storage.schema import consents, subscribers
@@ -24,46 +28,26 @@ PURPOSE = "newsletter"
 
 
 @dataclass(frozen=True)
-class Situation:
-    """What is known of an address at the moment it is entered. `asked_at`: the last open sign-up."""
+class AddressStatus:
+    """What is known of an address when it is entered. `asked_at`: the last open sign-up."""
 
     status: SubscriberStatus | None
     suppressed: str | None
     asked_at: datetime | None
 
 
-@dataclass(frozen=True)
-class Signup:
-    """A sign-up that waits for its mail or its confirmation."""
-
-    consent: int
-    subscriber: int
-    email: EmailAddress
-    language: str
-    given_at: datetime
-
-
-class Confirmed(StrEnum):
-    """What following a confirmation link did."""
-
-    NOW = "now"
-    ALREADY = "already"
-    EXPIRED = "expired"
-    UNKNOWN = "unknown"
-
-
-def begin(
+def start_signup(
     store: Store,
     email: EmailAddress,
     *,
-    may_ask: Callable[[Situation], bool],
+    may_ask: Callable[[AddressStatus], bool],
     language: str,
     source: str,
     wording: str,
     ip: str,
     now: datetime,
 ) -> Signup | None:
-    """Write down a sign-up if `may_ask` says so; None when no mail must go out.
+    """Store a sign-up if `may_ask` allows it; None when no mail must be sent.
 
     One transaction: two sign-ups at the same moment make one mail.
     """
@@ -74,13 +58,13 @@ def begin(
             .where(subscribers.c.email_key == email.key)
             .with_for_update()  # Postgres: the second sign-up sees the first one
         ).first()
-        asked = None if row is None else _last_asked(connection, row.id)
-        situation = Situation(
+        asked_at = None if row is None else _last_asked(connection, row.id)
+        address_status = AddressStatus(
             status=None if row is None else SubscriberStatus(row.status),
-            suppressed=suppressions.barred(connection, store, [email]).get(email.key),
-            asked_at=asked,
+            suppressed=suppressions.suppressed_reasons(connection, store, [email]).get(email.key),
+            asked_at=asked_at,
         )
-        if not may_ask(situation):
+        if not may_ask(address_status):
             return None
         if row is None:
             number = _insert(connection, store, NewSubscriber(email, language=language), now)
@@ -105,13 +89,13 @@ def begin(
 
 
 def _insert(
-    connection: Connection, store: Store, person: NewSubscriber, now: datetime
+    connection: Connection, store: Store, subscriber: NewSubscriber, now: datetime
 ) -> int | None:
-    """The number of a new person; None when another sign-up brought them this very moment."""
-    insert_here = postgresql.insert if store.dialect == "postgresql" else sqlite.insert
+    """Return the id of a new subscriber; None when another sign-up inserted them just now."""
+    insert_ignore = postgresql.insert if store.dialect == "postgresql" else sqlite.insert
     number: int | None = connection.scalar(
-        insert_here(subscribers)
-        .values(**new_row(store, person, SubscriberStatus.PENDING, now))
+        insert_ignore(subscribers)
+        .values(**new_row(store, subscriber, SubscriberStatus.PENDING, now))
         .on_conflict_do_nothing()
         .returning(subscribers.c.id)
     )
@@ -119,40 +103,40 @@ def _insert(
 
 
 def _last_asked(connection: Connection, number: int) -> datetime | None:
-    found: datetime | None = connection.scalar(
+    asked_at: datetime | None = connection.scalar(
         select(consents.c.given_at)
         .where(consents.c.subscriber_id == number, consents.c.confirmed_at.is_(None))
         .order_by(consents.c.given_at.desc())
         .limit(1)
     )
-    return found
+    return asked_at
 
 
-def mailed(store: Store, signup: Signup, token_hash: str, now: datetime) -> bool:
-    """The mail with the link whose token has this hash is about to leave.
+def mark_mailed(store: Store, signup: Signup, token_hash: str, now: datetime) -> bool:
+    """Record that the mail with the link whose token has this hash is about to be sent.
 
-    False when it must not: another process was faster, or the person was forgotten meanwhile.
+    False when it must not be: another process was faster, or the subscriber was erased meanwhile.
     """
     with store.writing() as connection:
-        done = connection.execute(
+        result = connection.execute(
             update(consents)
             .where(consents.c.id == signup.consent, consents.c.mailed_at.is_(None))
             .where(consents.c.subscriber_id == signup.subscriber)
             .values(token_hash=token_hash, mailed_at=now.replace(microsecond=0))
         )
-    return done.rowcount > 0
+    return result.rowcount > 0
 
 
-def not_mailed(store: Store, signup: Signup) -> None:
-    """The relay did not take it: the next run tries again."""
+def unmark_mailed(store: Store, signup: Signup) -> None:
+    """Record that the relay did not accept the mail: the next run tries again."""
     with store.writing() as connection:
         connection.execute(
             update(consents).where(consents.c.id == signup.consent).values(mailed_at=None)
         )
 
 
-def unmailed(store: Store, *, since: datetime) -> tuple[Signup, ...]:
-    """Sign-ups whose mail never left, oldest first; not those from before `since`."""
+def signups_without_mail(store: Store, *, since: datetime) -> tuple[Signup, ...]:
+    """Return sign-ups since `since` whose mail was never sent, oldest first."""
     query = (
         select(consents, subscribers.c.email, subscribers.c.language)
         .join(subscribers, subscribers.c.id == consents.c.subscriber_id)
@@ -170,40 +154,44 @@ def unmailed(store: Store, *, since: datetime) -> tuple[Signup, ...]:
         )
 
 
-def standing(store: Store, token_hash: str, *, now: datetime, valid_for: timedelta) -> Confirmed:
-    """What `confirm` would answer, changing nothing."""
+def confirmation_status(
+    store: Store, token_hash: str, *, now: datetime, valid_for: timedelta
+) -> ConfirmationResult:
+    """Return what `confirm` would return, changing nothing."""
     with store.reading() as connection:
-        return _standing(connection, token_hash, now, valid_for)[0]
+        return _lookup(connection, token_hash, now, valid_for)[0]
 
 
-def confirm(store: Store, token_hash: str, *, now: datetime, valid_for: timedelta) -> Confirmed:
-    """The person acted on their link: the consent holds from now on. Safe to call twice."""
+def confirm(
+    store: Store, token_hash: str, *, now: datetime, valid_for: timedelta
+) -> ConfirmationResult:
+    """Confirm a sign-up: the consent is valid from now on. Safe to call twice."""
     now = now.replace(microsecond=0)
     with store.writing() as connection:
-        found, consent, number, address = _standing(connection, token_hash, now, valid_for)
-        if found is not Confirmed.NOW:
-            return found
+        result, consent, number, address = _lookup(connection, token_hash, now, valid_for)
+        if result is not ConfirmationResult.NOW:
+            return result
         connection.execute(
             update(consents).where(consents.c.id == consent).values(confirmed_at=now)
         )
-        # A person who was brought by a list meanwhile keeps one consent that is in force.
+        # A subscriber who was imported from a list meanwhile keeps one valid consent.
         connection.execute(
             update(subscribers)
             .where(subscribers.c.id == number)
-            .values(status=SubscriberStatus.CONFIRMED, left_at=None)
+            .values(status=SubscriberStatus.CONFIRMED, unsubscribed_at=None)
         )
         connection.execute(
             delete(consents).where(
                 consents.c.subscriber_id == number, consents.c.confirmed_at.is_(None)
             )
         )
-        suppressions.lift_by_consent(connection, store, EmailAddress(address))
-    return Confirmed.NOW
+        suppressions.lift_on_resubscribe(connection, store, EmailAddress(address))
+    return ConfirmationResult.NOW
 
 
-def _standing(
+def _lookup(
     connection: Connection, token_hash: str, now: datetime, valid_for: timedelta
-) -> tuple[Confirmed, int, int, str]:
+) -> tuple[ConfirmationResult, int, int, str]:
     row = connection.execute(
         select(consents, subscribers.c.email, subscribers.c.status)
         .join(subscribers, subscribers.c.id == consents.c.subscriber_id)
@@ -211,22 +199,22 @@ def _standing(
         .where(consents.c.token_hash != "")
     ).first()
     if row is None:
-        return Confirmed.UNKNOWN, 0, 0, ""
+        return ConfirmationResult.UNKNOWN, 0, 0, ""
     if row.ended_at is not None:
-        found = Confirmed.EXPIRED  # left since: coming back is a new sign-up
+        result = ConfirmationResult.EXPIRED  # unsubscribed since: coming back is a new sign-up
     elif row.confirmed_at is not None:
-        found = Confirmed.ALREADY
+        result = ConfirmationResult.ALREADY
     elif now - row.given_at > valid_for:
-        found = Confirmed.EXPIRED
+        result = ConfirmationResult.EXPIRED
     else:
-        found = Confirmed.NOW
-    return found, row.id, row.subscriber_id, row.email
+        result = ConfirmationResult.NOW
+    return result, row.id, row.subscriber_id, row.email
 
 
 def delete_unconfirmed(store: Store, *, before: datetime) -> int:
-    """Delete sign-ups older than `before` that nobody confirmed; returns how many."""
+    """Delete unconfirmed sign-ups older than `before`; returns how many."""
     with store.writing() as connection:
-        gone = connection.execute(
+        count = connection.execute(
             delete(consents).where(consents.c.confirmed_at.is_(None), consents.c.given_at < before)
         ).rowcount
         connection.execute(
@@ -236,4 +224,4 @@ def delete_unconfirmed(store: Store, *, before: datetime) -> int:
                 ~exists().where(consents.c.subscriber_id == subscribers.c.id),
             )
         )
-    return gone
+    return count

@@ -1,8 +1,9 @@
-"""How the list does, in numbers."""
+"""Counts for reports: refusals, and what each issue did to the list."""
 
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -10,22 +11,23 @@ from typing import Any
 from sqlalchemy import func, select
 
 from upcycle_news.models import DeliveryState, IssueId, SubscriberStatus
+from upcycle_news.storage import issue_lifecycle as lifecycle
 from upcycle_news.storage.database import Store
 from upcycle_news.storage.schema import (
     bounces,
     consents,
     deliveries,
-    departures,
     issues,
     quota_marks,
     subscribers,
     suppressions,
+    unsubscribes,
 )
 
 
 @dataclass(frozen=True)
-class Refusal:
-    """So many deliveries ended, or wait, because of this answer."""
+class RefusalCount:
+    """How many deliveries ended, or wait, because of this reply."""
 
     state: DeliveryState
     code: int | None
@@ -33,31 +35,33 @@ class Refusal:
     count: int
 
 
-def refusals(store: Store, issue: IssueId) -> tuple[Refusal, ...]:
-    """What the relay said against deliveries of an issue, the most frequent first."""
-    told = (DeliveryState.REJECTED, DeliveryState.DEFERRED)
+def refusals(store: Store, issue: IssueId) -> tuple[RefusalCount, ...]:
+    """Return the relay's refusals of an issue's deliveries, the most frequent first."""
+    states = (DeliveryState.REJECTED, DeliveryState.DEFERRED)
     columns = (deliveries.c.state, deliveries.c.code, deliveries.c.enhanced)
     with store.reading() as connection:
         rows = connection.execute(
             select(*columns, func.count().label("number"))
-            .where(deliveries.c.issue_id == str(issue), deliveries.c.state.in_(told))
+            .where(deliveries.c.issue_id == str(issue), deliveries.c.state.in_(states))
             .group_by(*columns)
             .order_by(func.count().desc())
         ).all()
-    return tuple(Refusal(DeliveryState(r.state), r.code, r.enhanced, r.number) for r in rows)
+    return tuple(
+        RefusalCount(DeliveryState(row.state), row.code, row.enhanced, row.number) for row in rows
+    )
 
 
-def last_change(store: Store, issue: IssueId) -> datetime | None:
-    """When a delivery of this issue last changed its state."""
+def last_delivery_change(store: Store, issue: IssueId) -> datetime | None:
+    """Return when a delivery of this issue last changed its state; None without deliveries."""
     with store.reading() as connection:
-        found: datetime | None = connection.scalar(
+        changed_at: datetime | None = connection.scalar(
             select(func.max(deliveries.c.changed_at)).where(deliveries.c.issue_id == str(issue))
         )
-    return found
+    return changed_at
 
 
-def sent_within(store: Store, scope: str, span: timedelta, *, now: datetime) -> int:
-    """How many messages counted against a quota's scope in the last `span`."""
+def count_sent_within(store: Store, scope: str, span: timedelta, *, now: datetime) -> int:
+    """Return how many messages counted against a quota's scope in the last `span`."""
     with store.reading() as connection:
         return int(
             connection.scalar(
@@ -85,8 +89,17 @@ class IssueFigures:
     left: int
 
 
-def counts(store: Store) -> dict[str, Any]:
-    """Subscribers by status and by topic (of the confirmed), suppressions by reason."""
+@dataclass(frozen=True)
+class ListCounts:
+    """Subscribers by status, confirmed ones by topic, suppressions by reason."""
+
+    by_status: Mapping[str, int]
+    by_topic: Mapping[str, int]
+    suppressions: Mapping[str, int]
+
+
+def count_subscribers(store: Store) -> ListCounts:
+    """Count subscribers by status, confirmed ones by topic, and suppressions by reason."""
     with store.reading() as connection:
         by_status = dict.fromkeys((status.value for status in SubscriberStatus), 0)
         for status, count in connection.execute(
@@ -103,16 +116,12 @@ def counts(store: Store) -> dict[str, Any]:
             .group_by(suppressions.c.reason)
             .order_by(suppressions.c.reason)
         ).all()
-    return {
-        "subscribers": by_status,
-        "topics": dict(sorted(topics.items())),
-        "suppressions": {row[0]: row[1] for row in reasons},
-    }
+    return ListCounts(by_status, dict(sorted(topics.items())), {row[0]: row[1] for row in reasons})
 
 
-def figures(store: Store, last: int) -> tuple[IssueFigures, ...]:
-    """The newest `last` issues that were queued, newest first."""
-    found: list[IssueFigures] = []
+def issue_figures(store: Store, last: int) -> tuple[IssueFigures, ...]:
+    """Return the figures of the last `last` queued issues, newest first."""
+    results: list[IssueFigures] = []
     with store.reading() as connection:
         rows = connection.execute(
             select(issues)
@@ -125,10 +134,12 @@ def figures(store: Store, last: int) -> tuple[IssueFigures, ...]:
             return int(connection.scalar(query) or 0)
 
         for row, before in zip(rows, [*rows[1:], None], strict=False):  # rows may be none
-            if len(found) == last:
+            if len(results) == last:
                 break
-            mine = (
-                select(func.count()).select_from(deliveries).where(deliveries.c.issue_id == row.id)
+            sums = (
+                lifecycle.count_deliveries(connection, row.id)
+                if row.closed_at is None
+                else lifecycle.stored_sums(row)
             )
             reports = select(func.count(func.distinct(bounces.c.subscriber_id))).where(
                 bounces.c.issue_id == row.id
@@ -140,28 +151,28 @@ def figures(store: Store, last: int) -> tuple[IssueFigures, ...]:
             )
             left = (
                 select(func.count())
-                .select_from(departures)
-                .where(departures.c.at <= row.enqueued_at)
+                .select_from(unsubscribes)
+                .where(unsubscribes.c.at <= row.enqueued_at)
             )
             if before is not None:
                 joined = joined.where(consents.c.confirmed_at > before.enqueued_at)
-                left = left.where(departures.c.at > before.enqueued_at)
-            found.append(
+                left = left.where(unsubscribes.c.at > before.enqueued_at)
+            results.append(
                 IssueFigures(
                     issue=row.id,
                     at=row.enqueued_at,
                     audience=row.audience,
-                    sent=number(mine.where(deliveries.c.state == DeliveryState.SENT)),
-                    rejected=number(mine.where(deliveries.c.state == DeliveryState.REJECTED)),
+                    sent=sums.get(DeliveryState.SENT, 0),
+                    rejected=sums.get(DeliveryState.REJECTED, 0),
                     bounced=number(reports.where(bounces.c.kind != "complaint")),
                     complaints=number(reports.where(bounces.c.kind == "complaint")),
                     unsubscribed=number(
                         select(func.count())
-                        .select_from(departures)
-                        .where(departures.c.issue_number == row.number)
+                        .select_from(unsubscribes)
+                        .where(unsubscribes.c.issue_number == row.number)
                     ),
                     joined=number(joined),
                     left=number(left),
                 )
             )
-    return tuple(found)
+    return tuple(results)

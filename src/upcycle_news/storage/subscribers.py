@@ -1,23 +1,22 @@
-"""Lists of people who consented elsewhere: taken whole or not at all, reviving nobody."""
+"""Subscribers: added from lists, found, unsubscribed, and their preferences."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
-from enum import StrEnum
 from typing import Any
 
 from sqlalchemy import Connection, Row, insert, select, update
 
-from upcycle_news.models import EmailAddress, Subscriber, SubscriberStatus
+from upcycle_news.models import EmailAddress, Subscriber, SubscriberStatus, UnsubscribeMethod
 from upcycle_news.storage import suppressions as suppression_rows
 from upcycle_news.storage.database import Store
 from upcycle_news.storage.schema import (
     consents,
-    departures,
     subscribers,
     suppressions,
+    unsubscribes,
 )
 
 CHUNK = 500
@@ -25,7 +24,7 @@ CHUNK = 500
 
 @dataclass(frozen=True)
 class NewSubscriber:
-    """A person to be added; empty fields say nothing. `line` of the list they came from, or 0."""
+    """A subscriber to add; empty fields change nothing. `line`: of the imported list, or 0."""
 
     email: EmailAddress
     name: str = ""
@@ -37,7 +36,7 @@ class NewSubscriber:
 
 @dataclass
 class AddReport:
-    """What became of each person of a list; `skipped` holds (line, reason)."""
+    """The result of adding a list; `skipped` holds (line, reason)."""
 
     added: int = 0
     updated: int = 0
@@ -45,32 +44,35 @@ class AddReport:
     skipped: list[tuple[int, str]] = field(default_factory=list)
 
 
-def add_people(
+def add_subscribers(
     store: Store,
-    people: Iterable[NewSubscriber],
+    new: Iterable[NewSubscriber],
     *,
     source: str,
     now: datetime,
     dry_run: bool,
     language: str = "de",
-    over_choice: bool = False,
+    override_preferences: bool = False,
     progress: Callable[[int], None] = lambda _: None,
 ) -> AddReport:
     """Add or update confirmed subscribers whose consent is documented by `source`.
 
-    `language` is that of new people of whom nothing else is said; `progress` hears how many more
-    are done. Language and topics that readers chose for themselves stay, but `over_choice`.
-    Nobody who left, is suppressed or has yet to confirm is brought in this way; all in one
-    transaction, so that a list is taken whole or not at all.
+    `language` is that of new subscribers without one; `progress` is called with how many more are
+    done. Language and topics that subscribers chose themselves stay unless `override_preferences`.
+    Unsubscribed, suppressed and unconfirmed addresses are skipped. One transaction: a list is
+    added whole or not at all.
     """
     report = AddReport()
     seen: set[str] = set()
     with store.writing() as connection:
-        for chunk in _chunks(people):
-            fresh = _known_apart(store, connection, chunk, seen, report, over_choice)
+        for chunk in _chunks(new):
+            fresh = _update_known(store, connection, chunk, seen, report, override_preferences)
             if fresh:
-                spoken = [replace(one, language=one.language or language) for one in fresh]
-                _insert(store, connection, spoken, source=source, now=now)
+                fresh = [
+                    replace(subscriber, language=subscriber.language or language)
+                    for subscriber in fresh
+                ]
+                _insert(store, connection, fresh, source=source, now=now)
                 report.added += len(fresh)
             progress(len(chunk))
         if dry_run:
@@ -78,43 +80,49 @@ def add_people(
     return report
 
 
-def _known_apart(
+def _update_known(
     store: Store,
     connection: Connection,
     chunk: list[NewSubscriber],
     seen: set[str],
     report: AddReport,
-    over_choice: bool,
+    override_preferences: bool,
 ) -> list[NewSubscriber]:
-    """Update those who are known, report those who are skipped, return those who are new."""
-    keys = [person.email.key for person in chunk]
+    """Update known subscribers, report skipped ones, and return new ones."""
+    keys = [subscriber.email.key for subscriber in chunk]
     known = {
         row.email_key: row
         for row in connection.execute(select(subscribers).where(subscribers.c.email_key.in_(keys)))
     }
-    barred = suppression_rows.barred(connection, store, (person.email for person in chunk))
+    suppressed = suppression_rows.suppressed_reasons(
+        connection, store, (subscriber.email for subscriber in chunk)
+    )
     fresh: list[NewSubscriber] = []
-    for person in chunk:
-        reason = _why_not(person, known.get(person.email.key), barred, seen)
-        seen.add(person.email.key)
+    for subscriber in chunk:
+        key = subscriber.email.key
+        reason = _skip_reason(subscriber, known.get(key), suppressed, seen)
+        seen.add(key)
         if reason:
-            report.skipped.append((person.line, reason))
-        elif (row := known.get(person.email.key)) is None:
-            fresh.append(person)
+            report.skipped.append((subscriber.line, reason))
+        elif (row := known.get(key)) is None:
+            fresh.append(subscriber)
         else:
-            stays = row.chosen_at is not None and not over_choice
-            changed = _update(connection, row, person, stays)
+            keep = row.preferences_set_at is not None and not override_preferences
+            changed = _update(connection, row, subscriber, keep_preferences=keep)
             report.updated += changed
             report.unchanged += not changed
     return fresh
 
 
-def _why_not(
-    person: NewSubscriber, row: Row[Any] | None, barred: Mapping[str, str], seen: set[str]
+def _skip_reason(
+    subscriber: NewSubscriber,
+    row: Row[Any] | None,
+    suppressed: Mapping[str, str],
+    seen: set[str],
 ) -> str | None:
-    if person.email.key in seen:
+    if subscriber.email.key in seen:
         return "the same address stands further up in the list"
-    if reason := barred.get(person.email.key):
+    if reason := suppressed.get(subscriber.email.key):
         if reason == suppression_rows.FORGOTTEN:
             return "was forgotten: only the person can subscribe again"
         return "suppressed: this address must not be written to"
@@ -125,38 +133,40 @@ def _why_not(
     return None
 
 
-def _update(connection: Connection, row: Row[Any], person: NewSubscriber, stays: bool) -> bool:
-    """Overwrite what the list says differently; an empty field of the list says nothing.
+def _update(
+    connection: Connection, row: Row[Any], subscriber: NewSubscriber, *, keep_preferences: bool
+) -> bool:
+    """Update a row with the non-empty fields of the list; returns whether it changed.
 
-    What readers chose for themselves `stays`.
+    With `keep_preferences` language and topics stay as the subscriber chose them.
     """
-    wanted = {
-        "name": person.name or row.name,
-        "language": row.language if stays else person.language or row.language,
-        "topics": row.topics if stays else list(person.topics) or row.topics,
-        "groups": sorted({*row.groups, *person.groups}),
+    values = {
+        "name": subscriber.name or row.name,
+        "language": (row.language if keep_preferences else subscriber.language or row.language),
+        "topics": row.topics if keep_preferences else list(subscriber.topics) or row.topics,
+        "groups": sorted({*row.groups, *subscriber.groups}),
     }
-    if all(getattr(row, key) == value for key, value in wanted.items()):
+    if all(getattr(row, key) == value for key, value in values.items()):
         return False
-    connection.execute(update(subscribers).where(subscribers.c.id == row.id).values(**wanted))
+    connection.execute(update(subscribers).where(subscribers.c.id == row.id).values(**values))
     return True
 
 
 def _insert(
     store: Store,
     connection: Connection,
-    people: list[NewSubscriber],
+    new: list[NewSubscriber],
     *,
     source: str,
     now: datetime,
 ) -> None:
     connection.execute(
         insert(subscribers),
-        [new_row(store, person, SubscriberStatus.CONFIRMED, now) for person in people],
+        [new_row(store, subscriber, SubscriberStatus.CONFIRMED, now) for subscriber in new],
     )
     ids = connection.scalars(
         select(subscribers.c.id).where(
-            subscribers.c.email_key.in_([person.email.key for person in people])
+            subscribers.c.email_key.in_([subscriber.email.key for subscriber in new])
         )
     )
     connection.execute(
@@ -178,27 +188,27 @@ def _insert(
 
 
 def new_row(
-    store: Store, person: NewSubscriber, status: SubscriberStatus, now: datetime
+    store: Store, subscriber: NewSubscriber, status: SubscriberStatus, now: datetime
 ) -> dict[str, Any]:
-    """The columns of somebody who was not in the store yet."""
+    """Return the columns of a new subscriber."""
     return {
-        "email": person.email.address,
-        "email_key": person.email.key,
-        "domain_key": suppression_rows.domain_key(person.email),
-        "hash_key": suppression_rows.hash_key(store, person.email),
-        "name": person.name,
-        "language": person.language,
+        "email": subscriber.email.address,
+        "email_key": subscriber.email.key,
+        "domain_key": suppression_rows.domain_key(subscriber.email),
+        "hash_key": suppression_rows.hash_key(store, subscriber.email),
+        "name": subscriber.name,
+        "language": subscriber.language,
         "status": status,
-        "topics": list(person.topics),
-        "groups": list(person.groups),
+        "topics": list(subscriber.topics),
+        "groups": list(subscriber.groups),
         "created_at": now,
     }
 
 
-def _chunks(people: Iterable[NewSubscriber]) -> Iterator[list[NewSubscriber]]:
+def _chunks(new: Iterable[NewSubscriber]) -> Iterator[list[NewSubscriber]]:
     chunk: list[NewSubscriber] = []
-    for person in people:
-        chunk.append(person)
+    for subscriber in new:
+        chunk.append(subscriber)
         if len(chunk) == CHUNK:
             yield chunk
             chunk = []
@@ -206,40 +216,27 @@ def _chunks(people: Iterable[NewSubscriber]) -> Iterator[list[NewSubscriber]]:
         yield chunk
 
 
-__all__ = [
-    "CHUNK",
-    "AddReport",
-    "NewSubscriber",
-    "Way",
-    "add_people",
-    "addresses",
-    "all_people",
-    "anybody",
-    "by_number",
-    "find",
-    "group_members",
-    "set_preferences",
-    "unsubscribe",
-]
-
-
-def all_people(store: Store) -> Iterator[Subscriber]:
-    """Everybody, oldest first."""
+def all_subscribers(store: Store) -> Iterator[Subscriber]:
+    """Yield all subscribers, whatever their status, oldest first."""
     with store.reading() as connection:
         for row in connection.execute(select(subscribers).order_by(subscribers.c.id)):
             yield _subscriber(row)
 
 
-def anybody(store: Store) -> bool:
-    """Whether there are people whom the keys protect: subscribers, or those who were forgotten."""
-    known = select(subscribers.c.id).limit(1)
-    gone = select(suppressions.c.email_key).where(suppressions.c.email_key.startswith("#")).limit(1)
+def has_subscribers(store: Store) -> bool:
+    """Return whether the secret keys are needed: there are subscribers, or hashes of erased ones."""
+    any_subscriber = select(subscribers.c.id).limit(1)
+    any_erased = (
+        select(suppressions.c.email_key).where(suppressions.c.email_key.startswith("#")).limit(1)
+    )
     with store.reading() as connection:
-        return any(connection.execute(query).first() is not None for query in (known, gone))
+        return any(
+            connection.execute(query).first() is not None for query in (any_subscriber, any_erased)
+        )
 
 
 def find(store: Store, email: EmailAddress) -> Subscriber | None:
-    """The person with this address, whatever their status."""
+    """Return the subscriber with this address, whatever the status; None when there is none."""
     with store.reading() as connection:
         row = connection.execute(
             select(subscribers).where(subscribers.c.email_key == email.key)
@@ -248,83 +245,78 @@ def find(store: Store, email: EmailAddress) -> Subscriber | None:
 
 
 def addresses(store: Store, ids: Iterable[int]) -> Mapping[int, EmailAddress]:
-    """The addresses of these subscribers; who was forgotten is missing."""
-    found: dict[int, EmailAddress] = {}
+    """Return the addresses of these subscribers; erased ones are missing."""
+    by_id: dict[int, EmailAddress] = {}
     wanted = list(ids)
     with store.reading() as connection:
         for start in range(0, len(wanted), CHUNK):
             query = select(subscribers.c.id, subscribers.c.email).where(
                 subscribers.c.id.in_(wanted[start : start + CHUNK])
             )
-            found.update({row.id: EmailAddress(row.email) for row in connection.execute(query)})
-    return found
+            by_id.update({row.id: EmailAddress(row.email) for row in connection.execute(query)})
+    return by_id
 
 
 def group_members(store: Store, group: str) -> tuple[Subscriber, ...]:
-    """The confirmed subscribers marked with `group`, such as the editors who get test mails."""
+    """Return the confirmed subscribers in `group`, such as the editors who get test mails."""
     return tuple(
-        person
-        for person in all_people(store)
-        if person.status is SubscriberStatus.CONFIRMED and group in person.groups
+        subscriber
+        for subscriber in all_subscribers(store)
+        if subscriber.status is SubscriberStatus.CONFIRMED and group in subscriber.groups
     )
 
 
-class Way(StrEnum):
-    """How somebody left."""
-
-    PAGE = "page"
-    ONE_CLICK = "one-click"
-    PREFERENCES = "preferences"
-    MAIL = "mail"
-    COMMAND = "command"
-
-
 def unsubscribe(
-    store: Store, person: Subscriber, *, now: datetime, way: Way = Way.COMMAND, issue: int = 0
+    store: Store,
+    subscriber: Subscriber,
+    *,
+    now: datetime,
+    method: UnsubscribeMethod = UnsubscribeMethod.COMMAND,
+    issue: int = 0,
 ) -> bool:
-    """Let a person leave at once; False when they had already left.
+    """Unsubscribe at once; False when already unsubscribed.
 
-    `issue` is the number of the issue whose link they followed, 0 for none.
+    `issue` is the number of the issue whose link was followed, 0 for none.
     """
     with store.writing() as connection:
         changed = connection.execute(
             update(subscribers)
-            .where(subscribers.c.id == person.id)
+            .where(subscribers.c.id == subscriber.id)
             .where(subscribers.c.status != SubscriberStatus.UNSUBSCRIBED)
-            .values(status=SubscriberStatus.UNSUBSCRIBED, left_at=now)
+            .values(status=SubscriberStatus.UNSUBSCRIBED, unsubscribed_at=now)
         )
         if changed.rowcount == 0:
             return False
         connection.execute(
             update(consents)
-            .where(consents.c.subscriber_id == person.id, consents.c.ended_at.is_(None))
+            .where(consents.c.subscriber_id == subscriber.id, consents.c.ended_at.is_(None))
             .where(consents.c.confirmed_at.is_not(None))
             .values(ended_at=now)
         )
         connection.execute(
-            insert(departures).values(
-                subscriber_id=person.id, issue_number=issue, way=way.value, at=now
+            insert(unsubscribes).values(
+                subscriber_id=subscriber.id, issue_number=issue, method=method.value, at=now
             )
         )
     return True
 
 
-def by_number(store: Store, number: int) -> Subscriber | None:
-    """The person with this number, whatever their status; None for a forgotten one."""
+def by_id(store: Store, number: int) -> Subscriber | None:
+    """Return the subscriber with this id, whatever the status; None for an erased one."""
     with store.reading() as connection:
         row = connection.execute(select(subscribers).where(subscribers.c.id == number)).first()
     return None if row is None else _subscriber(row)
 
 
 def set_preferences(
-    store: Store, person: Subscriber, *, language: str, topics: Sequence[str], now: datetime
+    store: Store, subscriber: Subscriber, *, language: str, topics: Sequence[str], now: datetime
 ) -> None:
-    """What a person chose for themselves; no topics means all of them. No list replaces it."""
+    """Store what a subscriber chose; no topics means all of them. No imported list replaces it."""
     with store.writing() as connection:
         connection.execute(
             update(subscribers)
-            .where(subscribers.c.id == person.id)
-            .values(language=language, topics=list(topics), chosen_at=now)
+            .where(subscribers.c.id == subscriber.id)
+            .values(language=language, topics=list(topics), preferences_set_at=now)
         )
 
 

@@ -1,61 +1,59 @@
-"""Suppressions: who must not be written to, by address, by domain, or as a keyed hash.
+"""Suppressions: addresses, domains or keyed hashes of addresses that are never mailed.
 
-They outlive the subscriber and always win. `reason_barred` is the one expression that queueing,
-claiming and every other question share.
+They outlive the subscriber and always win. `suppress` is the one function that writes the table and
+`lift` the one that deletes from it, whatever the suppression came from; `suppression_reason_sql` is
+the one expression that queueing, claiming and every other query share.
 """
 
 from __future__ import annotations
 
 import hashlib
 import hmac
-from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from dataclasses import replace
 from datetime import datetime
+from functools import cache
+from typing import Any
 
-from sqlalchemy import Connection, ScalarSelect, delete, select
+from sqlalchemy import Connection, Row, ScalarSelect, delete, select
 from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.sql.dml import ReturningInsert
 
-from upcycle_news.models import EmailAddress
+from upcycle_news.models import EmailAddress, Suppression, SuppressionSource
 from upcycle_news.storage.database import Store
 from upcycle_news.storage.schema import subscribers, suppressions
 
 FORGOTTEN = "forgotten"
-# Lifted by the person's own new consent. Whoever bounced or complained stays out until a human
-# decides otherwise.
+REFUSED = "bounced"
+"""The reason after a refusal at SMTP time."""
+HARD_BOUNCE = "hard bounce"
+"""The reason after a report."""
+# Lifted by the subscriber's own new consent. After a bounce or a complaint only an operator lifts
+# the suppression.
 LIFTED_BY_CONSENT = (FORGOTTEN, "unsubscribed")
 _CHUNK = 500
 
 
-@dataclass(frozen=True)
-class Suppression:
-    """One row: `key` is an address, ``@domain`` or ``#hash``."""
-
-    key: str
-    reason: str
-    detail: str
-    at: datetime
-
-
 def domain_key(email: EmailAddress) -> str:
-    """What a suppression of the address's whole domain is called."""
+    """Return the key of a suppression of the address's whole domain."""
     return f"@{email.domain}"
 
 
 def hash_key(store: Store, email: EmailAddress) -> str:
-    """What is left of an address after erasure: a keyed hash, or nothing without a key."""
-    if not store.person_key:
+    """Return the keyed hash that is kept of an erased address; empty without a key."""
+    if not store.erasure_key:
         return ""
-    mac = hmac.new(store.person_key, b"upcycle_news/person/" + email.key.encode(), hashlib.sha256)
+    mac = hmac.new(store.erasure_key, b"upcycle_news/person/" + email.key.encode(), hashlib.sha256)
     return f"#{mac.hexdigest()}"
 
 
-def keys_of(store: Store, email: EmailAddress) -> tuple[str, ...]:
-    """Every name under which an address may be suppressed."""
+def suppression_keys(store: Store, email: EmailAddress) -> tuple[str, ...]:
+    """Return every key under which an address may be suppressed."""
     return tuple(filter(None, (email.key, domain_key(email), hash_key(store, email))))
 
 
-def reason_barred() -> ScalarSelect[str]:
-    """Why the person in `subscribers` must not be written to; NULL for somebody who may be."""
+def suppression_reason_sql() -> ScalarSelect[str]:
+    """Return SQL for the reason why the row of `subscribers` is suppressed; NULL if it is not."""
     return (
         select(suppressions.c.reason)
         .where(
@@ -69,75 +67,214 @@ def reason_barred() -> ScalarSelect[str]:
     )
 
 
-def barred(
+def suppressed_reasons(
     connection: Connection, store: Store, emails: Iterable[EmailAddress]
 ) -> Mapping[str, str]:
-    """The reason for each of these addresses that is suppressed, by `EmailAddress.key`.
+    """Return the reason for each address that is suppressed, by `EmailAddress.key`.
 
-    Of several the one that no consent of the person lifts.
+    Of several reasons the one that no new consent lifts.
     """
-    names: dict[str, list[str]] = {}
+    addresses: dict[str, list[str]] = {}
     for email in emails:
-        for key in keys_of(store, email):
-            names.setdefault(key, []).append(email.key)
-    found: dict[str, str] = {}
-    wanted = list(names)
-    for start in range(0, len(wanted), _CHUNK):
+        for key in suppression_keys(store, email):
+            addresses.setdefault(key, []).append(email.key)
+    reasons: dict[str, str] = {}
+    keys = list(addresses)
+    for start in range(0, len(keys), _CHUNK):
         query = select(suppressions.c.email_key, suppressions.c.reason).where(
-            suppressions.c.email_key.in_(wanted[start : start + _CHUNK])
+            suppressions.c.email_key.in_(keys[start : start + _CHUNK])
         )
         for row in connection.execute(query):
-            for key in names[row.email_key]:
-                if found.get(key, FORGOTTEN) in LIFTED_BY_CONSENT:
-                    found[key] = row.reason
-    return found
+            for key in addresses[row.email_key]:
+                if reasons.get(key, FORGOTTEN) in LIFTED_BY_CONSENT:
+                    reasons[key] = row.reason
+    return reasons
 
 
-def suppress(connection: Connection, key: str, *, reason: str, detail: str, now: datetime) -> bool:
-    """Add a suppression unless there is one already that holds as fast; whether it is new."""
-    insert_here = postgresql.insert if connection.dialect.name == "postgresql" else sqlite.insert
-    values = {"reason": reason, "detail": detail, "created_at": now}
-    statement = insert_here(suppressions).values(email_key=key, **values)
-    if reason in LIFTED_BY_CONSENT:
+def suppress(connection: Connection, suppression: Suppression) -> bool:
+    """Store a suppression; returns whether it is new.
+
+    A known key keeps its first suppression, unless the subscriber's own new consent would lift that
+    one and not the new one. All writing goes through here.
+    """
+    statement = _insert(
+        connection.dialect.name, replaces_liftable=suppression.reason not in LIFTED_BY_CONSENT
+    )
+    values = {
+        "email_key": suppression.key,
+        "reason": suppression.reason,
+        "source": suppression.source,
+        "detail": suppression.detail,
+        "issue_id": suppression.issue,
+        "delivery_id": suppression.delivery,
+        "created_at": suppression.at,
+    }
+    # Not `rowcount`: it is -1 for an INSERT in Postgres.
+    return connection.scalar(statement, values) is not None
+
+
+@cache
+def _insert(dialect: str, *, replaces_liftable: bool) -> ReturningInsert[tuple[str]]:
+    """Return the statement of `suppress`, built once: a list may have a hundred thousand lines."""
+    statement = (postgresql.insert if dialect == "postgresql" else sqlite.insert)(suppressions)
+    if not replaces_liftable:
         statement = statement.on_conflict_do_nothing()
     else:
+        changed = [column.name for column in suppressions.c if not column.primary_key]
         statement = statement.on_conflict_do_update(
             index_elements=[suppressions.c.email_key],
-            set_=values,
+            set_={name: statement.excluded[name] for name in changed},
             where=suppressions.c.reason.in_(LIFTED_BY_CONSENT),
         )
-    # Not `rowcount`: of an INSERT it says -1 in Postgres.
-    return connection.scalar(statement.returning(suppressions.c.email_key)) is not None
+    return statement.returning(suppressions.c.email_key)
+
+
+def lift(
+    connection: Connection, keys: Collection[str], *, reasons: Collection[str] = ()
+) -> tuple[Suppression, ...]:
+    """Delete the suppressions of these keys and return them; with `reasons` only those for one of them.
+
+    All deleting goes through here.
+    """
+    statement = delete(suppressions).where(suppressions.c.email_key.in_(keys))
+    if reasons:
+        statement = statement.where(suppressions.c.reason.in_(reasons))
+    rows = connection.execute(statement.returning(*suppressions.c))
+    return tuple(_suppression(row) for row in rows)
+
+
+def suppress_by_id(
+    connection: Connection,
+    subscriber: int,
+    *,
+    reason: str,
+    source: SuppressionSource,
+    detail: str,
+    issue: str,
+    delivery: int | None,
+    now: datetime,
+) -> bool:
+    """Suppress the address of the subscriber with this id; returns whether it is new.
+
+    False for one who was erased meanwhile: their hash is suppressed already, and their address must
+    not be stored again.
+    """
+    key = connection.scalar(
+        select(subscribers.c.email_key)
+        .where(subscribers.c.id == subscriber)
+        .with_for_update(read=True)  # Postgres: an erasure waits, and takes the new row with it
+    )
+    if key is None:
+        return False
+    suppression = Suppression(
+        key, reason, source, at=now, detail=detail, issue=issue, delivery=delivery
+    )
+    return suppress(connection, suppression)
+
+
+def suppress_subscriber(
+    store: Store,
+    subscriber: int,
+    *,
+    reason: str,
+    source: SuppressionSource,
+    detail: str,
+    issue: str,
+    delivery: int | None,
+    now: datetime,
+) -> bool:
+    """Suppress the address of a subscriber in a transaction of its own, as `suppress_by_id` does."""
+    with store.writing() as connection:
+        return suppress_by_id(
+            connection,
+            subscriber,
+            reason=reason,
+            source=source,
+            detail=detail,
+            issue=issue,
+            delivery=delivery,
+            now=now,
+        )
 
 
 def suppress_all(
-    store: Store, keys: Iterable[str], *, reason: str, detail: str, now: datetime
+    store: Store,
+    keys: Iterable[str],
+    *,
+    reason: str,
+    source: SuppressionSource = SuppressionSource.COMMAND,
+    detail: str = "",
+    now: datetime,
 ) -> int:
     """Suppress addresses and ``@domains``, all or none; returns how many are new."""
     with store.writing() as connection:
-        return sum(suppress(connection, key, reason=reason, detail=detail, now=now) for key in keys)
+        return sum(
+            suppress(connection, Suppression(key, reason, source, at=now, detail=detail))
+            for key in keys
+        )
 
 
 def unsuppress(store: Store, key: str, email: EmailAddress | None = None) -> bool:
-    """Take a suppression away, and the hash of `email` with it; whether there was one."""
+    """Lift a suppression, and that of the hash of `email` with it; returns whether there was one."""
     keys = {key, *((email.key, hash_key(store, email)) if email else ())} - {""}
     with store.writing() as connection:
-        done = connection.execute(delete(suppressions).where(suppressions.c.email_key.in_(keys)))
-    return done.rowcount > 0
+        return bool(lift(connection, keys))
 
 
-def lift_by_consent(connection: Connection, store: Store, email: EmailAddress) -> None:
-    """The person came back by their own will: what only they could undo is undone."""
-    connection.execute(
-        delete(suppressions).where(
-            suppressions.c.email_key.in_([email.key, hash_key(store, email)]),
-            suppressions.c.reason.in_(LIFTED_BY_CONSENT),
-        )
+def lift_on_resubscribe(connection: Connection, store: Store, email: EmailAddress) -> None:
+    """Lift the suppressions that the subscriber's own new consent lifts."""
+    lift(connection, [email.key, hash_key(store, email)], reasons=LIFTED_BY_CONSENT)
+
+
+def erase_suppressed_address(
+    connection: Connection, store: Store, email: EmailAddress, *, now: datetime
+) -> None:
+    """Suppress the keyed hash of an address instead of the address itself.
+
+    The reason and source of the address's suppression stay, if there was one: it came from something
+    else than the erasure, and no new consent may lift it. What might identify a person goes.
+    """
+    forgotten = Suppression("", FORGOTTEN, SuppressionSource.ERASURE, at=now)
+    lifted = lift(connection, [email.key])
+    before = lifted[0] if lifted else forgotten
+    suppress(
+        connection,
+        replace(forgotten, key=hash_key(store, email), reason=before.reason, source=before.source),
     )
 
 
+def is_suppressed(connection: Connection, key: str) -> bool:
+    """Return whether this very key is suppressed."""
+    query = select(suppressions.c.email_key).where(suppressions.c.email_key == key)
+    return connection.execute(query).first() is not None
+
+
+def suppression_of(connection: Connection, store: Store, email: EmailAddress) -> Suppression | None:
+    """Return the suppression of an address itself, else that of its domain or its hash."""
+    query = select(suppressions).where(suppressions.c.email_key.in_(suppression_keys(store, email)))
+    rows = sorted(connection.execute(query), key=lambda row: row.email_key != email.key)
+    return _suppression(rows[0]) if rows else None
+
+
 def all_suppressions(store: Store) -> Iterator[Suppression]:
-    """Every suppression, oldest first."""
+    """Yield every suppression, oldest first."""
     with store.reading() as connection:
-        for row in connection.execute(select(suppressions).order_by(suppressions.c.created_at)):
-            yield Suppression(row.email_key, row.reason, row.detail, row.created_at)
+        yield from suppressions_in(connection)
+
+
+def suppressions_in(connection: Connection) -> Iterator[Suppression]:
+    """Yield every suppression of the store behind `connection`, oldest first."""
+    for row in connection.execute(select(suppressions).order_by(suppressions.c.created_at)):
+        yield _suppression(row)
+
+
+def _suppression(row: Row[Any]) -> Suppression:
+    return Suppression(
+        key=row.email_key,
+        reason=row.reason,
+        source=SuppressionSource(row.source),
+        at=row.created_at,
+        detail=row.detail,
+        issue=row.issue_id,
+        delivery=row.delivery_id,
+    )

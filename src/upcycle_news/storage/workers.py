@@ -1,4 +1,4 @@
-"""Who sends: every run signs on, shows that it lives, and signs off."""
+"""Workers: the processes that send. Each registers, sends heartbeats, and deregisters."""
 
 from __future__ import annotations
 
@@ -11,87 +11,87 @@ from sqlalchemy import insert, select, update
 from upcycle_news.models import DeliveryState, IssueId
 from upcycle_news.storage import send_hold
 from upcycle_news.storage.database import Store
-from upcycle_news.storage.issues import end_if_cancelled
-from upcycle_news.storage.schema import deliveries, issues, senders
+from upcycle_news.storage.issue_lifecycle import close_if_done, settle_returned_deliveries
+from upcycle_news.storage.schema import deliveries, issues, workers
 
-NOBODY = 0
-_HELD = (DeliveryState.QUEUED, DeliveryState.DEFERRED, DeliveryState.SENDING)
+NO_WORKER = 0
+_IN_FLIGHT = (DeliveryState.QUEUED, DeliveryState.DEFERRED, DeliveryState.SENDING)
 
 
 @dataclass(frozen=True)
-class Sender:
-    """A run that sends. `process_start` tells two processes with one pid apart."""
+class Worker:
+    """A registered sending process. `process_start` tells two processes with the same pid apart."""
 
     id: int
     host: str
     pid: int
     process_start: str
-    beat_at: datetime
+    heartbeat_at: datetime
     ended_at: datetime | None = None
 
 
-def register_sender(
+def register_worker(
     store: Store, *, host: str, pid: int, process_start: str, now: datetime
-) -> Sender:
-    """Sign on as a sender; its leases and marks carry the id that is returned.
+) -> Worker:
+    """Register a worker; its leases and claims carry the id that is returned.
 
-    Raises `PausedError` while nothing may go out.
+    Raises `SendHoldError` while a send hold is active.
     """
     with store.writing() as connection:
-        send_hold.refuse(connection)
-        found = connection.execute(
-            insert(senders)
-            .values(host=host, pid=pid, process_start=process_start, beat_at=now)
-            .returning(senders.c.id)
+        send_hold.raise_if_held(connection)
+        number = connection.execute(
+            insert(workers)
+            .values(host=host, pid=pid, process_start=process_start, heartbeat_at=now)
+            .returning(workers.c.id)
         ).scalar_one()
-    return Sender(found, host, pid, process_start, now)
+    return Worker(number, host, pid, process_start, now)
 
 
-def sign_off(store: Store, sender: Sender, *, now: datetime) -> None:
-    """The run is over: what it still holds, if anything, may be settled at once."""
+def deregister_worker(store: Store, worker: Worker, *, now: datetime) -> None:
+    """Record that the worker ended: its remaining deliveries may be reclaimed at once."""
     with store.writing() as connection:
-        connection.execute(update(senders).where(senders.c.id == sender.id).values(ended_at=now))
+        connection.execute(update(workers).where(workers.c.id == worker.id).values(ended_at=now))
 
 
-def signed_on(store: Store) -> tuple[Sender, ...]:
-    """The senders that have not signed off; some of them may be dead."""
+def registered_workers(store: Store) -> tuple[Worker, ...]:
+    """Return the workers that have not deregistered; some of them may be dead."""
     with store.reading() as connection:
-        rows = connection.execute(select(senders).where(senders.c.ended_at.is_(None)))
-        return tuple(Sender(**row._mapping) for row in rows)
+        rows = connection.execute(select(workers).where(workers.c.ended_at.is_(None)))
+        return tuple(Worker(**row._mapping) for row in rows)
 
 
-def senders_in_flight(store: Store, issue: IssueId) -> tuple[Sender, ...]:
-    """The senders that hold deliveries of this issue, on the wire or leased."""
-    held = (
-        select(deliveries.c.sender_id)
+def workers_in_flight(store: Store, issue: IssueId) -> tuple[Worker, ...]:
+    """Return the workers that have deliveries of this issue, leased or on the wire."""
+    ids = (
+        select(deliveries.c.worker_id)
         .where(
             deliveries.c.issue_id == str(issue),
-            deliveries.c.state.in_(_HELD),
-            deliveries.c.sender_id > NOBODY,
+            deliveries.c.state.in_(_IN_FLIGHT),
+            deliveries.c.worker_id > NO_WORKER,
         )
         .distinct()
     )
     with store.reading() as connection:
-        rows = connection.execute(select(senders).where(senders.c.id.in_(held)))
-        return tuple(Sender(**row._mapping) for row in rows)
+        rows = connection.execute(select(workers).where(workers.c.id.in_(ids)))
+        return tuple(Worker(**row._mapping) for row in rows)
 
 
-def abandon(
-    store: Store, issue: IssueId, dead: Sequence[Sender], *, resend: bool, now: datetime
+def reclaim_deliveries(
+    store: Store, issue: IssueId, dead: Sequence[Worker], *, resend: bool, now: datetime
 ) -> int:
-    """What dead senders had on the wire is unknown, or with `resend` queued; returns how many.
+    """Settle what dead workers had on the wire: unknown, or queued with `resend`; returns how many.
 
     What they had only leased was never on the wire and goes back to the queue.
     """
-    theirs = (
+    of_the_dead = (
         deliveries.c.issue_id == str(issue),
-        deliveries.c.sender_id.in_([sender.id for sender in dead]),
+        deliveries.c.worker_id.in_([worker.id for worker in dead]),
     )
-    ended = {
+    unknown = {
         "state": DeliveryState.UNKNOWN,
         "reason": "the sending process died before the relay's answer was recorded",
     }
-    again = {"state": DeliveryState.QUEUED, "reason": "", "sender_id": NOBODY}
+    queued = {"state": DeliveryState.QUEUED, "reason": "", "worker_id": NO_WORKER}
     with store.writing() as connection:
         # Before any delivery, as cancelling does: in another order the two could deadlock.
         connection.execute(
@@ -99,13 +99,17 @@ def abandon(
         )
         connection.execute(
             update(deliveries)
-            .where(*theirs, deliveries.c.state.in_([DeliveryState.QUEUED, DeliveryState.DEFERRED]))
-            .values(sender_id=NOBODY)
+            .where(
+                *of_the_dead,
+                deliveries.c.state.in_([DeliveryState.QUEUED, DeliveryState.DEFERRED]),
+            )
+            .values(worker_id=NO_WORKER)
         )
-        found = connection.execute(
+        count = connection.execute(
             update(deliveries)
-            .where(*theirs, deliveries.c.state == DeliveryState.SENDING)
-            .values(**(again if resend else ended), changed_at=now, next_at=None)
+            .where(*of_the_dead, deliveries.c.state == DeliveryState.SENDING)
+            .values(**(queued if resend else unknown), changed_at=now, next_at=None)
         ).rowcount
-        end_if_cancelled(connection, str(issue), now=now)
-    return found
+        settle_returned_deliveries(connection, str(issue), now=now)
+        close_if_done(connection, str(issue), now=now)
+    return count

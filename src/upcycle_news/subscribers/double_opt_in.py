@@ -1,4 +1,4 @@
-"""When a sign-up is answered with a mail, and what proves it later. Pure decisions."""
+"""Pure decisions of the double opt-in: when a confirmation mail is sent, and what proves consent."""
 
 from __future__ import annotations
 
@@ -7,16 +7,15 @@ from collections.abc import Iterable
 from datetime import datetime, timedelta
 
 from upcycle_news.models import SubscriberStatus
-from upcycle_news.storage.signups import Situation
+from upcycle_news.storage.signups import AddressStatus
 from upcycle_news.storage.suppressions import LIFTED_BY_CONSENT
 
 
-def may_ask(situation: Situation, *, now: datetime, cooldown: timedelta) -> bool:
-    """Whether a confirmation mail goes out. The answer on the page never depends on it.
+def may_send_confirmation(situation: AddressStatus, *, now: datetime, cooldown: timedelta) -> bool:
+    """Return True if a confirmation mail is sent. The response of the page never depends on it.
 
-    Not to those who have the newsletter already, not to those who are suppressed for another
-    reason than having left or been forgotten, and not twice within `cooldown`, so that nobody can
-    fill a stranger's mailbox with our mail.
+    Not to confirmed subscribers, not to addresses suppressed for another reason than unsubscribing
+    or erasure, and not twice within `cooldown`, so that nobody can flood a stranger's mailbox.
     """
     if situation.suppressed is not None and situation.suppressed not in LIFTED_BY_CONSENT:
         return False
@@ -26,11 +25,11 @@ def may_ask(situation: Situation, *, now: datetime, cooldown: timedelta) -> bool
 
 
 def token_hash(token: str) -> str:
-    """What the store keeps of a confirmation link: proof without being a key."""
+    """Return the hash of a confirmation token that the store keeps: it proves a link, and opens none."""
     return hashlib.sha256(f"upcycle_news/confirm/{token}".encode()).hexdigest()
 
 
-def wording_version(language: str, texts: Iterable[str]) -> str:
-    """Names the words that a person agreed to: they changed if this did."""
+def consent_version(language: str, texts: Iterable[str]) -> str:
+    """Return an identifier of the consent texts; it changes whenever one of them does."""
     digest = hashlib.sha256("\n".join(texts).encode()).hexdigest()
     return f"{language}-{digest[:12]}"

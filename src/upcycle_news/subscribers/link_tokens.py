@@ -1,4 +1,4 @@
-"""The signed links in a reader's mail: unguessable, bound to one purpose, without any address.
+"""Signed links in a subscriber's mail: unguessable, bound to one purpose, without an address.
 
 A token is 32 bytes, 43 characters of base64url, short enough to stay on one header line:
 
@@ -13,25 +13,18 @@ from __future__ import annotations
 import base64
 import binascii
 import hmac
-import os
-import secrets
-import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 from hashlib import sha256
-from pathlib import Path
 
-from upcycle_news.errors import UpcycleError
-
-KEY_BYTES = 32
 MAC_BYTES = 22
 TOKEN_BYTES = 32
 
 
 class Purpose(StrEnum):
-    """What a link is for; also the path below the public address."""
+    """The purpose of a link; also its path below the public URL."""
 
     CONFIRM = "confirm"
     UNSUBSCRIBE = "unsubscribe"
@@ -40,7 +33,7 @@ class Purpose(StrEnum):
 
 @dataclass(frozen=True)
 class Token:
-    """What a valid token says. `issue` is the number of the issue it came with, 0 for none."""
+    """The content of a valid token. `issue` is the number of the issue it was sent with, 0 for none."""
 
     purpose: Purpose
     subscriber: int
@@ -55,11 +48,11 @@ class LinkSigner:
     public_url: str
 
     def url(self, purpose: Purpose, subscriber: int, issue: int = 0) -> str:
-        """The reader's link for `purpose`, under the public address."""
+        """Return the subscriber's link for `purpose` below the public URL."""
         return f"{self.public_url}/{purpose}/{self.token(purpose, subscriber, issue)}"
 
     def token(self, purpose: Purpose, subscriber: int, issue: int = 0) -> str:
-        """The token alone: 43 characters of base64url."""
+        """Return the token: 43 characters of base64url."""
         number = max(self.keys)
         body = bytes([number]) + subscriber.to_bytes(6, "big") + issue.to_bytes(3, "big")
         return (
@@ -67,7 +60,7 @@ class LinkSigner:
         )
 
     def read(self, purpose: Purpose, token: str) -> Token | None:
-        """What the token says, or None for one that is altered, foreign or for another purpose."""
+        """Return the token's content, or None if it is altered, foreign or for another purpose."""
         raw = token_bytes(token, TOKEN_BYTES)
         if raw is None or raw[0] not in self.keys:
             return None
@@ -82,9 +75,9 @@ class LinkSigner:
 
 
 def token_bytes(token: str, length: int) -> bytes | None:
-    """The `length` bytes a token spells in base64url without padding; None for anything else.
+    """Decode `length` bytes of base64url without padding; None for anything else.
 
-    One spelling only: base64 ignores spare bits that an altered copy could differ in.
+    Only the canonical spelling: base64 ignores spare bits, in which an altered copy could differ.
     """
     try:
         raw = base64.b64decode(token + "=" * (-len(token) % 4), altchars=b"-_", validate=True)
@@ -95,97 +88,27 @@ def token_bytes(token: str, length: int) -> bytes | None:
     return raw
 
 
-def load_or_make_keys(folder: Path, *, make: bool = True) -> dict[int, bytes]:
-    """The token keys in `folder` (`token-1.key`, …); with `make` the first one when there is none.
-
-    They belong into every backup: without them no link in a mail that was sent works any more.
-    Raises `UpcycleError` when the folder cannot be used or a key is damaged.
-    """
-    try:
-        if make:
-            folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-            if not any(folder.glob("token-*.key")):
-                make_key(folder / "token-1.key")
-        keys = {}
-        for path in folder.glob("token-*.key"):
-            number, text = path.stem.removeprefix("token-"), path.read_text(encoding="ascii")
-            key = bytes.fromhex(text.strip())
-            if not number.isdigit() or not 1 <= int(number) <= 255 or len(key) != KEY_BYTES:
-                raise ValueError
-            keys[int(number)] = key
-    except ValueError:
-        raise UpcycleError(
-            f"{folder}: a token key is damaged; restore the folder from a backup"
-        ) from None
-    except OSError as error:
-        raise UpcycleError(
-            f"{folder}: the token key cannot be read or made ({error.strerror}); "
-            "make the folder readable and writable for this user"
-        ) from None
-    return keys
-
-
-def load_or_make_key(path: Path) -> bytes:
-    """One secret that never changes, made at the first use; raises `UpcycleError`."""
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-        if not path.exists():
-            make_key(path)
-        key = bytes.fromhex(path.read_text(encoding="ascii").strip())
-        if len(key) != KEY_BYTES:
-            raise ValueError
-    except ValueError:
-        raise UpcycleError(f"{path}: the key is damaged; restore it from a backup") from None
-    except OSError as error:
-        raise UpcycleError(
-            f"{path}: cannot be read or made ({error.strerror}); "
-            "make the folder readable and writable for this user"
-        ) from None
-    return key
-
-
-def make_key(path: Path) -> None:
-    """Write a key in one step; a second process that is faster wins.
-
-    The draft is nobody else's: processes of two containers may have one number.
-    """
-    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f"{path.stem}.")
-    draft = Path(name)
-    try:
-        with os.fdopen(handle, "w") as file:
-            file.write(secrets.token_hex(KEY_BYTES) + "\n")
-            file.flush()
-            os.fsync(file.fileno())
-        try:
-            os.link(draft, path)
-        except FileExistsError:
-            return
-    finally:
-        draft.unlink(missing_ok=True)
-
-
-MAC_BYTES = 22
-_BODY_BYTES = 16
+_PREVIEW_BODY_BYTES = 16
 
 
 @dataclass(frozen=True)
 class PreviewToken:
-    """What a valid token opens: `revision` is how its hash begins."""
+    """The content of a valid preview token; `revision_prefix` is 8 bytes of the id in hexadecimal."""
 
     issue: int
-    revision: str
+    revision_prefix: str
 
 
 def preview_token(
-    keys: Mapping[int, bytes], *, issue: int, revision: str, expires: datetime
+    keys: Mapping[int, bytes], *, issue: int, revision_id: str, expires: datetime
 ) -> str:
-    """A token for the revision (its hash in hexadecimal) of the issue with this number."""
+    """Return a token for a revision of the issue with this number, valid until `expires`."""
     number = max(keys)
     body = (
         bytes([number])
         + int(expires.timestamp()).to_bytes(4, "big")
         + issue.to_bytes(3, "big")
-        + bytes.fromhex(revision)[:8]
+        + bytes.fromhex(revision_id)[:8]
     )
     return base64.urlsafe_b64encode(body + _mac(keys[number], body)).decode().rstrip("=")
 
@@ -193,11 +116,11 @@ def preview_token(
 def read_preview_token(
     keys: Mapping[int, bytes], token: str, *, now: datetime
 ) -> PreviewToken | None:
-    """What the token opens; None for one that is altered, foreign or has expired."""
-    raw = token_bytes(token, _BODY_BYTES + MAC_BYTES)
+    """Return the token's content; None if it is altered, foreign or has expired."""
+    raw = token_bytes(token, _PREVIEW_BODY_BYTES + MAC_BYTES)
     if raw is None or raw[0] not in keys:
         return None
-    body, mac = raw[:_BODY_BYTES], raw[_BODY_BYTES:]
+    body, mac = raw[:_PREVIEW_BODY_BYTES], raw[_PREVIEW_BODY_BYTES:]
     if not hmac.compare_digest(mac, _mac(keys[raw[0]], body)):
         return None
     if now.timestamp() >= int.from_bytes(body[1:5], "big"):

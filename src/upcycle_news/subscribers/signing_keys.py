@@ -1,11 +1,14 @@
-"""The token keys as they are now, and what happens to them in the course of years.
+"""The secret keys on disk: loading, creating, rotating and dropping them.
 
-A new key signs the links from then on, and the old ones go on reading theirs: a mail of last year
-must still let its reader leave. Only a key that others have is dropped, and its links with it.
+A new token key signs the links from then on, and the old ones still verify theirs: unsubscribing
+must work from a mail of last year. Only a key that leaked is dropped, and its links with it.
 """
 
 from __future__ import annotations
 
+import os
+import secrets
+import tempfile
 from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
@@ -13,22 +16,22 @@ from pathlib import Path
 from upcycle_news.errors import UpcycleError
 from upcycle_news.storage import subscribers
 from upcycle_news.storage.database import Store
-from upcycle_news.subscribers.link_tokens import load_or_make_key, load_or_make_keys, make_key
 
+KEY_BYTES = 32
 _LAST = 255  # the key's number is one byte of a token
 
 
 class KeyRing(Mapping[int, bytes]):
     """The keys in a folder by number, read again when the folder has changed.
 
-    A web door that runs for months must read the links of a key that was made yesterday, and none
-    of one that was dropped.
+    A web server that runs for months must accept the links of a key that was made yesterday, and
+    none of one that was dropped.
     """
 
     def __init__(self, folder: Path) -> None:
         """The first key is made when there is none; raises `UpcycleError`."""
         self._folder = folder
-        self._keys: Mapping[int, bytes] = load_or_make_keys(folder)
+        self._keys: Mapping[int, bytes] = load_or_create_keys(folder)
         self._seen = self._changed()
 
     def _changed(self) -> int:
@@ -37,14 +40,14 @@ class KeyRing(Mapping[int, bytes]):
         except OSError:
             return (
                 self._seen if hasattr(self, "_seen") else 0
-            )  # gone for a moment: keep what we know
+            )  # not there for a moment: keep the keys in memory
 
     def _now(self) -> Mapping[int, bytes]:
         changed = self._changed()
-        # None is made here: where they were moved away, a new one would take an old one's place.
-        if changed != self._seen and (keys := load_or_make_keys(self._folder, make=False)):
+        # No key is created here: where the folder was moved away, it would take an old key's number.
+        if changed != self._seen and (keys := load_or_create_keys(self._folder, create=False)):
             self._keys = keys
-            self._seen = changed  # what changed while we read is read with the next link
+            self._seen = changed  # a change during the reading is noticed at the next access
         return self._keys
 
     def __getitem__(self, number: int) -> bytes:
@@ -57,55 +60,129 @@ class KeyRing(Mapping[int, bytes]):
         return len(self._now())
 
 
-def person_key(folder: Path, store: Store) -> bytes:
-    """What keys the hashes of the forgotten, made at the first use; raises `UpcycleError`.
+def load_or_create_keys(folder: Path, *, create: bool = True) -> dict[int, bytes]:
+    """Return the token keys in `folder` (`token-1.key`, …); `create` makes the first if there is none.
 
-    Never made where people are known: their keys lie elsewhere, such as on a volume that is not
-    there today, and nobody would notice before a reader's link fails.
+    They belong into every backup: without them no link in a mail that was sent works any more.
+    Raises `UpcycleError` when the folder cannot be used or a key is damaged.
+    """
+    try:
+        if create:
+            folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+            if not any(folder.glob("token-*.key")):
+                create_key(folder / "token-1.key")
+        keys = {}
+        for path in folder.glob("token-*.key"):
+            number, text = path.stem.removeprefix("token-"), path.read_text(encoding="ascii")
+            key = bytes.fromhex(text.strip())
+            if not number.isdigit() or not 1 <= int(number) <= 255 or len(key) != KEY_BYTES:
+                raise ValueError
+            keys[int(number)] = key
+    except ValueError:
+        raise UpcycleError(
+            f"{folder}: a token key is damaged; restore the folder from a backup"
+        ) from None
+    except OSError as error:
+        raise UpcycleError(
+            f"{folder}: the token key cannot be read or made ({error.strerror}); "
+            "make the folder readable and writable for this user"
+        ) from None
+    return keys
+
+
+def load_or_create_key(path: Path) -> bytes:
+    """Return a secret that never changes, created at its first use; raises `UpcycleError`."""
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        if not path.exists():
+            create_key(path)
+        key = bytes.fromhex(path.read_text(encoding="ascii").strip())
+        if len(key) != KEY_BYTES:
+            raise ValueError
+    except ValueError:
+        raise UpcycleError(f"{path}: the key is damaged; restore it from a backup") from None
+    except OSError as error:
+        raise UpcycleError(
+            f"{path}: cannot be read or made ({error.strerror}); "
+            "make the folder readable and writable for this user"
+        ) from None
+    return key
+
+
+def create_key(path: Path) -> None:
+    """Write a new key atomically; if another process was faster, its key stays.
+
+    The temporary name is unique: processes of two containers may have the same process id.
+    """
+    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f"{path.stem}.")
+    draft = Path(name)
+    try:
+        with os.fdopen(handle, "w") as file:
+            file.write(secrets.token_hex(KEY_BYTES) + "\n")
+            file.flush()
+            os.fsync(file.fileno())
+        try:
+            os.link(draft, path)
+        except FileExistsError:
+            return
+    finally:
+        draft.unlink(missing_ok=True)
+
+
+def erasure_key(folder: Path, store: Store) -> bytes:
+    """Return the key for hashes of erased addresses, created at its first use; raises `UpcycleError`.
+
+    Never created in a store with subscribers: then the keys lie elsewhere, such as on a volume that
+    is not mounted, and nobody would notice before a link in a mail fails.
     """
     key = folder / "person.key"
-    if not key.exists() and subscribers.anybody(store):
+    if not key.exists() and subscribers.has_subscribers(store):
         raise UpcycleError(
-            f"{folder}: the keys are missing, and the store knows readers; with other keys no link "
+            f"{folder}: the keys are missing, and the store has subscribers; with other keys no link "
             "in a mail that was sent would work: copy the folder from where it is, or from a backup"
         )
-    return load_or_make_key(key)
+    return load_or_create_key(key)
 
 
 def _file(folder: Path, number: int) -> Path:
     return folder / f"token-{number}.key"
 
 
-def made_at(folder: Path, number: int) -> datetime:
-    """When a key was made here, or restored to here."""
+def key_created_at(folder: Path, number: int) -> datetime:
+    """Return when a key was created or restored on this machine (UTC)."""
     return datetime.fromtimestamp(_file(folder, number).stat().st_mtime, UTC)
 
 
 def add_key(folder: Path) -> int:
-    """Make the next key, which signs from now on; its number. Raises `UpcycleError`."""
-    number = max(load_or_make_keys(folder)) + 1
+    """Create the next key, which signs from now on; returns its number. Raises `UpcycleError`."""
+    number = max(load_or_create_keys(folder)) + 1
     if number > _LAST:
         raise UpcycleError(
             f"{folder}: {_LAST} keys are all there can be; drop one that nobody needs"
         )
     try:
-        make_key(_file(folder, number))
+        create_key(_file(folder, number))
     except OSError as error:
         raise UpcycleError(f"{folder}: the key cannot be written ({error.strerror})") from None
     return number
 
 
-def drop_key(folder: Path, number: int) -> None:
-    """Delete a key: no link that it signed works any more. Raises `UpcycleError`."""
-    keys = load_or_make_keys(folder)
+def raise_unless_droppable(folder: Path, number: int) -> None:
+    """Raise `UpcycleError` for a key that is not there, or that signs the links of today."""
+    keys = load_or_create_keys(folder)
     if number not in keys:
-        known = ", ".join(str(one) for one in sorted(keys))
-        raise UpcycleError(f"there is no token key {number}; there are: {known}")
+        existing = ", ".join(str(key_number) for key_number in sorted(keys))
+        raise UpcycleError(f"there is no token key {number}; there are: {existing}")
     if number == max(keys):
         raise UpcycleError(
             f"token key {number} signs the links of today: make another one with "
             "'upcycle-news secrets rotate', then drop this one"
         )
+
+
+def drop_key(folder: Path, number: int) -> None:
+    """Delete a key: no link that it signed works any more. Raises `UpcycleError`."""
+    raise_unless_droppable(folder, number)
     try:
         _file(folder, number).unlink()
     except OSError as error:

@@ -1,1 +1,1 @@
-"""Plain text: typography, excerpts, stemming, sanitising."""
+"""Functions on plain text: sanitising, typography, excerpts, stemming, links."""

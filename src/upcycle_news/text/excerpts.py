@@ -1,4 +1,4 @@
-"""Whole sentences from a text, with German abbreviations in mind.
+"""Splitting texts into sentences and taking excerpts, with German abbreviations in mind.
 
 "Im 19. Jh. war das anders." is one sentence, not three.
 """
@@ -8,11 +8,11 @@ from __future__ import annotations
 import re
 from itertools import pairwise
 
-from upcycle_news.text.sanitize import cut, tidy, word_set
+from upcycle_news.text.sanitize import normalise_whitespace, truncate, word_set
 
 SUMMARY_LENGTH = 240
 
-# "usw." and "etc." are missing on purpose: they end sentences more often than not.
+# Without "usw." and "etc.": they end sentences more often than not.
 _ABBREVIATIONS = word_set(
     """
     abb abs abt allg anm apr art aufl aug bd bes betr bzgl bzw ca chr co dez dgl dipl dr ebd
@@ -28,17 +28,17 @@ _ORDINAL = re.compile(r"(?:^|[^\w.,])\d{1,2}$")
 _LAST_WORD = re.compile(r"([^\W\d_]+(?:\.[^\W\d_]+)*)$")
 
 
-def sentences(text: str) -> list[str]:
-    """Split a plain text into its sentences, white space collapsed. Nothing is lost."""
-    text = tidy(text)
-    found: list[str] = []
+def split_sentences(text: str) -> list[str]:
+    """Split a plain text into its sentences, white space collapsed; no text is dropped."""
+    text = normalise_whitespace(text)
+    sentences: list[str] = []
     start = 0
     for match in _END.finditer(text):
         if _ends_here(text, start, match):
-            found.append(text[start : match.end()].strip())
+            sentences.append(text[start : match.end()].strip())
             start = match.end()
     rest = text[start:].strip()
-    return [*found, rest] if rest else found
+    return [*sentences, rest] if rest else sentences
 
 
 def _ends_here(text: str, start: int, match: re.Match[str]) -> bool:
@@ -48,41 +48,58 @@ def _ends_here(text: str, start: int, match: re.Match[str]) -> bool:
         return False
     if match[1] != ".":
         return True
-    before = text[max(start, match.start() - 40) : match.start()]
+    return not _is_abbreviated(text[max(start, match.start() - 40) : match.start()])
+
+
+def _is_abbreviated(before: str) -> bool:
+    """Return whether a full stop after `before` belongs to its last word: an ordinal, "Nr", "z. B"."""
     if _ORDINAL.search(before):
-        return False
+        return True
     word = _LAST_WORD.search(before)
     if word is None:
-        return True
+        return False
     last = word[1].rpartition(".")[2]
     # One letter and a point is an initial or a part of "z. B.", never the end of a sentence.
     known = {word[1].lower(), last.lower()} & _ABBREVIATIONS
-    return len(last) > 1 and not known and not last.lower().endswith("str")
+    return len(last) == 1 or bool(known) or last.lower().endswith("str")
 
 
-def excerpt(text: str, limit: int, most: int | None = 2) -> str:
-    """Take the first whole sentences that fit into `limit` characters, at most `most` of them.
+def excerpt(text: str, limit: int, max_sentences: int | None = 2) -> str:
+    """Take the first whole sentences that fit into `limit` characters, at most `max_sentences`.
 
-    A first sentence that is too long is cut at a word and marked; a later one that the feed itself
-    broke off ("…") is left out.
+    A first sentence that is too long is truncated at a word and marked, never between "Nr." and its
+    number; a later one that the feed itself truncated ("…") is left out.
     """
-    taken = ""
-    for count, sentence in enumerate(sentences(text)):
-        longer = f"{taken} {sentence}".strip()
-        broken_off = sentence.endswith(("…", "...", "[…]", "[...]"))
-        if count and (len(longer) > limit or broken_off or (most is not None and count >= most)):
+    result = ""
+    for count, sentence in enumerate(split_sentences(text)):
+        longer = f"{result} {sentence}".strip()
+        truncated = sentence.endswith(("…", "...", "[…]", "[...]"))
+        if count and (
+            len(longer) > limit
+            or truncated
+            or (max_sentences is not None and count >= max_sentences)
+        ):
             break
-        taken = longer
-    return cut(taken, limit)
+        result = longer
+    return result if len(result) <= limit else _truncate_sentence(result, limit)
+
+
+def _truncate_sentence(sentence: str, limit: int) -> str:
+    """Shorten a sentence at the end of a word that needs no other word behind it."""
+    shortened = truncate(sentence, limit)
+    kept = shortened.removesuffix("…")
+    while " " in kept and (kept.endswith("§") or (kept[-1] == "." and _is_abbreviated(kept[:-1]))):
+        kept = kept.rpartition(" ")[0].rstrip(" ,;:–-(")
+    return f"{kept}…"
 
 
 def propose_summary(text: str) -> str:
     """Propose an essay's summary from the first whole sentences of its plain text."""
-    return excerpt(text, SUMMARY_LENGTH, most=None)
+    return excerpt(text, SUMMARY_LENGTH, max_sentences=None)
 
 
 def summary_of_markdown(body: str) -> str:
-    """Propose a summary for a Markdown text: its paragraphs count; headings, code and notes do not."""
+    """Propose a summary of a Markdown text from its paragraphs, without headings, code and notes."""
     from markdown_it import MarkdownIt  # late: only essays without a summary need it
     from mdit_py_plugins.footnote import footnote_plugin
 
@@ -97,7 +114,7 @@ def summary_of_markdown(body: str) -> str:
                 for child in token.children or ()
                 if child.type in ("text", "code_inline", "softbreak", "hardbreak", "text_special")
             )
-            paragraphs.append(tidy(re.sub(r"<[^>]*>", "", "".join(words))))
+            paragraphs.append(normalise_whitespace(re.sub(r"<[^>]*>", "", "".join(words))))
         if sum(map(len, paragraphs)) > 2 * SUMMARY_LENGTH:
             break
     return propose_summary(" ".join(paragraphs))

@@ -1,8 +1,8 @@
-"""Quotation marks, apostrophes and dashes as German (or English) print wants them.
+"""Typographic quotation marks, apostrophes and dashes, German or English, from any kind of input.
 
-Editors hand in every kind of quotation mark: ``"…"``, ``,,…''``, ``‚‚…”``, »…«, ``…''. What a mark
-is (opening, closing, apostrophe) is decided by what stands around it and what is open, the glyph
-only helps; so all of these become „…“ and inner ones ‚…‘.
+Manuscripts have every kind of quotation mark: ``"…"``, ``,,…''``, ``‚‚…”``, »…«, ``…''``. Whether a
+mark opens, closes or is an apostrophe is decided by its context and the open marks, the glyph is only
+a hint; so all of these become „…“ and inner ones ‚…‘.
 """
 
 from __future__ import annotations
@@ -47,7 +47,7 @@ class _Mark:
 
     @property
     def opens(self) -> bool | None:
-        """True: opening, False: closing, None: only what is open can tell."""
+        """True: opening, False: closing, None: depends on the open marks."""
         if self.glyph[0] in "„‚" or self.glyph == ",,":
             return True
         if self.can_open == self.can_close:
@@ -94,7 +94,7 @@ def _find(line: str) -> list[_Mark]:
             marks += [
                 _Mark(start + i, start + i + 1, "single", glyph) for i, glyph in enumerate(run)
             ]
-    # Neighbouring marks share their surroundings: in «"'so'"» all three look at the space and the s.
+    # Adjacent marks share their context: in «"'so'"» the outer neighbours are the space and the s.
     for first, mark in enumerate(marks):
         left = first
         while left and marks[left - 1].end == marks[left].start:
@@ -110,7 +110,7 @@ def _find(line: str) -> list[_Mark]:
 
 
 def _run(line: str, run: str, start: int) -> list[_Mark]:
-    """Read ``''`` as one double mark and ``'''`` as a single and a double one, in nesting order."""
+    """Split ``''`` into one double mark and ``'''`` as a single and a double one, in nesting order."""
     kinds: list[Literal["double", "single"]] = ["double"] * (len(run) // 2)
     if len(run) % 2:
         opening = start == 0 or line[start - 1].isspace() or line[start - 1] in _OPENERS

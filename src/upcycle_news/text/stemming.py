@@ -1,4 +1,4 @@
-"""Words and their stems, for comparing texts by what they speak of."""
+"""Content words and their stems (Snowball), for comparing texts by subject."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from upcycle_news.text.sanitize import word_set
 _WORD = re.compile(r"[^\W\d_]{3,}")
 _LANGUAGES = {"de": "german", "en": "english", "fr": "french", "nl": "dutch", "it": "italian"}
 
-# Function words, and words that every text of a newsroom uses; lower case, before stemming.
+# Stop words: function words, and words frequent in all news; lower case, not stemmed.
 _STOP = word_set(
     """
     aber alle allein allem allen aller allerdings alles als also alte alten altes andere anderem
@@ -63,15 +63,15 @@ def _stemmer(language: str):  # type: ignore[no-untyped-def]  # snowballstemmer 
 @cache
 def stem(word: str, language: str) -> str:
     """Return the stem of a word, in lower case."""
-    # One stemmer is not safe in threads, but a decision is made in one.
+    # A stemmer is not thread-safe, but each decision runs in a single thread.
     return str(_stemmer(language[:2]).stemWord(word.lower()))
 
 
-def is_stop(word: str) -> bool:
-    """Tell whether a word, in lower case, says nothing about a text."""
+def is_stop_word(word: str) -> bool:
+    """Tell whether a word, in lower case, is a stop word."""
     return word in _STOP
 
 
-def words(text: str) -> list[str]:
-    """Return the telling words of a text as they stand there, repetitions too."""
-    return [word for word in _WORD.findall(text) if not is_stop(word.lower())]
+def content_words(text: str) -> list[str]:
+    """Return the words of a text that are no stop words, as written, repetitions included."""
+    return [word for word in _WORD.findall(text) if not is_stop_word(word.lower())]

@@ -1,4 +1,4 @@
-"""Typography of plain text: normal form, quotation marks and the spaces that must not break."""
+"""Typography of plain text: normal form, quotation marks and no-break spaces."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _WINDOWS = {
 }
 
 # C0 without tab and newline, DEL, and C1: Gmail cuts a mail off at characters such as U+0092.
-# Byte order marks and directional overrides have no business in an essay either.
+# Byte order marks and directional overrides do not belong in an essay either.
 _UNWANTED = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\ufeff\u202a-\u202e\u2066-\u2069\ufff9-\uffff]")
 
 _GERMAN_PAIRS = (
@@ -43,14 +43,14 @@ _BOUND = {
 
 
 def base_language(language: str) -> str:
-    """``de`` of ``de-AT``."""
+    """Return the primary subtag of a language tag: ``de`` of ``de-AT``."""
     return language.replace("_", "-").partition("-")[0].lower()
 
 
-def clean(text: str) -> str:
-    r"""Unicode normal form C, no control characters but tab and newline, ``\n`` as line end.
+def normalise_text(text: str) -> str:
+    r"""Return text in NFC, without control characters but tab and newline, with ``\n`` as line end.
 
-    Quotation marks and dashes that a wrong decoding left as C1 controls become what they were.
+    C1 controls that a wrong decoding made of quotation marks and dashes are restored.
     """
     text = text.replace("\r\n", "\n").replace("\r", "\n").translate(_WINDOWS)
     text = text.replace("\u2028", "\n").replace("\u2029", "\n")
@@ -58,18 +58,18 @@ def clean(text: str) -> str:
 
 
 def one_line(text: str) -> str:
-    """`clean`, with every run of white space turned into one space (no-break spaces stay)."""
-    return re.sub(r"[ \t\n]+", " ", clean(text)).strip(" ")
+    """Apply `normalise_text` and collapse white space to single spaces (no-break spaces stay)."""
+    return re.sub(r"[ \t\n]+", " ", normalise_text(text)).strip(" ")
 
 
-def bind(text: str, language: str) -> str:
+def insert_no_break_spaces(text: str, language: str) -> str:
     """Put no-break spaces where a line must not break: ``z. B.``, ``§ 5``, ``40 %``."""
     pattern = _BOUND.get(base_language(language))
-    return pattern.sub(lambda found: found[0].replace(" ", NBSP), text) if pattern else text
+    return pattern.sub(lambda match: match[0].replace(" ", NBSP), text) if pattern else text
 
 
 def dashes(text: str) -> str:
-    """``...`` becomes an ellipsis, a free-standing ``--`` or ``---`` a dash.
+    """Turn ``...`` into an ellipsis, a free-standing ``--`` or ``---`` into a dash.
 
     markdown-it's own ``replacements`` would also turn the (c) of "Art. 5 (c)" into a copyright sign.
     """
@@ -86,8 +86,8 @@ def quote(text: str, language: str) -> str:
 
 
 def typeset(text: str, language: str) -> str:
-    """A title or another line of plain text as it is printed in a mail."""
-    return bind(dashes(quote(one_line(text), language)), language)
+    """Apply all typography to a title or another line of plain text."""
+    return insert_no_break_spaces(dashes(quote(one_line(text), language)), language)
 
 
 @lru_cache(maxsize=4)

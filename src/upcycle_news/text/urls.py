@@ -1,9 +1,13 @@
-"""Links of feed items: made safe to print, and reduced to what identifies a page."""
+"""Links: validation and escaping, and canonical forms that identify a page."""
 
 from __future__ import annotations
 
+import ipaddress
 import re
+import socket
 from urllib.parse import SplitResult, quote, urljoin, urlsplit, urlunsplit
+
+import idna
 
 MAX_LENGTH = 2000
 _TRACKING = re.compile(
@@ -14,12 +18,13 @@ _TRACKING = re.compile(
     re.IGNORECASE,
 )
 _DEFAULT_PORTS = {"http": 80, "https": 443}
-# What RFC 3986 lets stand as it is; "%" too, because the link may be quoted already.
+_UNRESERVED = re.compile(r"[A-Za-z0-9._~-]")
+# Characters that RFC 3986 allows unescaped; "%" too, because the link may be quoted already.
 _SAFE = "!#$%&'()*+,/:;=?@[]~-._"
 
 
 class BadLinkError(ValueError):
-    """A link that must not stand in a mail; the text says why."""
+    """A link that cannot be used in a mail; the message says why."""
 
 
 def safe_link(link: str, base: str = "") -> str:
@@ -31,36 +36,81 @@ def safe_link(link: str, base: str = "") -> str:
         parts = urlsplit(urljoin(base, link))
         port = parts.port
         host = _ascii_host(parts.hostname or "")
+        rest = [quote(part, safe=_SAFE) for part in (parts.path, parts.query, parts.fragment)]
     except (ValueError, UnicodeError):
         raise BadLinkError("its link is not a web address") from None
     if parts.scheme not in _DEFAULT_PORTS:
         raise BadLinkError("its link is not http or https")
-    if not host or "@" in parts.netloc:
+    if not host or "@" in parts.netloc or "%EF%BF%BD" in "".join(rest):
         raise BadLinkError("its link is not a web address")
     if (host.rstrip(".") + "/").endswith(".invalid/") or host.rstrip(".") == "invalid":
         raise BadLinkError("its link leads to a host that cannot exist (.invalid)")
     netloc = host if port is None else f"{host}:{port}"
-    rest = (quote(part, safe=_SAFE) for part in (parts.path, parts.query, parts.fragment))
     result = urlunsplit((parts.scheme, netloc, *rest))
     if len(result) > MAX_LENGTH:
         raise BadLinkError(f"its link is longer than {MAX_LENGTH} characters")
     return result
 
 
+def resolve_link(link: str, base: str) -> str:
+    """Return a link as an absolute one; ``www.example.org/a`` is a host without its scheme.
+
+    So is a first segment that is the host of `base`. Anything else relative is resolved as RFC 3986
+    says; what cannot be resolved is returned unchanged.
+    """
+    link = link.strip()
+    first = re.match(r"[^/?#:]+", link)
+    try:
+        own = (urlsplit(base).hostname or "").removeprefix("www.")
+        name = first[0].lower() if first else ""
+        hosts = {own, f"www.{own}"} if "." in own else set()
+        if name in hosts or re.fullmatch(r"www\.[^.]+(?:\.[^.]+)+", name):
+            return f"https://{link}"
+        return urljoin(base, link)
+    except ValueError:
+        return link
+
+
 def _ascii_host(host: str) -> str:
+    """Return a host as browsers ask for it: UTS #46, non-transitional (``ß`` stays another letter)."""
     host = host.lower()
     if not host.isascii():
-        host = host.encode("idna").decode("ascii")
+        labels = idna.uts46_remap(host, std3_rules=False).split(".")
+        host = ".".join(
+            label if label.isascii() else "xn--" + label.encode("punycode").decode("ascii")
+            for label in labels
+        )
+        if any(len(label) > 63 for label in host.split(".")):
+            return ""
     if ":" in host:
         return f"[{host}]" if re.fullmatch(r"[0-9a-f:.]+", host) else ""
     return host if re.fullmatch(r"[a-z0-9_.-]+", host) else ""
 
 
+def is_private_link(link: str) -> bool:
+    """Tell whether a link leads to this machine or into a private network, by its host alone.
+
+    That is an address that is not of the public internet, however it is written (``127.1``,
+    ``0x7f000001``), a name of RFC 6761, 6762 or 8375, or a name without a dot.
+    """
+    host = (urlsplit(link).hostname or "").rstrip(".")
+    if ":" in host or re.fullmatch(r"(?:0x[0-9a-f]*|\d+)(?:\.(?:0x[0-9a-f]*|\d+)){0,3}", host):
+        try:
+            text = host if ":" in host else socket.inet_ntoa(socket.inet_aton(host))
+            address = ipaddress.ip_address(text)
+        except (OSError, ValueError):
+            return True
+        mapped = getattr(address, "ipv4_mapped", None) or address
+        return not mapped.is_global or mapped.is_multicast
+    private = (".localhost", ".local", ".internal", ".lan", ".home.arpa", ".localdomain")
+    return "." not in host or host.endswith(private)
+
+
 def canonical_link(link: str) -> str:
     """Drop what does not identify the page: tracking parameters, fragment, default port.
 
-    Parameters keep their order and spelling, because some servers care. A text that is no link
-    comes back unchanged.
+    Parameters keep their order and spelling, because some servers care. A text that is no link is
+    returned unchanged.
     """
     try:
         parts = urlsplit(link)
@@ -75,12 +125,29 @@ def canonical_link(link: str) -> str:
         host = f"[{host}]"
     if port is not None and port != _DEFAULT_PORTS[scheme]:
         host = f"{host}:{port}"
-    kept = [pair for pair in parts.query.split("&") if pair and not _is_tracking(pair)]
-    return urlunsplit(SplitResult(scheme, host, parts.path or "/", "&".join(kept), ""))
+    pairs = [pair for pair in parts.query.split("&") if pair and not _is_tracking(pair)]
+    path, query = (_normal_escapes(part) for part in (parts.path or "/", "&".join(pairs)))
+    return urlunsplit(SplitResult(scheme, host, path, query, ""))
 
 
-def page_of(canonical: str) -> str:
-    """Reduce a canonical link to what two feeds may spell differently: scheme, www, last slash."""
+def _normal_escapes(text: str) -> str:
+    """Write percent-encodings in capitals, and none for unreserved characters (RFC 3986, 6.2.2)."""
+
+    def normal(match: re.Match[str]) -> str:
+        character = chr(int(match[1], 16))
+        return character if _UNRESERVED.fullmatch(character) else match[0].upper()
+
+    return re.sub(r"%([0-9A-Fa-f]{2})", normal, text)
+
+
+def fragment_of(link: str) -> str:
+    """Return the fragment of a link, empty where it only tracks (``#xtor=RSS-1``)."""
+    fragment = link.partition("#")[2]
+    return "" if any(map(_is_tracking, fragment.split("&"))) else fragment
+
+
+def page_key(canonical: str) -> str:
+    """Return a canonical link without scheme, www and last slash, which feeds spell differently."""
     return re.sub(r"^https?://(?:www\.)?", "", canonical).rstrip("/")
 
 

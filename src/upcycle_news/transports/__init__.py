@@ -1,1 +1,1 @@
-"""SMTP on the wire: sessions, replies, probes, the development mailbox."""
+"""SMTP: connections, replies, outcomes of an attempt, probing a relay, the development mailbox."""

@@ -1,30 +1,26 @@
-"""The mailbox: a real SMTP server on loopback that keeps every message in a Maildir.
+"""The development mailbox: a real SMTP server on loopback that stores every message in a Maildir.
 
-The embedded default when no relay is configured, so that the same sending code runs as in
-production. Nothing is ever delivered further.
+The default when no relay is configured, so that the same sending code runs as in production.
+Nothing is ever delivered further.
 """
 
 from __future__ import annotations
 
 import asyncio
-import logging
-from typing import TYPE_CHECKING, Any
-
-if TYPE_CHECKING:
-    from aiosmtpd.controller import Controller
-    from aiosmtpd.smtp import SMTP
 import itertools
+import logging
 import os
 import time
 from pathlib import Path
 from types import TracebackType
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, Any, Self
 
 from upcycle_news.errors import UpcycleError
 from upcycle_news.models import Relay
 
 if TYPE_CHECKING:
     from aiosmtpd.controller import Controller
+    from aiosmtpd.smtp import SMTP
 
 HOST = "127.0.0.1"
 
@@ -32,7 +28,7 @@ HOST = "127.0.0.1"
 def loopback_controller(
     handler: object, server: type[SMTP] | None = None, **options: Any
 ) -> Controller:
-    """A controller for `handler` that ends without a word; its `port` is known once it started.
+    """Return a controller for `handler` that stops cleanly; its `port` is known once it started.
 
     `server` replaces aiosmtpd's SMTP class; `options` go to it, or to the controller.
     """
@@ -63,23 +59,23 @@ def loopback_controller(
                 session.cancel()
             await asyncio.gather(*sessions, return_exceptions=True)
 
-    # aiosmtpd reports each hiccup of a client; with no logging set up that is on the terminal.
+    # aiosmtpd logs each protocol error of a client; with no logging set up, to the terminal.
     logging.getLogger("mail.log").setLevel(logging.CRITICAL)
     options.setdefault("server_hostname", "localhost")
     options.setdefault("data_size_limit", 2**26)
     return Loopback(handler, hostname=HOST, port=0, **options)
 
 
-class Mailbox:
-    """Use as a context manager; while it is open, `relay` says where to send.
+class DevMailbox:
+    """Use as a context manager; while it is open, `relay` returns where to send.
 
-    Each message lies in ``folder/new``, byte for byte as it was sent, below the two trace headers
+    Each message is in ``folder/new``, byte for byte as it was sent, below the two trace headers
     that a mail server adds at final delivery: Return-Path and Delivered-To (RFC 5321, section
     4.4). One file has one recipient.
     """
 
     def __init__(self, folder: Path) -> None:
-        """`folder` is made when the mailbox opens."""
+        """`folder` is created when the mailbox opens."""
         self.folder = folder
         self._controller: Controller | None = None
         self._numbers = itertools.count()
@@ -108,13 +104,13 @@ class Mailbox:
             self._controller = None
 
     def relay(self) -> Relay:
-        """The mailbox as a relay to hand over to; only while it is open."""
+        """Return the mailbox as a relay; raises `UpcycleError` unless it is open."""
         if self._controller is None:
             raise UpcycleError("the mailbox is closed: open it before sending")
         return Relay(name="mailbox", host=HOST, port=self._controller.port, security="none")
 
-    def keep(self, sender: str, recipient: str, message: bytes) -> None:
-        """Put one message into the Maildir: written in tmp, then renamed, so never seen half."""
+    def store(self, sender: str, recipient: str, message: bytes) -> None:
+        """Write one message to the Maildir: in tmp, then renamed, so that none is seen incomplete."""
         trace = f"Return-Path: <{sender}>\r\nDelivered-To: {recipient}\r\n".encode()
         now = time.time_ns()
         name = f"{now // 10**9}.M{now // 1000 % 10**6:06}P{os.getpid()}Q{next(self._numbers)}.here"
@@ -131,10 +127,10 @@ class Mailbox:
     # --- what aiosmtpd calls
 
     async def handle_DATA(self, server: Any, session: Any, envelope: Any) -> str:  # noqa: N802
-        """Keep the message, once for each recipient."""
+        """Store the message once for each recipient."""
         try:
             for recipient in envelope.rcpt_tos:
-                self.keep(envelope.mail_from or "", recipient, envelope.original_content)
+                self.store(envelope.mail_from or "", recipient, envelope.original_content)
         except OSError as error:
             return f"452 4.3.1 the mailbox cannot be written ({error.strerror})"
         return "250 2.0.0 kept in the mailbox"

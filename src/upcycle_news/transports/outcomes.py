@@ -1,4 +1,4 @@
-"""What can become of one message on the wire, and of an attempt to reach the relay at all."""
+"""The possible outcomes of one send attempt, and of an attempt to connect to the relay."""
 
 from __future__ import annotations
 
@@ -9,23 +9,23 @@ from upcycle_news.errors import RelayError
 from upcycle_news.models import SmtpReply
 
 Stage = Literal["mail", "rcpt", "data", "body"]
-"""The step of the SMTP conversation (RFC 5321, section 3.3) that an answer belongs to."""
+"""The step of the SMTP conversation (RFC 5321, section 3.3) that a reply belongs to."""
 
 
 class RelayUnreachable(RelayError):  # noqa: N818 - a sentence reads better without "Error"
-    """The relay does not answer now but may in a minute; a plain `RelayError` will not mend."""
+    """The relay cannot be reached now, but may be in a minute; a plain `RelayError` is permanent."""
 
 
 @dataclass(frozen=True)
 class Accepted:
-    """The relay took the message over."""
+    """The relay has accepted the message."""
 
     reply: SmtpReply
 
 
 @dataclass(frozen=True)
 class Refused:
-    """The relay said 4xx or 5xx at `stage`."""
+    """The relay replied 4xx or 5xx at `stage`."""
 
     stage: Stage
     reply: SmtpReply
@@ -33,23 +33,23 @@ class Refused:
 
 @dataclass(frozen=True)
 class LostBeforeBody:
-    """The connection went before the first byte of the body: nobody got anything."""
+    """The connection was lost before the first byte of the body: nothing was delivered."""
 
     reason: str
 
 
 @dataclass(frozen=True)
 class LostInBody:
-    """The connection went after the first byte of the body: nobody knows whether it arrived."""
+    """The connection was lost after the first byte of the body: the message may have arrived."""
 
     reason: str
 
 
 @dataclass(frozen=True)
-class CannotCarry:
-    """Mail to the address is beyond the relay, which was told nothing of it."""
+class UnsupportedAddress:
+    """The relay cannot take mail to such an address; no command was sent."""
 
     reason: str
 
 
-Outcome = Accepted | Refused | LostBeforeBody | LostInBody | CannotCarry
+Outcome = Accepted | Refused | LostBeforeBody | LostInBody | UnsupportedAddress

@@ -1,4 +1,4 @@
-"""Look at a relay without sending anything: its name, its greeting, TLS, the login, what it offers."""
+"""Probe a relay without sending: name resolution, greeting, TLS, login, ESMTP extensions."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ from upcycle_news.transports.smtp import open_connection
 
 @dataclass(frozen=True)
 class RelayFacts:
-    """What was seen of a relay. `failure` is a sentence with its cure, and `stage` where it was.
+    """The result of a probe. `failure` is a sentence with its cure, `stage` where the probe failed.
 
-    `greeting` is in seconds, from the beginning of the connection to the relay's first words;
-    `certificate` is DER, empty without TLS.
+    `greeting` is in seconds, from the start of the connection to the relay's first bytes;
+    `certificate` is DER, empty without TLS; `offers` maps ESMTP keywords to their parameters.
     """
 
     relay: Relay
@@ -36,12 +36,12 @@ def inspect_relay(relay: Relay) -> RelayFacts:
     """Connect twice: for the greeting alone, and as a sending run does, login included."""
     where = f"{relay.host}:{relay.port}"
     try:
-        found = socket.getaddrinfo(relay.host, relay.port, type=socket.SOCK_STREAM)
+        resolved = socket.getaddrinfo(relay.host, relay.port, type=socket.SOCK_STREAM)
     except (OSError, UnicodeError):
         failure = f"the name of the relay {where} is not known: check host, and the DNS server"
         return RelayFacts(relay, stage="name", failure=failure)
-    addresses = tuple(dict.fromkeys(str(one[4][0]) for one in found))
-    greeting = _greeting(relay)
+    addresses = tuple(dict.fromkeys(str(entry[4][0]) for entry in resolved))
+    greeting = _greeting_delay(relay)
     try:
         with open_connection(relay) as connection:
             tls, certificate = connection.protection
@@ -50,15 +50,15 @@ def inspect_relay(relay: Relay) -> RelayFacts:
         return RelayFacts(relay, addresses, greeting, stage="session", failure=str(error))
 
 
-def _greeting(relay: Relay) -> float | None:
-    """Seconds until the relay's first words; None when there are none."""
-    begun = time.perf_counter()
+def _greeting_delay(relay: Relay) -> float | None:
+    """Return the seconds until the relay's first bytes; None when none come."""
+    started = time.perf_counter()
     try:
-        with socket.create_connection((relay.host, relay.port), relay.timeout) as plain:
+        with socket.create_connection((relay.host, relay.port), relay.timeout) as connection:
             if relay.security != "tls":
-                return time.perf_counter() - begun if plain.recv(512) else None
+                return time.perf_counter() - started if connection.recv(512) else None
             context = ssl.create_default_context()
-            with context.wrap_socket(plain, server_hostname=relay.host) as wrapped:
-                return time.perf_counter() - begun if wrapped.recv(512) else None
+            with context.wrap_socket(connection, server_hostname=relay.host) as wrapped:
+                return time.perf_counter() - started if wrapped.recv(512) else None
     except OSError:
         return None

@@ -1,4 +1,4 @@
-"""SMTP replies as values. Relays quote addresses: they are taken out here, where replies enter."""
+"""Parse SMTP replies. Relays quote addresses in them: they are redacted here, where replies enter."""
 
 from __future__ import annotations
 
@@ -6,13 +6,13 @@ import re
 
 from upcycle_news.models import Envelope, SmtpReply
 
-GAP = "…"
+REDACTED = "…"
 _TEXT_LIMIT = 400
 _ENHANCED = re.compile(r"([245]\.\d{1,3}\.\d{1,3})(?:[ \t]+|$)", re.MULTILINE)
 # With %40 and =40 too, as relays write addresses into links and bounce addresses.
 _ADDRESS = re.compile(r"[^\s<>]*(?:@|%40|=40)[^\s<>]*", re.IGNORECASE)
 _LONG_WORD = re.compile(r"[A-Za-z0-9_-]{16,}")
-# A mailbox called "user" must not turn "no such user" into a riddle, nor do these name anybody.
+# A mailbox called "user" must not make "no such user" unreadable, and these identify nobody.
 _COMMON_WORDS = frozenset(
     (
         *("a", "account", "address", "domain", "found", "host", "in", "invalid", "is", "mailbox"),
@@ -22,41 +22,41 @@ _COMMON_WORDS = frozenset(
 
 
 def parse_reply(code: int, raw: bytes, envelope: Envelope, message: bytes = b"") -> SmtpReply:
-    """Read the lines behind a reply code, without anything that names the reader.
+    """Parse the lines after a reply code, and redact what identifies the recipient.
 
-    Gone are whatever has an @, the recipient's local part and domain, and long words that stand
-    in `message` as well: a relay that quotes a link would quote the reader's token. `enhanced`
-    is the status code of RFC 3463, if its class agrees with `code`.
+    Redacted are words with an @, the recipient's local part and domain, and long words that are in
+    `message` as well: a relay that quotes a link would quote the subscriber's token. `enhanced` is
+    the status code of RFC 3463, if its class agrees with `code`.
     """
     text = raw.decode("utf-8", "replace")
-    found = _ENHANCED.match(text)
-    enhanced = found[1] if found and found[1][0] == str(code)[0] else ""
+    match = _ENHANCED.match(text)
+    enhanced = match[1] if match and match[1][0] == str(code)[0] else ""
     if enhanced:
         text = re.sub(rf"^{re.escape(enhanced)}[ \t]*", "", text, flags=re.MULTILINE)
-    text = redacted(" ".join(text.split()), envelope, message)
+    text = redact_reply(" ".join(text.split()), envelope, message)
     return SmtpReply(code, text[:_TEXT_LIMIT], enhanced)
 
 
-def redacted(text: str, envelope: Envelope, message: bytes = b"") -> str:
-    """`text` with a gap for everything that would tell who the reader is."""
-    if _harmless(text, envelope):
-        return _without_quotes(text, message)
+def redact_reply(text: str, envelope: Envelope, message: bytes = b"") -> str:
+    """Return `text` without anything that identifies the recipient."""
+    if _mentions_no_address(text, envelope):
+        return _redact_quotes(text, message)
     for address in (envelope.recipient, envelope.sender):
         if address:
-            text = re.sub(re.escape(address), GAP, text, flags=re.IGNORECASE)
-    text = _ADDRESS.sub(GAP, text)
+            text = re.sub(re.escape(address), REDACTED, text, flags=re.IGNORECASE)
+    text = _ADDRESS.sub(REDACTED, text)
     local, _, domain = envelope.recipient.rpartition("@")
     for part in (local, domain, envelope.sender.rpartition("@")[0]):
         if part and part.lower() not in _COMMON_WORDS:
             pattern = rf"(?<![\w.-]){re.escape(part)}(?![\w-])"
-            text = re.sub(pattern, GAP, text, flags=re.IGNORECASE)
-    return _without_quotes(text, message)
+            text = re.sub(pattern, REDACTED, text, flags=re.IGNORECASE)
+    return _redact_quotes(text, message)
 
 
-def _harmless(text: str, envelope: Envelope) -> bool:
-    """Whether nothing of the addresses can stand in `text`: true of nearly every 250.
+def _mentions_no_address(text: str, envelope: Envelope) -> bool:
+    """Return True when no part of the addresses is in `text`, as in nearly every 250.
 
-    Looking for a reader's name needs an expression of its own, which costs more than sending.
+    Redacting a recipient compiles a pattern of their own, which costs more than sending.
     """
     lower = text.lower()
     local, _, domain = envelope.recipient.lower().rpartition("@")
@@ -64,10 +64,10 @@ def _harmless(text: str, envelope: Envelope) -> bool:
     return not any(part and part in lower for part in parts)
 
 
-def _without_quotes(text: str, message: bytes) -> str:
+def _redact_quotes(text: str, message: bytes) -> str:
     if message:
-        text = _LONG_WORD.sub(lambda word: GAP if _quotes(word[0], message) else word[0], text)
-    return "".join(char if char.isprintable() else GAP for char in text)
+        text = _LONG_WORD.sub(lambda word: REDACTED if _quotes(word[0], message) else word[0], text)
+    return "".join(char if char.isprintable() else REDACTED for char in text)
 
 
 def _quotes(word: str, message: bytes) -> bool:

@@ -1,8 +1,8 @@
-"""Opening a connection to the relay: yagmail connects, starts TLS and logs in.
+"""Open a connection to the relay: yagmail connects, starts TLS and logs in.
 
-What is said then is `conversation`'s: yagmail's own sending rewrites the message, logs in for
-every mail and retries after a lost connection, which doubles mail; `smtplib.sendmail` hides at
-which step a connection died. Who got a message and who did not depends on exactly that.
+Messages are sent by `smtp_session`: yagmail's own sending rewrites the message, logs in for every
+mail and retries after a lost connection, which sends mail twice; `smtplib.sendmail` hides at which
+step a connection died. Who got a message and who did not depends on exactly that.
 """
 
 from __future__ import annotations
@@ -13,15 +13,16 @@ import ssl
 from typing import Any
 
 from upcycle_news.errors import RelayError
+from upcycle_news.i18n.messages import localized
 from upcycle_news.models import Envelope, Relay
 from upcycle_news.transports.outcomes import RelayUnreachable
 from upcycle_news.transports.replies import parse_reply
-from upcycle_news.transports.smtp_session import Connection
+from upcycle_news.transports.smtp_session import SmtpConnection
 
 _LOOPBACK = ("127.0.0.1", "::1", "localhost")
 
 
-def open_connection(relay: Relay) -> Connection:
+def open_connection(relay: Relay) -> SmtpConnection:
     """Connect to `relay`, start TLS and log in.
 
     ``tls`` is TLS from the first byte (RFC 8314), ``starttls`` is required and never optional
@@ -30,18 +31,15 @@ def open_connection(relay: Relay) -> Connection:
     """
     where = f"{relay.host}:{relay.port}"
     try:
-        return Connection(_logged_in(relay))
+        return SmtpConnection(_log_in(relay))
     # What smtplib raises may quote the user name or, for a password in another script, the
-    # password itself: nothing of it goes on but the redacted reply.
+    # password itself: only the redacted reply is kept.
     except smtplib.SMTPResponseException as error:
-        raise _turned_away(where, relay, error) from None
+        raise _refused(where, relay, error) from None
     except smtplib.SMTPNotSupportedError as error:
         raise RelayError(_not_offered(where, error)) from None
     except smtplib.SMTPServerDisconnected:
-        raise RelayUnreachable(
-            f"the relay {where} hung up during the greeting: check security (port 465 is tls, "
-            "587 is starttls), or try again later"
-        ) from None
+        raise RelayUnreachable(localized("relay-hung-up", where=where)) from None
     except smtplib.SMTPException:
         raise RelayError(f"the relay {where} offers no way to log in that we know") from None
     except UnicodeError:
@@ -53,7 +51,7 @@ def open_connection(relay: Relay) -> Connection:
         raise _unreachable(where, relay, error) from None
 
 
-def _logged_in(relay: Relay) -> smtplib.SMTP:
+def _log_in(relay: Relay) -> smtplib.SMTP:
     import yagmail
 
     options: dict[str, Any] = {"timeout": relay.timeout}
@@ -90,20 +88,20 @@ def _logged_in(relay: Relay) -> smtplib.SMTP:
     return smtp
 
 
-def _turned_away(where: str, relay: Relay, error: smtplib.SMTPResponseException) -> RelayError:
+def _refused(where: str, relay: Relay, error: smtplib.SMTPResponseException) -> RelayError:
     raw = (
         error.smtp_error if isinstance(error.smtp_error, bytes) else str(error.smtp_error).encode()
     )
     account = Envelope(sender=relay.username, recipient=relay.username)
     reply = parse_reply(error.smtp_code, raw, account)
-    said = " ".join(part for part in (str(reply.code), reply.enhanced, reply.text) if part)
+    text = " ".join(part for part in (str(reply.code), reply.enhanced, reply.text) if part)
     if isinstance(error, smtplib.SMTPAuthenticationError) and reply.code >= 500:
         return RelayError(
-            f"the relay {where} refused the login ({said}): check user name and password"
+            f"the relay {where} refused the login ({text}): check user name and password"
         )
     if reply.code >= 500:
-        return RelayError(f"the relay {where} turned us away ({said}): ask its operator")
-    return RelayUnreachable(f"the relay {where} is not ready ({said}): try again later")
+        return RelayError(f"the relay {where} turned us away ({text}): ask its operator")
+    return RelayUnreachable(localized("relay-not-ready", where=where, reply=text))
 
 
 def _not_offered(where: str, error: smtplib.SMTPNotSupportedError) -> str:
@@ -122,18 +120,18 @@ def _unreachable(where: str, relay: Relay, error: OSError) -> RelayError:
             f"({error.verify_message or 'verification failed'}): check the host name, or give "
             "SSL_CERT_FILE the file of its authority"
         )
+    if isinstance(error, ssl.SSLEOFError | ssl.SSLZeroReturnError):  # it hung up in the middle
+        return RelayUnreachable(localized("relay-hung-up", where=where))
     if isinstance(error, ssl.SSLError):
         return RelayError(
             f"TLS with the relay {where} failed, security is {relay.security!r}: port 465 is tls, "
             "587 is starttls"
         )
     if isinstance(error, socket.gaierror):
-        why, cure = "its name is not known", "check host and the network"
-    elif isinstance(error, TimeoutError):
-        why = f"no answer within {relay.timeout:g} s"
-        cure = "check host, port, security and the firewall"
-    elif isinstance(error, ConnectionRefusedError):
-        why, cure = "nothing listens there", "check host and port, or start it"
-    else:
-        why, cure = error.strerror or type(error).__name__, "check host, port and the network"
-    return RelayUnreachable(f"the relay {where} cannot be reached, {why}: {cure}")
+        return RelayUnreachable(localized("relay-name-unknown", where=where))
+    if isinstance(error, TimeoutError):
+        return RelayUnreachable(localized("relay-silent", where=where, seconds=relay.timeout))
+    if isinstance(error, ConnectionRefusedError):
+        return RelayUnreachable(localized("relay-not-listening", where=where))
+    why = error.strerror or type(error).__name__
+    return RelayUnreachable(localized("relay-unreachable", where=where, why=why))

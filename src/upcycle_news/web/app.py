@@ -1,13 +1,14 @@
-"""The pages as an ASGI application."""
+"""The ASGI application, its routes and security headers."""
 
 from __future__ import annotations
 
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+import uvicorn
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
@@ -15,58 +16,51 @@ from starlette.responses import HTMLResponse, JSONResponse, Response
 from starlette.routing import Route
 from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
 
-from upcycle_news.app.context import AppContext
+from upcycle_news.api import App, open_app
 from upcycle_news.errors import UpcycleError
 from upcycle_news.observability.logging import Log
-from upcycle_news.rendering.templates import load_templates
-from upcycle_news.web.archive import ArchiveDoor
+from upcycle_news.web.archive import ArchivePages
+from upcycle_news.web.bounces import BounceWebhooks
 from upcycle_news.web.handlers import Handlers, show_picture, show_preview
-from upcycle_news.web.metrics import Metrics, RememberPeer
-from upcycle_news.web.pages import Pages
-from upcycle_news.web.rate_limit import NetworkLimit, TooLarge
-
-if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
-import uvicorn
+from upcycle_news.web.metrics import MetricsEndpoint, PeerMiddleware
+from upcycle_news.web.rate_limit import BodyTooLarge, NetworkRateLimit
 
 log = Log(__name__)
 
 Handler = Callable[[Request], Awaitable[Response]]
 
 
-def create_app(context: AppContext | None = None) -> Any:
-    """The application for `room`, or for the publication that the environment names.
+def create_app(publication: App | None = None) -> Any:
+    """Return the application for `publication`, or for the one that the environment names.
 
-    Raises `UpcycleError` when templates or settings do not work: better now than for a reader.
+    Raises `UpcycleError` when templates or settings do not work, before the first request.
     """
-    own = context is None
-    context = context or AppContext.open()
-    settings = context.settings.web
-    pages = Pages(load_templates(context.templates), context.publication)
-    # Mails leave one after another beside the answers, so that no answer waits for the relay.
-    post = ThreadPoolExecutor(max_workers=1, thread_name_prefix="post")
+    own = publication is None
+    publication = publication or open_app()
+    settings = publication.settings.web
+    # Confirmation mails are sent one by one in a thread, so that no response waits for the relay.
+    mail_executor = ThreadPoolExecutor(max_workers=1, thread_name_prefix="mail")
     handlers = Handlers(
-        context=context,
-        pages=pages,
-        limit=NetworkLimit(settings.signups_per_hour, time.monotonic),
-        post=post,
+        app=publication,
+        limit=NetworkRateLimit(settings.signups_per_hour, time.monotonic),
+        mail_executor=mail_executor,
     )
-    headers = _headers(pages, context.settings.publication.public_url)
-    _ = context.store, context.signer  # opened, migrated and made before the first visitor
+    headers = _headers(publication.pages.style_hash, publication.settings.publication.public_url)
+    publication.check_ready()  # store and keys are opened, migrated and made before the first request
 
     def guarded(handler: Handler) -> Handler:
         async def answer(request: Request) -> Response:
             try:
                 response = await handler(request)
-            except TooLarge:
-                response = handlers.plain(request, "refused", 413)
+            except BodyTooLarge:
+                response = handlers.error_page(request, "refused", 413)
             except HTTPException:
                 raise
             except Exception as error:
-                # Neither the request's path nor the error's text: both may name a person.
-                told = str(error) if isinstance(error, UpcycleError) else type(error).__name__
-                log.error("a page failed", page=handler.__name__, why=told)
-                response = handlers.plain(request, "trouble", 503)
+                # Neither the request's path nor the text of an unexpected error: both may name a person.
+                reason = str(error) if isinstance(error, UpcycleError) else type(error).__name__
+                log.error("page failed", page=handler.__name__, why=reason)
+                response = handlers.error_page(request, "trouble", 503)
             for name, value in headers.items():
                 response.headers.setdefault(name, value)
             return response
@@ -79,15 +73,20 @@ def create_app(context: AppContext | None = None) -> Any:
     async def picture(request: Request) -> Response:
         return await show_picture(handlers, request)
 
-    figures = Metrics(handlers, settings.metrics)
+    webhooks = BounceWebhooks(publication, handlers)
+
+    async def bounces(request: Request) -> Response:
+        return await webhooks.receive(request)
+
+    endpoint = MetricsEndpoint(handlers, settings.metrics)
 
     async def metrics(request: Request) -> Response:
-        return await figures.show(request)
+        return await endpoint.show(request)
 
     async def missing(request: Request, error: Exception) -> Response:
         status = error.status_code if isinstance(error, HTTPException) else 404
         view = "missing" if status == 404 else "refused"
-        response: HTMLResponse = handlers.plain(request, view, status)
+        response: HTMLResponse = handlers.error_page(request, view, status)
         response.headers.update(headers)
         if isinstance(error, HTTPException) and error.headers:
             response.headers.update(error.headers)
@@ -95,27 +94,28 @@ def create_app(context: AppContext | None = None) -> Any:
 
     async def healthz(_: Request) -> Response:
         try:
-            await handlers.in_thread(handlers.look_at_store)
+            await handlers.run_in_thread(publication.check_ready)
         except UpcycleError:
             return JSONResponse({"status": "store"}, 503)
         return JSONResponse({"status": "ok"})
 
     @asynccontextmanager
-    async def life(_: Starlette) -> AsyncIterator[None]:
+    async def lifespan(_: Starlette) -> AsyncIterator[None]:
         yield
-        post.shutdown(wait=True)
+        mail_executor.shutdown(wait=True)
         handlers.close()
         if own:
-            context.__exit__()
+            publication.close()
 
     show, act = ["GET"], ["POST"]
     app = Starlette(
         routes=[
-            *ArchiveDoor(handlers).routes(guarded),
+            *ArchivePages(handlers).routes(guarded),
             Route("/metrics", guarded(metrics), methods=show),
             Route("/healthz", guarded(healthz), methods=show),
             Route("/preview/{token}", guarded(preview), methods=show),
             Route("/images/{name}", guarded(picture), methods=show),
+            Route("/bounces/{source}", guarded(bounces), methods=act),
             Route("/subscribe", guarded(handlers.show_subscribe), methods=show),
             Route("/subscribe", guarded(handlers.subscribe), methods=act),
             Route("/confirm/{token}", guarded(handlers.show_confirm), methods=show),
@@ -126,19 +126,19 @@ def create_app(context: AppContext | None = None) -> Any:
             Route("/preferences/{token}", guarded(handlers.preferences), methods=act),
         ],
         exception_handlers={404: missing, 405: missing},
-        lifespan=life,
+        lifespan=lifespan,
     )
     app.router.redirect_slashes = False
     asgi: Any = app  # Starlette and uvicorn name the same protocol differently
     believing = ProxyHeadersMiddleware(asgi, trusted_hosts=list(settings.trusted_proxies))
-    return RememberPeer(believing)
+    return PeerMiddleware(believing)
 
 
-def _headers(pages: Pages, public_url: str) -> dict[str, str]:
-    """Nothing is loaded, framed, kept or told to others."""
+def _headers(style_hash: str, public_url: str) -> dict[str, str]:
+    """Return the security headers: nothing is loaded from elsewhere, framed, cached or referred."""
     headers = {
         "Content-Security-Policy": "default-src 'none'; "
-        f"style-src 'sha256-{pages.style_hash}'; form-action 'self'; "
+        f"style-src 'sha256-{style_hash}'; form-action 'self'; "
         "base-uri 'none'; frame-ancestors 'none'",
         "Cache-Control": "no-store",
         "Referrer-Policy": "no-referrer",
@@ -154,14 +154,14 @@ def _headers(pages: Pages, public_url: str) -> dict[str, str]:
     return headers
 
 
-def serve(context: AppContext, *, host: str, port: int) -> None:
-    """Answer until a signal says stop; requests in flight are finished."""
+def serve(publication: App, *, host: str, port: int) -> None:
+    """Serve the pages of a publication until a signal stops it; requests in flight are finished."""
     config = uvicorn.Config(
-        create_app(context),
+        create_app(publication),
         host=host,
         port=port,
         access_log=False,
-        log_config=None,  # its loggers are ours to route (logs.py)
+        log_config=None,  # observability.logging routes its loggers
         server_header=False,
         proxy_headers=False,  # the application does it, with the settings' own list
         timeout_keep_alive=15,

@@ -1,4 +1,4 @@
-"""The archive's pages: the files that a build wrote, and nothing else of the machine."""
+"""The archive over HTTP: the files that a build wrote, and no other file of the machine."""
 
 from __future__ import annotations
 
@@ -23,9 +23,7 @@ from upcycle_news.models.archive_paths import (
     ROBOTS,
     SITEMAP,
     STYLE,
-    file_of,
 )
-from upcycle_news.services.archive.build import build_archive
 from upcycle_news.web.handlers import Handlers
 
 Guard = Callable[
@@ -33,7 +31,7 @@ Guard = Callable[
 ]
 
 REBUILD_SECONDS = 60
-"""A page that is not here may be in the store: so often at the most the archive is built for it."""
+"""A missing page may be in the store: the archive is rebuilt for it at most this often."""
 
 _TYPES = {
     FEED: "application/atom+xml; charset=utf-8",
@@ -44,7 +42,7 @@ _TYPES = {
 _HEADERS = {
     "Content-Security-Policy": "default-src 'none'; style-src 'self'; img-src 'self'; "
     "form-action 'none'; base-uri 'none'; frame-ancestors 'none'",
-    "Cache-Control": "public, no-cache",  # may be kept, but ask: what is withdrawn goes at once
+    "Cache-Control": "public, no-cache",  # cached, but revalidated: what is withdrawn disappears at once
     "Referrer-Policy": "strict-origin-when-cross-origin",
     "X-Robots-Tag": "all",
 }
@@ -53,24 +51,24 @@ _PAGES = re.compile(
 )
 
 
-class ArchiveDoor:
-    """Answers with the files of the archive, asked for again only when they have changed."""
+class ArchivePages:
+    """Serves the files of the archive, with 304 for unchanged ones."""
 
     def __init__(self, handlers: Handlers, clock: Callable[[], float] = time.monotonic) -> None:
-        """`clock` gives seconds that only grow."""
+        """`clock` returns monotonic seconds."""
         self._handlers, self._clock = handlers, clock
         self._lock = threading.Lock()
         self._built: float | None = None
         self._static = StaticFiles(check_dir=False)
 
     def routes(self, guarded: Guard) -> list[Route]:
-        """Every address of the archive, pictures aside."""
+        """Return a route for every page of the archive and its redirects; pictures have their own."""
 
         async def show(request: Request) -> Response:
             return await self.show(request)
 
         async def folder(request: Request) -> Response:
-            # Relative, for the public address may lie below a path that we do not see.
+            # Relative, because a proxy may serve us below a path that we do not see.
             last = str(request.scope["path"]).rpartition("/")[2]
             return RedirectResponse(f"./{last}/", 308)
 
@@ -83,19 +81,19 @@ class ArchiveDoor:
         ]
 
     async def show(self, request: Request) -> Response:
-        """A page or another file; 404 for what is not in the archive."""
-        found = await self._handlers.in_thread(self._find, str(request.scope["path"]))
-        if found is None:
-            return self._handlers.plain(request, "missing", 404)
-        name, file = found
+        """Return a page or another file; 404 for what is not in the archive."""
+        page = await self._handlers.run_in_thread(self._find, str(request.scope["path"]))
+        if page is None:
+            return self._handlers.error_page(request, "missing", 404)
+        name, file = page
         response = FileResponse(
             file,
             headers=_HEADERS,
             media_type=_TYPES.get(name, "text/html; charset=utf-8"),
             stat_result=file.stat(),
         )
-        asked = Headers(scope=request.scope)
-        if self._static.is_not_modified(response.headers, asked):
+        request_headers = Headers(scope=request.scope)
+        if self._static.is_not_modified(response.headers, request_headers):
             return NotModifiedResponse(response.headers)
         return response
 
@@ -103,16 +101,17 @@ class ArchiveDoor:
         name = _name(path)
         if name is None:
             return None
-        file = self._handlers.context.archive / file_of(name)
-        if not _is_there(file):
+        archive = self._handlers.app.archive
+        if archive.file(name) is None:
             self._build()
-        return (name, file) if _is_there(file) else None
+        file = archive.file(name)
+        return None if file is None else (name, file)
 
     def _build(self) -> None:
-        """Another machine may have sent what this one does not show yet.
+        """Rebuild the archive: another machine may have sent an issue that this one does not show yet.
 
-        Never two at once: a build waits for others of this machine, for minutes if their command
-        hangs, and the door's threads are few.
+        Never two at once: a build waits for other builds of this machine, for minutes if one hangs,
+        and the server has few threads.
         """
         if not self._lock.acquire(blocking=False):
             return
@@ -120,20 +119,13 @@ class ArchiveDoor:
             now = self._clock()
             if self._built is None or now - self._built >= REBUILD_SECONDS:
                 self._built = now
-                build_archive(self._handlers.context)
+                self._handlers.app.archive.build()
         finally:
             self._lock.release()
 
 
-def _is_there(file: Path) -> bool:
-    try:
-        return file.is_file()
-    except OSError:  # strangers ask for names that no disk takes
-        return False
-
-
 def _name(path: str) -> str | None:
-    """The archive's own name of a page, or None for what can be none of it."""
+    """Return the name of a page within the archive, or None for a path that is none."""
     name = path.removeprefix("/").removesuffix(INDEX)
     if name in _TYPES:
         return name

@@ -1,4 +1,4 @@
-"""What each address answers. A GET changes nothing, whoever sends it."""
+"""The request handlers. A GET never changes anything: mail scanners follow links."""
 
 from __future__ import annotations
 
@@ -7,26 +7,25 @@ import re
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
-from functools import partial
-from pathlib import Path
 from typing import Any, TypeVar
 
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import FileResponse, HTMLResponse, JSONResponse, Response
 
-from upcycle_news.app.context import AppContext
+from upcycle_news.api import App
+from upcycle_news.api.subscribers import Confirmation, Preferences, SubscriberLink
 from upcycle_news.errors import AddressError, UpcycleError
-from upcycle_news.models import EmailAddress, Subscriber, SubscriberStatus
+from upcycle_news.i18n.messages import LANGUAGES
+from upcycle_news.models import (
+    ConfirmationResult,
+    EmailAddress,
+    Signup,
+    SubscriberStatus,
+    UnsubscribeMethod,
+)
 from upcycle_news.observability.logging import Log
-from upcycle_news.services.issues.preview_link import preview_html
-from upcycle_news.services.subscribers import subscriptions
-from upcycle_news.storage import subscribers
-from upcycle_news.storage.signups import Confirmed, Signup
-from upcycle_news.storage.subscribers import Way
-from upcycle_news.subscribers.link_tokens import Purpose, Token
-from upcycle_news.web.pages import LANGUAGES, Pages
-from upcycle_news.web.rate_limit import NetworkLimit, read_form
+from upcycle_news.web.rate_limit import NetworkRateLimit, read_form
 
 log = Log(__name__)
 
@@ -35,36 +34,31 @@ T = TypeVar("T")
 
 @dataclass
 class Handlers:
-    """The handlers of one publication. The store is asked in threads: SQLite blocks."""
+    """The handlers of one publication. The store is queried in threads: SQLite blocks."""
 
-    context: AppContext
-    pages: Pages
-    limit: NetworkLimit
-    post: ThreadPoolExecutor
-    threads: ThreadPoolExecutor = field(
+    app: App
+    limit: NetworkRateLimit
+    mail_executor: ThreadPoolExecutor
+    executor: ThreadPoolExecutor = field(
         default_factory=lambda: ThreadPoolExecutor(max_workers=8, thread_name_prefix="web")
     )
 
     def close(self) -> None:
-        """Let the threads end."""
-        self.threads.shutdown(wait=True)
+        """Wait for the threads to end."""
+        self.executor.shutdown(wait=True)
 
-    async def in_thread(self, work: Callable[..., T], *arguments: Any) -> T:
-        """Run what blocks beside the event loop."""
-        return await asyncio.get_running_loop().run_in_executor(self.threads, work, *arguments)
+    async def run_in_thread(self, work: Callable[..., T], *arguments: Any) -> T:
+        """Run a blocking function outside of the event loop."""
+        return await asyncio.get_running_loop().run_in_executor(self.executor, work, *arguments)
 
-    def look_at_store(self) -> None:
-        """Raise `UpcycleError` when the store does not answer."""
-        subscribers.by_number(self.context.store, 0)
-
-    # --- joining
+    # --- sign-up
 
     async def show_subscribe(self, request: Request) -> Response:
-        """The form."""
+        """Return the sign-up form."""
         return self._page(request, "subscribe")
 
     async def subscribe(self, request: Request) -> Response:
-        """Take a sign-up; the answer is the same for everybody."""
+        """Take a sign-up; the response is the same for known and unknown addresses."""
         form = await read_form(request)
         language = _choice(form, "language", self._language(request))
         wants_json = "application/json" in request.headers.get("accept", "")
@@ -76,157 +70,132 @@ class Handlers:
             if wants_json:
                 return JSONResponse({"ok": False, "error": "email"}, 422)
             return self._page(request, "subscribe", 422, language, error="page_bad_address")
-        if not _first(form, "website"):  # people leave the trap empty
-            source = f"web: {self.context.signer.public_url}/subscribe"
+        if not _first(form, "website"):  # a honeypot field: people do not see it and leave it empty
             ip = request.client.host if request.client else ""
-            signup = await self.in_thread(self._sign_up, email, language, source, ip)
+            signup = await self.run_in_thread(self._sign_up, email, language, ip)
             if signup is not None:
-                self.post.submit(self._mail, signup)
+                self.mail_executor.submit(self._send_confirmation, signup)
         if wants_json:
             return JSONResponse({"ok": True})
-        days = self.context.settings.audience.confirm_days
+        days = self.app.settings.audience.confirm_days
         return self._page(request, "asked", 200, language, days=days)
 
-    def _sign_up(self, email: EmailAddress, language: str, source: str, ip: str) -> Signup | None:
-        return subscriptions.sign_up(self.context, email, language=language, source=source, ip=ip)
+    def _sign_up(self, email: EmailAddress, language: str, ip: str) -> Signup | None:
+        return self.app.subscribers.sign_up(email, language=language, ip=ip)
 
-    def _mail(self, signup: Signup) -> None:
+    def _send_confirmation(self, signup: Signup) -> None:
         try:
-            subscriptions.ask_to_confirm(self.context, signup)
+            self.app.subscribers.send_confirmation(signup)
         except UpcycleError as error:
-            log.error("a sign-up waits for its mail", sign_up=signup.consent, why=error)
+            log.error("confirmation mail pending", sign_up=signup.consent, why=error)
         except Exception as error:
-            log.error(
-                "a sign-up waits for its mail", sign_up=signup.consent, why=type(error).__name__
-            )
+            log.error("confirmation mail pending", sign_up=signup.consent, why=type(error).__name__)
 
     async def show_confirm(self, request: Request) -> Response:
-        """The one button. Scanners that open links confirm nothing."""
+        """Return a page with one button. Scanners that open links confirm nothing."""
         token = request.path_params["token"]
-        done, person = await self.in_thread(
-            partial(subscriptions.confirm, self.context, token, act=False)
-        )
-        if done is Confirmed.NOW and person is not None:
-            path = self._path(Purpose.CONFIRM, token)
-            return self._page(request, "confirm", 200, person.language, action=path)
-        return self._after_confirming(request, done, person)
+        confirmation = await self.run_in_thread(self.app.subscribers.read_confirmation, token)
+        subscriber = confirmation.subscriber
+        if confirmation.result is ConfirmationResult.NOW and subscriber is not None:
+            path = self._path("confirm", token)
+            return self._page(request, "confirm", 200, subscriber.language, action=path)
+        return self._confirmation_page(request, confirmation)
 
     async def confirm(self, request: Request) -> Response:
-        """The consent holds from now on."""
+        """Confirm the subscription: from now on the consent is valid."""
         await read_form(request)
         token = request.path_params["token"]
-        done, person = await self.in_thread(subscriptions.confirm, self.context, token)
-        return self._after_confirming(request, done, person)
+        confirmation = await self.run_in_thread(self.app.subscribers.confirm, token)
+        return self._confirmation_page(request, confirmation)
 
-    def _after_confirming(
-        self, request: Request, done: Confirmed, person: Subscriber | None
-    ) -> Response:
-        if done is Confirmed.UNKNOWN or person is None:
+    def _confirmation_page(self, request: Request, confirmation: Confirmation) -> Response:
+        subscriber = confirmation.subscriber
+        if confirmation.result is ConfirmationResult.UNKNOWN or subscriber is None:
             raise HTTPException(404)
-        if done is Confirmed.EXPIRED:
-            return self._page(request, "expired", 410, person.language)
-        token = self.context.signer.token(Purpose.PREFERENCES, person.id)
-        path = self._path(Purpose.PREFERENCES, token)
-        return self._page(request, "confirmed", 200, person.language, preferences=path)
+        if confirmation.result is ConfirmationResult.EXPIRED:
+            return self._page(request, "expired", 410, subscriber.language)
+        path = self._path("preferences", confirmation.preferences_token)
+        return self._page(request, "confirmed", 200, subscriber.language, preferences=path)
 
-    # --- leaving
+    # --- unsubscribing
 
     async def show_unsubscribe(self, request: Request) -> Response:
-        """The one button. Scanners that open links end nothing."""
-        token, read, person = await self._reader(request, Purpose.UNSUBSCRIBE)
-        language = person.language if person else None
-        if person is None or person.status is SubscriberStatus.UNSUBSCRIBED:
-            return self._page(request, "unsubscribed", 200, language)
-        preferences = self.context.signer.token(Purpose.PREFERENCES, read.subscriber, read.issue)
+        """Return a page with one button. Scanners that open links unsubscribe nobody."""
+        token = request.path_params["token"]
+        link = _known(await self.run_in_thread(self.app.subscribers.read_unsubscribe_link, token))
+        subscriber = link.subscriber
+        if subscriber is None or subscriber.status is SubscriberStatus.UNSUBSCRIBED:
+            return self._unsubscribed_page(request, link)
         return self._page(
             request,
             "unsubscribe",
             200,
-            language,
-            action=self._path(Purpose.UNSUBSCRIBE, token),
-            preferences=self._path(Purpose.PREFERENCES, preferences),
+            subscriber.language,
+            action=self._path("unsubscribe", token),
+            preferences=self._path("preferences", link.preferences_token),
         )
 
     async def unsubscribe(self, request: Request) -> Response:
-        """RFC 8058: a bare POST is enough, as often as it comes."""
+        """Unsubscribe; a bare POST is enough and may be repeated (RFC 8058)."""
         form = await read_form(request)
-        _, read, person = await self._reader(request, Purpose.UNSUBSCRIBE)
         one_click = _first(form, "List-Unsubscribe") == "One-Click"
-        way = Way.ONE_CLICK if one_click else Way.PAGE
-        await self.in_thread(subscriptions.leave, self.context, read, person, way)
-        return self._page(request, "unsubscribed", 200, person.language if person else None)
+        method = UnsubscribeMethod.ONE_CLICK if one_click else UnsubscribeMethod.PAGE
+        return await self._unsubscribe(request, method)
+
+    async def _unsubscribe(self, request: Request, method: UnsubscribeMethod) -> Response:
+        unsubscribe, token = self.app.subscribers.unsubscribe_by_token, request.path_params["token"]
+        link = _known(await self.run_in_thread(unsubscribe, token, method))
+        return self._unsubscribed_page(request, link)
+
+    def _unsubscribed_page(self, request: Request, link: SubscriberLink) -> Response:
+        language = link.subscriber.language if link.subscriber else None
+        return self._page(request, "unsubscribed", 200, language)
 
     # --- preferences
 
     async def show_preferences(self, request: Request) -> Response:
-        """Topics and language as they are."""
-        token, _, person = await self._reader(request, Purpose.PREFERENCES)
-        if person is None:
-            raise HTTPException(404)
-        if person.status is not SubscriberStatus.CONFIRMED:
-            return self._page(request, "unsubscribed", 200, person.language)
-        return self._preferences(request, token, person)
+        """Return the form with topics and language as they are."""
+        token = request.path_params["token"]
+        preferences = await self.run_in_thread(self.app.subscribers.preferences, token)
+        return self._preferences_page(request, _known(preferences))
 
     async def preferences(self, request: Request) -> Response:
-        """Save topics and language, or leave."""
+        """Save topics and language, or unsubscribe."""
         form = await read_form(request)
-        token, read, person = await self._reader(request, Purpose.PREFERENCES)
-        if person is None:
-            raise HTTPException(404)
+        token = request.path_params["token"]
         if _first(form, "do") == "leave":
-            await self.in_thread(subscriptions.leave, self.context, read, person, Way.PREFERENCES)
-            return self._page(request, "unsubscribed", 200, person.language)
-        if person.status is not SubscriberStatus.CONFIRMED:
-            return self._page(request, "unsubscribed", 200, person.language)
-        known = self.context.settings.audience.topics
-        chosen = set(form.get("topic", ()))
-        # Topics that are not offered here (from a list, or no longer) stay as they are.
-        topics = [topic for topic in known if topic in chosen]
-        topics += [topic for topic in person.topics if topic not in known]
-        language = _choice(form, "language", person.language)
+            # Not to the page of an erased subscriber: there are no preferences of theirs.
+            _known(await self.run_in_thread(self.app.subscribers.preferences, token))
+            return await self._unsubscribe(request, UnsubscribeMethod.PREFERENCES)
 
-        def save() -> Subscriber | None:
-            subscribers.set_preferences(
-                self.context.store,
-                person,
-                language=language,
-                topics=topics,
-                now=self.context.clock(),
+        def save() -> Preferences | None:
+            return self.app.subscribers.change_preferences(
+                token, language=_first(form, "language"), topics=form.get("topic", ())
             )
-            return subscribers.by_number(self.context.store, person.id)
 
-        saved = await self.in_thread(save)
-        if saved is None:
-            raise HTTPException(404)
-        return self._preferences(request, token, saved, saved=True)
+        return self._preferences_page(request, _known(await self.run_in_thread(save)), saved=True)
 
-    def _preferences(
-        self, request: Request, token: str, person: Subscriber, *, saved: bool = False
+    def _preferences_page(
+        self, request: Request, preferences: Preferences, *, saved: bool = False
     ) -> Response:
+        subscriber = preferences.subscriber
+        if subscriber.status is not SubscriberStatus.CONFIRMED:
+            return self._page(request, "unsubscribed", 200, subscriber.language)
         return self._page(
             request,
             "preferences",
             200,
-            person.language,
-            action=self._path(Purpose.PREFERENCES, token),
-            topics=self.context.settings.audience.topics,
-            chosen=person.topics,
+            subscriber.language,
+            action=self._path("preferences", request.path_params["token"]),
+            topics=preferences.offered,
+            chosen=subscriber.topics,
             saved=saved,
         )
 
-    # --- what they share
+    # --- helpers
 
-    async def _reader(
-        self, request: Request, purpose: Purpose
-    ) -> tuple[str, Token, Subscriber | None]:
-        token = request.path_params["token"]
-        found = await self.in_thread(subscriptions.reader, self.context, purpose, token)
-        if found is None:
-            raise HTTPException(404)
-        return token, *found
-
-    def plain(self, request: Request, view: str, status: int) -> HTMLResponse:
-        """A page without anything personal."""
+    def error_page(self, request: Request, view: str, status: int) -> HTMLResponse:
+        """Return a page without anything personal."""
         return self._page(request, view, status)
 
     def _page(
@@ -238,33 +207,32 @@ class Handlers:
         headers: dict[str, str] | None = None,
         **values: Any,
     ) -> HTMLResponse:
-        spoken = language if language in LANGUAGES else self._language(request)
-        html = self.pages.write(view, spoken, root=self._root, **values)
-        told = {"Content-Language": spoken, **(headers or {})}
-        return HTMLResponse(html, status, headers=told)
-
-    @property
-    def _root(self) -> str:
-        """The path of the public address, so that the pages also work below one."""
-        return (
-            "/" + "/".join(self.context.signer.public_url.split("/")[3:]).strip("/")
-            if (self.context.signer.public_url.count("/") > 2)
-            else ""
+        chosen_language = language if language in LANGUAGES else self._language(request)
+        html = self.app.pages.render(view, chosen_language, **values)
+        return HTMLResponse(
+            html, status, headers={"Content-Language": chosen_language, **(headers or {})}
         )
 
-    def _path(self, purpose: Purpose, token: str) -> str:
-        return f"{self._root}/{purpose}/{token}"
+    def _path(self, purpose: str, token: str) -> str:
+        return f"{self.app.pages.root}/{purpose}/{token}"
 
     def _language(self, request: Request) -> str:
-        """What was asked for by ``?lang=``, then by the browser, then the publication's."""
-        asked = request.query_params.get("lang", "")
-        if asked in LANGUAGES:
-            return asked
+        """Return the language of ``?lang=``, else of Accept-Language, else of the publication."""
+        parameter = request.query_params.get("lang", "")
+        if parameter in LANGUAGES:
+            return parameter
         for part in request.headers.get("accept-language", "").split(","):
-            spoken = part.partition(";")[0].strip().lower().partition("-")[0]
-            if spoken in LANGUAGES:
-                return spoken
-        return self.context.settings.publication.language
+            language = part.partition(";")[0].strip().lower().partition("-")[0]
+            if language in LANGUAGES:
+                return language
+        return self.app.language
+
+
+def _known(value: T | None) -> T:
+    """Return what a token opens; 404 for a token that opens nothing."""
+    if value is None:
+        raise HTTPException(404)
+    return value
 
 
 def _first(form: dict[str, list[str]], name: str) -> str:
@@ -276,7 +244,7 @@ def _choice(form: dict[str, list[str]], name: str, default: str) -> str:
     return value if value in LANGUAGES else default
 
 
-# The page embeds the mail, whose styles are inline; it loads nothing and runs nothing.
+# The page embeds the mail, whose styles are inline; it loads and runs nothing else.
 _PREVIEW_HEADERS = {
     "Content-Security-Policy": "default-src 'none'; img-src data:; style-src 'unsafe-inline'; "
     "form-action 'none'; base-uri 'none'; frame-ancestors 'none'",
@@ -288,15 +256,15 @@ _PREVIEW_HEADERS = {
 
 
 async def show_preview(handlers: Handlers, request: Request) -> Response:
-    """The page a preview link opens; 404 for one that is altered, foreign or has expired."""
+    """Return the page of a preview link; 404 for a token that is altered, foreign or expired."""
     token = request.path_params["token"]
-    html = await handlers.in_thread(preview_html, handlers.context, token)
+    html = await handlers.run_in_thread(handlers.app.issues.linked_preview, token)
     if html is None:
-        return handlers.plain(request, "missing", 404)
+        return handlers.error_page(request, "missing", 404)
     return HTMLResponse(html, headers=_PREVIEW_HEADERS)
 
 
-# Made by models.archive_paths.hosted_name: the name is the content, so it may be kept for ever.
+# Made by models.archive_paths.hosted_name: the name is a hash of the content, so it never changes.
 _NAME = re.compile(r"[0-9a-f]{32}\.(?:png|jpg|gif)\Z")
 _IMAGE_HEADERS = {
     "Cache-Control": "public, max-age=31536000, immutable",
@@ -305,15 +273,11 @@ _IMAGE_HEADERS = {
 
 
 async def show_picture(handlers: Handlers, request: Request) -> Response:
-    """A published picture; 404 for every other name."""
-    path = await handlers.in_thread(
-        _find, handlers.context.hosted_images, request.path_params["name"]
-    )
+    """Return a published picture; 404 for every other name."""
+    name = request.path_params["name"]
+    if not _NAME.match(name):
+        return handlers.error_page(request, "missing", 404)
+    path = await handlers.run_in_thread(handlers.app.archive.file, f"images/{name}")
     if path is None:
-        return handlers.plain(request, "missing", 404)
+        return handlers.error_page(request, "missing", 404)
     return FileResponse(path, headers=_IMAGE_HEADERS)
-
-
-def _find(folder: Path, name: str) -> Path | None:
-    path = folder / name
-    return path if _NAME.match(name) and path.is_file() else None

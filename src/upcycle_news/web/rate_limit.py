@@ -1,4 +1,4 @@
-"""What one request, and one network, may ask for."""
+"""Limits: bytes of one request, sign-ups of one network."""
 
 from __future__ import annotations
 
@@ -11,27 +11,36 @@ from urllib.parse import parse_qs
 from starlette.requests import ClientDisconnect, Request
 
 MAX_BODY = 16 * 1024
-_NETWORKS = 50_000
+_MAX_NETWORKS = 50_000
 
 
-class TooLarge(Exception):  # noqa: N818 - a verdict about a request, not a fault of ours
-    """The body is larger than any form of ours."""
+class BodyTooLarge(Exception):  # noqa: N818 - about a request, not an error of ours
+    """The request body is larger than any of our forms."""
+
+
+async def read_body(request: Request, limit: int) -> bytes:
+    """Return the body of a request; raises `BodyTooLarge` before more than `limit` bytes are buffered.
+
+    Raises `ClientDisconnect` when the client is gone before its end.
+    """
+    announced = request.headers.get("content-length", "0")
+    if not announced.isdigit() or int(announced) > limit:
+        raise BodyTooLarge
+    body = bytearray()
+    async for chunk in request.stream():
+        body += chunk
+        if len(body) > limit:
+            raise BodyTooLarge
+    return bytes(body)
 
 
 async def read_form(request: Request) -> dict[str, list[str]]:
-    """The fields of an urlencoded form; empty for anything else.
+    """Return the fields of an urlencoded form; empty for anything else.
 
-    Raises `TooLarge` before more than `MAX_BODY` bytes were taken in.
+    Raises `BodyTooLarge` before more than `MAX_BODY` bytes are buffered.
     """
-    announced = request.headers.get("content-length", "0")
-    if not announced.isdigit() or int(announced) > MAX_BODY:
-        raise TooLarge
-    body = bytearray()
     try:
-        async for chunk in request.stream():
-            body += chunk
-            if len(body) > MAX_BODY:
-                raise TooLarge
+        body = await read_body(request, MAX_BODY)
     except ClientDisconnect:
         return {}
     kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
@@ -40,25 +49,25 @@ async def read_form(request: Request) -> dict[str, list[str]]:
     try:
         return parse_qs(body.decode("utf-8", "replace"), keep_blank_values=True, max_num_fields=50)
     except ValueError:
-        raise TooLarge from None
+        raise BodyTooLarge from None
 
 
-class NetworkLimit:
-    """At most `limit` acts an hour from one network. In memory: nothing about visitors is kept."""
+class NetworkRateLimit:
+    """At most `limit` requests an hour from one network. In memory: no addresses are stored."""
 
     def __init__(self, limit: int, clock: Callable[[], float]) -> None:
-        """`clock` gives seconds that only grow."""
+        """`clock` returns monotonic seconds."""
         self._limit, self._clock = limit, clock
         self._seen: OrderedDict[str, deque[float]] = OrderedDict()
         self._lock = threading.Lock()
 
     def allows(self, address: str) -> bool:
-        """Count one act from `address`; False when its network has had its share."""
+        """Count a request from `address`; False when its network has reached the limit."""
         network, now = _network(address), self._clock()
         with self._lock:
             times = self._seen.setdefault(network, deque())
             self._seen.move_to_end(network)
-            while len(self._seen) > _NETWORKS:
+            while len(self._seen) > _MAX_NETWORKS:
                 self._seen.popitem(last=False)
             while times and now - times[0] >= 3600:
                 times.popleft()
@@ -69,7 +78,7 @@ class NetworkLimit:
 
 
 def _network(address: str) -> str:
-    """Whoever has one address of these networks can have the others, too."""
+    """Return the network whose addresses one client can usually use: IPv4 /24, IPv6 /56."""
     try:
         ip = ipaddress.ip_address(address)
     except ValueError:

@@ -1,8 +1,7 @@
-"""Back up in the middle of a send, lose or replace the store, restore, and count at the relay."""
+"""Back up during a send, lose or replace the store, restore, and count the mails at the relay."""
 
 from __future__ import annotations
 
-import json
 import os
 import signal
 import subprocess
@@ -15,13 +14,16 @@ from unittest.mock import patch
 
 from upcycle_news.app.context import AppContext, utc_now
 from upcycle_news.config.settings import load_settings
-from upcycle_news.services import pipeline
+from upcycle_news.models import IssueId, Relay
+from upcycle_news.services.delivery.worker_job import WorkerJob, encode_job
+from upcycle_news.services.runs.admission import admit_run
+from upcycle_news.services.runs.pending import pending_issues
 
-from ...publications import Done, Publication
-from ..delivery.kill_trial import ISSUE, _environment, prepare
+from ...publications import CommandResult, Publication
+from ..delivery.kill_trial import ISSUE, prepare, trial_environment
 from ..delivery.sink_relay import Sink
 
-# What becomes of the store after the backup: its disk is lost, or it is there to be replaced.
+# What happens to the store after the backup: its disk is lost, or it still exists and is replaced.
 Fate = Literal["lost", "replaced"]
 TRIED = (
     ("issue", "send", ISSUE, "--yes", "--no-collect"),
@@ -33,20 +35,20 @@ TRIED = (
 
 @dataclass
 class Outcome:
-    """What a trial came to; the lists hold addresses as the relay saw them."""
+    """The result of a trial; the sets hold addresses as the relay saw them."""
 
     readers: int
     seen_before: set[str] = field(default_factory=set)
     in_backup: set[str] = field(default_factory=set)
-    seen_in_the_end: set[str] = field(default_factory=set)
+    seen_after_send: set[str] = field(default_factory=set)
     restored: dict[str, Any] = field(default_factory=dict)
     refused: list[str] = field(default_factory=list)
-    sent_while_paused: int = 0
+    sent_while_held: int = 0
     sent_by_confirming: int = 0
     status: dict[str, Any] = field(default_factory=dict)
-    in_doubt: list[dict[str, Any]] = field(default_factory=list)
+    unknown: list[dict[str, Any]] = field(default_factory=list)
     resent: set[str] = field(default_factory=set)
-    at_last: dict[str, Any] = field(default_factory=dict)
+    final_status: dict[str, Any] = field(default_factory=dict)
     copies: dict[str, list[str]] = field(default_factory=dict)
 
 
@@ -55,72 +57,75 @@ def trial(
 ) -> Outcome:
     """Send to `readers`, back up after a third, end or kill the send, restore, confirm, resend."""
     prepare(home, readers, "hold", store)
-    found = Outcome(readers)
+    outcome = Outcome(readers)
     with Sink() as sink:
-        told = _environment(home, store, sink.port, 4)
-        environment = {**os.environ, **told}
+        variables = trial_environment(home, store, sink.port, 4)
+        environment = {**os.environ, **variables}
 
-        def run(*arguments: str, code: int = 0) -> Done:
-            with patch.dict(os.environ, told):
+        def run(*arguments: str, code: int = 0) -> CommandResult:
+            with patch.dict(os.environ, variables):
                 return Publication(home, utc_now).run(*arguments, code=code)
 
         sending = subprocess.Popen(
             command("issue", "resume", ISSUE), env=environment, start_new_session=True,
             stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
         )  # fmt: skip
-        # Stopped as a process is, so that the backup surely falls into the middle: nothing of
-        # ours can tell it from a moment at which the processor was somebody else's.
-        while not sink.wait_for(readers // 3, None):
+        # SIGSTOP makes sure that the backup happens during the send; for our code it looks like a
+        # moment in which the process got no processor time.
+        while not sink.wait_for(readers // 3):
             assert sending.poll() is None
         os.killpg(sending.pid, signal.SIGSTOP)
-        found.seen_before = set(sink.accepted)
+        outcome.seen_before = set(sink.accepted)
         backup = run("backup", "--json").json["file"]
         os.killpg(sending.pid, signal.SIGCONT)
         if killed:
-            while not sink.wait_for(2 * readers // 3, None):
+            while not sink.wait_for(2 * readers // 3):
                 assert sending.poll() is None
             os.killpg(sending.pid, signal.SIGKILL)
         sending.wait()
-        found.in_backup = _sent_in(Path(backup), home)
-        found.seen_in_the_end = set(sink.accepted)
+        outcome.in_backup = _sent_in(Path(backup), home)
+        outcome.seen_after_send = set(sink.accepted)
         count = sink.count
 
         if fate == "lost":
             _lose(home, store)
         arguments = ("--yes", "--json") if fate == "replaced" else ("--json",)
-        found.restored = run("restore", backup, *arguments).json
+        outcome.restored = run("restore", backup, *arguments).json
         _write_another_essay(home)
         for arguments in TRIED:
-            found.refused.append(run(*arguments, code=1).err.strip())
+            outcome.refused.append(run(*arguments, code=1).err.strip())
         with (
-            patch.dict(os.environ, _environment(home, store, sink.port)),
+            patch.dict(os.environ, trial_environment(home, store, sink.port)),
             AppContext(load_settings(home)) as context,
         ):
-            assert pipeline.pending(context) == []
-            begun = pipeline.begin(
+            assert pending_issues(context) == []
+            begun = admit_run(
                 context, "next", planned_at=context.clock(), run="trial", max_lateness_hours=0
             )
             assert begun.ended is not None
-            found.refused.append(begun.ended.message)
-        job = {"issue": ISSUE, "relay": _relay(sink.port), "connections": 1, "fresh_only": False}
+            outcome.refused.append(begun.ended.message)
+        relay = Relay("main", "127.0.0.1", sink.port, "none")
+        job = WorkerJob(relay, 1, wait_seconds=0.0, accepted_before=True)
         worker = subprocess.run(
-            [sys.executable, "-m", "upcycle_news.services.delivery.process_worker"],
-            env=environment, input=json.dumps(job) + "\n", capture_output=True, text=True,
+            [sys.executable, "-m", "upcycle_news.services.delivery.worker_process"],
+            env=environment, input=encode_job(IssueId.parse(ISSUE), job) + "\n", capture_output=True, text=True,
         )  # fmt: skip
-        found.refused.append(worker.stdout)
-        found.sent_while_paused = sink.count - count
-        found.status = run("issue", "status", ISSUE, "--json").json
-        found.in_doubt = run("issue", "status", ISSUE, "--list", "unknown", "--json").lines
+        outcome.refused.append(worker.stdout)
+        outcome.sent_while_held = sink.count - count
+        outcome.status = run("issue", "status", ISSUE, "--json").json
+        outcome.unknown = run("issue", "status", ISSUE, "--list", "unknown", "--json").lines
 
         run("store", "confirm", "--yes")
         run("issue", "resume", ISSUE)
-        found.sent_by_confirming = sink.count - count
-        before = {who: len(ids) for who, ids in sink.accepted.items()}
+        outcome.sent_by_confirming = sink.count - count
+        before = {address: len(ids) for address, ids in sink.accepted.items()}
         run("issue", "resend", ISSUE, "--state", "unknown")
-        found.resent = {who for who, ids in sink.accepted.items() if len(ids) > before.get(who, 0)}
-        found.at_last = run("issue", "status", ISSUE, "--json").json
-        found.copies = dict(sink.accepted)
-    return found
+        outcome.resent = {
+            address for address, ids in sink.accepted.items() if len(ids) > before.get(address, 0)
+        }
+        outcome.final_status = run("issue", "status", ISSUE, "--json").json
+        outcome.copies = dict(sink.accepted)
+    return outcome
 
 
 def command(*arguments: str) -> list[str]:
@@ -133,17 +138,13 @@ def _write_another_essay(home: Path) -> None:
     (home / "content/essays/2026-11-25-ein-zweiter.md").write_text(text, encoding="utf-8")
 
 
-def _relay(port: int) -> dict[str, Any]:
-    return {"name": "main", "host": "127.0.0.1", "port": port, "security": "none"}
-
-
 def _sent_in(backup: Path, home: Path) -> set[str]:
-    """Who had the issue as far as the backup knows; read from the archive by other means."""
+    """Return the addresses with state sent in the backup, read without our own code."""
     import sqlite3
 
     with tarfile.open(backup) as archive:
-        archive.extract("store.db", home / "looked-into", filter="data")
-    with sqlite3.connect(home / "looked-into/store.db") as connection:
+        archive.extract("store.db", home / "unpacked", filter="data")
+    with sqlite3.connect(home / "unpacked/store.db") as connection:
         rows = connection.execute(
             "SELECT email FROM subscribers JOIN deliveries ON subscribers.id = subscriber_id "
             "WHERE state = 'sent'"
@@ -152,7 +153,7 @@ def _sent_in(backup: Path, home: Path) -> set[str]:
 
 
 def _lose(home: Path, store: str) -> None:
-    """The disk of the store is gone, with its secrets; the backup was elsewhere."""
+    """Delete the store and its secrets; the backup was elsewhere."""
     for path in (*home.glob("var/secrets/*"), *home.glob("var/*.db*")):
         path.unlink()
     if store.startswith("sqlite"):

@@ -1,4 +1,4 @@
-"""One file with everything that cannot be made again, written whole or not at all."""
+"""A backup is one file with the store and the keys, written completely or not at all."""
 
 from __future__ import annotations
 
@@ -21,17 +21,17 @@ from upcycle_news.services.backup import archive_file, create
 from upcycle_news.storage import subscribers
 
 from ...delivery.memory_ledger import Clock
-from ...publications import Publication, add
+from ...publications import Publication, add_confirmed_subscribers
 
 
-def inside(path: Path) -> dict[str, bytes]:
-    found = {}
+def archive_contents(path: Path) -> dict[str, bytes]:
+    contents = {}
     with tarfile.open(path) as archive:
         for member in archive:
             file = archive.extractfile(member)
             assert file is not None
-            found[member.name] = file.read()
-    return found
+            contents[member.name] = file.read()
+    return contents
 
 
 def files(folder: Path) -> set[str]:
@@ -39,46 +39,48 @@ def files(folder: Path) -> set[str]:
 
 
 def backed_up(publication: Publication) -> Path:
-    publication.crowd(3)
+    publication.add_many_subscribers(3)
     return Path(publication.run("backup", "--json").json["file"])
 
 
 def test_a_backup_is_one_private_file_with_the_store_and_the_keys(
     publication: Publication,
 ) -> None:
-    publication.essay()
-    publication.crowd(3)
+    publication.write_essay()
+    publication.add_many_subscribers(3)
     publication.run("issue", "send", "--yes")
-    told = publication.run("backup", "--json").json
-    path = Path(told["file"])
+    report = publication.run("backup", "--json").json
+    path = Path(report["file"])
     assert path.parent == publication.home / "var/backups"
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
     assert files(path.parent) == {path.name}
-    found = inside(path)
-    manifest = json.loads(found.pop("manifest.json"))
-    assert set(found) == {"store.db", "secrets/person.key", "secrets/token-1.key"}
-    for name, data in found.items():
+    contents = archive_contents(path)
+    manifest = json.loads(contents.pop("manifest.json"))
+    assert set(contents) == {"store.db", "secrets/person.key", "secrets/token-1.key"}
+    for name, data in contents.items():
         if name.startswith("secrets/"):
             assert data == (publication.home / "var" / name).read_bytes()
-    assert manifest["tables"]["deliveries"] == told["tables"]["deliveries"] == 3
+    assert manifest["tables"]["deliveries"] == report["tables"]["deliveries"] == 3
     assert manifest["publication"] == "Umbaupost"
-    # By other means than ours: common tools open it.
-    (path.parent / "store.db").write_bytes(found["store.db"])
+    # Common tools open it, without our own code.
+    (path.parent / "store.db").write_bytes(contents["store.db"])
     with sqlite3.connect(path.parent / "store.db") as connection:
         assert connection.execute("SELECT count(*) FROM subscribers").fetchone() == (3,)
 
 
-def test_a_backup_is_of_one_moment_while_others_write(publication: Publication) -> None:
-    """Each transaction writes two people: a copy with an odd number of them is torn."""
+def test_a_backup_is_consistent_while_others_write(publication: Publication) -> None:
+    """Each transaction writes two subscribers: a copy with an odd number is inconsistent."""
     context = publication.context()
-    publication.crowd(2)
+    publication.add_many_subscribers(2)
     stop = threading.Event()
 
     def write() -> None:
         number = 0
         while not stop.is_set():
             number += 2
-            add(context, *(f"x{number + one}@example.org" for one in range(2)))
+            add_confirmed_subscribers(
+                context, *(f"x{number + offset}@example.org" for offset in range(2))
+            )
 
     writer = threading.Thread(target=write)
     writer.start()
@@ -95,10 +97,10 @@ def test_a_backup_is_of_one_moment_while_others_write(publication: Publication) 
     assert counts[-1] > counts[0]
 
 
-def test_nothing_of_a_forgotten_person_is_in_a_backup(publication: Publication) -> None:
-    publication.crowd(2)
+def test_a_backup_contains_nothing_of_an_erased_subscriber(publication: Publication) -> None:
+    publication.add_many_subscribers(2)
     publication.run("subscribers", "forget", "reader1@example.org", "--yes")
-    store = inside(backed_up_now(publication))["store.db"]
+    store = archive_contents(backed_up_now(publication))["store.db"]
     assert b"reader1@example.org" not in store
     assert b"reader2@example.org" in store
 
@@ -107,19 +109,19 @@ def backed_up_now(publication: Publication) -> Path:
     return Path(publication.run("backup", "--json").json["file"])
 
 
-def test_as_many_backups_are_kept_as_the_setting_says_and_nothing_else_is_touched(
+def test_old_backups_are_deleted_and_other_files_are_not(
     publication: Publication, clock: Clock
 ) -> None:
-    publication.crowd(1)
+    publication.add_many_subscribers(1)
     folder = publication.home / "copies"
     context = publication.context(BACKUP__FOLDER="copies", BACKUP__KEEP="2")
-    made = []
+    backups = []
     for _ in range(4):
         clock.now += timedelta(days=1)
-        made.append(create.make_backup(context))
-        (folder / "notes.tar.gz").write_text("mine")
-    assert files(folder) == {"notes.tar.gz", made[2].file.name, made[3].file.name}
-    assert made[3].pruned == (made[1].file.name,)
+        backups.append(create.make_backup(context))
+        (folder / "notes.tar.gz").write_text("kept")
+    assert files(folder) == {"notes.tar.gz", backups[2].file.name, backups[3].file.name}
+    assert backups[3].pruned == (backups[1].file.name,)
     clock.now += timedelta(days=1)
     elsewhere = publication.home / "elsewhere"
     create.make_backup(context, elsewhere)
@@ -128,98 +130,100 @@ def test_as_many_backups_are_kept_as_the_setting_says_and_nothing_else_is_touche
     assert len(files(elsewhere)) == 1
 
 
-def test_a_clock_that_was_set_back_does_not_cost_the_backup_just_made(
+def test_a_clock_that_was_set_back_does_not_delete_the_new_backup(
     publication: Publication, clock: Clock
 ) -> None:
-    publication.crowd(1)
+    publication.add_many_subscribers(1)
     context = publication.context()
     first = create.make_backup(context, keep=1)
     clock.now -= timedelta(days=30)
-    made = create.make_backup(context, keep=1)
-    assert files(made.file.parent) == {made.file.name}
-    assert made.pruned == (first.file.name,)
+    backup = create.make_backup(context, keep=1)
+    assert files(backup.file.parent) == {backup.file.name}
+    assert backup.pruned == (first.file.name,)
 
 
 @pytest.mark.parametrize("name", ["50%20", "a#1", "Umbau Post"])
-def test_a_folder_of_any_name_is_backed_up_to(publication: Publication, name: str) -> None:
-    publication.crowd(1)
-    made = create.make_backup(publication.context(), Path(name).absolute())
-    assert publication.run("restore", "--check", str(made.file)).out.endswith("it is whole\n")
+def test_the_folder_of_a_backup_can_have_any_name(publication: Publication, name: str) -> None:
+    publication.add_many_subscribers(1)
+    backup = create.make_backup(publication.context(), Path(name).absolute())
+    assert publication.run("restore", "--check", str(backup.file)).out.endswith(
+        "the backup is complete\n"
+    )
 
 
-def test_a_backup_goes_into_a_file_of_any_name_but_never_over_one(
+def test_a_backup_goes_to_a_file_of_any_name_but_never_overwrites_it(
     publication: Publication,
 ) -> None:
-    publication.crowd(1)
+    publication.add_many_subscribers(1)
     publication.run("backup", "--to", "heute.tar.gz")
     before = Path("heute.tar.gz").read_bytes()
-    told = publication.run("backup", "--to", "heute.tar.gz", code=1).err
-    assert "heute.tar.gz: exists already and was left alone" in told
+    error = publication.run("backup", "--to", "heute.tar.gz", code=1).err
+    assert "heute.tar.gz: exists already and was left alone" in error
     assert Path("heute.tar.gz").read_bytes() == before
     assert "is a file" in publication.run("backup", "--to", "x.tgz", "--keep", "3", code=1).err
 
 
-def test_a_folder_that_cannot_be_written_is_one_sentence(publication: Publication) -> None:
-    publication.crowd(1)
+def test_an_unwritable_folder_is_one_sentence(publication: Publication) -> None:
+    publication.add_many_subscribers(1)
     Path("datei").write_text("no folder")
-    told = publication.run("backup", "--to", "datei/hier", code=1).err
-    assert "cannot be written (" in told
-    assert "no half backup was left" in told
+    error = publication.run("backup", "--to", "datei/hier", code=1).err
+    assert "cannot be written (" in error
+    assert "no partial backup was left" in error
 
 
-def test_a_full_disk_leaves_no_half_backup_and_the_old_ones(
+def test_a_full_disk_leaves_no_partial_backup_and_keeps_the_old_ones(
     publication: Publication, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    old = backed_up(publication)
+    backup = backed_up(publication)
 
     def full(*_: Any) -> None:
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr(archive_file.os, "fsync", full)
     context = publication.context()
-    with pytest.raises(UpcycleError, match=r"No space left on device.*no half backup was left"):
+    with pytest.raises(UpcycleError, match=r"No space left on device.*no partial backup was left"):
         create.make_backup(context, keep=1)
-    assert files(old.parent) == {old.name}
+    assert files(backup.parent) == {backup.name}
 
 
-def test_a_damaged_store_is_not_backed_up_over_good_backups(publication: Publication) -> None:
-    old = backed_up(publication)
+def test_a_damaged_store_does_not_replace_good_backups(publication: Publication) -> None:
+    backup = backed_up(publication)
     publication.__exit__()
     path = publication.home / "var/upcycle.db"
     data = bytearray(path.read_bytes())
     data[8192:40960] = b"\xff" * (40960 - 8192)
     path.write_bytes(data)
-    told = publication.run("backup", "--keep", "1", code=1).err
-    assert "damaged" in told
-    assert files(old.parent) == {old.name}
+    error = publication.run("backup", "--keep", "1", code=1).err
+    assert "damaged" in error
+    assert files(backup.parent) == {backup.name}
 
 
-def test_what_a_killed_run_left_lying_is_deleted_after_a_day(
+def test_the_draft_of_a_killed_run_is_deleted_after_a_day(
     publication: Publication, clock: Clock
 ) -> None:
-    """It holds a whole store: people who were forgotten since must not stay in it for ever."""
+    """It holds a whole store: subscribers who were erased since must not stay in it for ever."""
     folder = backed_up(publication).parent
-    lying = [folder / ".upcycle-draft-old", folder / ".upcycle-draft-new"]
-    for path, hours in zip(lying, (30, 1), strict=True):
+    drafts = [folder / ".upcycle-draft-old", folder / ".upcycle-draft-new"]
+    for path, hours in zip(drafts, (30, 1), strict=True):
         path.mkdir()
         (path / "store.db").write_text("people")
         at = (clock.now - timedelta(hours=hours)).timestamp()
         os.utime(path, (at, at))
     create.make_backup(publication.context())
-    assert [path.exists() for path in lying] == [False, True]
+    assert [path.exists() for path in drafts] == [False, True]
 
 
-def test_without_a_store_there_is_nothing_to_back_up(publication: Publication) -> None:
+def test_without_a_store_a_backup_is_refused(publication: Publication) -> None:
     (publication.home / "var/upcycle.db").unlink()
     assert "there is none yet" in publication.run("backup", code=1).err
     assert not (publication.home / "var/upcycle.db").exists()
 
 
-# --- what is none
+# --- invalid archives
 
 
 def repacked(path: Path, target: Path, change: Any) -> Path:
-    """The archive again, with `change` at work on its list of (member, bytes)."""
+    """Write the archive again with `change` applied to its list of (member, bytes)."""
     members = []
     with tarfile.open(path) as archive:
         for member in archive:
@@ -242,9 +246,9 @@ def absolute(members: list[Any]) -> list[Any]:
 
 
 def link(members: list[Any]) -> list[Any]:
-    made = tarfile.TarInfo("store.db")
-    made.type, made.linkname = tarfile.SYMTYPE, "/etc/hostname"
-    return [members[0], (made, b""), *members[2:]]
+    member = tarfile.TarInfo("store.db")
+    member.type, member.linkname = tarfile.SYMTYPE, "/etc/hostname"
+    return [members[0], (member, b""), *members[2:]]
 
 
 def named_by_the_manifest(members: list[Any]) -> list[Any]:
@@ -276,64 +280,64 @@ CHANGES = (
 
 
 @pytest.mark.parametrize("change", CHANGES, ids=lambda change: change.__name__)
-def test_an_archive_that_was_tampered_with_is_refused_in_a_sentence_and_writes_nothing(
+def test_a_manipulated_archive_is_refused_and_writes_nothing(
     publication: Publication, tmp_path: Path, change: Any
 ) -> None:
     bad = repacked(backed_up(publication), tmp_path / "bad.tar.gz", change)
-    refused_and_unchanged(publication, bad)
+    assert_refused_and_unchanged(publication, bad)
     assert not list(tmp_path.rglob("outside.key"))
     assert not Path("/tmp/outside.key").exists()
 
 
 @pytest.mark.parametrize("part", [0.0, 0.3, 0.999])
-def test_an_archive_that_was_cut_off_is_refused(
+def test_a_truncated_archive_is_refused(
     publication: Publication, tmp_path: Path, part: float
 ) -> None:
     whole = backed_up(publication).read_bytes()
     bad = tmp_path / "bad.tar.gz"
     bad.write_bytes(whole[: int(len(whole) * part)])
-    refused_and_unchanged(publication, bad)
+    assert_refused_and_unchanged(publication, bad)
 
 
 def test_any_other_file_is_refused(publication: Publication, tmp_path: Path) -> None:
     backed_up(publication)
     bad = tmp_path / "bad.tar.gz"
     bad.write_bytes(b"Sehr geehrte Damen und Herren, " * 100)
-    refused_and_unchanged(publication, bad)
+    assert_refused_and_unchanged(publication, bad)
     shutil.make_archive(str(tmp_path / "other"), "gztar", publication.home / "content")
-    refused_and_unchanged(publication, tmp_path / "other.tar.gz")
+    assert_refused_and_unchanged(publication, tmp_path / "other.tar.gz")
     assert "cannot be read (" in publication.run("restore", "nirgends.tar.gz", code=1).err
 
 
-def refused_and_unchanged(publication: Publication, bad: Path) -> None:
+def assert_refused_and_unchanged(publication: Publication, bad: Path) -> None:
     state = publication.home / "var"
     before = sorted(str(path) for path in state.rglob("*") if "-wal" not in path.name)
     for option in ("--check", "--yes"):
-        told = publication.run("restore", str(bad), option, code=1).err
-        assert told.count("\n") == 1
-        assert str(bad) in told
-        assert "use another" in told
+        error = publication.run("restore", str(bad), option, code=1).err
+        assert error.count("\n") == 1
+        assert str(bad) in error
+        assert "use another" in error
     after = sorted(str(path) for path in state.rglob("*") if "-wal" not in path.name)
-    assert [one for one in after if "-shm" not in one] == [
-        one for one in before if "-shm" not in one
+    assert [path for path in after if "-shm" not in path] == [
+        path for path in before if "-shm" not in path
     ]
-    assert len(list(subscribers.all_people(publication.context().store))) == 3
+    assert len(list(subscribers.all_subscribers(publication.context().store))) == 3
 
 
-def test_a_backup_can_be_checked_and_a_program_told(publication: Publication) -> None:
+def test_a_backup_can_be_checked_with_json_output(publication: Publication) -> None:
     path = backed_up(publication)
     assert "3 secrets" not in publication.run("restore", "--check", str(path)).out
     assert (
         publication.run("restore", "--check", str(path), "--json").json["tables"]
-        == (json.loads(inside(path)["manifest.json"])["tables"])
+        == (json.loads(archive_contents(path)["manifest.json"])["tables"])
     )
 
 
-def test_a_store_that_is_no_store_cannot_hide_in_a_backup(tmp_path: Path) -> None:
+def test_a_backup_with_a_foreign_database_is_refused(tmp_path: Path) -> None:
     from upcycle_news.storage.backup import snapshot
 
     path = tmp_path / "store.db"
     with sqlite3.connect(path) as connection:
         connection.execute("CREATE TABLE x (y)")
     with pytest.raises(StoreError, match="is not a store of ours"):
-        snapshot.contents(path)
+        snapshot.read_contents(path)

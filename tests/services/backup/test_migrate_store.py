@@ -1,4 +1,4 @@
-"""The same rows in another store, proved by counts and fingerprints."""
+"""Copying a store: the same rows in another one, compared by counts and fingerprints."""
 
 from __future__ import annotations
 
@@ -16,29 +16,30 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sqlalchemy import insert, select
 
-from upcycle_news.errors import PausedError, StoreError
+from upcycle_news.errors import SendHoldError, StoreError
 from upcycle_news.services.backup import migrate_store
-from upcycle_news.services.delivery import process_identity
+from upcycle_news.services.delivery import worker_identity
 from upcycle_news.storage import issues, send_hold
 from upcycle_news.storage import subscribers as subscriber_rows
 from upcycle_news.storage.backup import copy
 from upcycle_news.storage.database import Store, open_store
 from upcycle_news.storage.schema import (
-    collections,
     feed_items,
+    feed_reports,
     locks,
     quota_scopes,
     subscribers,
 )
-from upcycle_news.storage.schema import senders as senders_table
+from upcycle_news.storage.schema import workers as workers_table
 
 from ...publications import Publication
 from ...storage.sample_rows import (
     ISSUE,
     NOW,
     add,
+    approved,
+    load,
     queued,
-    save,
 )
 
 READERS = tuple(f"leserin{number}@example.org" for number in range(7))
@@ -73,7 +74,7 @@ def source(tmp_path: Path) -> Iterator[Store]:
 
 
 @pytest.fixture(scope="module")
-def two_in_sqlite(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Store, Store]]:
+def sqlite_stores(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Store, Store]]:
     folder = tmp_path_factory.mktemp("copies")
     stores = open_store(f"sqlite:///{folder}/a.db"), open_store(f"sqlite:///{folder}/b.db")
     yield stores
@@ -82,8 +83,8 @@ def two_in_sqlite(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[St
 
 
 @pytest.fixture(scope="module")
-def in_postgres(_postgres: str) -> Iterator[Store]:
-    store = open_store(_postgres)
+def postgres_store(postgres_server: str) -> Iterator[Store]:
+    store = open_store(postgres_server)
     yield store
     store.close()
 
@@ -92,14 +93,14 @@ def sums(store: Store) -> dict[str, copy.TableSum]:
     with store.reading() as connection:
         return {
             table.name: copy.table_sum(connection, table, columns)
-            for table, columns in copy.tables_here(connection)
+            for table, columns in copy.existing_tables(connection)
         }
 
 
 def copied(source: Store, target: Store) -> dict[str, copy.TableSum]:
-    with source.still() as here, target.writing() as there:
-        copy.clear(there)
-        return copy.copy_all(here, there)
+    with source.snapshot() as source_connection, target.writing() as target_connection:
+        copy.delete_all_rows(target_connection)
+        return copy.copy_all(source_connection, target_connection)
 
 
 def filled(store: Store) -> None:
@@ -107,31 +108,31 @@ def filled(store: Store) -> None:
     add(store, "später@example.org")
 
 
-def test_a_copy_holds_the_same_rows_and_goes_on_with_the_next_numbers(
+def test_a_copy_has_the_same_rows_and_continues_with_the_next_ids(
     source: Store, target_url: str
 ) -> None:
     filled(source)
-    with source.writing() as connection:  # the highest number belongs to somebody who is forgotten
+    with source.writing() as connection:  # the subscriber with the highest id is erased
         connection.execute(subscribers.delete().where(subscribers.c.email.like("sp%")))
     target = open_store(target_url)
-    told = copied(source, target)
-    assert told == sums(source) == sums(target)
-    assert told["deliveries"].rows == len(READERS)
-    assert told["subscribers"].rows == len(READERS)
+    copied_sums = copied(source, target)
+    assert copied_sums == sums(source) == sums(target)
+    assert copied_sums["deliveries"].rows == len(READERS)
+    assert copied_sums["subscribers"].rows == len(READERS)
     assert issues.status(target, ISSUE) == issues.status(source, ISSUE)
     assert add(target, "neu@example.org")["neu@example.org"] == len(READERS) + 2
     target.close()
 
 
-def test_there_and_back_again_is_the_same_store(
+def test_copying_to_postgres_and_back_gives_the_same_store(
     source: Store, empty_postgres: str, tmp_path: Path
 ) -> None:
     filled(source)
     middle, end = open_store(empty_postgres), open_store(f"sqlite:///{tmp_path}/end.db")
     copied(source, middle)
     assert copied(middle, end) == sums(source)
-    assert [str(one.email) for one in subscriber_rows.all_people(end)] == [
-        str(one.email) for one in subscriber_rows.all_people(source)
+    assert [str(subscriber.email) for subscriber in subscriber_rows.all_subscribers(end)] == [
+        str(subscriber.email) for subscriber in subscriber_rows.all_subscribers(source)
     ]
     middle.close()
     end.close()
@@ -139,52 +140,54 @@ def test_there_and_back_again_is_the_same_store(
 
 @given(reports, holders)
 @settings(max_examples=40, deadline=None)
-def test_whatever_is_in_the_rows_comes_back_as_it_was(
-    two_in_sqlite: tuple[Store, Store],
-    told: list[tuple[datetime, Any]],
-    held: dict[str, tuple[str, datetime]],
+def test_any_row_is_copied_unchanged(
+    sqlite_stores: tuple[Store, Store],
+    reports: list[tuple[datetime, Any]],
+    holders: dict[str, tuple[str, datetime]],
 ) -> None:
-    source, target = two_in_sqlite
-    write(source, told, held)
+    source, target = sqlite_stores
+    write(source, reports, holders)
     assert copied(source, target) == sums(source)
     assert read(target) == read(source)
 
 
 @given(reports, holders)
 @settings(max_examples=25, deadline=None)
-def test_postgres_gives_back_whatever_sqlite_gave_it(
-    two_in_sqlite: tuple[Store, Store],
-    in_postgres: Store,
-    told: list[tuple[datetime, Any]],
-    held: dict[str, tuple[str, datetime]],
+def test_any_row_is_copied_unchanged_to_postgres(
+    sqlite_stores: tuple[Store, Store],
+    postgres_store: Store,
+    reports: list[tuple[datetime, Any]],
+    holders: dict[str, tuple[str, datetime]],
 ) -> None:
-    source, target = two_in_sqlite[0], in_postgres
-    write(source, told, held)
+    source, target = sqlite_stores[0], postgres_store
+    write(source, reports, holders)
     assert copied(source, target) == sums(source)
     assert read(target) == read(source)
 
 
 def write(
-    store: Store, told: list[tuple[datetime, Any]], held: dict[str, tuple[str, datetime]]
+    store: Store, reports: list[tuple[datetime, Any]], holders: dict[str, tuple[str, datetime]]
 ) -> None:
     with store.writing() as connection:
-        copy.clear(connection)
-        if told:
-            connection.execute(insert(collections), [{"at": at, "report": it} for at, it in told])
-        if held:
-            rows = [{"name": n, "holder": h, "until": u} for n, (h, u) in held.items()]
+        copy.delete_all_rows(connection)
+        if reports:
+            connection.execute(
+                insert(feed_reports), [{"at": at, "report": report} for at, report in reports]
+            )
+        if holders:
+            rows = [{"name": n, "holder": h, "expires_at": u} for n, (h, u) in holders.items()]
             connection.execute(insert(locks), rows)
 
 
 def read(store: Store) -> list[Any]:
     with store.reading() as connection:
-        reports = [tuple(row) for row in connection.execute(select(collections).order_by("id"))]
-        held = sorted(tuple(row) for row in connection.execute(select(locks)))
-    return [reports, held]
+        reports = [tuple(row) for row in connection.execute(select(feed_reports).order_by("id"))]
+        holders = sorted(tuple(row) for row in connection.execute(select(locks)))
+    return [reports, holders]
 
 
 @given(st.lists(st.tuples(words, st.integers()), min_size=1, unique=True), st.randoms())
-def test_a_fingerprint_knows_no_order_and_every_change(
+def test_a_fingerprint_ignores_the_order_and_detects_every_change(
     rows: list[tuple[str, int]], chance: Any
 ) -> None:
     mixed = list(rows)
@@ -200,161 +203,163 @@ def total(rows: list[tuple[str, int]]) -> int:
     return sum(int.from_bytes(copy.row_hash(row), "big") for row in rows)
 
 
-def test_a_copy_that_differs_is_taken_back(source: Store, tmp_path: Path) -> None:
-    """A trigger stands for whatever might change a row on its way in."""
+def test_a_copy_that_differs_is_rolled_back(source: Store, tmp_path: Path) -> None:
+    """A trigger stands for anything that might change a row while it is inserted."""
     filled(source)
     target = open_store(f"sqlite:///{tmp_path}/target.db")
     with sqlite3.connect(tmp_path / "target.db") as connection:
         connection.execute(
-            "CREATE TRIGGER bent AFTER INSERT ON subscribers BEGIN "
+            "CREATE TRIGGER altered AFTER INSERT ON subscribers BEGIN "
             "UPDATE subscribers SET name = 'x' WHERE id = new.id; END"
         )
     with pytest.raises(StoreError, match="the copy of the table subscribers differs"):
         copied(source, target)
-    assert {one.rows for one in sums(target).values()} == {0}
+    assert {table.rows for table in sums(target).values()} == {0}
     target.close()
 
 
-def test_text_that_postgres_cannot_hold_ends_the_copy_with_a_sentence(
+def test_text_that_postgres_cannot_store_ends_the_copy_with_an_error(
     source: Store, empty_postgres: str
 ) -> None:
     with source.writing() as connection:
-        connection.execute(insert(locks).values(name="a\0b", holder="", until=NOW))
+        connection.execute(insert(locks).values(name="a\0b", holder="", expires_at=NOW))
     target = open_store(empty_postgres)
     with pytest.raises(StoreError, match=r"^store postgresql"):
         copied(source, target)
-    assert {one.rows for one in sums(target).values()} == {0}
+    assert {table.rows for table in sums(target).values()} == {0}
     target.close()
 
 
-# --- by command
+# --- the commands
 
 
-def test_an_operator_moves_the_store_and_the_old_one_rests(
+def test_moving_the_store_puts_a_send_hold_on_the_old_one(
     publication: Publication, target_url: str
 ) -> None:
-    publication.essay()
-    publication.crowd(5)
+    publication.write_essay()
+    publication.add_many_subscribers(5)
     before = publication.run("issue", "send", "--yes", "--json").json
     done = publication.run("store", "copy", "--to", target_url)
     assert "UPCYCLE_NEWS_STORE" in done.err
-    assert "the same in both" in done.out
-    there = {"STORE": target_url}
-    assert publication.run("issue", "status", "--json", **there).json == before
-    publication.essay("Der naechste")
+    assert "equal in both" in done.out
+    target = {"STORE": target_url}
+    assert publication.run("issue", "status", "--json", **target).json == before
+    publication.write_essay("Der naechste")
     refused = publication.run("issue", "send", "--yes", "--no-collect", code=1).err
     assert "this store was moved to" in refused
-    assert publication.run("issue", "send", "--yes", "--json", **there).json["sent"] == 5
+    assert publication.run("issue", "send", "--yes", "--json", **target).json["sent"] == 5
     publication.run("store", "confirm", "--yes")
     assert publication.run("issue", "send", "--yes", "--json").json["sent"] == 5
 
 
-def test_a_store_is_never_copied_over_another_one(publication: Publication, tmp_path: Path) -> None:
-    publication.crowd(2)
+def test_a_store_is_never_copied_over_another_store(
+    publication: Publication, tmp_path: Path
+) -> None:
+    publication.add_many_subscribers(2)
     other = open_store(f"sqlite:///{tmp_path}/other.db")
     add(other, "fremd@example.org")
     other.close()
-    told = publication.run("store", "copy", "--to", f"sqlite:///{tmp_path}/other.db", code=1).err
-    assert "is not empty (subscribers" in told
+    error = publication.run("store", "copy", "--to", f"sqlite:///{tmp_path}/other.db", code=1).err
+    assert "is not empty (subscribers" in error
     own = f"sqlite:///{publication.home}/var/upcycle.db"
     assert "is the store itself" in publication.run("store", "copy", "--to", own, code=1).err
-    assert send_hold.standing(publication.context().store) is None
+    assert send_hold.active_hold(publication.context().store) is None
 
 
-def test_a_store_that_cannot_be_paused_is_not_moved(
+def test_a_store_that_cannot_get_a_send_hold_is_not_moved(
     publication: Publication, target_url: str
 ) -> None:
-    publication.crowd(2)
+    publication.add_many_subscribers(2)
     context = publication.context()
     with context.store.writing() as connection:
         connection.exec_driver_sql(
-            "CREATE TRIGGER full BEFORE INSERT ON pauses BEGIN SELECT RAISE(ABORT, 'full'); END"
+            "CREATE TRIGGER full BEFORE INSERT ON send_holds BEGIN SELECT RAISE(ABORT, 'full'); END"
         )
     with pytest.raises(StoreError):
-        migrate_store.move(context, target_url)
+        migrate_store.move_store(context, target_url)
     target = open_store(target_url)
-    assert list(subscriber_rows.all_people(target)) == []
+    assert list(subscriber_rows.all_subscribers(target)) == []
     target.close()
 
 
-def test_a_store_is_not_moved_while_somebody_sends(
+def test_a_store_is_not_moved_while_a_worker_is_sending(
     publication: Publication, tmp_path: Path
 ) -> None:
-    publication.crowd(2)
-    process_identity.register(publication.context())
-    told = publication.run("store", "copy", "--to", f"sqlite:///{tmp_path}/b.db", code=1).err
-    assert "1 senders are at work" in told
-    assert "nothing was changed" in told
+    publication.add_many_subscribers(2)
+    worker_identity.register(publication.context())
+    error = publication.run("store", "copy", "--to", f"sqlite:///{tmp_path}/b.db", code=1).err
+    assert "1 worker is sending" in error
+    assert "nothing was changed" in error
 
 
-def test_a_sender_that_signs_on_while_the_store_is_looked_at_is_seen(
+def test_a_worker_that_registers_during_the_move_is_noticed(
     publication: Publication, tmp_path: Path
 ) -> None:
-    """It would go on sending from the old store what the new one has queued."""
-    publication.crowd(2)
+    """It would go on sending from the old store what is queued in the new one as well."""
+    publication.add_many_subscribers(2)
     context, target = publication.context(), tmp_path / "b.db"
     refused: list[str] = []
 
     def move() -> None:
-        with pytest.raises(StoreError) as told:
-            migrate_store.move(context, f"sqlite:///{target}")
-        refused.append(str(told.value))
+        with pytest.raises(StoreError) as error:
+            migrate_store.move_store(context, f"sqlite:///{target}")
+        refused.append(str(error.value))
 
     mover = threading.Thread(target=move)
     with context.store.writing() as connection:
         connection.execute(
-            insert(senders_table).values(
-                host=process_identity.this_host(),
+            insert(workers_table).values(
+                host=worker_identity.this_host(),
                 pid=os.getpid(),
-                process_start=process_identity._start_of(os.getpid()),
-                beat_at=context.clock(),
+                process_start=worker_identity.process_start(os.getpid()),
+                heartbeat_at=context.clock(),
             )
         )
-        mover.start()  # it sees no sender yet, and waits for this transaction
+        mover.start()  # it sees no worker yet, and waits for this transaction
         while not target.exists():
             assert mover.is_alive()
     mover.join()
-    assert "1 senders are at work" in refused[0]
-    assert send_hold.standing(context.store) is None
-    assert {one.rows for one in sums(open_store(f"sqlite:///{target}")).values()} == {0}
+    assert "1 worker is sending" in refused[0]
+    assert send_hold.active_hold(context.store) is None
+    assert {table.rows for table in sums(open_store(f"sqlite:///{target}")).values()} == {0}
 
 
-def test_copying_tells_a_program_the_same(publication: Publication, tmp_path: Path) -> None:
-    publication.crowd(3)
+def test_copying_prints_json(publication: Publication, tmp_path: Path) -> None:
+    publication.add_many_subscribers(3)
     url = f"sqlite:///{tmp_path}/b.db"
-    told = publication.run("store", "copy", "--to", url, "--json").json
-    assert told["tables"]["subscribers"]["rows"] == 3
-    assert len(told["tables"]["subscribers"]["fingerprint"]) == 32
-    assert json.dumps(told).count("example.org") == 0
+    report = publication.run("store", "copy", "--to", url, "--json").json
+    assert report["tables"]["subscribers"]["rows"] == 3
+    assert len(report["tables"]["subscribers"]["fingerprint"]) == 32
+    assert json.dumps(report).count("example.org") == 0
 
 
-def test_a_paused_store_takes_no_sender_no_issue_and_no_second_try(source: Store) -> None:
+def test_a_send_hold_refuses_workers_issues_and_requeueing(source: Store) -> None:
     from upcycle_news.models import DeliveryState
     from upcycle_news.storage import deliveries, workers
 
     add(source, *READERS)
-    revision_id = save(source)
+    revision_id = approved(source)
     with source.writing() as connection:
-        send_hold.begin(connection, send_hold.PauseKind.RESTORED, as_of=NOW, place="x", now=NOW)
+        send_hold.start(connection, send_hold.HoldKind.RESTORED, as_of=NOW, location="x", now=NOW)
     for attempt in (
-        lambda: issues.enqueue(source, ISSUE, revision_id, now=NOW),
-        lambda: workers.register_sender(source, host="h", pid=1, process_start="", now=NOW),
+        lambda: issues.enqueue(source, load(source, revision_id), now=NOW),
+        lambda: workers.register_worker(source, host="h", pid=1, process_start="", now=NOW),
         lambda: deliveries.requeue(source, ISSUE, DeliveryState.UNKNOWN, now=NOW),
     ):
-        with pytest.raises(PausedError, match="nothing goes out"):
+        with pytest.raises(SendHoldError, match="nothing goes out"):
             attempt()
-    assert send_hold.end(source, by="Anna", now=NOW) == 1
-    assert issues.enqueue(source, ISSUE, revision_id, now=NOW) == len(READERS)
+    assert send_hold.clear(source, by="Anna", now=NOW) == 1
+    assert issues.enqueue(source, load(source, revision_id), now=NOW) == len(READERS)
 
 
 def test_a_long_table_is_copied_in_batches(source: Store, tmp_path: Path) -> None:
     with source.writing() as connection:
         rows = [{"scope": f"domain:{n}.example", "count": n} for n in range(2500)]
         connection.execute(insert(quota_scopes), rows)
-    target, heard = open_store(f"sqlite:///{tmp_path}/target.db"), []
-    with source.still() as here, target.writing() as there:
-        copy.copy_all(here, there, heard=heard.append)
-    assert heard == [1000, 1000, 500]
+    target, on_rows = open_store(f"sqlite:///{tmp_path}/target.db"), []
+    with source.snapshot() as source_connection, target.writing() as target_connection:
+        copy.copy_all(source_connection, target_connection, on_rows=on_rows.append)
+    assert on_rows == [1000, 1000, 500]
     assert sums(target)[quota_scopes.name].rows == 2500
     assert sums(target)[feed_items.name].rows == 0
     target.close()

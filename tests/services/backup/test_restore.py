@@ -1,4 +1,4 @@
-"""What a restore brings back, what it keeps aside, and what it takes over from what it replaces."""
+"""Restoring a backup: what comes back, what is kept aside, and what is merged from the replaced store."""
 
 from __future__ import annotations
 
@@ -18,32 +18,34 @@ from upcycle_news.models import (
     DeliveryState,
     EmailAddress,
     IssueId,
+    IssueState,
     SubscriberStatus,
+    UnsubscribeMethod,
 )
-from upcycle_news.services import pipeline
 from upcycle_news.services.backup import create, restore
-from upcycle_news.services.content.files import all_essays
-from upcycle_news.services.delivery import process_identity, send
+from upcycle_news.services.content.files import load_publication_essays
+from upcycle_news.services.delivery import send, worker_identity
+from upcycle_news.services.runs.pending import pending_issues
 from upcycle_news.services.subscribers import subscriptions
-from upcycle_news.storage import corrections, issues
+from upcycle_news.storage import corrections, issue_relays, issues
 from upcycle_news.storage import subscribers as subscriber_rows
-from upcycle_news.storage.corrections import Amendment, AmendmentKind
+from upcycle_news.storage.corrections import Correction, CorrectionKind
 from upcycle_news.storage.database import open_store
 from upcycle_news.storage.schema import (
-    approvals,
     deliveries,
     quota_scopes,
     subscribers,
 )
-from upcycle_news.storage.subscribers import Way
+from upcycle_news.subscribers.link_tokens import Purpose
 
 from ...delivery.memory_ledger import Clock
 from ...publications import (
     Publication,
-    prepared,
-    sent,
-    status,
+    approve_issue,
+    issue_status,
+    send_issue,
 )
+from ...storage.sample_rows import used_content
 
 
 def backed_up(publication: Publication) -> Path:
@@ -52,131 +54,138 @@ def backed_up(publication: Publication) -> Path:
 
 def restored(publication: Publication, path: Path, *options: str) -> dict[str, Any]:
     publication.__exit__()
-    found: dict[str, Any] = publication.run("restore", str(path), "--yes", "--json", *options).json
-    return found
+    report: dict[str, Any] = publication.run("restore", str(path), "--yes", "--json", *options).json
+    return report
 
 
-def person(context: AppContext, address: str) -> Any:
+def find_subscriber(context: AppContext, address: str) -> Any:
     return subscriber_rows.find(context.store, EmailAddress.parse(address))
 
 
-def leave(publication: Publication, address: str) -> None:
+def unsubscribe(publication: Publication, address: str) -> None:
     context = publication.context()
     subscriber_rows.unsubscribe(
-        context.store, person(context, address), now=context.clock(), way=Way.PAGE
+        context.store,
+        find_subscriber(context, address),
+        now=context.clock(),
+        method=UnsubscribeMethod.PAGE,
     )
 
 
-def later(clock: Clock) -> None:
+def advance(clock: Clock) -> None:
     clock.now += timedelta(hours=1)
 
 
-def test_who_left_after_the_backup_has_left_after_the_restore(
+def test_unsubscribes_after_the_backup_survive_the_restore(
     publication: Publication, clock: Clock
 ) -> None:
-    publication.essay()
-    publication.crowd(4)
+    publication.write_essay()
+    publication.add_many_subscribers(4)
     path = backed_up(publication)
-    later(clock)
-    leave(publication, "reader1@example.org")
+    advance(clock)
+    unsubscribe(publication, "reader1@example.org")
     publication.run("subscribers", "suppress", "reader2@example.org", "--reason", "complained")
     publication.run("subscribers", "forget", "reader3@example.org", "--yes")
-    publication.readers("neu@example.org")
-    told = restored(publication, path)["learned"]
-    assert (told["left"], told["forgotten"], told["joined"]) == (1, 1, 1)
+    publication.add_subscribers("neu@example.org")
+    report = restored(publication, path)["learned"]
+    assert (report["left"], report["forgotten"], report["joined"]) == (1, 1, 1)
     context = publication.context()
-    assert person(context, "reader1@example.org").status is SubscriberStatus.UNSUBSCRIBED
-    assert person(context, "reader3@example.org") is None
-    restore.confirm(context, by="Anna")
-    sent(context)
+    assert find_subscriber(context, "reader1@example.org").status is SubscriberStatus.UNSUBSCRIBED
+    assert find_subscriber(context, "reader3@example.org") is None
+    restore.confirm_restore(context, by="Anna")
+    send_issue(context)
     assert publication.recipients() == ["reader4@example.org"]
     publication.run("subscribers", "add", "reader3@example.org", "--consent", "a list", code=1)
 
 
-def test_what_readers_did_is_left_out_when_that_is_what_shall_be_undone(
-    publication: Publication, clock: Clock
-) -> None:
-    publication.crowd(1)
+def test_no_merge_drops_what_subscribers_did_since(publication: Publication, clock: Clock) -> None:
+    publication.add_many_subscribers(1)
     path = backed_up(publication)
-    later(clock)
-    leave(publication, "reader1@example.org")
+    advance(clock)
+    unsubscribe(publication, "reader1@example.org")
     assert restored(publication, path, "--no-merge")["merged"] is False
-    assert person(publication.context(), "reader1@example.org").status is SubscriberStatus.CONFIRMED
+    assert (
+        find_subscriber(publication.context(), "reader1@example.org").status
+        is SubscriberStatus.CONFIRMED
+    )
 
 
-def test_an_issue_that_was_sent_after_the_backup_is_not_sent_again_as_if_it_were_new(
+def test_an_issue_that_was_sent_after_the_backup_is_not_sent_again(
     publication: Publication, clock: Clock
 ) -> None:
-    """A snapshot of the night must not send the morning's issue again."""
-    publication.essay()
-    publication.crowd(3)
+    """A nightly backup must not send the issue of the next morning again."""
+    publication.write_essay()
+    publication.add_many_subscribers(3)
     path = backed_up(publication)
-    later(clock)
-    done = sent(publication.context())
-    told = restored(publication, path)
-    assert (told["learned"]["issues"], told["unknown"]) == (1, {})
+    advance(clock)
+    done = send_issue(publication.context())
+    report = restored(publication, path)
+    assert (report["learned"]["issues"], report["unknown"]) == (1, {})
     context = publication.context()
-    assert status(context, IssueId.parse("2026-11-26")) == done
-    restore.confirm(context, by="Anna")
-    assert pipeline.pending(context) == []
+    assert issue_status(context, IssueId.parse("2026-11-26")) == done
+    restore.confirm_restore(context, by="Anna")
+    assert pending_issues(context) == []
     assert "Kein neuer Essay" in publication.run("issue", "send", "--yes", code=3).err
     assert len(publication.mails()) == 3
-    publication.essay("Der naechste")
-    assert sent(context, "2026-11-27").as_dict()["sent"] == 3
+    publication.write_essay("Der naechste")
+    assert send_issue(context, "2026-11-27").as_dict()["sent"] == 3
 
 
 def test_an_approval_from_before_the_backup_sends_nothing_by_itself(
     publication: Publication,
 ) -> None:
-    """Approved before, perhaps sent since: without the replaced store nobody can know."""
-    publication.essay()
-    publication.crowd(2)
+    """It was approved before and perhaps sent since: without the replaced store that is unknown."""
+    publication.write_essay()
+    publication.add_many_subscribers(2)
     context = publication.context()
-    issue, revision_id = prepared(context)
+    issue, rendered = approve_issue(context)
     path = backed_up(publication)
-    send.enqueue(context, issue, revision_id)
+    send.enqueue(context, rendered)
     send.deliver_issue(context, issue)
     assert restored(publication, path, "--no-merge")["unsent"] == ["2026-11-26"]
     context = publication.context()
-    restore.confirm(context, by="Anna")
-    assert pipeline.pending(context) == []
+    restore.confirm_restore(context, by="Anna")
+    assert pending_issues(context) == []
     refused = publication.run("issue", "send", "2026-11-26", code=1).err
     assert "is not approved" in refused
     assert len(publication.mails()) == 2
-    with context.store.reading() as connection:
-        assert list(connection.scalars(select(approvals.c.decided_by))) == ["test", "restore"]
+    decisions = [event for event in issues.history(context.store, issue) if event.is_decision]
+    assert [(event.event, event.by) for event in decisions] == [
+        ("approved", "test"),
+        ("rejected", "restore"),
+    ]
 
 
-def test_an_issue_that_went_out_from_the_lost_store_is_cancelled_and_never_sent_again(
+def test_an_issue_that_the_lost_store_has_sent_can_be_cancelled_and_is_never_sent_again(
     publication: Publication, clock: Clock
 ) -> None:
-    known = publication.essay("Vor der Sicherung")
-    publication.crowd(1)
-    prepared(publication.context(), "2026-11-26")
+    known = publication.write_essay("Vor der Sicherung")
+    publication.add_many_subscribers(1)
+    approve_issue(publication.context(), "2026-11-26")
     path = backed_up(publication)
-    later(clock)
-    lost = publication.essay("Nach der Sicherung")
+    advance(clock)
+    lost = publication.write_essay("Nach der Sicherung")
     restored(publication, path, "--no-merge")
     assert "counts as published" in publication.run("issue", "cancel", "2026-11-26", "--yes").out
     publication.run("issue", "preview", "2026-11-27", "--essay", lost, "--no-open")
     publication.run("issue", "cancel", "2026-11-27", "--yes")
     publication.run("store", "confirm", "--yes")
-    assert issues.used_up(publication.context().store)[0] == {known, lost}
+    assert used_content(publication.context().store)[0] == {known, lost}
     publication.run("issue", "send", "--yes", code=3)
-    publication.essay("Neu")
+    publication.write_essay("Neu")
     publication.run("issue", "preview", "2026-12-03", "--no-open")
     refused = publication.run("issue", "cancel", "2026-12-03", "--yes", code=1).err
     assert "is not being sent" in refused
 
 
-def test_deliveries_that_waited_are_in_doubt_with_the_time_of_the_backup(
+def test_pending_deliveries_become_unknown_with_the_time_of_the_backup(
     publication: Publication, clock: Clock
 ) -> None:
-    publication.essay()
-    publication.crowd(4)
+    publication.write_essay()
+    publication.add_many_subscribers(4)
     context = publication.context()
-    issue, revision_id = prepared(context)
-    send.enqueue(context, issue, revision_id)
+    issue, rendered = approve_issue(context)
+    send.enqueue(context, rendered)
     states = (
         DeliveryState.SENT, DeliveryState.QUEUED, DeliveryState.SENDING, DeliveryState.DEFERRED,
     )  # fmt: skip
@@ -186,80 +195,83 @@ def test_deliveries_that_waited_are_in_doubt_with_the_time_of_the_backup(
                 update(deliveries).where(deliveries.c.id == number).values(state=state, code=450)
             )
     path = backed_up(publication)
-    later(clock)
+    advance(clock)
     assert restored(publication, path, "--no-merge")["unknown"] == {"2026-11-26": 3}
-    told = status(publication.context(), issue)
-    assert told.closed
-    assert (told.counts[DeliveryState.SENT], told.counts[DeliveryState.UNKNOWN]) == (1, 3)
+    status = issue_status(publication.context(), issue)
+    assert status.closed
+    assert (
+        status.counts[DeliveryState.SENT],
+        status.counts[DeliveryState.UNKNOWN],
+    ) == (1, 3)
     listed = publication.run("issue", "status", str(issue), "--list", "unknown", "--json").lines
-    assert {one["code"] for one in listed} == {None}
-    assert {one["reason"] for one in listed} == {
+    assert {row["code"] for row in listed} == {None}
+    assert {row["reason"] for row in listed} == {
         "restored from a backup of 2026-11-26 06:00 UTC: whether it was sent after that is not known"
     }
 
 
-def test_results_of_the_relay_win_over_doubt_and_never_the_other_way(
+def test_results_of_the_relay_replace_unknown_and_never_the_reverse(
     publication: Publication,
 ) -> None:
-    """An older backup first, then the right one: what the right one knows stays known."""
-    publication.essay()
-    publication.crowd(3)
+    """An older backup first, then the newer one: its results are kept."""
+    publication.write_essay()
+    publication.add_many_subscribers(3)
     context = publication.context()
-    issue, revision_id = prepared(context)
-    send.enqueue(context, issue, revision_id)
+    issue, rendered = approve_issue(context)
+    send.enqueue(context, rendered)
     early = create.make_backup(context, Path("early.tar.gz")).file
     send.deliver_issue(context, issue)
     late = create.make_backup(context, Path("late.tar.gz")).file
     restored(publication, early, "--no-merge")
-    assert status(publication.context(), issue).counts == {DeliveryState.UNKNOWN: 3}
+    assert issue_status(publication.context(), issue).counts == {DeliveryState.UNKNOWN: 3}
     restored(publication, late)
-    assert status(publication.context(), issue).counts == {DeliveryState.SENT: 3}
+    assert issue_status(publication.context(), issue).counts == {DeliveryState.SENT: 3}
     restored(publication, early)
-    assert status(publication.context(), issue).counts == {DeliveryState.SENT: 3}
+    assert issue_status(publication.context(), issue).counts == {DeliveryState.SENT: 3}
 
 
-def test_what_was_corrected_or_withdrawn_is_not_public_again(
+def test_corrections_and_withdrawals_survive_the_restore(
     publication: Publication, clock: Clock
 ) -> None:
-    slug = publication.essay()
-    publication.crowd(1)
+    slug = publication.write_essay()
+    publication.add_many_subscribers(1)
     context = publication.context()
-    sent(context)
+    send_issue(context)
 
-    def decide(kind: AmendmentKind, **more: Any) -> None:
+    def decide(kind: CorrectionKind, **more: Any) -> None:
         issue = IssueId.parse("2026-11-26")
-        corrections.add(
-            context.store, Amendment(issue, kind, slug, "Anm.", "Anna", clock.now, **more)
+        corrections.add_correction(
+            context.store, Correction(issue, kind, slug, "Anm.", "Anna", clock.now, **more)
         )
 
-    decide(AmendmentKind.WITHDRAWAL)
+    decide(CorrectionKind.WITHDRAWAL)
     path = backed_up(publication)
-    decide(AmendmentKind.RETURN)
-    corrected = all_essays(context)[0]
-    decide(AmendmentKind.CORRECTION, corrected=corrected, images={"a.png": b"a", "b.png": b"b"})
-    before = corrections.every(context.store)
+    decide(CorrectionKind.RETURN)
+    corrected = load_publication_essays(context)[0]
+    decide(CorrectionKind.CORRECTION, corrected=corrected, images={"a.png": b"a", "b.png": b"b"})
+    before = corrections.all_corrections(context.store)
     restored(publication, path)
-    assert corrections.every(publication.context().store) == before
+    assert corrections.all_corrections(publication.context().store) == before
     restored(publication, path, "--no-merge")
-    assert corrections.every(publication.context().store) == before[:1]
+    assert corrections.all_corrections(publication.context().store) == before[:1]
 
 
-def test_essays_that_may_have_gone_out_since_the_backup_are_named(
+def test_essays_that_may_have_been_sent_since_the_backup_are_named(
     publication: Publication, clock: Clock
 ) -> None:
-    publication.essay("Schon erschienen")
-    publication.crowd(1)
-    sent(publication.context())
+    publication.write_essay("Schon erschienen")
+    publication.add_many_subscribers(1)
+    send_issue(publication.context())
     path = backed_up(publication)
-    later(clock)
-    lost = publication.essay("Nach der Sicherung")
-    publication.essay("Ein Entwurf")
+    advance(clock)
+    lost = publication.write_essay("Nach der Sicherung")
+    publication.write_essay("Ein Entwurf")
     for draft in (publication.home / "content/essays").glob("*-ein-entwurf.md"):
         text = draft.read_text(encoding="utf-8").replace("status: ready", "status: draft")
         draft.write_text(text, encoding="utf-8")
     publication.__exit__()
-    told = publication.run("restore", str(path), "--yes", "--no-merge").out
-    assert f"ready, and in no issue that this store knows: {lost}; what went out after" in told
+    output = publication.run("restore", str(path), "--yes", "--no-merge").out
+    assert f"ready, and in no issue that this store knows: {lost}; what went out after" in output
     assert restored(publication, path, "--no-merge")["unsent_essays"] == [lost]
     publication.run("issue", "preview", "2026-11-27", "--essay", lost, "--no-open")
     publication.run("issue", "cancel", "2026-11-27", "--yes")
@@ -267,40 +279,40 @@ def test_essays_that_may_have_gone_out_since_the_backup_are_named(
 
 
 def test_a_cancelled_issue_stays_cancelled(publication: Publication) -> None:
-    publication.essay()
-    publication.crowd(2)
+    publication.write_essay()
+    publication.add_many_subscribers(2)
     context = publication.context()
-    issue, revision_id = prepared(context)
-    send.enqueue(context, issue, revision_id)
+    issue, rendered = approve_issue(context)
+    send.enqueue(context, rendered)
     path = backed_up(publication)
     publication.run("issue", "cancel", str(issue), "--yes")
     restored(publication, path)
     row = issues.get(publication.context().store, issue)
     assert row is not None
-    assert row.state is issues.IssueState.CANCELLED
-    assert status(publication.context(), issue).counts == {DeliveryState.CANCELLED: 2}
+    assert row.state is IssueState.CANCELLED
+    assert issue_status(publication.context(), issue).counts == {DeliveryState.CANCELLED: 2}
 
 
-def test_no_number_is_given_to_a_second_person(publication: Publication, clock: Clock) -> None:
-    """Who joined after the backup has links in their mails; they must not become another's."""
-    publication.crowd(1)
+def test_no_subscriber_id_is_given_twice(publication: Publication, clock: Clock) -> None:
+    """Links in mails to a subscriber who joined after the backup must not become another's."""
+    publication.add_many_subscribers(1)
     path = backed_up(publication)
-    later(clock)
-    publication.readers("spaeter@example.org")
-    lost = person(publication.context(), "spaeter@example.org").id
+    advance(clock)
+    publication.add_subscribers("spaeter@example.org")
+    lost = find_subscriber(publication.context(), "spaeter@example.org").id
     restored(publication, path)
-    publication.readers("neu@example.org")
-    assert person(publication.context(), "neu@example.org").id > lost
+    publication.add_subscribers("neu@example.org")
+    assert find_subscriber(publication.context(), "neu@example.org").id > lost
     publication.__exit__()
     for file in (publication.home / "var").glob("upcycle.db*"):
         file.unlink()
     publication.run("restore", str(path))
-    publication.readers("noch@example.org")
-    assert person(publication.context(), "noch@example.org").id > lost + 1000
+    publication.add_subscribers("noch@example.org")
+    assert find_subscriber(publication.context(), "noch@example.org").id > lost + 1000
 
 
-def test_what_was_sent_since_counts_against_the_quotas(publication: Publication) -> None:
-    publication.crowd(1)
+def test_what_was_sent_since_the_backup_counts_against_the_quotas(publication: Publication) -> None:
+    publication.add_many_subscribers(1)
     path = backed_up(publication)
     context = publication.context()
     with context.store.writing() as connection:
@@ -310,45 +322,61 @@ def test_what_was_sent_since_counts_against_the_quotas(publication: Publication)
         assert connection.execute(select(quota_scopes)).all() == [("relay:main", 7)]
 
 
-def test_what_was_here_is_kept_aside_and_can_be_had_again(publication: Publication) -> None:
-    publication.crowd(2)
+def test_an_issue_begun_over_a_relay_since_the_backup_goes_on_over_it_only(
+    publication: Publication,
+) -> None:
+    publication.write_essay()
+    publication.add_many_subscribers(2)
+    context = publication.context()
+    chosen, rendered = approve_issue(context)
+    send.enqueue(context, rendered)
     path = backed_up(publication)
-    publication.readers("neu@example.org")
+    issue_relays.record_first(context.store, chosen, "main")
+    issue_relays.mark_away(context.store, chosen, since=context.clock())
+    restored(publication, path)
+    relay = issue_relays.get(publication.context().store, chosen)
+    assert (relay.first_relay, relay.away_since) == ("main", None)
+
+
+def test_the_replaced_store_is_kept_aside_and_can_be_restored(publication: Publication) -> None:
+    publication.add_many_subscribers(2)
+    path = backed_up(publication)
+    publication.add_subscribers("neu@example.org")
     aside = Path(restored(publication, path)["aside"])
     assert aside.name.startswith("before-restore-")
-    assert person(publication.context(), "neu@example.org") is None
+    assert find_subscriber(publication.context(), "neu@example.org") is None
     restored(publication, aside)
-    assert person(publication.context(), "neu@example.org") is not None
+    assert find_subscriber(publication.context(), "neu@example.org") is not None
 
 
-def test_a_store_with_people_in_it_is_only_replaced_on_request(publication: Publication) -> None:
-    publication.crowd(2)
+def test_a_store_with_subscribers_is_only_replaced_with_yes(publication: Publication) -> None:
+    publication.add_many_subscribers(2)
     path = backed_up(publication)
-    publication.readers("neu@example.org")
-    told = publication.run("restore", str(path), code=1).err
-    assert "holds 3 people and 0 issues and changed last on 2026-11-26 06:00 UTC" in told
-    assert "say --yes" in told
-    assert person(publication.context(), "neu@example.org") is not None
+    publication.add_subscribers("neu@example.org")
+    error = publication.run("restore", str(path), code=1).err
+    assert "holds 3 subscribers and 0 issues and changed last on 2026-11-26 06:00 UTC" in error
+    assert "say --yes" in error
+    assert find_subscriber(publication.context(), "neu@example.org") is not None
     assert len(list((publication.home / "var/backups").iterdir())) == 1
 
 
-def test_a_damaged_store_is_moved_aside_as_it_is(publication: Publication) -> None:
-    publication.crowd(2)
+def test_a_damaged_store_is_moved_aside_unchanged(publication: Publication) -> None:
+    publication.add_many_subscribers(2)
     path = backed_up(publication)
     publication.__exit__()
     file = publication.home / "var/upcycle.db"
     file.write_bytes(b"\0" * 8000)
     done = publication.run("restore", str(path), "--yes")
-    assert "nobody can say who left after" in done.out
+    assert "who unsubscribed after" in done.out
     [aside] = (publication.home / "var").glob("upcycle.db.before-restore-*")
     assert aside.read_bytes() == b"\0" * 8000
-    assert person(publication.context(), "reader2@example.org") is not None
+    assert find_subscriber(publication.context(), "reader2@example.org") is not None
 
 
-def test_a_damaged_store_stands_where_it_was_when_the_restore_fails(
+def test_a_damaged_store_is_moved_back_when_the_restore_fails(
     publication: Publication,
 ) -> None:
-    publication.crowd(2)
+    publication.add_many_subscribers(2)
     path = backed_up(publication)
     publication.__exit__()
     file = publication.home / "var/upcycle.db"
@@ -361,7 +389,7 @@ def test_a_damaged_store_stands_where_it_was_when_the_restore_fails(
         AppContext.open(publication.home) as context,
         pytest.raises(StoreError, match="disk is full"),
     ):
-        restore.restore(context, path, heard=full)
+        restore.restore(context, path, on_rows=full)
     assert file.read_bytes() == b"\0" * 8000
     assert not list((publication.home / "var").glob("upcycle.db.before-restore-*"))
 
@@ -369,155 +397,163 @@ def test_a_damaged_store_stands_where_it_was_when_the_restore_fails(
 def test_a_new_machine_gets_store_and_keys_and_old_links_work(
     publication: Publication, tmp_path: Path, clock: Clock
 ) -> None:
-    publication.essay()
-    publication.crowd(1)
+    publication.write_essay()
+    publication.add_many_subscribers(1)
     context = publication.context()
-    token = context.signer.token("unsubscribe", 1)  # type: ignore[arg-type]
-    sent(context)
+    token = context.link_signer.token("unsubscribe", 1)  # type: ignore[arg-type]
+    send_issue(context)
     path = backed_up(publication)
     new = Publication(tmp_path / "new", clock)
     publication.run("init", str(new.home))
-    told = new.run("restore", str(path), HOME=str(new.home))
-    assert "2 secrets restored" in told.out
+    report = new.run("restore", str(path), HOME=str(new.home))
+    assert "2 secrets restored" in report.out
     for key in (new.home / "var/secrets").iterdir():
         assert key.stat().st_mode & 0o077 == 0
     fresh = new.context()
-    found = subscriptions.reader(fresh, "unsubscribe", token)  # type: ignore[arg-type]
-    assert found is not None
-    assert found[1] is not None
-    assert str(found[1].email.address) == "reader1@example.org"
+    link = subscriptions.read_link(fresh, Purpose.UNSUBSCRIBE, token)
+    assert link is not None
+    assert link.subscriber is not None
+    assert link.subscriber.email.address == "reader1@example.org"
     fresh.store.close()
 
 
-def test_a_key_that_was_dropped_because_others_had_it_does_not_come_back(
+def test_a_dropped_key_is_not_restored(
     publication: Publication,
 ) -> None:
-    publication.crowd(1)
-    assert publication.context().signer.token("unsubscribe", 1)  # type: ignore[arg-type]
+    publication.add_many_subscribers(1)
+    assert publication.context().link_signer.token("unsubscribe", 1)  # type: ignore[arg-type]
     path = backed_up(publication)
     publication.run("secrets", "rotate")
     publication.run("secrets", "drop", "1", "--yes")
     assert restored(publication, path)["secrets"] == []
-    assert [one["key"] for one in publication.run("secrets", "list", "--json").lines] == [2]
+    assert [row["key"] for row in publication.run("secrets", "list", "--json").lines] == [2]
 
 
 def test_a_backup_of_another_publication_is_refused(
     publication: Publication, tmp_path: Path, clock: Clock
 ) -> None:
-    publication.crowd(1)
+    publication.add_many_subscribers(1)
     other = Publication(tmp_path / "other", clock)
     publication.run("init", str(other.home), "--name", "Fremdpost")
     with other:
-        other.readers("fremd@example.org")
+        other.add_subscribers("fremd@example.org")
         path = create.make_backup(other.context()).file
-    told = publication.run("restore", str(path), "--yes", code=1).err
-    assert "belongs to another publication ('Fremdpost')" in told
-    assert "nothing was changed" in told
-    assert person(publication.context(), "reader1@example.org") is not None
+    error = publication.run("restore", str(path), "--yes", code=1).err
+    assert "belongs to another publication ('Fremdpost')" in error
+    assert "nothing was changed" in error
+    assert find_subscriber(publication.context(), "reader1@example.org") is not None
 
 
-def test_nothing_is_restored_while_somebody_sends(publication: Publication) -> None:
-    publication.crowd(1)
+def test_nothing_is_restored_while_a_worker_is_sending(publication: Publication) -> None:
+    publication.add_many_subscribers(1)
     path = backed_up(publication)
-    sender = process_identity.register(publication.context())
+    sender = worker_identity.register(publication.context())
     assert sender.pid
-    told = publication.run("restore", str(path), "--yes", code=1).err
-    assert "1 senders are at work" in told
-    assert restore.doubts(publication.context()).pause is None
+    error = publication.run("restore", str(path), "--yes", code=1).err
+    assert "1 worker is sending" in error
+    assert restore.pending_confirmation(publication.context()).send_hold is None
 
 
 def test_a_backup_of_a_newer_program_is_refused(
     publication: Publication, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    publication.crowd(1)
+    publication.add_many_subscribers(1)
     path = backed_up(publication)
     monkeypatch.setattr(restore, "HEAD", "0001")
     with pytest.raises(UpcycleError, match="newer version of upcycle-news"):
         restore.restore(publication.context(), path)
 
 
-def test_a_restore_that_fails_half_way_has_changed_nothing(
+def test_a_failed_restore_changes_nothing(
     publication: Publication, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    publication.crowd(3)
+    publication.add_many_subscribers(3)
     path = backed_up(publication)
-    publication.readers("neu@example.org")
+    publication.add_subscribers("neu@example.org")
 
     def full(more: int) -> None:
         raise StoreError("the disk is full")
 
     with pytest.raises(StoreError, match="the disk is full"):
-        restore.restore(publication.context(), path, heard=full)
+        restore.restore(publication.context(), path, on_rows=full)
     context = publication.context()
-    assert person(context, "neu@example.org") is not None
-    assert restore.doubts(context).pause is None
+    assert find_subscriber(context, "neu@example.org") is not None
+    assert restore.pending_confirmation(context).send_hold is None
     assert not list((publication.home / "var").glob(".upcycle-draft-*"))
 
 
-def test_a_web_door_that_stays_open_sees_the_restored_store_and_loses_nobody_who_leaves(
+def test_a_running_web_server_sees_the_restored_store_and_loses_no_unsubscribe(
     publication: Publication, clock: Clock
 ) -> None:
-    """It holds its connections through the restore; a leave lands before or after, never between."""
-    publication.crowd(30)
+    """It keeps its connections during the restore; each unsubscribe happens before or after it."""
+    publication.add_many_subscribers(30)
     path = backed_up(publication)
-    later(clock)
-    door = publication.context()
-    people_then = list(subscriber_rows.all_people(door.store))
-    begun = threading.Event()
+    advance(clock)
+    web_context = publication.context()
+    all_subscribers = list(subscriber_rows.all_subscribers(web_context.store))
+    started = threading.Event()
 
-    def leave_one_by_one() -> None:
-        for one in people_then:
-            begun.set()
-            subscriber_rows.unsubscribe(door.store, one, now=door.clock(), way=Way.ONE_CLICK)
+    def unsubscribe_all() -> None:
+        for subscriber in all_subscribers:
+            started.set()
+            subscriber_rows.unsubscribe(
+                web_context.store,
+                subscriber,
+                now=web_context.clock(),
+                method=UnsubscribeMethod.ONE_CLICK,
+            )
 
-    leaving = threading.Thread(target=leave_one_by_one)
-    leaving.start()
-    begun.wait()
+    thread = threading.Thread(target=unsubscribe_all)
+    thread.start()
+    started.wait()
     restore.restore(publication.context(), path)
-    leaving.join()
-    assert {one.status for one in subscriber_rows.all_people(door.store)} == {
+    thread.join()
+    assert {row.status for row in subscriber_rows.all_subscribers(web_context.store)} == {
         SubscriberStatus.UNSUBSCRIBED
     }
-    assert restore.doubts(door).pause is not None
+    assert restore.pending_confirmation(web_context).send_hold is not None
 
 
-# --- standing still
+# --- send hold
 
 
-def test_sending_is_refused_before_it_approves_anything(publication: Publication) -> None:
-    """An approval of a refused command would wait behind the pause and go out after it."""
-    publication.essay()
-    publication.crowd(2)
+def test_a_send_hold_refuses_sending_before_it_approves_anything(publication: Publication) -> None:
+    """Otherwise the approval of a refused command would be sent after the hold."""
+    publication.write_essay()
+    publication.add_many_subscribers(2)
     restored(publication, backed_up(publication), "--no-merge")
     refused = publication.run("issue", "send", "--yes", code=1).err
     assert "nothing goes out" in refused
     context = publication.context()
-    with context.store.reading() as connection:
-        assert list(connection.scalars(select(approvals.c.decided_by))) == []
-    restore.confirm(context, by="Anna")
-    assert pipeline.pending(context) == []
+    assert not any(
+        event.is_decision
+        for row in issues.all_issues(context.store)
+        for event in issues.history(context.store, row.id)
+    )
+    restore.confirm_restore(context, by="Anna")
+    assert pending_issues(context) == []
     assert publication.mails() == []
 
 
-def test_people_are_counted_without_those_who_are_only_suppressed(
+def test_subscribers_are_counted_without_bare_suppressions(
     publication: Publication,
 ) -> None:
-    publication.crowd(3)
+    publication.add_many_subscribers(3)
     publication.run("subscribers", "suppress", "elsewhere@example.com")
     path = backed_up(publication)
-    assert "holds 3 people" in publication.run("restore", str(path), code=1).err
+    assert "holds 3 subscribers" in publication.run("restore", str(path), code=1).err
 
 
-def test_a_person_confirms_and_is_told_what_is_in_doubt(publication: Publication) -> None:
-    publication.essay()
-    publication.crowd(3)
+def test_confirming_lists_the_unknown_deliveries(publication: Publication) -> None:
+    publication.write_essay()
+    publication.add_many_subscribers(3)
     context = publication.context()
-    issue, revision_id = prepared(context)
-    send.enqueue(context, issue, revision_id)
+    issue, rendered = approve_issue(context)
+    send.enqueue(context, rendered)
     path = backed_up(publication)
     restored(publication, path, "--no-merge")
-    told = publication.run("store", "info").out
-    assert "nothing goes out: this store was restored from a backup of" in told
+    error = publication.run("store", "info").out
+    assert "nothing goes out: this store was restored from a backup of" in error
     assert publication.run("store", "info", "--json").json["paused"] == "restored"
     refused = publication.run("store", "confirm", code=1).err
     assert f"issue {issue}: 3 unknown" in refused
@@ -525,15 +561,15 @@ def test_a_person_confirms_and_is_told_what_is_in_doubt(publication: Publication
     assert publication.run("store", "confirm", "--yes", "--json").json == {
         "confirmed": True, "unknown": {str(issue): 3}
     }  # fmt: skip
-    assert "nothing stands still" in publication.run("store", "confirm").out
+    assert "sending is not on hold" in publication.run("store", "confirm").out
     publication.run("issue", "resend", str(issue), "--state", "unknown")
     assert len(publication.mails()) == 3
 
 
-def test_while_it_stands_still_readers_join_and_leave_as_ever(
+def test_during_a_send_hold_subscribers_join_and_leave(
     publication: Publication, clock: Clock
 ) -> None:
-    publication.crowd(1)
+    publication.add_many_subscribers(1)
     context = publication.context()
     waiting = subscriptions.sign_up(
         context, EmailAddress.parse("wartet@example.org"), language="de", source="web"
@@ -542,48 +578,52 @@ def test_while_it_stands_still_readers_join_and_leave_as_ever(
     path = backed_up(publication)
     restored(publication, path)
     context = publication.context()
-    assert subscriptions.ask_the_waiting(context) == 0  # from before: perhaps mailed since
-    later(clock)
+    assert (
+        subscriptions.send_pending_confirmations(context) == 0
+    )  # from before the backup: perhaps mailed since
+    advance(clock)
     new = subscriptions.sign_up(
         context, EmailAddress.parse("neu@example.org"), language="de", source="web"
     )
     assert new is not None
-    subscriptions.ask_to_confirm(context, new)
+    subscriptions.send_confirmation_mail(context, new)
     assert publication.recipients() == ["neu@example.org"]
-    leave(publication, "reader1@example.org")
-    restore.confirm(context, by="Anna")
-    assert subscriptions.ask_the_waiting(context) == 1
+    unsubscribe(publication, "reader1@example.org")
+    restore.confirm_restore(context, by="Anna")
+    assert subscriptions.send_pending_confirmations(context) == 1
 
 
-def test_restoring_tells_people_and_programs_the_same(publication: Publication) -> None:
-    publication.essay()
-    publication.crowd(2)
+def test_restoring_prints_text_and_json(publication: Publication) -> None:
+    publication.write_essay()
+    publication.add_many_subscribers(2)
     context = publication.context()
-    prepared(context)
+    approve_issue(context)
     path = backed_up(publication)
     publication.__exit__()
     done = publication.run("restore", str(path), "--yes")
     assert "taken over from the replaced store: 0 who left" in done.out
     assert "issue 2026-11-26 was not sent when the backup was made" in done.out
     assert "nothing goes out until you say 'upcycle-news store confirm'" in done.err
-    told = restored(publication, path)
-    assert told["paused"] is True
-    assert json.dumps(told).count("example.org") == 0
+    report = restored(publication, path)
+    assert report["paused"] is True
+    assert json.dumps(report).count("example.org") == 0
 
 
-def test_a_store_of_sqlite_becomes_one_of_postgres_from_the_same_backup(
+def test_a_backup_of_sqlite_can_be_restored_to_postgres(
     publication: Publication, empty_postgres: str
 ) -> None:
-    publication.essay()
-    publication.crowd(3)
-    done = sent(publication.context())
+    publication.write_essay()
+    publication.add_many_subscribers(3)
+    done = send_issue(publication.context())
     path = backed_up(publication)
-    there = {"STORE": empty_postgres}
-    publication.run("restore", str(path), **there)
-    publication.run("store", "confirm", "--yes", **there)
-    assert publication.run("issue", "status", "--json", **there).json == done.as_dict()
-    back = Path(publication.run("backup", "--to", "pg.tar.gz", "--json", **there).json["file"])
-    assert publication.run("restore", "--check", str(back), "--json").json["tables"]["pauses"] == 1
+    postgres = {"STORE": empty_postgres}
+    publication.run("restore", str(path), **postgres)
+    publication.run("store", "confirm", "--yes", **postgres)
+    assert publication.run("issue", "status", "--json", **postgres).json == done.as_dict()
+    back = Path(publication.run("backup", "--to", "pg.tar.gz", "--json", **postgres).json["file"])
+    assert (
+        publication.run("restore", "--check", str(back), "--json").json["tables"]["send_holds"] == 1
+    )
     publication.__exit__()
     assert publication.run("restore", str(back), "--yes", "--json").json["learned"]["results"] == 0
     store = open_store(f"sqlite:///{publication.home}/var/upcycle.db")
@@ -592,8 +632,8 @@ def test_a_store_of_sqlite_becomes_one_of_postgres_from_the_same_backup(
     store.close()
 
 
-def test_the_file_of_the_store_is_whole_after_a_restore(publication: Publication) -> None:
-    publication.crowd(5)
+def test_the_database_file_is_intact_after_a_restore(publication: Publication) -> None:
+    publication.add_many_subscribers(5)
     path = backed_up(publication)
     restored(publication, path)
     with sqlite3.connect(publication.home / "var/upcycle.db") as connection:

@@ -1,4 +1,4 @@
-"""Kill senders at random moments, resume, and count against what the relay saw."""
+"""Kill workers at random moments, resume, and compare with what the relay has accepted."""
 
 from __future__ import annotations
 
@@ -20,10 +20,11 @@ from upcycle_news.config.settings import load_settings
 from upcycle_news.models import EmailAddress, IssueId
 from upcycle_news.scaffold.layout import init_publication
 from upcycle_news.services.delivery import send
-from upcycle_news.services.issues import approval, compose
+from upcycle_news.services.issues import approval, compose, render
 from upcycle_news.storage import subscribers
 from upcycle_news.storage.subscribers import NewSubscriber
 
+from ...waiting import wait_until
 from .sink_relay import Sink
 
 ISSUE = "2026-11-26"
@@ -72,22 +73,22 @@ def prepare(home: Path, readers: int, policy: str, store: str) -> list[str]:
         essay.write_text(text.replace("status: draft", "status: ready"), encoding="utf-8")
     addresses = [f"reader{number}@example.org" for number in range(readers)]
     with (
-        patch.dict(os.environ, _environment(home, store, 1)),
+        patch.dict(os.environ, trial_environment(home, store, 1)),
         AppContext(load_settings(home)) as context,
     ):
         new = (NewSubscriber(EmailAddress(address)) for address in addresses)
-        subscribers.add_people(
+        subscribers.add_subscribers(
             context.store, new, source="trial", now=context.clock(), dry_run=False
         )
         issue = IssueId.parse(ISSUE)
-        revision_id = compose.compose_issue(context, issue).revision_id
-        approval.record_approval(context, issue, revision_id, by="trial")
-        send.enqueue(context, issue, revision_id)
+        rendered = render.render_revision(context, compose.compose_issue(context, issue))
+        approval.approve(context, rendered, by="trial", composed_now=True)
+        send.enqueue(context, rendered)
     return addresses
 
 
-def _environment(home: Path, store: str, port: int, connections: int = 1) -> dict[str, str]:
-    told = {
+def trial_environment(home: Path, store: str, port: int, connections: int = 1) -> dict[str, str]:
+    variables = {
         "HOME": str(home),
         "STORE": store,
         "RELAYS__MAIN__HOST": "127.0.0.1",
@@ -95,7 +96,7 @@ def _environment(home: Path, store: str, port: int, connections: int = 1) -> dic
         "RELAYS__MAIN__SECURITY": "none",
         "RELAYS__MAIN__CONNECTIONS": str(connections),
     }
-    return {f"UPCYCLE_NEWS_{name}": value for name, value in told.items() if value}
+    return {f"UPCYCLE_NEWS_{name}": value for name, value in variables.items() if value}
 
 
 def trial(
@@ -110,21 +111,23 @@ def trial(
     addresses = prepare(home, readers, policy, store)
     chance = random.Random(seed)
     points = sorted(chance.sample(range(1, readers), kills))
-    found = Outcome(readers, kills, connections * senders, kill_points=points)
+    outcome = Outcome(readers, kills, connections * senders, kill_points=points)
     begun = time.monotonic()
     with Sink() as sink:
-        environment = {**os.environ, **_environment(home, store, sink.port, connections)}
+        environment = {**os.environ, **trial_environment(home, store, sink.port, connections)}
         for point in points:
             running = [_resume(environment) for _ in range(senders)]
-            while not sink.wait_for(point, None) and any(one.poll() is None for one in running):
+            while not sink.wait_for(point) and any(process.poll() is None for process in running):
                 pass
-            found.inside += 0 < sink.count < readers and any(one.poll() is None for one in running)
-            for one in running:
-                _kill(one, alone=chance.random() < 0.2)
+            outcome.inside += 0 < sink.count < readers and any(
+                process.poll() is None for process in running
+            )
+            for process in running:
+                _kill(process, alone=chance.random() < 0.2)
         _until_closed(environment)
-        found.seconds = time.monotonic() - begun
-        _count(found, addresses, sink, environment)
-    return found
+        outcome.seconds = time.monotonic() - begun
+        _count(outcome, addresses, sink, environment)
+    return outcome
 
 
 def _resume(environment: dict[str, str]) -> subprocess.Popen[bytes]:
@@ -155,15 +158,14 @@ def _kill(process: subprocess.Popen[bytes], *, alone: bool) -> None:
 
 
 def _until_closed(environment: dict[str, str]) -> None:
-    for _ in range(60):
+    def resumed_and_closed() -> bool:
         subprocess.run(upcycle_news("resume", ISSUE), env=environment, capture_output=True)
-        if _told(environment, "status")[0]["closed"]:
-            return
-        time.sleep(0.5)
-    raise AssertionError(f"the issue never ended: {_told(environment, 'status')}")
+        return bool(status_of(environment, "status")[0]["closed"])
+
+    wait_until(resumed_and_closed, "the issue never closed", interval=0.5)
 
 
-def _told(environment: dict[str, str], command: str, *more: str) -> list[Any]:
+def status_of(environment: dict[str, str], command: str, *more: str) -> list[Any]:
     done = subprocess.run(
         upcycle_news(command, ISSUE, *more, "--json"),
         env=environment, capture_output=True, text=True, check=True,
@@ -171,11 +173,13 @@ def _told(environment: dict[str, str], command: str, *more: str) -> list[Any]:
     return [json.loads(line) for line in done.stdout.splitlines()]
 
 
-def _count(found: Outcome, addresses: list[str], sink: Sink, environment: dict[str, str]) -> None:
-    [found.status] = _told(environment, "status")
-    listed = _told(environment, "status", "--list", "unknown")
-    found.unknown = [one["email"] for one in listed]
-    found.unknown_seen = sum(1 for address in found.unknown if address in sink.accepted)
-    held = set(found.unknown)
-    found.forgotten = [one for one in addresses if one not in sink.accepted and one not in held]
-    found.doubled = {who: ids for who, ids in sink.accepted.items() if len(ids) > 1}
+def _count(outcome: Outcome, addresses: list[str], sink: Sink, environment: dict[str, str]) -> None:
+    [outcome.status] = status_of(environment, "status")
+    listed = status_of(environment, "status", "--list", "unknown")
+    outcome.unknown = [row["email"] for row in listed]
+    outcome.unknown_seen = sum(1 for address in outcome.unknown if address in sink.accepted)
+    unknown = set(outcome.unknown)
+    outcome.forgotten = [
+        address for address in addresses if address not in sink.accepted and address not in unknown
+    ]
+    outcome.doubled = {who: ids for who, ids in sink.accepted.items() if len(ids) > 1}

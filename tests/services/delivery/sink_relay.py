@@ -1,4 +1,4 @@
-"""A relay that takes everything, fast, and remembers who was accepted at the moment it decides so."""
+"""A fast relay that accepts everything, and records each recipient at the moment of accepting."""
 
 from __future__ import annotations
 
@@ -48,16 +48,16 @@ class Sink:
         server.close()
 
     def take(self, recipient: str, message: bytes) -> None:
-        found = re.search(rb"\r\nMessage-ID: *<([^>]+)>", message)
+        match = re.search(rb"\r\nMessage-ID: *<([^>]+)>", message)
         with self._more:
-            self.accepted[recipient].append(found[1].decode() if found else "")
+            self.accepted[recipient].append(match[1].decode() if match else "")
             self.times.append(time.time())
             self.bytes += len(message)
             self.count += 1
             self._more.notify_all()
 
-    def wait_for(self, count: int, still: object, seconds: float = 0.2) -> bool:
-        """Wait until so many were accepted; False after `seconds`."""
+    def wait_for(self, count: int, seconds: float = 0.2) -> bool:
+        """Wait until so many messages were accepted; False after `seconds`."""
         with self._more:
             return self._more.wait_for(lambda: self.count >= count, seconds)
 
@@ -84,8 +84,8 @@ class _Session(asyncio.Protocol):
                 self.sink.take(self.recipient, message)
                 self.transport.write(b"250 2.0.0 taken\r\n")
                 continue
-            line, found, rest = bytes(self.buffer).partition(b"\r\n")
-            if not found:
+            line, line_end, rest = bytes(self.buffer).partition(b"\r\n")
+            if not line_end:
                 return
             self.buffer[:] = rest
             self.command(line)

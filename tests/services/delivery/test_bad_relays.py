@@ -1,4 +1,4 @@
-"""A shelf of relays on a bad day, several connections, the real ledger: every delivery accounted."""
+"""Misbehaving relays, several connections, the real ledger: every delivery is accounted for."""
 
 from __future__ import annotations
 
@@ -10,11 +10,10 @@ from typing import Any
 import pytest
 
 from upcycle_news.delivery.engine import deliver
-from upcycle_news.delivery.ports import DeliveryReport, Patience, Terms
-from upcycle_news.models import Claim, Envelope, Rate
+from upcycle_news.delivery.ports import DeliveryReport, SendLimits, WaitLimits
+from upcycle_news.models import Envelope, LeasedDelivery, Rate
 from upcycle_news.storage import issues
 from upcycle_news.storage.database import Store, open_store
-from upcycle_news.storage.issues import IssueState
 from upcycle_news.storage.quotas import Quotas
 from upcycle_news.transports.smtp import open_connection
 
@@ -22,7 +21,7 @@ from ...delivery.memory_ledger import START, Clock
 from ...storage.sample_rows import ISSUE, NOW, queued
 from ...storage.sample_rows import ledger as ledger_of
 from ...transports.bad_relays import (
-    BadDay,
+    MisbehavingRelay,
     after,
     always,
     first_time,
@@ -31,7 +30,7 @@ from ...transports.bad_relays import (
 )
 
 READERS = 40
-DAY = Patience(deferred=3 * 86400)
+DAY = WaitLimits(deferred=3 * 86400)
 
 
 @pytest.fixture
@@ -41,17 +40,22 @@ def store(tmp_path: Any) -> Iterator[Store]:
     opened.close()
 
 
-def compose(claim: Claim) -> tuple[Envelope, bytes]:
+def compose(claim: LeasedDelivery) -> tuple[Envelope, bytes]:
     return Envelope("bounce@example.org", claim.address.address), b"Subject: x\r\n\r\nhello\r\n"
 
 
-def send(store: Store, day: BadDay, connections: int = 4, **more: Any) -> DeliveryReport:
+def send(
+    store: Store, server: MisbehavingRelay, connections: int = 4, **more: Any
+) -> DeliveryReport:
     clock = more.pop("clock", None) or Clock()
-    options: dict[str, Any] = {"patience": DAY, "terms": Terms(connections=connections)}
+    options: dict[str, Any] = {
+        "wait_limits": DAY,
+        "send_limits": SendLimits(connections=connections),
+    }
     return deliver(
         ledger=more.pop("ledger", None) or ledger_of(store),
-        connect=lambda: open_connection(day.relay()),
-        compose_for=compose,
+        connect=lambda: open_connection(server.relay()),
+        compose_message=compose,
         clock=clock,
         wait=clock.wait,
         jitter=lambda: 0.0,
@@ -60,17 +64,17 @@ def send(store: Store, day: BadDay, connections: int = 4, **more: Any) -> Delive
 
 
 def states(store: Store) -> dict[str, int]:
-    told = issues.status(store, ISSUE)
-    assert told is not None
-    assert sum(told.counts.values()) == told.audience == READERS
-    return {str(state): count for state, count in told.counts.items() if count}
+    status = issues.status(store, ISSUE)
+    assert status is not None
+    assert sum(status.counts.values()) == status.audience == READERS
+    return {str(state): count for state, count in status.counts.items() if count}
 
 
 ALL = {"sent": READERS}
 GONE = {"sent": READERS - 10, "rejected": 10}
-# What the relay does, made anew each time because it remembers; what becomes of forty readers;
-# whether the issue stops.
-SHELF: list[tuple[str, Callable[[], dict[str, Any]], dict[str, int], bool]] = [
+# What the relay does (a function, because it has state), the final delivery states, and whether the
+# issue stops.
+CASES: list[tuple[str, Callable[[], dict[str, Any]], dict[str, int], bool]] = [
     ("is well", dict, ALL, False),
     ("greylists", lambda: {"rcpt": first_time("450 4.2.0 greylisted")}, ALL, False),
     ("421 after seven", lambda: {"mail": after(7, "421 4.7.0 enough for now")}, ALL, False),
@@ -105,7 +109,7 @@ SHELF: list[tuple[str, Callable[[], dict[str, Any]], dict[str, int], bool]] = [
 ]
 
 
-@pytest.mark.parametrize(("name", "bad", "ends", "stops"), SHELF, ids=[row[0] for row in SHELF])
+@pytest.mark.parametrize(("name", "bad", "ends", "stops"), CASES, ids=[row[0] for row in CASES])
 @pytest.mark.parametrize("connections", [1, 4])
 @pytest.mark.parametrize("pipelining", [False, True])
 def test_every_delivery_is_accounted_for_on(
@@ -113,73 +117,75 @@ def test_every_delivery_is_accounted_for_on(
     connections: int, pipelining: bool,
 ) -> None:  # fmt: skip
     queued(store, *(f"reader{number}@example.org" for number in range(READERS)))
-    with BadDay(**bad(), pipelining=pipelining) as day:
-        report = send(store, day, connections)
+    with MisbehavingRelay(**bad(), pipelining=pipelining) as server:
+        report = send(store, server, connections)
     gone = sum(1 for number in range(READERS) if f"reader{number}".startswith("reader1"))
     if name == "ten are gone":
         ends = {"sent": READERS - gone, "rejected": gone}
     assert states(store) == ends
     assert (report.stopped is not None) is stops
-    assert max(Counter(day.recipients).values(), default=1) == 1
-    assert len(day.recipients) == ends.get("sent", 0)
+    assert max(Counter(server.recipients).values(), default=1) == 1
+    assert len(server.recipients) == ends.get("sent", 0)
 
 
 @pytest.mark.parametrize("drop", ["within DATA", "before 250"])
-def test_a_relay_that_dies_in_the_body_leaves_unknown_what_nobody_can_know(
+def test_a_connection_lost_in_the_body_leaves_that_delivery_unknown(
     store: Store, drop: Any
 ) -> None:
     queued(store, *(f"reader{number}@example.org" for number in range(READERS)))
-    with BadDay(drop=drop, drops=2) as day:
-        report = send(store, day)
+    with MisbehavingRelay(drop=drop, drops=2) as server:
+        report = send(store, server)
     ends = states(store)
     assert ends == {"sent": READERS - 2, "unknown": 2}
     assert report.unknown == 2
-    assert max(Counter(day.recipients).values()) == 1
+    assert max(Counter(server.recipients).values()) == 1
 
 
-def test_a_relay_that_dies_again_and_again_costs_few_and_stops_the_issue(store: Store) -> None:
+def test_a_relay_that_breaks_every_message_leaves_five_in_doubt_however_long_the_wait(
+    store: Store,
+) -> None:
     queued(store, *(f"reader{number}@example.org" for number in range(READERS)))
-    with BadDay(drop="before 250") as day:
-        report = send(store, day)
-    assert report.stopped is not None
+    with MisbehavingRelay(drop="before 250") as server:
+        report = send(store, server, wait_limits=WaitLimits(relay=3600))
+    assert (report.stopped, report.away_since) == (None, START)
     assert report.relay_gone
     assert states(store) == {"unknown": 5, "queued": READERS - 5}
 
 
 def test_several_connections_share_the_work_and_one_goes_first(store: Store) -> None:
     queued(store, *(f"reader{number}@example.org" for number in range(READERS)))
-    with BadDay() as day:
-        report = send(store, day, connections=4)
+    with MisbehavingRelay() as server:
+        report = send(store, server, connections=4)
     assert report.sent == READERS
-    assert 2 <= day.connections <= 4
+    assert 2 <= server.connections <= 4
 
 
-def test_a_relay_that_takes_fewer_connections_gets_fewer(store: Store) -> None:
+def test_a_relay_that_allows_fewer_connections_gets_fewer(store: Store) -> None:
     queued(store, *(f"reader{number}@example.org" for number in range(READERS)))
     from upcycle_news.transports.outcomes import RelayUnreachable
 
-    with BadDay() as day:
+    with MisbehavingRelay() as server:
         opened: list[int] = []
 
         def connect() -> Any:
             opened.append(1)
             if len(opened) > 2:
                 raise RelayUnreachable("421 too many connections")
-            return open_connection(day.relay())
+            return open_connection(server.relay())
 
         clock = Clock()
         report = deliver(
-            ledger=ledger_of(store), connect=connect, compose_for=compose, clock=clock,
-            wait=clock.wait, patience=DAY, terms=Terms(connections=8),
+            ledger=ledger_of(store), connect=connect, compose_message=compose, clock=clock,
+            wait=clock.wait, wait_limits=DAY, send_limits=SendLimits(connections=8),
         )  # fmt: skip
     assert (report.sent, report.stopped) == (READERS, None)
 
 
-def test_a_relay_that_wants_a_new_connection_every_twenty_messages_gets_it(store: Store) -> None:
+def test_a_new_connection_is_opened_after_twenty_messages_if_set(store: Store) -> None:
     queued(store, *(f"reader{number}@example.org" for number in range(READERS)))
-    with BadDay() as day:
-        send(store, day, terms=Terms(connections=1, messages_per_connection=20))
-    assert day.connections == 2
+    with MisbehavingRelay() as server:
+        send(store, server, send_limits=SendLimits(connections=1, messages_per_connection=20))
+    assert server.connections == 2
 
 
 # --- a clock that jumps while an issue is sent
@@ -196,36 +202,36 @@ def test_a_relay_that_wants_a_new_connection_every_twenty_messages_gets_it(store
     ],
     ids=["well", "greylisting", "busy"],
 )
-def test_a_clock_that_jumps_while_it_is_sent_costs_nobody_the_issue(
+def test_a_clock_that_jumps_during_a_send_loses_no_delivery(
     store: Store, jump: timedelta, connections: int, bad: Callable[[], dict[str, Any]]
 ) -> None:
     queued(store, *(f"reader{number}@example.org" for number in range(READERS)))
-    clock, told = Clock(), []
+    clock, reports = Clock(), []
 
     def progress(report: DeliveryReport) -> None:
-        told.append(report)
-        if len(told) == 9:
+        reports.append(report)
+        if len(reports) == 9:
             clock.now += jump
 
-    with BadDay(**bad()) as day:
-        report = send(store, day, connections, clock=clock, progress=progress)
+    with MisbehavingRelay(**bad()) as server:
+        report = send(store, server, connections, clock=clock, progress=progress)
     assert report == DeliveryReport(sent=READERS)
     assert states(store) == ALL
-    assert max(Counter(day.recipients).values()) == 1
+    assert max(Counter(server.recipients).values()) == 1
 
 
 @pytest.mark.parametrize("jump", [timedelta(days=-2), timedelta(hours=-1)])
 def test_a_clock_set_back_makes_no_pause_longer(store: Store, jump: timedelta) -> None:
     queued(store, *(f"reader{number}@example.org" for number in range(READERS)))
-    clock, told = Clock(), []
+    clock, reports = Clock(), []
 
     def progress(report: DeliveryReport) -> None:
-        told.append(report)
-        if len(told) == 3:
+        reports.append(report)
+        if len(reports) == 3:
             clock.now += jump
 
-    with BadDay(mail=first_times(3, "454 4.7.0 too busy")) as day:
-        report = send(store, day, 1, clock=clock, progress=progress, patience=Patience())
+    with MisbehavingRelay(mail=first_times(3, "454 4.7.0 too busy")) as server:
+        report = send(store, server, 1, clock=clock, progress=progress, wait_limits=WaitLimits())
     assert (report.sent, report.deferred) == (READERS - 3, 3)
     assert sum(clock.waits) < 60
 
@@ -234,77 +240,79 @@ def test_a_clock_set_back_makes_no_pause_longer(store: Store, jump: timedelta) -
 
 
 def with_quota(store: Store, rate: str) -> Any:
-    mine = ledger_of(store)
-    mine._quotas = Quotas(relay=(Rate.parse(rate),), relay_name="main")
-    return mine
+    ledger = ledger_of(store)
+    ledger._quotas = Quotas(relay=(Rate.parse(rate),), relay_name="main")
+    return ledger
 
 
 def test_short_quotas_are_waited_for_and_long_ones_left_to_the_next_run(store: Store) -> None:
     queued(store, *(f"reader{number}@example.org" for number in range(READERS)))
     clock = Clock()
-    with BadDay() as day:
-        report = send(store, day, 1, ledger=with_quota(store, "14/s"), clock=clock)
+    with MisbehavingRelay() as server:
+        report = send(store, server, 1, ledger=with_quota(store, "14/s"), clock=clock)
         assert report.sent == READERS
         assert timedelta(seconds=2) <= clock.now - START < timedelta(seconds=3)
 
 
-def test_a_quota_by_the_hour_ends_the_run_and_says_when_to_come_again(store: Store) -> None:
+def test_a_quota_by_the_hour_ends_the_run_and_says_when_it_is_free_again(store: Store) -> None:
     queued(store, *(f"reader{number}@example.org" for number in range(READERS)))
-    with BadDay() as day:
-        report = send(store, day, 1, ledger=with_quota(store, "2/h"), patience=Patience())
+    with MisbehavingRelay() as server:
+        report = send(store, server, 1, ledger=with_quota(store, "2/h"), wait_limits=WaitLimits())
     assert (report.sent, report.stopped) == (2, None)
     assert report.next_due == START + timedelta(hours=1)
     assert states(store) == {"sent": 2, "queued": READERS - 2}
 
 
-def test_outside_the_window_nothing_goes(store: Store) -> None:
+def test_outside_the_send_window_nothing_is_sent(store: Store) -> None:
     queued(store, *(f"reader{number}@example.org" for number in range(READERS)))
     opens = START + timedelta(hours=2)
-    terms = Terms(opens=lambda now: opens if now < opens else None)
-    with BadDay() as day:
-        report = send(store, day, terms=terms, patience=Patience())
-        assert (report, day.recipients) == (DeliveryReport(next_due=opens), [])
-        report = send(store, day, terms=terms, clock=Clock(opens))
+    send_limits = SendLimits(next_opening=lambda now: opens if now < opens else None)
+    with MisbehavingRelay() as server:
+        report = send(store, server, send_limits=send_limits, wait_limits=WaitLimits())
+        assert (report, server.recipients) == (DeliveryReport(next_due=opens), [])
+        report = send(store, server, send_limits=send_limits, clock=Clock(opens))
     assert report.sent == READERS
 
 
 def test_an_issue_that_is_too_late_is_refused_and_the_rest_stays_queued(store: Store) -> None:
     queued(store, *(f"reader{number}@example.org" for number in range(READERS)))
-    with BadDay() as day:
-        report = send(store, day, terms=Terms(too_late=START))
+    with MisbehavingRelay() as server:
+        report = send(store, server, send_limits=SendLimits(expires_at=START))
     assert report.stopped is not None
     assert "too old to be sent" in report.stopped
     assert states(store) == {"queued": READERS}
-    assert day.commands == []
+    assert server.commands == []
 
 
-# --- promise 4, within leased batches
+# --- pausing and failing over within leased batches
 
 
-def test_a_pause_is_heard_within_a_leased_batch(store: Store) -> None:
+def test_a_pause_takes_effect_within_a_leased_batch(store: Store) -> None:
     queued(store, *(f"reader{number}@example.org" for number in range(READERS)))
 
     def pause(report: DeliveryReport) -> None:
         if report.sent == 3:
-            issues.set_state(store, ISSUE, IssueState.PAUSED, now=NOW)
+            issues.pause(store, ISSUE, by="test", reason="", now=NOW)
 
-    with BadDay() as day:
-        send(store, day, 1, progress=pause)
+    with MisbehavingRelay() as server:
+        send(store, server, 1, progress=pause)
     assert states(store) == {"sent": 3, "queued": READERS - 3}
-    issues.set_state(store, ISSUE, IssueState.SENDING, now=NOW)
-    with BadDay() as day:
-        send(store, day)
+    issues.resume(store, ISSUE, by="test", now=NOW)
+    with MisbehavingRelay() as server:
+        send(store, server)
     assert states(store) == ALL
 
 
-def test_who_never_was_on_the_wire_is_all_a_second_relay_gets(store: Store) -> None:
+def test_a_failover_relay_gets_only_deliveries_that_were_never_on_the_wire(store: Store) -> None:
     queued(store, *(f"reader{number}@example.org" for number in range(READERS)))
-    with BadDay(rcpt=for_addresses("reader1", "450 4.2.0 later")) as day:
-        first = send(store, day, 1, patience=Patience(), stopping=lambda: len(day.commands) > 30)
+    with MisbehavingRelay(rcpt=for_addresses("reader1", "450 4.2.0 later")) as server:
+        first = send(
+            store, server, 1, wait_limits=WaitLimits(), stopping=lambda: len(server.commands) > 30
+        )
     assert first.deferred > 0
     second_ledger = ledger_of(store, pid=2)
     second_ledger._fresh_only = True
-    with BadDay() as second:
-        send(store, second, 1, ledger=second_ledger, patience=Patience())
+    with MisbehavingRelay() as second:
+        send(store, second, 1, ledger=second_ledger, wait_limits=WaitLimits())
     assert states(store) == {"sent": READERS - first.deferred, "deferred": first.deferred}
-    assert not {one for one in second.recipients if one in day.recipients}
+    assert not set(second.recipients) & set(server.recipients)

@@ -1,9 +1,8 @@
-"""Who cancels an issue and who sends it take deliveries in one order, or Postgres ends one of them."""
+"""Cancelling and sending lock deliveries in the same order, or Postgres would end one of them."""
 
 from __future__ import annotations
 
 import threading
-import time
 from collections.abc import Callable
 
 import psycopg
@@ -12,27 +11,27 @@ import pytest
 from upcycle_news.errors import StoreError
 from upcycle_news.storage import issues, workers
 from upcycle_news.storage.database import open_store
-from upcycle_news.storage.issues import IssueState
 from upcycle_news.storage.ledger import Ledger
 
 from ...storage.sample_rows import ISSUE, NOW, queued
+from ...waiting import wait_until
 
 READERS = tuple(f"reader{number}@example.org" for number in range(4))
 
 
-@pytest.mark.parametrize("what", ["mark", "give back", "cancel"])
-def test_whoever_waits_for_the_first_delivery_has_none_of_the_others(
+@pytest.mark.parametrize("what", ["claim", "release", "cancel"])
+def test_a_transaction_that_waits_for_the_first_delivery_has_locked_no_other(
     empty_postgres: str, what: str
 ) -> None:
     store = open_store(empty_postgres)
     queued(store, *READERS)
-    me = workers.register_sender(store, host="here", pid=1, process_start="1", now=NOW)
-    ledger = Ledger(store, ISSUE, me)
+    worker_row = workers.register_worker(store, host="here", pid=1, process_start="1", now=NOW)
+    ledger = Ledger(store, ISSUE, worker_row)
     claims = sorted(ledger.lease(4, NOW), key=lambda claim: -claim.delivery)
     does: dict[str, Callable[[], object]] = {
-        "mark": lambda: ledger.turn([], claims, NOW),
-        "give back": lambda: ledger.give_back(claims),
-        "cancel": lambda: issues.set_state(store, ISSUE, IssueState.CANCELLED, now=NOW),
+        "claim": lambda: ledger.commit([], claims, NOW),
+        "release": lambda: ledger.release_leases(claims),
+        "cancel": lambda: issues.cancel(store, ISSUE, by="test", reason="", now=NOW),
     }
     first, last = claims[-1].delivery, claims[0].delivery
     failures: list[StoreError] = []
@@ -50,10 +49,10 @@ def test_whoever_waits_for_the_first_delivery_has_none_of_the_others(
         other.execute("SELECT id FROM deliveries WHERE id = %s FOR UPDATE", [first])
         worker = threading.Thread(target=work)
         worker.start()
-        deadline = time.monotonic() + 30
-        while not looking.execute("SELECT 1 FROM pg_locks WHERE NOT granted").fetchone():
-            assert time.monotonic() < deadline
-            time.sleep(0.01)
+        wait_until(
+            lambda: looking.execute("SELECT 1 FROM pg_locks WHERE NOT granted").fetchone(),
+            "nothing waits for the lock", seconds=30, interval=0.01,
+        )  # fmt: skip
         other.execute("SELECT id FROM deliveries WHERE id = %s FOR UPDATE NOWAIT", [last])
         other.rollback()
         worker.join(30)

@@ -1,4 +1,4 @@
-"""Before a service stops, its senders finish what is on the wire."""
+"""Before a service stops, its workers finish what is on the wire."""
 
 from __future__ import annotations
 
@@ -6,91 +6,88 @@ import os
 import signal
 import subprocess
 import sys
-import time
 
 import pytest
 
 from upcycle_news.models import IssueId
-from upcycle_news.services.delivery import process_identity, send
-from upcycle_news.services.delivery.drain import Drained, drain
+from upcycle_news.services.delivery import send, worker_identity
+from upcycle_news.services.delivery.drain import DrainResult, drain
 from upcycle_news.storage import workers
 
 from ...publications import (
     Publication,
-    prepared,
-    relay_at,
-    status,
+    approve_issue,
+    issue_status,
+    relay_variables,
 )
 from .sink_relay import Sink
 
 
-def test_a_sender_that_is_drained_leaves_nothing_in_doubt(publication: Publication) -> None:
-    publication.crowd(120)
-    publication.essay()
+@pytest.mark.slow
+def test_a_drained_worker_leaves_no_delivery_unknown(publication: Publication) -> None:
+    publication.add_many_subscribers(120)
+    publication.write_essay()
     context = publication.context()
-    issue, revision_id = prepared(context)
-    send.enqueue(context, issue, revision_id)
+    issue, rendered = approve_issue(context)
+    send.enqueue(context, rendered)
     with Sink() as sink:
-        relay = {**relay_at(sink.port), "RELAYS__MAIN__QUOTAS": '["40/s"]'}
+        relay = {**relay_variables(sink.port), "RELAYS__MAIN__QUOTAS": '["40/s"]'}
         sender = publication.start("issue", "resume", str(issue), **relay)
-        deadline = time.monotonic() + 60
-        while sink.count < 5:
-            assert sender.poll() is None and time.monotonic() < deadline
-            time.sleep(0.01)
-        told = publication.run("drain", "--seconds", "30", "--json")
-        assert told.json == {"asked": 1, "left": 0}
+        assert sink.wait_for(5, 60)
+        drained = publication.run("drain", "--seconds", "30", "--json")
+        assert drained.json == {"asked": 1, "left": 0}
         sender.wait(20)
-        found = status(context, IssueId.parse(str(issue))).as_dict()
-        assert found["sent"] == sink.count
-        assert (found["sending"], found["unknown"]) == (0, 0)
-        assert found["queued"] == 120 - sink.count > 0
-        publication.run("issue", "resume", str(issue), **relay_at(sink.port))
+        counts = issue_status(context, IssueId.parse(str(issue))).as_dict()
+        assert counts["sent"] == sink.count
+        assert (counts["sending"], counts["unknown"]) == (0, 0)
+        assert counts["queued"] == 120 - sink.count > 0
+        publication.run("issue", "resume", str(issue), **relay_variables(sink.port))
         assert sorted(map(len, sink.accepted.values())) == [1] * 120
 
 
-def test_where_nobody_sends_there_is_nothing_to_wait_for(publication: Publication) -> None:
-    assert publication.run("drain").out == "nobody sends here\n"
+def test_without_workers_there_is_nothing_to_wait_for(publication: Publication) -> None:
+    assert publication.run("drain").out == "no worker runs here\n"
 
 
-def test_a_sender_of_another_user_is_told_of_and_left_alone(
+def test_a_worker_of_another_user_is_reported_as_left(
     publication: Publication, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def refused(pid: int, number: int) -> None:
         raise PermissionError
 
     context = publication.context()
-    workers.register_sender(
-        context.store, host=process_identity.this_host(), pid=os.getppid(), now=context.clock(),
-        process_start=process_identity._start_of(os.getppid()),
+    workers.register_worker(
+        context.store, host=worker_identity.this_host(), pid=os.getppid(), now=context.clock(),
+        process_start=worker_identity.process_start(os.getppid()),
     )  # fmt: skip
     monkeypatch.setattr(os, "kill", refused)
     ticks = iter(range(100))
-    assert drain(context, seconds=3, timer=lambda: next(ticks), wait=lambda _: None) == Drained(
+    assert drain(context, seconds=3, timer=lambda: next(ticks), wait=lambda _: None) == DrainResult(
         1, 1
     )
 
 
-def test_who_takes_too_long_is_told_of_and_left_alone(publication: Publication) -> None:
+def test_a_worker_that_takes_too_long_is_reported_as_left(publication: Publication) -> None:
     context = publication.context()
-    deaf = subprocess.Popen(
+    unresponsive = subprocess.Popen(
         [sys.executable, "-c", "import signal; signal.signal(15, lambda *_: None); print(flush=True)\nwhile True: signal.pause()"],
         stdout=subprocess.PIPE,
     )  # fmt: skip
     try:
-        assert deaf.stdout is not None
-        deaf.stdout.readline()
-        for host, start in ((process_identity.this_host(), None), ("elsewhere", "1"), (process_identity.this_host(), "of another")):  # fmt: skip
-            workers.register_sender(
-                context.store, host=host, pid=deaf.pid, now=context.clock(),
-                process_start=start or process_identity._start_of(deaf.pid),
+        assert unresponsive.stdout is not None
+        unresponsive.stdout.readline()
+        for host, start in ((worker_identity.this_host(), None), ("elsewhere", "1"), (worker_identity.this_host(), "of another")):  # fmt: skip
+            workers.register_worker(
+                context.store, host=host, pid=unresponsive.pid, now=context.clock(),
+                process_start=start or worker_identity.process_start(unresponsive.pid),
             )  # fmt: skip
         ticks = iter(range(100))
-        assert drain(context, seconds=3, timer=lambda: next(ticks), wait=lambda _: None) == Drained(
-            1, 1
-        )
-        assert deaf.poll() is None
+        assert drain(
+            context, seconds=3, timer=lambda: next(ticks), wait=lambda _: None
+        ) == DrainResult(1, 1)
+        assert unresponsive.poll() is None
     finally:
-        deaf.send_signal(signal.SIGKILL)
-        deaf.wait()
-    assert drain(context, seconds=3) == Drained(0, 0)
-    assert os.getpid() not in {sender.pid for sender in workers.signed_on(context.store)}
+        unresponsive.send_signal(signal.SIGKILL)
+        unresponsive.wait()
+    assert drain(context, seconds=3) == DrainResult(0, 0)
+    assert os.getpid() not in {sender.pid for sender in workers.registered_workers(context.store)}

@@ -13,34 +13,34 @@ READERS, KILLS = 240, 4
 
 
 @pytest.mark.timeout(300)
-def test_whoever_is_killed_when_nobody_is_forgotten_and_nobody_gets_it_twice(
-    any_store: str, tmp_path: Path
-) -> None:
-    found = trial(tmp_path / "home", readers=READERS, kills=KILLS, policy="hold", store=any_store)
-    assert found.inside >= KILLS - 1
-    assert found.forgotten == []
-    assert found.doubled == {}
-    assert len(found.unknown) <= KILLS * found.connections
-    told = found.status
-    assert told["closed"]
-    assert told["audience"] == READERS == told["sent"] + told["unknown"]
+def test_kills_lose_no_delivery_and_send_none_twice(any_store: str, tmp_path: Path) -> None:
+    outcome = trial(tmp_path / "home", readers=READERS, kills=KILLS, policy="hold", store=any_store)
+    assert outcome.inside >= KILLS - 1
+    assert outcome.forgotten == []
+    assert outcome.doubled == {}
+    assert len(outcome.unknown) <= KILLS * outcome.connections
+    status = outcome.status
+    assert status["closed"]
+    assert status["audience"] == READERS == status["sent"] + status["unknown"]
 
 
 @pytest.mark.timeout(300)
 def test_with_resend_a_second_copy_has_the_same_message_id(any_store: str, tmp_path: Path) -> None:
-    found = trial(tmp_path / "home", readers=READERS, kills=KILLS, policy="resend", store=any_store)
-    assert found.forgotten == []
-    assert found.unknown == []
-    assert len(found.doubled) <= KILLS * found.connections
-    assert found.same_message_id
-    assert found.status["sent"] == READERS
+    outcome = trial(
+        tmp_path / "home", readers=READERS, kills=KILLS, policy="resend", store=any_store
+    )
+    assert outcome.forgotten == []
+    assert outcome.unknown == []
+    assert len(outcome.doubled) <= KILLS * outcome.connections
+    assert outcome.same_message_id
+    assert outcome.status["sent"] == READERS
 
 
 @pytest.mark.timeout(300)
-def test_two_senders_started_at_once_send_one_mail_each(any_store: str, tmp_path: Path) -> None:
-    found = trial(
+def test_two_runs_started_at_once_send_each_mail_once(any_store: str, tmp_path: Path) -> None:
+    outcome = trial(
         tmp_path / "home", readers=READERS, kills=2, policy="hold", store=any_store, senders=2
     )
-    assert (found.forgotten, found.doubled) == ([], {})
-    assert len(found.unknown) <= 2 * found.connections
-    assert found.status["closed"]
+    assert (outcome.forgotten, outcome.doubled) == ([], {})
+    assert len(outcome.unknown) <= 2 * outcome.connections
+    assert outcome.status["closed"]

@@ -12,25 +12,25 @@ from upcycle_news.app.context import AppContext
 from upcycle_news.errors import IssueError, RelayError, SettingsError
 from upcycle_news.mail.dkim import generate
 from upcycle_news.models import EmailAddress, IssueId
-from upcycle_news.services.delivery import process_pool, send
+from upcycle_news.services.delivery import send, worker_pool
 from upcycle_news.services.delivery.lateness import stalled_since
 from upcycle_news.transports.outcomes import RelayUnreachable
 
 from ...delivery.memory_ledger import Clock
 from ...publications import (
     Publication,
-    prepared,
-    relay_at,
-    status,
+    approve_issue,
+    issue_status,
+    relay_variables,
 )
-from ...transports.bad_relays import BadDay, always
+from ...transports.bad_relays import MisbehavingRelay, always
 
 ISSUE = "2026-11-26"
 
 
 def queued(context: AppContext) -> IssueId:
-    issue, revision_id = prepared(context, ISSUE)
-    send.enqueue(context, issue, revision_id)
+    issue, rendered = approve_issue(context, ISSUE)
+    send.enqueue(context, rendered)
     return issue
 
 
@@ -41,59 +41,61 @@ def nobody_listens() -> int:
 
 
 def second_at(port: int) -> dict[str, str]:
-    names = {name.replace("MAIN", "SECOND"): value for name, value in relay_at(port).items()}
+    names = {name.replace("MAIN", "SECOND"): value for name, value in relay_variables(port).items()}
     return names | {"RELAYS__MAIN__FAILOVER": "second"}
 
 
-def test_when_the_relay_is_away_another_takes_what_was_never_tried(
+def test_the_failover_relay_takes_what_was_never_tried(
     publication: Publication,
 ) -> None:
-    publication.essay()
-    readers = publication.crowd(5)
-    with BadDay() as second:
-        settings = {**relay_at(nobody_listens()), **second_at(second.controller.port)}
+    publication.write_essay()
+    readers = publication.add_many_subscribers(5)
+    with MisbehavingRelay() as second:
+        settings = {**relay_variables(nobody_listens()), **second_at(second.controller.port)}
         context = publication.context(**settings)
         issue = queued(context)
         assert send.deliver_issue(context, issue).sent == 5
     assert sorted(second.recipients) == sorted(readers)
-    assert status(context, issue).closed
+    assert issue_status(context, issue).closed
 
 
-def test_what_the_first_relay_has_tried_waits_for_it(publication: Publication) -> None:
-    publication.essay()
-    publication.crowd(3)
-    with BadDay(rcpt=always("450 4.2.0 later")) as first, BadDay() as second:
+def test_deliveries_that_the_first_relay_has_deferred_wait_for_it(publication: Publication) -> None:
+    publication.write_essay()
+    publication.add_many_subscribers(3)
+    with MisbehavingRelay(rcpt=always("450 4.2.0 later")) as first, MisbehavingRelay() as second:
         context = publication.context(
-            **relay_at(first.controller.port), **second_at(second.controller.port)
+            **relay_variables(first.controller.port), **second_at(second.controller.port)
         )
         issue = queued(context)
         send.deliver_issue(context, issue)
         gone = publication.context(
-            **relay_at(nobody_listens()), **second_at(second.controller.port)
+            **relay_variables(nobody_listens()), **second_at(second.controller.port)
         )
         send.deliver_issue(gone, issue)
         assert second.recipients == []
-    assert status(context, issue).as_dict()["deferred"] == 3
+    assert issue_status(context, issue).as_dict()["deferred"] == 3
 
 
 def test_a_relay_that_is_away_leaves_the_issue_waiting_for_the_next_run(
     publication: Publication,
 ) -> None:
-    publication.essay()
-    publication.crowd(2)
-    context = publication.context(**relay_at(nobody_listens()))
+    publication.write_essay()
+    publication.add_many_subscribers(2)
+    context = publication.context(**relay_variables(nobody_listens()))
     issue = queued(context)
     with pytest.raises(RelayUnreachable):
         send.deliver_issue(context, issue)
-    with BadDay() as day:
-        later = publication.context(**relay_at(day.controller.port))
+    with MisbehavingRelay() as server:
+        later = publication.context(**relay_variables(server.controller.port))
         assert send.deliver_issue(later, issue).sent == 2  # no resume was needed
 
 
 def test_a_failover_to_nowhere_is_refused(publication: Publication) -> None:
-    publication.essay()
-    publication.crowd(1)
-    context = publication.context(**relay_at(nobody_listens()), RELAYS__MAIN__FAILOVER="nowhere")
+    publication.write_essay()
+    publication.add_many_subscribers(1)
+    context = publication.context(
+        **relay_variables(nobody_listens()), RELAYS__MAIN__FAILOVER="nowhere"
+    )
     issue = queued(context)
     with pytest.raises(SettingsError, match="not another relay"):
         send.deliver_issue(context, issue)
@@ -102,24 +104,24 @@ def test_a_failover_to_nowhere_is_refused(publication: Publication) -> None:
 def test_an_old_issue_is_refused_rather_than_sent_late(
     publication: Publication, clock: Clock
 ) -> None:
-    publication.essay()
-    publication.crowd(2)
+    publication.write_essay()
+    publication.add_many_subscribers(2)
     context = publication.context(RETRY__MAX_LATENESS_HOURS="6")
-    issue, revision_id = prepared(context, ISSUE)
+    issue, rendered = approve_issue(context, ISSUE)
     clock.now += timedelta(days=2)
     with pytest.raises(IssueError, match="hours late"):
-        send.enqueue(context, issue, revision_id)
+        send.enqueue(context, rendered)
     clock.now -= timedelta(days=2)
-    send.enqueue(context, issue, revision_id)
+    send.enqueue(context, rendered)
     clock.now += timedelta(hours=7)
     with pytest.raises(RelayError, match="too old to be sent"):
         send.deliver_issue(context, issue)
-    assert status(context, issue).as_dict()["queued"] == 2
+    assert issue_status(context, issue).as_dict()["queued"] == 2
 
 
-def test_a_send_that_does_not_get_on_is_reported(publication: Publication, clock: Clock) -> None:
-    publication.essay()
-    publication.crowd(2)
+def test_a_send_without_progress_is_reported(publication: Publication, clock: Clock) -> None:
+    publication.write_essay()
+    publication.add_many_subscribers(2)
     context = publication.context()
     issue = queued(context)
     assert stalled_since(context, issue) is None
@@ -131,8 +133,8 @@ def test_a_send_that_does_not_get_on_is_reported(publication: Publication, clock
 
 
 def test_a_bounce_of_a_sent_mail_names_its_delivery(publication: Publication) -> None:
-    publication.essay()
-    publication.readers("anna@example.org")
+    publication.write_essay()
+    publication.add_subscribers("anna@example.org")
     context = publication.context(
         SENDER__VERP="true", SENDER__ENVELOPE="bounces@umbaupost.example.net"
     )
@@ -146,8 +148,8 @@ def test_a_bounce_of_a_sent_mail_names_its_delivery(publication: Publication) ->
 
 
 def test_mail_is_signed_when_a_key_is_there(publication: Publication, tmp_path: Path) -> None:
-    publication.essay()
-    publication.readers("anna@example.org")
+    publication.write_essay()
+    publication.add_subscribers("anna@example.org")
     key = tmp_path / "key.pem"
     key.write_text(generate("rsa").pem, encoding="utf-8")
     context = publication.context(DKIM__SELECTOR="news", DKIM__RSA_KEY_FILE=str(key))
@@ -171,27 +173,28 @@ def test_a_new_key_comes_with_its_dns_record(publication: Publication, kind: str
     assert path.stat().st_mode & 0o077 == 0
     again = publication.run("dkim", "keygen", "--selector", "n1", "--kind", kind, code=1)
     assert "exists" in again.err
-    told = publication.run("dkim", "keygen", "--selector", "n2", "--kind", kind)
-    assert 'IN TXT "v=DKIM1' in told.out
-    assert "PRIVATE" not in told.told
+    shown = publication.run("dkim", "keygen", "--selector", "n2", "--kind", kind)
+    assert 'IN TXT "v=DKIM1' in shown.out
+    assert "PRIVATE" not in shown.output
 
 
+@pytest.mark.slow
 def test_a_long_list_is_shared_by_several_processes(
     publication: Publication, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(send, "MANY", 10)
-    publication.essay()
-    readers = publication.crowd(300)
-    with BadDay() as day:
+    monkeypatch.setattr(send, "MIN_QUEUED_FOR_POOL", 10)
+    publication.write_essay()
+    readers = publication.add_many_subscribers(300)
+    with MisbehavingRelay() as server:
         context = publication.context(
-            **relay_at(day.controller.port), RELAYS__MAIN__CONNECTIONS="4"
+            **relay_variables(server.controller.port), RELAYS__MAIN__CONNECTIONS="4"
         )
         issue = queued(context)
         report = send.deliver_issue(context, issue)
-        assert sorted(day.recipients) == sorted(readers)
+        assert sorted(server.recipients) == sorted(readers)
     assert report.sent == 300
-    assert status(context, issue).closed
-    assert process_pool.MANY > 10
+    assert issue_status(context, issue).closed
+    assert worker_pool.MIN_QUEUED_FOR_POOL > 10
 
 
 def test_an_address_beyond_ascii_has_its_domain_in_punycode() -> None:

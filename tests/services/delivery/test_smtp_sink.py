@@ -13,9 +13,9 @@ import pytest
 from ...processes import smtp_sink
 from .kill_trial import (
     ISSUE,
-    _environment,
-    _told,
     prepare,
+    status_of,
+    trial_environment,
     upcycle_news,
 )
 
@@ -31,13 +31,14 @@ def sink_port() -> Iterator[int]:
         yield port
 
 
+@pytest.mark.slow
 def test_an_issue_goes_out_through_smtp_sink(sink_port: int, tmp_path: Path) -> None:
     store = f"sqlite:///{tmp_path}/sink.db"
     prepare(tmp_path / "home", 60, "hold", store)
-    environment = {**os.environ, **_environment(tmp_path / "home", store, sink_port, 4)}
+    environment = {**os.environ, **trial_environment(tmp_path / "home", store, sink_port, 4)}
     done = subprocess.run(
         upcycle_news("resume", ISSUE), env=environment, capture_output=True, text=True
     )
     assert done.returncode == 0, done.stderr
-    [status] = _told(environment, "status")
+    [status] = status_of(environment, "status")
     assert (status["sent"], status["closed"]) == (60, True)

@@ -1,4 +1,4 @@
-"""What holds between real processes: quotas in one store, and a worker that is told to stop."""
+"""Several processes: quotas in one store, a worker that is stopped, reports, signals."""
 
 from __future__ import annotations
 
@@ -17,62 +17,63 @@ import pytest
 
 from upcycle_news.delivery.ports import DeliveryReport
 from upcycle_news.models import Rate, Relay
-from upcycle_news.services.delivery import process_identity, send
-from upcycle_news.services.delivery.process_pool import Workers, _Worker
-from upcycle_news.services.delivery.worker_share import Share
+from upcycle_news.services.delivery import send, worker_identity
+from upcycle_news.services.delivery.stop_signals import stop_on_signals
+from upcycle_news.services.delivery.worker_job import WorkerJob
+from upcycle_news.services.delivery.worker_pool import WorkerPool, _WorkerProcess
 from upcycle_news.storage.database import open_store
-from upcycle_news.storage.issues import IssueRow, IssueState
 from upcycle_news.storage.ledger import Ledger
 
 from ...publications import Publication
 from ...storage.sample_rows import ISSUE, NOW, queued
-from ...transports.bad_relays import BadDay
+from ...transports.bad_relays import MisbehavingRelay
+from .test_send_settings import issue_status, relay_variables
 from .test_send_settings import queued as queued_issue
-from .test_send_settings import relay_at, status
 
 ROOT = Path(__file__).resolve().parents[3]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("rate", ["2/h", "30/min", "14/s"])
-def test_two_processes_share_a_quota_to_the_message(any_store: str, rate: str) -> None:
+def test_two_processes_never_exceed_their_common_quota(any_store: str, rate: str) -> None:
     limit, span = Rate.parse(rate).limit, timedelta(seconds=Rate.parse(rate).seconds)
     store = open_store(any_store)
     queued(store, *(f"reader{number}@example.org" for number in range(4 * limit)))
     store.close()
-    both = [_sender(any_store, rate) for _ in range(2)]
-    for one in both:
-        assert _said(one) == "ready"
+    processes = [_quota_process(any_store, rate) for _ in range(2)]
+    for process in processes:
+        assert _read_line(process) == "ready"
     # At the beginning, within the span, and at the first moment after it; then after a restart.
-    counts = [_at_once(both, NOW + span * part) for part in (0, 0.5, 0.999, 1)]
-    for one in both:
-        _end(one)
-    both = [_sender(any_store, rate) for _ in range(2)]
-    for one in both:
-        assert _said(one) == "ready"
-    counts += [_at_once(both, NOW + span * part) for part in (1.5, 2)]
-    for one in both:
-        _end(one)
+    counts = [_send_at(processes, NOW + span * part) for part in (0, 0.5, 0.999, 1)]
+    for process in processes:
+        _end(process)
+    processes = [_quota_process(any_store, rate) for _ in range(2)]
+    for process in processes:
+        assert _read_line(process) == "ready"
+    counts += [_send_at(processes, NOW + span * part) for part in (1.5, 2)]
+    for process in processes:
+        _end(process)
     assert counts == [limit, 0, 0, limit, 0, limit]
 
 
-def _sender(url: str, rate: str) -> subprocess.Popen[str]:
+def _quota_process(url: str, rate: str) -> subprocess.Popen[str]:
     return subprocess.Popen(
         [sys.executable, "-m", "tests.storage.quota_process", url, rate],
         stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, cwd=ROOT,
     )  # fmt: skip
 
 
-def _said(process: subprocess.Popen[str]) -> str:
+def _read_line(process: subprocess.Popen[str]) -> str:
     assert process.stdout is not None
     return process.stdout.readline().strip()
 
 
-def _at_once(processes: list[subprocess.Popen[str]], now: Any) -> int:
-    for one in processes:
-        assert one.stdin is not None
-        one.stdin.write(f"{now.isoformat()}\n")
-        one.stdin.flush()
-    return sum(int(_said(one)) for one in processes)
+def _send_at(processes: list[subprocess.Popen[str]], now: Any) -> int:
+    for process in processes:
+        assert process.stdin is not None
+        process.stdin.write(f"{now.isoformat()}\n")
+        process.stdin.flush()
+    return sum(int(_read_line(process)) for process in processes)
 
 
 def _end(process: subprocess.Popen[str]) -> None:
@@ -80,108 +81,106 @@ def _end(process: subprocess.Popen[str]) -> None:
     assert process.returncode == 0
 
 
+@pytest.mark.slow
 def test_a_worker_told_to_stop_finishes_its_mail_and_leaves_the_rest_to_the_others(
     publication: Publication, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    made: list[Workers] = []
-    told_to_stop: list[int] = []
+    pools: list[WorkerPool] = []
+    stopped_at: list[int] = []
     at_work = threading.Event()
 
-    class Kept(Workers):
+    class RecordingPool(WorkerPool):
         def __init__(self, *arguments: Any, **named: Any) -> None:
             super().__init__(*arguments, **named)
-            made.append(self)
+            pools.append(self)
 
     def progress(report: DeliveryReport) -> None:
         # Once the relay has taken mail over a connection that is not ours, a worker is at work.
-        [worker] = made[0]._workers
-        if not told_to_stop and worker.told.sent:
-            told_to_stop.append(report.sent)
+        [worker] = pools[0]._workers
+        if not stopped_at and worker.report.sent:
+            stopped_at.append(report.sent)
             os.kill(worker.process.pid, signal.SIGTERM)
             at_work.set()
         if report.sent > 50 and threading.current_thread() is threading.main_thread():
             assert at_work.wait(100)  # a busy machine takes long to start a process
 
-    monkeypatch.setattr(send, "MANY", 10)
-    monkeypatch.setattr(send, "Workers", Kept)
-    publication.essay()
-    readers = publication.crowd(1500)
-    with BadDay() as day:
+    monkeypatch.setattr(send, "MIN_QUEUED_FOR_POOL", 10)
+    monkeypatch.setattr(send, "WorkerPool", RecordingPool)
+    publication.write_essay()
+    readers = publication.add_many_subscribers(1500)
+    with MisbehavingRelay() as server:
         context = publication.context(
-            **relay_at(day.controller.port), RELAYS__MAIN__CONNECTIONS="4"
+            **relay_variables(server.controller.port), RELAYS__MAIN__CONNECTIONS="4"
         )
         issue = queued_issue(context)
         report = send.deliver_issue(context, issue, progress=progress)
-        [worker] = made[0]._workers
-        assert told_to_stop and told_to_stop[0] < len(readers)
+        [worker] = pools[0]._workers
+        assert stopped_at and stopped_at[0] < len(readers)
         assert worker.process.returncode == 0
-        assert 0 < worker.told.sent < len(readers) - 1
-        assert Counter(day.recipients) == Counter(readers)
+        assert 0 < worker.report.sent < len(readers) - 1
+        assert Counter(server.recipients) == Counter(readers)
     assert (report.sent, report.unknown, report.stopped) == (len(readers), 0, None)
-    assert status(context, issue).closed
+    assert issue_status(context, issue).closed
 
 
-def test_what_a_worker_gives_back_after_the_others_are_through_is_sent_all_the_same(
+def test_leases_that_a_worker_releases_last_are_sent_all_the_same(
     publication: Publication, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    class Late(Workers):
-        """Leases before the first message, and gives back after the last one."""
+    class LateReleasingPool(WorkerPool):
+        """Leases before the first message, and releases after the last one."""
 
-        def ready(self) -> None:
+        def spawn(self) -> None:
             self.ledger = Ledger(
-                self._room.store, self._row.id, process_identity.register(self._room)
+                self._context.store, self._issue, worker_identity.register(self._context)
             )
-            self.leased = self.ledger.lease(5, self._room.clock())
+            self.leased = self.ledger.lease(5, self._context.clock())
 
         def join(self, stopping: Callable[[], bool]) -> None:
-            self.ledger.give_back(self.leased)
+            self.ledger.release_leases(self.leased)
 
-    monkeypatch.setattr(send, "MANY", 10)
-    monkeypatch.setattr(send, "Workers", Late)
-    publication.essay()
-    readers = publication.crowd(20)
-    with BadDay() as day:
+    monkeypatch.setattr(send, "MIN_QUEUED_FOR_POOL", 10)
+    monkeypatch.setattr(send, "WorkerPool", LateReleasingPool)
+    publication.write_essay()
+    readers = publication.add_many_subscribers(20)
+    with MisbehavingRelay() as server:
         more = {"RELAYS__MAIN__CONNECTIONS": "4", "RELAYS__MAIN__PROCESSES": "2"}
-        context = publication.context(**relay_at(day.controller.port), **more)
+        context = publication.context(**relay_variables(server.controller.port), **more)
         issue = queued_issue(context)
         assert send.deliver_issue(context, issue).sent == len(readers)
-    assert Counter(day.recipients) == Counter(readers)
-    assert status(context, issue).closed
+    assert Counter(server.recipients) == Counter(readers)
+    assert issue_status(context, issue).closed
 
 
-def test_what_a_library_prints_in_a_worker_does_not_stop_the_listening(
+def test_lines_that_are_no_reports_do_not_stop_reading(
     publication: Publication,
 ) -> None:
-    """A worker whose words nobody takes would stand still once the pipe is full."""
-    said = "print('a warning'); print('[1]'); print('{\"sent\": 2}'); print('{\"sent\": 3}')"
-    process = subprocess.Popen([sys.executable, "-c", said], stdout=subprocess.PIPE, text=True)
-    heard: list[int] = []
+    """A worker whose output nobody reads would block once the pipe is full."""
+    program = "print('a warning'); print('[1]'); print('{\"sent\": 2}'); print('{\"sent\": 3}')"
+    process = subprocess.Popen([sys.executable, "-c", program], stdout=subprocess.PIPE, text=True)
+    reported: list[int] = []
 
-    def listens() -> None:
-        heard.append(worker.told.sent)
-        raise ValueError("whoever listens has trouble of their own")
+    def on_report() -> None:
+        reported.append(worker.report.sent)
+        raise ValueError("the callback fails")
 
     context = publication.context()
-    share = Share(Relay("main", "127.0.0.1", 1, "none"), 1, 0.0, passed=True)
-    row = IssueRow(ISSUE, 1, IssueState.SENDING, "", 0, "", None)
-    workers = Workers(context, row, share, 1, listens)
-    worker = _Worker(process, threading.Thread())
-    workers._listen(worker)
+    job = WorkerJob(Relay("main", "127.0.0.1", 1, "none"), 1, 0.0, accepted_before=True)
+    workers = WorkerPool(context, ISSUE, job, 1, on_report)
+    worker = _WorkerProcess(process, threading.Thread())
+    workers._read(worker)
     assert process.wait(10) == 0
-    assert heard == [2, 3]
-    assert worker.told.sent == 3
+    assert reported == [2, 3]
+    assert worker.report.sent == 3
 
 
 @pytest.mark.parametrize(("before", "stops"), [(signal.SIG_DFL, True), (signal.SIG_IGN, False)])
-def test_a_terminal_that_goes_ends_a_send_gently_unless_it_was_told_to_stay(
-    before: signal.Handlers, stops: bool
-) -> None:
-    """A lost SSH connection must leave nobody in doubt."""
-    was = signal.signal(signal.SIGHUP, before)
+def test_sighup_stops_a_send_unless_it_is_ignored(before: signal.Handlers, stops: bool) -> None:
+    """A lost SSH connection must leave no delivery unknown."""
+    original = signal.signal(signal.SIGHUP, before)
     try:
-        with process_identity.stop_on_signals() as stopping:
+        with stop_on_signals() as stopping:
             os.kill(os.getpid(), signal.SIGHUP)
             assert stopping() is stops
         assert signal.getsignal(signal.SIGHUP) is before
     finally:
-        signal.signal(signal.SIGHUP, was)
+        signal.signal(signal.SIGHUP, original)

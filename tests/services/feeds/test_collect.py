@@ -1,4 +1,4 @@
-"""Collecting: health, back-off, moves, the wishes of servers, and what editors are told."""
+"""Collecting feeds: health, back-off, redirects, Retry-After, and the reports for editors."""
 
 from __future__ import annotations
 
@@ -8,16 +8,16 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from upcycle_news.feeds.results import Failed, NotModified, Validators
-from upcycle_news.models import Feed
+from upcycle_news.models import DeliveryState, Feed, IssueState, IssueStatus
 from upcycle_news.services import run_results
-from upcycle_news.services.feeds import collect as collect_service
+from upcycle_news.services.feeds.collect import collect_feeds
 from upcycle_news.services.feeds.health import (
     after_failure,
     after_success,
-    sentence,
-    why_not_now,
+    health_summary,
+    skip_reason,
+    validators,
 )
-from upcycle_news.services.feeds.health import validators as to_send
 from upcycle_news.storage import feeds as feed_rows
 from upcycle_news.storage.feeds import FeedState
 
@@ -26,7 +26,7 @@ from ...feeds.feed_site import site
 NOW = datetime(2026, 11, 26, 7, tzinfo=UTC)
 HOUR, DAY = timedelta(hours=1), timedelta(days=1)
 FEED = Feed("Blatt", "http://blatt.example/feed")
-WELL = FeedState(FEED.url, FEED.name, etag='"1"', tried_at=NOW, succeeded_at=NOW, full_at=NOW)
+HEALTHY = FeedState(FEED.url, FEED.name, etag='"1"', tried_at=NOW, succeeded_at=NOW, full_at=NOW)
 
 
 @pytest.fixture
@@ -39,101 +39,103 @@ def failed(status=500, reason="the server answered 500", retry_after=None) -> Fa
     return Failed(FEED, NOW, FEED.url, reason, status, retry_after)
 
 
-def fine(moved_to=None, status=304) -> NotModified:
+def not_modified(moved_to=None, status=304) -> NotModified:
     return NotModified(FEED, NOW, FEED.url, status, Validators('"1"'), moved_to)
 
 
-def waits(state, now, refresh=50 * timedelta(minutes=1)):
-    return why_not_now(FEED, state, {}, refresh, now)
+def reason_to_skip(state, now, refresh=50 * timedelta(minutes=1)):
+    return skip_reason(FEED, state, {}, refresh, now)
 
 
-def test_a_failing_feed_is_asked_ever_more_rarely_but_at_least_weekly():
-    state, now, pauses = WELL, NOW, []
+def test_the_backoff_of_a_failing_feed_doubles_up_to_a_week():
+    state, now, pauses = HEALTHY, NOW, []
     for _ in range(14):
         state = after_failure(state, failed(), HOUR, now)
         pauses.append(state.next_at - now)
-        assert waits(state, state.next_at - timedelta(seconds=1)).startswith("failed")
+        assert reason_to_skip(state, state.next_at - timedelta(seconds=1)).startswith("failed")
         now = state.next_at
-        assert waits(state, now) is None
+        assert reason_to_skip(state, now) is None
     assert pauses[:3] == [HOUR, 2 * HOUR, 4 * HOUR]
     assert pauses == sorted(pauses)
     assert pauses[-1] == 7 * DAY
-    assert sentence(FEED, state, now) == (
+    assert health_summary(FEED, state, now) == (
         "failed 14 times in a row: the server answered 500 (last success 2026-11-26 07:00 UTC); "
         f"tried again at {now:%Y-%m-%d %H:%M} UTC"
     )
-    assert after_success(state, fine(), now).errors == 0
+    assert after_success(state, not_modified(), now).errors == 0
 
 
-def test_a_feed_that_is_well_is_left_alone_for_a_while_without_a_word():
-    assert waits(WELL, NOW + timedelta(minutes=10)) == ""
-    assert waits(WELL, NOW + HOUR) is None
-    assert waits(None, NOW) is None
+def test_a_healthy_feed_is_skipped_without_a_reason_until_it_is_due():
+    assert reason_to_skip(HEALTHY, NOW + timedelta(minutes=10)) == ""
+    assert reason_to_skip(HEALTHY, NOW + HOUR) is None
+    assert reason_to_skip(None, NOW) is None
 
 
-def test_a_closed_feed_stops_and_says_so():
-    state = after_failure(WELL, failed(410, "closed for good (410)"), HOUR, NOW)
+def test_a_feed_closed_for_good_is_stopped_with_its_reason():
+    state = after_failure(HEALTHY, failed(410, "closed for good (410)"), HOUR, NOW)
     assert state.stopped
-    assert waits(state, NOW + 365 * DAY) == "stopped: closed for good (410)"
-    assert sentence(FEED, state, NOW) == "stopped: closed for good (410)"
+    assert reason_to_skip(state, NOW + 365 * DAY) == "stopped: closed for good (410)"
+    assert health_summary(FEED, state, NOW) == "stopped: closed for good (410)"
 
 
-def test_a_permanent_move_is_believed_after_seven_steady_days():
+def test_a_permanent_redirect_is_followed_after_seven_days():
     target = "http://neu.example/feed"
-    state = WELL
+    state = HEALTHY
     for day in range(7):
-        state = after_success(state, fine(target), NOW + day * DAY)
+        state = after_success(state, not_modified(target), NOW + day * DAY)
         assert (state.address, state.moved_to) == ("", target)
-    assert "redirected to http://neu.example/feed since 2026-11-26" in sentence(FEED, state, NOW)
-    state = after_success(state, fine(target), NOW + 7 * DAY)
+    assert "redirected to http://neu.example/feed since 2026-11-26" in health_summary(
+        FEED, state, NOW
+    )
+    state = after_success(state, not_modified(target), NOW + 7 * DAY)
     assert state.address == target
-    assert 'write url = "http://neu.example/feed"' in sentence(FEED, state, NOW)
+    assert 'write url = "http://neu.example/feed"' in health_summary(FEED, state, NOW)
 
 
-def test_a_move_that_wavers_is_not_believed():
-    state = after_success(WELL, fine("http://a.example/"), NOW)
-    state = after_success(state, fine("http://b.example/"), NOW + 6 * DAY)
-    state = after_success(state, fine("http://b.example/"), NOW + 8 * DAY)
+def test_a_redirect_whose_target_changes_is_not_followed():
+    state = after_success(HEALTHY, not_modified("http://a.example/"), NOW)
+    state = after_success(state, not_modified("http://b.example/"), NOW + 6 * DAY)
+    state = after_success(state, not_modified("http://b.example/"), NOW + 8 * DAY)
     assert (state.address, state.moved_since) == ("", NOW + 6 * DAY)
-    assert after_success(state, fine(), NOW + 9 * DAY).moved_to == ""
+    assert after_success(state, not_modified(), NOW + 9 * DAY).moved_to == ""
 
 
-def test_a_move_to_https_is_believed_at_once():
-    assert after_success(WELL, fine("https://blatt.example/feed"), NOW).address == (
+def test_a_redirect_to_https_is_followed_at_once():
+    assert after_success(HEALTHY, not_modified("https://blatt.example/feed"), NOW).address == (
         "https://blatt.example/feed"
     )
 
 
 @pytest.mark.parametrize("status", [404, 410])
-def test_a_move_is_believed_when_the_old_address_is_gone(status):
-    seen = after_success(WELL, fine("http://neu.example/feed"), NOW)
-    state = after_failure(seen, failed(status, "the server answered it; check"), HOUR, NOW)
+def test_a_redirect_is_followed_when_the_old_address_is_gone(status):
+    redirected = after_success(HEALTHY, not_modified("http://neu.example/feed"), NOW)
+    state = after_failure(redirected, failed(status, "the server answered it; check"), HOUR, NOW)
     assert (state.address, state.stopped) == ("http://neu.example/feed", False)
-    assert waits(state, NOW + HOUR) is None
+    assert reason_to_skip(state, NOW + HOUR) is None
     assert "it moved to http://neu.example/feed" in state.last_error
-    back = after_failure(state, failed(404), HOUR, NOW + HOUR)
-    assert back.address == ""
+    restored = after_failure(state, failed(404), HOUR, NOW + HOUR)
+    assert restored.address == ""
 
 
-def test_a_host_that_wants_to_be_left_alone_is_left_alone(web, publication, clock):
+def test_a_host_that_sent_retry_after_gets_no_requests_until_then(web, publication, clock):
     listed(publication, web, "/status/429?a", "/status/429?b", "/plain")
-    told = collect(publication)
-    assert [name for name, _ in told.failed] == ["feed0"]
-    assert [name for name, _ in told.waiting] == ["feed1", "feed2"]
-    assert "left alone until 2026-11-26" in told.waiting[0][1]
-    assert len(web.seen) == 1
+    report = collect(publication)
+    assert [name for name, _ in report.failed] == ["feed0"]
+    assert [name for name, _ in report.waiting] == ["feed1", "feed2"]
+    assert "no requests until 2026-11-26" in report.waiting[0][1]
+    assert len(web.requests) == 1
     collect(publication, everything=True)
-    assert len(web.seen) == 1
+    assert len(web.requests) == 1
     clock.now += timedelta(seconds=121)
     collect(publication, everything=True)
-    assert len(web.seen) == 2
+    assert len(web.requests) == 2
 
 
-def test_about_once_a_month_a_feed_is_asked_for_all_of_itself():
-    assert to_send(WELL, NOW + 29 * DAY).etag == '"1"'
-    assert to_send(WELL, NOW + 30 * DAY).etag is None
-    assert after_success(WELL, fine(status=304), NOW + 9 * DAY).full_at == NOW
-    assert after_success(WELL, fine(status=200), NOW + 9 * DAY).full_at == NOW + 9 * DAY
+def test_once_a_month_a_feed_is_fetched_without_validators():
+    assert validators(HEALTHY, NOW + 29 * DAY).etag == '"1"'
+    assert validators(HEALTHY, NOW + 30 * DAY).etag is None
+    assert after_success(HEALTHY, not_modified(status=304), NOW + 9 * DAY).full_at == NOW
+    assert after_success(HEALTHY, not_modified(status=200), NOW + 9 * DAY).full_at == NOW + 9 * DAY
 
 
 def listed(publication, web, *paths, extra=""):
@@ -153,10 +155,10 @@ def collect(publication, **more):
     context = publication.context()
     context = type(context)(settings.model_copy(update={"feeds": feeds}), context.clock)
     with context:
-        return collect_service.collect_feeds(context, **more)
+        return collect_feeds(context, **more)
 
 
-def test_feeds_on_a_bad_site_are_collected_twice_and_reported(web, publication, clock):
+def test_failing_feeds_are_reported_and_retried_later(web, publication, clock):
     listed(
         publication, web, "/etag", "/plain", "/status/500", "/status/410", "/endless", "/short",
         "/hop/2", "http://127.0.0.1:1/",
@@ -170,18 +172,17 @@ def test_feeds_on_a_bad_site_are_collected_twice_and_reported(web, publication, 
     third = collect(publication)
     assert {name for name, _ in third.waiting} == {"feed2", "feed3", "feed4", "feed5", "feed7"}
     assert "failed 2 times in a row: the server answered 500" in dict(third.waiting)["feed2"]
-    health = {one["name"]: one for one in publication.run("feeds", "health", "--json").lines}
+    health = {row["name"]: row for row in publication.run("feeds", "health", "--json").lines}
     assert health["feed3"]["stopped"]
     assert health["feed2"]["errors"] == 2
     assert health["feed0"]["health"] == "fine"
-    told = run_results.collected_summary(third.as_dict())
-    assert "feed3 waits: stopped: the publisher has closed it for good" in told.message
-    assert "feed2" in run_results.summary({"issue": "x", "sent": 1, "audience": 1, "rejected": 0,
-        "unknown": 0, "suppressed": 0, "cancelled": 0, "deferred": 0, "queued": 0},
-        third.as_dict()).message  # fmt: skip
+    result = run_results.collection_result(third)
+    assert "feed3 waits: stopped: the publisher has closed it for good" in result.message
+    sent = IssueStatus("2026-11-26", "", 1, {DeliveryState.SENT: 1}, IssueState.CLOSED)
+    assert "feed2" in run_results.publish_result(sent, third).message
 
 
-def test_a_stopped_feed_is_asked_again_by_name(web, publication):
+def test_a_stopped_feed_is_fetched_again_by_name(web, publication):
     listed(publication, web, "/status/410")
     collect(publication)
     assert collect(publication).asked == 0
@@ -189,14 +190,16 @@ def test_a_stopped_feed_is_asked_again_by_name(web, publication):
     assert "there is no feed 'x'" in publication.run("feeds", "collect", "x", code=1).err
 
 
-def test_an_editor_sees_silent_feeds_in_the_preview_and_at_approval(web, publication, clock):
-    publication.essay("leerstand")
+def test_failing_feeds_are_shown_in_the_preview_and_at_approval(web, publication, clock):
+    publication.write_essay("leerstand")
     listed(publication, web, "/status/500")
     collect(publication)
-    told = publication.run("issue", "preview", "2026-11-26", "--no-collect", "--no-open", "--json")
-    found = [one for one in told.json["findings"] if one["code"] == "feed-silent"]
-    assert found[0]["where"] == "feed0"
-    assert "the server answered 500" in found[0]["message"]
+    preview = publication.run(
+        "issue", "preview", "2026-11-26", "--no-collect", "--no-open", "--json"
+    )
+    (finding,) = [row for row in preview.json["findings"] if row["code"] == "feed-silent"]
+    assert finding["where"] == "feed0"
+    assert "the server answered 500" in finding["message"]
     page = (publication.home / "var/issues/2026-11-26/preview.html").read_text(encoding="utf-8")
     assert "the server answered 500" in page
     approved = publication.run("issue", "approve", "2026-11-26")
@@ -213,25 +216,25 @@ def git(*arguments, cwd):
 
 @pytest.fixture
 def checkout(publication, tmp_path):
-    """The publication as a checkout with an upstream, and a second desk that pushes to it."""
-    upstream, desk = tmp_path / "upstream.git", tmp_path / "desk"
+    """Make the publication a checkout with an upstream; return a clone that can push to it."""
+    upstream, clone = tmp_path / "upstream.git", tmp_path / "clone"
     git("init", "--bare", str(upstream), cwd=tmp_path)
     git("init", cwd=publication.home)
     git("add", "content", "newsletter.toml", cwd=publication.home)
     git("commit", "-m", "one", cwd=publication.home)
     git("remote", "add", "origin", str(upstream), cwd=publication.home)
     git("push", "-u", "origin", "main", cwd=publication.home)
-    git("clone", str(upstream), str(desk), cwd=tmp_path)
-    return desk
+    git("clone", str(upstream), str(clone), cwd=tmp_path)
+    return clone
 
 
-def push(desk):
-    (desk / "content/essays").mkdir(parents=True, exist_ok=True)
+def push(clone):
+    (clone / "content/essays").mkdir(parents=True, exist_ok=True)
     essay = "---\ntitle: Neu\ndate: 2026-11-25\n---\n\nEin Text.\n"
-    (desk / "content/essays/neu.md").write_text(essay, encoding="utf-8")
-    git("add", ".", cwd=desk)
-    git("commit", "-m", "two", cwd=desk)
-    git("push", cwd=desk)
+    (clone / "content/essays/neu.md").write_text(essay, encoding="utf-8")
+    git("add", ".", cwd=clone)
+    git("commit", "-m", "two", cwd=clone)
+    git("push", cwd=clone)
 
 
 def test_what_an_editor_pushed_is_in_the_next_issue(publication, checkout):
@@ -242,23 +245,23 @@ def test_what_an_editor_pushed_is_in_the_next_issue(publication, checkout):
 
 def test_a_failed_pull_degrades_the_run_and_is_shown_at_approval(publication, checkout):
     push(checkout)
-    publication.essay("leerstand")
+    publication.write_essay("leerstand")
     (publication.home / "content/essays/neu.md").write_text("hier geändert", encoding="utf-8")
-    told = collect(publication)
-    assert told.pull == (
+    report = collect(publication)
+    assert report.pull == (
         "git pull failed (files here were changed and not committed); the content may be old"
     )
-    assert run_results.collected_summary(told.as_dict()).name == "Degraded"
+    assert run_results.collection_result(report).name == "Degraded"
     (publication.home / "content/essays/neu.md").unlink()
     publication.run("issue", "preview", "2026-11-26", "--no-collect", "--no-open")
     assert "git pull ging nicht" in publication.run("issue", "approve", "2026-11-26").err
 
 
-def test_content_outside_of_git_is_collected_as_it_is(publication):
+def test_content_outside_git_is_collected_without_a_pull(publication):
     assert collect(publication).pull == ""
 
 
-def test_a_guid_that_is_used_again_for_another_page_is_another_item(publication, tmp_path):
+def test_a_guid_reused_for_another_page_is_another_item(publication, tmp_path):
     def body(link, title):
         return (
             '<?xml version="1.0"?><rss version="2.0"><channel><title>x</title><item><guid>1</guid>'
@@ -276,4 +279,4 @@ def test_a_guid_that_is_used_again_for_another_page_is_another_item(publication,
         assert counts == [1, 1, 0, 0]
         context = publication.context()
         stored = feed_rows.items_since(context.store, datetime(2000, 1, 1, tzinfo=UTC))
-        assert {item.title for item in stored} == {"Eins", "Zwei, neu"}
+        assert {row.item.title for row in stored} == {"Eins", "Zwei, neu"}

@@ -1,18 +1,20 @@
-"""What changed since a preview or an approval."""
+"""Changes since a preview or an approval."""
 
 from __future__ import annotations
 
-from dataclasses import fields, replace
+from collections.abc import Mapping
+from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
+from typing import Any, Literal, get_args, get_origin, get_type_hints
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from upcycle_news.curation.manifest_diff import (
-    Changed,
-    Difference,
-    compare,
+    ManifestDiff,
+    TextChange,
+    diff_manifests,
     essay_text,
 )
 from upcycle_news.models import (
@@ -24,13 +26,14 @@ from upcycle_news.models import (
     Related,
     Story,
 )
+from upcycle_news.models.front_matter import front_matter_keys
 from upcycle_news.services.issues import diff
 from upcycle_news.services.issues.compose import compose_issue, compose_manifest
 from upcycle_news.storage import approvals, revisions
 from upcycle_news.storage.feeds import FeedState, record
 
 from ...delivery.memory_ledger import Clock
-from ...publications import Publication, prepared, sent
+from ...publications import Publication, approve_issue, send_issue
 
 ISSUE = IssueId.parse("2026-11-26")
 
@@ -44,125 +47,141 @@ def item(number: int, summary: str = "Türen und Fenster.") -> FeedItem:
 
 
 def manifest(publication: Publication, *items: FeedItem) -> Manifest:
-    made = compose_manifest(publication.context(), ISSUE)
-    related = tuple(Related(Story((one,)), 1.0) for one in items)
-    return replace(made, issue=replace(made.issue, related=related))
+    composed = compose_manifest(publication.context(), ISSUE)
+    related = tuple(Related(Story((entry,)), 1.0) for entry in items)
+    return replace(composed, issue=replace(composed.issue, related=related))
 
 
 def pieces(old: str, new: str) -> list[tuple[str, str]]:
-    [(_, found)] = Changed("text", old, new).words()
-    return [(kind, text) for kind, text in found if kind != "same"]
+    [(_, words)] = TextChange("text", old, new).words()
+    return [(kind, text) for kind, text in words if kind != "same"]
 
 
 def test_words_are_marked_and_the_rest_of_a_long_paragraph_is_cut() -> None:
     text = "Der Bahnhof der Kleinstadt wird umgebaut. " * 20
     old = f"title: x\n\n{text}Er ist groß."
     new = f"title: x\n\n{text}Er war groß."
-    [(line, found)] = Changed("essay", old, new).words()
+    [(line, words)] = TextChange("essay", old, new).words()
     assert line == 3
-    assert [one for one in found if one[0] != "same"] == [("out", "ist"), ("in", "war")]
-    assert sum(len(text) for _, text in found) < 80
+    assert [word for word in words if word[0] != "same"] == [("out", "ist"), ("in", "war")]
+    assert sum(len(text) for _, text in words) < 80
 
 
 @given(st.text(alphabet="ab \n", max_size=40), st.text(alphabet="ab \n", max_size=40))
 def test_no_word_is_lost_between_two_texts(old: str, new: str) -> None:
     from upcycle_news.curation.manifest_diff import _pieces
 
-    found = _pieces(old, new)
-    assert "".join(text for kind, text in found if kind != "in") == old
-    assert "".join(text for kind, text in found if kind != "out") == new
+    words = _pieces(old, new)
+    assert "".join(text for kind, text in words if kind != "in") == old
+    assert "".join(text for kind, text in words if kind != "out") == new
 
 
-def test_everything_of_an_essay_that_readers_see_is_compared() -> None:
+def another(kind: Any) -> Any:
+    """A value of this type that no default has."""
+    arguments = [member for member in get_args(kind) if member is not type(None)]
+    if type(None) in get_args(kind):
+        return another(arguments[0])
+    if get_origin(kind) is Literal:
+        return arguments[-1]
+    if get_origin(kind) is Mapping:
+        return {"series": "X", "part": 3, "live": False, "places": [{"town": "X"}]}
+    samples = {str: "X", tuple: ("x",), date: date(2026, 1, 2), ImageRef: ImageRef("x.png", "X")}
+    return samples[get_origin(kind) or kind]
+
+
+def test_every_key_of_the_front_matter_is_compared() -> None:
     essay = Essay("a", "a.md", "A", "B", date(2026, 1, 1), "de", "s", "text")
-    other = {
-        "title": "X", "author": "X", "date": date(2026, 1, 2), "language": "en", "summary": "X",
-        "body": "X", "topics": ("x",), "image": ImageRef("x.png", "X"), "length": "full",
-        "pin": ("https://x.example",), "ban": ("x",),
-    }  # fmt: skip
-    for name, value in other.items():
-        assert essay_text(replace(essay, **{name: value})) != essay_text(essay), name
-    unseen = {"slug", "source", "status", "body_line"}
-    assert {one.name for one in fields(Essay)} == set(other) | unseen
+    kinds = get_type_hints(Essay)
+    for name in {"body", *front_matter_keys(Essay)} - {"status"}:
+        other = replace(essay, **{name: another(kinds[name])})
+        assert essay_text(other) != essay_text(essay), name
 
 
-def test_each_kind_of_change_is_told_apart(publication: Publication) -> None:
-    publication.essay("Bleibt")
-    publication.essay("Geht")
+def test_fields_of_ones_own_are_compared_line_by_line() -> None:
+    essay = Essay("a", "a.md", "A", "B", date(2026, 1, 1), "de", "s", "text")
+    lines = essay_text(replace(essay, extra=another(Mapping[str, Any]))).splitlines()
+    assert [line for line in lines if line.startswith("extra")] == [
+        "extra.live: false", "extra.part: 3", "extra.places.1.town: X", "extra.series: X",
+    ]  # fmt: skip
+
+
+def test_each_kind_of_change_is_listed(publication: Publication) -> None:
+    publication.write_essay("Bleibt")
+    publication.write_essay("Geht")
     old = manifest(publication, item(1), item(2))
-    assert compare(old, old) == Difference()
+    assert diff_manifests(old, old) == ManifestDiff()
     (publication.home / "content/essays/2024-05-02-geht.md").unlink()
-    publication.essay("Bleibt", text="Ein anderer Text.\n")
-    publication.essay("Kommt", date="2026-01-01")
+    publication.write_essay("Bleibt", text="Ein anderer Text.\n")
+    publication.write_essay("Kommt", date="2026-01-01")
     path = publication.home / "templates/partials/closing.mjml"
     path.write_text(path.read_text() + "\n<!-- neu -->\n")
-    publication.setting('name = "Umbaupost"', 'name = "Umbaupost"\ntagline = "Neu"')
-    told = compare(old, manifest(publication, item(2, "Fenster."), item(3)))
-    assert told.subject == Changed("subject", "Bleibt", "Kommt")
-    assert [essay.slug for essay in told.essays_in] == ["kommt"]
-    assert [essay.slug for essay in told.essays_out] == ["geht"]
-    assert [one.name for one in told.essays] == ["bleibt"]
-    assert [one.story.lead.title for one in told.items_in] == ["Lager 3"]
-    assert [one.story.lead.title for one in told.items_out] == ["Lager 1"]
-    assert pieces(told.items[0].old, told.items[0].new) == [("out", "Türen und ")]
-    assert [one.name for one in told.templates] == ["partials/closing.mjml"]
-    assert [(one.name, one.new) for one in told.settings] == [("tagline", "Neu")]
-    assert told.by_hand() == [
+    publication.change_setting('name = "Umbaupost"', 'name = "Umbaupost"\ntagline = "Neu"')
+    changes = diff_manifests(old, manifest(publication, item(2, "Fenster."), item(3)))
+    assert changes.subject == TextChange("subject", "Bleibt", "Kommt")
+    assert [essay.slug for essay in changes.essays_in] == ["kommt"]
+    assert [essay.slug for essay in changes.essays_out] == ["geht"]
+    assert [entry.name for entry in changes.essays] == ["bleibt"]
+    assert [related.story.lead.title for related in changes.items_in] == ["Lager 3"]
+    assert [related.story.lead.title for related in changes.items_out] == ["Lager 1"]
+    assert pieces(changes.items[0].old, changes.items[0].new) == [("out", "Türen und ")]
+    assert [entry.name for entry in changes.templates] == ["partials/closing.mjml"]
+    assert [(entry.name, entry.new) for entry in changes.settings] == [("tagline", "Neu")]
+    assert changes.manual_changes() == [
         "essay bleibt", "essay geht", "templates/partials/closing.mjml",
         "newsletter.toml",
     ]  # fmt: skip
 
 
-def test_pictures_are_named_with_what_became_of_them(publication: Publication) -> None:
-    publication.essay()
-    made = manifest(publication)
-    old = replace(made, images={"a.png": b"1", "b.png": b"2"})
-    new = replace(made, images={"b.png": b"3", "c.png": b"4"})
-    assert compare(old, new).pictures == (
+def test_new_removed_and_changed_pictures_are_named(publication: Publication) -> None:
+    publication.write_essay()
+    base = manifest(publication)
+    old = replace(base, images={"a.png": b"1", "b.png": b"2"})
+    new = replace(base, images={"b.png": b"3", "c.png": b"4"})
+    assert diff_manifests(old, new).pictures == (
         ("a.png", "dropped"), ("b.png", "changed"), ("c.png", "new"),
     )  # fmt: skip
 
 
 def test_the_last_preview_is_compared_with_the_content_of_now(publication: Publication) -> None:
-    slug = publication.essay(text="Der Bahnhof wird umgebaut.\n")
-    publication.crowd(1)
+    slug = publication.write_essay(text="Der Bahnhof wird umgebaut.\n")
+    publication.add_many_subscribers(1)
     issue = publication.run("issue", "preview", "--no-open", "--json").json
     assert "nothing has changed" in publication.run("issue", "diff").out
     assert publication.run("issue", "diff", "--json").json["changed"] is False
-    publication.essay(text="Der Bahnhof wird abgerissen.\n")
-    told = publication.run("issue", "diff")
-    assert "[-umgebaut-]{+abgerissen+}" in told.out
-    assert f"would be refused: essay {slug}" in told.err
+    publication.write_essay(text="Der Bahnhof wird abgerissen.\n")
+    result = publication.run("issue", "diff")
+    assert "[-umgebaut-]{+abgerissen+}" in result.out
+    assert f"would be refused: essay {slug}" in result.err
     lines = publication.run("issue", "diff", "--lines").out
     assert "    -Der Bahnhof wird umgebaut." in lines
     assert "    +Der Bahnhof wird abgerissen." in lines
-    found = publication.run("issue", "diff", issue["issue"], "--json").json
-    assert (found["from"], found["to"], found["changed"]) == (issue["hash"], "now", True)
-    assert not found["approval_holds"]
-    assert [one["name"] for one in found["essays"]["changed"]] == [slug]
-    assert found["essays"]["in"] == found["essays"]["out"] == found["settings"] == []
+    changes = publication.run("issue", "diff", issue["issue"], "--json").json
+    assert (changes["from"], changes["to"], changes["changed"]) == (issue["hash"], "now", True)
+    assert not changes["approval_holds"]
+    assert [essay["name"] for essay in changes["essays"]["changed"]] == [slug]
+    assert changes["essays"]["in"] == changes["essays"]["out"] == changes["settings"] == []
 
 
 def test_an_approval_is_compared_with_a_later_preview_and_with_now(
     publication: Publication, clock: Clock
 ) -> None:
-    publication.essay()
+    publication.write_essay()
     context = publication.context()
-    _, approved = prepared(context)
-    publication.essay(text="Zweiter Text.\n")
+    approved = approve_issue(context)[1].revision_id
+    publication.write_essay(text="Zweiter Text.\n")
     clock.now += timedelta(minutes=1)
     later = compose_issue(context, ISSUE).revision_id
-    publication.essay(text="Dritter Text.\n")
-    found = diff.compare_issue(context, ISSUE, "approval", "preview")
-    assert (found.old, found.new) == (approved, later)
-    assert "Zweiter Text." in found.difference.essays[0].new
-    found = diff.compare_issue(context, ISSUE, approved[:8], "now")
-    assert "Dritter Text." in found.difference.essays[0].new
-    assert not diff.compare_issue(context, ISSUE, later, later).difference
+    publication.write_essay(text="Dritter Text.\n")
+    compared = diff.diff_issue(context, ISSUE, "approval", "preview")
+    assert (compared.old, compared.new) == (approved, later)
+    assert "Zweiter Text." in compared.difference.essays[0].new
+    compared = diff.diff_issue(context, ISSUE, approved[:8], "now")
+    assert "Dritter Text." in compared.difference.essays[0].new
+    assert not diff.diff_issue(context, ISSUE, later, later).difference
 
 
 def test_items_that_come_and_go_need_no_new_approval(publication: Publication) -> None:
-    publication.essay("Bahnhof und Kleinstadt")
+    publication.write_essay("Bahnhof und Kleinstadt")
     listed = publication.home / "content/feeds.toml"
     listed.write_text('[[feeds]]\nname = "Bote"\nurl = "https://bote.example/feed"\n')
     context = publication.context()
@@ -171,23 +190,23 @@ def test_items_that_come_and_go_need_no_new_approval(publication: Publication) -
     record(
         context.store, FeedState("https://bote.example/feed", "Bote"), [news], now=context.clock()
     )
-    found = diff.compare_issue(context, ISSUE, "preview", "now")
-    assert [one.story.lead.title for one in found.difference.items_in] == ["Bahnhof"]
-    assert found.voids == ""
-    approvals.leave_out(context.store, ISSUE, [news.key, news.canonical])
-    assert not diff.compare_issue(context, ISSUE, "preview", "now").difference
-    assert revisions.revision(context.store, ISSUE, revision_id)
+    compared = diff.diff_issue(context, ISSUE, "preview", "now")
+    assert [related.story.lead.title for related in compared.difference.items_in] == ["Bahnhof"]
+    assert compared.voids == ""
+    approvals.exclude_items(context.store, ISSUE, [news.key, news.canonical])
+    assert not diff.diff_issue(context, ISSUE, "preview", "now").difference
+    assert revisions.load_revision(context.store, ISSUE, revision_id)
 
 
 def test_a_sent_issue_is_frozen_and_says_so(publication: Publication) -> None:
-    publication.essay()
-    publication.crowd(1)
-    sent(publication.context())
-    publication.essay(text="Zu spät.\n")
-    told = publication.run("issue", "diff", str(ISSUE)).out
-    assert "is frozen" in told
-    found = publication.run("issue", "diff", str(ISSUE), "--json").json
-    assert (found["frozen"], found["changed"]) == (True, False)
+    publication.write_essay()
+    publication.add_many_subscribers(1)
+    send_issue(publication.context())
+    publication.write_essay(text="Zu spät.\n")
+    output = publication.run("issue", "diff", str(ISSUE)).out
+    assert "is frozen" in output
+    changes = publication.run("issue", "diff", str(ISSUE), "--json").json
+    assert (changes["frozen"], changes["changed"]) == (True, False)
 
 
 @pytest.mark.parametrize(
@@ -199,10 +218,10 @@ def test_a_sent_issue_is_frozen_and_says_so(publication: Publication) -> None:
         (("2026-11-26",), 3, "Kein neuer Essay"),
     ],
 )
-def test_what_cannot_be_compared_is_told(
+def test_what_cannot_be_compared_is_refused_with_a_sentence(
     publication: Publication, arguments: tuple[str, ...], code: int, sentence: str
 ) -> None:
-    slug = publication.essay()
+    slug = publication.write_essay()
     compose_issue(publication.context(), ISSUE)
     (publication.home / f"content/essays/2024-05-02-{slug}.md").unlink()
     assert sentence in publication.run("issue", "diff", *arguments, code=code).err

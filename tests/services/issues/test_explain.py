@@ -1,9 +1,13 @@
-"""An editor asks why an item is in the issue, and why another is not."""
+"""`issue explain`: why an item is in the issue, and why another is not."""
 
 from __future__ import annotations
 
+from datetime import timedelta
+from email.utils import format_datetime
+
 import pytest
 
+from upcycle_news.app.context import utc_now
 from upcycle_news.models import IssueId
 from upcycle_news.services.issues import compose
 
@@ -15,33 +19,35 @@ OPEN = {"FEEDS__ALLOW_PRIVATE": "true"}
 
 @pytest.fixture
 def collected(publication):
-    """Two feeds with news that fit, do not fit, and are told twice."""
-    publication.essay(
+    """A publication with two feeds: matching, unrelated, old and duplicate items."""
+    publication.write_essay(
         "Leerstand als Einladung",
         "Der Leerstand in der Innenstadt wächst. Läden werden zu Werkstätten umgebaut.",
         topics="[Leerstand, Innenstadt]",
     )
-    told = item("Innenstadt: Werkstatt statt Leerstand im alten Laden", "https://a.example/1")
-    other = item("Handball: Sieg im Derby", "https://a.example/2", "Der Torwart hielt alles.")
+    # Of a feed that is fetched for the first time, items without a date are not news.
+    dated = f"<pubDate>{format_datetime(utc_now() - timedelta(hours=1))}</pubDate>"
+    matching = item("Innenstadt: Werkstatt statt Leerstand im alten Laden", "https://a.example/1",
+                    more=dated)  # fmt: skip
+    unrelated = item("Handball: Sieg im Derby", "https://a.example/2", "Der Torwart hielt alles.",
+                     more=dated)  # fmt: skip
     old = item("Leerstand in der Innenstadt, einst", "https://a.example/3",
                more="<pubDate>Thu, 08 Oct 2026 10:00:00 +0200</pubDate>")  # fmt: skip
-    again = item("Innenstadt: Werkstatt statt Leerstand im alten Laden", "https://b.example/1")
-    with site() as one, site() as two:
-        one.feed, two.feed = rss(told, other, old), rss(again)
+    duplicate = item("Innenstadt: Werkstatt statt Leerstand im alten Laden", "https://b.example/1",
+                     more=dated)  # fmt: skip
+    with site() as first, site() as second:
+        first.feed, second.feed = rss(matching, unrelated, old), rss(duplicate)
         path = publication.home / "content/feeds.toml"
         path.write_text(
-            f'[[feeds]]\nname = "Blatt"\nurl = "{one.url}/plain"\nweight = 2.0\n'
-            f'[[feeds]]\nname = "Bote"\nurl = "{two.url}/plain"\n',
+            f'[[feeds]]\nname = "Blatt"\nurl = "{first.url}/plain"\nweight = 2.0\n'
+            f'[[feeds]]\nname = "Bote"\nurl = "{second.url}/plain"\n',
             encoding="utf-8",
         )
         publication.run("feeds", "collect", **OPEN)
-        # Items without a date were seen first at the real time, the publication lives in 2026.
         yield publication
 
 
 def day(publication) -> str:
-    from upcycle_news.app.context import utc_now
-
     return utc_now().date().isoformat()
 
 
@@ -51,12 +57,12 @@ def test_every_candidate_is_shown_the_best_first(collected):
     assert first["chosen"] is True
     assert first["essay"] == "leerstand-als-einladung"
     assert first["item"] == "https://a.example/1"
-    told = " ".join(first["reasons"])
-    assert all(word in told for word in ("Innenstadt", "Leerstand", "Werkstatt"))
+    reasons = " ".join(first["reasons"])
+    assert all(word in reasons for word in ("Innenstadt", "Leerstand", "Werkstatt"))
     assert first["why_not"] is None
     assert first["also"] == ["Bote"]
-    why = {one["item"]: one["why_not"] for one in lines[1:]}
-    assert why["https://a.example/2"] == "no word is shared"
+    why_not = {line["item"]: line["why_not"] for line in lines[1:]}
+    assert why_not["https://a.example/2"] == "no word is shared"
     shown = collected.run("issue", "explain", day(collected)).out
     assert "in " in shown
     assert "shares Innenstadt" in shown or "shares Leerstand" in shown

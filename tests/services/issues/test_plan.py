@@ -14,12 +14,13 @@ import pytest
 from upcycle_news.errors import SettingsError
 from upcycle_news.models import IssueId
 from upcycle_news.prefect_api.schedules import Schedule, next_times, read_schedules
-from upcycle_news.services import pipeline
-from upcycle_news.services.issues import plan
+from upcycle_news.services.issues import approval, plan
 from upcycle_news.services.issues.compose import EssayFilter
+from upcycle_news.services.runs import steps
+from upcycle_news.services.runs.admission import admit_run
 
 from ...delivery.memory_ledger import Clock
-from ...publications import Publication, prepared, sent
+from ...publications import Publication, approve_issue, send_issue
 
 BERLIN = ZoneInfo("Europe/Berlin")
 
@@ -28,17 +29,17 @@ def weekly(cron: str = "30 7 * * 4", **parameters: object) -> Schedule:
     return Schedule("publish-issue/thursday", cron, "Europe/Berlin", parameters)
 
 
-def listed(publication: Publication) -> dict[str, str]:
-    """Each essay's slug with where it stands."""
-    standings, _ = plan.where_essays_stand(publication.context())
-    return {one.essay.slug: f"{one.status} {one.issue or ''}".strip() for one in standings}
+def statuses_of(publication: Publication) -> dict[str, str]:
+    """Return the status of each essay by slug."""
+    statuses, _ = plan.essay_statuses(publication.context())
+    return {row.essay.slug: f"{row.status} {row.issue or ''}".strip() for row in statuses}
 
 
 @pytest.mark.parametrize(
     ("start", "hours"),
     [("2027-03-20", ["06:30", "05:30", "05:30"]), ("2026-10-20", ["05:30", "06:30", "06:30"])],
 )
-def test_half_past_seven_stays_half_past_seven_across_the_clock_change(
+def test_a_schedule_keeps_its_local_time_across_the_clock_change(
     start: str, hours: list[str]
 ) -> None:
     after = datetime.fromisoformat(start).replace(tzinfo=BERLIN)
@@ -50,40 +51,40 @@ def test_half_past_seven_stays_half_past_seven_across_the_clock_change(
 @pytest.mark.prefect
 @pytest.mark.parametrize("cron", ["30 7 * * 4", "10 7-9 * * *", "0 9 1-7 * 1", "0 18 * * mon-fri"])
 @pytest.mark.parametrize("start", ["2027-03-26", "2026-10-23"])
-def test_the_times_are_those_at_which_prefect_starts_runs(cron: str, start: str) -> None:
+def test_scheduled_times_are_those_of_prefect(cron: str, start: str) -> None:
     from prefect.server.schemas.schedules import CronSchedule
 
     after = datetime.fromisoformat(start).replace(tzinfo=BERLIN) + timedelta(seconds=1)
-    wanted = asyncio.run(CronSchedule(cron=cron, timezone="Europe/Berlin").get_dates(60, after))
-    found = [at for at, _ in islice(next_times([weekly(cron)], after), 60)]
-    assert found == [datetime.fromtimestamp(one.timestamp(), UTC) for one in wanted]
+    expected = asyncio.run(CronSchedule(cron=cron, timezone="Europe/Berlin").get_dates(60, after))
+    times = [at for at, _ in islice(next_times([weekly(cron)], after), 60)]
+    assert times == [datetime.fromtimestamp(at.timestamp(), UTC) for at in expected]
 
 
-def test_essays_are_planned_by_their_dates_and_nobody_is_in_two_issues(
+def test_essays_are_planned_by_date_and_never_for_two_issues(
     publication: Publication, clock: Clock
 ) -> None:
-    publication.setting("[retry]", "[issue]\nessays = 1\n\n[retry]")
-    publication.crowd(1)
-    publication.essay("Alt", date="2026-11-20")
-    publication.essay("Neu", date="2026-11-25")
-    publication.essay("Morgen", date="2026-12-03")
-    publication.essay("Entwurf").join(["", ""])
+    publication.change_setting("[retry]", "[issue]\nessays = 1\n\n[retry]")
+    publication.add_many_subscribers(1)
+    publication.write_essay("Alt", date="2026-11-20")
+    publication.write_essay("Neu", date="2026-11-25")
+    publication.write_essay("Morgen", date="2026-12-03")
+    publication.write_essay("Entwurf").join(["", ""])
     path = publication.home / "content/essays/2024-05-02-entwurf.md"
     path.write_text(path.read_text().replace("status: ready", "status: draft"))
-    found = plan.plan_issues(publication.context(), 4)
-    told = [(str(one.issue), [essay.slug for essay in one.essays]) for one in found.issues]
-    assert told == [
+    issue_plan = plan.plan_issues(publication.context(), 4)
+    planned = [(str(row.issue), [essay.slug for essay in row.essays]) for row in issue_plan.issues]
+    assert planned == [
         ("2026-11-26", ["neu"]),
         ("2026-12-03", ["morgen"]),
         ("2026-12-10", ["alt"]),
         ("2026-12-17", []),
     ]
-    assert found.issues[0].problems == ()
-    assert found.issues[0].items == ()
-    assert [one.items for one in found.issues[1:]] == [None] * 3
-    assert "nothing new" in found.issues[3].problems[0]
-    assert any(note.startswith("1 draft is") for note in found.notes)
-    assert listed(publication) == {
+    assert issue_plan.issues[0].problems == ()
+    assert issue_plan.issues[0].items == ()
+    assert [row.items for row in issue_plan.issues[1:]] == [None] * 3
+    assert "nothing new" in issue_plan.issues[3].problems[0]
+    assert any(note.startswith("1 draft is") for note in issue_plan.notes)
+    assert statuses_of(publication) == {
         "morgen": "planned 2026-12-03",
         "neu": "planned 2026-11-26",
         "alt": "planned 2026-12-10",
@@ -91,38 +92,36 @@ def test_essays_are_planned_by_their_dates_and_nobody_is_in_two_issues(
     }
 
 
-def test_what_the_plan_foretells_is_what_the_run_composes(
-    publication: Publication, clock: Clock
-) -> None:
-    publication.essay("Erst", date="2026-11-20")
-    publication.essay("Dann", date="2026-11-26")
+def test_a_run_composes_the_planned_issue(publication: Publication, clock: Clock) -> None:
+    publication.write_essay("Erst", date="2026-11-20")
+    publication.write_essay("Dann", date="2026-11-26")
     context = publication.context()
     planned, *_ = plan.plan_issues(context, 1).issues
     assert planned.at == datetime(2026, 11, 26, 6, 30, tzinfo=UTC)
     clock.now = planned.at
-    begun = pipeline.begin(
+    admission = admit_run(
         publication.context(), "next", planned_at=planned.at, run="one", max_lateness_hours=12
     )
-    assert begun.issue == str(planned.issue)
-    composed = pipeline.compose(context, begun.issue, EssayFilter(), run="one")
+    assert admission.issue == str(planned.issue)
+    composed = steps.compose(context, IssueId.parse(admission.issue), EssayFilter(), run="one")
     from upcycle_news.storage import revisions
 
-    found = revisions.revision(context.store, planned.issue, composed.revision)
-    assert found is not None
-    assert found.manifest.issue.essays == planned.essays
-    assert found.manifest.issue.related == planned.items
+    revision = revisions.load_revision(context.store, planned.issue, composed.revision_id)
+    assert revision is not None
+    assert revision.manifest.issue.essays == planned.essays
+    assert revision.manifest.issue.related == planned.items
 
 
 def test_after_an_issue_of_today_the_next_one_has_its_own_number(
     publication: Publication, clock: Clock
 ) -> None:
-    publication.essay("Von Hand")
-    publication.crowd(1)
-    sent(publication.context())
-    publication.essay("Nach Plan")
+    publication.write_essay("Von Hand")
+    publication.add_many_subscribers(1)
+    send_issue(publication.context())
+    publication.write_essay("Nach Plan")
     [first] = plan.plan_issues(publication.context(), 1).issues
     assert str(first.issue) == "2026-11-26-2"  # it is seven; the schedule says half past
-    assert listed(publication) == {
+    assert statuses_of(publication) == {
         "von-hand": "published 2026-11-26",
         "nach-plan": "planned 2026-11-26-2",
     }
@@ -131,56 +130,57 @@ def test_after_an_issue_of_today_the_next_one_has_its_own_number(
 def test_an_issue_that_waits_for_its_approval_keeps_its_essays(
     publication: Publication, clock: Clock
 ) -> None:
-    publication.essay()
-    publication.crowd(1)
+    publication.write_essay()
+    publication.add_many_subscribers(1)
     context = publication.context()
-    revision = pipeline.compose(context, "2026-11-26", EssayFilter(), run="one").revision
-    pipeline.render(context, "2026-11-26", revision)
-    pipeline.ask(context, "2026-11-26", revision, run="one", waits=True)
+    issue = IssueId.parse("2026-11-26")
+    revision = steps.compose(context, issue, EssayFilter(), run="one").revision_id
+    steps.render(context, issue, revision)
+    approval.request_approval(context, issue, revision, run="one")
     clock.now += timedelta(hours=2)
-    waits, coming = plan.plan_issues(publication.context(), 1).issues
-    assert (str(waits.issue), waits.at) == ("2026-11-26", None)
-    assert waits.state == "waits for its approval until Saturday, 28 November, 07:00"
-    assert (str(coming.issue), coming.essays) == ("2026-12-03", ())
-    prepared(publication.context())
+    waiting, upcoming = plan.plan_issues(publication.context(), 1).issues
+    assert (str(waiting.issue), waiting.at) == ("2026-11-26", None)
+    assert waiting.state == "waits for its approval until Saturday, 28 November, 07:00"
+    assert (str(upcoming.issue), upcoming.essays) == ("2026-12-03", ())
+    approve_issue(publication.context())
     assert plan.plan_issues(publication.context(), 1).issues[0].state == "approved"
 
 
-def test_whatever_would_keep_the_next_issue_back_is_named(publication: Publication) -> None:
-    publication.essay("Fertig", date="2026-11-20")
-    publication.setting('address = "post@umbaupost.example.net"', "")
+def test_problems_of_the_next_issue_are_named(publication: Publication) -> None:
+    publication.write_essay("Fertig", date="2026-11-20")
+    publication.change_setting('address = "post@umbaupost.example.net"', "")
     [first] = plan.plan_issues(publication.context(), 1).issues
-    told = " | ".join(first.problems)
-    assert "sender-missing" in told
-    assert "nobody to send to" in told
-    publication.essay("Kaputt", date="gestern")
+    problems = " | ".join(first.problems)
+    assert "sender-missing" in problems
+    assert "nobody to send to" in problems
+    publication.write_essay("Kaputt", date="gestern")
     [first] = plan.plan_issues(publication.context(), 1).issues
     assert "content/essays/gestern-kaputt.md:4: „date“ ist kein Datum" in first.problems[0]
 
 
-def test_a_schedule_s_own_choice_of_topics_counts(publication: Publication) -> None:
-    wanted = publication.essay("Bestand", topics="[bestand]")
-    publication.essay("Verkehr", topics="[verkehr]")
+def test_topics_in_a_schedules_parameters_select_essays(publication: Publication) -> None:
+    expected = publication.write_essay("Bestand", topics="[bestand]")
+    publication.write_essay("Verkehr", topics="[verkehr]")
     path = publication.home / "prefect.yaml"
     path.write_text(
         path.read_text().replace("approve: false", "approve: true\n      topics: [bestand]", 1)
     )
     [first] = plan.plan_issues(publication.context(), 1).issues
-    assert [essay.slug for essay in first.essays] == [wanted]
+    assert [essay.slug for essay in first.essays] == [expected]
     assert first.schedule is not None
-    assert not first.schedule.asks
+    assert not first.schedule.needs_approval
 
 
 def test_without_a_schedule_the_plan_says_so_and_shows_todays_issue(
     publication: Publication,
 ) -> None:
-    publication.essay()
+    publication.write_essay()
     (publication.home / "prefect.yaml").unlink()
-    found = plan.plan_issues(publication.context(), 3)
-    [by_hand] = found.issues
+    issue_plan = plan.plan_issues(publication.context(), 3)
+    [by_hand] = issue_plan.issues
     assert (by_hand.issue, by_hand.at) == (IssueId.parse("2026-11-26"), None)
     assert len(by_hand.essays) == 1
-    assert "no schedule" in found.notes[0]
+    assert "no schedule" in issue_plan.notes[0]
 
 
 @pytest.mark.parametrize(
@@ -188,7 +188,7 @@ def test_without_a_schedule_the_plan_says_so_and_shows_todays_issue(
     [
         ("deployments: [", "prefect.yaml:1: is not YAML here"),
         ("name: x\n", "prefect.yaml: has no list of deployments"),
-        ("CRON", "prefect.yaml:25: publish-issue/thursday: 'every thursday' is not a cron"),
+        ("CRON", "prefect.yaml:26: publish-issue/thursday: 'every thursday' is not a cron"),
         ("ZONE", "is not a time zone"),
         ("INTERVAL", "only schedules with 'cron'"),
     ],
@@ -196,28 +196,28 @@ def test_without_a_schedule_the_plan_says_so_and_shows_todays_issue(
 def test_a_schedule_that_cannot_be_read_is_named_with_its_line(
     tmp_path: Path, text: str, complaint: str
 ) -> None:
-    own = (Path(__file__).parents[3] / "prefect.yaml").read_text()
-    made = {
-        "CRON": own.replace('"30 7 * * 4"', '"every thursday"'),
-        "ZONE": own.replace("timezone: Europe/Berlin", "timezone: Europe/Bärlin", 1),
-        "INTERVAL": own.replace('cron: "30 7 * * 4"', "interval: 3600"),
+    original = (Path(__file__).parents[3] / "prefect.yaml").read_text()
+    changed = {
+        "CRON": original.replace('"30 7 * * 4"', '"every thursday"'),
+        "ZONE": original.replace("timezone: Europe/Berlin", "timezone: Europe/Bärlin", 1),
+        "INTERVAL": original.replace('cron: "30 7 * * 4"', "interval: 3600"),
     }.get(text, text)
-    (tmp_path / "prefect.yaml").write_text(made)
+    (tmp_path / "prefect.yaml").write_text(changed)
     with pytest.raises(SettingsError, match=re.escape(complaint)):
         read_schedules(tmp_path)
 
 
-def test_the_plan_is_told_for_people_and_for_programs(publication: Publication) -> None:
-    publication.essay()
-    publication.crowd(1)
-    told = publication.run("issue", "plan", "--count", "2").out.splitlines()
+def test_issue_plan_prints_text_and_json(publication: Publication) -> None:
+    publication.write_essay()
+    publication.add_many_subscribers(1)
+    lines = publication.run("issue", "plan", "--count", "2").out.splitlines()
     assert re.match(
         r"issue \d{4}-\d\d-\d\d  Thursday, .*, 07:30 \(Europe/Berlin, UTC\+[12]\)  publish-issue/",
-        told[0],
+        lines[0],
     )
-    assert "leads  Was vom Bahnhof bleibt" in told[1]
-    found = publication.run("issue", "plan", "--count", "2", "--json").json
-    assert [one["essays"][:1] != [] for one in found["issues"]] == [True, False]
-    assert found["issues"][0]["at"].startswith(found["issues"][0]["issue"])
-    assert found["timezone"] == "Europe/Berlin"
+    assert "leads  Was vom Bahnhof bleibt" in lines[1]
+    plan_json = publication.run("issue", "plan", "--count", "2", "--json").json
+    assert [issue["essays"][:1] != [] for issue in plan_json["issues"]] == [True, False]
+    assert plan_json["issues"][0]["at"].startswith(plan_json["issues"][0]["issue"])
+    assert plan_json["timezone"] == "Europe/Berlin"
     publication.run("issue", "plan", "--count", "0", code=2)

@@ -1,4 +1,4 @@
-"""What editors and operators read in the cockpit: what changed, and how the relays did."""
+"""The delivery report and the approval page: changes, relays, language."""
 
 from __future__ import annotations
 
@@ -8,18 +8,19 @@ from datetime import UTC, datetime, timedelta
 from upcycle_news.app.context import AppContext
 from upcycle_news.delivery.ports import DeliveryReport
 from upcycle_news.models import FeedItem, IssueId
-from upcycle_news.models.relay_stats import Counting, Replies
-from upcycle_news.services import pipeline
-from upcycle_news.services.issues.approval import asked_until
+from upcycle_news.models.relay_stats import RelayStats, RelayStatsCounter
+from upcycle_news.services.feeds.collect import FeedRunReport
+from upcycle_news.services.issues.approval import approval_deadline
 from upcycle_news.services.issues.approval_form import approval_page
 from upcycle_news.services.issues.compose import compose_issue
-from upcycle_news.services.issues.render import render_issue
+from upcycle_news.services.issues.render import render_revision
 from upcycle_news.services.reports import delivery_report
+from upcycle_news.services.runs.deliver import deliver_with_progress
 from upcycle_news.storage import relay_stats
 from upcycle_news.storage.feeds import FeedState, record
 
 from ...delivery.memory_ledger import Clock
-from ...publications import Publication, sent
+from ...publications import Publication, send_issue
 from ..delivery.test_send_settings import queued as queued_issue
 
 PULL = "git pull failed (another git is at work here); the content may be old"
@@ -32,51 +33,51 @@ ITEM = FeedItem(
 )  # fmt: skip
 
 
-def collected(context: AppContext) -> None:
+def store_item(context: AppContext) -> None:
     state = FeedState("https://bote.example/feed", ITEM.feed)
     record(context.store, state, [ITEM], now=context.clock())
 
 
-def spoken(relay: str, *seconds: float) -> Replies:
-    counting = Counting(relay)
-    for one in seconds:
-        counting.add("accepted", one)
-    return counting.told()
+def stats_of(relay: str, *seconds: float) -> RelayStats:
+    counter = RelayStatsCounter(relay)
+    for duration in seconds:
+        counter.add("accepted", duration)
+    return counter.snapshot()
 
 
-def two_issues(publication: Publication, clock: Clock) -> str:
-    """The report of the second one; before it templates, settings and a feed were changed."""
-    publication.crowd(2)
-    publication.essay("Zuerst")
-    sent(publication.context())
+def report_of_second_issue(publication: Publication, clock: Clock) -> str:
+    """Send two issues, with changed templates, settings and feeds; return the second report."""
+    publication.add_many_subscribers(2)
+    publication.write_essay("Zuerst")
+    send_issue(publication.context())
     clock.now += timedelta(days=7)
     (publication.home / "content/feeds.toml").write_text(
         '[[feeds]]\nname = "Der *Bote*"\nurl = "https://bote.example/feed"\n'
     )
-    publication.essay("Bahnhof und Kleinstadt")
+    publication.write_essay("Bahnhof und Kleinstadt")
     path = publication.home / "templates/partials/closing.mjml"
     path.write_text(path.read_text() + "\n<!-- neu -->\n")
-    publication.setting(
+    publication.change_setting(
         'address = "post@umbaupost.example.net"', 'address = "neu@umbaupost.example.net"'
     )
     context = publication.context()
     compose_issue(context, SECOND)  # a first preview, still without the item
     clock.now += timedelta(minutes=5)
-    collected(context)
-    sent(context, str(SECOND))
-    relay_stats.save(context.store, SECOND, 98, spoken("main", *[0.2] * 30), now=clock.now)
-    second = replace(spoken("second", *[12.0] * 30), refused=2, lost=1)
+    store_item(context)
+    send_issue(context, str(SECOND))
+    relay_stats.save(context.store, SECOND, 98, stats_of("main", *[0.2] * 30), now=clock.now)
+    second = replace(stats_of("second", *[12.0] * 30), refused=2, lost=1)
     relay_stats.save(context.store, SECOND, 99, second, now=clock.now)
-    return delivery_report.delivery_report(context, SECOND, {})
+    return delivery_report.delivery_report(context, SECOND)
 
 
 def test_the_report_says_what_changed_since_the_last_issue_and_the_last_revision(
     publication: Publication, clock: Clock
 ) -> None:
-    told = two_issues(publication, clock).splitlines()
-    since_issue = told.index("**Seit Ausgabe 2026-11-26:**")
-    [since_revision] = [n for n, line in enumerate(told) if line.startswith("**Seit Revision")]
-    assert told[since_issue + 2 : since_revision - 1] == [
+    report = report_of_second_issue(publication, clock).splitlines()
+    since_issue = report.index("**Seit Ausgabe 2026-11-26:**")
+    [since_revision] = [n for n, line in enumerate(report) if line.startswith("**Seit Revision")]
+    assert report[since_issue + 2 : since_revision - 1] == [
         "- neu: Bahnhof und Kleinstadt",
         "- neu: Der Bahnhof der Kleinstadt",
         "- nicht mehr dabei: Zuerst",
@@ -84,18 +85,16 @@ def test_the_report_says_what_changed_since_the_last_issue_and_the_last_revision
         "- geänderte Vorlagen: partials/closing.mjml",
         r"- geänderte Einstellungen: sender\_address",
     ]
-    assert told[since_revision + 2 :] == ["- neu: Der Bahnhof der Kleinstadt"]
-    assert "@" not in "".join(told)
+    assert report[since_revision + 2 :] == ["- neu: Der Bahnhof der Kleinstadt"]
+    assert "@" not in "".join(report)
 
 
-def test_the_report_puts_the_relays_beside_one_another(
-    publication: Publication, clock: Clock
-) -> None:
-    told = two_issues(publication, clock).splitlines()
-    start = told.index(
+def test_the_report_compares_the_relays(publication: Publication, clock: Clock) -> None:
+    report = report_of_second_issue(publication, clock).splitlines()
+    start = report.index(
         "| Relay | angenommen | aufgeschoben | abgelehnt | ohne Antwort | Median | längste |"
     )
-    rows = [[cell.strip() for cell in line.split("|")[1:-1]] for line in told[start + 2 :][:3]]
+    rows = [[cell.strip() for cell in line.split("|")[1:-1]] for line in report[start + 2 :][:3]]
     assert [row[:5] for row in rows] == [
         ["mailbox", "2", "0", "0", "0"],
         ["main", "30", "0", "0", "0"],
@@ -103,7 +102,7 @@ def test_the_report_puts_the_relays_beside_one_another(
     ]
     assert rows[1][6] == "200 ms"
     assert rows[2][6] == "12,0 s"
-    [slow] = [line for line in told if line.startswith("- **Langsam:**")]
+    [slow] = [line for line in report if line.startswith("- **Langsam:**")]
     assert slow.startswith(
         "- **Langsam:** Relay second: die Hälfte seiner Antworten braucht länger"
     )
@@ -113,65 +112,68 @@ def test_the_report_puts_the_relays_beside_one_another(
 def test_the_report_is_written_in_the_publications_language(
     publication: Publication, clock: Clock
 ) -> None:
-    german = two_issues(publication, clock)
+    german = report_of_second_issue(publication, clock)
     assert "## Ausgabe 2026-12-03" in german
     assert "| verschickt (*sent*) | 2 |" in german
-    assert "Die Summe geht auf." in german
+    assert "Alle Zustellungen sind abgerechnet." in german
     assert "**Feeds:** 1 von 1 in Ordnung" in german
-    told = delivery_report.delivery_report(publication.context(), SECOND, {"pull": PULL})
-    assert "git pull ging nicht (ein anderes git arbeitet hier gerade)" in told
+    pulled = delivery_report.delivery_report(
+        publication.context(), SECOND, FeedRunReport(pull=PULL)
+    )
+    assert "git pull ging nicht (ein anderes git arbeitet hier gerade)" in pulled
     english = delivery_report.delivery_report(
-        publication.context(PUBLICATION__LANGUAGE="en"), SECOND, {"pull": PULL}
+        publication.context(PUBLICATION__LANGUAGE="en"), SECOND, FeedRunReport(pull=PULL)
     )
     assert "| sent | 2 |" in english
-    assert "The sum closes." in english
+    assert "All deliveries are accounted for." in english
     assert "**Since issue 2026-11-26:**" in english
     assert f"content: {PULL}" in english
 
 
-def test_the_first_question_tells_what_changed_in_the_look_since_the_last_issue(
+def test_the_first_approval_page_lists_changed_templates_since_the_last_issue(
     publication: Publication, clock: Clock
 ) -> None:
-    publication.crowd(1)
-    publication.essay("Zuerst")
-    sent(publication.context())
-    publication.essay("Danach")
+    publication.add_many_subscribers(1)
+    publication.write_essay("Zuerst")
+    send_issue(publication.context())
+    publication.write_essay("Danach")
     path = publication.home / "templates/partials/closing.mjml"
     path.write_text(path.read_text() + "\n<!-- neu -->\n")
     clock.now += timedelta(days=7)
     context = publication.context()
-    revision_id = compose_issue(context, SECOND).revision_id
-    render_issue(context, SECOND, revision_id)
-    page = approval_page(context, SECOND, revision_id, until=asked_until(context))
+    revision = compose_issue(context, SECOND)
+    rendered = render_revision(context, revision)
+    page = approval_page(context, rendered, until=approval_deadline(context))
     assert "**Seit Ausgabe 2026-11-26:**" in page
     assert "- geänderte Vorlagen: partials/closing.mjml" in page
     assert "- neu: Danach" not in page  # all of it is new, and stands above
     assert "Ausgabe **2026-12-03** für **1** Person: 1 Essay, 0 Meldungen" in page
     assert "Wartet bis Samstag, 5. Dezember, 07:00 Uhr." in page
-    publication.setting('name = "Umbaupost"\n', 'name = "Umbaupost"\nlanguage = "en"\n')
+    publication.change_setting('name = "Umbaupost"\n', 'name = "Umbaupost"\nlanguage = "en"\n')
     context = publication.context()
-    page = approval_page(context, SECOND, revision_id, until=asked_until(context))
+    rendered = render_revision(context, revision)
+    page = approval_page(context, rendered, until=approval_deadline(context))
     assert "Issue **2026-12-03** for **1** reader: 1 essay, 0 feed items" in page
     assert "Waits until Saturday, 5 December, 07:00." in page
     assert "- changed templates: partials/closing.mjml" in page
 
 
-def test_an_issue_is_sent_although_nobody_can_be_shown_how_far_it_is(
+def test_an_issue_is_sent_even_if_progress_cannot_be_shown(
     publication: Publication,
 ) -> None:
     """Prefect's server may be restarted while mail goes out."""
-    publication.essay()
-    publication.crowd(3)
+    publication.write_essay()
+    publication.add_many_subscribers(3)
     context = publication.context()
     issue = queued_issue(context)
     shown: list[str] = []
 
-    def away(percent: float, text: str) -> None:
+    def fail(percent: float, text: str) -> None:
         shown.append(text)
         raise ConnectionError("Prefect does not answer")
 
-    assert pipeline.deliver(context, str(issue), away)["sent"] == 3
+    assert deliver_with_progress(context, issue, fail).as_dict()["sent"] == 3
     assert shown
-    progress = delivery_report.Progress(3, 0, away, every=0.0)
+    progress = delivery_report.Progress(3, 0, fail, every=0.0)
     progress(DeliveryReport(sent=1))
     assert len(shown) == 2

@@ -4,37 +4,39 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from upcycle_news.models import EmailAddress, IssueId
-from upcycle_news.services import run_results
+from upcycle_news.models import EmailAddress, IssueId, UnsubscribeMethod
 from upcycle_news.services.bounces import process
 from upcycle_news.services.reports.delivery_report import delivery_report
-from upcycle_news.services.subscribers.list_health import alarms, list_health
+from upcycle_news.services.subscribers.list_health import (
+    find_alerts,
+    list_alert_sentences,
+    list_health,
+)
 from upcycle_news.storage import subscribers
 from upcycle_news.storage.statistics import IssueFigures
-from upcycle_news.storage.subscribers import Way
 
 from ...bounces import sample_reports
 from ...delivery.memory_ledger import START
-from ...publications import Publication, sent
+from ...publications import Publication, send_issue
 
 WELL = IssueFigures("2026-11-26", START, 2000, 2000, 0, 20, 2, 5, 10, 3)
 
 
-def test_complaints_and_bounces_above_the_threshold_are_an_alarm() -> None:
-    told = {"bounces_percent": 5.0, "complaints_percent": 0.1}
-    assert alarms(WELL, **told) == ()
-    [alarm] = alarms(replace(WELL, complaints=3), **told)
-    assert "0.15 % complained" in str(alarm)
-    [alarm] = alarms(replace(WELL, bounced=120), **told)
-    assert "6.0 % came back" in str(alarm)
-    assert alarms(replace(WELL, sent=20, complaints=1, bounced=9), **told) == ()
+def test_complaints_and_bounces_above_the_threshold_are_an_alert() -> None:
+    limits = {"bounces_percent": 5.0, "complaints_percent": 0.1}
+    assert find_alerts(WELL, **limits) == ()
+    [alert] = find_alerts(replace(WELL, complaints=3), **limits)
+    assert "0.15 % complained" in str(alert)
+    [alert] = find_alerts(replace(WELL, bounced=120), **limits)
+    assert "6.0 % came back" in str(alert)
+    assert find_alerts(replace(WELL, sent=20, complaints=1, bounced=9), **limits) == ()
 
 
-def test_the_figures_of_an_issue_tell_what_it_did_to_the_list(publication: Publication) -> None:
-    publication.crowd(60)
-    publication.essay()
+def test_the_figures_of_an_issue_count_bounces_and_departures(publication: Publication) -> None:
+    publication.add_many_subscribers(60)
+    publication.write_essay()
     context = publication.context(SENDER__VERP="true")
-    assert sent(context).closed
+    assert send_issue(context).closed
     addresses = context.bounce_addresses
     assert addresses is not None
     for number in (1, 2, 3, 4):
@@ -45,16 +47,20 @@ def test_the_figures_of_an_issue_tell_what_it_did_to_the_list(publication: Publi
     )
     person = subscribers.find(context.store, EmailAddress.parse("reader10@example.org"))
     assert person is not None
-    subscribers.unsubscribe(context.store, person, now=context.clock(), way=Way.ONE_CLICK, issue=1)
+    subscribers.unsubscribe(
+        context.store, person, now=context.clock(), method=UnsubscribeMethod.ONE_CLICK, issue=1
+    )
 
-    [one] = list_health(context)
-    figures = one.figures
+    [health] = list_health(context)
+    figures = health.figures
     assert (figures.sent, figures.bounced, figures.complaints) == (60, 4, 1)
     assert (figures.unsubscribed, figures.joined) == (1, 60)
-    assert len(one.alarms) == 2
-    told = run_results.bounce_summary({"hard": 4}, run_results.alarms(context))
-    assert told.name == "Degraded" and told.message.startswith("4 hard; issue 2026-11-26: 6.7 %")
-    page = delivery_report(context, IssueId.parse("2026-11-26"), {})
+    assert len(health.alerts) == 2
+    result = process.collection_result(process.Collected(hard=4), list_alert_sentences(context))
+    assert result.name == "Degraded" and result.message.startswith(
+        "4 hard; issue 2026-11-26: 6.7 %"
+    )
+    page = delivery_report(context, IssueId.parse("2026-11-26"))
     assert "**Alarm:**" in page and "1 abbestellt" in page
     stats = publication.run("subscribers", "stats", "--json").json
     assert stats["subscribers"] == {"pending": 0, "confirmed": 59, "unsubscribed": 1}

@@ -1,25 +1,16 @@
-"""The commands that decide about an issue; a run of Prefect that waits for it goes on."""
+"""`upcycle-news issue approve|reject|show`: decide about a revision."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import typer
 
-from upcycle_news.cli.issue.common import me
-from upcycle_news.cli.output import (
-    AsJson,
-    IssueArgument,
-    issue_id,
-    note,
-    open_context,
-    say_json,
-)
+from upcycle_news.cli.issue.common import current_user
+from upcycle_news.cli.output import IssueArgument, JsonOption, note, open_publication, print_json
 
 if TYPE_CHECKING:
-    from upcycle_news.app.context import AppContext
-    from upcycle_news.models import IssueId
+    from upcycle_news.api.issues import IssueDecision
 
 
 def approve(issue: IssueArgument = None) -> None:
@@ -27,16 +18,11 @@ def approve(issue: IssueArgument = None) -> None:
 
     A run of Prefect that waits for it goes on. Example: upcycle-news issue approve 2026-11-26
     """
-    from upcycle_news.services.feeds.collect import feed_findings
-    from upcycle_news.services.issues import approval
-
-    with open_context() as context:
-        chosen, revision_id = _newest(context, issue)
-        runs = approval.approve(context, chosen, revision_id, by=me())
-        for finding in feed_findings(context):
-            note(f"{finding.where}: {finding.in_language(context.language)}")
-        typer.echo(f"issue {chosen}: revision {revision_id[:12]} is approved")
-        _resume(context, runs, "send")
+    with open_publication() as app:
+        decision = app.issues.approve(issue, by=current_user())
+        for finding in decision.feed_findings:
+            note(f"{finding.where}: {finding.in_language(app.language)}")
+        _print_decision(decision)
 
 
 def reject(issue: IssueArgument = None) -> None:
@@ -44,81 +30,32 @@ def reject(issue: IssueArgument = None) -> None:
 
     Example: upcycle-news issue reject 2026-11-26
     """
-    from upcycle_news.services.issues import approval
-
-    with open_context() as context:
-        chosen, revision_id = _newest(context, issue)
-        runs = approval.reject(context, chosen, revision_id, by=me())
-        typer.echo(f"issue {chosen}: revision {revision_id[:12]} is rejected")
-        _resume(context, runs, "reject")
+    with open_publication() as app:
+        _print_decision(app.issues.reject(issue, by=current_user()))
 
 
-def show(issue: IssueArgument = None, as_json: AsJson = False) -> None:
+def show(issue: IssueArgument = None, as_json: JsonOption = False) -> None:
     """Show what an editor is asked to approve: content, what changed, findings, who waits.
 
     Example: upcycle-news issue show 2026-11-26
     """
-    from upcycle_news.services.issues import approval
-    from upcycle_news.services.issues.approval_form import approval_page
-    from upcycle_news.storage import approvals, revisions
-
-    with open_context() as context:
-        chosen, revision_id = _newest(context, issue)
-        found = revisions.revision(context.store, chosen, revision_id)
-        assert found is not None
-        decided = approvals.last_decision(context.store, chosen, revision_id)
-        waiting = [
-            one
-            for one in approvals.waiting(context.store, chosen)
-            if one.revision_id == revision_id
-        ]
-        until = waiting[0].until if waiting else approval.asked_until(context)
-        changed = approval.difference(context, found)
-        if as_json:
-            say_json(
-                {
-                    "issue": str(chosen),
-                    "hash": revision_id,
-                    "approved": None if decided is None else decided.approved,
-                    "by": "" if decided is None else decided.by,
-                    "at": None if decided is None else decided.at.isoformat(timespec="seconds"),
-                    "waiting": [one.run for one in waiting],
-                    "changed": changed,
-                }
-            )
-            return
-        typer.echo(approval_page(context, chosen, revision_id, until=until))
-        if decided is not None:
-            verb = "approved" if decided.approved else "rejected"
-            note(f"{verb} by {decided.by}, {decided.at:%Y-%m-%d %H:%M} UTC")
-        if changed:
-            note(f"changed since: {changed}")
-
-
-def _newest(context: AppContext, issue: str | None) -> tuple[IssueId, str]:
-    from upcycle_news.errors import IssueError
-    from upcycle_news.storage import revisions
-
-    chosen = issue_id(context, issue)
-    newest = revisions.revision(context.store, chosen)
-    if newest is None:
-        raise IssueError(f"there is no issue {chosen} yet: see 'upcycle-news issue preview'")
-    return chosen, newest.revision_id
-
-
-def _resume(context: AppContext, runs: Sequence[str], decision: str) -> None:
-    """Let the waiting runs go on. The decision stands without them: deliver-pending sees it too."""
-    from upcycle_news.prefect_api.client import Cockpit, CockpitError
-
-    if not runs:
+    with open_publication() as app:
+        review = app.issues.approval_page(issue)
+    if as_json:
+        print_json(review.as_dict())
         return
-    cockpit = Cockpit.find(context.settings.state / "prefect")
-    try:
-        resumed = [run for run in runs if cockpit and cockpit.resume(run, {"decision": decision})]
-    except CockpitError as error:
-        note(f"the decision is written down, but the waiting run was not told: {error}")
-        return
-    if resumed:
-        note(f"the waiting run goes on: {', '.join(resumed)}")
-    elif cockpit is None:
-        note("the decision is written down; set PREFECT_API_URL to tell the waiting run at once")
+    typer.echo(review.page)
+    if (decision := review.decision) is not None:
+        verb = "approved" if decision.approved else "rejected"
+        note(f"{verb} by {decision.by}, {decision.at:%Y-%m-%d %H:%M} UTC")
+    if review.changed:
+        note(f"changed since: {review.changed}")
+
+
+def _print_decision(decision: IssueDecision) -> None:
+    verb = "approved" if decision.approved else "rejected"
+    typer.echo(f"issue {decision.issue}: revision {decision.revision_id[:12]} is {verb}")
+    if decision.runs.problem:
+        note(decision.runs.problem)
+    elif decision.runs.runs:
+        note(f"the waiting run goes on: {', '.join(decision.runs.runs)}")

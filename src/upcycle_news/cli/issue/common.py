@@ -1,4 +1,4 @@
-"""What the issue commands have in common."""
+"""Options and output that several issue commands share."""
 
 from __future__ import annotations
 
@@ -8,14 +8,14 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from upcycle_news.cli.completion import essay_slugs
-from upcycle_news.cli.output import note, say_json, status_lines
+from upcycle_news.cli.output import format_status, note, print_json
+from upcycle_news.models import IssueId, IssueStatus
 
-if TYPE_CHECKING:
-    from upcycle_news.app.context import AppContext
-    from upcycle_news.models import IssueId
-    from upcycle_news.services.issues.compose import Composed
+if TYPE_CHECKING:  # completing a word loads this module, and must not load the store
+    from upcycle_news.api import App
+    from upcycle_news.api.issues import FeedRunReport
 
-Essays = Annotated[
+EssayOption = Annotated[
     list[str] | None,
     typer.Option(
         "--essay",
@@ -24,62 +24,50 @@ Essays = Annotated[
         autocompletion=essay_slugs,
     ),
 ]
-Collect = Annotated[
+CollectOption = Annotated[
     bool, typer.Option("--collect/--no-collect", help="Ask feeds that are due before composing.")
 ]
 
 
-def composed_issue(
-    context: AppContext, issue: IssueId, essays: list[str] | None, collect: bool, as_json: bool
-) -> Composed:
-    """Collect what is due and compose; says which feeds failed, and why there is no issue.
-
-    An issue whose deliveries have begun is frozen: it is taken as it is.
-    """
-    from upcycle_news.errors import NothingNew
-    from upcycle_news.services.feeds.collect import collect_feeds
-    from upcycle_news.services.issues.compose import Composed, compose_issue
-    from upcycle_news.services.issues.ids import latest_issue
-    from upcycle_news.storage import issues, revisions
-
-    row = issues.get(context.store, issue)
-    if row is not None and row.revision_id:
-        frozen = revisions.revision(context.store, issue, row.revision_id)
-        if frozen is not None:
-            return Composed(issue, row.revision_id, False, frozen.manifest)
-    if collect:
-        report = collect_feeds(context)
-        if report.pull:
-            note(report.pull)
-        for name, sentence in report.failed:
-            note(f"feed {name}: {sentence}")
-        for name, sentence in report.waiting:
-            note(f"feed {name} was not asked: {sentence}")
-    try:
-        return compose_issue(context, issue, essays or ())
-    except NothingNew:
-        last = latest_issue(context)
-        if as_json and last is not None:
-            say_status(context, last, as_json)
-        raise
+def note_feed_failures(report: FeedRunReport) -> None:
+    """Print which feeds failed or were not asked, and why `git pull` failed."""
+    if report.pull:
+        note(report.pull)
+    for name, sentence in report.failed:
+        note(f"feed {name}: {sentence}")
+    for name, sentence in report.waiting:
+        note(f"feed {name} was not asked: {sentence}")
 
 
-def say_status(context: AppContext, issue: IssueId, as_json: bool) -> None:
-    """Print the closing sum; raises `IssueError` for an issue that does not exist."""
-    from upcycle_news.errors import IssueError
-    from upcycle_news.storage import issues
-
-    found = issues.status(context.store, issue)
-    if found is None:
-        raise IssueError(f"there is no issue {issue}: see 'upcycle-news issue preview {issue}'")
+def print_status(status: IssueStatus, as_json: bool) -> None:
+    """Print the deliveries by state."""
     if as_json:
-        say_json(found.as_dict())
+        print_json(status.as_dict())
     else:
-        typer.echo(status_lines(found))
+        typer.echo(format_status(status))
 
 
-def me() -> str:
-    """Who decides: the account this command runs under."""
+def note_pending_suppressions(app: App, issue: str = "") -> None:
+    """Print how many suppressions wait for a decision, if any does; with `issue` only after its wave."""
+    if issue and not app.suppressions.pending_count(issue):
+        return
+    if waiting := app.suppressions.pending_sentence():
+        note(waiting)
+
+
+def print_latest_as_json(app: App) -> None:
+    """Print the status of the latest issue, if there is one: nothing new is no reason for no JSON."""
+    if (latest := app.issues.latest()) is not None:
+        print_json(app.issues.status(latest).as_dict())
+
+
+def chosen_issue(app: App, issue: str | None) -> IssueId:
+    """Return the issue that was named, or today's: one for the whole command."""
+    return IssueId.parse(issue) if issue else app.issues.default_id()
+
+
+def current_user() -> str:
+    """Return the name of the account that runs this command, for the record of a decision."""
     try:
         return getpass.getuser()
     except (KeyError, OSError):

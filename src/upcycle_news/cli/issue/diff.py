@@ -1,31 +1,19 @@
-"""`upcycle-news issue diff`: what changed since somebody looked at an issue."""
+"""`upcycle-news issue diff`: compare two revisions, or one with the content now."""
 
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator, Sequence
-from typing import TYPE_CHECKING, Annotated, Any
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from upcycle_news.cli.issue.common import Essays
-from upcycle_news.cli.output import (
-    AsJson,
-    IssueArgument,
-    issue_id,
-    note,
-    open_context,
-    say_json,
-)
+from upcycle_news.cli.issue.common import EssayOption
+from upcycle_news.cli.output import IssueArgument, JsonOption, note, open_publication, print_json
 
 if TYPE_CHECKING:
-    from upcycle_news.curation.manifest_diff import (
-        Changed,
-        Difference,
-        Piece,
-    )
+    from upcycle_news.api.issues import ManifestDiff, Piece, TextChange
     from upcycle_news.models import Related
-    from upcycle_news.services.issues.diff import Compared
 
 _MARKS = {"out": ("[-", "-]", "red"), "in": ("{+", "+}", "green")}  # as git diff --word-diff
 
@@ -39,66 +27,66 @@ def diff(
     to: Annotated[
         str, typer.Option("--to", metavar="REVISION", help="now, preview, approval, or a hash.")
     ] = "now",
-    essay: Essays = None,
+    essay: EssayOption = None,
     lines: Annotated[
         bool, typer.Option("--lines", help="Texts as a patch of lines, not word by word.")
     ] = False,
-    as_json: AsJson = False,
+    as_json: JsonOption = False,
 ) -> None:
     """Show what changed since the last preview: texts, subject, essays and items, pictures, look.
 
     Compares a stored revision with the content as it is now, or with another revision.
     Example: upcycle-news issue diff 2026-11-26 --from approval
     """
-    from upcycle_news.services.issues.diff import compare_issue
-
-    with open_context() as context:
-        found = compare_issue(context, issue_id(context, issue), since, to, essay or ())
+    with open_publication() as app:
+        comparison = app.issues.diff(issue, since, to, essay or ())
     if as_json:
-        say_json(_as_json(found))
+        print_json(comparison.as_dict())
         return
-    what = f"issue {found.issue}: revision {found.old[:12]}"
-    if found.frozen:
+    what = f"issue {comparison.issue}: revision {comparison.old[:12]}"
+    if comparison.frozen:
         typer.echo(f"{what} is frozen: its deliveries have begun, and nothing in it changes")
-    elif not found.difference:
+    elif not comparison.difference:
         typer.echo(f"{what}: nothing has changed")
     else:
-        against = "what is there now" if found.new == "now" else f"revision {found.new[:12]}"
+        against = (
+            "what is there now" if comparison.new == "now" else f"revision {comparison.new[:12]}"
+        )
         typer.echo(f"{what} and {against}")
-        for line in _told(found.difference, lines):
+        for line in _difference_lines(comparison.difference, lines):
             typer.echo(line)
-    if found.voids:
-        note(f"an approval of revision {found.old[:12]} would be refused: {found.voids}")
+    if comparison.voids:
+        note(f"an approval of revision {comparison.old[:12]} would be refused: {comparison.voids}")
 
 
-def _told(found: Difference, lines: bool) -> Iterator[str]:
-    for one in (found.subject, found.preheader):
-        if one is not None:
-            yield f"  {one.name}"
-            yield from _text(one, lines)
-    yield from (f"  essay in   {essay.title} ({essay.source})" for essay in found.essays_in)
-    yield from (f"  essay out  {essay.title} ({essay.source})" for essay in found.essays_out)
-    if found.order:
+def _difference_lines(difference: ManifestDiff, lines: bool) -> Iterator[str]:
+    for change in (difference.subject, difference.preheader):
+        if change is not None:
+            yield f"  {change.name}"
+            yield from _text_lines(change, lines)
+    yield from (f"  essay in   {essay.title} ({essay.source})" for essay in difference.essays_in)
+    yield from (f"  essay out  {essay.title} ({essay.source})" for essay in difference.essays_out)
+    if difference.order:
         yield "  essays     in another order"
-    yield from (f"  item in    {_item(one)}" for one in found.items_in)
-    yield from (f"  item out   {_item(one)}" for one in found.items_out)
-    yield from (f"  picture    {path} ({how})" for path, how in found.pictures)
+    yield from (f"  item in    {_item(change)}" for change in difference.items_in)
+    yield from (f"  item out   {_item(change)}" for change in difference.items_out)
+    yield from (f"  picture    {path} ({how})" for path, how in difference.pictures)
     for label, texts in (
-        ("essay", found.essays),
-        ("item", found.items),
-        ("setting", found.settings),
-        ("template", found.templates),
+        ("essay", difference.essays),
+        ("item", difference.items),
+        ("setting", difference.settings),
+        ("template", difference.templates),
     ):
-        for one in texts:
-            yield f"  {label:<10} {one.name}"
-            yield from _text(one, lines)
+        for change in texts:
+            yield f"  {label:<10} {change.name}"
+            yield from _text_lines(change, lines)
 
 
-def _text(one: Changed, lines: bool) -> Iterator[str]:
+def _text_lines(change: TextChange, lines: bool) -> Iterator[str]:
     if lines:
-        yield from (f"    {line}" for line in one.unified().splitlines())
+        yield from (f"    {line}" for line in change.unified().splitlines())
         return
-    for number, pieces in one.words():
+    for number, pieces in change.words():
         yield f"    {number}: {''.join(map(_piece, pieces))}".replace("\n", "\n       ")
 
 
@@ -112,39 +100,3 @@ def _piece(piece: Piece) -> str:
 
 def _item(related: Related) -> str:
     return f"{related.story.lead.title} ({related.story.lead.feed})"
-
-
-def _as_json(found: Compared) -> dict[str, Any]:
-    told = found.difference
-    return {
-        "issue": str(found.issue),
-        "from": found.old,
-        "to": found.new,
-        "changed": bool(told),
-        "frozen": found.frozen,
-        "approval_holds": not found.voids,
-        "subject": _both(told.subject),
-        "preheader": _both(told.preheader),
-        "essays": {
-            "in": [essay.slug for essay in told.essays_in],
-            "out": [essay.slug for essay in told.essays_out],
-            "changed": _diffs(told.essays),
-            "order": told.order,
-        },
-        "items": {
-            "in": [one.story.lead.link for one in told.items_in],
-            "out": [one.story.lead.link for one in told.items_out],
-            "changed": _diffs(told.items),
-        },
-        "images": [{"path": path, "how": how} for path, how in told.pictures],
-        "templates": _diffs(told.templates),
-        "settings": [{"name": one.name, **(_both(one) or {})} for one in told.settings],
-    }
-
-
-def _both(one: Changed | None) -> dict[str, str] | None:
-    return None if one is None else {"from": one.old, "to": one.new}
-
-
-def _diffs(found: Sequence[Changed]) -> list[dict[str, str]]:
-    return [{"name": one.name, "diff": one.unified()} for one in found]

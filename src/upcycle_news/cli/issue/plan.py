@@ -1,30 +1,25 @@
-"""`upcycle-news issue plan`: what comes next, and when."""
+"""`upcycle-news issue plan`: the next issues of the schedule."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from datetime import timedelta
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
+from zoneinfo import ZoneInfo
 
 import typer
 
-from upcycle_news.cli.output import (
-    AsJson,
-    note,
-    open_context,
-    say_json,
-)
+from upcycle_news.cli.output import JsonOption, note, open_publication, print_json
 
 if TYPE_CHECKING:
-    from upcycle_news.app.context import AppContext
-    from upcycle_news.services.issues.plan import Planned
+    from upcycle_news.api.issues import PlannedIssue
 
 
 def plan(
     count: Annotated[
         int, typer.Option("--count", min=1, max=60, help="So many issues of the schedule.")
     ] = 4,
-    as_json: AsJson = False,
+    as_json: JsonOption = False,
 ) -> None:
     """Show what the next issues would contain, when they are made, and what stands against it.
 
@@ -33,67 +28,42 @@ def plan(
 
     Example: upcycle-news issue plan --count 2
     """
-    from upcycle_news.services.issues.plan import plan_issues
-
-    with open_context() as context:
-        found = plan_issues(context, count)
-        if as_json:
-            zone = context.settings.publication.timezone
-            told = [_as_json(context, one) for one in found.issues]
-            say_json({"timezone": zone, "issues": told, "notes": list(found.notes)})
-            return
-        for one in found.issues:
-            for line in _lines(context, one):
-                typer.echo(line)
-    for sentence in found.notes:
+    with open_publication() as app:
+        schedule = app.issues.plan(count)
+    if as_json:
+        print_json(schedule.as_dict())
+        return
+    for planned in schedule.issues:
+        for line in _lines(planned, schedule.zone):
+            typer.echo(line)
+    for sentence in schedule.notes:
         note(sentence)
 
 
-def _lines(context: AppContext, one: Planned) -> Iterator[str]:
-    told = [f"issue {one.issue}"]
-    if one.at is not None:
-        zone = context.settings.publication.zone
-        local = one.at.astimezone(zone)
-        told.append(f"{local:%A, %d %B %Y, %H:%M} ({zone}, UTC{_offset(local.utcoffset())})")
-    elif not one.state:
-        told.append("by hand")
-    if one.schedule is not None:
-        told.append(one.schedule.deployment)
-    if one.state:
-        told.append(one.state)
-    elif one.schedule is not None:
-        told.append("asks for an approval" if one.schedule.asks else "goes out without asking")
-    yield "  ".join(told)
-    for number, essay in enumerate(one.essays):
+def _lines(planned: PlannedIssue, zone: ZoneInfo) -> Iterator[str]:
+    heading = [f"issue {planned.issue}"]
+    if planned.at is not None:
+        local = planned.at.astimezone(zone)
+        heading.append(f"{local:%A, %d %B %Y, %H:%M} ({zone}, UTC{_offset(local.utcoffset())})")
+    elif not planned.state:
+        heading.append("by hand")
+    if planned.schedule is not None:
+        heading.append(planned.schedule.deployment)
+    if planned.state:
+        heading.append(planned.state)
+    elif planned.schedule is not None:
+        heading.append(
+            "asks for an approval" if planned.schedule.needs_approval else "goes out without asking"
+        )
+    yield "  ".join(heading)
+    for number, essay in enumerate(planned.essays):
         yield f"  {'leads' if number == 0 else 'then '}  {essay.title} ({essay.date})"
-    for related in one.items or ():
+    for related in planned.items or ():
         lead = related.story.lead
         yield f"  item   {lead.title} ({lead.feed})"
-    yield from (f"  !      {problem}" for problem in one.problems)
+    yield from (f"  !      {problem}" for problem in planned.problems)
 
 
 def _offset(offset: timedelta | None) -> str:
     minutes = int((offset or timedelta()).total_seconds()) // 60
     return f"{minutes // 60:+d}" + (f":{minutes % 60:02d}" if minutes % 60 else "")
-
-
-def _as_json(context: AppContext, one: Planned) -> dict[str, Any]:
-    local = one.at.astimezone(context.settings.publication.zone) if one.at else None
-    items = None
-    if one.items is not None:
-        leads = [related.story.lead for related in one.items]
-        items = [{"title": lead.title, "feed": lead.feed, "link": lead.link} for lead in leads]
-    return {
-        "issue": str(one.issue),
-        "at": local.isoformat(timespec="minutes") if local else None,
-        "deployment": one.schedule.deployment if one.schedule else None,
-        "asks": one.schedule.asks if one.schedule else True,
-        "state": one.state or None,
-        "subject": one.subject or None,
-        "essays": [
-            {"slug": essay.slug, "title": essay.title, "date": essay.date.isoformat()}
-            for essay in one.essays
-        ],
-        "items": items,
-        "problems": list(one.problems),
-    }

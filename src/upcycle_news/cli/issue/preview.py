@@ -1,4 +1,4 @@
-"""`upcycle-news issue preview`: look at an issue, and at every change while somebody works on it."""
+"""`upcycle-news issue preview`: render an issue, once or after every save."""
 
 from __future__ import annotations
 
@@ -6,34 +6,37 @@ import sys
 import time
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from upcycle_news.cli.issue.common import Collect, Essays, composed_issue
-from upcycle_news.cli.output import (
-    AsJson,
-    IssueArgument,
-    issue_id,
-    note,
-    open_context,
-    say_json,
-    shown,
+from upcycle_news.cli.issue.common import (
+    CollectOption,
+    EssayOption,
+    note_feed_failures,
+    print_latest_as_json,
 )
+from upcycle_news.cli.output import (
+    IssueArgument,
+    JsonOption,
+    display_path,
+    note,
+    open_publication,
+    print_json,
+)
+from upcycle_news.errors import NothingNew, UpcycleError
 
 if TYPE_CHECKING:
-    from upcycle_news.app.context import AppContext
-    from upcycle_news.services.issues.compose import Composed
-    from upcycle_news.services.issues.render import Rendered
+    from upcycle_news.api import App
 
-_REFRESH = 2  # seconds after which the page in the browser reads itself again
-_LOOK = 0.4  # seconds between two looks at the files
+_REFRESH = 2  # seconds after which the page in the browser reloads
+_POLL = 0.4  # seconds between two checks of the files
 
 
 def preview(
     issue: IssueArgument = None,
-    essay: Essays = None,
-    collect: Collect = True,
+    essay: EssayOption = None,
+    collect: CollectOption = True,
     open_it: Annotated[
         bool, typer.Option("--open/--no-open", help="Open the page in the browser.")
     ] = True,
@@ -41,17 +44,17 @@ def preview(
         bool,
         typer.Option("--watch", help="Render again at every save, until Ctrl-C; each a revision."),
     ] = False,
-    as_json: AsJson = False,
+    as_json: JsonOption = False,
 ) -> None:
     """Compose and render an issue; files lie under var/issues/ISSUE/.
 
     Example: upcycle-news issue preview 2026-11-26 --no-open
     """
-    with open_context() as context:
-        home = context.settings.home
+    with open_publication() as app:
+        home = app.settings.home
         stamps = _stamps(home)
         if not watch:
-            _preview(context, issue, essay, collect, open_it, as_json, None)
+            _preview(app, issue, essay, collect, open_it, as_json, None)
             return
     try:
         _watch(home, stamps, issue, essay, collect, open_it, as_json)
@@ -68,40 +71,38 @@ def _watch(
     open_it: bool,
     as_json: bool,
 ) -> None:
-    """Preview once, and again after every save; a mistake is told, and mended by the next one."""
-    from upcycle_news.errors import UpcycleError
-
+    """Preview once, and again after every save; errors are printed, and the next save tries again."""
     while True:
         try:
-            with open_context() as context:
-                _preview(context, issue, essay, collect, open_it, as_json, _REFRESH)
+            with open_publication() as app:
+                _preview(app, issue, essay, collect, open_it, as_json, _REFRESH)
             collect = open_it = False  # once is enough
         except UpcycleError as error:
             note(str(error))
         note("watching content, templates and newsletter.toml; Ctrl-C ends it")
         while (now := _stamps(home)) == stamps:
-            time.sleep(_LOOK)
+            time.sleep(_POLL)
         stamps = now
 
 
 def _stamps(home: Path) -> dict[Path, tuple[int, int]]:
-    """When everything that shows in an issue was saved."""
+    """Return time (ns) and size of every file that an issue depends on."""
     files = [home / "newsletter.toml"]
     for folder in ("content", "templates"):
         files += (home / folder).rglob("*")
-    found = {}
+    stamps = {}
     for file in files:
         try:
-            told = file.stat()
+            stat = file.stat()
         except OSError:  # an editor is replacing it just now
             continue
         if file.is_file() and not file.name.startswith("."):
-            found[file] = (told.st_mtime_ns, told.st_size)
-    return found
+            stamps[file] = (stat.st_mtime_ns, stat.st_size)
+    return stamps
 
 
 def _preview(
-    context: AppContext,
+    app: App,
     issue: str | None,
     essay: list[str] | None,
     collect: bool,
@@ -109,49 +110,29 @@ def _preview(
     as_json: bool,
     refresh: int | None,
 ) -> None:
-    from upcycle_news.services.issues.render import lay_out, render_issue
-
-    composed = composed_issue(context, issue_id(context, issue), essay, collect, as_json)
-    rendered = render_issue(context, composed.issue, composed.revision_id)
-    files = lay_out(context, rendered, refresh=refresh)
+    try:
+        shown = app.issues.preview(
+            issue, essay or (), collect=collect, on_collected=note_feed_failures, refresh=refresh
+        )
+    except NothingNew:
+        if as_json:
+            print_latest_as_json(app)
+        raise
     if as_json:
-        say_json(_as_json(composed, rendered, files, context.language))
+        print_json(shown.as_dict(app.language))
         return
-    content = composed.manifest.issue
-    typer.echo(f"issue {composed.issue}  {rendered.rendered.subject}")
-    for number, one in enumerate(content.essays):
-        typer.echo(f"  {'leads' if number == 0 else 'then '}  {one.title}")
+    content = shown.revision.manifest.issue
+    typer.echo(f"issue {shown.issue}  {shown.subject}")
+    for number, article in enumerate(content.essays):
+        typer.echo(f"  {'leads' if number == 0 else 'then '}  {article.title}")
     for related in content.related:
         because = f" ({', '.join(related.reasons)})" if related.reasons else ""
         typer.echo(f"  item   {related.story.lead.title}{because}")
-    for finding in rendered.findings:
-        said = finding.in_language(context.language)
-        typer.echo(f"  {finding.where}: {finding.level} {finding.code} {said}")
-    size, revision_id = rendered.html_bytes / 1000, composed.revision_id[:12]
+    for finding in shown.findings:
+        message = finding.in_language(app.language)
+        typer.echo(f"  {finding.where}: {finding.level} {finding.code} {message}")
+    size, revision_id = shown.rendered.html_bytes / 1000, shown.revision.revision_id[:12]
     typer.echo(f"  size   {size:.0f} kB of HTML, revision {revision_id}")
-    typer.echo(f"  look   {shown(files['preview'])}")
+    typer.echo(f"  look   {display_path(shown.files['preview'])}")
     if open_it and sys.stdout.isatty():
-        typer.launch(files["preview"].as_uri())
-
-
-def _as_json(
-    composed: Composed, rendered: Rendered, files: Mapping[str, Path], language: str
-) -> dict[str, Any]:
-    return {
-        "issue": str(composed.issue),
-        "hash": composed.revision_id,
-        "subject": rendered.rendered.subject,
-        "essays": [essay.slug for essay in composed.manifest.issue.essays],
-        "items": len(composed.manifest.issue.related),
-        "bytes": rendered.html_bytes,
-        "files": {kind: str(path) for kind, path in files.items() if kind != "preview"},
-        "findings": [
-            {
-                "level": one.level,
-                "code": one.code,
-                "where": one.where,
-                "message": one.in_language(language),
-            }
-            for one in rendered.findings
-        ],
-    }
+        typer.launch(shown.files["preview"].as_uri())

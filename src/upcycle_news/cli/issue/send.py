@@ -1,36 +1,42 @@
-"""The commands that send an issue, or keep it from being sent."""
+"""`upcycle-news issue send|resume|pause|cancel|resend`."""
 
 from __future__ import annotations
 
 import sys
-from typing import TYPE_CHECKING, Annotated, Any
+from collections.abc import Callable
+from datetime import datetime
+from functools import partial
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from upcycle_news.cli.completion import issue_ids
 from upcycle_news.cli.issue.common import (
-    Collect,
-    Essays,
-    composed_issue,
-    me,
-    say_status,
+    CollectOption,
+    EssayOption,
+    chosen_issue,
+    current_user,
+    note_feed_failures,
+    note_pending_suppressions,
+    print_latest_as_json,
+    print_status,
 )
 from upcycle_news.cli.output import (
-    AsJson,
     IssueArgument,
+    JsonOption,
     delivery_progress,
-    issue_id,
     note,
-    open_context,
+    open_publication,
 )
-from upcycle_news.i18n.messages import counted
+from upcycle_news.errors import NothingNew
+from upcycle_news.i18n.messages import format_count
+from upcycle_news.models import DeliveryState, EmailAddress, IssueId
 
 if TYPE_CHECKING:
-    from upcycle_news.app.context import AppContext
-    from upcycle_news.models import IssueId
-    from upcycle_news.services.issues.compose import Composed
+    from upcycle_news.api import App
+    from upcycle_news.api.issues import Progress, Revision, SendResult
 
-Named = Annotated[
+IssueIdArgument = Annotated[
     str,
     typer.Argument(metavar="ISSUE", help="Such as 2026-11-26.", autocompletion=issue_ids),
 ]
@@ -38,8 +44,8 @@ Named = Annotated[
 
 def send(
     issue: IssueArgument = None,
-    essay: Essays = None,
-    collect: Collect = True,
+    essay: EssayOption = None,
+    collect: CollectOption = True,
     test: Annotated[
         str | None,
         typer.Option("--test", metavar="ADDRESS", help="Send one test mail to this address only."),
@@ -53,83 +59,118 @@ def send(
     yes: Annotated[
         bool, typer.Option("--yes", "-y", help="Approve the current state and send it.")
     ] = False,
-    as_json: AsJson = False,
+    as_json: JsonOption = False,
 ) -> None:
-    """Send an issue to everybody who subscribed; goes on where it stopped.
+    """Send an issue to all its subscribers; goes on where it stopped.
 
     Without --yes the newest revision must be approved, and nothing may have changed since.
     Example: upcycle-news issue send --test redaktion@example.org
     """
-    from upcycle_news.errors import IssueError
-    from upcycle_news.models import EmailAddress
-    from upcycle_news.services.delivery import send as send_service
-    from upcycle_news.services.issues.render import refuse_errors, render_issue
-    from upcycle_news.storage import issues
-
-    with open_context() as context:
+    with open_publication() as app:
         address = EmailAddress.parse(test) if test else None
-        chosen = issue_id(context, issue)
-        row = issues.get(context.store, chosen)
-        begun = row is not None and row.state is not issues.IssueState.OPEN
-        if test or test_group or dry_run:
-            composed = composed_issue(context, chosen, essay, collect, as_json)
-            revision_id = composed.revision_id
-            rendered = render_issue(context, chosen, revision_id)
-            refuse_errors(rendered)
+        chosen = chosen_issue(app, issue)
+        try:
             if dry_run:
-                left = issues.status(context.store, chosen) if begun else None
-                count = _audience(context, composed) if left is None else left.waiting
-                whom = counted(count, "subscriber")
-                would = "would go" if left is None else "has begun and would go on"
-                note(f"issue {chosen} {would} to {whom}; nothing was sent")
-                if as_json:
-                    say_status(context, chosen, as_json)
+                _dry_run(app, chosen, essay, collect)
+            elif address or test_group:
+                mails = app.issues.send_test(
+                    chosen,
+                    essay or (),
+                    to=address,
+                    group=test_group or "",
+                    collect=collect,
+                    on_collected=note_feed_failures,
+                )
+                count = format_count(mails.accepted, "test mail")
+                note(f"issue {chosen}: {count} sent")
+            else:
+                _send(app, chosen, essay, collect, yes, as_json)
                 return
-            to = (address,) if address else send_service.group_addresses(context, test_group or "")
-            accepted = send_service.send_test(context, chosen, revision_id, to)
-            note(f"issue {chosen}: {accepted} test mail{'s' * (accepted != 1)} sent")
+        except NothingNew:
             if as_json:
-                say_status(context, chosen, as_json)
-            return
-        if not begun:
-            try:
-                revision_id = _approved_hash(context, chosen, essay, collect, yes, as_json)
-                send_service.enqueue(context, chosen, revision_id)
-            except IssueError:
-                row = issues.get(context.store, chosen)
-                if row is None or row.state is issues.IssueState.OPEN:
-                    raise
-                note(f"issue {chosen}: somebody else began to send it; going on together")
-        elif row is not None and row.state is not issues.IssueState.CANCELLED:
-            send_service.resume(context, chosen)
-        _deliver(context, chosen, as_json)
+                print_latest_as_json(app)
+            raise
+        if as_json:
+            print_status(app.issues.status(chosen), as_json)
 
 
-def resume(issue: Named, as_json: AsJson = False) -> None:
+def _dry_run(app: App, issue: IssueId, essay: list[str] | None, collect: bool) -> None:
+    plan = app.issues.dry_run(issue, essay or (), collect=collect, on_collected=note_feed_failures)
+    would = "has begun and would go on" if plan.begun else "would go"
+    note(
+        f"issue {issue} {would} to {format_count(plan.recipients, 'subscriber')}; nothing was sent"
+    )
+
+
+def _send(
+    app: App,
+    issue: IssueId,
+    essay: list[str] | None,
+    collect: bool,
+    yes: bool,
+    as_json: bool,
+) -> None:
+    ask = partial(_ask, app) if sys.stdin.isatty() else None
+
+    def send_issue(progress: Progress) -> SendResult:
+        return app.issues.send(
+            issue,
+            essay or (),
+            by=current_user(),
+            ask=ask,
+            approve=yes,
+            collect=collect,
+            on_collected=note_feed_failures,
+            progress=progress,
+        )
+
+    _watch(app, issue, send_issue, as_json)
+
+
+def _ask(app: App, revision: Revision, audience: int) -> bool:
+    if waiting := app.suppressions.pending_sentence():
+        note(waiting)
+    subject, count = revision.manifest.issue.subject, format_count(audience, "subscriber")
+    return typer.confirm(f"Send issue {revision.issue} „{subject}“ to {count}?", abort=True)
+
+
+def resume(
+    issue: IssueIdArgument,
+    past_guard: Annotated[
+        bool,
+        typer.Option(
+            "--past-guard",
+            help="The refusals that stopped it are right: put those off, go on with the others.",
+        ),
+    ] = False,
+    as_json: JsonOption = False,
+) -> None:
     """Go on with an issue that was paused, stopped or interrupted.
 
     Example: upcycle-news issue resume 2026-11-26
     """
-    from upcycle_news.services.delivery import send as send_service
+    with open_publication() as app:
+        _watch(
+            app,
+            IssueId.parse(issue),
+            lambda progress: app.issues.resume(
+                issue, by=current_user(), past_guard=past_guard, progress=progress
+            ),
+            as_json,
+        )
 
-    with open_context() as context:
-        chosen = issue_id(context, issue)
-        send_service.resume(context, chosen)
-        _deliver(context, chosen, as_json)
 
-
-def pause(issue: Named) -> None:
-    """Stop giving out mails of an issue until it is resumed; a running sender stops by itself.
+def pause(issue: IssueIdArgument) -> None:
+    """Pause an issue until it is resumed; running workers stop by themselves.
 
     Example: upcycle-news issue pause 2026-11-26
     """
-    from upcycle_news.storage.issues import IssueState
-
-    _change(issue, IssueState.PAUSED, "was paused by hand")
+    with open_publication() as app:
+        print_status(app.issues.pause(issue, by=current_user()), as_json=False)
 
 
 def cancel(
-    issue: Named,
+    issue: IssueIdArgument,
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
 ) -> None:
     """End an issue: who has not got it yet will not get it.
@@ -137,136 +178,99 @@ def cancel(
     After a restore also one that went out before, as far as you know: its essays are not sent again.
     Example: upcycle-news issue cancel 2026-11-26
     """
-    from upcycle_news.storage.issues import IssueState
-
     if not yes:
-        typer.confirm(f"Cancel issue {issue} for everybody who has not got it?", abort=True)
-    _change(issue, IssueState.CANCELLED, "was cancelled by hand")
+        typer.confirm(f"Cancel issue {issue} for all subscribers who have not got it?", abort=True)
+    with open_publication() as app:
+        if app.issues.cancel(issue, by=current_user()).sent_before_restore:
+            typer.echo(f"issue {issue} is cancelled: what it holds counts as published")
+        else:
+            print_status(app.issues.status(issue), as_json=False)
 
 
 def resend(
-    issue: Named,
+    issue: IssueIdArgument,
     state: Annotated[
-        str, typer.Option(help="Only 'unknown': deliveries whose answer was lost.")
+        str,
+        typer.Option(
+            help="'unknown': deliveries whose answer was lost, or 'rejected': those that were "
+            "refused wrongly."
+        ),
     ] = "unknown",
-    as_json: AsJson = False,
+    code: Annotated[
+        str, typer.Option(help="Only those with this reply code (550) or status code (5.7.1).")
+    ] = "",
+    since: Annotated[
+        str,
+        typer.Option(metavar="TIME", help="Only those of this time or later: 2026-11-26T06:30."),
+    ] = "",
+    as_json: JsonOption = False,
 ) -> None:
     """Send again what may or may not have arrived; a second copy has the same Message-ID.
 
-    Example: upcycle-news issue resend 2026-11-26 --state unknown
+    Nobody who is suppressed or has left gets one. A closed issue is opened again.
+    Example: upcycle-news issue resend 2026-11-26 --state rejected --code 550
     """
-    from upcycle_news.models import DeliveryState
-    from upcycle_news.services.delivery import send as send_service
-    from upcycle_news.storage import deliveries
-
-    if state != DeliveryState.UNKNOWN:
-        raise typer.BadParameter("only deliveries in the state 'unknown' can be sent again")
-    with open_context() as context:
-        chosen = issue_id(context, issue)
-        send_service.resume(context, chosen)
-        count = deliveries.requeue(
-            context.store, chosen, DeliveryState.UNKNOWN, now=context.clock()
+    if state not in (DeliveryState.UNKNOWN, DeliveryState.REJECTED):
+        raise typer.BadParameter(
+            "only deliveries in the states 'unknown' and 'rejected' can be sent again"
         )
-        note(f"issue {chosen}: {counted(count, 'delivery', 'deliveries')} queued again")
-        _deliver(context, chosen, as_json)
 
+    def note_queued(count: int) -> None:
+        note(f"issue {issue}: {format_count(count, 'delivery', 'deliveries')} queued again")
 
-def _approved_hash(
-    context: AppContext,
-    issue: IssueId,
-    essays: list[str] | None,
-    collect: bool,
-    yes: bool,
-    as_json: bool,
-) -> str:
-    """The revision that may go out; asks on a terminal, refuses elsewhere."""
-    from upcycle_news.errors import IssueError
-    from upcycle_news.services.issues.approval import record_approval
-    from upcycle_news.services.issues.compose import changes_since
-    from upcycle_news.storage import revisions, send_hold
-
-    # Before the approval: one that is written down while nothing may go out would outlive the refusal.
-    send_hold.refuse_while_paused(context.store)
-    if not yes:
-        newest = revisions.revision(context.store, issue)
-        if newest is not None and newest.approved:
-            if changed := changes_since(context, newest):
-                raise IssueError(
-                    f"issue {issue} has changed since it was approved ({', '.join(changed)}): "
-                    "preview it and approve it again"
-                )
-            return newest.revision_id
-    composed = composed_issue(context, issue, essays, collect, as_json)
-    if not yes:
-        if not sys.stdin.isatty():
-            raise IssueError(
-                f"issue {issue} is not approved: look at it with 'upcycle-news issue preview', "
-                "then use 'upcycle-news issue approve', or send it with --yes"
+    def send_again(progress: Progress) -> SendResult:
+        resent = app.issues.resend(
+            issue,
+            state=DeliveryState(state),
+            code=code,
+            since=_moment(app, since) if since else None,
+            by=current_user(),
+            on_queued=note_queued,
+            progress=progress,
+        )
+        if resent.left_out:
+            count = format_count(resent.left_out, "delivery", "deliveries")
+            note(
+                f"issue {issue}: {count} not queued, to people who are suppressed or have left; "
+                f"'upcycle-news subscribers unsuppress --issue {issue}' undoes what its refusals and "
+                "bounces suppressed"
             )
-        people = counted(_audience(context, composed), "person", "people")
-        subject = composed.manifest.issue.subject
-        typer.confirm(f"Send issue {issue} „{subject}“ to {people}?", abort=True)
-    record_approval(context, issue, composed.revision_id, by=me())
-    return composed.revision_id
+        return resent.result
+
+    with open_publication() as app:
+        _watch(app, IssueId.parse(issue), send_again, as_json)
 
 
-def _audience(context: AppContext, composed: Composed) -> int:
-    from upcycle_news.storage import issues
+def _moment(app: App, text: str) -> datetime:
+    """Read a time of the publication's zone; raises `BadParameter`."""
+    try:
+        moment = datetime.fromisoformat(text)
+    except ValueError:
+        raise typer.BadParameter(
+            "--since takes a time such as 2026-11-26 or 2026-11-26T06:30"
+        ) from None
+    zone = app.settings.publication.zone
+    return moment if moment.tzinfo else moment.replace(tzinfo=zone)
 
-    return issues.count_audience(context.store, composed.manifest.publication.readers_of)
 
-
-def _deliver(context: AppContext, issue: IssueId, as_json: bool) -> None:
-    from upcycle_news.errors import IssueError
-    from upcycle_news.services.delivery import process_identity
-    from upcycle_news.services.delivery import send as send_service
-    from upcycle_news.storage import issues
-
-    with (
-        process_identity.stop_on_signals() as stopping,
-        delivery_progress(issues.status(context.store, issue)) as progress,
-    ):
+def _watch(
+    app: App, issue: IssueId, send_issue: Callable[[Progress], SendResult], as_json: bool
+) -> None:
+    """Send with a bar on a terminal; print the counts, as JSON also when the delivery failed."""
+    with delivery_progress() as bar:
         try:
-            report = send_service.deliver_issue(
-                context, issue, stopping=stopping, progress=progress
-            )
-        finally:
-            if as_json:
-                say_status(context, issue, as_json)
-    status = issues.status(context.store, issue)
-    if stopping() and status is not None and not status.closed:
-        raise IssueError(
-            f"stopped on request: what is left is queued; 'upcycle-news issue resume {issue}' goes on"
-        )
-    if report.next_due is not None:
-        when = report.next_due.astimezone(context.settings.publication.zone)
+            result = send_issue(bar.show)
+        except BaseException:
+            if as_json and bar.began:
+                print_status(app.issues.status(issue), as_json)
+            raise
+    if result.joined:
+        note(f"issue {issue}: another process began to send it; both sent it together")
+    if result.report.next_due is not None:
+        when = result.report.next_due.astimezone(app.settings.publication.zone)
         note(
-            f"issue {issue}: {report.deferred} deferred, due again at {when:%H:%M:%S}; "
+            f"issue {issue}: {result.report.deferred} deferred, due again at {when:%H:%M:%S}; "
             f"'upcycle-news issue resume {issue}' goes on"
         )
-    if not as_json:
-        say_status(context, issue, as_json)
-
-
-def _change(issue: str, state: Any, because: str) -> None:
-    from upcycle_news.errors import IssueError
-    from upcycle_news.observability.logging import Log
-    from upcycle_news.services.archive.build import build_archive
-    from upcycle_news.services.delivery import send as send_service
-    from upcycle_news.storage import issues
-
-    with open_context() as context:
-        chosen = issue_id(context, issue)
-        send_service.settle_the_dead(context, chosen)
-        row = issues.get(context.store, chosen)
-        ends = state is issues.IssueState.CANCELLED
-        if ends and issues.cancel_lost(context.store, chosen):
-            typer.echo(f"issue {chosen} is cancelled: what it holds counts as published")
-            return
-        if row is None or row.state in (issues.IssueState.OPEN, issues.IssueState.CANCELLED):
-            raise IssueError(f"issue {chosen} is not being sent")
-        issues.set_state(context.store, chosen, state, because=because, now=context.clock())
-        if ends:
-            build_archive(context)  # what nobody has got is not shown
-        Log(__name__).info(f"an issue was {state}", issue=chosen)
-        say_status(context, chosen, as_json=False)
+    note_pending_suppressions(app, result.status.issue)
+    print_status(result.status, as_json)

@@ -1,39 +1,20 @@
-"""`upcycle-news issue …`: look at an issue, approve it, follow it."""
+"""`upcycle-news issue status`: deliveries by state."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from upcycle_news.cli.completion import issue_ids
-from upcycle_news.cli.issue import (
-    approve,
-    diff,
-    explain,
-    plan,
-    preview,
-    send,
-)
-from upcycle_news.cli.issue.common import say_status
-from upcycle_news.cli.output import (
-    AsJson,
-    note,
-    open_context,
-    say_json,
-)
+from upcycle_news.cli.issue.common import note_pending_suppressions, print_status
+from upcycle_news.cli.output import JsonOption, note, open_publication, print_json
+from upcycle_news.models import Delivery, DeliveryState
 
 if TYPE_CHECKING:
-    from upcycle_news.app.context import AppContext
-    from upcycle_news.models import IssueId
-
-app = typer.Typer(no_args_is_help=True, help="Look at an issue, approve it, send it, follow it.")
+    from upcycle_news.api.issues import RecordedEvent, Standstill
 
 
-app.command()(preview.preview)
-
-
-@app.command()
 def status(
     issue: Annotated[
         str | None,
@@ -47,73 +28,65 @@ def status(
         str | None,
         typer.Option("--list", metavar="STATE", help="List the deliveries in this state."),
     ] = None,
-    as_json: AsJson = False,
+    history: Annotated[
+        bool,
+        typer.Option("--history", help="List what happened to the issue, by whom and when."),
+    ] = False,
+    as_json: JsonOption = False,
 ) -> None:
-    """Show the closing sum of an issue, or who stands in one state (with addresses).
+    """Count an issue's deliveries by state, or list those in one state (with addresses).
 
     Example: upcycle-news issue status 2026-11-26 --list rejected
     """
-    from upcycle_news.errors import IssueError
-    from upcycle_news.models import DeliveryState, IssueId
-    from upcycle_news.services.delivery.lateness import stalled_since
-    from upcycle_news.services.issues.ids import latest_issue
-    from upcycle_news.storage import issues
-
     if state is not None and state not in list(DeliveryState):
         raise typer.BadParameter(f"--list takes one of {', '.join(DeliveryState)}")
-    with open_context() as context:
-        chosen = IssueId.parse(issue) if issue else latest_issue(context)
-        if chosen is None:
-            raise IssueError("there is no issue yet: see 'upcycle-news issue preview'")
-        row = issues.get(context.store, chosen)
-        if state is None or row is None:
-            say_status(context, chosen, as_json)
-            if row and row.state in (issues.IssueState.PAUSED, issues.IssueState.STOPPED):
-                # A sum with people waiting looks the same whether somebody sends it or nobody may.
-                stopped = row.state is issues.IssueState.STOPPED
-                why = f": {row.stopped_because}" if stopped else ""
-                goes_on = f"'upcycle-news issue resume {chosen}' goes on with it"
-                note(f"issue {chosen} is {row.state}{why}; {goes_on}")
-            if since := stalled_since(context, chosen):
-                note(
-                    f"issue {chosen} stalls: nothing has gone out since {since:%Y-%m-%d %H:%M} UTC"
-                )
-        else:
-            _list(context, chosen, DeliveryState(state), as_json)
+    if history and state is not None:
+        raise typer.BadParameter("--history and --list are two lists: give one of them")
+    with open_publication() as app:
+        if history:
+            for event in app.issues.history(issue):
+                _print_event(event, as_json)
+            return
+        if state is not None:
+            for delivery in app.issues.deliveries(issue, state=DeliveryState(state)):
+                _print_delivery(delivery, as_json)
+            return
+        counts = app.issues.status(issue)
+        print_status(counts, as_json)
+        # The counts alone do not tell an issue in progress from one that is paused or stopped.
+        if (halt := app.issues.standstill(counts.issue)) is not None:
+            _note_standstill(counts.issue, halt, app.settings.publication.language)
+        note_pending_suppressions(app)
 
 
-def _list(context: AppContext, issue: IssueId, state: Any, as_json: bool) -> None:
-    from upcycle_news.storage import deliveries
-
-    for one in deliveries.listed(context.store, issue, state):
-        email = one.address.address if one.address else None
-        if as_json:
-            say_json(
-                {
-                    "subscriber": one.subscriber,
-                    "email": email,
-                    "state": one.state.value,
-                    "code": one.code,
-                    "reason": one.reason,
-                    "at": one.at.isoformat(timespec="seconds"),
-                }
-            )
-        else:
-            why = " ".join(part for part in (str(one.code or ""), one.reason) if part)
-            typer.echo(f"{one.subscriber:>8}  {email or '(forgotten)'}  {why}")
+def _note_standstill(issue: str, halt: Standstill, language: str) -> None:
+    if halt.away:
+        note(halt.away.in_language(language))
+        return
+    if halt.stalled_since:
+        note(
+            f"issue {issue} stalls: nothing has gone out since "
+            f"{halt.stalled_since:%Y-%m-%d %H:%M} UTC"
+        )
+        return
+    why = f": {halt.reason}" if halt.reason else ""
+    note(f"issue {issue} is {halt.state}{why}; 'upcycle-news issue resume {issue}' goes on with it")
 
 
-for _command in (
-    approve.approve,
-    approve.reject,
-    approve.show,
-    explain.explain,
-    diff.diff,
-    plan.plan,
-    send.send,
-    send.resume,
-    send.pause,
-    send.cancel,
-    send.resend,
-):
-    app.command()(_command)
+def _print_event(event: RecordedEvent, as_json: bool) -> None:
+    if as_json:
+        print_json(event.as_dict())
+        return
+    at = f"{event.at:%Y-%m-%d %H:%M:%S} UTC"
+    revision = f"revision {event.revision_id[:12]}" if event.revision_id else ""
+    parts = (f"by {event.by}", f"now {event.to_state}", revision, event.reason)
+    typer.echo(f"{at}  {event.event:<12}  {'; '.join(part for part in parts if part)}")
+
+
+def _print_delivery(delivery: Delivery, as_json: bool) -> None:
+    if as_json:
+        print_json(delivery.as_dict())
+        return
+    email = delivery.address.address if delivery.address else "(forgotten)"
+    why = " ".join(part for part in (str(delivery.code or ""), delivery.reason) if part)
+    typer.echo(f"{delivery.subscriber:>8}  {email}  {why}")

@@ -1,73 +1,53 @@
-"""`upcycle-news subscribers …`: erasing, counting, and links for pages elsewhere."""
+"""`upcycle-news subscribers forget|stats|links|tidy`."""
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from upcycle_news.cli.output import (
-    AsJson,
-    note,
-    open_context,
-    say_json,
-)
-
-app = typer.Typer()
+from upcycle_news.cli.output import JsonOption, open_publication, print_json
+from upcycle_news.cli.subscribers.manage import show_list
 
 
-@app.command()
 def forget(
     address: Annotated[str, typer.Argument(metavar="ADDRESS")],
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
 ) -> None:
-    """Erase a person; only a keyed hash stays, so that no list brings them back.
+    """Erase a subscriber; only a keyed hash stays, so that no list brings them back.
 
     Example: upcycle-news subscribers forget a@example.org
     """
-    from upcycle_news.errors import UpcycleError
-    from upcycle_news.models import EmailAddress
-    from upcycle_news.storage import personal_data
-
-    email = EmailAddress.parse(address)
-    with open_context() as context:
+    with open_publication() as app:
         if not yes:
             typer.confirm("Erase everything about this person? It cannot be undone", abort=True)
-        if not personal_data.forget(context.store, email, now=context.clock()):
-            raise UpcycleError("nobody with this address is in the store")
+        app.subscribers.forget(address)
     typer.echo("forgotten")
 
 
-@app.command()
-def stats(as_json: AsJson = False) -> None:
+def stats(as_json: JsonOption = False) -> None:
     """Count subscribers, suppressions, and what each issue did to the list.
 
     Example: upcycle-news subscribers stats --json
     """
-    from upcycle_news.services.subscribers.list_health import list_health
-    from upcycle_news.storage import statistics
-
-    with open_context() as context:
-        counts = statistics.counts(context.store)
-        issues = list_health(context)
+    with open_publication() as app:
+        statistics = app.subscribers.statistics()
     if as_json:
-        say_json({**counts, "issues": [one.as_dict() for one in issues]})
+        print_json(statistics.as_dict())
         return
-    for status, count in counts["subscribers"].items():
+    for status, count in statistics.counts.by_status.items():
         typer.echo(f"{status:<14} {count}")
-    for topic, count in counts["topics"].items():
+    for topic, count in statistics.counts.by_topic.items():
         typer.echo(f"topic {topic}: {count}")
-    for reason, count in counts["suppressions"].items():
+    for reason, count in statistics.counts.suppressions.items():
         typer.echo(f"suppressed, {reason}: {count}")
-    for one in issues:
-        typer.echo(str(one.sentence()))
-        for alarm in one.alarms:
-            typer.echo(f"  ALARM: {alarm}")
+    for issue in statistics.issues:
+        typer.echo(str(issue.sentence()))
+        for alert in issue.alerts:
+            typer.echo(f"  ALARM: {alert}")
 
 
-@app.command()
 def links(
     file: Annotated[
         Path | None, typer.Argument(metavar="[FILE.csv]", help="Default: standard output.")
@@ -76,49 +56,27 @@ def links(
         Path | None, typer.Option(help="Links or tokens of those who left, one a line.")
     ] = None,
 ) -> None:
-    """Write each reader's own links as CSV, or with --leave let those go who used theirs elsewhere.
+    """Write each subscriber's own links as CSV, or with --leave unsubscribe those who used theirs.
 
     For an install without a public address: a page elsewhere collects the tokens.
     Example: upcycle-news subscribers links --leave left.txt
     """
-    from upcycle_news.errors import ContentError
-    from upcycle_news.fileio import write_whole
-    from upcycle_news.services.bounces import process
-    from upcycle_news.services.subscribers.export import links_csv
-
-    with open_context() as context:
-        if leave is not None:
-            try:
-                lines = leave.read_text(encoding="utf-8", errors="replace").splitlines()
-            except OSError as error:
-                raise ContentError(leave, None, f"cannot be read ({error.strerror})") from None
-            ours, foreign = process.leave_by_links(context, lines)
-            typer.echo(f"{ours} left, {foreign} lines are no links of ours")
+    with open_publication() as app:
+        if leave is None:
+            show_list(app.subscribers.links_csv(file), file)
             return
-        text = links_csv(context)
-    if file is None:
-        sys.stdout.write(text)
-    else:
-        write_whole(file, text.encode(), private=True)
-        note(f"written to {file}")
+        counts = app.subscribers.unsubscribe_by_links(leave)
+    typer.echo(f"{counts.valid} left, {counts.foreign} lines are no links of ours")
 
 
-@app.command()
-def tidy(as_json: AsJson = False) -> None:
-    """Delete sign-ups nobody confirmed and old reports; mail those whose confirmation waits.
+def tidy(as_json: JsonOption = False) -> None:
+    """Delete unconfirmed sign-ups and old reports; send confirmation mails that are pending.
 
     Example: upcycle-news subscribers tidy
     """
-    from dataclasses import asdict
-
-    from upcycle_news.services.subscribers.subscriptions import tidy as tidy_up
-
-    with open_context() as context:
-        told = asdict(tidy_up(context))
+    with open_publication() as app:
+        report = app.subscribers.tidy()
     if as_json:
-        say_json(told)
+        print_json(report.as_dict())
     else:
-        typer.echo(
-            f"{told['unconfirmed']} unconfirmed sign-ups and {told['reports']} old reports "
-            f"deleted, {told['mailed']} confirmations mailed"
-        )
+        typer.echo(str(report))

@@ -1,30 +1,20 @@
-"""`upcycle-news subscribers …`: who gets the newsletter, and why they may be written to."""
+"""`upcycle-news subscribers add|import|export|show|unsubscribe`."""
 
 from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
 from upcycle_news.cli.output import (
-    AsJson,
-    counting,
+    JsonOption,
     note,
-    open_context,
-    say_json,
+    open_publication,
+    print_json,
+    progress_bar,
 )
-from upcycle_news.cli.subscribers import suppressions
-from upcycle_news.cli.subscribers.data import app as data_app
-
-if TYPE_CHECKING:
-    from upcycle_news.app.context import AppContext
-    from upcycle_news.models import Subscriber
-
-app = typer.Typer(no_args_is_help=True, help="Who gets the newsletter, and why they may.")
-app.add_typer(data_app)
-app.add_typer(suppressions.app)
 
 Consent = Annotated[
     str,
@@ -33,7 +23,6 @@ Consent = Annotated[
 Address = Annotated[str, typer.Argument(metavar="ADDRESS")]
 
 
-@app.command()
 def add(
     address: Address,
     consent: Consent,
@@ -44,38 +33,22 @@ def add(
         list[str] | None, typer.Option(help="A test group, such as 'redaktion'.")
     ] = None,
 ) -> None:
-    """Add one person whose consent is documented.
+    """Add one subscriber whose consent is documented.
 
     Example: upcycle-news subscribers add a@example.org --consent "letter of 3 May 2026"
     """
-    from upcycle_news.errors import UpcycleError
-    from upcycle_news.models import EmailAddress
-    from upcycle_news.storage.subscribers import NewSubscriber, add_people
-    from upcycle_news.subscribers.csv_lists import clean_name
-
-    with open_context() as context:
-        person = NewSubscriber(
-            email=EmailAddress.parse(address),
-            name=clean_name(name),
-            language=_language(language),
-            topics=tuple(topic or ()),
-            groups=tuple(group or ()),
+    with open_publication() as app:
+        result = app.subscribers.add(
+            address,
+            consent=consent,
+            name=name,
+            language=language or "",
+            topics=topic or (),
+            groups=group or (),
         )
-        report = add_people(
-            context.store,
-            [person],
-            source=_source(consent),
-            now=context.clock(),
-            dry_run=False,
-            language=context.settings.publication.language,
-            over_choice=True,  # one person, by hand: perhaps they asked for it
-        )
-    if report.skipped:
-        raise UpcycleError(f"not added: {report.skipped[0][1]}")
-    typer.echo("added" if report.added else "updated" if report.updated else "unchanged")
+    typer.echo(result.value)
 
 
-@app.command("import")
 def import_(
     file: Annotated[
         Path,
@@ -91,108 +64,72 @@ def import_(
         typer.Option(metavar="WORD", help='Take those of this status, too, such as "enabled".'),
     ] = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Report only.")] = False,
-    as_json: AsJson = False,
+    as_json: JsonOption = False,
 ) -> None:
-    """Import a list of people who consented; reports every line that was not taken.
+    """Import a list of subscribers who consented; reports every line that was skipped.
 
-    Nobody who left or is suppressed comes back this way, nor whom the list itself tells to have left.
+    Who unsubscribed or is suppressed stays so, and lines that the list marks as unsubscribed are skipped.
     Example: upcycle-news subscribers import list.csv --consent "paper list, 3 May 2026"
     """
-    from upcycle_news.errors import ContentError
-    from upcycle_news.storage.subscribers import add_people
-    from upcycle_news.subscribers.csv_lists import LISTED_AS, parse_mapping, read_subscribers_csv
-
-    words = {word.strip().lower() for word in take or ()}
-    with open_context() as context:
-        source = _source(consent)
-        try:
-            data = file.read_bytes()
-        except OSError as error:
-            raise ContentError(
-                file, None, f"cannot be read ({error.strerror}); check the path"
-            ) from None
-        mapping = parse_mapping(column or ())
-        with counting("reading", data.count(b"\n")) as progress:
-            parsed = read_subscribers_csv(
-                data,
-                where=str(file),
-                columns=mapping,
-                take=words,
-                progress=progress,
-            )
-        with counting("adding", len(parsed.people)) as progress:
-            report = add_people(
-                context.store,
-                parsed.people,
-                source=source,
-                now=context.clock(),
-                dry_run=dry_run,
-                language=context.settings.publication.language,
-                progress=progress,
-            )
-    skipped = sorted([*parsed.skipped, *report.skipped])
-    if as_json:
-        say_json(
-            {
-                "added": report.added,
-                "updated": report.updated,
-                "unchanged": report.unchanged,
-                "skipped": [{"line": line, "reason": reason} for line, reason in skipped],
-                "invalid": [{"line": line, "reason": reason} for line, reason in parsed.invalid],
-                "unread": list(parsed.unread),
-            }
+    with open_publication() as app:
+        report = app.subscribers.import_csv(
+            file,
+            consent=consent,
+            columns=column or (),
+            take=take or (),
+            dry_run=dry_run,
+            progress=progress_bar,
         )
+    if as_json:
+        print_json(report.as_dict())
         return
     would = "would be " if dry_run else ""
     typer.echo(
         f"{report.added} {would}added, {report.updated} {would}updated, "
-        f"{report.unchanged} unchanged, {len(skipped)} skipped, {len(parsed.invalid)} invalid"
+        f"{report.unchanged} unchanged, {len(report.skipped)} skipped, {len(report.invalid)} invalid"
     )
-    for line, reason in skipped:
-        note(f"{file}:{line}: skipped: {reason}")
-    if any(reason.startswith(LISTED_AS) for _, reason in parsed.skipped):
+    for line in report.skipped:
+        note(f"{file}:{line.line}: skipped: {line.reason}")
+    if report.has_unknown_status:
         note(f"{file}: --take WORD takes those of a status, if it means that they want your mail")
-    for line, reason in parsed.invalid:
-        note(f"{file}:{line}: invalid: {reason}")
-    if parsed.unread:
-        note(f"{file}:1: not read: {', '.join(parsed.unread)}; --column THEIRS=ours takes a column")
+    for line in report.invalid:
+        note(f"{file}:{line.line}: invalid: {line.reason}")
+    if report.unread:
+        columns = ", ".join(report.unread)
+        note(f"{file}:1: not read: {columns}; --column THEIRS=ours takes a column")
 
 
-@app.command()
 def export(
     file: Annotated[
         Path | None, typer.Argument(metavar="[FILE.csv]", help="Default: standard output.")
     ] = None,
 ) -> None:
-    """Write everybody as CSV, in the form that import reads.
+    """Write all subscribers as CSV, in the form that import reads.
 
     Example: upcycle-news subscribers export list.csv
     """
-    from upcycle_news.fileio import write_whole
-    from upcycle_news.storage.subscribers import all_people
-    from upcycle_news.subscribers.csv_lists import write_subscribers_csv
+    with open_publication() as app:
+        text = app.subscribers.export_csv(file)
+    show_list(text, file)
 
-    with open_context() as context:
-        text = write_subscribers_csv(all_people(context.store))
+
+def show_list(text: str, file: Path | None) -> None:
+    """Print a list, or the name of the file that holds it."""
     if file is None:
         sys.stdout.write(text)
     else:
-        write_whole(file, text.encode(), private=True)
         note(f"written to {file}")
 
 
-@app.command()
-def show(address: Address, as_json: AsJson = False) -> None:
-    """Show everything that is held about one person.
+def show(address: Address, as_json: JsonOption = False) -> None:
+    """Show everything that is stored about one subscriber.
 
     Example: upcycle-news subscribers show a@example.org --json
     """
-    from upcycle_news.storage.personal_data import record_of
-
-    with open_context() as context:
-        record = record_of(context.store, _person(context, address))
+    with open_publication() as app:
+        record = app.subscribers.show(address).as_dict()
     if as_json:
-        say_json(record)
+        print_json(record)
         return
     for key in ("email", "name", "language", "status", "created_at"):
         typer.echo(f"{key:<11} {record[key] or '-'}")
@@ -203,53 +140,26 @@ def show(address: Address, as_json: AsJson = False) -> None:
         for key in ("wording", "confirmed_at", "ended_at", "ip"):
             if consent[key]:
                 typer.echo(f"  {key:<9} {consent[key]}")
-    for left in record["departures"]:
-        typer.echo(f"left        {left['at']} {left['way']}")
+    for unsubscribed in record["departures"]:
+        typer.echo(f"left        {unsubscribed['at']} {unsubscribed['way']}")
     for report in record["bounces"]:
         typer.echo(
             f"bounce      {report['at']} {report['issue']} {report['kind']} {report['code']}"
         )
-    if barred := record["suppression"]:
-        typer.echo(f"suppressed  {barred['at']} {barred['reason']}: {barred['detail']}")
-    for mail in record["deliveries"]:
-        why = f" ({mail['reason']})" if mail["reason"] else ""
-        typer.echo(f"issue       {mail['issue']} {mail['state']} {mail['at']}{why}")
+    if suppression := record["suppression"]:
+        typer.echo(
+            f"suppressed  {suppression['at']} {suppression['reason']}: {suppression['detail']}"
+        )
+    for delivery in record["deliveries"]:
+        why = f" ({delivery['reason']})" if delivery["reason"] else ""
+        typer.echo(f"issue       {delivery['issue']} {delivery['state']} {delivery['at']}{why}")
 
 
-@app.command()
 def unsubscribe(address: Address) -> None:
-    """Let a person leave at once; only they can subscribe again.
+    """Unsubscribe an address at once; only its owner can subscribe again.
 
     Example: upcycle-news subscribers unsubscribe a@example.org
     """
-    from upcycle_news.storage import subscribers
-
-    with open_context() as context:
-        left = subscribers.unsubscribe(
-            context.store, _person(context, address), now=context.clock()
-        )
+    with open_publication() as app:
+        left = app.subscribers.unsubscribe(address)
     typer.echo("unsubscribed" if left else "had left already")
-
-
-def _person(context: AppContext, address: str) -> Subscriber:
-    from upcycle_news.errors import UpcycleError
-    from upcycle_news.models import EmailAddress
-    from upcycle_news.storage.subscribers import find
-
-    person = find(context.store, EmailAddress.parse(address))
-    if person is None:
-        raise UpcycleError("nobody with this address is in the store")
-    return person
-
-
-def _language(language: str | None) -> str:
-    if language not in (None, "de", "en"):
-        raise typer.BadParameter("--language takes de or en")
-    return language or ""
-
-
-def _source(consent: str) -> str:
-    source = " ".join(consent.split())
-    if not source:
-        raise typer.BadParameter('--consent is empty: say where and when, as in "form, 3 May 2026"')
-    return source

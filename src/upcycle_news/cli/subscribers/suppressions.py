@@ -1,4 +1,4 @@
-"""`upcycle-news subscribers suppress …`: who must not be written to, whatever any list says."""
+"""`upcycle-news subscribers suppress|unsuppress|suppressions`."""
 
 from __future__ import annotations
 
@@ -8,19 +8,18 @@ from typing import Annotated
 
 import typer
 
-from upcycle_news.cli.output import (
-    AsJson,
-    note,
-    open_context,
-    say_json,
-)
+from upcycle_news.cli.completion import issue_ids
+from upcycle_news.cli.output import JsonOption, note, open_publication, print_json
+from upcycle_news.models import IssueId
 
-app = typer.Typer()
+IssueOption = Annotated[
+    str,
+    typer.Option(
+        "--issue", metavar="ISSUE", help="Only those of this issue.", autocompletion=issue_ids
+    ),
+]
 
-Target = Annotated[str, typer.Argument(metavar="ADDRESS|@DOMAIN")]
 
-
-@app.command()
 def suppress(
     target: Annotated[str | None, typer.Argument(metavar="[ADDRESS|@DOMAIN]")] = None,
     file: Annotated[
@@ -29,84 +28,100 @@ def suppress(
     reason: Annotated[
         str, typer.Option(help="Such as complaint, bounced, or unsubscribed.")
     ] = "by hand",
-    as_json: AsJson = False,
+    pending: Annotated[
+        bool, typer.Option("--pending", help="Confirm the suppressions that wait for a decision.")
+    ] = False,
+    issue: IssueOption = "",
+    as_json: JsonOption = False,
 ) -> None:
     """Never write to an address or a whole domain again, nor to those another system suppressed.
 
     Example: upcycle-news subscribers suppress --file suppressed.csv --reason unsubscribed
     """
-    from upcycle_news.errors import ContentError
-    from upcycle_news.storage.suppressions import suppress_all
-    from upcycle_news.subscribers.csv_lists import read_suppressions
-
-    if (target is None) == (file is None):
-        raise typer.BadParameter("name an address, a @domain, or a --file")
-    try:
-        data = target.encode() if target is not None else Path(str(file)).read_bytes()
-    except OSError as error:
-        raise ContentError(str(file), None, f"cannot be read ({error.strerror})") from None
-    keys, invalid = read_suppressions(data, where=str(file or "the address"))
-    with open_context() as context:
-        new = suppress_all(
-            context.store, keys, reason=_one_line(reason), detail="", now=context.clock()
-        )
+    if pending:
+        if target is not None or file is not None:
+            raise typer.BadParameter("--pending confirms what waits: no address and no --file")
+        with open_publication() as app:
+            _print_count("suppressed", app.suppressions.confirm_pending(_id(issue)), as_json)
+        return
+    if issue:
+        raise typer.BadParameter("--issue belongs to --pending")
+    with open_publication() as app:
+        if target is not None and file is None:
+            report = app.suppressions.add(target, reason=reason)
+        elif file is not None and target is None:
+            report = app.suppressions.import_file(file, reason=reason)
+        else:
+            raise typer.BadParameter("name an address, a @domain, a --file, or --pending")
     if as_json:
-        say_json(
-            {
-                "suppressed": new,
-                "known": len(keys) - new,
-                "invalid": [{"line": line, "reason": why} for line, why in invalid],
-            }
-        )
+        print_json(report.as_dict())
     else:
-        typer.echo(f"{new} suppressed, {len(keys) - new} known, {len(invalid)} invalid")
-        for line, why in invalid:
-            note(f"{file or 'argument'}:{line}: invalid: {why}")
-    if target is not None and invalid:
+        counts = f"{report.suppressed} suppressed, {report.known} known"
+        typer.echo(f"{counts}, {len(report.invalid)} invalid")
+        for line in report.invalid:
+            note(f"{file or 'argument'}:{line.line}: invalid: {line.reason}")
+    if target is not None and report.invalid:
         raise typer.Exit(1)
 
 
-@app.command()
-def unsuppress(target: Target) -> None:
-    """Undo a suppression; the person is written to again only with their consent.
+def unsuppress(
+    target: Annotated[str | None, typer.Argument(metavar="[ADDRESS|@DOMAIN]")] = None,
+    pending: Annotated[
+        bool, typer.Option("--pending", help="Drop the suppressions that wait for a decision.")
+    ] = False,
+    issue: IssueOption = "",
+    as_json: JsonOption = False,
+) -> None:
+    """Undo a suppression; the address gets mail again only with consent.
 
+    With --issue whatever bounces and refusals of that issue suppressed; complaints stay.
     Example: upcycle-news subscribers unsuppress a@example.org
     """
-    from upcycle_news.errors import UpcycleError
-    from upcycle_news.models import EmailAddress
-    from upcycle_news.storage import suppressions as suppression_rows
-    from upcycle_news.subscribers.csv_lists import suppression_key
+    if (target is None) == (not pending and not issue):
+        raise typer.BadParameter("name an address or a @domain, or use --pending or --issue")
+    with open_publication() as app:
+        if pending:
+            _print_count("dropped", app.suppressions.drop_pending(_id(issue)), as_json)
+        elif issue:
+            _print_count("unsuppressed", app.suppressions.remove_of_issue(issue), as_json)
+        else:
+            assert target is not None
+            app.suppressions.remove(target)
+            _print_count("unsuppressed", 1, as_json, alone=True)
 
-    key = suppression_key(target)
-    email = None if key.startswith(("@", "#")) else EmailAddress.parse(target)
-    with open_context() as context:
-        if not suppression_rows.unsuppress(context.store, key, email):
-            raise UpcycleError("there is no such suppression: see 'subscribers suppressions'")
-    typer.echo("unsuppressed")
+
+def _id(issue: str) -> str:
+    return str(IssueId.parse(issue)) if issue else ""
 
 
-@app.command()
-def suppressions(as_json: AsJson = False) -> None:
-    """List all suppressions as CSV, oldest first; forgotten people are keyed hashes.
+def _print_count(what: str, count: int, as_json: bool, *, alone: bool = False) -> None:
+    if as_json:
+        print_json({what: count})
+    else:
+        typer.echo(what if alone else f"{count} {what}")
+
+
+def suppressions(
+    pending: Annotated[
+        bool,
+        typer.Option(
+            "--pending", help="Those that wait for a decision; until then the readers get mail."
+        ),
+    ] = False,
+    issue: IssueOption = "",
+    as_json: JsonOption = False,
+) -> None:
+    """List all suppressions as CSV, oldest first; erased addresses are keyed hashes.
 
     Example: upcycle-news subscribers suppressions > suppressed.csv
     """
-    import csv
-
-    from upcycle_news.storage import suppressions as suppression_rows
-    from upcycle_news.subscribers.csv_lists import defuse
-
-    writer = csv.writer(sys.stdout)
-    with open_context() as context:
-        if not as_json:
-            writer.writerow(("key", "reason", "detail", "at"))
-        for one in suppression_rows.all_suppressions(context.store):
-            at = one.at.isoformat(timespec="seconds")
-            if as_json:
-                say_json({"key": one.key, "reason": one.reason, "detail": one.detail, "at": at})
-            else:
-                writer.writerow([defuse(x) for x in (one.key, one.reason, one.detail, at)])
-
-
-def _one_line(text: str) -> str:
-    return " ".join(text.split())[:32] or "by hand"
+    if issue and not pending:
+        raise typer.BadParameter("--issue belongs to --pending")
+    with open_publication() as app:
+        if as_json:
+            rows = app.suppressions.pending(_id(issue)) if pending else app.suppressions.list()
+            for suppression in rows:
+                print_json(suppression.as_dict())
+        else:
+            for line in app.suppressions.csv(pending=pending, issue=_id(issue)):
+                sys.stdout.write(line)

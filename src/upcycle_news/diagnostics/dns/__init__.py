@@ -1,1 +1,1 @@
-"""SPF, DKIM, DMARC, MX and PTR of the sender domain: look-ups and verdicts."""
+"""SPF, DKIM, DMARC, MX and PTR of the sender domain: queries and their evaluation."""

@@ -1,4 +1,4 @@
-"""Ask DNS; the one module that does. Answers are values: a dead server is a sentence."""
+"""The DNS resolver, the only module that queries DNS. Failures are values, not exceptions."""
 
 from __future__ import annotations
 
@@ -8,45 +8,45 @@ from dataclasses import dataclass
 
 from upcycle_news.config.sections import split_resolver
 
-Question = tuple[str, str]
-"""A name in lower case without its final dot, and the type of the record."""
+Query = tuple[str, str]
+"""A name in lower case without its final dot, and the record type."""
 
 _THREADS = 16
-_ROUNDS = 15  # SPF includes within includes; more lookups are an error anyway
+_MAX_ROUNDS = 15  # SPF includes nest; more lookups are an error anyway
 
 
 @dataclass(frozen=True)
 class Answer:
-    """The records of a name. `trouble` says why they are not known; then `values` means nothing."""
+    """The records of a name; `trouble` is the reason when they could not be queried."""
 
     values: tuple[str, ...] = ()
     trouble: str = ""
 
 
-Answers = Mapping[Question, Answer]
+Answers = Mapping[Query, Answer]
 
 
 class Resolver:
-    """Asks `server` (as in `doctor.resolver`), or the machine's own; `timeout` in seconds."""
+    """Queries `server` (as in `doctor.resolver`), or the host's resolver; `timeout` in seconds."""
 
     def __init__(self, server: str, timeout: float) -> None:
-        """Nothing is asked yet."""
+        """Store the server; nothing is queried yet."""
         self._server, self._timeout = server, timeout
 
-    def ask(self, question: Question) -> Answer:
-        """Ask one thing."""
+    def resolve(self, query: Query) -> Answer:
+        """Return the records of one name and type; a name that does not exist has none."""
         import dns.exception
         import dns.name
         import dns.resolver
 
-        name, kind = question
+        name, kind = query
         try:
             resolver = dns.resolver.Resolver(configure=not self._server)
             if self._server:
                 address, resolver.port = split_resolver(self._server)
                 resolver.nameservers = [address]
             resolver.timeout = self._timeout / 2  # one packet may be lost
-            found = resolver.resolve(
+            records = resolver.resolve(
                 dns.name.from_text(name), kind, search=False, lifetime=self._timeout
             )
         except (dns.resolver.NXDOMAIN, dns.resolver.NoAnswer):
@@ -61,40 +61,42 @@ class Resolver:
             return Answer(trouble="it is not a name that DNS can be asked for")
         except OSError as error:
             return Answer(trouble=f"DNS cannot be reached ({error.strerror or 'network error'})")
-        return Answer(tuple(_as_text(record, kind) for record in found))
+        return Answer(tuple(_as_text(record, kind) for record in records))
 
-    def ask_all(self, questions: Iterable[Question]) -> dict[Question, Answer]:
-        """Ask several things at the same time."""
-        wanted = list(dict.fromkeys(questions))
+    def resolve_all(self, queries: Iterable[Query]) -> dict[Query, Answer]:
+        """Resolve several queries in parallel."""
+        wanted = list(dict.fromkeys(queries))
         with ThreadPoolExecutor(max_workers=_THREADS, thread_name_prefix="dns") as threads:
-            return dict(zip(wanted, threads.map(self.ask, wanted), strict=True))
+            return dict(zip(wanted, threads.map(self.resolve, wanted), strict=True))
 
-    def ask_until_known(self, needed: Callable[[Answers], set[Question]]) -> dict[Question, Answer]:
-        """Ask what a pure function says it still needs, until it needs nothing more.
+    def resolve_until_complete(
+        self, needed: Callable[[Answers], set[Query]]
+    ) -> dict[Query, Answer]:
+        """Resolve the queries that `needed` derives from the answers so far, until there are none.
 
-        Stops early once nothing but trouble comes back: a dead server is asked once.
+        Stops early when every query of a round fails: a dead server is queried once.
         """
-        known: dict[Question, Answer] = {}
-        for _ in range(_ROUNDS):
+        known: dict[Query, Answer] = {}
+        for _ in range(_MAX_ROUNDS):
             missing = needed(known) - known.keys()
             if not missing:
                 break
-            found = self.ask_all(missing)
-            known |= found
-            if all(answer.trouble for answer in found.values()):
+            answers = self.resolve_all(missing)
+            known |= answers
+            if all(answer.trouble for answer in answers.values()):
                 break
         return known
 
 
 def reverse_name(address: str) -> str:
-    """The name below which PTR records of an IP address stand."""
+    """Return the name at which the PTR records of an IP address are published."""
     import dns.reversename
 
     return dns.reversename.from_address(address).to_text(omit_final_dot=True)
 
 
 def _as_text(record: object, kind: str) -> str:
-    """A record's value: TXT in one piece, MX as ``10 host``, names without the final dot."""
+    """Return a record's value: TXT joined, MX as ``10 host``, names without the final dot."""
     strings = getattr(record, "strings", None)
     if kind == "TXT" and strings is not None:
         return b"".join(strings).decode("utf-8", "replace")

@@ -1,4 +1,4 @@
-"""What a domain's SPF is worth to us, and the record that would mend it."""
+"""SPF (RFC 7208): evaluate the envelope domain's record, and propose a corrected one."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ from collections.abc import Collection, Iterable
 from dataclasses import dataclass, field
 from itertools import chain
 
-from upcycle_news.diagnostics.dns.resolver import Answer, Answers, Question
+from upcycle_news.diagnostics.dns.resolver import Answer, Answers, Query
 from upcycle_news.diagnostics.results import (
-    Line,
+    CheckResult,
     Record,
     ok,
     problem,
@@ -18,7 +18,8 @@ from upcycle_news.diagnostics.results import (
 )
 
 MAX_LOOKUPS = 10  # RFC 7208, section 4.6.4
-_GIVE_UP = 40  # a record that is far beyond the limit is not followed to its end
+MAX_VOID_LOOKUPS = 2  # likewise: look-ups of `a` and `mx` without an answer
+_MAX_FOLLOWED = 40  # a record that is far beyond the limit is not followed to its end
 _TERM = re.compile(
     r"(?P<sign>[+?~-])?(?P<name>all|include|a|mx|ptr|ip4|ip6|exists)"
     r"(?:[:](?P<value>[^/\s][^\s]*?))?(?P<cidr>(?:/\d{1,3}){0,1}(?://\d{1,3})?)\Z",
@@ -29,42 +30,47 @@ Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 
 
 @dataclass
-class Walk:
-    """What a domain's SPF says, includes followed as far as DNS has been asked."""
+class SpfEvaluation:
+    """The terms of a domain's SPF record, with includes followed as far as answers are there.
+
+    `needed` are the queries that are still to be resolved; `all_sign` is the qualifier of `all`;
+    `void_lookups` are those of `a` and `mx` that found nothing.
+    """
 
     lookups: int = 0
+    void_lookups: int = 0
     networks: set[Network] = field(default_factory=set)
     names: set[str] = field(default_factory=set)
-    needed: set[Question] = field(default_factory=set)
+    needed: set[Query] = field(default_factory=set)
     errors: list[str] = field(default_factory=list)
     troubles: list[str] = field(default_factory=list)
     all_sign: str = ""
 
 
 def records_of(answer: Answer) -> tuple[str, ...]:
-    """Those of a name's TXT records that are SPF (section 4.5)."""
+    """Return those of a name's TXT records that are SPF records (section 4.5)."""
     return tuple(v for v in answer.values if re.match(r"v=spf1(\s|\Z)", v, re.IGNORECASE))
 
 
-def walk(domain: str, answers: Answers) -> Walk:
-    """Follow the record of `domain`; `needed` is what must be asked before the picture is whole."""
-    found = Walk()
-    _follow(domain, answers, found, (), outer=True)
-    return found
+def evaluate_record(domain: str, answers: Answers) -> SpfEvaluation:
+    """Evaluate the record of `domain`; it is complete when `needed` is empty."""
+    evaluation = SpfEvaluation()
+    _follow(domain, answers, evaluation, (), outer=True)
+    return evaluation
 
 
 def _follow(
-    domain: str, answers: Answers, found: Walk, above: tuple[str, ...], *, outer: bool
+    domain: str, answers: Answers, evaluation: SpfEvaluation, above: tuple[str, ...], *, outer: bool
 ) -> None:
-    """Read one record; `above` are those that led here, `outer` tells that its end counts."""
-    answer = _known((domain, "TXT"), answers, found)
+    """Read one record; `above` are the including domains, `outer`: its `all` is the final one."""
+    answer = _known((domain, "TXT"), answers, evaluation)
     if answer is None:
         return
     records = records_of(answer)
     if len(records) != 1:
         if above:
             what = "has no SPF record" if not records else "has several SPF records"
-            found.errors.append(f"{domain}, which is included, {what}")
+            evaluation.errors.append(f"{domain}, which is included, {what}")
         return
     redirect = ""
     ended = False
@@ -74,83 +80,91 @@ def _follow(
             if text.lower().startswith("redirect="):
                 redirect = text.partition("=")[2].lower().rstrip(".")
             elif not _MODIFIER.match(text):
-                found.errors.append(f"'{text[:60]}' in the record of {domain} means nothing")
+                evaluation.errors.append(
+                    f"'{text[:60]}' in the record of {domain} is not a valid term"
+                )
             continue
         sign, name = term["sign"] or "+", term["name"].lower()
         value = (term["value"] or "").lower().rstrip(".")
         if name == "all":
             ended = True
             if outer:
-                found.all_sign = found.all_sign or sign
+                evaluation.all_sign = evaluation.all_sign or sign
         elif name in ("ip4", "ip6"):
-            _network(name, value + term["cidr"], sign, domain, found)
-        else:
-            found.lookups += 1
-            if found.lookups <= _GIVE_UP and "%" not in value:
-                _asking(name, value or domain, term["cidr"], sign, answers, found, (*above, domain))
+            allows = "" if ended else sign  # checked for mistakes all the same
+            _network(name, value + term["cidr"], allows, domain, evaluation)
+        elif not ended:  # section 5.1: terms after `all` are ignored
+            evaluation.lookups += 1
+            if evaluation.lookups <= _MAX_FOLLOWED and "%" not in value:
+                _lookup_term(
+                    name, value or domain, term["cidr"], sign, answers, evaluation, (*above, domain)
+                )
     if redirect and not ended:
-        found.lookups += 1
-        if redirect not in above and found.lookups <= _GIVE_UP and "%" not in redirect:
-            _follow(redirect, answers, found, (*above, domain), outer=outer)
+        evaluation.lookups += 1
+        if redirect not in above and evaluation.lookups <= _MAX_FOLLOWED and "%" not in redirect:
+            _follow(redirect, answers, evaluation, (*above, domain), outer=outer)
 
 
-def _asking(
+def _lookup_term(
     name: str,
     value: str,
     cidr: str,
     sign: str,
     answers: Answers,
-    found: Walk,
+    evaluation: SpfEvaluation,
     above: tuple[str, ...],
 ) -> None:
-    """A mechanism that costs a lookup."""
+    """Evaluate a mechanism that counts as a DNS lookup."""
     if name == "include":
-        found.names.add(value)
+        evaluation.names.add(value)
         if value in above:
-            found.errors.append(f"{value} includes itself")
+            evaluation.errors.append(f"{value} includes itself")
         else:
-            _follow(value, answers, found, above, outer=False)
+            _follow(value, answers, evaluation, above, outer=False)
         return
     if sign != "+" or name not in ("a", "mx"):
         return
     hosts = [value]
     if name == "mx":
-        answer = _known((value, "MX"), answers, found)
-        hosts = [one.partition(" ")[2] for one in answer.values] if answer else []
+        answer = _known((value, "MX"), answers, evaluation)
+        hosts = [value.partition(" ")[2] for value in answer.values] if answer else []
+        evaluation.void_lookups += answer is not None and not hosts
     else:
-        found.names.add(value)
+        evaluation.names.add(value)
+        families = [_known((value, kind), answers, evaluation) for kind in ("A", "AAAA")]
+        evaluation.void_lookups += all(answer and not answer.values for answer in families)
     for host in hosts:
         for kind in ("A", "AAAA"):
-            answer = _known((host, kind), answers, found)
+            answer = _known((host, kind), answers, evaluation)
             for address in answer.values if answer else ():
                 widths = re.match(r"(?:/(\d+))?(?://(\d+))?\Z", cidr)
                 width = widths and (widths[1] if kind == "A" else widths[2])
-                _network(kind, address + (f"/{width}" if width else ""), "+", value, found)
+                _network(kind, address + (f"/{width}" if width else ""), "+", value, evaluation)
 
 
-def _network(name: str, text: str, sign: str, domain: str, found: Walk) -> None:
+def _network(name: str, text: str, sign: str, domain: str, evaluation: SpfEvaluation) -> None:
     try:
         network = ipaddress.ip_network(text, strict=False)
     except ValueError:
-        found.errors.append(f"'{name}:{text[:60]}' in the record of {domain} is no network")
+        evaluation.errors.append(f"'{name}:{text[:60]}' in the record of {domain} is not a network")
         return
     if sign == "+":
-        found.networks.add(network)
+        evaluation.networks.add(network)
 
 
-def _known(question: Question, answers: Answers, found: Walk) -> Answer | None:
-    answer = answers.get(question)
+def _known(query: Query, answers: Answers, evaluation: SpfEvaluation) -> Answer | None:
+    answer = answers.get(query)
     if answer is None:
-        found.needed.add(question)
+        evaluation.needed.add(query)
         return None
     if answer.trouble:
-        found.troubles.append(f"{question[0]}: {answer.trouble}")
+        evaluation.troubles.append(f"{query[0]}: {answer.trouble}")
         return None
     return answer
 
 
-# What the operators of relays write in their documentation: the end of the relay's name, and what
-# their customers include.
+# From the documentation of the relays' operators: the suffix of the relay's host name, and the
+# include: for their customers.
 _PROVIDERS = (
     ("mailgun.org", "mailgun.org"),
     ("sendgrid.net", "sendgrid.net"),
@@ -164,16 +178,16 @@ _PROVIDERS = (
 )
 
 
-def verdict(
+def evaluate(
     domain: str,
     answers: Answers,
     *,
     relays: Iterable[tuple[str, Collection[str]]],
     own_addresses: Collection[str],
-) -> list[Line]:
-    """What the SPF of our envelope's `domain` is worth.
+) -> list[CheckResult]:
+    """Evaluate whether the SPF record of the envelope `domain` is valid and allows our mail.
 
-    `relays` are the relays' names with their addresses, empty when we deliver ourselves from
+    `relays` are the relays' host names with their addresses, empty when we deliver ourselves from
     `own_addresses`.
     """
     answer = answers.get((domain, "TXT"), Answer(trouble="it was not asked"))
@@ -184,111 +198,122 @@ def verdict(
     records = records_of(answer)
     if len(records) != 1:
         return [_none(domain, terms) if not records else _several(domain, records)]
-    found = walk(domain, answers)
-    lines = _faults(domain, records[0], found)
-    if not any(line.state == "problem" for line in lines):
-        lines += _coverage(domain, records[0], found, relays, own_addresses)
-    if lines:
-        return lines
-    said = f"{found.lookups} of {MAX_LOOKUPS} lookups, ends in {found.all_sign}all"
+    evaluation = evaluate_record(domain, answers)
+    results = _faults(domain, records[0], evaluation)
+    if not any(result.state == "problem" for result in results):
+        results += _coverage(domain, records[0], evaluation, relays, own_addresses)
+    if results:
+        return results
+    summary = f"{evaluation.lookups} of {MAX_LOOKUPS} lookups, ends in {evaluation.all_sign}all"
     if not relays and not own_addresses:
         return [
             ok(
                 "spf",
-                f"SPF of {domain} is well-formed: {said}",
-                meaning="whether it allows the addresses we send from is not known here: they are "
+                f"SPF of {domain} is well-formed: {summary}",
+                impact="whether it allows the addresses we send from is not known here: they are "
                 "not in doctor.outgoing_ips",
                 about=domain,
             )
         ]
     allowed = "our addresses" if own_addresses else "our relay"
-    return [ok("spf", f"SPF of {domain} names {allowed}: {said}", about=domain)]
+    return [ok("spf", f"SPF of {domain} names {allowed}: {summary}", about=domain)]
 
 
-def _faults(domain: str, record: str, found: Walk) -> list[Line]:
-    lines = []
-    if found.errors:
-        lines.append(
+def _faults(domain: str, record: str, evaluation: SpfEvaluation) -> list[CheckResult]:
+    results = []
+    if evaluation.errors:
+        results.append(
             problem(
                 "spf",
-                f"SPF of {domain}: {found.errors[0]}",
-                meaning="receivers ignore the whole record (permerror, RFC 7208, section 4.6)",
-                cure="mend or remove that part",
+                f"SPF of {domain}: {evaluation.errors[0]}",
+                impact="receivers ignore the whole record (permerror, RFC 7208, section 4.6)",
+                fix="correct or remove that part",
                 about=domain,
             )
         )
-    if found.lookups > MAX_LOOKUPS:
-        lines.append(
+    if evaluation.lookups > MAX_LOOKUPS:
+        results.append(
             problem(
                 "spf",
-                f"SPF of {domain} needs {found.lookups} DNS lookups, {MAX_LOOKUPS} are allowed",
-                meaning="receivers ignore the whole record (permerror, RFC 7208, section 4.6.4)",
-                cure="remove includes of services that no longer send for you, or write their "
+                f"SPF of {domain} needs {evaluation.lookups} DNS lookups, {MAX_LOOKUPS} are allowed",
+                impact="receivers ignore the whole record (permerror, RFC 7208, section 4.6.4)",
+                fix="remove includes of services that no longer send for you, or write their "
                 "networks as ip4: and ip6:",
                 about=domain,
             )
         )
-    if found.all_sign == "+":
-        lines.append(
+    if evaluation.void_lookups > MAX_VOID_LOOKUPS:
+        results.append(
+            problem(
+                "spf",
+                f"SPF of {domain} names {evaluation.void_lookups} hosts without an address, "
+                f"{MAX_VOID_LOOKUPS} are allowed",
+                impact="receivers ignore the whole record (permerror, RFC 7208, section 4.6.4)",
+                fix="remove the a: and mx: of hosts that do not exist any more",
+                about=domain,
+            )
+        )
+    if evaluation.all_sign == "+":
+        results.append(
             problem(
                 "spf",
                 f"SPF of {domain} ends in +all",
-                meaning="everybody on the Internet may send in your name",
-                cure="end the record in ~all",
+                impact="anyone on the Internet may send in your name",
+                fix="end the record in ~all",
                 about=domain,
                 records=[Record(domain, "TXT", re.sub(r"\s\+?all\b", " ~all", record))],
             )
         )
-    elif found.all_sign in ("", "?") and not found.errors and not found.troubles:
-        lines.append(
+    elif evaluation.all_sign in ("", "?") and not evaluation.errors and not evaluation.troubles:
+        results.append(
             warning(
                 "spf",
-                f"SPF of {domain} ends in {found.all_sign + 'all' if found.all_sign else 'nothing'}",
-                meaning="it says nothing about those who are not named, so forged mail passes",
-                cure="end the record in ~all",
+                f"SPF of {domain} ends in {evaluation.all_sign + 'all' if evaluation.all_sign else 'nothing'}",
+                impact="it says nothing about other senders, so forged mail passes",
+                fix="end the record in ~all",
                 about=domain,
                 records=[
                     Record(domain, "TXT", re.sub(r"\s\??all\b", "", record.rstrip()) + " ~all")
                 ],
             )
         )
-    if found.troubles:
-        lines.append(_unknown(domain, found.troubles[0]))
-    return lines
+    if evaluation.troubles:
+        results.append(_unknown(domain, evaluation.troubles[0]))
+    return results
 
 
 def _coverage(
     domain: str,
     record: str,
-    found: Walk,
+    evaluation: SpfEvaluation,
     relays: tuple[tuple[str, Collection[str]], ...],
     own_addresses: Collection[str],
-) -> list[Line]:
-    missing = [address for address in own_addresses if not covers(found.networks, address)]
+) -> list[CheckResult]:
+    missing = [address for address in own_addresses if not covers(evaluation.networks, address)]
     if missing:
         return [
             problem(
                 "spf",
                 f"SPF of {domain} does not allow {', '.join(missing)}, where our mail comes from",
-                meaning="receivers take our mail for forged",
-                cure="add the address",
+                impact="receivers treat our mail as forged",
+                fix="add the address",
                 about=domain,
                 records=[Record(domain, "TXT", amended(record, _terms_for((), missing)))],
             )
         ]
-    strangers = [
-        (host, addresses) for host, addresses in relays if not _named(found, host, addresses)
+    unnamed = [
+        (host, addresses) for host, addresses in relays if not _names(evaluation, host, addresses)
     ]
-    if not strangers or own_addresses:
+    if not unnamed or own_addresses:
         return []
-    terms = _terms_for(strangers, ())
+    terms = _terms_for(unnamed, ())
     return [
         warning(
             "spf",
-            f"SPF of {domain} does not seem to name the relay {strangers[0][0]}",
-            meaning="receivers may take our mail for forged; a relay may also send from other "
+            f"SPF of {domain} does not seem to name the relay {unnamed[0][0]}",
+            impact="receivers may treat our mail as forged; a relay may also send from other "
             "addresses than its own name's",
-            cure="ask the relay's operator which include: belongs to it; for the relay's own "
+            fix="ask the relay's operator which include: belongs to it; for the relay's own "
             "addresses the record would be",
             about=domain,
             records=[Record(domain, "TXT", amended(record, terms))],
@@ -297,19 +322,19 @@ def _coverage(
 
 
 def covers(networks: Iterable[Network], address: str) -> bool:
-    """Whether one of the networks holds the address."""
+    """True if one of the networks contains the address."""
     known = ipaddress.ip_address(address)
     return any(known in network for network in networks if network.version == known.version)
 
 
-def _named(found: Walk, host: str, addresses: Collection[str]) -> bool:
-    """Whether the record speaks of this relay: its addresses, its operator's include, its domain."""
+def _names(evaluation: SpfEvaluation, host: str, addresses: Collection[str]) -> bool:
+    """True if the record covers this relay: its addresses, its operator's include, or its domain."""
     family = ".".join(host.lower().split(".")[-2:])
     provider = _provider(host)
     return (
-        any(covers(found.networks, address) for address in addresses)
-        or any(name == provider or name.endswith(f".{family}") for name in found.names)
-        or family in found.names
+        any(covers(evaluation.networks, address) for address in addresses)
+        or any(name == provider or name.endswith(f".{family}") for name in evaluation.names)
+        or family in evaluation.names
     )
 
 
@@ -331,49 +356,51 @@ def _terms_for(
 
 
 def amended(record: str, terms: Iterable[str]) -> str:
-    """The record with further terms before its end."""
+    """Return the record with more terms before its `all` or redirect."""
     words = record.split()
     end = next(
         (n for n, word in enumerate(words) if re.match(r"[+?~-]?all\Z|redirect=", word)), None
     )
-    place = len(words) if end is None else end
-    return " ".join(chain(words[:place], terms, words[place:]))
+    index = len(words) if end is None else end
+    return " ".join(chain(words[:index], terms, words[index:]))
 
 
-def _none(domain: str, terms: list[str]) -> Line:
-    cure = "publish one; ask the relay's operator whether it has an include: of its own"
+def _none(domain: str, terms: list[str]) -> CheckResult:
+    fix = "publish one; ask the relay's operator whether it has an include: of its own"
     if not terms:  # a record that names nobody would call our own mail forged
-        cure = "configure relays.main, or doctor.outgoing_ips, and ask again for the record"
+        fix = (
+            "configure relays.main, or doctor.outgoing_ips, and run the doctor again for the record"
+        )
     return problem(
         "spf",
         f"{domain} has no SPF record",
-        meaning="receivers cannot tell who may send in your name; Gmail and others refuse bulk "
+        impact="receivers cannot tell who may send in your name; Gmail and others refuse bulk "
         "mail without it or file it as spam",
-        cure=cure,
+        fix=fix,
         about=domain,
         records=[Record(domain, "TXT", " ".join(["v=spf1", *terms, "~all"]))] if terms else [],
     )
 
 
-def _several(domain: str, records: tuple[str, ...]) -> Line:
-    terms = list(dict.fromkeys(word for one in records for word in one.split()[1:]))
+def _several(domain: str, records: tuple[str, ...]) -> CheckResult:
+    terms = list(dict.fromkeys(word for record in records for word in record.split()[1:]))
     ends = [word for word in terms if re.match(r"[+?~-]?all\Z", word)]
     merged = ["v=spf1", *(word for word in terms if word not in ends), (ends or ["~all"])[-1]]
     return problem(
         "spf",
         f"{domain} has {len(records)} SPF records",
-        meaning="receivers ignore all of them (permerror, RFC 7208, section 4.5)",
-        cure="delete them and publish one that says what all of them said",
+        impact="receivers ignore all of them (permerror, RFC 7208, section 4.5)",
+        fix="delete them and publish one with the terms of all",
         about=domain,
         records=[Record(domain, "TXT", " ".join(merged))],
     )
 
 
-def _unknown(domain: str, trouble: str) -> Line:
+def _unknown(domain: str, trouble: str) -> CheckResult:
     return warning(
         "spf",
         f"SPF of {domain} is not known: {trouble}",
-        meaning="receivers that get no answer either put our mail off",
-        cure="try again; if it stays so, ask who runs the domain's name servers",
+        impact="receivers that get no answer either defer our mail",
+        fix="try again; if it persists, ask who runs the domain's name servers",
         about=domain,
     )

@@ -1,1 +1,1 @@
-"""Build the archive from the store, correct and withdraw issues."""
+"""Builds the archive from the store; corrects and withdraws what it shows."""

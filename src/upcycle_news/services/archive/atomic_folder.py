@@ -1,4 +1,4 @@
-"""A folder of files that is replaced as a whole: drafts first, then moves, then what is left over."""
+"""Replaces the files of a folder as a whole: writes drafts, moves them, removes old files."""
 
 from __future__ import annotations
 
@@ -12,77 +12,79 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from upcycle_news.errors import UpcycleError
-from upcycle_news.fileio import write_whole
+from upcycle_news.fileio import write_atomically
 from upcycle_news.models.archive_paths import IMAGES
 
 LISTING = ".upcycle-news"
-"""Names what we wrote, so that nothing else is ever overwritten or removed."""
+"""The file that lists what we wrote, so that nothing else is ever overwritten or removed."""
 
 _DRAFT = ".draft-"
-_PICTURE = re.compile(rf"{IMAGES}[0-9a-f]{{32}}\.(?:png|jpg|gif)\Z")
+_HOSTED_IMAGE = re.compile(rf"{IMAGES}[0-9a-f]{{32}}\.(?:png|jpg|gif)\Z")
 
 
 @dataclass(frozen=True)
-class Changes:
-    """How many files were written, and how many removed."""
+class FolderChanges:
+    """Numbers of files written and removed."""
 
     written: int
     removed: int
 
 
 @contextmanager
-def alone(lock: Path) -> Iterator[None]:
-    """One at a time on this machine: a slower one must not undo what a later one wrote."""
+def exclusive_lock(lock: Path) -> Iterator[None]:
+    """Hold a lock on this machine: a slower build must not overwrite what a later one wrote."""
     try:
         lock.parent.mkdir(parents=True, exist_ok=True)
-        held = lock.open("w")
+        file = lock.open("w")
     except OSError as error:
-        raise _trouble(lock, error) from None
-    with held:
-        fcntl.flock(held, fcntl.LOCK_EX)
+        raise _write_error(lock, error) from None
+    with file:
+        fcntl.flock(file, fcntl.LOCK_EX)
         yield
 
 
 def replace_files(
     folder: Path, files: Mapping[str, bytes], *, keep: Collection[str], ours: bool
-) -> Changes:
-    """Make `folder` hold these files, written in their order; what is the same is not touched.
+) -> FolderChanges:
+    """Make `folder` hold these files, written in their order; unchanged files are not touched.
 
-    All of them are written beside their places before the first one takes its own, so a full disk
-    changes nothing. What an earlier call wrote and is in neither `files` nor `keep` is removed
-    last, pictures included. Raises `UpcycleError` when that fails, or when a file that we did not
+    Drafts of all changed files are written before the first one is moved to its place, so a full
+    disk changes nothing. What an earlier call wrote and is in neither `files` nor `keep` is removed
+    last, images included. Raises `UpcycleError` when that fails, or when a file that we did not
     write is in the way and the folder is not `ours`.
     """
     try:
-        listed = _listed(folder)
-        changed = {path: data for path, data in files.items() if not _is(folder / path, data)}
+        listed = _read_listing(folder)
+        changed = {
+            path: data for path, data in files.items() if not _has_content(folder / path, data)
+        }
         if ours:
             for stale in folder.rglob(f"{_DRAFT}*"):  # of a build that was killed
                 stale.unlink(missing_ok=True)
         else:
             _refuse_foreign(folder, files, listed)
-        drafts = _drafted(folder, changed)
+        drafts = _write_drafts(folder, changed)
         if changed and not set(files) <= listed:
-            _list(folder, listed | set(files))
+            _write_listing(folder, listed | set(files))
         for path, draft in drafts.items():
             draft.replace(folder / path)
-        left = (listed | _pictures(folder)) - set(files) - set(keep)
-        removed = sum(_remove(folder, path) for path in sorted(left))
+        obsolete = (listed | _hosted_images(folder)) - set(files) - set(keep)
+        removed = sum(_remove(folder, path) for path in sorted(obsolete))
         if listed != set(files):
-            _list(folder, set(files))
+            _write_listing(folder, set(files))
     except OSError as error:
-        raise _trouble(folder, error) from None
-    return Changes(len(changed), removed)
+        raise _write_error(folder, error) from None
+    return FolderChanges(len(changed), removed)
 
 
-def _trouble(place: Path, error: OSError) -> UpcycleError:
+def _write_error(place: Path, error: OSError) -> UpcycleError:
     return UpcycleError(
         f"{place}: the archive cannot be written ({error.strerror}); make room or make the folder "
         "writable"
     )
 
 
-def _is(path: Path, data: bytes) -> bool:
+def _has_content(path: Path, data: bytes) -> bool:
     try:
         return path.read_bytes() == data
     except (FileNotFoundError, NotADirectoryError):
@@ -98,14 +100,15 @@ def _refuse_foreign(folder: Path, files: Mapping[str, bytes], listed: Collection
             )
 
 
-def _drafted(folder: Path, changed: Mapping[str, bytes]) -> dict[str, Path]:
-    """Everything that can go wrong goes wrong here, and leaves nothing behind."""
+def _write_drafts(folder: Path, changed: Mapping[str, bytes]) -> dict[str, Path]:
+    """Write each file beside its place; removes all drafts when one cannot be written."""
     drafts: dict[str, Path] = {}
-    made: set[Path] = set()
+    new_folders: set[Path] = set()
     try:
         for path, data in changed.items():
             target = folder / path
-            made |= {one for one in (target.parent, *target.parent.parents) if not one.exists()}
+            parents = (target.parent, *target.parent.parents)
+            new_folders |= {parent for parent in parents if not parent.exists()}
             target.parent.mkdir(parents=True, exist_ok=True)
             handle, draft = tempfile.mkstemp(dir=target.parent, prefix=_DRAFT)
             drafts[path] = Path(draft)
@@ -115,32 +118,32 @@ def _drafted(folder: Path, changed: Mapping[str, bytes]) -> dict[str, Path]:
                 os.fsync(file.fileno())
             drafts[path].chmod(0o644)
     except BaseException:
-        for left in drafts.values():
-            left.unlink(missing_ok=True)
-        for one in sorted(made, reverse=True):
-            if one.is_dir() and not any(one.iterdir()):
-                one.rmdir()
+        for draft_path in drafts.values():
+            draft_path.unlink(missing_ok=True)
+        for new_folder in sorted(new_folders, reverse=True):
+            if new_folder.is_dir() and not any(new_folder.iterdir()):
+                new_folder.rmdir()
         raise
     return drafts
 
 
-def _listed(folder: Path) -> set[str]:
+def _read_listing(folder: Path) -> set[str]:
     try:
         lines = (folder / LISTING).read_text(encoding="utf-8").splitlines()
     except FileNotFoundError:
         return set()
-    # Others may write in a folder that is published; what lies outside of it was never ours.
+    # Others may write in a published folder; a path that leads out of it was never ours.
     return {line for line in lines if not Path(line).is_absolute() and ".." not in Path(line).parts}
 
 
-def _list(folder: Path, paths: Collection[str]) -> None:
-    write_whole(folder / LISTING, "".join(f"{path}\n" for path in sorted(paths)).encode())
+def _write_listing(folder: Path, paths: Collection[str]) -> None:
+    write_atomically(folder / LISTING, "".join(f"{path}\n" for path in sorted(paths)).encode())
 
 
-def _pictures(folder: Path) -> set[str]:
-    """Also those that a preview published."""
-    there = {f"{IMAGES}{one.name}" for one in (folder / IMAGES).glob("*")}
-    return {path for path in there if _PICTURE.match(path)}
+def _hosted_images(folder: Path) -> set[str]:
+    """Return the paths of published images, those of previews included."""
+    paths = {f"{IMAGES}{file.name}" for file in (folder / IMAGES).glob("*")}
+    return {path for path in paths if _HOSTED_IMAGE.match(path)}
 
 
 def _remove(folder: Path, path: str) -> int:

@@ -1,41 +1,44 @@
-"""The archive of the publication: built from the store, published before anybody gets a link to it."""
+"""Builds the archive from the store, and publishes an issue's pages before its first mail is sent."""
 
 from __future__ import annotations
 
 import subprocess
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from datetime import datetime
+from functools import cache
 from hashlib import sha256
 from pathlib import Path
+from typing import Any
 from zoneinfo import ZoneInfo
 
-from upcycle_news.app.context import NOWHERE, AppContext
+from upcycle_news.app.context import PLACEHOLDER_URL, AppContext
 from upcycle_news.archive_site import builder
 from upcycle_news.archive_site.atom_sitemap import tag_uri
-from upcycle_news.archive_site.view_models import Correction, Look, SentIssue
+from upcycle_news.archive_site.view_models import EditorNote, SentIssue, SiteConfig
 from upcycle_news.errors import IssueError, UpcycleError
-from upcycle_news.fileio import write_whole
-from upcycle_news.i18n.messages import counted
-from upcycle_news.models import DeliveryState, IssueId, Manifest
+from upcycle_news.fileio import write_atomically
+from upcycle_news.i18n.messages import format_count
+from upcycle_news.models import DeliveryState, IssueId, IssueState, Manifest
 from upcycle_news.models.archive_paths import IMAGES, file_of, issue_path
 from upcycle_news.rendering.templates import load_templates
-from upcycle_news.services.archive.atomic_folder import alone, replace_files
-from upcycle_news.services.content.images import refuse_silent_pictures
-from upcycle_news.services.content.url_check import refuse_silent_page
+from upcycle_news.services.archive.atomic_folder import exclusive_lock, replace_files
+from upcycle_news.services.content.images import raise_if_images_unreachable
+from upcycle_news.services.content.url_check import raise_if_page_unreachable
 from upcycle_news.storage import corrections, issues, revisions
-from upcycle_news.storage.corrections import Amendment, AmendmentKind
-from upcycle_news.storage.issues import IssueRow, IssueState
+from upcycle_news.storage.corrections import CorrectionKind
+from upcycle_news.storage.issues import IssueRow
+from upcycle_news.storage.revisions import Revision
 
-PATIENCE = 600
+COMMAND_TIMEOUT = 600
 """Seconds that `archive.command` may take."""
 
 
 def run_command(context: AppContext, files: Mapping[str, bytes]) -> None:
-    """Run `archive.command`, once for each state of the files; raises `UpcycleError`.
+    """Run `archive.command` unless it has succeeded for just these files; raises `UpcycleError`.
 
-    Until it has succeeded it is run at every build: an issue leaves only after it.
+    An issue is sent only after it has succeeded, so every build runs it again until then.
     """
     command = context.settings.archive.command
     if not command:
@@ -43,32 +46,36 @@ def run_command(context: AppContext, files: Mapping[str, bytes]) -> None:
     digest = sha256()
     for path, data in sorted(files.items()):
         digest.update(f"{path}\n{sha256(data).hexdigest()}\n".encode())
-    mark, done = digest.hexdigest().encode(), context.settings.state / "archive.published"
-    if done.is_file() and done.read_bytes() == mark:
+    published, marker = digest.hexdigest().encode(), context.settings.state / "archive.published"
+    if marker.is_file() and marker.read_bytes() == published:
         return
-    words = [word.replace("{folder}", str(context.archive)) for word in command]
+    arguments = [word.replace("{folder}", str(context.archive_folder)) for word in command]
     try:
-        ended = subprocess.run(  # noqa: S603  the operator's own command, no shell
-            words, cwd=context.settings.home, capture_output=True, text=True, timeout=PATIENCE,
+        process = subprocess.run(  # noqa: S603  the operator's own command, no shell
+            arguments, cwd=context.settings.home, capture_output=True, text=True, timeout=COMMAND_TIMEOUT,
             check=False,
         )  # fmt: skip
     except OSError as error:
-        raise UpcycleError(f"archive.command: {words[0]}: {error.strerror}") from None
+        raise UpcycleError(f"archive.command: {arguments[0]}: {error.strerror}") from None
     except subprocess.TimeoutExpired:
-        raise UpcycleError(f"archive.command: {words[0]}: no end within {PATIENCE} s") from None
-    if ended.returncode != 0:
-        said = (ended.stderr or ended.stdout).strip().splitlines()
-        told = f": {said[-1][:200]}" if said else ""
-        raise UpcycleError(f"archive.command: {words[0]} ended with {ended.returncode}{told}")
-    write_whole(done, mark)
+        raise UpcycleError(
+            f"archive.command: {arguments[0]}: no end within {COMMAND_TIMEOUT} s"
+        ) from None
+    if process.returncode != 0:
+        lines = (process.stderr or process.stdout).strip().splitlines()
+        reason = f": {lines[-1][:200]}" if lines else ""
+        raise UpcycleError(
+            f"archive.command: {arguments[0]} ended with {process.returncode}{reason}"
+        )
+    write_atomically(marker, published)
 
 
-_REACHED = (DeliveryState.SENT, DeliveryState.UNKNOWN, DeliveryState.SENDING)
+_POSSIBLY_RECEIVED = (DeliveryState.SENT, DeliveryState.UNKNOWN, DeliveryState.SENDING)
 
 
 @dataclass(frozen=True)
-class Report:
-    """What a build made; nothing was `written` or `removed` when nothing had changed."""
+class ArchiveReport:
+    """Counts of a build; nothing is `written` or `removed` when nothing has changed."""
 
     folder: Path
     issues: int
@@ -78,16 +85,22 @@ class Report:
     removed: int
 
     @property
-    def told(self) -> str:
-        """One line for people."""
-        done = f"{counted(self.written, 'file')} written, {self.removed} removed"
+    def summary(self) -> str:
+        """The counts in one line."""
+        changes = f"{format_count(self.written, 'file')} written, {self.removed} removed"
         if not self.written and not self.removed:
-            done = "nothing has changed"
-        return f"{counted(self.issues, 'issue')}, {counted(self.essays, 'essay')}; {done}"
+            changes = "nothing has changed"
+        return (
+            f"{format_count(self.issues, 'issue')}, {format_count(self.essays, 'essay')}; {changes}"
+        )
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return the object that `archive build --json` prints."""
+        return {**asdict(self), "folder": str(self.folder)}
 
 
 @dataclass(frozen=True)
-class _Coming:
+class _UpcomingIssue:
     """An issue that is about to be queued at `at`."""
 
     issue: IssueId
@@ -95,8 +108,8 @@ class _Coming:
     at: datetime
 
 
-def build_archive(context: AppContext, out: Path | None = None) -> Report:
-    """Build the archive of everything that was sent, into `out` or where the web door serves it.
+def build_archive(context: AppContext, out: Path | None = None) -> ArchiveReport:
+    """Build the archive of everything that was sent, into `out` or the folder that is served.
 
     Building again without changes writes nothing. Raises `UpcycleError`, having changed nothing,
     when a template does not work or the folder cannot be written.
@@ -105,144 +118,177 @@ def build_archive(context: AppContext, out: Path | None = None) -> Report:
 
 
 @contextmanager
-def published(
+def with_issue_published(
     context: AppContext, issue: IssueId, manifest: Manifest, now: datetime
 ) -> Iterator[None]:
-    """The archive with an issue that is queued inside the block, and without it when that fails.
+    """Publish an issue in the archive while the block queues it; remove it again when that fails.
 
-    So the pages are there before the first mail leaves. Raises `IssueError`: then nothing is to be
-    sent; also when what is hosted does not answer.
+    So its pages exist before the first mail is sent. Raises `IssueError`, also for hosted images or
+    pages that cannot be loaded: then the issue must not be sent.
     """
     try:
         try:
-            _build(context, None, _Coming(issue, manifest, now))
-            refuse_silent_pictures(context, manifest)
-            refuse_silent_page(context, issue, manifest)
+            _build(context, None, _UpcomingIssue(issue, manifest, now))
+            raise_if_images_unreachable(context, manifest)
+            raise_if_page_unreachable(context, issue, manifest)
         except IssueError:
             raise
         except UpcycleError as error:
             raise IssueError(f"issue {issue} is not sent, for it has no archive: {error}") from None
         yield
     except BaseException:
-        with suppress(UpcycleError):  # the first reason is the one to tell
+        with suppress(UpcycleError):  # the first error is the one to report
             _build(context, None, None)
         raise
 
 
-def ensure(context: AppContext, issue: IssueId) -> None:
-    """Build the archive if the page of an issue that is being sent is not here."""
-    if not (context.archive / file_of(issue_path(str(issue)))).is_file():
+def rebuild_if_missing(context: AppContext, issue: IssueId) -> None:
+    """Build the archive if it lacks the page of an issue that is being sent."""
+    if not (context.archive_folder / file_of(issue_path(str(issue)))).is_file():
         _build(context, None, None)
 
 
-def _build(context: AppContext, out: Path | None, coming: _Coming | None) -> Report:
-    folder = out or context.archive
-    with alone(context.settings.state / "archive.lock"):
-        rows = issues.every(context.store)
-        built = builder.build_archive(_sent(context, rows, coming), _look(context, rows, coming))
-        kept = _kept_pictures(context) if out is None else ()
-        changes = replace_files(folder, built.files, keep=kept, ours=out is None)
+def _build(context: AppContext, out: Path | None, upcoming: _UpcomingIssue | None) -> ArchiveReport:
+    folder = out or context.archive_folder
+    with exclusive_lock(context.settings.state / "archive.lock"):
+        rows, load = issues.all_issues(context.store), _revision_loader(context)
+        built = builder.build_archive(
+            _sent(context, rows, load, upcoming), _site_config(context, rows, load, upcoming)
+        )
+        keep = _unsent_images(context) if out is None else ()
+        changes = replace_files(folder, built.files, keep=keep, ours=out is None)
         if out is None:
             run_command(context, built.files)
-    return Report(
+    return ArchiveReport(
         folder, built.issues, built.essays, len(built.files), changes.written, changes.removed
     )
 
 
-def shown(context: AppContext) -> list[SentIssue]:
-    """What the archive shows now, withdrawn issues included."""
-    return _sent(context, issues.every(context.store), None)
+def sent_issues(context: AppContext) -> list[SentIssue]:
+    """Return the issues that the archive shows now, withdrawn ones included."""
+    return _sent(context, issues.all_issues(context.store), _revision_loader(context), None)
+
+
+_LoadRevision = Callable[[IssueRow], Revision | None]
+
+
+def _revision_loader(context: AppContext) -> _LoadRevision:
+    """Return a function that loads the frozen revision of an issue, each once."""
+
+    @cache
+    def load(row: IssueRow) -> Revision | None:
+        return revisions.load_revision(context.store, row.id, row.revision_id)
+
+    return load
 
 
 def _sent(
-    context: AppContext, rows: tuple[IssueRow, ...], coming: _Coming | None
+    context: AppContext,
+    rows: tuple[IssueRow, ...],
+    load: _LoadRevision,
+    upcoming: _UpcomingIssue | None,
 ) -> list[SentIssue]:
-    """Every issue that somebody has got or is about to get."""
-    decided, zone = corrections.every(context.store), context.settings.publication.zone
-    found = [
-        amended(
+    """Return every issue that was queued and possibly received, and the upcoming one."""
+    decisions, zone = corrections.all_corrections(context.store), context.settings.publication.zone
+    sent = [
+        apply_corrections(
             SentIssue(revision.manifest, row.enqueued_at, row.enqueued_at),
-            (one for one in decided if one.issue == row.id),
+            (decision for decision in decisions if decision.issue == row.id),
             zone,
         )
         for row in rows
-        if _shows(context, row)
+        if _is_shown(context, row)
         and row.enqueued_at is not None
-        and (revision := revisions.revision(context.store, row.id, row.revision_id)) is not None
+        and (revision := load(row)) is not None
     ]
-    if coming is not None and all(one.manifest.issue.id != coming.issue for one in found):
-        found.append(SentIssue(coming.manifest, coming.at, coming.at))
-    return found
-
-
-def _shows(context: AppContext, row: IssueRow) -> bool:
-    if row.state is not IssueState.CANCELLED:
-        return row.state is not IssueState.OPEN
-    status = issues.status(context.store, row.id)
-    return status is not None and any(status.counts.get(state, 0) for state in _REACHED)
-
-
-def _look(context: AppContext, rows: tuple[IssueRow, ...], coming: _Coming | None) -> Look:
-    publication, told = context.publication, context.settings
-    if publication.public_url == NOWHERE:
-        publication = replace(publication, public_url="")
-    form = ""
-    if public := told.publication.public_url:
-        away = told.archive.url not in ("", public) or told.archive.index_html
-        form = f"{public}/subscribe" if away else "subscribe"
-    return Look(
-        publication=publication,
-        templates=load_templates(context.templates),
-        feed_id=_feed_id(context, rows, coming),
-        subscribe=form,
-        index_html=told.archive.index_html,
-    )
-
-
-def _feed_id(context: AppContext, rows: tuple[IssueRow, ...], coming: _Coming | None) -> str:
-    """Named after the first issue that was ever queued, so that it never changes."""
-    queued = [(row.enqueued_at, row) for row in rows if row.enqueued_at is not None]
-    for _, row in sorted(queued, key=lambda one: one[0]):
-        first = revisions.revision(context.store, row.id, row.revision_id)
-        if first is not None:
-            return _tag(first.manifest)
-    return _tag(coming.manifest) if coming else ""
-
-
-def _tag(manifest: Manifest) -> str:
-    return tag_uri(manifest.publication, manifest.issue.id.day.isoformat(), "feed")
-
-
-def _kept_pictures(context: AppContext) -> set[str]:
-    """Pictures of issues still to be sent: test mails show them already."""
-    kept = {revision_id[:32] for revision_id in revisions.open_images(context.store)}
-    return {f"{IMAGES}{name}.{kind}" for name in kept for kind in ("png", "jpg", "gif")}
-
-
-def amended(sent: SentIssue, decided: Iterable[Amendment], zone: ZoneInfo) -> SentIssue:
-    """An issue with what was decided about it since, in the order in which it was decided."""
-    for one in decided:
-        told = Correction(one.at.astimezone(zone).date(), one.note)
-        sent = replace(_applied(sent, one, told), changed_at=one.at)
+    if upcoming is not None and all(issue.manifest.issue.id != upcoming.issue for issue in sent):
+        sent.append(SentIssue(upcoming.manifest, upcoming.at, upcoming.at))
     return sent
 
 
-def _applied(sent: SentIssue, one: Amendment, told: Correction) -> SentIssue:
-    if one.kind is AmendmentKind.CORRECTION and one.corrected is not None:
+def _is_shown(context: AppContext, row: IssueRow) -> bool:
+    """Return whether an issue was queued, and not cancelled before anyone could receive it."""
+    if row.state is not IssueState.CANCELLED:
+        return row.frozen
+    status = issues.status(context.store, row.id)
+    return status is not None and any(status.counts.get(state, 0) for state in _POSSIBLY_RECEIVED)
+
+
+def _site_config(
+    context: AppContext,
+    rows: tuple[IssueRow, ...],
+    load: _LoadRevision,
+    upcoming: _UpcomingIssue | None,
+) -> SiteConfig:
+    publication, settings = context.publication, context.settings
+    if publication.public_url == PLACEHOLDER_URL:
+        publication = replace(publication, public_url="")
+    form = ""
+    if public_url := settings.publication.public_url:
+        elsewhere = settings.archive.url not in ("", public_url) or settings.archive.index_html
+        form = f"{public_url}/subscribe" if elsewhere else "subscribe"
+    return SiteConfig(
+        publication=publication,
+        templates=load_templates(context.templates_folder),
+        feed_id=_feed_id(rows, load, upcoming),
+        subscribe=form,
+        index_html=settings.archive.index_html,
+    )
+
+
+def _feed_id(
+    rows: tuple[IssueRow, ...], load: _LoadRevision, upcoming: _UpcomingIssue | None
+) -> str:
+    """Return the feed's id, derived from the first issue ever queued, so that it never changes."""
+    queued = [(row.enqueued_at, row) for row in rows if row.enqueued_at is not None]
+    for _, row in sorted(queued, key=lambda pair: pair[0]):
+        if (first := load(row)) is not None:
+            return _feed_tag(first.manifest)
+    return _feed_tag(upcoming.manifest) if upcoming else ""
+
+
+def _feed_tag(manifest: Manifest) -> str:
+    return tag_uri(manifest.publication, manifest.issue.id.day.isoformat(), "feed")
+
+
+def _unsent_images(context: AppContext) -> set[str]:
+    """Return the images of issues still to be sent: test mails show them already."""
+    names = {image_hash[:32] for image_hash in revisions.open_images(context.store)}
+    return {f"{IMAGES}{name}.{kind}" for name in names for kind in ("png", "jpg", "gif")}
+
+
+def apply_corrections(
+    sent: SentIssue, decisions: Iterable[corrections.Correction], zone: ZoneInfo
+) -> SentIssue:
+    """Return an issue with its corrections and withdrawals applied, in their order."""
+    for decision in decisions:
+        note = EditorNote(decision.at.astimezone(zone).date(), decision.note)
+        sent = replace(_applied(sent, decision, note), changed_at=decision.at)
+    return sent
+
+
+def _applied(sent: SentIssue, decision: corrections.Correction, note: EditorNote) -> SentIssue:
+    if decision.kind is CorrectionKind.CORRECTION and decision.corrected is not None:
         issue = sent.manifest.issue
         essays = tuple(
-            one.corrected if essay.slug == one.essay else essay for essay in issue.essays
+            decision.corrected if essay.slug == decision.essay else essay for essay in issue.essays
         )
         manifest = replace(
             sent.manifest,
             issue=replace(issue, essays=essays),
-            images={**sent.manifest.images, **one.images},
+            images={**sent.manifest.images, **decision.images},
         )
-        notes = (*sent.corrections.get(one.essay, ()), told)
-        return replace(sent, manifest=manifest, corrections={**sent.corrections, one.essay: notes})
-    if not one.essay:
-        return replace(sent, gone=told if one.kind is AmendmentKind.WITHDRAWAL else None)
-    withdrawn = {slug: why for slug, why in sent.withdrawn.items() if slug != one.essay}
-    if one.kind is AmendmentKind.WITHDRAWAL:
-        withdrawn[one.essay] = told
+        notes = (*sent.corrections.get(decision.essay, ()), note)
+        return replace(
+            sent, manifest=manifest, corrections={**sent.corrections, decision.essay: notes}
+        )
+    if not decision.essay:
+        return replace(
+            sent, withdrawal=note if decision.kind is CorrectionKind.WITHDRAWAL else None
+        )
+    withdrawn = {
+        slug: earlier for slug, earlier in sent.withdrawn.items() if slug != decision.essay
+    }
+    if decision.kind is CorrectionKind.WITHDRAWAL:
+        withdrawn[decision.essay] = note
     return replace(sent, withdrawn=withdrawn)

@@ -1,4 +1,4 @@
-"""Correct or withdraw what was sent, where the archive shows it; mails cannot be called back."""
+"""Corrects or withdraws in the archive what was sent; mails cannot be recalled."""
 
 from __future__ import annotations
 
@@ -11,84 +11,90 @@ from upcycle_news.content.essays import read_essays
 from upcycle_news.errors import IssueError, UpcycleError
 from upcycle_news.models import Essay
 from upcycle_news.services.archive import build
-from upcycle_news.services.content.images import essay_pictures
+from upcycle_news.services.content.images import load_essay_images
 from upcycle_news.storage import corrections
-from upcycle_news.storage.corrections import Amendment, AmendmentKind
+from upcycle_news.storage.corrections import Correction, CorrectionKind
 
 
-def correct(context: AppContext, slug: str, note: str, *, by: str) -> build.Report:
-    """Show an essay as its file says it now, and the note above it; builds the archive.
+def correct(context: AppContext, slug: str, note: str, *, by: str) -> build.ArchiveReport:
+    """Replace an essay in the archive by its present file, with a note above it; rebuilds the archive.
 
-    Raises `IssueError` for an essay that nobody got, that is withdrawn, or that has not changed.
+    Raises `IssueError` for an essay that was not sent, is withdrawn, or has not changed.
     """
-    sent = _holding(build.shown(context), slug)
-    if slug in sent.withdrawn or sent.gone:
+    sent = _find_issue(build.sent_issues(context), slug)
+    if slug in sent.withdrawn or sent.withdrawal:
         raise IssueError(f"the essay '{slug}' is withdrawn: 'archive withdraw {slug} --undo' first")
-    essay = _read(context, slug)
-    pictures = essay_pictures(context, (essay,))
-    (now,) = (one for one in sent.manifest.issue.essays if one.slug == slug)
-    same = all(sent.manifest.images.get(path) == data for path, data in pictures.items())
-    if same and _as_read(essay) == _as_read(now):
-        raise IssueError(f"{essay.source}: the archive shows just this; correct the file first")
-    return _decide(
+    essay = _read_essay(context, slug)
+    images = load_essay_images(context, (essay,))
+    (shown_essay,) = (shown for shown in sent.manifest.issue.essays if shown.slug == slug)
+    same_images = all(sent.manifest.images.get(path) == data for path, data in images.items())
+    if same_images and _visible_part(essay) == _visible_part(shown_essay):
+        raise IssueError(
+            f"{essay.source}: the archive shows this text already; correct the file first"
+        )
+    return _record(
         context,
-        Amendment(
+        Correction(
             issue=sent.manifest.issue.id,
-            kind=AmendmentKind.CORRECTION,
+            kind=CorrectionKind.CORRECTION,
             essay=slug,
             note=_one_line(note),
             by=by,
             at=context.clock(),
             corrected=essay,
-            images=pictures,
+            images=images,
         ),
     )
 
 
 def withdraw(
     context: AppContext, name: str, note: str, *, by: str, undo: bool = False
-) -> build.Report:
-    """Show an essay (its slug) or a whole issue (its id) no more, or again; builds the archive."""
-    shown = build.shown(context)
-    whole = next((one for one in shown if str(one.manifest.issue.id) == name), None)
-    sent = whole or _holding(shown, name)
-    withdrawn = sent.gone if whole else sent.withdrawn.get(name)
+) -> build.ArchiveReport:
+    """Withdraw an essay (by slug) or a whole issue (by id), or undo that; rebuilds the archive.
+
+    Raises `IssueError` for an unknown name, or when there is nothing to do.
+    """
+    shown = build.sent_issues(context)
+    whole = next((issue for issue in shown if str(issue.manifest.issue.id) == name), None)
+    sent = whole or _find_issue(shown, name)
+    withdrawn = sent.withdrawal if whole else sent.withdrawn.get(name)
     if (withdrawn is not None) is not undo:
         raise IssueError(f"'{name}' is {'not ' if undo else ''}withdrawn: there is nothing to do")
-    kind = AmendmentKind.RETURN if undo else AmendmentKind.WITHDRAWAL
+    kind = CorrectionKind.RETURN if undo else CorrectionKind.WITHDRAWAL
     issue, essay = sent.manifest.issue.id, "" if whole else name
-    return _decide(context, Amendment(issue, kind, essay, _one_line(note), by, context.clock()))
+    return _record(context, Correction(issue, kind, essay, _one_line(note), by, context.clock()))
 
 
-def _decide(context: AppContext, amendment: Amendment) -> build.Report:
-    corrections.add(context.store, amendment)
+def _record(context: AppContext, correction: Correction) -> build.ArchiveReport:
+    corrections.add_correction(context.store, correction)
     return build.build_archive(context)
 
 
-def _holding(shown: Sequence[SentIssue], slug: str) -> SentIssue:
+def _find_issue(shown: Sequence[SentIssue], slug: str) -> SentIssue:
+    """Return the newest issue with this essay; raises `IssueError` when there is none."""
     for sent in reversed(shown):
         if any(essay.slug == slug for essay in sent.manifest.issue.essays):
             return sent
     known = [essay.slug for sent in shown for essay in sent.manifest.issue.essays]
-    told = ", ".join(sorted(known)[:20]) or "none"
-    raise IssueError(f"no sent issue holds '{slug[:80]}'; the archive's essays are: {told}")
+    names = ", ".join(sorted(known)[:20]) or "none"
+    raise IssueError(f"no sent issue holds '{slug[:80]}'; the archive's essays are: {names}")
 
 
-def _read(context: AppContext, slug: str) -> Essay:
-    """The essay as its file is now; files of other essays may be broken."""
-    shelf = read_essays(
-        context.content, context.settings.home, context.settings.publication.language
+def _read_essay(context: AppContext, slug: str) -> Essay:
+    """Return the essay as its file is now; files of other essays may be broken."""
+    collection = read_essays(
+        context.content_folder, context.settings.home, context.settings.publication.language
     )
-    for essay in shelf.essays:
+    for essay in collection.essays:
         if essay.slug == slug:
             return essay
-    if shelf.errors:
-        raise shelf.errors[0]
+    if collection.errors:
+        raise collection.errors[0]
     raise UpcycleError(f"content/essays holds no essay '{slug}' any more: put its file back first")
 
 
-def _as_read(essay: Essay) -> Essay:
-    """What readers see of it: not where its file lies, nor what only matters for choosing."""
+def _visible_part(essay: Essay) -> Essay:
+    """Return the essay without its file's place and what matters for selection only."""
     return replace(essay, source="", body_line=1, status="ready", pin=(), ban=(), length=None)
 
 

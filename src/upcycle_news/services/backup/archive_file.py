@@ -1,8 +1,9 @@
-"""The file of a backup: one archive with a manifest that knows every other file in it.
+"""The file format of a backup: one archive with a manifest that lists every other file in it.
 
-A `.tar.gz` that common tools open: `manifest.json` first, then `store.db` (SQLite, whatever the
-store is) and `secrets/…`. It is written whole or not at all, for its owner only, and read back once
-before it gets its name. Reading trusts nothing: names are looked up, never used as paths.
+A `.tar.gz` that common tools open: `manifest.json` first, then `store.db` (SQLite, also for a
+Postgres store) and `secrets/…`. It is written completely or not at all, readable by its owner only,
+and read back once before it gets its name. Reading trusts nothing: member names are compared with
+the manifest, never used as paths.
 """
 
 from __future__ import annotations
@@ -36,7 +37,7 @@ _BROKEN = (tarfile.TarError, EOFError, zlib.error, OSError)
 
 
 @dataclass(frozen=True)
-class Held:
+class BackupEntry:
     """A file in the archive: its size in bytes and its SHA-256."""
 
     bytes: int
@@ -45,7 +46,7 @@ class Held:
 
 @dataclass(frozen=True)
 class Manifest:
-    """What a backup says of itself. `tables`: rows of each; `store`: sqlite or postgresql."""
+    """The manifest of a backup. `tables`: row count by table; `store`: sqlite or postgresql."""
 
     version: str
     migration: str
@@ -53,46 +54,48 @@ class Manifest:
     publication: str
     store: str
     tables: Mapping[str, int]
-    files: Mapping[str, Held]
+    files: Mapping[str, BackupEntry]
 
     def encode(self) -> bytes:
-        """As JSON."""
+        """Return the manifest as JSON."""
         values = asdict(self) | {"format": FORMAT, "made_at": self.made_at.isoformat()}
         return json.dumps(values, ensure_ascii=False, indent=2).encode()
 
     @classmethod
     def decode(cls, data: bytes) -> Manifest:
-        """Raises `ValueError`, `KeyError` or `TypeError` for what is none of ours."""
-        told: dict[str, Any] = json.loads(data)
-        if told.pop("format") != FORMAT:
+        """Parse a manifest; raises `ValueError`, `KeyError` or `TypeError` for anything else."""
+        values: dict[str, Any] = json.loads(data)
+        if values.pop("format") != FORMAT:
             raise ValueError("format")
-        files = {name: Held(int(one["bytes"]), str(one["sha256"])) for name, one in
-                 told.pop("files").items()}  # fmt: skip
-        made_at = datetime.fromisoformat(told.pop("made_at"))
+        files = {
+            name: BackupEntry(int(entry["bytes"]), str(entry["sha256"]))
+            for name, entry in values.pop("files").items()
+        }
+        made_at = datetime.fromisoformat(values.pop("made_at"))
         if made_at.tzinfo is None or STORE not in files:
             raise ValueError("made_at")
         if any(name != STORE and not is_secret(name) for name in files):
             raise ValueError("files")
-        return cls(made_at=made_at, files=files, **told)
+        return cls(made_at=made_at, files=files, **values)
 
 
 def is_secret(name: str) -> bool:
-    """Whether a file of this name in the archive is one of the secrets."""
+    """True if a file of this name in the archive is one of the secrets."""
     return _SECRET.fullmatch(name) is not None
 
 
-def held(path: Path) -> Held:
-    """The size and the hash of a file."""
+def describe_file(path: Path) -> BackupEntry:
+    """Return the size and the hash of a file."""
     with path.open("rb") as file:
-        return Held(path.stat().st_size, file_digest(file, "sha256").hexdigest())
+        return BackupEntry(path.stat().st_size, file_digest(file, "sha256").hexdigest())
 
 
 def write_archive(draft: Path, manifest: Manifest, files: Mapping[str, Path]) -> None:
-    """Write the archive to `draft`, on the disk when this returns; raises `OSError`."""
+    """Write the archive to `draft` and sync it to the disk; raises `OSError`."""
     with os.fdopen(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as out:
         with tarfile.open(fileobj=out, mode="w:gz", compresslevel=_COMPRESSION) as archive:
-            told = manifest.encode()
-            archive.addfile(_member(MANIFEST, len(told), manifest.made_at), io.BytesIO(told))
+            encoded = manifest.encode()
+            archive.addfile(_member(MANIFEST, len(encoded), manifest.made_at), io.BytesIO(encoded))
             for name, path in files.items():
                 with path.open("rb") as file:
                     archive.addfile(
@@ -109,46 +112,46 @@ def _member(name: str, size: int, at: datetime) -> tarfile.TarInfo:
 
 
 def read_manifest(path: Path) -> Manifest:
-    """What a backup says of itself; raises `UpcycleError` for what is none."""
-    with _told(path), _opened(path) as archive:
+    """Return the manifest of a backup; raises `UpcycleError` for any other file."""
+    with _translate_errors(path), _open_archive(path) as archive:
         return _manifest(archive)
 
 
 def unpack(path: Path, into: Path | None) -> Manifest:
     """Check every hash, and write the files below `into` unless it is None.
 
-    Raises `UpcycleError` with the cure: for what is damaged, cut off, or holds what does not belong
-    into a backup.
+    Raises `UpcycleError` for an archive that is damaged, truncated, or holds other files.
     """
-    with _told(path), _opened(path, whole=True) as archive:
+    with _translate_errors(path), _open_archive(path, whole=True) as archive:
         manifest = _manifest(archive)
         if into is not None:
-            needed = sum(one.bytes for one in manifest.files.values())
+            needed = sum(entry.bytes for entry in manifest.files.values())
             if shutil.disk_usage(into).free < needed:
                 raise UpcycleError(
-                    f"{into}: too little room to unpack {path.name}, which needs "
+                    f"{into}: too little space to unpack {path.name}, which needs "
                     f"{needed // 1_000_000 + 1} MB; make room, nothing was changed"
                 )
-        left = dict(manifest.files)
+        missing = dict(manifest.files)
         for member in iter(archive.next, None):
-            expected = left.pop(member.name, None)
+            expected = missing.pop(member.name, None)
             if expected is None or not member.isreg() or member.size != expected.bytes:
                 raise UpcycleError(
-                    f"{path}: holds {member.name[:80]!r}, which does not belong into a backup of "
+                    f"{path}: holds {member.name[:80]!r}, which does not belong in a backup of "
                     "ours; use another one, nothing was changed"
                 )
             source = archive.extractfile(member)
             assert source is not None
-            if _take(source, None if into is None else into / member.name) != expected.sha256:
+            if _extract(source, None if into is None else into / member.name) != expected.sha256:
                 raise ValueError(member.name)
-        if left:
+        if missing:
             raise ValueError("not all files")
     return manifest
 
 
-def _take(source: IO[bytes], target: Path | None) -> str:
+def _extract(source: IO[bytes], target: Path | None) -> str:
+    """Write a member to `target`, or only read it when that is None; returns its SHA-256."""
     digest = sha256()
-    with _writing(target) as write:
+    with _writer(target) as write:
         while chunk := source.read(1 << 20):
             digest.update(chunk)
             write(chunk)
@@ -156,13 +159,16 @@ def _take(source: IO[bytes], target: Path | None) -> str:
 
 
 @contextmanager
-def _writing(target: Path | None) -> Iterator[Callable[[bytes], object]]:
-    """Write to a new file that is its owner's only, or nowhere; what fails here is no bad archive."""
+def _writer(target: Path | None) -> Iterator[Callable[[bytes], object]]:
+    """Yield a function that writes to a new private file, or nowhere.
+
+    Its errors are about the disk, not about the archive, and so become `UpcycleError` here.
+    """
     if target is None:
         yield lambda chunk: None
         return
 
-    def refused(error: OSError) -> UpcycleError:
+    def write_error(error: OSError) -> UpcycleError:
         return UpcycleError(
             f"{target}: cannot be written ({error.strerror}); make room, nothing was changed"
         )
@@ -171,22 +177,22 @@ def _writing(target: Path | None) -> Iterator[Callable[[bytes], object]]:
         target.parent.mkdir(mode=0o700, exist_ok=True)
         out = os.fdopen(os.open(target, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb", 0)
     except OSError as error:
-        raise refused(error) from None
+        raise write_error(error) from None
 
     def write(chunk: bytes) -> None:
         try:
             while chunk:
                 chunk = chunk[out.write(chunk) or 0 :]
         except OSError as error:
-            raise refused(error) from None
+            raise write_error(error) from None
 
     with out:
         yield write
 
 
 @contextmanager
-def _opened(path: Path, *, whole: bool = False) -> Iterator[tarfile.TarFile]:
-    """The archive as a stream; with `whole` it must not be cut off behind its last file either."""
+def _open_archive(path: Path, *, whole: bool = False) -> Iterator[tarfile.TarFile]:
+    """Open the archive as a stream; with `whole`, also detect truncation after its last file."""
     try:
         file = path.open("rb")
     except OSError as error:
@@ -210,14 +216,14 @@ def _manifest(archive: tarfile.TarFile) -> Manifest:
 
 
 @contextmanager
-def _told(path: Path) -> Iterator[None]:
+def _translate_errors(path: Path) -> Iterator[None]:
     try:
         yield
     except UpcycleError:
         raise
     except _BROKEN:
         raise UpcycleError(
-            f"{path}: is no backup of ours, or damaged or cut off; use another one, nothing was "
+            f"{path}: is no backup of ours, or damaged or truncated; use another one, nothing was "
             "changed"
         ) from None
     except (ValueError, KeyError, TypeError, AttributeError):

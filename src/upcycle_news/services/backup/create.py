@@ -1,4 +1,4 @@
-"""Back up: the store as of one moment and the secrets, in one file, while everything goes on."""
+"""Create a backup: a consistent snapshot of the store and the secrets, in one file."""
 
 from __future__ import annotations
 
@@ -11,17 +11,17 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
 
-from upcycle_news import __version__
 from upcycle_news.app.context import AppContext
 from upcycle_news.errors import UpcycleError
-from upcycle_news.i18n.messages import counted
+from upcycle_news.i18n.messages import format_count
 from upcycle_news.models.runs import RunResult
 from upcycle_news.services.backup import archive_file as archive
-from upcycle_news.storage.backup import snapshot
+from upcycle_news.storage.backup.snapshot import write_snapshot
 from upcycle_news.storage.database import Store, open_store
+from upcycle_news.version import __version__
 
 _NAME = "upcycle-news-{:%Y-%m-%dT%H%M%SZ}.tar.gz"
-_OURS = re.compile(r"upcycle-news-\d{4}-\d\d-\d\dT\d{6}Z\.tar\.gz")
+_GENERATED_NAME = re.compile(r"upcycle-news-\d{4}-\d\d-\d\dT\d{6}Z\.tar\.gz")
 _DRAFTS = ".upcycle-draft-"
 _ABANDONED = timedelta(days=1)
 _ENDINGS = (".tar.gz", ".tgz")
@@ -29,7 +29,7 @@ _ENDINGS = (".tar.gz", ".tgz")
 
 @dataclass(frozen=True)
 class Backup:
-    """A backup that was made; `pruned` are the names of old ones that were deleted for it."""
+    """A backup that was created; `pruned` are the names of the old ones that were deleted."""
 
     file: Path
     bytes: int
@@ -39,25 +39,33 @@ class Backup:
 
     @property
     def rows(self) -> int:
-        """The rows of all tables."""
+        """Return the number of rows in all tables."""
         return sum(self.tables.values())
 
+    @property
+    def result(self) -> RunResult:
+        """Return the result of a run that created this backup."""
+        pruned = f"; {format_count(len(self.pruned), 'old one')} deleted" if self.pruned else ""
+        return RunResult(
+            "completed",
+            "Completed",
+            f"{self.file.name}: {format_count(self.rows, 'row')} in {self.bytes // 1000} kB{pruned}",
+        )
 
-def folder(context: AppContext) -> Path:
-    """Where backups are put."""
-    told = context.settings.backup.folder
-    return (
-        context.settings.home / Path(told).expanduser()
-        if told
-        else context.settings.state / "backups"
-    )
+
+def backup_folder(context: AppContext) -> Path:
+    """Return the folder of the backups, from the setting or `backups` below the state folder."""
+    configured = context.settings.backup.folder
+    if configured:
+        return context.settings.home / Path(configured).expanduser()
+    return context.settings.state / "backups"
 
 
-def existing(context: AppContext, place: Path | None = None) -> list[Path]:
-    """The backups in a folder that were named by us, newest first."""
-    place = place or folder(context)
-    found = place.iterdir() if place.is_dir() else ()
-    return sorted((path for path in found if _OURS.fullmatch(path.name)), reverse=True)
+def list_backups(context: AppContext, folder: Path | None = None) -> list[Path]:
+    """Return the backups in a folder that have a generated name, newest first."""
+    folder = folder or backup_folder(context)
+    paths = folder.iterdir() if folder.is_dir() else ()
+    return sorted((path for path in paths if _GENERATED_NAME.fullmatch(path.name)), reverse=True)
 
 
 def make_backup(
@@ -65,35 +73,36 @@ def make_backup(
     to: Path | None = None,
     *,
     keep: int | None = None,
-    heard: Callable[[int], None] = lambda more: None,
+    on_rows: Callable[[int], None] = lambda more: None,
 ) -> Backup:
-    """Back up to a file or a folder (default: the setting's); raises `UpcycleError` with the cure.
+    """Back up to a file or a folder (default: the setting's); raises `UpcycleError`.
 
-    The store is taken as it is, also one that is older than this program. Of the backups that lie
-    in a folder, `keep` are kept (default there: the setting's); 0 keeps all.
+    The store is not migrated first. Of the backups in a folder, `keep` are kept (default: the
+    setting's for its folder, all elsewhere); 0 keeps all. `on_rows` gets the rows of each batch.
     """
     now = context.clock()
-    named = to is not None and to.name.endswith(_ENDINGS) and not to.is_dir()
-    if named and keep:
+    is_file = to is not None and to.name.endswith(_ENDINGS) and not to.is_dir()
+    if is_file and keep:
         raise UpcycleError(f"{to}: is a file; --keep is for a folder of backups")
     if keep is None:
         keep = context.settings.backup.keep if to is None else 0
-    target = to if named and to is not None else (to or folder(context)) / _NAME.format(now)
-    with opened_as_it_is(context) as store:
-        made = write_backup(context, store, target, now=now, heard=heard)
-    # Not the one just made, which a clock that was set back would make the oldest.
-    others = [path for path in existing(context, target.parent) if path != target]
-    old = others[keep - 1 :] if keep and not named else []
-    for path in old:
-        path.unlink(missing_ok=True)
-    return Backup(
-        target, target.stat().st_size, now, dict(made.tables), tuple(path.name for path in old)
+    target = (
+        to if is_file and to is not None else (to or backup_folder(context)) / _NAME.format(now)
     )
+    with open_unmigrated(context) as store:
+        manifest = write_backup(context, store, target, now=now, on_rows=on_rows)
+    # Not the new one, which would be the oldest by name if the clock was set back.
+    others = [path for path in list_backups(context, target.parent) if path != target]
+    pruned = others[keep - 1 :] if keep and not is_file else []
+    for path in pruned:
+        path.unlink(missing_ok=True)
+    names = tuple(path.name for path in pruned)
+    return Backup(target, target.stat().st_size, now, dict(manifest.tables), names)
 
 
 @contextmanager
-def opened_as_it_is(context: AppContext) -> Iterator[Store]:
-    """The store without migrating it, and without making one where there is none."""
+def open_unmigrated(context: AppContext) -> Iterator[Store]:
+    """Open the store without migrating it; raises `UpcycleError` where there is none."""
     url = context.settings.store_url
     file = Path(url.partition(":///")[2]) if url.startswith("sqlite") else None
     if file is not None and not file.is_file():
@@ -106,11 +115,11 @@ def opened_as_it_is(context: AppContext) -> Iterator[Store]:
 
 
 @contextmanager
-def drafts_in(folder: Path, now: datetime) -> Iterator[Path]:
-    """A folder for files on their way, readable for nobody else; those of killed runs are deleted."""
-    for left in folder.glob(f"{_DRAFTS}*"):
-        if left.stat().st_mtime < (now - _ABANDONED).timestamp():
-            shutil.rmtree(left, ignore_errors=True)
+def draft_folder(folder: Path, now: datetime) -> Iterator[Path]:
+    """Yield a private temporary folder in `folder`; abandoned ones of killed runs are deleted."""
+    for draft in folder.glob(f"{_DRAFTS}*"):
+        if draft.stat().st_mtime < (now - _ABANDONED).timestamp():
+            shutil.rmtree(draft, ignore_errors=True)
     with tempfile.TemporaryDirectory(dir=folder, prefix=_DRAFTS) as drafts:
         yield Path(drafts)
 
@@ -121,25 +130,25 @@ def write_backup(
     target: Path,
     *,
     now: datetime,
-    heard: Callable[[int], None] = lambda more: None,
+    on_rows: Callable[[int], None] = lambda more: None,
 ) -> archive.Manifest:
-    """Write the backup `target`, which must not exist: whole, read back once, or not at all."""
+    """Write and verify the backup `target`, which must not exist; on an error nothing remains."""
     if target.exists():
         raise UpcycleError(f"{target}: exists already and was left alone")
     try:
         target.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-        with drafts_in(target.parent, now) as drafts:
+        with draft_folder(target.parent, now) as drafts:
             copy = drafts / archive.STORE
-            found = snapshot.snapshot(store, copy, heard=heard)
-            files = {archive.STORE: copy, **_secrets(context.secrets)}
+            snapshot = write_snapshot(store, copy, on_rows=on_rows)
+            files = {archive.STORE: copy, **_secrets(context.secrets_folder)}
             manifest = archive.Manifest(
                 version=__version__,
-                migration=found.migration,
+                migration=snapshot.migration,
                 made_at=now,
                 publication=context.settings.publication.name,
                 store=store.dialect,
-                tables=found.rows,
-                files={name: archive.held(path) for name, path in files.items()},
+                tables=snapshot.rows,
+                files={name: archive.describe_file(path) for name, path in files.items()},
             )
             draft = drafts / "draft"
             archive.write_archive(draft, manifest, files)
@@ -147,29 +156,19 @@ def write_backup(
             draft.rename(target)
     except OSError as error:
         raise UpcycleError(
-            f"{target}: cannot be written ({error.strerror}); make room or make the folder "
-            "writable; no half backup was left"
+            f"{target}: cannot be written ({error.strerror}); make room or make the "
+            "folder writable; no partial backup was left"
         ) from None
     return manifest
 
 
 def _secrets(folder: Path) -> dict[str, Path]:
-    """The keys: whoever has them can sign links, whoever has not makes every sent link dead."""
-    found = sorted(path for path in folder.iterdir() if path.is_file()) if folder.is_dir() else []
-    for path in found:
+    """Return the key files by their name in the archive. Without them no link in sent mails works."""
+    paths = sorted(path for path in folder.iterdir() if path.is_file()) if folder.is_dir() else []
+    for path in paths:
         if not archive.is_secret(f"{archive.SECRETS}{path.name}"):
             raise UpcycleError(
-                f"{path}: has a name that a backup does not take: use letters, digits, '.', '-' "
+                f"{path}: has a name that is not allowed in a backup: use letters, digits, '.', '-' "
                 "and '_', or move it out of there"
             )
-    return {f"{archive.SECRETS}{path.name}": path for path in found}
-
-
-def told(made: Backup) -> RunResult:
-    """The state of a run that backed up."""
-    pruned = f"; {counted(len(made.pruned), 'old one')} deleted" if made.pruned else ""
-    return RunResult(
-        "completed",
-        "Completed",
-        f"{made.file.name}: {counted(made.rows, 'row')} in {made.bytes // 1000} kB{pruned}",
-    )
+    return {f"{archive.SECRETS}{path.name}": path for path in paths}

@@ -1,4 +1,4 @@
-"""Move the store to another place, or forward to this version of the program."""
+"""Move the store to another database, upgrade it to this version, or describe it."""
 
 from __future__ import annotations
 
@@ -10,126 +10,138 @@ from typing import Any
 from upcycle_news.app.context import AppContext
 from upcycle_news.errors import StoreError
 from upcycle_news.services.backup import create
-from upcycle_news.services.backup.restore import refuse_while_sending
-from upcycle_news.services.delivery import process_identity
+from upcycle_news.services.backup.restore import raise_if_sending
+from upcycle_news.services.delivery import worker_identity
 from upcycle_news.storage import inspect, send_hold, workers
 from upcycle_news.storage.backup import copy
-from upcycle_news.storage.database import migrate, migration, open_store
+from upcycle_news.storage.database import (
+    PRE_RELEASES,
+    current_migration,
+    migrate,
+    open_store,
+    raise_if_unsupported_migration,
+)
 from upcycle_news.storage.schema import HEAD
+from upcycle_news.storage.send_hold import SendHold
 
 
 @dataclass(frozen=True)
-class Moved:
-    """A store that was copied; `target` is named without its password."""
+class MoveReport:
+    """The result of moving a store; `target` is its name without the password."""
 
     target: str
     rows: int
     tables: dict[str, copy.TableSum]
 
 
-def move(
-    context: AppContext, url: str, *, heard: Callable[[int], None] = lambda more: None
-) -> Moved:
-    """Copy the store into the empty one at `url` and let this one stand still.
+def move_store(
+    context: AppContext, url: str, *, on_rows: Callable[[int], None] = lambda more: None
+) -> MoveReport:
+    """Copy the store into the empty one at `url` and put a send hold on this one.
 
-    Writers of this one wait meanwhile. Raises `StoreError`; then neither has changed.
+    Other writers of this store wait meanwhile. Raises `StoreError`; then neither has changed.
     """
     source = context.store
-    refuse_while_sending(context, source)
+    raise_if_sending(context, source)
     target = open_store(url)
     try:
         if target.name == source.name:
             raise StoreError(f"{target.name}: is the store itself; name another one")
-        with source.writing() as here:
-            copy.hold(here, "EXCLUSIVE")
-            refuse_while_sending(context, source)  # again, now that nobody can sign on any more
-            send_hold.refuse(here)
-            with target.writing() as there:
-                copy.refuse_unless_empty(there, target.name)
-                tables = copy.copy_all(here, there, heard=heard)
+        with source.writing() as source_connection:
+            copy.lock_tables(source_connection, "EXCLUSIVE")
+            raise_if_sending(context, source)  # again, now that no worker can register any more
+            send_hold.raise_if_held(source_connection)
+            with target.writing() as target_connection:
+                copy.raise_unless_empty(target_connection, target.name)
+                tables = copy.copy_all(source_connection, target_connection, on_rows=on_rows)
                 now = context.clock()
                 # Before the target's commit: a source that cannot be written to is not moved.
-                send_hold.begin(
-                    here, send_hold.PauseKind.MOVED, as_of=now, place=target.name, now=now
+                send_hold.start(
+                    source_connection,
+                    send_hold.HoldKind.MOVED,
+                    as_of=now,
+                    location=target.name,
+                    now=now,
                 )
     finally:
         target.close()
-    return Moved(target.name, sum(one.rows for one in tables.values()), tables)
+    return MoveReport(target.name, sum(table.rows for table in tables.values()), tables)
 
 
-def rows(context: AppContext) -> int:
-    """How many rows the store holds."""
+def count_all_rows(context: AppContext) -> int:
+    """Return the number of rows in all tables of the store."""
     with context.store.reading() as connection:
         return sum(copy.count_rows(connection).values())
 
 
-def upgrade(context: AppContext, *, with_backup: bool) -> tuple[str | None, str, Path | None]:
-    """Bring the store forward, after a backup: its migration before and after, the backup's file.
+def upgrade_store(context: AppContext, *, with_backup: bool) -> tuple[str | None, str, Path | None]:
+    """Migrate the store, after a backup; returns the migration before and after, and the backup.
 
-    Raises `StoreError`; a store that could not be migrated is as it was.
+    Raises `StoreError`; a store that could not be migrated is unchanged.
     """
-    with create.opened_as_it_is(context) as store:
-        before, made = migration(store), None
+    with create.open_unmigrated(context) as store:
+        before, backup = current_migration(store), None
+        raise_if_unsupported_migration(store.name, before)
         if with_backup and before is not None and before < HEAD:
-            made = create.make_backup(context, keep=0).file
+            backup = create.make_backup(context, keep=0).file
         migrate(store)
-    return before, HEAD, made
+    return before, HEAD, backup
 
 
 @dataclass(frozen=True)
-class Info:
-    """What the store is. `senders`: those that live and are signed on."""
+class StoreInfo:
+    """A description of the store; `workers` is the number of running registered workers."""
 
     facts: inspect.StoreFacts
     tables: dict[str, int]
-    pause: send_hold.Pause | None
-    senders: int
+    send_hold: SendHold | None
+    workers: int
 
     def as_dict(self) -> dict[str, Any]:
-        """For programs."""
-        told = self.facts
+        """Return the description as `store info --json` prints it."""
+        facts = self.facts
         return {
-            "store": told.name,
-            "kind": told.kind,
-            "exists": told.exists,
-            "migration": told.version,
-            "newest": told.newest,
-            "bytes": told.size,
-            "trouble": told.trouble,
+            "store": facts.name,
+            "kind": facts.kind,
+            "exists": facts.exists,
+            "migration": facts.version,
+            "newest": facts.newest,
+            "bytes": facts.size,
+            "trouble": facts.trouble,
             "tables": self.tables,
-            "senders": self.senders,
-            "paused": None if self.pause is None else self.pause.kind,
-            "because": "" if self.pause is None else self.pause.sentence,
+            "senders": self.workers,
+            "paused": None if self.send_hold is None else self.send_hold.kind,
+            "because": "" if self.send_hold is None else self.send_hold.explanation,
         }
 
     def lines(self) -> list[tuple[str, str]]:
-        """For people: a name and what is told."""
-        told = self.facts
+        """Return the description as pairs of a label and a text."""
+        facts = self.facts
         filled = ", ".join(f"{count} {name}" for name, count in self.tables.items() if count)
-        newest = told.version == told.newest
-        cure = "" if newest else f", this program's is {told.newest}: upcycle-news store upgrade"
+        is_newest = facts.version == facts.newest
+        fix = "" if is_newest else f", this program's is {facts.newest}: upcycle-news store upgrade"
         return [
-            ("store", f"{told.name} ({told.kind})"),
-            ("migration", f"{told.version or 'none'}{cure}"),
-            ("size", f"{told.size / 1e6:.1f} MB"),
+            ("store", f"{facts.name} ({facts.kind})"),
+            ("migration", f"{facts.version or 'none'}{fix}"),
+            ("size", f"{facts.size / 1e6:.1f} MB"),
             ("rows", filled or "none"),
-            ("senders", f"{self.senders} at work"),
-            ("sending", self.pause.sentence if self.pause else "allowed"),
+            ("workers", f"{self.workers} running"),
+            ("sending", self.send_hold.explanation if self.send_hold else "allowed"),
         ]
 
 
-def info(context: AppContext) -> Info:
-    """Look at the store as it lies there; nothing is made, migrated or written."""
-    facts = inspect.look(context.settings.store_url, thorough=False)
-    if facts.trouble or not facts.exists or facts.version is None:
-        return Info(facts, {}, None, 0)
-    with create.opened_as_it_is(context) as store:
+def inspect_store(context: AppContext) -> StoreInfo:
+    """Describe the store without creating, migrating or changing it."""
+    facts = inspect.inspect_store(context.settings.store_url, thorough=False)
+    if facts.trouble or facts.version is None or facts.version in PRE_RELEASES:
+        return StoreInfo(facts, {}, None, 0)
+    with create.open_unmigrated(context) as store:
         with store.reading() as connection:
             tables = copy.count_rows(connection)
-        living = [
-            one
-            for one in workers.signed_on(store)
-            if process_identity.is_alive(one, context.clock())
+        running = [
+            worker
+            for worker in workers.registered_workers(store)
+            if worker_identity.is_alive(worker, context.clock())
         ]
-        pause = send_hold.standing(store) if facts.version >= "0002" else None
-    return Info(facts, tables, pause, len(living))
+        hold = send_hold.active_hold(store)
+    return StoreInfo(facts, tables, hold, len(running))

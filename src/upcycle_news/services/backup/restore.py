@@ -1,7 +1,8 @@
-"""Restore a backup, and let the store that then stands still go on again.
+"""Restore a backup, and confirm the restored store so that it may send again.
 
-No store can know what followed its backup. So whatever waited in it is in doubt, nothing goes out
-until a person has confirmed it, and what the replaced store still knows is taken over.
+No store can know what happened after its backup. So its pending deliveries become unknown, a send
+hold keeps everything back until an operator confirms, and newer data of the replaced store is
+merged in.
 """
 
 from __future__ import annotations
@@ -13,36 +14,49 @@ from pathlib import Path
 
 from upcycle_news.app.context import AppContext
 from upcycle_news.errors import StoreError, UpcycleError
-from upcycle_news.fileio import write_whole
+from upcycle_news.fileio import write_atomically
+from upcycle_news.i18n.messages import format_count
 from upcycle_news.services.backup import archive_file as archive
 from upcycle_news.services.backup import create
-from upcycle_news.services.delivery import process_identity
+from upcycle_news.services.delivery import worker_identity
 from upcycle_news.storage import send_hold, workers
 from upcycle_news.storage.backup import snapshot
-from upcycle_news.storage.backup.merge import Learned
-from upcycle_news.storage.database import Store, open_store
+from upcycle_news.storage.backup.merge import MergeReport
+from upcycle_news.storage.database import (
+    PRE_RELEASES,
+    Store,
+    open_store,
+    raise_if_unsupported_migration,
+)
 from upcycle_news.storage.schema import HEAD
+from upcycle_news.storage.send_hold import SendHold
 
 _ENDINGS = ("-wal", "-shm", "")
 _ASIDE = "before-restore-{:%Y-%m-%dT%H%M%SZ}"
 
 
 @dataclass(frozen=True)
-class Restored:
-    """What a restore came to. `aside`: where what was here before is kept, None when nothing was."""
+class RestoreReport:
+    """The result of a restore.
+
+    `aside` is the copy of the replaced store, None for a new one; `unknown` counts the deliveries
+    that may have been sent since the backup, by issue; `unsent` are issues not sent by then,
+    `unsent_essays` the essays that no issue of the restored store holds, if nothing was merged.
+    """
 
     manifest: archive.Manifest
     aside: Path | None
     secrets: tuple[str, ...]
-    doubts: dict[str, int] = field(default_factory=dict)
+    unknown: dict[str, int] = field(default_factory=dict)
     unsent: tuple[str, ...] = ()
-    learned: Learned = field(default_factory=Learned)
+    taken_over: MergeReport = field(default_factory=MergeReport)
     merged: bool = False
+    unsent_essays: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
-class Standing:
-    """What a restore would replace; `changed_at` is the newest time in it, None when it is new."""
+class StoreState:
+    """The store that a restore would replace; `changed_at` is the newest time in it, None if new."""
 
     readable: bool
     is_new: bool
@@ -51,19 +65,21 @@ class Standing:
     changed_at: datetime | None = None
 
 
-def look(context: AppContext) -> Standing:
-    """What is here before a restore; raises `StoreError` for a store that does not answer."""
+def inspect_current(context: AppContext) -> StoreState:
+    """Return the state of the current store; raises `StoreError` when it does not answer."""
     file = _file(context)
     if file is not None and not file.exists():
-        return Standing(readable=False, is_new=True)
+        return StoreState(readable=False, is_new=True)
     if file is not None and _is_damaged(file):
-        return Standing(readable=False, is_new=False)
+        return StoreState(readable=False, is_new=False)
     store = open_store(context.settings.store_url)
     try:
-        here = snapshot.look(store)
+        contents = snapshot.store_contents(store)
     finally:
         store.close()
-    return Standing(True, here.is_new, here.subscribers, here.issues, here.changed_at)
+    return StoreState(
+        True, contents.is_new, contents.subscribers, contents.issues, contents.changed_at
+    )
 
 
 def restore(
@@ -71,16 +87,18 @@ def restore(
     path: Path,
     *,
     merge: bool = True,
-    heard: Callable[[int], None] = lambda more: None,
-) -> Restored:
-    """Put a backup in the place of the store and let it stand still; raises `UpcycleError`.
+    on_rows: Callable[[int], None] = lambda more: None,
+) -> RestoreReport:
+    """Replace the store by a backup and put a send hold on it; raises `UpcycleError`.
 
-    What was here is kept aside, never deleted. Until the one transaction that replaces the store
-    everything can still end as if nothing had been asked.
+    The replaced store is kept aside, never deleted. One transaction replaces the rows: an error
+    before its end leaves the store unchanged. `on_rows` gets the number of rows of each batch.
     """
     now = context.clock()
-    here = look(context)
+    current = inspect_current(context)
     manifest = archive.read_manifest(path)
+    if manifest.migration in PRE_RELEASES:
+        raise_if_unsupported_migration(str(path), manifest.migration)
     if manifest.migration > HEAD:
         raise UpcycleError(
             f"{path}: was made by a newer version of upcycle-news ({manifest.version}): install "
@@ -89,20 +107,20 @@ def restore(
     state = context.settings.state
     try:
         state.mkdir(parents=True, exist_ok=True)
-        with create.drafts_in(state, now) as draft:
+        with create.draft_folder(state, now) as draft:
             archive.unpack(path, draft)
-            snapshot.check(draft / archive.STORE)
-            missing = _secrets(context, draft, manifest, new=here.is_new)
+            snapshot.check_integrity(draft / archive.STORE)
+            missing = _secrets(context, draft, manifest, new=current.is_new)
             copy = open_store(f"sqlite:///{draft / archive.STORE}")
             try:
-                aside = _keep_aside(context, here, now)
+                aside = _keep_aside(context, current, now)
                 try:
                     _put_secrets(context, draft, missing, now)
-                    done = _replace(
-                        context, copy, path.name, manifest, merge and here.readable, heard
+                    result = _replace(
+                        context, copy, path.name, manifest, merge and current.readable, on_rows
                     )
                 except BaseException:
-                    if aside is not None and not here.readable:
+                    if aside is not None and not current.readable:
                         _put_back(context, aside)
                     raise
             finally:
@@ -112,14 +130,14 @@ def restore(
             f"{state}: cannot be written ({error.strerror}); make room or make the folder "
             "writable; the store is as it was"
         ) from None
-    return Restored(
+    return RestoreReport(
         manifest=manifest,
         aside=aside,
         secrets=tuple(name for name, _ in missing),
-        doubts=done.doubts,
-        unsent=done.open,
-        learned=done.learned,
-        merged=merge and here.readable and not here.is_new,
+        unknown=result.unknown,
+        unsent=result.unsent,
+        taken_over=result.merged,
+        merged=merge and current.readable and not current.is_new,
     )
 
 
@@ -129,33 +147,35 @@ def _replace(
     name: str,
     manifest: archive.Manifest,
     merge: bool,
-    heard: Callable[[int], None],
-) -> snapshot.Replaced:
+    on_rows: Callable[[int], None],
+) -> snapshot.RestoreResult:
     store = open_store(context.settings.store_url)
     try:
-        refuse_while_sending(context, store)
-        return snapshot.replace(
+        raise_if_sending(context, store)
+        return snapshot.replace_store(
             store,
             copy,
             as_of=manifest.made_at,
-            place=name,
+            location=name,
             merge=merge,
             now=context.clock(),
-            heard=heard,
+            on_rows=on_rows,
         )
     finally:
         store.close()
 
 
-def refuse_while_sending(context: AppContext, store: Store) -> None:
-    """Raise `StoreError` while a living sender is signed on."""
-    living = [
-        one for one in workers.signed_on(store) if process_identity.is_alive(one, context.clock())
+def raise_if_sending(context: AppContext, store: Store) -> None:
+    """Raise `StoreError` while a registered worker is running."""
+    running = [
+        worker
+        for worker in workers.registered_workers(store)
+        if worker_identity.is_alive(worker, context.clock())
     ]
-    if living:
+    if running:
         raise StoreError(
-            f"{store.name}: {len(living)} senders are at work (process {living[0].pid} on "
-            f"{living[0].host.partition('/')[0]}): stop them first, 'upcycle-news issue pause ISSUE' "
+            f"{store.name}: {format_count(len(running), 'worker is', 'workers are')} sending (process {running[0].pid} on "
+            f"{running[0].host.partition('/')[0]}): stop them first, 'upcycle-news issue pause ISSUE' "
             "ends a run; nothing was changed"
         )
 
@@ -166,9 +186,9 @@ def _file(context: AppContext) -> Path | None:
 
 
 def _is_damaged(file: Path) -> bool:
-    """Whether SQLite cannot read the file any more; a lock or a missing permission is no damage."""
+    """True if SQLite cannot read the file any more; raises for a lock or a missing permission."""
     try:
-        snapshot.check(file)
+        snapshot.check_integrity(file)
     except StoreError as error:
         if "damaged" not in str(error):
             raise
@@ -176,23 +196,23 @@ def _is_damaged(file: Path) -> bool:
     return False
 
 
-def _free(folder: Path, name: str) -> Path:
-    """A name that no backup has: two restores may fall into one second."""
-    target, more = folder / f"{name}.tar.gz", 2
+def _unused_path(folder: Path, name: str) -> Path:
+    """Return a path that no backup has: two restores may happen within one second."""
+    target, number = folder / f"{name}.tar.gz", 2
     while target.exists():
-        target, more = folder / f"{name}-{more}.tar.gz", more + 1
+        target, number = folder / f"{name}-{number}.tar.gz", number + 1
     return target
 
 
-def _keep_aside(context: AppContext, here: Standing, now: datetime) -> Path | None:
-    """Keep what is here: as a backup of its own, or the damaged files as they are."""
-    if here.is_new:
+def _keep_aside(context: AppContext, current: StoreState, now: datetime) -> Path | None:
+    """Keep the current store: as a backup of its own, or the damaged files unchanged."""
+    if current.is_new:
         return None
     name = _ASIDE.format(now)
-    if here.readable:
-        target = _free(create.folder(context), name)
-        with create.opened_as_it_is(context) as store:
-            refuse_while_sending(context, store)
+    if current.readable:
+        target = _unused_path(create.backup_folder(context), name)
+        with create.open_unmigrated(context) as store:
+            raise_if_sending(context, store)
             create.write_backup(context, store, target, now=now)
         return target
     file = _file(context)
@@ -203,7 +223,7 @@ def _keep_aside(context: AppContext, here: Standing, now: datetime) -> Path | No
 
 
 def _put_back(context: AppContext, aside: Path) -> None:
-    """Let the damaged files be found where they were: an empty store there would look like a new one."""
+    """Move the damaged files back: an empty store in their place would look like a new one."""
     file = _file(context)
     assert file is not None
     for ending in _ENDINGS:
@@ -211,49 +231,49 @@ def _put_back(context: AppContext, aside: Path) -> None:
     _move(aside, file)
 
 
-def _move(here: Path, there: Path) -> None:
+def _move(source: Path, target: Path) -> None:
     for ending in _ENDINGS:
-        part = here.with_name(here.name + ending)
+        part = source.with_name(source.name + ending)
         if part.exists():
-            part.rename(there.with_name(there.name + ending))
+            part.rename(target.with_name(target.name + ending))
 
 
 def _secrets(
     context: AppContext, draft: Path, manifest: archive.Manifest, *, new: bool
 ) -> list[tuple[str, Path]]:
-    """The secrets that are not here yet, or differ where that may be; refuses another's keys."""
-    found = []
+    """Return the secrets to write, as name and target; raises for keys of another publication."""
+    secrets = []
     for name in sorted(manifest.files):
         if name == archive.STORE:
             continue
-        here, theirs = context.secrets / Path(name).name, draft / name
-        if not new and _was_dropped(here):
+        current, restored = context.secrets_folder / Path(name).name, draft / name
+        if not new and _was_dropped(current):
             continue
-        if here.exists() and here.read_bytes() == theirs.read_bytes():
+        if current.exists() and current.read_bytes() == restored.read_bytes():
             continue
-        if here.exists() and not new and _is_key(here):
+        if current.exists() and not new and _is_key(current):
             raise UpcycleError(
-                f"{here}: is not the key of this backup, which belongs to another publication "
+                f"{current}: is not the key of this backup, which belongs to another publication "
                 f"('{manifest.publication}'), or the key was replaced; if you mean it, move "
-                f"{context.secrets} and the store away first; nothing was changed"
+                f"{context.secrets_folder} and the store away first; nothing was changed"
             )
-        found.append((name, here))
-    return found
+        secrets.append((name, current))
+    return secrets
 
 
 def _was_dropped(path: Path) -> bool:
-    """Whether a token key is missing because others had it: then a newer one signs by now."""
-    there = {_number(one) for one in path.parent.glob("token-*.key")}
-    return not path.exists() and 0 < _number(path) < max(there, default=0)
+    """True if a token key was dropped because it had leaked: then there is a newer one."""
+    numbers = {_number(key) for key in path.parent.glob("token-*.key")}
+    return not path.exists() and 0 < _number(path) < max(numbers, default=0)
 
 
 def _number(path: Path) -> int:
-    told = path.name.removeprefix("token-").removesuffix(".key")
-    return int(told) if told.isdigit() else 0
+    number = path.name.removeprefix("token-").removesuffix(".key")
+    return int(number) if number.isdigit() else 0
 
 
 def _is_key(path: Path) -> bool:
-    """Whether a key is whole; a damaged one may be replaced."""
+    """True if a key file is intact; a damaged one may be replaced."""
     try:
         return bool(path.read_text(encoding="ascii").strip()) and (
             path.suffix != ".key" or bool(bytes.fromhex(path.read_text(encoding="ascii").strip()))
@@ -265,30 +285,32 @@ def _is_key(path: Path) -> bool:
 def _put_secrets(
     context: AppContext, draft: Path, missing: list[tuple[str, Path]], now: datetime
 ) -> None:
-    context.secrets.mkdir(parents=True, exist_ok=True, mode=0o700)
-    for name, here in missing:
-        if here.exists():
-            here.rename(here.with_name(f"{here.name}.{_ASIDE.format(now)}"))
-        write_whole(here, (draft / name).read_bytes(), private=True)
+    context.secrets_folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+    for name, target in missing:
+        if target.exists():
+            target.rename(target.with_name(f"{target.name}.{_ASIDE.format(now)}"))
+        write_atomically(target, (draft / name).read_bytes(), private=True)
 
 
-# --- going on
+# --- confirming
 
 
 @dataclass(frozen=True)
-class Doubts:
-    """A pause, and what is in doubt: unknown deliveries by issue, and issues not sent yet."""
+class PendingConfirmation:
+    """The active send hold, the unknown deliveries by issue, and the issues not sent yet."""
 
-    pause: send_hold.Pause | None
+    send_hold: SendHold | None
     unknown: dict[str, int]
     unsent: tuple[str, ...]
 
 
-def doubts(context: AppContext) -> Doubts:
-    """Why the store stands still, and what a person should know before it goes on."""
-    return Doubts(send_hold.standing(context.store), *snapshot.in_doubt(context.store))
+def pending_confirmation(context: AppContext) -> PendingConfirmation:
+    """Return the send hold and what an operator should know before clearing it."""
+    return PendingConfirmation(
+        send_hold.active_hold(context.store), *snapshot.unknown_and_unsent(context.store)
+    )
 
 
-def confirm(context: AppContext, *, by: str) -> int:
-    """Let the store go on; how many pauses ended."""
-    return send_hold.end(context.store, by=by, now=context.clock())
+def confirm_restore(context: AppContext, *, by: str) -> int:
+    """Clear the send holds; returns their number."""
+    return send_hold.clear(context.store, by=by, now=context.clock())

@@ -1,50 +1,50 @@
-"""Read what came back and act on it: suppress, count, let people leave by mail."""
+"""Process the inbox: suppress after bounces and complaints, unsubscribe by mail."""
 
 from __future__ import annotations
 
 import hashlib
-import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
-from datetime import timedelta
 from pathlib import Path
-from typing import Any
 
 from upcycle_news.app.context import AppContext
-from upcycle_news.bounces.inbox import (
-    ImapAccount,
-    Inbox,
-    open_imap,
-    open_maildir,
-)
+from upcycle_news.bounces.inbox import ImapAccount, Inbox, open_imap, open_maildir
 from upcycle_news.bounces.parser import (
     COUNTED,
-    Kind,
-    Report,
-    read_report,
+    BounceKind,
+    BounceReport,
+    for_subscriber,
+    parse_bounce,
 )
-from upcycle_news.bounces.score import score
-from upcycle_news.bounces.unsubscribe_mail import leaving_tokens
+from upcycle_news.bounces.unsubscribe_mail import unsubscribe_tokens
 from upcycle_news.config.settings import FILE_NAME
 from upcycle_news.errors import SettingsError, UpcycleError
+from upcycle_news.i18n.messages import localized
+from upcycle_news.models import IssueId, SuppressionSource, UnsubscribeMethod
+from upcycle_news.models.runs import RunResult
 from upcycle_news.observability.logging import Log
+from upcycle_news.services.bounces import soft_bounces
 from upcycle_news.services.subscribers import subscriptions
-from upcycle_news.storage import bounces
-from upcycle_news.storage.subscribers import Way
+from upcycle_news.storage import bounces, issues, subscribers, suppressions
 from upcycle_news.subscribers.link_tokens import Purpose
 
 log = Log(__name__)
 
-REASONS = {Kind.HARD: "hard bounce", Kind.SOFT: "soft bounces", Kind.COMPLAINT: "complaint"}
+FINAL = {
+    BounceKind.HARD: (suppressions.HARD_BOUNCE, SuppressionSource.BOUNCE),
+    BounceKind.COMPLAINT: ("complaint", SuppressionSource.COMPLAINT),
+}
+"""The kinds of reports of which one suppresses, with the reason and source of the suppression."""
 
 
 @dataclass(frozen=True)
 class Collected:
-    """What lay in the inbox. `unsigned`: reports that name no delivery of ours, or pretend to.
+    """The counts of a run over the inbox. `unsigned`: reports without a valid signature of ours.
 
-    `left_alone`: replies of people and of their assistants. `suppressed`: addresses that will not
-    be written to from now on.
+    `soft` includes reports that were not understood. `left_alone`: replies of people and automatic
+    ones, notices of success, feedback that is no complaint. `suppressed`: addresses that will get
+    no mail from now on. `pending`: suppressions that wait for a person, since they came in a wave.
     """
 
     hard: int = 0
@@ -57,41 +57,55 @@ class Collected:
     unsigned: int = 0
     left_alone: int = 0
     suppressed: int = 0
+    pending: int = 0
 
-    def as_dict(self) -> dict[str, Any]:
-        """The counts as programs read them."""
+    def as_dict(self) -> dict[str, int]:
+        """Return the JSON object of `bounces collect`."""
         return asdict(self)
 
+    @property
+    def summary(self) -> str:
+        """The counts that are not zero, in words."""
+        counts = [
+            f"{count} {name.replace('_', ' ')}" for name, count in self.as_dict().items() if count
+        ]
+        return ", ".join(counts) or "the inbox is empty"
+
     def plus(self, **more: int) -> Collected:
-        """One more of something."""
-        return replace(self, **{name: getattr(self, name) + count for name, count in more.items()})
+        """Return the counts with `more` added."""
+        # Not below zero: a wave may keep back what an earlier run suppressed.
+        return replace(
+            self, **{name: max(getattr(self, name) + count, 0) for name, count in more.items()}
+        )
 
 
 def has_inbox(context: AppContext) -> bool:
-    """Whether mail that comes back can be read."""
+    """Return True if an inbox is configured."""
     return bool(context.settings.inbox.host or context.settings.inbox.maildir)
 
 
 @contextmanager
 def open_inbox(context: AppContext, timeout: float = 60.0) -> Iterator[Inbox]:
-    """The inbox of the settings; raises `SettingsError` when there is none. Seconds for an answer."""
-    told = context.settings.inbox
-    if told.maildir:
-        with open_maildir(context.settings.home / Path(told.maildir), told.processed) as inbox:
+    """Open the configured inbox; raises `SettingsError` if there is none. `timeout` is in seconds."""
+    settings = context.settings.inbox
+    if settings.maildir:
+        with open_maildir(
+            context.settings.home / Path(settings.maildir), settings.processed
+        ) as inbox:
             yield inbox
         return
-    if not told.host:
+    if not settings.host:
         raise SettingsError(
             FILE_NAME, None, "there is no inbox: set inbox.host (IMAP) or inbox.maildir"
         )
     account = ImapAccount(
-        host=told.host,
-        port=told.port,
-        security=told.security,
-        username=told.username,
-        password=told.password.get_secret_value(),
-        folder=told.folder,
-        processed=told.processed,
+        host=settings.host,
+        port=settings.port,
+        security=settings.security,
+        username=settings.username,
+        password=settings.password.get_secret_value(),
+        folder=settings.folder,
+        processed=settings.processed,
         timeout=timeout,
     )
     with open_imap(account) as inbox:
@@ -99,37 +113,78 @@ def open_inbox(context: AppContext, timeout: float = 60.0) -> Iterator[Inbox]:
 
 
 def collect(context: AppContext) -> Collected:
-    """Handle everything in the inbox; safe to run again after a crash."""
-    told = Collected()
+    """Process every mail in the inbox; safe to run again after a crash."""
+    counts = Collected()
     with open_inbox(context) as inbox:
         for key, raw in inbox.mails():
             outcome, handled = handle(context, raw)
-            told = told.plus(**outcome)
+            counts = counts.plus(**outcome)
             if handled:
                 inbox.done(key)
             elif "left_alone" in outcome:
-                inbox.leave(key)
-    log.info("the inbox was read", **told.as_dict())
-    return told
+                inbox.skip(key)
+    log.info("the inbox was read", **counts.as_dict())
+    return counts
+
+
+def collect_if_configured(context: AppContext) -> Collected | None:
+    """Process every mail in the inbox; None where no inbox is configured."""
+    return collect(context) if has_inbox(context) else None
+
+
+def collection_result(counts: Collected | None, alerts: Sequence[str]) -> RunResult:
+    """Return the result of collect-bounces; Degraded when there is an alert."""
+    message = counts.summary if counts else "no inbox is configured"
+    if alerts:
+        return RunResult("completed", "Degraded", f"{message}; {'; '.join(alerts)}")
+    return RunResult("completed", "Completed", message)
+
+
+def raw_report(context: AppContext, number: int) -> bytes:
+    """Return the raw text of the report with this id.
+
+    Raises `UpcycleError` when there is no such report, or its text was deleted after its time.
+    """
+    report = bounces.get(context.store, number)
+    if report is None:
+        raise UpcycleError(f"there is no report {number}: see 'upcycle-news bounces list'")
+    if report.raw is None:
+        raise UpcycleError(f"the text of report {number} was deleted after its time")
+    return report.raw
 
 
 def handle(context: AppContext, raw: bytes) -> tuple[dict[str, int], bool]:
-    """Act on one mail: what to count, and whether it may be moved away."""
-    if _leaves_by_mail(context, raw):
+    """Process one mail; return what to count, and whether it may be moved away."""
+    if _unsubscribes_by_mail(context, raw):
         return {"unsubscribed": 1}, True
-    report = read_report(raw)
-    if report.kind is Kind.DELAYED:
+    return apply_report(context, parse_bounce(raw), raw)
+
+
+def apply_report(
+    context: AppContext, report: BounceReport, raw: bytes
+) -> tuple[dict[str, int], bool]:
+    """Record a report from whatever source, and suppress where it says so.
+
+    Return what to count, and whether it was handled: what is not about a delivery of ours, by our
+    own signature, is left alone. `raw` is kept, and the same `raw` counts once.
+    """
+    delivery = _delivery_of(context, report)
+    if delivery is None:
+        # What was not understood, or is about no delivery, is left to people.
+        is_report = report.kind in (COUNTED | {BounceKind.DELAYED}) - {BounceKind.UNCLEAR}
+        return {"unsigned" if is_report else "left_alone": 1}, False
+    if report.kind is BounceKind.DELAYED:
         return {"delayed": 1}, True
+    subscriber = subscribers.by_id(context.store, delivery[1])
+    if subscriber is not None:
+        report = for_subscriber(report, subscriber.email.address)
     if report.kind not in COUNTED:
         return {"left_alone": 1}, False
-    named = _whose(context, report)
-    if named is None:
-        return {"unsigned": 1}, False
-    return _record(context, report, named, raw), True
+    return _record(context, report, delivery, raw), True
 
 
-def _whose(context: AppContext, report: Report) -> tuple[int, int] | None:
-    """Issue number and subscriber, if the report carries a signature of ours."""
+def _delivery_of(context: AppContext, report: BounceReport) -> tuple[int, int] | None:
+    """Return issue number and subscriber id if the report carries a signature of ours."""
     addresses = context.bounce_addresses
     if addresses is not None:
         for address in report.returned_to:
@@ -137,88 +192,82 @@ def _whose(context: AppContext, report: Report) -> tuple[int, int] | None:
                 return addresses.read(address)
             except (UpcycleError, ValueError):
                 continue
-    if report.kind is Kind.COMPLAINT:
-        # Feedback loops write from an address of their own and bring the mail along.
+    if report.kind is BounceKind.COMPLAINT:
+        # Feedback loops use an address of their own and attach the mail.
         for link in report.links:
-            token = context.signer.read(Purpose.UNSUBSCRIBE, link)
+            token = context.link_signer.read(Purpose.UNSUBSCRIBE, link)
             if token is not None:
                 return token.issue, token.subscriber
     return None
 
 
 def _record(
-    context: AppContext, report: Report, named: tuple[int, int], raw: bytes
+    context: AppContext, report: BounceReport, delivery: tuple[int, int], raw: bytes
 ) -> dict[str, int]:
-    issue, subscriber = named
+    issue, subscriber = delivery
     now = context.clock()
-    new = bounces.record(
+    recorded = bounces.record(
         context.store,
-        report_key=_report_key(report, named, raw),
+        report_key=_report_key(report, delivery, raw),
         issue_number=issue,
         subscriber=subscriber,
         kind=report.kind,
         code=report.code,
         reason=report.reason,
         raw=raw,
+        suppress_for=FINAL.get(report.kind),
         now=now,
     )
-    final = report.kind in (Kind.HARD, Kind.COMPLAINT)  # whatever it was that came back
-    if new is False or (new is None and not final):
+    is_final = report.kind in FINAL  # suppresses even if the store does not know the delivery
+    if not recorded.is_new and (recorded.delivery is not None or not is_final):
         return {"known": 1}
-    told = {report.kind.value: 1}
-    if final or (report.kind is Kind.SOFT and _too_often(context, subscriber)):
-        told["suppressed"] = int(
-            bounces.suppress_person(
-                context.store,
-                subscriber,
-                reason=REASONS[report.kind],
-                detail=" ".join(filter(None, (report.code, report.reason))),
-                now=now,
-            )
+    counts = {"soft" if report.kind is BounceKind.UNCLEAR else report.kind.value: 1}
+    suppressed = recorded.suppressed
+    if report.kind is BounceKind.SOFT and soft_bounces.fails_too_often(context, subscriber):
+        suppressed = suppressions.suppress_subscriber(
+            context.store,
+            subscriber,
+            reason=soft_bounces.REASON,
+            source=SuppressionSource.BOUNCE,
+            detail=" ".join(filter(None, (report.code, report.reason))),
+            issue=recorded.issue,
+            delivery=recorded.delivery,
+            now=now,
         )
-    return told
+    if recorded.kept_back:
+        _stop_because_of_reports(context, recorded.issue, report)
+        return {**counts, "suppressed": 1 - recorded.kept_back, "pending": recorded.kept_back}
+    return {**counts, "suppressed": 1} if suppressed else counts
 
 
-def _report_key(report: Report, named: tuple[int, int], raw: bytes) -> str:
-    """The same mail twice is one report; a complaint counts once for an issue."""
-    once = f"{report.kind}/{named}".encode() if report.kind is Kind.COMPLAINT else raw
-    return hashlib.sha256(once).hexdigest()
+def _stop_because_of_reports(context: AppContext, issue: str, report: BounceReport) -> None:
+    """Stop an issue that is still being sent: what is accepted comes back for everybody.
+
+    Unless a person resumed it past the guard.
+    """
+    reply = " ".join(filter(None, (report.code, report.reason)))
+    reason = localized("guard-stopped-by-reports", reply=reply, issue=issue)
+    if issues.stop_unless_past_guard(
+        context.store,
+        IssueId.parse(issue),
+        reason=reason.in_language(context.language),
+        now=context.clock(),
+    ):
+        log.raised("issue stopped", issue=issue, why=reason)
 
 
-def _too_often(context: AppContext, subscriber: int) -> bool:
-    told = context.settings.bounces
-    half_life = timedelta(days=told.half_life_days)
-    now = context.clock()
-    times = bounces.soft_since(context.store, subscriber, now - 8 * half_life)
-    return score(times, now=now, half_life=half_life) >= told.soft_threshold
+def _report_key(report: BounceReport, delivery: tuple[int, int], raw: bytes) -> str:
+    """Return the key of a report: one per mail; a complaint counts once for an issue."""
+    content = f"{report.kind}/{delivery}".encode() if report.kind is BounceKind.COMPLAINT else raw
+    return hashlib.sha256(content).hexdigest()
 
 
-def _leaves_by_mail(context: AppContext, raw: bytes) -> bool:
-    """A mail to the unsubscribe address whose subject carries the reader's own token."""
+def _unsubscribes_by_mail(context: AppContext, raw: bytes) -> bool:
+    """Unsubscribe by a mail to the unsubscribe address with a token in its subject."""
     wanted = context.settings.sender.unsubscribe_mailto
     if not wanted:
         return False
-    return any(leave_by_token(context, word, Way.MAIL) for word in leaving_tokens(raw, wanted))
-
-
-def leave_by_token(context: AppContext, token: str, way: Way) -> bool:
-    """Let the reader of an unsubscribe token go; False for a token that is not ours."""
-    found = subscriptions.reader(context, Purpose.UNSUBSCRIBE, token)
-    if found is None:
-        return False
-    subscriptions.leave(context, *found, way)
-    return True
-
-
-def leave_by_links(context: AppContext, lines: Iterable[str]) -> tuple[int, int]:
-    """Links or tokens that a page elsewhere collected: how many were ours, and how many not."""
-    ours = foreign = 0
-    for line in lines:
-        if not line.strip():
-            continue
-        found = re.search(r"(?<![A-Za-z0-9_-])[A-Za-z0-9_-]{43}(?![A-Za-z0-9_-])", line)
-        if found and leave_by_token(context, found[0], Way.PAGE):
-            ours += 1
-        else:
-            foreign += 1
-    return ours, foreign
+    return any(
+        subscriptions.unsubscribe_by_token(context, word, UnsubscribeMethod.MAIL) is not None
+        for word in unsubscribe_tokens(raw, wanted)
+    )

@@ -1,1 +1,1 @@
-"""Run the checks of a publication."""
+"""Runs all checks of a publication, its own flows included."""

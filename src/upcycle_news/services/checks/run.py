@@ -1,106 +1,175 @@
-"""Look over everything that people wrote, without sending, deciding or remembering anything."""
+"""Checks everything that editors write, without sending or storing anything."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
+from dataclasses import dataclass
+from difflib import get_close_matches
 
 from upcycle_news.app.context import AppContext
 from upcycle_news.checks.essay import check_essay
-from upcycle_news.checks.templates import check_templates
-from upcycle_news.content.essays import read_essays
+from upcycle_news.checks.templates import check_templates, extra_names_shown, names_of_extra
+from upcycle_news.content.essays import EssayCollection, read_essays
 from upcycle_news.errors import NothingNew, PlacedError, UpcycleError
+from upcycle_news.fileio import did_you_mean
 from upcycle_news.i18n.messages import localized
 from upcycle_news.models import Essay, Finding, IssueId
 from upcycle_news.rendering.templates import load_templates
 from upcycle_news.services.checks.own_flows import check_flows
-from upcycle_news.services.content.files import kept_vocabulary, listed_feeds
-from upcycle_news.services.content.images import essay_pictures
+from upcycle_news.services.content.files import (
+    line_containing,
+    load_publication_feeds,
+    load_publication_vocabulary,
+)
+from upcycle_news.services.content.images import load_essay_images
 from upcycle_news.services.feeds.pins import unknown_pins
-from upcycle_news.services.issues.compose import compose_manifest
-from upcycle_news.services.issues.render import check_manifest, render_issue
+from upcycle_news.services.issues.compose import compose_manifest, frozen_revision
+from upcycle_news.services.issues.render import check_manifest, render_revision
 from upcycle_news.storage import issues
 
 
+@dataclass(frozen=True)
+class PublicationInput:
+    """What a check of the whole publication examines: its context, and its essays as they were read."""
+
+    context: AppContext
+    essays: EssayCollection
+
+
+PublicationCheck = Callable[[PublicationInput], Iterator[Finding]]
+PUBLICATION_CHECKS: list[PublicationCheck] = []
+"""All checks of a publication's files, in the order in which their findings are shown."""
+
+
+def publication_check(function: PublicationCheck) -> PublicationCheck:
+    """Add a check of the publication to `PUBLICATION_CHECKS`; used as a decorator."""
+    PUBLICATION_CHECKS.append(function)
+    return function
+
+
 def check_everything(context: AppContext, issue: IssueId) -> tuple[Finding, ...]:
-    """Check essays, feeds.toml, vocabulary.toml, templates and the issue as it would be now.
+    """Run `PUBLICATION_CHECKS`, and check the issue as it would be now.
 
-    Errors become findings, so that all of them are told at once. A broken essay, list of feeds,
-    vocabulary or template keeps the issue from being looked at. The flows are looked at as well.
+    Errors become findings, so that all of them are reported at once. The issue itself is checked
+    only when its essays, feeds, vocabulary and templates have no errors.
     """
-    shelf = read_essays(
-        context.content, context.settings.home, context.settings.publication.language
+    essays = read_essays(
+        context.content_folder, context.settings.home, context.settings.publication.language
     )
-    found = [_finding("essay", error) for error in shelf.errors]
-    found += [finding for essay in shelf.essays for finding in _essay(context, essay)]
-    found += unknown_pins(context, _to_come(context, shelf.essays))
-    found += _strays(context)
-    found += _feeds(context)
-    found += _templates(context)
-    if not any(finding.level == "error" for finding in found):
-        found += _issue(context, issue)
-    found += check_flows(context.settings.home)
-    return tuple(dict.fromkeys(found))
+    check_input = PublicationInput(context, essays)
+    findings = [finding for run_check in PUBLICATION_CHECKS for finding in run_check(check_input)]
+    if not any(finding.level == "error" and finding.code != "flow" for finding in findings):
+        findings += check_issue(context, issue)
+    return tuple(dict.fromkeys(findings))
 
 
-def _to_come(context: AppContext, essays: Sequence[Essay]) -> list[Essay]:
-    """Essays that were in no issue yet: the pins of the others have done what they could."""
-    published, _ = issues.used_up(context.store)
+@publication_check
+def _essays(check_input: PublicationInput) -> Iterator[Finding]:
+    yield from (_finding("essay", error) for error in check_input.essays.errors)
+    for essay in check_input.essays.essays:
+        yield from _check_essay(check_input.context, essay)
+
+
+@publication_check
+def _pins(check_input: PublicationInput) -> Iterator[Finding]:
+    context = check_input.context
+    yield from unknown_pins(context, _unpublished(context, check_input.essays.essays))
+
+
+def _unpublished(context: AppContext, essays: Sequence[Essay]) -> list[Essay]:
+    """Return essays that were in no issue yet: the pins of the others are of no use any more."""
+    published = issues.published_essays(context.store, [essay.slug for essay in essays])
     return [essay for essay in essays if essay.slug not in published]
 
 
-def _essay(context: AppContext, essay: Essay) -> Iterator[Finding]:
-    """What the essay says, and whether its pictures can be shown."""
-    folder = context.content / "images"
+def _check_essay(context: AppContext, essay: Essay) -> Iterator[Finding]:
+    """Check an essay's text, and that its images can be converted."""
+    folder = context.content_folder / "images"
     present = {path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file()}
-    found = tuple(check_essay(essay, present))
-    yield from found
-    if not any(finding.code == "image-missing" for finding in found):
+    findings = tuple(check_essay(essay, present))
+    yield from findings
+    if not any(finding.code == "image-missing" for finding in findings):
         try:
-            essay_pictures(context, (essay,))
+            load_essay_images(context, (essay,))
         except UpcycleError as error:
             yield _finding("image", error)
 
 
-def _strays(context: AppContext) -> Iterator[Finding]:
-    """Files among the essays that nobody reads: mostly an ending that was forgotten."""
-    for path in sorted((context.content / "essays").glob("*")):
+@publication_check
+def _stray_files(check_input: PublicationInput) -> Iterator[Finding]:
+    """Warn of files beside the essays that are not read, mostly for a forgotten suffix."""
+    context = check_input.context
+    for path in sorted((context.content_folder / "essays").glob("*")):
         if path.is_file() and path.suffix != ".md" and not path.name.startswith((".", "README")):
             where = path.relative_to(context.settings.home).as_posix()
             yield Finding("warning", "essay-stray", where, localized("essay-stray"))
 
 
-def _feeds(context: AppContext) -> Iterator[Finding]:
+@publication_check
+def _feeds(check_input: PublicationInput) -> Iterator[Finding]:
     try:
-        listed_feeds(context)
+        load_publication_feeds(check_input.context)
     except UpcycleError as error:
         yield _finding("feeds", error)
     try:
-        kept_vocabulary(context)
+        load_publication_vocabulary(check_input.context)
     except UpcycleError as error:
         yield _finding("vocabulary", error)
 
 
-def _templates(context: AppContext) -> Iterator[Finding]:
+@publication_check
+def _templates(check_input: PublicationInput) -> Iterator[Finding]:
+    """Check templates, and the names by which they read the essays' own fields.
+
+    These names are known only while every essay can be read.
+    """
+    context, collection = check_input.context, check_input.essays
     try:
-        yield from check_templates(load_templates(context.templates))
+        templates = load_templates(context.templates_folder)
     except UpcycleError as error:
         yield _finding("template", error)
+        return
+    extra = None if collection.errors else names_of_extra(collection.essays)
+    yield from check_templates(templates, extra)
+    yield from _misspelt_fields(context, collection.essays, extra_names_shown(templates))
 
 
-def _issue(context: AppContext, issue: IssueId) -> Iterator[Finding]:
-    """The issue as it was frozen, or as it would be composed now."""
-    row = issues.get(context.store, issue)
+def _misspelt_fields(
+    context: AppContext, essays: Sequence[Essay], shown: Collection[str]
+) -> Iterator[Finding]:
+    """Warn of an own field that no template shows while one of nearly the same name is shown.
+
+    Others may be meant for programs that read the files.
+    """
+    for essay in _unpublished(context, essays):
+        for name in essay.extra:
+            if name not in shown and get_close_matches(name.lower(), sorted(shown), n=1):
+                where = f"{essay.source}:{line_containing(context, essay, f'{name}:')}"
+                text = localized("extra-unused", name=name, hint=did_you_mean(name, shown))
+                yield Finding("warning", "extra-unused", where, text)
+
+
+@publication_check
+def _flows(check_input: PublicationInput) -> Iterator[Finding]:
+    yield from check_flows(check_input.context.settings.home)
+
+
+def check_issue(context: AppContext, issue: IssueId) -> Iterator[Finding]:
+    """Yield findings about an issue as it was frozen, or as it would be composed now.
+
+    An error that keeps it from being composed is a finding, too.
+    """
     try:
-        if row is not None and row.revision_id:
-            yield from render_issue(context, issue, row.revision_id).findings
+        if (frozen := frozen_revision(context, issue)) is not None:
+            yield from render_revision(context, frozen).findings
         else:
             yield from check_manifest(context, compose_manifest(context, issue))
     except NothingNew as error:
-        yield Finding("warning", "nothing-new", "content", error.saying)
+        yield Finding("warning", "nothing-new", "content", error.localized_text)
     except UpcycleError as error:
         yield _finding("issue", error)
 
 
 def _finding(code: str, error: UpcycleError) -> Finding:
     where = error.place if isinstance(error, PlacedError) else "publication"
-    return Finding("error", code, where, error.saying)
+    return Finding("error", code, where, error.localized_text)

@@ -1,1 +1,1 @@
-"""Bring content up to date from git."""
+"""The content folder of a publication: essays, feeds, images, and git."""

@@ -1,4 +1,4 @@
-"""Essays, feeds.toml and the vocabulary as they lie in the content folder."""
+"""Loads essays, feeds.toml and the vocabulary of a publication from its content folder."""
 
 from __future__ import annotations
 
@@ -7,30 +7,36 @@ from upcycle_news.content.essays import read_essays
 from upcycle_news.curation.vocabulary import Vocabulary, load_vocabulary
 from upcycle_news.errors import ContentError
 from upcycle_news.feeds.feeds_toml import load_feeds
-from upcycle_news.models import (
-    Essay,
-    Feed,
-)
+from upcycle_news.models import Essay, Feed
 
 
-def all_essays(context: AppContext) -> tuple[Essay, ...]:
-    """Every essay of the publication; raises `ContentError` naming all broken ones."""
-    shelf = read_essays(
-        context.content, context.settings.home, context.settings.publication.language
+def load_publication_essays(context: AppContext) -> tuple[Essay, ...]:
+    """Return every essay of the publication; raises `ContentError` that names all broken ones."""
+    collection = read_essays(
+        context.content_folder, context.settings.home, context.settings.publication.language
     )
-    if shelf.errors:
-        first, *more = shelf.errors
-        raise ContentError(first.where, first.line, first.said, more)
-    return shelf.essays
+    if collection.errors:
+        first, *more = collection.errors
+        raise ContentError(first.where, first.line, first.text, more)
+    return collection.essays
 
 
-def listed_feeds(context: AppContext) -> tuple[Feed, ...]:
-    """The feeds the editors listed; raises `ContentError`."""
+def load_publication_feeds(context: AppContext) -> tuple[Feed, ...]:
+    """Return the feeds that feeds.toml lists; raises `ContentError`."""
     return load_feeds(context.settings.home / context.settings.feeds.file, context.settings.home)
 
 
-def kept_vocabulary(context: AppContext) -> Vocabulary:
-    """The concepts of the field as the editors keep them; raises `ContentError`."""
+def load_publication_vocabulary(context: AppContext) -> Vocabulary:
+    """Return the editors' vocabulary of concepts; raises `ContentError`."""
     return load_vocabulary(
         context.settings.home / context.settings.feeds.vocabulary, context.settings.home
     )
+
+
+def line_containing(context: AppContext, essay: Essay, text: str) -> int:
+    """Return the number of the line of an essay's file, as it is now, that holds `text`; else 1."""
+    try:
+        content = (context.settings.home / essay.source).read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError):
+        return 1
+    return content.count("\n", 0, max(content.find(text), 0)) + 1

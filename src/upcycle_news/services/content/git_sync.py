@@ -1,4 +1,4 @@
-"""What git knows: the editors' pushes (`git pull --ff-only`, where there is an upstream), a name."""
+"""Git in the content folder: `git pull --ff-only` where there is an upstream, and the user's name."""
 
 from __future__ import annotations
 
@@ -8,10 +8,11 @@ from pathlib import Path
 
 from upcycle_news.i18n.messages import LocalizedText, localized
 
-SECONDS = 60
+TIMEOUT = 60
+"""Seconds that one git command may take."""
 
-# What git's own words mean.
-_MEANINGS = (
+# Pieces of git's messages, and the reason they stand for.
+_REASONS = (
     ("not possible to fast-forward", localized("pull-parted")),
     ("diverging", localized("pull-parted")),
     ("would be overwritten", localized("pull-uncommitted")),
@@ -25,13 +26,13 @@ _MEANINGS = (
     ("index.lock", localized("pull-locked")),
 )
 _UNKNOWN = localized("pull-unknown")
-_SLOW = localized("pull-slow", seconds=SECONDS)
+_SLOW = localized("pull-slow", seconds=TIMEOUT)
 
 
 def pull(home: Path) -> str:
-    """Pull, if there is anything to pull from; returns a sentence when that failed, else nothing.
+    """Pull if there is an upstream; returns the English sentence of a failure, else "".
 
-    Never asks for a password and never merges: what cannot be fast-forwarded is a person's matter.
+    Never asks for a password and never merges: a person has to resolve what is not a fast-forward.
     """
     try:
         if not (home / ".git").exists() and _git(home, "rev-parse", "--git-dir").returncode:
@@ -40,25 +41,26 @@ def pull(home: Path) -> str:
             home, "rev-parse", "--abbrev-ref", "--symbolic-full-name", "@{upstream}"
         ).returncode:
             return ""
-        done = _git(home, "pull", "--ff-only", "--quiet")
+        result = _git(home, "pull", "--ff-only", "--quiet")
     except FileNotFoundError:
         return ""
     except (OSError, subprocess.TimeoutExpired):
         return str(_SLOW)
-    if done.returncode == 0:
+    if result.returncode == 0:
         return ""
-    return str(localized("pull-failed", why=_why(done.stderr)))
+    return str(localized("pull-failed", why=_reason(result.stderr)))
 
 
-def as_saying(told: str) -> LocalizedText:
-    """What `pull` told, found again for other languages: the store keeps the English sentence."""
-    whys = dict.fromkeys([*(meaning for _, meaning in _MEANINGS), _UNKNOWN])
-    known = [_SLOW, *(localized("pull-failed", why=why) for why in whys)]
-    return next((one for one in known if str(one) == told), localized("untranslated", text=told))
+def localize_pull_failure(sentence: str) -> LocalizedText:
+    """Return the text behind a sentence of `pull`: the store keeps the English one."""
+    reasons = dict.fromkeys([*(reason for _, reason in _REASONS), _UNKNOWN])
+    texts = [_SLOW, *(localized("pull-failed", why=reason) for reason in reasons)]
+    unknown = localized("untranslated", text=sentence)
+    return next((text for text in texts if str(text) == sentence), unknown)
 
 
-def user_name(home: Path) -> str:
-    """Who works here, as git knows them (``user.name``); empty where it does not."""
+def git_user_name(home: Path) -> str:
+    """Return git's ``user.name`` in this folder; empty where it is not set."""
     try:
         return " ".join(_git(home, "config", "user.name").stdout.split())
     except (OSError, subprocess.TimeoutExpired):
@@ -66,26 +68,26 @@ def user_name(home: Path) -> str:
 
 
 def _git(home: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
-    quiet = {
+    environment = {
         **os.environ,
         "GIT_TERMINAL_PROMPT": "0",
         "GIT_SSH_COMMAND": os.environ.get("GIT_SSH_COMMAND", "ssh -o BatchMode=yes"),
         "LC_ALL": "C",
     }
-    return subprocess.run(  # noqa: S603  our own words, no foreign text
+    return subprocess.run(  # noqa: S603  fixed arguments, no foreign text
         ["git", *arguments],  # noqa: S607
         cwd=home,
-        env=quiet,
+        env=environment,
         capture_output=True,
         text=True,
         errors="replace",
-        timeout=SECONDS,
+        timeout=TIMEOUT,
         check=False,
         stdin=subprocess.DEVNULL,
     )
 
 
-def _why(said: str) -> LocalizedText:
-    """What git's own words mean; they may hold a token of the remote's address, so no quoting."""
-    said = said.lower()
-    return next((meaning for piece, meaning in _MEANINGS if piece in said), _UNKNOWN)
+def _reason(output: str) -> LocalizedText:
+    """Return why git failed; its output is not quoted, for a remote's URL may hold a token."""
+    output = output.lower()
+    return next((reason for piece, reason in _REASONS if piece in output), _UNKNOWN)

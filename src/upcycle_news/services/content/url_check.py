@@ -1,4 +1,4 @@
-"""Whether what a mail links to answers where readers will look for it, before anybody gets it."""
+"""Checks before an issue is sent that the publication's own URLs in its mails can be loaded."""
 
 from __future__ import annotations
 
@@ -6,44 +6,45 @@ from collections.abc import Iterator, Sequence
 
 from upcycle_news.app.context import AppContext
 from upcycle_news.errors import IssueError
-from upcycle_news.feeds.fetcher import Failed, Fetched, fetch_feeds
+from upcycle_news.feeds.fetcher import fetch_feeds
+from upcycle_news.feeds.results import Failed, Fetched
 from upcycle_news.models import Feed, IssueId, Manifest
 from upcycle_news.models.archive_paths import issue_path
 
 
-def silent(
-    context: AppContext, wanted: Sequence[tuple[str, bytes | None]]
+def unreachable_urls(
+    context: AppContext, expected: Sequence[tuple[str, bytes | None]]
 ) -> Iterator[tuple[str, str]]:
-    """The addresses that do not answer with these bytes (None: with anything), and why.
+    """Yield URL and reason of those that do not answer with these bytes (None: with any).
 
-    The address is the publication's own, wherever it leads from here.
+    Private addresses are allowed, for the URLs are the publication's own.
     """
-    answers = fetch_feeds(
-        [Feed(name=address, url=address) for address, _ in wanted],
+    results = fetch_feeds(
+        [Feed(name=url, url=url) for url, _ in expected],
         {},
         user_agent=context.user_agent,
         allow_private=True,
         now=context.clock(),
     )
-    bodies = dict(wanted)
-    for answer in answers:
-        address = answer.feed.url
-        if isinstance(answer, Failed):
-            yield address, answer.reason
-        elif not isinstance(answer, Fetched) or bodies[address] not in (None, answer.body):
-            yield address, "something else lies there"
+    bodies = dict(expected)
+    for result in results:
+        url = result.feed.url
+        if isinstance(result, Failed):
+            yield url, result.reason
+        elif not isinstance(result, Fetched) or bodies[url] not in (None, result.body):
+            yield url, "it answers with other content"
 
 
-def refuse_silent_page(context: AppContext, issue: IssueId, manifest: Manifest) -> None:
+def raise_if_page_unreachable(context: AppContext, issue: IssueId, manifest: Manifest) -> None:
     """Raise `IssueError` when the archive is hosted elsewhere and lacks the issue's page.
 
-    Nobody asks when no relay is configured: then the mail goes to the embedded mailbox only.
+    Nothing is checked when no relay is configured: then mails go to the embedded mailbox only.
     """
     if not context.settings.archive.url or context.configured_relay is None:
         return
-    address = manifest.publication.site_address(issue_path(str(issue)))
-    for _, why in silent(context, [(address, None)]):
+    url = manifest.publication.site_address(issue_path(str(issue)))
+    for _, reason in unreachable_urls(context, [(url, None)]):
         raise IssueError(
-            f"issue {issue} would link to a page that does not answer: {address} ({why}); publish "
-            f"{context.archive} there, best by 'archive.command' in newsletter.toml"
+            f"issue {issue} would link to a page that does not answer: {url} ({reason}); publish "
+            f"{context.archive_folder} there, best by 'archive.command' in newsletter.toml"
         )

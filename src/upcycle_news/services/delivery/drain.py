@@ -1,7 +1,7 @@
-"""Ask the senders of this machine to end, before whoever started them is stopped.
+"""Ask the workers of this machine to stop, before whatever started them is stopped.
 
-A runner or worker of Prefect that is told to stop kills its runs at once (3.8 and 3.9). A sender that
-is told so itself finishes what is on the wire, writes it down and gives the rest back.
+A runner or worker of Prefect that is told to stop kills its runs at once (3.8 and 3.9). A sending
+process that is told so itself finishes what is on the wire, records it and releases its leases.
 """
 
 from __future__ import annotations
@@ -15,17 +15,17 @@ from dataclasses import dataclass
 
 from upcycle_news.app.context import AppContext
 from upcycle_news.observability.logging import Log
-from upcycle_news.services.delivery.process_identity import is_alive, this_host
-from upcycle_news.storage.workers import signed_on
+from upcycle_news.services.delivery.worker_identity import is_alive, this_host
+from upcycle_news.storage.workers import registered_workers
 
 log = Log(__name__)
 
-_LOOK = 0.1  # seconds
+_POLL_INTERVAL = 0.1  # seconds
 
 
 @dataclass(frozen=True)
-class Drained:
-    """How many senders were asked, and how many of their processes are still there."""
+class DrainResult:
+    """Counts: workers that were asked to stop, and those whose process is left."""
 
     asked: int = 0
     left: int = 0
@@ -37,26 +37,27 @@ def drain(
     seconds: float,
     timer: Callable[[], float] = time.monotonic,
     wait: Callable[[float], None] = time.sleep,
-) -> Drained:
-    """Send SIGTERM to every sender of this machine, and wait until their processes have ended.
+) -> DrainResult:
+    """Send SIGTERM to every worker of this machine, and wait until their processes have ended.
 
-    At most `seconds`; who is left then has been asked and goes on finishing. Senders of other
-    machines, and of other containers, are left alone.
+    At most `seconds`; a process that is left then has been asked and goes on finishing. Workers of
+    other machines, and of other containers, are left alone.
     """
-    mine = [
-        sender
-        for sender in signed_on(context.store)
-        if sender.host == this_host()
-        and sender.pid != os.getpid()
-        and is_alive(sender, context.clock())
+    asked = [
+        worker
+        for worker in registered_workers(context.store)
+        if worker.host == this_host()
+        and worker.pid != os.getpid()
+        and is_alive(worker, context.clock())
     ]
-    for sender in mine:
-        with suppress(ProcessLookupError, PermissionError):  # it was faster, or is another user's
-            os.kill(sender.pid, signal.SIGTERM)
-    until, left = timer() + seconds, mine
+    for worker in asked:
+        # It has ended meanwhile, or is another user's.
+        with suppress(ProcessLookupError, PermissionError):
+            os.kill(worker.pid, signal.SIGTERM)
+    until, left = timer() + seconds, asked
     while left and timer() < until:
-        wait(_LOOK)
-        left = [sender for sender in left if is_alive(sender, context.clock())]
-    if mine:
-        log.info("senders were asked to end", asked=len(mine), left=len(left))
-    return Drained(len(mine), len(left))
+        wait(_POLL_INTERVAL)
+        left = [worker for worker in left if is_alive(worker, context.clock())]
+    if asked:
+        log.info("workers asked to stop", asked=len(asked), left=len(left))
+    return DrainResult(len(asked), len(left))

@@ -1,4 +1,4 @@
-"""A connection with a stopwatch: how long the relay takes for a message, and what it says."""
+"""Record how a relay replies to each message, and how long that takes."""
 
 from __future__ import annotations
 
@@ -7,74 +7,74 @@ from collections.abc import Callable
 from datetime import datetime, timedelta
 
 from upcycle_news.app.context import AppContext
-from upcycle_news.delivery.ports import Wire
+from upcycle_news.delivery.ports import Transport
 from upcycle_news.errors import StoreError
-from upcycle_news.mail.dot_stuffing import Stuffed
+from upcycle_news.mail.dot_stuffing import DotStuffedMessage
 from upcycle_news.models import Envelope, IssueId
-from upcycle_news.models.relay_stats import Answer, Counting
+from upcycle_news.models.relay_stats import RelayReply, RelayStatsCounter
 from upcycle_news.observability.logging import Log
 from upcycle_news.storage import relay_stats
 from upcycle_news.transports.outcomes import (
     Accepted,
-    CannotCarry,
     Outcome,
     Refused,
+    UnsupportedAddress,
 )
 
 log = Log(__name__)
 
-EVERY = timedelta(seconds=30)  # so often the figures of a long send are written down
+SAVE_INTERVAL = timedelta(seconds=30)  # during a long send
 
 
-class Stopwatch:
-    """The figures of one sender of an issue; `connect` is wrapped, so that each message is timed."""
+class LatencyRecorder:
+    """The relay statistics of one worker of an issue."""
 
     def __init__(
         self,
         context: AppContext,
         issue: IssueId,
         relay: str,
-        sender: int,
+        worker: int,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        """Nothing is written down before the first answer; `clock` in seconds."""
-        self.counting = Counting(relay)
+        """Nothing is saved before the first reply; `clock` returns seconds."""
         self.clock = clock
-        self._room, self._issue, self._sender = context, issue, sender
-        self._saved: datetime = context.clock()
-        self._news = False
+        self._context, self._issue, self._worker = context, issue, worker
+        self._counter = RelayStatsCounter(relay)
+        self._saved_at: datetime = context.clock()
+        self._unsaved = False
 
-    def timed(self, connect: Callable[[], Wire]) -> Callable[[], Wire]:
-        """`connect`, whose connections tell this stopwatch what they hear."""
-        return lambda: _Timed(connect(), self)
+    def instrument(self, connect: Callable[[], Transport]) -> Callable[[], Transport]:
+        """Return `connect` with each message over its connections timed and recorded."""
+        return lambda: _InstrumentedTransport(connect(), self)
 
-    def heard(self, outcome: Outcome, seconds: float) -> None:
-        """Count an outcome; what never was on the wire says nothing about the relay."""
-        if isinstance(outcome, CannotCarry):
+    def record(self, outcome: Outcome, seconds: float) -> None:
+        """Count an outcome; a message that never was on the wire says nothing about the relay."""
+        if isinstance(outcome, UnsupportedAddress):
             return
-        self.counting.add(_answer(outcome), seconds)
-        self._news = True
-        if self._room.clock() - self._saved >= EVERY:
+        self._counter.add(_relay_reply(outcome), seconds)
+        self._unsaved = True
+        if self._context.clock() - self._saved_at >= SAVE_INTERVAL:
             self.save()
 
     def save(self) -> None:
-        """Write down what was heard so far, if anything was.
+        """Save the statistics so far, unless nothing has been recorded since the last time.
 
-        Figures are no reason to fail: this is called between a relay's answer and its record.
+        Statistics are no reason to fail: this is called between a relay's reply and its record.
         """
-        if not self._news:
+        if not self._unsaved:
             return
-        now = self._room.clock()
-        told = self.counting.told()
-        self._saved, self._news = now, False
+        now = self._context.clock()
+        stats = self._counter.snapshot()
+        self._saved_at, self._unsaved = now, False
         try:
-            relay_stats.save(self._room.store, self._issue, self._sender, told, now=now)
+            relay_stats.save(self._context.store, self._issue, self._worker, stats, now=now)
         except StoreError as error:
-            self._news = True
-            log.warning("a relay's figures were not written down", issue=self._issue, why=error)
+            self._unsaved = True
+            log.warning("relay statistics not saved", issue=self._issue, why=error)
 
 
-def _answer(outcome: Outcome) -> Answer:
+def _relay_reply(outcome: Outcome) -> RelayReply:
     if isinstance(outcome, Accepted):
         return "accepted"
     if isinstance(outcome, Refused):
@@ -82,42 +82,46 @@ def _answer(outcome: Outcome) -> Answer:
     return "lost"
 
 
-class _Timed:
+class _InstrumentedTransport:
     """A connection that is timed from the beginning of a message to its outcome."""
 
-    def __init__(self, wire: Wire, watch: Stopwatch) -> None:
-        self._wire, self._watch = wire, watch
-        self._began = 0.0
-        self.close = wire.close
-        self.fileno = wire.fileno
+    def __init__(self, transport: Transport, recorder: LatencyRecorder) -> None:
+        self._transport, self._recorder = transport, recorder
+        self._started_at = 0.0
+        self.close = transport.close
+        self.fileno = transport.fileno
 
     @property
     def broken(self) -> bool:
-        return self._wire.broken
+        return self._transport.broken
 
     @property
     def in_body(self) -> bool:
-        return self._wire.in_body
+        return self._transport.in_body
+
+    @property
+    def errors(self) -> int:
+        return self._transport.errors
 
     @property
     def writing(self) -> bool:
-        return self._wire.writing
+        return self._transport.writing
 
     @property
     def deadline(self) -> float:
-        return self._wire.deadline
+        return self._transport.deadline
 
-    def begin(self, envelope: Envelope, message: bytes | Stuffed) -> Outcome | None:
-        self._began = self._watch.clock()
-        return self._told(self._wire.begin(envelope, message))
+    def begin(self, envelope: Envelope, message: bytes | DotStuffedMessage) -> Outcome | None:
+        self._started_at = self._recorder.clock()
+        return self._recorded(self._transport.begin(envelope, message))
 
     def advance(self) -> Outcome | None:
-        return self._told(self._wire.advance())
+        return self._recorded(self._transport.advance())
 
     def expire(self) -> Outcome | None:
-        return self._told(self._wire.expire())
+        return self._recorded(self._transport.expire())
 
-    def _told(self, outcome: Outcome | None) -> Outcome | None:
+    def _recorded(self, outcome: Outcome | None) -> Outcome | None:
         if outcome is not None:
-            self._watch.heard(outcome, self._watch.clock() - self._began)
+            self._recorder.record(outcome, self._recorder.clock() - self._started_at)
         return outcome

@@ -1,18 +1,20 @@
-"""An issue that comes too late, and a send that does not get on."""
+"""Issues that are too late to be queued, and sends that make no progress."""
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from datetime import datetime, time, timedelta
 
 from upcycle_news.app.context import AppContext
 from upcycle_news.errors import IssueError
-from upcycle_news.models import IssueId
+from upcycle_news.i18n.messages import LocalizedText
+from upcycle_news.models import IssueId, IssueState
+from upcycle_news.services.delivery.issue_relay import away_status
 from upcycle_news.storage import issues, statistics
-from upcycle_news.storage.issues import IssueState
 
 
-def refuse_what_is_late(context: AppContext, issue: IssueId) -> None:
-    """A restored backup must not send an old issue as if it were this morning's."""
+def raise_if_late(context: AppContext, issue: IssueId) -> None:
+    """Raise `IssueError` for an issue that is too old, such as an approved one of a restored backup."""
     hours = context.settings.retry.max_lateness_hours
     zone = context.settings.publication.zone
     ended = datetime.combine(issue.day + timedelta(days=1), time(), zone)
@@ -24,10 +26,41 @@ def refuse_what_is_late(context: AppContext, issue: IssueId) -> None:
 
 
 def stalled_since(context: AppContext, issue: IssueId) -> datetime | None:
-    """Since when a send that should go on has made no progress; None while all is well."""
-    row, status = issues.get(context.store, issue), issues.status(context.store, issue)
-    if row is None or status is None or row.state is not IssueState.SENDING or status.closed:
+    """Return since when a running send has made no progress; None while it does."""
+    row = issues.get(context.store, issue)
+    if row is None or row.state is not IssueState.SENDING:
         return None
-    last = statistics.last_change(context.store, issue) or row.enqueued_at
+    if not issues.has_waiting(context.store, issue):
+        return None
+    last = statistics.last_delivery_change(context.store, issue) or row.enqueued_at
     allowed = timedelta(minutes=context.settings.retry.stalled_minutes)
     return last if last is not None and context.clock() - last > allowed else None
+
+
+@dataclass(frozen=True)
+class Standstill:
+    """Why an issue does not get on: it is paused, or stopped for a `reason`, or stalls since then.
+
+    `away` is a sentence when its relay is away: then it goes on by itself.
+    """
+
+    state: str
+    reason: str = ""
+    stalled_since: datetime | None = None
+    away: LocalizedText | None = None
+
+
+def standstill(context: AppContext, issue: IssueId) -> Standstill | None:
+    """Return why an issue whose deliveries have begun does not get on; None when it does."""
+    row = issues.get(context.store, issue)
+    if row is None:
+        return None
+    if row.state is IssueState.PAUSED:
+        return Standstill(row.state.value)
+    if row.state is IssueState.STOPPED:
+        return Standstill(row.state.value, row.stop_reason)
+    status = issues.status(context.store, issue)
+    if status is not None and (away := away_status(context, status)) is not None:
+        return Standstill(row.state.value, away=away)
+    since = stalled_since(context, issue)
+    return Standstill(row.state.value, stalled_since=since) if since else None

@@ -1,4 +1,4 @@
-"""Whether a relay has become slow: its answers beside a limit, and beside those of earlier issues."""
+"""Detect a slow relay: its replies compared with a limit, and with those to earlier issues."""
 
 from __future__ import annotations
 
@@ -8,42 +8,42 @@ from statistics import median
 from upcycle_news.app.context import AppContext
 from upcycle_news.i18n.messages import LocalizedText, localized
 from upcycle_news.models import IssueId
-from upcycle_news.models.relay_stats import Replies
+from upcycle_news.models.relay_stats import RelayStats
 from upcycle_news.storage import relay_stats
 
-ENOUGH = 20  # answers: fewer say nothing about a relay
-EARLIER = 5  # issues that say what is usual
-UNNOTICED = 0.25  # seconds: below this nobody minds, however fast it was before
+MIN_REPLIES = 20  # fewer say nothing about a relay
+EARLIER_ISSUES = 5  # the issues that say what is usual
+NEGLIGIBLE_SECONDS = 0.25  # a median below this is no problem, however fast it was before
 
 
 def slow_relay(
-    now: Replies, earlier: Sequence[Replies], *, seconds: float, factor: float
+    now: RelayStats, earlier: Sequence[RelayStats], *, seconds: float, factor: float
 ) -> LocalizedText | None:
-    """Say in what way a relay is slow; None when it is not, or when too little is known.
+    """Return the sentence that says how a relay is slow; None when it is not, or too little is known.
 
-    It is when half of its answers take longer than `seconds`, or `factor` times as long as was
-    usual in `earlier` issues. 0 turns either off.
+    A relay is slow when half of its replies take longer than `seconds`, or `factor` times as long
+    as was usual in `earlier` issues. 0 turns either off.
     """
-    if now.timed < ENOUGH:
+    if now.timed < MIN_REPLIES:
         return None
     if seconds and now.median > seconds:
         return localized("relay-slow", seconds=now.median, alarm=seconds)
-    usual = [one.median for one in earlier if one.timed >= ENOUGH]
-    if not factor or not usual or now.median <= UNNOTICED:
+    medians = [stats.median for stats in earlier if stats.timed >= MIN_REPLIES]
+    if not factor or not medians or now.median <= NEGLIGIBLE_SECONDS:
         return None
-    before = median(usual)
-    if now.median > factor * before:
-        return localized("relay-slower", seconds=now.median, before=before, factor=factor)
+    usual = median(medians)
+    if now.median > factor * usual:
+        return localized("relay-slower", seconds=now.median, before=usual, factor=factor)
     return None
 
 
-def slow_relays(context: AppContext, issue: IssueId) -> Iterator[tuple[Replies, LocalizedText]]:
-    """The relays of an issue that are slow, each with its sentence."""
-    told = context.settings.cockpit
-    for one in relay_stats.of_issue(context.store, issue):
-        before = relay_stats.earlier(context.store, issue, one.relay, EARLIER)
+def slow_relays(context: AppContext, issue: IssueId) -> Iterator[tuple[RelayStats, LocalizedText]]:
+    """Yield the relays of an issue that are slow, each with its sentence."""
+    settings = context.settings.cockpit
+    for stats in relay_stats.for_issue(context.store, issue):
+        earlier = relay_stats.for_earlier_issues(context.store, issue, stats.relay, EARLIER_ISSUES)
         sentence = slow_relay(
-            one, before, seconds=told.slow_relay_seconds, factor=told.slow_relay_factor
+            stats, earlier, seconds=settings.slow_relay_seconds, factor=settings.slow_relay_factor
         )
         if sentence:
-            yield one, sentence
+            yield stats, sentence

@@ -1,62 +1,62 @@
-"""Approve, queue and deliver an issue; safe to call twice, at once, or after a crash."""
+"""Queue and deliver an issue; safe to call twice, concurrently, or after a crash."""
 
 from __future__ import annotations
 
 import os
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 from upcycle_news.app.context import AppContext
-from upcycle_news.delivery.engine import DeliveryReport
+from upcycle_news.delivery.ports import DeliveryReport
 from upcycle_news.errors import IssueError, RelayError
-from upcycle_news.mail.message import MessageTemplate
-from upcycle_news.models import (
-    Claim,
-    DeliveryState,
-    EmailAddress,
-    IssueId,
-    IssueStatus,
-    Relay,
-)
+from upcycle_news.i18n.messages import localized
+from upcycle_news.models import DeliveryState, IssueId, IssueState, IssueStatus, Relay
 from upcycle_news.observability.logging import Log
 from upcycle_news.services.archive import build
-from upcycle_news.services.delivery import lateness, process_identity
-from upcycle_news.services.delivery.process_pool import MANY, Workers, merged
-from upcycle_news.services.delivery.worker_share import Share, composer, send_share
-from upcycle_news.services.issues.render import refuse_errors, render_issue
-from upcycle_news.storage import (
-    deliveries,
-    issues,
-    revisions,
-    send_hold,
-    subscribers,
+from upcycle_news.services.bounces import soft_bounces
+from upcycle_news.services.delivery import lateness, worker_identity
+from upcycle_news.services.delivery.issue_relay import (
+    AwayRecorder,
+    away_text,
+    raise_if_relay_missing,
 )
+from upcycle_news.services.delivery.worker_job import (
+    Mailing,
+    WorkerJob,
+    combine_reports,
+    load_mailing,
+    run_job,
+)
+from upcycle_news.services.delivery.worker_pool import MIN_QUEUED_FOR_POOL, WorkerPool
+from upcycle_news.services.issues.render import RenderedRevision, raise_on_errors
+from upcycle_news.storage import approvals, issues, send_hold
 from upcycle_news.storage import workers as worker_rows
-from upcycle_news.storage.issues import IssueRow, IssueState
-from upcycle_news.transports.outcomes import Accepted, Refused
-from upcycle_news.transports.smtp import open_connection
+from upcycle_news.storage.issue_lifecycle import SYSTEM
+from upcycle_news.storage.issues import IssueRow
+from upcycle_news.transports.outcomes import RelayUnreachable
 
 log = Log(__name__)
 
 
-def enqueue(context: AppContext, issue: IssueId, revision_id: str) -> int:
-    """Freeze an approved revision and queue a delivery for everybody; the audience's size.
+def enqueue(context: AppContext, rendered: RenderedRevision, *, by: str = SYSTEM) -> int:
+    """Freeze an approved revision, queue a delivery to each subscriber, return their number.
 
-    Its pages are in the archive before. Raises `IssueError` when the revision is not approved,
-    there is nobody to send to, or the archive cannot be written, and `PausedError` while the whole
-    store stands still.
+    Its pages are in the archive before. Raises `IssueError` when the revision is not approved, has
+    errors, there is nobody to send to, or the archive cannot be written, and `SendHoldError` during
+    a send hold.
     """
-    send_hold.refuse_while_paused(context.store)
-    revision = revisions.revision(context.store, issue, revision_id)
-    if revision is None or not revision.approved:
+    revision, issue = rendered.revision, rendered.issue
+    send_hold.raise_if_store_held(context.store)
+    decision = approvals.last_decision(context.store, issue, revision.revision_id)
+    if decision is None or not decision.approved:
         raise IssueError(f"issue {issue} is not approved: see 'upcycle-news issue approve {issue}'")
-    lateness.refuse_what_is_late(context, issue)
-    refuse_errors(render_issue(context, issue, revision_id))
+    lateness.raise_if_late(context, issue)
+    raise_on_errors(rendered)
     now = context.clock()
-    with build.published(context, issue, revision.manifest, now):
-        audience = issues.enqueue(context.store, issue, revision_id, now=now)
-    log.info("an issue was queued", issue=issue, revision=revision_id[:12], audience=audience)
+    with build.with_issue_published(context, issue, revision.manifest, now):
+        audience = issues.enqueue(context.store, revision, by=by, now=now)
+    log.info("issue queued", issue=issue, revision=revision.revision_id[:12], audience=audience)
     return audience
 
 
@@ -66,232 +66,233 @@ def deliver_issue(
     *,
     stopping: Callable[[], bool] = lambda: False,
     progress: Callable[[DeliveryReport], None] = lambda _: None,
-    patience: float | None = None,
+    wait_seconds: float | None = None,
+    rendered: RenderedRevision | None = None,
 ) -> DeliveryReport:
-    """Deliver what is queued or due, after settling what a dead sender left behind.
+    """Deliver what is queued or due, after reclaiming the deliveries of dead workers.
 
-    `patience`: seconds to wait for deferred deliveries; default: the setting's. When the relay is
-    away and another one stands in for it, that one takes what was never on the wire. Raises
-    `RelayUnreachable` when the relay cannot be reached: the issue waits for the next run; and
-    `RelayError` when the relay stops the issue. Everything not sent stays queued.
+    `wait_seconds` for deferred deliveries; default: ``retry.patience_seconds``. `rendered` is the
+    issue's revision if this step has it already, else it is loaded. When the relay
+    cannot be reached and has a failover relay, that one takes what was never on the wire. Raises
+    `RelayUnreachable` when no relay can be reached, or the relay went away for longer than
+    ``retry.patience_seconds``: what is left waits for the next run, and the issue is not stopped.
+    Raises `RelayError` when the relay stops the issue, and `IssueError` when the issue began over a
+    relay and none is configured. What is not sent stays queued.
     """
-    row = _ready(context, issue)
-    before = _status(context, issue)
-    if before.closed:
+    row = _load_deliverable(context, issue)
+    if row.state is IssueState.CLOSED or close_if_done(context, issue):
         return DeliveryReport()
+    before = _status(context, issue)
     sent = before.counts.get(DeliveryState.SENT, 0) > 0
-    if not sent:
-        deliveries.requeue_refused(context.store, issue, now=context.clock())
-    told = context.settings.retry.patience_seconds if patience is None else patience
-    run = _Run(context, row, told, stopping, progress)
+    if wait_seconds is None:
+        wait_seconds = context.settings.retry.patience_seconds
+    if rendered is not None and rendered.revision_id == row.revision_id:
+        mailing = Mailing.of(row, rendered)
+    else:  # not loaded yet, or another process queued another revision meanwhile
+        mailing = load_mailing(context, row)
+    away = AwayRecorder(context, issue, progress)
+    run = SendRun(context, mailing, wait_seconds, stopping, away, probing=away.was_away)
     with context.relay() as relay:
-        try:
-            report = run.over(relay, passed=sent)
-        except RelayError as error:
-            report = DeliveryReport(stopped=str(error), relay_gone=True)
-            if (second := context.failover(relay)) is None:
-                log.raised("the relay is away", issue=issue, relay=relay.name, why=error)
-                raise
-        else:
-            second = context.failover(relay) if report.relay_gone else None
-    if second is not None:
-        log.warning("another relay takes over", issue=issue, relay=second.name)
-        sent = sent or report.sent > 0
-        report = merged(
-            replace(report, stopped=None), run.over(second, passed=sent, fresh_only=True)
-        )
-    if report.stopped:
-        log.raised("an issue stopped", issue=issue, why=report.stopped)
-        issues.set_state(
-            context.store, issue, IssueState.STOPPED, because=report.stopped, now=context.clock()
-        )
-        raise RelayError(f"issue {issue} stopped: {report.stopped}")
+        report = _send_with_failover(run, relay, accepted_before=sent and not away.was_away)
+    away.finish(report)
+    _raise_if_stopped(context, issue, report)
+    if report.away is not None:
+        log.raised("relay unreachable", issue=issue, relay=relay.name, why=report.away)
+        raise RelayUnreachable(away_text(context, _status(context, issue), report.away))
+    close_if_done(context, issue)
+    soft_bounces.suppress_refused(context, issue)
     return report
 
 
-def _ready(context: AppContext, issue: IssueId) -> IssueRow:
-    """The issue, if it may be delivered; what dead senders left behind is settled."""
+def _send_with_failover(run: SendRun, relay: Relay, *, accepted_before: bool) -> DeliveryReport:
+    """Send over `relay`; when no connection can be had, over its failover relay, if it has one.
+
+    Raises `RelayError` when there is none and the relay refuses the very first connection for good.
+    """
+    context = run.context
+    try:
+        report = run.execute(relay, accepted_before=accepted_before)
+    except RelayUnreachable as error:
+        report = DeliveryReport(
+            relay_gone=True, away=error.localized_text, away_since=context.clock()
+        )
+    except RelayError as error:
+        if context.failover(relay) is None:
+            log.raised("relay unreachable", issue=run.mailing.issue, relay=relay.name, why=error)
+            raise
+        report = DeliveryReport(relay_gone=True)
+    second = context.failover(relay) if report.relay_gone else None
+    if second is None:
+        return report
+    log.warning("failover relay used", issue=run.mailing.issue, relay=second.name)
+    accepted_before = accepted_before or report.sent > 0
+    before = replace(report, stopped=None, relay_gone=False, away=None, away_since=None)
+    try:
+        after = run.execute(second, accepted_before=accepted_before, fresh_only=True)
+    except RelayUnreachable as error:
+        after = DeliveryReport(
+            relay_gone=True, away=error.localized_text, away_since=context.clock()
+        )
+    return combine_reports(before, after)
+
+
+def _raise_if_stopped(context: AppContext, issue: IssueId, report: DeliveryReport) -> None:
+    """Raise `RelayError` when this run stopped the issue, or a wave of refusals anywhere did."""
     row = issues.get(context.store, issue)
-    if row is None or row.state is IssueState.OPEN:
+    if row is not None and row.state is IssueState.STOPPED:
+        log.raised("issue stopped", issue=issue, why=row.stop_reason)
+        raise RelayError(localized("issue-stopped", issue=str(issue), why=row.stop_reason))
+    if report.stopped:
+        log.raised("issue stopped", issue=issue, why=report.stopped)
+        issues.stop(context.store, issue, reason=report.stopped, now=context.clock())
+        raise RelayError(f"issue {issue} stopped: {report.stopped}")
+
+
+def _load_deliverable(context: AppContext, issue: IssueId) -> IssueRow:
+    """Return the issue if it may be delivered, after reclaiming from dead workers."""
+    row = issues.get(context.store, issue)
+    if row is None or not row.frozen:
         raise IssueError(f"issue {issue} has not been queued: send it first")
-    settle_the_dead(context, issue)
+    if reclaim_from_dead_workers(context, issue):
+        row = issues.get(context.store, issue) or row  # that may have closed it
     if row.state is IssueState.CANCELLED:
         raise IssueError(f"issue {issue} was cancelled")
-    if row.state is not IssueState.SENDING:
-        because = f" ({row.stopped_because})" if row.stopped_because else ""
+    if row.state not in (IssueState.SENDING, IssueState.CLOSED):
+        because = f" ({row.stop_reason})" if row.stop_reason else ""
         raise IssueError(
             f"issue {issue} is {row.state}{because}: 'upcycle-news issue resume {issue}' goes on"
         )
-    build.ensure(context, issue)
+    if row.state is IssueState.SENDING:
+        raise_if_relay_missing(context, issue)
+    build.rebuild_if_missing(context, issue)
     return row
 
 
+def close_if_done(context: AppContext, issue: IssueId) -> bool:
+    """Close an issue if none of its deliveries is queued, deferred or on the wire any more."""
+    return issues.close_if_done(context.store, issue, now=context.clock())
+
+
 @dataclass(frozen=True)
-class _Run:
+class SendRun:
     """One run of an issue: this process, and for a long list further ones."""
 
     context: AppContext
-    row: IssueRow
-    patience: float
+    mailing: Mailing
+    wait_seconds: float
     stopping: Callable[[], bool]
     progress: Callable[[DeliveryReport], None]
+    probing: bool = False
 
-    def over(self, relay: Relay, *, passed: bool, fresh_only: bool = False) -> DeliveryReport:
-        """Send over this relay until nothing is left to do now."""
-        fitting = (os.cpu_count() or 1) if self._queued() >= MANY else 1
-        count = min(relay.connections, relay.processes or fitting)
-        each = -(-relay.connections // count)
-        share = Share(relay, each, self.patience, passed, fresh_only)
-        mine = [DeliveryReport()]
-        workers = Workers(
+    def execute(
+        self, relay: Relay, *, accepted_before: bool, fresh_only: bool = False
+    ) -> DeliveryReport:
+        """Send over `relay` until nothing is left to do now, or it went away for too long.
+
+        Raises `RelayError` when the very first connection cannot be opened.
+        """
+        processes = self._process_count(relay)
+        connections = -(-relay.connections // processes)
+        job = WorkerJob(
+            relay,
+            connections,
+            self.wait_seconds,
+            accepted_before,
+            fresh_only,
+            relay_wait=self.context.settings.retry.patience_seconds,
+            probing=self.probing,
+        )
+        own_report = DeliveryReport()
+        pool = WorkerPool(
             self.context,
-            self.row,
-            share,
-            count - 1,
-            heard=lambda: self.progress(workers.added_to(mine[0])),
+            self.mailing.issue,
+            job,
+            processes - 1,
+            on_report=lambda: self.progress(pool.total_with(own_report)),
         )
 
         def progress(report: DeliveryReport) -> None:
-            if report.sent or passed:
-                workers.start()
-            mine[0] = report
-            self.progress(workers.added_to(report))
+            nonlocal own_report
+            if report.sent or accepted_before:
+                pool.send_job()
+            own_report = report
+            self.progress(pool.total_with(report))
 
-        workers.ready()
+        pool.spawn()
         stop = True
         try:
-            report = self._share(share, progress)
-            stop = report.stopped is not None
+            report = self._run_job(job, progress)
+            stop = report.stopped is not None or report.away is not None
         finally:
-            workers.join(lambda: stop or self.stopping())
-        broke = workers.died or (workers.errors and not report.stopped)
-        if broke:
-            # What they had is settled and taken over here, or says the same to us.
-            settle_the_dead(self.context, self.row.id)
-        # A worker that was told to stop gave back what it had, perhaps after we were through.
-        given_back = count > 1 and not stop and not self.stopping() and self._queued() > 0
-        if broke or given_back:
-            report = merged(report, self._share(replace(share, passed=True), progress))
-        return workers.added_to(report)
+            pool.join(lambda: stop or self.stopping())
+        failed = pool.crashed or (pool.errors and not report.stopped and not report.away)
+        if failed:
+            # Their deliveries are sent here, or what stopped them stops this process too.
+            reclaim_from_dead_workers(self.context, self.mailing.issue)
+        # A worker that was told to stop released its leases, perhaps after this process was done.
+        released = processes > 1 and not stop and not self.stopping() and self._queued() > 0
+        if failed or released:
+            rest = self._run_job(replace(job, accepted_before=True), progress)
+            report = combine_reports(report, rest)
+        return pool.total_with(report)
+
+    def _process_count(self, relay: Relay) -> int:
+        """Return how many processes send: as set, or for a long list as many as there are CPUs."""
+        fitting = (os.cpu_count() or 1) if self._queued() >= MIN_QUEUED_FOR_POOL else 1
+        return min(relay.connections, relay.processes or fitting)
 
     def _queued(self) -> int:
-        return _status(self.context, self.row.id).counts.get(DeliveryState.QUEUED, 0)
+        return _status(self.context, self.mailing.issue).counts.get(DeliveryState.QUEUED, 0)
 
-    def _share(self, share: Share, progress: Callable[[DeliveryReport], None]) -> DeliveryReport:
-        return send_share(self.context, self.row, share, stopping=self.stopping, progress=progress)
+    def _run_job(
+        self, job: WorkerJob, progress: Callable[[DeliveryReport], None]
+    ) -> DeliveryReport:
+        return run_job(self.context, self.mailing, job, stopping=self.stopping, progress=progress)
 
 
-def wait_for_others(
+def wait_for_other_workers(
     context: AppContext,
     issue: IssueId,
     *,
     stopping: Callable[[], bool] = lambda: False,
     sleep: Callable[[float], None] = time.sleep,
 ) -> bool:
-    """Wait while other living senders have deliveries of this issue in hand.
+    """Wait while other workers that are alive have deliveries of this issue leased or in flight.
 
-    Returns whether one died and left some of an issue that may go on: deliver it again.
+    Returns True when one died and left some of an issue that may go on: deliver it again.
     """
     while not stopping():
-        holding = worker_rows.senders_in_flight(context.store, issue)
-        if not any(process_identity.is_alive(sender, context.clock()) for sender in holding):
+        holding = worker_rows.workers_in_flight(context.store, issue)
+        if not any(worker_identity.is_alive(worker, context.clock()) for worker in holding):
             row = issues.get(context.store, issue)
             return bool(holding) and row is not None and row.state is IssueState.SENDING
         sleep(1.0)
     return False
 
 
-def settle_the_dead(context: AppContext, issue: IssueId) -> int:
-    """What dead senders had on the wire becomes unknown, or is queued again by the policy.
+def reclaim_from_dead_workers(context: AppContext, issue: IssueId) -> int:
+    """Settle the deliveries that dead workers had on the wire; return how many those were.
 
-    In a cancelled issue it is always unknown. Returns how many deliveries that were.
+    They become unknown, or are queued again if ``retry.unknown`` is ``resend``; in a cancelled issue
+    they are always unknown.
     """
     dead = [
-        sender
-        for sender in worker_rows.senders_in_flight(context.store, issue)
-        if not process_identity.is_alive(sender, context.clock())
+        worker
+        for worker in worker_rows.workers_in_flight(context.store, issue)
+        if not worker_identity.is_alive(worker, context.clock())
     ]
     if not dead:
         return 0
     row = issues.get(context.store, issue)
-    going = row is not None and row.state is not IssueState.CANCELLED
-    resend = going and context.settings.retry.unknown == "resend"
-    found = worker_rows.abandon(context.store, issue, dead, resend=resend, now=context.clock())
+    may_resend = row is not None and row.state is not IssueState.CANCELLED
+    resend = may_resend and context.settings.retry.unknown == "resend"
+    count = worker_rows.reclaim_deliveries(
+        context.store, issue, dead, resend=resend, now=context.clock()
+    )
     log.warning(
-        "senders died", issue=issue, senders=[sender.id for sender in dead], on_the_wire=found
+        "workers died", issue=issue, workers=[worker.id for worker in dead], on_the_wire=count
     )
-    return found
-
-
-def resume(context: AppContext, issue: IssueId) -> None:
-    """Let a paused or stopped issue go on; raises `IssueError` for one that cannot.
-
-    `PausedError`, before anything is changed, while the whole store stands still.
-    """
-    send_hold.refuse_while_paused(context.store)
-    row = issues.get(context.store, issue)
-    if row is None or row.state is IssueState.OPEN:
-        raise IssueError(f"issue {issue} has not been queued: there is nothing to resume")
-    if row.state is IssueState.CANCELLED:
-        raise IssueError(f"issue {issue} was cancelled: there is nothing to resume")
-    issues.set_state(context.store, issue, IssueState.SENDING, now=context.clock())
-    log.info("an issue goes on", issue=issue)
-
-
-def send_test(
-    context: AppContext, issue: IssueId, revision_id: str, recipients: Sequence[EmailAddress]
-) -> int:
-    """Send a revision, marked as a test, to these addresses; the ledger does not know of it.
-
-    Returns how many were accepted; raises `RelayError` at the first refusal.
-    """
-    rendered = render_issue(context, issue, revision_id)
-    revision = revisions.revision(context.store, issue, revision_id)
-    assert revision is not None
-    marked = replace(rendered.rendered, subject=f"[Test] {rendered.rendered.subject}")
-    template = MessageTemplate.compose(
-        marked,
-        context.letterhead(revision.manifest.publication),
-        revision=revision_id,
-        signers=context.dkim_signers,
-    )
-    # Not the issue's own Message-ID: mailboxes drop a second message with the same one, and an
-    # editor who saw the test would never get the issue.
-    mailing = f"{issue}/test/{revision_id}/{context.clock().isoformat()}"
-    compose_for = composer(context, template, mailing, 0)
-    with context.relay() as relay:
-        connection = open_connection(relay)
-        try:
-            for number, address in enumerate(recipients, start=1):
-                person = subscribers.find(context.store, address)
-                name, known = (person.name, person.id) if person else ("", 0)
-                claim = Claim(0, known, address, name, 1, context.clock())
-                outcome = connection.send(*compose_for(claim))
-                if not isinstance(outcome, Accepted):
-                    raise RelayError(
-                        f"test mail {number} of {len(recipients)} was not accepted: {_why(outcome)}"
-                    )
-        finally:
-            connection.close()
-    return len(recipients)
-
-
-def _why(outcome: object) -> str:
-    if isinstance(outcome, Refused):
-        reply = outcome.reply
-        return " ".join(part for part in (str(reply.code), reply.enhanced, reply.text) if part)
-    return str(getattr(outcome, "reason", "the connection was lost"))
-
-
-def group_addresses(context: AppContext, group: str) -> tuple[EmailAddress, ...]:
-    """The addresses of a test group's confirmed members; raises `IssueError` when it is empty."""
-    members = subscribers.group_members(context.store, group)
-    if not members:
-        raise IssueError(
-            f"nobody is in the test group '{group}': mark somebody with "
-            f"'upcycle-news subscribers add ADDRESS --group {group} --consent …'"
-        )
-    return tuple(member.email for member in members)
+    return count
 
 
 def _status(context: AppContext, issue: IssueId) -> IssueStatus:

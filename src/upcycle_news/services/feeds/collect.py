@@ -1,57 +1,61 @@
-"""Ask the feeds that are due and remember what they gave; a dead feed is reported, never fatal."""
+"""Collect the feeds that are due and store their items; a failed feed is reported, never fatal."""
 
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import asdict, dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any
 
 from upcycle_news.app.context import AppContext
 from upcycle_news.errors import UpcycleError
-from upcycle_news.feeds.item_identity import Known, settled
-from upcycle_news.feeds.parser import ReadFeed
-from upcycle_news.feeds.parser_sandbox import Quarantines, ReadLimits
+from upcycle_news.feeds.parser import ParsedFeed
+from upcycle_news.feeds.parser_sandbox import ParseLimits, SandboxPool
 from upcycle_news.feeds.results import (
+    Deferred,
     Failed,
     Fetched,
     FetchLimits,
     FetchResult,
     Validators,
-    Waiting,
 )
 from upcycle_news.models import Feed, Finding
 from upcycle_news.observability.logging import Log
-from upcycle_news.services.content.files import listed_feeds
-from upcycle_news.services.content.git_sync import as_saying, pull
+from upcycle_news.services.content.files import load_publication_feeds
+from upcycle_news.services.content.git_sync import localize_pull_failure, pull
 from upcycle_news.services.feeds import health
+from upcycle_news.services.feeds.recognition import (
+    follow_moved_feeds,
+    recognise_body,
+    without_private_links,
+)
 from upcycle_news.storage import feeds as feed_rows
 from upcycle_news.storage.feeds import FeedState
 
 log = Log(__name__)
 
-RunResult = tuple[tuple[str, str], ...]
-READERS = 2  # processes that read bodies at the same time
+FeedMessages = tuple[tuple[str, str], ...]
+MAX_PARSERS = 2  # processes that parse bodies at the same time
 
 
 @dataclass(frozen=True)
-class Collected:
-    """What a collection brought. `failed`, `waiting` and `problems` hold (feed's name, sentence).
+class FeedRunReport:
+    """The result of a collection. `failed`, `waiting` and `problems` hold (feed's name, sentence).
 
-    `waiting` are feeds that should have news but were not asked: stopped, in back-off, or on a host
-    that wants to be left alone. `pull` is why the content could not be brought up to date.
+    `waiting` are feeds that were due but not requested: stopped, in back-off, or on a host that sent
+    Retry-After. `pull` is why `git pull` failed, empty if it did not.
     """
 
     asked: int = 0
     unchanged: int = 0
     items: int = 0
-    failed: RunResult = ()
-    problems: RunResult = ()
-    waiting: RunResult = ()
+    failed: FeedMessages = ()
+    problems: FeedMessages = ()
+    waiting: FeedMessages = ()
     pull: str = ""
 
     def as_dict(self) -> dict[str, Any]:
-        """The report as programs read it."""
+        """Return the JSON object that is stored and printed."""
         return {
             "asked": self.asked,
             "unchanged": self.unchanged,
@@ -65,44 +69,48 @@ class Collected:
 
 def collect_feeds(
     context: AppContext, *, everything: bool = False, names: Collection[str] = ()
-) -> Collected:
-    """Ask the active feeds that are due; raises `ContentError` for feeds.toml.
+) -> FeedRunReport:
+    """Collect the active feeds that are due; raises `ContentError` for feeds.toml.
 
-    `everything` also asks those that were asked a short while ago or failed lately; `names` asks
-    just these, stopped ones too. A host that wants to be left alone is left alone in any case.
+    `everything` includes those collected a short while ago or in back-off; `names` selects feeds,
+    stopped ones too. A host that sent Retry-After is not requested in any case.
     """
     now = context.clock()
-    told = Collected(pull=pull(context.settings.home) if context.settings.feeds.git_pull else "")
-    feeds = [feed for feed in _named(listed_feeds(context), names) if feed.active]
-    states = dict(feed_rows.states(context.store))
-    asking = _Asking(context, now, states)
-    due, told = asking.due(feeds, told, everything or bool(names), bool(names))
+    report = FeedRunReport(
+        pull=pull(context.settings.home) if context.settings.feeds.git_pull else ""
+    )
+    listed = load_publication_feeds(context)
+    feeds = [feed for feed in _named(listed, names) if feed.active]
+    states = follow_moved_feeds(context.store, listed, feed_rows.states(context.store))
+    orphans = tuple(sorted(states.keys() - {feed.url for feed in listed}))
+    collection = _Collection(context, now, states, orphans)
+    due, report = collection.due(feeds, report, everything or bool(names), bool(names))
     if due:
-        limits = ReadLimits(seconds=context.settings.feeds.reading_seconds)
-        with Quarantines(min(READERS, len(due)), limits) as quarantines:
+        limits = ParseLimits(seconds=context.settings.feeds.reading_seconds)
+        with SandboxPool(min(MAX_PARSERS, len(due)), limits) as sandboxes:
             try:
-                for result, read in asking.results(due, quarantines):
-                    told = asking.remember(result, read, told)
+                for result, parsed in collection.results(due, sandboxes):
+                    report = collection.store(result, parsed, report)
             finally:
-                feed_rows.record_states(context.store, asking.waiting_to_be_written)
-    _tell(told)
-    if due or told.waiting or told.pull:
-        feed_rows.save_report(context.store, told.as_dict(), now=now)
-    return told
+                feed_rows.record_states(context.store, collection.states_to_write)
+    _log_report(report)
+    if due or report.waiting or report.pull:
+        feed_rows.save_report(context.store, report.as_dict(), now=now)
+    return report
 
 
-def _tell(told: Collected) -> None:
-    for feed, why in told.failed:
-        log.warning("a feed failed", feed=feed, why=why)
-    if told.pull:
-        log.warning("the content could not be pulled", why=told.pull)
+def _log_report(report: FeedRunReport) -> None:
+    for feed, why in report.failed:
+        log.warning("feed failed", feed=feed, why=why)
+    if report.pull:
+        log.warning("git pull failed", why=report.pull)
     log.info(
-        "feeds were collected",
-        asked=told.asked,
-        unchanged=told.unchanged,
-        failed=len(told.failed),
-        waiting=len(told.waiting),
-        items=told.items,
+        "feeds collected",
+        asked=report.asked,
+        unchanged=report.unchanged,
+        failed=len(report.failed),
+        waiting=len(report.waiting),
+        items=report.items,
     )
 
 
@@ -115,65 +123,71 @@ def _named(feeds: Sequence[Feed], names: Collection[str]) -> list[Feed]:
 
 
 @dataclass
-class _Asking:
-    """One collection: the room, the moment it began, and the feeds' states before it."""
+class _Collection:
+    """A collection: the context, its start time, and the feeds' states before it."""
 
     context: AppContext
     now: datetime
     states: Mapping[str, FeedState]
+    orphans: Sequence[str] = ()  # addresses of feeds that are listed no more
     refresh: timedelta = field(init=False)
-    # Feeds without news are written together at the end: a transaction each would take longer
-    # than asking them.
-    waiting_to_be_written: list[FeedState] = field(default_factory=list)
+    # States of feeds without new items are written together at the end: a transaction each would
+    # take longer than the requests.
+    states_to_write: list[FeedState] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         self.refresh = timedelta(minutes=self.context.settings.feeds.refresh_minutes)
 
     def due(
-        self, feeds: Sequence[Feed], told: Collected, at_once: bool, revive: bool
-    ) -> tuple[list[Feed], Collected]:
-        """The feeds to ask now, and the report with those that have to wait."""
-        bars = health.host_bars(self.states.values(), self.now)
-        refresh = timedelta() if at_once else self.refresh
+        self,
+        feeds: Sequence[Feed],
+        report: FeedRunReport,
+        ignore_schedule: bool,
+        include_stopped: bool,
+    ) -> tuple[list[Feed], FeedRunReport]:
+        """Return the feeds to request now, and the report with those that have to wait."""
+        backoffs = health.host_backoffs(self.states.values(), self.now)
+        refresh = timedelta() if ignore_schedule else self.refresh
         due: list[Feed] = []
         waiting: list[tuple[str, str]] = []
         for feed in feeds:
             state = self.states.get(feed.url)
-            if state is not None and at_once:
-                state = replace(state, next_at=None, stopped=state.stopped and not revive)
-            why = health.why_not_now(feed, state, bars, refresh, self.now)
-            if why is None:
+            if state is not None and ignore_schedule:
+                state = replace(state, next_at=None, stopped=state.stopped and not include_stopped)
+            reason = health.skip_reason(feed, state, backoffs, refresh, self.now)
+            if reason is None:
                 due.append(feed)
-            elif why:
-                waiting.append((feed.name, why))
-        return due, replace(told, asked=len(due), waiting=tuple(waiting))
+            elif reason:
+                waiting.append((feed.name, reason))
+        return due, replace(report, asked=len(due), waiting=tuple(waiting))
 
     def results(
-        self, due: Sequence[Feed], quarantines: Quarantines
-    ) -> Iterator[tuple[FetchResult, ReadFeed | None]]:
-        from upcycle_news.feeds.fetcher import stream_feeds  # HTTP: only when somebody is asked
+        self, due: Sequence[Feed], sandboxes: SandboxPool
+    ) -> Iterator[tuple[FetchResult, ParsedFeed | None]]:
+        """Fetch the feeds and parse new bodies; yield each result with the parsed feed, if any."""
+        from upcycle_news.feeds.fetcher import stream_feeds  # late: imports the HTTP client
 
         settings = self.context.settings.feeds
-        known: dict[str, Validators] = {
+        validators: dict[str, Validators] = {
             feed.url: health.validators(self.states.get(feed.url), self.now) for feed in due
         }
 
-        def read(result: FetchResult) -> tuple[FetchResult, ReadFeed | None]:
+        def parse(result: FetchResult) -> tuple[FetchResult, ParsedFeed | None]:
             if not isinstance(result, Fetched):
                 return result, None
-            told = quarantines.read(
+            parsed = sandboxes.parse(
                 result.body,
                 url=result.url,
                 content_type=result.content_type,
                 feed=result.feed,
                 now=self.now,
             )
-            return replace(result, body=b""), told
+            return replace(result, body=b""), parsed
 
         return stream_feeds(
             due,
-            known,
-            read,
+            validators,
+            parse,
             user_agent=self.context.user_agent,
             allow_private=settings.allow_private,
             now=self.now,
@@ -181,74 +195,119 @@ class _Asking:
             addresses={url: state.address for url, state in self.states.items() if state.address},
         )
 
-    def remember(self, result: FetchResult, read: ReadFeed | None, told: Collected) -> Collected:
+    def store(
+        self, result: FetchResult, parsed: ParsedFeed | None, report: FeedRunReport
+    ) -> FeedRunReport:
         feed = result.feed
         before = self.states.get(feed.url) or FeedState(url=feed.url, name=feed.name)
         state = replace(before, name=feed.name)
-        if isinstance(result, Waiting):
-            why = f"its server wants to be left alone until {result.until:%Y-%m-%d %H:%M} UTC"
-            waiting = (*told.waiting, (feed.name, why))
-            return replace(told, asked=told.asked - 1, waiting=waiting)
+        if isinstance(result, Deferred):
+            reason = f"its server asks for no requests until {result.until:%Y-%m-%d %H:%M} UTC"
+            waiting = (*report.waiting, (feed.name, reason))
+            return replace(report, asked=report.asked - 1, waiting=waiting)
         if isinstance(result, Failed):
-            return self._failed(state, result, told)
-        well = health.after_success(state, result, self.now)
-        if read is None:
-            self.waiting_to_be_written.append(well)
-            return replace(told, unchanged=told.unchanged + 1)
-        if not read.usable:
-            reason = read.problems[0] if read.problems else "what it sends is not a feed"
-            # Its validators are not kept: a 304 for something unreadable would hide it for ever.
-            return self._failed(state, Failed(feed, result.at, result.url, reason), told)
-        remembered = feed_rows.known_items(self.context.store, feed.url)
-        known = {key: Known(*seen) for key, seen in remembered.items()}
-        items = settled(read.items, known)
-        new = feed_rows.record(self.context.store, well, items, now=self.now)
-        problems = tuple((feed.name, problem) for problem in read.problems)
-        return replace(told, items=told.items + new, problems=(*told.problems, *problems))
+            return self._failed(state, result, report)
+        succeeded = health.after_success(state, result, self.now)
+        if parsed is None:
+            self.states_to_write.append(succeeded)
+            return replace(report, unchanged=report.unchanged + 1)
+        if not parsed.usable:
+            reason = parsed.problems[0] if parsed.problems else "what it sends is not a feed"
+            # Its validators are not stored: a 304 for an unreadable body would hide the problem for ever.
+            return self._failed(state, Failed(feed, result.at, result.url, reason), report)
+        parsed = without_private_links(self.context.settings, parsed)
+        store = self.context.store
+        body = recognise_body(store, feed, parsed, before, self.orphans)
+        if body.moved_from:
+            feed_rows.move_feed(store, body.moved_from, feed.url)
+        succeeded = replace(succeeded, guids_kept=body.guids.kept, guids_changed=body.guids.changed)
+        new = feed_rows.record(
+            store,
+            succeeded,
+            body.items,
+            now=self.now,
+            identities=body.identities,
+            missing=body.missing,
+        )
+        problems = tuple((feed.name, problem) for problem in (*parsed.problems, *body.problems))
+        return replace(report, items=report.items + new, problems=(*report.problems, *problems))
 
-    def _failed(self, state: FeedState, result: Failed, told: Collected) -> Collected:
+    def _failed(self, state: FeedState, result: Failed, report: FeedRunReport) -> FeedRunReport:
         failed = health.after_failure(state, result, self.refresh, self.now)
-        self.waiting_to_be_written.append(failed)
-        return replace(told, failed=(*told.failed, (state.name, failed.last_error)))
+        self.states_to_write.append(failed)
+        return replace(report, failed=(*report.failed, (state.name, failed.last_error)))
 
 
-def feeds_health(context: AppContext) -> list[dict[str, Any]]:
-    """Each listed feed: last success, errors in a row, the last error, when it is tried again."""
+@dataclass(frozen=True)
+class FeedStatus:
+    """A listed feed: when it was asked and answered, its errors in a row, and its health in words.
+
+    `asked_at_address` is where it is asked, `moved_to` where it says it has moved. A `stopped` feed
+    is asked by name only.
+    """
+
+    name: str
+    url: str
+    active: bool
+    tried_at: datetime | None
+    succeeded_at: datetime | None
+    errors: int
+    last_error: str
+    next_at: datetime | None
+    stopped: bool
+    asked_at_address: str
+    moved_to: str
+    health: str
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return the object that `feeds health --json` prints."""
+        times = {
+            name: _iso(getattr(self, name)) for name in ("tried_at", "succeeded_at", "next_at")
+        }
+        return {**asdict(self), **times}
+
+
+def feeds_health(context: AppContext) -> tuple[FeedStatus, ...]:
+    """Return for each listed feed: last success, errors in a row, last error, time of the next try."""
     states = feed_rows.states(context.store)
-    found = []
-    for feed in listed_feeds(context):
+    feeds = []
+    for feed in load_publication_feeds(context):
         known = states.get(feed.url)
         state = known or FeedState(url=feed.url, name=feed.name)
-        found.append(
-            {
-                "name": feed.name,
-                "url": feed.url,
-                "active": feed.active,
-                "tried_at": _iso(state.tried_at),
-                "succeeded_at": _iso(state.succeeded_at),
-                "errors": state.errors,
-                "last_error": state.last_error,
-                "next_at": _iso(state.next_at),
-                "stopped": state.stopped,
-                "asked_at_address": state.address or feed.url,
-                "moved_to": state.moved_to,
-                "health": health.sentence(feed, known, context.clock()),
-            }
+        feeds.append(
+            FeedStatus(
+                name=feed.name,
+                url=feed.url,
+                active=feed.active,
+                tried_at=state.tried_at,
+                succeeded_at=state.succeeded_at,
+                errors=state.errors,
+                last_error=state.last_error,
+                next_at=state.next_at,
+                stopped=state.stopped,
+                asked_at_address=state.address or feed.url,
+                moved_to=state.moved_to,
+                health=health.health_summary(feed, known, context.clock()),
+            )
         )
-    return found
+    return tuple(feeds)
 
 
 def feed_findings(context: AppContext) -> tuple[Finding, ...]:
-    """What an editor should know before approving: feeds that fail, and content that may be old."""
+    """Return warnings to show before an approval: failing feeds, and content that may be old."""
     states = feed_rows.states(context.store)
-    found = [
-        Finding("warning", "feed-silent", feed.name, said)
-        for feed in listed_feeds(context)
-        if feed.active and (known := states.get(feed.url)) and (said := health.trouble(known))
+    findings = [
+        Finding("warning", "feed-silent", feed.name, message)
+        for feed in load_publication_feeds(context)
+        if feed.active
+        and (known := states.get(feed.url))
+        and (message := health.failure_message(known))
     ]
-    if told := feed_rows.last_report(context.store).get("pull"):
-        found.insert(0, Finding("warning", "content-old", "content", as_saying(str(told))))
-    return tuple(found)
+    if error := feed_rows.last_report(context.store).get("pull"):
+        findings.insert(
+            0, Finding("warning", "content-old", "content", localize_pull_failure(str(error)))
+        )
+    return tuple(findings)
 
 
 def _iso(at: datetime | None) -> str | None:

@@ -1,6 +1,6 @@
-"""How feeds do: when they are asked again, where they moved, and the sentence an editor reads.
+"""Health of feeds: back-off, permanent redirects, and the sentence an editor reads.
 
-Pure functions of a feed's state, what came of asking it, and the time.
+Pure functions of a feed's state, the result of fetching it, and the time.
 """
 
 from __future__ import annotations
@@ -20,57 +20,57 @@ from upcycle_news.i18n.messages import LocalizedText, localized
 from upcycle_news.models import Feed
 from upcycle_news.storage.feeds import FeedState
 
-LONGEST_PAUSE = timedelta(days=7)
-STEADY = timedelta(days=7)  # how long a permanent redirect must be seen before it is believed
-FULL_EVERY = timedelta(days=30)  # some servers answer 304 for ever
+MAX_BACKOFF = timedelta(days=7)
+REDIRECT_CONFIRMED_AFTER = timedelta(days=7)  # a permanent redirect is followed from then on
+FULL_FETCH_EVERY = timedelta(days=30)  # some servers answer 304 for ever
 
 
-def host_bars(states: Iterable[FeedState], now: datetime) -> Mapping[str, datetime]:
-    """Hosts that want to be left alone, and until when."""
-    bars: dict[str, datetime] = {}
+def host_backoffs(states: Iterable[FeedState], now: datetime) -> Mapping[str, datetime]:
+    """Return the hosts that sent Retry-After, and until when they must not be requested."""
+    backoffs: dict[str, datetime] = {}
     for state in states:
         if state.host_until is not None and state.host_until > now:
             host = _host(state.address or state.url)
-            bars[host] = max(state.host_until, bars.get(host, now))
-    return bars
+            backoffs[host] = max(state.host_until, backoffs.get(host, now))
+    return backoffs
 
 
-def why_not_now(
+def skip_reason(
     feed: Feed,
     state: FeedState | None,
-    bars: Mapping[str, datetime],
+    backoffs: Mapping[str, datetime],
     refresh: timedelta,
     now: datetime,
 ) -> str | None:
-    """Say why a feed is not asked now: a sentence an editor should see, or empty; None: it is due.
+    """Return why a feed is not fetched now, as a sentence for editors; None when it is due.
 
-    Empty is the ordinary case: it was asked a short while ago and is well.
+    The sentence is empty in the ordinary case: it was fetched a short while ago without errors.
     """
-    until = bars.get(_host(state.address or state.url) if state else _host(feed.url))
+    until = backoffs.get(_host(state.address or state.url) if state else _host(feed.url))
     if state is not None and state.stopped:
         return f"stopped: {state.last_error}"
     if until is not None:
-        return f"its server wants to be left alone until {_moment(until)}"
+        return f"its server asks for no requests until {_moment(until)}"
     if state is None or state.tried_at is None:
         return None
     if state.next_at is not None and state.next_at > now:
-        return str(trouble(state) or "")
+        return str(failure_message(state) or "")
     return None if now - state.tried_at >= refresh else ""
 
 
 def validators(state: FeedState | None, now: datetime) -> Validators:
-    """What to send along; nothing about once a month, so that the whole feed is seen again."""
+    """Return the validators to send; none about once a month, so that the whole feed is sent again."""
     if state is None:
         return Validators()
     known = Validators(state.etag or None, state.last_modified or None, state.body_hash or None)
-    if state.full_at is None or now - state.full_at >= FULL_EVERY:
+    if state.full_at is None or now - state.full_at >= FULL_FETCH_EVERY:
         return Validators(body_hash=known.body_hash)
     return known
 
 
 def after_success(state: FeedState, result: Fetched | NotModified, now: datetime) -> FeedState:
-    """The state of a feed that answered with something that can be used, or nothing new."""
-    well = replace(
+    """Return the state after a successful fetch, with a new body or without."""
+    succeeded = replace(
         state,
         tried_at=now,
         succeeded_at=now,
@@ -84,16 +84,16 @@ def after_success(state: FeedState, result: Fetched | NotModified, now: datetime
         last_modified=result.validators.last_modified or "",
         body_hash=result.validators.body_hash or "",
     )
-    return _moved(well, result.moved_to, now)
+    return _with_redirect(succeeded, result.moved_to, now)
 
 
-def _moved(state: FeedState, target: str | None, now: datetime) -> FeedState:
-    """Believe a permanent redirect after seven days of steady sight, and https at once."""
+def _with_redirect(state: FeedState, target: str | None, now: datetime) -> FeedState:
+    """Follow a permanent redirect seen for seven days without a break, and one to https at once."""
     if target is None or target == (state.address or state.url):
         return replace(state, moved_to="", moved_since=None)
     since = state.moved_since if state.moved_to == target else None
     since = since or now
-    if now - since >= STEADY or _is_upgrade(state.address or state.url, target):
+    if now - since >= REDIRECT_CONFIRMED_AFTER or _is_upgrade(state.address or state.url, target):
         return replace(state, address=target, moved_to="", moved_since=None)
     return replace(state, moved_to=target, moved_since=since)
 
@@ -103,40 +103,38 @@ def _is_upgrade(old: str, new: str) -> bool:
 
 
 def after_failure(state: FeedState, result: Failed, refresh: timedelta, now: datetime) -> FeedState:
-    """The state of a feed that could not be had: back-off up to a week, never a silent death."""
+    """Return the state after a failed fetch: back-off doubles up to a week."""
     errors = state.errors + 1
-    pause = min(max(refresh, timedelta(minutes=5)) * 2 ** min(errors - 1, 16), LONGEST_PAUSE)
+    backoff = min(max(refresh, timedelta(minutes=5)) * 2 ** min(errors - 1, 16), MAX_BACKOFF)
     failed = replace(
         state,
         tried_at=now,
         errors=errors,
         last_error=result.reason,
-        next_at=max(now + pause, result.retry_after or now),
+        next_at=max(now + backoff, result.retry_after or now),
         host_until=result.retry_after,
     )
     if result.status not in (404, 410):
         return failed
     if state.moved_to:  # the old address is gone before the seven days were over
-        reason = (
-            f"{result.reason.partition(';')[0]}; it moved to {state.moved_to}, asked from now on"
-        )
+        reason = f"{result.reason.partition(';')[0]}; it moved to {state.moved_to}, which is fetched from now on"
         return replace(
             failed, address=state.moved_to, moved_to="", moved_since=None, next_at=now,
             last_error=reason,
         )  # fmt: skip
-    if state.address:  # where it moved to is gone: the editors' own address counts again
+    if state.address:  # the new address is gone: the one in feeds.toml is used again
         return replace(failed, address="", next_at=now)
     return replace(failed, stopped=True, next_at=None) if result.gone else failed
 
 
-def sentence(feed: Feed, state: FeedState | None, now: datetime) -> str:
-    """How a feed does, for people."""
+def health_summary(feed: Feed, state: FeedState | None, now: datetime) -> str:
+    """Return the health of a feed as a sentence."""
     if not feed.active:
         return "not active"
     if state is None or state.tried_at is None:
-        return "not asked yet"
-    if said := trouble(state):
-        return str(said)
+        return "not fetched yet"
+    if message := failure_message(state):
+        return str(message)
     if state.address:
         return f'fine; it moved: write url = "{state.address}" into feeds.toml'
     if state.moved_to:
@@ -144,8 +142,8 @@ def sentence(feed: Feed, state: FeedState | None, now: datetime) -> str:
     return "fine"
 
 
-def trouble(state: FeedState) -> LocalizedText | None:
-    """What an editor should know of a feed that fails or was given up; None: it is well."""
+def failure_message(state: FeedState) -> LocalizedText | None:
+    """Return a message about a feed that fails or was stopped; None when it is healthy."""
     if state.stopped:
         return localized("feed-silent-stopped", reason=state.last_error)
     if not state.errors:

@@ -1,4 +1,4 @@
-"""Ask for an approval, take the answer, and bind both to one revision of the issue."""
+"""Approval of one revision: request it, apply an editor's decision, approve and reject."""
 
 from __future__ import annotations
 
@@ -14,29 +14,34 @@ from upcycle_news.i18n.messages import localized
 from upcycle_news.models import IssueId
 from upcycle_news.models.runs import RunResult
 from upcycle_news.observability.logging import Log
-from upcycle_news.services.issues import ids
 from upcycle_news.services.issues.approval_form import approval_page, form_labels
-from upcycle_news.services.issues.compose import changes_since
-from upcycle_news.services.issues.render import refuse_errors, render_issue
-from upcycle_news.storage import approvals, issues, revisions
-from upcycle_news.storage.issues import IssueState
+from upcycle_news.services.issues.compose import edits_since
+from upcycle_news.services.issues.lock import PREFECT_MARGIN, acquire_lock, release_lock
+from upcycle_news.services.issues.render import (
+    RenderedRevision,
+    raise_on_errors,
+    render_revision,
+)
+from upcycle_news.services.issues.revisions import find_revision
+from upcycle_news.storage import approvals, issues
+from upcycle_news.storage.approvals import ApprovalRequest
+from upcycle_news.storage.revisions import Revision
 
 log = Log(__name__)
 
-# Prefect ends a run on its own this long after ours ended it, should nobody be there to do so.
-MARGIN = timedelta(hours=2)
-
 
 @dataclass(frozen=True)
-class Question:
-    """What a run asks: `key` names the question, `seconds` is how long Prefect keeps it open.
+class ApprovalForm:
+    """The form that a flow run shows in Prefect, or that none is needed.
 
-    `markdown` stands above the form, `labels` are title and words of its fields.
+    `request` is the id of the approval request, `key` names it in Prefect, `seconds` is Prefect's
+    timeout. `markdown` is shown above the form; `labels` are title and description of its fields.
 
-    `ended` is set when there is nothing to ask: approved, rejected or timed out by now.
+    `approved` is set when the revision is approved already, `ended` when the run has to end:
+    rejected, timed out, or unable to wait.
     """
 
-    number: int = 0
+    request: int = 0
     key: str = ""
     seconds: int = 1
     markdown: str = ""
@@ -45,7 +50,7 @@ class Question:
     ended: RunResult | None = None
 
 
-def ask(
+def request_approval(
     context: AppContext,
     issue: IssueId,
     revision_id: str,
@@ -53,48 +58,60 @@ def ask(
     run: str,
     waits: bool = True,
     refused: str = "",
-) -> Question:
-    """The question of this run about a revision; `refused` is why the last answer did not count.
+) -> ApprovalForm:
+    """Return the form for a revision; `refused` is why the last answer was not accepted.
 
-    A run that cannot wait (`waits` false) ends, and says how to approve.
+    A run that cannot wait (`waits` false) ends with a sentence that says how to approve. The
+    revision is loaded only when there is something to show.
     """
     row = issues.get(context.store, issue)
-    if row is not None and row.state is not IssueState.OPEN:
-        return Question(approved=True)
-    decided = approvals.last_decision(context.store, issue, revision_id)
-    if decided is not None:
-        if decided.approved:
-            return Question(approved=True)
-        ids.free(context, issue, run)
-        return Question(ended=rejected(issue))
+    if row is not None and row.frozen:
+        return ApprovalForm(approved=True)
+    decision = approvals.last_decision(context.store, issue, revision_id)
+    if decision is not None:
+        if decision.approved:
+            return ApprovalForm(approved=True)
+        release_lock(context, issue, run)
+        return ApprovalForm(ended=rejected(issue))
     if not waits:
-        ids.free(context, issue, run)
-        return Question(ended=how_to_approve(issue))
+        release_lock(context, issue, run)
+        return ApprovalForm(ended=waiting_for_approval(issue))
     now = context.clock()
-    until = asked_until(context)
-    question = approvals.ask(context.store, issue, revision_id, run=run, until=until, now=now)
-    if question.until <= now:
-        approvals.answer(context.store, question.id, "timed out", now=now)
-        ids.free(context, issue, run)
-        return Question(ended=timed_out(issue))
-    ids.hold_until(context, issue, run, question.until + MARGIN)
-    return Question(
-        number=question.id,
-        key=f"approval-{question.id}",
-        seconds=int((question.until + MARGIN - now).total_seconds()),
-        markdown=approval_page(context, issue, revision_id, until=question.until, refused=refused),
+    deadline = approval_deadline(context)
+    request = approvals.request_approval(
+        context.store, issue, revision_id, run=run, until=deadline, now=now
+    )
+    if request.expires_at <= now:
+        approvals.answer_request(context.store, request.id, "timed out", now=now)
+        release_lock(context, issue, run)
+        return ApprovalForm(ended=timed_out(issue))
+    release_lock(context, issue, run)  # from here on the request keeps other runs away
+    return ApprovalForm(
+        request=request.id,
+        key=f"approval-{request.id}",
+        seconds=int((request.expires_at + PREFECT_MARGIN - now).total_seconds()),
+        markdown=approval_page(
+            context,
+            render_revision(context, find_revision(context, issue, revision_id)),
+            until=request.expires_at,
+            refused=refused,
+        ),
         labels=form_labels(context),
     )
 
 
-def asked_until(context: AppContext) -> datetime:
-    """How long a question that is asked now waits."""
+def approval_deadline(context: AppContext) -> datetime:
+    """Return when an approval request that is made now expires."""
     return context.clock() + timedelta(hours=context.settings.cockpit.approval_hours)
 
 
 @dataclass(frozen=True)
-class Answered:
-    """What became of an answer: approved, ended, or to be composed and asked again."""
+class ApprovalOutcome:
+    """The effect of an editor's answer.
+
+    `approved`: send the revision. `ended`: end the run. Otherwise compose and ask again, with
+    `refused` as the reason if the answer was not accepted, and test mails if `test_again`.
+    """
 
     approved: bool = False
     ended: RunResult | None = None
@@ -102,96 +119,140 @@ class Answered:
     refused: str = ""
 
 
-def take_answer(
+def apply_decision(
     context: AppContext, issue: IssueId, revision_id: str, number: int, answer: Mapping[str, Any]
-) -> Answered:
-    """Act on what an editor said in the form: decision, leave_out, name."""
-    said, by = str(answer["decision"]), str(answer.get("name") or "cockpit")
-    asked = {question.id: question for question in approvals.waiting(context.store, issue)}
-    question = asked.get(number)
+) -> ApprovalOutcome:
+    """Apply the form's fields `decision`, `leave_out` and `name` to approval request `number`."""
+    decision, by = str(answer["decision"]), str(answer.get("name") or "cockpit")
+    requests = {request.id: request for request in approvals.open_requests(context.store, issue)}
+    request = requests.get(number)
     now = context.clock()
-    if question is not None and question.until <= now:
-        approvals.answer(context.store, number, "timed out", now=now)
-        ids.free(context, issue, question.run)
-        return Answered(ended=timed_out(issue))
-    if said == "reject":
+    if request is not None and request.expires_at <= now:
+        approvals.answer_request(context.store, number, "timed out", now=now)
+        release_lock(context, issue, request.run)
+        return ApprovalOutcome(ended=timed_out(issue))
+    if request is not None:
+        acquire_lock(context, issue, request.run)  # before the answer ends what the request did
+    if decision == "reject":
         try:
-            runs = reject(context, issue, revision_id, by=by)
+            waiting = reject(context, issue, revision_id, by=by)
         except IssueError as error:
-            approvals.answer(context.store, number, "refused", now=now)
-            return Answered(
+            approvals.answer_request(context.store, number, "refused", now=now)
+            return ApprovalOutcome(
                 ended=RunResult("failed", "TooLate", error.in_language(context.language))
             )
-        for run in runs:
-            ids.free(context, issue, run)
-        return Answered(ended=rejected(issue))
-    if said == "send":
+        approvals.answer_request(context.store, number, decision, now=now)
+        for other in waiting:
+            release_lock(context, issue, other.run)
+        return ApprovalOutcome(ended=rejected(issue))
+    if decision == "send":
         try:
-            approve(context, issue, revision_id, by=by)
+            approve(
+                context,
+                render_revision(context, find_revision(context, issue, revision_id)),
+                by=by,
+            )
         except IssueError as error:
-            approvals.answer(context.store, number, "refused", now=now)
-            return Answered(refused=error.in_language(context.language))
-        return Answered(approved=True)
-    if said == "leave items out":
+            approvals.answer_request(context.store, number, "refused", now=now)
+            return ApprovalOutcome(refused=error.in_language(context.language))
+        approvals.answer_request(context.store, number, decision, now=now)
+        return ApprovalOutcome(approved=True)
+    if decision == "leave items out":
         try:
-            leave_out(context, issue, revision_id, str(answer.get("leave_out") or ""))
+            exclude_items(
+                context,
+                find_revision(context, issue, revision_id),
+                str(answer.get("leave_out") or ""),
+            )
         except IssueError as error:
-            approvals.answer(context.store, number, "refused", now=now)
-            return Answered(refused=error.in_language(context.language))
-        approvals.answer(context.store, number, said, now=now)
-        return Answered()
-    approvals.answer(context.store, number, "send test again", now=now)
-    return Answered(test_again=True)
+            approvals.answer_request(context.store, number, "refused", now=now)
+            return ApprovalOutcome(refused=error.in_language(context.language))
+        approvals.answer_request(context.store, number, decision, now=now)
+        return ApprovalOutcome()
+    approvals.answer_request(context.store, number, "send test again", now=now)
+    return ApprovalOutcome(test_again=True)
 
 
-def approve(context: AppContext, issue: IssueId, revision_id: str, *, by: str) -> tuple[str, ...]:
-    """Approve a revision; the runs that waited for it.
+def approve(
+    context: AppContext, rendered: RenderedRevision, *, by: str, composed_now: bool = False
+) -> tuple[ApprovalRequest, ...]:
+    """Approve a revision; return the requests of flow runs that wait for that.
 
-    Raises `IssueError` when the content changed since it was shown, or preflight refuses it. New
-    subscribers change nothing: an approval is about the content.
+    They stay open until their runs are told. Raises `IssueError` when preflight refuses it, or the content changed since it was composed: an
+    editor decides about what was shown. `composed_now` is for whoever has composed it in this very
+    step. New subscribers change nothing: an approval is about the content.
     """
-    found = revisions.revision(context.store, issue, revision_id)
-    if found is None:
-        raise IssueError(f"issue {issue} has no revision {revision_id[:12]}: preview it first")
+    revision = rendered.revision
+    if not composed_now:
+        _raise_if_changed(context, revision)
+    raise_on_errors(rendered)
+    _record_decision(context, revision.issue, revision.revision_id, approved=True, by=by)
+    log.info("issue approved", issue=revision.issue, revision=revision.revision_id[:12])
+    return _requests_for(context, revision.issue, revision.revision_id)
+
+
+def reject(
+    context: AppContext, issue: IssueId, revision_id: str, *, by: str
+) -> tuple[ApprovalRequest, ...]:
+    """Reject a revision; return the requests of flow runs that wait for a decision.
+
+    They stay open until their runs are told. Raises `IssueError` once it is being sent.
+    """
+    _record_decision(context, issue, revision_id, approved=False, by=by)
+    log.info("issue rejected", issue=issue, revision=revision_id[:12])
+    return _requests_for(context, issue, revision_id)
+
+
+def approve_if_undecided(context: AppContext, issue: IssueId, revision_id: str, *, by: str) -> None:
+    """Approve the revision that a run composed, unless somebody has decided about it already."""
     row = issues.get(context.store, issue)
-    if row is not None and row.state is IssueState.OPEN and (changed := difference(context, found)):
-        raise IssueError(localized("approval-changed", issue=str(issue), changed=changed))
-    record_approval(context, issue, revision_id, by=by)
-    return _close(context, issue, revision_id, "send")
+    decision = approvals.last_decision(context.store, issue, revision_id)
+    if decision is None and (row is None or not row.frozen):
+        rendered = render_revision(context, find_revision(context, issue, revision_id))
+        approve(context, rendered, by=by, composed_now=True)
 
 
-def reject(context: AppContext, issue: IssueId, revision_id: str, *, by: str) -> tuple[str, ...]:
-    """Reject a revision; the runs that waited for it. Raises `IssueError` once it is being sent."""
-    record_rejection(context, issue, revision_id, by=by)
-    return _close(context, issue, revision_id, "reject")
+def _raise_if_changed(context: AppContext, revision: Revision) -> None:
+    row = issues.get(context.store, revision.issue)
+    if row is not None and row.frozen:
+        return  # what is sent is decided: its files no longer matter
+    if changed := describe_changes(context, revision):
+        raise IssueError(localized("approval-changed", issue=str(revision.issue), changed=changed))
 
 
-def difference(context: AppContext, revision: revisions.Revision) -> str:
-    """What changed since a revision, as people read it; empty when nothing did."""
+def _record_decision(
+    context: AppContext, issue: IssueId, revision_id: str, *, approved: bool, by: str
+) -> None:
+    approvals.record_decision(
+        context.store, issue, revision_id, approved=approved, by=by, now=context.clock()
+    )
+
+
+def describe_changes(context: AppContext, revision: Revision) -> str:
+    """Return what changed since a revision as a sentence for editors; empty when nothing did."""
     try:
-        return ", ".join(changes_since(context, revision))
+        return ", ".join(edits_since(context, revision))
     except UpcycleError as error:
         return error.in_language(context.language)
 
 
-def leave_out(context: AppContext, issue: IssueId, revision_id: str, numbers: str) -> None:
-    """Keep the items with these numbers, as the preview counts them, out of the issue."""
-    found = revisions.revision(context.store, issue, revision_id)
-    related = found.manifest.issue.related if found else ()
-    chosen = {int(number) for number in re.findall(r"\d+", numbers)}
-    if not chosen or not chosen <= set(range(1, len(related) + 1)):
+def exclude_items(context: AppContext, revision: Revision, numbers: str) -> None:
+    """Exclude the items with these numbers of the preview; raises `IssueError` for others."""
+    related = revision.manifest.issue.related
+    excluded = {int(number) for number in re.findall(r"\d+", numbers)}
+    if not excluded or not excluded <= set(range(1, len(related) + 1)):
         if not related:
             raise IssueError(localized("leave-out-nothing"))
         raise IssueError(localized("leave-out-numbers", last=len(related)))
     values = set()
-    for number in chosen:
+    for number in excluded:
         for item in related[number - 1].story.items:
             values |= {item.key, item.canonical}
-    approvals.leave_out(context.store, issue, values)
+    approvals.exclude_items(context.store, revision.issue, values)
 
 
-def how_to_approve(issue: IssueId) -> RunResult:
-    """The end of a run that cannot wait, and what a person has to do."""
+def waiting_for_approval(issue: IssueId) -> RunResult:
+    """Return the result of a run that cannot wait, with the command that approves."""
     return RunResult(
         "completed",
         "WaitingForApproval",
@@ -201,7 +262,7 @@ def how_to_approve(issue: IssueId) -> RunResult:
 
 
 def rejected(issue: IssueId) -> RunResult:
-    """The end of a run whose revision was rejected."""
+    """Return the result of a run whose revision was rejected."""
     return RunResult(
         "cancelled",
         "Rejected",
@@ -211,7 +272,7 @@ def rejected(issue: IssueId) -> RunResult:
 
 
 def timed_out(issue: IssueId) -> RunResult:
-    """The end of a run nobody answered."""
+    """Return the result of a run whose approval request expired."""
     return RunResult(
         "cancelled",
         "TimedOut",
@@ -220,23 +281,11 @@ def timed_out(issue: IssueId) -> RunResult:
     )
 
 
-def _close(context: AppContext, issue: IssueId, revision_id: str, said: str) -> tuple[str, ...]:
-    runs = []
-    for question in approvals.waiting(context.store, issue):
-        if question.revision_id == revision_id:
-            approvals.answer(context.store, question.id, said, now=context.clock())
-            runs.append(question.run)
-    return tuple(runs)
-
-
-def record_approval(context: AppContext, issue: IssueId, revision_id: str, *, by: str) -> None:
-    """Record that this revision may go out; raises `IssueError` when preflight refuses it."""
-    refuse_errors(render_issue(context, issue, revision_id))
-    revisions.decide(context.store, issue, revision_id, approved=True, by=by, now=context.clock())
-    log.info("an issue was approved", issue=issue, revision=revision_id[:12])
-
-
-def record_rejection(context: AppContext, issue: IssueId, revision_id: str, *, by: str) -> None:
-    """Record that this revision must not go out; raises `IssueError` when it does already."""
-    revisions.decide(context.store, issue, revision_id, approved=False, by=by, now=context.clock())
-    log.info("an issue was rejected", issue=issue, revision=revision_id[:12])
+def _requests_for(
+    context: AppContext, issue: IssueId, revision_id: str
+) -> tuple[ApprovalRequest, ...]:
+    return tuple(
+        request
+        for request in approvals.open_requests(context.store, issue)
+        if request.revision_id == revision_id
+    )

@@ -1,4 +1,4 @@
-"""What an editor reads above the form of an approval, in the publication's language."""
+"""Texts of the approval form in Prefect: the page above it and the labels of its fields."""
 
 from __future__ import annotations
 
@@ -7,73 +7,89 @@ from datetime import datetime
 
 from upcycle_news.app.context import AppContext
 from upcycle_news.i18n.messages import localized
-from upcycle_news.models import Finding, IssueId
+from upcycle_news.models import Finding
 from upcycle_news.rendering.preview_page import LEVELS
-from upcycle_news.services.issues.changes import since_last_time
+from upcycle_news.services.issues.changes_markdown import changes_since_last_request
 from upcycle_news.services.issues.preview_link import preview_url
-from upcycle_news.services.issues.render import render_issue
-from upcycle_news.services.markdown import Words, md
-from upcycle_news.storage import issues, revisions
+from upcycle_news.services.issues.render import RenderedRevision
+from upcycle_news.services.markdown import Translator, escape_markdown
+from upcycle_news.services.subscribers import suppression_lists
+from upcycle_news.storage import issues
 
 
 def approval_page(
-    context: AppContext, issue: IssueId, revision_id: str, *, until: datetime, refused: str = ""
+    context: AppContext, rendered: RenderedRevision, *, until: datetime, refused: str = ""
 ) -> str:
-    """The issue, what changed, what was found and where to look, in Markdown."""
-    found = revisions.revision(context.store, issue, revision_id)
-    assert found is not None
-    words = Words(context.settings.publication.language)
-    rendered = render_issue(context, issue, revision_id)
-    content = found.manifest.issue
-    readers = issues.count_audience(context.store, found.manifest.publication.readers_of)
-    told = localized(
-        "question-issue",
-        issue=str(issue),
-        readers=localized("question-readers", count=readers),
-        essays=localized("question-essays", count=len(content.essays)),
-        items=localized("question-items", count=len(content.related)),
+    """Return the Markdown above the form: the issue, a preview link, changes and findings."""
+    revision = rendered.revision
+    translate = Translator(context.settings.publication.language)
+    content = revision.manifest.issue
+    audience = issues.count_audience(context.store, revision.manifest.publication.readers_of)
+    summary = localized(
+        "request-issue",
+        issue=str(revision.issue),
+        readers=localized("request-readers", count=audience),
+        essays=localized("request-essays", count=len(content.essays)),
+        items=localized("request-items", count=len(content.related)),
         size=rendered.html_bytes / 1000,
-        revision=revision_id[:12],
-        until=words.moment(until.astimezone(context.settings.publication.zone)),
+        revision=revision.revision_id[:12],
+        until=translate.format_time(until.astimezone(context.settings.publication.zone)),
     )
-    link = preview_url(context, issue, revision_id, expires=until)
+    link = preview_url(context, revision.issue, revision.revision_id, expires=until)
     lines = [
-        f"## {md(rendered.rendered.subject)}",
-        "",
-        *([f"**{words(localized('question-refused'))}** {md(refused)}", ""] if refused else []),
-        words(told),
-        "",
-        f"**[{words(localized('question-look'))}]({link})** ({words(localized('question-link'))})",
-        "",
-        *(f"- {words(localized('question-essay'))}: {md(essay.title)}" for essay in content.essays),
+        f"## {escape_markdown(rendered.content.subject)}",
         "",
         *(
-            f"{number}. {md(one.story.lead.title)} – [{md(one.story.lead.feed)}]({one.story.lead.link})"
-            for number, one in enumerate(content.related, start=1)
+            [f"**{translate(localized('request-refused'))}** {escape_markdown(refused)}", ""]
+            if refused
+            else []
+        ),
+        translate(summary),
+        "",
+        f"**[{translate(localized('request-look'))}]({link})** ({translate(localized('request-link'))})",
+        "",
+        *(
+            f"- {translate(localized('request-essay'))}: {escape_markdown(essay.title)}"
+            for essay in content.essays
         ),
         "",
-        *since_last_time(context, words, issue, revision_id, found.manifest),
-        *_findings(words, rendered.findings),
-        words(localized("question-decide")),
+        *(
+            f"{number}. {escape_markdown(lead.title)} – [{escape_markdown(lead.feed)}]({lead.link})"
+            for number, lead in enumerate((related.story.lead for related in content.related), 1)
+        ),
+        "",
+        *changes_since_last_request(context, translate, revision),
+        *_findings(translate, rendered.findings),
+        *_pending_suppressions(context),
+        translate(localized("request-decide")),
     ]
     return "\n".join(lines)
 
 
 def form_labels(context: AppContext) -> dict[str, tuple[str, str]]:
-    """Title and words of the form's fields, by the fields' names."""
+    """Return title and description of the form's fields, by field name."""
     labels = {
         "decision": (localized("form-decision-title"), localized("form-decision")),
         "leave_out": (localized("form-leave-out-title"), localized("form-leave-out")),
         "name": (localized("form-name-title"), localized("form-name")),
     }
-    words = Words(context.language)
-    return {name: (words(title), words(said)) for name, (title, said) in labels.items()}
+    translate = Translator(context.language)
+    return {
+        name: (translate(title), translate(description))
+        for name, (title, description) in labels.items()
+    }
 
 
-def _findings(words: Words, findings: Sequence[Finding]) -> list[str]:
+def _pending_suppressions(context: AppContext) -> list[str]:
+    waiting = suppression_lists.pending_sentence(context)
+    return [f"**{waiting}**", ""] if waiting else []
+
+
+def _findings(translate: Translator, findings: Sequence[Finding]) -> list[str]:
     if not findings:
-        return [words(localized("question-found-nothing")), ""]
-    told = [
-        f"- {words(LEVELS[one.level])}: {md(one.where)}: {md(words(one.said))}" for one in findings
+        return [translate(localized("request-found-nothing")), ""]
+    lines = [
+        f"- {translate(LEVELS[finding.level])}: {escape_markdown(finding.where)}: {escape_markdown(translate(finding.text))}"
+        for finding in findings
     ]
-    return [f"**{words(localized('question-found'))}**", "", *told, ""]
+    return [f"**{translate(localized('request-found'))}**", "", *lines, ""]

@@ -1,100 +1,170 @@
-"""Choose what goes into an issue and remember it as a revision."""
+"""Compose an issue from the current content, once, and store it as a revision."""
 
 from __future__ import annotations
 
 import subprocess
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, time, timedelta
 from pathlib import Path
 from typing import Any
 
 from upcycle_news.app.context import AppContext
-from upcycle_news.curation.compose_issue import compose, explain
-from upcycle_news.curation.manifest_diff import compare
-from upcycle_news.curation.selection import Choice
+from upcycle_news.curation.compose_issue import compose, explain, recompose
+from upcycle_news.curation.manifest_diff import diff_manifests
+from upcycle_news.curation.selection import Candidate
 from upcycle_news.errors import NothingNew, UpcycleError
 from upcycle_news.i18n.messages import localized
 from upcycle_news.models import (
     Essay,
+    FeedItem,
     Issue,
     IssueId,
     Manifest,
-    Related,
 )
 from upcycle_news.rendering.templates import load_templates
-from upcycle_news.services.content.files import all_essays, kept_vocabulary, listed_feeds
-from upcycle_news.services.content.images import essay_pictures
+from upcycle_news.services.content.files import (
+    load_publication_essays,
+    load_publication_feeds,
+    load_publication_vocabulary,
+)
+from upcycle_news.services.content.images import load_essay_images
+from upcycle_news.services.feeds.collect import FeedRunReport, collect_feeds
+from upcycle_news.services.feeds.recognition import listed_items
 from upcycle_news.storage import approvals, issues, revisions
 from upcycle_news.storage import feeds as feed_rows
+from upcycle_news.storage.revisions import Revision
 from upcycle_news.text.urls import canonical_link
 
 
 @dataclass(frozen=True)
-class Composed:
-    """A revision of an issue: its hash, and whether these inputs were seen for the first time."""
+class EssayFilter:
+    """Essays that a run may use, by slug or topic; empty fields allow all that are ready and new."""
 
-    issue: IssueId
-    revision_id: str
-    new: bool
-    manifest: Manifest
+    essays: Sequence[str] = ()
+    leave_out: Sequence[str] = ()
+    topics: Sequence[str] = ()
+
+    def allows(self, essay: Essay) -> bool:
+        """True if the essay may be used."""
+        return (
+            essay.slug not in self.leave_out
+            and (not self.essays or essay.slug in self.essays)
+            and (not self.topics or bool(set(self.topics) & set(essay.topics)))
+        )
 
 
-def compose_issue(context: AppContext, issue: IssueId, essays: Sequence[str] = ()) -> Composed:
-    """Compose `issue` from what is there now, or from the essays with these slugs only.
+def compose_issue(context: AppContext, issue: IssueId, essays: Sequence[str] = ()) -> Revision:
+    """Compose `issue` from the current content, or from the essays with these slugs only.
 
-    Raises `NothingNew`, and `ContentError` for the first broken file (its message names all).
+    Returns its newest revision from now on: a new one, or an earlier one with the same content.
+    Raises `NothingNew`, `ContentError` for unreadable files (its message names all), and
+    `IssueError` for an issue whose deliveries have begun.
     """
-    manifest = compose_manifest(context, issue, essays)
-    revision_id, new = revisions.save_revision(
-        context.store, manifest, git_commit=_git_commit(context.settings.home), now=context.clock()
+    return revisions.save_revision(
+        context.store,
+        compose_manifest(context, issue, essays),
+        git_commit=_git_commit(context.settings.home),
+        now=context.clock(),
     )
-    return Composed(issue, revision_id, new, manifest)
 
 
-def changes_since(context: AppContext, approved: revisions.Revision) -> tuple[str, ...]:
-    """What an editor changed since a revision; feed items are the revision's own."""
-    old = approved.manifest
-    new = compose_manifest(
-        context, old.issue.id, [e.slug for e in old.issue.essays], old.issue.related
+def frozen_revision(context: AppContext, issue: IssueId) -> Revision | None:
+    """Return the revision that an issue's deliveries are of; None before they begin."""
+    row = issues.get(context.store, issue)
+    if row is None or not row.revision_id:
+        return None
+    return revisions.load_revision(context.store, issue, row.revision_id)
+
+
+def collect_and_compose(
+    context: AppContext,
+    issue: IssueId,
+    essays: Sequence[str] = (),
+    *,
+    collect: bool,
+    on_collected: Callable[[FeedRunReport], None] = lambda _: None,
+) -> Revision:
+    """Collect the feeds that are due, then compose as `compose_issue` does.
+
+    An issue whose deliveries have begun is frozen: nothing is collected, and its revision returned.
+    `on_collected` gets the report before anything is composed, so that what failed is known even
+    when there is nothing new.
+    """
+    if (frozen := frozen_revision(context, issue)) is not None:
+        return frozen
+    if collect:
+        on_collected(collect_feeds(context))
+    return compose_issue(context, issue, essays)
+
+
+def select_essays(context: AppContext, essay_filter: EssayFilter) -> Sequence[str]:
+    """Return the slugs that the filter allows, empty for all; raises `NothingNew` when none is left."""
+    if not essay_filter.leave_out and not essay_filter.topics:
+        return essay_filter.essays
+    ready = [essay for essay in load_publication_essays(context) if essay.status == "ready"]
+    published = issues.published_essays(context.store, [essay.slug for essay in ready])
+    essays = [essay for essay in ready if essay.slug not in published]
+    for slug in essay_filter.leave_out:
+        if slug not in {essay.slug for essay in essays}:
+            raise UpcycleError(f"there is no essay '{slug}' to leave out")
+    slugs = [essay.slug for essay in essays if essay_filter.allows(essay)]
+    if not slugs:
+        raise NothingNew(localized("nothing-new-left"))
+    return slugs
+
+
+def edits_since(context: AppContext, revision: Revision) -> tuple[str, ...]:
+    """Return what editors changed since a revision; new feed items do not count."""
+    old = revision.manifest
+    known = load_publication_essays(context)
+    published = issues.published_essays(context.store, [essay.slug for essay in known])
+    essays = _selected(known, [essay.slug for essay in old.issue.essays], published)
+    now = recompose(
+        old.issue,
+        language=context.settings.publication.language,
+        essays=essays,
+        published=published,
+        limits=context.limits,
     )
-    return tuple(compare(old, new).by_hand())
+    return tuple(diff_manifests(old, _manifest(context, now)).manual_changes())
 
 
 def compose_manifest(
-    context: AppContext,
-    issue_id: IssueId,
-    chosen: Sequence[str] = (),
-    related: tuple[Related, ...] | None = None,
+    context: AppContext, issue_id: IssueId, chosen: Sequence[str] = ()
 ) -> Manifest:
-    """The inputs of an issue as they are now, remembered nowhere; raises as `compose_issue` does."""
-    issue = _issue(context, issue_id, chosen)
-    if related is not None:
-        issue = replace(issue, related=related)
-    return Manifest(
-        issue=issue,
-        publication=context.publication,
-        templates=load_templates(context.templates),
-        images=essay_pictures(context, issue.essays),
+    """Return the manifest of the current content without storing it; raises as `compose_issue`."""
+    inputs, _ = _inputs(context, issue_id, chosen)
+    return _manifest(
+        context,
+        compose(id=issue_id, language=context.settings.publication.language, **inputs),
     )
 
 
-def _issue(context: AppContext, issue_id: IssueId, chosen: Sequence[str]) -> Issue:
-    inputs = _inputs(context, issue_id, chosen)
-    return compose(id=issue_id, language=context.settings.publication.language, **inputs)
+def _manifest(context: AppContext, issue: Issue) -> Manifest:
+    """Return the issue with everything else that its rendering depends on, as it is now."""
+    return Manifest(
+        issue=issue,
+        publication=context.publication,
+        templates=load_templates(context.templates_folder),
+        images=load_essay_images(context, issue.essays),
+    )
 
 
 def explain_issue(
     context: AppContext, issue_id: IssueId, essays: Sequence[str] = ()
-) -> tuple[Choice, ...]:
-    """Every candidate of an issue, the best first, and why it is in or not; nothing is remembered.
+) -> tuple[Candidate, ...]:
+    """Return every candidate of an issue, best first, with the reasons; nothing is stored.
 
-    What the issue itself used up counts as new, so that a sent one can be explained too.
+    What the issue itself used counts as new, so that a sent one can be explained too.
     """
-    inputs = _inputs(
-        context, issue_id, essays, ages=2, own=feed_rows.used_by(context.store, issue_id)
+    inputs, identities = _inputs(
+        context, issue_id, essays, ages=2, own=feed_rows.content_used_by(context.store, issue_id)
     )
-    return explain(day=issue_id.day, **inputs)
+    return tuple(
+        replace(candidate, identity=identities.get(candidate.story.lead, ""))
+        for candidate in explain(day=issue_id.day, **inputs)
+    )
 
 
 def _inputs(
@@ -104,24 +174,35 @@ def _inputs(
     *,
     ages: int = 1,
     own: frozenset[str] = frozenset(),
-) -> dict[str, Any]:
-    """What an issue is chosen from; items as old as `ages` times the limit."""
-    published, used = (known - own for known in issues.used_up(context.store))
+) -> tuple[dict[str, Any], Mapping[FeedItem, str]]:
+    """Return the arguments of `compose`, and what each candidate is recognised by.
+
+    Items may be as old as `ages` times the limit.
+    """
+    known = load_publication_essays(context)
+    published = issues.published_essays(context.store, [essay.slug for essay in known]) - own
     zone = context.settings.publication.zone
     days = timedelta(days=ages * context.limits.max_age_days)
     since = datetime.combine(issue_id.day, time(), zone) - days
-    essays = _selected(all_essays(context), chosen, published)
+    essays = _selected(known, chosen, published)
     pins = {canonical_link(pin) for essay in essays for pin in essay.pin}
+    feeds = load_publication_feeds(context)
     recent = feed_rows.items_since(context.store, since.astimezone(UTC))
-    return {
+    stored = (*recent, *feed_rows.items_on_pages(context.store, pins))
+    listed = listed_items(context.settings, feeds, stored, pins)
+    names = {name for item in listed.items for name in (item.key, item.canonical)}
+    inputs = {
         "essays": essays,
         "published": published,
-        "candidates": (*recent, *feed_rows.items_linked(context.store, pins)),
-        "used": used | approvals.left_out_of(context.store, issue_id),
-        "feeds": listed_feeds(context),
+        "candidates": listed.items,
+        "used": issues.used_items(context.store, names) - own,
+        "excluded": approvals.excluded_items_of(context.store, issue_id),
+        "rejections": listed.rejections,
+        "feeds": feeds,
         "limits": context.limits,
-        "vocabulary": kept_vocabulary(context),
+        "vocabulary": load_publication_vocabulary(context),
     }
+    return inputs, listed.identities
 
 
 def _selected(
@@ -129,7 +210,9 @@ def _selected(
 ) -> tuple[Essay, ...]:
     for slug in chosen:
         if slug not in {essay.slug for essay in essays}:
-            known = ", ".join(e.slug for e in essays if e.slug not in published) or "none"
+            known = (
+                ", ".join(essay.slug for essay in essays if essay.slug not in published) or "none"
+            )
             raise UpcycleError(f"there is no essay '{slug}'; not yet published are: {known}")
         if slug in published:
             raise UpcycleError(f"the essay '{slug}' has been in an issue already")
@@ -137,9 +220,9 @@ def _selected(
 
 
 def _git_commit(home: Path) -> str:
-    """The commit the content stands at, to find it again; empty outside a checkout."""
+    """Return the git commit of the content; empty outside a checkout."""
     try:
-        found = subprocess.run(
+        process = subprocess.run(
             ["git", "rev-parse", "HEAD"],  # noqa: S607
             cwd=home,
             capture_output=True,
@@ -149,40 +232,4 @@ def _git_commit(home: Path) -> str:
         )
     except (OSError, subprocess.TimeoutExpired):
         return ""
-    return found.stdout.strip() if found.returncode == 0 else ""
-
-
-@dataclass(frozen=True)
-class EssayFilter:
-    """What a run may put into the issue; empty means everything that is ready and new."""
-
-    essays: Sequence[str] = ()
-    leave_out: Sequence[str] = ()
-    topics: Sequence[str] = ()
-
-    def allows(self, essay: Essay) -> bool:
-        """Whether this essay may be in."""
-        return (
-            essay.slug not in self.leave_out
-            and (not self.essays or essay.slug in self.essays)
-            and (not self.topics or bool(set(self.topics) & set(essay.topics)))
-        )
-
-
-def chosen_essays(context: AppContext, choice: EssayFilter) -> Sequence[str]:
-    """The slugs of the essays a run may take, none for all; raises `NothingNew` when none is left."""
-    if not choice.leave_out and not choice.topics:
-        return choice.essays
-    published, _ = issues.used_up(context.store)
-    essays = [
-        essay
-        for essay in all_essays(context)
-        if essay.status == "ready" and essay.slug not in published
-    ]
-    for slug in choice.leave_out:
-        if slug not in {essay.slug for essay in essays}:
-            raise UpcycleError(f"there is no essay '{slug}' to leave out")
-    found = [essay.slug for essay in essays if choice.allows(essay)]
-    if not found:
-        raise NothingNew(localized("nothing-new-left"))
-    return found
+    return process.stdout.strip() if process.returncode == 0 else ""

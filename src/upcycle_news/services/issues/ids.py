@@ -1,67 +1,46 @@
-"""Which issue is meant when nobody says: one function for every door."""
+"""Default issue ids: the issue that a command or flow run without an id works on."""
 
 from __future__ import annotations
 
-from collections.abc import Collection
-from datetime import date, datetime, timedelta
+from collections.abc import Collection, Sequence
+from datetime import date
 
 from upcycle_news.app.context import AppContext
-from upcycle_news.models import IssueId
-from upcycle_news.storage import coordination, issues
+from upcycle_news.models import IssueId, IssueState
+from upcycle_news.storage import issues
+from upcycle_news.storage.issues import IssueRow
 
 
 def default_issue_id(today: date, known: Collection[IssueId], done: Collection[IssueId]) -> IssueId:
-    """Today's issue that still has something to do, or the next one of today."""
-    of_today = sorted(issue for issue in known if issue.day == today)
-    if not of_today:
+    """Return today's last issue unless it is done, else the next id of today."""
+    todays = sorted(issue for issue in known if issue.day == today)
+    if not todays:
         return IssueId(today)
-    last = of_today[-1]
+    last = todays[-1]
     return IssueId(today, last.ordinal + 1) if last in done else last
 
 
 def current_issue(context: AppContext, day: date | None = None) -> IssueId:
-    """The issue a command without an id works on: today's, or that of the day a run was planned."""
+    """Return the default issue of `day` (default: today): the unfinished one, or the next."""
     today = day or context.today
-    known = [row.id for row in issues.every(context.store) if row.id.day == today]
-    done = [issue for issue in known if is_done(context, issue)]
-    return default_issue_id(today, known, done)
+    rows = issues.issues_of_day(context.store, today)
+    return default_issue_id(today, [row.id for row in rows], done_issues(context, rows))
 
 
 def latest_issue(context: AppContext) -> IssueId | None:
-    """The newest issue that was previewed, or None; what `issue status` shows."""
-    rows = issues.every(context.store)
-    begun = [row.id for row in rows if row.state is not issues.IssueState.OPEN]
-    return max(begun or [row.id for row in rows], default=None)
+    """Return the newest issue whose deliveries began, else the newest previewed one, or None."""
+    store = context.store
+    return issues.newest_issue(store, frozen=True) or issues.newest_issue(store)
 
 
-def is_done(context: AppContext, issue: IssueId) -> bool:
-    """Whether nothing is left to do for an issue: it was sent, or cancelled."""
-    row = issues.get(context.store, issue)
-    if row is not None and row.state is issues.IssueState.CANCELLED:
-        return True
-    status = issues.status(context.store, issue)
-    return status is not None and status.closed
+def done_issues(context: AppContext, rows: Sequence[IssueRow]) -> list[IssueId]:
+    """Return the issues that were sent completely or cancelled.
 
-
-# Longer than anything between two questions takes, short enough to wait for after a crash.
-PREPARING = timedelta(minutes=15)
-
-
-def take(context: AppContext, issue: IssueId, run: str) -> bool:
-    """Take an issue into one's hands, or keep it there; False while another run has it."""
-    now = context.clock()
-    return coordination.take(context.store, _name(issue), run, until=now + PREPARING, now=now)
-
-
-def hold_until(context: AppContext, issue: IssueId, run: str, until: datetime) -> None:
-    """Keep what one has for as long as a question waits."""
-    coordination.take(context.store, _name(issue), run, until=until, now=context.clock())
-
-
-def free(context: AppContext, issue: IssueId, run: str) -> None:
-    """Let others have it."""
-    coordination.free(context.store, _name(issue), run)
-
-
-def _name(issue: IssueId) -> str:
-    return f"issue {issue}"
+    Also one that is not closed yet because its process died when nothing was left to send.
+    """
+    return [
+        row.id
+        for row in rows
+        if row.state.is_ended
+        or (row.state is IssueState.SENDING and not issues.has_waiting(context.store, row.id))
+    ]

@@ -1,4 +1,4 @@
-"""What the next issues would contain, and where each essay stands. Nothing is remembered."""
+"""Forecasts the next issues and the status of each essay, without storing anything."""
 
 from __future__ import annotations
 
@@ -6,15 +6,18 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime
 from itertools import islice
+from typing import Any
+from zoneinfo import ZoneInfo
 
 from upcycle_news.app.context import AppContext
-from upcycle_news.content.essays import EssayShelf, read_essays
+from upcycle_news.content.essays import EssayCollection, read_essays
 from upcycle_news.curation.compose_issue import choose_essays
 from upcycle_news.errors import ContentError, UpcycleError
 from upcycle_news.models import (
     Essay,
     Finding,
     IssueId,
+    IssueState,
     Related,
 )
 from upcycle_news.prefect_api.schedules import Schedule, next_times, read_schedules
@@ -22,18 +25,16 @@ from upcycle_news.services.issues import compose, ids
 from upcycle_news.services.issues.compose import EssayFilter
 from upcycle_news.services.issues.render import check_manifest, settings_findings
 from upcycle_news.storage import approvals, issues, revisions
-from upcycle_news.storage import revisions as revision_rows
-from upcycle_news.storage.issues import IssueState
 
-HORIZON = 26  # planned times that `essay list` looks ahead: half a year of weekly issues
+HORIZON = 26  # scheduled times that `essay list` looks ahead: half a year of weekly issues
 
 
 @dataclass(frozen=True)
-class Planned:
-    """An issue to come. `at` is None for one that a person starts, or that waits for its approval.
+class PlannedIssue:
+    """A future issue. `at` is None for one that is started by hand, or that waits for approval.
 
-    `state` says what is known of it already; `items` is None where they are chosen on the day;
-    `problems` are sentences about what would keep it from going out as planned.
+    `state` is empty, or approved, or waiting for approval until …; `items` is None if they are
+    chosen later; `problems` are sentences on what would keep it from being sent as planned.
     """
 
     issue: IssueId
@@ -45,141 +46,193 @@ class Planned:
     state: str = ""
     problems: tuple[str, ...] = ()
 
+    def as_dict(self, zone: ZoneInfo) -> dict[str, Any]:
+        """Return an issue of the JSON of `issue plan`, its time in `zone`."""
+        items = None
+        if self.items is not None:
+            leads = [related.story.lead for related in self.items]
+            items = [{"title": lead.title, "feed": lead.feed, "link": lead.link} for lead in leads]
+        at = self.at.astimezone(zone).isoformat(timespec="minutes") if self.at else None
+        return {
+            "issue": str(self.issue),
+            "at": at,
+            "deployment": self.schedule.deployment if self.schedule else None,
+            "asks": self.schedule.needs_approval if self.schedule else True,
+            "state": self.state or None,
+            "subject": self.subject or None,
+            "essays": [
+                {"slug": essay.slug, "title": essay.title, "date": essay.date.isoformat()}
+                for essay in self.essays
+            ],
+            "items": items,
+            "problems": list(self.problems),
+        }
+
 
 @dataclass(frozen=True)
-class Plan:
-    """The issues to come, and what concerns all of them."""
+class IssuePlan:
+    """The next issues, notes that concern all of them, and the zone of their times."""
 
-    issues: tuple[Planned, ...]
+    issues: tuple[PlannedIssue, ...]
     notes: tuple[str, ...]
+    zone: ZoneInfo
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return the JSON object of `issue plan`."""
+        return {
+            "timezone": str(self.zone),
+            "issues": [planned.as_dict(self.zone) for planned in self.issues],
+            "notes": list(self.notes),
+        }
 
 
 @dataclass(frozen=True)
-class Standing:
-    """Where an essay stands: draft, ready, planned or published, and for or in which issue."""
+class EssayStatus:
+    """Status of an essay (draft, ready, planned, published), and the issue it is in or planned for."""
 
     essay: Essay
     status: str
     issue: IssueId | None = None
 
+    def as_dict(self) -> dict[str, Any]:
+        """Return the object that `essay list --json` prints."""
+        return {
+            "slug": self.essay.slug,
+            "status": self.status,
+            "issue": str(self.issue) if self.issue else None,
+            "title": self.essay.title,
+            "author": self.essay.author,
+            "date": self.essay.date.isoformat(),
+            "topics": list(self.essay.topics),
+            "file": self.essay.source,
+        }
 
-def plan_issues(context: AppContext, count: int) -> Plan:
-    """The next `count` issues of the schedule in prefect.yaml; raises `SettingsError` for it.
 
-    Without a schedule there is one: what today's issue would be, started by hand.
+def plan_issues(context: AppContext, count: int) -> IssuePlan:
+    """Return the next `count` issues of the schedule in prefect.yaml; raises `SettingsError`.
+
+    Without a schedule there is one: today's issue, started by hand.
     """
-    shelf = _shelf(context)
+    collection = _read_essays(context)
     schedules = read_schedules(context.settings.home)
-    found = _planned(context, shelf, schedules, count)
-    coming = next((number for number, one in enumerate(found) if not one.state), None)
-    if coming is not None:
-        found[coming] = _looked_at(context, shelf, found[coming])
-    return Plan(tuple(found), tuple(_notes(context, shelf, schedules)))
+    planned = _planned(context, collection, schedules, count)
+    index = next((number for number, issue in enumerate(planned) if not issue.state), None)
+    if index is not None:
+        planned[index] = _with_details(context, collection, planned[index])
+    notes = tuple(_notes(context, collection, schedules))
+    return IssuePlan(tuple(planned), notes, context.settings.publication.zone)
 
 
-def where_essays_stand(
+def essay_statuses(
     context: AppContext,
-) -> tuple[tuple[Standing, ...], tuple[ContentError, ...]]:
-    """Every essay, newest first, and what is wrong with the files that cannot be read."""
-    shelf = _shelf(context)
-    published = revision_rows.published_in(context.store)
+) -> tuple[tuple[EssayStatus, ...], tuple[ContentError, ...]]:
+    """Return the status of every essay, newest first, and the errors of unreadable files."""
+    collection = _read_essays(context)
+    published = revisions.issues_by_essay(context.store)
     schedules = read_schedules(context.settings.home)
-    coming = _planned(context, shelf, schedules, HORIZON) if schedules else _begun(context)
-    planned = {essay.slug: one.issue for one in coming for essay in one.essays}
-    standings = []
-    for essay in sorted(shelf.essays, key=lambda one: (-one.date.toordinal(), one.slug)):
+    coming = (
+        _planned(context, collection, schedules, HORIZON)
+        if schedules
+        else _issues_in_progress(context)
+    )
+    planned = {essay.slug: upcoming.issue for upcoming in coming for essay in upcoming.essays}
+    statuses = []
+    for essay in sorted(collection.essays, key=lambda essay: (-essay.date.toordinal(), essay.slug)):
         if essay.slug in published:
-            standings.append(Standing(essay, "published", published[essay.slug]))
+            statuses.append(EssayStatus(essay, "published", published[essay.slug]))
         elif essay.slug in planned:
-            standings.append(Standing(essay, "planned", planned[essay.slug]))
+            statuses.append(EssayStatus(essay, "planned", planned[essay.slug]))
         else:
-            standings.append(Standing(essay, essay.status))
-    return tuple(standings), shelf.errors
+            statuses.append(EssayStatus(essay, essay.status))
+    return tuple(statuses), collection.errors
 
 
 def unsent_essays(context: AppContext) -> tuple[str, ...]:
-    """Names of the ready essays that were in no issue, as far as the store knows."""
-    published = revision_rows.published_in(context.store)
-    ready = [essay.slug for essay in _shelf(context).essays if essay.status == "ready"]
+    """Return the slugs of ready essays that were in no issue yet."""
+    published = revisions.issues_by_essay(context.store)
+    ready = [essay.slug for essay in _read_essays(context).essays if essay.status == "ready"]
     return tuple(slug for slug in ready if slug not in published)
 
 
-def _shelf(context: AppContext) -> EssayShelf:
+def _read_essays(context: AppContext) -> EssayCollection:
     return read_essays(
-        context.content, context.settings.home, context.settings.publication.language
+        context.content_folder, context.settings.home, context.settings.publication.language
     )
 
 
-def _begun(context: AppContext) -> list[Planned]:
-    """Issues that were approved, or wait for it, and have not been queued yet."""
-    found = []
-    for row in issues.every(context.store):
-        if row.state is not IssueState.OPEN:
-            continue
-        newest = revisions.revision(context.store, row.id)
-        waiting = approvals.waiting(context.store, row.id)
+def _issues_in_progress(context: AppContext) -> list[PlannedIssue]:
+    """Return issues that are approved or wait for approval, and are not queued yet."""
+    in_progress = []
+    unsent = [state for state in IssueState if not state.is_frozen]
+    for row in issues.issues_in(context.store, *unsent):
+        newest = revisions.load_revision(context.store, row.id)
+        waiting = approvals.open_requests(context.store, row.id)
         if newest is None or not (newest.approved or waiting):
             continue
         if newest.approved:
             state = "approved"
         else:
-            until = waiting[-1].until.astimezone(context.settings.publication.zone)
+            until = waiting[-1].expires_at.astimezone(context.settings.publication.zone)
             state = f"waits for its approval until {until:%A, %d %B, %H:%M}"
         content = newest.manifest.issue
-        found.append(
-            Planned(
+        in_progress.append(
+            PlannedIssue(
                 row.id, None, None, content.essays, content.subject, content.related, state=state
             )
         )
-    return found
+    return in_progress
 
 
 def _planned(
-    context: AppContext, shelf: EssayShelf, schedules: Sequence[Schedule], count: int
-) -> list[Planned]:
-    """What is under way, then the planned times; an essay is in one of them at the most."""
-    found = _begun(context)
-    taken = set(revision_rows.published_in(context.store))
-    taken |= {essay.slug for one in found for essay in one.essays}
+    context: AppContext, collection: EssayCollection, schedules: Sequence[Schedule], count: int
+) -> list[PlannedIssue]:
+    """Return issues in progress, then one per scheduled time; no essay is in two of them."""
+    planned = _issues_in_progress(context)
+    taken = set(revisions.issues_by_essay(context.store))
+    taken |= {essay.slug for issue in planned for essay in issue.essays}
     zone = context.settings.publication.zone
     times: Iterator[tuple[datetime | None, Schedule | None]] = iter(
         next_times(schedules, context.clock()) if schedules else [(None, None)]
     )
     for at, schedule in islice(times, count):
         day = at.astimezone(zone).date() if at else context.today
-        issue = _issue_of(context, day, [one.issue for one in found if one.at])
-        known = next((one for one in found if one.issue == issue and one.at is None), None)
+        issue = _issue_of_day(context, day, [known.issue for known in planned if known.at])
+        known = next((row for row in planned if row.issue == issue and row.at is None), None)
         if known is not None:
-            found[found.index(known)] = replace(known, at=at, schedule=schedule)
+            planned[planned.index(known)] = replace(known, at=at, schedule=schedule)
             continue
-        choice = _choice(schedule)
-        pool = [essay for essay in shelf.essays if choice.allows(essay)]
+        essay_filter = _essay_filter(schedule)
+        pool = [essay for essay in collection.essays if essay_filter.allows(essay)]
         essays = choose_essays(pool, taken, issue.day)[: context.limits.essays]
         taken |= {essay.slug for essay in essays}
         subject = essays[0].title if essays else ""
-        problems = () if essays or context.limits.items_only else (NOTHING,)
-        found.append(Planned(issue, at, schedule, essays, subject, problems=problems))
-    return found
+        problems = () if essays or context.limits.items_only else (NO_ESSAY,)
+        planned.append(PlannedIssue(issue, at, schedule, essays, subject, problems=problems))
+    return planned
 
 
-NOTHING = "nothing new: no essay is ready for it, so nothing would be sent"
+NO_ESSAY = "nothing new: no essay is ready for it, so nothing would be sent"
 
 
-def _issue_of(context: AppContext, day: date, planned: Sequence[IssueId]) -> IssueId:
-    """The id a run of that day would take, those of this plan being done by then."""
-    known = [row.id for row in issues.every(context.store) if row.id.day == day]
-    done = [issue for issue in known if ids.is_done(context, issue)]
-    return ids.default_issue_id(day, [*known, *planned], [*done, *planned])
+def _issue_of_day(context: AppContext, day: date, planned: Sequence[IssueId]) -> IssueId:
+    """Return the id that a run of that day would get, with the planned ones sent by then."""
+    rows = issues.issues_of_day(context.store, day)
+    done = ids.done_issues(context, rows)
+    return ids.default_issue_id(day, [*(row.id for row in rows), *planned], [*done, *planned])
 
 
-def _choice(schedule: Schedule | None) -> EssayFilter:
-    told = schedule.parameters if schedule else {}
-    return EssayFilter(*(tuple(told.get(key) or ()) for key in ("essays", "leave_out", "topics")))
+def _essay_filter(schedule: Schedule | None) -> EssayFilter:
+    parameters = schedule.parameters if schedule else {}
+    return EssayFilter(
+        *(tuple(parameters.get(key) or ()) for key in ("essays", "leave_out", "topics"))
+    )
 
 
-def _looked_at(context: AppContext, shelf: EssayShelf, planned: Planned) -> Planned:
-    """The next issue as it would be made now: with feed items, and what stands against it."""
-    problems = [error.in_language(context.language) for error in shelf.errors]
+def _with_details(
+    context: AppContext, collection: EssayCollection, planned: PlannedIssue
+) -> PlannedIssue:
+    """Return the issue with its feed items and problems, composed from the current content."""
+    problems = [error.in_language(context.language) for error in collection.errors]
     if not problems:
         try:
             slugs = [essay.slug for essay in planned.essays]
@@ -187,8 +240,8 @@ def _looked_at(context: AppContext, shelf: EssayShelf, planned: Planned) -> Plan
             planned = replace(planned, subject=manifest.issue.subject, items=manifest.issue.related)
             problems += _errors(check_manifest(context, manifest), context.language)
         except UpcycleError as error:
-            told = _errors(settings_findings(context), context.language)
-            problems += [error.in_language(context.language), *told]
+            settings_errors = _errors(settings_findings(context), context.language)
+            problems += [error.in_language(context.language), *settings_errors]
     if not issues.count_audience(context.store, context.publication.readers_of):
         problems.append(
             "nobody to send to: no confirmed subscriber without suppression; see 'upcycle-news "
@@ -198,10 +251,12 @@ def _looked_at(context: AppContext, shelf: EssayShelf, planned: Planned) -> Plan
 
 
 def _errors(findings: Sequence[Finding], language: str) -> list[str]:
-    return [found.line(language) for found in findings if found.level == "error"]
+    return [finding.line(language) for finding in findings if finding.level == "error"]
 
 
-def _notes(context: AppContext, shelf: EssayShelf, schedules: Sequence[Schedule]) -> Iterator[str]:
+def _notes(
+    context: AppContext, collection: EssayCollection, schedules: Sequence[Schedule]
+) -> Iterator[str]:
     if not schedules:
         yield (
             "prefect.yaml holds no schedule for publish-issue: issues are made by hand, with "
@@ -209,7 +264,7 @@ def _notes(context: AppContext, shelf: EssayShelf, schedules: Sequence[Schedule]
         )
     if context.configured_relay is None:
         yield "no relay is configured: mails go to the embedded mailbox, to nobody else"
-    drafts = sum(essay.status == "draft" for essay in shelf.essays)
+    drafts = sum(essay.status == "draft" for essay in collection.essays)
     if drafts:
         are = "1 draft is" if drafts == 1 else f"{drafts} drafts are"
         yield f"{are} in no issue until 'status: ready' stands in the front matter"

@@ -7,30 +7,32 @@ from datetime import datetime
 from upcycle_news.app.context import AppContext
 from upcycle_news.models import IssueId
 from upcycle_news.rendering.preview_page import preview_page
-from upcycle_news.services.issues.render import render_issue
+from upcycle_news.services.issues.render import render_revision
+from upcycle_news.services.issues.revisions import find_revision
 from upcycle_news.storage import issues, revisions
 from upcycle_news.subscribers.link_tokens import preview_token, read_preview_token
 
 
 def preview_url(context: AppContext, issue: IssueId, revision_id: str, *, expires: datetime) -> str:
-    """The link to a revision's preview under the public address; it ends at `expires`."""
+    """Return the public URL of a revision's preview, valid until `expires`."""
     row = issues.get(context.store, issue)
     assert row is not None
     token = preview_token(
-        context.signer.keys, issue=row.number, revision=revision_id, expires=expires
+        context.link_signer.keys, issue=row.number, revision_id=revision_id, expires=expires
     )
     return f"{context.publication.public_url}/preview/{token}"
 
 
 def preview_html(context: AppContext, token: str) -> str | None:
-    """The page a preview link opens; None for a token that is altered, foreign or has expired."""
-    found = read_preview_token(context.signer.keys, token, now=context.clock())
-    if found is None:
+    """Return the page of a preview link; None for a token that is altered, foreign or expired."""
+    preview = read_preview_token(context.link_signer.keys, token, now=context.clock())
+    if preview is None:
         return None
-    for row in issues.every(context.store):
-        if row.number == found.issue:
-            revision_id = revisions.hash_beginning(context.store, row.id, found.revision)
-            if revision_id is not None:
-                rendered = render_issue(context, row.id, revision_id)
-                return preview_page(rendered.rendered, rendered.findings, language=context.language)
-    return None
+    issue = issues.find_by_number(context.store, preview.issue)
+    if issue is None:
+        return None
+    revision_id = revisions.find_by_prefix(context.store, issue, preview.revision_prefix)
+    if revision_id is None:
+        return None
+    rendered = render_revision(context, find_revision(context, issue, revision_id))
+    return preview_page(rendered.content, rendered.findings, language=context.language)

@@ -1,4 +1,4 @@
-"""Turn a revision into what readers see, check it, and lay it out for people to look at."""
+"""Renders a revision, checks it (preflight), and writes the files of a preview."""
 
 from __future__ import annotations
 
@@ -10,15 +10,15 @@ from pathlib import Path
 from typing import Any
 
 from upcycle_news.app.context import AppContext
-from upcycle_news.app.factories import is_sample
+from upcycle_news.app.factories import is_sample_host
 from upcycle_news.checks.issue import preflight
 from upcycle_news.config.errors import line_of
 from upcycle_news.config.settings import FILE_NAME
 from upcycle_news.errors import IssueError
-from upcycle_news.fileio import write_whole
+from upcycle_news.fileio import write_atomically
 from upcycle_news.i18n.messages import LocalizedText, localized
 from upcycle_news.mail.headers import quoted_printable
-from upcycle_news.mail.message import MessageTemplate, ReaderFields, message_hash
+from upcycle_news.mail.message import MessageTemplate, RecipientFields, message_hash
 from upcycle_news.models import (
     EmailAddress,
     Finding,
@@ -29,52 +29,68 @@ from upcycle_news.models import (
 )
 from upcycle_news.rendering.preview_page import preview_page, standalone_html
 from upcycle_news.rendering.render import render
-from upcycle_news.services.content.images import publish_pictures
+from upcycle_news.services.content.images import publish_images
 from upcycle_news.services.feeds.collect import feed_findings
 from upcycle_news.services.feeds.pins import unknown_pins
+from upcycle_news.services.feeds.recognition import withdrawn_findings
 from upcycle_news.storage import issues, manifest_json, revisions
+from upcycle_news.storage.revisions import Revision
 from upcycle_news.subscribers.link_tokens import Purpose
 
-# The reader of the sample message that a preview lays out.
-SAMPLE_READER = EmailAddress("leserin@example.org")
+# The recipient of the sample message that a preview writes.
+SAMPLE_RECIPIENT = EmailAddress("leserin@example.org")
 
 
 @dataclass(frozen=True)
-class Rendered:
-    """A rendered revision with what preflight found; `html_bytes` is the encoded HTML part."""
+class RenderedRevision:
+    """A rendered revision with its findings; `html_bytes` is the size of the encoded HTML part.
 
-    issue: IssueId
-    revision_id: str
-    rendered: RenderedIssue
+    `feed_findings`, the last of the findings, are about feeds that fail and content that may be old.
+    """
+
+    revision: Revision
+    content: RenderedIssue
     findings: tuple[Finding, ...]
     html_bytes: int
+    feed_findings: tuple[Finding, ...] = ()
+
+    @property
+    def issue(self) -> IssueId:
+        """The issue."""
+        return self.revision.issue
+
+    @property
+    def revision_id(self) -> str:
+        """The revision's id."""
+        return self.revision.revision_id
 
     @property
     def errors(self) -> tuple[Finding, ...]:
-        """The findings that refuse the issue."""
+        """The findings that keep the issue from being sent."""
         return tuple(finding for finding in self.findings if finding.level == "error")
 
 
-def render_issue(context: AppContext, issue: IssueId, revision_id: str) -> Rendered:
-    """Render a revision, or take the rendering that was kept, and check it."""
-    manifest = _revision(context, issue, revision_id).manifest
-    rendered = revisions.rendering(context.store, issue, revision_id)
+def render_revision(context: AppContext, revision: Revision) -> RenderedRevision:
+    """Render a revision, or load its stored rendering, and check it: once a step, then hand it on."""
+    manifest, revision_id = revision.manifest, revision.revision_id
+    rendered = revisions.load_rendering(context.store, revision.issue, revision_id)
     if rendered is None:
         rendered = render(manifest)
         revisions.save_rendering(context.store, revision_id, rendered)
-    publish_pictures(context, manifest)
-    return Rendered(
-        issue,
-        revision_id,
+    publish_images(context, manifest)
+    feeds = feed_findings(context)
+    return RenderedRevision(
+        revision,
         rendered,
-        _findings(context, manifest, rendered),
+        (*_findings(context, manifest, rendered), *feeds),
         len(quoted_printable(rendered.html)),
+        feeds,
     )
 
 
 def check_manifest(context: AppContext, manifest: Manifest) -> tuple[Finding, ...]:
-    """What is wrong with an issue as it would be now; nothing is remembered of it."""
-    return _findings(context, manifest, render(manifest))
+    """Return the findings about a manifest that is not stored as a revision."""
+    return (*_findings(context, manifest, render(manifest)), *feed_findings(context))
 
 
 def _findings(
@@ -82,30 +98,30 @@ def _findings(
 ) -> tuple[Finding, ...]:
     return (
         *preflight(rendered, manifest.issue, manifest.publication),
-        *_before_sending(context, manifest),
+        *_unsent_findings(context, manifest),
         *settings_findings(context),
-        *feed_findings(context),
     )
 
 
-def _revision(context: AppContext, issue: IssueId, revision_id: str) -> revisions.Revision:
-    revision = revisions.revision(context.store, issue, revision_id)
-    if revision is None:
-        raise IssueError(f"issue {issue} has no revision {revision_id[:12]}: preview it first")
-    return revision
-
-
-def _before_sending(context: AppContext, manifest: Manifest) -> Iterator[Finding]:
-    """What counts until the issue has begun: then it is this very issue that has used all up."""
+def _unsent_findings(context: AppContext, manifest: Manifest) -> Iterator[Finding]:
+    """Yield findings that matter until deliveries begin: after that the issue has used its contents."""
     row = issues.get(context.store, manifest.issue.id)
-    if row is None or row.state is issues.IssueState.OPEN:
-        yield from _sent_already(context, manifest.issue)
+    if row is None or not row.frozen:
+        yield from _already_sent(context, manifest.issue)
         yield from unknown_pins(context, manifest.issue.essays)
+        yield from withdrawn_findings(context, manifest.issue)
 
 
-def _sent_already(context: AppContext, issue: Issue) -> Iterator[Finding]:
-    """What went out with another issue after this one was previewed."""
-    essays, items = issues.used_up(context.store)
+def _already_sent(context: AppContext, issue: Issue) -> Iterator[Finding]:
+    """Yield a finding for each essay and item that another issue has sent since the preview."""
+    names = {
+        name
+        for related in issue.related
+        for item in related.story.items
+        for name in (item.key, item.canonical)
+    }
+    essays = issues.published_essays(context.store, [essay.slug for essay in issue.essays])
+    items = issues.used_items(context.store, names)
     for essay in issue.essays:
         if essay.slug in essays:
             yield Finding(
@@ -114,15 +130,15 @@ def _sent_already(context: AppContext, issue: Issue) -> Iterator[Finding]:
     for related in issue.related:
         for item in related.story.items:
             if item.canonical in items or item.key in items:
-                said = localized("item-sent", title=item.title[:60])
-                yield Finding("error", "item-sent", item.feed, said)
+                text = localized("item-sent", title=item.title[:60])
+                yield Finding("error", "item-sent", item.feed, text)
 
 
 class RefusedError(IssueError):
-    """An issue with errors in it, each told in a line of its own."""
+    """Preflight refuses an issue; the message has a line for each error."""
 
     def __init__(self, issue: IssueId, findings: Sequence[Finding]) -> None:
-        """Refuse the issue for these findings."""
+        """Create the error from the findings of level error."""
         super().__init__(localized("refused", issue=str(issue)))
         self.issue, self.findings = issue, tuple(findings)
 
@@ -130,44 +146,44 @@ class RefusedError(IssueError):
         return type(self), (self.issue, self.findings), {"language": self.language}
 
     def in_language(self, language: str) -> str:
-        """The sentence, and a line for each finding."""
-        told = (finding.line(language) for finding in self.findings)
-        return "\n".join([super().in_language(language), *told])
+        """Return the sentence and a line for each finding."""
+        lines = (finding.line(language) for finding in self.findings)
+        return "\n".join([super().in_language(language), *lines])
 
 
-def refuse_errors(rendered: Rendered) -> None:
-    """Raise `RefusedError` with the findings that stand against sending."""
+def raise_on_errors(rendered: RenderedRevision) -> None:
+    """Raise `RefusedError` if there are findings of level error."""
     if rendered.errors:
         raise RefusedError(rendered.issue, rendered.errors)
 
 
 def settings_findings(context: AppContext) -> tuple[Finding, ...]:
-    """What stands against sending in the configuration rather than in the issue."""
-    found: list[Finding] = []
-    told = context.settings
+    """Return errors of the settings that keep any issue from being sent."""
+    findings: list[Finding] = []
+    settings = context.settings
 
-    def error(code: str, said: LocalizedText, *keys: str) -> None:
+    def error(code: str, text: LocalizedText, *keys: str) -> None:
         try:
-            source = (told.home / FILE_NAME).read_text(encoding="utf-8")
+            source = (settings.home / FILE_NAME).read_text(encoding="utf-8")
         except OSError:
             source = ""
         where = f"{FILE_NAME}:{line_of(source, keys) or 1}"
-        found.append(Finding("error", code, where, said))
+        findings.append(Finding("error", code, where, text))
 
-    if not told.sender.address:
+    if not settings.sender.address:
         error("sender-missing", localized("sender-missing"), "sender", "address")
-    if not told.publication.public_url and not context.leaves_by_mail:
+    if not settings.publication.public_url and not context.unsubscribes_by_mail:
         error("public-url-missing", localized("public-url-missing"), "publication", "public_url")
     relay = context.configured_relay
     if relay is not None and not _is_loopback(relay.host):
         for name, value in (
-            ("sender.address", told.sender.address.rpartition("@")[2]),
-            ("publication.public_url", told.publication.public_url.partition("://")[2]),
-            ("archive.url", told.archive.url.partition("://")[2]),
+            ("sender.address", settings.sender.address.rpartition("@")[2]),
+            ("publication.public_url", settings.publication.public_url.partition("://")[2]),
+            ("archive.url", settings.archive.url.partition("://")[2]),
         ):
-            if value and is_sample(value):
+            if value and is_sample_host(value):
                 error("sample-settings", localized("sample-settings", name=name), *name.split("."))
-    return tuple(found)
+    return tuple(findings)
 
 
 def _is_loopback(host: str) -> bool:
@@ -177,54 +193,53 @@ def _is_loopback(host: str) -> bool:
         return host == "localhost" or host.endswith(".localhost")
 
 
-def lay_out(
-    context: AppContext, rendered: Rendered, *, refresh: int | None = None
+def write_preview_files(
+    context: AppContext, rendered: RenderedRevision, *, refresh: int | None = None
 ) -> Mapping[str, Path]:
-    """Write the issue's files below var/issues/ISSUE/ and name them by kind.
+    """Write the preview's files below var/issues/ISSUE/; return their paths by kind.
 
-    `refresh`: seconds after which the preview reads itself again in a browser.
+    `refresh`: seconds after which a browser reloads the preview.
     """
-    issue, revision_id = rendered.issue, rendered.revision_id
-    revision = _revision(context, issue, revision_id)
-    manifest_text, _ = manifest_json.encode(revision.manifest)
-    folder = context.issues_folder / str(issue)
+    manifest = rendered.revision.manifest
+    manifest_text, _ = manifest_json.encode(manifest)
+    folder = context.issues_folder / str(rendered.issue)
     contents: dict[str, tuple[str, bytes]] = {
-        "html": ("issue.html", standalone_html(rendered.rendered).encode()),
-        "text": ("issue.txt", rendered.rendered.text.encode()),
-        "mjml": ("issue.mjml", rendered.rendered.mjml.encode()),
+        "html": ("issue.html", standalone_html(rendered.content).encode()),
+        "text": ("issue.txt", rendered.content.text.encode()),
+        "mjml": ("issue.mjml", rendered.content.mjml.encode()),
         "eml": ("issue.eml", sample_message(context, rendered)),
         "manifest": ("manifest.json", manifest_text.encode()),
         "preview": (
             "preview.html",
             preview_page(
-                rendered.rendered,
+                rendered.content,
                 rendered.findings,
                 language=context.language,
                 refresh=refresh,
-                chosen=revision.manifest.issue.related,
+                related=manifest.issue.related,
             ).encode(),
         ),
     }
     files = {}
     for kind, (name, data) in contents.items():
         files[kind] = folder / name
-        write_whole(files[kind], data)
+        write_atomically(files[kind], data)
     return files
 
 
-def sample_message(context: AppContext, rendered: Rendered) -> bytes:
-    """The whole message as a reader who does not exist would get it."""
-    publication = _revision(context, rendered.issue, rendered.revision_id).manifest.publication
+def sample_message(context: AppContext, rendered: RenderedRevision) -> bytes:
+    """Return the complete message for a sample recipient."""
+    publication = rendered.revision.manifest.publication
     template = MessageTemplate.compose(
-        rendered.rendered, context.letterhead(publication), revision=rendered.revision_id
+        rendered.content, context.sender_headers(publication), revision_id=rendered.revision_id
     )
     zone = context.settings.publication.zone
-    return template.for_reader(
-        ReaderFields(
-            address=SAMPLE_READER,
+    return template.for_recipient(
+        RecipientFields(
+            address=SAMPLE_RECIPIENT,
             name="Leserin",
-            unsubscribe_url=context.reader_link(Purpose.UNSUBSCRIBE, 0),
-            preferences_url=context.reader_link(Purpose.PREFERENCES, 0),
+            unsubscribe_url=context.subscriber_link(Purpose.UNSUBSCRIBE, 0),
+            preferences_url=context.subscriber_link(Purpose.PREFERENCES, 0),
             message_hash=message_hash(context.message_id_key, rendered.issue, 0),
             date=datetime.combine(rendered.issue.day, time(7, 30), zone),
         )

@@ -1,40 +1,45 @@
-"""Look whether everything goes its way; each event is told once.
+"""Alert rules for issues, relays, feeds and bounces, and the search for stale flow runs.
 
-What rings an alarm, and which run waits in vain.
+Each event is emitted once, until its condition has cleared.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any
 
 from upcycle_news.app.context import AppContext
+from upcycle_news.i18n.messages import localized
+from upcycle_news.models import IssueState
 from upcycle_news.models.runs import RunResult, StaleRun
 from upcycle_news.observability.logging import Log
+from upcycle_news.services.delivery.control import REFUSED_EVENT
+from upcycle_news.services.delivery.issue_relay import away_status
+from upcycle_news.services.delivery.lateness import stalled_since
 from upcycle_news.services.delivery.relay_health import slow_relays
 from upcycle_news.services.feeds.collect import feeds_health
-from upcycle_news.services.issues import ids
 from upcycle_news.services.issues.approval import timed_out
-from upcycle_news.services.subscribers.list_health import alarm_sentences
+from upcycle_news.services.issues.lock import release_lock
+from upcycle_news.services.subscribers.list_health import list_alert_sentences
 from upcycle_news.storage import (
+    alerts,
     approvals,
-    coordination,
     issues,
-    statistics,
+    pending_suppressions,
+    scheduled_runs,
 )
-from upcycle_news.storage.issues import IssueState
 
 log = Log(__name__)
 
-DEAD_AFTER = 5  # failures in a row: with the back-off, more than a day
+DEAD_FEED_ERRORS = 5  # failures in a row: with the back-off, more than a day
 _LOOK_BACK = timedelta(days=14)
 
 
 @dataclass(frozen=True)
 class Event:
-    """Something that happened: its name, what it happened to, a sentence, and ids and counts."""
+    """An event for Prefect: name, affected subject, a sentence, and ids and counts as payload."""
 
     name: str
     subject: str
@@ -42,7 +47,7 @@ class Event:
     payload: dict[str, Any] = field(default_factory=dict)
 
     def as_event(self) -> dict[str, Any]:
-        """The arguments of Prefect's `emit_event`."""
+        """Return the arguments of Prefect's `emit_event`."""
         return {
             "event": self.name,
             "resource": {
@@ -53,111 +58,125 @@ class Event:
         }
 
 
-def summary(*, reminded: int, settled: int, alarms: list[str]) -> RunResult:
-    """The state of a run that watched."""
-    told = [f"{settled} waiting runs settled"] if settled else []
-    told += [f"{reminded} reminders"] if reminded else []
-    if alarms:
-        return RunResult("completed", "News", "; ".join([*alarms, *told]))
-    return RunResult("completed", "Completed", "; ".join(told) or "all is well")
+def watch_result(
+    *, reminders: int, resolved: int, alerts: list[str], notices: Sequence[str] = ()
+) -> RunResult:
+    """Return the result of the flow watch; News when there are new alerts.
+
+    `notices` are sentences about notices to the operators that had waited.
+    """
+    done = [f"{resolved} waiting runs resolved"] if resolved else []
+    done += [f"{reminders} reminders"] if reminders else []
+    done += notices
+    if alerts:
+        return RunResult("completed", "News", "; ".join([*alerts, *done]))
+    return RunResult("completed", "Completed", "; ".join(done) or "all is well")
 
 
-def news(context: AppContext) -> list[Event]:
-    """What happened and was not told yet, of issues and feeds."""
+def new_events(context: AppContext) -> list[Event]:
+    """Evaluate all alert rules; return and log the events that were not emitted before."""
     now = context.clock()
-    found = [
+    events = [
         event
         for event in (
             *_issue_events(context),
-            *_late_plans(context),
+            *_late_events(context),
             *_feed_events(context),
             *_bounce_events(context),
+            *_pending_events(context),
         )
-        if coordination.ring(context.store, event.name, event.subject, now=now)
+        if alerts.alert_once(context.store, event.name, event.subject, now=now)
     ]
-    for event in found:
-        tell = log.info if event.name == "upcycle-news.issue.sent" else log.warning
-        tell(event.message, what=event.name)
-    return found
+    for event in events:
+        write = log.info if event.name == "upcycle-news.issue.sent" else log.warning
+        write(event.message, what=event.name)
+    return events
 
 
 def _issue_events(context: AppContext) -> Iterator[Event]:
-    now = context.clock()
-    stalled = timedelta(minutes=context.settings.retry.stalled_minutes)
-    for row in issues.every(context.store):
+    for row in issues.issues_queued_since(context.store, context.clock() - _LOOK_BACK):
         subject = f"issue {row.id}"
-        if row.enqueued_at is None or now - row.enqueued_at > _LOOK_BACK:
-            continue
         status = issues.status(context.store, row.id)
         assert status is not None
         payload = {key: value for key, value in status.as_dict().items() if key != "hash"}
         if row.state is IssueState.STOPPED:
-            yield Event(
-                "upcycle-news.issue.refused", subject, f"{subject}: {row.stopped_because}", payload
-            )
-        for slow, why in slow_relays(context, row.id):
+            yield Event(REFUSED_EVENT, subject, f"{subject}: {row.stop_reason}", payload)
+        for stats, why in slow_relays(context, row.id):
             yield Event(
                 "upcycle-news.relay.slow",
-                f"{subject} relay {slow.relay}",
-                f"relay {slow.relay} is slow with {subject}: {why}",
+                f"{subject} relay {stats.relay}",
+                f"relay {stats.relay} is slow with {subject}: {why}",
             )
         if status.closed and row.state is not IssueState.CANCELLED:
             message = f"{subject}: sent to {payload['sent']} of {status.audience}"
             yield Event("upcycle-news.issue.sent", subject, message, payload)
         elif row.state is IssueState.SENDING:
-            last = statistics.last_change(context.store, row.id) or row.enqueued_at
-            if now - last > stalled:
-                message = f"{subject}: nothing has gone out since {last:%Y-%m-%d %H:%M} UTC"
+            if (since := stalled_since(context, row.id)) is not None:
+                message = f"{subject}: nothing has gone out since {since:%Y-%m-%d %H:%M} UTC"
+                if (away := away_status(context, status)) is not None:
+                    message = away.in_language(context.language)
                 yield Event("upcycle-news.issue.stalled", subject, message, payload)
             else:
-                coordination.silence(context.store, "upcycle-news.issue.stalled", subject)
+                alerts.clear_alert(context.store, "upcycle-news.issue.stalled", subject)
 
 
-def _late_plans(context: AppContext) -> Iterator[Event]:
-    for plan in coordination.late_plans(context.store, since=context.clock() - _LOOK_BACK):
-        row = issues.get(context.store, plan.issue)
-        if row is None or row.state is IssueState.OPEN:
-            planned = plan.planned_at.astimezone(context.settings.publication.zone)
-            message = f"issue {plan.issue}, planned for {planned:%d %B, %H:%M}, did not go out"
-            yield Event("upcycle-news.issue.late", f"issue {plan.issue}", message)
+def _late_events(context: AppContext) -> Iterator[Event]:
+    for scheduled in scheduled_runs.late_runs(context.store, since=context.clock() - _LOOK_BACK):
+        row = issues.get(context.store, scheduled.issue)
+        if row is None or not row.frozen:
+            local = scheduled.scheduled_at.astimezone(context.settings.publication.zone)
+            message = f"issue {scheduled.issue}, planned for {local:%d %B, %H:%M}, did not go out"
+            yield Event("upcycle-news.issue.late", f"issue {scheduled.issue}", message)
 
 
 def _feed_events(context: AppContext) -> Iterator[Event]:
-    for one in feeds_health(context):
-        subject = f"feed {one['name']}"
-        if one["active"] and (one["stopped"] or one["errors"] >= DEAD_AFTER):
-            yield Event("upcycle-news.feed.dead", subject, f"{subject}: {one['last_error']}")
+    for feed in feeds_health(context):
+        subject = f"feed {feed.name}"
+        if feed.active and (feed.stopped or feed.errors >= DEAD_FEED_ERRORS):
+            yield Event("upcycle-news.feed.dead", subject, f"{subject}: {feed.last_error}")
         else:
-            coordination.silence(context.store, "upcycle-news.feed.dead", subject)
+            alerts.clear_alert(context.store, "upcycle-news.feed.dead", subject)
 
 
 def _bounce_events(context: AppContext) -> Iterator[Event]:
-    for sentence in alarm_sentences(context):
+    for sentence in list_alert_sentences(context):
         yield Event("upcycle-news.bounces.high", sentence.partition(":")[0], sentence)
 
 
-def in_vain(context: AppContext) -> list[StaleRun]:
-    """Runs whose question was settled elsewhere, or timed out."""
+def _pending_events(context: AppContext) -> Iterator[Event]:
+    """Yield an event for each issue of which suppressions wait for a person."""
+    for issue, count in pending_suppressions.count_by_issue(context.store).items():
+        sentence = localized("suppressions-pending-of", issue=issue, count=count)
+        yield Event(
+            "upcycle-news.suppressions.pending",
+            f"suppressions of issue {issue}",
+            sentence.in_language(context.language),
+            {"issue": issue, "pending": count},
+        )
+
+
+def find_stale_runs(context: AppContext) -> list[StaleRun]:
+    """Return runs whose approval request was decided elsewhere, or has expired."""
     now = context.clock()
-    found = []
-    for question in approvals.waiting(context.store):
-        row = issues.get(context.store, question.issue)
-        decision = approvals.last_decision(context.store, question.issue, question.revision_id)
-        begun = row is not None and row.state is not IssueState.OPEN
-        if begun or decision is not None:
-            rejected = decision is not None and not decision.approved and not begun
-            said = "reject" if rejected else "send"
-            found.append(StaleRun(question.id, question.run, answer=said))
-        elif question.until <= now:
-            found.append(StaleRun(question.id, question.run, ended=timed_out(question.issue)))
-    return found
+    stale = []
+    for request in approvals.open_requests(context.store):
+        row = issues.get(context.store, request.issue)
+        decision = approvals.last_decision(context.store, request.issue, request.revision_id)
+        started = row is not None and row.frozen
+        if started or decision is not None:
+            rejected = decision is not None and not decision.approved and not started
+            answer = "reject" if rejected else "send"
+            stale.append(StaleRun(request.id, request.run, answer=answer))
+        elif request.expires_at <= now:
+            stale.append(StaleRun(request.id, request.run, ended=timed_out(request.issue)))
+    return stale
 
 
-def settled(context: AppContext, waiting: StaleRun) -> None:
-    """Note that a run waits no more, and let others have its issue."""
-    question = approvals.asked_by(context.store, waiting.run)
-    approvals.answer(
-        context.store, waiting.question, waiting.answer or "timed out", now=context.clock()
+def mark_resolved(context: AppContext, stale: StaleRun) -> None:
+    """Close the approval request of a stale run, and release the issue if the run was ended."""
+    request = approvals.request_of_run(context.store, stale.run)
+    approvals.answer_request(
+        context.store, stale.request, stale.answer or "timed out", now=context.clock()
     )
-    if waiting.ended is not None and question is not None:
-        ids.free(context, question.issue, waiting.run)
+    if stale.ended is not None and request is not None:
+        release_lock(context, request.issue, stale.run)

@@ -1,4 +1,4 @@
-"""The figures of a publication as Prometheus reads them; counts and times, never an address."""
+"""Prometheus metrics of a publication: counts and times, never an address."""
 
 from __future__ import annotations
 
@@ -9,53 +9,45 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from typing import Any, Generic, TypeVar
+from typing import Generic, TypeVar
 
 from prometheus_client import CollectorRegistry, generate_latest
 from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4
 from prometheus_client.registry import Collector
 
-from upcycle_news import __version__
 from upcycle_news.app.context import AppContext
 from upcycle_news.errors import ContentError
-from upcycle_news.models import DeliveryState, SubscriberStatus
+from upcycle_news.models import DeliveryState, IssueState, SubscriberStatus
 from upcycle_news.observability.logging import Log
 from upcycle_news.observability.redaction import redact
 from upcycle_news.services.backup import create
-from upcycle_news.services.delivery.process_identity import SILENCE
-from upcycle_news.services.feeds.collect import feeds_health
+from upcycle_news.services.delivery.worker_identity import HEARTBEAT_TIMEOUT
+from upcycle_news.services.feeds.collect import FeedStatus, feeds_health
 from upcycle_news.storage import metrics, send_hold
-from upcycle_news.storage.issues import IssueState
+from upcycle_news.version import __version__
 
 log = Log(__name__)
 
 CONTENT_TYPE = CONTENT_TYPE_PLAIN_0_0_4
-NEWEST = 5  # issues with figures of their own: more would be series that nobody looks at
-FRESH, SLOW = 10.0, 60.0  # seconds an answer is kept: of the queue, and of everything that is slow
-SHARE = 20  # what took a second is not asked again for so many
-BUDGET = 2_000_000  # deliveries counted for one answer; the rest has its turn with the next ones
-MORE_FEEDS = 200  # feeds with series of their own
+NEWEST = 5  # issues with series of their own: more would be series that nobody looks at
+FRESH, SLOW = 10.0, 60.0  # seconds a value is cached: of the queue, and of what is slow to count
+COST_FACTOR = 20  # a value that took a second is cached for so many seconds
+MAX_FEEDS = 200  # feeds with series of their own
 
 T = TypeVar("T")
 
 
-def stale(counted_at: datetime, cost: float, queue: metrics.Queue, now: datetime) -> bool:
-    """Whether an issue's deliveries have to be counted again; `cost` is in seconds.
-
-    What waits changes any moment. What is settled changes on command only, and the older it is the
-    less likely: a week-old issue is counted again after 17 hours.
-    """
-    least = max(FRESH, SHARE * cost)
-    age = 0.0 if queue.waits else (now - queue.enqueued_at).total_seconds() / 10
-    return (now - counted_at).total_seconds() >= max(least, age)
+def needs_recount(counted_at: datetime, cost: float, now: datetime) -> bool:
+    """True if an issue's deliveries have to be counted again; `cost` is the last count's seconds."""
+    return (now - counted_at).total_seconds() >= max(FRESH, COST_FACTOR * cost)
 
 
 @dataclass
-class _Kept(Generic[T]):
-    """An answer that is good for a while, longer when it was costly."""
+class _CachedValue(Generic[T]):
+    """A value that is computed again after a while, later when it was costly."""
 
-    ask: Callable[[], T]
+    compute: Callable[[], T]
     seconds: float
     timer: Callable[[], float]
     value: T | None = None
@@ -64,15 +56,15 @@ class _Kept(Generic[T]):
     def get(self) -> T:
         began = self.timer()
         if self.value is None or began >= self.until:
-            self.value = self.ask()
+            self.value = self.compute()
             ended = self.timer()
-            self.until = ended + max(self.seconds, SHARE * (ended - began))
+            self.until = ended + max(self.seconds, COST_FACTOR * (ended - began))
         return self.value
 
 
 @dataclass
-class Meter:
-    """The figures of one room. Keep it: what it has counted makes the next answer cheap."""
+class MetricsExporter:
+    """The metrics of one application context. Keep it: its cache makes the next scrape cheap."""
 
     context: AppContext
     timer: Callable[[], float] = time.monotonic
@@ -80,97 +72,95 @@ class Meter:
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
     def __post_init__(self) -> None:
-        """Nothing is asked yet."""
+        """Set up the cached values; nothing is computed yet."""
         store = self.context.store
-        self._text = _Kept(self._write, FRESH, self.timer)
-        self._people = _Kept(lambda: metrics.people(store), SLOW, self.timer)
-        self._feeds = _Kept(self._look_at_feeds, SLOW, self.timer)
+        self._text = _CachedValue(self._write, FRESH, self.timer)
+        self._subscribers = _CachedValue(lambda: metrics.subscriber_counts(store), SLOW, self.timer)
+        self._feeds = _CachedValue(self._feed_families, SLOW, self.timer)
 
     def text(self) -> bytes:
-        """Everything, in Prometheus's text format 0.0.4; raises `StoreError`.
+        """Return all metrics in Prometheus's text format 0.0.4; raises `StoreError`.
 
-        One thread asks at a time: scrapes that come together share the answer.
+        One thread computes at a time: scrapes that come together share the result.
         """
         with self._lock:
             return self._text.get()
 
     def _write(self) -> bytes:
         registry = CollectorRegistry(auto_describe=False)
-        registry.register(_Families(list(self._families())))
+        registry.register(_FixedCollector(list(self._families())))
         return generate_latest(registry)
 
     def _families(self) -> Iterator[GaugeMetricFamily]:
         began, now, store = self.timer(), self.context.clock(), self.context.store
         yield _gauge(
             "build_info",
-            "Always 1; what runs here.",
+            "Always 1; installed versions.",
             {(__version__, platform.python_version(), store.dialect): 1},
             ("version", "python", "store"),
         )
-        queues = metrics.queues(store)
+        queues = metrics.issue_queues(store, NEWEST)
         yield from self._issues(queues, now)
         yield from _queue(queues, now)
         yield _gauge(
             "senders",
-            "Senders that have signed on and show that they live.",
-            metrics.senders_since(store, now - SILENCE),
+            "Workers with a recent heartbeat.",
+            metrics.count_workers_since(store, now - HEARTBEAT_TIMEOUT),
         )
         yield _gauge(
             "approvals_waiting",
-            "Runs that wait for an editor's approval.",
-            metrics.questions_waiting(store),
+            "Flow runs that wait for an editor's approval.",
+            metrics.count_open_approval_requests(store),
         )
         yield _gauge(
             "paused",
-            "1 while nothing goes out because the store was restored or moved.",
-            int(send_hold.standing(store) is not None),
+            "1 during a send hold: nothing is sent, as the store was restored or moved.",
+            int(send_hold.active_hold(store) is not None),
         )
-        yield from _people(self._people.get())
+        yield from _subscriber_families(self._subscribers.get())
         yield from self._feeds.get()
         if (made := self._last_backup()) is not None:
             yield _gauge("last_backup_timestamp_seconds", "When the newest backup was made.", made)
         yield _gauge(
             "state_free_bytes",
-            "Room left on the disk of the state folder.",
+            "Free bytes on the disk of the state folder.",
             shutil.disk_usage(self.context.settings.state).free,
         )
         yield _gauge(
-            "metrics_duration_seconds", "How long these figures took.", self.timer() - began
+            "metrics_duration_seconds", "How long these metrics took.", self.timer() - began
         )
 
     def _issues(
-        self, queues: tuple[metrics.Queue, ...], now: datetime
+        self, queues: tuple[metrics.IssueQueue, ...], now: datetime
     ) -> Iterator[GaugeMetricFamily]:
-        whole = self._count(queues, now)
+        sums = {queue.issue: self._sums(queue, now) for queue in queues}
+        self._counted = {issue: self._counted[issue] for issue in sums if issue in self._counted}
         newest, states = queues[:NEWEST], [state.value for state in DeliveryState]
         yield _gauge(
             "deliveries",
             f"Deliveries of the {NEWEST} newest issues by state.",
             {
-                (queue.issue, state): self._counted[queue.issue][0].get(state, 0)
+                (queue.issue, state): sums[queue.issue].get(state, 0)
                 for queue in newest
-                if queue.issue in self._counted
                 for state in states
             },
             ("issue", "state"),
         )
         yield _gauge(
             "audience",
-            "Readers each of the newest issues was queued for.",
+            "Subscribers each of the newest issues was queued for.",
             {(queue.issue,): queue.audience for queue in newest},
             ("issue",),
         )
-        sums = [self._counted[queue.issue][0] for queue in queues if queue.issue in self._counted]
-        if whole:  # until then the sum would be one of some issues only
-            yield _gauge(
-                "ledger_deliveries",
-                "Deliveries of all issues by state.",
-                {(state,): sum(counts.get(state, 0) for counts in sums) for state in states},
-                ("state",),
-            )
-        by_state = dict.fromkeys((state.value for state in IssueState if state != "open"), 0)
-        for queue in queues:
-            by_state[queue.state] = by_state.get(queue.state, 0) + 1
+        parts = [sums[queue.issue] for queue in queues if queue.sums is None]
+        parts.append(metrics.closed_deliveries(self.context.store))
+        yield _gauge(
+            "ledger_deliveries",
+            "Deliveries of all issues by state.",
+            {(state,): sum(counts.get(state, 0) for counts in parts) for state in states},
+            ("state",),
+        )
+        by_state = metrics.queued_issues_by_state(self.context.store)
         yield _gauge(
             "issues", "Queued issues by state.", {(k,): n for k, n in by_state.items()}, ("state",)
         )
@@ -181,109 +171,106 @@ class Meter:
                 queues[0].enqueued_at.timestamp(),
             )
 
-    def _count(self, queues: tuple[metrics.Queue, ...], now: datetime) -> bool:
-        """Count what has to be counted, as far as the budget goes; whether all issues are known."""
-        budget = BUDGET
-        for queue in queues:
-            known = self._counted.get(queue.issue)
-            if known is not None and not stale(known[1], known[2], queue, now):
-                continue
-            if budget < queue.audience < BUDGET or budget <= 0:
-                continue
-            budget -= queue.audience
-            began = self.timer()
-            counts = metrics.deliveries_of(self.context.store, queue.issue)
-            self._counted[queue.issue] = (counts, now, self.timer() - began)
-        return all(queue.issue in self._counted for queue in queues)
+    def _sums(self, queue: metrics.IssueQueue, now: datetime) -> Mapping[str, int]:
+        """Return an issue's deliveries by state: those of a closed one are stored."""
+        if queue.sums is not None:
+            return queue.sums
+        known = self._counted.get(queue.issue)
+        if known is not None and not needs_recount(known[1], known[2], now):
+            return known[0]
+        began = self.timer()
+        counts = metrics.deliveries_by_state(self.context.store, queue.issue)
+        self._counted[queue.issue] = (counts, now, self.timer() - began)
+        return counts
 
     def _last_backup(self) -> float | None:
         try:
-            found = create.existing(self.context)
-            return found[0].stat().st_mtime if found else None
+            backups = create.list_backups(self.context)
+            return backups[0].stat().st_mtime if backups else None
         except OSError:  # another disk, which is away: the figure's absence is the alarm
             return None
 
-    def _look_at_feeds(self) -> list[GaugeMetricFamily]:
+    def _feed_families(self) -> list[GaugeMetricFamily]:
         try:
-            health = [one for one in feeds_health(self.context) if one["active"]]
+            health = [feed for feed in feeds_health(self.context) if feed.active]
         except ContentError as error:  # feeds.toml is an editor's; the queue is still worth telling
             log.warning("feeds.toml cannot be read", why=error)
             return []
         return list(_feeds(health))
 
 
-def _queue(queues: tuple[metrics.Queue, ...], now: datetime) -> Iterator[GaugeMetricFamily]:
+def _queue(queues: tuple[metrics.IssueQueue, ...], now: datetime) -> Iterator[GaugeMetricFamily]:
     going = [queue for queue in queues if queue.state == IssueState.SENDING]
     moments = [at for queue in going for at in (queue.oldest, queue.due) if at is not None]
     ages = [(now - at) / timedelta(seconds=1) for at in moments if at <= now]
     yield _gauge(
         "queue_age_seconds",
-        "How long the oldest delivery waits that could go out; 0 when none does.",
+        "How long the oldest delivery that is due has waited; 0 without one.",
         max(ages, default=0.0),
     )
 
 
-def _people(people: metrics.People) -> Iterator[GaugeMetricFamily]:
-    statuses = {status.value: 0 for status in SubscriberStatus} | dict(people.subscribers)
-    kinds = {"hard": 0, "soft": 0, "blocked": 0} | dict(people.bounces)
+def _subscriber_families(totals: metrics.SubscriberCounts) -> Iterator[GaugeMetricFamily]:
+    statuses = {status.value: 0 for status in SubscriberStatus} | dict(totals.subscribers)
+    kinds = {"hard": 0, "soft": 0, "blocked": 0} | dict(totals.bounces)
     complaints = kinds.pop("complaint", 0)
-    for name, told, label, counts in (
+    for name, description, label, counts in (
         ("subscribers", "Subscribers by state.", "state", statuses),
-        ("suppressions", "Addresses never written to, by reason.", "reason", people.suppressions),
-        ("bounces", "Reports that came back, by kind.", "kind", kinds),
-        ("departures", "Readers who left, by way.", "way", people.departures),
+        ("suppressions", "Addresses never written to, by reason.", "reason", totals.suppressions),
+        ("bounces", "Bounce reports by kind.", "kind", kinds),
+        ("departures", "Unsubscriptions by method.", "way", totals.unsubscribes),
     ):
-        yield _gauge(name, told, {(redact(key),): n for key, n in counts.items()}, (label,))
-    yield _gauge("complaints", "Reports of readers who called it spam.", complaints)
+        yield _gauge(name, description, {(redact(key),): n for key, n in counts.items()}, (label,))
+    yield _gauge("complaints", "Complaints: reports that the mail is spam.", complaints)
 
 
-def _feeds(health: list[dict[str, Any]]) -> Iterator[GaugeMetricFamily]:
+def _feeds(health: list[FeedStatus]) -> Iterator[GaugeMetricFamily]:
     counts = dict.fromkeys(("ok", "failing", "stopped", "new"), 0)
-    for one in health:
-        counts[_how(one)] += 1
+    for feed in health:
+        counts[_health_of(feed)] += 1
     yield _gauge(
         "feeds", "Active feeds by health.", {(k,): n for k, n in counts.items()}, ("health",)
     )
-    told = health[:MORE_FEEDS]
+    listed = health[:MAX_FEEDS]
     yield _gauge(
         "feed_errors",
         "Failures in a row of each feed.",
-        {(redact(one["name"]),): one["errors"] for one in told},
+        {(redact(feed.name),): feed.errors for feed in listed},
         ("feed",),
     )
     yield _gauge(
         "feed_last_success_timestamp_seconds",
         "When each feed last answered as it should.",
         {
-            (redact(one["name"]),): datetime.fromisoformat(one["succeeded_at"]).timestamp()
-            for one in told
-            if one["succeeded_at"]
+            (redact(feed.name),): feed.succeeded_at.timestamp()
+            for feed in listed
+            if feed.succeeded_at
         },
         ("feed",),
     )
 
 
-def _how(one: Mapping[str, Any]) -> str:
-    if one["stopped"]:
+def _health_of(feed: FeedStatus) -> str:
+    if feed.stopped:
         return "stopped"
-    if one["errors"]:
+    if feed.errors:
         return "failing"
-    return "ok" if one["succeeded_at"] else "new"
+    return "ok" if feed.succeeded_at else "new"
 
 
 def _gauge(
     name: str,
-    told: str,
+    description: str,
     value: float | Mapping[tuple[str, ...], float],
     labels: tuple[str, ...] = (),
 ) -> GaugeMetricFamily:
-    family = GaugeMetricFamily(f"upcycle_news_{name}", told, labels=labels)
+    family = GaugeMetricFamily(f"upcycle_news_{name}", description, labels=labels)
     for key, number in value.items() if isinstance(value, Mapping) else [((), value)]:
         family.add_metric(key, number)
     return family
 
 
-class _Families(Collector):
+class _FixedCollector(Collector):
     def __init__(self, families: list[GaugeMetricFamily]) -> None:
         self._families = families
 

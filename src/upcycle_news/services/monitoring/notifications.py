@@ -1,4 +1,4 @@
-"""Short letters to our own people: reminders and alarms, through our own relay."""
+"""Mails to editors and operators through our own relay: reminders of approvals, and alerts."""
 
 from __future__ import annotations
 
@@ -11,55 +11,43 @@ from upcycle_news.app.context import AppContext
 from upcycle_news.errors import RelayError
 from upcycle_news.i18n.messages import localized
 from upcycle_news.models import Envelope
-from upcycle_news.models.runs import RunResult
 from upcycle_news.observability.logging import Log
 from upcycle_news.services.issues.preview_link import preview_url
-from upcycle_news.services.markdown import Words
+from upcycle_news.services.markdown import Translator
 from upcycle_news.services.monitoring.alerts import Event
 from upcycle_news.storage import approvals, revisions, subscribers
-from upcycle_news.storage.approvals import Question
+from upcycle_news.storage.approvals import ApprovalRequest
 from upcycle_news.transports.outcomes import Accepted
 from upcycle_news.transports.smtp import open_connection
 
 log = Log(__name__)
 
 
-def told(count: int) -> RunResult:
-    """The state of a run that wrote to our own people."""
-    if count:
-        return RunResult("completed", "Completed", f"{count} letters were accepted")
-    return RunResult(
-        "completed",
-        "Nobody",
-        "nobody was told: name the group of operators in cockpit.operators, and mark its members "
-        "with 'upcycle-news subscribers add … --group'",
-    )
-
-
 def send_notice(context: AppContext, group: str, subject: str, text: str) -> int:
-    """Send a plain letter to each confirmed member of `group`; how many were accepted.
+    """Send a plain text mail to each confirmed member of `group`; return the number accepted.
 
-    A group without members gets nothing: an alarm must not fail for want of readers, and one dead
-    address must not keep it from the others. Raises `RelayError` when nobody was reached.
+    An empty group is no error: an alert must not fail for lack of recipients, and one dead address
+    must not keep it from the others. Raises `RelayError` when no mail was accepted.
     """
     members = subscribers.group_members(context.store, group) if group else ()
     if not members:
         return 0
-    letterhead = context.letterhead(context.publication)
+    sender_headers = context.sender_headers(context.publication)
     with context.relay() as relay:
         connection, accepted = open_connection(relay), 0
         try:
             for member in members:
                 message = EmailMessage(policy=SMTP)
-                message["From"] = f"{letterhead.list_name} <{letterhead.from_address}>"
+                message["From"] = f"{sender_headers.list_name} <{sender_headers.from_address}>"
                 message["To"] = member.email.address
                 message["Subject"] = " ".join(subject.split())
                 message["Date"] = format_datetime(context.clock())
-                message["Message-ID"] = make_msgid(domain=letterhead.message_id_domain)
+                message["Message-ID"] = make_msgid(domain=sender_headers.message_id_domain)
                 message["Auto-Submitted"] = "auto-generated"  # RFC 3834, section 5
                 message.set_content(text)
                 outcome = connection.send(
-                    Envelope(letterhead.envelope_sender, member.email.address), message.as_bytes()
+                    Envelope(sender_headers.envelope_sender, member.email.address),
+                    message.as_bytes(),
                 )
                 accepted += isinstance(outcome, Accepted)
         finally:
@@ -67,56 +55,54 @@ def send_notice(context: AppContext, group: str, subject: str, text: str) -> int
     if not accepted:
         raise RelayError(f"a notice to the group '{group}' was accepted for none of them")
     if accepted < len(members):
-        log.warning("not everybody got a notice", group=group, told=accepted, of=len(members))
+        log.warning(
+            "notice not accepted for all members", group=group, accepted=accepted, of=len(members)
+        )
     return accepted
 
 
-log = Log(__name__)
+def send_reminders(context: AppContext) -> list[Event]:
+    """Remind the group `cockpit.editors` once of each approval request that expires soon.
 
-
-def remind(context: AppContext) -> list[Event]:
-    """Write to the group `cockpit.editors` once for each question that ends soon; what was told.
-
-    While the relay is away, or takes nothing from us, a question is left to the next run.
+    Returns an event for each reminder. If the relay does not accept the mails, the next run tries
+    again.
     """
-    found = []
-    for question in approvals.waiting(context.store):
-        left = question.until - context.clock()
+    events = []
+    for request in approvals.open_requests(context.store):
+        left = request.expires_at - context.clock()
         early = left > timedelta(hours=context.settings.cockpit.reminder_hours)
-        if early or left <= timedelta() or question.reminded_at is not None:
+        if early or left <= timedelta() or request.reminded_at is not None:
             continue
-        event = _event(context, question)
-        subject, text = _letter(context, question, event.payload["preview"])
+        event = _event(context, request)
+        subject, text = _reminder(context, request, event.payload["preview"])
         try:
             send_notice(context, context.settings.cockpit.editors, subject, text)
-        except RelayError as error:  # the alarms that are looked after next must not fail with it
-            log.warning("nobody could be reminded", issue=question.issue, why=error)
+        except RelayError as error:  # the alert rules that run next must not fail with it
+            log.warning("reminder not sent", issue=request.issue, why=error)
             continue
-        if approvals.remind(context.store, question.id, now=context.clock()):
-            found.append(event)
-    return found
+        if approvals.mark_reminded(context.store, request.id, now=context.clock()):
+            events.append(event)
+    return events
 
 
-def _letter(context: AppContext, question: Question, link: str) -> tuple[str, str]:
-    """Subject and text, in the publication's language."""
-    words = Words(context.settings.publication.language)
-    local = words.moment(question.until.astimezone(context.settings.publication.zone))
-    issue = str(question.issue)
+def _reminder(context: AppContext, request: ApprovalRequest, link: str) -> tuple[str, str]:
+    """Return subject and text in the publication's language."""
+    translate = Translator(context.settings.publication.language)
+    local = translate.format_time(request.expires_at.astimezone(context.settings.publication.zone))
+    issue = str(request.issue)
     return (
-        words(localized("reminder-subject", issue=issue, until=local)),
-        words(localized("reminder-text", issue=issue, until=local, link=link)),
+        translate(localized("reminder-subject", issue=issue, until=local)),
+        translate(localized("reminder-text", issue=issue, until=local, link=link)),
     )
 
 
-def _event(context: AppContext, question: Question) -> Event:
-    until = question.until.astimezone(context.settings.publication.zone)
-    row = revisions.revision(context.store, question.issue, question.revision_id)
+def _event(context: AppContext, request: ApprovalRequest) -> Event:
+    until = request.expires_at.astimezone(context.settings.publication.zone)
+    row = revisions.load_revision(context.store, request.issue, request.revision_id)
     assert row is not None
     message = (
-        f"issue {question.issue} „{row.manifest.issue.subject}“ waits for an approval until "
+        f"issue {request.issue} „{row.manifest.issue.subject}“ waits for an approval until "
         f"{until:%A, %d %B, %H:%M}"
     )
-    link = preview_url(context, question.issue, question.revision_id, expires=question.until)
-    return Event(
-        "upcycle-news.issue.waiting", f"issue {question.issue}", message, {"preview": link}
-    )
+    link = preview_url(context, request.issue, request.revision_id, expires=request.expires_at)
+    return Event("upcycle-news.issue.waiting", f"issue {request.issue}", message, {"preview": link})

@@ -1,4 +1,4 @@
-"""List health: what each issue did to the list, and when that is an alarm."""
+"""List health: bounces, complaints and departures of each issue, and when they are an alert."""
 
 from __future__ import annotations
 
@@ -7,86 +7,120 @@ from typing import Any
 
 from upcycle_news.app.context import AppContext
 from upcycle_news.i18n.messages import LocalizedText, localized
-from upcycle_news.storage import statistics
-from upcycle_news.storage.statistics import IssueFigures
+from upcycle_news.storage import pending_suppressions, statistics
+from upcycle_news.storage.statistics import IssueFigures, ListCounts
 
-# So few readers say nothing about a rate: one complaint of twenty readers is five percent.
-ENOUGH = 50
+# Fewer deliveries say nothing about a rate: one complaint of twenty is five percent.
+MIN_DELIVERIES = 50
 
 
 @dataclass(frozen=True)
-class Health:
-    """The figures of one issue with the sentences that raise an alarm."""
+class IssueHealth:
+    """The figures of one issue and its alerts."""
 
     figures: IssueFigures
-    alarms: tuple[LocalizedText, ...]
+    alerts: tuple[LocalizedText, ...]
 
     def sentence(self) -> LocalizedText:
-        """The figures for people."""
-        one = self.figures
+        """Return the figures as a sentence."""
+        figures = self.figures
         return localized(
             "list-health",
-            issue=str(one.issue),
-            sent=one.sent,
-            bounced=one.bounced,
-            rejected=one.rejected,
-            complaints=one.complaints,
-            unsubscribed=one.unsubscribed,
-            joined=one.joined,
-            left=one.left,
+            issue=str(figures.issue),
+            sent=figures.sent,
+            bounced=figures.bounced,
+            rejected=figures.rejected,
+            complaints=figures.complaints,
+            unsubscribed=figures.unsubscribed,
+            joined=figures.joined,
+            left=figures.left,
         )
 
     def as_dict(self) -> dict[str, Any]:
-        """The figures for programs."""
-        told = asdict(self.figures)
-        told["at"] = self.figures.at.isoformat(timespec="seconds")
-        return {**told, "alarms": list(map(str, self.alarms))}
+        """Return the figures in their JSON form."""
+        figures = asdict(self.figures)
+        figures["at"] = self.figures.at.isoformat(timespec="seconds")
+        return {**figures, "alarms": list(map(str, self.alerts))}
 
 
-def list_health(context: AppContext, last: int = 10) -> tuple[Health, ...]:
-    """The newest issues, newest first."""
-    told = context.settings.bounces
-    return tuple(
-        Health(
-            one,
-            alarms(
-                one,
-                bounces_percent=told.alarm_bounces_percent,
-                complaints_percent=told.alarm_complaints_percent,
-            ),
-        )
-        for one in statistics.figures(context.store, last)
+@dataclass(frozen=True)
+class ListStatistics:
+    """The counts of the list, and the health of its newest issues, newest first.
+
+    `pending_suppressions` wait for a decision: their readers still get mail.
+    """
+
+    counts: ListCounts
+    issues: tuple[IssueHealth, ...]
+    pending_suppressions: int = 0
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return the JSON object of `subscribers stats`."""
+        return {
+            "subscribers": dict(self.counts.by_status),
+            "topics": dict(self.counts.by_topic),
+            "suppressions": dict(self.counts.suppressions),
+            "pending_suppressions": self.pending_suppressions,
+            "issues": [issue.as_dict() for issue in self.issues],
+        }
+
+
+def list_statistics(context: AppContext) -> ListStatistics:
+    """Count subscribers and suppressions, and tell what each of the newest issues did to the list."""
+    return ListStatistics(
+        statistics.count_subscribers(context.store),
+        list_health(context),
+        pending_suppressions.count_pending(context.store),
     )
 
 
-def alarms(
-    one: IssueFigures, *, bounces_percent: float, complaints_percent: float
+def list_health(context: AppContext, last: int = 10) -> tuple[IssueHealth, ...]:
+    """Return the health of the newest issues, newest first."""
+    limits = context.settings.bounces
+    return tuple(
+        IssueHealth(
+            figures,
+            find_alerts(
+                figures,
+                bounces_percent=limits.alarm_bounces_percent,
+                complaints_percent=limits.alarm_complaints_percent,
+            ),
+        )
+        for figures in statistics.issue_figures(context.store, last)
+    )
+
+
+def find_alerts(
+    figures: IssueFigures, *, bounces_percent: float, complaints_percent: float
 ) -> tuple[LocalizedText, ...]:
-    """What has to be looked at before the next issue goes out."""
-    found = []
-    tried = one.sent + one.rejected
-    if tried >= ENOUGH:
-        share = 100 * (one.bounced + one.rejected) / tried
+    """Return a message for each rate above its limit: to be looked at before the next issue."""
+    messages = []
+    tried = figures.sent + figures.rejected
+    if tried >= MIN_DELIVERIES:
+        share = 100 * (figures.bounced + figures.rejected) / tried
         if share > bounces_percent:
-            found.append(
+            messages.append(
                 localized(
-                    "list-bounces", issue=str(one.issue), share=share, alarm=float(bounces_percent)
+                    "list-bounces",
+                    issue=str(figures.issue),
+                    share=share,
+                    alarm=float(bounces_percent),
                 )
             )
-    if one.sent >= ENOUGH and one.complaints:
-        share = 100 * one.complaints / one.sent
+    if figures.sent >= MIN_DELIVERIES and figures.complaints:
+        share = 100 * figures.complaints / figures.sent
         if share > complaints_percent:
-            found.append(
+            messages.append(
                 localized(
                     "list-complaints",
-                    issue=str(one.issue),
+                    issue=str(figures.issue),
                     share=share,
                     alarm=float(complaints_percent),
                 )
             )
-    return tuple(found)
+    return tuple(messages)
 
 
-def alarm_sentences(context: AppContext, last: int = 3) -> list[str]:
-    """The alarms of the newest issues, for the report of a run."""
-    return [str(alarm) for one in list_health(context, last) for alarm in one.alarms]
+def list_alert_sentences(context: AppContext, last: int = 3) -> list[str]:
+    """Return the alerts of the newest issues, for the report of a run."""
+    return [str(alert) for health in list_health(context, last) for alert in health.alerts]

@@ -1,232 +1,373 @@
-"""Joining and leaving: the double opt-in, and what a reader's signed link may do."""
+"""Subscribing and unsubscribing: the double opt-in, and the actions of signed links."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import re
+from collections.abc import Collection, Iterable
+from dataclasses import asdict, dataclass
 from datetime import timedelta
+from pathlib import Path
 
 from upcycle_news.app.context import AppContext
 from upcycle_news.errors import RelayError
-from upcycle_news.i18n.messages import LocalizedText, localized
+from upcycle_news.i18n.messages import LANGUAGES, LocalizedText, localized
 from upcycle_news.mail.message import message_hash
-from upcycle_news.mail.transactional import compose_letter
+from upcycle_news.mail.transactional import build_transactional_mail
 from upcycle_news.models import (
+    ConfirmationResult,
     EmailAddress,
     Envelope,
+    Signup,
     Subscriber,
     SubscriberStatus,
+    UnsubscribeMethod,
 )
 from upcycle_news.observability.logging import Log
-from upcycle_news.rendering.render import render_letter
-from upcycle_news.rendering.template_strings import read_words
+from upcycle_news.rendering.render import render_transactional
+from upcycle_news.rendering.template_strings import read_template_strings
 from upcycle_news.rendering.templates import load_templates
-from upcycle_news.storage import send_hold, signups, subscribers
-from upcycle_news.storage.signups import Confirmed, Signup
-from upcycle_news.storage.subscribers import Way
+from upcycle_news.services.subscribers.lists import read_list
+from upcycle_news.storage import bounces, send_hold, signups, subscribers
 from upcycle_news.subscribers import double_opt_in
-from upcycle_news.subscribers.link_tokens import Purpose, Token
+from upcycle_news.subscribers.link_tokens import Purpose
 from upcycle_news.transports.outcomes import (
     Accepted,
-    CannotCarry,
     Outcome,
     Refused,
+    UnsupportedAddress,
 )
-from upcycle_news.transports.refusal_classes import speaks_of
+from upcycle_news.transports.refusal_classes import RefusalClass, classify_refusal
 from upcycle_news.transports.smtp import open_connection
 
 log = Log(__name__)
 
-LETTER = "confirm"
-# The words a person sees before they agree; their hash is the version kept with the consent.
-_AGREED_TO = ("page_consent", "confirm_text", "confirm_button", "page_confirm_text")
+_TOKEN = re.compile(r"(?<![A-Za-z0-9_-])[A-Za-z0-9_-]{43}(?![A-Za-z0-9_-])")
+
+CONFIRMATION_TEMPLATE = "confirm"
+# The texts shown before consent is given; their hash is the version kept with the consent.
+_CONSENT_TEXTS = ("page_consent", "confirm_text", "confirm_button", "page_confirm_text")
 
 
 @dataclass(frozen=True)
-class Tidied:
-    """What was deleted because its time was over, and how many mails were tried again."""
+class CleanupReport:
+    """Deleted sign-ups and bounce reports that expired, and confirmation mails that were sent."""
 
     unconfirmed: int = 0
     mailed: int = 0
     reports: int = 0
 
+    def as_dict(self) -> dict[str, int]:
+        """Return the JSON object of `subscribers tidy`."""
+        return asdict(self)
+
+    def __str__(self) -> str:
+        return (
+            f"{self.unconfirmed} unconfirmed sign-ups and {self.reports} old reports deleted, "
+            f"{self.mailed} confirmations mailed"
+        )
+
+
+@dataclass(frozen=True)
+class LinkCounts:
+    """How many lines held an unsubscribe link of ours, and how many something else."""
+
+    valid: int
+    foreign: int
+
+
+@dataclass(frozen=True)
+class Confirmation:
+    """What following a confirmation link did; `preferences_token` is for the next link.
+
+    No `subscriber`, no token: the link is not ours, or its subscriber was erased.
+    """
+
+    result: ConfirmationResult
+    subscriber: Subscriber | None
+    preferences_token: str = ""
+
+
+@dataclass(frozen=True)
+class SubscriberLink:
+    """Whose link it is, and of which issue (0: none). `subscriber` is None once they were erased."""
+
+    subscriber: Subscriber | None
+    issue_number: int
+    preferences_token: str
+
+
+@dataclass(frozen=True)
+class Preferences:
+    """A subscriber with the topics that the publication offers; they have chosen some of them."""
+
+    subscriber: Subscriber
+    offered: tuple[str, ...]
+
+
+class RecipientRefused(RelayError):  # noqa: N818 - a sentence reads better without "Error"
+    """The relay refused this one address, which says nothing about others."""
+
 
 def sign_up(
-    context: AppContext, email: EmailAddress, *, language: str, source: str, ip: str = ""
+    context: AppContext, email: EmailAddress, *, language: str, source: str = "", ip: str = ""
 ) -> Signup | None:
-    """Write down a sign-up; None when no mail must go out. Nothing is sent yet."""
+    """Store a sign-up; None if no confirmation mail may be sent. Nothing is sent yet.
+
+    `source` says where the form stands (default: our own page); `ip` is stored only if the settings
+    say so.
+    """
     now = context.clock()
     cooldown = timedelta(minutes=context.settings.audience.cooldown_minutes)
-    return signups.begin(
+    return signups.start_signup(
         context.store,
         email,
-        may_ask=lambda found: double_opt_in.may_ask(found, now=now, cooldown=cooldown),
+        may_ask=lambda situation: double_opt_in.may_send_confirmation(
+            situation, now=now, cooldown=cooldown
+        ),
         language=language,
-        source=source,
-        wording=wording(context, language),
+        source=source or f"web: {context.link_signer.public_url}/subscribe",
+        wording=consent_wording(context, language),
         ip=ip if context.settings.audience.keep_ip else "",
         now=now,
     )
 
 
-def wording(context: AppContext, language: str) -> str:
-    """The version of the words that are agreed to."""
-    words = read_words(load_templates(context.templates), language)
-    texts = (words.catalogue.get(key, "") for key in _AGREED_TO)
-    return double_opt_in.wording_version(language, texts)
+def consent_wording(context: AppContext, language: str) -> str:
+    """Return the version of the consent texts in this language."""
+    words = read_template_strings(load_templates(context.templates_folder), language)
+    texts = (words.catalogue.get(key, "") for key in _CONSENT_TEXTS)
+    return double_opt_in.consent_version(language, texts)
 
 
-class LetterRefused(RelayError):  # noqa: N818 - a sentence reads better without "Error"
-    """The relay did not want the mail to this one address, which says nothing about others."""
-
-
-def ask_to_confirm(context: AppContext, signup: Signup) -> bool:
-    """Send the mail with the confirmation link; False when it has left, or its person, meanwhile.
+def send_confirmation_mail(context: AppContext, signup: Signup) -> bool:
+    """Send the confirmation link; False if it was sent or the subscriber erased meanwhile.
 
     Raises `RelayError` when it was not accepted. It is tried again later, unless the address is
     the reason.
     """
-    told = context.settings
-    if not told.publication.public_url or not told.sender.address:
+    settings = context.settings
+    if not settings.publication.public_url or not settings.sender.address:
         raise RelayError(
-            "no confirmation mail can leave: set publication.public_url and sender.address"
+            "no confirmation mail can be sent: set publication.public_url and sender.address"
         )
-    token = context.signer.token(Purpose.CONFIRM, signup.subscriber, signup.consent % 2**24)
+    token = context.link_signer.token(Purpose.CONFIRM, signup.subscriber, signup.consent % 2**24)
     publication = context.publication
-    letter = render_letter(
-        load_templates(context.templates),
-        LETTER,
+    mail = render_transactional(
+        load_templates(context.templates_folder),
+        CONFIRMATION_TEMPLATE,
         publication=publication,
         language=signup.language,
         values={
-            "link": f"{context.signer.public_url}/{Purpose.CONFIRM}/{token}",
+            "link": f"{context.link_signer.public_url}/{Purpose.CONFIRM}/{token}",
             "days": context.settings.audience.confirm_days,
         },
     )
-    letterhead = context.letterhead(publication)
-    message = compose_letter(
-        letterhead,
+    sender_headers = context.sender_headers(publication)
+    message = build_transactional_mail(
+        sender_headers,
         to=signup.email,
         language=signup.language,
-        subject=letter.subject,
-        text=letter.text,
-        html=letter.html,
-        # Numbers come again once their row is deleted, and servers drop a Message-ID they know.
+        subject=mail.subject,
+        text=mail.text,
+        html=mail.html,
+        # Ids are reused once their row is deleted, and servers drop a Message-ID they have seen.
         message_hash=message_hash(
             context.message_id_key, f"confirm/{signup.given_at.timestamp():.0f}", signup.consent
         ),
         date=context.clock(),
         signers=context.dkim_signers,
     )
-    # Before the mail leaves: a reader may be faster than our next commit.
-    if not signups.mailed(context.store, signup, double_opt_in.token_hash(token), context.clock()):
+    # Before the mail is sent: a subscriber may confirm before our next commit.
+    if not signups.mark_mailed(
+        context.store, signup, double_opt_in.token_hash(token), context.clock()
+    ):
         return False
     try:
-        outcome = _hand_over(
-            context, Envelope(letterhead.envelope_sender, signup.email.address), message
+        outcome = _send(
+            context, Envelope(sender_headers.envelope_sender, signup.email.address), message
         )
     except RelayError:
-        signups.not_mailed(context.store, signup)
+        signups.unmark_mailed(context.store, signup)
         raise
     if not isinstance(outcome, Accepted):
-        if not _of_the_address(outcome):
-            signups.not_mailed(context.store, signup)
-        ours = isinstance(outcome, Refused) and outcome.stage == "mail"
-        alone = isinstance(outcome, Refused | CannotCarry) and not ours
-        raise (LetterRefused if alone else RelayError)(
+        if not _concerns_address(outcome):
+            signups.unmark_mailed(context.store, signup)
+        sender_refused = isinstance(outcome, Refused) and outcome.stage == "mail"
+        only_this_address = isinstance(outcome, Refused | UnsupportedAddress) and not sender_refused
+        raise (RecipientRefused if only_this_address else RelayError)(
             f"the confirmation mail was not accepted ({type(outcome).__name__})"
         )
     return True
 
 
-def _hand_over(context: AppContext, envelope: Envelope, message: bytes) -> Outcome:
+def _send(context: AppContext, envelope: Envelope, message: bytes) -> Outcome:
     with context.relay() as relay, open_connection(relay) as connection:
         return connection.send(envelope, message)
 
 
-def _of_the_address(outcome: Outcome) -> bool:
-    """Whether no other day will change it: the address does not exist, or we cannot reach it."""
+def _concerns_address(outcome: Outcome) -> bool:
+    """Return True if the address is the reason, so that a later attempt would fail as well."""
     if isinstance(outcome, Refused):
         gone = outcome.reply.code >= 500
-        return gone and speaks_of(outcome.stage, outcome.reply) == "person"
-    return isinstance(outcome, CannotCarry)
+        return gone and classify_refusal(outcome.stage, outcome.reply) is RefusalClass.RECIPIENT
+    return isinstance(outcome, UnsupportedAddress)
 
 
-def ask_the_waiting(context: AppContext) -> int:
-    """Send confirmation mails that could not leave when they should have; how many left."""
-    if send_hold.standing(context.store):
-        return 0  # a restored store does not know which of them left after all
+def send_pending_confirmations(context: AppContext) -> int:
+    """Send confirmation mails that could not be sent at their time; returns how many were sent."""
+    if send_hold.active_hold(context.store):
+        return 0  # a restored store does not know which of them were sent after all
     since = context.clock() - timedelta(days=context.settings.audience.confirm_days)
-    left = 0
-    for signup in signups.unmailed(context.store, since=since):
+    sent = 0
+    for signup in signups.signups_without_mail(context.store, since=since):
         try:
-            left += ask_to_confirm(context, signup)
-        except LetterRefused as error:
-            # Anybody may enter an address that nobody takes: it must not hold up the others.
-            log.warning("a confirmation mail was refused", sign_up=signup.consent, why=error)
+            sent += send_confirmation_mail(context, signup)
+        except RecipientRefused as error:
+            # Anybody may enter an address that no server accepts: it must not block the others.
+            log.warning("confirmation mail refused", sign_up=signup.consent, why=error)
         except RelayError as error:
-            log.warning("a sign-up keeps waiting", sign_up=signup.consent, why=error)
-            break  # the relay is not well: the next run tries again
-    return left
+            log.warning("confirmation mail pending", sign_up=signup.consent, why=error)
+            break  # the relay has a problem: the next run tries again
+    return sent
 
 
-def confirm(
-    context: AppContext, token: str, *, act: bool = True
-) -> tuple[Confirmed, Subscriber | None]:
-    """Act on a confirmation link, or only look; what became of it and whose it is."""
-    read = context.signer.read(Purpose.CONFIRM, token)
-    if read is None:
-        return Confirmed.UNKNOWN, None
-    follow = signups.confirm if act else signups.standing
-    done = follow(
+def confirm(context: AppContext, token: str, *, act: bool = True) -> Confirmation:
+    """Follow a confirmation link, or only look it up with `act` False."""
+    parsed = context.link_signer.read(Purpose.CONFIRM, token)
+    if parsed is None:
+        return Confirmation(ConfirmationResult.UNKNOWN, None)
+    lookup = signups.confirm if act else signups.confirmation_status
+    result = lookup(
         context.store,
         double_opt_in.token_hash(token),
         now=context.clock(),
         valid_for=_valid_for(context),
     )
-    return done, subscribers.by_number(context.store, read.subscriber)
+    return Confirmation(
+        result,
+        subscribers.by_id(context.store, parsed.subscriber),
+        context.link_signer.token(Purpose.PREFERENCES, parsed.subscriber),
+    )
 
 
 def _valid_for(context: AppContext) -> timedelta:
     return timedelta(days=context.settings.audience.confirm_days)
 
 
-def reader(
-    context: AppContext, purpose: Purpose, token: str
-) -> tuple[Token, Subscriber | None] | None:
-    """Whose link this is; None for a token that is altered, foreign or for another purpose."""
-    read = context.signer.read(purpose, token)
-    return None if read is None else (read, subscribers.by_number(context.store, read.subscriber))
+def read_link(context: AppContext, purpose: Purpose, token: str) -> SubscriberLink | None:
+    """Return whose link it is; None if it is altered, foreign or for another purpose."""
+    parsed = context.link_signer.read(purpose, token)
+    if parsed is None:
+        return None
+    return SubscriberLink(
+        subscriber=subscribers.by_id(context.store, parsed.subscriber),
+        issue_number=parsed.issue,
+        preferences_token=context.link_signer.token(
+            Purpose.PREFERENCES, parsed.subscriber, parsed.issue
+        ),
+    )
 
 
-def leave(context: AppContext, token: Token, person: Subscriber | None, way: Way) -> None:
-    """Let the link's reader go; done already and forgotten already are done as well."""
-    if person is not None and person.status is not SubscriberStatus.UNSUBSCRIBED:
-        subscribers.unsubscribe(
-            context.store, person, now=context.clock(), way=way, issue=token.issue
-        )
-        log.info("a reader left", way=way, issue_number=token.issue)
+def unsubscribe_by_token(
+    context: AppContext, token: str, method: UnsubscribeMethod
+) -> SubscriberLink | None:
+    """Unsubscribe the owner of a link; repeating it, or after an erasure, changes nothing.
+
+    The token is that of an unsubscribe link, or of a preferences link with that method. None, and
+    nothing changed, for a token that is not ours or for another purpose.
+    """
+    by_preferences = method is UnsubscribeMethod.PREFERENCES
+    link = read_link(context, Purpose.PREFERENCES if by_preferences else Purpose.UNSUBSCRIBE, token)
+    if link is None or link.subscriber is None:
+        return link
+    if link.subscriber.status is not SubscriberStatus.UNSUBSCRIBED:
+        unsubscribe(context, link.subscriber, method, issue_number=link.issue_number)
+    return link
 
 
-def how_readers_leave(context: AppContext) -> LocalizedText:
-    """Which way out of the newsletter is in force, for whoever checks the publication."""
-    told = context.settings
-    if told.publication.public_url:
-        address = told.publication.public_url
-        if told.sender.unsubscribe_mailto:
+def unsubscribe(
+    context: AppContext, subscriber: Subscriber, method: UnsubscribeMethod, *, issue_number: int = 0
+) -> bool:
+    """Unsubscribe at once, by the link of an issue or by none (0); False if that was done already."""
+    changed = subscribers.unsubscribe(
+        context.store, subscriber, now=context.clock(), method=method, issue=issue_number
+    )
+    if changed:
+        log.info("unsubscribed", way=method, issue_number=issue_number)
+    return changed
+
+
+def unsubscribe_by_links(context: AppContext, links: Path | Iterable[str]) -> LinkCounts:
+    """Unsubscribe by links or tokens, one a line of a file, that a page elsewhere collected.
+
+    Raises `ContentError` when the file cannot be read.
+    """
+    lines = (
+        read_list(links).decode(errors="replace").splitlines() if isinstance(links, Path) else links
+    )
+    valid = foreign = 0
+    for line in lines:
+        if not line.strip():
+            continue
+        match = _TOKEN.search(line)
+        if match and unsubscribe_by_token(context, match[0], UnsubscribeMethod.PAGE):
+            valid += 1
+        else:
+            foreign += 1
+    return LinkCounts(valid, foreign)
+
+
+def preferences(context: AppContext, token: str) -> Preferences | None:
+    """Return the preferences behind a link; None if it is not ours or its subscriber was erased."""
+    link = read_link(context, Purpose.PREFERENCES, token)
+    if link is None or link.subscriber is None:
+        return None
+    return Preferences(link.subscriber, context.settings.audience.topics)
+
+
+def change_preferences(
+    context: AppContext, token: str, *, language: str, topics: Collection[str]
+) -> Preferences | None:
+    """Store what a subscriber chose by a preferences link; returns the preferences as they are then.
+
+    Of `topics` those that are offered count; topics of the subscriber that are not offered (from a
+    list, or no longer) stay. An unknown `language` changes nothing of it. Nothing is stored for one
+    who is not confirmed; None as with `preferences`.
+    """
+    before = preferences(context, token)
+    if before is None or before.subscriber.status is not SubscriberStatus.CONFIRMED:
+        return before
+    subscriber, offered = before.subscriber, before.offered
+    chosen = [topic for topic in offered if topic in topics]
+    chosen += [topic for topic in subscriber.topics if topic not in offered]
+    subscribers.set_preferences(
+        context.store,
+        subscriber,
+        language=language if language in LANGUAGES else subscriber.language,
+        topics=chosen,
+        now=context.clock(),
+    )
+    return preferences(context, token)
+
+
+def describe_unsubscribe_methods(context: AppContext) -> LocalizedText:
+    """Return a sentence that says how subscribers can unsubscribe, for `check` and doctor."""
+    settings = context.settings
+    if settings.publication.public_url:
+        address = settings.publication.public_url
+        if settings.sender.unsubscribe_mailto:
             return localized("leave-both", address=address)
         return localized("leave-click", address=address)
-    if context.leaves_by_mail:
-        return localized("leave-mail", address=told.sender.unsubscribe_mailto)
+    if context.unsubscribes_by_mail:
+        return localized("leave-mail", address=settings.sender.unsubscribe_mailto)
     return localized("leave-nowhere")
 
 
-def tidy(context: AppContext) -> Tidied:
-    """Delete what was never confirmed and reports that are too old; mail those who still wait."""
-    from upcycle_news.storage import bounces
-
+def purge_expired(context: AppContext) -> CleanupReport:
+    """Delete expired sign-ups and bounce reports; send confirmation mails that are pending."""
     now = context.clock()
-    mailed = ask_the_waiting(context)
-    return Tidied(
+    mailed = send_pending_confirmations(context)
+    return CleanupReport(
         unconfirmed=signups.delete_unconfirmed(context.store, before=now - _valid_for(context)),
         mailed=mailed,
         reports=bounces.drop_raw(

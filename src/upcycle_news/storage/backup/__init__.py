@@ -1,1 +1,1 @@
-"""Snapshots of the store, copies, and what a restore merges."""
+"""Snapshots of the store, copies into another one, and the merge of a restore."""

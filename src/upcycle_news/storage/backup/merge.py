@@ -1,8 +1,8 @@
-"""What a store that is replaced knows better than the backup that replaces it.
+"""Merge newer data of a store that is replaced into the backup that replaces it.
 
-Only what protects readers is taken over: who left, was suppressed or forgotten, which issues went
-out, what editors corrected or withdrew, and what the relay said about each delivery. What people
-undid on purpose (a list they should not have imported) stays undone.
+Only what protects subscribers and readers is merged: unsubscribes, suppressions, erasures, sent
+issues, corrections and withdrawals, and the results of deliveries. What a restore is meant to undo
+(a list that should not have been imported) stays undone.
 """
 
 from __future__ import annotations
@@ -12,32 +12,51 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Connection, Row, Select, Table, bindparam, delete, func, or_, select, update
+from sqlalchemy import (
+    Column,
+    Connection,
+    Row,
+    Select,
+    Table,
+    bindparam,
+    delete,
+    func,
+    or_,
+    select,
+    update,
+)
 from sqlalchemy.dialects import sqlite
 
-from upcycle_news.models import DeliveryState, SubscriberStatus
+from upcycle_news.models import DeliveryState, IssueState, SubscriberStatus
+from upcycle_news.storage import issue_lifecycle as lifecycle
 from upcycle_news.storage.backup.copy import BATCH, WIDE_BATCH
-from upcycle_news.storage.issues import IssueState
-from upcycle_news.storage.personal_data import erase
+from upcycle_news.storage.issue_lifecycle import IssueEvent
+from upcycle_news.storage.personal_data import erase_rows
 from upcycle_news.storage.schema import (
-    amendments,
-    approvals,
     blobs,
     consents,
+    corrections,
     deliveries,
+    issue_events,
+    issue_relays,
     issues,
+    pending_suppressions,
     quota_marks,
     quota_scopes,
     renderings,
     revisions,
     subscribers,
     suppressions,
-    used,
+    used_content,
 )
+from upcycle_news.storage.suppressions import suppress, suppressions_in
+
+BY = "restore"
+"""Who did what a restore does to an issue."""
 
 # Clocks of the machines that write and back up may differ by so much.
 _SKEW = timedelta(hours=1)
-# What the replaced store says has ended was sent or never will be: no doubt is left.
+# A delivery that has ended in the replaced store was sent or never will be.
 _ENDED = (
     DeliveryState.SENT,
     DeliveryState.REJECTED,
@@ -53,36 +72,53 @@ _IN_DOUBT = (
 
 
 @dataclass(frozen=True)
-class Learned:
-    """What was taken over: counts. `joined` came since the backup and were not taken over."""
+class MergeReport:
+    """Counts of what was merged. `joined`: subscribers newer than the backup, not merged."""
 
     suppressed: int = 0
-    left: int = 0
-    forgotten: int = 0
+    unsubscribed: int = 0
+    erased: int = 0
     results: int = 0
     issues: int = 0
     joined: int = 0
 
+    def as_dict(self) -> dict[str, int]:
+        """Return the counts under the keys that `restore --json` prints."""
+        return {
+            "suppressed": self.suppressed,
+            "left": self.unsubscribed,
+            "forgotten": self.erased,
+            "results": self.results,
+            "issues": self.issues,
+            "joined": self.joined,
+        }
 
-def learn(old: Connection, new: Connection, *, since: datetime, now: datetime) -> Learned:
-    """Write into `new`, a backup of `since` in SQLite, what `old` knows better.
 
-    Both hold the newest migration and belong to one publication: numbers mean the same people.
+def merge_newer_data(
+    old: Connection, new: Connection, *, since: datetime, now: datetime
+) -> MergeReport:
+    """Write newer data of `old` into `new`, a backup of `since` in SQLite.
+
+    Both have the newest migration and belong to one publication: ids mean the same subscribers.
     """
-    suppressed = _suppressions(old, new)
-    left = _leaves(old, new, since)
-    forgotten = _forgotten(new)
-    brought = _issues(old, new)
-    results = sum(_results(old, new, issue) for issue in _unsettled(new, without=brought))
-    _amendments(old, new)
-    _quotas(old, new)
+    suppressed = _merge_suppressions(old, new)
+    _merge_pending_suppressions(old, new)
+    unsubscribed = _merge_unsubscribes(old, new, since)
+    erased = _repeat_erasures(new)
+    copied = _merge_issues(old, new, now)
+    results = sum(
+        _merge_results(old, new, issue, now) for issue in _unfinished_issues(new, without=copied)
+    )
+    _merge_first_relays(old, new)
+    _merge_corrections(old, new)
+    _merge_quotas(old, new)
     joined = select(func.count()).where(subscribers.c.created_at > since)
-    return Learned(
+    return MergeReport(
         suppressed=suppressed,
-        left=left,
-        forgotten=forgotten,
+        unsubscribed=unsubscribed,
+        erased=erased,
         results=results,
-        issues=len(brought),
+        issues=len(copied),
         joined=old.scalar(joined) or 0,
     )
 
@@ -92,7 +128,7 @@ def _rows(connection: Connection, query: Select[Any], size: int = BATCH) -> Iter
 
 
 def _add(new: Connection, table: Table, rows: Sequence[Row[Any]], **changed: Any) -> int:
-    """Insert rows that are not there; how many are new."""
+    """Insert missing rows; returns how many."""
     before = new.scalar(select(func.count()).select_from(table)) or 0
     new.execute(
         sqlite.insert(table).on_conflict_do_nothing(),
@@ -101,25 +137,34 @@ def _add(new: Connection, table: Table, rows: Sequence[Row[Any]], **changed: Any
     return (new.scalar(select(func.count()).select_from(table)) or 0) - before
 
 
-def _suppressions(old: Connection, new: Connection) -> int:
-    return sum(_add(new, suppressions, rows) for rows in _rows(old, select(suppressions)))
+def _merge_suppressions(old: Connection, new: Connection) -> int:
+    return sum(suppress(new, suppression) for suppression in suppressions_in(old))
 
 
-def _leaves(old: Connection, new: Connection, since: datetime) -> int:
-    """Who left after the backup has left, and so has their consent."""
-    gone = select(subscribers.c.id, subscribers.c.email_key, subscribers.c.left_at).where(
-        subscribers.c.status == SubscriberStatus.UNSUBSCRIBED, subscribers.c.left_at > since - _SKEW
+def _merge_pending_suppressions(old: Connection, new: Connection) -> None:
+    """Copy what waits for a person, as far as the backup knows the subscribers."""
+    known = set(new.scalars(select(subscribers.c.id)))
+    for rows in _rows(old, select(pending_suppressions)):
+        if waiting := [row for row in rows if row.subscriber_id in known]:
+            _add(new, pending_suppressions, waiting)
+
+
+def _merge_unsubscribes(old: Connection, new: Connection, since: datetime) -> int:
+    """Unsubscribe those who did after the backup, and end their consent."""
+    newer = select(subscribers.c.id, subscribers.c.email_key, subscribers.c.unsubscribed_at).where(
+        subscribers.c.status == SubscriberStatus.UNSUBSCRIBED,
+        subscribers.c.unsubscribed_at > since - _SKEW,
     )
-    let_go = (
+    unsubscribe = (
         update(subscribers)
         .where(
             subscribers.c.id == bindparam("number"),
             subscribers.c.email_key == bindparam("key"),
             subscribers.c.status != SubscriberStatus.UNSUBSCRIBED,
         )
-        .values(status=SubscriberStatus.UNSUBSCRIBED, left_at=bindparam("at"))
+        .values(status=SubscriberStatus.UNSUBSCRIBED, unsubscribed_at=bindparam("at"))
     )
-    end = (
+    end_consent = (
         update(consents)
         .where(
             consents.c.subscriber_id == bindparam("number"),
@@ -128,98 +173,116 @@ def _leaves(old: Connection, new: Connection, since: datetime) -> int:
         )
         .values(ended_at=bindparam("at"))
     )
-    found = 0
-    for rows in _rows(old, gone):
+    count = 0
+    for rows in _rows(old, newer):
         for row in rows:
-            values = {"number": row.id, "key": row.email_key, "at": row.left_at}
-            if new.execute(let_go, values).rowcount:
-                found += 1
-                new.execute(end, {"number": row.id, "at": row.left_at})
-    return found
+            values = {"number": row.id, "key": row.email_key, "at": row.unsubscribed_at}
+            if new.execute(unsubscribe, values).rowcount:
+                count += 1
+                new.execute(end_consent, {"number": row.id, "at": row.unsubscribed_at})
+    return count
 
 
-def _forgotten(new: Connection) -> int:
-    """Who was erased after the backup is erased again: what is left of them is their hash."""
-    barred = select(suppressions.c.email_key).where(suppressions.c.email_key.startswith("#"))
-    found = new.scalars(select(subscribers.c.id).where(subscribers.c.hash_key.in_(barred))).all()
-    for number in found:
-        erase(new, number)
-    return len(found)
+def _repeat_erasures(new: Connection) -> int:
+    """Erase again whom the suppressions know as erased after the backup; returns how many."""
+    erased_hashes = select(suppressions.c.email_key).where(suppressions.c.email_key.startswith("#"))
+    ids = new.scalars(
+        select(subscribers.c.id).where(subscribers.c.hash_key.in_(erased_hashes))
+    ).all()
+    for number in ids:
+        erase_rows(new, number)
+    return len(ids)
 
 
-def _issues(old: Connection, new: Connection) -> list[str]:
-    """Issues that began after the backup come with all that was sent: never again as if new."""
-    begun = {row.id: row for row in new.execute(select(issues)) if row.state != IssueState.OPEN}
-    brought = []
-    for row in old.execute(select(issues).where(issues.c.state != IssueState.OPEN)).all():
-        if row.id not in begun:
-            _bring(old, new, row)
-            brought.append(row.id)
+def _merge_issues(old: Connection, new: Connection, now: datetime) -> list[str]:
+    """Copy issues that were started after the backup, with their deliveries; returns their ids."""
+    is_frozen = issues.c.state.in_([state for state in IssueState if state.is_frozen])
+    started = {row.id: row.state for row in new.execute(select(issues).where(is_frozen))}
+    copied = []
+    for row in old.execute(select(issues).where(is_frozen)).all():
+        if row.id not in started:
+            _copy_issue(old, new, row)
+            copied.append(row.id)
         elif row.state == IssueState.CANCELLED:
-            new.execute(update(issues).where(issues.c.id == row.id).values(state=row.state))
-    return brought
+            _cancel_issue(new, row, started[row.id], now)
+    return copied
 
 
-def _bring(old: Connection, new: Connection, row: Row[Any]) -> None:
-    known = new.scalar(select(issues.c.number).where(issues.c.id == row.id))
-    if known is None:
-        taken = new.scalar(select(issues.c.id).where(issues.c.number == row.number))
-        highest = new.scalar(select(func.max(issues.c.number))) or 0
-        number = row.number if taken is None else highest + 1
-        _add(new, issues, [row], number=number)
-    else:
-        values = {name: value for name, value in row._mapping.items() if name != "number"}
-        new.execute(update(issues).where(issues.c.id == row.id).values(**values))
-    have = set(new.scalars(select(blobs.c.sha256)))
-    for rows in _rows(old, select(blobs), WIDE_BATCH):
-        if missing := [one for one in rows if one.sha256 not in have]:
+def _cancel_issue(new: Connection, row: Row[Any], state: str, now: datetime) -> None:
+    """Cancel an issue as the replaced store did; what its deliveries became is merged later."""
+    if state == IssueState.CLOSED:  # it was closed at the time of the backup and sent again since
+        lifecycle.reopen(new, row.id, by=BY, now=now)
+    lifecycle.advance(new, row.id, IssueEvent.CANCELLED, by=BY, now=now, reason=row.stop_reason)
+
+
+def _copy_issue(old: Connection, new: Connection, row: Row[Any]) -> None:
+    taken = new.scalar(select(issues.c.id).where(issues.c.number == row.number))
+    highest = new.scalar(select(func.max(issues.c.number))) or 0
+    number = row.number if taken is None else highest + 1
+    events = old.execute(
+        select(*_without_id(issue_events))
+        .where(issue_events.c.issue_id == row.id)
+        .order_by(issue_events.c.id)
+    )
+    lifecycle.adopt(
+        new, {**row._mapping, "number": number}, [dict(event._mapping) for event in events]
+    )
+    existing = set(new.scalars(select(blobs.c.sha256)))
+    for blob_rows in _rows(old, select(blobs), WIDE_BATCH):
+        if missing := [row for row in blob_rows if row.sha256 not in existing]:
             _add(new, blobs, missing)
     frozen = select(revisions).where(
         revisions.c.issue_id == row.id, revisions.c.revision_id == row.revision_id
     )
     for revision in old.execute(frozen).all():
-        _bring_revision(old, new, revision)
-    new.execute(delete(approvals).where(approvals.c.issue_id == row.id))
-    for table in (approvals, used, deliveries):
-        columns = [column for column in table.columns if column.name != "id"]
-        for rows in _rows(old, select(*columns).where(table.c.issue_id == row.id)):
+        _copy_revision(old, new, revision)
+    for table in (used_content, deliveries):
+        query = select(*_without_id(table)).where(table.c.issue_id == row.id)
+        for rows in _rows(old, query):
             _add(new, table, rows)
 
 
-def _bring_revision(old: Connection, new: Connection, revision: Row[Any]) -> None:
-    same = (
+def _without_id(table: Table) -> list[Column[Any]]:
+    return [column for column in table.columns if column.name != "id"]
+
+
+def _copy_revision(old: Connection, new: Connection, revision: Row[Any]) -> None:
+    this_revision = (
         revisions.c.issue_id == revision.issue_id,
         revisions.c.revision_id == revision.revision_id,
     )
-    if new.scalar(select(revisions.c.id).where(*same)) is None:
+    if new.scalar(select(revisions.c.id).where(*this_revision)) is None:
         values = {name: value for name, value in revision._mapping.items() if name != "id"}
         new.execute(revisions.insert().values(**values))
-    number = new.scalar(select(revisions.c.id).where(*same))
-    looks = select(renderings).where(renderings.c.revision_id == revision.id)
-    if rows := old.execute(looks).all():
+    number = new.scalar(select(revisions.c.id).where(*this_revision))
+    query = select(renderings).where(renderings.c.revision_id == revision.id)
+    if rows := old.execute(query).all():
         _add(new, renderings, rows, revision_id=number)
 
 
-def _unsettled(new: Connection, *, without: Sequence[str]) -> list[str]:
-    """Issues in which somebody's delivery has not ended as far as the backup knows."""
-    query = select(deliveries.c.issue_id).where(deliveries.c.state.in_(_IN_DOUBT)).distinct()
+def _unfinished_issues(new: Connection, *, without: Sequence[str]) -> list[str]:
+    """Return the issues with a delivery that has not ended in the backup, or whose reply was lost."""
+    query = select(issues.c.id).where(
+        issues.c.enqueued_at.is_not(None),
+        or_(issues.c.closed_at.is_(None), issues.c.unknown > 0),
+    )
     return [issue for issue in new.scalars(query) if issue not in without]
 
 
-def _results(old: Connection, new: Connection, issue: str) -> int:
-    """What the relay said after the backup about deliveries that waited in it."""
-    told = ("state", "attempts", "code", "enhanced", "reason", "changed_at")
-    query = select(deliveries.c.subscriber_id, *(deliveries.c[name] for name in told)).where(
+def _merge_results(old: Connection, new: Connection, issue: str, now: datetime) -> int:
+    """Copy results, newer than the backup, of deliveries that waited in it; returns how many."""
+    names = ("state", "attempts", "code", "enhanced", "reason", "changed_at")
+    query = select(deliveries.c.subscriber_id, *(deliveries.c[name] for name in names)).where(
         deliveries.c.issue_id == issue, deliveries.c.state.in_(_ENDED)
     )
-    take = (
+    copy_result = (
         update(deliveries)
         .where(
             deliveries.c.issue_id == issue,
             deliveries.c.subscriber_id == bindparam("number"),
             or_(*(deliveries.c.state == state for state in _IN_DOUBT)),
         )
-        .values(**{name: bindparam(f"new_{name}") for name in told}, next_at=None)
+        .values(**{name: bindparam(f"new_{name}") for name in names}, next_at=None)
     )
     count = select(func.count()).where(
         deliveries.c.issue_id == issue, deliveries.c.state.in_(_IN_DOUBT)
@@ -227,32 +290,52 @@ def _results(old: Connection, new: Connection, issue: str) -> int:
     before = new.scalar(count) or 0
     for rows in _rows(old, query):
         new.execute(
-            take,
+            copy_result,
             [
                 {
                     "number": row.subscriber_id,
-                    **{f"new_{name}": row._mapping[name] for name in told},
+                    **{f"new_{name}": row._mapping[name] for name in names},
                 }
                 for row in rows
             ],
         )
-    return before - (new.scalar(count) or 0)
+    merged = before - (new.scalar(count) or 0)
+    if merged:
+        lifecycle.correct_sums(new, issue, now=now)
+    return merged
 
 
-def _amendments(old: Connection, new: Connection) -> None:
-    """What editors corrected or withdrew after the backup does not become public again."""
-    newest = new.scalar(select(func.max(amendments.c.id))) or 0
-    columns = [column for column in amendments.columns if column.name != "id"]
-    later = select(*columns).where(amendments.c.id > newest).order_by(amendments.c.id)
+def _merge_corrections(old: Connection, new: Connection) -> None:
+    """Copy corrections and withdrawals newer than the backup: what was withdrawn stays withdrawn."""
+    newest = new.scalar(select(func.max(corrections.c.id))) or 0
+    later = (
+        select(*_without_id(corrections))
+        .where(corrections.c.id > newest)
+        .order_by(corrections.c.id)
+    )
     if rows := old.execute(later).all():
-        pictures = {revision_id for row in rows for revision_id in row.images.values()}
-        for some in _rows(old, select(blobs).where(blobs.c.sha256.in_(pictures)), WIDE_BATCH):
-            _add(new, blobs, some)
-        _add(new, amendments, rows)
+        hashes = {image_hash for row in rows for image_hash in row.images.values()}
+        for blob_rows in _rows(old, select(blobs).where(blobs.c.sha256.in_(hashes)), WIDE_BATCH):
+            _add(new, blobs, blob_rows)
+        _add(new, corrections, rows)
 
 
-def _quotas(old: Connection, new: Connection) -> None:
-    """What was sent since the backup counts against the relay's limits."""
+def _merge_first_relays(old: Connection, new: Connection) -> None:
+    """Keep over which relay an issue began since the backup: its rest belongs nowhere else."""
+    known = set(new.scalars(select(issues.c.id)))
+    begun = select(issue_relays).where(issue_relays.c.first_relay != "")
+    for row in old.execute(begun):
+        if row.issue_id in known:
+            _add(new, issue_relays, [row], away_since=None)
+            new.execute(
+                update(issue_relays)
+                .where(issue_relays.c.issue_id == row.issue_id, issue_relays.c.first_relay == "")
+                .values(first_relay=row.first_relay)
+            )
+
+
+def _merge_quotas(old: Connection, new: Connection) -> None:
+    """Copy the quota counts: what was sent since the backup counts against the relay's limits."""
     if old.execute(select(quota_scopes).limit(1)).first() is None:
         return
     for table in (quota_marks, quota_scopes):

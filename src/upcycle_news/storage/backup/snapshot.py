@@ -1,4 +1,4 @@
-"""The store in one SQLite file, as of one moment, and back again from such a file.
+"""Snapshots: the store as of one moment in one SQLite file, and a restore from such a file.
 
 The file is the same whether the store is SQLite or Postgres, so either can be restored from it.
 """
@@ -11,101 +11,102 @@ from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
-from sqlalchemy import Connection, func, insert, select, update
+from sqlalchemy import Connection, func, or_, select, update
 
 from upcycle_news.errors import StoreError
-from upcycle_news.models import DeliveryState
+from upcycle_news.models import DeliveryState, IssueState
+from upcycle_news.storage import issue_lifecycle as lifecycle
 from upcycle_news.storage import send_hold
 from upcycle_news.storage.backup import copy as copy_rows
-from upcycle_news.storage.backup.merge import Learned, learn
+from upcycle_news.storage.backup.merge import BY, MergeReport, merge_newer_data
 from upcycle_news.storage.database import (
     Store,
+    current_migration,
+    describe_error,
     migrate,
-    migration,
     open_store,
-    sentence,
+    raise_if_unsupported_migration,
 )
-from upcycle_news.storage.issues import IssueState
 from upcycle_news.storage.schema import (
-    approvals,
     consents,
     deliveries,
+    issue_events,
     issues,
     subscribers,
     suppressions,
 )
-from upcycle_news.storage.workers import NOBODY
+from upcycle_news.storage.workers import NO_WORKER
 
 _WAITING = (DeliveryState.QUEUED, DeliveryState.SENDING, DeliveryState.DEFERRED)
-# Numbers a lost store may have given since the backup are not given again.
+# Ids that a lost store may have generated since the backup are not generated again.
 _MARGIN = 100_000
-BY = "restore"
 
 
 @dataclass(frozen=True)
 class Snapshot:
-    """What a copy of the store holds: its migration, and the rows of each table."""
+    """The migration of a copy of the store, and the number of rows of each table."""
 
     migration: str
     rows: dict[str, int]
 
 
-def snapshot(store: Store, file: Path, *, heard: Callable[[int], None]) -> Snapshot:
-    """Write the store as of now into the new SQLite `file`, while others go on writing.
+def write_snapshot(store: Store, file: Path, *, on_rows: Callable[[int], None]) -> Snapshot:
+    """Write the store as of now into the new SQLite `file`, while others continue to write.
 
-    Raises `StoreError`; then nothing is worth keeping in `file`.
+    Raises `StoreError`; then `file` is incomplete.
     """
-    found = migration(store)
-    if found is None:
+    version = current_migration(store)
+    if version is None:
         raise StoreError(f"{store.name} is empty: there is nothing to back up yet")
+    raise_if_unsupported_migration(store.name, version)
     if store.dialect == "sqlite":
-        # Not sqlite3's backup: pages that hold forgotten people stay behind, and a writer who
+        # Not sqlite3's backup: pages with data of erased subscribers stay behind, and a writer who
         # commits all the time does not make it begin again.
-        store.execute_alone("VACUUM INTO ?", str(file))
-        check(file)
-        return contents(file)
+        store.execute_outside_transaction("VACUUM INTO ?", str(file))
+        check_integrity(file)
+        return read_contents(file)
     copy = open_store(f"sqlite:///{file}", migrated=False)
     try:
-        migrate(copy, found)
-        with store.still() as source, copy.writing() as target:
-            copy_rows.copy_all(source, target, heard=heard)
-        copy.execute_alone("PRAGMA journal_mode=DELETE")
+        migrate(copy, version)
+        with store.snapshot() as source, copy.writing() as target:
+            copy_rows.copy_all(source, target, on_rows=on_rows)
+        copy.execute_outside_transaction("PRAGMA journal_mode=DELETE")
     finally:
         copy.close()
-    check(file)
-    return contents(file)
+    check_integrity(file)
+    return read_contents(file)
 
 
-def contents(file: Path) -> Snapshot:
-    """What the SQLite file of a backup holds; raises `StoreError` for one that is no store."""
+def read_contents(file: Path) -> Snapshot:
+    """Return what the SQLite file of a backup holds; raises `StoreError` if it is no store."""
     copy = open_store(f"sqlite:///{file}", migrated=False)
     try:
-        found = migration(copy)
-        if found is None:
+        version = current_migration(copy)
+        if version is None:
             raise StoreError(f"{file.name} is not a store of ours")
         with copy.reading() as connection:
-            return Snapshot(found, copy_rows.count_rows(connection))
+            return Snapshot(version, copy_rows.count_rows(connection))
     finally:
         copy.close()
 
 
-def check(file: Path) -> None:
-    """Let SQLite look through a whole file; raises `StoreError` when it is damaged."""
+def check_integrity(file: Path) -> None:
+    """Check every page of an SQLite file; raises `StoreError` when it is damaged."""
     try:
         connection = sqlite3.connect(f"{file.absolute().as_uri()}?mode=ro", uri=True)
         try:
-            told = connection.execute("PRAGMA quick_check").fetchone()[0]
+            verdict = connection.execute("PRAGMA quick_check").fetchone()[0]
         finally:
             connection.close()
     except sqlite3.Error as error:
-        raise StoreError(f"store {file}: {sentence(error)}") from None
-    if told != "ok":
+        raise StoreError(f"store {file}: {describe_error(error)}") from None
+    if verdict != "ok":
         raise StoreError(f"store {file}: is damaged; restore a backup")
 
 
 @dataclass(frozen=True)
-class Here:
-    """What lies in a store before it is replaced. `changed_at`: the newest time in it."""
+class StoreContents:
+    """The contents of a store before it is replaced. `changed_at`: the newest time in it."""
 
     subscribers: int
     issues: int
@@ -114,79 +115,88 @@ class Here:
 
     @property
     def is_new(self) -> bool:
-        """Whether nobody would miss it."""
+        """True if the store is empty."""
         return not self.subscribers and not self.issues and not self.suppressions
 
 
-def look(store: Store) -> Here:
-    """What a store holds that somebody would miss."""
+def store_contents(store: Store) -> StoreContents:
+    """Return the counts and the newest time of a store."""
     times = (
         deliveries.c.changed_at,
         subscribers.c.created_at,
-        subscribers.c.left_at,
+        subscribers.c.unsubscribed_at,
         consents.c.confirmed_at,
         suppressions.c.created_at,
         issues.c.created_at,
-        approvals.c.decided_at,
+        issue_events.c.at,
     )
     with store.reading() as connection:
-        people = connection.scalar(select(func.count()).select_from(subscribers)) or 0
-        kept_out = connection.scalar(select(func.count()).select_from(suppressions)) or 0
-        known = connection.scalar(select(func.count()).select_from(issues)) or 0
+        subscriber_count = connection.scalar(select(func.count()).select_from(subscribers)) or 0
+        suppression_count = connection.scalar(select(func.count()).select_from(suppressions)) or 0
+        issue_count = connection.scalar(select(func.count()).select_from(issues)) or 0
         newest = [connection.scalar(select(func.max(column))) for column in times]
-    return Here(people, known, max(filter(None, newest), default=None), kept_out)
+    return StoreContents(
+        subscriber_count, issue_count, max(filter(None, newest), default=None), suppression_count
+    )
 
 
 @dataclass(frozen=True)
-class Replaced:
-    """What replacing a store came to. `doubts`: deliveries in doubt by issue; `open`: unsent issues."""
+class RestoreResult:
+    """The result of replacing a store. `unknown`: deliveries by issue; `unsent`: open issues."""
 
-    learned: Learned
-    doubts: dict[str, int]
-    open: tuple[str, ...]
+    merged: MergeReport
+    unknown: dict[str, int]
+    unsent: tuple[str, ...]
     tables: Mapping[str, copy_rows.TableSum]
 
 
-def replace(
+def replace_store(
     store: Store,
     copy: Store,
     *,
     as_of: datetime,
-    place: str,
+    location: str,
     merge: bool,
     now: datetime,
-    heard: Callable[[int], None],
-) -> Replaced:
-    """Put `copy`, an opened backup of `as_of`, in the place of what `store` holds.
+    on_rows: Callable[[int], None],
+) -> RestoreResult:
+    """Replace the contents of `store` with `copy`, an opened backup of `as_of`.
 
-    One transaction, with every writer kept out from the first look at what is replaced: afterwards
-    the store holds the backup, what the replaced one knew better (with `merge`), and a pause; or
-    everything is as it was. Raises `StoreError`.
+    One transaction, with every other writer locked out from the beginning: afterwards the store
+    holds the backup, newer data of the replaced one (with `merge`), and a send hold; or everything
+    is as it was. Raises `StoreError`.
     """
     with store.writing() as connection:
-        copy_rows.hold(connection, "ACCESS EXCLUSIVE")
+        copy_rows.lock_tables(connection, "ACCESS EXCLUSIVE")
         with copy.writing() as backup:
-            given = copy_rows.marks(backup)
-            learned = learn(connection, backup, since=as_of, now=now) if merge else Learned()
-            known = copy_rows.marks(connection)
-            doubts = _doubt(backup, as_of, now)
-            unsent = _unapprove(backup, now)
-            send_hold.begin(backup, send_hold.PauseKind.RESTORED, as_of=as_of, place=place, now=now)
-            for table, mark in given.items():
-                given[table] = max(mark + _MARGIN, known.get(table, 0))
-        copy_rows.clear(connection)
+            ids = copy_rows.highest_ids(backup)
+            merged = (
+                merge_newer_data(connection, backup, since=as_of, now=now)
+                if merge
+                else MergeReport()
+            )
+            replaced_ids = copy_rows.highest_ids(connection)
+            unknown = _mark_unknown(backup, as_of, now)
+            lifecycle.close_all_done(backup, now=now)
+            unsent = _revoke_approvals(backup, now)
+            send_hold.start(
+                backup, send_hold.HoldKind.RESTORED, as_of=as_of, location=location, now=now
+            )
+            for table, highest in ids.items():
+                ids[table] = max(highest + _MARGIN, replaced_ids.get(table, 0))
+        copy_rows.delete_all_rows(connection)
         with copy.reading() as backup:
-            tables = copy_rows.copy_all(backup, connection, heard=heard)
-        copy_rows.set_marks(connection, given)
+            tables = copy_rows.copy_all(backup, connection, on_rows=on_rows)
+        copy_rows.set_highest_ids(connection, ids)
     store.checkpoint()
-    return Replaced(learned, doubts, unsent, tables)
+    return RestoreResult(merged, unknown, unsent, tables)
 
 
-def _doubt(connection: Connection, as_of: datetime, now: datetime) -> dict[str, int]:
-    """Whatever waited when the backup was made may have been sent since; how many by issue."""
+def _mark_unknown(connection: Connection, as_of: datetime, now: datetime) -> dict[str, int]:
+    """Mark all waiting deliveries unknown, as they may have been sent since; how many by issue."""
     waiting = deliveries.c.state.in_(_WAITING)
-    query = select(deliveries.c.issue_id, func.count().label("doubts")).where(waiting)
-    found = connection.execute(query.group_by(deliveries.c.issue_id).order_by("issue_id")).all()
+    query = select(deliveries.c.issue_id, func.count().label("unknown")).where(waiting)
+    rows = connection.execute(query.group_by(deliveries.c.issue_id).order_by("issue_id")).all()
     connection.execute(
         update(deliveries)
         .where(waiting)
@@ -197,62 +207,39 @@ def _doubt(connection: Connection, as_of: datetime, now: datetime) -> dict[str, 
             reason=f"restored from a backup of {as_of:%Y-%m-%d %H:%M} UTC: whether it was sent "
             "after that is not known",
             next_at=None,
-            sender_id=NOBODY,
+            worker_id=NO_WORKER,
             changed_at=now,
         )
     )
-    return {row.issue_id: row.doubts for row in found}
+    return {row.issue_id: row.unknown for row in rows}
 
 
-def in_doubt(store: Store) -> tuple[dict[str, int], tuple[str, ...]]:
-    """The unknown deliveries of each issue that has some, and the issues not sent yet."""
-    count = func.count().label("doubts")
-    query = select(deliveries.c.issue_id, count).where(deliveries.c.state == DeliveryState.UNKNOWN)
+def unknown_and_unsent(store: Store) -> tuple[dict[str, int], tuple[str, ...]]:
+    """Return the number of unknown deliveries by issue, and the issues not sent yet."""
+    doubtful = select(issues.c.id, issues.c.closed_at, issues.c.unknown).where(
+        issues.c.enqueued_at.is_not(None),
+        or_(issues.c.closed_at.is_(None), issues.c.unknown > 0),
+    )
     with store.reading() as connection:
-        found = connection.execute(query.group_by(deliveries.c.issue_id).order_by("issue_id"))
-        return {row.issue_id: row.doubts for row in found}, _unsent(connection)
+        unknown = {
+            row.id: row.unknown
+            if row.closed_at is not None
+            else lifecycle.count_deliveries(connection, row.id).get(DeliveryState.UNKNOWN, 0)
+            for row in connection.execute(doubtful.order_by(issues.c.id)).all()
+        }
+        return {issue: count for issue, count in unknown.items() if count}, _unsent(connection)
 
 
 def _unsent(connection: Connection) -> tuple[str, ...]:
-    query = select(issues.c.id).where(issues.c.state == IssueState.OPEN).order_by(issues.c.number)
-    return tuple(connection.scalars(query))
+    unsent = issues.c.state.in_([state for state in IssueState if not state.is_frozen])
+    return tuple(connection.scalars(select(issues.c.id).where(unsent).order_by(issues.c.number)))
 
 
-def _unapprove(connection: Connection, now: datetime) -> tuple[str, ...]:
-    """An issue that was approved but not queued may have gone out since: a person decides again."""
-    ranked = (
-        select(
-            approvals.c.issue_id,
-            approvals.c.revision_id,
-            approvals.c.approved,
-            func.row_number()
-            .over(
-                partition_by=(approvals.c.issue_id, approvals.c.revision_id),
-                order_by=approvals.c.id.desc(),
-            )
-            .label("place"),
-        )
-        .join(issues, issues.c.id == approvals.c.issue_id)
-        .where(issues.c.state == IssueState.OPEN)
-        .subquery()
-    )
-    standing = connection.execute(
-        select(ranked.c.issue_id, ranked.c.revision_id).where(
-            ranked.c.place == 1, ranked.c.approved
-        )
-    ).all()
-    if standing:
-        connection.execute(
-            insert(approvals),
-            [
-                {
-                    "issue_id": row.issue_id,
-                    "revision_id": row.revision_id,
-                    "approved": False,
-                    "decided_by": BY,
-                    "decided_at": now,
-                }
-                for row in standing
-            ],
-        )
+def _revoke_approvals(connection: Connection, now: datetime) -> tuple[str, ...]:
+    """Reject approved issues that were not queued, as they may have been sent; the unsent issues."""
+    approved = select(issues.c.id).where(issues.c.state == IssueState.APPROVED)
+    for issue in connection.scalars(approved.order_by(issues.c.number)).all():
+        revision_id = lifecycle.approved_revision(connection, issue)
+        assert revision_id is not None
+        lifecycle.record_decision(connection, issue, revision_id, approved=False, by=BY, now=now)
     return _unsent(connection)

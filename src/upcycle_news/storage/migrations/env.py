@@ -1,4 +1,4 @@
-"""Alembic's door; the connection is handed in by `store.engine`, which owns the transaction."""
+"""Run by Alembic, with the connection of `database.migrate`, which owns the transaction."""
 
 from alembic import context
 

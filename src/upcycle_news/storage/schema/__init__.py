@@ -1,67 +1,85 @@
-"""The tables. Changing one here needs a migration beside it (a test compares the two)."""
+"""The tables. A change here needs a migration beside it (a test compares the two)."""
 
 from upcycle_news.storage.schema.base import HEAD, UtcDateTime, metadata
 from upcycle_news.storage.schema.coordination import (
-    alarms,
-    left_out,
+    alerts,
     locks,
-    plans,
-    questions,
+    notices,
+    scheduled_runs,
 )
 from upcycle_news.storage.schema.deliveries import (
     deliveries,
     quota_marks,
     quota_scopes,
-    senders,
+    recent_refusals,
+    workers,
 )
-from upcycle_news.storage.schema.feeds import collections, feed_items, feeds
+from upcycle_news.storage.schema.feeds import (
+    feed_bodies,
+    feed_items,
+    feed_reports,
+    feeds,
+)
 from upcycle_news.storage.schema.issues import (
-    amendments,
-    approvals,
+    approval_requests,
     blobs,
+    corrections,
+    excluded_items,
+    issue_events,
     issues,
     renderings,
     revisions,
-    used,
+    used_content,
 )
-from upcycle_news.storage.schema.relay_stats import replies
-from upcycle_news.storage.schema.send_hold import pauses
+from upcycle_news.storage.schema.relay_stats import (
+    issue_relays,
+    relay_stats,
+)
+from upcycle_news.storage.schema.send_hold import (
+    send_holds,
+)
 from upcycle_news.storage.schema.subscribers import (
     bounces,
     consents,
-    departures,
+    pending_suppressions,
     subscribers,
     suppressions,
+    unsubscribes,
 )
 
 __all__ = [
     "HEAD",
     "UtcDateTime",
-    "alarms",
-    "amendments",
-    "approvals",
+    "alerts",
+    "approval_requests",
     "blobs",
     "bounces",
-    "collections",
     "consents",
+    "corrections",
     "deliveries",
-    "departures",
+    "excluded_items",
+    "feed_bodies",
     "feed_items",
+    "feed_reports",
     "feeds",
+    "issue_events",
+    "issue_relays",
     "issues",
-    "left_out",
     "locks",
     "metadata",
-    "pauses",
-    "plans",
-    "questions",
+    "notices",
+    "pending_suppressions",
     "quota_marks",
     "quota_scopes",
+    "recent_refusals",
+    "relay_stats",
     "renderings",
-    "replies",
     "revisions",
-    "senders",
+    "scheduled_runs",
+    "send_holds",
     "subscribers",
     "suppressions",
-    "used",
+    "unsubscribes",
+    "used_content",
+    "workers",
 ]

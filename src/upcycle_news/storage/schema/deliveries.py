@@ -1,4 +1,4 @@
-"""Senders, deliveries and the marks of quotas."""
+"""Workers, deliveries, and the messages that count against quotas."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ from sqlalchemy import (
 
 from upcycle_news.storage.schema.base import LongNumber, UtcDateTime, metadata
 
-senders = Table(
-    "senders",
+workers = Table(
+    "workers",
     metadata,
     Column("id", Integer, primary_key=True),
     Column("host", Text, nullable=False),
     Column("pid", Integer, nullable=False),
     Column("process_start", Text, nullable=False),
-    Column("beat_at", UtcDateTime, nullable=False),
+    Column("heartbeat_at", UtcDateTime, nullable=False),
     Column("ended_at", UtcDateTime),
     sqlite_autoincrement=True,
 )
@@ -33,20 +33,20 @@ deliveries = Table(
     metadata,
     Column("id", LongNumber, primary_key=True),
     Column("issue_id", ForeignKey("issues.id"), nullable=False),
-    # No foreign key: the sum still closes after a person was forgotten.
+    # No foreign key: an issue is still accounted for after a subscriber was erased.
     Column("subscriber_id", Integer, nullable=False, index=True),
     Column("state", String(16), nullable=False),
     Column("attempts", Integer, nullable=False),
     Column("next_at", UtcDateTime),
-    # Who holds it: with queued and deferred a lease, with sending the wire; 0 is nobody.
-    Column("sender_id", Integer, nullable=False, server_default="0"),
+    # The worker that leased it (queued, deferred) or is sending it (sending); 0: none.
+    Column("worker_id", Integer, nullable=False, server_default="0"),
     Column("code", Integer),
     Column("enhanced", String(16), nullable=False),
     Column("reason", Text, nullable=False),
     Column("queued_at", UtcDateTime, nullable=False),
     Column("changed_at", UtcDateTime, nullable=False),
     UniqueConstraint("issue_id", "subscriber_id"),
-    Index("ix_deliveries_queue", "issue_id", "state", "sender_id", "attempts", "id"),
+    Index("ix_deliveries_queue", "issue_id", "state", "worker_id", "attempts", "id"),
 )
 # Few rows are deferred at a time: the index costs the others nothing.
 Index(
@@ -55,6 +55,19 @@ Index(
     deliveries.c.next_at,
     sqlite_where=deliveries.c.state == literal_column("'deferred'"),
     postgresql_where=deliveries.c.state == literal_column("'deferred'"),
+)
+
+# The permanent refusals of an issue that is being sent, in the order of their commits, each with the
+# number of messages that its worker had accepted since its row before; without a delivery: only that
+# number. What the guard against waves of refusals looks at.
+recent_refusals = Table(
+    "recent_refusals",
+    metadata,
+    Column("id", LongNumber, primary_key=True),
+    Column("issue_id", ForeignKey("issues.id", ondelete="CASCADE"), nullable=False),
+    Column("delivery_id", LongNumber),
+    Column("accepted_before", Integer, nullable=False),
+    Index("ix_recent_refusals_issue", "issue_id", "id"),
 )
 
 # A quota's scope (a relay, the sender, a domain) with the number of messages so far, and the times

@@ -1,4 +1,4 @@
-"""Feeds, their health, and the items they gave."""
+"""Feeds, their health, and their items."""
 
 from __future__ import annotations
 
@@ -34,11 +34,22 @@ feeds = Table(
     Column("address", Text, nullable=False),
     Column("moved_to", Text, nullable=False),
     Column("moved_since", UtcDateTime),
+    # How often guids stayed with their items, and how often they did not.
+    Column("guids_kept", Integer, nullable=False),
+    Column("guids_changed", Integer, nullable=False),
 )
 
-# What each collection reported, so that an approval hours later can still show it.
-collections = Table(
-    "collections",
+# The keys of the items of a feed's last body, in its order: what disappears is judged by its neighbours.
+feed_bodies = Table(
+    "feed_bodies",
+    metadata,
+    Column("feed_url", Text, primary_key=True),
+    Column("item_keys", JSON, nullable=False),
+)
+
+# The report of each collection, so that an approval hours later can still show it.
+feed_reports = Table(
+    "feed_reports",
     metadata,
     Column("id", Integer, primary_key=True),
     Column("at", UtcDateTime, nullable=False),
@@ -61,5 +72,10 @@ feed_items = Table(
     Column("language", String(16), nullable=False),
     Column("topics", JSON, nullable=False),
     Column("first_seen_at", UtcDateTime, nullable=False),
+    Column("guid", Text, nullable=False),
+    Column("date_reason", Text, nullable=False),
+    Column("own_language", Boolean, nullable=False),
+    Column("identity", Text, nullable=False),  # what it was recognised by
+    Column("missing", String(24), nullable=False),  # how it left its feed, empty while it is there
     UniqueConstraint("feed_url", "item_key"),
 )

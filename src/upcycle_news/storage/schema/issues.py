@@ -1,12 +1,14 @@
-"""Issues, their revisions and renderings, decisions, and what they used up."""
+"""Issues and their events, revisions and renderings, approval requests, used content, corrections."""
 
 from __future__ import annotations
 
 from sqlalchemy import (
     JSON,
-    Boolean,
+    CheckConstraint,
     Column,
+    Date,
     ForeignKey,
+    Index,
     Integer,
     LargeBinary,
     String,
@@ -17,17 +19,49 @@ from sqlalchemy import (
 
 from upcycle_news.storage.schema.base import UtcDateTime, metadata
 
+# Written by `storage.issue_lifecycle` only. From `closed_at` on the five sums are the deliveries by
+# their final states, and nothing counts these deliveries again.
 issues = Table(
     "issues",
     metadata,
     Column("id", String(16), primary_key=True),
+    Column("day", Date, nullable=False, index=True),
     Column("number", Integer, nullable=False, unique=True),
-    Column("state", String(16), nullable=False, index=True),
+    Column("state", String(24), nullable=False),
     Column("revision_id", String(64), nullable=False),
     Column("audience", Integer, nullable=False),
-    Column("stopped_because", Text, nullable=False),
+    Column("stop_reason", Text, nullable=False),
     Column("created_at", UtcDateTime, nullable=False),
-    Column("enqueued_at", UtcDateTime),
+    Column("enqueued_at", UtcDateTime, index=True),
+    Column("closed_at", UtcDateTime),
+    Column("sent", Integer, nullable=False),
+    Column("rejected", Integer, nullable=False),
+    Column("unknown", Integer, nullable=False),
+    Column("suppressed", Integer, nullable=False),
+    Column("cancelled", Integer, nullable=False),
+    Index("ix_issues_state", "state", "closed_at"),
+    Index("ix_issues_state_day", "state", "day"),
+    CheckConstraint(
+        "closed_at IS NULL OR audience = sent + rejected + unknown + suppressed + cancelled",
+        name="ck_issues_closing_sum",
+    ),
+)
+
+# What happened to each issue, by whom and when; rows are only ever added. `revision_id` is that of
+# a decision, a request or a new revision; `reason` says why, where there is something to say.
+issue_events = Table(
+    "issue_events",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("issue_id", ForeignKey("issues.id", ondelete="CASCADE"), nullable=False),
+    Column("at", UtcDateTime, nullable=False),
+    Column("by", Text, nullable=False),
+    Column("event", String(24), nullable=False),
+    Column("from_state", String(24), nullable=False),
+    Column("to_state", String(24), nullable=False),
+    Column("revision_id", String(64), nullable=False),
+    Column("reason", Text, nullable=False),
+    Index("ix_issue_events_issue", "issue_id", "id"),
 )
 
 revisions = Table(
@@ -42,8 +76,8 @@ revisions = Table(
     UniqueConstraint("issue_id", "revision_id"),
 )
 
-# The exact bytes that readers get, personal links aside: an upgrade in the middle of a send must
-# not change them.
+# The exact bytes that subscribers get, personal links aside: an upgrade in the middle of a send
+# must not change them.
 renderings = Table(
     "renderings",
     metadata,
@@ -63,30 +97,43 @@ blobs = Table(
     Column("data", LargeBinary, nullable=False),
 )
 
-approvals = Table(
-    "approvals",
+# A flow run that waits for an approval of a revision; `answer` is empty while it waits.
+approval_requests = Table(
+    "approval_requests",
     metadata,
     Column("id", Integer, primary_key=True),
     Column("issue_id", ForeignKey("issues.id", ondelete="CASCADE"), nullable=False, index=True),
     Column("revision_id", String(64), nullable=False),
-    Column("approved", Boolean, nullable=False),
-    Column("decided_by", Text, nullable=False),
-    Column("decided_at", UtcDateTime, nullable=False),
+    Column("run", Text, nullable=False, index=True),
+    Column("asked_at", UtcDateTime, nullable=False),
+    Column("expires_at", UtcDateTime, nullable=False),
+    Column("reminded_at", UtcDateTime),
+    Column("answer", String(24), nullable=False),
+    Column("answered_at", UtcDateTime),
 )
 
-# What an issue used up: `kind` is essay, item or link; `value` its slug, key or canonical link.
-used = Table(
-    "used",
+# Feed items that an editor excluded from an issue: keys and canonical links.
+excluded_items = Table(
+    "excluded_items",
+    metadata,
+    Column("issue_id", ForeignKey("issues.id", ondelete="CASCADE"), primary_key=True),
+    Column("value", Text, primary_key=True),
+)
+
+# Content that was in an issue and is not chosen again: `kind` is essay, item or link; `value` its
+# slug, key or canonical link.
+used_content = Table(
+    "used_content",
     metadata,
     Column("kind", String(8), primary_key=True),
     Column("value", Text, primary_key=True),
     Column("issue_id", ForeignKey("issues.id", ondelete="CASCADE"), primary_key=True),
 )
 
-# What editors corrected or withdrew after it had been sent; `essay` is a slug, or empty for the
-# whole issue, `content` the corrected essay as JSON.
-amendments = Table(
-    "amendments",
+# Corrections and withdrawals after an issue was sent; `essay` is a slug, or empty for the whole
+# issue, `content` the corrected essay as JSON.
+corrections = Table(
+    "corrections",
     metadata,
     Column("id", Integer, primary_key=True),
     Column("issue_id", ForeignKey("issues.id", ondelete="CASCADE"), nullable=False, index=True),

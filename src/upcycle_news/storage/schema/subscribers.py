@@ -1,4 +1,4 @@
-"""Subscribers, their consent, what came back from them, and whom nobody may write to."""
+"""Subscribers, their consent, unsubscribes, bounces, and suppressions."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ subscribers = Table(
     Column("id", Integer, primary_key=True),
     Column("email", String(320), nullable=False),
     Column("email_key", String(320), nullable=False, unique=True),
-    # What a suppression of the whole domain, or of a forgotten person, would be called.
+    # The keys of a suppression of the whole domain, and of the erased subscriber.
     Column("domain_key", String(320), nullable=False),
     Column("hash_key", String(80), nullable=False),
     Column("name", Text, nullable=False),
@@ -30,10 +30,10 @@ subscribers = Table(
     Column("topics", JSON, nullable=False),
     Column("groups", JSON, nullable=False),
     Column("created_at", UtcDateTime, nullable=False),
-    Column("left_at", UtcDateTime),
-    # When they chose language and topics themselves: from then on no list replaces these.
-    Column("chosen_at", UtcDateTime),
-    sqlite_autoincrement=True,  # an id is in signed links: it must never name a second person
+    Column("unsubscribed_at", UtcDateTime),
+    # When the subscriber chose language and topics: from then on no imported list replaces these.
+    Column("preferences_set_at", UtcDateTime),
+    sqlite_autoincrement=True,  # an id is in signed links: it must never name a second subscriber
 )
 
 consents = Table(
@@ -57,28 +57,52 @@ consents = Table(
     Column("ended_at", UtcDateTime),
 )
 
-# `email_key` is an address in lower case, "@domain", or "#" with a keyed hash of a forgotten one.
+# `email_key` is an address in lower case, "@domain", or "#" with a keyed hash of an erased one.
 suppressions = Table(
     "suppressions",
     metadata,
     Column("email_key", String(320), primary_key=True),
     Column("reason", String(32), nullable=False),
+    Column("source", String(16), nullable=False),
     Column("detail", Text, nullable=False),
+    # What bounced or was refused. No foreign keys: a list or a restored backup may know neither.
+    Column("issue_id", String(16), nullable=False),
+    Column("delivery_id", LongNumber),
     Column("created_at", UtcDateTime, nullable=False),
 )
 
-# Who left when, and with which issue in hand. No foreign key: the numbers outlive the person.
-departures = Table(
-    "departures",
+# Suppressions that wait for a person: they came in a wave that may not be the recipients' fault. Until
+# they are confirmed the subscribers get mail. The columns are those of `suppressions`.
+pending_suppressions = Table(
+    "pending_suppressions",
+    metadata,
+    Column(
+        "subscriber_id",
+        ForeignKey("subscribers.id", ondelete="CASCADE"),
+        primary_key=True,
+        autoincrement=False,
+    ),
+    Column("reason", String(32), nullable=False),
+    Column("source", String(16), nullable=False),
+    Column("detail", Text, nullable=False),
+    Column("issue_id", String(16), nullable=False),
+    Column("delivery_id", LongNumber),
+    Column("created_at", UtcDateTime, nullable=False),
+)
+
+# Who unsubscribed when, by which method and with the link of which issue (0: none). No foreign key:
+# the counts outlive the subscriber.
+unsubscribes = Table(
+    "unsubscribes",
     metadata,
     Column("id", Integer, primary_key=True),
     Column("subscriber_id", Integer, nullable=False, index=True),
     Column("issue_number", Integer, nullable=False, index=True),
-    Column("way", String(16), nullable=False),
+    Column("method", String(16), nullable=False),
     Column("at", UtcDateTime, nullable=False),
 )
 
-# What came back. `delivery_id` and `subscriber_id` are numbers: counts outlive the person.
+# Bounces and complaints. No foreign keys: the counts outlive the subscriber.
 bounces = Table(
     "bounces",
     metadata,

@@ -1,0 +1,67 @@
+"""`app.bounces`: what came back: reports from the inbox, and those that providers post."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+
+from upcycle_news.app.context import AppContext
+from upcycle_news.models import Bounce
+from upcycle_news.services.bounces import process, webhooks
+from upcycle_news.services.bounces.process import Collected, collection_result
+from upcycle_news.services.subscribers.list_health import list_alert_sentences
+from upcycle_news.storage import bounces
+
+__all__ = ["Bounce", "Bounces", "Collected", "collection_result"]
+
+
+class Bounces:
+    """Reads the inbox, and shows the reports that were in it. Reports carry no addresses."""
+
+    def __init__(self, context: AppContext) -> None:
+        """Make the group of an open publication; `App.bounces` is the usual way."""
+        self._context = context
+
+    def collect(self) -> Collected:
+        """Process every mail in the inbox, and count what was in it; may be repeated after a crash.
+
+        Hard bounces and complaints suppress, soft ones suppress after several, mails to the unsubscribe
+        address unsubscribe; people's mail stays as it was. Raises `SettingsError` without an inbox,
+        `UpcycleError` when it cannot be read.
+        """
+        return process.collect(self._context)
+
+    def collect_if_configured(self) -> Collected | None:
+        """Process the inbox like `collect`; None where no inbox is configured."""
+        return process.collect_if_configured(self._context)
+
+    def list(self, *, issue: str = "", kind: str = "") -> Iterator[Bounce]:
+        """Yield the reports, newest first, without their text.
+
+        Of one `issue`, or one `kind` (hard, soft, blocked or complaint), if these are given.
+        """
+        return bounces.list_bounces(self._context.store, issue=issue, kind=kind)
+
+    def raw_report(self, number: int) -> bytes:
+        """Return the raw text of the report with this id; it may name people.
+
+        Raises `UpcycleError` when there is no such report, or its text was deleted after
+        `bounces.keep_days`.
+        """
+        return process.raw_report(self._context, number)
+
+    def alerts(self) -> tuple[str, ...]:
+        """Return a sentence for each of the newest issues with too many bounces or complaints."""
+        return tuple(list_alert_sentences(self._context))
+
+    def has_webhook(self, source: str) -> bool:
+        """Return True if providers may post reports to this source: it exists, and its secret is set."""
+        return webhooks.has_webhook(self._context, source)
+
+    def accept(self, source: str, headers: Mapping[str, str], body: bytes) -> Collected:
+        """Apply every report of a provider's request, and count them; may be repeated.
+
+        Raises `SettingsError` for a source that does not exist or has no secret, `WebhookRefused` for
+        a request that is not the provider's, `WebhookUnreadable` for a body that is not as documented;
+        then nothing of it was applied.
+        """
+        return webhooks.accept_request(self._context, source, headers, body)

@@ -1,0 +1,89 @@
+"""`app.essays`: the files of essays, and where each of them stands."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from upcycle_news.app.context import AppContext
+from upcycle_news.errors import ContentError
+
+if TYPE_CHECKING:
+    from upcycle_news.models import Essay
+    from upcycle_news.services.issues.plan import EssayStatus
+
+
+@dataclass(frozen=True)
+class EssayList:
+    """The essays of a publication, newest first, and an error for each file that cannot be read."""
+
+    essays: tuple[EssayStatus, ...]
+    errors: tuple[ContentError, ...]
+
+
+class Essays:
+    """Makes, imports and lists essays: Markdown files below content/essays."""
+
+    def __init__(self, context: AppContext) -> None:
+        self._context = context
+
+    def new(
+        self,
+        title: str,
+        *,
+        day: date | None = None,
+        author: str | None = None,
+        topics: Sequence[str] = (),
+    ) -> Path:
+        """Make the file of a new draft and return its path.
+
+        `day` defaults to today, `author` to git's user.name. Raises `ContentError` when an essay
+        with this title is there already; no file is overwritten.
+        """
+        from upcycle_news.services.content.new_essay import new_essay
+
+        return new_essay(self._context, title, day=day, author=author, topics=topics)
+
+    def import_file(
+        self,
+        file: Path,
+        title: str,
+        *,
+        day: date | None = None,
+        author: str | None = None,
+        language: str | None = None,
+    ) -> Path:
+        """Turn a plain text file into an essay that is ready, and return its path.
+
+        Without `author`, a byline in the text names it; `language` is ``de`` or ``en`` and defaults
+        to the publication's. Raises `ContentError` for a text that cannot be read or is empty, and
+        when an essay with this title is there; `UpcycleError` for another language.
+        """
+        from upcycle_news.services.content.new_essay import import_essay
+
+        return import_essay(self._context, file, title, day=day, author=author, language=language)
+
+    def read(self) -> tuple[Essay, ...]:
+        """Return the essays as their files say, without looking into the store.
+
+        Raises `ContentError`, which names all files that cannot be read.
+        """
+        from upcycle_news.services.content.files import load_publication_essays
+
+        return load_publication_essays(self._context)
+
+    def list(self) -> EssayList:
+        """Return every essay with its status, and for or in which issue it is.
+
+        The status is draft, ready, planned or published. Unreadable files are errors in the list;
+        raises `SettingsError` when the schedule in prefect.yaml cannot be read.
+        """
+        from upcycle_news.services.issues.plan import essay_statuses
+
+        entries, errors = essay_statuses(self._context)
+        for error in errors:
+            error.language = self._context.language
+        return EssayList(entries, errors)

@@ -1,0 +1,472 @@
+"""`app.issues`: compose, preview, approve and send issues, and follow them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from upcycle_news.app.context import AppContext
+from upcycle_news.curation.manifest_diff import ManifestDiff, Piece, TextChange
+from upcycle_news.curation.selection import Candidate
+from upcycle_news.delivery.ports import DeliveryReport
+from upcycle_news.errors import IssueError
+from upcycle_news.models import Delivery, DeliveryState, EmailAddress, Finding, IssueId, IssueStatus
+from upcycle_news.services.checks.run import check_issue
+from upcycle_news.services.delivery import control
+from upcycle_news.services.delivery.control import Cancellation
+from upcycle_news.services.delivery.deliver_run import (
+    DeliveryResult,
+    Progress,
+    run_delivery,
+    status_of,
+)
+from upcycle_news.services.delivery.lateness import Standstill, standstill
+from upcycle_news.services.delivery.send_issue import Approver, count_audience, queue_issue
+from upcycle_news.services.delivery.test_mail import group_addresses, send_test
+from upcycle_news.services.feeds.collect import FeedRunReport
+from upcycle_news.services.issues import approval, ids
+from upcycle_news.services.issues.compose import collect_and_compose, explain_issue
+from upcycle_news.services.issues.diff import NOW, PREVIEW, IssueDiff, diff_issue
+from upcycle_news.services.issues.plan import IssuePlan, PlannedIssue, plan_issues
+from upcycle_news.services.issues.preview import IssuePreview, preview_revision
+from upcycle_news.services.issues.preview_link import preview_html
+from upcycle_news.services.issues.render import raise_on_errors, render_revision
+from upcycle_news.services.issues.review import Review, review_issue
+from upcycle_news.services.issues.revisions import newest_revision
+from upcycle_news.services.issues.waiting_runs import ResumedRuns, resume_waiting_runs
+from upcycle_news.storage import deliveries, issues
+from upcycle_news.storage.issue_lifecycle import SYSTEM, RecordedEvent
+from upcycle_news.storage.revisions import Revision
+
+__all__ = [
+    "Cancellation",
+    "Candidate",
+    "DeliveryReport",
+    "DeliveryResult",
+    "DryRun",
+    "FeedRunReport",
+    "IssueDecision",
+    "IssueDiff",
+    "IssuePlan",
+    "IssuePreview",
+    "Issues",
+    "ManifestDiff",
+    "Piece",
+    "PlannedIssue",
+    "Progress",
+    "RecordedEvent",
+    "Resending",
+    "Review",
+    "Revision",
+    "SendResult",
+    "Standstill",
+    "TestMails",
+    "TextChange",
+]
+
+OnCollected = Callable[[FeedRunReport], None]
+
+
+def _ignore_report(report: FeedRunReport) -> None:
+    """Take a collection's report and do nothing with it."""
+
+
+def _ignore_progress(status: IssueStatus, report: DeliveryReport) -> None:
+    """Take the progress of a delivery and do nothing with it."""
+
+
+@dataclass(frozen=True)
+class IssueDecision:
+    """An approval or a rejection of one revision, and the flow runs that go on because of it.
+
+    `feed_findings` are warnings about feeds that fail and content that may be old.
+    """
+
+    issue: IssueId
+    revision_id: str
+    approved: bool
+    runs: ResumedRuns
+    feed_findings: tuple[Finding, ...] = ()
+
+
+@dataclass(frozen=True)
+class DryRun:
+    """To how many subscribers an issue would go now; `begun` when its deliveries have begun."""
+
+    issue: IssueId
+    recipients: int
+    begun: bool
+
+
+@dataclass(frozen=True)
+class TestMails:
+    """How many test mails of an issue were accepted."""
+
+    issue: IssueId
+    accepted: int
+
+
+@dataclass(frozen=True)
+class SendResult:
+    """The delivery counts after a send, and what this send did.
+
+    `joined`: another process queued the issue in the same moment, and both sent it.
+    """
+
+    status: IssueStatus
+    report: DeliveryReport
+    joined: bool = False
+
+
+@dataclass(frozen=True)
+class Resending:
+    """How many deliveries were queued again, and what their delivery did.
+
+    `left_out`: as many were not, since they are suppressed or have unsubscribed.
+    """
+
+    queued: int
+    result: SendResult
+    left_out: int = 0
+
+
+class Issues:
+    """The issues of a publication.
+
+    An issue is named by its id, such as ``2026-11-26`` or ``2026-11-26-2``, as text or as
+    `IssueId`; None is the default issue. `by` is who does it, and is kept with what happened to
+    the issue. All verbs raise `StoreError` when the store cannot be
+    used.
+    """
+
+    def __init__(self, context: AppContext) -> None:
+        """Make the group of an open publication; `App.issues` is the usual way."""
+        self._context = context
+
+    # --- which issue
+
+    def default_id(self) -> IssueId:
+        """Return today's issue: the one that is not sent completely, or the next id of today."""
+        return ids.current_issue(self._context)
+
+    def latest(self) -> IssueId | None:
+        """Return the newest issue whose deliveries began, else the newest previewed one, or None."""
+        return ids.latest_issue(self._context)
+
+    # --- make it
+
+    def compose(
+        self,
+        issue: IssueId | str | None = None,
+        essays: Sequence[str] = (),
+        *,
+        collect: bool = True,
+        on_collected: OnCollected = _ignore_report,
+    ) -> Revision:
+        """Compose an issue from the present content and store it as its newest revision.
+
+        `essays` are slugs, empty for all that are ready and new. `collect` fetches the feeds that
+        are due before; `on_collected` gets the report of that. An issue whose deliveries have begun
+        is frozen: its revision is returned. Raises `NothingNew` when there is nothing to compose
+        and `ContentError` for files that cannot be read.
+        """
+        return collect_and_compose(
+            self._context,
+            self._id(issue),
+            essays,
+            collect=collect,
+            on_collected=on_collected,
+        )
+
+    def preview(
+        self,
+        issue: IssueId | str | None = None,
+        essays: Sequence[str] = (),
+        *,
+        collect: bool = True,
+        on_collected: OnCollected = _ignore_report,
+        refresh: int | None = None,
+    ) -> IssuePreview:
+        """Compose an issue, render and check it, and write its files below var/issues/ISSUE/.
+
+        Errors are among the findings and raise nothing. `refresh` is after how many seconds a
+        browser loads the page again. Raises as `compose` does, and `TemplateError`.
+        """
+        revision = self.compose(issue, essays, collect=collect, on_collected=on_collected)
+        return preview_revision(self._context, revision, refresh=refresh)
+
+    def linked_preview(self, token: str) -> str | None:
+        """Return the page behind a preview link; None when it is altered, foreign or has expired."""
+        return preview_html(self._context, token)
+
+    def check(self, issue: IssueId | str | None = None) -> tuple[Finding, ...]:
+        """Return what preflight finds in an issue as it would be now; nothing is stored.
+
+        That nothing is new, and what keeps the issue from being composed, are findings, too.
+        """
+        return tuple(check_issue(self._context, self._id(issue)))
+
+    def diff(
+        self,
+        issue: IssueId | str | None = None,
+        old: str = PREVIEW,
+        new: str = NOW,
+        essays: Sequence[str] = (),
+    ) -> IssueDiff:
+        """Compare two states of an issue, each ``preview``, ``approval`` or the beginning of an id.
+
+        `new` may also be ``now``, the present content. Raises `IssueError` for a state that does not exist, `NothingNew` when no issue can be
+        composed now, and `ContentError` for files that cannot be read.
+        """
+        return diff_issue(self._context, self._id(issue), old, new, essays)
+
+    def explain(
+        self, issue: IssueId | str | None = None, essays: Sequence[str] = ()
+    ) -> tuple[Candidate, ...]:
+        """Return every feed item that an issue could have, the best first, and why it is in or out.
+
+        Nothing is stored; a sent issue can be explained, too. Raises `ContentError`.
+        """
+        return explain_issue(self._context, self._id(issue), essays)
+
+    def plan(self, count: int = 4) -> IssuePlan:
+        """Return the next `count` issues of the schedule in prefect.yaml; nothing is stored.
+
+        Raises `SettingsError` for a prefect.yaml that cannot be read.
+        """
+        return plan_issues(self._context, count)
+
+    # --- decide about it
+
+    def approval_page(self, issue: IssueId | str | None = None) -> Review:
+        """Return what an editor is asked to approve, as Markdown, and what was decided about it.
+
+        Raises `IssueError` for an issue without a revision.
+        """
+        return review_issue(self._context, self._id(issue))
+
+    def approve(self, issue: IssueId | str | None = None, *, by: str) -> IssueDecision:
+        """Approve the newest revision of an issue, and resume the flow runs that wait for that.
+
+        `by` is kept with the decision. Raises `IssueError` when there is no revision, preflight
+        refuses it, or the content has changed since it was composed.
+        """
+        rendered = render_revision(self._context, newest_revision(self._context, self._id(issue)))
+        waiting = approval.approve(self._context, rendered, by=by)
+        runs = resume_waiting_runs(self._context, waiting, "send")
+        return IssueDecision(
+            rendered.issue, rendered.revision_id, True, runs, rendered.feed_findings
+        )
+
+    def reject(self, issue: IssueId | str | None = None, *, by: str) -> IssueDecision:
+        """Reject the newest revision of an issue, and end the flow runs that wait for a decision.
+
+        Raises `IssueError` when there is no revision, or its deliveries have begun.
+        """
+        revision = newest_revision(self._context, self._id(issue))
+        waiting = approval.reject(self._context, revision.issue, revision.revision_id, by=by)
+        runs = resume_waiting_runs(self._context, waiting, "reject")
+        return IssueDecision(revision.issue, revision.revision_id, False, runs)
+
+    # --- send it
+
+    def dry_run(
+        self,
+        issue: IssueId | str | None = None,
+        essays: Sequence[str] = (),
+        *,
+        collect: bool = True,
+        on_collected: OnCollected = _ignore_report,
+    ) -> DryRun:
+        """Compose, render and check an issue, and count who would get it; nothing is sent.
+
+        Raises as `compose` does, and `IssueError` when preflight refuses it.
+        """
+        revision = self.compose(issue, essays, collect=collect, on_collected=on_collected)
+        raise_on_errors(render_revision(self._context, revision))
+        status = status_of(self._context, revision.issue)
+        if status.audience:
+            return DryRun(revision.issue, status.waiting, begun=True)
+        return DryRun(revision.issue, count_audience(self._context, revision), begun=False)
+
+    def send_test(
+        self,
+        issue: IssueId | str | None = None,
+        essays: Sequence[str] = (),
+        *,
+        to: EmailAddress | str | None = None,
+        group: str = "",
+        collect: bool = True,
+        on_collected: OnCollected = _ignore_report,
+    ) -> TestMails:
+        """Compose, render and check an issue, and send it as a test to an address or a group.
+
+        Nothing is recorded, and the mails have Message-IDs of their own. Raises as `compose` does,
+        `AddressError`, `IssueError` when preflight refuses the issue or the group is empty, and
+        `RelayError` when a mail is not accepted.
+        """
+        address = EmailAddress.parse(to) if isinstance(to, str) else to
+        revision = self.compose(issue, essays, collect=collect, on_collected=on_collected)
+        rendered = render_revision(self._context, revision)
+        raise_on_errors(rendered)
+        recipients = (address,) if address else group_addresses(self._context, group)
+        return TestMails(revision.issue, send_test(self._context, rendered, recipients))
+
+    def send(
+        self,
+        issue: IssueId | str | None = None,
+        essays: Sequence[str] = (),
+        *,
+        by: str = SYSTEM,
+        ask: Callable[[Revision, int], bool] | None = None,
+        approve: bool = False,
+        collect: bool = True,
+        on_collected: OnCollected = _ignore_report,
+        progress: Progress = _ignore_progress,
+    ) -> SendResult:
+        """Queue an issue and deliver it; one whose deliveries have begun goes on where it stopped.
+
+        The newest revision must be approved, and nothing may have changed since. `approve` composes
+        the present content and approves it as `by`, whatever was decided before; `ask` is called for
+        an issue that nobody has approved, with the composed revision and the size of its audience,
+        and returns whether to approve it as `by`.
+
+        `progress` gets the counts at the beginning of the
+        delivery, and the report so far again and again. SIGTERM, Ctrl-C and SIGHUP end the delivery
+        gently while it runs in the main thread.
+
+        Raises `IssueError` when the issue is not approved, has changed, was cancelled, has no
+        audience, or a signal ended the delivery; `NothingNew`; `SendHoldError` after a restore; and
+        `RelayError` when the relay cannot be reached or stops the issue. What is not sent stays
+        queued.
+        """
+        chosen = self._id(issue)
+        queued = queue_issue(
+            self._context,
+            chosen,
+            essays,
+            approver=Approver(by, asks=ask, always=approve),
+            collect=collect,
+            on_collected=on_collected,
+        )
+        result = run_delivery(self._context, chosen, progress=progress, rendered=queued.rendered)
+        return self._send_result(result, joined=queued.joined)
+
+    def resume(
+        self,
+        issue: IssueId | str,
+        *,
+        by: str = SYSTEM,
+        past_guard: bool = False,
+        progress: Progress = _ignore_progress,
+    ) -> SendResult:
+        """Go on with an issue that was paused, stopped or interrupted; raises as `send` does.
+
+        `past_guard` is for an issue that a wave of refusals has stopped, and somebody who knows that
+        they are right: those deliveries are put off, the others go on, and no wave stops the issue
+        again. What the refusals suppress from then on in a wave waits for a decision
+        (`Suppressions.pending`).
+        """
+        chosen = self._id(issue)
+        control.resume(self._context, chosen, by=by, past_guard=past_guard)
+        return self._send_result(run_delivery(self._context, chosen, progress=progress))
+
+    def resend(
+        self,
+        issue: IssueId | str,
+        *,
+        state: DeliveryState = DeliveryState.UNKNOWN,
+        code: str = "",
+        since: datetime | None = None,
+        by: str = SYSTEM,
+        on_queued: Callable[[int], None] = lambda _: None,
+        progress: Progress = _ignore_progress,
+    ) -> Resending:
+        """Send again what may or may not have arrived, or what was refused wrongly.
+
+        `state` is unknown or rejected; `code` takes only deliveries with this reply code (``550``) or
+        enhanced status code (``5.7.1``), `since` only those that ended then or later. Nobody who is
+        suppressed or has unsubscribed gets one, a closed issue is reopened, and a second copy has the
+        same Message-ID. `on_queued` gets the number of deliveries before they are sent. Raises
+        `UsageError` for another state or a code that is none, and as `send` does.
+        """
+        chosen = self._id(issue)
+        requeued = control.requeue(self._context, chosen, state, code=code, since=since, by=by)
+        on_queued(requeued.queued)
+        result = run_delivery(self._context, chosen, progress=progress)
+        return Resending(requeued.queued, self._send_result(result), requeued.left_out)
+
+    def pause(self, issue: IssueId | str, *, by: str = SYSTEM) -> IssueStatus:
+        """Pause an issue until it is resumed; its workers stop by themselves.
+
+        Raises `IssueError` for an issue that is not being sent.
+        """
+        chosen = self._id(issue)
+        control.pause(self._context, chosen, by=by)
+        return self.status(chosen)
+
+    def cancel(self, issue: IssueId | str, *, by: str = SYSTEM) -> Cancellation:
+        """End an issue: who has not got it yet will not get it.
+
+        After a restore also one that was sent before. Raises `IssueError` for any other issue that
+        is not being sent.
+        """
+        return control.cancel(self._context, self._id(issue), by=by)
+
+    # --- follow it
+
+    def status(self, issue: IssueId | str | None = None) -> IssueStatus:
+        """Return the deliveries by state; None is the issue that `latest` returns.
+
+        Raises `IssueError` when there is no such issue.
+        """
+        return status_of(self._context, self._latest(issue))
+
+    def standstill(self, issue: IssueId | str | None = None) -> Standstill | None:
+        """Return why an issue does not get on (None is the latest); None when it does.
+
+        Raises `IssueError` when no issue was previewed yet.
+        """
+        return standstill(self._context, self._latest(issue))
+
+    def history(self, issue: IssueId | str | None = None) -> tuple[RecordedEvent, ...]:
+        """Return what happened to an issue, by whom and when, oldest first; default: the newest.
+
+        Raises `IssueError` when there is no such issue.
+        """
+        status = self.status(issue)
+        return issues.history(self._context.store, IssueId.parse(status.issue))
+
+    def deliveries(
+        self, issue: IssueId | str | None = None, *, state: DeliveryState
+    ) -> Iterator[Delivery]:
+        """Yield the deliveries in one state, with addresses; None is the latest issue.
+
+        Raises `IssueError` when there is no such issue.
+        """
+        chosen = self._latest(issue)
+        status_of(self._context, chosen)
+        return deliveries.list_deliveries(self._context.store, chosen, state)
+
+    # ---
+
+    def _id(self, issue: IssueId | str | None) -> IssueId:
+        if issue is None:
+            return self.default_id()
+        return IssueId.parse(issue) if isinstance(issue, str) else issue
+
+    def _latest(self, issue: IssueId | str | None) -> IssueId:
+        if issue is not None:
+            return self._id(issue)
+        if (latest := self.latest()) is None:
+            raise IssueError("there is no issue yet: see 'upcycle-news issue preview'")
+        return latest
+
+    def _send_result(self, result: DeliveryResult, *, joined: bool = False) -> SendResult:
+        if result.interrupted:
+            raise IssueError(
+                "stopped on request: what is left is queued; 'upcycle-news issue resume "
+                f"{result.status.issue}' goes on"
+            )
+        return SendResult(result.status, result.report, joined)

@@ -1,0 +1,35 @@
+"""`app.monitoring`: the figures for Prometheus, and stopping this machine's workers."""
+
+from __future__ import annotations
+
+from functools import cached_property
+
+from upcycle_news.app.context import AppContext
+from upcycle_news.services.delivery import drain as draining
+from upcycle_news.services.delivery.drain import DrainResult
+from upcycle_news.services.monitoring.metrics import CONTENT_TYPE, MetricsExporter
+
+__all__ = ["CONTENT_TYPE", "DrainResult", "Monitoring"]
+
+
+class Monitoring:
+    """Counts what goes on, and drains workers. Keep it: its cache makes the next count cheap."""
+
+    def __init__(self, context: AppContext) -> None:
+        """Make the group of an open publication; `App.monitoring` is the usual way."""
+        self._context = context
+
+    @cached_property
+    def _exporter(self) -> MetricsExporter:
+        return MetricsExporter(self._context)
+
+    def metrics(self) -> bytes:
+        """Return the figures in Prometheus' text format (`CONTENT_TYPE`); no address is in them."""
+        return self._exporter.text()
+
+    def drain(self, seconds: float = 60.0) -> DrainResult:
+        """Ask the workers of this machine to stop, and wait up to `seconds` for their processes.
+
+        They finish the mails in transit; the rest stays queued. Workers elsewhere are left alone.
+        """
+        return draining.drain(self._context, seconds=seconds)

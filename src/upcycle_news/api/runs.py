@@ -1,0 +1,245 @@
+"""`app.runs`: the steps of flow runs, for Prefect's flows and for one's own.
+
+A run names an issue and a revision by id, since that is what travels between its tasks; each step
+loads what it needs once. The results of runs are functions of values: `publish_result` and others.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from datetime import datetime
+from typing import Any
+
+from upcycle_news.app.context import AppContext
+from upcycle_news.models import IssueId, IssueStatus
+from upcycle_news.models.archive_paths import issue_path
+from upcycle_news.models.runs import RunResult, StaleRun
+from upcycle_news.prefect_api.client import PrefectClient
+from upcycle_news.services.feeds.collect import FeedRunReport, collect_feeds
+from upcycle_news.services.issues import approval
+from upcycle_news.services.issues.approval import ApprovalForm, ApprovalOutcome
+from upcycle_news.services.issues.compose import EssayFilter
+from upcycle_news.services.monitoring import alerts, notifications, operators
+from upcycle_news.services.monitoring.alerts import Event, watch_result
+from upcycle_news.services.monitoring.operators import NoticeReport, notification_result
+from upcycle_news.services.reports.delivery_report import delivery_report
+from upcycle_news.services.run_results import collection_result, delivery_result, publish_result
+from upcycle_news.services.runs import admission, steps
+from upcycle_news.services.runs import deliver as delivering
+from upcycle_news.services.runs.admission import NEXT, RunAdmission
+from upcycle_news.services.runs.deliver import ResumedDelivery, is_transient
+from upcycle_news.services.runs.pending import halted_issues, pending_issues
+from upcycle_news.services.runs.steps import ComposeResult, RenderResult
+
+__all__ = [
+    "NEXT",
+    "ApprovalForm",
+    "ApprovalOutcome",
+    "ComposeResult",
+    "EssayFilter",
+    "Event",
+    "FeedRunReport",
+    "NoticeReport",
+    "RenderResult",
+    "ResumedDelivery",
+    "RunAdmission",
+    "RunResult",
+    "Runs",
+    "StaleRun",
+    "collection_result",
+    "delivery_result",
+    "is_transient",
+    "notification_result",
+    "publish_result",
+    "watch_result",
+]
+
+
+class Runs:
+    """The steps of flow runs. `run` is the id of the flow run, `issue` an issue's id as text."""
+
+    def __init__(self, context: AppContext) -> None:
+        """Make the group of an open publication; `App.runs` is the usual way."""
+        self._context = context
+
+    # --- before an issue is queued
+
+    def admit(
+        self, issue: str, *, planned_at: datetime, run: str, max_lateness_hours: float
+    ) -> RunAdmission:
+        """Decide once per scheduled time which issue it is ('next' or an id), and whether to go on.
+
+        A second run for the same time, a retry and a run that resumes get the same answer. A run
+        that is later than `max_lateness_hours` (0: any lateness is fine), another run at the same
+        issue, a cancelled and a sent issue, and a send hold end the run.
+        """
+        return admission.admit_run(
+            self._context,
+            issue,
+            planned_at=planned_at,
+            run=run,
+            max_lateness_hours=max_lateness_hours,
+        )
+
+    def send_hold(self) -> RunResult | None:
+        """Return the result that ends a run while nothing may be sent (after a restore), else None."""
+        return admission.send_hold_result(self._context)
+
+    def collect(self) -> FeedRunReport:
+        """Fetch the feeds that are due; one that fails is in the report and stops nothing.
+
+        Raises `ContentError` for feeds.toml.
+        """
+        return collect_feeds(self._context)
+
+    def compose(self, issue: str, essay_filter: EssayFilter, *, run: str) -> ComposeResult:
+        """Compose an issue from the present content, and store it as its newest revision.
+
+        An issue whose deliveries began keeps its revision; a run that resumes gets that of its
+        approval request. Without new content the run ends. Raises `ContentError`.
+        """
+        return steps.compose(self._context, IssueId.parse(issue), essay_filter, run=run)
+
+    def render(self, issue: str, revision_id: str) -> RenderResult:
+        """Render and check a revision, and write its preview files.
+
+        Raises `IssueError` when preflight refuses it, and `TemplateError`.
+        """
+        return steps.render(self._context, IssueId.parse(issue), revision_id)
+
+    def send_tests(self, issue: str, revision_id: str, group: str, *, again: bool = False) -> int:
+        """Send test mails to a group, once a revision unless `again`; return the number accepted.
+
+        Raises `IssueError` when nobody is in the group, and `RelayError`.
+        """
+        return steps.send_tests(
+            self._context, IssueId.parse(issue), revision_id, group, again=again
+        )
+
+    def finish_dry_run(self, issue: str, subject: str, *, run: str) -> RunResult:
+        """Release the issue for other runs, and return the result of a dry run."""
+        return steps.finish_dry_run(self._context, IssueId.parse(issue), subject, run=run)
+
+    # --- approval
+
+    def ask(
+        self, issue: str, revision_id: str, *, run: str, waits: bool = True, refused: str = ""
+    ) -> ApprovalForm:
+        """Ask editors to approve a revision: return the form, or that none is needed.
+
+        A run that cannot wait (`waits` false) ends with a sentence that says how to approve.
+        `refused` is why the last answer was not accepted.
+        """
+        return approval.request_approval(
+            self._context,
+            IssueId.parse(issue),
+            revision_id,
+            run=run,
+            waits=waits,
+            refused=refused,
+        )
+
+    def apply_answer(
+        self, issue: str, revision_id: str, request: int, answer: Mapping[str, Any]
+    ) -> ApprovalOutcome:
+        """Apply the fields `decision`, `leave_out` and `name` of the form of approval `request`."""
+        return approval.apply_decision(
+            self._context, IssueId.parse(issue), revision_id, request, answer
+        )
+
+    def approve(self, issue: str, revision_id: str) -> None:
+        """Approve the revision that the run composed, unless somebody has decided about it already.
+
+        Raises `IssueError` when preflight refuses it.
+        """
+        approval.approve_if_undecided(self._context, IssueId.parse(issue), revision_id, by="flow")
+
+    # --- delivery
+
+    def enqueue(self, issue: str, revision_id: str, *, run: str, senders: int = 1) -> int:
+        """Freeze an approved issue, queue its deliveries, and return the size of the audience.
+
+        Raises `IssueError` when it is not approved, has no audience, or SQLite is to serve several
+        `senders`; and `SendHoldError`.
+        """
+        return steps.enqueue_once(
+            self._context, IssueId.parse(issue), revision_id, run=run, senders=senders
+        )
+
+    def deliver(
+        self, issue: str, show: Callable[[float, str], None] = lambda percent, text: None
+    ) -> IssueStatus:
+        """Deliver what is queued or due, beside other workers; return the delivery counts.
+
+        `show` gets per cent and a sentence every few seconds. Raises `RelayUnreachable` when the
+        relay does not answer (see `is_transient`) and `RelayError` when it stops the issue; what is
+        not sent stays queued.
+        """
+        return delivering.deliver_with_progress(self._context, IssueId.parse(issue), show)
+
+    def resume_delivery(self, issue: str) -> ResumedDelivery:
+        """Deliver as `deliver` does; an unreachable relay is a sentence in the result, no error."""
+        return delivering.resume_delivery(self._context, IssueId.parse(issue))
+
+    def pending(self, *, max_lateness_hours: float = 0.0) -> list[str]:
+        """Return the issues with deliveries left; queue those that are approved and due first.
+
+        An approval older than `max_lateness_hours` (0: any age) is left to people. Raises
+        `IssueError` for an issue that cannot be queued, if nothing else is pending.
+        """
+        return pending_issues(self._context, max_lateness_hours=max_lateness_hours)
+
+    def halted(self, *, max_lateness_hours: float = 0.0) -> tuple[str, ...]:
+        """Return a sentence for each issue that `pending` leaves to people, and what they can do.
+
+        It is stopped or paused with deliveries left, or its approval is older than
+        `max_lateness_hours` (0: any age is fine).
+        """
+        halted = halted_issues(self._context, max_lateness_hours=max_lateness_hours)
+        return tuple(issue.text.in_language(self._context.language) for issue in halted)
+
+    # --- afterwards
+
+    def report(self, issue: str, collected: FeedRunReport | None = None) -> str:
+        """Return the delivery report of an issue in Markdown, without addresses."""
+        return delivery_report(self._context, IssueId.parse(issue), collected)
+
+    def archive_link(self, issue: str) -> str:
+        """Return the URL of the issue in the archive; empty without a public address."""
+        return self._context.publication.site_address(issue_path(issue))
+
+    def alert_events(self) -> list[Event]:
+        """Evaluate all alert rules; return the events that were not returned before."""
+        return alerts.new_events(self._context)
+
+    def send_reminders(self) -> list[Event]:
+        """Remind editors by mail, once, of each approval request that expires soon.
+
+        Returns an event for each; one whose mails were not accepted is tried again the next time.
+        """
+        return notifications.send_reminders(self._context)
+
+    def resolve_stale_runs(self, api_url: str, login: str = "") -> int:
+        """End the runs whose approval request expired, and resume those that were decided elsewhere.
+
+        Returns how many. `api_url` is Prefect's, `login` ``user:password`` or empty. Raises
+        `PrefectApiError`, an `UpcycleError`.
+        """
+        client = PrefectClient(api_url, login)
+        stale_runs = alerts.find_stale_runs(self._context)
+        for stale in stale_runs:
+            client.resolve_stale_run(stale)
+            alerts.mark_resolved(self._context, stale)
+        return len(stale_runs)
+
+    def notify_operators(self, event: str, message: str) -> NoticeReport:
+        """Mail a sentence to the group `cockpit.operators`, and post it to `cockpit.webhook`.
+
+        What the relay or the webhook does not take now waits for `deliver_notices`. An empty group
+        is no error.
+        """
+        return operators.notify_operators(self._context, event, message)
+
+    def deliver_notices(self) -> NoticeReport:
+        """Mail and post the notices to operators that have waited and are due again."""
+        return operators.deliver_notices(self._context)

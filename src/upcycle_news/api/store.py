@@ -1,0 +1,67 @@
+"""`app.store`: the database as such: what it is, its migrations, moving it, its hold."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from upcycle_news.app.context import AppContext
+from upcycle_news.services.backup import migrate_store, restore
+from upcycle_news.services.backup.migrate_store import MoveReport, StoreInfo
+from upcycle_news.services.backup.restore import PendingConfirmation
+
+__all__ = ["MoveReport", "PendingConfirmation", "StoreAdmin", "StoreInfo", "StoreUpgrade"]
+
+
+@dataclass(frozen=True)
+class StoreUpgrade:
+    """Migrations before (None: it was empty) and after, and the backup made between them, if one was."""
+
+    before: str | None
+    after: str
+    backup: Path | None
+
+
+class StoreAdmin:
+    """Describes, upgrades and moves the store, and ends its hold."""
+
+    def __init__(self, context: AppContext) -> None:
+        """Make the group of an open publication; `App.store` is the usual way."""
+        self._context = context
+
+    def info(self) -> StoreInfo:
+        """Describe the store without making, migrating or changing it; a fault is in the result."""
+        return migrate_store.inspect_store(self._context)
+
+    def count_rows(self) -> int:
+        """Return the number of rows in all tables, which is what `copy` copies."""
+        return migrate_store.count_all_rows(self._context)
+
+    def upgrade(self, *, with_backup: bool = True) -> StoreUpgrade:
+        """Bring the store forward to this version of the program, after a backup.
+
+        Raises `StoreError` for a store of a newer version and `UpcycleError` when there is none, or
+        the backup fails; then the store is unchanged.
+        """
+        return StoreUpgrade(*migrate_store.upgrade_store(self._context, with_backup=with_backup))
+
+    def copy(self, url: str, *, on_rows: Callable[[int], None] = lambda count: None) -> MoveReport:
+        """Copy the store into the empty one at `url`, verify that both are equal, hold this one.
+
+        Writers wait meanwhile; `on_rows` gets the number of rows of each batch. Raises `StoreError`
+        when the target is not empty or cannot be opened and while workers run, `SendHoldError` when
+        this store is on hold already; then neither has changed.
+        """
+        return migrate_store.move_store(self._context, url, on_rows=on_rows)
+
+    def pending_confirmation(self) -> PendingConfirmation:
+        """Return the send hold (None without one), and what is in doubt: unknown and unsent."""
+        return restore.pending_confirmation(self._context)
+
+    def confirm(self, *, by: str) -> int:
+        """End the send holds of a restored or moved store, for `by`; return how many there were.
+
+        Unknown deliveries are not sent again by this.
+        """
+        return restore.confirm_restore(self._context, by=by)

@@ -1,0 +1,256 @@
+"""`app.subscribers`: who gets the mail, how they come, and how they leave."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from pathlib import Path
+
+from upcycle_news.app.context import AppContext
+from upcycle_news.models import (
+    ConfirmationResult,
+    EmailAddress,
+    PersonalData,
+    Signup,
+    Subscriber,
+    SubscriberStatus,
+    UnsubscribeMethod,
+)
+from upcycle_news.services.subscribers import export, lists, subscriptions
+from upcycle_news.services.subscribers.export import SubscriberLinks
+from upcycle_news.services.subscribers.list_health import ListStatistics, list_statistics
+from upcycle_news.services.subscribers.lists import (
+    AddResult,
+    ImportReport,
+    LineNote,
+    Progress,
+    no_progress,
+)
+from upcycle_news.services.subscribers.subscriptions import (
+    CleanupReport,
+    Confirmation,
+    LinkCounts,
+    Preferences,
+    SubscriberLink,
+)
+from upcycle_news.storage import subscribers
+from upcycle_news.storage.personal_data import personal_data_of
+from upcycle_news.subscribers.link_tokens import Purpose
+
+__all__ = [
+    "AddResult",
+    "CleanupReport",
+    "Confirmation",
+    "ConfirmationResult",
+    "ImportReport",
+    "LineNote",
+    "LinkCounts",
+    "ListStatistics",
+    "PersonalData",
+    "Preferences",
+    "Progress",
+    "Signup",
+    "Subscriber",
+    "SubscriberLink",
+    "SubscriberLinks",
+    "SubscriberStatus",
+    "Subscribers",
+    "UnsubscribeMethod",
+]
+
+
+class Subscribers:
+    """The list: added, imported, exported, erased; sign-up, confirmation, preferences, unsubscribing.
+
+    An `address` is text or an `EmailAddress`; text that is no address raises `AddressError`, whose
+    sentence does not repeat it. A `token` is the last part of a signed link; one that is altered,
+    foreign or for another purpose opens nothing.
+    """
+
+    def __init__(self, context: AppContext) -> None:
+        """Make the group of an open publication; `App.subscribers` is the usual way."""
+        self._context = context
+
+    # --- the list
+
+    def add(
+        self,
+        address: EmailAddress | str,
+        *,
+        consent: str,
+        name: str = "",
+        language: str = "",
+        topics: Iterable[str] = (),
+        groups: Iterable[str] = (),
+    ) -> AddResult:
+        """Add one subscriber whose consent is documented ("letter of 3 May 2026"), confirmed at once.
+
+        Of a known one the values that are not empty change; groups are added. Raises `UpcycleError`
+        for an address that is suppressed, has unsubscribed or has not confirmed yet, `UsageError`
+        without a consent or for a language other than de and en.
+        """
+        return lists.add_subscriber(
+            self._context,
+            _email(address),
+            consent=consent,
+            name=name,
+            language=language,
+            topics=topics,
+            groups=groups,
+        )
+
+    def import_csv(
+        self,
+        file: Path | str,
+        *,
+        consent: str,
+        columns: Mapping[str, str] | Iterable[str] = (),
+        take: Collection[str] = (),
+        dry_run: bool = False,
+        progress: Progress = no_progress,
+    ) -> ImportReport:
+        """Add the subscribers of a CSV file who consented, all or none; with `dry_run` only report.
+
+        Columns: email, name, language, topics, groups, status. `columns` maps the file's other names
+        to these (or holds ``THEIRS=ours``); `take` holds further words of its status column that
+        count as subscribed. Who unsubscribed or is suppressed stays so. Raises `ContentError` when
+        the file is no such list, `UsageError` without a consent.
+        """
+        return lists.import_list(
+            self._context,
+            Path(file),
+            consent=consent,
+            columns=columns,
+            take=take,
+            dry_run=dry_run,
+            progress=progress,
+        )
+
+    def export_csv(self, file: Path | None = None) -> str:
+        """Return all subscribers as CSV, in the form that `import_csv` reads.
+
+        With a `file` it is written there, too, readable for its owner only; raises `UpcycleError` when
+        that fails.
+        """
+        return lists.write_private(lists.export_list(self._context), file)
+
+    def all(self) -> Iterator[Subscriber]:
+        """Yield all subscribers, whatever their status, oldest first."""
+        return subscribers.all_subscribers(self._context.store)
+
+    def find(self, address: EmailAddress | str) -> Subscriber | None:
+        """Return the subscriber with this address, whatever the status; None when there is none."""
+        return subscribers.find(self._context.store, _email(address))
+
+    def show(self, address: EmailAddress | str) -> PersonalData:
+        """Return everything that is stored about a subscriber: the answer to a request for access.
+
+        Raises `UpcycleError` when no subscriber has this address.
+        """
+        subscriber = lists.subscriber_with(self._context, _email(address))
+        return personal_data_of(self._context.store, subscriber)
+
+    def forget(self, address: EmailAddress | str) -> None:
+        """Erase a subscriber; a keyed hash stays, so that no list adds them again.
+
+        Raises `UpcycleError` when nothing is stored about this address.
+        """
+        lists.erase(self._context, _email(address))
+
+    def statistics(self) -> ListStatistics:
+        """Count subscribers and suppressions, and tell what each of the newest issues did to the list."""
+        return list_statistics(self._context)
+
+    def tidy(self) -> CleanupReport:
+        """Delete unconfirmed sign-ups and the texts of old reports; send pending confirmation mails."""
+        return subscriptions.purge_expired(self._context)
+
+    # --- joining
+
+    def sign_up(
+        self, address: EmailAddress | str, *, language: str, source: str = "", ip: str = ""
+    ) -> Signup | None:
+        """Store a sign-up, whose confirmation mail `send_confirmation` sends; None if none may be sent.
+
+        Who is confirmed, suppressed or was asked a short while ago gets no mail; tell nobody which it
+        was. `source` says where the form stands (default: our own page). `ip` is stored only if
+        `audience.keep_ip` says so.
+        """
+        return subscriptions.sign_up(
+            self._context, _email(address), language=language, source=source, ip=ip
+        )
+
+    def send_confirmation(self, signup: Signup) -> bool:
+        """Send the confirmation mail of a sign-up; False if it was sent or the subscriber erased since.
+
+        Raises `RelayError` when it was not accepted; `tidy` tries it again, unless the address is the
+        reason.
+        """
+        return subscriptions.send_confirmation_mail(self._context, signup)
+
+    def read_confirmation(self, token: str) -> Confirmation:
+        """Return what `confirm` would do, changing nothing."""
+        return subscriptions.confirm(self._context, token, act=False)
+
+    def confirm(self, token: str) -> Confirmation:
+        """Follow a confirmation link: from now on the consent is valid. May be repeated."""
+        return subscriptions.confirm(self._context, token)
+
+    # --- preferences
+
+    def preferences(self, token: str) -> Preferences | None:
+        """Return the preferences behind a link; None if it opens nothing or its subscriber was erased."""
+        return subscriptions.preferences(self._context, token)
+
+    def change_preferences(
+        self, token: str, *, language: str, topics: Collection[str]
+    ) -> Preferences | None:
+        """Store language and topics of a confirmed subscriber and return what is stored then.
+
+        Of `topics` those that are offered count, and an unknown `language` changes nothing of it. None
+        as with `preferences`.
+        """
+        return subscriptions.change_preferences(
+            self._context, token, language=language, topics=topics
+        )
+
+    # --- leaving
+
+    def unsubscribe(self, address: EmailAddress | str) -> bool:
+        """Unsubscribe an address at once; False if it was already. Only its owner can come back.
+
+        Raises `UpcycleError` when no subscriber has this address.
+        """
+        subscriber = lists.subscriber_with(self._context, _email(address))
+        return subscriptions.unsubscribe(self._context, subscriber, UnsubscribeMethod.COMMAND)
+
+    def read_unsubscribe_link(self, token: str) -> SubscriberLink | None:
+        """Return whose unsubscribe link it is, changing nothing; None if it opens nothing."""
+        return subscriptions.read_link(self._context, Purpose.UNSUBSCRIBE, token)
+
+    def unsubscribe_by_token(
+        self, token: str, method: UnsubscribeMethod = UnsubscribeMethod.PAGE
+    ) -> SubscriberLink | None:
+        """Unsubscribe the owner of an unsubscribe link at once; None if it opens nothing.
+
+        May be repeated. With `method` PREFERENCES the token is that of a preferences link.
+        """
+        return subscriptions.unsubscribe_by_token(self._context, token, method)
+
+    def unsubscribe_by_links(self, links: Path | Iterable[str]) -> LinkCounts:
+        """Unsubscribe by links or tokens, one a line of a file, that a page elsewhere collected.
+
+        Raises `ContentError` when the file cannot be read.
+        """
+        return subscriptions.unsubscribe_by_links(self._context, links)
+
+    def links(self) -> Iterator[SubscriberLinks]:
+        """Yield the signed links of every confirmed subscriber, for pages that are served elsewhere."""
+        return export.subscriber_links(self._context)
+
+    def links_csv(self, file: Path | None = None) -> str:
+        """Return the signed links of every confirmed subscriber as CSV; `file` as in `export_csv`."""
+        return lists.write_private(export.links_csv(self._context), file)
+
+
+def _email(address: EmailAddress | str) -> EmailAddress:
+    return address if isinstance(address, EmailAddress) else EmailAddress.parse(address)

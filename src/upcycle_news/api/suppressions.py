@@ -1,0 +1,98 @@
+"""`app.suppressions`: addresses and domains that are never mailed, whatever else is stored."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+from upcycle_news.app.context import AppContext
+from upcycle_news.models import IssueId, Suppression, SuppressionSource
+from upcycle_news.services.subscribers import suppression_lists
+from upcycle_news.services.subscribers.suppression_lists import SuppressReport
+from upcycle_news.storage import pending_suppressions, suppressions
+
+__all__ = ["SuppressReport", "Suppression", "SuppressionSource", "Suppressions"]
+
+
+class Suppressions:
+    """Suppress and unsuppress. A target is an address, a ``@domain``, or the ``#hash`` of an erased one.
+
+    Bounces, complaints and refusals while sending suppress by themselves.
+    """
+
+    def __init__(self, context: AppContext) -> None:
+        """Make the group of an open publication; `App.suppressions` is the usual way."""
+        self._context = context
+
+    def add(self, targets: str | Iterable[str], *, reason: str = "") -> SuppressReport:
+        """Suppress one target or several, all or none; what is no target is reported as invalid.
+
+        A target that is suppressed keeps its first reason. `reason` (default: by hand) is cut at 32
+        characters.
+        """
+        targets = [targets] if isinstance(targets, str) else targets
+        return suppression_lists.suppress_targets(self._context, targets, reason=reason)
+
+    def import_file(self, file: Path | str, *, reason: str = "") -> SuppressReport:
+        """Suppress a list of another system: CSV with a column key or email, or one target a line.
+
+        Raises `ContentError`, and suppresses none, when the file cannot be read or is no such list.
+        """
+        return suppression_lists.import_suppressions(self._context, Path(file), reason=reason)
+
+    def remove(self, target: str) -> None:
+        """Undo a suppression; the address gets mail again only with consent.
+
+        Raises `AddressError` for what is no target, `UpcycleError` when it is not suppressed.
+        """
+        suppression_lists.unsuppress(self._context, target)
+
+    def pending(self, issue: IssueId | str = "") -> Iterator[Suppression]:
+        """Yield the suppressions that wait for a decision, oldest first; with `issue` only its own.
+
+        They came in a wave of refusals or hard bounces, which may be the relay's fault; until they are
+        confirmed the subscribers get mail.
+        """
+        return pending_suppressions.all_pending(self._context.store, str(issue))
+
+    def pending_count(self, issue: IssueId | str = "") -> int:
+        """Return how many suppressions wait for a decision; with `issue` only its own."""
+        return pending_suppressions.count_pending(self._context.store, str(issue))
+
+    def pending_sentence(self) -> str:
+        """Return the sentence that says how many wait and what to do; empty when none does."""
+        return suppression_lists.pending_sentence(self._context)
+
+    def confirm_pending(self, issue: IssueId | str = "") -> int:
+        """Suppress those that wait, or those of one issue; return how many.
+
+        Raises `UpcycleError` when none waits.
+        """
+        return suppression_lists.confirm_pending(self._context, str(issue))
+
+    def drop_pending(self, issue: IssueId | str = "") -> int:
+        """Drop the suppressions that wait, or those of one issue; return how many.
+
+        Raises `UpcycleError` when none waits.
+        """
+        return suppression_lists.drop_pending(self._context, str(issue))
+
+    def remove_of_issue(self, issue: IssueId | str) -> int:
+        """Undo whatever bounces and refusals of an issue suppressed, pending or not; return how many.
+
+        Complaints and whatever people suppressed by hand stay. Raises `UpcycleError` when there is
+        nothing to undo.
+        """
+        return suppression_lists.undo_of_issue(self._context, str(issue))
+
+    def list(self) -> Iterator[Suppression]:
+        """Yield every suppression, oldest first."""
+        return suppressions.all_suppressions(self._context.store)
+
+    def csv(self, *, pending: bool = False, issue: IssueId | str = "") -> Iterator[str]:
+        """Yield every suppression as a line of CSV, in the form that `import_file` reads.
+
+        With `pending` those that wait for a decision, with `issue` only its own of them.
+        """
+        rows = self.pending(issue) if pending else self.list()
+        return suppression_lists.csv_lines(rows)

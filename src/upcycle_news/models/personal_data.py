@@ -1,0 +1,93 @@
+"""Everything that is stored about one subscriber: the answer to a request for access (GDPR, Art. 15)."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from datetime import datetime
+from typing import Any
+
+from upcycle_news.models.bounces import Bounce
+from upcycle_news.models.delivery import Delivery
+from upcycle_news.models.subscriber import Consent, Subscriber, Suppression, Unsubscribe
+
+
+@dataclass(frozen=True)
+class PersonalData:
+    """A subscriber with all rows about them, oldest first.
+
+    `suppression` is that of the address itself, else that of its domain or its hash.
+    `preferences_set_at` is when the subscriber chose language and topics.
+    """
+
+    subscriber: Subscriber
+    preferences_set_at: datetime | None
+    consents: tuple[Consent, ...]
+    unsubscribes: tuple[Unsubscribe, ...]
+    suppression: Suppression | None
+    bounces: tuple[Bounce, ...]
+    deliveries: tuple[Delivery, ...]
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return the JSON object of `subscribers show`; times in ISO 8601, to the second."""
+        subscriber = self.subscriber
+        return {
+            "id": subscriber.id,
+            "email": subscriber.email.address,
+            "name": subscriber.name,
+            "language": subscriber.language,
+            "status": subscriber.status.value,
+            "topics": list(subscriber.topics),
+            "groups": list(subscriber.groups),
+            "created_at": _iso(subscriber.created_at),
+            "chosen_at": _iso(self.preferences_set_at),
+            "consents": [
+                {
+                    key: _iso(value) if key.endswith("_at") else value
+                    for key, value in asdict(consent).items()
+                }
+                for consent in self.consents
+            ],
+            "departures": [
+                {"at": _iso(row.at), "way": row.method.value} for row in self.unsubscribes
+            ],
+            "suppression": None if self.suppression is None else _suppression(self.suppression),
+            "bounces": [_bounce(row) for row in self.bounces],
+            "deliveries": [
+                {
+                    "issue": row.issue,
+                    "state": row.state.value,
+                    "code": row.code,
+                    "reason": row.reason,
+                    "at": _iso(row.at),
+                }
+                for row in self.deliveries
+            ],
+        }
+
+
+def _bounce(row: Bounce) -> dict[str, Any]:
+    return {
+        "id": row.id,
+        "issue": row.issue,
+        "kind": row.kind,
+        "code": row.code,
+        "reason": row.reason,
+        "at": _iso(row.at),
+        "report": None if row.raw is None else row.raw.decode("utf-8", "replace"),
+    }
+
+
+def _suppression(suppression: Suppression) -> dict[str, Any]:
+    by = {"@": "domain", "#": "hash"}.get(suppression.key[:1], "address")
+    return {
+        "by": by,
+        "reason": suppression.reason,
+        "detail": suppression.detail,
+        "at": _iso(suppression.at),
+        "source": suppression.source.value,
+        "issue": suppression.issue,
+    }
+
+
+def _iso(at: datetime | None) -> str | None:
+    return None if at is None else at.isoformat(timespec="seconds")

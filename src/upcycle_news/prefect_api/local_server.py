@@ -1,0 +1,147 @@
+"""Prefect's server and a runner of all schedules, as two processes on this machine."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from upcycle_news.errors import UpcycleError
+from upcycle_news.fileio import write_atomically
+from upcycle_news.prefect_api.client import ADDRESS_FILE, PrefectClient
+from upcycle_news.prefect_api.environment import server_environment
+
+RUNNER = "upcycle_news_flows.serve"  # the module that serves the deployments of prefect.yaml
+_START = 120.0  # seconds a server may take to answer; the first time it makes its database
+_STOP = 15.0  # seconds a process may take to end before it is killed
+
+
+def run_local_server(
+    home: Path,
+    prefect_home: Path,
+    *,
+    host: str,
+    port: int,
+    stopping: Callable[[], bool],
+    on_starting: Callable[[], None],
+    on_started: Callable[[str], None],
+) -> None:
+    """Run the server and the runner of the publication in `home` until `stopping` returns True.
+
+    `on_starting` is called before the server is started, `on_started` with the address of its pages
+    when both run. Raises `UpcycleError` when the port is taken, another server runs for this
+    publication, other machines could reach it without a login, or one of the processes ends.
+    """
+    environment = server_environment(os.environ, prefect_home, host=host, port=port)
+    environment["UPCYCLE_NEWS_HOME"] = str(home)
+    url = environment["PREFECT_API_URL"]
+    client = PrefectClient(url, environment.get("PREFECT_API_AUTH_STRING", ""))
+    if client.is_healthy():
+        raise UpcycleError(f"a server answers at {url} already: stop it, or choose another --port")
+    address = prefect_home / ADDRESS_FILE
+    with _only_one(prefect_home):
+        _refuse_taken(host, port)
+        on_starting()
+        server = _start(
+            ["-m", "prefect", "server", "start", "--host", host, "--port", str(port)],
+            environment,
+            home,
+        )
+        runner = None
+        try:
+            _wait(client, server, stopping)
+            if not stopping():
+                runner = _start(["-W", "ignore", "-m", RUNNER], environment, home)
+                write_atomically(address, url.encode())
+                on_started(url.removesuffix("/api"))
+            while not stopping() and server.poll() is None:
+                if runner is not None and runner.poll() is not None:
+                    raise UpcycleError(f"the runner ended; run 'python -m {RUNNER}' to see why")
+                time.sleep(0.2)
+        finally:
+            address.unlink(missing_ok=True)
+            for process in (runner, server):
+                _stop(process)
+    if not stopping():
+        raise UpcycleError("Prefect's server ended by itself; is the port free?")
+
+
+@contextmanager
+def _only_one(prefect_home: Path) -> Iterator[None]:
+    """Hold the lock of this publication: a second server and runner would stop the first ones."""
+    try:
+        prefect_home.mkdir(
+            parents=True, exist_ok=True
+        )  # Prefect creates the folder, but not its parents
+        lock = (prefect_home / "up.lock").open("w")
+    except OSError as error:
+        raise UpcycleError(
+            f"{prefect_home}: cannot be written ({error.strerror}); make it writable, or set "
+            "UPCYCLE_NEWS_STATE to another folder"
+        ) from None
+    with lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise UpcycleError(
+                "'upcycle-news up' runs for this publication already: stop that one first"
+            ) from None
+        yield
+
+
+def _refuse_taken(host: str, port: int) -> None:
+    """Raise if the port is in use: Prefect's server would try for half a minute, and not say why."""
+    try:
+        addresses = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+        with socket.socket(*addresses[0][:3]) as trial:
+            trial.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            trial.bind(addresses[0][4])
+    except OSError as error:
+        raise UpcycleError(
+            f"port {port} of {host} cannot be used ({error.strerror}): choose another --port or --host"
+        ) from None
+
+
+def _start(
+    arguments: list[str], environment: dict[str, str], home: Path
+) -> subprocess.Popen[bytes]:
+    return subprocess.Popen(  # noqa: S603  our own programs
+        [sys.executable, *arguments],
+        env=environment,
+        cwd=home,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        start_new_session=True,  # we pass Ctrl-C on ourselves, in the right order
+    )
+
+
+def _wait(
+    client: PrefectClient, server: subprocess.Popen[bytes], stopping: Callable[[], bool]
+) -> None:
+    deadline = time.monotonic() + _START
+    while not client.is_healthy() and not stopping():
+        if server.poll() is not None or time.monotonic() > deadline:
+            raise UpcycleError(
+                "Prefect's server did not start; run 'prefect server start' here to see why"
+            )
+        time.sleep(0.3)
+
+
+def _stop(process: subprocess.Popen[bytes] | None) -> None:
+    """End a process and its children: SIGTERM, then SIGKILL."""
+    if process is None or process.poll() is not None:
+        return
+    for number in (signal.SIGTERM, signal.SIGKILL):
+        try:
+            os.killpg(process.pid, number)
+            process.wait(_STOP)
+        except (ProcessLookupError, subprocess.TimeoutExpired):
+            continue
+        return

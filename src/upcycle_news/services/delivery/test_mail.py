@@ -1,0 +1,70 @@
+"""Test mails: an issue as it would arrive, to named addresses or to a group of editors."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+from upcycle_news.app.context import AppContext
+from upcycle_news.errors import IssueError, RelayError
+from upcycle_news.mail.message import MessageTemplate
+from upcycle_news.models import EmailAddress, LeasedDelivery
+from upcycle_news.services.delivery.worker_job import message_composer
+from upcycle_news.services.issues.render import RenderedRevision
+from upcycle_news.storage import subscribers
+from upcycle_news.transports.outcomes import Accepted, Refused
+from upcycle_news.transports.smtp import open_connection
+
+
+def send_test(
+    context: AppContext, rendered: RenderedRevision, recipients: Sequence[EmailAddress]
+) -> int:
+    """Send a revision, marked as a test, to these addresses; nothing is recorded in the ledger.
+
+    Returns how many were accepted; raises `RelayError` at the first that is not.
+    """
+    revision = rendered.revision
+    test_mail = replace(rendered.content, subject=f"[Test] {rendered.content.subject}")
+    template = MessageTemplate.compose(
+        test_mail,
+        context.sender_headers(revision.manifest.publication),
+        revision_id=revision.revision_id,
+        signers=context.dkim_signers,
+    )
+    # Not the issue's own Message-ID: mailboxes drop a second message with the same one, and an
+    # editor who saw the test would never get the issue.
+    mailing = f"{revision.issue}/test/{revision.revision_id}/{context.clock().isoformat()}"
+    compose_message = message_composer(context, template, mailing, 0)
+    with context.relay() as relay:
+        connection = open_connection(relay)
+        try:
+            for number, address in enumerate(recipients, start=1):
+                subscriber = subscribers.find(context.store, address)
+                name, number_in_links = (subscriber.name, subscriber.id) if subscriber else ("", 0)
+                claim = LeasedDelivery(0, number_in_links, address, name, 1, context.clock())
+                outcome = connection.send(*compose_message(claim))
+                if not isinstance(outcome, Accepted):
+                    raise RelayError(
+                        f"test mail {number} of {len(recipients)} was not accepted: {_refusal_text(outcome)}"
+                    )
+        finally:
+            connection.close()
+    return len(recipients)
+
+
+def _refusal_text(outcome: object) -> str:
+    if isinstance(outcome, Refused):
+        reply = outcome.reply
+        return " ".join(part for part in (str(reply.code), reply.enhanced, reply.text) if part)
+    return str(getattr(outcome, "reason", "the connection was lost"))
+
+
+def group_addresses(context: AppContext, group: str) -> tuple[EmailAddress, ...]:
+    """Return the addresses of a group's confirmed members; raises `IssueError` when it has none."""
+    members = subscribers.group_members(context.store, group)
+    if not members:
+        raise IssueError(
+            f"nobody is in the test group '{group}': mark somebody with "
+            f"'upcycle-news subscribers add ADDRESS --group {group} --consent …'"
+        )
+    return tuple(member.email for member in members)

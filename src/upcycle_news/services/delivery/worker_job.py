@@ -1,0 +1,274 @@
+"""Send an issue with the connections of one process: in the process of the run, or in a further one.
+
+The job and the reports of a further process travel as lines of JSON over its standard input and
+output (`encode_job`, `encode_report`).
+"""
+
+from __future__ import annotations
+
+import gc
+import json
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, replace
+from datetime import datetime, timedelta
+from typing import Any
+
+from upcycle_news.app.context import AppContext
+from upcycle_news.delivery.engine import deliver
+from upcycle_news.delivery.event_loop import MessageComposer
+from upcycle_news.delivery.ports import DeliveryReport, SendLimits, WaitLimits
+from upcycle_news.mail.dot_stuffing import DotStuffedMessage
+from upcycle_news.mail.message import MessageTemplate, RecipientFields, message_hash
+from upcycle_news.models import (
+    Envelope,
+    IssueId,
+    LeasedDelivery,
+    Publication,
+    Relay,
+    RenderedIssue,
+)
+from upcycle_news.observability.logging import Log
+from upcycle_news.services.delivery import worker_identity
+from upcycle_news.services.delivery.latency import LatencyRecorder
+from upcycle_news.services.issues.render import RenderedRevision
+from upcycle_news.storage import issue_relays, revisions, workers
+from upcycle_news.storage.issues import IssueRow
+from upcycle_news.storage.ledger import Ledger
+from upcycle_news.subscribers.link_tokens import Purpose
+from upcycle_news.transports.smtp import open_connection
+
+log = Log(__name__)
+
+
+@dataclass(frozen=True)
+class WorkerJob:
+    """The part of a run that one process does.
+
+    `wait_seconds`, `relay_wait` and `probing` as in `WaitLimits` (`deferred`, `relay`, `probing`),
+    `accepted_before` as in `delivery.engine.deliver`, `fresh_only` as in `storage.ledger.Ledger`.
+    """
+
+    relay: Relay
+    connections: int
+    wait_seconds: float
+    accepted_before: bool
+    fresh_only: bool = False
+    relay_wait: float = 0.0
+    probing: bool = False
+
+
+@dataclass(frozen=True)
+class Mailing:
+    """What a worker sends: an issue that was queued, its rendering, and the settings in its mails."""
+
+    issue: IssueId
+    number: int
+    revision_id: str
+    queued_at: datetime | None
+    content: RenderedIssue
+    publication: Publication
+
+    @classmethod
+    def of(cls, row: IssueRow, rendered: RenderedRevision) -> Mailing:
+        """Return the mailing of an issue whose frozen revision is loaded already."""
+        publication = rendered.revision.manifest.publication
+        return cls(
+            row.id, row.number, row.revision_id, row.enqueued_at, rendered.content, publication
+        )
+
+
+def load_mailing(context: AppContext, row: IssueRow) -> Mailing:
+    """Load the mailing of an issue that was queued: its stored rendering, nothing is checked."""
+    content = revisions.load_rendering(context.store, row.id, row.revision_id)
+    revision = revisions.load_revision(context.store, row.id, row.revision_id)
+    assert content is not None and revision is not None, "queued without a rendering"
+    publication = revision.manifest.publication
+    return Mailing(row.id, row.number, row.revision_id, row.enqueued_at, content, publication)
+
+
+def run_job(
+    context: AppContext,
+    mailing: Mailing,
+    job: WorkerJob,
+    *,
+    stopping: Callable[[], bool],
+    progress: Callable[[DeliveryReport], None],
+) -> DeliveryReport:
+    """Register as a worker and send what the queue has; what is not sent stays queued."""
+    publication = mailing.publication
+    template = MessageTemplate.compose(
+        mailing.content,
+        context.sender_headers(publication),
+        revision_id=mailing.revision_id,
+        signers=context.dkim_signers,
+    )
+    worker = worker_identity.register(context)
+    latency = LatencyRecorder(context, mailing.issue, job.relay.name, worker.id)
+    log_fields = {"worker": worker.id, "issue": mailing.issue, "relay": job.relay.name}
+    log.info("worker started", **log_fields, connections=job.connections)
+    gc.freeze()  # what was loaded stays: no need to look through it again every thousand messages
+    report = None  # until the run is over, and for good when something breaks
+    try:
+        report = deliver(
+            ledger=Ledger(
+                context.store,
+                mailing.issue,
+                worker,
+                quotas=context.quotas(job.relay.name, publication.sender_address),
+                fresh_only=job.fresh_only,
+                language=context.language,
+            ),
+            connect=latency.instrument(lambda: open_connection(job.relay)),
+            compose_message=_recording_relay(
+                context,
+                mailing.issue,
+                job.relay,
+                message_composer(context, template, mailing.issue, mailing.number),
+            ),
+            policy=context.retry_policy,
+            wait_limits=WaitLimits(
+                deferred=job.wait_seconds, relay=job.relay_wait, probing=job.probing
+            ),
+            send_limits=SendLimits(
+                connections=job.connections,
+                messages_per_connection=job.relay.messages_per_connection,
+                next_opening=context.send_window(publication.timezone),
+                expires_at=_expires_at(context, mailing.queued_at),
+            ),
+            accepted_before=job.accepted_before,
+            clock=context.clock,
+            wait=context.wait,
+            stopping=stopping,
+            progress=progress,
+        )
+        return report
+    finally:
+        gc.unfreeze()
+        workers.deregister_worker(context.store, worker, now=context.clock())
+        latency.save()
+        log.info("worker stopped", **log_fields, **_report_fields(report))
+
+
+def _report_fields(report: DeliveryReport | None) -> dict[str, int | str]:
+    if report is None:
+        return {"broke": "yes"}
+    counts = {name: getattr(report, name) for name in ("sent", "deferred", "rejected", "unknown")}
+    return {**counts, **({"stopped": report.stopped} if report.stopped else {})}
+
+
+def _expires_at(context: AppContext, queued_at: datetime | None) -> datetime | None:
+    """Return when an issue is too old to be sent; None when it never is."""
+    hours = context.settings.retry.max_lateness_hours
+    return queued_at + timedelta(hours=hours) if hours and queued_at is not None else None
+
+
+def _recording_relay(
+    context: AppContext, issue: IssueId, relay: Relay, compose_message: MessageComposer
+) -> MessageComposer:
+    """Return `compose_message`, which records the relay of the issue before the first message."""
+    recorded = False
+
+    def compose(claim: LeasedDelivery) -> tuple[Envelope, bytes | DotStuffedMessage]:
+        nonlocal recorded
+        if not recorded:
+            issue_relays.record_first(context.store, issue, relay.name)
+            recorded = True
+        return compose_message(claim)
+
+    return compose
+
+
+def message_composer(
+    context: AppContext, template: MessageTemplate, mailing: IssueId | str, number: int
+) -> Callable[[LeasedDelivery], tuple[Envelope, DotStuffedMessage]]:
+    """Return the function that makes the envelope and the message of one delivery.
+
+    `mailing` goes into the Message-ID, `number` is the issue's in links and bounce addresses.
+    """
+    bounces, message_id_key = context.bounce_addresses, context.message_id_key
+
+    def compose_message(claim: LeasedDelivery) -> tuple[Envelope, DotStuffedMessage]:
+        message = template.dot_stuffed_for(
+            RecipientFields(
+                address=claim.address,
+                name=claim.name,
+                unsubscribe_url=context.subscriber_link(
+                    Purpose.UNSUBSCRIBE, claim.subscriber, number
+                ),
+                preferences_url=context.subscriber_link(
+                    Purpose.PREFERENCES, claim.subscriber, number
+                ),
+                message_hash=message_hash(message_id_key, mailing, claim.subscriber),
+                date=context.clock(),
+            )
+        )
+        envelope = template.envelope_for(claim.address)
+        if bounces is not None:
+            sender = bounces.address_for(number, claim.subscriber)
+            envelope = Envelope(sender=sender, recipient=envelope.recipient)
+        return envelope, message
+
+    return compose_message
+
+
+# --- the lines between a run and its further processes
+
+
+def encode_job(issue: IssueId, job: WorkerJob) -> str:
+    """Return the job of a further process as a line of JSON; it starts once the relay has accepted a message."""
+    return json.dumps(
+        {
+            "issue": str(issue),
+            "relay": asdict(job.relay),
+            "connections": job.connections,
+            "fresh_only": job.fresh_only,
+            "relay_wait": job.relay_wait,
+        }
+    )
+
+
+def decode_job(line: str) -> tuple[IssueId, WorkerJob]:
+    """Read a line of `encode_job`. A further process leaves deferred deliveries to the next run."""
+    fields: dict[str, Any] = json.loads(line)
+    return IssueId.parse(fields["issue"]), WorkerJob(
+        Relay(**fields["relay"]),
+        fields["connections"],
+        wait_seconds=0.0,
+        accepted_before=True,
+        fresh_only=fields["fresh_only"],
+        relay_wait=fields["relay_wait"],
+    )
+
+
+def encode_report(report: DeliveryReport, error: str = "") -> str:
+    """Return a report, and what broke, as a line of JSON.
+
+    That the relay is away is left out: the first process finds that out itself, or the relay is back.
+    """
+    if report.away_since is not None:
+        report = replace(report, relay_gone=False, away=None, away_since=None)
+    due = report.next_due.isoformat() if report.next_due else None
+    return json.dumps({**asdict(report), "next_due": due, "error": error})
+
+
+def decode_report(line: str) -> tuple[DeliveryReport, str]:
+    """Read a line of `encode_report`; the second value is the error, or empty."""
+    fields: dict[str, Any] = json.loads(line)
+    error, due = fields.pop("error", ""), fields.pop("next_due", None)
+    return DeliveryReport(**fields, next_due=datetime.fromisoformat(due) if due else None), error
+
+
+def combine_reports(report: DeliveryReport, other: DeliveryReport) -> DeliveryReport:
+    """Return the sum of two reports; the first reason to stop counts."""
+    dues = [at for at in (report.next_due, other.next_due) if at is not None]
+    return DeliveryReport(
+        sent=report.sent + other.sent,
+        deferred=report.deferred + other.deferred,
+        rejected=report.rejected + other.rejected,
+        unknown=report.unknown + other.unknown,
+        stopped=report.stopped or other.stopped,
+        relay_gone=report.relay_gone or other.relay_gone,
+        away=report.away or other.away,
+        away_since=report.away_since or other.away_since,
+        next_due=min(dues, default=None),
+    )

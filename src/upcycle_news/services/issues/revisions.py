@@ -1,0 +1,25 @@
+"""Find a stored revision of an issue; callers load it once and hand it on."""
+
+from __future__ import annotations
+
+from upcycle_news.app.context import AppContext
+from upcycle_news.errors import IssueError
+from upcycle_news.models import IssueId
+from upcycle_news.storage import revisions
+from upcycle_news.storage.revisions import Revision
+
+
+def newest_revision(context: AppContext, issue: IssueId) -> Revision:
+    """Return the revision that was previewed last; raises `IssueError` when there is none."""
+    revision = revisions.load_revision(context.store, issue)
+    if revision is None:
+        raise IssueError(f"there is no issue {issue} yet: see 'upcycle-news issue preview'")
+    return revision
+
+
+def find_revision(context: AppContext, issue: IssueId, revision_id: str) -> Revision:
+    """Return the revision with this id; raises `IssueError` when the issue has none such."""
+    revision = revisions.load_revision(context.store, issue, revision_id)
+    if revision is None:
+        raise IssueError(f"issue {issue} has no revision {revision_id[:12]}: preview it first")
+    return revision

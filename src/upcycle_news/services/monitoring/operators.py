@@ -1,0 +1,142 @@
+"""Notices to the operators: by mail and by the webhook, tried again until they were taken.
+
+An alert may be about the very relay that its mail goes through. So a notice is stored first, and stays
+until each of its ways has taken it, or it is too old to be of use.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from datetime import timedelta
+
+from upcycle_news.app.context import AppContext
+from upcycle_news.errors import RelayError
+from upcycle_news.i18n.messages import format_count, localized
+from upcycle_news.models.runs import RunResult
+from upcycle_news.observability.logging import Log
+from upcycle_news.services.monitoring.notifications import send_notice
+from upcycle_news.storage import notices, subscribers
+from upcycle_news.storage.notices import Notice
+from upcycle_news.transports.webhook import WebhookError, post_json
+
+log = Log(__name__)
+
+FIRST_DELAY, LONGEST_DELAY = timedelta(minutes=5), timedelta(hours=6)
+GIVE_UP_AFTER = timedelta(days=3)
+
+
+@dataclass(frozen=True)
+class NoticeReport:
+    """What became of notices: mails accepted, posts taken, and why some wait, as sentences."""
+
+    mails: int = 0
+    posts: int = 0
+    waiting: tuple[str, ...] = ()
+
+    @property
+    def delivered(self) -> int:
+        """How many mails and posts were taken."""
+        return self.mails + self.posts
+
+    def plus(self, other: NoticeReport) -> NoticeReport:
+        """Return the sum of two reports."""
+        return NoticeReport(
+            self.mails + other.mails, self.posts + other.posts, self.waiting + other.waiting
+        )
+
+
+def notification_result(report: NoticeReport) -> RunResult:
+    """Return the result of the flow notify."""
+    done = [format_count(report.mails, "mail") + " accepted"] if report.mails else []
+    done += ["posted to the webhook"] if report.posts else []
+    if report.waiting:
+        return RunResult("completed", "Waiting", "; ".join([*report.waiting, *done]))
+    if done:
+        return RunResult("completed", "Completed", "; ".join(done))
+    return RunResult(
+        "completed",
+        "Nobody",
+        "nobody was notified: name the group of operators in cockpit.operators, and mark its members "
+        "with 'upcycle-news subscribers add … --group', or set cockpit.webhook",
+    )
+
+
+def notify_operators(context: AppContext, event: str, message: str) -> NoticeReport:
+    """Send a notice to the operators now, and keep it where that fails, for `deliver_notices`."""
+    group, webhook = context.settings.cockpit.operators, _webhook(context)
+    members = subscribers.group_members(context.store, group) if group else ()
+    if not members and not webhook:
+        return NoticeReport()
+    notice = notices.add(
+        context.store,
+        event,
+        message,
+        mail=bool(members),
+        webhook=bool(webhook),
+        now=context.clock(),
+    )
+    return _deliver(context, notice)
+
+
+def deliver_notices(context: AppContext) -> NoticeReport:
+    """Send the notices that wait and are due; one that is too old is dropped, and logged."""
+    report = NoticeReport()
+    for notice in notices.list_due(context.store, context.clock()):
+        if context.clock() - notice.created_at > GIVE_UP_AFTER:
+            log.error("notice given up", what=notice.event, attempts=notice.attempts)
+            notices.save(context.store, replace(notice, mail_pending=False, webhook_pending=False))
+        else:
+            report = report.plus(_deliver(context, notice))
+    return report
+
+
+def _deliver(context: AppContext, notice: Notice) -> NoticeReport:
+    """Try the ways that are open; nothing when another process does so just now."""
+    delay = min(FIRST_DELAY * 2 ** min(notice.attempts, 20), LONGEST_DELAY)
+    if not notices.claim(context.store, notice, until=context.clock() + delay):
+        return NoticeReport()
+    report = NoticeReport()
+    if notice.webhook_pending:
+        notice, posted = _post(context, notice)
+        report = report.plus(posted)
+    if notice.mail_pending:
+        notice, mailed = _mail(context, notice)
+        report = report.plus(mailed)
+    notices.save(context.store, notice)
+    return report
+
+
+def _mail(context: AppContext, notice: Notice) -> tuple[Notice, NoticeReport]:
+    group = context.settings.cockpit.operators
+    try:
+        accepted = send_notice(context, group, notice.event, notice.message)
+    except RelayError as error:
+        log.warning("notice not mailed", what=notice.event, why=error)
+        why = error.in_language(context.language)
+        waiting = localized("notice-mail-waits", what=notice.event, why=why)
+        return notice, NoticeReport(waiting=(waiting.in_language(context.language),))
+    return replace(notice, mail_pending=False), NoticeReport(mails=accepted)
+
+
+def _post(context: AppContext, notice: Notice) -> tuple[Notice, NoticeReport]:
+    name = context.settings.publication.name
+    payload = {
+        "text": f"{name}: {notice.event}: {notice.message}",
+        "publication": name,
+        "event": notice.event,
+        "message": notice.message,
+        "at": notice.created_at.isoformat(timespec="seconds"),
+    }
+    if not (url := _webhook(context)):  # taken out of the settings since
+        return replace(notice, webhook_pending=False), NoticeReport()
+    try:
+        post_json(url, payload)
+    except WebhookError as error:
+        log.warning("notice not posted", what=notice.event, why=error)
+        waiting = localized("notice-post-waits", what=notice.event, why=str(error))
+        return notice, NoticeReport(waiting=(waiting.in_language(context.language),))
+    return replace(notice, webhook_pending=False), NoticeReport(posts=1)
+
+
+def _webhook(context: AppContext) -> str:
+    return context.settings.cockpit.webhook.get_secret_value()

@@ -1,0 +1,71 @@
+"""Delivery in a flow run: its progress in Prefect, and what happens when the relay is away."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from upcycle_news.app.context import AppContext
+from upcycle_news.delivery.ports import DeliveryReport
+from upcycle_news.models import IssueId, IssueStatus
+from upcycle_news.services.delivery.deliver_run import run_delivery, status_of
+from upcycle_news.services.delivery.issue_relay import away_progress
+from upcycle_news.services.reports.delivery_report import Progress, Show
+from upcycle_news.transports.outcomes import RelayUnreachable
+
+
+@dataclass(frozen=True)
+class ResumedDelivery:
+    """The counts after a scheduled run; `waits` says why it waits for the relay, or is empty."""
+
+    status: IssueStatus
+    waits: str = ""
+
+
+def deliver_with_progress(
+    context: AppContext, issue: IssueId, show: Show = lambda percent, text: None
+) -> IssueStatus:
+    """Deliver what is queued or due, beside other workers; return the delivery counts.
+
+    Raises `RelayUnreachable` when the relay does not answer, with a sentence that says how far the
+    issue is and how it goes on: everything stays queued.
+    """
+    before = status_of(context, issue)
+    progress = Progress(
+        before.audience,
+        _ended(before),
+        show,
+        context.language,
+        away=lambda report: away_progress(context, before, report),
+    )
+
+    def show_report(_: IssueStatus, report: DeliveryReport) -> None:
+        progress(report)
+
+    try:
+        after = run_delivery(context, issue, progress=show_report, wait_for_others=True).status
+    except RelayUnreachable as error:
+        after = status_of(context, issue)
+        progress.show_text(_ended(after), error.localized_text)
+        raise
+    progress.show_now(_ended(after))
+    return after
+
+
+def resume_delivery(context: AppContext, issue: IssueId) -> ResumedDelivery:
+    """Deliver as `deliver_with_progress` does, for a scheduled run: an unreachable relay is no failure.
+
+    A send without progress raises the alert "stalled" elsewhere.
+    """
+    try:
+        return ResumedDelivery(deliver_with_progress(context, issue))
+    except RelayUnreachable as error:
+        return ResumedDelivery(status_of(context, issue), error.in_language(context.language))
+
+
+def is_transient(error: object) -> bool:
+    """True for an error that a retry may cure: the relay does not answer."""
+    return isinstance(error, RelayUnreachable)
+
+
+def _ended(status: IssueStatus) -> int:
+    return status.audience - status.waiting

@@ -1,0 +1,106 @@
+"""The issues that have something to deliver, for the run that comes every few minutes."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import timedelta
+
+from upcycle_news.app.context import AppContext
+from upcycle_news.errors import IssueError
+from upcycle_news.i18n.messages import LocalizedText, localized
+from upcycle_news.models import IssueId, IssueState, IssueStatus
+from upcycle_news.observability.logging import Log
+from upcycle_news.services.delivery import send
+from upcycle_news.services.issues.render import render_revision
+from upcycle_news.services.issues.revisions import find_revision
+from upcycle_news.storage import approvals, issues, send_hold
+from upcycle_news.storage.issues import IssueRow
+
+log = Log(__name__)
+
+
+def pending_issues(context: AppContext, *, max_lateness_hours: float = 0.0) -> list[str]:
+    """Return the issues with deliveries left; queue those that are approved and due first.
+
+    An approval older than `max_lateness_hours` (0: any age) is left to people. Nothing is pending
+    during a send hold. An issue that cannot be queued does not keep others from being delivered:
+    its `IssueError` is raised only if nothing else is pending. Costs a few look-ups for each issue
+    that is approved or not closed yet, however many were sent before.
+    """
+    if send_hold.active_hold(context.store):
+        return []
+    refused: list[IssueError] = []
+    pending = [row.id for row in issues.unclosed_issues(context.store) if _is_sending(context, row)]
+    for row in issues.issues_in(context.store, IssueState.APPROVED, until=context.today):
+        try:
+            if _queue_approved(context, row.id, max_lateness_hours):
+                pending.append(row.id)
+        except IssueError as error:
+            log.error("approved issue not queued", issue=row.id, why=error)
+            refused.append(error)
+    if refused and not pending:
+        raise refused[0]
+    return [str(issue) for issue in sorted(pending)]
+
+
+def _queue_approved(context: AppContext, issue: IssueId, max_lateness_hours: float) -> bool:
+    """Queue an approved issue; False when its approval is too old. Raises `IssueError`."""
+    revision_id = approvals.approved_revision(context.store, issue)
+    if revision_id is None or _is_too_old(context, issue, revision_id, max_lateness_hours):
+        return False
+    revision = find_revision(context, issue, revision_id)
+    send.enqueue(context, render_revision(context, revision), by="deliver-pending")
+    return True
+
+
+def _is_too_old(
+    context: AppContext, issue: IssueId, revision_id: str, max_lateness_hours: float
+) -> bool:
+    decision = approvals.last_decision(context.store, issue, revision_id)
+    limit = timedelta(hours=max_lateness_hours)
+    return bool(decision and max_lateness_hours and context.clock() - decision.at > limit)
+
+
+@dataclass(frozen=True)
+class HaltedIssue:
+    """An issue that waits for a person; `text` says why, and with which command it goes on."""
+
+    issue: str
+    text: LocalizedText
+
+
+def halted_issues(
+    context: AppContext, *, max_lateness_hours: float = 0.0
+) -> tuple[HaltedIssue, ...]:
+    """Return the issues that deliver-pending leaves to people, oldest first.
+
+    They are stopped or paused with deliveries left, or were approved longer than
+    `max_lateness_hours` (0: any age is fine) ago.
+    """
+    halted = []
+    for row in issues.issues_in(context.store, IssueState.STOPPED, IssueState.PAUSED):
+        status = issues.status(context.store, row.id)
+        if status is not None and status.waiting:
+            halted.append(HaltedIssue(str(row.id), _halted_text(row, status)))
+    for row in issues.issues_in(context.store, IssueState.APPROVED, until=context.today):
+        revision_id = approvals.approved_revision(context.store, row.id)
+        if revision_id and _is_too_old(context, row.id, revision_id, max_lateness_hours):
+            text = localized("halted-approved", issue=str(row.id), hours=max_lateness_hours)
+            halted.append(HaltedIssue(str(row.id), text))
+    return tuple(halted)
+
+
+def _halted_text(row: IssueRow, status: IssueStatus) -> LocalizedText:
+    issue, waiting, audience = str(row.id), status.waiting, status.audience
+    if row.state is IssueState.PAUSED:
+        return localized("halted-paused", issue=issue, waiting=waiting, audience=audience)
+    return localized(
+        "halted-stopped", issue=issue, waiting=waiting, audience=audience, why=row.stop_reason
+    )
+
+
+def _is_sending(context: AppContext, row: IssueRow) -> bool:
+    """Return whether an unclosed issue goes on; close it if its last process died before it could."""
+    if row.state is IssueState.CANCELLED:
+        send.reclaim_from_dead_workers(context, row.id)
+    return not send.close_if_done(context, row.id) and row.state is IssueState.SENDING

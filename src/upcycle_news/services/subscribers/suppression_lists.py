@@ -1,0 +1,155 @@
+"""Suppress and unsuppress by hand: single addresses and domains, and lists of other systems."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from upcycle_news.app.context import AppContext
+from upcycle_news.errors import AddressError, UpcycleError
+from upcycle_news.i18n.messages import localized
+from upcycle_news.models import EmailAddress, IssueId, Suppression, SuppressionSource
+from upcycle_news.observability.logging import Log
+from upcycle_news.services.subscribers.lists import LineNote, read_list
+from upcycle_news.storage import pending_suppressions, suppressions
+from upcycle_news.subscribers.csv_lists import (
+    escape_formula,
+    read_suppressions,
+    suppression_key,
+)
+
+log = Log(__name__)
+
+BY_HAND = "by hand"
+MAX_REASON = 32
+"""Characters of a reason that are stored."""
+
+
+@dataclass(frozen=True)
+class SuppressReport:
+    """How many keys are suppressed now, and how many were before.
+
+    `invalid` holds what is neither an address nor a ``@domain``.
+    """
+
+    suppressed: int
+    known: int
+    invalid: tuple[LineNote, ...] = ()
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return the JSON object of `subscribers suppress`."""
+        return {
+            "suppressed": self.suppressed,
+            "known": self.known,
+            "invalid": [note.as_dict() for note in self.invalid],
+        }
+
+
+def suppress_targets(
+    context: AppContext, targets: Iterable[str], *, reason: str = ""
+) -> SuppressReport:
+    """Suppress addresses, ``@domains`` and ``#hashes``, numbered from 1 in the report."""
+    keys: dict[str, None] = {}
+    invalid = []
+    for number, target in enumerate(targets, 1):
+        try:
+            keys[suppression_key(target.strip())] = None
+        except AddressError as error:
+            invalid.append(LineNote(number, str(error)))
+    return _suppress(context, list(keys), invalid, reason, SuppressionSource.COMMAND)
+
+
+def import_suppressions(context: AppContext, file: Path, *, reason: str = "") -> SuppressReport:
+    """Suppress a list: our own CSV, another system's, or one address or ``@domain`` a line.
+
+    Raises `ContentError` when the file cannot be read or is no such list; then none is suppressed.
+    """
+    keys, invalid = read_suppressions(read_list(file), where=str(file))
+    notes = [LineNote(*note) for note in invalid]
+    return _suppress(context, keys, notes, reason, SuppressionSource.LIST)
+
+
+def _suppress(
+    context: AppContext,
+    keys: list[str],
+    invalid: list[LineNote],
+    reason: str,
+    source: SuppressionSource,
+) -> SuppressReport:
+    new = suppressions.suppress_all(
+        context.store,
+        keys,
+        reason=" ".join(reason.split())[:MAX_REASON] or BY_HAND,
+        source=source,
+        now=context.clock(),
+    )
+    return SuppressReport(new, len(keys) - new, tuple(invalid))
+
+
+def csv_lines(rows: Iterable[Suppression]) -> Iterator[str]:
+    """Yield suppressions as lines of CSV, below a line with the columns."""
+    yield _csv_line(("key", "reason", "detail", "at", "source", "issue"))
+    for row in rows:
+        at = row.at.isoformat(timespec="seconds")
+        yield _csv_line((row.key, row.reason, row.detail, at, row.source.value, row.issue))
+
+
+def _csv_line(cells: Iterable[str]) -> str:
+    buffer = io.StringIO(newline="")
+    csv.writer(buffer).writerow([escape_formula(cell) for cell in cells])
+    return buffer.getvalue()
+
+
+def unsuppress(context: AppContext, target: str) -> None:
+    """Lift the suppression of an address, a ``@domain`` or a ``#hash``, also one that is pending.
+
+    Raises `AddressError` for what is none of these, `UpcycleError` when it is not suppressed.
+    """
+    key = suppression_key(target)
+    email = None if key.startswith(("@", "#")) else EmailAddress.parse(target)
+    dropped = email is not None and pending_suppressions.drop_pending_of(context.store, email)
+    if not suppressions.unsuppress(context.store, key, email) and not dropped:
+        raise UpcycleError("there is no such suppression: see 'subscribers suppressions'")
+
+
+# --- suppressions of a wave, which wait for a person
+
+
+def pending_sentence(context: AppContext) -> str:
+    """Return how many suppressions wait and what to do, in the publication's language; else empty."""
+    count = pending_suppressions.count_pending(context.store)
+    if not count:
+        return ""
+    return localized("suppressions-pending", count=count).in_language(context.language)
+
+
+def confirm_pending(context: AppContext, issue: str = "") -> int:
+    """Suppress those that wait (with `issue` its own); `UpcycleError` when none does."""
+    return _decided(
+        context, "confirmed", pending_suppressions.confirm_pending(context.store, issue)
+    )
+
+
+def drop_pending(context: AppContext, issue: str = "") -> int:
+    """Drop those that wait (with `issue` its own); `UpcycleError` when none does."""
+    return _decided(context, "dropped", pending_suppressions.drop_pending(context.store, issue))
+
+
+def _decided(context: AppContext, decision: str, count: int) -> int:
+    if not count:
+        raise UpcycleError(localized("no-suppression-pending"))
+    log.info("pending suppressions decided", decision=decision, count=count)
+    return count
+
+
+def undo_of_issue(context: AppContext, issue: str) -> int:
+    """Undo what an issue's bounces and refusals suppressed; `UpcycleError` when nothing is."""
+    count = pending_suppressions.undo_of_issue(context.store, str(IssueId.parse(issue)))
+    if not count:
+        raise UpcycleError(localized("nothing-suppressed-by-issue", issue=issue))
+    log.info("suppressions of an issue undone", issue=issue, count=count)
+    return count

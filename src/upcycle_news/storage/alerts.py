@@ -1,0 +1,64 @@
+"""Open alerts, so that a condition is reported once until it is over."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy import delete, select
+from sqlalchemy.dialects import postgresql, sqlite
+
+from upcycle_news.storage.database import Store
+from upcycle_news.storage.schema import alerts
+
+_SUBJECT_LENGTH = 128
+
+
+@dataclass(frozen=True)
+class OpenAlert:
+    """An alert that was told and has not passed: the event's name, its subject, and when (UTC)."""
+
+    event: str
+    subject: str
+    at: datetime
+
+
+def alert_once(store: Store, event: str, subject: str, *, now: datetime) -> bool:
+    """Open an alert for this event and subject; False when it is open already."""
+    insert_ignore = postgresql.insert if store.dialect == "postgresql" else sqlite.insert
+    with store.writing() as connection:
+        return (
+            connection.scalar(
+                insert_ignore(alerts)
+                .values(event=event, subject=subject[:_SUBJECT_LENGTH], at=now)
+                .on_conflict_do_nothing()
+                .returning(alerts.c.event)
+            )
+            is not None
+        )
+
+
+def clear_alert(store: Store, event: str, subject: str) -> None:
+    """Close an alert: the next `alert_once` for it is news again."""
+    with store.writing() as connection:
+        connection.execute(
+            delete(alerts).where(
+                alerts.c.event == event, alerts.c.subject == subject[:_SUBJECT_LENGTH]
+            )
+        )
+
+
+def open_alerts(store: Store, event: str) -> tuple[str, ...]:
+    """Return the subjects with an open alert for this event, in order."""
+    query = select(alerts.c.subject).where(alerts.c.event == event).order_by(alerts.c.subject)
+    with store.reading() as connection:
+        return tuple(connection.scalars(query))
+
+
+def list_alerts(store: Store) -> tuple[OpenAlert, ...]:
+    """Return all open alerts, oldest first."""
+    query = select(alerts.c.event, alerts.c.subject, alerts.c.at).order_by(
+        alerts.c.at, alerts.c.event, alerts.c.subject
+    )
+    with store.reading() as connection:
+        return tuple(OpenAlert(*row) for row in connection.execute(query))

@@ -1,0 +1,38 @@
+"""Named locks between processes and machines. They expire, so that a dead holder blocks nobody."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from sqlalchemy import delete, or_, update
+from sqlalchemy.dialects import postgresql, sqlite
+
+from upcycle_news.storage.database import Store
+from upcycle_news.storage.schema import locks
+
+
+def acquire(store: Store, name: str, holder: str, *, until: datetime, now: datetime) -> bool:
+    """Acquire a lock, or extend one's own; False while it is another holder's and not expired."""
+    insert_ignore = postgresql.insert if store.dialect == "postgresql" else sqlite.insert
+    with store.writing() as connection:
+        connection.execute(
+            insert_ignore(locks)
+            .values(name=name, holder=holder, expires_at=until)
+            .on_conflict_do_nothing()
+        )
+        return (
+            connection.execute(
+                update(locks)
+                .where(
+                    locks.c.name == name, or_(locks.c.holder == holder, locks.c.expires_at <= now)
+                )
+                .values(holder=holder, expires_at=until)
+            ).rowcount
+            == 1
+        )
+
+
+def release(store: Store, name: str, holder: str) -> None:
+    """Release a lock; nothing happens unless `holder` has it."""
+    with store.writing() as connection:
+        connection.execute(delete(locks).where(locks.c.name == name, locks.c.holder == holder))

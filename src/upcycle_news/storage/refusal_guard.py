@@ -1,0 +1,263 @@
+"""The guard against waves of refusals: counted in the store, over all workers and their restarts.
+
+Each permanent refusal is a row of `recent_refusals` with the number of messages that its worker had
+accepted before it, so the usual commit of an accepted message writes nothing. All of this happens in
+the transaction that records the refusals: it has locked the issue before.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy import Connection, delete, insert, select, update
+
+from upcycle_news.i18n.messages import LocalizedText, localized
+from upcycle_news.models import DeliveryState, Verdict
+from upcycle_news.models.refusal_wave import (
+    Outcome,
+    RefusalWave,
+    find_wave,
+    find_wave_around,
+)
+from upcycle_news.storage import issue_lifecycle as lifecycle
+from upcycle_news.storage import pending_suppressions
+from upcycle_news.storage.issue_lifecycle import SYSTEM, IssueEvent
+from upcycle_news.storage.schema import (
+    bounces,
+    deliveries,
+    issue_events,
+    recent_refusals,
+    subscribers,
+)
+from upcycle_news.storage.workers import NO_WORKER
+
+_ROWS = 500  # refusals that are looked at: as many of one domain may come in a row
+_NEIGHBOURS = 200  # deliveries before and after the one that a report is about
+_CHUNK = 500
+_REFUSED_STATES = (DeliveryState.REJECTED, DeliveryState.DEFERRED)
+_PENDING_STATES = (DeliveryState.QUEUED, DeliveryState.DEFERRED, DeliveryState.SENDING)
+
+
+@dataclass(frozen=True)
+class GuardStop:
+    """Why an issue was stopped, and the deliveries that are queued again because of it."""
+
+    reason: str
+    deliveries: frozenset[int]
+
+
+def is_refusal(verdict: Verdict) -> bool:
+    """Return True for a permanent refusal of one delivery, whether it was rejected or put off."""
+    return (verdict.code or 0) >= 500 and verdict.state in _REFUSED_STATES
+
+
+def add_outcomes(
+    connection: Connection, issue: str, delivery: int | None, *, accepted_before: int
+) -> None:
+    """Add a refused delivery, and how many its worker had accepted before; None: only these."""
+    connection.execute(
+        insert(recent_refusals).values(
+            issue_id=issue, delivery_id=delivery, accepted_before=accepted_before
+        )
+    )
+
+
+def check(
+    connection: Connection, issue: str, last: Verdict, *, language: str, now: datetime
+) -> GuardStop | None:
+    """Look for a wave after a refusal; stop the issue when it is one of the relay or the sender.
+
+    Then the wave's deliveries are queued again and their suppressions deleted. In a wave over few
+    domains, and when a person has resumed the issue past the guard, the issue goes on, and what the
+    wave suppresses waits for a person. None when the issue goes on.
+    """
+    wave = find_wave(_recent_outcomes(connection, issue))
+    if wave is None:
+        return None
+    if is_past_guard(connection, issue) or not _must_stop(connection, issue, wave):
+        pending_suppressions.keep_back(connection, issue, wave.doubtful)
+        return None
+    reason = _stop_reason(issue, wave, last).in_language(language)
+    _queue_again(connection, issue, wave.deliveries, now=now)
+    pending_suppressions.take_back(connection, issue, wave.deliveries)
+    lifecycle.advance(connection, issue, IssueEvent.STOPPED, by=SYSTEM, now=now, reason=reason)
+    return GuardStop(reason, wave.deliveries)
+
+
+def _stop_reason(issue: str, wave: RefusalWave, last: Verdict) -> LocalizedText:
+    reply = " ".join(part for part in (str(last.code or ""), last.enhanced, last.reason) if part)
+    return localized(
+        "guard-stopped",
+        refused=wave.refused,
+        outcomes=wave.outcomes,
+        reply=reply,
+        issue=issue,
+    )
+
+
+def _recent_outcomes(connection: Connection, issue: str) -> list[Outcome]:
+    """Return the newest outcomes of an issue, newest first; a delivery that was refused twice once."""
+    rows = connection.execute(
+        select(
+            recent_refusals.c.delivery_id,
+            recent_refusals.c.accepted_before,
+            subscribers.c.domain_key,
+        )
+        .select_from(recent_refusals)
+        .outerjoin(deliveries, deliveries.c.id == recent_refusals.c.delivery_id)
+        .outerjoin(subscribers, subscribers.c.id == deliveries.c.subscriber_id)
+        .where(recent_refusals.c.issue_id == issue)
+        .order_by(recent_refusals.c.id.desc())
+        .limit(_ROWS)
+    )
+    outcomes: list[Outcome] = []
+    known: set[int] = set()
+    for row in rows:
+        if row.domain_key is not None and row.delivery_id not in known:
+            known.add(row.delivery_id)
+            outcomes.append(Outcome(row.delivery_id, row.domain_key))
+        outcomes += [Outcome(0)] * min(row.accepted_before, _ROWS)
+    return outcomes
+
+
+def _must_stop(connection: Connection, issue: str, wave: RefusalWave) -> bool:
+    """Return True if a wave over few domains is the relay's: nobody of another domain is left.
+
+    A list may know only a few domains, or one. A single domain that refuses everybody is not the
+    relay as long as another one has accepted something, or may.
+    """
+    if wave.spread:
+        return True
+    if not wave.unbroken:
+        return False
+    states: tuple[DeliveryState, ...] = _PENDING_STATES
+    if len(wave.domains) == 1:
+        states = (*_PENDING_STATES, DeliveryState.SENT)
+    others = (
+        select(deliveries.c.id)
+        .join(subscribers, subscribers.c.id == deliveries.c.subscriber_id)
+        .where(
+            deliveries.c.issue_id == issue,
+            deliveries.c.state.in_(states),
+            subscribers.c.domain_key.not_in(sorted(wave.domains)),
+        )
+    )
+    return connection.execute(others.limit(1)).first() is None
+
+
+def _queue_again(
+    connection: Connection, issue: str, refused: Collection[int], *, now: datetime
+) -> None:
+    ordered = sorted(refused)
+    for start in range(0, len(ordered), _CHUNK):
+        rows = select(deliveries.c.id).where(
+            deliveries.c.issue_id == issue,
+            deliveries.c.id.in_(ordered[start : start + _CHUNK]),
+            deliveries.c.state.in_(_REFUSED_STATES),
+        )
+        connection.execute(
+            update(deliveries)
+            # Locked one after another, as workers claim them: in another order they could deadlock.
+            .where(deliveries.c.id.in_(rows.order_by(deliveries.c.id).with_for_update()))
+            .values(
+                state=DeliveryState.QUEUED,
+                next_at=None,
+                code=None,
+                enhanced="",
+                worker_id=NO_WORKER,
+                changed_at=now,
+            )
+        )
+
+
+# --- what a person decides
+
+
+def is_past_guard(connection: Connection, issue: str) -> bool:
+    """Return whether a person resumed the issue past the guard, the last time it was resumed."""
+    event = connection.scalar(
+        select(issue_events.c.event)
+        .where(
+            issue_events.c.issue_id == issue,
+            issue_events.c.event.in_(
+                [IssueEvent.RESUMED, IssueEvent.RESUMED_PAST_GUARD, IssueEvent.REOPENED]
+            ),
+        )
+        .order_by(issue_events.c.id.desc())
+        .limit(1)
+    )
+    return bool(event == IssueEvent.RESUMED_PAST_GUARD)
+
+
+def forget_outcomes(connection: Connection, issue: str) -> None:
+    """Begin to count anew: a person has resumed the issue."""
+    connection.execute(delete(recent_refusals).where(recent_refusals.c.issue_id == issue))
+
+
+def put_off(connection: Connection, issue: str, *, until: datetime, now: datetime) -> int:
+    """Defer the deliveries that a wave queued again until `until`; return how many."""
+    refused = select(recent_refusals.c.delivery_id).where(recent_refusals.c.issue_id == issue)
+    return connection.execute(
+        update(deliveries)
+        .where(
+            deliveries.c.issue_id == issue,
+            deliveries.c.state == DeliveryState.QUEUED,
+            deliveries.c.worker_id == NO_WORKER,
+            deliveries.c.attempts > 0,
+            deliveries.c.id.in_(refused),
+        )
+        .values(state=DeliveryState.DEFERRED, next_at=until, changed_at=now)
+    ).rowcount
+
+
+# --- reports that come back later
+
+
+def keep_back_wave_of_reports(connection: Connection, issue: str, delivery: int) -> int:
+    """Keep back the suppressions of a wave of hard bounces that `delivery` is part of.
+
+    The deliveries of an issue are looked at in the order of its queue. Returns how many are kept back
+    now, 0 without such a wave.
+    """
+    wave = find_wave_around(_outcomes_around(connection, issue, delivery), delivery)
+    if wave is None:
+        return 0
+    return pending_suppressions.keep_back(connection, issue, wave.doubtful)
+
+
+def _outcomes_around(connection: Connection, issue: str, delivery: int) -> list[Outcome]:
+    """Return the outcomes of deliveries near this one, in the order of the queue."""
+    hard = (
+        select(bounces.c.id)
+        .where(
+            bounces.c.subscriber_id == deliveries.c.subscriber_id,
+            bounces.c.issue_id == issue,
+            bounces.c.kind == "hard",
+        )
+        .correlate(deliveries)
+        .exists()
+    )
+    rows = connection.execute(
+        # By their ids alone, which is quick however long the list: those of an issue lie together.
+        select(
+            deliveries.c.id,
+            deliveries.c.issue_id,
+            deliveries.c.state,
+            deliveries.c.code,
+            subscribers.c.domain_key,
+            hard.label("hard"),
+        )
+        .outerjoin(subscribers, subscribers.c.id == deliveries.c.subscriber_id)
+        .where(deliveries.c.id.between(delivery - _NEIGHBOURS, delivery + _NEIGHBOURS))
+        .order_by(deliveries.c.id)
+    )
+    outcomes = []
+    for row in rows:
+        refused = row.hard or (row.state in _REFUSED_STATES and (row.code or 0) >= 500)
+        if row.issue_id != issue or not (refused or row.state == DeliveryState.SENT):
+            continue
+        domain = row.domain_key or f"erased {row.id}"
+        outcomes.append(Outcome(row.id, domain if refused else ""))
+    return outcomes

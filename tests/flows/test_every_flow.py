@@ -1,0 +1,69 @@
+"""Every flow runs from a checkout, an editable install and a wheel, however it is started."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import zipfile
+from pathlib import Path
+
+import pytest
+
+from .every_flow import ROOT, check_deployments, check_every_flow, started
+
+pytestmark = [
+    pytest.mark.prefect, pytest.mark.slow, pytest.mark.xdist_group("prefect"),
+    # A server, a runner, a worker, and 22 processes that import Prefect, on a busy machine.
+    pytest.mark.timeout(900),
+]  # fmt: skip
+
+
+def copy_checkout(folder: Path) -> Path:
+    """Copy what git would check out, with the present changes, without installing it."""
+    listed = subprocess.run(
+        ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"],
+        cwd=ROOT, capture_output=True, text=True, check=True,
+    ).stdout  # fmt: skip
+    for name in filter(None, listed.split("\0")):
+        source, target = ROOT / name, folder / name
+        if source.is_file():
+            target.parent.mkdir(parents=True, exist_ok=True)
+            target.write_bytes(source.read_bytes())
+    return folder
+
+
+def unpack_wheel(folder: Path) -> Path:
+    """Build the wheel from a copy of the checkout and unpack it, as an installer does."""
+    checkout = copy_checkout(folder / "checkout")
+    done = subprocess.run(
+        [sys.executable, "-m", "hatchling", "build", "-t", "wheel", "-d", str(folder / "dist")],
+        cwd=checkout, capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    [wheel] = (folder / "dist").glob("*.whl")
+    with zipfile.ZipFile(wheel) as archive:
+        archive.extractall(folder / "site-packages")
+    return folder / "site-packages"
+
+
+@pytest.mark.parametrize("kind", ["checkout", "editable", "wheel"])
+def test_every_flow_runs_however_it_is_started(tmp_path: Path, kind: str) -> None:
+    variables: dict[str, str] = {}
+    if kind == "checkout":
+        variables["PYTHONPATH"] = str(copy_checkout(tmp_path / "checkout") / "src")
+    elif kind == "wheel":
+        variables["PYTHONPATH"] = str(unpack_wheel(tmp_path))
+    with started(sys.executable, tmp_path / "umbaupost", **variables) as (installation, server):
+        found = installation.run("-c", "import upcycle_news_flows as f; print(f.__file__)").stdout
+        assert Path(found.strip()).is_relative_to(tmp_path if variables else ROOT / "src")
+        # The wheel's files are run by .ci/wheel.
+        check_every_flow(installation, server, as_files=kind == "editable")
+        check_deployments(installation, server)
+
+
+def test_the_checkout_runs_its_flows_as_files(tmp_path: Path) -> None:
+    """`python flows/NAME.py` in the repository, for the publication in UPCYCLE_NEWS_HOME."""
+    with started(sys.executable, tmp_path / "umbaupost") as (installation, _):
+        done = installation.run(str(ROOT / "flows/tidy.py"), folder=ROOT)
+        assert done.returncode == 0, done.stderr
+        assert '"state": "Completed"' in done.stdout
