@@ -6,7 +6,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from upcycle_news.feeds.dates import EARLIEST, MAX_AHEAD, ParsedDate, item_date, parse_date
+from upcycle_news.feeds.dates import (
+    EARLIEST,
+    MAX_AHEAD,
+    ParsedDate,
+    day_month_order,
+    item_date,
+    parse_date,
+)
 
 NOW = datetime(2026, 11, 26, 12, tzinfo=UTC)
 OCTOBER_5 = datetime(2026, 10, 5, 8, tzinfo=UTC)
@@ -35,6 +42,41 @@ def test_a_strict_date_is_understood_with_its_zone(raw):
 )  # fmt: skip
 def test_a_date_in_german_words_is_understood(raw):
     assert parse_date(raw, now=NOW) == ParsedDate(OCTOBER_5, "german")
+
+
+@pytest.mark.parametrize(
+    "raw",
+    [
+        "2026-10-05 10:00:00+02", "2026-10-05T10:00:00+02:00[Europe/Berlin]", "20261005T080000Z",
+        "2026-10-05T0800Z", "Mon, 05 Oct 2026 10:00:00 Europe/Berlin", "lun. 5 octobre 2026 10:00 CEST",
+        "lunedì 5 ottobre 2026 10:00 CEST", "5 października 2026 10:00 +0200", "5 октября 2026 г., 10:00 +0200",
+        "пн, 05 окт 2026 10:00:00 +0200", "5 mei 2026 10:00 CEST", "5 de octubre de 2026, 10:00 +0200",
+        "Monday, October 5, 2026 10:00 AM CEST", "Mon, 05 Oct 2026 18:00:00 AEST",
+    ],
+)  # fmt: skip
+def test_loose_forms_and_words_of_other_languages_are_understood(raw):
+    expected = OCTOBER_5.replace(month=5) if "mei" in raw else OCTOBER_5
+    assert parse_date(raw, now=NOW) == ParsedDate(expected, "feed")
+
+
+@pytest.mark.parametrize(
+    ("raws", "first", "date"),
+    [
+        (["05/11/2025 3:00 PM", "23/11/2025 3:00 PM"], "day", (11, 5)),
+        (["11/05/2025 3:00 PM", "11/23/2025 3:00 PM"], "month", (11, 5)),
+        (["11/05/2025 15:00", "11/23/2025 15:00"], "month", (11, 5)),
+        (["11/05/2025 3:00 PM"], "month", (11, 5)),
+        (["05/11/2025 15:00"], None, (11, 5)),
+        (["11/05/2025 15:00", "23/11/2025 15:00", "11/23/2025 15:00"], None, (5, 11)),
+        (["05-11-2025", "24-12-2025"], "day", (11, 5)),
+        (["11/12/2026 15:00"], None, (11, 12)),  # 11 December is ahead
+    ],
+)
+def test_the_dates_of_a_feed_agree_on_the_order_of_day_and_month(raws, first, date):
+    order = day_month_order(raws)
+    assert order.first == first
+    parsed = parse_date(raws[0], now=NOW, order=order)
+    assert (parsed.date.month, parsed.date.day) == date
 
 
 @pytest.mark.parametrize("raw", ["2026-10-05", "05.10.2026", "5. Oktober 2026", "05 Oct 2026"])

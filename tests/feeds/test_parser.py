@@ -12,7 +12,13 @@ from upcycle_news.feeds.parser_sandbox import ParseLimits, ParserSandbox
 from upcycle_news.models import Feed
 from upcycle_news.text.html_text import html_to_text
 from upcycle_news.text.sanitize import normalise_whitespace
-from upcycle_news.text.urls import BadLinkError, canonical_link, safe_link
+from upcycle_news.text.urls import (
+    BadLinkError,
+    canonical_link,
+    is_private_link,
+    resolve_link,
+    safe_link,
+)
 
 NOW = datetime(2026, 11, 26, 12, tzinfo=UTC)
 FEED = Feed("Baublatt", "https://bau.example/feed", topics=("Bauen",))
@@ -185,6 +191,74 @@ def test_a_canonical_link_has_no_tracking_parameters_port_or_fragment():
     assert canonical_link(dirty) == "https://bau.example/a?id=3"
     assert canonical_link("http://bau.example:8080") == "http://bau.example:8080/"
     assert canonical_link("kein link") == "kein link"
+
+
+@pytest.mark.parametrize(
+    ("link", "host"),
+    [
+        ("https://burgfuß.example/a", "xn--burgfu-gta.example"),
+        ("https://BÜCHER.example/", "xn--bcher-kva.example"),
+        ("https://例。example/", "xn--fsq.example"),
+    ],
+)
+def test_hosts_are_written_as_browsers_ask_for_them(link, host):
+    assert safe_link(link).split("/")[2] == host
+
+
+@pytest.mark.parametrize(
+    ("link", "private"),
+    [
+        ("http://localhost:1313/x", True), ("http://127.1/", True), ("http://2130706433/", True),
+        ("http://0x7f000001/", True), ("http://[::1]/", True), ("http://[::ffff:10.0.0.1]/", True),
+        ("http://192.168.7.9/", True), ("http://169.254.169.254/", True), ("http://intranet/", True),
+        ("http://nas.local/", True), ("http://8.8.8.8/", False), ("https://bau.example/", False),
+    ],
+)  # fmt: skip
+def test_links_into_a_private_network_are_known_by_their_host(link, private):
+    assert is_private_link(link) == private
+
+
+@pytest.mark.parametrize(
+    ("link", "resolved"),
+    [
+        ("stroh.html", "https://hof.example/x/stroh.html"),
+        ("/stroh", "https://hof.example/stroh"),
+        ("www.hof.example.org/stroh", "https://www.hof.example.org/stroh"),
+        ("hof.example/stroh", "https://hof.example/stroh"),
+        ("//b.example/x", "https://b.example/x"),
+    ],
+)
+def test_relative_links_are_told_from_hosts_without_a_scheme(link, resolved):
+    assert resolve_link(link, "https://hof.example/x/y") == resolved
+
+
+def test_links_of_rss_are_relative_to_the_channels_page_and_those_of_atom_to_their_base():
+    channel = "<title>B</title><link>https://hof.example/blog/</link>"
+    assert only(rss(item(link="eins"), channel=channel)).link == "https://hof.example/blog/eins"
+    assert only(rss(item(link="eins"))).link == "https://bau.example/eins"
+
+
+def test_of_more_than_500_entries_the_newest_are_read_whatever_their_order():
+    old = [
+        item(f"T{n}", f"https://bau.example/{n}", f"<pubDate>{n % 28 + 1} Jan 2024</pubDate>")
+        for n in range(600)
+    ]
+    new = item("Neu", "https://bau.example/neu", "<pubDate>20 Nov 2026</pubDate>")
+    far = item("Fern", "https://bau.example/fern", "<pubDate>1 Jan 2038</pubDate>")
+    for order in ([*old, new], [new, *old], [far] * 300 + [*old, new]):
+        feed = parse(rss(*order))
+        assert "Neu" in {entry.title for entry in feed.items}
+        assert "it has more than 500 entries; the newest 500 were read" in feed.problems
+    undated = parse(rss(*(item(f"T{n}", f"https://bau.example/{n}") for n in range(700))))
+    assert {"T0", "T699"} <= {entry.title for entry in undated.items}
+
+
+def test_an_entry_that_names_another_language_is_marked_with_it():
+    entry = '<entry xml:lang="{}"><id>urn:1</id><title>T</title><link href="https://bau.example/1"/></entry>'
+    feed = '<feed xmlns="http://www.w3.org/2005/Atom" xml:lang="en">{}</feed>'
+    assert only(feed.format(entry.format("fr-CA"))).language == "fr-CA"
+    assert only(feed.format(entry.format("de_CH"))).language == "de"
+    assert only(feed.format(entry.replace(' xml:lang="{}"', ""))).language == "de"
 
 
 def test_the_key_is_the_guid_unless_several_links_share_it():

@@ -39,7 +39,7 @@ def _addresses() -> tuple[list[str], set[str]]:
     for number in range(AUDIENCE):
         extension = "+umbau" if number % 100 == 13 else ""
         readers.append(f"leser{number}{extension}@stadt{number % 40}.example")
-    firm = range(700, 700 + AUDIENCE // 50)
+    firm = range(730, 730 + AUDIENCE // 50)
     for number in firm:
         readers[number] = f"leser{number}@altfirma.example"
     dead = {readers[number] for number in range(25, AUDIENCE, 50)} | {readers[n] for n in firm}
