@@ -134,6 +134,9 @@ class _Table:
 
     def _language(self) -> str:
         language: str = self._get("language", str, localized("feed-is-language"), "de")
+        # RFC 5646, 2.1.1: de_CH, de-ch and DE-CH are one.
+        base, _, region = language.strip().replace("_", "-").partition("-")
+        language = f"{base.lower()}-{region.upper()}" if region else base.lower()
         if not LANGUAGE.fullmatch(language):
             expected = localized("feed-is-language")
             raise self.error("language", localized("feed-wrong", key="language", expected=expected))

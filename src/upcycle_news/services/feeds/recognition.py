@@ -10,6 +10,7 @@ from upcycle_news.app.context import AppContext
 from upcycle_news.config.settings import Settings
 from upcycle_news.feeds.item_identity import GuidStability, ResolvedItem, resolve_items
 from upcycle_news.feeds.parser import ParsedFeed
+from upcycle_news.feeds.trailers import folded
 from upcycle_news.feeds.withdrawals import missing_items
 from upcycle_news.i18n.messages import localized
 from upcycle_news.models import Feed, FeedItem, Finding, Issue
@@ -122,7 +123,12 @@ def _former_feed(store: Store, parsed: ParsedFeed, orphans: Sequence[str]) -> st
     for url in orphans:
         known = feed_rows.known_items(store, url)
         resolution = resolve_items(parsed.items, known, GuidStability())
-        overlap = sum(resolved.known for resolved in resolution.items)
+        # A guid such as "1" is every feed's: the title has to be the same as well.
+        titles = {item.key: folded(item.title) for item in known}
+        overlap = sum(
+            resolved.known and titles[resolved.item.key] == folded(resolved.item.title)
+            for resolved in resolution.items
+        )
         if overlap >= 2 and overlap >= MIN_OVERLAP * len(parsed.items):
             return url
     return None
