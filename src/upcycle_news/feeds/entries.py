@@ -12,7 +12,7 @@ MAX_ENTRIES = 500
 MAX_TITLE = 300
 MAX_TITLE_MARKUP = 10_000
 MAX_SUMMARY = 2000
-MAX_READ = 2 * MAX_SUMMARY  # characters of text that are read out of an entry
+MAX_READ = MAX_SUMMARY + 500  # characters of text that are read out of an entry
 
 
 @dataclass(frozen=True)

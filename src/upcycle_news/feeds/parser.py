@@ -184,8 +184,9 @@ class _Reading:
         else:
             text = ""
         if not title and text:
-            first = (split_sentences(text) or [""])[0]
-            title = excerpt(text, MAX_DERIVED_TITLE, max_sentences=1)
+            beginning = text[: 2 * MAX_DERIVED_TITLE]
+            first = (split_sentences(beginning) or [""])[0]
+            title = excerpt(beginning, MAX_DERIVED_TITLE, max_sentences=1)
             if title == first:
                 text = text.removeprefix(first).strip()
         return Passage(title, text)
@@ -294,5 +295,8 @@ def _without_title(lines: Sequence[str], title: str) -> str:
         return text
     if folded(lines[0]) == folded(title):
         return " ".join(lines[1:])
-    first = (split_sentences(text) or [""])[0]
+    beginning = text[: len(title) + 100]
+    if not folded(beginning).startswith(folded(title)):
+        return text
+    first = (split_sentences(beginning) or [""])[0]
     return text.removeprefix(first).strip() if folded(first) == folded(title) else text

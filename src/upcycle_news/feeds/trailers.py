@@ -72,11 +72,12 @@ def without_repeated_endings(passages: Sequence[Passage]) -> list[str]:
         )
         with_text = {folded(text) for text in texts if text}
         for index, (passage, text) in enumerate(zip(passages, texts, strict=True)):
-            *before, last = split_sentences(text) or [""]
+            # Only the end is split: most texts are long, and only their last sentence counts.
+            *before, last = split_sentences(text[-2 * MAX_TRAILER :]) or [""]
             if before and len(last) <= MAX_TRAILER:
-                rest = " ".join(before)
+                rest = text.removesuffix(last).rstrip()
                 ending = _without_title(folded(last), folded(passage.title))
-                endings[ending][folded(rest)].append((index, rest))
+                endings[ending][rest.casefold()].append((index, rest))
         repeated = [
             places
             for places in endings.values()
