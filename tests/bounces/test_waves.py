@@ -7,7 +7,7 @@ import pytest
 from upcycle_news.app.context import AppContext
 from upcycle_news.models import IssueId, IssueState, SubscriberStatus
 from upcycle_news.services.bounces import process
-from upcycle_news.services.delivery import control
+from upcycle_news.services.delivery import issue_control
 from upcycle_news.services.delivery.send import enqueue
 from upcycle_news.services.issues.approval_form import approval_page
 from upcycle_news.services.issues.compose import compose_issue
@@ -15,7 +15,12 @@ from upcycle_news.services.issues.render import render_revision
 from upcycle_news.services.monitoring.alerts import new_events
 from upcycle_news.services.reports.delivery_report import delivery_report
 from upcycle_news.services.subscribers import suppression_lists
-from upcycle_news.storage import issues, pending_suppressions, subscribers, suppressions
+from upcycle_news.storage import (
+    issues,
+    pending_suppressions,
+    subscribers,
+    suppressions,
+)
 
 from ..publications import (
     Publication,
@@ -215,7 +220,7 @@ def test_a_wave_of_reports_about_a_running_issue_stops_it_until_a_person_goes_on
     assert row is not None
     assert row.state is IssueState.STOPPED
     assert "kommen als unzustellbar zurück" in row.stop_reason
-    control.resume(context, issue, past_guard=True)
+    issue_control.resume(context, issue, past_guard=True)
     drop(publication, report(publication, 12))
     process.collect(context)
     row = issues.get(context.store, issue)

@@ -17,8 +17,8 @@ from pathlib import Path
 import feedparser
 import pytest
 
+from upcycle_news.feeds.boilerplate import folded
 from upcycle_news.feeds.parser import parse_feed
-from upcycle_news.feeds.trailers import folded
 from upcycle_news.models import Feed
 from upcycle_news.text.html_text import html_to_text
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from upcycle_news.feeds.trailers import Passage, without_repeated_endings, without_trailer
+from upcycle_news.feeds.boilerplate import Passage, without_repeated_endings, without_trailer
 from upcycle_news.text.html_text import headline_to_text, html_to_lines, html_to_text
 from upcycle_news.text.sanitize import normalise_whitespace
 

@@ -11,23 +11,35 @@ from upcycle_news.curation.manifest_diff import ManifestDiff, Piece, TextChange
 from upcycle_news.curation.selection import Candidate
 from upcycle_news.delivery.ports import DeliveryReport
 from upcycle_news.errors import IssueError
-from upcycle_news.models import Delivery, DeliveryState, EmailAddress, Finding, IssueId, IssueStatus
+from upcycle_news.models import (
+    Delivery,
+    DeliveryState,
+    EmailAddress,
+    Finding,
+    IssueId,
+    IssueStatus,
+)
 from upcycle_news.services.checks.run import check_issue
-from upcycle_news.services.delivery import control
-from upcycle_news.services.delivery.control import Cancellation
+from upcycle_news.services.delivery import issue_control
 from upcycle_news.services.delivery.deliver_run import (
     DeliveryResult,
     Progress,
     run_delivery,
     status_of,
 )
+from upcycle_news.services.delivery.issue_control import Cancellation
 from upcycle_news.services.delivery.lateness import Standstill, standstill
-from upcycle_news.services.delivery.send_issue import Approver, count_audience, queue_issue
+from upcycle_news.services.delivery.manual_send import Approver, count_audience, queue_issue
 from upcycle_news.services.delivery.test_mail import group_addresses, send_test
 from upcycle_news.services.feeds.collect import FeedRunReport
 from upcycle_news.services.issues import approval, ids
 from upcycle_news.services.issues.compose import collect_and_compose, explain_issue
-from upcycle_news.services.issues.diff import NOW, PREVIEW, IssueDiff, diff_issue
+from upcycle_news.services.issues.diff import (
+    NOW,
+    PREVIEW,
+    IssueDiff,
+    diff_issue,
+)
 from upcycle_news.services.issues.plan import IssuePlan, PlannedIssue, plan_issues
 from upcycle_news.services.issues.preview import IssuePreview, preview_revision
 from upcycle_news.services.issues.preview_link import preview_html
@@ -369,7 +381,7 @@ class Issues:
         (`Suppressions.pending`).
         """
         chosen = self._id(issue)
-        control.resume(self._context, chosen, by=by, past_guard=past_guard)
+        issue_control.resume(self._context, chosen, by=by, past_guard=past_guard)
         return self._send_result(run_delivery(self._context, chosen, progress=progress))
 
     def resend(
@@ -392,7 +404,9 @@ class Issues:
         `UsageError` for another state or a code that is none, and as `send` does.
         """
         chosen = self._id(issue)
-        requeued = control.requeue(self._context, chosen, state, code=code, since=since, by=by)
+        requeued = issue_control.requeue(
+            self._context, chosen, state, code=code, since=since, by=by
+        )
         on_queued(requeued.queued)
         result = run_delivery(self._context, chosen, progress=progress)
         return Resending(requeued.queued, self._send_result(result), requeued.left_out)
@@ -403,7 +417,7 @@ class Issues:
         Raises `IssueError` for an issue that is not being sent.
         """
         chosen = self._id(issue)
-        control.pause(self._context, chosen, by=by)
+        issue_control.pause(self._context, chosen, by=by)
         return self.status(chosen)
 
     def cancel(self, issue: IssueId | str, *, by: str = SYSTEM) -> Cancellation:
@@ -412,7 +426,7 @@ class Issues:
         After a restore also one that was sent before. Raises `IssueError` for any other issue that
         is not being sent.
         """
-        return control.cancel(self._context, self._id(issue), by=by)
+        return issue_control.cancel(self._context, self._id(issue), by=by)
 
     # --- follow it
 

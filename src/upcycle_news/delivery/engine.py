@@ -19,7 +19,7 @@ from upcycle_news.delivery.ports import (
     WaitLimits,
 )
 from upcycle_news.delivery.retry_policy import RetryPolicy
-from upcycle_news.delivery.session import DeliverySession
+from upcycle_news.delivery.run_state import RunState
 from upcycle_news.errors import StoreError
 from upcycle_news.models import ClaimResult, LeasedDelivery
 
@@ -54,7 +54,7 @@ def deliver(
     `compose_message` and `ledger` raise; the leases are released first. A store that is away is
     tried again for some seconds.
     """
-    session = DeliverySession(
+    session = RunState(
         RetryingLedger(ledger, wait, stopping),
         policy,
         wait_limits,

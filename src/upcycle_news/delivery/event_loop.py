@@ -20,7 +20,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 
 from upcycle_news.delivery.ports import Record, Transport
-from upcycle_news.delivery.session import DeliverySession
+from upcycle_news.delivery.run_state import RunState
 from upcycle_news.errors import RelayError
 from upcycle_news.mail.dot_stuffing import DotStuffedMessage
 from upcycle_news.models import (
@@ -66,7 +66,7 @@ class SmtpEventLoop:
 
     def __init__(
         self,
-        session: DeliverySession,
+        session: RunState,
         connect: Callable[[], Transport],
         compose_message: MessageComposer,
     ) -> None:

@@ -26,7 +26,7 @@ from datetime import datetime
 from functools import lru_cache
 from urllib.parse import urlsplit
 
-from upcycle_news.feeds.trailers import folded
+from upcycle_news.feeds.boilerplate import folded
 from upcycle_news.models import Feed, FeedItem
 from upcycle_news.text.excerpts import split_sentences
 from upcycle_news.text.sanitize import normalise_whitespace

@@ -10,6 +10,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
+from upcycle_news.feeds.boilerplate import (
+    Passage,
+    folded,
+    without_repeated_endings,
+    without_trailer,
+)
 from upcycle_news.feeds.dates import (
     MAX_AHEAD,
     DayMonthOrder,
@@ -29,17 +35,16 @@ from upcycle_news.feeds.entries import (
 )
 from upcycle_news.feeds.item_identity import BodyItem, distinct_items, item_key
 from upcycle_news.feeds.json_feed import is_json, parse_json_feed
-from upcycle_news.feeds.trailers import (
-    Passage,
-    folded,
-    without_repeated_endings,
-    without_trailer,
-)
 from upcycle_news.models import Feed, FeedItem
 from upcycle_news.text.excerpts import excerpt, split_sentences
 from upcycle_news.text.sanitize import truncate
 from upcycle_news.text.typography import base_language
-from upcycle_news.text.urls import BadLinkError, canonical_link, resolve_link, safe_link
+from upcycle_news.text.urls import (
+    BadLinkError,
+    canonical_link,
+    resolve_link,
+    safe_link,
+)
 
 MAX_PROBLEMS = 20
 MAX_IMAGES = 5

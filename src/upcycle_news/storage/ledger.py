@@ -5,7 +5,7 @@ row for one worker: it stays queued or deferred, and only that worker may claim 
 batches. A claim marks the delivery as sending: from its commit on a message may be on the wire.
 Claims and verdicts of all connections of a process are committed together.
 
-Who calls what: `delivery.session.DeliverySession` calls `Ledger` through the protocol of
+Who calls what: `delivery.session.RunState` calls `Ledger` through the protocol of
 `delivery.ports`, one ledger for each worker. `Ledger.commit` tries `ledger_fast_path` first;
 everything else executes the statements of `ledger_sql` here. What concerns several workers
 (registration, the deliveries of a dead one) is in `workers`, requeueing by command in `deliveries`.

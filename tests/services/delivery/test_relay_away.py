@@ -10,7 +10,7 @@ import pytest
 from upcycle_news.app.context import AppContext
 from upcycle_news.errors import IssueError, RelayError
 from upcycle_news.models import IssueId, IssueState
-from upcycle_news.services.delivery import control, send
+from upcycle_news.services.delivery import issue_control, send
 from upcycle_news.services.delivery.lateness import standstill
 from upcycle_news.services.monitoring import alerts
 from upcycle_news.services.run_results import delivery_result
@@ -21,7 +21,13 @@ from upcycle_news.transports.outcomes import RelayUnreachable
 
 from ...delivery.memory_ledger import Clock
 from ...processes import free_port
-from ...publications import Publication, approve_issue, issue_status, relay_variables, send_issue
+from ...publications import (
+    Publication,
+    approve_issue,
+    issue_status,
+    relay_variables,
+    send_issue,
+)
 from ...transports.bad_relays import MisbehavingRelay, always
 from .failing_relay import FailingRelay
 
@@ -227,7 +233,7 @@ def test_a_stopped_issue_stays_stopped_in_a_shell_without_its_relay(
         with pytest.raises(RelayError, match="refused the sender"):
             send.deliver_issue(context, ISSUE)
     with pytest.raises(IssueError, match="RELAYS__MAIN__HOST"):
-        control.resume(publication.context(), ISSUE)
+        issue_control.resume(publication.context(), ISSUE)
     assert state_of(context) is IssueState.STOPPED
     assert publication.mails() == []
 
@@ -237,7 +243,7 @@ def test_an_issue_of_the_mailbox_goes_on_without_a_relay(publication: Publicatio
     readers = publication.add_many_subscribers(4)
     context = publication.context()
     assert send_issue(context).closed
-    control.resume(context, ISSUE)
+    issue_control.resume(context, ISSUE)
     assert publication.recipients() == readers
     assert issue_relays.get(context.store, ISSUE).first_relay == "mailbox"
 
@@ -253,12 +259,12 @@ def test_what_waits_for_a_person_is_named_with_its_cure(
     publication.add_many_subscribers(7)
     context = context_of(publication, relay.port, PUBLICATION__LANGUAGE=language)
     queue(context)
-    control.pause(context, ISSUE, by="Anna")
+    issue_control.pause(context, ISSUE, by="Anna")
     name, message = run_pending(context)
     assert name == "Halted"
     assert f"upcycle-news issue resume {ISSUE}" in message
     assert ("7 von 7 Mails" if language == "de" else "7 of 7 deliveries") in message
-    control.resume(context, ISSUE)
+    issue_control.resume(context, ISSUE)
     with MisbehavingRelay(mail=always("550 5.7.1 not from you")) as refusing:
         refused = context_of(publication, refusing.controller.port, PUBLICATION__LANGUAGE=language)
         with pytest.raises(RelayError, match="not from you"):
@@ -266,7 +272,7 @@ def test_what_waits_for_a_person_is_named_with_its_cure(
     name, message = run_pending(context)
     assert (name, "not from you" in message) == ("Halted", True)
     assert f"upcycle-news issue resume {ISSUE}" in message
-    control.cancel(context, ISSUE)
+    issue_control.cancel(context, ISSUE)
     assert run_pending(context)[0] == "NothingPending"
 
 

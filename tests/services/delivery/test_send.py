@@ -10,8 +10,18 @@ import pytest
 
 from upcycle_news.app.context import AppContext
 from upcycle_news.errors import IssueError, NothingNew, RelayError
-from upcycle_news.models import DeliveryState, EmailAddress, IssueId, IssueState
-from upcycle_news.services.delivery import control, send, test_mail, worker_identity
+from upcycle_news.models import (
+    DeliveryState,
+    EmailAddress,
+    IssueId,
+    IssueState,
+)
+from upcycle_news.services.delivery import (
+    issue_control,
+    send,
+    test_mail,
+    worker_identity,
+)
 from upcycle_news.services.issues import approval, compose
 from upcycle_news.services.issues.compose import EssayFilter
 from upcycle_news.services.issues.ids import current_issue, latest_issue
@@ -63,7 +73,7 @@ def test_no_subscriber_gets_an_issue_twice(publication: Publication) -> None:
     context = publication.context()
     send_issue(context)
     send.deliver_issue(context, ISSUE)
-    control.resume(context, ISSUE)
+    issue_control.resume(context, ISSUE)
     send.deliver_issue(publication.context(), ISSUE)
     assert publication.recipients() == readers
 
@@ -146,7 +156,7 @@ def test_a_relay_that_refuses_the_connection_loses_no_delivery(publication: Publ
     assert counts(context) == {"queued": 4}
     with MisbehavingRelay() as relay:
         better = publication.context(**relay_variables(relay.controller.port))
-        control.resume(better, issue)
+        issue_control.resume(better, issue)
         send.deliver_issue(better, issue)
     assert sorted(relay.recipients) == readers
     assert issue_status(context, issue).closed
@@ -169,7 +179,7 @@ def test_a_relay_that_refuses_everybody_stops_the_issue_and_suppresses_nobody(
         send.deliver_issue(context, ISSUE)
     with MisbehavingRelay() as relay:
         better = publication.context(**relay_variables(relay.controller.port))
-        control.resume(better, ISSUE)
+        issue_control.resume(better, ISSUE)
         send.deliver_issue(better, ISSUE)
     assert len(relay.recipients) == 12
 
@@ -247,7 +257,7 @@ def test_a_paused_issue_waits_until_it_is_resumed(publication: Publication) -> N
     with pytest.raises(IssueError, match="is paused"):
         send.deliver_issue(context, issue)
     assert publication.mails() == []
-    control.resume(context, issue)
+    issue_control.resume(context, issue)
     send.deliver_issue(context, issue)
     assert publication.recipients() == readers
 
@@ -294,7 +304,7 @@ def test_a_cancelled_issue_cannot_be_sent_or_resumed(publication: Publication) -
     issue, rendered = approve_issue(context)
     send.enqueue(context, rendered)
     issues.cancel(context.store, issue, by="test", reason="", now=context.clock())
-    for resume_delivery in (send.deliver_issue, control.resume):
+    for resume_delivery in (send.deliver_issue, issue_control.resume):
         with pytest.raises(IssueError):
             resume_delivery(context, issue)
     assert publication.mails() == []

@@ -10,7 +10,7 @@ import pytest
 from upcycle_news.app.context import AppContext
 from upcycle_news.models import IssueId
 from upcycle_news.services.delivery import send
-from upcycle_news.services.delivery.send_issue import Approver, queue_issue
+from upcycle_news.services.delivery.manual_send import Approver, queue_issue
 from upcycle_news.services.issues import ids
 from upcycle_news.services.monitoring import alerts
 from upcycle_news.services.runs.admission import admit_run

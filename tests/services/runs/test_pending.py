@@ -7,8 +7,13 @@ from datetime import timedelta
 from sqlalchemy import update
 
 from upcycle_news.app.context import AppContext
-from upcycle_news.models import DeliveryState, IssueId, IssueState, IssueStatus
-from upcycle_news.services.delivery import control, send
+from upcycle_news.models import (
+    DeliveryState,
+    IssueId,
+    IssueState,
+    IssueStatus,
+)
+from upcycle_news.services.delivery import issue_control, send
 from upcycle_news.services.issues import compose
 from upcycle_news.services.runs.pending import pending_issues
 from upcycle_news.storage import issues, workers
@@ -77,9 +82,9 @@ def test_an_issue_is_pending_while_something_waits_unless_it_is_paused(
 ) -> None:
     context = queued_issue(publication)
     assert pending_issues(context) == ["2026-11-26"]
-    control.pause(context, ISSUE, by="Anna")
+    issue_control.pause(context, ISSUE, by="Anna")
     assert pending_issues(context) == []
-    control.resume(context, ISSUE, by="Anna")
+    issue_control.resume(context, ISSUE, by="Anna")
     assert pending_issues(context) == ["2026-11-26"]
     send.deliver_issue(context, ISSUE)
     assert pending_issues(context) == []

@@ -24,7 +24,7 @@ from upcycle_news.observability.logging import Log
 from upcycle_news.services.content.files import load_publication_feeds
 from upcycle_news.services.content.git_sync import localize_pull_failure, pull
 from upcycle_news.services.feeds import health
-from upcycle_news.services.feeds.recognition import (
+from upcycle_news.services.feeds.item_recognition import (
     follow_moved_feeds,
     recognise_body,
     without_private_links,

@@ -25,7 +25,7 @@ from upcycle_news.feeds.results import (
 from upcycle_news.fileio import write_atomically
 from upcycle_news.models import Feed
 from upcycle_news.services.content.files import load_publication_feeds
-from upcycle_news.services.feeds.recognition import without_private_links
+from upcycle_news.services.feeds.item_recognition import without_private_links
 from upcycle_news.text.urls import BadLinkError, canonical_link, safe_link
 
 

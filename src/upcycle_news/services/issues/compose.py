@@ -30,7 +30,7 @@ from upcycle_news.services.content.files import (
 )
 from upcycle_news.services.content.images import load_essay_images
 from upcycle_news.services.feeds.collect import FeedRunReport, collect_feeds
-from upcycle_news.services.feeds.recognition import listed_items
+from upcycle_news.services.feeds.item_recognition import listed_items
 from upcycle_news.storage import approvals, issues, revisions
 from upcycle_news.storage import feeds as feed_rows
 from upcycle_news.storage.revisions import Revision

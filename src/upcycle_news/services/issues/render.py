@@ -31,8 +31,8 @@ from upcycle_news.rendering.preview_page import preview_page, standalone_html
 from upcycle_news.rendering.render import render
 from upcycle_news.services.content.images import publish_images
 from upcycle_news.services.feeds.collect import feed_findings
+from upcycle_news.services.feeds.item_recognition import withdrawn_findings
 from upcycle_news.services.feeds.pins import unknown_pins
-from upcycle_news.services.feeds.recognition import withdrawn_findings
 from upcycle_news.storage import issues, manifest_json, revisions
 from upcycle_news.storage.revisions import Revision
 from upcycle_news.subscribers.link_tokens import Purpose

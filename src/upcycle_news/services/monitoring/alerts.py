@@ -15,7 +15,7 @@ from upcycle_news.i18n.messages import localized
 from upcycle_news.models import IssueState
 from upcycle_news.models.runs import RunResult, StaleRun
 from upcycle_news.observability.logging import Log
-from upcycle_news.services.delivery.control import REFUSED_EVENT
+from upcycle_news.services.delivery.issue_control import REFUSED_EVENT
 from upcycle_news.services.delivery.issue_relay import away_status
 from upcycle_news.services.delivery.lateness import stalled_since
 from upcycle_news.services.delivery.relay_health import slow_relays

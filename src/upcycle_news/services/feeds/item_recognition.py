@@ -8,12 +8,17 @@ from datetime import UTC, datetime, time, timedelta
 
 from upcycle_news.app.context import AppContext
 from upcycle_news.config.settings import Settings
+from upcycle_news.feeds.boilerplate import folded
 from upcycle_news.feeds.item_identity import GuidStability, ResolvedItem, resolve_items
 from upcycle_news.feeds.parser import ParsedFeed
-from upcycle_news.feeds.trailers import folded
 from upcycle_news.feeds.withdrawals import missing_items
 from upcycle_news.i18n.messages import localized
-from upcycle_news.models import Feed, FeedItem, Finding, Issue
+from upcycle_news.models import (
+    Feed,
+    FeedItem,
+    Finding,
+    Issue,
+)
 from upcycle_news.services.content.files import load_publication_feeds
 from upcycle_news.storage import feeds as feed_rows
 from upcycle_news.storage import issues

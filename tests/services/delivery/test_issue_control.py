@@ -7,7 +7,7 @@ import pytest
 from upcycle_news.app.context import AppContext
 from upcycle_news.errors import IssueError
 from upcycle_news.models import DeliveryState, IssueId, IssueState
-from upcycle_news.services.delivery import control, send
+from upcycle_news.services.delivery import issue_control, send
 from upcycle_news.services.delivery.deliver_run import run_delivery, status_of
 from upcycle_news.services.delivery.lateness import standstill
 from upcycle_news.storage import issues
@@ -28,13 +28,13 @@ def context(publication: Publication) -> AppContext:
 
 
 def test_a_paused_issue_is_not_delivered_until_it_is_resumed(context: AppContext) -> None:
-    control.pause(context, ISSUE, by="Anna")
+    issue_control.pause(context, ISSUE, by="Anna")
     with pytest.raises(IssueError, match=r"is paused .*issue resume 2026-11-26"):
         run_delivery(context, ISSUE)
     halt = standstill(context, ISSUE)
     assert halt is not None
     assert halt.state == IssueState.PAUSED
-    control.resume(context, ISSUE, by="Anna")
+    issue_control.resume(context, ISSUE, by="Anna")
     assert standstill(context, ISSUE) is None
     assert run_delivery(context, ISSUE).status.sent == 2
 
@@ -43,14 +43,14 @@ def test_a_cancelled_issue_is_sent_to_nobody_and_leaves_the_archive(context: App
     page = context.archive_folder / "archive/2026-11-26/index.html"
     pages = list(context.archive_folder.rglob("*2026-11-26*"))
     assert pages or page.is_file()
-    assert not control.cancel(context, ISSUE, by="Anna").sent_before_restore
+    assert not issue_control.cancel(context, ISSUE, by="Anna").sent_before_restore
     assert status_of(context, ISSUE).counts == {DeliveryState.CANCELLED: 2}
     assert list(context.archive_folder.rglob("*2026-11-26*")) == []
     with pytest.raises(IssueError, match="was cancelled"):
-        control.resume(context, ISSUE)
+        issue_control.resume(context, ISSUE)
 
 
-@pytest.mark.parametrize("change", [control.pause, control.cancel])
+@pytest.mark.parametrize("change", [issue_control.pause, issue_control.cancel])
 def test_an_issue_that_was_not_queued_is_neither_paused_nor_cancelled(
     publication: Publication, change: object
 ) -> None:
@@ -61,7 +61,7 @@ def test_an_issue_that_was_not_queued_is_neither_paused_nor_cancelled(
         with pytest.raises(IssueError, match="is not being sent"):
             change(context, ISSUE)  # type: ignore[operator]
     with pytest.raises(IssueError, match="nothing to resume"):
-        control.resume(context, ISSUE)
+        issue_control.resume(context, ISSUE)
 
 
 def test_resuming_a_sent_issue_mails_nobody_twice(publication: Publication) -> None:
@@ -69,7 +69,7 @@ def test_resuming_a_sent_issue_mails_nobody_twice(publication: Publication) -> N
     readers = publication.add_many_subscribers(2)
     context = publication.context()
     send_issue(context)
-    control.resume(context, ISSUE)
+    issue_control.resume(context, ISSUE)
     run_delivery(context, ISSUE)
     assert publication.recipients() == readers
     row = issues.get(context.store, ISSUE)

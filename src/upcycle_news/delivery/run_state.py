@@ -73,7 +73,7 @@ class DeliveryCounters:
 
 
 @dataclass
-class DeliverySession:
+class RunState:
     """The shared state of one run, used by the run's event loop alone."""
 
     ledger: Ledger

@@ -7,13 +7,18 @@ import pytest
 from upcycle_news.app.context import AppContext
 from upcycle_news.errors import IssueError, NothingNew, SendHoldError
 from upcycle_news.models import IssueId, IssueState
-from upcycle_news.services.delivery import control
+from upcycle_news.services.delivery import issue_control
 from upcycle_news.services.delivery.deliver_run import run_delivery
-from upcycle_news.services.delivery.send_issue import Approver, queue_issue
+from upcycle_news.services.delivery.manual_send import Approver, queue_issue
 from upcycle_news.storage import approvals, issues, send_hold
 from upcycle_news.storage.revisions import Revision
 
-from ...publications import Publication, approve_issue, parse_mail, send_issue
+from ...publications import (
+    Publication,
+    approve_issue,
+    parse_mail,
+    send_issue,
+)
 
 ISSUE = IssueId.parse("2026-11-26")
 ALWAYS = Approver("Anna", always=True)
@@ -107,10 +112,10 @@ def test_an_issue_with_errors_is_not_approved(
 
 def test_a_paused_issue_goes_on_and_a_cancelled_one_does_not(context: AppContext) -> None:
     queue_issue(context, ISSUE, approver=ALWAYS)
-    control.pause(context, ISSUE, by="Anna")
+    issue_control.pause(context, ISSUE, by="Anna")
     assert queue_issue(context, ISSUE).rendered is None
     assert state(context) is IssueState.SENDING
-    control.cancel(context, ISSUE, by="Anna")
+    issue_control.cancel(context, ISSUE, by="Anna")
     queue_issue(context, ISSUE)
     assert state(context) is IssueState.CANCELLED
     with pytest.raises(IssueError, match="was cancelled"):

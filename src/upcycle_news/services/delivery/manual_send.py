@@ -9,13 +9,18 @@ from upcycle_news.app.context import AppContext
 from upcycle_news.errors import IssueError
 from upcycle_news.models import IssueId, IssueState
 from upcycle_news.observability.logging import Log
-from upcycle_news.services.delivery.control import resume
+from upcycle_news.services.delivery.issue_control import resume
 from upcycle_news.services.delivery.send import enqueue
 from upcycle_news.services.feeds.collect import FeedRunReport
 from upcycle_news.services.issues.approval import approve
 from upcycle_news.services.issues.compose import collect_and_compose, edits_since
 from upcycle_news.services.issues.render import RenderedRevision, render_revision
-from upcycle_news.storage import approvals, issues, revisions, send_hold
+from upcycle_news.storage import (
+    approvals,
+    issues,
+    revisions,
+    send_hold,
+)
 from upcycle_news.storage.issue_lifecycle import SYSTEM
 from upcycle_news.storage.revisions import Revision
 

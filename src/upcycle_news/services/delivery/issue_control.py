@@ -14,7 +14,12 @@ from upcycle_news.observability.logging import Log
 from upcycle_news.services.archive.build import build_archive
 from upcycle_news.services.delivery.issue_relay import raise_if_relay_missing
 from upcycle_news.services.delivery.send import reclaim_from_dead_workers
-from upcycle_news.storage import alerts, deliveries, issues, send_hold
+from upcycle_news.storage import (
+    alerts,
+    deliveries,
+    issues,
+    send_hold,
+)
 from upcycle_news.storage.issue_lifecycle import SYSTEM
 
 log = Log(__name__)
