@@ -124,21 +124,26 @@ def _check_links(head: FrontMatter, links: Sequence[str]) -> None:
 
 
 def _image(head: FrontMatter, images: Path) -> ImageRef | None:
-    """Read ``image: x.jpg`` with ``image_alt: …``, or ``image: {path: x.jpg, alt: …}``."""
+    """Read ``image: x.jpg`` with ``image_alt: …``, or ``image: {path: x.jpg, alt: …}``.
+
+    ``image_caption`` and ``image_credit``, or ``caption`` and ``credit``, are the lines below it.
+    """
     if not head.has("image"):
-        if head.has("image_alt"):
-            head.add_error(head.line("image_alt"), localized("image-alt-alone"))
+        for key in ("image_alt", "image_caption", "image_credit"):
+            if head.has(key):
+                head.add_error(head.line(key), localized("image-key-alone", key=key))
         return None
-    parts = head.mapping("image", ("path", "alt"))
+    parts = head.mapping("image", ("path", "alt", "caption", "credit"))
     if parts is None:
-        parts = {"path": head.text("image"), "alt": head.text("image_alt")}
+        parts = {name: head.text(f"image_{name}") for name in ("alt", "caption", "credit")}
+        parts["path"] = head.text("image")
         if not parts["path"]:
             return None  # 'image' is not a text, which is reported already
     path, alt = parts.get("path", ""), parts.get("alt", "")
     head.checked("image", path, lambda value: _image_error(value, images))
     if not alt:
         head.add_error(head.line("image"), localized("image-no-alt"))
-    return ImageRef(path, alt)
+    return ImageRef(path, alt, parts.get("caption", ""), parts.get("credit", ""))
 
 
 def _image_error(path: str, images: Path) -> LocalizedText | None:

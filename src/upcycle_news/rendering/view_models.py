@@ -60,13 +60,18 @@ class Links:
 
 @dataclass(frozen=True)
 class ImageView:
-    """An essay's image; `html` is the ``img`` element, sizes are CSS pixels."""
+    """An essay's image; `html` is the ``img`` element, sizes are CSS pixels.
+
+    `caption` and `credit` are the lines below it, each empty where the essay has none.
+    """
 
     src: str
     alt: str
     width: int
     height: int
     html: Markup
+    caption: str = ""
+    credit: str = ""
 
 
 @dataclass(frozen=True)
@@ -296,7 +301,11 @@ class ViewModelBuilder:
         image = self.displayed_image(essay.source, None, essay.image.path)
         alt = typeset(essay.image.alt, essay.language)
         tag = Markup(image.tag(alt))  # noqa: S704  the tag escapes what it is given
-        return ImageView(image.src, alt, image.width, image.height, tag)
+        below = (
+            typeset(essay.image.caption, essay.language),
+            typeset(essay.image.credit, essay.language),
+        )
+        return ImageView(image.src, alt, image.width, image.height, tag, *below)
 
     def body_images(self, essay: Essay) -> dict[str, DisplayedImage]:
         """Return the images in an essay's body by path; raises `ContentError` for a missing one."""
