@@ -9,7 +9,7 @@ import tomllib
 import unicodedata
 from collections.abc import Iterable
 from difflib import get_close_matches
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any
 
 from upcycle_news.errors import ContentError, UpcycleError
@@ -61,6 +61,27 @@ def parse_toml(text: str, where: str, example: str) -> dict[str, Any]:
         line, what = toml_error(error, text)
         message = localized("toml-broken", reason=what, example=example)
         raise ContentError(where, line, message) from None
+
+
+def find_file(folder: Path, path: str) -> Path | None:
+    """Return the file at `path` below `folder`, its name in whatever form the disk keeps it, or None.
+
+    macOS and its archives write ``ü`` as two characters (NFD), keyboards as one (NFC): names are the
+    same that are the same in NFC (UAX #15). A name that is there exactly as written comes first.
+    """
+    if (folder / path).is_file():
+        return folder / path
+    found = folder
+    for name in PurePosixPath(unicodedata.normalize("NFC", path)).parts:
+        try:
+            entries = sorted(found.iterdir())
+        except OSError:
+            return None
+        same = (entry for entry in entries if unicodedata.normalize("NFC", entry.name) == name)
+        if (entry := next(same, None)) is None:
+            return None
+        found = entry
+    return found if found.is_file() else None
 
 
 def did_you_mean(word: str, known: Iterable[str]) -> LocalizedText:

@@ -7,12 +7,7 @@ import re
 import pytest
 
 from upcycle_news.rendering.images import DisplayedImage
-from upcycle_news.rendering.markdown import (
-    image_path,
-    parse,
-    references,
-    to_html,
-)
+from upcycle_news.rendering.markdown import parse, references, to_html
 
 IMAGE = DisplayedImage("cid:abc@images", 300, 200)
 
@@ -73,25 +68,6 @@ def test_web_and_mailto_links_stay() -> None:
 def test_only_images_of_the_issue_are_shown() -> None:
     assert 'src="cid:abc@images" alt="Ein Haus" width="300"' in html("![Ein Haus](haus.png)")
     assert html("![Ein Haus](https://fremd.example/x.png)") == "<p>Ein Haus</p>\n"
-
-
-@pytest.mark.parametrize(
-    ("target", "path"),
-    [
-        ("haus.png", "haus.png"),
-        ("images/haus.png", "haus.png"),
-        ("../images/haus.png", "haus.png"),
-        ("/content/images/2026/haus%20eins.png", "2026/haus eins.png"),
-        ("../../etc/passwd", "etc/passwd"),
-        ("../images/../../secret.png", "secret.png"),
-        ("https://fremd.example/x.png", None),
-        ("//fremd.example/x.png", None),
-        ("data:image/png;base64,AA", None),
-        ("", None),
-    ],
-)
-def test_an_image_refers_to_a_file_in_content_images(target: str, path: str | None) -> None:
-    assert image_path(target) == path
 
 
 def test_references_have_their_line() -> None:

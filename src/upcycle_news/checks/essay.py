@@ -12,11 +12,11 @@ from upcycle_news.checks.findings import error, is_vague_link_text, warning
 from upcycle_news.i18n.messages import LANGUAGES, localized
 from upcycle_news.models import Essay, Finding
 from upcycle_news.rendering.markdown import (
-    image_path,
     is_mail_link,
     parse,
     references,
 )
+from upcycle_news.text.image_paths import image_path
 from upcycle_news.text.typography import base_language
 
 _SPACES = re.compile(r"\S(  +)\S")

@@ -5,14 +5,12 @@
 
 from __future__ import annotations
 
-import posixpath
-import re
 from collections.abc import Iterator, Mapping, MutableMapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from html import escape
 from typing import Any, Literal, cast
-from urllib.parse import unquote, urlsplit
+from urllib.parse import urlsplit
 
 from markdown_it import MarkdownIt
 from markdown_it.renderer import RendererHTML
@@ -21,6 +19,7 @@ from markdown_it.utils import OptionsDict, OptionsType
 from mdit_py_plugins.footnote import footnote_plugin
 
 from upcycle_news.rendering.images import DisplayedImage
+from upcycle_news.text.image_paths import image_path
 from upcycle_news.text.typography import (
     QUOTES,
     base_language,
@@ -183,20 +182,6 @@ def _notes_of(blocks: Sequence[Token], rest: Sequence[Token]) -> list[Token]:
 def references(body: str) -> tuple[Reference, ...]:
     """Return all links and images of an essay as written, valid or not."""
     return tuple(_references(_parser("de").parse(normalise_text(body))))
-
-
-def image_path(target: str) -> str | None:
-    """Return the path below content/images that an image refers to, or None for foreign ones.
-
-    Editors see the image in their own viewer when they write ``../images/x.jpg``; ``x.jpg``,
-    ``images/x.jpg`` and ``/content/images/x.jpg`` mean the same.
-    """
-    parts = urlsplit(target)
-    if parts.scheme or parts.netloc or not parts.path:
-        return None
-    path = posixpath.normpath(unquote(parts.path)).lstrip("/")
-    path = re.sub(r"^(?:\.\./)*(?:content/)?(?:images/)?", "", path)
-    return None if path.startswith("..") or path in ("", ".") else path
 
 
 def is_mail_link(target: str) -> bool:

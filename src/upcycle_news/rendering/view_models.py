@@ -33,6 +33,7 @@ from upcycle_news.rendering import markdown, plaintext
 from upcycle_news.rendering.essay_fields import essay_fields, with_essay_fields
 from upcycle_news.rendering.images import DisplayedImage, read_image
 from upcycle_news.rendering.template_strings import TemplateStrings
+from upcycle_news.text import image_paths
 from upcycle_news.text.typography import base_language, one_line, typeset
 
 READING_SPEED = 200
@@ -314,7 +315,7 @@ class ViewModelBuilder:
             path: load(essay.body_line + reference.line - 1, path)
             for reference in markdown.references(essay.body)
             if reference.kind == "image"
-            and (path := markdown.image_path(reference.target)) is not None
+            and (path := image_paths.image_path(reference.target)) is not None
         }
 
     def displayed_image(self, source: str, line: int | None, path: str) -> DisplayedImage:

@@ -14,8 +14,9 @@ from upcycle_news.models import Essay, Manifest
 from upcycle_news.models.archive_paths import IMAGES, hosted_name
 from upcycle_news.rendering.image_resize import VERSION, fit_for_mail
 from upcycle_news.rendering.images import read_image
-from upcycle_news.rendering.markdown import image_path, references
+from upcycle_news.rendering.markdown import references
 from upcycle_news.services.content.url_check import unreachable_urls
+from upcycle_news.text.image_paths import image_path
 
 
 def load_essay_images(context: AppContext, essays: Sequence[Essay]) -> dict[str, bytes]:
