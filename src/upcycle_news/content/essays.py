@@ -14,17 +14,20 @@ from typing import Any, get_type_hints
 from upcycle_news.content import frontmatter
 from upcycle_news.content.frontmatter import FrontMatter
 from upcycle_news.errors import ContentError
-from upcycle_news.fileio import display_path, read_text
+from upcycle_news.fileio import display_path, find_file, read_text
 from upcycle_news.i18n.messages import LocalizedText, localized
 from upcycle_news.models import Essay, ImageRef
 from upcycle_news.models.content import LANGUAGE
 from upcycle_news.models.front_matter import front_matter_keys
 from upcycle_news.text.excerpts import summary_of_markdown
+from upcycle_news.text.image_paths import path_below_images
 from upcycle_news.text.sanitize import normalise_whitespace
 
 FRONT_MATTER = front_matter_keys(Essay)
 KEYS = tuple(name for field, key in FRONT_MATTER.items() for name in (field, *key.beside))
 """Every key that may stand in the front matter of an essay."""
+PROSE = ("title", "author", "summary", *FRONT_MATTER["image"].beside)
+"""Keys whose values are sentences that readers see."""
 
 _DATE_PREFIX = re.compile(r"^\d{4}-\d{2}-\d{2}-(?=.)")
 
@@ -72,12 +75,13 @@ def _read(
     path: Path, where: str, images: Path, default_language: str
 ) -> tuple[Essay | None, list[ContentError]]:
     parts = frontmatter.split_front_matter(where, read_text(path, where))
-    head = FrontMatter(where, parts.head, KEYS)
+    head = FrontMatter(where, parts.head, KEYS, prose=PROSE, is_toml=parts.is_toml)
     if head.errors and not head.has("title") and not head.has("date"):
         return None, head.errors  # not parsed: "title is missing" would only confuse
     values = _values(head)
     values["date"] = values["date"] or date.min
     values["image"] = _image(head, images)
+    _refuse_leftovers(head)
     language = values["language"] or default_language
     values["language"] = head.checked("language", language, _language_error)
     _check_links(head, values["pin"])
@@ -117,6 +121,17 @@ def _default(field: Field[Any]) -> Any:
     return "" if field.default is MISSING else field.default
 
 
+def _refuse_leftovers(head: FrontMatter) -> None:
+    """Add an error for pieces of a template and private notes in what readers see of the head."""
+    for key in (*PROSE, "topics"):
+        written = head.written(key)
+        for mark in ("{{", "{%"):
+            if mark in written:
+                head.add_error(head.line(key), localized("leftover", mark=mark))
+        if re.search(r"%%|<!--", written):
+            head.add_error(head.line(key), localized("private-note-head", key=key))
+
+
 def _check_links(head: FrontMatter, links: Sequence[str]) -> None:
     for link in links:
         if not re.match(r"https?://[^\s/]+", link):
@@ -139,7 +154,7 @@ def _image(head: FrontMatter, images: Path) -> ImageRef | None:
         parts["path"] = head.text("image")
         if not parts["path"]:
             return None  # 'image' is not a text, which is reported already
-    path, alt = parts.get("path", ""), parts.get("alt", "")
+    path, alt = path_below_images(parts.get("path", "")), parts.get("alt", "")
     head.checked("image", path, lambda value: _image_error(value, images))
     if not alt:
         head.add_error(head.line("image"), localized("image-no-alt"))
@@ -150,9 +165,9 @@ def _image_error(path: str, images: Path) -> LocalizedText | None:
     pure = PurePosixPath(path)
     if not path or pure.is_absolute() or ".." in pure.parts or re.search(r"[\\:]", path):
         return localized("image-outside", image=path[:60])
-    file = images / pure
+    file = find_file(images, path)
     try:
-        if not file.is_file():
+        if file is None:
             return localized("image-not-there", image=path)
         if not file.resolve().is_relative_to(images.resolve()):
             return localized("image-leads-out", image=path)
