@@ -11,6 +11,7 @@ from pydantic import AfterValidator, Field, SecretStr, model_validator
 
 from upcycle_news.config.types import (
     Address,
+    AllowPrivate,
     Line,
     MetricsAccess,
     Quota,
@@ -98,7 +99,11 @@ class FeedsSettings(Table):
         "content/vocabulary.toml",
         description="Concepts and their words, to find items that belong to an essay.",
     )
-    allow_private: bool = Field(False, description="Also ask addresses of one's own network.")
+    allow_private: AllowPrivate = Field(
+        False,
+        description="Hosts and networks of your own that feeds and links may lead to, such as "
+        '["intranet.example.org", "10.1.0.0/16"]; `true`, for trials: all. Link-local: never.',
+    )
     refresh_minutes: int = Field(50, ge=0, description="A feed asked more recently is left alone.")
     deadline_seconds: float = Field(30.0, gt=0, description="For one feed, all together.")
     reading_seconds: float = Field(20.0, gt=0, description="For reading one feed once it is here.")
@@ -246,6 +251,16 @@ class BackupSettings(Table):
     keep: int = Field(14, ge=0, description="So many backups are kept there; 0: all of them.")
 
 
+class JournalSettings(Table):
+    """`[journal]`: the record of what went out, which tells a store that was lost or set back."""
+
+    second: Line = Field(
+        "",
+        description="A second place beside journal in the state: a folder or file elsewhere, from "
+        "the root; it has to be there.",
+    )
+
+
 class AudienceSettings(Table):
     """`[audience]`: how people join, and what they may choose."""
 
@@ -257,6 +272,20 @@ class AudienceSettings(Table):
         1440, ge=1, description="No second confirmation mail to an address before this."
     )
     keep_ip: bool = Field(False, description="Keep the IP address of a sign-up as further proof.")
+    confirmations_at_once: int = Field(
+        30, ge=1, description="Confirmation mails that may go at once, from all networks together."
+    )
+    confirmations_per_hour: int = Field(
+        300, ge=1, description="Confirmation mails in any hour, from all networks together."
+    )
+    confirmations_per_domain: int = Field(
+        100, ge=1, description="Confirmation mails in any hour to one recipient domain."
+    )
+    confirmations_per_mailbox: int = Field(
+        3,
+        ge=1,
+        description="Confirmation mails to one mailbox, with its plus-addresses, in cooldown_minutes.",
+    )
 
 
 class WebSettings(Table):
@@ -271,6 +300,14 @@ class WebSettings(Table):
     )
     trusted_proxies: tuple[Line, ...] = Field(
         ("127.0.0.1",), description="Proxies whose X-Forwarded-For is trusted."
+    )
+    connections: int = Field(
+        2000,
+        ge=16,
+        description="Open at the same time; fewer where the process may open fewer files.",
+    )
+    request_seconds: float = Field(
+        10.0, gt=0, description="In which a request has to arrive, and a second more per 4 KB."
     )
     metrics: MetricsAccess = Field(
         "loopback",

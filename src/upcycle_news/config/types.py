@@ -12,6 +12,7 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict
 
 from upcycle_news.errors import AddressError, UpcycleError
 from upcycle_news.models import EmailAddress, Rate
+from upcycle_news.text.private_hosts import PrivateAccess
 
 
 def _address(text: str) -> str:
@@ -65,6 +66,23 @@ def _metrics_access(value: object) -> object:
     raise ValueError('must be "loopback", "off", or networks, such as ["10.1.0.0/16"]')
 
 
+_BOOLEANS = ("true", "false", "yes", "no", "on", "off", "1", "0")
+
+
+def _private_access(value: object) -> object:
+    if isinstance(value, str) and re.search(r"[.:]|^localhost$", value):  # from the environment
+        value = [entry.strip() for entry in value.split(",") if entry.strip()]
+    if isinstance(value, list | tuple) and all(isinstance(entry, str) for entry in value):
+        PrivateAccess.parse(value)
+        return tuple(entry.strip() for entry in value)
+    if isinstance(value, bool) or str(value).lower() in _BOOLEANS:
+        return value
+    raise ValueError(
+        "must be true, false, or hosts and networks, "
+        'such as ["intranet.example.org", "10.1.0.0/16"]'
+    )
+
+
 Line = Annotated[str, AfterValidator(_single_line)]
 Address = Annotated[str, AfterValidator(_address)]
 Url = Annotated[str, AfterValidator(_url)]
@@ -75,6 +93,9 @@ TimeOfDay = Annotated[str, AfterValidator(_time_of_day)]
 MetricsAccess = Annotated[
     Literal["loopback", "off"] | tuple[str, ...], BeforeValidator(_metrics_access)
 ]
+
+
+AllowPrivate = Annotated[bool | tuple[str, ...], BeforeValidator(_private_access)]
 
 
 class Table(BaseModel):

@@ -1,4 +1,4 @@
-"""Protection against SSRF, slow servers and decompression bombs for outgoing HTTP.
+"""Protection against SSRF and slow servers for outgoing HTTP.
 
 The name is resolved here, every address is checked, and the socket is opened to the very address
 that was checked: between the check and the connection no other answer can come (no DNS rebinding).
@@ -13,36 +13,22 @@ import socket
 import ssl
 import threading
 import time
-import zlib
 from collections.abc import Iterable
 from typing import Any
 
 import httpcore
 
-_NAT64 = ipaddress.ip_network("64:ff9b::/96")
-_SITE_LOCAL = ipaddress.ip_network("fec0::/10")
+from upcycle_news.text.private_hosts import PrivateAccess, is_global, is_never_asked
+
+UNKNOWN_NAME = "its name is unknown"
 
 
 class PrivateAddressError(Exception):
-    """The name resolves only to addresses inside a private network."""
+    """The name resolves only to addresses inside a private network; the message is a sentence."""
 
 
 class DeadlineExceededError(Exception):
     """The deadline of the whole request has passed."""
-
-
-def is_global(address: str) -> bool:
-    """Tell whether an IP address belongs to the public internet, embedded IPv4 addresses included."""
-    ip = ipaddress.ip_address(address.partition("%")[0])
-    if isinstance(ip, ipaddress.IPv6Address):
-        inner = ip.ipv4_mapped or ip.sixtofour or (ip.teredo[1] if ip.teredo else None)
-        if ip in _NAT64:
-            inner = ipaddress.IPv4Address(int(ip) & 0xFFFFFFFF)
-        if inner is not None:
-            return is_global(str(inner))
-        if ip in _SITE_LOCAL:
-            return False
-    return ip.is_global and not (ip.is_multicast or ip.is_reserved or ip.is_unspecified)
 
 
 class Deadline:
@@ -88,7 +74,7 @@ def resolve(host: str, port: int, seconds: float) -> list[str]:
         resolver.start()
         resolver.join(seconds)
     if failure is not None:
-        raise httpcore.ConnectError("the name is unknown") from None
+        raise httpcore.ConnectError(UNKNOWN_NAME) from None
     if addresses is None:
         raise httpcore.ConnectTimeout("the name server does not answer")
     return addresses
@@ -105,10 +91,10 @@ def _is_literal(host: str) -> bool:
 class GuardedBackend(httpcore.NetworkBackend):
     """A network backend for one request: checks addresses, ends every wait at the deadline."""
 
-    def __init__(self, deadline: Deadline, *, allow_private: bool) -> None:
-        """Set the deadline, and whether addresses inside private networks are allowed."""
+    def __init__(self, deadline: Deadline, access: PrivateAccess) -> None:
+        """Set the deadline, and which addresses inside private networks are allowed."""
         self._deadline = deadline
-        self._allow_private = allow_private
+        self._access = access
         self._plain = httpcore.SyncBackend()
 
     def connect_tcp(
@@ -129,12 +115,20 @@ class GuardedBackend(httpcore.NetworkBackend):
         return self._connect(addresses[-1], port, timeout, socket_options)
 
     def _allowed(self, host: str, port: int, seconds: float) -> list[str]:
+        """Return the addresses of `host` that may be dialled; raises `PrivateAddressError` for none."""
         addresses = resolve(host, port, seconds)
-        if not self._allow_private:
-            addresses = [address for address in addresses if is_global(address)]
-        if not addresses:
-            raise PrivateAddressError
-        return addresses
+        allowed = [
+            address
+            for address in addresses
+            if is_global(address) or self._access.allows(host, address)
+        ]
+        if not allowed:
+            raise PrivateAddressError(
+                "its name resolves to a link-local address, which is never asked"
+                if all(map(is_never_asked, addresses))
+                else "its name resolves to a private network (feeds.allow_private would allow that)"
+            )
+        return allowed
 
     def _connect(
         self, address: str, port: int, timeout: float | None, options: Iterable[Any] | None
@@ -179,71 +173,41 @@ class _TimedStream(httpcore.NetworkStream):
 def describe_error(error: Exception, seconds: float) -> str:
     """Describe a failed request in one sentence, without quoting what a server sent."""
     if isinstance(error, PrivateAddressError):
-        return "its name resolves to a private network (feeds.allow_private would allow that)"
+        return str(error)
     if isinstance(error, DeadlineExceededError):
         return f"it did not arrive within {seconds:g} seconds"
     if isinstance(error, httpcore.TimeoutException):
         return "the server did not answer in time"
     if isinstance(error, httpcore.ConnectError):
-        if "CERTIFICATE" in str(error).upper() or isinstance(error.__cause__, ssl.SSLError):
-            return "its certificate cannot be trusted"
-        return "the server cannot be reached"
+        return _describe_connect_error(error)
     if isinstance(error, httpcore.NetworkError | httpcore.RemoteProtocolError):
-        return "the reply broke off"
+        return "the reply broke off: the connection was lost"
     return f"it cannot be fetched ({type(error).__name__})"
 
 
-class BodyError(Exception):
-    """A body cannot be decoded; the message is one sentence."""
+# By OpenSSL's number of a failed verification (x509_vfy.h).
+_CERTIFICATE_FAULTS = {
+    9: "it is not valid yet",
+    10: "it has expired",
+    18: "it is signed by nobody but itself",
+    19: "it is signed by nobody we trust",
+    20: "it is signed by nobody we trust, or the server sends no intermediate certificate",
+    21: "it is signed by nobody we trust, or the server sends no intermediate certificate",
+    23: "it was revoked",
+    62: "it is for another host",
+    64: "it is for another address",
+}
 
 
-def decode_body(chunks: Iterable[bytes], encoding: str, max_bytes: int) -> bytes:
-    """Join and decode the chunks of a reply; raises `BodyError` above `max_bytes` decoded bytes."""
-    encoding = encoding.strip().lower()
-    if encoding not in ("", "identity", "gzip", "x-gzip", "deflate"):
-        raise BodyError(f"it is encoded as {encoding[:20]!r}, which was not asked for")
-    inflate = None if encoding in ("", "identity") else _Inflater(encoding)
-    body = bytearray()
-    for chunk in chunks:
-        body += inflate(chunk, max_bytes + 1 - len(body)) if inflate else chunk
-        if len(body) > max_bytes:
-            raise BodyError(f"it is larger than {max_bytes / 1024 / 1024:.0f} MiB")
-    if inflate and not inflate.complete:
-        raise BodyError("the reply broke off")
-    return bytes(body)
-
-
-class _Inflater:
-    """Decodes gzip (also of several members) and deflate, with a cap on each step."""
-
-    def __init__(self, encoding: str) -> None:
-        self._bits = zlib.MAX_WBITS | 32  # gzip or zlib, by the header
-        self._deflate = encoding == "deflate"
-        self._decompressor = zlib.decompressobj(self._bits)
-        self._started = False
-
-    def __call__(self, data: bytes, max_bytes: int) -> bytes:
-        out = bytearray()
-        while data and len(out) < max_bytes:
-            if self._decompressor.eof:
-                self._decompressor, self._started = zlib.decompressobj(self._bits), False
-            try:
-                out += self._decompressor.decompress(data, max_bytes - len(out))
-            except zlib.error:
-                if not self._deflate or self._started:
-                    raise BodyError("its compression is broken") from None
-                # Some servers mean raw deflate (RFC 1951) where RFC 9110 says zlib.
-                self._bits = -zlib.MAX_WBITS
-                self._decompressor, self._started = zlib.decompressobj(self._bits), True
-                continue
-            self._started = True
-            data = (
-                self._decompressor.unused_data
-                if self._decompressor.eof
-                else self._decompressor.unconsumed_tail
-            )
-        return bytes(out)
-
-    @property
-    def complete(self) -> bool:
-        return self._decompressor.eof or not self._started
+def _describe_connect_error(error: httpcore.ConnectError) -> str:
+    cause = error.__cause__ or error.__context__
+    if isinstance(cause, ssl.SSLCertVerificationError):
+        fault = _CERTIFICATE_FAULTS.get(cause.verify_code)
+        return f"its certificate cannot be trusted{f': {fault}' if fault else ''}"
+    if isinstance(cause, ssl.SSLError):
+        return "the server does not speak TLS as we do: no encrypted connection could be made"
+    if isinstance(cause, ConnectionRefusedError):
+        return "the server cannot be reached: it refuses the connection"
+    if str(error) == UNKNOWN_NAME:
+        return f"the server cannot be reached: {UNKNOWN_NAME}"
+    return "the server cannot be reached"

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import ipaddress
 import re
-import socket
 from urllib.parse import SplitResult, quote, urljoin, urlsplit, urlunsplit
 
-import idna
+from upcycle_news.text.private_hosts import ascii_host, is_private_host
 
 MAX_LENGTH = 2000
 _TRACKING = re.compile(
@@ -72,38 +70,16 @@ def resolve_link(link: str, base: str) -> str:
 
 
 def _ascii_host(host: str) -> str:
-    """Return a host as browsers ask for it: UTS #46, non-transitional (``ß`` stays another letter)."""
-    host = host.lower()
-    if not host.isascii():
-        labels = idna.uts46_remap(host, std3_rules=False).split(".")
-        host = ".".join(
-            label if label.isascii() else "xn--" + label.encode("punycode").decode("ascii")
-            for label in labels
-        )
-        if any(len(label) > 63 for label in host.split(".")):
-            return ""
+    """Return a host as it stands in an address of ASCII, empty where it is none."""
+    host = ascii_host(host)
     if ":" in host:
         return f"[{host}]" if re.fullmatch(r"[0-9a-f:.]+", host) else ""
-    return host if re.fullmatch(r"[a-z0-9_.-]+", host) else ""
+    return host if re.fullmatch(r"[a-z0-9_-]+(?:\.[a-z0-9_-]+)*\.?", host) else ""
 
 
 def is_private_link(link: str) -> bool:
-    """Tell whether a link leads to this machine or into a private network, by its host alone.
-
-    That is an address that is not of the public internet, however it is written (``127.1``,
-    ``0x7f000001``), a name of RFC 6761, 6762 or 8375, or a name without a dot.
-    """
-    host = (urlsplit(link).hostname or "").rstrip(".")
-    if ":" in host or re.fullmatch(r"(?:0x[0-9a-f]*|\d+)(?:\.(?:0x[0-9a-f]*|\d+)){0,3}", host):
-        try:
-            text = host if ":" in host else socket.inet_ntoa(socket.inet_aton(host))
-            address = ipaddress.ip_address(text)
-        except (OSError, ValueError):
-            return True
-        mapped = getattr(address, "ipv4_mapped", None) or address
-        return not mapped.is_global or mapped.is_multicast
-    private = (".localhost", ".local", ".internal", ".lan", ".home.arpa", ".localdomain")
-    return "." not in host or host.endswith(private)
+    """Tell whether a link leads to this machine or into a private network, by its host alone."""
+    return is_private_host(urlsplit(link).hostname or "")
 
 
 def canonical_link(link: str) -> str:

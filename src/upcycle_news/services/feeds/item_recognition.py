@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, time, timedelta
+from urllib.parse import urlsplit
 
 from upcycle_news.app.context import AppContext
 from upcycle_news.config.settings import Settings
@@ -24,6 +25,7 @@ from upcycle_news.storage import feeds as feed_rows
 from upcycle_news.storage import issues
 from upcycle_news.storage.database import Store
 from upcycle_news.storage.feeds import FeedState, StoredItem
+from upcycle_news.text.private_hosts import PrivateAccess
 from upcycle_news.text.urls import is_private_link
 
 MIN_OVERLAP = 0.5  # of the items of a body that are those of another feed
@@ -182,8 +184,11 @@ def _as_listed(item: FeedItem, feed: Feed | None) -> FeedItem:
 
 
 def is_allowed_link(settings: Settings, link: str) -> bool:
-    """Tell whether a link may be mailed: it leads into no private network, or that is wanted."""
-    return bool(settings.feeds.allow_private) or not is_private_link(link)
+    """Tell whether a link may be mailed: it leads into no private network, or into an allowed one."""
+    if not is_private_link(link):
+        return True
+    access = PrivateAccess.parse(settings.feeds.allow_private)
+    return access.allows_host(urlsplit(link).hostname or "")
 
 
 def without_private_links(settings: Settings, parsed: ParsedFeed) -> ParsedFeed:
@@ -193,11 +198,18 @@ def without_private_links(settings: Settings, parsed: ParsedFeed) -> ParsedFeed:
         return parsed
     problems = tuple(
         f"'{item.title[:60]}' was left out: its link leads to this machine or into a private network"
-        " (feeds.allow_private would allow that)"
+        f"{_allowing(item.link)}"
         for item in parsed.items
         if item not in allowed
     )
     return replace(parsed, items=allowed, problems=parsed.problems + problems, complete=False)
+
+
+def _allowing(link: str) -> str:
+    """Return how such a link would be allowed; nothing allows a link-local one."""
+    everything = PrivateAccess(everything=True)
+    could = everything.allows_host(urlsplit(link).hostname or "")
+    return " (feeds.allow_private would allow that)" if could else ""
 
 
 def withdrawn_findings(context: AppContext, issue: Issue) -> Iterator[Finding]:
@@ -209,7 +221,9 @@ def withdrawn_findings(context: AppContext, issue: Issue) -> Iterator[Finding]:
     feeds = {feed.url: feed for feed in load_publication_feeds(context) if feed.active}
     printed = {(item.feed, item.key) for related in issue.related for item in related.story.items}
     rows = feed_rows.missing_items_since(context.store, since.astimezone(UTC))
-    used = issues.used_items(context.store, {row.item.key for row in rows})
+    used = issues.used_items(
+        context.store, {row.item.key for row in rows}, apart_from=issue.id
+    )
     for row in rows:
         feed = feeds.get(row.feed_url)
         if feed is None or row.item.key in used:
