@@ -8,7 +8,13 @@ from typing import Any
 
 from upcycle_news.models.bounces import Bounce
 from upcycle_news.models.delivery import Delivery
-from upcycle_news.models.subscriber import Consent, Subscriber, Suppression, Unsubscribe
+from upcycle_news.models.subscriber import (
+    AddressChange,
+    Consent,
+    Subscriber,
+    Suppression,
+    Unsubscribe,
+)
 
 
 @dataclass(frozen=True)
@@ -26,6 +32,7 @@ class PersonalData:
     suppression: Suppression | None
     bounces: tuple[Bounce, ...]
     deliveries: tuple[Delivery, ...]
+    address_changes: tuple[AddressChange, ...] = ()
 
     def as_dict(self) -> dict[str, Any]:
         """Return the JSON object of `subscribers show`; times in ISO 8601, to the second."""
@@ -47,6 +54,7 @@ class PersonalData:
                 }
                 for consent in self.consents
             ],
+            "address_changes": [_address_change(change) for change in self.address_changes],
             "departures": [
                 {"at": _iso(row.at), "way": row.method.value} for row in self.unsubscribes
             ],
@@ -63,6 +71,18 @@ class PersonalData:
                 for row in self.deliveries
             ],
         }
+
+
+def _address_change(change: AddressChange) -> dict[str, Any]:
+    return {
+        "requested_at": _iso(change.requested_at),
+        "mailed_at": _iso(change.mailed_at),
+        "confirmed_at": _iso(change.confirmed_at),
+        "ended_at": _iso(change.ended_at),
+        "new": None if change.new_email is None else change.new_email.address,
+        "old": None if change.old_email is None else change.old_email.address,
+        "token_hash": change.token_hash,
+    }
 
 
 def _bounce(row: Bounce) -> dict[str, Any]:

@@ -15,12 +15,15 @@ from upcycle_news.models import (
     Unsubscribe,
     UnsubscribeMethod,
 )
+from upcycle_news.storage import address_changes as changes
 from upcycle_news.storage import suppressions as suppression_rows
 from upcycle_news.storage.bounces import read_bounce
 from upcycle_news.storage.database import Store
 from upcycle_news.storage.deliveries import read_delivery
 from upcycle_news.storage.schema import (
+    address_changes,
     bounces,
+    confirmation_mails,
     consents,
     deliveries,
     pending_suppressions,
@@ -51,10 +54,12 @@ def personal_data_of(store: Store, subscriber: Subscriber) -> PersonalData:
             select(subscribers.c.preferences_set_at).where(subscribers.c.id == number)
         )
         suppression = suppression_rows.suppression_of(connection, store, subscriber.email)
+        address_change_rows = changes.changes_of(connection, number)
     return PersonalData(
         subscriber=subscriber,
         preferences_set_at=preferences_set_at,
         consents=tuple(_consent(row) for row in consent_rows),
+        address_changes=address_change_rows,
         unsubscribes=tuple(
             Unsubscribe(row.at, UnsubscribeMethod(row.method)) for row in unsubscribe_rows
         ),
@@ -81,17 +86,23 @@ def _consent(row: Row[Any]) -> Consent:
 def erase_subscriber(store: Store, email: EmailAddress, *, now: datetime) -> bool:
     """Erase a subscriber; only a keyed hash stays, so that no imported list can add them again.
 
-    A suppression of the address becomes one of the hash and keeps its reason. False when nothing
-    was held.
+    A suppression of the address becomes one of the hash and keeps its reason. Whoever had the address
+    before they changed it is erased as well. False when nothing was held.
     """
     with store.writing() as connection:
         number = connection.scalar(
             select(subscribers.c.id).where(subscribers.c.email_key == email.key)
         )
-        if number is None and not suppression_rows.is_suppressed(connection, email.key):
+        numbers = {*changes.moved_from(connection, store, email), *filter(None, [number])}
+        if not numbers and not suppression_rows.is_suppressed(connection, email.key):
             return False
-        if number is not None:
-            erase_rows(connection, number)
+        for one in numbers:
+            present = connection.scalar(select(subscribers.c.email).where(subscribers.c.id == one))
+            erase_rows(connection, one)
+            if present is not None:
+                suppression_rows.erase_suppressed_address(
+                    connection, store, EmailAddress(present), now=now
+                )
         suppression_rows.erase_suppressed_address(connection, store, email, now=now)
     store.checkpoint()
     return True
@@ -105,7 +116,8 @@ def erase_rows(connection: Connection, number: int) -> None:
     connection.execute(
         update(deliveries).where(deliveries.c.subscriber_id == number).values(reason="")
     )
-    connection.execute(delete(consents).where(consents.c.subscriber_id == number))
+    for table in (confirmation_mails, address_changes, consents):
+        connection.execute(delete(table).where(table.c.subscriber_id == number))
     connection.execute(
         delete(pending_suppressions).where(pending_suppressions.c.subscriber_id == number)
     )

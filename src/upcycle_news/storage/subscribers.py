@@ -9,6 +9,7 @@ from typing import Any
 
 from sqlalchemy import Connection, Row, insert, select, update
 
+from upcycle_news.i18n.messages import LocalizedText, localized
 from upcycle_news.models import EmailAddress, Subscriber, SubscriberStatus, UnsubscribeMethod
 from upcycle_news.storage import suppressions as suppression_rows
 from upcycle_news.storage.database import Store
@@ -41,7 +42,7 @@ class AddReport:
     added: int = 0
     updated: int = 0
     unchanged: int = 0
-    skipped: list[tuple[int, str]] = field(default_factory=list)
+    skipped: list[tuple[int, LocalizedText]] = field(default_factory=list)
 
 
 def add_subscribers(
@@ -119,17 +120,19 @@ def _skip_reason(
     row: Row[Any] | None,
     suppressed: Mapping[str, str],
     seen: set[str],
-) -> str | None:
+) -> LocalizedText | None:
     if subscriber.email.key in seen:
-        return "the same address stands further up in the list"
+        return localized("list-twice")
     if reason := suppressed.get(subscriber.email.key):
         if reason == suppression_rows.FORGOTTEN:
-            return "was forgotten: only the person can subscribe again"
-        return "suppressed: this address must not be written to"
+            return localized("list-forgotten")
+        if reason == suppression_rows.MOVED:
+            return localized("list-moved")
+        return localized("list-suppressed")
     if row is not None and row.status == SubscriberStatus.UNSUBSCRIBED:
-        return "has unsubscribed: only the person can subscribe again"
+        return localized("list-unsubscribed")
     if row is not None and row.status == SubscriberStatus.PENDING:
-        return "has not confirmed yet"
+        return localized("list-pending")
     return None
 
 

@@ -29,6 +29,7 @@ class Purpose(StrEnum):
     CONFIRM = "confirm"
     UNSUBSCRIBE = "unsubscribe"
     PREFERENCES = "preferences"
+    ADDRESS = "address"
 
 
 @dataclass(frozen=True)

@@ -9,52 +9,43 @@ from datetime import timedelta
 from pathlib import Path
 
 from upcycle_news.app.context import AppContext
-from upcycle_news.errors import RelayError
 from upcycle_news.i18n.messages import LANGUAGES, LocalizedText, localized
-from upcycle_news.mail.message import message_hash
-from upcycle_news.mail.transactional import build_transactional_mail
 from upcycle_news.models import (
     ConfirmationResult,
     EmailAddress,
-    Envelope,
     Signup,
     Subscriber,
     SubscriberStatus,
     UnsubscribeMethod,
 )
 from upcycle_news.observability.logging import Log
-from upcycle_news.rendering.render import render_transactional
 from upcycle_news.rendering.template_strings import read_template_strings
 from upcycle_news.rendering.templates import load_templates
+from upcycle_news.services.subscribers import address_changes, confirmation_mails
 from upcycle_news.services.subscribers.lists import read_list
-from upcycle_news.storage import bounces, send_hold, signups, subscribers
+from upcycle_news.storage import bounces, signups, subscribers
 from upcycle_news.subscribers import double_opt_in
 from upcycle_news.subscribers.link_tokens import Purpose
-from upcycle_news.transports.outcomes import (
-    Accepted,
-    Outcome,
-    Refused,
-    UnsupportedAddress,
-)
-from upcycle_news.transports.refusal_classes import RefusalClass, classify_refusal
-from upcycle_news.transports.smtp import open_connection
 
 log = Log(__name__)
 
 _TOKEN = re.compile(r"(?<![A-Za-z0-9_-])[A-Za-z0-9_-]{43}(?![A-Za-z0-9_-])")
 
-CONFIRMATION_TEMPLATE = "confirm"
 # The texts shown before consent is given; their hash is the version kept with the consent.
 _CONSENT_TEXTS = ("page_consent", "confirm_text", "confirm_button", "page_confirm_text")
 
 
 @dataclass(frozen=True)
 class CleanupReport:
-    """Deleted sign-ups and bounce reports that expired, and confirmation mails that were sent."""
+    """Deleted sign-ups and bounce reports that expired, and confirmation mails that were sent.
+
+    `waiting` are those that could not be sent: the relay did not take them, or the limits hold them back.
+    """
 
     unconfirmed: int = 0
     mailed: int = 0
     reports: int = 0
+    waiting: int = 0
 
     def as_dict(self) -> dict[str, int]:
         """Return the JSON object of `subscribers tidy`."""
@@ -64,6 +55,7 @@ class CleanupReport:
         return (
             f"{self.unconfirmed} unconfirmed sign-ups and {self.reports} old reports deleted, "
             f"{self.mailed} confirmations mailed"
+            + (f", {self.waiting} still wait" if self.waiting else "")
         )
 
 
@@ -98,14 +90,14 @@ class SubscriberLink:
 
 @dataclass(frozen=True)
 class Preferences:
-    """A subscriber with the topics that the publication offers; they have chosen some of them."""
+    """A subscriber with the topics that the publication offers; they have chosen some of them.
+
+    `change_waiting`: a new address of theirs can be confirmed.
+    """
 
     subscriber: Subscriber
     offered: tuple[str, ...]
-
-
-class RecipientRefused(RelayError):  # noqa: N818 - a sentence reads better without "Error"
-    """The relay refused this one address, which says nothing about others."""
+    change_waiting: bool = False
 
 
 def sign_up(
@@ -122,8 +114,13 @@ def sign_up(
         context.store,
         email,
         may_ask=lambda situation: double_opt_in.may_send_confirmation(
-            situation, now=now, cooldown=cooldown
+            situation,
+            now=now,
+            cooldown=cooldown,
+            per_mailbox=context.settings.audience.confirmations_per_mailbox,
         ),
+        mailbox_key=double_opt_in.mailbox_key(email),
+        mailbox_since=now - cooldown,
         language=language,
         source=source or f"web: {context.link_signer.public_url}/subscribe",
         wording=consent_wording(context, language),
@@ -140,95 +137,17 @@ def consent_wording(context: AppContext, language: str) -> str:
 
 
 def send_confirmation_mail(context: AppContext, signup: Signup) -> bool:
-    """Send the confirmation link; False if it was sent or the subscriber erased meanwhile.
+    """Send the confirmation link; False if it was sent, waits for the limits, or they were erased.
 
     Raises `RelayError` when it was not accepted. It is tried again later, unless the address is
     the reason.
     """
-    settings = context.settings
-    if not settings.publication.public_url or not settings.sender.address:
-        raise RelayError(
-            "no confirmation mail can be sent: set publication.public_url and sender.address"
-        )
-    token = context.link_signer.token(Purpose.CONFIRM, signup.subscriber, signup.consent % 2**24)
-    publication = context.publication
-    mail = render_transactional(
-        load_templates(context.templates_folder),
-        CONFIRMATION_TEMPLATE,
-        publication=publication,
-        language=signup.language,
-        values={
-            "link": f"{context.link_signer.public_url}/{Purpose.CONFIRM}/{token}",
-            "days": context.settings.audience.confirm_days,
-        },
-    )
-    sender_headers = context.sender_headers(publication)
-    message = build_transactional_mail(
-        sender_headers,
-        to=signup.email,
-        language=signup.language,
-        subject=mail.subject,
-        text=mail.text,
-        html=mail.html,
-        # Ids are reused once their row is deleted, and servers drop a Message-ID they have seen.
-        message_hash=message_hash(
-            context.message_id_key, f"confirm/{signup.given_at.timestamp():.0f}", signup.consent
-        ),
-        date=context.clock(),
-        signers=context.dkim_signers,
-    )
-    # Before the mail is sent: a subscriber may confirm before our next commit.
-    if not signups.mark_mailed(
-        context.store, signup, double_opt_in.token_hash(token), context.clock()
-    ):
-        return False
-    try:
-        outcome = _send(
-            context, Envelope(sender_headers.envelope_sender, signup.email.address), message
-        )
-    except RelayError:
-        signups.unmark_mailed(context.store, signup)
-        raise
-    if not isinstance(outcome, Accepted):
-        if not _concerns_address(outcome):
-            signups.unmark_mailed(context.store, signup)
-        sender_refused = isinstance(outcome, Refused) and outcome.stage == "mail"
-        only_this_address = isinstance(outcome, Refused | UnsupportedAddress) and not sender_refused
-        raise (RecipientRefused if only_this_address else RelayError)(
-            f"the confirmation mail was not accepted ({type(outcome).__name__})"
-        )
-    return True
-
-
-def _send(context: AppContext, envelope: Envelope, message: bytes) -> Outcome:
-    with context.relay() as relay, open_connection(relay) as connection:
-        return connection.send(envelope, message)
-
-
-def _concerns_address(outcome: Outcome) -> bool:
-    """Return True if the address is the reason, so that a later attempt would fail as well."""
-    if isinstance(outcome, Refused):
-        gone = outcome.reply.code >= 500
-        return gone and classify_refusal(outcome.stage, outcome.reply) is RefusalClass.RECIPIENT
-    return isinstance(outcome, UnsupportedAddress)
+    return confirmation_mails.send_now(context, consent=signup.consent)
 
 
 def send_pending_confirmations(context: AppContext) -> int:
-    """Send confirmation mails that could not be sent at their time; returns how many were sent."""
-    if send_hold.active_hold(context.store):
-        return 0  # a restored store does not know which of them were sent after all
-    since = context.clock() - timedelta(days=context.settings.audience.confirm_days)
-    sent = 0
-    for signup in signups.signups_without_mail(context.store, since=since):
-        try:
-            sent += send_confirmation_mail(context, signup)
-        except RecipientRefused as error:
-            # Anybody may enter an address that no server accepts: it must not block the others.
-            log.warning("confirmation mail refused", sign_up=signup.consent, why=error)
-        except RelayError as error:
-            log.warning("confirmation mail pending", sign_up=signup.consent, why=error)
-            break  # the relay has a problem: the next run tries again
-    return sent
+    """Send the confirmation mails that wait, within the limits; returns how many were sent."""
+    return confirmation_mails.send_waiting(context).mailed
 
 
 def confirm(context: AppContext, token: str, *, act: bool = True) -> Confirmation:
@@ -322,7 +241,11 @@ def preferences(context: AppContext, token: str) -> Preferences | None:
     link = read_link(context, Purpose.PREFERENCES, token)
     if link is None or link.subscriber is None:
         return None
-    return Preferences(link.subscriber, context.settings.audience.topics)
+    return Preferences(
+        link.subscriber,
+        context.settings.audience.topics,
+        address_changes.is_change_waiting(context, link.subscriber),
+    )
 
 
 def change_preferences(
@@ -366,10 +289,14 @@ def describe_unsubscribe_methods(context: AppContext) -> LocalizedText:
 def purge_expired(context: AppContext) -> CleanupReport:
     """Delete expired sign-ups and bounce reports; send confirmation mails that are pending."""
     now = context.clock()
-    mailed = send_pending_confirmations(context)
+    mailing = confirmation_mails.send_waiting(context)
+    expired = signups.delete_unconfirmed(context.store, before=now - _valid_for(context))
+    address_changes.delete_expired(context)
+    confirmation_mails.delete_old(context, now)
     return CleanupReport(
-        unconfirmed=signups.delete_unconfirmed(context.store, before=now - _valid_for(context)),
-        mailed=mailed,
+        unconfirmed=expired,
+        mailed=mailing.mailed,
+        waiting=confirmation_mails.count_waiting(context),
         reports=bounces.drop_raw(
             context.store, before=now - timedelta(days=context.settings.bounces.keep_days)
         ),

@@ -28,6 +28,7 @@ from upcycle_news.storage.database import (
     raise_if_unsupported_migration,
 )
 from upcycle_news.storage.schema import (
+    address_changes,
     consents,
     deliveries,
     issue_events,
@@ -126,6 +127,7 @@ def store_contents(store: Store) -> StoreContents:
         subscribers.c.created_at,
         subscribers.c.unsubscribed_at,
         consents.c.confirmed_at,
+        address_changes.c.confirmed_at,
         suppressions.c.created_at,
         issues.c.created_at,
         issue_events.c.at,

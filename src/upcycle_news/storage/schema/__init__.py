@@ -31,6 +31,7 @@ from upcycle_news.storage.schema.issues import (
     revisions,
     used_content,
 )
+from upcycle_news.storage.schema.key_fingerprints import key_fingerprints
 from upcycle_news.storage.schema.relay_stats import (
     issue_relays,
     relay_stats,
@@ -39,9 +40,12 @@ from upcycle_news.storage.schema.send_hold import (
     send_holds,
 )
 from upcycle_news.storage.schema.subscribers import (
+    address_changes,
     bounces,
+    confirmation_mails,
     consents,
     pending_suppressions,
+    request_levels,
     subscribers,
     suppressions,
     unsubscribes,
@@ -50,10 +54,12 @@ from upcycle_news.storage.schema.subscribers import (
 __all__ = [
     "HEAD",
     "UtcDateTime",
+    "address_changes",
     "alerts",
     "approval_requests",
     "blobs",
     "bounces",
+    "confirmation_mails",
     "consents",
     "corrections",
     "deliveries",
@@ -65,6 +71,7 @@ __all__ = [
     "issue_events",
     "issue_relays",
     "issues",
+    "key_fingerprints",
     "locks",
     "metadata",
     "notices",
@@ -74,6 +81,7 @@ __all__ = [
     "recent_refusals",
     "relay_stats",
     "renderings",
+    "request_levels",
     "revisions",
     "scheduled_runs",
     "send_holds",

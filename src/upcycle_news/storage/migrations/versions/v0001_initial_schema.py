@@ -132,6 +132,13 @@ def upgrade() -> None:
     op.create_index("ix_issues_state", "issues", ["state", "closed_at"], unique=False)
     op.create_index("ix_issues_state_day", "issues", ["state", "day"], unique=False)
     op.create_table(
+        "key_fingerprints",
+        sa.Column("name", sa.String(length=64), nullable=False),
+        sa.Column("fingerprint", sa.String(length=64), nullable=False),
+        sa.Column("recorded_at", UtcDateTime(), nullable=False),
+        sa.PrimaryKeyConstraint("name", name=op.f("pk_key_fingerprints")),
+    )
+    op.create_table(
         "locks",
         sa.Column("name", sa.String(length=64), nullable=False),
         sa.Column("holder", sa.Text(), nullable=False),
@@ -271,6 +278,75 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("id", name=op.f("pk_consents")),
     )
     op.create_index(op.f("ix_consents_subscriber_id"), "consents", ["subscriber_id"], unique=False)
+    op.create_table(
+        "address_changes",
+        sa.Column("id", sa.Integer(), nullable=False),
+        sa.Column("subscriber_id", sa.Integer(), nullable=False),
+        sa.Column("new_email", sa.String(length=320), nullable=False),
+        sa.Column("old_email", sa.String(length=320), nullable=False),
+        sa.Column("old_hash", sa.String(length=80), nullable=False),
+        sa.Column("token_hash", sa.String(length=64), nullable=False),
+        sa.Column("requested_at", UtcDateTime(), nullable=False),
+        sa.Column("mailed_at", UtcDateTime(), nullable=True),
+        sa.Column("confirmed_at", UtcDateTime(), nullable=True),
+        sa.Column("ended_at", UtcDateTime(), nullable=True),
+        sa.ForeignKeyConstraint(
+            ["subscriber_id"],
+            ["subscribers.id"],
+            name=op.f("fk_address_changes_subscriber_id"),
+            ondelete="CASCADE",
+        ),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_address_changes")),
+        sqlite_autoincrement=True,
+    )
+    op.create_index(op.f("ix_address_changes_old_hash"), "address_changes", ["old_hash"])
+    op.create_index(op.f("ix_address_changes_subscriber_id"), "address_changes", ["subscriber_id"])
+    op.create_table(
+        "confirmation_mails",
+        sa.Column("id", sa.Integer(), nullable=False),
+        sa.Column("kind", sa.String(length=16), nullable=False),
+        sa.Column("subscriber_id", sa.Integer(), nullable=False),
+        sa.Column("consent_id", sa.Integer(), nullable=True),
+        sa.Column("change_id", sa.Integer(), nullable=True),
+        sa.Column("email_key", sa.String(length=320), nullable=False),
+        sa.Column("mailbox_key", sa.String(length=320), nullable=False),
+        sa.Column("asked_at", UtcDateTime(), nullable=False),
+        sa.Column("attempts", sa.Integer(), nullable=False),
+        sa.Column("limited", sa.Boolean(), nullable=False),
+        sa.Column("next_at", UtcDateTime(), nullable=True),
+        sa.Column("holder", sa.Text(), nullable=False),
+        sa.Column("held_until", UtcDateTime(), nullable=True),
+        sa.ForeignKeyConstraint(
+            ["change_id"],
+            ["address_changes.id"],
+            name=op.f("fk_confirmation_mails_change_id"),
+            ondelete="CASCADE",
+        ),
+        sa.ForeignKeyConstraint(
+            ["consent_id"],
+            ["consents.id"],
+            name=op.f("fk_confirmation_mails_consent_id"),
+            ondelete="CASCADE",
+        ),
+        sa.ForeignKeyConstraint(
+            ["subscriber_id"],
+            ["subscribers.id"],
+            name=op.f("fk_confirmation_mails_subscriber_id"),
+            ondelete="CASCADE",
+        ),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_confirmation_mails")),
+    )
+    for column in ("change_id", "consent_id", "mailbox_key", "next_at", "subscriber_id"):
+        op.create_index(
+            op.f(f"ix_confirmation_mails_{column}"), "confirmation_mails", [column], unique=False
+        )
+    op.create_table(
+        "request_levels",
+        sa.Column("scope", sa.String(length=320), nullable=False),
+        sa.Column("level", sa.Float(), nullable=False),
+        sa.Column("at", UtcDateTime(), nullable=False),
+        sa.PrimaryKeyConstraint("scope", name=op.f("pk_request_levels")),
+    )
     op.create_table(
         "corrections",
         sa.Column("id", sa.Integer(), nullable=False),
