@@ -17,6 +17,7 @@ _STATUS_LINE = re.compile(
     rb"HTTP/(\d{1,3})(?:\.(\d{1,3}))?[ \t]+([1-9]\d\d)(?:[^\d].*)?", re.IGNORECASE | re.DOTALL
 )
 _HEAD_END = re.compile(rb"\n\r?\n")
+NO_CHUNKS = "its answer says that it is in chunks, but it is not"
 _CHUNK_SIZE = re.compile(rb"[0-9A-Fa-f]{1,16}")
 
 
@@ -109,7 +110,7 @@ class Response:
             if line is None:
                 raise CutResponseError("the reply broke off: its last chunk did not come")
             if not _CHUNK_SIZE.fullmatch(size):
-                raise ResponseError("its answer says that it is in chunks, but it is not")
+                raise ResponseError(NO_CHUNKS)
             left = int(size, 16)
             if left == 0:  # all is here (RFC 9112, 8); trailers say nothing that we need
                 return
@@ -145,27 +146,31 @@ class _Source:
         while True:
             # What is left over from a response before this one (RFC 9112, 2.2).
             del self._buffer[: len(self._buffer) - len(self._buffer.lstrip(b"\r\n"))]
-            match = _HEAD_END.search(self._buffer, max(0, searched - 3))
-            if match:
-                return self._cut(match.end())
-            if len(self._buffer) > MAX_HEAD:
-                raise ResponseError(f"the head of its answer is larger than {MAX_HEAD // 1024} KiB")
             if self._buffer and not b"HTTP/".startswith(bytes(self._buffer[:5]).upper()):
                 raise ResponseError("its answer is not HTTP")
+            match = _HEAD_END.search(self._buffer, max(0, searched - 3))
+            if (match.end() if match else len(self._buffer)) > MAX_HEAD:
+                raise ResponseError(f"the head of its answer is larger than {MAX_HEAD // 1024} KiB")
+            if match:
+                return self._cut(match.end())
             searched = len(self._buffer)
             if not self.more():
                 return None
 
     def line(self) -> bytes | None:
-        """Return the next line without its end; None where the connection ends before it."""
+        """Return the next line between chunks; None where the connection ends within it.
+
+        The last chunk is known by its size, even if its line is not ended.
+        """
         searched = 0
         while (end := self._buffer.find(b"\n", searched)) < 0:
             searched = len(self._buffer)
             if searched > MAX_LINE:
-                raise ResponseError("a line between the chunks of its answer has no end")
+                raise ResponseError(NO_CHUNKS)
             if not self.more():
-                # The last chunk is known by its size, even if the line is not ended.
-                return self._cut(searched) if self._buffer.strip() == b"0" else None
+                size = self._buffer.partition(b";")[0].strip()
+                is_begun = not size or (size.strip(b"0") and _CHUNK_SIZE.fullmatch(size))
+                return None if is_begun else self._cut(searched)
         return self._cut(end + 1).rstrip(b"\r\n")
 
     def starts_with_line(self, pattern: re.Pattern[bytes]) -> bool:

@@ -19,6 +19,7 @@ _DEFAULT_PORTS = {"http": 80, "https": 443}
 _UNRESERVED = re.compile(r"[A-Za-z0-9._~-]")
 # Characters that RFC 3986 allows unescaped; "%" too, because the link may be quoted already.
 _SAFE = "!#$%&'()*+,/:;=?@[]~-._"
+_HOSTLESS = re.compile(r"https?://(?:[/?#:.]|$)", re.IGNORECASE)
 
 
 class BadLinkError(ValueError):
@@ -30,6 +31,8 @@ def safe_link(link: str, base: str = "") -> str:
     link = re.sub(r"[\t\r\n]", "", link.strip())
     if not link:
         raise BadLinkError("it has no link")
+    if _HOSTLESS.match(link):  # urljoin would take the host of `base`
+        raise BadLinkError("its link names no host")
     try:
         parts = urlsplit(urljoin(base, link))
         port = parts.port
@@ -57,6 +60,8 @@ def resolve_link(link: str, base: str) -> str:
     says; what cannot be resolved is returned unchanged.
     """
     link = link.strip()
+    if _HOSTLESS.match(link):
+        return link
     first = re.match(r"[^/?#:]+", link)
     try:
         own = (urlsplit(base).hostname or "").removeprefix("www.")
