@@ -11,6 +11,7 @@ import secrets
 import tempfile
 from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
+from hashlib import sha256
 from pathlib import Path
 
 from upcycle_news.errors import UpcycleError
@@ -18,6 +19,7 @@ from upcycle_news.storage import subscribers
 from upcycle_news.storage.database import Store
 
 KEY_BYTES = 32
+PERSON_KEY = "person.key"
 _LAST = 255  # the key's number is one byte of a token
 
 
@@ -135,13 +137,34 @@ def erasure_key(folder: Path, store: Store) -> bytes:
     Never created in a store with subscribers: then the keys lie elsewhere, such as on a volume that
     is not mounted, and nobody would notice before a link in a mail fails.
     """
-    key = folder / "person.key"
+    key = folder / PERSON_KEY
     if not key.exists() and subscribers.has_subscribers(store):
         raise UpcycleError(
             f"{folder}: the keys are missing, and the store has subscribers; with other keys no link "
             "in a mail that was sent would work: copy the folder from where it is, or from a backup"
         )
     return load_or_create_key(key)
+
+
+def key_fingerprint(key: bytes) -> str:
+    """Return what a store and a journal remember of a key: it tells two keys apart and opens nothing."""
+    return sha256(b"upcycle-news key " + key).hexdigest()[:32]
+
+
+def person_key_fingerprint(folder: Path) -> str:
+    """Return the fingerprint of the person key in `folder`; empty when there is none.
+
+    Raises `UpcycleError` when it cannot be read or is damaged.
+    """
+    try:
+        if not (folder / PERSON_KEY).exists():
+            return ""
+    except OSError as error:
+        raise UpcycleError(
+            f"{folder}: the keys cannot be read ({error.strerror}); make the folder readable for this "
+            "user"
+        ) from None
+    return key_fingerprint(load_or_create_key(folder / PERSON_KEY))
 
 
 def _file(folder: Path, number: int) -> Path:

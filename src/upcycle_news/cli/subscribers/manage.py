@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -15,6 +16,10 @@ from upcycle_news.cli.output import (
     print_json,
     progress_bar,
 )
+from upcycle_news.i18n.messages import LocalizedText, localized
+
+if TYPE_CHECKING:
+    from upcycle_news.api.subscribers import ImportReport
 
 Consent = Annotated[
     str,
@@ -59,6 +64,10 @@ def import_(
         list[str] | None,
         typer.Option(metavar="THEIRS=ours", help='Another name of a column, as in "Mail=email".'),
     ] = None,
+    ignore_column: Annotated[
+        list[str] | None,
+        typer.Option(metavar="THEIRS", help="A column that is not read, whatever it may say."),
+    ] = None,
     take: Annotated[
         list[str] | None,
         typer.Option(metavar="WORD", help='Take those of this status, too, such as "enabled".'),
@@ -72,10 +81,12 @@ def import_(
     Example: upcycle-news subscribers import list.csv --consent "paper list, 3 May 2026"
     """
     with open_publication() as app:
+        language = app.language
         report = app.subscribers.import_csv(
             file,
             consent=consent,
             columns=column or (),
+            ignore=ignore_column or (),
             take=take or (),
             dry_run=dry_run,
             progress=progress_bar,
@@ -83,20 +94,38 @@ def import_(
     if as_json:
         print_json(report.as_dict())
         return
-    would = "would be " if dry_run else ""
-    typer.echo(
-        f"{report.added} {would}added, {report.updated} {would}updated, "
-        f"{report.unchanged} unchanged, {len(report.skipped)} skipped, {len(report.invalid)} invalid"
-    )
+    typer.echo(_import_counts(report, dry_run=dry_run).in_language(language))
+    for place, text in _import_notes(file, report):
+        note(f"{place}: {text.in_language(language)}")
+
+
+def _import_counts(report: ImportReport, *, dry_run: bool) -> LocalizedText:
+    counts = {
+        "added": report.added,
+        "updated": report.updated,
+        "unchanged": report.unchanged,
+        "skipped": len(report.skipped),
+        "invalid": len(report.invalid),
+    }
+    if dry_run:
+        return localized("import-would", **counts)
+    return localized("import-done", **counts)
+
+
+def _import_notes(file: Path, report: ImportReport) -> Iterator[tuple[str, LocalizedText]]:
+    """Yield what is said of the lines of a list, and of the whole of it, with the place."""
     for line in report.skipped:
-        note(f"{file}:{line.line}: skipped: {line.reason}")
+        yield f"{file}:{line.line}", localized("import-line-skipped", reason=line.reason)
     if report.has_unknown_status:
-        note(f"{file}: --take WORD takes those of a status, if it means that they want your mail")
+        yield str(file), localized("list-take")
     for line in report.invalid:
-        note(f"{file}:{line.line}: invalid: {line.reason}")
+        yield f"{file}:{line.line}", localized("import-line-invalid", reason=line.reason)
+    for line in report.notes:
+        yield f"{file}:{line.line}", localized("untranslated", text=line.reason)
+    if report.guessed:
+        yield str(file), localized("untranslated", text=report.guessed)
     if report.unread:
-        columns = ", ".join(report.unread)
-        note(f"{file}:1: not read: {columns}; --column THEIRS=ours takes a column")
+        yield f"{file}:1", localized("list-unread", columns=report.unread)
 
 
 def export(

@@ -59,7 +59,7 @@ def suppress_targets(
         try:
             keys[suppression_key(target.strip())] = None
         except AddressError as error:
-            invalid.append(LineNote(number, str(error)))
+            invalid.append(LineNote(number, error.in_language(context.language)))
     return _suppress(context, list(keys), invalid, reason, SuppressionSource.COMMAND)
 
 
@@ -69,7 +69,7 @@ def import_suppressions(context: AppContext, file: Path, *, reason: str = "") ->
     Raises `ContentError` when the file cannot be read or is no such list; then none is suppressed.
     """
     keys, invalid = read_suppressions(read_list(file), where=str(file))
-    notes = [LineNote(*note) for note in invalid]
+    notes = [LineNote(line, text.in_language(context.language)) for line, text in invalid]
     return _suppress(context, keys, notes, reason, SuppressionSource.LIST)
 
 
