@@ -44,6 +44,13 @@ def emit_alerts() -> list[str]:
 
 
 @task
+def send_confirmations() -> int:
+    """Send the confirmation mails that wait, within the limits; return how many were sent."""
+    with open_app() as app:
+        return app.subscribers.send_confirmations(due_only=True).mailed
+
+
+@task
 def deliver_notices() -> list[str]:
     """Tell operators what could not be told before; return what became of it."""
     with open_app() as app:
@@ -53,8 +60,13 @@ def deliver_notices() -> list[str]:
 
 @flow(name="watch")
 def watch() -> State[Any]:
-    """Check for late issues, dead feeds, slow relays and expiring approval requests."""
+    """Check for late issues, dead feeds, slow relays and expiring approval requests.
+
+    Confirmation mails that wait are sent before.
+    """
+    confirmations = send_confirmations()
     result = runs.watch_result(
+        confirmations=confirmations,
         notices=deliver_notices(),
         reminders=remind(),
         resolved=resolve_stale_runs(),

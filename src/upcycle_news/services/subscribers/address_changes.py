@@ -12,7 +12,7 @@ from upcycle_news.observability.logging import Log
 from upcycle_news.storage import address_changes, subscribers
 from upcycle_news.storage.address_changes import ChangeRequest
 from upcycle_news.subscribers import double_opt_in
-from upcycle_news.subscribers.link_tokens import Purpose
+from upcycle_news.subscribers.link_tokens import Purpose, trimmed
 
 log = Log(__name__)
 
@@ -96,7 +96,7 @@ def confirm_change(context: AppContext, token: str, *, act: bool = True) -> Chan
     follow = address_changes.confirm if act else address_changes.change_status
     result = follow(
         context.store,
-        double_opt_in.token_hash(token),
+        double_opt_in.token_hash(trimmed(token)),
         may_change=double_opt_in.may_change_address,
         now=context.clock(),
         valid_for=_valid_for(context),

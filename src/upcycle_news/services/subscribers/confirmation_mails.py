@@ -14,7 +14,7 @@ from enum import StrEnum
 from functools import cached_property
 
 from upcycle_news.app.context import AppContext
-from upcycle_news.errors import RelayError, StoreError, TemplateError, UpcycleError
+from upcycle_news.errors import RelayError, SettingsError, StoreError, TemplateError, UpcycleError
 from upcycle_news.mail.message import message_hash
 from upcycle_news.mail.transactional import build_transactional_mail
 from upcycle_news.models import (
@@ -132,7 +132,7 @@ def _send_all(
                 if result is Result.FULL:
                     break
                 mailed += result is Result.MAILED
-    except RelayError as error:
+    except (RelayError, SettingsError) as error:  # whoever calls has other work that must not fail
         log.warning("confirmation mails wait", why=error, count=len(mails) - mailed)
     return mailed
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Collection, Iterable
 from dataclasses import asdict, dataclass
 from datetime import timedelta
@@ -25,11 +24,9 @@ from upcycle_news.services.subscribers import address_changes, confirmation_mail
 from upcycle_news.services.subscribers.lists import read_list
 from upcycle_news.storage import bounces, signups, subscribers
 from upcycle_news.subscribers import double_opt_in
-from upcycle_news.subscribers.link_tokens import Purpose
+from upcycle_news.subscribers.link_tokens import Purpose, possible_tokens, trimmed
 
 log = Log(__name__)
-
-_TOKEN = re.compile(r"(?<![A-Za-z0-9_-])[A-Za-z0-9_-]{43}(?![A-Za-z0-9_-])")
 
 # The texts shown before consent is given; their hash is the version kept with the consent.
 _CONSENT_TEXTS = ("page_consent", "confirm_text", "confirm_button", "page_confirm_text")
@@ -158,7 +155,7 @@ def confirm(context: AppContext, token: str, *, act: bool = True) -> Confirmatio
     lookup = signups.confirm if act else signups.confirmation_status
     result = lookup(
         context.store,
-        double_opt_in.token_hash(token),
+        double_opt_in.token_hash(trimmed(token)),
         now=context.clock(),
         valid_for=_valid_for(context),
     )
@@ -228,8 +225,11 @@ def unsubscribe_by_links(context: AppContext, links: Path | Iterable[str]) -> Li
     for line in lines:
         if not line.strip():
             continue
-        match = _TOKEN.search(line)
-        if match and unsubscribe_by_token(context, match[0], UnsubscribeMethod.PAGE):
+        found = (
+            unsubscribe_by_token(context, token, UnsubscribeMethod.PAGE)
+            for token in possible_tokens(line)
+        )
+        if any(link is not None for link in found):
             valid += 1
         else:
             foreign += 1
