@@ -22,6 +22,7 @@ from upcycle_news.services.delivery.relay_health import slow_relays
 from upcycle_news.services.feeds.collect import feeds_health
 from upcycle_news.services.issues.approval import timed_out
 from upcycle_news.services.issues.lock import release_lock
+from upcycle_news.services.subscribers import confirmation_mails
 from upcycle_news.services.subscribers.list_health import list_alert_sentences
 from upcycle_news.storage import (
     alerts,
@@ -59,15 +60,22 @@ class Event:
 
 
 def watch_result(
-    *, reminders: int, resolved: int, alerts: list[str], notices: Sequence[str] = ()
+    *,
+    reminders: int,
+    resolved: int,
+    alerts: list[str],
+    notices: Sequence[str] = (),
+    confirmations: int = 0,
 ) -> RunResult:
     """Return the result of the flow watch; News when there are new alerts.
 
+    `confirmations` is the number of confirmation mails that had waited and were sent.
     `notices` are sentences about notices to the operators that had waited.
     """
     done = [f"{resolved} waiting runs resolved"] if resolved else []
     done += [f"{reminders} reminders"] if reminders else []
     done += notices
+    done += [f"{confirmations} confirmation mails sent"] if confirmations else []
     if alerts:
         return RunResult("completed", "News", "; ".join([*alerts, *done]))
     return RunResult("completed", "Completed", "; ".join(done) or "all is well")
@@ -84,6 +92,7 @@ def new_events(context: AppContext) -> list[Event]:
             *_feed_events(context),
             *_bounce_events(context),
             *_pending_events(context),
+            *_signup_events(context),
         )
         if alerts.alert_once(context.store, event.name, event.subject, now=now)
     ]
@@ -153,6 +162,17 @@ def _pending_events(context: AppContext) -> Iterator[Event]:
             sentence.in_language(context.language),
             {"issue": issue, "pending": count},
         )
+
+
+def _signup_events(context: AppContext) -> Iterator[Event]:
+    """Yield an event while the limits of all networks together hold back confirmation mails."""
+    name, subject = "upcycle-news.signups.limited", "sign-ups"
+    count = confirmation_mails.count_limited(context)
+    if count:
+        sentence = localized("signups-limited", count=count).in_language(context.language)
+        yield Event(name, subject, sentence, {"waiting": count})
+    else:
+        alerts.clear_alert(context.store, name, subject)
 
 
 def find_stale_runs(context: AppContext) -> list[StaleRun]:
