@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
-from upcycle_news.checks.essay import check_essay, check_placeholder
+from upcycle_news.checks.essay import check_essay, check_further_essay
 from upcycle_news.checks.findings import error, is_vague_link_text, warning
 from upcycle_news.checks.html_inspector import HtmlDocument, inspect_html
 from upcycle_news.i18n.messages import localized
@@ -30,6 +30,9 @@ SUBJECT = "subject"
 
 LONG_SUBJECT = 70
 """Characters of a subject that phones still show in two lines."""
+
+WARN_PICTURE_BYTES, MAX_PICTURE_BYTES = 2_000_000, 9_000_000
+"""Encoded bytes of all pictures in a mail; many relays and mailboxes refuse mails above 10 MB."""
 
 _CONTROLS = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
 _LEFTOVERS = ("{{", "{%", "<mj-", "\\u{")
@@ -62,9 +65,9 @@ def preflight(
     """Return all findings about a rendered issue; without errors it may be sent."""
     check_input = CheckInput(rendered, issue, publication, inspect_html(rendered.html))
     findings = [finding for run_check in ISSUE_CHECKS for finding in run_check(check_input)]
-    # Of the other essays only the summary is in the mail, where a placeholder would show.
+    # Of the other essays the mail has the summary only, and the archive all.
     in_essays = [finding for essay in issue.essays[:1] for finding in check_essay(essay)]
-    in_essays += [finding for essay in issue.essays[1:] for finding in check_placeholder(essay)]
+    in_essays += [finding for essay in issue.essays[1:] for finding in check_further_essay(essay)]
     # A mistake of an essay shows in the HTML as well: it is reported once, at its source.
     reported = {finding.code.replace("-missing", "-empty") for finding in in_essays}
     reported |= {finding.code for finding in in_essays}
@@ -132,6 +135,21 @@ def _size(check_input: CheckInput) -> Iterator[Finding]:
         )
     elif size > WARN_HTML_BYTES:
         yield warning("size-large", HTML, localized("size-large", size=size, limit=MAX_HTML_BYTES))
+
+
+@issue_check
+def _pictures_together(check_input: CheckInput) -> Iterator[Finding]:
+    """Embedded pictures travel with every mail, in base64: four bytes for three."""
+    size = sum(4 * len(image.data) // 3 for image in check_input.rendered.images)
+    if size > WARN_PICTURE_BYTES:
+        too_much = size > MAX_PICTURE_BYTES
+        limit = MAX_PICTURE_BYTES if too_much else WARN_PICTURE_BYTES
+        count = len(check_input.rendered.images)
+        text = localized("pictures-heavy", count=count, size=size, limit=limit)
+        if too_much:
+            yield error("pictures-heavy", HTML, text)
+        else:
+            yield warning("pictures-heavy", HTML, text)
 
 
 @issue_check
