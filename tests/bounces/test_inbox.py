@@ -74,3 +74,15 @@ def test_no_mail_of_a_stranger_stops_the_collecting(publication: Publication) ->
     huge = b"Subject: gross\r\n\r\n" + b"x" * (MAX_BYTES + 100)
     with imap_server(Account({"INBOX": {1: nested, 2: huge, 3: letter}})) as account:
         assert process.collect(room_at(publication, account.port)).left_alone == 3
+
+
+def test_a_wish_to_leave_is_told_until_somebody_has_read_the_mail(publication: Publication) -> None:
+    wish = b"From: a@example.org\r\nSubject: Bitte abbestellen\r\n\r\n\r\n"
+    with imap_server(Account({"INBOX": {7: wish}})) as account:
+        for _ in range(2):
+            told = process.collect(room_at(publication, account.port))
+            assert (told.left_alone, told.wants_to_leave) == (1, 1)
+            assert account.marked == {}
+        account.seen.add(7)
+        assert process.collect(room_at(publication, account.port)).wants_to_leave == 0
+        assert list(account.marked) == [7]

@@ -231,6 +231,47 @@ def test_a_mail_to_the_unsubscribe_address_with_the_readers_token_is_enough(
     assert left["way"] == "mail"
 
 
+def test_who_leaves_by_mail_leaves_whatever_the_recipient_is(
+    publication: Publication, context: AppContext
+) -> None:
+    for number, address in enumerate((ANNA, BERT), 1):
+        token = context.link_signer.token(Purpose.UNSUBSCRIBE, number, 1)
+        drop(
+            publication, f"From: x@example.org\nTo: y@example.org\nSubject: {token}\n\n\n".encode()
+        )
+        assert process.collect(context).unsubscribed == 1
+        person = subscribers.find(context.store, EmailAddress.parse(address))
+        assert person is not None and person.status is SubscriberStatus.UNSUBSCRIBED
+
+
+def test_a_wish_to_leave_without_a_link_is_told_until_a_person_has_read_it(
+    publication: Publication, context: AppContext
+) -> None:
+    drop(
+        publication,
+        f"From: {ANNA}\nTo: redaktion@umbaupost.example.net\nSubject: Bitte abmelden\n\n\n".encode(),
+        f"From: {BERT}\nTo: redaktion@umbaupost.example.net\nSubject: Danke\n\nSehr schön.\n".encode(),
+    )
+    for _ in range(2):
+        told = process.collect(context)
+        assert (told.left_alone, told.wants_to_leave, told.unsubscribed) == (2, 1, 0)
+        assert told.notice.startswith("Eine Mail im Postfach möchte vielleicht abbestellen")
+        assert ANNA not in told.notice
+    result = process.collection_result(told, [])
+    assert result.name == "Degraded" and told.notice in result.message
+    there = {"INBOX__MAILDIR": "inbox"}
+    done = publication.run("bounces", "collect", **there)
+    assert "subscribers unsubscribe ADRESSE" in done.err
+    assert "notice" not in publication.run("bounces", "collect", "--json", **there).json
+    # A mail program marks what was read.
+    for path in (publication.home / "inbox/new").iterdir():
+        path.rename(publication.home / "inbox/cur" / f"{path.name}:2,S")
+    told = process.collect(context)
+    assert (told.left_alone, told.wants_to_leave, told.notice) == (2, 0, "")
+    person = subscribers.find(context.store, EmailAddress.parse(ANNA))
+    assert person is not None and person.status is SubscriberStatus.CONFIRMED
+
+
 def test_the_commands_collect_list_show_and_undo(
     publication: Publication, context: AppContext
 ) -> None:

@@ -160,6 +160,22 @@ def test_forged_links_are_404(context: AppContext, server: WebServer) -> None:
     assert person(context).status is SubscriberStatus.CONFIRMED
 
 
+@pytest.mark.parametrize("tail", [".", ")", "%3E", "=", "/", "/.", ").", "_", "%22", "&gt;"])
+def test_a_link_with_what_a_mail_program_left_at_its_end_still_leaves(
+    context: AppContext, server: WebServer, tail: str
+) -> None:
+    add_confirmed_subscribers(context, ANNA)
+    path = link(context, Purpose.UNSUBSCRIBE) + tail
+    assert server.get(path).status == 200
+    assert person(context).status is SubscriberStatus.CONFIRMED
+    assert server.get(link(context, Purpose.PREFERENCES) + tail).status == 200
+    assert server.post(path[: -len(tail)] + "A" + tail).status == 404
+    assert server.post(path, {"List-Unsubscribe": "One-Click"}).status == 200
+    assert person(context).status is SubscriberStatus.UNSUBSCRIBED
+    for wrong in (f"/unsubscribe/{'A' * 43}{tail}", f"/unsubscribe/x/{path[13:]}", "/unsubscribe/"):
+        assert server.post(wrong).status == 404
+
+
 def test_signatures_are_compared_in_constant_time(context: AppContext) -> None:
     token = context.link_signer.token(Purpose.UNSUBSCRIBE, 1)
     with patch.object(hmac, "compare_digest", wraps=hmac.compare_digest) as compared:

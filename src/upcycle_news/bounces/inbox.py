@@ -31,6 +31,9 @@ class Inbox(Protocol):
     def skip(self, key: str) -> None:
         """Leave a message that is not ours to handle where it is; it need not be yielded again."""
 
+    def was_read(self, key: str) -> bool:
+        """Return True if a person has read or answered the message in a mail program."""
+
 
 KEYWORD = "$UpcycleNews"
 
@@ -109,6 +112,11 @@ class _Imap:
         # Not `flag`, which expunges what others have marked. Where a server refuses, we read it again.
         self._box.client.uid("STORE", key, "+FLAGS.SILENT", f"({KEYWORD})")
 
+    def was_read(self, key: str) -> bool:
+        _, data = self._box.client.uid("FETCH", key, "(FLAGS)")
+        flags = b" ".join(part for part in data if isinstance(part, bytes)).lower()
+        return b"\\seen" in flags or b"\\answered" in flags
+
 
 @contextmanager
 def open_maildir(folder: Path, processed: str) -> Iterator[Inbox]:
@@ -148,3 +156,8 @@ class _Maildir:
 
     def skip(self, key: str) -> None:
         """Reading it again costs nothing here."""
+
+    def was_read(self, key: str) -> bool:
+        # The flags are behind ":2," in the name (Maildir's own description, cr.yp.to/proto/maildir.html).
+        flags = key.rpartition(":2,")[2] if ":2," in key else ""
+        return "S" in flags or "R" in flags

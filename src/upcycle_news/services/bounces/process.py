@@ -17,7 +17,7 @@ from upcycle_news.bounces.parser import (
     for_subscriber,
     parse_bounce,
 )
-from upcycle_news.bounces.unsubscribe_mail import unsubscribe_tokens
+from upcycle_news.bounces.unsubscribe_mail import unsubscribe_tokens, wants_to_leave
 from upcycle_news.config.settings import FILE_NAME
 from upcycle_news.errors import SettingsError, UpcycleError
 from upcycle_news.i18n.messages import localized
@@ -45,6 +45,8 @@ class Collected:
     `soft` includes reports that were not understood. `left_alone`: replies of people and automatic
     ones, notices of success, feedback that is no complaint. `suppressed`: addresses that will get
     no mail from now on. `pending`: suppressions that wait for a person, since they came in a wave.
+    `wants_to_leave`: those left alone that seem to want to leave and carry no link of ours; `notice` is a
+    sentence about them in the publication's language.
     """
 
     hard: int = 0
@@ -58,10 +60,14 @@ class Collected:
     left_alone: int = 0
     suppressed: int = 0
     pending: int = 0
+    wants_to_leave: int = 0
+    notice: str = ""
 
     def as_dict(self) -> dict[str, int]:
         """Return the JSON object of `bounces collect`."""
-        return asdict(self)
+        counts = asdict(self)
+        del counts["notice"]
+        return counts
 
     @property
     def summary(self) -> str:
@@ -121,10 +127,26 @@ def collect(context: AppContext) -> Collected:
             counts = counts.plus(**outcome)
             if handled:
                 inbox.done(key)
-            elif "left_alone" in outcome:
+            elif "left_alone" in outcome and not _tells_of_leaving(context, inbox, key, raw):
                 inbox.skip(key)
+            elif "left_alone" in outcome:
+                counts = counts.plus(wants_to_leave=1)
     log.info("the inbox was read", **counts.as_dict())
-    return counts
+    return _with_notice(context, counts)
+
+
+def _tells_of_leaving(context: AppContext, inbox: Inbox, key: str, raw: bytes) -> bool:
+    """Return True if a person has to read this mail, and nobody has yet: its writer may want to leave."""
+    address = context.settings.sender.unsubscribe_mailto
+    return wants_to_leave(raw, address) and not inbox.was_read(key)
+
+
+def _with_notice(context: AppContext, counts: Collected) -> Collected:
+    if not counts.wants_to_leave:
+        return counts
+    notice = localized("leave-without-link", count=counts.wants_to_leave)
+    log.warning("mails want to leave without a link of ours", count=counts.wants_to_leave)
+    return replace(counts, notice=notice.in_language(context.language))
 
 
 def collect_if_configured(context: AppContext) -> Collected | None:
@@ -133,8 +155,10 @@ def collect_if_configured(context: AppContext) -> Collected | None:
 
 
 def collection_result(counts: Collected | None, alerts: Sequence[str]) -> RunResult:
-    """Return the result of collect-bounces; Degraded when there is an alert."""
+    """Return the result of collect-bounces; Degraded when there is an alert or a mail to be read."""
     message = counts.summary if counts else "no inbox is configured"
+    if counts is not None and counts.notice:
+        alerts = [*alerts, counts.notice]
     if alerts:
         return RunResult("completed", "Degraded", f"{message}; {'; '.join(alerts)}")
     return RunResult("completed", "Completed", message)
@@ -263,11 +287,11 @@ def _report_key(report: BounceReport, delivery: tuple[int, int], raw: bytes) -> 
 
 
 def _unsubscribes_by_mail(context: AppContext, raw: bytes) -> bool:
-    """Unsubscribe by a mail to the unsubscribe address with a token in its subject."""
-    wanted = context.settings.sender.unsubscribe_mailto
-    if not wanted:
-        return False
+    """Unsubscribe by a mail with a token in its subject, to whatever address of the mailbox.
+
+    Settings may have changed since the link was sent, and servers rewrite recipients.
+    """
     return any(
         subscriptions.unsubscribe_by_token(context, word, UnsubscribeMethod.MAIL) is not None
-        for word in unsubscribe_tokens(raw, wanted)
+        for word in unsubscribe_tokens(raw)
     )
