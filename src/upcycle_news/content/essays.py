@@ -21,6 +21,7 @@ from upcycle_news.models.content import LANGUAGE
 from upcycle_news.models.front_matter import front_matter_keys
 from upcycle_news.text.excerpts import summary_of_markdown
 from upcycle_news.text.image_paths import path_below_images
+from upcycle_news.text.markdown.parser import plain_line
 from upcycle_news.text.sanitize import normalise_whitespace
 
 FRONT_MATTER = front_matter_keys(Essay)
@@ -84,11 +85,15 @@ def _read(
     _refuse_leftovers(head)
     language = values["language"] or default_language
     values["language"] = head.checked("language", language, _language_error)
+    for name in ("title", "summary"):  # a head has no Markdown, and subjects have no entities
+        values[name] = plain_line(values[name], language)
     _check_links(head, values["pin"])
     if not parts.body:
         head.add_error(parts.body_line, localized("essay-empty"))
     elif not head.errors and not values["summary"]:
-        values["summary"] = summary_of_markdown(parts.body)
+        values["summary"] = summary_of_markdown(
+            parts.body, language=language, title=values["title"], author=values["author"]
+        )
     essay = Essay(
         slug=slug_of(path), source=where, body=parts.body, body_line=parts.body_line, **values
     )
@@ -121,15 +126,26 @@ def _default(field: Field[Any]) -> Any:
     return "" if field.default is MISSING else field.default
 
 
+def title_error(title: str) -> LocalizedText | None:
+    """Return what is wrong with a title: it is empty, or no mail can show what it holds."""
+    if not normalise_whitespace(title):
+        return localized("title-empty")
+    return _leftover("title", title)
+
+
 def _refuse_leftovers(head: FrontMatter) -> None:
     """Add an error for pieces of a template and private notes in what readers see of the head."""
     for key in (*PROSE, "topics"):
-        written = head.written(key)
-        for mark in ("{{", "{%"):
-            if mark in written:
-                head.add_error(head.line(key), localized("leftover", mark=mark))
-        if re.search(r"%%|<!--", written):
-            head.add_error(head.line(key), localized("private-note-head", key=key))
+        if (leftover := _leftover(key, head.written(key))) is not None:
+            head.add_error(head.line(key), leftover)
+
+
+def _leftover(key: str, text: str) -> LocalizedText | None:
+    if mark := re.search(r"\{[{%]", text):
+        return localized("leftover", mark=mark[0])
+    if re.search(r"%%|<!--", text):
+        return localized("private-note-head", key=key)
+    return None
 
 
 def _check_links(head: FrontMatter, links: Sequence[str]) -> None:

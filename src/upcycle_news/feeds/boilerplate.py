@@ -12,7 +12,7 @@ from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from upcycle_news.text.excerpts import split_sentences
+from upcycle_news.text.sentences import split_sentences
 from upcycle_news.text.sanitize import word_set
 
 MIN_REPEATED = 3  # texts that end alike

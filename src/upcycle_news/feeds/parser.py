@@ -35,9 +35,11 @@ from upcycle_news.feeds.entries import (
 )
 from upcycle_news.feeds.item_identity import BodyItem, distinct_items, item_key
 from upcycle_news.feeds.json_feed import is_json, parse_json_feed
+from upcycle_news.i18n.messages import localized
 from upcycle_news.models import Feed, FeedItem
-from upcycle_news.text.excerpts import excerpt, split_sentences
+from upcycle_news.text.excerpts import excerpt
 from upcycle_news.text.sanitize import truncate
+from upcycle_news.text.sentences import split_sentences
 from upcycle_news.text.typography import base_language
 from upcycle_news.text.urls import (
     BadLinkError,
@@ -61,7 +63,8 @@ class ParsedFeed:
     `images` are candidates only, by the key of their item: https, and not known to be tiny. No mail
     shows one unless an editor chose it. `complete`: all that the body has is in `items`, so what is
     not there is not in the feed. `other_guids` are those of an item's repetitions, by its key.
-    `guessed_encoding`: the encoding, where it is not the declared one.
+    `guessed_encoding`: the encoding, where it is not the declared one. `language` is what the feed says
+    to be written in, as it says it.
     """
 
     format: str
@@ -72,6 +75,7 @@ class ParsedFeed:
     complete: bool = False
     guessed_encoding: str = ""
     other_guids: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    language: str = ""
 
     @property
     def usable(self) -> bool:
@@ -108,6 +112,7 @@ def parse_feed(
         complete=raw.complete and len(problems) == len(raw.problems),
         guessed_encoding=decoded.encoding if decoded.guessed else "",
         other_guids={body.item.key: body.other_guids for body in bodies if body.other_guids},
+        language=raw.language.strip()[:40],
     )
 
 
@@ -199,7 +204,7 @@ class _Reading:
     def _item(self, entry: RawEntry, title: str, text: str) -> FeedItem:
         link = self._link(entry)
         if not title:
-            raise BadLinkError("it has neither a title nor a text")
+            raise BadLinkError(localized("entry-empty"))
         canonical = canonical_link(link)
         date = item_date(entry.dates, now=self.now, language=self.feed.language, order=self.order)
         summary = truncate(text, MAX_SUMMARY)
@@ -241,7 +246,7 @@ class _Reading:
                 return safe_link(self._resolved(link))
             except BadLinkError as error:
                 failure = failure or error
-        raise failure or BadLinkError("it has no link")
+        raise failure or BadLinkError(localized("href-missing"))
 
     def _links(self, entry: RawEntry) -> list[RawLink]:
         """Return the links that may stand for an entry, best first (RFC 4287, 4.1.2 and 4.2.7.2).

@@ -229,7 +229,7 @@ class ViewModelBuilder:
         self.images: dict[str, InlineImage] = {}
 
     def lead(self, essay: Essay, in_full: bool) -> LeadView:
-        whole = markdown.parse(essay.body, language=essay.language)
+        whole = markdown.parse_essay(essay)
         tokens = whole if in_full else markdown.opening_blocks(whole, OPENING)
         html = self.html(essay, tokens)
         plain, links = plaintext.to_text(tokens, image_label=self.strings("image"))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from urllib.parse import SplitResult, quote, urljoin, urlsplit, urlunsplit
 
+from upcycle_news.i18n.messages import LocalizedText, localized
 from upcycle_news.text.private_hosts import ascii_host, is_private_host
 
 MAX_LENGTH = 2000
@@ -23,34 +24,48 @@ _HOSTLESS = re.compile(r"https?://(?:[/?#:.]|$)", re.IGNORECASE)
 
 
 class BadLinkError(ValueError):
-    """A link that cannot be used in a mail; the message says why."""
+    """A link that cannot be used in a mail; `text` says why, and the message does so in English."""
+
+    def __init__(self, text: LocalizedText) -> None:
+        super().__init__(str(text))
+        self.text = text
 
 
 def safe_link(link: str, base: str = "") -> str:
     """Return an absolute http(s) link in ASCII without credentials; raises `BadLinkError`."""
     link = re.sub(r"[\t\r\n]", "", link.strip())
     if not link:
-        raise BadLinkError("it has no link")
+        raise BadLinkError(localized("href-missing"))
     if _HOSTLESS.match(link):  # urljoin would take the host of `base`
-        raise BadLinkError("its link names no host")
+        raise BadLinkError(localized("href-hostless"))
     try:
         parts = urlsplit(urljoin(base, link))
         port = parts.port
         host = _ascii_host(parts.hostname or "")
         rest = [quote(part, safe=_SAFE) for part in (parts.path, parts.query, parts.fragment)]
     except (ValueError, UnicodeError):
-        raise BadLinkError("its link is not a web address") from None
+        raise BadLinkError(localized("href-unusable")) from None
     if parts.scheme not in _DEFAULT_PORTS:
-        raise BadLinkError("its link is not http or https")
-    if not host or "@" in parts.netloc or "%EF%BF%BD" in "".join(rest):
-        raise BadLinkError("its link is not a web address")
+        raise BadLinkError(localized("href-scheme"))
+    if "@" in parts.netloc:
+        raise BadLinkError(localized("href-user"))
+    if not host or "%EF%BF%BD" in "".join(rest):
+        raise BadLinkError(localized("href-unusable"))
     if (host.rstrip(".") + "/").endswith(".invalid/") or host.rstrip(".") == "invalid":
-        raise BadLinkError("its link leads to a host that cannot exist (.invalid)")
+        raise BadLinkError(localized("href-invalid-host"))
     netloc = host if port is None else f"{host}:{port}"
     result = urlunsplit((parts.scheme, netloc, *rest))
     if len(result) > MAX_LENGTH:
-        raise BadLinkError(f"its link is longer than {MAX_LENGTH} characters")
+        raise BadLinkError(localized("href-too-long", count=MAX_LENGTH))
     return result
+
+
+def without_feed_scheme(link: str) -> str:
+    """Return a ``feed:`` address as what it is a nickname of: ``feed://host/`` and ``feed:https://host/``."""
+    match = re.match(r"feed:(?://)?(?!/)(.+)", link.strip(), re.IGNORECASE | re.DOTALL)
+    if match is None:
+        return link
+    return match[1] if re.match(r"https?:", match[1], re.IGNORECASE) else f"http://{match[1]}"
 
 
 def resolve_link(link: str, base: str) -> str:

@@ -1,0 +1,155 @@
+"""Inline marks: the star within German words, ``==marks==``, and quotation marks typed as backticks."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+
+from markdown_it import MarkdownIt
+from markdown_it.rules_inline import StateInline
+from markdown_it.rules_inline import backtick as commonmark_backtick
+from markdown_it.rules_inline import emphasis as commonmark_emphasis
+from markdown_it.rules_inline.state_inline import Delimiter
+
+_STAR, _EQUALS = ord("*"), ord("=")
+
+# The endings behind a gender star: Händler*innen, jede*r, ein*e, eine*n, keine*s, beide*m.
+_GENDER_ENDING = re.compile(r"(?:in|innen|[rnesm]|e[rnsm])(?!\w)")
+
+
+def german_star_plugin(parser: MarkdownIt) -> None:
+    """Leave a single ``*`` between letters or digits alone: Nachbar*innen, 4*2*1.
+
+    It opens or closes emphasis only together with a star that stands at the edge of a word, as in
+    ``*Un*sinn``, and as a gender star never: in ``*Alle Händler*innen kommen*`` it is text.
+    """
+    parser.inline.ruler.at("emphasis", _emphasis)
+    parser.inline.ruler2.before("balance_pairs", "german_star", _settle_stars)
+
+
+def _emphasis(state: StateInline, silent: bool) -> bool:
+    """Tokenise as CommonMark does, and note which single stars stand within a word."""
+    start, known = state.pos, len(state.delimiters)
+    if not commonmark_emphasis.tokenize(state, silent):
+        return False
+    if len(state.delimiters) == known + 1 and state.src[start] == "*":
+        before, after = state.src[:start][-1:], state.src[start + 1 : start + 8]
+        if before.isalnum() and after[:1].isalnum():
+            kind = "gender" if _GENDER_ENDING.match(after) else "within"
+            state.tokens[state.delimiters[known].token].meta["star"] = kind
+    return True
+
+
+def _settle_stars(state: StateInline) -> None:
+    for delimiters in _delimiter_lists(state):
+        _settle(state, [one for one in delimiters if one.marker == _STAR and one.length == 1])
+
+
+def _delimiter_lists(state: StateInline) -> list[list[Delimiter]]:
+    nested = (meta["delimiters"] for meta in state.tokens_meta if meta and "delimiters" in meta)
+    return [state.delimiters, *nested]
+
+
+def _settle(state: StateInline, stars: Sequence[Delimiter]) -> None:
+    """Let a star within a word open or close only with an edge star that has no partner."""
+    kinds = [state.tokens[star.token].meta.get("star", "") for star in stars]
+    if not any(kinds):
+        return
+    spans, single = _pairs_of_edges(stars, kinds)
+    for index, star in enumerate(stars):
+        if not kinds[index]:
+            continue
+        star.open = star.close = False
+        if kinds[index] == "gender" or any(start < index < end for start, end in spans):
+            continue
+        before = [place for place in single if place < index and stars[place].open]
+        behind = [place for place in single if place > index and stars[place].close]
+        if before:
+            star.close = True
+            single.remove(before[-1])
+        elif behind:
+            star.open = True
+            single.remove(behind[0])
+
+
+def _pairs_of_edges(
+    stars: Sequence[Delimiter], kinds: Sequence[str]
+) -> tuple[list[tuple[int, int]], list[int]]:
+    """Return the pairs that stars at the edges of words make, and those without a partner."""
+    spans: list[tuple[int, int]] = []
+    single: list[int] = []
+    for index, star in enumerate(stars):
+        if kinds[index]:
+            continue
+        opening = [place for place in single if stars[place].open]
+        if star.close and opening:
+            spans.append((opening[-1], index))
+            single.remove(opening[-1])
+        else:
+            single.append(index)
+    return spans, single
+
+
+def mark_plugin(parser: MarkdownIt) -> None:
+    """Read ``==words==`` as `mark_open` and `mark_close`; never within a word, as in ``a==b``."""
+    parser.inline.ruler.before("emphasis", "mark", _mark)
+    parser.inline.ruler2.after("balance_pairs", "mark", _close_marks)
+
+
+def _mark(state: StateInline, silent: bool) -> bool:
+    if silent or state.src[state.pos] != "=":
+        return False
+    start = state.pos
+    scanned = state.scanDelims(start, True)
+    before, after = state.src[:start][-1:], state.src[start + scanned.length :][:1]
+    within_word = before.isalnum() and after.isalnum()
+    token = state.push("text", "", 0)
+    token.content = "=" * scanned.length
+    state.pos += scanned.length
+    if scanned.length == 2 and not within_word:
+        state.delimiters.append(
+            Delimiter(
+                marker=_EQUALS,
+                length=0,
+                token=len(state.tokens) - 1,
+                end=-1,
+                open=scanned.can_open,
+                close=scanned.can_close,
+            )
+        )
+    return True
+
+
+def _close_marks(state: StateInline) -> None:
+    for delimiters in _delimiter_lists(state):
+        for opening in delimiters:
+            if opening.marker == _EQUALS and opening.end >= 0:
+                for delimiter, nesting in ((opening, 1), (delimiters[opening.end], -1)):
+                    token = state.tokens[delimiter.token]
+                    token.type = "mark_open" if nesting == 1 else "mark_close"
+                    token.tag, token.markup, token.content = "mark", "==", ""
+                    token.nesting = nesting  # type: ignore[assignment]
+
+
+def tex_quotes_plugin(parser: MarkdownIt) -> None:
+    """Leave ````…''`` alone, as TeX and old editors write quotation marks; code stays code."""
+    parser.inline.ruler.at("backticks", _backticks)
+
+
+_CLOSING = re.compile(r"(?<=\S)''(?!\w)")
+_OPENING_BEHIND = re.compile(r"(?:^|(?<=[\s(\[„–—-]))``(?=[^\s`])")
+
+
+def _backticks(state: StateInline, silent: bool) -> bool:
+    """Read a span of code unless its two backticks open a quotation that '' closes."""
+    start = state.pos
+    if state.src.startswith("``", start) and not state.src.startswith("```", start):
+        end = state.src.find("``", start + 2)
+        closing = _CLOSING.search(state.src, start + 2)
+        # Where the next two backticks open as well, they are the next quotation, not the end of code.
+        if closing and end >= 0 and closing.start() < end and _OPENING_BEHIND.match(state.src, end):
+            if not silent:
+                state.append_pending("``")
+            state.pos += 2
+            return True
+    return bool(commonmark_backtick(state, silent))
