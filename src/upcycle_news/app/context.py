@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
 from functools import cached_property
@@ -26,16 +26,18 @@ from upcycle_news.config.sections import RelaySettings
 from upcycle_news.config.settings import FILE_NAME, Settings, load_settings
 from upcycle_news.curation.compose_issue import Limits
 from upcycle_news.delivery.retry_policy import RetryPolicy
-from upcycle_news.errors import SettingsError, UpcycleError
+from upcycle_news.errors import SettingsError, StoreError, StoreMismatchError, UpcycleError
+from upcycle_news.i18n.messages import localized
 from upcycle_news.mail.dkim import DkimSigner
 from upcycle_news.mail.message import SenderHeaders
 from upcycle_news.models import Publication, Relay
 from upcycle_news.models.archive_paths import ARCHIVE
 from upcycle_news.observability import logging
 from upcycle_news.storage.database import Store, open_store
+from upcycle_news.storage.key_fingerprints import record_fingerprint, recorded_fingerprint
 from upcycle_news.storage.quotas import Quotas
 from upcycle_news.subscribers.link_tokens import LinkSigner, Purpose
-from upcycle_news.subscribers.signing_keys import KeyRing, erasure_key
+from upcycle_news.subscribers.signing_keys import KeyRing, erasure_key, key_fingerprint
 
 MAIN_RELAY = "main"
 # Used in previews while no public address is configured; preflight refuses to send with it.
@@ -83,10 +85,26 @@ class AppContext:
 
     @cached_property
     def store(self) -> Store:
-        """The store, created or migrated at the first access."""
+        """The store, created or migrated at the first access.
+
+        Raises `StoreMismatchError` for one that belongs to other keys than those in `secrets_folder`.
+        """
         store = open_store(self.settings.store_url)
         store.erasure_key = erasure_key(self.secrets_folder, store)
+        self._match_keys(store, key_fingerprint(store.erasure_key))
         return store
+
+    def _match_keys(self, store: Store, fingerprint: str) -> None:
+        """Compare the keys with those that the store knows; a new store remembers them."""
+        known = recorded_fingerprint(store)
+        if known is None:
+            with suppress(StoreError):  # one that cannot be written to now remembers them later
+                record_fingerprint(store, fingerprint, now=self.clock())
+        elif known != fingerprint:
+            store.close()
+            raise StoreMismatchError(
+                localized("store-other-keys", store=store.name, folder=str(self.secrets_folder))
+            )
 
     @property
     def secrets_folder(self) -> Path:
