@@ -71,7 +71,7 @@ CASES: list[tuple[str, str, str, Case]] = [
     ("error", "leftover", "content/essays/lange-strasse.md:10", body("a\n`{{ x }}`")),
     ("error", "html", "content/essays/lange-strasse.md:11", body('a\n\n<p class="MsoNormal">b</p>')),
     ("error", "html", "content/essays/lange-strasse.md:10", body("a\nb<br>c")),
-    ("error", "html", "content/essays/lange-strasse.md:9", body("<!-- Notiz -->")),
+    ("error", "private-note", "content/essays/lange-strasse.md:9", body("<!-- Notiz -->")),
     ("error", "control-character", "issue.html", more("\x92")),
     ("error", "control-character", "issue.txt", of(text=GOOD.text + "\x0c")),
     ("error", "control-character", "subject", of(subject="a\rb")),

@@ -17,6 +17,7 @@ from jinja2 import nodes
 from upcycle_news.archive_site.pages import FOLDER, VIEWS
 from upcycle_news.archive_site.view_models import ArchiveContext
 from upcycle_news.checks.findings import error
+from upcycle_news.checks.theme import THEME, check_theme
 from upcycle_news.errors import TemplateError
 from upcycle_news.fileio import did_you_mean
 from upcycle_news.i18n.messages import LocalizedText, localized
@@ -73,7 +74,7 @@ def check_templates(
     `extra` are the names that essays have in their tables of own fields, None if they are not known.
     """
     try:
-        theme = read_toml(templates, "theme.toml")
+        theme = read_toml(templates, THEME)
         catalogues = {
             name: read_toml(templates, name)
             for name in templates
@@ -81,7 +82,7 @@ def check_templates(
         }
     except TemplateError as problem:
         return (error("template", problem.place, problem.localized_text),)
-    findings: list[Finding] = []
+    findings = list(check_theme(theme, templates[THEME]))
     mail, pages = get_type_hints(TemplateContext), get_type_hints(ArchiveContext)
     entry = {name: pages[name] for name in ("essays", "related")}
     for roots, known in ((_MAIL, mail), (_ARCHIVE, pages), ((_ENTRY,), entry)):

@@ -3,31 +3,12 @@
 from __future__ import annotations
 
 import os
-import re
 from difflib import get_close_matches
 
 from pydantic import BaseModel, ValidationError
 
 from upcycle_news.errors import SettingsError
-
-
-def line_of(source: str, keys: tuple[str | int, ...]) -> int | None:
-    """Return the 1-based line of a key in a TOML text, else of its table, else None."""
-    names = [str(key) for key in keys if not isinstance(key, int)]
-    table: list[str] = []
-    header: int | None = None
-    for number, line in enumerate(source.splitlines(), start=1):
-        if match := re.match(r"\s*\[+\s*([^\]]+?)\s*\]+\s*(#.*)?$", line):
-            table = [part.strip(" \"'") for part in match[1].split(".")]
-            if table == names[: len(table)]:
-                header = number
-                if table == names:
-                    return number
-        elif match := re.match(r"\s*([\w.\"'-]+)\s*=", line):
-            path = table + [part.strip("\"'") for part in match[1].split(".")]
-            if path == names[: len(path)]:
-                return number
-    return header
+from upcycle_news.fileio import line_of
 
 
 def unknown_variable(variable: str, first: str, known: list[str], prefix: str) -> SettingsError:

@@ -11,8 +11,8 @@ from typing import Any
 
 from pydantic import BaseModel, SecretStr
 
-from upcycle_news.config.errors import line_of
 from upcycle_news.config.settings import FILE_NAME, PREFIX, Settings
+from upcycle_news.fileio import line_of
 
 MASK = "********"
 

@@ -5,13 +5,12 @@ So `frontmatter.FrontMatter` reads both with the same rules, and names the line 
 
 from __future__ import annotations
 
-import re
 from datetime import date, time
 from typing import Any
 
 import yaml
 
-from upcycle_news.fileio import parse_toml
+from upcycle_news.fileio import line_of, parse_toml
 
 FENCE = "+++"
 _TAG = "tag:yaml.org,2002:"
@@ -24,22 +23,24 @@ def compose_toml(head: str, where: str, first_line: int) -> yaml.MappingNode:
     """
     # tomllib counts lines from the beginning of its text: the lines above are blank ones for it.
     values = parse_toml("\n" * (first_line - 1) + head, where, 'title = "…"')
-    return _mapping(values, head.split("\n"), 0)
+    return _mapping(values, head, ())
 
 
-def _mapping(values: dict[str, Any], lines: list[str], after: int) -> yaml.MappingNode:
-    pairs = []
-    for name, value in values.items():
-        line = _line_of(name, lines, after)
-        pairs.append((_scalar("str", name, line), _node(value, lines, line)))
-    return yaml.MappingNode(f"{_TAG}map", pairs, _mark(after), _mark(after))
+def _mapping(values: dict[str, Any], head: str, path: tuple[str, ...]) -> yaml.MappingNode:
+    pairs = [
+        (_scalar("str", name, _line(head, (*path, name))), _node(value, head, (*path, name)))
+        for name, value in values.items()
+    ]
+    mark = _mark(_line(head, path))
+    return yaml.MappingNode(f"{_TAG}map", pairs, mark, mark)
 
 
-def _node(value: Any, lines: list[str], line: int) -> yaml.Node:
+def _node(value: Any, head: str, path: tuple[str, ...]) -> yaml.Node:
+    line = _line(head, path)
     if isinstance(value, dict):
-        return _mapping(value, lines, line)
+        return _mapping(value, head, path)
     if isinstance(value, list):
-        items = [_node(item, lines, line) for item in value]
+        items = [_node(item, head, path) for item in value]
         return yaml.SequenceNode(f"{_TAG}seq", items, _mark(line), _mark(line))
     if isinstance(value, bool):
         return _scalar("bool", str(value).lower(), line)
@@ -58,9 +59,9 @@ def _mark(line: int) -> yaml.Mark:
     return yaml.Mark("front matter", 0, line, 0, None, 0)
 
 
-def _line_of(name: str, lines: list[str], after: int) -> int:
-    """Return the line of a key or of its table at or below `after`; `after` when it is not found."""
-    key = rf"[\"']?{re.escape(name)}[\"']?"
-    pattern = re.compile(rf"\s*(?:{key}\s*[=.]|\[+\s*(?:[\w-]+\.)*{key}\s*[\].])")
-    found = (n for n in range(after, len(lines)) if pattern.match(lines[n]))
-    return next(found, after)
+def _line(head: str, path: tuple[str, ...]) -> int:
+    """Return the 0-based line of a key, or of the nearest table around it."""
+    for end in range(len(path), 0, -1):
+        if line := line_of(head, path[:end]):
+            return line - 1
+    return 0

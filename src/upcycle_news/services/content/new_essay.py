@@ -7,10 +7,11 @@ from datetime import date
 from pathlib import Path
 
 from upcycle_news.app.context import AppContext
-from upcycle_news.content.essays import essay_filename, scaffold_essay, slug_of
+from upcycle_news.content.essays import essay_filename, scaffold_essay, slug_of, title_error
 from upcycle_news.content.plaintext_import import decode_text, import_text
 from upcycle_news.errors import ContentError, UpcycleError
 from upcycle_news.fileio import display_path, write_atomically
+from upcycle_news.i18n.messages import localized
 from upcycle_news.services.content.git_sync import git_user_name
 
 IMPORT_LANGUAGES = ("de", "en")
@@ -27,8 +28,8 @@ def new_essay(
 ) -> Path:
     """Write a draft with this title and return its path; `day` defaults to today.
 
-    Without an `author` it is git's user.name. Raises `ContentError` when an essay with this title
-    is there: no file is ever overwritten.
+    Without an `author` it is git's user.name. Raises `UpcycleError` for a title that is empty or that
+    no mail could show, and `ContentError` when an essay with it is there: no file is overwritten.
     """
     when = day or context.today
     by = git_user_name(context.settings.home) if author is None else author
@@ -74,10 +75,12 @@ def import_essay(
 
 
 def _write(context: AppContext, title: str, day: date, text: str) -> Path:
+    if (objection := title_error(title)) is not None:
+        raise UpcycleError(objection)
     path = context.content_folder / "essays" / essay_filename(title, day)
     for other in sorted(path.parent.glob("*.md")):
         if slug_of(other) == slug_of(path):
             where = display_path(other, context.settings.home)
-            raise ContentError(where, None, "is there already with this title: choose another one")
+            raise ContentError(where, None, localized("essay-there"))
     write_atomically(path, text.encode(), exclusive=True)
     return path
