@@ -13,7 +13,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from pydantic import Field, ValidationError
+from pydantic import Field, ValidationError, field_validator
 from pydantic_settings import (
     BaseSettings,
     EnvSettingsSource,
@@ -24,7 +24,6 @@ from pydantic_settings import SettingsError as SourceError
 
 from upcycle_news.config.errors import (
     describe_validation_error,
-    line_of,
     unknown_variable,
     unreadable_variable,
 )
@@ -40,6 +39,7 @@ from upcycle_news.config.sections import (
     ImprintSettings,
     InboxSettings,
     IssueSettings,
+    JournalSettings,
     LogSettings,
     PublicationSettings,
     QuotaSettings,
@@ -50,7 +50,8 @@ from upcycle_news.config.sections import (
     WindowSettings,
 )
 from upcycle_news.errors import SettingsError
-from upcycle_news.fileio import toml_error
+from upcycle_news.fileio import line_of, toml_error
+from upcycle_news.models import MAILBOX
 
 PREFIX = "UPCYCLE_NEWS_"
 FILE_NAME = "newsletter.toml"
@@ -82,6 +83,7 @@ class Settings(BaseSettings):
     dkim: DkimSettings = Field(default_factory=DkimSettings)
     cockpit: CockpitSettings = Field(default_factory=CockpitSettings)
     backup: BackupSettings = Field(default_factory=BackupSettings)
+    journal: JournalSettings = Field(default_factory=JournalSettings)
     audience: AudienceSettings = Field(default_factory=AudienceSettings)
     web: WebSettings = Field(default_factory=WebSettings)
     inbox: InboxSettings = Field(default_factory=InboxSettings)
@@ -89,6 +91,17 @@ class Settings(BaseSettings):
     archive: ArchiveSettings = Field(default_factory=ArchiveSettings)
     log: LogSettings = Field(default_factory=LogSettings)
     doctor: DoctorSettings = Field(default_factory=DoctorSettings)
+
+    @field_validator("relays")
+    @classmethod
+    def _no_relay_is_called_as_the_mailbox(
+        cls, relays: dict[str, RelaySettings]
+    ) -> dict[str, RelaySettings]:
+        if MAILBOX in relays:
+            raise ValueError(
+                f"a relay cannot be called '{MAILBOX}', which is the one in this program: choose another"
+            )
+        return relays
 
     @classmethod
     def settings_customise_sources(
