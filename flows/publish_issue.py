@@ -129,11 +129,13 @@ def send_tests(issue: str, revision_id: str, group: str, again: bool = False) ->
 
 @task
 def request_approval(
-    issue: str, revision_id: str, run: str, waits: bool, refused: str
+    issue: str, revision_id: str, run: str, waits: bool, refused: str, approve: bool
 ) -> ApprovalForm:
-    """Request an approval of the revision; return the form with its texts."""
+    """Request an approval of the revision, unless the run brings it; return the form with its texts."""
     with open_app() as app:
-        return app.runs.ask(issue, revision_id, run=run, waits=waits, refused=refused)
+        return app.runs.ask(
+            issue, revision_id, run=run, waits=waits, refused=refused, approve=approve
+        )
 
 
 @task
@@ -146,13 +148,6 @@ def apply_decision(
 
 
 @task
-def approve_now(issue: str, revision_id: str) -> None:
-    """Approve the revision because the run was started with `approve`."""
-    with open_app() as app:
-        app.runs.approve(issue, revision_id)
-
-
-@task
 def finish_dry_run(issue: str, subject: str, run: str) -> RunResult:
     """Release the issue for other runs."""
     with open_app() as app:
@@ -160,10 +155,10 @@ def finish_dry_run(issue: str, subject: str, run: str) -> RunResult:
 
 
 @task
-def enqueue(issue: str, revision_id: str, run: str, senders: int) -> int:
-    """Freeze the issue and queue one delivery for every subscriber."""
+def enqueue(issue: str, revision_id: str, run: str, senders: int, approve: bool) -> int:
+    """Freeze the issue and queue one delivery for every subscriber; approve it if the run may."""
     with open_app() as app:
-        return app.runs.enqueue(issue, revision_id, run=run, senders=senders)
+        return app.runs.enqueue(issue, revision_id, run=run, senders=senders, approve=approve)
 
 
 @task
@@ -234,12 +229,12 @@ def publish_issue(
         send_tests(issue, composed.revision_id, test_group)
     if dry_run:
         return _state(finish_dry_run(issue, rendered.subject, run))
-    if approve:
-        approve_now(issue, composed.revision_id)
-    approved = wait_for_approval(issue, composed.revision_id, essay_filter, test_group, run)
+    approved = wait_for_approval(
+        issue, composed.revision_id, essay_filter, test_group, run, approve
+    )
     if isinstance(approved, RunResult):
         return _state(approved)
-    enqueue(issue, approved, run, senders)
+    enqueue(issue, approved, run, senders, approve)
     if senders > 1:
         start_helpers(issue, senders)
     delivered = deliver(issue)
@@ -248,12 +243,21 @@ def publish_issue(
 
 
 def wait_for_approval(
-    issue: str, revision_id: str, essay_filter: EssayFilter, test_group: str, run: str
+    issue: str,
+    revision_id: str,
+    essay_filter: EssayFilter,
+    test_group: str,
+    run: str,
+    approve: bool,
 ) -> str | RunResult:
-    """Wait until a revision is approved; return its id, or the result that ends the run."""
+    """Wait until a revision is approved; return its id, or the result that ends the run.
+
+    With `approve` nobody is asked.
+    """
     refused = ""
     while True:
-        form = request_approval(issue, revision_id, run, deployment.id is not None, refused)
+        waits = deployment.id is not None
+        form = request_approval(issue, revision_id, run, waits, refused, approve)
         if form.ended:
             return form.ended
         if form.approved:

@@ -95,8 +95,9 @@ class Runs:
     def compose(self, issue: str, essay_filter: EssayFilter, *, run: str) -> ComposeResult:
         """Compose an issue from the present content, and store it as its newest revision.
 
-        An issue whose deliveries began keeps its revision; a run that resumes gets that of its
-        approval request. Without new content the run ends. Raises `ContentError`.
+        An issue whose deliveries began keeps its revision, unless it lies in the mailbox and a relay is set;
+        a run that resumes gets that of its approval request. Without new content the run ends. Raises
+        `ContentError`.
         """
         return steps.compose(self._context, IssueId.parse(issue), essay_filter, run=run)
 
@@ -123,12 +124,21 @@ class Runs:
     # --- approval
 
     def ask(
-        self, issue: str, revision_id: str, *, run: str, waits: bool = True, refused: str = ""
+        self,
+        issue: str,
+        revision_id: str,
+        *,
+        run: str,
+        waits: bool = True,
+        refused: str = "",
+        approve: bool = False,
     ) -> ApprovalForm:
         """Ask editors to approve a revision: return the form, or that none is needed.
 
         A run that cannot wait (`waits` false) ends with a sentence that says how to approve.
-        `refused` is why the last answer was not accepted.
+        `refused` is why the last answer was not accepted. With `approve` no form is needed unless somebody
+        rejected the revision; `enqueue` with `approve` records the approval then. A run that is about an
+        issue of a day to come ends: deliver-pending sends it on its day if a person has approved it.
         """
         return approval.request_approval(
             self._context,
@@ -137,6 +147,7 @@ class Runs:
             run=run,
             waits=waits,
             refused=refused,
+            approve=approve,
         )
 
     def apply_answer(
@@ -150,20 +161,29 @@ class Runs:
     def approve(self, issue: str, revision_id: str) -> None:
         """Approve the revision that the run composed, unless somebody has decided about it already.
 
-        Raises `IssueError` when preflight refuses it.
+        The approval stays when the issue cannot be queued afterwards; `enqueue` with `approve` keeps it only
+        with the queue. Raises `IssueError` when preflight refuses it, and for an issue of a day to come.
         """
         approval.approve_if_undecided(self._context, IssueId.parse(issue), revision_id, by="flow")
 
     # --- delivery
 
-    def enqueue(self, issue: str, revision_id: str, *, run: str, senders: int = 1) -> int:
+    def enqueue(
+        self, issue: str, revision_id: str, *, run: str, senders: int = 1, approve: bool = False
+    ) -> int:
         """Freeze an approved issue, queue its deliveries, and return the size of the audience.
 
-        Raises `IssueError` when it is not approved, has no audience, or SQLite is to serve several
-        `senders`; and `SendHoldError`.
+        `approve`: what nobody has decided about is approved with it, and only if it is queued. Raises
+        `IssueError` when it is not approved, is of a day to come, has no audience, or SQLite is to serve
+        several `senders`; and `SendHoldError`.
         """
         return steps.enqueue_once(
-            self._context, IssueId.parse(issue), revision_id, run=run, senders=senders
+            self._context,
+            IssueId.parse(issue),
+            revision_id,
+            run=run,
+            senders=senders,
+            approve=approve,
         )
 
     def deliver(
@@ -192,8 +212,8 @@ class Runs:
     def halted(self, *, max_lateness_hours: float = 0.0) -> tuple[str, ...]:
         """Return a sentence for each issue that `pending` leaves to people, and what they can do.
 
-        It is stopped or paused with deliveries left, or its approval is older than
-        `max_lateness_hours` (0: any age is fine).
+        It is stopped or paused with deliveries left, or lies in the mailbox while a relay is set, or its
+        approval is older than `max_lateness_hours` (0: any age is fine).
         """
         halted = halted_issues(self._context, max_lateness_hours=max_lateness_hours)
         return tuple(issue.text.in_language(self._context.language) for issue in halted)

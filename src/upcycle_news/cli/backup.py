@@ -119,6 +119,8 @@ def restore(
         )
     else:
         _print_report(report)
+    if report.trouble:
+        note(report.trouble)
 
 
 def _confirm_replacing(current: StoreState, made_at: str) -> None:

@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from upcycle_news.cli.completion import issue_ids
-from upcycle_news.models import IssueStatus
+from upcycle_news.i18n.messages import LocalizedText, localized
+from upcycle_news.models import DeliveryState, IssueState, IssueStatus
 
 if TYPE_CHECKING:
     from rich.progress import Progress, TaskID
@@ -59,13 +60,52 @@ def open_publication() -> Iterator[App]:
         yield app
 
 
-def format_status(status: IssueStatus) -> str:
-    """Return the deliveries of an issue by state, on one line."""
-    counts = status.as_dict()
-    keys = ("sent", "rejected", "unknown", "suppressed", "cancelled", "deferred", "sending")
-    parts = [f"{counts[key]} {key}" for key in (*keys, "queued") if counts[key]]
-    closed = "all deliveries are accounted for" if status.closed else "not closed yet"
-    return f"issue {status.issue}: audience {status.audience}: {', '.join(parts) or '-'}; {closed}"
+def format_status(status: IssueStatus, language: str) -> str:
+    """Return the deliveries of an issue by state, on one line; of one not queued, how far it is."""
+    match status.state:
+        case IssueState.OPEN:
+            text = localized("status-open", issue=status.issue)
+        case IssueState.AWAITING_APPROVAL:
+            text = localized("status-awaiting", issue=status.issue)
+        case IssueState.APPROVED:
+            text = localized("status-approved", issue=status.issue)
+        case _:
+            text = _status_line(status)
+    return text.in_language(language)
+
+
+def _status_line(status: IssueStatus) -> LocalizedText:
+    sent = localized("count-in-mailbox") if status.in_mailbox else localized("count-sent")
+    names = {
+        DeliveryState.SENT: sent,
+        DeliveryState.REJECTED: localized("count-rejected"),
+        DeliveryState.UNKNOWN: localized("count-unknown"),
+        DeliveryState.SUPPRESSED: localized("count-suppressed"),
+        DeliveryState.CANCELLED: localized("count-cancelled"),
+        DeliveryState.DEFERRED: localized("count-deferred"),
+        DeliveryState.SENDING: localized("count-sending"),
+        DeliveryState.QUEUED: localized("count-queued"),
+    }
+    states = tuple(
+        localized("status-state", count=count, name=name)
+        for state, name in names.items()
+        if (count := status.counts.get(state, 0))
+    )
+    return localized(
+        "status-line",
+        issue=status.issue,
+        audience=localized("status-readers", count=status.audience),
+        states=states or localized("status-none"),
+        closed=localized("status-closed") if status.closed else localized("status-not-closed"),
+    )
+
+
+def confirm(question: LocalizedText, language: str) -> bool:
+    """Ask on the terminal in the publication's language; anything but a yes is a no."""
+    asked = question.in_language(language)
+    choices = localized("confirm-choices").in_language(language)
+    answer = typer.prompt(f"{asked} {choices}", default="", show_default=False, err=True)
+    return answer.strip().lower() in localized("confirm-yes").in_language(language).split()
 
 
 class DeliveryBar:

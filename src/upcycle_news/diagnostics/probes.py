@@ -44,6 +44,8 @@ from upcycle_news.services.bounces import process
 from upcycle_news.services.checks import run
 from upcycle_news.services.feeds.collect import feeds_health
 from upcycle_news.services.issues import ids
+from upcycle_news.services.journal import files
+from upcycle_news.services.journal.consistency import find_contradiction
 from upcycle_news.services.subscribers import subscriptions
 from upcycle_news.storage import inspect, pending_suppressions, send_hold, subscribers
 from upcycle_news.storage.inspect import StoreFacts
@@ -145,9 +147,29 @@ def probe_store(check_context: CheckContext) -> list[CheckResult]:
         and (hold := send_hold.active_hold(check_context.app.store)) is not None
     ):
         results.append(storage.send_hold_active(hold.explanation))
+    try:
+        results.append(_check_history(check_context))
+    except UpcycleError as error:
+        results.append(storage.history_unreadable(str(error)))
     newest = next(iter(create.list_backups(check_context.app)), None)
     made = None if newest is None else datetime.fromtimestamp(newest.stat().st_mtime, UTC)
     return [*results, storage.evaluate_backup(made, check_context.now, has_store=facts.exists)]
+
+
+def _check_history(check_context: CheckContext) -> CheckResult:
+    """Compare the store with what the keys, the journal and the archive know of what went out."""
+    context, facts = check_context.app, check_context.store
+    if facts.trouble or facts.version not in (None, facts.newest):
+        return skipped("journal", "the store cannot be compared with the journal as it is")
+    if not facts.exists or facts.version is None:
+        return storage.evaluate_history(find_contradiction(context, None), entries=0, places=0)
+    with create.open_unmigrated(context) as store:
+        contradiction = find_contradiction(context, store)
+    read = files.read_places(context)
+    entries = max((len(entries) for entries in read.values()), default=0)
+    if entries:
+        files.raise_unless_writable(context)
+    return storage.evaluate_history(contradiction, entries=entries, places=len(read))
 
 
 def probe_relays(check_context: CheckContext) -> list[CheckResult]:
@@ -341,7 +363,10 @@ def probe_content(check_context: CheckContext) -> list[CheckResult]:
 PROBES: Mapping[str, tuple[Callable[[CheckContext], list[CheckResult]], tuple[str, ...]]] = {
     "settings": (probe_settings, ("settings", "secret-files")),
     "machine": (probe_host, ("python", "packages", "timezone", "disk", "secrets")),
-    "store": (probe_store, ("store", "store-version", "store-check", "pause", "backup")),
+    "store": (
+        probe_store,
+        ("store", "store-version", "store-check", "pause", "journal", "backup"),
+    ),
     "relay": (probe_relays, ("relay", "relay-tls", "relay-login", "relay-size", "relay-offers")),
     "dns": (probe_dns, ("dns", "resolver", "spf", "dkim", "dmarc", "mx", "ptr")),
     "leaving": (

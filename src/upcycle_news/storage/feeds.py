@@ -9,14 +9,13 @@ from typing import Any
 
 from sqlalchemy import Connection, Row, delete, func, insert, or_, select, update
 
-from upcycle_news.models import FeedItem, IssueId
+from upcycle_news.models import FeedItem
 from upcycle_news.storage.database import Store
 from upcycle_news.storage.schema import (
     feed_bodies,
     feed_items,
     feed_reports,
     feeds,
-    used_content,
 )
 
 KEPT_REPORTS = 100
@@ -215,13 +214,6 @@ def last_report(store: Store) -> Mapping[str, Any]:
     query = select(feed_reports.c.report).order_by(feed_reports.c.id.desc()).limit(1)
     with store.reading() as connection:
         return dict(connection.execute(query).scalar() or {})
-
-
-def content_used_by(store: Store, issue: IssueId) -> frozenset[str]:
-    """Return the content of one issue: slugs of essays, keys and canonical links of items."""
-    query = select(used_content.c.value).where(used_content.c.issue_id == str(issue))
-    with store.reading() as connection:
-        return frozenset(connection.execute(query).scalars())
 
 
 @dataclass(frozen=True)

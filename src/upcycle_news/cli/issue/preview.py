@@ -117,6 +117,10 @@ def _preview(
     except NothingNew:
         if as_json:
             print_latest_as_json(app)
+        for finding in app.check_settings():  # they stand against the next issue, whatever it holds
+            note(
+                f"{finding.where}: {finding.level} {finding.code} {finding.in_language(app.language)}"
+            )
         raise
     if as_json:
         print_json(shown.as_dict(app.language))

@@ -16,6 +16,7 @@ from upcycle_news.errors import UpcycleError
 from upcycle_news.i18n.messages import format_count
 from upcycle_news.models.runs import RunResult
 from upcycle_news.services.backup import archive_file as archive
+from upcycle_news.services.journal.consistency import raise_if_contradicted
 from upcycle_news.storage.backup.snapshot import write_snapshot
 from upcycle_news.storage.database import Store, open_store
 from upcycle_news.version import __version__
@@ -79,6 +80,8 @@ def make_backup(
 
     The store is not migrated first. Of the backups in a folder, `keep` are kept (default: the
     setting's for its folder, all elsewhere); 0 keeps all. `on_rows` gets the rows of each batch.
+    Of a store that does not know what went out there is no backup: `StoreMismatchError`. It would be
+    the newest, and take the place of a good one.
     """
     now = context.clock()
     is_file = to is not None and to.name.endswith(_ENDINGS) and not to.is_dir()
@@ -89,7 +92,10 @@ def make_backup(
     target = (
         to if is_file and to is not None else (to or backup_folder(context)) / _NAME.format(now)
     )
+    if not has_store_file(context):
+        raise_if_contradicted(context, None)
     with open_unmigrated(context) as store:
+        raise_if_contradicted(context, store)
         manifest = write_backup(context, store, target, now=now, on_rows=on_rows)
     # Not the new one, which would be the oldest by name if the clock was set back.
     others = [path for path in list_backups(context, target.parent) if path != target]
@@ -100,12 +106,18 @@ def make_backup(
     return Backup(target, target.stat().st_size, now, dict(manifest.tables), names)
 
 
+def has_store_file(context: AppContext) -> bool:
+    """Return whether the file of a store in SQLite is there; a server answers for itself."""
+    url = context.settings.store_url
+    return not url.startswith("sqlite") or Path(url.partition(":///")[2]).is_file()
+
+
 @contextmanager
 def open_unmigrated(context: AppContext) -> Iterator[Store]:
     """Open the store without migrating it; raises `UpcycleError` where there is none."""
     url = context.settings.store_url
-    file = Path(url.partition(":///")[2]) if url.startswith("sqlite") else None
-    if file is not None and not file.is_file():
+    if not has_store_file(context):
+        file = url.partition(":///")[2]
         raise UpcycleError(f"store {file}: there is none yet; nothing to do")
     store = open_store(url, migrated=False)
     try:

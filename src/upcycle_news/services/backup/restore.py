@@ -13,12 +13,16 @@ from datetime import datetime
 from pathlib import Path
 
 from upcycle_news.app.context import AppContext
-from upcycle_news.errors import StoreError, UpcycleError
+from upcycle_news.errors import StoreError, StoreMismatchError, UpcycleError
 from upcycle_news.fileio import write_atomically
 from upcycle_news.i18n.messages import format_count
+from upcycle_news.models.journal import JournalEvent
 from upcycle_news.services.backup import archive_file as archive
 from upcycle_news.services.backup import create
 from upcycle_news.services.delivery import worker_identity
+from upcycle_news.services.journal import settle
+from upcycle_news.services.journal.record import record_change
+from upcycle_news.services.journal.settle import Difference
 from upcycle_news.storage import send_hold, workers
 from upcycle_news.storage.backup import snapshot
 from upcycle_news.storage.backup.merge import MergeReport
@@ -41,7 +45,8 @@ class RestoreReport:
 
     `aside` is the copy of the replaced store, None for a new one; `unknown` counts the deliveries
     that may have been sent since the backup, by issue; `unsent` are issues not sent by then,
-    `unsent_essays` the essays that no issue of the restored store holds, if nothing was merged.
+    `unsent_essays` the essays that no issue of the restored store holds, if nothing was merged;
+    `trouble` is why the journal could not be written, or empty.
     """
 
     manifest: archive.Manifest
@@ -52,6 +57,7 @@ class RestoreReport:
     taken_over: MergeReport = field(default_factory=MergeReport)
     merged: bool = False
     unsent_essays: tuple[str, ...] = ()
+    trouble: str = ""
 
 
 @dataclass(frozen=True)
@@ -130,7 +136,10 @@ def restore(
             f"{state}: cannot be written ({error.strerror}); make room or make the folder "
             "writable; the store is as it was"
         ) from None
+    about = f"backup of {manifest.made_at.isoformat(timespec='seconds')}"
+    trouble = record_change(context, JournalEvent.RESTORED, at=now, about=about)
     return RestoreReport(
+        trouble=trouble,
         manifest=manifest,
         aside=aside,
         secrets=tuple(name for name, _ in missing),
@@ -297,20 +306,56 @@ def _put_secrets(
 
 @dataclass(frozen=True)
 class PendingConfirmation:
-    """The active send hold, the unknown deliveries by issue, and the issues not sent yet."""
+    """The active send hold, the unknown deliveries by issue, and the issues not sent yet.
+
+    `difference` is what went out and the store does not know; None when it knows all.
+    """
 
     send_hold: SendHold | None
     unknown: dict[str, int]
     unsent: tuple[str, ...]
+    difference: Difference | None = None
+
+    @property
+    def is_empty(self) -> bool:
+        """True if there is nothing to confirm."""
+        return self.send_hold is None and self.difference is None
 
 
 def pending_confirmation(context: AppContext) -> PendingConfirmation:
     """Return the send hold and what an operator should know before clearing it."""
-    return PendingConfirmation(
-        send_hold.active_hold(context.store), *snapshot.unknown_and_unsent(context.store)
-    )
+    difference = settle.find_difference(context)
+    try:
+        store = context.store
+    except StoreMismatchError:  # it belongs to other keys, and is not looked into before that is settled
+        return PendingConfirmation(None, {}, (), difference)
+    hold = send_hold.active_hold(store)
+    return PendingConfirmation(hold, *snapshot.unknown_and_unsent(store), difference)
 
 
-def confirm_restore(context: AppContext, *, by: str) -> int:
-    """Clear the send holds; returns their number."""
-    return send_hold.clear(context.store, by=by, now=context.clock())
+@dataclass(frozen=True)
+class ConfirmationReport:
+    """What a confirmation did: holds that ended, unknown deliveries, and issues that count as sent now.
+
+    `trouble` is why the journal could not be written, or empty.
+    """
+
+    holds: int
+    unknown: dict[str, int]
+    sent: tuple[str, ...]
+    trouble: str = ""
+
+
+def confirm_restore(context: AppContext, *, by: str) -> ConfirmationReport:
+    """Clear the send holds; what went out and the store does not know counts as sent from now on.
+
+    Raises `StoreError` while workers send from a store that does not know everything, and
+    `JournalError` when a place of the journal cannot be read; then nothing was changed.
+    """
+    difference = settle.find_difference(context)
+    if difference is not None:
+        with create.open_unmigrated(context) as store:
+            raise_if_sending(context, store)
+    holds, settlement, trouble = settle.confirm(context, by=by)
+    unknown, _ = snapshot.unknown_and_unsent(context.store)
+    return ConfirmationReport(holds, unknown, settlement.sent, trouble)

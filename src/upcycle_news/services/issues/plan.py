@@ -23,7 +23,8 @@ from upcycle_news.models import (
 from upcycle_news.prefect_api.schedules import Schedule, next_times, read_schedules
 from upcycle_news.services.issues import compose, ids
 from upcycle_news.services.issues.compose import EssayFilter
-from upcycle_news.services.issues.render import check_manifest, settings_findings
+from upcycle_news.services.issues.render import check_manifest
+from upcycle_news.services.issues.settings_findings import settings_findings
 from upcycle_news.storage import approvals, issues, revisions
 
 HORIZON = 26  # scheduled times that `essay list` looks ahead: half a year of weekly issues

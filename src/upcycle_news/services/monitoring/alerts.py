@@ -15,13 +15,18 @@ from upcycle_news.i18n.messages import localized
 from upcycle_news.models import IssueState
 from upcycle_news.models.runs import RunResult, StaleRun
 from upcycle_news.observability.logging import Log
-from upcycle_news.services.delivery.issue_control import REFUSED_EVENT
+from upcycle_news.services.delivery.issue_control import (
+    REFUSED_EVENT,
+    SENT_EVENT,
+    STALLED_EVENT,
+)
 from upcycle_news.services.delivery.issue_relay import away_status
 from upcycle_news.services.delivery.lateness import stalled_since
 from upcycle_news.services.delivery.relay_health import slow_relays
 from upcycle_news.services.feeds.collect import feeds_health
 from upcycle_news.services.issues.approval import timed_out
 from upcycle_news.services.issues.lock import release_lock
+from upcycle_news.services.issues.mailbox import mailbox_text
 from upcycle_news.services.subscribers import confirmation_mails
 from upcycle_news.services.subscribers.list_health import list_alert_sentences
 from upcycle_news.storage import (
@@ -97,7 +102,7 @@ def new_events(context: AppContext) -> list[Event]:
         if alerts.alert_once(context.store, event.name, event.subject, now=now)
     ]
     for event in events:
-        write = log.info if event.name == "upcycle-news.issue.sent" else log.warning
+        write = log.info if event.name == SENT_EVENT else log.warning
         write(event.message, what=event.name)
     return events
 
@@ -118,15 +123,17 @@ def _issue_events(context: AppContext) -> Iterator[Event]:
             )
         if status.closed and row.state is not IssueState.CANCELLED:
             message = f"{subject}: sent to {payload['sent']} of {status.audience}"
-            yield Event("upcycle-news.issue.sent", subject, message, payload)
+            if (mailbox := mailbox_text(context, row.id)) is not None:
+                message = mailbox.in_language(context.language)
+            yield Event(SENT_EVENT, subject, message, payload)
         elif row.state is IssueState.SENDING:
             if (since := stalled_since(context, row.id)) is not None:
                 message = f"{subject}: nothing has gone out since {since:%Y-%m-%d %H:%M} UTC"
                 if (away := away_status(context, status)) is not None:
                     message = away.in_language(context.language)
-                yield Event("upcycle-news.issue.stalled", subject, message, payload)
+                yield Event(STALLED_EVENT, subject, message, payload)
             else:
-                alerts.clear_alert(context.store, "upcycle-news.issue.stalled", subject)
+                alerts.clear_alert(context.store, STALLED_EVENT, subject)
 
 
 def _late_events(context: AppContext) -> Iterator[Event]:

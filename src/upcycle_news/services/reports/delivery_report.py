@@ -8,19 +8,21 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
-from upcycle_news.app.context import AppContext
+from upcycle_news.app.context import MAIN_RELAY, AppContext
 from upcycle_news.delivery.ports import DeliveryReport
 from upcycle_news.i18n.messages import FALLBACK, LocalizedText, localized
-from upcycle_news.models import DeliveryState, IssueId
+from upcycle_news.models import DeliveryState, IssueId, IssueStatus
 from upcycle_news.observability.logging import Log
 from upcycle_news.services.content.git_sync import localize_pull_failure
 from upcycle_news.services.delivery.relay_health import slow_relays
 from upcycle_news.services.feeds.collect import FeedRunReport, feeds_health
 from upcycle_news.services.issues.changes_markdown import changes_section
+from upcycle_news.services.issues.mailbox import mailbox_text
 from upcycle_news.services.markdown import Translator, escape_markdown
 from upcycle_news.services.subscribers import suppression_lists
 from upcycle_news.services.subscribers.list_health import list_health
 from upcycle_news.storage import (
+    issue_relays,
     issues,
     relay_stats,
     revisions,
@@ -39,6 +41,8 @@ def delivery_report(
     assert status is not None and row is not None
     counts, translate = status.as_dict(), Translator(context.language)
     lines = [translate(localized("report-title", issue=str(issue))), ""]
+    if (mailbox := mailbox_text(context, issue)) is not None:
+        lines += [f"**{translate(mailbox)}**", ""]
     lines += [translate(localized("report-states")), "|---|---|"]
     lines += [
         f"| {translate(_STATES[state])} | {counts[state]} |"
@@ -50,7 +54,7 @@ def delivery_report(
         translate(localized("report-closes") if status.closed else localized("report-closes-not")),
         "",
     ]
-    lines += _speed(context, translate, issue, row.enqueued_at, int(counts["sent"]))
+    lines += _speed(context, translate, issue, row.enqueued_at, status)
     lines += _relays(context, translate, issue)
     lines += _refusals(context, translate, issue)
     lines += _quotas(context, translate)
@@ -85,18 +89,23 @@ def _list_health(context: AppContext, translate: Translator) -> list[str]:
 
 
 def _speed(
-    context: AppContext, translate: Translator, issue: IssueId, began: datetime | None, sent: int
+    context: AppContext,
+    translate: Translator,
+    issue: IssueId,
+    began: datetime | None,
+    status: IssueStatus,
 ) -> list[str]:
-    ended = statistics.last_delivery_change(context.store, issue)
+    ended, sent = statistics.last_delivery_change(context.store, issue), status.sent
     if began is None or ended is None or not sent:
         return []
     seconds = max((ended - began).total_seconds(), 1.0)
-    relay = localized("report-relay", relay="main")
+    queued_for = issue_relays.get(context.store, issue)
+    relay = localized("report-relay", relay=queued_for.first_relay or MAIN_RELAY)
     sentence = localized(
         "report-speed",
         count=sent,
         seconds=seconds,
-        relay=localized("report-mailbox") if context.configured_relay is None else relay,
+        relay=localized("report-mailbox") if queued_for.is_mailbox else relay,
         rate=sent / seconds,
     )
     return [translate(sentence), ""]

@@ -6,11 +6,15 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from upcycle_news.app.context import AppContext
+from upcycle_news.errors import SendHoldError, StoreMismatchError
 from upcycle_news.models import IssueId, IssueState
 from upcycle_news.models.runs import RunResult
 from upcycle_news.services.issues.ids import current_issue
 from upcycle_news.services.issues.lock import acquire_lock
-from upcycle_news.storage import issues, scheduled_runs, send_hold
+from upcycle_news.services.issues.mailbox import is_unsent, mailbox_text
+from upcycle_news.services.journal.consistency import raise_if_sending_refused
+from upcycle_news.services.journal.files import JournalError
+from upcycle_news.storage import issues, scheduled_runs
 
 NEXT = "next"
 
@@ -24,9 +28,15 @@ class RunAdmission:
 
 
 def send_hold_result(context: AppContext) -> RunResult | None:
-    """Return the result of a run while the store has a send hold, else None."""
-    hold = send_hold.active_hold(context.store)
-    return RunResult("failed", "Paused", hold.explanation) if hold else None
+    """Return the result of a run while nothing may be sent from the store, else None.
+
+    That is during a send hold, and while the store does not know what went out.
+    """
+    try:
+        raise_if_sending_refused(context)
+    except (SendHoldError, StoreMismatchError, JournalError) as error:
+        return RunResult("failed", "Paused", error.in_language(context.language))
+    return None
 
 
 def admit_run(
@@ -57,9 +67,11 @@ def admit_run(
         message = f"issue {issue} was cancelled: nothing is sent"
         return RunAdmission(str(issue), RunResult("cancelled", "Cancelled", message))
     status = issues.status(context.store, issue)
-    if status is not None and status.closed:
+    if status is not None and status.closed and not is_unsent(context, issue):
         sent = status.as_dict()["sent"]
         message = f"issue {issue} went out already: sent to {sent} of {status.audience}"
+        if (mailbox := mailbox_text(context, issue)) is not None:
+            message = mailbox.in_language(context.language)
         return RunAdmission(str(issue), RunResult("completed", "AlreadySent", message))
     if (row is None or not row.frozen) and not acquire_lock(context, issue, run):
         message = f"issue {issue} is being prepared by another run: this one does nothing"

@@ -9,6 +9,7 @@ from upcycle_news.errors import IssueError, NothingNew, UpcycleError
 from upcycle_news.models import IssueId
 from upcycle_news.models.runs import RunResult
 from upcycle_news.services.delivery import send
+from upcycle_news.services.delivery.issue_control import take_back_if_unsent
 from upcycle_news.services.delivery.test_mail import group_addresses, send_test
 from upcycle_news.services.issues.compose import EssayFilter, compose_issue, select_essays
 from upcycle_news.services.issues.lock import release_lock
@@ -43,17 +44,18 @@ def compose(
 ) -> ComposeResult:
     """Compose an issue from the current content.
 
-    An issue whose deliveries began keeps its frozen revision; a run that resumes takes the
-    revision of its approval request.
+    An issue whose deliveries began keeps its frozen revision; one that lies in the mailbox is taken back
+    when a relay is set. A run that resumes takes the revision of its approval request.
     """
     row = issues.get(context.store, issue)
-    if row is not None and row.frozen:
+    taken_back = take_back_if_unsent(context, issue, by=f"flow run {run}")
+    if row is not None and row.frozen and not taken_back:
         return ComposeResult(row.revision_id)
     request = approvals.request_of_run(context.store, run)
     if request is not None and request.answer in ("", "send", "reject"):
         return ComposeResult(request.revision_id)
     try:
-        essays = select_essays(context, essay_filter)
+        essays = select_essays(context, issue, essay_filter)
         return ComposeResult(compose_issue(context, issue, essays).revision_id)
     except NothingNew as error:
         release_lock(context, issue, run)
@@ -88,10 +90,17 @@ def send_tests(
 
 
 def enqueue_once(
-    context: AppContext, issue: IssueId, revision_id: str, *, run: str, senders: int = 1
+    context: AppContext,
+    issue: IssueId,
+    revision_id: str,
+    *,
+    run: str,
+    senders: int = 1,
+    approve: bool = False,
 ) -> int:
     """Queue the deliveries of an approved issue, unless a try before has; return the audience.
 
+    `approve`: a revision that nobody has decided about is approved with it, and only if it is queued.
     Raises `IssueError` when it is not approved, or SQLite is to serve several `senders`.
     """
     if senders > 1 and context.store.dialect == "sqlite":
@@ -103,7 +112,8 @@ def enqueue_once(
     if row is not None and row.frozen:
         return row.audience
     rendered = render_revision(context, find_revision(context, issue, revision_id))
-    audience = send.enqueue(context, rendered, by=f"flow run {run}")
+    approval = issues.NewApproval("flow") if approve else None
+    audience = send.enqueue(context, rendered, by=f"flow run {run}", approval=approval)
     release_lock(context, issue, run)
     return audience
 
