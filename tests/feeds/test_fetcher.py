@@ -92,7 +92,7 @@ def test_compressed_feeds_are_unpacked(web, path):
         ("/hop/6", "it is redirected more than 5 times"),
         ("/to302?file:///etc/passwd", "it is redirected to where we cannot go: the target is not http or https"),
         ("/to302?", "it is redirected, but the answer does not say where"),
-        ("/to302?https://a:b@x.example/", "it is redirected to where we cannot go: the target is not a web address"),
+        ("/to302?https://a:b@x.example/", "it is redirected to where we cannot go: the target carries a user name"),
         ("http://127.0.0.1:1/", "the server cannot be reached: it refuses the connection"),
         ("http://gibt.es.nicht.invalid/", "the server cannot be reached: its name is unknown"),
     ],

@@ -140,10 +140,14 @@ def import_(
         report = app.feeds.import_opml(file)
     if as_json:
         print_json(report.as_dict())
-        return
-    typer.echo(f"{format_count(len(report.added), 'feed')} added, {len(report.skipped)} left out")
-    for sentence in report.skipped:
-        note(sentence)
+    else:
+        typer.echo(
+            f"{format_count(len(report.added), 'feed')} added, {len(report.skipped)} left out"
+        )
+        for sentence in report.skipped:
+            note(sentence)
+    if report.failed:
+        raise typer.Exit(1)
 
 
 def export() -> None:

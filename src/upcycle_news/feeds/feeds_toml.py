@@ -17,8 +17,8 @@ from upcycle_news.fileio import (
 from upcycle_news.i18n.messages import LocalizedText, localized
 from upcycle_news.models import Feed
 from upcycle_news.models.content import LANGUAGE
-from upcycle_news.text.sanitize import normalise_whitespace
-from upcycle_news.text.urls import BadLinkError, canonical_link, safe_link
+from upcycle_news.text.sanitize import neutralise_braces, normalise_whitespace
+from upcycle_news.text.urls import BadLinkError, canonical_link, safe_link, without_feed_scheme
 
 KEYS = ("name", "url", "topics", "weight", "language", "limit", "active")
 MAX_WEIGHT = 10.0
@@ -97,7 +97,7 @@ class _Table:
         if limit is not None and limit < 1:
             raise self.error("limit", localized("feed-limit"))
         return Feed(
-            name=name,
+            name=neutralise_braces(name),
             url=self._url(),
             topics=tuple(dict.fromkeys(normalise_whitespace(topic) for topic in topics)),
             weight=self._weight(),
@@ -143,16 +143,15 @@ class _Table:
         return language
 
     def _url(self) -> str:
-        url = self._get("url", str, localized("feed-is-url"), None).strip()
+        url = without_feed_scheme(self._get("url", str, localized("feed-is-url"), None).strip())
         try:
             if not re.match(r"https?://", url, re.IGNORECASE):
-                raise BadLinkError("it is not http or https")
+                raise BadLinkError(localized("feed-url-scheme"))
             if "@" in url.partition("//")[2].partition("/")[0]:
-                raise BadLinkError("it carries a user name, which does not belong into git")
+                raise BadLinkError(localized("feed-url-user"))
             return safe_link(url)
         except BadLinkError as error:
-            reason = str(error).replace("its link", "it")
-            raise self.error("url", localized("feed-url", reason=reason)) from None
+            raise self.error("url", localized("feed-url", reason=error.text)) from None
 
 
 def _unique(tables: list[_Table]) -> tuple[Feed, ...]:

@@ -7,10 +7,8 @@ import xml.etree.ElementTree as ET
 
 import pytest
 
-from upcycle_news.errors import ContentError
-from upcycle_news.feeds.discovery import autodiscover_feeds, common_feed_urls
 from upcycle_news.feeds.feeds_toml import as_toml, load_feeds
-from upcycle_news.feeds.opml import as_opml, parse_opml
+from upcycle_news.feeds.opml import as_opml
 from upcycle_news.models import Feed
 
 from ...feeds.feed_site import site
@@ -89,8 +87,6 @@ def test_feeds_are_discovered_by_the_links_of_a_page(web, publication):
     page = b"""<html><head><base href="/blog/"><link href='../plain' type="application/rss+xml"
         rel="alternate" title="Neu &amp; gut"><link rel=stylesheet href=x><a rel="alternate"
         type="application/atom+xml" href="javascript:x"><link rel="alternate" hreflang="en" href="/en">"""
-    (link,) = autodiscover_feeds(page, web.url)
-    assert (link.url, link.title) == (web.url + "/plain", "Neu & gut")
     web.pages = {"/": page}
     result = publication.run("feeds", "discover", web.url + "/", "--json", **OPEN)
     assert result.json == {"url": web.url + "/plain", "title": "Blatt", "entries": 2}
@@ -100,7 +96,6 @@ def test_without_links_the_usual_paths_of_a_page_are_tried(web, publication):
     web.pages = {"/blog/": b"<html>Hallo", "/blog/feed": rss(item())}
     result = publication.run("feeds", "discover", web.url + "/blog/", **OPEN)
     assert result.out == f"{web.url}/blog/feed  Blatt (1 entries)\n"
-    assert common_feed_urls("https://x.example/a/")[0].url == "https://x.example/a/feed"
     web.pages = {"/": b"<html>Hallo"}
     assert "no feed" in publication.run("feeds", "discover", web.url + "/", code=1, **OPEN).err
 
@@ -135,37 +130,6 @@ def test_export_and_import_give_the_same_list(publication, tmp_path):
     again = publication.run("feeds", "export").out
     assert again == opml.read_text(encoding="utf-8")
     ET.fromstring(again)
-
-
-def test_opml_of_other_programs_is_imported():
-    data = b"""<?xml version="1.0"?><opml version="1.0"><body><outline text="Bauen"><outline
-      text="Holz"><outline title="Blatt" text="Blatt" xmlUrl="feed:https://a.example/rss"/></outline>
-      <outline text="Kein" xmlUrl="javascript:x"/></outline>
-      <outline text="Stadt" category="/News/Stadt,Land" language="de-DE" xmlUrl="http://b.example/"/>
-      <outline text="leer"/></body></opml>"""
-    opml = parse_opml(data, "x.opml")
-    assert opml.feeds == (
-        Feed("Blatt", "https://a.example/rss", ("Bauen", "Holz")),
-        Feed("Stadt", "http://b.example/", ("Stadt", "Land"), language="de-DE"),
-    )
-    assert opml.skipped == ("Kein: its link is not http or https",)
-
-
-@pytest.mark.parametrize(
-    ("data", "message"),
-    [
-        (b"", "is not XML"),
-        (b"<opml><body>", "is not XML"),
-        (b"<html><body/></html>", "is not OPML"),
-        (b'<!DOCTYPE x [<!ENTITY a "b">]><opml><body/></opml>', "declares a document type"),
-        ("<opml/>".encode("utf-16"), "not UTF-8"),
-        (b"x" * 6_000_000, "larger than 5 MiB"),
-        (b"<opml><body>" + b"<outline>" * 50_000, "is not XML"),
-    ],
-)
-def test_a_file_that_is_no_opml_is_refused(data, message):
-    with pytest.raises(ContentError, match=message):
-        parse_opml(data, "x.opml")
 
 
 def test_imported_feeds_with_the_same_name_get_unique_names(publication, tmp_path):
