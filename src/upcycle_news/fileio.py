@@ -53,7 +53,7 @@ def read_text(path: Path, where: str) -> str:
     return text
 
 
-def parse_toml(text: str, where: str, example: str) -> dict[str, Any]:
+def parse_toml(text: str, where: str, example: str | LocalizedText) -> dict[str, Any]:
     """Read TOML; raises `ContentError` with the line, and an `example` of what to write."""
     try:
         return tomllib.loads(text)
@@ -124,14 +124,35 @@ def write_atomically(
         ) from None
 
 
-def toml_error(error: Exception, text: str) -> tuple[int, str]:
-    """Return the 1-based line and the message of a tomllib error; without a line it is the last."""
+def toml_error(error: Exception, text: str) -> tuple[int, LocalizedText]:
+    """Return the 1-based line of a tomllib error, without one the last, and what is wrong there."""
     message = str(error)
     line = re.search(r"at line (\d+)", message)
-    return (
-        int(line[1]) if line else len(text.splitlines()) or 1,
-        re.sub(r"\s*\(at .*\)$", "", message),
-    )
+    return int(line[1]) if line else len(text.splitlines()) or 1, _explain_toml(message)
+
+
+def _explain_toml(message: str) -> LocalizedText:
+    """Return what an error of tomllib means to an editor; its own messages are English."""
+    if table := re.match(
+        r"Cannot (?:declare|redefine namespace|mutate immutable namespace) \((.*?)\)", message
+    ):
+        name = ".".join(re.findall(r"'([^']*)'", table[1]))
+        return localized("toml-table-twice", name=name[:40])
+    if re.match(r"Cannot overwrite a value|Duplicate inline table key", message):
+        return localized("toml-key-twice")
+    if re.match(r"Unterminated string|(?:Illegal|Found invalid) character '\\n'", message):
+        return localized("toml-text-open")
+    if re.match(r"Unclosed|Expected '\]{1,2}'", message):
+        return localized("toml-bracket-open")
+    if re.match(r"Expected '='", message):
+        return localized("toml-no-equals")
+    if re.match(r"Invalid (?:value|date)", message):
+        return localized("toml-value")
+    if re.match(r"Unescaped|Invalid hex|Escaped", message):
+        return localized("toml-backslash")
+    if re.match(r"Expected newline", message):
+        return localized("toml-rest-of-line")
+    return localized("toml-unreadable")
 
 
 def line_of(source: str, keys: tuple[str | int, ...]) -> int | None:

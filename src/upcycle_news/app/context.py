@@ -23,7 +23,7 @@ from upcycle_news.app.factories import (
 )
 from upcycle_news.bounces.verp import BounceAddresses
 from upcycle_news.config.sections import RelaySettings
-from upcycle_news.config.settings import FILE_NAME, Settings, load_settings
+from upcycle_news.config.settings import FILE_NAME, Settings, load_settings, publication_language
 from upcycle_news.curation.compose_issue import Limits
 from upcycle_news.delivery.retry_policy import RetryPolicy
 from upcycle_news.errors import SettingsError, StoreError, StoreMismatchError, UpcycleError
@@ -63,7 +63,11 @@ class AppContext:
     @classmethod
     def open(cls, home: Path | None = None) -> AppContext:
         """Read the configuration of `home` (default: UPCYCLE_NEWS_HOME, then the current folder)."""
-        settings = load_settings(home)
+        try:
+            settings = load_settings(home)
+        except SettingsError as error:
+            error.language = publication_language(home)
+            raise
         logging.configure_logging(settings.log.format, settings.log.level, secret_values(settings))
         return cls(settings)
 

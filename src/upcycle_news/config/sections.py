@@ -9,6 +9,7 @@ from zoneinfo import ZoneInfo
 
 from pydantic import AfterValidator, Field, SecretStr, model_validator
 
+from upcycle_news.config.errors import UnusableValueError
 from upcycle_news.config.types import (
     Address,
     AllowPrivate,
@@ -20,6 +21,7 @@ from upcycle_news.config.types import (
     Url,
     Zone,
 )
+from upcycle_news.i18n.messages import localized
 from upcycle_news.models import Length
 
 
@@ -191,7 +193,7 @@ class WindowSettings(Table):
     @model_validator(mode="after")
     def _start_and_end_together(self) -> Self:
         if bool(self.start) != bool(self.end):
-            raise ValueError("a window needs both start and end")
+            raise UnusableValueError(localized("value-window"))
         return self
 
 
@@ -214,7 +216,7 @@ def _web_address(value: SecretStr) -> SecretStr:
     url = value.get_secret_value()
     parts = urlsplit(url)
     if url and (parts.scheme not in ("http", "https") or not parts.hostname):
-        raise ValueError("not an address; it begins with https://")
+        raise UnusableValueError(localized("value-https"))
     return value
 
 
@@ -272,6 +274,11 @@ class AudienceSettings(Table):
         1440, ge=1, description="No second confirmation mail to an address before this."
     )
     keep_ip: bool = Field(False, description="Keep the IP address of a sign-up as further proof.")
+    keep_left_days: int = Field(
+        365,
+        ge=0,
+        description="Who left is forgotten after so many days, as by `subscribers forget`; 0: never.",
+    )
     confirmations_at_once: int = Field(
         30, ge=1, description="Confirmation mails that may go at once, from all networks together."
     )
@@ -396,7 +403,7 @@ def _resolver(text: str) -> str:
         try:
             split_resolver(text)
         except ValueError:
-            raise ValueError("not a DNS server; write it as 9.9.9.9 or 127.0.0.1:5353") from None
+            raise UnusableValueError(localized("value-resolver")) from None
     return text
 
 
@@ -404,7 +411,7 @@ def _ip(text: str) -> str:
     try:
         return str(ipaddress.ip_address(text))
     except ValueError:
-        raise ValueError("not an IP address; write it as 192.0.2.7 or 2001:db8::7") from None
+        raise UnusableValueError(localized("value-ip")) from None
 
 
 class DoctorSettings(Table):

@@ -8,6 +8,7 @@ its place, never ignored.
 from __future__ import annotations
 
 import os
+import re
 import tomllib
 from collections.abc import Mapping
 from pathlib import Path
@@ -23,6 +24,7 @@ from pydantic_settings import (
 from pydantic_settings import SettingsError as SourceError
 
 from upcycle_news.config.errors import (
+    UnusableValueError,
     describe_validation_error,
     unknown_variable,
     unreadable_variable,
@@ -51,6 +53,7 @@ from upcycle_news.config.sections import (
 )
 from upcycle_news.errors import SettingsError
 from upcycle_news.fileio import line_of, toml_error
+from upcycle_news.i18n.messages import LocalizedText, localized
 from upcycle_news.models import MAILBOX
 
 PREFIX = "UPCYCLE_NEWS_"
@@ -98,9 +101,7 @@ class Settings(BaseSettings):
         cls, relays: dict[str, RelaySettings]
     ) -> dict[str, RelaySettings]:
         if MAILBOX in relays:
-            raise ValueError(
-                f"a relay cannot be called '{MAILBOX}', which is the one in this program: choose another"
-            )
+            raise UnusableValueError(localized("value-relay-mailbox", name=MAILBOX))
         return relays
 
     @classmethod
@@ -161,12 +162,16 @@ def load_settings(home: Path | None = None) -> Settings:
             source = path.read_text(encoding="utf-8-sig")
             table = tomllib.loads(source)
         except UnicodeDecodeError:
-            raise SettingsError(FILE_NAME, None, "is not UTF-8 text; save it as UTF-8") from None
+            raise SettingsError(FILE_NAME, None, localized("settings-not-utf8")) from None
         except OSError as error:
-            raise SettingsError(FILE_NAME, None, f"cannot be read: {error.strerror}") from None
+            raise SettingsError(
+                FILE_NAME, None, localized("settings-unreadable", reason=str(error.strerror))
+            ) from None
         except tomllib.TOMLDecodeError as error:
             line, what = toml_error(error, source)
-            raise SettingsError(FILE_NAME, line, f"is not TOML here: {what}") from None
+            raise SettingsError(
+                FILE_NAME, line, localized("settings-not-toml", reason=what)
+            ) from None
     _refuse_unknown_variables(os.environ)
     try:
         settings = Settings(**_refuse_home(table))
@@ -181,10 +186,25 @@ def load_settings(home: Path | None = None) -> Settings:
     return settings.model_copy(update={"home": root, "state": state})
 
 
+def publication_language(home: Path | None = None) -> str:
+    """Return the language of a publication whose settings cannot be read, for the sentence that says so."""
+    if variable := os.environ.get(f"{PREFIX}PUBLICATION__LANGUAGE"):
+        return variable
+    root = home or Path(os.environ.get(f"{PREFIX}HOME") or ".")
+    try:
+        source = (root / FILE_NAME).read_text(encoding="utf-8-sig", errors="replace")
+    except OSError:
+        source = ""
+    # The text may be no TOML: a line is looked for, not a key.
+    written = re.search(r"^\s*(?:publication\.)?language\s*=\s*[\"'](\w+)", source, re.MULTILINE)
+    default: str = PublicationSettings.model_fields["language"].default
+    return written[1] if written else default
+
+
 def _refuse_home(table: dict[str, Any]) -> dict[str, Any]:
     """Return the table; raises if it sets `home`, which decides where this file is read from."""
     if "home" in table:
-        raise SettingsError(FILE_NAME, None, "'home' is set by UPCYCLE_NEWS_HOME only; remove it")
+        raise SettingsError(FILE_NAME, None, localized("settings-home"))
     return table
 
 
@@ -197,42 +217,43 @@ def _refuse_unknown_variables(environment: Mapping[str, str]) -> None:
                 raise unknown_variable(variable, first, list(Settings.model_fields), PREFIX)
 
 
+def _secret_in_git(variable: str) -> LocalizedText:
+    return localized(
+        "settings-secret-in-git", variable=f"{PREFIX}{variable}", file=f"{PREFIX}{variable}_FILE"
+    )
+
+
 def _refuse_secrets_in_toml(table: dict[str, Any], source: str) -> None:
     for key in ("rsa_key", "ed25519_key"):
         if table.get("dkim", {}).get(key):
             raise SettingsError(
                 FILE_NAME,
                 line_of(source, ("dkim", key)),
-                f"a private key does not belong into git: set {PREFIX}DKIM__{key.upper()}_FILE "
-                "instead",
+                localized("settings-key-in-git", variable=f"{PREFIX}DKIM__{key.upper()}_FILE"),
             )
     for name, relay in table.get("relays", {}).items():
         if relay.get("password"):
             raise SettingsError(
                 FILE_NAME,
                 line_of(source, ("relays", name, "password")),
-                "a password does not belong into git: set "
-                f"{PREFIX}RELAYS__{name.upper()}__PASSWORD, or …__PASSWORD_FILE, instead",
+                _secret_in_git(f"RELAYS__{name.upper()}__PASSWORD"),
             )
     if table.get("inbox", {}).get("password"):
         raise SettingsError(
             FILE_NAME,
             line_of(source, ("inbox", "password")),
-            f"a password does not belong into git: set {PREFIX}INBOX__PASSWORD, or "
-            "…__PASSWORD_FILE, instead",
+            _secret_in_git("INBOX__PASSWORD"),
         )
     if table.get("cockpit", {}).get("webhook"):
         raise SettingsError(
             FILE_NAME,
             line_of(source, ("cockpit", "webhook")),
-            f"an address that anybody may post to does not belong into git: set {PREFIX}"
-            "COCKPIT__WEBHOOK, or …__WEBHOOK_FILE, instead",
+            _secret_in_git("COCKPIT__WEBHOOK"),
         )
     for name, secret in table.get("bounces", {}).get("webhooks", {}).items():
         if secret:
             raise SettingsError(
                 FILE_NAME,
                 line_of(source, ("bounces", "webhooks", name)),
-                f"a secret does not belong into git: set {PREFIX}BOUNCES__WEBHOOKS__{name.upper()}, "
-                f"or …__{name.upper()}_FILE, instead",
+                _secret_in_git(f"BOUNCES__WEBHOOKS__{name.upper()}"),
             )

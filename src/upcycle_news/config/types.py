@@ -10,7 +10,9 @@ from zoneinfo import available_timezones
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict
 
+from upcycle_news.config.errors import UnusableValueError
 from upcycle_news.errors import AddressError, UpcycleError
+from upcycle_news.i18n.messages import localized
 from upcycle_news.models import EmailAddress, Rate
 from upcycle_news.text.private_hosts import PrivateAccess
 
@@ -19,39 +21,39 @@ def _address(text: str) -> str:
     try:
         return EmailAddress.parse(text).address if text else ""
     except AddressError as error:
-        raise ValueError(str(error)) from None
+        raise UnusableValueError(error.localized_text) from None
 
 
 def _url(text: str) -> str:
     parts = urlsplit(text)
     if text and (parts.scheme not in ("http", "https") or not parts.hostname or parts.query):
-        raise ValueError("not a web address; write it as https://newsletter.example.org")
+        raise UnusableValueError(localized("value-web-address"))
     return text.rstrip("/")
 
 
 def _zone(text: str) -> str:
     if text not in available_timezones():
-        raise ValueError("not a time zone; write it as Europe/Berlin")
+        raise UnusableValueError(localized("value-time-zone"))
     return text
 
 
 def _single_line(text: str) -> str:
     if any(ord(char) < 32 or ord(char) == 127 for char in text):
-        raise ValueError("must be one line without control characters")
+        raise UnusableValueError(localized("value-one-line"))
     return text.strip()
 
 
 def _quota(text: str) -> str:
     try:
         Rate.parse(text)
-    except UpcycleError as error:
-        raise ValueError(str(error)) from None
+    except UpcycleError:
+        raise UnusableValueError(localized("value-quota")) from None
     return text.strip()
 
 
 def _time_of_day(text: str) -> str:
     if text and not re.fullmatch(r"([01]\d|2[0-3]):[0-5]\d", text):
-        raise ValueError("not a time of day; write it as 08:30")
+        raise UnusableValueError(localized("value-time-of-day"))
     return text
 
 
@@ -63,7 +65,7 @@ def _metrics_access(value: object) -> object:
             return tuple(str(ipaddress.ip_network(network)) for network in value)
     except ValueError:
         pass  # the sentence below is clearer
-    raise ValueError('must be "loopback", "off", or networks, such as ["10.1.0.0/16"]')
+    raise UnusableValueError(localized("value-metrics"))
 
 
 _BOOLEANS = ("true", "false", "yes", "no", "on", "off", "1", "0")
@@ -77,10 +79,7 @@ def _private_access(value: object) -> object:
         return tuple(entry.strip() for entry in value)
     if isinstance(value, bool) or str(value).lower() in _BOOLEANS:
         return value
-    raise ValueError(
-        "must be true, false, or hosts and networks, "
-        'such as ["intranet.example.org", "10.1.0.0/16"]'
-    )
+    raise UnusableValueError(localized("value-private-access"))
 
 
 Line = Annotated[str, AfterValidator(_single_line)]

@@ -49,7 +49,7 @@ def load_vocabulary(path: Path, root: Path) -> Vocabulary:
     if not path.exists():
         return Vocabulary()
     text = read_text(path, where)
-    data = parse_toml(text, where, '["Leerstand"] and below it words = "…"')
+    data = parse_toml(text, where, localized("vocabulary-example"))
     file = _VocabularyFile(where, text)
     everyday = file.entries("", EVERYDAY, data.pop(EVERYDAY, ""))
     vocabulary = Vocabulary(

@@ -10,6 +10,7 @@ from upcycle_news.diagnostics.content import LastIssue
 from upcycle_news.diagnostics.probes import PROBES, CheckContext
 from upcycle_news.diagnostics.results import CheckResult, Report, problem
 from upcycle_news.errors import UpcycleError
+from upcycle_news.i18n.messages import FALLBACK
 from upcycle_news.rendering.render import encoded_size
 from upcycle_news.services.issues.ids import latest_issue
 from upcycle_news.services.issues.render import RenderedRevision, sample_message
@@ -48,7 +49,7 @@ def unreadable(error: UpcycleError) -> Report:
     """Return the report for settings that cannot be read, which keeps every check from running."""
     result = problem(
         "settings",
-        str(error),
+        error.in_language(FALLBACK),  # as all of the doctor's sentences
         impact="no command works, and no other check can run",
         fix="correct that place",
     )

@@ -30,7 +30,7 @@ def load_feeds(path: Path, root: Path) -> tuple[Feed, ...]:
     if not path.exists():
         return ()
     text = read_text(path, where)
-    data = parse_toml(text, where, 'lines such as name = "…"')
+    data = parse_toml(text, where, 'name = "…"')
     for key in data:
         if key != "feeds":
             message = localized("feeds-key", key=key[:40], hint=did_you_mean(key, ["feeds"]))
