@@ -142,6 +142,10 @@ class _PageReader(HTMLParser):
         end = end or re.compile(r"--!?>").search(self.rawdata, i + 4)
         return end.end() if end else -1
 
+    def parse_marked_section(self, i: int, report: int = 1) -> int:
+        """Return where ``<![…`` ends, which in HTML is a comment up to ``>`` (13.2.5.42)."""
+        return self.parse_bogus_comment(i)
+
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         if self._opaque:
             return
