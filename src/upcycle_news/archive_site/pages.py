@@ -44,7 +44,7 @@ from upcycle_news.rendering.template_strings import (
     read_toml,
 )
 from upcycle_news.rendering.view_models import reading_minutes, subject
-from upcycle_news.text.typography import one_line, typeset
+from upcycle_news.text.typography import direction, one_line, typeset
 
 FOLDER = "archive"
 VIEWS = ("home", "archive", "essays", "issue", "essay", "gone", "missing")
@@ -213,6 +213,7 @@ class PageRenderer:
             summary=typeset(essay.summary, essay.language),
             url=builder.essay_url(essay.slug),
             lang=builder.lang_attribute(essay.language),
+            dir=direction(essay.language),
             image=lead.image if lead else None,
             html=lead.html if lead else Markup(""),
             corrections=self.corrections(sent, essay, builder),

@@ -124,6 +124,7 @@ class EssayView:
     summary: str
     url: str
     lang: str
+    dir: str
     image: ImageView | None
     html: Markup
     corrections: tuple[CorrectionView, ...]

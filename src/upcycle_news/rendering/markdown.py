@@ -212,7 +212,7 @@ class _Renderer(FootnoteRules, RendererHTML):
             return shown
         line_break = self.hardbreak(tokens, idx, options, env).rstrip()
         more = line_break if idx + 1 < len(tokens) else ""
-        return f'{shown}{line_break}<span class="caption">{caption}</span>{more}'
+        return f'{shown}{line_break}<span class="caption soft">{caption}</span>{more}'
 
     def table_open(self, *_: Any) -> str:
         return '<div class="scroll"><div tabindex="0"><table>\n'

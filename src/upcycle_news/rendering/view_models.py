@@ -34,7 +34,7 @@ from upcycle_news.rendering.essay_fields import essay_fields, with_essay_fields
 from upcycle_news.rendering.images import DisplayedImage, read_image
 from upcycle_news.rendering.template_strings import TemplateStrings
 from upcycle_news.text import image_paths
-from upcycle_news.text.typography import base_language, one_line, typeset
+from upcycle_news.text.typography import base_language, direction, one_line, typeset
 
 READING_SPEED = 200
 """Words a minute."""
@@ -78,7 +78,10 @@ class ImageView:
 @dataclass(frozen=True)
 @with_essay_fields
 class LeadView:
-    """The essay that leads. `lang` is set where it differs from the issue's, `more` if it goes on."""
+    """The essay that leads. `lang` is set where it differs from the issue's, `more` if it goes on.
+
+    `dir` is ``rtl`` for a language that is written from the right, else empty.
+    """
 
     title: str
     byline: str
@@ -86,6 +89,7 @@ class LeadView:
     minutes: int
     url: str
     lang: str
+    dir: str
     image: ImageView | None
     html: Markup
     text: str
@@ -105,6 +109,7 @@ class TeaserView:
     summary: str
     url: str
     lang: str
+    dir: str
     image: ImageView | None
 
 
@@ -126,6 +131,7 @@ class StoryView:
     date: str
     excerpt: str
     lang: str
+    dir: str
     also: tuple[SourceView, ...]
 
 
@@ -260,6 +266,7 @@ class ViewModelBuilder:
             "minutes": reading_minutes(essay.body),
             "url": self.essay_url(essay.slug),
             "lang": self.lang_attribute(essay.language),
+            "dir": direction(essay.language),
             "image": self.image(essay),
             **essay_fields(essay, self.strings),
         }
@@ -281,6 +288,7 @@ class ViewModelBuilder:
             date=self.strings.long_date(self.local_time(item.date).date()),
             excerpt=typeset(self.summary(item), item.language),
             lang=self.lang_attribute(item.language),
+            dir=direction(item.language),
             also=tuple(others.values()),
         )
 

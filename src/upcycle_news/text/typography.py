@@ -51,6 +51,14 @@ def base_language(language: str) -> str:
     return language.replace("_", "-").partition("-")[0].lower()
 
 
+_RIGHT_TO_LEFT = ("ar", "ckb", "dv", "fa", "he", "ps", "sd", "ug", "ur", "yi")
+
+
+def direction(language: str) -> str:
+    """Return ``rtl`` for a language that is written from right to left, else an empty string."""
+    return "rtl" if base_language(language) in _RIGHT_TO_LEFT else ""
+
+
 def normalise_text(text: str) -> str:
     r"""Return text in NFC, without control characters but tab and newline, with ``\n`` as line end.
 

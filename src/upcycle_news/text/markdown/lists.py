@@ -21,7 +21,7 @@ _ORDINAL = re.compile(
     rf"\d{{4,}}\. |\d{{1,2}}\. +(?:{_MONTH}|\d{{1,2}}\.(?: \d{{2,4}}(?!\w)| ?[:,–]|$)"
     r"|Jahrhunderts?(?!\w)|Jh\.|Jahrtausend)"
 )
-_NUMBERED = re.compile(r"[\s>]*\d{1,9}[.)]\s")
+_NUMBERED = re.compile(r"[\s>]*(\d{1,9})[.)]\s")
 _ENGLISH_ORDINAL = re.compile(r"\d{4,}\. ")
 # Behind a birth sign: a date, a year, "um 1900".
 _BIRTH = re.compile(r"(?:um |ca\. |vor |nach )?\d")
@@ -47,20 +47,22 @@ def german_lists_plugin(parser: MarkdownIt, *, german: bool) -> None:
 
     def list_block(state: StateBlock, start: int, end: int, silent: bool) -> bool:
         if ordinal.match(_line(state, start)):
-            return False
+            # Below a numbered item, and not indented as its text is, it ends that item's paragraph.
+            outside = silent and state.sCount[start] < state.blkIndent
+            if not outside or _number_above(state, start) is None:
+                return False
         return bool(commonmark_list(state, start, end, silent))
 
     def ordinal_ends_list(state: StateBlock, start: int, end: int, silent: bool) -> bool:
-        if not silent or not ordinal.match(_line(state, start)):
+        text = _line(state, start)
+        if not silent or not ordinal.match(text):
             return False
-        if state.parentType != "paragraph":
-            return True
-        # Below an item's paragraph, and not indented as its continuation is.
-        above = state.src[: state.bMarks[start]].rpartition("\n")[0].rpartition("\n")[2]
-        return state.sCount[start] < state.blkIndent and bool(_NUMBERED.match(above))
+        above = _number_above(state, start)
+        # Where it counts on it is the next item, whatever it speaks of.
+        return above is None or above + 1 != int(text.partition(".")[0])
 
     parser.block.ruler.at("list", list_block, {"alt": ["paragraph", "reference", "blockquote"]})
-    parser.block.ruler.before("list", "ordinal", ordinal_ends_list, {"alt": ["list", "paragraph"]})
+    parser.block.ruler.before("list", "ordinal", ordinal_ends_list, {"alt": ["list"]})
     parser.block.ruler.before(
         "table",
         "bullet",
@@ -77,6 +79,12 @@ def _line(state: StateBlock, line: int) -> str:
     return state.src[state.bMarks[line] + state.tShift[line] : state.eMarks[line]]
 
 
+def _number_above(state: StateBlock, line: int) -> int | None:
+    """Return the number that the written line above begins with."""
+    above = _NUMBERED.match(state.src[: state.bMarks[line]].rstrip().rpartition("\n")[2])
+    return int(above[1]) if above else None
+
+
 def _replace_bullet(state: StateBlock, start: int, end: int, silent: bool) -> bool:
     """Put a ``-`` where a word processor put its bullet; the rule of lists then reads the line.
 
@@ -87,10 +95,8 @@ def _replace_bullet(state: StateBlock, start: int, end: int, silent: bool) -> bo
         _write_bullet(state, start)
         above = state.env.get(_BULLET_ABOVE, text[0])
         state.env[_BULLET_ABOVE] = text[0]
-        return (
-            silent and state.parentType == "list" and above != text[0] and state.isEmpty(start - 1)
-        )
-    elif _DASH.match(text):
+        return silent and start > 0 and state.isEmpty(start - 1) and above != text[0]
+    if _DASH.match(text):
         for line in _dash_list(state, start):
             _write_bullet(state, line)
     return False
