@@ -9,6 +9,7 @@ from pathlib import Path
 from upcycle_news.app.context import AppContext
 from upcycle_news.models import (
     ConfirmationResult,
+    Consent,
     EmailAddress,
     PersonalData,
     Signup,
@@ -20,6 +21,7 @@ from upcycle_news.services.subscribers import (
     address_changes,
     confirmation_mails,
     export,
+    list_questions,
     lists,
     subscriptions,
 )
@@ -41,8 +43,7 @@ from upcycle_news.services.subscribers.subscriptions import (
     Preferences,
     SubscriberLink,
 )
-from upcycle_news.storage import subscribers
-from upcycle_news.storage.personal_data import personal_data_of
+from upcycle_news.storage import personal_data, subscribers
 from upcycle_news.subscribers.link_tokens import Purpose
 
 __all__ = [
@@ -52,6 +53,7 @@ __all__ = [
     "CleanupReport",
     "Confirmation",
     "ConfirmationResult",
+    "Consent",
     "ImportReport",
     "LineNote",
     "LinkCounts",
@@ -141,6 +143,35 @@ class Subscribers:
             progress=progress,
         )
 
+    def ask_csv(
+        self,
+        file: Path | str,
+        *,
+        origin: str = "",
+        columns: Mapping[str, str] | Iterable[str] = (),
+        ignore: Collection[str] = (),
+        take: Collection[str] = (),
+        dry_run: bool = False,
+        progress: Progress = no_progress,
+    ) -> ImportReport:
+        """Ask the people of a CSV file whose consent nobody can show; each once, ever.
+
+        They are pending until they confirm, and deleted like sign-ups if they do not. The mails are sent
+        by `tidy` and the flows watch and tidy, within the limits of `[audience]` and the quotas. `origin`
+        says where the list comes from; the other arguments are those of `import_csv`. Raises
+        `UpcycleError` where no confirmation mail can be sent.
+        """
+        return list_questions.ask_list(
+            self._context,
+            Path(file),
+            origin=origin,
+            columns=columns,
+            ignore=ignore,
+            take=take,
+            dry_run=dry_run,
+            progress=progress,
+        )
+
     def export_csv(self, file: Path | None = None) -> str:
         """Return all subscribers as CSV, in the form that `import_csv` reads.
 
@@ -157,13 +188,35 @@ class Subscribers:
         """Return the subscriber with this address, whatever the status; None when there is none."""
         return subscribers.find(self._context.store, _email(address))
 
+    def search(
+        self,
+        text: str = "",
+        *,
+        status: SubscriberStatus | str = "",
+        topic: str = "",
+        group: str = "",
+    ) -> Iterator[Subscriber]:
+        """Yield the subscribers with `text` in their address or name, oldest first.
+
+        Letter case does not matter. With `status`, `topic` or `group` only those that have it: a topic
+        that they chose. Raises `UsageError` for an unknown status.
+        """
+        return lists.search(self._context, text, status=status, topic=topic, group=group)
+
+    def consent_proofs(self, address: EmailAddress | str) -> tuple[Consent, ...]:
+        """Return the proofs of consent that stayed of somebody who left and was forgotten, oldest first.
+
+        They are kept with a keyed hash, so that only who names the address finds them.
+        """
+        return personal_data.consent_proofs_of(self._context.store, _email(address))
+
     def show(self, address: EmailAddress | str) -> PersonalData:
         """Return everything that is stored about a subscriber: the answer to a request for access.
 
         Raises `UpcycleError` when no subscriber has this address.
         """
         subscriber = lists.subscriber_with(self._context, _email(address))
-        return personal_data_of(self._context.store, subscriber)
+        return personal_data.personal_data_of(self._context.store, subscriber)
 
     def forget(self, address: EmailAddress | str) -> None:
         """Erase a subscriber; a keyed hash stays, so that no list adds them again.
@@ -177,7 +230,10 @@ class Subscribers:
         return list_statistics(self._context)
 
     def tidy(self) -> CleanupReport:
-        """Delete unconfirmed sign-ups and the texts of old reports; send pending confirmation mails."""
+        """Delete unconfirmed sign-ups, the texts of old reports and who left long ago.
+
+        Sends the confirmation mails that wait, within the limits.
+        """
         return subscriptions.purge_expired(self._context)
 
     # --- joining

@@ -110,11 +110,19 @@ SUBSCRIBERS = {
         "subscribers.manage:import_",
         "Import a list of subscribers who consented; reports every line that was skipped.",
     ),
+    "list": ("subscribers.manage:list_", "List the subscribers, oldest first."),
+    "find": (
+        "subscribers.manage:find",
+        "Find subscribers by a part of their address or name; exit code 1 if there is none.",
+    ),
     "export": (
         "subscribers.manage:export",
         "Write all subscribers as CSV, in the form that import reads.",
     ),
-    "show": ("subscribers.manage:show", "Show everything that is stored about one subscriber."),
+    "show": (
+        "subscribers.manage:show",
+        "Show everything that is stored about one subscriber, or the proof left of one who was forgotten.",
+    ),
     "unsubscribe": (
         "subscribers.manage:unsubscribe",
         "Unsubscribe an address at once; only its owner can subscribe again.",

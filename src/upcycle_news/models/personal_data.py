@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
@@ -47,13 +47,7 @@ class PersonalData:
             "groups": list(subscriber.groups),
             "created_at": _iso(subscriber.created_at),
             "chosen_at": _iso(self.preferences_set_at),
-            "consents": [
-                {
-                    key: _iso(value) if key.endswith("_at") else value
-                    for key, value in asdict(consent).items()
-                }
-                for consent in self.consents
-            ],
+            "consents": [consent.as_dict() for consent in self.consents],
             "address_changes": [_address_change(change) for change in self.address_changes],
             "departures": [
                 {"at": _iso(row.at), "way": row.method.value} for row in self.unsubscribes

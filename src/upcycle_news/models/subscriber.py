@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from datetime import datetime
 from enum import StrEnum
-from typing import Self
+from typing import Any, Self
 
 from upcycle_news.errors import AddressError
 from upcycle_news.i18n.messages import LocalizedText, localized
@@ -80,6 +80,19 @@ class Subscriber:
     topics: tuple[str, ...] = ()
     groups: tuple[str, ...] = ()
     created_at: datetime | None = None
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return the JSON object of `subscribers list`."""
+        return {
+            "id": self.id,
+            "email": self.email.address,
+            "name": self.name,
+            "language": self.language,
+            "status": self.status.value,
+            "topics": list(self.topics),
+            "groups": list(self.groups),
+            "created_at": self.created_at and self.created_at.isoformat(timespec="seconds"),
+        }
 
 
 class UnsubscribeMethod(StrEnum):
@@ -156,6 +169,13 @@ class Consent:
     token_hash: str = ""
     ip: str = ""
 
+    def as_dict(self) -> dict[str, Any]:
+        """Return the JSON object of one consent in `subscribers show`; times in ISO 8601."""
+        return {
+            key: value.isoformat(timespec="seconds") if isinstance(value, datetime) else value
+            for key, value in asdict(self).items()
+        }
+
 
 @dataclass(frozen=True)
 class Signup:
@@ -184,12 +204,19 @@ class ConfirmationResult(StrEnum):
 class ConfirmationMailKind(StrEnum):
     """What a mail of a sign-up or a change of address is about.
 
-    `SIGN_UP` and `CHANGE` ask the owner of an address to confirm; `CHANGED` tells the old address.
+    `SIGN_UP`, `LIST` and `CHANGE` ask the owner of an address to confirm, `LIST` those on a list without
+    proof of consent; `CHANGED` tells the old address.
     """
 
     SIGN_UP = "sign-up"
+    LIST = "list"
     CHANGE = "change"
     CHANGED = "changed"
+
+    @property
+    def is_about_consent(self) -> bool:
+        """Whether confirming it makes a consent hold."""
+        return self in (ConfirmationMailKind.SIGN_UP, ConfirmationMailKind.LIST)
 
 
 @dataclass(frozen=True)

@@ -10,12 +10,24 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
-from sqlalchemy import Connection, delete, func, insert, or_, select, update
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    Select,
+    delete,
+    exists,
+    func,
+    insert,
+    or_,
+    select,
+    update,
+)
 from sqlalchemy.dialects import postgresql, sqlite
 
-from upcycle_news.models import ConfirmationMailKind, EmailAddress, Rate
-from upcycle_news.storage import quotas
+from upcycle_news.models import ConfirmationMailKind, EmailAddress, Rate, SubscriberStatus
+from upcycle_news.storage import quotas, suppressions
 from upcycle_news.storage.database import Store
 from upcycle_news.storage.quotas import FullScope, Scope
 from upcycle_news.storage.schema import (
@@ -66,13 +78,12 @@ def queue(
     The keys are those of the address that was entered: they count against its limits. Empty ones
     count against none.
     """
-    is_sign_up = kind is ConfirmationMailKind.SIGN_UP
     connection.execute(
         insert(confirmation_mails).values(
             kind=kind,
             subscriber_id=subscriber,
-            consent_id=reference if is_sign_up else None,
-            change_id=None if is_sign_up else reference,
+            consent_id=reference if kind.is_about_consent else None,
+            change_id=None if kind.is_about_consent else reference,
             email_key=email_key,
             mailbox_key=mailbox_key,
             asked_at=now,
@@ -110,9 +121,7 @@ def count_asked(connection: Connection, mailbox_key: str, *, since: datetime) ->
 def forget_asked(connection: Connection, kind: ConfirmationMailKind, reference: int) -> None:
     """Delete the mails about what was confirmed: its owner may be asked again."""
     column = (
-        confirmation_mails.c.consent_id
-        if kind is ConfirmationMailKind.SIGN_UP
-        else confirmation_mails.c.change_id
+        confirmation_mails.c.consent_id if kind.is_about_consent else confirmation_mails.c.change_id
     )
     connection.execute(
         delete(confirmation_mails).where(column == reference, confirmation_mails.c.kind == kind)
@@ -120,11 +129,35 @@ def forget_asked(connection: Connection, kind: ConfirmationMailKind, reference: 
 
 
 def waiting(store: Store, *, due_at: datetime | None = None) -> tuple[WaitingMail, ...]:
-    """Return the mails that wait, those tried least first; with `due_at` only those due by then."""
-    query = select(confirmation_mails).where(confirmation_mails.c.next_at.is_not(None))
+    """Return the mails that people asked for and that wait, those tried least first.
+
+    With `due_at` only those due by then. Mails of lists are `waiting_of_lists`.
+    """
+    query = _waiting().where(_OF_PEOPLE)
     if due_at is not None:
         query = query.where(confirmation_mails.c.next_at <= due_at)
-    order = (confirmation_mails.c.attempts, confirmation_mails.c.id)
+    return _read(store, query)
+
+
+def waiting_of_lists(store: Store, *, due_at: datetime, limit: int) -> tuple[WaitingMail, ...]:
+    """Return at most `limit` mails of imported lists that are due, those tried least first."""
+    query = _waiting().where(~_OF_PEOPLE, confirmation_mails.c.next_at <= due_at)
+    return _read(store, query.limit(limit))
+
+
+# A list may have thousands: nobody who asked for a mail waits behind them.
+_OF_PEOPLE = confirmation_mails.c.kind != ConfirmationMailKind.LIST
+
+
+def _waiting() -> Select[Any]:
+    return (
+        select(confirmation_mails)
+        .where(confirmation_mails.c.next_at.is_not(None))
+        .order_by(confirmation_mails.c.attempts, confirmation_mails.c.id)
+    )
+
+
+def _read(store: Store, query: Select[Any]) -> tuple[WaitingMail, ...]:
     with store.reading() as connection:
         return tuple(
             WaitingMail(
@@ -135,7 +168,7 @@ def waiting(store: Store, *, due_at: datetime | None = None) -> tuple[WaitingMai
                 row.asked_at,
                 row.attempts,
             )
-            for row in connection.execute(query.order_by(*order))
+            for row in connection.execute(query)
         )
 
 
@@ -146,18 +179,21 @@ def count_waiting(store: Store) -> int:
 
 
 def count_limited(store: Store) -> int:
-    """Return how many mails wait while the limits hold back one of them; 0 while they hold back none."""
+    """Return how many mails wait while the limits hold back one of them; 0 while they hold back none.
+
+    Those of lists do not count: that they wait is what the limits are for.
+    """
     held_back = select(confirmation_mails.c.id).where(
-        confirmation_mails.c.next_at.is_not(None), confirmation_mails.c.limited
+        confirmation_mails.c.next_at.is_not(None), confirmation_mails.c.limited, _OF_PEOPLE
     )
     with store.reading() as connection:
         if connection.execute(held_back.limit(1)).first() is None:
             return 0
-        return _count_waiting(connection)
+        return _count_waiting(connection, _OF_PEOPLE)
 
 
-def _count_waiting(connection: Connection) -> int:
-    query = select(func.count()).where(confirmation_mails.c.next_at.is_not(None))
+def _count_waiting(connection: Connection, *those: ColumnElement[bool]) -> int:
+    query = select(func.count()).where(confirmation_mails.c.next_at.is_not(None), *those)
     return connection.scalar(query) or 0
 
 
@@ -173,7 +209,7 @@ def full_until(store: Store, scopes: Sequence[Scope], now: datetime) -> datetime
 def _mark_limited(connection: Connection) -> None:
     """Mark the oldest waiting mail: the limits hold back at least this one."""
     oldest = select(func.min(confirmation_mails.c.id)).where(
-        confirmation_mails.c.next_at.is_not(None)
+        confirmation_mails.c.next_at.is_not(None), _OF_PEOPLE
     )
     connection.execute(
         update(confirmation_mails)
@@ -232,12 +268,22 @@ def claim(
 
 def _recipient(connection: Connection, mail: WaitingMail) -> tuple[EmailAddress, str] | None:
     """Return address and language; None if the mail must not be sent any more."""
-    if mail.kind is ConfirmationMailKind.SIGN_UP:
+    if mail.kind.is_about_consent:
         query = (
             select(subscribers.c.email.label("address"), subscribers.c.language)
             .join(consents, consents.c.subscriber_id == subscribers.c.id)
             .where(consents.c.id == mail.reference, consents.c.confirmed_at.is_(None))
         )
+        if mail.kind is ConfirmationMailKind.LIST:
+            # Whoever signed up, left or was suppressed meanwhile is not asked as well.
+            another = consents.alias()
+            query = query.where(
+                subscribers.c.status == SubscriberStatus.PENDING,
+                ~exists().where(
+                    another.c.subscriber_id == subscribers.c.id, another.c.id > mail.reference
+                ),
+                suppressions.suppression_reason_sql().is_(None),
+            )
     else:
         is_notice = mail.kind is ConfirmationMailKind.CHANGED
         address = address_changes.c.old_email if is_notice else address_changes.c.new_email
@@ -253,7 +299,7 @@ def _recipient(connection: Connection, mail: WaitingMail) -> tuple[EmailAddress,
 def _store_token_hash(connection: Connection, mail: WaitingMail, token_hash: str) -> None:
     if mail.kind is ConfirmationMailKind.CHANGED:
         return
-    table = consents if mail.kind is ConfirmationMailKind.SIGN_UP else address_changes
+    table = consents if mail.kind.is_about_consent else address_changes
     connection.execute(
         update(table).where(table.c.id == mail.reference).values(token_hash=token_hash)
     )
@@ -271,8 +317,12 @@ def mark_mailed(store: Store, mail: WaitingMail, now: datetime) -> None:
                 .values(old_email="")
             )
             return
-        table = consents if mail.kind is ConfirmationMailKind.SIGN_UP else address_changes
-        connection.execute(update(table).where(table.c.id == mail.reference).values(mailed_at=now))
+        table = consents if mail.kind.is_about_consent else address_changes
+        values = {"mailed_at": now}
+        if mail.kind is ConfirmationMailKind.LIST:
+            # It may have waited for days: the time to answer begins with the question.
+            values["given_at"] = now
+        connection.execute(update(table).where(table.c.id == mail.reference).values(**values))
 
 
 def mark_refused(store: Store, mail: WaitingMail) -> None:
@@ -325,13 +375,14 @@ def release_held_by(store: Store, holder: str) -> int:
 def delete_old(store: Store, *, before: datetime, done_before: datetime) -> None:
     """Delete what was asked for before `before`, whether it was mailed or not, and marks of the limits.
 
-    Those mailed are needed for the cooldown only: they go when asked for before `done_before`.
+    Those mailed are needed for the cooldown only: they go when asked for before `done_before`. Those of
+    lists wait as long as the limits make them.
     """
     with store.writing() as connection:
         connection.execute(
             delete(confirmation_mails).where(
                 or_(
-                    confirmation_mails.c.asked_at < before,
+                    (confirmation_mails.c.asked_at < before) & _OF_PEOPLE,
                     confirmation_mails.c.next_at.is_(None)
                     & (confirmation_mails.c.asked_at < done_before),
                 )

@@ -5,13 +5,15 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Row, delete, select, update
+from sqlalchemy import Connection, Row, delete, exists, insert, literal, select, update
 
+from upcycle_news.errors import StoreError
 from upcycle_news.models import (
     Consent,
     EmailAddress,
     PersonalData,
     Subscriber,
+    SubscriberStatus,
     Unsubscribe,
     UnsubscribeMethod,
 )
@@ -24,6 +26,7 @@ from upcycle_news.storage.schema import (
     address_changes,
     bounces,
     confirmation_mails,
+    consent_proofs,
     consents,
     deliveries,
     pending_suppressions,
@@ -106,6 +109,69 @@ def erase_subscriber(store: Store, email: EmailAddress, *, now: datetime) -> boo
         suppression_rows.erase_suppressed_address(connection, store, email, now=now)
     store.checkpoint()
     return True
+
+
+_AT_ONCE = 200
+"""How many of those who left are erased in one transaction."""
+
+
+def forget_left(store: Store, *, before: datetime, now: datetime) -> int:
+    """Erase those who left before `before`, as `erase_subscriber` does; returns how many.
+
+    The proof of their consent stays with the keyed hash of the address (`consent_proofs_of`). Whoever has
+    signed up again and not confirmed yet is left alone.
+    """
+    if not store.erasure_key:
+        raise StoreError("the key of the keyed hashes is missing: see docs/secrets.md")
+    signed_up_again = exists().where(
+        consents.c.subscriber_id == subscribers.c.id, consents.c.confirmed_at.is_(None)
+    )
+    due = (
+        select(subscribers.c.id, subscribers.c.email)
+        .where(
+            subscribers.c.status == SubscriberStatus.UNSUBSCRIBED,
+            subscribers.c.unsubscribed_at < before,
+            ~signed_up_again,
+        )
+        .limit(_AT_ONCE)
+    )
+    forgotten = 0
+    while True:
+        with store.writing() as connection:
+            rows = connection.execute(due.with_for_update()).all()
+            for row in rows:
+                email = EmailAddress(row.email)
+                _keep_proofs(connection, row.id, suppression_rows.hash_key(store, email))
+                erase_rows(connection, row.id)
+                suppression_rows.erase_suppressed_address(connection, store, email, now=now)
+        forgotten += len(rows)
+        if len(rows) < _AT_ONCE:
+            break
+    if forgotten:
+        store.checkpoint()
+    return forgotten
+
+
+_PROVING = (
+    "purpose", "source", "wording", "token_hash", "given_at", "mailed_at", "confirmed_at", "ended_at",
+)  # fmt: skip
+
+
+def _keep_proofs(connection: Connection, number: int, hash_key: str) -> None:
+    columns = [consents.c[name] for name in _PROVING]
+    query = select(literal(hash_key), *columns).where(
+        consents.c.subscriber_id == number, consents.c.confirmed_at.is_not(None)
+    )
+    connection.execute(insert(consent_proofs).from_select(["hash_key", *_PROVING], query))
+
+
+def consent_proofs_of(store: Store, email: EmailAddress) -> tuple[Consent, ...]:
+    """Return the proofs of consent that stayed of a subscriber who left and was forgotten, oldest first."""
+    key = suppression_rows.hash_key(store, email)
+    query = select(consent_proofs).where(consent_proofs.c.hash_key == key)
+    with store.reading() as connection:
+        rows = connection.execute(query.order_by(consent_proofs.c.id)).all() if key else []
+    return tuple(Consent(ip="", **{name: getattr(row, name) for name in _PROVING}) for row in rows)
 
 
 def erase_rows(connection: Connection, number: int) -> None:

@@ -22,6 +22,7 @@ from upcycle_news.models import (
 )
 from upcycle_news.storage import confirmation_mails, suppressions
 from upcycle_news.storage.database import Store
+from upcycle_news.storage.schema import confirmation_mails as confirmation_mail_rows
 from upcycle_news.storage.schema import consents, subscribers
 from upcycle_news.storage.subscribers import NewSubscriber, new_row
 
@@ -209,10 +210,22 @@ def _lookup(
 
 
 def delete_unconfirmed(store: Store, *, before: datetime) -> int:
-    """Delete unconfirmed sign-ups older than `before`; returns how many."""
+    """Delete unconfirmed sign-ups older than `before`; returns how many.
+
+    Whom a list made us ask stays until they were asked.
+    """
+    waits_for_question = exists().where(
+        confirmation_mail_rows.c.consent_id == consents.c.id,
+        confirmation_mail_rows.c.kind == ConfirmationMailKind.LIST,
+        confirmation_mail_rows.c.next_at.is_not(None),
+    )
     with store.writing() as connection:
         count = connection.execute(
-            delete(consents).where(consents.c.confirmed_at.is_(None), consents.c.given_at < before)
+            delete(consents).where(
+                consents.c.confirmed_at.is_(None),
+                consents.c.given_at < before,
+                ~waits_for_question,
+            )
         ).rowcount
         connection.execute(
             delete(subscribers).where(

@@ -66,7 +66,7 @@ def add_subscribers(
     report = AddReport()
     seen: set[str] = set()
     with store.writing() as connection:
-        for chunk in _chunks(new):
+        for chunk in chunks(new):
             fresh = _update_known(store, connection, chunk, seen, report, override_preferences)
             if fresh:
                 fresh = [
@@ -101,7 +101,7 @@ def _update_known(
     fresh: list[NewSubscriber] = []
     for subscriber in chunk:
         key = subscriber.email.key
-        reason = _skip_reason(subscriber, known.get(key), suppressed, seen)
+        reason = skip_reason(subscriber, known.get(key), suppressed, seen)
         seen.add(key)
         if reason:
             report.skipped.append((subscriber.line, reason))
@@ -115,12 +115,16 @@ def _update_known(
     return fresh
 
 
-def _skip_reason(
+def skip_reason(
     subscriber: NewSubscriber,
     row: Row[Any] | None,
     suppressed: Mapping[str, str],
     seen: set[str],
 ) -> LocalizedText | None:
+    """Return why a subscriber of a list is not taken; None for one who may be.
+
+    `row` is theirs in the store, `suppressed` the reasons by address, `seen` the addresses before.
+    """
     if subscriber.email.key in seen:
         return localized("list-twice")
     if reason := suppressed.get(subscriber.email.key):
@@ -208,7 +212,8 @@ def new_row(
     }
 
 
-def _chunks(new: Iterable[NewSubscriber]) -> Iterator[list[NewSubscriber]]:
+def chunks(new: Iterable[NewSubscriber]) -> Iterator[list[NewSubscriber]]:
+    """Yield subscribers in lists of at most `CHUNK`, a statement each."""
     chunk: list[NewSubscriber] = []
     for subscriber in new:
         chunk.append(subscriber)

@@ -1,11 +1,11 @@
-"""`upcycle-news subscribers add|import|export|show|unsubscribe`."""
+"""`upcycle-news subscribers add|import|list|find|export|show|unsubscribe`."""
 
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator
+from collections.abc import Collection, Iterable, Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any, TypedDict
 
 import typer
 
@@ -16,10 +16,13 @@ from upcycle_news.cli.output import (
     print_json,
     progress_bar,
 )
+from upcycle_news.errors import UpcycleError
 from upcycle_news.i18n.messages import LocalizedText, localized
 
 if TYPE_CHECKING:
-    from upcycle_news.api.subscribers import ImportReport
+    from upcycle_news.api.subscribers import ImportReport, Progress
+    from upcycle_news.models import Consent as ConsentRecord
+    from upcycle_news.models import Subscriber
 
 Consent = Annotated[
     str,
@@ -59,7 +62,11 @@ def import_(
         Path,
         typer.Argument(metavar="FILE.csv", help="Columns: email, name, language, topics, groups."),
     ],
-    consent: Consent,
+    consent: Consent = "",
+    ask: Annotated[
+        bool,
+        typer.Option("--ask", help="Nobody can show their consent: ask each of them once by mail."),
+    ] = False,
     column: Annotated[
         list[str] | None,
         typer.Option(metavar="THEIRS=ours", help='Another name of a column, as in "Mail=email".'),
@@ -78,34 +85,52 @@ def import_(
     """Import a list of subscribers who consented; reports every line that was skipped.
 
     Who unsubscribed or is suppressed stays so, and lines that the list marks as unsubscribed are skipped.
+    A column that may say no and is not read refuses the list. With --ask nobody is subscribed: each gets
+    one mail, and is subscribed by confirming it.
     Example: upcycle-news subscribers import list.csv --consent "paper list, 3 May 2026"
     """
     with open_publication() as app:
-        language = app.language
-        report = app.subscribers.import_csv(
-            file,
-            consent=consent,
-            columns=column or (),
-            ignore=ignore_column or (),
-            take=take or (),
-            dry_run=dry_run,
-            progress=progress_bar,
-        )
+        language, days = app.language, app.settings.audience.confirm_days
+        reading: _Reading = {
+            "columns": column or (),
+            "ignore": ignore_column or (),
+            "take": take or (),
+            "dry_run": dry_run,
+            "progress": progress_bar,
+        }
+        if ask:
+            report = app.subscribers.ask_csv(file, origin=consent, **reading)
+        else:
+            report = app.subscribers.import_csv(file, consent=consent, **reading)
     if as_json:
         print_json(report.as_dict())
         return
-    typer.echo(_import_counts(report, dry_run=dry_run).in_language(language))
+    typer.echo(_import_counts(report, ask=ask, dry_run=dry_run).in_language(language))
+    if ask and report.asked:
+        note(localized("import-ask-mailed", days=days).in_language(language))
     for place, text in _import_notes(file, report):
         note(f"{place}: {text.in_language(language)}")
 
 
-def _import_counts(report: ImportReport, *, dry_run: bool) -> LocalizedText:
+class _Reading(TypedDict):
+    columns: Iterable[str]
+    ignore: Collection[str]
+    take: Collection[str]
+    dry_run: bool
+    progress: Progress
+
+
+def _import_counts(report: ImportReport, *, ask: bool, dry_run: bool) -> LocalizedText:
+    left_out = {"skipped": len(report.skipped), "invalid": len(report.invalid)}
+    if ask and dry_run:
+        return localized("import-would-ask", asked=report.asked, **left_out)
+    if ask:
+        return localized("import-asked", asked=report.asked, **left_out)
     counts = {
         "added": report.added,
         "updated": report.updated,
         "unchanged": report.unchanged,
-        "skipped": len(report.skipped),
-        "invalid": len(report.invalid),
+        **left_out,
     }
     if dry_run:
         return localized("import-would", **counts)
@@ -150,12 +175,62 @@ def show_list(text: str, file: Path | None) -> None:
         note(f"written to {file}")
 
 
+def list_(
+    status: Annotated[
+        str, typer.Option(metavar="STATUS", help="Only pending, confirmed or unsubscribed ones.")
+    ] = "",
+    topic: Annotated[str, typer.Option(help="Only those who chose this topic.")] = "",
+    group: Annotated[str, typer.Option(help="Only those of this group.")] = "",
+    as_json: JsonOption = False,
+) -> None:
+    """List the subscribers, oldest first.
+
+    Example: upcycle-news subscribers list --status confirmed
+    """
+    with open_publication() as app:
+        _print_subscribers(
+            app.subscribers.search(status=status, topic=topic, group=group), as_json=as_json
+        )
+
+
+def find(
+    text: Annotated[str, typer.Argument(metavar="TEXT", help="A part of an address or a name.")],
+    as_json: JsonOption = False,
+) -> None:
+    """Find subscribers by a part of their address or name; exit code 1 if there is none.
+
+    Example: upcycle-news subscribers find arendt
+    """
+    with open_publication() as app:
+        if not _print_subscribers(app.subscribers.search(text), as_json=as_json):
+            raise UpcycleError(localized("subscriber-none-matches"))
+
+
+def _print_subscribers(subscribers: Iterable[Subscriber], *, as_json: bool) -> int:
+    count = 0
+    for subscriber in subscribers:
+        count += 1
+        if as_json:
+            print_json(subscriber.as_dict())
+            continue
+        parts = (subscriber.email.address, subscriber.name, ", ".join(subscriber.topics))
+        typer.echo(
+            f"{subscriber.status:<12} {subscriber.language}  {'  '.join(filter(None, parts))}"
+        )
+    return count
+
+
 def show(address: Address, as_json: JsonOption = False) -> None:
-    """Show everything that is stored about one subscriber.
+    """Show everything that is stored about one subscriber, or the proof left of one who was forgotten.
 
     Example: upcycle-news subscribers show a@example.org --json
     """
     with open_publication() as app:
+        if app.subscribers.find(address) is None and (
+            proofs := app.subscribers.consent_proofs(address)
+        ):
+            _print_proofs(proofs, as_json=as_json)
+            return
         record = app.subscribers.show(address).as_dict()
     if as_json:
         print_json(record)
@@ -165,10 +240,7 @@ def show(address: Address, as_json: JsonOption = False) -> None:
     for key in ("topics", "groups"):
         typer.echo(f"{key:<11} {', '.join(record[key]) or '-'}")
     for consent in record["consents"]:
-        typer.echo(f"consent     {consent['given_at']} {consent['purpose']}: {consent['source']}")
-        for key in ("wording", "confirmed_at", "ended_at", "ip"):
-            if consent[key]:
-                typer.echo(f"  {key:<9} {consent[key]}")
+        _print_consent(consent)
     for unsubscribed in record["departures"]:
         typer.echo(f"left        {unsubscribed['at']} {unsubscribed['way']}")
     for report in record["bounces"]:
@@ -182,6 +254,24 @@ def show(address: Address, as_json: JsonOption = False) -> None:
     for delivery in record["deliveries"]:
         why = f" ({delivery['reason']})" if delivery["reason"] else ""
         typer.echo(f"issue       {delivery['issue']} {delivery['state']} {delivery['at']}{why}")
+
+
+def _print_proofs(proofs: Iterable[ConsentRecord], *, as_json: bool) -> None:
+    """Print the proofs of consent of somebody who left and was forgotten."""
+    rows = [proof.as_dict() for proof in proofs]
+    if as_json:
+        print_json({"status": "forgotten", "consents": rows})
+        return
+    typer.echo("status      forgotten")
+    for row in rows:
+        _print_consent(row)
+
+
+def _print_consent(row: dict[str, Any]) -> None:
+    typer.echo(f"consent     {row['given_at']} {row['purpose']}: {row['source']}")
+    for key in ("wording", "confirmed_at", "ended_at", "ip"):
+        if row[key]:
+            typer.echo(f"  {key:<9} {row[key]}")
 
 
 def unsubscribe(address: Address) -> None:

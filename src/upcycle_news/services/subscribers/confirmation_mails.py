@@ -13,7 +13,7 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from functools import cached_property
 
-from upcycle_news.app.context import AppContext
+from upcycle_news.app.context import MAIN_RELAY, AppContext
 from upcycle_news.errors import RelayError, SettingsError, StoreError, TemplateError, UpcycleError
 from upcycle_news.mail.message import message_hash
 from upcycle_news.mail.transactional import build_transactional_mail
@@ -48,13 +48,17 @@ log = Log(__name__)
 
 _TEMPLATES = {
     ConfirmationMailKind.SIGN_UP: "confirm",
+    ConfirmationMailKind.LIST: "list_confirm",
     ConfirmationMailKind.CHANGE: "address_confirm",
     ConfirmationMailKind.CHANGED: "address_changed",
 }
 _PURPOSES = {
     ConfirmationMailKind.SIGN_UP: Purpose.CONFIRM,
+    ConfirmationMailKind.LIST: Purpose.CONFIRM,
     ConfirmationMailKind.CHANGE: Purpose.ADDRESS,
 }
+_LISTS_AT_ONCE = 1000
+"""Mails of imported lists that one run looks at."""
 _STORE_TRIES = 5  # the relay has the mail: a store that is locked must not make a second one of it
 
 
@@ -82,8 +86,12 @@ def send_waiting(
     if send_hold.active_hold(context.store):
         return MailingReport()  # a restored store does not know which of them were sent after all
     _release_dead(context)
-    mails = confirmation_mails.waiting(context.store, due_at=context.clock() if due_only else None)
-    mailed = _send_all(context, _young(context, mails), stopping) if mails else 0
+    now = context.clock()
+    mails = _young(
+        context, confirmation_mails.waiting(context.store, due_at=now if due_only else None)
+    )
+    mails += confirmation_mails.waiting_of_lists(context.store, due_at=now, limit=_LISTS_AT_ONCE)
+    mailed = _send_all(context, mails, stopping) if mails else 0
     left = count_waiting(context)
     limited = left > 0 and confirmation_mails.count_limited(context.store) > 0
     return MailingReport(mailed, left, limited)
@@ -202,6 +210,23 @@ class _Mailer:
         domain = Scope(f"{SCOPE_PREFIX} to {email.domain}", (rate,), is_domain=True)
         return [domain, *self._scopes_of_all()]
 
+    def _scopes_of_lists(self, email: EmailAddress) -> list[Scope]:
+        """Return the limits of a mail that nobody asked for: half of those of all, and the quotas.
+
+        The other half is left to people who sign up.
+        """
+        settings = self._context.settings
+        half = double_opt_in.confirmation_rates(
+            max(settings.audience.confirmations_at_once // 2, 1),
+            max(settings.audience.confirmations_per_hour // 2, 1),
+        )
+        quotas = self._context.quotas(MAIN_RELAY, settings.sender.address)
+        return [
+            *self._scopes(email),
+            Scope(f"{SCOPE_PREFIX} of lists", half),
+            *quotas.scopes(email),
+        ]
+
     # --- one mail
 
     def send(self, connection: SmtpConnection, mail: WaitingMail) -> Result:
@@ -233,7 +258,9 @@ class _Mailer:
         return confirmation_mails.claim(
             self._context.store,
             mail,
-            scopes=self._scopes,
+            scopes=(
+                self._scopes_of_lists if mail.kind is ConfirmationMailKind.LIST else self._scopes
+            ),
             token_hash=double_opt_in.token_hash(self._token(mail)),
             holder=self._holder,
             until=now + longest,

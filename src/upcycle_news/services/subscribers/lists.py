@@ -13,7 +13,7 @@ from upcycle_news.app.context import AppContext
 from upcycle_news.errors import ContentError, UpcycleError, UsageError
 from upcycle_news.fileio import write_atomically
 from upcycle_news.i18n.messages import LANGUAGES, localized
-from upcycle_news.models import EmailAddress, Subscriber
+from upcycle_news.models import EmailAddress, Subscriber, SubscriberStatus
 from upcycle_news.storage import personal_data, subscribers
 from upcycle_news.storage.subscribers import NewSubscriber, add_subscribers
 from upcycle_news.subscribers.csv_lists import (
@@ -160,7 +160,7 @@ def import_list(
     consent.
     """
     source = consent_source(consent)
-    parsed = _parse(file, columns, ignore, take, progress)
+    parsed = parse_list(file, columns, ignore, take, progress)
     with progress("adding", len(parsed.subscribers)) as advance:
         report = add_subscribers(
             context.store,
@@ -172,20 +172,21 @@ def import_list(
             progress=advance,
         )
     return replace(
-        _import_report(context, parsed, report.skipped),
+        import_report(context, parsed, report.skipped),
         added=report.added,
         updated=report.updated,
         unchanged=report.unchanged,
     )
 
 
-def _parse(
+def parse_list(
     file: Path,
     columns: Mapping[str, str] | Iterable[str],
     ignore: Collection[str],
     take: Collection[str],
     progress: Progress,
 ) -> ParsedList:
+    """Read a list; arguments and errors are those of `import_list`."""
     data = read_list(file)
     with progress("reading", data.count(b"\n")) as advance:
         return read_subscribers_csv(
@@ -198,9 +199,7 @@ def _parse(
         )
 
 
-def _import_report(
-    context: AppContext, parsed: ParsedList, skipped: Iterable[Note]
-) -> ImportReport:
+def import_report(context: AppContext, parsed: ParsedList, skipped: Iterable[Note]) -> ImportReport:
     """Return what is said of the lines of a list, in the publication's language, without counts."""
 
     def told(notes: Iterable[Note]) -> tuple[LineNote, ...]:
@@ -245,6 +244,24 @@ def subscriber_with(context: AppContext, email: EmailAddress) -> Subscriber:
     if subscriber is None:
         raise UpcycleError(localized("subscriber-unknown"))
     return subscriber
+
+
+def search(
+    context: AppContext, text: str, *, status: SubscriberStatus | str, topic: str, group: str
+) -> Iterator[Subscriber]:
+    """Yield the subscribers with `text` in address or name, whatever its case; empty values match all."""
+    if status and status not in list(SubscriberStatus):
+        raise UsageError(localized("status-unknown", statuses=tuple(SubscriberStatus)))
+    wanted = text.strip().casefold()
+    for subscriber in subscribers.all_subscribers(context.store):
+        matches = wanted in subscriber.email.key or wanted in subscriber.name.casefold()
+        if (
+            matches
+            and status in ("", subscriber.status)
+            and (not topic or topic in subscriber.topics)
+            and (not group or group in subscriber.groups)
+        ):
+            yield subscriber
 
 
 def erase(context: AppContext, email: EmailAddress) -> None:

@@ -22,7 +22,7 @@ from upcycle_news.rendering.template_strings import read_template_strings
 from upcycle_news.rendering.templates import load_templates
 from upcycle_news.services.subscribers import address_changes, confirmation_mails
 from upcycle_news.services.subscribers.lists import read_list
-from upcycle_news.storage import bounces, signups, subscribers
+from upcycle_news.storage import bounces, personal_data, send_hold, signups, subscribers
 from upcycle_news.subscribers import double_opt_in
 from upcycle_news.subscribers.link_tokens import Purpose, possible_tokens, trimmed
 
@@ -30,6 +30,7 @@ log = Log(__name__)
 
 # The texts shown before consent is given; their hash is the version kept with the consent.
 _CONSENT_TEXTS = ("page_consent", "confirm_text", "confirm_button", "page_confirm_text")
+_QUESTION_TEXTS = ("list_confirm_text", "list_confirm_button", "page_confirm_text")
 
 
 @dataclass(frozen=True)
@@ -37,12 +38,14 @@ class CleanupReport:
     """Deleted sign-ups and bounce reports that expired, and confirmation mails that were sent.
 
     `waiting` are those that could not be sent: the relay did not take them, or the limits hold them back.
+    `forgotten` left long ago and were erased.
     """
 
     unconfirmed: int = 0
     mailed: int = 0
     reports: int = 0
     waiting: int = 0
+    forgotten: int = 0
 
     def as_dict(self) -> dict[str, int]:
         """Return the JSON object of `subscribers tidy`."""
@@ -53,6 +56,7 @@ class CleanupReport:
             f"{self.unconfirmed} unconfirmed sign-ups and {self.reports} old reports deleted, "
             f"{self.mailed} confirmations mailed"
             + (f", {self.waiting} still wait" if self.waiting else "")
+            + (f", {self.forgotten} who left forgotten" if self.forgotten else "")
         )
 
 
@@ -126,10 +130,11 @@ def sign_up(
     )
 
 
-def consent_wording(context: AppContext, language: str) -> str:
-    """Return the version of the consent texts in this language."""
+def consent_wording(context: AppContext, language: str, *, of_list: bool = False) -> str:
+    """Return the version of the consent texts in this language: of our form, or of the mail to a list."""
     words = read_template_strings(load_templates(context.templates_folder), language)
-    texts = (words.catalogue.get(key, "") for key in _CONSENT_TEXTS)
+    keys = _QUESTION_TEXTS if of_list else _CONSENT_TEXTS
+    texts = (words.catalogue.get(key, "") for key in keys)
     return double_opt_in.consent_version(language, texts)
 
 
@@ -287,7 +292,7 @@ def describe_unsubscribe_methods(context: AppContext) -> LocalizedText:
 
 
 def purge_expired(context: AppContext) -> CleanupReport:
-    """Delete expired sign-ups and bounce reports; send confirmation mails that are pending."""
+    """Delete expired sign-ups, bounce reports and who left long ago; send confirmation mails."""
     now = context.clock()
     mailing = confirmation_mails.send_waiting(context)
     expired = signups.delete_unconfirmed(context.store, before=now - _valid_for(context))
@@ -297,7 +302,20 @@ def purge_expired(context: AppContext) -> CleanupReport:
         unconfirmed=expired,
         mailed=mailing.mailed,
         waiting=confirmation_mails.count_waiting(context),
+        forgotten=_forget_left(context),
         reports=bounces.drop_raw(
             context.store, before=now - timedelta(days=context.settings.bounces.keep_days)
         ),
     )
+
+
+def _forget_left(context: AppContext) -> int:
+    """Forget those who left `audience.keep_left_days` ago; nobody while a store may be out of date."""
+    days = context.settings.audience.keep_left_days
+    if not days or send_hold.active_hold(context.store):
+        return 0  # a restored store does not know who came back after the backup
+    now = context.clock()
+    forgotten = personal_data.forget_left(context.store, before=now - timedelta(days=days), now=now)
+    if forgotten:
+        log.info("those who left were forgotten", count=forgotten)
+    return forgotten

@@ -41,8 +41,10 @@ from upcycle_news.storage.schema.send_hold import (
 )
 from upcycle_news.storage.schema.subscribers import (
     address_changes,
+    asked_addresses,
     bounces,
     confirmation_mails,
+    consent_proofs,
     consents,
     pending_suppressions,
     request_levels,
@@ -57,9 +59,11 @@ __all__ = [
     "address_changes",
     "alerts",
     "approval_requests",
+    "asked_addresses",
     "blobs",
     "bounces",
     "confirmation_mails",
+    "consent_proofs",
     "consents",
     "corrections",
     "deliveries",

@@ -122,6 +122,31 @@ request_levels = Table(
     Column("at", UtcDateTime, nullable=False),
 )
 
+# Proofs of the consent of those who left and were forgotten: a keyed hash stands for the address, so that
+# only who names it finds them. The columns are those of `consents`.
+consent_proofs = Table(
+    "consent_proofs",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("hash_key", String(80), nullable=False, index=True),
+    Column("purpose", String(64), nullable=False),
+    Column("source", Text, nullable=False),
+    Column("wording", String(64), nullable=False),
+    Column("token_hash", String(64), nullable=False),
+    Column("given_at", UtcDateTime, nullable=False),
+    Column("mailed_at", UtcDateTime),
+    Column("confirmed_at", UtcDateTime),
+    Column("ended_at", UtcDateTime),
+)
+
+# Whom a list without proof of consent made us ask, as keyed hashes: nobody is asked a second time.
+asked_addresses = Table(
+    "asked_addresses",
+    metadata,
+    Column("hash_key", String(80), primary_key=True),
+    Column("asked_at", UtcDateTime, nullable=False),
+)
+
 # `email_key` is an address in lower case, "@domain", or "#" with a keyed hash of an erased one.
 suppressions = Table(
     "suppressions",

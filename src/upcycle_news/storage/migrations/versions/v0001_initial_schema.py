@@ -341,6 +341,29 @@ def upgrade() -> None:
             op.f(f"ix_confirmation_mails_{column}"), "confirmation_mails", [column], unique=False
         )
     op.create_table(
+        "consent_proofs",
+        sa.Column("id", sa.Integer(), nullable=False),
+        sa.Column("hash_key", sa.String(length=80), nullable=False),
+        sa.Column("purpose", sa.String(length=64), nullable=False),
+        sa.Column("source", sa.Text(), nullable=False),
+        sa.Column("wording", sa.String(length=64), nullable=False),
+        sa.Column("token_hash", sa.String(length=64), nullable=False),
+        sa.Column("given_at", UtcDateTime(), nullable=False),
+        sa.Column("mailed_at", UtcDateTime(), nullable=True),
+        sa.Column("confirmed_at", UtcDateTime(), nullable=True),
+        sa.Column("ended_at", UtcDateTime(), nullable=True),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_consent_proofs")),
+    )
+    op.create_index(
+        op.f("ix_consent_proofs_hash_key"), "consent_proofs", ["hash_key"], unique=False
+    )
+    op.create_table(
+        "asked_addresses",
+        sa.Column("hash_key", sa.String(length=80), nullable=False),
+        sa.Column("asked_at", UtcDateTime(), nullable=False),
+        sa.PrimaryKeyConstraint("hash_key", name=op.f("pk_asked_addresses")),
+    )
+    op.create_table(
         "request_levels",
         sa.Column("scope", sa.String(length=320), nullable=False),
         sa.Column("level", sa.Float(), nullable=False),
