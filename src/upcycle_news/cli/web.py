@@ -26,6 +26,8 @@ def web(
         def say(listener: Listener) -> None:
             key = "web-answers-systemd" if listener.inherited else "web-answers"
             note(localized(key, url=listener.url).in_language(app.language))
+            if contradiction := app.store.contradiction():
+                note(contradiction)
 
         serve(
             app,

@@ -1,7 +1,7 @@
 """Whether what others remember of sent issues contradicts the store: pure functions of values.
 
-Each place of the journal, and the archive's folder, is a witness of its own: what it says has to be
-known to the store, never the other way round. So a machine without a journal contradicts nothing, and
+What a place of the journal, or the archive's folder, says has to be known to the store, never the other
+way round. So a machine without a journal contradicts nothing, and
 neither does one that saw only some of the issues.
 """
 
@@ -17,7 +17,7 @@ _OUTCOMES = (JournalEvent.DELIVERED, JournalEvent.CLOSED)
 
 
 @dataclass(frozen=True)
-class Testimony:
+class JournalClaims:
     """What one place of the journal says that no person has settled yet.
 
     `foreign` is an entry with other keys, `queued` and `outcome` the last ones of their kind,
@@ -54,12 +54,12 @@ def unsettled(
     return [entry for entry in entries[start:] if entry.at > latest]
 
 
-def testimony(
+def read_claims(
     entries: Sequence[JournalEntry], *, confirmed_at: Collection[datetime], keys: str
-) -> Testimony:
+) -> JournalClaims:
     """Return what a place of the journal says; `keys` is the fingerprint of the publication's keys."""
     left = unsettled(entries, confirmed_at)
-    return Testimony(
+    return JournalClaims(
         queued=_last(entry for entry in left if entry.event is JournalEvent.QUEUED),
         outcome=_last(entry for entry in left if entry.event in _OUTCOMES),
         confirmed=_last(entry for entry in left if entry.event is JournalEvent.CONFIRMED),

@@ -1,7 +1,7 @@
 """The journal of what went out: its entries, each a line of JSON.
 
-It is a witness beside the store: a store that is lost, emptied or set back does not know what the
-journal says. It holds issues, counts and times, and nothing about any reader.
+It lies beside the store: one that is lost, emptied or set back does not know what the journal says. It
+holds issues, counts and times, and nothing about any reader.
 """
 
 from __future__ import annotations

@@ -107,9 +107,7 @@ def sent_before_restore(store: Store) -> frozenset[str]:
         return frozenset(connection.scalars(query))
 
 
-def record_published(
-    store: Store, issue: str, revision_id: str, *, by: str, now: datetime
-) -> None:
+def record_published(store: Store, issue: str, revision_id: str, *, by: str, now: datetime) -> None:
     """Record, once, that the pages of a revision are about to be in the archive.
 
     If its process dies before the issue is queued, these pages are then known to be our own. Nothing

@@ -80,7 +80,12 @@ class ArchivePages:
             return RedirectResponse(f"./{last}/", 308)
 
         pages = (HOME, ARCHIVE, ARCHIVE + "{issue}/", ESSAYS, ESSAYS + "{slug}/")
-        named = [*pages, *(page + INDEX for page in pages), ARCHIVE + "{issue}/" + REVISION, *_TYPES]
+        named = [
+            *pages,
+            *(page + INDEX for page in pages),
+            ARCHIVE + "{issue}/" + REVISION,
+            *_TYPES,
+        ]
         without = [page.removesuffix("/") for page in pages if page]
         return [
             *(Route(f"/{path}", guarded(show), methods=["GET"]) for path in named),
@@ -129,7 +134,9 @@ class ArchivePages:
                 try:
                     self._handlers.app.archive.build()
                 except UpcycleError as error:  # what is there is shown all the same
-                    log.error("archive not built", why=error.in_language(self._handlers.app.language))
+                    log.error(
+                        "archive not built", why=error.in_language(self._handlers.app.language)
+                    )
         finally:
             self._lock.release()
 

@@ -225,9 +225,7 @@ def _sent(
         and (revision := load(row)) is not None
     ]
     if upcoming is not None and all(issue.manifest.issue.id != upcoming.issue for issue in sent):
-        sent.append(
-            SentIssue(upcoming.manifest, upcoming.at, upcoming.at, upcoming.revision_id)
-        )
+        sent.append(SentIssue(upcoming.manifest, upcoming.at, upcoming.at, upcoming.revision_id))
     return sent
 
 

@@ -36,7 +36,9 @@ def raise_if_published_elsewhere(
     if (revision := unexplained_revision(context, issue, publication)) is not None:
         url = publication.site_address(revision_path(str(issue)))
         raise IssueError(
-            localized("issue-published-elsewhere", issue=str(issue), url=url, revision=revision[:12])
+            localized(
+                "issue-published-elsewhere", issue=str(issue), url=url, revision=revision[:12]
+            )
         )
 
 
@@ -64,9 +66,7 @@ def _published_revision(
     if is_reserved or context.configured_relay is None:
         return None
     shown = _ask(context, publication.site_address(revision_path(str(issue))))
-    if shown is None or shown == _ask(
-        context, publication.site_address(revision_path(_NO_ISSUE))
-    ):
+    if shown is None or shown == _ask(context, publication.site_address(revision_path(_NO_ISSUE))):
         return None
     return shown
 

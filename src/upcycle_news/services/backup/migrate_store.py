@@ -130,7 +130,11 @@ class StoreInfo:
             "trouble": facts.trouble,
             "tables": self.tables,
             "senders": self.workers,
-            "paused": self.send_hold.kind if self.send_hold else "outdated" if self.refusal else None,
+            "paused": self.send_hold.kind
+            if self.send_hold
+            else "outdated"
+            if self.refusal
+            else None,
             "because": self.refusal,
         }
 

@@ -327,7 +327,9 @@ def pending_confirmation(context: AppContext) -> PendingConfirmation:
     difference = settle.find_difference(context)
     try:
         store = context.store
-    except StoreMismatchError:  # it belongs to other keys, and is not looked into before that is settled
+    except (
+        StoreMismatchError
+    ):  # it belongs to other keys, and is not looked into before that is settled
         return PendingConfirmation(None, {}, (), difference)
     hold = send_hold.active_hold(store)
     return PendingConfirmation(hold, *snapshot.unknown_and_unsent(store), difference)

@@ -1,4 +1,4 @@
-"""The journal of what went out: a witness that tells a store which was lost or set back.
+"""The journal of what went out: with it a store that was lost or set back is recognised.
 
 - `files`: the journal in its places, read and appended to.
 - `record`: what is written into it, and when.

@@ -1,7 +1,7 @@
 """Whether the store knows what went out. If it does not, nothing is sent, rotated or removed.
 
-A store is not the truth when it was lost, emptied, set back, or is another one. Witnesses tell: the keys,
-the journal's places and the archive's folder. What is not there contradicts nothing.
+It does not when it was lost, emptied, set back, or is another one. Compared are the keys, the journal's
+places and the archive's folder; what is not there contradicts nothing.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from upcycle_news.app.context import AppContext
-from upcycle_news.delivery.sent_evidence import Testimony, testimony
+from upcycle_news.delivery.sent_evidence import JournalClaims, read_claims
 from upcycle_news.errors import StoreMismatchError
 from upcycle_news.i18n.messages import LocalizedText, localized
 from upcycle_news.models import IssueId
@@ -73,7 +73,7 @@ def find_contradiction(
         if confirmed.pending:
             return None
     said = {
-        place: testimony(entries, confirmed_at=confirmed.at, keys=keys)
+        place: read_claims(entries, confirmed_at=confirmed.at, keys=keys)
         for place, entries in files.read_places(context, lenient=lenient).items()
     }
     own = context.archive_folder
@@ -97,7 +97,7 @@ def find_contradiction(
 def _unknown_to(
     context: AppContext,
     store: Store | None,
-    words: Testimony,
+    words: JournalClaims,
     known: dict[str, KnownIssue],
     place: Path,
 ) -> LocalizedText | None:

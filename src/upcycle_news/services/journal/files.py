@@ -55,11 +55,11 @@ def _places(context: AppContext) -> tuple[Place, ...]:
 def _raise_if_missing(place: Place) -> None:
     if place.fixed and not place.path.parent.is_dir():
         raise JournalError(localized("journal-place-missing", place=str(place.path)))
+    if place.path.exists() and not place.path.is_file():
+        raise JournalError(localized("journal-no-file", place=str(place.path)))
 
 
-def read_places(
-    context: AppContext, *, lenient: bool = False
-) -> dict[Place, list[JournalEntry]]:
+def read_places(context: AppContext, *, lenient: bool = False) -> dict[Place, list[JournalEntry]]:
     """Return the entries of each place in their order.
 
     Raises `JournalError` for a place that cannot be read; a `lenient` call says so in the log and goes

@@ -72,6 +72,17 @@ def record_progress(context: AppContext, issue: IssueId) -> None:
         log.warning("journal not written", issue=issue, why=error.in_language(context.language))
 
 
+def catch_up(context: AppContext) -> None:
+    """Write what could not be written when the last issue in the journal ended, if anything."""
+    try:
+        entries = [entry for place in files.read_places(context).values() for entry in place]
+    except JournalError:
+        return  # said where it is in the way
+    issues_of = [entry for entry in entries if entry.issue]
+    if issues_of and issues_of[-1].event is not JournalEvent.CLOSED:
+        record_progress(context, IssueId.parse(issues_of[-1].issue))
+
+
 def _record_progress(context: AppContext, issue: IssueId) -> None:
     row, status = issues.get(context.store, issue), issues.status(context.store, issue)
     if row is None or status is None:

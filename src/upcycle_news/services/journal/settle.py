@@ -104,7 +104,9 @@ def outside_issues(context: AppContext) -> list[OutsideIssue]:
     }
     known = sending_history.known_issues(context.store, found)
     found = {
-        issue: one for issue, one in found.items() if issue not in known or not known[issue].went_out
+        issue: one
+        for issue, one in found.items()
+        if issue not in known or not known[issue].went_out
     }
     for one in [*_of_pages(context), *_of_public_archive(context)]:
         found.setdefault(str(one.issue), one)

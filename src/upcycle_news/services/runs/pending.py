@@ -14,6 +14,7 @@ from upcycle_news.services.delivery import send
 from upcycle_news.services.issues.mailbox import is_unsent, mailbox_text
 from upcycle_news.services.issues.render import render_revision
 from upcycle_news.services.issues.revisions import find_revision
+from upcycle_news.services.journal import record as journal
 from upcycle_news.services.runs.admission import send_hold_result
 from upcycle_news.storage import approvals, issues
 from upcycle_news.storage.issues import IssueRow
@@ -31,6 +32,7 @@ def pending_issues(context: AppContext, *, max_lateness_hours: float = 0.0) -> l
     """
     if send_hold_result(context) is not None:
         return []
+    journal.catch_up(context)
     refused: list[IssueError] = []
     pending = [row.id for row in issues.unclosed_issues(context.store) if _is_sending(context, row)]
     for row in issues.issues_in(context.store, IssueState.APPROVED, until=context.today):
