@@ -52,7 +52,7 @@ def test_a_colour_without_contrast_is_told_in_light_and_dark(old: str, new: str,
 
 def test_the_worst_ground_is_named_with_its_contrast() -> None:
     [(_, text)] = findings(THEME.replace("#1d6152", "#f2b705"))
-    assert "„accent“ auf „page“ in [light] hat einen Kontrast von 1.5" in text
+    assert "„accent“ auf „page“ in [light] hat einen Kontrast von 1,5" in text
 
 
 @pytest.mark.parametrize("colour", ["darkgreen", "rgb(1, 2, 3)", "#12345", "", None, 7])

@@ -44,8 +44,8 @@ def check_theme(theme: Mapping[str, Any], source: str) -> Iterator[Finding]:
                         colour=text,
                         ground=worst[1],
                         palette=palette,
-                        ratio=f"{worst[0]:.1f}",
-                        limit=f"{MIN_CONTRAST}",
+                        ratio=worst[0],
+                        limit=MIN_CONTRAST,
                     ),
                 )
 

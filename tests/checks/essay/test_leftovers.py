@@ -43,6 +43,10 @@ from .bodies import findings_of, sentences_of
         ("Lorem ipsum dolor sit amet.", (1, "warning", "todo")),
         ("Eins\n\nzwei <b>fett</b>", (3, "error", "html")),
         ("Ein {{ Feld }}", (1, "error", "leftover")),
+        ('Bild: {{< figure src="x.png" >}}', (1, "error", "leftover")),
+        ("{% include bild.html %}", (1, "error", "leftover")),
+        ("```mermaid\ngraph TD\n```", (1, "warning", "diagram")),
+        ("---\ntitle: Noch einer\ndate: 2026-01-05\n---\n\nText", (1, "error", "head-repeated")),
     ],
 )
 def test_a_sign_of_another_program_is_told_at_its_line(
@@ -78,6 +82,8 @@ def test_a_sign_of_another_program_is_told_at_its_line(
         "@name und #thema und name@example.org",
         "Eins\n\n: kein Begriff darüber",
         "Ein Pfeil ==> dahin, und <== zurück.",
+        "---\n\nText zwischen Linien: gut.\n\n---",
+        "Der Blindtext „Lorem ipsum“ steht überall.",
     ],
 )
 def test_text_that_only_looks_like_it_has_no_finding(body: str) -> None:
@@ -91,4 +97,5 @@ def test_a_draft_may_hold_notes_to_oneself() -> None:
 
 def test_the_sentence_says_what_to_write_instead() -> None:
     assert "[den Preis](https://…)" in sentences_of("[[Laden#P|den Preis]]")[0]
+    assert "Baustein aus Hugo" in sentences_of("{{< youtube x >}}")[0]
     assert "![was zu sehen ist](plan.png)" in sentences_of("![[plan.png]]")[0]

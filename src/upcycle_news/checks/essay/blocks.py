@@ -15,6 +15,8 @@ from upcycle_news.i18n.messages import localized
 from upcycle_news.models import Finding
 
 _DELIMITERS = re.compile(r"\s*\|?[\s:|-]*-[\s:|-]*\|?\s*")
+# What Obsidian and others draw or compute; a mail shows its source.
+_DRAWN = frozenset(["dataview", "dataviewjs", "graphviz", "math", "mermaid", "plantuml", "query"])
 _MARGIN = re.compile(r"[ \t>]*")
 
 
@@ -49,6 +51,8 @@ def _code(check_input: EssayInput) -> Iterator[Finding]:
             yield warning("code-indented", where, localized("code-indented"))
         elif token.type == "fence" and token.map and not _is_closed(token, lines):
             yield error("code-open", where, localized("code-open", fence=token.markup))
+        elif token.type == "fence" and (kind := token.info.strip().lower()) in _DRAWN:
+            yield warning("diagram", where, localized("diagram", kind=kind))
 
 
 def _is_closed(fence: Token, lines: Sequence[str]) -> bool:

@@ -17,9 +17,12 @@ _TAG = re.compile(
     r"blockquote|figure|figcaption|iframe|script|style|center|su[bp])(?:\s[^<>]*)?/?>",
     re.IGNORECASE,
 )
+# Building blocks of Hugo ({{< figure … >}}) and Jekyll or Eleventy ({% include … %}).
+_SHORTCODE = re.compile(r"\{\{[<%][^{}]*[>%]\}\}|\{%-?\s*\w+[^{}]*%\}")
+_HEAD = re.compile(r"(---|\+\+\+)\n(?:[\w-]+[ \t]*[:=].*\n(?:[ \t-].*\n)*){2,}\1(?:\n|$)")
 _WIKI_LINK = re.compile(r"(!?)\[\[([^\[\]\n]+)\]\]")
 # Notes of authors to themselves. "XXX." is an ordinal, a "TODO-Liste" a thing.
-_TODO = re.compile(r"(?<![\w-])(?:TODO|FIXME|TBD|XXX(?!\.\s))(?![\w-])|\bLorem ipsum\b")
+_TODO = re.compile(r"(?<![\w-])(?:TODO|FIXME|TBD|XXX(?!\.\s))(?![\w-])|\bLorem ipsum dolor\b")
 _ATTRIBUTE = re.compile(r"\{:?\s*(?:[#.][A-Za-z]|[A-Za-z][\w-]*=)[^{}\n]*\}")
 _FORMULA = re.compile(r"(?<![\w$])(\$\$?)(?=[^\s$])([^$\n]*[^\s$])\1(?!\w)|^\$\$$", re.MULTILINE)
 _TEX = re.compile(r"[\\^_={}<>≤≥]|^\w$|\w [+*/×·-] \w")
@@ -52,9 +55,18 @@ def check_placeholder(check_input: EssayInput) -> Iterator[Finding]:
 @essay_check
 def _template_leftovers(check_input: EssayInput) -> Iterator[Finding]:
     for number, line in enumerate(check_input.essay.body.split("\n"), 1):
-        for mark in ("{{", "{%"):
-            if mark in line:
-                yield error("leftover", check_input.at(number), localized("leftover", mark=mark))
+        where = check_input.at(number)
+        if (match := _SHORTCODE.search(line)) is not None:
+            yield error("leftover", where, localized("leftover-shortcode", mark=match[0][:40]))
+        elif (match := re.search(r"\{[{%]", line)) is not None:
+            yield error("leftover", where, localized("leftover", mark=match[0]))
+
+
+@essay_check
+def _second_head(check_input: EssayInput) -> Iterator[Finding]:
+    """Yield an error for a head of another program's below ours, which readers would see."""
+    if _HEAD.match(check_input.essay.body):
+        yield error("head-repeated", check_input.at(1), localized("head-repeated"))
 
 
 @essay_check
