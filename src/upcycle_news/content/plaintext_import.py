@@ -9,7 +9,8 @@ from datetime import date
 from upcycle_news.content.essays import join_front_matter, yaml_quoted
 from upcycle_news.errors import ContentError
 from upcycle_news.text.bylines import byline_author, leading_byline_author
-from upcycle_news.text.excerpts import propose_summary
+from upcycle_news.text.excerpts import summary_of_markdown
+from upcycle_news.text.markdown.lists import BULLET
 from upcycle_news.text.smart_quotes import typeset
 
 LONG_LINE = 120
@@ -41,38 +42,53 @@ def import_text(
 
     The last paragraph, when it is a byline, gives the author and closes the essay in italics. A
     repeated title and a byline above the text are removed from it: the front matter holds them.
+    Another title above a byline becomes a heading.
     """
     paragraphs = [typeset(paragraph, language) for paragraph in split_paragraphs(text)]
     if not paragraphs:
         raise ContentError("the text", None, "there is nothing to import (the file is empty)")
-    leading_author, paragraphs = _without_heading(paragraphs, typeset(title, language))
+    own_title = typeset(title, language)
+    leading_author, heading, paragraphs = _without_heading(paragraphs, own_title)
     closing_author = byline_author(paragraphs[-1]) if len(paragraphs) > 1 else None
     prose = paragraphs[:-1] if closing_author else paragraphs
-    blocks = ["\n".join(map(escape_line, paragraph.split("\n"))) for paragraph in prose]
+    blocks = [f"## {escape_line(heading)}"] if heading else []
+    blocks += ["\n".join(_escaped_lines(paragraph.split("\n"))) for paragraph in prose]
+    summary = summary_of_markdown("\n\n".join(blocks), language=language)
     if closing_author:
         blocks.append(f"*{escape_line(' '.join(paragraphs[-1].split()))}*")
     proposed_author = leading_author or closing_author or ""
     head = [
-        ("title", yaml_quoted(typeset(title, language))),
+        ("title", yaml_quoted(own_title)),
         ("author", yaml_quoted(author if author is not None else proposed_author)),
         ("date", day.isoformat()),
         ("language", language),
-        ("summary", yaml_quoted(propose_summary(" ".join(prose)))),
+        ("summary", yaml_quoted(summary)),
         ("topics", "[]"),
         ("status", "ready"),
     ]
     return join_front_matter(head, "\n\n".join(blocks))
 
 
-def _without_heading(paragraphs: list[str], title: str) -> tuple[str | None, list[str]]:
-    """Return the author named above the text, and the text without that line and its title."""
+MAX_HEADING = 100
+"""Characters of a line above a byline that is a title."""
+
+
+def _without_heading(paragraphs: list[str], title: str) -> tuple[str | None, str, list[str]]:
+    """Return the author named above the text, another title above it, and the text without them."""
     first, rest = _first_line(paragraphs)
     titled = bool(rest) and first.casefold() == title.casefold()
     body = rest if titled else paragraphs
-    first, rest = _first_line(body)
+    line, below = _first_line(body)
     # Without a title above it, the first line of a wrapped paragraph may end with any name.
-    author = leading_byline_author(first) if rest and (titled or first == body[0]) else None
-    return author, rest if author else body
+    author = leading_byline_author(line) if below and (titled or line == body[0]) else None
+    if author:
+        return author, "", below
+    if not titled and len(rest) > 1 and len(first) <= MAX_HEADING and first[-1] not in ".,;:":
+        line, below = _first_line(rest)
+        author = leading_byline_author(line) if line == rest[0] else None
+        if author:
+            return author, first, below
+    return None, "", body
 
 
 def _first_line(paragraphs: list[str]) -> tuple[str, list[str]]:
@@ -111,9 +127,35 @@ def _unwrap(rows: list[str]) -> list[str]:
     return ["\n".join(group) for group in (*most, last) if group]
 
 
+_HYPHEN_ITEM = re.compile(r"[-*][ \t]+(?=\S)")
+
+
+def _escaped_lines(lines: list[str]) -> list[str]:
+    """Escape the lines of a paragraph; lists that they make stay lists.
+
+    Those are lines with a word processor's bullet, two or more with ``-``, and numbers that count on.
+    """
+    numbers = [_NUMBERED.match(line) for line in lines]
+    counted = [int(match[1]) for match in numbers if match]
+    if len(counted) == len(lines) > 1 and counted == [*range(counted[0], counted[0] + len(lines))]:
+        return [
+            f"{match[0]} {escape_line(line[match.end() :])}"
+            for match, line in zip(numbers, lines, strict=True)
+            if match
+        ]
+    items = [bool(_HYPHEN_ITEM.match(line)) for line in lines]
+    hyphens = sum(items) > 1 and (items[0] or lines[items.index(True) - 1].endswith(":"))
+    return [
+        f"- {escape_line(line[2:])}"
+        if BULLET.match(line) or (hyphens and item)
+        else escape_line(line)
+        for line, item in zip(lines, items, strict=True)
+    ]
+
+
 # All that Markdown (with tables, strikethrough, typographic replacements) could read as markup.
 _INLINE = re.compile(
-    r"[\\`*\[\]|]|~~|(?<![^\W_])_|_(?![^\W_])|<(?=[A-Za-z/!?])|&(?=#?\w+;)|\((?=(?:c|r|p|tm)\))|\+(?=-)",
+    r"[\\`*\[\]|]|~~|==|(?<![^\W_])_|_(?![^\W_])|<(?=[A-Za-z/!?])|&(?=#?\w+;)|\((?=(?:c|r|p|tm)\))|\+(?=-)",
     re.IGNORECASE,
 )
 _BLOCK = re.compile(r"(#{1,6}(?=\s|$)|>|[-+](?=\s|$)|~{3,}|=+\s*$|-+\s*$|:)")

@@ -10,6 +10,8 @@ from upcycle_news.text.sentences import is_abbreviated, split_sentences
 
 SUMMARY_LENGTH = 240
 
+_SENTENCE_END = re.compile(r"[.!?…][\"'“”‘’»«›‹)\]]*$")
+
 
 def excerpt(text: str, limit: int, max_sentences: int | None = 2) -> str:
     """Take the first whole sentences that fit into `limit` characters, at most `max_sentences`.
@@ -57,12 +59,18 @@ def summary_of_markdown(
 
     paragraphs: list[str] = []
     tokens = parse_body(body, language=language, title=title, author=author)
+    depth = 0  # of lists, which are no sentences
     for opening, token in pairwise(tokens):
         if opening.type == "footnote_block_open":
             break
+        if opening.type.endswith("_list_open") or opening.type.endswith("_list_close"):
+            depth += opening.nesting
         if opening.type == "paragraph_open" and token.type == "inline":
             text = words(token.children or [], alt_texts=False)
-            paragraphs.append(normalise_whitespace(re.sub(r"<[^>]*>", "", text)))
+            text = normalise_whitespace(re.sub(r"<[^>]*>", "", text))
+            # What leads to a list, an address, a line of verse does not go on in the next paragraph.
+            if not paragraphs or (not depth and _SENTENCE_END.search(text)):
+                paragraphs.append(text)
         if sum(map(len, paragraphs)) > 2 * SUMMARY_LENGTH:
             break
     return propose_summary(" ".join(paragraphs))

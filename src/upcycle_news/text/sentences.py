@@ -17,11 +17,13 @@ _ABBREVIATIONS = word_set(
     hrsg hs ing inkl insb jan jh jhd jhdt jr jul jun kap kath kfm lat lt max mind mio mo mrd mrz
     mtl nachf nov nr okt phil pos prof rd red sa sen sept sog spez st std stellv str südl tel
     tsd tägl u.a urspr v.a verh vgl vol vorm wg zool zt ztr zzgl östl westl nördl phd bgm mr mrs
+    bsp bspw einschl ggfs lfd tab ziff univ verst verf rer nat habil sek gebr kgl röm österr schweiz
     ms vs no fig inc ltd corp gen rep gov approx dept est
     """
 )
 _END = re.compile(r"([.!?…]+)([\"'“”‘’»«›‹)\]]*)\s+(?=[\"'„“‚‘»«›‹(\[–—-]*\s?[^\W_])")
 _ORDINAL = re.compile(r"(?:^|[^\w.,])\d{1,2}$")
+_ROMAN = re.compile(r"\s[IVX]{2,5}$")  # Ludwig XIV. regierte
 _LAST_WORD = re.compile(r"([^\W\d_]+(?:\.[^\W\d_]+)*)$")
 
 
@@ -50,7 +52,7 @@ def _ends_here(text: str, start: int, match: re.Match[str]) -> bool:
 
 def is_abbreviated(before: str) -> bool:
     """Return whether a full stop after `before` belongs to its last word: an ordinal, "Nr", "z. B"."""
-    if _ORDINAL.search(before):
+    if _ORDINAL.search(before) or _ROMAN.search(before):
         return True
     word = _LAST_WORD.search(before)
     if word is None:
