@@ -13,8 +13,10 @@ from upcycle_news.models import Essay, Finding
 
 # Tags as word processors and web editors leave them: <p class="…">, </b>, <o:p>, <br/>.
 _TAG = re.compile(
-    r"</?(?:[ovwm]:\w+|[abipu]|div|span|font|em|strong|br|hr|h[1-6]|[uo]l|li|img|table|t[rdh]|tbody|"
-    r"blockquote|figure|figcaption|iframe|script|style|center|su[bp])(?:\s[^<>]*)?/?>",
+    r"</?(?:[ovwm]:\w+|[abipqsu]|div|span|font|em|strong|br|hr|h[1-6]|[uo]l|li|d[ltd]|img|table|t[rdh]|tbody|"
+    r"thead|blockquote|figure|figcaption|iframe|script|style|center|su[bp]|aside|details|summary|section|"
+    r"article|video|audio|picture|mark|small|del|ins|kbd|code|pre|cite|abbr|input|button|form|svg|embed|"
+    r"object)(?:\s[^<>]*)?/?>",
     re.IGNORECASE,
 )
 # Building blocks of Hugo ({{< figure … >}}) and Jekyll or Eleventy ({% include … %}).
@@ -27,13 +29,17 @@ _ATTRIBUTE = re.compile(r"\{:?\s*(?:[#.][A-Za-z]|[A-Za-z][\w-]*=)[^{}\n]*\}")
 _FORMULA = re.compile(r"(?<![\w$])(\$\$?)(?=[^\s$])([^$\n]*[^\s$])\1(?!\w)|^\$\$$", re.MULTILINE)
 _TEX = re.compile(r"[\\^_={}<>≤≥]|^\w$|\w [+*/×·-] \w")
 _TEX_COMMAND = re.compile(r"\\(?:begin|end|frac|sqrt|text|mathrm)\{")
-_CONTAINER = re.compile(r"^:{3,}(?=\s|\w|\{|$)")
+# Boxes of Pandoc and Docusaurus (:::note), of MkDocs (!!! note), and directives of reStructuredText.
+_CONTAINER = re.compile(
+    r"^:{3,}(?=\s|\w|\{|$)|^(?:!!!|\?\?\?\+?)[ \t]+[a-z]+\b(?=\s*(?:$|[\"„“]))|^\.\.[ \t]+[\w-]+::"
+)
 _BLOCK_ID = re.compile(r"(?:^|(?<=\s))\^(?!\d+$)[A-Za-z0-9-]+$")
 _MARKS = re.compile(
     r"^\[(?:TOC|toc)\]$"  # a table of contents
     r"|^\[!\w[\w-]*\]|^\[[ xX]\](?=\s)"  # a call-out or a task box out of its place
     r"|^\*\[[^\]]+\]:(?=\s)"  # an abbreviation of Markdown Extra
     r"|^:[ \t]+(?=\S)"  # a definition
+    r"|\[/(?:b|i|u|s|url|img|quote|code)\]"  # BBCode
     r"|\[@[\w:.-]+"  # a citation of Pandoc
     r"|(?<![\w:]):(?=[a-z])[a-z0-9_+-]{2,}:(?![\w:])"  # an emoji's name
     r"|(?<=\w)~[\w+-]{1,8}~|(?<=[\w)])\^[\w+-]{1,8}\^"  # lowered, raised
