@@ -12,6 +12,8 @@ from .bodies import findings_of, sentences_of
     [
         ("| a | b | c |\n|---|---|\n| 1 | 2 | 3 |", (2, "error", "table-broken")),
         ("a | b | c\n---|---\n1 | 2 | 3", (2, "error", "table-broken")),
+        ("a | b\n- | -\n1 | 2", (2, "error", "table-broken")),
+        ("+---+---+\n| a | b |\n+---+---+\n| 1 | 2 |", (2, "error", "table-broken")),
         ("Text\n\n| Lampe | Preis |\n| Messing | 25 |", (3, "error", "table-broken")),
         ("> | Lampe | Preis |\n> | Messing | 25 |", (1, "error", "table-broken")),
         ("| a | b |\n|---|---|\n| 1 | 2 |\n| 3 | 4 | 5 |", (4, "error", "table-cells")),

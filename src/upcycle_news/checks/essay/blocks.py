@@ -11,7 +11,7 @@ from markdown_it.token import Token
 from upcycle_news.checks.essay.parsed import Block
 from upcycle_news.checks.essay.registry import EssayInput, essay_check
 from upcycle_news.checks.findings import error, warning
-from upcycle_news.i18n.messages import localized
+from upcycle_news.i18n.messages import LocalizedText, localized
 from upcycle_news.models import Finding
 
 _DELIMITERS = re.compile(r"\s*\|?[\s:|-]*-[\s:|-]*\|?\s*")
@@ -96,14 +96,19 @@ def _broken_table(check_input: EssayInput, block: Block) -> Iterator[Finding]:
             text = localized("table-delimiters", columns=columns, cells=cells)
             if not above:
                 text = localized("table-no-head")
+            elif columns == cells:
+                text = _wanted_delimiters(cells)
             yield error("table-broken", check_input.at(number), text)
             return
-    begin = [number for number, typed in rows if typed.lstrip().startswith("|")]
+    begin = [row for row in rows if row[1].lstrip().startswith("|")]
     if len(begin) > 1:
-        first = next(typed for number, typed in rows if number == begin[0])
-        delimiters = "|" + "---|" * len(_cells(first))
-        text = localized("table-no-delimiters", delimiters=delimiters[:60])
-        yield error("table-broken", check_input.at(begin[0]), text)
+        number, typed = begin[0]
+        text = _wanted_delimiters(len(_cells(typed)))
+        yield error("table-broken", check_input.at(number), text)
+
+
+def _wanted_delimiters(columns: int) -> LocalizedText:
+    return localized("table-no-delimiters", delimiters=f"|{'---|' * min(columns, 20)}")
 
 
 def _cells(line: str) -> list[str]:
