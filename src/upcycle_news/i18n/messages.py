@@ -17,7 +17,7 @@ from string import Formatter
 from typing import Any
 
 FOLDER = Path(__file__).parent
-CATALOGUE_FILES = ("findings", "lists", "pages", "sending", "settings")
+CATALOGUE_FILES = ("feeds", "findings", "lists", "pages", "sending", "settings")
 LANGUAGES = ("de", "en")
 FALLBACK = "en"
 
