@@ -234,7 +234,7 @@ class _RowReader:
         name, first = self._first(Kind.NAME, row), self._first(Kind.FIRST_NAME, row)
         last = self._first(Kind.LAST_NAME, row)
         if not name:
-            return f"{first} {last}"
+            return f"{first} {last}".strip()
         # "Vorname;Name" is how German lists part the two.
         is_last = bool(first) and not self._columns[Kind.LAST_NAME] and first not in name
         return f"{first} {name}" if is_last else name

@@ -108,11 +108,12 @@ _NO_WORD = re.compile(
     r"|unbestaetigt|geloescht|deleted|widerrufen|widersprochen|revoked|withdrawn|declined|denied"
     r"|abgelehnt|verweigert|gekuendigt|unzustellbar|undeliverable|unreachable|complained|complaint"
     r"|spam|suppressed|excluded|ausgeschlossen|ungueltig|invalid|archived|removed|entfernt|abused"
-    r"|unverified|non subscribed|nonsubscribed)\b"
+    r"|unverified|non subscribed|nonsubscribed|fehlt|fehlend|missing|zurueckgezogen|zurueckgenommen"
+    r"|abgelaufen|expired|storniert|cancell?ed|ausgetreten|beendet|gestoppt|stopped|verstorben)\b"
 )
 _UNDECIDED_WORD = re.compile(
     r"\b(vielleicht|maybe|perhaps|unklar|unbekannt|unknown|undecided|pending|ausstehend|offen|spaeter"
-    r"|later|fragen|not set|never subscribed|transactional)\b"
+    r"|later|fragen|pausiert|paused|not set|never subscribed|transactional)\b"
 )
 _YES_FIRST = re.compile(r"(ja|j|yes|y|true|wahr|x|ok|okay|on|an|gern|gerne)\b")
 _YES_WORD = re.compile(
