@@ -33,8 +33,9 @@ from upcycle_news.rendering import markdown, plaintext
 from upcycle_news.rendering.essay_fields import essay_fields, with_essay_fields
 from upcycle_news.rendering.images import DisplayedImage, read_image
 from upcycle_news.rendering.template_strings import TemplateStrings
+from upcycle_news.rendering.typesetter import read_typesetter
 from upcycle_news.text import image_paths
-from upcycle_news.text.typography import base_language, direction, one_line, typeset
+from upcycle_news.text.typography import base_language, direction, one_line
 
 READING_SPEED = 200
 """Words a minute."""
@@ -191,7 +192,7 @@ def build_template_context(
         issue=IssueView(
             id=str(issue.id),
             subject=subject(manifest),
-            preheader=typeset(issue.preheader, language),
+            preheader=builder.typeset(issue.preheader, language),
             language=language,
             date=strings.full_date(issue.id.day),
         ),
@@ -208,7 +209,8 @@ def build_template_context(
 def subject(manifest: Manifest) -> str:
     """Return the subject line: with the language's quotation marks, without no-break spaces."""
     issue = manifest.issue
-    return " ".join(typeset(issue.subject, issue.language).split())
+    typesetter = read_typesetter(manifest.templates)
+    return " ".join(typesetter(issue.subject, issue.language).split())
 
 
 def _links(publication: Publication, issue: str) -> Links:
@@ -231,11 +233,12 @@ class ViewModelBuilder:
         self.publication = manifest.publication
         self.files: Mapping[str, bytes] = manifest.images
         self.strings = strings
+        self.typeset = read_typesetter(manifest.templates)
         self.zone = ZoneInfo(manifest.publication.timezone)
         self.images: dict[str, InlineImage] = {}
 
     def lead(self, essay: Essay, in_full: bool) -> LeadView:
-        whole = markdown.parse_essay(essay)
+        whole = markdown.parse_essay(essay, self.typeset.marks_of(essay.language))
         tokens = whole if in_full else markdown.opening_blocks(whole, OPENING)
         html = self.html(essay, tokens)
         plain, links = plaintext.to_text(tokens, image_label=self.strings("image"))
@@ -254,13 +257,13 @@ class ViewModelBuilder:
 
     def teaser(self, essay: Essay) -> TeaserView:
         return TeaserView(
-            **self.common_fields(essay), summary=typeset(essay.summary, essay.language)
+            **self.common_fields(essay), summary=self.typeset(essay.summary, essay.language)
         )
 
     def common_fields(self, essay: Essay) -> dict[str, Any]:
         """Return the fields that lead and teaser have in common."""
         return {
-            "title": typeset(essay.title, essay.language),
+            "title": self.typeset(essay.title, essay.language),
             "byline": one_line(essay.author),
             "date": self.strings.long_date(essay.date),
             "minutes": reading_minutes(essay.body),
@@ -268,7 +271,7 @@ class ViewModelBuilder:
             "lang": self.lang_attribute(essay.language),
             "dir": direction(essay.language),
             "image": self.image(essay),
-            **essay_fields(essay, self.strings),
+            **essay_fields(essay, self.strings, self.typeset),
         }
 
     def essay_url(self, slug: str) -> str:
@@ -282,11 +285,11 @@ class ViewModelBuilder:
             if other.feed != item.feed:
                 others.setdefault(other.feed, SourceView(one_line(other.feed), other.link))
         return StoryView(
-            title=typeset(item.title, item.language),
+            title=self.typeset(item.title, item.language),
             url=item.link,
             source=one_line(item.feed),
             date=self.strings.long_date(self.local_time(item.date).date()),
-            excerpt=typeset(self.summary(item), item.language),
+            excerpt=self.typeset(self.summary(item), item.language),
             lang=self.lang_attribute(item.language),
             dir=direction(item.language),
             also=tuple(others.values()),
@@ -308,11 +311,11 @@ class ViewModelBuilder:
         if essay.image is None:
             return None
         image = self.displayed_image(essay.source, None, essay.image.path)
-        alt = typeset(essay.image.alt, essay.language)
+        alt = self.typeset(essay.image.alt, essay.language)
         tag = Markup(image.tag(alt))  # noqa: S704  the tag escapes what it is given
         below = (
-            typeset(essay.image.caption, essay.language),
-            typeset(essay.image.credit, essay.language),
+            self.typeset(essay.image.caption, essay.language),
+            self.typeset(essay.image.credit, essay.language),
         )
         return ImageView(image.src, alt, image.width, image.height, tag, *below)
 

@@ -95,7 +95,8 @@ def set_quotes(text: str, language: str, marks: str = "", *, keep_guillemets: bo
     """Return a line with the quotation marks and apostrophes of its language, and nothing else changed.
 
     `marks` are a publication's own, the outer pair before the inner one, such as ``»«›‹``. Without
-    them a pair of guillemets stays as it is, unless `keep_guillemets` is false: »…« is right, too.
+    them, or with those that are usual, guillemets stay as they are unless `keep_guillemets` is false:
+    »…« is right, too.
     """
     pieces, position = [], 0
     for start, end, mark in replacements(text, language, marks, keep_guillemets=keep_guillemets):
@@ -112,9 +113,10 @@ def replacements(
     In languages other than German and English only straight marks are set: theirs may be right.
     """
     base = language.replace("_", "-").partition("-")[0].lower()
-    symbols = marks if len(marks) == 4 else _SYMBOLS.get(base, _SYMBOLS["en"])
+    usual = _SYMBOLS.get(base, _SYMBOLS["en"])
+    symbols = marks if len(marks) == 4 else usual
     found = _find(text, _TOKEN if base in _SYMBOLS else _STRAIGHT)
-    keep = keep_guillemets and len(marks) != 4
+    keep = keep_guillemets and symbols == usual
     apostrophes = {
         place
         for match in _N_BETWEEN_WORDS.finditer(text)

@@ -21,6 +21,7 @@ _UNRESERVED = re.compile(r"[A-Za-z0-9._~-]")
 # Characters that RFC 3986 allows unescaped; "%" too, because the link may be quoted already.
 _SAFE = "!#$%&'()*+,/:;=?@[]~-._"
 _HOSTLESS = re.compile(r"https?://(?:[/?#:.]|$)", re.IGNORECASE)
+_LINK = localized("href-link")
 
 
 class BadLinkError(ValueError):
@@ -30,6 +31,15 @@ class BadLinkError(ValueError):
         super().__init__(str(text))
         self.text = text
 
+    def about(self, what: LocalizedText) -> LocalizedText:
+        """Return the text about something else than the link of an item, such as an address."""
+        values = dict(self.text.values)
+        return (
+            LocalizedText(self.text.key, tuple({**values, "what": what}.items()))
+            if "what" in values
+            else self.text
+        )
+
 
 def safe_link(link: str, base: str = "") -> str:
     """Return an absolute http(s) link in ASCII without credentials; raises `BadLinkError`."""
@@ -37,26 +47,26 @@ def safe_link(link: str, base: str = "") -> str:
     if not link:
         raise BadLinkError(localized("href-missing"))
     if _HOSTLESS.match(link):  # urljoin would take the host of `base`
-        raise BadLinkError(localized("href-hostless"))
+        raise BadLinkError(localized("href-hostless", what=_LINK))
     try:
         parts = urlsplit(urljoin(base, link))
         port = parts.port
         host = _ascii_host(parts.hostname or "")
         rest = [quote(part, safe=_SAFE) for part in (parts.path, parts.query, parts.fragment)]
     except (ValueError, UnicodeError):
-        raise BadLinkError(localized("href-unusable")) from None
+        raise BadLinkError(localized("href-unusable", what=_LINK)) from None
     if parts.scheme not in _DEFAULT_PORTS:
-        raise BadLinkError(localized("href-scheme"))
+        raise BadLinkError(localized("href-scheme", what=_LINK))
     if "@" in parts.netloc:
-        raise BadLinkError(localized("href-user"))
+        raise BadLinkError(localized("href-user", what=_LINK))
     if not host or "%EF%BF%BD" in "".join(rest):
-        raise BadLinkError(localized("href-unusable"))
+        raise BadLinkError(localized("href-unusable", what=_LINK))
     if (host.rstrip(".") + "/").endswith(".invalid/") or host.rstrip(".") == "invalid":
-        raise BadLinkError(localized("href-invalid-host"))
+        raise BadLinkError(localized("href-invalid-host", what=_LINK))
     netloc = host if port is None else f"{host}:{port}"
     result = urlunsplit((parts.scheme, netloc, *rest))
     if len(result) > MAX_LENGTH:
-        raise BadLinkError(localized("href-too-long", count=MAX_LENGTH))
+        raise BadLinkError(localized("href-too-long", what=_LINK, count=MAX_LENGTH))
     return result
 
 
