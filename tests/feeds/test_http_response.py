@@ -192,7 +192,7 @@ def test_a_response_that_cannot_be_read_is_refused_in_words(name: str) -> None:
     data, sentence = REFUSED[name]
     with pytest.raises((ResponseError, BodyError)) as error:
         body_of(data)
-    assert str(error.value) == sentence
+    assert str(error.value) == str(sentence)
 
 
 def test_a_head_has_its_fields_in_order_and_joined_where_they_are_lists() -> None:

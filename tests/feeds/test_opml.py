@@ -36,7 +36,7 @@ def test_opml_of_other_programs_is_imported() -> None:
         Feed("Blatt", "https://a.example/rss", ("Bauen", "Holz")),
         Feed("Stadt", "http://b.example/", ("Stadt", "Land"), language="de-DE"),
     )
-    assert [str(text) for text in opml.skipped] == ["Kein: its link is not http or https"]
+    assert [str(text) for text in opml.skipped] == ["Kein: the address is not http or https"]
 
 
 @pytest.mark.parametrize(
@@ -149,8 +149,8 @@ def test_an_outline_that_names_no_feed_is_named() -> None:
     assert [str(text) for text in opml.skipped] == [
         "Seite: it names no address of a feed (xmlUrl)",
         "an outline without a name: it names no address of a feed (xmlUrl)",
-        "Mit Namen: its link carries a user name",
-        "Ohne Host: its link names no host",
+        "Mit Namen: the address carries a user name",
+        "Ohne Host: the address names no host",
     ]
 
 

@@ -145,13 +145,13 @@ class _Table:
     def _url(self) -> str:
         url = without_feed_scheme(self._get("url", str, localized("feed-is-url"), None).strip())
         try:
-            if not re.match(r"https?://", url, re.IGNORECASE):
-                raise BadLinkError(localized("feed-url-scheme"))
             if "@" in url.partition("//")[2].partition("/")[0]:
                 raise BadLinkError(localized("feed-url-user"))
             return safe_link(url)
         except BadLinkError as error:
-            raise self.error("url", localized("feed-url", reason=error.text)) from None
+            raise self.error(
+                "url", localized("feed-url", reason=error.about(localized("href-it")))
+            ) from None
 
 
 def _unique(tables: list[_Table]) -> tuple[Feed, ...]:

@@ -36,6 +36,7 @@ from upcycle_news.feeds.results import (
     Validators,
     status_reason,
 )
+from upcycle_news.i18n.messages import LocalizedText, localized
 from upcycle_news.models import Feed
 from upcycle_news.text.private_hosts import PrivateAccess
 from upcycle_news.text.urls import BadLinkError, safe_link
@@ -125,9 +126,12 @@ class _FetchError(Exception):
     """A feed cannot be fetched; the message is one sentence."""
 
     def __init__(
-        self, reason: str, status: int | None = None, retry_after: datetime | None = None
+        self,
+        reason: LocalizedText | str,
+        status: int | None = None,
+        retry_after: datetime | None = None,
     ) -> None:
-        super().__init__(reason)
+        super().__init__(str(reason))
         self.status = status
         self.retry_after = retry_after
 
@@ -145,19 +149,13 @@ class _Exchange:
     def redirect(self, response: Response) -> None:
         location = response.head.first("location")
         if not location:
-            raise _FetchError(
-                "it is redirected, but the answer does not say where", response.status
-            )
+            raise _FetchError(localized("redirect-nowhere"), response.status)
         self.cookies.store(self.url, response.head.fields.get("set-cookie", ()))
         try:
             self.url = safe_link(_location(location), self.url).partition("#")[0]
         except BadLinkError as error:
-            raise _FetchError(
-                f"it is redirected to where we cannot go: {error}".replace(
-                    "its link", "the target"
-                ),
-                response.status,
-            ) from None
+            reason = localized("redirect-unusable", reason=error.about(localized("href-target")))
+            raise _FetchError(reason, response.status) from None
         self.permanent = self.permanent and response.status in _PERMANENT
         if self.permanent:
             self.moved_to = self.url
@@ -190,7 +188,8 @@ class _Fetcher:
         except ResponseError as error:
             reason, status, retry_after = str(error), None, None
         except Exception as error:
-            reason, status, retry_after = describe_error(error, self.limits.seconds), None, None
+            reason = str(describe_error(error, self.limits.seconds))
+            status, retry_after = None, None
         return Failed(feed, self._now, exchange.url, reason, status, retry_after, exchange.moved_to)
 
     def _follow(
@@ -204,7 +203,7 @@ class _Fetcher:
                     if response.status not in _REDIRECTS:
                         return self._result(feed, known, exchange, response)
                     exchange.redirect(response)
-        raise _FetchError(f"it is redirected more than {self.limits.redirects} times")
+        raise _FetchError(localized("redirect-many", count=self.limits.redirects))
 
     @contextmanager
     def _request(self, exchange: _Exchange, known: Validators) -> Iterator[Response]:
@@ -215,7 +214,7 @@ class _Fetcher:
             host, secure = url.hostname or "", url.scheme == "https"
             port = url.port or (443 if secure else 80)
         except ValueError:
-            raise _FetchError("its address is not a web address") from None
+            raise _FetchError(localized("fetch-address")) from None
         headers = {
             "Host": url.netloc.rpartition("@")[2],
             **self._headers,
@@ -301,7 +300,7 @@ def _request_bytes(target: str, headers: Mapping[str, str]) -> bytes:
         *(f"{name}: {value}" for name, value in headers.items() if value),
     ]
     if not re.fullmatch(r"[!-~]+", target) or any(re.search(r"[\r\n\0]", line) for line in lines):
-        raise _FetchError("its address is not a web address")
+        raise _FetchError(localized("fetch-address"))
     return "".join(f"{line}\r\n" for line in (*lines, "")).encode("latin-1", "replace")
 
 

@@ -10,6 +10,7 @@ import zlib
 from collections.abc import Iterable, Sequence
 
 from upcycle_news.feeds.http_response import CutResponseError
+from upcycle_news.i18n.messages import LocalizedText, localized
 
 GZIP_MAGIC = b"\x1f\x8b\x08"
 MAX_LAYERS = 4  # of gzip around a body
@@ -23,6 +24,9 @@ _UNDECODABLE = frozenset(
 class BodyError(Exception):
     """A body cannot be decoded; the message is one sentence."""
 
+    def __init__(self, text: LocalizedText) -> None:
+        super().__init__(str(text))
+
 
 def decode_body(chunks: Iterable[bytes], codings: Sequence[str], max_bytes: int) -> bytes:
     """Join the chunks of a body and undo its `codings`, given in the order they were applied.
@@ -34,7 +38,7 @@ def decode_body(chunks: Iterable[bytes], codings: Sequence[str], max_bytes: int)
     names = [name.partition(";")[0].strip() for name in codings]
     for name in names:
         if name in _UNDECODABLE:
-            raise BodyError(f"it is encoded as {name!r}, which was not asked for")
+            raise BodyError(localized("body-coding", name=name))
     body, cut = _joined(chunks, max_bytes)
     if cut is not None and not body.startswith(GZIP_MAGIC):
         raise cut
@@ -85,12 +89,12 @@ def _inflated(data: bytes, coding: str, max_bytes: int) -> bytes:
         except zlib.error:
             # Some servers mean raw deflate (RFC 1951) where RFC 9110 says zlib.
             if coding != "deflate" or out or window < 0:
-                raise BodyError("its compression is broken") from None
+                raise BodyError(localized("body-broken")) from None
             window = -zlib.MAX_WBITS
             continue
         _raise_if_larger(out, max_bytes)
         if not decompressor.eof:
-            raise BodyError("the reply broke off: its compressed text has no end")
+            raise BodyError(localized("body-cut"))
         data = decompressor.unused_data
         if not data.startswith(GZIP_MAGIC[:2]):
             break
@@ -99,4 +103,4 @@ def _inflated(data: bytes, coding: str, max_bytes: int) -> bytes:
 
 def _raise_if_larger(body: bytearray, max_bytes: int) -> None:
     if len(body) > max_bytes:
-        raise BodyError(f"it is larger than {max_bytes / 1024 / 1024:.0f} MiB")
+        raise BodyError(localized("body-large", size=f"{max_bytes / 1024 / 1024:.0f}"))

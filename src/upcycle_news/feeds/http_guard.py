@@ -18,13 +18,20 @@ from typing import Any
 
 import httpcore
 
+from upcycle_news.i18n.messages import LocalizedText, localized
 from upcycle_news.text.private_hosts import PrivateAccess, is_global, is_never_asked
 
-UNKNOWN_NAME = "its name is unknown"
+
+class UnknownNameError(httpcore.ConnectError):
+    """The name has no address."""
 
 
 class PrivateAddressError(Exception):
-    """The name resolves only to addresses inside a private network; the message is a sentence."""
+    """The name resolves only to addresses that may not be asked; `text` says why."""
+
+    def __init__(self, text: LocalizedText) -> None:
+        super().__init__(str(text))
+        self.text = text
 
 
 class DeadlineExceededError(Exception):
@@ -74,7 +81,7 @@ def resolve(host: str, port: int, seconds: float) -> list[str]:
         resolver.start()
         resolver.join(seconds)
     if failure is not None:
-        raise httpcore.ConnectError(UNKNOWN_NAME) from None
+        raise UnknownNameError from None
     if addresses is None:
         raise httpcore.ConnectTimeout("the name server does not answer")
     return addresses
@@ -123,10 +130,9 @@ class GuardedBackend(httpcore.NetworkBackend):
             if is_global(address) or self._access.allows(host, address)
         ]
         if not allowed:
+            never = all(map(is_never_asked, addresses))
             raise PrivateAddressError(
-                "its name resolves to a link-local address, which is never asked"
-                if all(map(is_never_asked, addresses))
-                else "its name resolves to a private network (feeds.allow_private would allow that)"
+                localized("fetch-link-local") if never else localized("fetch-private")
             )
         return allowed
 
@@ -170,44 +176,46 @@ class _TimedStream(httpcore.NetworkStream):
         return self._stream.get_extra_info(info)
 
 
-def describe_error(error: Exception, seconds: float) -> str:
+def describe_error(error: Exception, seconds: float) -> LocalizedText:
     """Describe a failed request in one sentence, without quoting what a server sent."""
     if isinstance(error, PrivateAddressError):
-        return str(error)
+        return error.text
     if isinstance(error, DeadlineExceededError):
-        return f"it did not arrive within {seconds:g} seconds"
+        return localized("fetch-deadline", seconds=f"{seconds:g}")
     if isinstance(error, httpcore.TimeoutException):
-        return "the server did not answer in time"
+        return localized("fetch-silent")
     if isinstance(error, httpcore.ConnectError):
         return _describe_connect_error(error)
     if isinstance(error, httpcore.NetworkError | httpcore.RemoteProtocolError):
-        return "the reply broke off: the connection was lost"
-    return f"it cannot be fetched ({type(error).__name__})"
+        return localized("fetch-lost")
+    return localized("fetch-error", kind=type(error).__name__)
 
 
 # By OpenSSL's number of a failed verification (x509_vfy.h).
 _CERTIFICATE_FAULTS = {
-    9: "it is not valid yet",
-    10: "it has expired",
-    18: "it is signed by nobody but itself",
-    19: "it is signed by nobody we trust",
-    20: "it is signed by nobody we trust, or the server sends no intermediate certificate",
-    21: "it is signed by nobody we trust, or the server sends no intermediate certificate",
-    23: "it was revoked",
-    62: "it is for another host",
-    64: "it is for another address",
+    9: localized("certificate-early"),
+    10: localized("certificate-expired"),
+    18: localized("certificate-self-signed"),
+    19: localized("certificate-unknown-issuer"),
+    20: localized("certificate-unknown-issuer"),
+    21: localized("certificate-unknown-issuer"),
+    23: localized("certificate-revoked"),
+    62: localized("certificate-other-host"),
+    64: localized("certificate-other-host"),
 }
 
 
-def _describe_connect_error(error: httpcore.ConnectError) -> str:
+def _describe_connect_error(error: httpcore.ConnectError) -> LocalizedText:
     cause = error.__cause__ or error.__context__
     if isinstance(cause, ssl.SSLCertVerificationError):
         fault = _CERTIFICATE_FAULTS.get(cause.verify_code)
-        return f"its certificate cannot be trusted{f': {fault}' if fault else ''}"
+        if fault is None:
+            return localized("fetch-certificate")
+        return localized("fetch-certificate-why", fault=fault)
     if isinstance(cause, ssl.SSLError):
-        return "the server does not speak TLS as we do: no encrypted connection could be made"
+        return localized("fetch-no-tls")
     if isinstance(cause, ConnectionRefusedError):
-        return "the server cannot be reached: it refuses the connection"
-    if str(error) == UNKNOWN_NAME:
-        return f"the server cannot be reached: {UNKNOWN_NAME}"
-    return "the server cannot be reached"
+        return localized("fetch-refused")
+    if isinstance(error, UnknownNameError):
+        return localized("fetch-name-unknown")
+    return localized("fetch-unreachable")

@@ -10,6 +10,8 @@ import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 
+from upcycle_news.i18n.messages import LocalizedText, localized
+
 MAX_HEAD = 256 * 1024  # bytes; what Chromium reads
 MAX_LINE = 16 * 1024  # bytes of a chunk's size and its extensions
 MAX_INTERIM = 20  # responses of status 1xx before the final one
@@ -17,19 +19,22 @@ _STATUS_LINE = re.compile(
     rb"HTTP/(\d{1,3})(?:\.(\d{1,3}))?[ \t]+([1-9]\d\d)(?:[^\d].*)?", re.IGNORECASE | re.DOTALL
 )
 _HEAD_END = re.compile(rb"\n\r?\n")
-NO_CHUNKS = "its answer says that it is in chunks, but it is not"
+NO_CHUNKS = localized("response-no-chunks")
 _CHUNK_SIZE = re.compile(rb"[0-9A-Fa-f]{1,16}")
 
 
 class ResponseError(Exception):
     """A response cannot be read; the message is one sentence."""
 
+    def __init__(self, text: LocalizedText) -> None:
+        super().__init__(str(text))
+
 
 class CutResponseError(ResponseError):
     """A response ended before its end. `expected` is the length it named, `received` what came."""
 
-    def __init__(self, message: str, received: int = 0, expected: int | None = None) -> None:
-        super().__init__(message)
+    def __init__(self, text: LocalizedText, received: int = 0, expected: int | None = None) -> None:
+        super().__init__(text)
         self.received = received
         self.expected = expected
 
@@ -79,10 +84,10 @@ class Response:
             return self._chunks()
         lengths = {int(value) for value in self.head.members("content-length") if _is_number(value)}
         if len(lengths) > 1:
-            raise ResponseError("its answer names several lengths")
+            raise ResponseError(localized("response-lengths"))
         length = lengths.pop() if lengths else None
         if length is not None and length < 0:
-            raise ResponseError("its answer names a negative length")
+            raise ResponseError(localized("response-negative"))
         return self._source.rest() if length is None else self._counted(length)
 
     def _is_chunked(self) -> bool:
@@ -97,9 +102,8 @@ class Response:
             data = self._source.take(left)
             if not data:
                 received = length - left
-                raise CutResponseError(
-                    f"the reply broke off: {received} of {length} bytes came", received, length
-                )
+                text = localized("response-cut", received=str(received), expected=str(length))
+                raise CutResponseError(text, received, length)
             left -= len(data)
             yield data
 
@@ -108,7 +112,7 @@ class Response:
             line = self._source.line()
             size = (line or b"").partition(b";")[0].strip(b" \t")
             if line is None:
-                raise CutResponseError("the reply broke off: its last chunk did not come")
+                raise CutResponseError(localized("response-last-chunk"))
             if not _CHUNK_SIZE.fullmatch(size):
                 raise ResponseError(NO_CHUNKS)
             left = int(size, 16)
@@ -117,11 +121,11 @@ class Response:
             while left:
                 data = self._source.take(left)
                 if not data:
-                    raise CutResponseError("the reply broke off in the middle of a chunk")
+                    raise CutResponseError(localized("response-chunk-cut"))
                 left -= len(data)
                 yield data
             if self._source.line():
-                raise ResponseError("a chunk of its answer is longer than it says")
+                raise ResponseError(localized("response-chunk-long"))
 
 
 class _Source:
@@ -147,10 +151,10 @@ class _Source:
             # What is left over from a response before this one (RFC 9112, 2.2).
             del self._buffer[: len(self._buffer) - len(self._buffer.lstrip(b"\r\n"))]
             if self._buffer and not b"HTTP/".startswith(bytes(self._buffer[:5]).upper()):
-                raise ResponseError("its answer is not HTTP")
+                raise ResponseError(localized("response-not-http"))
             match = _HEAD_END.search(self._buffer, max(0, searched - 3))
             if (match.end() if match else len(self._buffer)) > MAX_HEAD:
-                raise ResponseError(f"the head of its answer is larger than {MAX_HEAD // 1024} KiB")
+                raise ResponseError(localized("response-head-large", size=MAX_HEAD // 1024))
             if match:
                 return self._cut(match.end())
             searched = len(self._buffer)
@@ -200,21 +204,19 @@ def _read_head(source: _Source) -> ResponseHead:
         data = source.head()
         if data is None:
             raise CutResponseError(
-                "the server closed the connection without an answer"
-                if source.is_empty
-                else "the reply broke off within its head"
+                localized("response-closed") if source.is_empty else localized("response-head-cut")
             )
         head = _parse_head(data)
         if not 100 <= head.status < 200 or head.status == 101:
             return head
-    raise ResponseError("the server announces an answer and never gives it")
+    raise ResponseError(localized("response-announced"))
 
 
 def _parse_head(data: bytes) -> ResponseHead:
     first, *lines = (line.rstrip(b"\r") for line in data.split(b"\n"))
     status = _STATUS_LINE.fullmatch(first)
     if status is None:
-        raise ResponseError("its answer is not HTTP: the first line has no status")
+        raise ResponseError(localized("response-no-status"))
     fields: dict[str, tuple[bytes, ...]] = {}
     name = ""
     for line in lines:

@@ -203,7 +203,7 @@ def _feed(outline: _Outline, language: str) -> Feed:
         # Addresses are escaped twice by those who escape names twice.
         url = safe_link(without_feed_scheme(outline.address.replace("&amp;", "&")))
     except BadLinkError as error:
-        raise _UnusableError(error.text) from None
+        raise _UnusableError(error.about(localized("href-address"))) from None
     attributes = outline.attributes
     extra = {key: _extra(attributes, key) for key in _EXTRA_KEYS}
     topics = extra["topics"]

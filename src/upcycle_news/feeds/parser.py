@@ -88,7 +88,9 @@ def parse_feed(
 ) -> ParsedFeed:
     """Parse the `body` fetched from `url`; items without a usable date are dated `now`."""
     if len(body) > MAX_BODY:
-        return ParsedFeed("", "", (), ("it is larger than 15 MiB",))
+        return ParsedFeed(
+            "", "", (), (str(localized("body-large", size=MAX_BODY // 1024 // 1024)),)
+        )
     decoded = decode_body(body, content_type)
     if is_json(decoded.text, content_type):
         raw = parse_json_feed(decoded.text)
@@ -142,13 +144,10 @@ def newest_entries(entries: Sequence[RawEntry], now: datetime) -> tuple[tuple[Ra
         front = undated[: (room + 1) // 2]
         back = undated[len(front) :][-(room // 2) :] if room > 1 else []
         chosen += [*front, *back]
-    sentence = f"it has more than {MAX_ENTRIES} entries; the newest {MAX_ENTRIES} were read"
+    sentence = localized("feed-long", limit=MAX_ENTRIES)
     if len(undated) > len(dated):
-        sentence = (
-            f"it has more than {MAX_ENTRIES} entries, most without a date; "
-            f"{MAX_ENTRIES} from its beginning and its end were read"
-        )
-    return tuple(entries[index] for index in sorted(chosen)), sentence
+        sentence = localized("feed-long-undated", limit=MAX_ENTRIES)
+    return tuple(entries[index] for index in sorted(chosen)), str(sentence)
 
 
 @dataclass
@@ -178,7 +177,7 @@ class _Reading:
             try:
                 item = self._item(entry, passage.title, text)
             except BadLinkError as error:
-                problems.append(f"entry {number} was left out: {error}")
+                problems.append(str(localized("entry-left-out", number=number, reason=error.text)))
                 continue
             items.append(BodyItem(item, self._updated(entry, item), self._images(entry)))
         page = canonical_link(self.raw.page) if self.raw.page else ""

@@ -23,6 +23,7 @@ from typing import IO, Any, Self
 
 from upcycle_news.feeds.entries import MAX_BODY
 from upcycle_news.feeds.parser import ParsedFeed, parse_feed
+from upcycle_news.i18n.messages import LocalizedText, localized
 from upcycle_news.models import Feed, FeedItem
 
 LARGE_BODY = 4 * 1024 * 1024  # after such a body a child uses too much memory to be kept
@@ -57,7 +58,7 @@ class ParserSandbox:
     ) -> ParsedFeed:
         """Parse a body like `parser.parse_feed`; exceeded limits become a problem."""
         if len(body) > MAX_BODY:
-            return _rejected("it is larger than 15 MiB")
+            return _rejected(localized("body-large", size=MAX_BODY // 1024 // 1024))
         task = {
             "url": url,
             "content_type": content_type,
@@ -74,11 +75,11 @@ class ParserSandbox:
             answer = _receive(child.stdout.fileno(), deadline)
         except TimeoutError:
             self.close()
-            return _rejected(f"reading it takes longer than {self.limits.seconds:g} seconds")
+            return _rejected(localized("feed-slow", seconds=f"{self.limits.seconds:g}"))
         except (OSError, EOFError):
             # Killed by its limits: memory that Python could not even report, or processor time.
             self.close()
-            return _rejected("reading it takes more time or memory than is allowed")
+            return _rejected(localized("feed-costly"))
         if len(body) > LARGE_BODY:
             self.close()
         return _from_json(answer)
@@ -135,8 +136,8 @@ class SandboxPool:
             self._free.put(sandbox)
 
 
-def _rejected(problem: str) -> ParsedFeed:
-    return ParsedFeed("", "", (), (problem,))
+def _rejected(problem: LocalizedText) -> ParsedFeed:
+    return ParsedFeed("", "", (), (str(problem),))
 
 
 def _send(pipe: IO[bytes], data: bytes) -> None:
@@ -207,9 +208,9 @@ def _serve() -> None:
         try:
             feed = _parse(task, body)
         except MemoryError:
-            feed = _rejected("reading it takes more memory than is allowed")
+            feed = _rejected(localized("feed-memory"))
         except Exception as error:
-            feed = _rejected(f"it cannot be read ({type(error).__name__})")
+            feed = _rejected(localized("feed-unreadable", kind=type(error).__name__))
         _send(target, _as_json(feed))
 
 

@@ -20,6 +20,7 @@ import feedparser.exceptions
 
 from upcycle_news.feeds.entries import RawEntry, RawFeed, RawLink, RawText
 from upcycle_news.feeds.xml_text import is_netscape, normalise_xml
+from upcycle_news.i18n.messages import localized
 from upcycle_news.text.sanitize import normalise_whitespace, truncate
 
 _EMPTY = RawText("", html=False)
@@ -58,12 +59,14 @@ def parse_xml_feed(text: str, url: str) -> RawFeed:
     version = "rss091n" if is_netscape(text) and reader.version else reader.version
     if not version and not reader.own_entries:
         page = re.search(r"<(?:!doctype\s+)?html", text[:2000], re.IGNORECASE)
-        problem = "it is a web page, not a feed" if page else "it is not a feed"
-        return RawFeed("", _EMPTY, (), (problem if text.strip() else "it is empty",))
+        problem = localized("feed-is-page") if page else localized("feed-is-none")
+        if not text.strip():
+            problem = localized("feed-empty")
+        return RawFeed("", _EMPTY, (), (str(problem),))
     problems: tuple[str, ...] = ()
     if error is not None:
         reason = truncate(normalise_whitespace(str(error)), 160)
-        problems = (f"it is not well-formed ({reason}); what could be read was used",)
+        problems = (str(localized("feed-malformed", reason=reason)),)
     atom = version.startswith("atom")
     channel = reader.feeddata
     return RawFeed(

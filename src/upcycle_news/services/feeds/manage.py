@@ -103,12 +103,19 @@ def preview_feeds(context: AppContext, sources: Sequence[str]) -> Iterator[FeedP
 def _read_file(path: Path) -> bytes | str:
     try:
         if not path.is_file():
-            return "there is no such file (write a path, or an address with https://)"
+            return str(localized("feed-file-missing"))
         with path.open("rb") as stream:
             body = stream.read(MAX_BODY + 1)
     except (OSError, ValueError) as error:
-        return f"it cannot be read: {getattr(error, 'strerror', None) or 'not a path'}"
-    return body if len(body) <= MAX_BODY else "it is larger than 15 MiB"
+        reason = getattr(error, "strerror", None)
+        return str(
+            localized("feed-file-unreadable", reason=reason)
+            if reason
+            else localized("feed-file-no-path")
+        )
+    if len(body) > MAX_BODY:
+        return str(localized("body-large", size=MAX_BODY // 1024 // 1024))
+    return body
 
 
 def _fetch(context: AppContext, address: str) -> tuple[bytes | str, str, str]:
@@ -118,7 +125,7 @@ def _fetch(context: AppContext, address: str) -> tuple[bytes | str, str, str]:
     try:
         url = safe_link(without_feed_scheme(address))
     except BadLinkError as error:
-        return str(error).replace("its link", "the address"), "", ""
+        return str(error.about(localized("href-address"))), "", ""
     settings = context.settings.feeds
     (result,) = fetch_feeds(
         [Feed(name=url, url=url)],
@@ -130,7 +137,7 @@ def _fetch(context: AppContext, address: str) -> tuple[bytes | str, str, str]:
     )
     if isinstance(result, Fetched):
         return result.body, result.url, result.content_type
-    reason = result.reason if isinstance(result, Failed) else "it did not answer"
+    reason = result.reason if isinstance(result, Failed) else str(localized("fetch-no-answer"))
     return reason, "", ""
 
 
