@@ -59,11 +59,17 @@ def test_wrong_usage_exits_with_2_and_changes_nothing(
         (("issue", "status", "2026-11-26", "--list", "sent"), "issue preview 2026-11-26"),
         (("issue", "approve", "2026-11-26"), "there is no issue 2026-11-26 yet"),
         (("issue", "resume", "2026-11-26"), "nothing to resume"),
-        (("issue", "send", "--test", "chefin"), "exactly one @"),
-        (("subscribers", "add", "anna@example.org\r\nBcc: b@example.org", *CONSENT), "line break"),
-        (("subscribers", "add", "anna", *CONSENT), "exactly one @"),
-        (("subscribers", "show", "anna@example.org"), "no subscriber has this address"),
-        (("subscribers", "import", "missing.csv", *CONSENT), "missing.csv: cannot be read"),
+        (("issue", "send", "--test", "chefin"), "genau ein @"),
+        (
+            ("subscribers", "add", "anna@example.org\r\nBcc: b@example.org", *CONSENT),
+            "kein Zeilenumbruch",
+        ),
+        (("subscribers", "add", "anna", *CONSENT), "genau ein @"),
+        (("subscribers", "show", "anna@example.org"), "ist niemand eingetragen"),
+        (
+            ("subscribers", "import", "missing.csv", *CONSENT),
+            "missing.csv: Die Datei lässt sich nicht",
+        ),
         (("essay", "import", "missing.txt", "--title", "Titel"), "missing.txt: cannot be read"),
     ],
 )
