@@ -13,7 +13,6 @@ from markdown_it import MarkdownIt
 from upcycle_news.content.essays import read_essays
 from upcycle_news.content.plaintext_import import (
     byline_author,
-    decode_text,
     escape_line,
     import_text,
     split_paragraphs,
@@ -214,16 +213,6 @@ def test_the_typed_words_are_the_displayed_words(text):
 def test_typesetting_twice_changes_only_quotation_marks(text):
     marks = re.compile("['\"‚„“”’‘»«›‹´`,]")
     assert marks.sub("", typeset(typeset(text))) == marks.sub("", typeset(text))
-
-
-def test_bytes_of_any_origin_are_decoded():
-    text = "Größe – „so“"
-    assert decode_text(text.encode()) == text
-    assert decode_text(b"\xef\xbb\xbf" + text.encode()) == text
-    assert decode_text(text.encode("cp1252")) == text
-    assert decode_text(text.encode("utf-16")) == text
-    assert decode_text("Größe".encode("latin-1")) == "Größe"
-    assert decode_text(bytes(range(128, 160)))
 
 
 @pytest.mark.parametrize(

@@ -13,6 +13,7 @@ from upcycle_news.errors import ContentError
 
 if TYPE_CHECKING:
     from upcycle_news.models import Essay
+    from upcycle_news.services.content.import_essays import ImportedFile
     from upcycle_news.services.issues.plan import EssayStatus
 
 
@@ -50,21 +51,48 @@ class Essays:
     def import_file(
         self,
         file: Path,
-        title: str,
+        title: str | None = None,
         *,
         day: date | None = None,
         author: str | None = None,
         language: str | None = None,
     ) -> Path:
-        """Turn a plain text file into an essay that is ready, and return its path.
+        """Turn a manuscript into an essay that is ready, and return its path.
 
-        Without `author`, a byline in the text names it; `language` is ``de`` or ``en`` and defaults
-        to the publication's. Raises `ContentError` for a text that cannot be read or is empty, and
-        when an essay with this title is there; `UpcycleError` for another language.
+        It is .docx, .odt, .html, Markdown with any front matter, or plain text in any encoding; its
+        pictures go to content/images. Without `title` or `author` the manuscript names them;
+        `language` is ``de`` or ``en``, and follows from its words. Raises `ContentError` for what
+        cannot be read or has no text or title, and when an essay with this title is there;
+        `UpcycleError` for another language.
         """
-        from upcycle_news.services.content.new_essay import import_essay
+        (result,) = self.import_files(
+            [file], title=title, day=day, author=author, language=language
+        )
+        if result.error is not None:
+            raise result.error
+        assert result.essay is not None
+        return result.essay
 
-        return import_essay(self._context, file, title, day=day, author=author, language=language)
+    def import_files(
+        self,
+        files: Sequence[Path],
+        *,
+        title: str | None = None,
+        day: date | None = None,
+        author: str | None = None,
+        language: str | None = None,
+    ) -> tuple[ImportedFile, ...]:
+        """Turn manuscripts, and all of a folder, into essays; return what became of each.
+
+        A result holds the essay's path or the error that refused the file, and `notes`: a sentence
+        for everything that was not carried over. Otherwise as `import_file`; a `title` of several
+        files is an `UpcycleError`.
+        """
+        from upcycle_news.services.content.import_essays import import_essays
+
+        return import_essays(
+            self._context, files, title=title, day=day, author=author, language=language
+        )
 
     def read(self) -> tuple[Essay, ...]:
         """Return the essays as their files say, without looking into the store.

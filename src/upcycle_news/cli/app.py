@@ -15,7 +15,7 @@ from upcycle_news.version import __version__
 
 ESSAY = {
     "new": ("essay:new", "Make the file of a new essay as a draft, and print its path."),
-    "import": ("essay:import_", "Turn plain text into an essay in Markdown, and print its path."),
+    "import": ("essay:import_", "Turn manuscripts into essays in Markdown, and print their paths."),
     "list": (
         "essay:list_",
         "List the essays: draft, ready, planned or published, and for or in which issue.",

@@ -51,26 +51,47 @@ def new(
 
 
 def import_(
-    file: Annotated[Path, typer.Argument(metavar="FILE", help="A plain text file.")],
-    title: Annotated[str, typer.Option(help="The title; plain text has none.")],
+    files: Annotated[
+        list[Path],
+        typer.Argument(
+            metavar="FILE", help="Manuscripts (.docx, .odt, .html, .md, .txt), or a folder of them."
+        ),
+    ],
+    title: Annotated[
+        str | None, typer.Option(help="The title; default: the manuscript's own.")
+    ] = None,
     day: Day = None,
     author: Author = None,
     language: Annotated[
-        str | None, typer.Option(metavar="de|en", help="Default: the publication's.")
+        str | None, typer.Option(metavar="de|en", help="Default: that of its words.")
     ] = None,
 ) -> None:
-    """Turn plain text into an essay in Markdown, and print its path.
+    """Turn manuscripts into essays in Markdown, and print their paths.
 
-    A byline at the end, or below the title ("Von Mathilde Übersee", a line of its own), gives the
-    author, the first sentences the summary; quotation marks and dashes are set right, no word is
-    changed. It is 'status: ready': the next issue takes it.
-    Example: upcycle-news essay import text.txt --title "Kleinstadt"
+    Headings, emphasis, lists, tables, quotations, notes, links and pictures are carried over; what
+    is not, is said. A byline at the end, or below the title ("Von Mathilde Übersee", a line of its
+    own), gives the author, the first sentences the summary; quotation marks and dashes are set
+    right, no word is changed. It is 'status: ready': the next issue takes it.
+
+    Example: upcycle-news essay import kleinstadt.docx
     """
     if language not in (None, "de", "en"):
         raise typer.BadParameter("--language takes de or en")
     with open_publication() as app:
-        path = app.essays.import_file(file, title, day=_day(day), author=author, language=language)
-    typer.echo(display_path(path))
+        results = app.essays.import_files(
+            files, title=title, day=_day(day), author=author, language=language
+        )
+        if len(results) == 1 and results[0].error is not None:
+            raise results[0].error
+        for result in results:
+            if result.essay is not None:
+                typer.echo(display_path(result.essay))
+            for note in result.notes:
+                typer.echo(f"{result.file}: {note.in_language(app.language)}", err=True)
+            if result.error is not None:
+                typer.echo(result.error.in_language(app.language), err=True)
+    if not results or any(result.error is not None for result in results):
+        raise typer.Exit(1)
 
 
 def _day(text: str | None) -> date | None:

@@ -149,6 +149,10 @@ class FrontMatter:
         """Add an error at a line of the file."""
         self.errors.append(ContentError(self.where, line, text))
 
+    def keys(self) -> tuple[str, ...]:
+        """Return the keys that are there, in their order."""
+        return tuple(self._nodes)
+
     def has(self, key: str) -> bool:
         """Return whether `key` is present and not empty."""
         if key not in self._nodes:

@@ -24,17 +24,6 @@ _CONTROLS = re.compile(
 )
 
 
-def decode_text(data: bytes) -> str:
-    """Decode a file: UTF-8 or UTF-16 by its byte order mark, UTF-8 if valid, else cp1252."""
-    if data.startswith((b"\xff\xfe", b"\xfe\xff")):
-        return data.decode("utf-16", "replace")
-    try:
-        return data.decode("utf-8-sig")
-    except UnicodeDecodeError:
-        # cp1252 leaves five bytes undefined; they are read as the controls of Latin-1.
-        return "".join(bytes([byte]).decode("cp1252", "ignore") or chr(byte) for byte in data)
-
-
 def import_text(
     text: str, *, title: str, day: date, author: str | None = None, language: str = "de"
 ) -> str:

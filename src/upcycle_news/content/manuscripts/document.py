@@ -34,7 +34,6 @@ class Losses:
             "picture": localized("import-missing-picture"),
             "remote": localized("import-missing-remote"),
             "format": localized("import-missing-format"),
-            "field": localized("import-missing-field"),
         }
         notes = [
             localized("import-missing", what=missing[kind], near=near) for kind, near in self.places
