@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import sqlite3
 import threading
 from datetime import timedelta
@@ -128,13 +129,14 @@ def test_an_issue_that_was_sent_after_the_backup_is_not_sent_again(
     assert "Kein neuer Essay" in publication.run("issue", "send", "--yes", code=3).err
     assert len(publication.mails()) == 3
     publication.write_essay("Der naechste")
+    clock.now += timedelta(days=1)
     assert send_issue(context, "2026-11-27").as_dict()["sent"] == 3
 
 
 def test_an_approval_from_before_the_backup_sends_nothing_by_itself(
     publication: Publication,
 ) -> None:
-    """It was approved before and perhaps sent since: without the replaced store that is unknown."""
+    """It was approved before and perhaps sent since: on a new machine nothing says whether it was."""
     publication.write_essay()
     publication.add_many_subscribers(2)
     context = publication.context()
@@ -142,18 +144,36 @@ def test_an_approval_from_before_the_backup_sends_nothing_by_itself(
     path = backed_up(publication)
     send.enqueue(context, rendered)
     send.deliver_issue(context, issue)
+    shutil.rmtree(publication.home / "var/archive")
     assert restored(publication, path, "--no-merge")["unsent"] == ["2026-11-26"]
     context = publication.context()
     restore.confirm_restore(context, by="Anna")
     assert pending_issues(context) == []
     refused = publication.run("issue", "send", "2026-11-26", code=1).err
-    assert "is not approved" in refused
+    assert "ist nicht freigegeben" in refused
     assert len(publication.mails()) == 2
     decisions = [event for event in issues.history(context.store, issue) if event.is_decision]
     assert [(event.event, event.by) for event in decisions] == [
         ("approved", "test"),
         ("rejected", "restore"),
     ]
+
+
+def test_an_issue_that_the_archive_still_shows_counts_as_sent_when_the_restore_is_confirmed(
+    publication: Publication,
+) -> None:
+    publication.write_essay()
+    publication.add_many_subscribers(2)
+    context = publication.context()
+    approve_issue(context)
+    path = backed_up(publication)
+    send_issue(context)
+    restored(publication, path, "--no-merge")
+    assert publication.run("store", "confirm", "--yes", "--json").json["sent"] == ["2026-11-26"]
+    assert pending_issues(publication.context()) == []
+    publication.run("issue", "send", "2026-11-26", "--yes", code=1)
+    publication.run("issue", "send", "--yes", "--no-collect", code=3)
+    assert len(publication.mails()) == 2
 
 
 def test_an_issue_that_the_lost_store_has_sent_can_be_cancelled_and_is_never_sent_again(
@@ -166,7 +186,7 @@ def test_an_issue_that_the_lost_store_has_sent_can_be_cancelled_and_is_never_sen
     advance(clock)
     lost = publication.write_essay("Nach der Sicherung")
     restored(publication, path, "--no-merge")
-    assert "counts as published" in publication.run("issue", "cancel", "2026-11-26", "--yes").out
+    assert "gilt als erschienen" in publication.run("issue", "cancel", "2026-11-26", "--yes").out
     publication.run("issue", "preview", "2026-11-27", "--essay", lost, "--no-open")
     publication.run("issue", "cancel", "2026-11-27", "--yes")
     publication.run("store", "confirm", "--yes")
@@ -559,7 +579,7 @@ def test_confirming_lists_the_unknown_deliveries(publication: Publication) -> No
     assert f"issue {issue}: 3 unknown" in refused
     assert "example.org" not in refused
     assert publication.run("store", "confirm", "--yes", "--json").json == {
-        "confirmed": True, "unknown": {str(issue): 3}
+        "confirmed": True, "unknown": {str(issue): 3}, "sent": []
     }  # fmt: skip
     assert "sending is not on hold" in publication.run("store", "confirm").out
     publication.run("issue", "resend", str(issue), "--state", "unknown")
