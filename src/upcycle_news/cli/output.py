@@ -109,13 +109,21 @@ def confirm(question: LocalizedText, language: str) -> bool:
 
 
 class DeliveryBar:
-    """The progress of a delivery as a bar on a terminal; `began` is True once the delivery has."""
+    """The progress of a delivery as a bar on a terminal; `began` is True once the delivery has.
+
+    The bar starts with the delivery: before it, there may be a question on the terminal.
+    """
 
     def __init__(self, bar: Progress | None) -> None:
         """Without a `bar` nothing is shown."""
         self._bar = bar
         self._task: TaskID | None = None
         self.began = False
+
+    def stop(self) -> None:
+        """Take the bar off the terminal."""
+        if self._bar is not None and self._task is not None:
+            self._bar.stop()
 
     def show(self, status: IssueStatus, report: DeliveryReport) -> None:
         """Take the counts when the delivery began, and the report so far."""
@@ -124,6 +132,7 @@ class DeliveryBar:
             return
         with suppress(OSError):  # a terminal that is gone ends no delivery
             if self._task is None:
+                self._bar.start()
                 self._task = self._bar.add_task("delivering", total=status.audience)
             ended = report.sent + report.rejected + report.unknown
             completed = status.audience - status.waiting + ended
@@ -142,8 +151,11 @@ def delivery_progress() -> Iterator[DeliveryBar]:
     from rich.console import Console
     from rich.progress import Progress
 
-    with Progress(console=Console(stderr=True), transient=True) as bar:
-        yield DeliveryBar(bar)
+    bar = DeliveryBar(Progress(console=Console(stderr=True), transient=True))
+    try:
+        yield bar
+    finally:
+        bar.stop()
 
 
 @contextmanager

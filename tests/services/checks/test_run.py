@@ -131,7 +131,7 @@ def test_an_issue_that_cannot_be_rendered_is_a_finding(publication: Publication)
 def test_with_a_real_relay_sample_settings_are_reported(publication: Publication) -> None:
     publication.write_essay()
     publication.change_setting("post@umbaupost.example.net", "redaktion@example.org")
-    assert summaries(publication) == []
+    assert summaries(publication) == [("warning", "sample-settings", "newsletter.toml:7")]
     first, *others = everything(publication, RELAYS__MAIN__HOST="smtp.umbaupost.net")
     assert {(finding.level, finding.code) for finding in (first, *others)} == {
         ("error", "sample-settings")

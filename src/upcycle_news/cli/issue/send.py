@@ -29,7 +29,7 @@ from upcycle_news.cli.output import (
     note,
     open_publication,
 )
-from upcycle_news.errors import NothingNew
+from upcycle_news.errors import IssueError, NothingNew
 from upcycle_news.i18n.messages import format_count, localized
 from upcycle_news.models import MAILBOX, DeliveryState, EmailAddress, IssueId
 
@@ -110,7 +110,9 @@ def _note_tests(app: App, mails: TestMails) -> None:
 def _dry_run(app: App, issue: IssueId, essay: list[str] | None, collect: bool) -> None:
     plan = app.issues.dry_run(issue, essay or (), collect=collect, on_collected=note_feed_failures)
     number, readers = str(issue), localized("send-readers", count=plan.recipients)
-    if plan.relay == MAILBOX:
+    if plan.relay == MAILBOX and plan.begun:
+        text = localized("dry-run-mailbox-begun", issue=number, readers=readers)
+    elif plan.relay == MAILBOX:
         text = localized("dry-run-mailbox", issue=number, readers=readers)
     elif plan.begun:
         text = localized("dry-run-begun", issue=number, readers=readers, relay=plan.relay)
@@ -199,7 +201,7 @@ def cancel(
     with open_publication() as app:
         question = localized("cancel-question", issue=issue)
         if not yes and not confirm(question, app.language):
-            raise typer.Abort
+            raise IssueError(localized("cancel-declined", issue=issue))
         if app.issues.cancel(issue, by=current_user()).sent_before_restore:
             typer.echo(localized("sent-before-restore", issue=issue).in_language(app.language))
         else:
