@@ -6,7 +6,7 @@ import re
 import shutil
 import socket
 import sys
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -50,7 +50,11 @@ def test_a_flow_sends_the_same_issue_as_the_command(
     by_hand = publication.run("issue", "send", "--yes", "--json").json
     monkeypatch.setenv("UPCYCLE_NEWS_HOME", str(copy.home))
     name, message = run_flow(flows.publish_issue, approve=True)
-    assert (name, message) == ("Completed", f"issue {by_hand['issue']}: sent to 3 of 3")
+    assert name == "Completed"
+    assert message == (
+        f"issue {by_hand['issue']}: sent to 3 of 3, but only into the embedded mailbox on this "
+        "machine; no reader has it"
+    )
     assert copy.run("issue", "status", "--json").json == by_hand
     assert copy.recipients() == publication.recipients() == readers
     assert without_date(copy.mails()) == without_date(publication.mails())
@@ -201,3 +205,46 @@ def test_a_refusing_relay_is_not_retried(
         failed = flows.publish_issue(approve=True, return_state=True)
     assert failed.is_failed()
     assert "does not offer STARTTLS" in failed.message
+
+
+def test_what_a_flow_put_into_the_mailbox_goes_to_everybody_once_a_relay_is_set(
+    publication: Publication, flows: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    publication.write_essay()
+    readers = publication.add_many_subscribers(3)
+    _, message = run_flow(flows.publish_issue, approve=True)
+    assert "no reader has it" in message
+    with Sink() as sink:
+        for name, value in relay_variables(sink.port).items():
+            monkeypatch.setenv(f"UPCYCLE_NEWS_{name}", value)
+        assert run_flow(flows.deliver_pending)[0] == "NothingPending"
+        assert sink.count == 0
+        name, message = run_flow(flows.publish_issue, approve=True)
+        assert (name, message.partition(": ")[2]) == ("Completed", "sent to 3 of 3")
+        assert run_flow(flows.publish_issue, approve=True)[0] == "NothingNew"
+        assert sink.count == len(readers)
+
+
+def test_a_flow_with_approve_that_found_nobody_leaves_nothing_to_send(
+    publication: Publication, flows: Any
+) -> None:
+    publication.write_essay()
+    failed = flows.publish_issue(approve=True, return_state=True)
+    assert failed.is_failed()
+    publication.add_many_subscribers(2)
+    assert run_flow(flows.deliver_pending)[0] == "NothingPending"
+    assert publication.mails() == []
+
+
+def test_a_flow_with_approve_sends_no_issue_of_a_day_to_come(
+    publication: Publication, flows: Any
+) -> None:
+    publication.write_essay()
+    publication.add_many_subscribers(2)
+    coming = str(datetime.now(UTC).date() + timedelta(days=9))
+    ended = flows.publish_issue(issue_date=coming, approve=True, return_state=True)
+    assert (ended.is_cancelled(), ended.name) == (True, "TooEarly")
+    publication.run("issue", "approve", coming)
+    assert run_flow(flows.deliver_pending)[0] == "NothingPending"
+    assert run_flow(flows.publish_issue, issue_date=coming)[0] == "WaitsForItsDay"
+    assert publication.mails() == []

@@ -15,14 +15,11 @@ def publish_result(status: IssueStatus, collected: FeedRunReport | None = None) 
     """Return the result of publish-issue; Degraded when a feed or the pull failed."""
     counts = status.as_dict()
     message = f"issue {status.issue}: sent to {counts['sent']} of {status.audience}"
-    if status.in_mailbox:
-        message = (
-            f"issue {status.issue}: {counts['sent']} of {status.audience} lie in the embedded mailbox on "
-            "this machine; no reader has it"
-        )
     for key in ("rejected", "unknown", "suppressed", "cancelled", "deferred", "queued"):
         if counts[key]:
             message += f", {counts[key]} {key}"
+    if status.in_mailbox:
+        message += ", but only into the embedded mailbox on this machine; no reader has it"
     if collected and (troubles := _troubles(collected)):
         return RunResult("completed", "Degraded", f"{message}; {troubles}")
     return RunResult("completed", "Completed", message)
