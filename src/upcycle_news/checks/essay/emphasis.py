@@ -36,12 +36,24 @@ def _unpaired_marks(check_input: EssayInput) -> Iterator[Finding]:
             if line in told or _is_text(block.typed, match):
                 continue
             told.add(line)
-            around = block.text[max(0, match.start() - 12) : match.end() + 20].partition("\n")[0]
+            around = _around(block.text, match)
             yield warning(
                 "mark-unpaired",
                 check_input.at(line),
-                localized("mark-unpaired", mark=match[0], around=around.strip()),
+                localized("mark-unpaired", mark=match[0], around=around),
             )
+
+
+def _around(text: str, match: re.Match[str]) -> str:
+    """Return whole words of the line around a mark."""
+    before = text[: match.start()].rpartition("\n")[2]
+    after = text[match.end() :].partition("\n")[0]
+    left, right = before[-15:], after[:25]
+    if len(before) > len(left):
+        left = left.partition(" ")[2]
+    if len(after) > len(right):
+        right = right.rpartition(" ")[0]
+    return f"{left}{match[0]}{right}".strip()
 
 
 def _is_text(typed: str, match: re.Match[str]) -> bool:
