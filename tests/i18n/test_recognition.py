@@ -15,13 +15,16 @@ def keys_of_feeds() -> list[str]:
 
     from upcycle_news.i18n.messages import FOLDER
 
-    return list(tomllib.loads((FOLDER / "feeds.en.toml").read_text(encoding="utf-8")))
+    texts = tomllib.loads((FOLDER / "feeds.en.toml").read_text(encoding="utf-8"))
+    return [
+        key for key, text in texts.items() if isinstance(text, str)
+    ]  # what has a plural is not kept
 
 
 @pytest.mark.parametrize("key", keys_of_feeds())
 def test_every_sentence_about_feeds_is_found_again(key: str) -> None:
     entry = catalogue("en")[key]
-    assert isinstance(entry, str), "a sentence that is kept has one form"
+    assert isinstance(entry, str)
     names = dict.fromkeys(re.findall(r"\{(\w+)\}", entry))
     if not re.sub(r"[{]\w+[}]|[ :]", "", entry):
         pytest.skip("it is made of other sentences alone")

@@ -14,7 +14,7 @@ def recognise(sentence: str, file: str) -> LocalizedText:
     """Return the text of a catalogue file that reads `sentence` in English, with its values.
 
     A value that is such a sentence itself is recognised, too. What no text of the file reads like stays
-    as it is.
+    as it is; texts with a plural are not kept.
     """
     for pattern, key in _patterns(file):
         if match := pattern.fullmatch(sentence):
@@ -32,7 +32,8 @@ def _value(value: str, file: str) -> str | LocalizedText:
 def _patterns(file: str) -> tuple[tuple[re.Pattern[str], str], ...]:
     """Return a pattern for each text of a file, those with the most words of their own first."""
     texts = tomllib.loads((FOLDER / f"{file}.{FALLBACK}.toml").read_text(encoding="utf-8"))
-    own_words = sorted(texts.items(), key=lambda entry: -len(re.sub(r"\{\w+\}", "", entry[1])))
+    single = [(key, text) for key, text in texts.items() if isinstance(text, str)]
+    own_words = sorted(single, key=lambda entry: -len(_literal(entry[1])))
     return tuple((_pattern(text), key) for key, text in own_words if _literal(text))
 
 

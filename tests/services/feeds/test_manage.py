@@ -95,9 +95,9 @@ def test_feeds_are_discovered_by_the_links_of_a_page(web, publication):
 def test_without_links_the_usual_paths_of_a_page_are_tried(web, publication):
     web.pages = {"/blog/": b"<html>Hallo", "/blog/feed": rss(item())}
     result = publication.run("feeds", "discover", web.url + "/blog/", **OPEN)
-    assert result.out == f"{web.url}/blog/feed  Blatt (1 entries)\n"
+    assert result.out == f"{web.url}/blog/feed  Blatt (1 Eintrag)\n"
     web.pages = {"/": b"<html>Hallo"}
-    assert "no feed" in publication.run("feeds", "discover", web.url + "/", code=1, **OPEN).err
+    assert "kein Feed" in publication.run("feeds", "discover", web.url + "/", code=1, **OPEN).err
 
 
 def test_adding_a_feed_parses_it_first_and_keeps_the_rest_of_the_file(web, publication):
@@ -107,11 +107,14 @@ def test_adding_a_feed_parses_it_first_and_keeps_the_rest_of_the_file(web, publi
     assert path.read_text(encoding="utf-8").startswith("# Unsere Quellen\n\n[[feeds]]")
     assert listed(publication) == (Feed("Blatt", web.url + "/plain", ("bestand",)),)
     again = publication.run("feeds", "add", web.url + "/plain", code=1, **OPEN)
-    assert "is in feeds.toml already, as 'Blatt'" in again.err
+    assert "steht schon in feeds.toml, als „Blatt“" in again.err
     other = publication.run("feeds", "add", web.url + "/plain?x=1", code=1, **OPEN)
-    assert "give it another --name" in other.err
+    assert "Geben Sie ihm mit --name einen anderen" in other.err
     web.pages = {"/leer": b"<html>"}
-    assert "no feed there" in publication.run("feeds", "add", web.url + "/leer", code=1, **OPEN).err
+    assert (
+        "Dort gibt es keinen Feed"
+        in publication.run("feeds", "add", web.url + "/leer", code=1, **OPEN).err
+    )
 
 
 def test_export_and_import_give_the_same_list(publication, tmp_path):
@@ -250,7 +253,14 @@ def test_an_import_that_brings_nothing_says_so_and_fails(publication, tmp_path):
     )
     report = publication.run("feeds", "import", str(opml), "--json", code=1).json
     assert report["added"] == []
-    assert report["skipped"][0].startswith("Schaber: Das ist kein Feed")
+    assert report["skipped"][0].startswith(
+        "Schaber: it is no feed, another program makes one of it"
+    )
+    told = publication.run("feeds", "import", str(opml), code=1)
+    assert told.out == "0 Feeds aufgenommen, 1 ausgelassen\n"
+    assert told.err.startswith(
+        "Schaber: Das ist kein Feed, sondern wird von einem anderen Programm"
+    )
     opml.write_text("<opml><body/></opml>", encoding="utf-8")
     assert publication.run("feeds", "import", str(opml), code=1).err == (
         f"{opml}: In der Datei steht kein Feed.\n"

@@ -19,6 +19,7 @@ from upcycle_news.feeds.results import (
     FetchResult,
     Validators,
 )
+from upcycle_news.i18n.messages import localized
 from upcycle_news.models import Feed, Finding
 from upcycle_news.observability.logging import Log
 from upcycle_news.services.content.files import load_publication_feeds
@@ -117,8 +118,8 @@ def _log_report(report: FeedRunReport) -> None:
 def _named(feeds: Sequence[Feed], names: Collection[str]) -> list[Feed]:
     for name in names:
         if name not in {feed.name for feed in feeds}:
-            known = ", ".join(feed.name for feed in feeds) or "none"
-            raise UpcycleError(f"there is no feed '{name}' in feeds.toml; there are: {known}")
+            known = tuple(feed.name for feed in feeds) or localized("feeds-none-listed")
+            raise UpcycleError(localized("feeds-unknown", name=name, known=known))
     return [feed for feed in feeds if not names or feed.name in names]
 
 
@@ -202,7 +203,8 @@ class _Collection:
         before = self.states.get(feed.url) or FeedState(url=feed.url, name=feed.name)
         state = replace(before, name=feed.name)
         if isinstance(result, Deferred):
-            reason = f"its server asks for no requests until {result.until:%Y-%m-%d %H:%M} UTC"
+            moment = f"{result.until:%Y-%m-%d %H:%M} UTC"
+            reason = str(localized("feed-resting", moment=moment))
             waiting = (*report.waiting, (feed.name, reason))
             return replace(report, asked=report.asked - 1, waiting=waiting)
         if isinstance(result, Failed):
@@ -212,7 +214,7 @@ class _Collection:
             self.states_to_write.append(succeeded)
             return replace(report, unchanged=report.unchanged + 1)
         if not parsed.usable:
-            reason = parsed.problems[0] if parsed.problems else "what it sends is not a feed"
+            reason = parsed.problems[0] if parsed.problems else str(localized("feed-other"))
             # Its validators are not stored: a 304 for an unreadable body would hide the problem for ever.
             return self._failed(state, Failed(feed, result.at, result.url, reason), report)
         parsed = without_private_links(self.context.settings, parsed)

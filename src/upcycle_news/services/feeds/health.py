@@ -17,6 +17,7 @@ from upcycle_news.feeds.results import (
     Validators,
 )
 from upcycle_news.i18n.messages import LocalizedText, localized
+from upcycle_news.i18n.recognition import recognise
 from upcycle_news.models import Feed
 from upcycle_news.storage.feeds import FeedState
 
@@ -48,9 +49,9 @@ def skip_reason(
     """
     until = backoffs.get(_host(state.address or state.url) if state else _host(feed.url))
     if state is not None and state.stopped:
-        return f"stopped: {state.last_error}"
+        return str(localized("feed-stopped", reason=state.last_error))
     if until is not None:
-        return f"its server asks for no requests until {_moment(until)}"
+        return str(localized("feed-resting", moment=_moment(until)))
     if state is None or state.tried_at is None:
         return None
     if state.next_at is not None and state.next_at > now:
@@ -145,7 +146,7 @@ def health_summary(feed: Feed, state: FeedState | None, now: datetime) -> str:
 def failure_message(state: FeedState) -> LocalizedText | None:
     """Return a message about a feed that fails or was stopped; None when it is healthy."""
     if state.stopped:
-        return localized("feed-silent-stopped", reason=state.last_error)
+        return localized("feed-silent-stopped", reason=recognise(state.last_error, "feeds"))
     if not state.errors:
         return None
     since = localized("feed-never-success")
@@ -154,7 +155,7 @@ def failure_message(state: FeedState) -> LocalizedText | None:
     return localized(
         "feed-silent",
         count=state.errors,
-        reason=state.last_error,
+        reason=recognise(state.last_error, "feeds"),
         last=since,
         again=localized("feed-again", at=state.next_at) if state.next_at else "",
     )

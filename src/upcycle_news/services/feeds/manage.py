@@ -30,6 +30,7 @@ from upcycle_news.feeds.results import (
 )
 from upcycle_news.fileio import write_atomically
 from upcycle_news.i18n.messages import LocalizedText, localized
+from upcycle_news.i18n.recognition import recognise
 from upcycle_news.models import Feed
 from upcycle_news.services.content.files import load_publication_feeds
 from upcycle_news.services.feeds.item_recognition import without_private_links
@@ -154,7 +155,8 @@ def discover_feeds(context: AppContext, address: str) -> list[DiscoveredFeed]:
         for _ in range(MAX_REFRESHES + 1):
             body, url, content_type = _fetch(context, address)
             if isinstance(body, str):
-                raise UpcycleError(f"{address}: {body}")
+                reason = recognise(body, "feeds")
+                raise UpcycleError(localized("feeds-unreachable", address=address, reason=reason))
             if found := _discovered(context, sandbox, body, url, content_type):
                 return [found.feed]
             page = read_page(body, url, content_type)
@@ -227,7 +229,7 @@ def add_feed(context: AppContext, address: str, name: str = "", topics: Sequence
     """Add the feed at an address, or the first one its page links to, to feeds.toml."""
     discovered = discover_feeds(context, address)
     if not discovered:
-        raise UpcycleError(f"{address}: there is no feed there (try 'feeds discover' on its site)")
+        raise UpcycleError(localized("feeds-none-to-add", address=address))
     host = (urlsplit(discovered[0].url).hostname or "").removeprefix("www.")
     feed = Feed(
         name=neutralise_braces(name or discovered[0].title)[:200].strip() or host,
@@ -237,25 +239,29 @@ def add_feed(context: AppContext, address: str, name: str = "", topics: Sequence
     )
     names_by_link = _names_by_link(load_publication_feeds(context))
     if canonical_link(feed.url) in names_by_link:
-        raise UpcycleError(
-            f"{feed.url} is in feeds.toml already, as '{names_by_link[canonical_link(feed.url)]}'"
-        )
+        known = names_by_link[canonical_link(feed.url)]
+        raise UpcycleError(localized("feeds-listed", url=feed.url, name=known))
     if feed.name.casefold() in {known.name.casefold() for known in load_publication_feeds(context)}:
-        raise UpcycleError(f"there is a feed named '{feed.name}' already: give it another --name")
+        raise UpcycleError(localized("feeds-name-taken", name=feed.name))
     _append(context, [feed])
     return feed
 
 
 @dataclass(frozen=True)
 class OpmlImport:
-    """The result of an import: names of the feeds added, and a sentence for each one left out.
+    """The result of an import: names of the feeds added, and why each of the others was left out.
 
     `listed` counts those among the latter that are in feeds.toml already.
     """
 
     added: tuple[str, ...]
-    skipped: tuple[str, ...]
+    reasons: tuple[LocalizedText, ...]
     listed: int
+
+    @property
+    def skipped(self) -> tuple[str, ...]:
+        """The reasons in English, as JSON has them."""
+        return tuple(map(str, self.reasons))
 
     @property
     def failed(self) -> bool:
@@ -272,9 +278,9 @@ def import_opml(context: AppContext, path: Path) -> OpmlImport:
     try:
         data = path.read_bytes()
     except OSError as error:
-        raise UpcycleError(f"{path}: cannot be read: {error.strerror}") from None
-    language = context.settings.publication.language
-    opml = parse_opml(data, str(path), language)
+        text = localized("opml-unreadable", file=str(path), reason=error.strerror or "")
+        raise UpcycleError(text) from None
+    opml = parse_opml(data, str(path), context.settings.publication.language)
     known = load_publication_feeds(context)
     names_by_link = _names_by_link(known)
     names = {feed.name.casefold() for feed in known}
@@ -293,7 +299,7 @@ def import_opml(context: AppContext, path: Path) -> OpmlImport:
         _append(context, added)
     return OpmlImport(
         tuple(feed.name for feed in added),
-        tuple(text.in_language(language) for text in (*opml.skipped, *listed)),
+        (*opml.skipped, *listed),
         len(listed),
     )
 
