@@ -396,7 +396,7 @@ def test_a_list_can_be_imported_as_a_dry_run(publication: Publication) -> None:
     (publication.home / "list.csv").write_text("email\nanna@example.org\n")
     done = publication.run("subscribers", "import", "list.csv", *CONSENT, "--dry-run")
     assert "Probelauf, gespeichert ist nichts: 1 neu" in done.out
-    assert "no subscriber has this address" in (
+    assert "ist niemand eingetragen" in (
         publication.run("subscribers", "show", "anna@example.org", code=1).err
     )
 

@@ -105,7 +105,8 @@ def import_(
     if as_json:
         print_json(report.as_dict())
         return
-    typer.echo(_import_counts(report, ask=ask, dry_run=dry_run).in_language(language))
+    counts = _ask_counts if ask else _import_counts
+    typer.echo(counts(report, dry_run=dry_run).in_language(language))
     if ask and report.asked:
         note(localized("import-ask-mailed", days=days).in_language(language))
     for place, text in _import_notes(file, report):
@@ -120,21 +121,33 @@ class _Reading(TypedDict):
     progress: Progress
 
 
-def _import_counts(report: ImportReport, *, ask: bool, dry_run: bool) -> LocalizedText:
-    left_out = {"skipped": len(report.skipped), "invalid": len(report.invalid)}
-    if ask and dry_run:
-        return localized("import-would-ask", asked=report.asked, **left_out)
-    if ask:
-        return localized("import-asked", asked=report.asked, **left_out)
-    counts = {
-        "added": report.added,
-        "updated": report.updated,
-        "unchanged": report.unchanged,
-        **left_out,
-    }
+def _import_counts(report: ImportReport, *, dry_run: bool) -> LocalizedText:
+    added, updated, unchanged = report.added, report.updated, report.unchanged
+    skipped, invalid = len(report.skipped), len(report.invalid)
     if dry_run:
-        return localized("import-would", **counts)
-    return localized("import-done", **counts)
+        return localized(
+            "import-would",
+            added=added,
+            updated=updated,
+            unchanged=unchanged,
+            skipped=skipped,
+            invalid=invalid,
+        )
+    return localized(
+        "import-done",
+        added=added,
+        updated=updated,
+        unchanged=unchanged,
+        skipped=skipped,
+        invalid=invalid,
+    )
+
+
+def _ask_counts(report: ImportReport, *, dry_run: bool) -> LocalizedText:
+    asked, skipped, invalid = report.asked, len(report.skipped), len(report.invalid)
+    if dry_run:
+        return localized("import-would-ask", asked=asked, skipped=skipped, invalid=invalid)
+    return localized("import-asked", asked=asked, skipped=skipped, invalid=invalid)
 
 
 def _import_notes(file: Path, report: ImportReport) -> Iterator[tuple[str, LocalizedText]]:
