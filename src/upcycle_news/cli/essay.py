@@ -90,7 +90,7 @@ def import_(
                 typer.echo(f"{result.file}: {note.in_language(app.language)}", err=True)
             if result.error is not None:
                 typer.echo(result.error.in_language(app.language), err=True)
-    if not results or any(result.error is not None for result in results):
+    if any(result.error is not None for result in results):
         raise typer.Exit(1)
 
 

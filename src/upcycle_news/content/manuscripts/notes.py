@@ -30,7 +30,17 @@ def gather_notes(root: Any) -> None:
         if note is not None and link not in set(note.iter()):
             _replace(_outermost(link), _as_note(note, _own_names(link)))
     for note in root.xpath("//*[@upcycle-note]"):
+        parent = note.getparent()
         _remove(note)
+        # The list or section of the notes, with the rule above them, is empty now.
+        while parent is not None and parent.tag != "body" and not _holds_anything(parent):
+            parent, empty = parent.getparent(), parent
+            _remove(empty)
+
+
+def _holds_anything(element: Any) -> bool:
+    pictures = any(below.tag in ("img", "table") for below in element.iter())
+    return pictures or bool("".join(element.itertext()).strip())
 
 
 def _own_names(link: Any) -> set[str]:

@@ -86,6 +86,8 @@ def import_essays(
                 day_is_given=day is not None,
             )
             results.append(_import(context, each, request, in_folder=each != file))
+    if not any(result.essay or result.error for result in results):
+        raise UpcycleError(localized("import-no-manuscript", folder=", ".join(map(str, files))))
     return tuple(results)
 
 
