@@ -16,7 +16,7 @@ from markdown_it.rules_core import StateCore
 from markdown_it.token import Token
 
 from upcycle_news.models import Essay
-from upcycle_news.text.markdown.parser import markdown_parser
+from upcycle_news.text.markdown.parser import build_parser
 from upcycle_news.text.markdown.source import prepare
 from upcycle_news.text.markdown.title import AUTHOR, TITLE
 
@@ -107,7 +107,7 @@ def parse_essay(essay: Essay) -> ParsedEssay:
 
 @lru_cache(maxsize=4)
 def _parser(language: str) -> MarkdownIt:
-    parser: MarkdownIt = markdown_parser.__wrapped__(language)  # a parser of our own, to change it
+    parser = build_parser(language)  # one of our own, to change it
     parser.options["store_labels"] = True  # by which links tell the definition they took
     parser.core.ruler.before("footnote_tail", "note_lines", _keep_note_lines)
     parser.disable("text_join")  # it would make text of escaped signs
