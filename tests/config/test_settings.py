@@ -314,3 +314,46 @@ def test_every_setting_has_a_description() -> None:
         for name, field in getattr(table, "model_fields", {}).items():
             is_table = hasattr(field.annotation, "model_fields") or name == "relays"
             assert is_table or field.description, name
+
+
+@pytest.mark.parametrize(
+    ("value", "expected"),
+    [
+        ("true", True),
+        ("false", False),
+        ("on", True),
+        ('["wiki.example.org", "10.1.0.0/16"]', ("wiki.example.org", "10.1.0.0/16")),
+        ("wiki.example.org, 10.1.0.0/16", ("wiki.example.org", "10.1.0.0/16")),
+        ("127.0.0.1", ("127.0.0.1",)),
+        ("localhost", ("localhost",)),
+        ("[]", ()),
+    ],
+)
+def test_private_hosts_and_networks_are_named_in_the_environment(
+    home: Path, monkeypatch: pytest.MonkeyPatch, value: str, expected: object
+) -> None:
+    monkeypatch.setenv("UPCYCLE_NEWS_FEEDS__ALLOW_PRIVATE", value)
+    assert load_settings(home).feeds.allow_private == expected
+
+
+@pytest.mark.parametrize(
+    ("value", "words"),
+    [
+        (
+            '["wiki.example.org:8080"]',
+            "„wiki.example.org:8080“ ist weder ein Rechner noch ein Netz",
+        ),
+        ('["169.254.169.254"]', "„169.254.169.254“ ist link-lokal"),
+        ('"vielleicht"', "Es muss true, false oder eine Liste"),
+        ("[1]", "Es muss true, false oder eine Liste"),
+    ],
+)
+def test_what_is_no_private_host_is_refused_with_its_line(
+    home: Path, value: str, words: str
+) -> None:
+    write(home, f"[feeds]\nallow_private = {value}\n")
+    with pytest.raises(SettingsError) as error:
+        load_settings(home)
+    told = error.value.in_language("de")
+    assert told.startswith("newsletter.toml:2: ")
+    assert words in told

@@ -14,7 +14,7 @@ from upcycle_news.config.errors import UnusableValueError
 from upcycle_news.errors import AddressError, UpcycleError
 from upcycle_news.i18n.messages import localized
 from upcycle_news.models import EmailAddress, Rate
-from upcycle_news.text.private_hosts import PrivateAccess
+from upcycle_news.text.private_hosts import PrivateAccess, PrivateAccessError
 
 
 def _address(text: str) -> str:
@@ -75,7 +75,10 @@ def _private_access(value: object) -> object:
     if isinstance(value, str) and re.search(r"[.:]|^localhost$", value):  # from the environment
         value = [entry.strip() for entry in value.split(",") if entry.strip()]
     if isinstance(value, list | tuple) and all(isinstance(entry, str) for entry in value):
-        PrivateAccess.parse(value)
+        try:
+            PrivateAccess.parse(value)
+        except PrivateAccessError as error:
+            raise UnusableValueError(error.text) from None
         return tuple(entry.strip() for entry in value)
     if isinstance(value, bool) or str(value).lower() in _BOOLEANS:
         return value

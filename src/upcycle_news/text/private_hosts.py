@@ -12,6 +12,8 @@ from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from typing import Self
 
+from upcycle_news.i18n.messages import LocalizedText, localized
+
 Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 
@@ -76,6 +78,14 @@ def is_private_host(host: str) -> bool:
     return "." not in host or host.endswith(_PRIVATE_NAMES)
 
 
+class PrivateAccessError(ValueError):
+    """An entry that names no host and no network that could be asked; `text` says why."""
+
+    def __init__(self, text: LocalizedText) -> None:
+        super().__init__(str(text))
+        self.text = text
+
+
 @dataclass(frozen=True)
 class PrivateAccess:
     """Which private addresses may be asked: `everything` but link-local ones, or what is named."""
@@ -88,7 +98,7 @@ class PrivateAccess:
     def parse(cls, allowed: bool | Collection[str]) -> Self:
         """Return what a setting allows: all, nothing, or these hosts and networks.
 
-        Raises `ValueError` with a sentence for an entry that is neither, or is never asked.
+        Raises `PrivateAccessError` for an entry that is neither, or is never asked.
         """
         if isinstance(allowed, bool):
             return cls(everything=allowed)
@@ -99,9 +109,7 @@ class PrivateAccess:
             if network is None:
                 hosts.add(_host_name(entry))
             elif any(network[0] in never and network[-1] in never for never in _NEVER):
-                raise ValueError(
-                    f"{entry!r} is link-local or a cloud's metadata, which is never asked"
-                )
+                raise PrivateAccessError(localized("value-link-local", entry=entry))
             else:
                 networks.append(network)
         return cls(hosts=frozenset(hosts), networks=tuple(networks))
@@ -181,8 +189,5 @@ def _host_name(entry: str) -> str:
     except UnicodeError:
         host = ""
     if not _HOST_NAME.fullmatch(host) or _is_written_as_address(host):
-        raise ValueError(
-            f"{entry!r} is neither a host nor a network; "
-            'write them as ["intranet.example.org", "10.1.0.0/16"]'
-        )
+        raise PrivateAccessError(localized("value-no-private-host", entry=entry))
     return host
