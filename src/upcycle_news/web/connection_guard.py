@@ -41,9 +41,7 @@ _OTHER_FILES = 100
 _ON_THEIR_WAY = 4 * ACCEPTED_AT_ONCE
 _FEWEST = 16
 
-_TIMEOUT = (
-    b"HTTP/1.1 408 Request Timeout\r\nconnection: close\r\ncontent-length: 0\r\n\r\n"  # RFC 9110, 15.5.9
-)
+_TIMEOUT = b"HTTP/1.1 408 Request Timeout\r\nconnection: close\r\ncontent-length: 0\r\n\r\n"  # RFC 9110, 15.5.9
 
 
 def connection_limit(wanted: int) -> int:
@@ -143,6 +141,11 @@ class ConnectionGuard:
         if now - self._reported_at >= REPORT_SECONDS:
             self._report(now)
 
+    def end_reading(self) -> None:
+        """End all connections whose request has not arrived."""
+        for one in (*self._reading, *self._idle):
+            one.end_reading()
+
     def _report(self, now: float) -> None:
         """Write a line for all of them: a line for each would be the next flood."""
         if self._late or self._dropped:
@@ -236,8 +239,8 @@ class RepeatedLines(logging.Filter):
         self._seen: dict[str, float] = {}
 
     def filter(self, record: logging.LogRecord) -> bool:
-        """Return False for a warning that was written less than a minute ago."""
-        if record.levelno >= logging.ERROR or record.levelno <= logging.INFO:
+        """Return False for a warning or an error that was written less than a minute ago."""
+        if record.levelno <= logging.INFO:
             return True
         now = self._clock()
         if now - self._seen.get(str(record.msg), -REPORT_SECONDS) < REPORT_SECONDS:

@@ -84,6 +84,8 @@ class _Server(uvicorn.Server):
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         """Stop accepting, finish what is in flight, and end."""
+        # Requests that have not arrived by then are ended by us: uvicorn logs a traceback for each.
+        asyncio.get_running_loop().call_later(GRACE_SECONDS / 2, self._guard.end_reading)
         await super().shutdown(sockets)
         if self._watch is not None:
             self._watch.cancel()
