@@ -81,8 +81,15 @@ class StoreAdmin:
         text = find_contradiction(self._context, self._context.store, lenient=True)
         return "" if text is None else text.in_language(self._context.language)
 
-    def confirm(self, *, by: str) -> ConfirmationReport:
-        """End the send holds of a restored or moved store, for `by`, and settle what it does not know.
+    def confirm(self, *, by: str) -> int:
+        """End the send holds of a restored or moved store, for `by`; return how many there were.
+
+        Unknown deliveries are not sent again by this. It does what `settle` does, and raises as that.
+        """
+        return self.settle(by=by).holds
+
+    def settle(self, *, by: str) -> ConfirmationReport:
+        """End the send holds, for `by`, and settle what the store does not know; return what was done.
 
         What went out without it counts as sent from then on. Unknown deliveries are not sent again by
         this. Raises `StoreError` while workers run, and `UpcycleError` when a place of the journal

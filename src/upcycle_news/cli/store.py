@@ -116,7 +116,7 @@ def confirm(
             if not sys.stdin.isatty():
                 raise StoreError("to end the hold, say 'upcycle-news store confirm --yes'")
             typer.confirm("May this store send again?", abort=True)
-        report = app.store.confirm(by=current_user())
+        report = app.store.settle(by=current_user())
     if report.trouble:
         note(report.trouble)
     if as_json:

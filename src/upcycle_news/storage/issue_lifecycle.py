@@ -40,7 +40,7 @@ log = Log(__name__)
 
 
 class IssueEvent(StrEnum):
-    """What happens to an issue. The first seven concern a revision, the others its deliveries."""
+    """What happens to an issue. The first six concern a revision, the others its deliveries."""
 
     COMPOSED = "composed"  # another revision is the newest now
     ASKED = "asked"  # a flow run asks for an approval of a revision
@@ -50,7 +50,6 @@ class IssueEvent(StrEnum):
     SENT_BEFORE_RESTORE = (
         "sent before restore"  # an operator knows what the restored store does not
     )
-    PUBLISHED = "published"  # its pages are put into the archive, before it is queued
     QUEUED = "queued"
     PAUSED = "paused"
     STOPPED = "stopped"
@@ -79,7 +78,6 @@ TRANSITIONS: Mapping[IssueEvent, Mapping[IssueState, IssueState]] = {
     IssueEvent.APPROVED: _all_to(_APPROVED, _OPEN, _AWAITING, _APPROVED),
     IssueEvent.REJECTED: _all_to(_OPEN, _OPEN, _AWAITING, _APPROVED),
     IssueEvent.SENT_BEFORE_RESTORE: _all_to(_CANCELLED, _OPEN, _AWAITING, _APPROVED),
-    IssueEvent.PUBLISHED: {state: state for state in (_OPEN, _AWAITING, _APPROVED)},
     IssueEvent.QUEUED: {_APPROVED: _SENDING},
     IssueEvent.PAUSED: _all_to(_PAUSED, _SENDING, _PAUSED, _STOPPED),
     IssueEvent.STOPPED: _all_to(_STOPPED, _SENDING, _PAUSED, _STOPPED),
@@ -104,7 +102,6 @@ _ALWAYS_RECORDED = frozenset(
         IssueEvent.ASKED,
         IssueEvent.APPROVED,
         IssueEvent.REJECTED,
-        IssueEvent.PUBLISHED,
         IssueEvent.CLOSED,
     }
 )
@@ -215,7 +212,6 @@ _DONE_TO = {
     IssueEvent.ASKED: "asked about",
     IssueEvent.APPROVED: "approved",
     IssueEvent.REJECTED: "rejected",
-    IssueEvent.PUBLISHED: "published",
     IssueEvent.QUEUED: "queued",
     IssueEvent.PAUSED: "paused",
     IssueEvent.STOPPED: "stopped",

@@ -6,13 +6,13 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection, select, update
 
 from upcycle_news.models import DeliveryState, IssueState
 from upcycle_news.storage import issue_lifecycle as lifecycle
 from upcycle_news.storage.database import Store
 from upcycle_news.storage.issue_lifecycle import IssueEvent
-from upcycle_news.storage.schema import issue_events, issues, send_holds
+from upcycle_news.storage.schema import issue_events, issues, revisions, send_holds
 from upcycle_news.storage.send_hold import HoldKind
 
 _BATCH = 500
@@ -74,11 +74,11 @@ def _known_issues(connection: Connection, ids: Collection[str]) -> dict[str, Kno
     open_ids = [row.id for row in rows if not IssueState(row.state).is_frozen]
     published: dict[str, set[str]] = {}
     if open_ids:
-        query = select(issue_events.c.issue_id, issue_events.c.revision_id).where(
-            issue_events.c.issue_id.in_(open_ids), issue_events.c.event == IssueEvent.PUBLISHED
+        query = select(revisions.c.issue_id, revisions.c.revision_id).where(
+            revisions.c.issue_id.in_(open_ids), revisions.c.published_at.is_not(None)
         )
-        for event in connection.execute(query):
-            published.setdefault(event.issue_id, set()).add(event.revision_id)
+        for revision in connection.execute(query):
+            published.setdefault(revision.issue_id, set()).add(revision.revision_id)
     return {
         row.id: KnownIssue(
             IssueState(row.state), row.revision_id, frozenset(published.get(row.id, ()))
@@ -107,17 +107,18 @@ def sent_before_restore(store: Store) -> frozenset[str]:
         return frozenset(connection.scalars(query))
 
 
-def record_published(store: Store, issue: str, revision_id: str, *, by: str, now: datetime) -> None:
+def record_published(store: Store, issue: str, revision_id: str, *, now: datetime) -> None:
     """Record, once, that the pages of a revision are about to be in the archive.
 
-    If its process dies before the issue is queued, these pages are then known to be our own. Nothing
-    is recorded for an issue that was queued meanwhile.
+    If its process dies before the issue is queued, these pages are then known to be our own.
     """
     with store.writing() as connection:
-        row = lifecycle.locked(connection, issue)
-        if row is None or IssueState(row.state).is_frozen:
-            return
-        known = _known_issues(connection, [issue])[issue]
-        if revision_id not in known.published:
-            event = IssueEvent.PUBLISHED
-            lifecycle.advance(connection, issue, event, by=by, now=now, revision_id=revision_id)
+        connection.execute(
+            update(revisions)
+            .where(
+                revisions.c.issue_id == issue,
+                revisions.c.revision_id == revision_id,
+                revisions.c.published_at.is_(None),
+            )
+            .values(published_at=now)
+        )

@@ -133,9 +133,7 @@ def build_archive(context: AppContext, out: Path | None = None) -> ArchiveReport
 
 
 @contextmanager
-def with_issue_published(
-    context: AppContext, revision: Revision, now: datetime, *, by: str
-) -> Iterator[None]:
+def with_issue_published(context: AppContext, revision: Revision, now: datetime) -> Iterator[None]:
     """Publish an issue in the archive while the block queues it; remove it again when that fails.
 
     So its pages exist before the first mail is sent. Raises `IssueError`, also for hosted images or
@@ -144,9 +142,7 @@ def with_issue_published(
     """
     issue, manifest = revision.issue, revision.manifest
     raise_if_published_elsewhere(context, issue, manifest.publication)
-    sending_history.record_published(
-        context.store, str(issue), revision.revision_id, by=by, now=now
-    )
+    sending_history.record_published(context.store, str(issue), revision.revision_id, now=now)
     try:
         try:
             _build(context, None, _UpcomingIssue(issue, revision.revision_id, manifest, now))

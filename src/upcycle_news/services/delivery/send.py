@@ -68,7 +68,7 @@ def enqueue(
     raise_on_errors(rendered)
     now, relay = context.clock(), relay_name(context)
     journal.raise_unless_writable(context)
-    with build.with_issue_published(context, revision, now, by=by):
+    with build.with_issue_published(context, revision, now):
         audience = issues.enqueue(
             context.store, revision, by=by, now=now, relay=relay, approval=approval
         )

@@ -14,7 +14,6 @@ from upcycle_news.errors import StoreMismatchError
 from upcycle_news.i18n.messages import LocalizedText, localized
 from upcycle_news.models import IssueId
 from upcycle_news.models.archive_paths import ARCHIVE
-from upcycle_news.models.journal import JournalEntry
 from upcycle_news.services.archive_listing import issue_pages
 from upcycle_news.services.journal import files
 from upcycle_news.services.journal.record import keys_of
@@ -102,26 +101,29 @@ def _unknown_to(
     place: Path,
 ) -> LocalizedText | None:
     """Return what a place of the journal says and the store does not know."""
-    zone = context.settings.publication.zone
-
-    def text(key: str, entry: JournalEntry, **values: object) -> LocalizedText:
-        at = entry.at.astimezone(zone)
-        return localized(key, issue=entry.issue, at=at, where=str(place), **values)
-
+    zone, where = context.settings.publication.zone, str(place)
     if words.foreign is not None:
-        return text("journal-other-keys", words.foreign)
+        return localized("journal-other-keys", where=where)
     if (queued := words.queued) is not None:
-        issue = known.get(queued.issue)
+        issue, at = known.get(queued.issue), queued.at.astimezone(zone)
         # What is in the journal went over a relay; in an older store it may lie in the mailbox only.
         in_mailbox = store is not None and issues.is_in_mailbox(store, IssueId.parse(queued.issue))
         if issue is None or not issue.went_out or in_mailbox:
-            return text("store-lacks-issue", queued)
+            return localized("store-lacks-issue", issue=queued.issue, at=at, where=where)
         if issue.revision_id not in ("", queued.revision_id):
-            return text("store-other-revision", queued)
+            return localized("store-other-revision", issue=queued.issue, at=at, where=where)
     if (outcome := words.outcome) is not None and store is not None:
         sent = sending_history.count_sent(store, outcome.issue)
         if sent < outcome.sent:
-            return text("store-behind", outcome, sent=outcome.sent, known=sent)
+            return localized(
+                "store-behind",
+                issue=outcome.issue,
+                at=outcome.at.astimezone(zone),
+                where=where,
+                sent=outcome.sent,
+                known=sent,
+            )
     if words.confirmed is not None:
-        return text("store-lacks-confirmation", words.confirmed)
+        at = words.confirmed.at.astimezone(zone)
+        return localized("store-lacks-confirmation", at=at, where=where)
     return None

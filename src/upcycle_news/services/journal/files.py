@@ -92,7 +92,7 @@ def append(context: AppContext, entry: JournalEntry | None) -> None:
         try:
             _append_missing(place, lines)
         except OSError as error:
-            failed.append(_unusable("journal-unwritable", place, error))
+            failed.append(_unwritable(place, error))
     if failed:
         raise failed[0]
 
@@ -104,7 +104,7 @@ def raise_unless_writable(context: AppContext) -> None:
             with _open(place):
                 pass
         except OSError as error:
-            raise _unusable("journal-unwritable", place, error) from None
+            raise _unwritable(place, error) from None
 
 
 def _all_lines(context: AppContext) -> list[str]:
@@ -119,7 +119,11 @@ def _read_lines(place: Place) -> list[str]:
     except FileNotFoundError:
         return []
     except OSError as error:
-        raise _unusable("journal-unreadable", place, error) from None
+        raise JournalError(
+            localized(
+                "journal-unreadable", place=str(place.path), reason=error.strerror or str(error)
+            )
+        ) from None
 
 
 def _append_missing(place: Place, lines: list[str]) -> None:
@@ -166,5 +170,6 @@ def _sync_folder(folder: Path) -> None:
         os.close(descriptor)
 
 
-def _unusable(key: str, place: Place, error: OSError) -> JournalError:
-    return JournalError(localized(key, place=str(place.path), reason=error.strerror or str(error)))
+def _unwritable(place: Place, error: OSError) -> JournalError:
+    reason = error.strerror or str(error)
+    return JournalError(localized("journal-unwritable", place=str(place.path), reason=reason))
