@@ -14,6 +14,7 @@ from upcycle_news.models import EmailAddress, Subscriber, SubscriberStatus, Unsu
 from upcycle_news.storage import suppressions as suppression_rows
 from upcycle_news.storage.database import Store
 from upcycle_news.storage.schema import (
+    asked_addresses,
     consents,
     subscribers,
     suppressions,
@@ -232,14 +233,16 @@ def all_subscribers(store: Store) -> Iterator[Subscriber]:
 
 
 def has_subscribers(store: Store) -> bool:
-    """Return whether the secret keys are needed: there are subscribers, or hashes of erased ones."""
+    """Return whether the secret keys are needed: there are subscribers, or hashes of some."""
     any_subscriber = select(subscribers.c.id).limit(1)
     any_erased = (
         select(suppressions.c.email_key).where(suppressions.c.email_key.startswith("#")).limit(1)
     )
+    any_asked = select(asked_addresses.c.hash_key).limit(1)
     with store.reading() as connection:
         return any(
-            connection.execute(query).first() is not None for query in (any_subscriber, any_erased)
+            connection.execute(query).first() is not None
+            for query in (any_subscriber, any_erased, any_asked)
         )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
 import sqlite3
 import threading
@@ -27,8 +28,8 @@ from upcycle_news.services.backup import create, restore
 from upcycle_news.services.content.files import load_publication_essays
 from upcycle_news.services.delivery import send, worker_identity
 from upcycle_news.services.runs.pending import pending_issues
-from upcycle_news.services.subscribers import subscriptions
-from upcycle_news.storage import corrections, issue_relays, issues
+from upcycle_news.services.subscribers import list_questions, subscriptions
+from upcycle_news.storage import corrections, issue_relays, issues, personal_data
 from upcycle_news.storage import subscribers as subscriber_rows
 from upcycle_news.storage.corrections import Correction, CorrectionKind
 from upcycle_news.storage.database import open_store
@@ -109,6 +110,44 @@ def test_no_merge_drops_what_subscribers_did_since(publication: Publication, clo
         find_subscriber(publication.context(), "reader1@example.org").status
         is SubscriberStatus.CONFIRMED
     )
+
+
+def test_who_was_asked_or_forgotten_since_the_backup_is_not_asked_again_and_stays_forgotten(
+    publication: Publication, clock: Clock
+) -> None:
+    context = publication.context()
+    publication.add_subscribers("weg@example.org")
+    unsubscribe(publication, "weg@example.org")
+    early, late = publication.home / "frueh.csv", publication.home / "spaet.csv"
+    early.write_text("email\nanna@example.org\n", encoding="utf-8")
+    late.write_text("email\nbert@example.org\n", encoding="utf-8")
+    assert list_questions.ask_list(context, early).asked == 1
+    path = backed_up(publication)
+    clock.now += timedelta(days=370)
+    assert list_questions.ask_list(context, late).asked == 1
+    report = subscriptions.purge_expired(context)
+    assert (report.mailed, report.forgotten) == (2, 1)
+    restored(publication, path)
+    publication.run("store", "confirm", "--yes")
+    again = publication.context()
+    assert subscriptions.purge_expired(again).mailed == 0
+    assert len(publication.mails()) == 2
+    for file in (early, late):
+        assert list_questions.ask_list(again, file).asked == 0
+    assert find_subscriber(again, "weg@example.org") is None
+    [proof] = personal_data.consent_proofs_of(again.store, EmailAddress.parse("weg@example.org"))
+    assert proof.source == "test list"
+    token = next(
+        match[1]
+        for mail in publication.mails()
+        if b"anna@" in mail and (match := re.search(rb"/confirm/([\w-]{43})", unwrapped(mail)))
+    )
+    assert subscriptions.confirm(again, token.decode()).result.value == "now"
+
+
+def unwrapped(mail: bytes) -> bytes:
+    """Return a mail without the soft line breaks of quoted-printable."""
+    return mail.replace(b"=\r\n", b"")
 
 
 def test_an_issue_that_was_sent_after_the_backup_is_not_sent_again(

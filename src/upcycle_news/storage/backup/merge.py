@@ -1,8 +1,8 @@
 """Merge newer data of a store that is replaced into the backup that replaces it.
 
-Only what protects subscribers and readers is merged: unsubscribes, suppressions, erasures, sent
-issues, corrections and withdrawals, and the results of deliveries. What a restore is meant to undo
-(a list that should not have been imported) stays undone.
+Only what protects subscribers and readers is merged: unsubscribes, suppressions, erasures, who was
+asked once, sent issues, corrections and withdrawals, and the results of deliveries. What a restore is
+meant to undo (a list that should not have been imported) stays undone.
 """
 
 from __future__ import annotations
@@ -27,14 +27,23 @@ from sqlalchemy import (
 )
 from sqlalchemy.dialects import sqlite
 
-from upcycle_news.models import MAILBOX, DeliveryState, IssueState, SubscriberStatus
+from upcycle_news.models import (
+    MAILBOX,
+    ConfirmationMailKind,
+    DeliveryState,
+    IssueState,
+    SubscriberStatus,
+)
 from upcycle_news.storage import issue_lifecycle as lifecycle
 from upcycle_news.storage.backup.copy import BATCH, WIDE_BATCH
 from upcycle_news.storage.issue_lifecycle import IssueEvent
 from upcycle_news.storage.personal_data import erase_rows
 from upcycle_news.storage.schema import (
     address_changes,
+    asked_addresses,
     blobs,
+    confirmation_mails,
+    consent_proofs,
     consents,
     corrections,
     deliveries,
@@ -105,6 +114,8 @@ def merge_newer_data(
     _merge_address_changes(old, new, since)  # first: who has another address is no erased one
     suppressed = _merge_suppressions(old, new)
     _merge_pending_suppressions(old, new)
+    _merge_hashes(old, new)
+    _merge_questions(old, new)
     unsubscribed = _merge_unsubscribes(old, new, since)
     erased = _repeat_erasures(new)
     copied = _merge_issues(old, new, now)
@@ -123,6 +134,43 @@ def merge_newer_data(
         issues=len(copied),
         joined=old.scalar(joined) or 0,
     )
+
+
+def _merge_hashes(old: Connection, new: Connection) -> None:
+    """Take over who was asked by a list, and the proofs of those who were forgotten."""
+    for table in (asked_addresses, consent_proofs):
+        for rows in _rows(old, select(table)):
+            _add(new, table, rows)
+
+
+def _merge_questions(old: Connection, new: Connection) -> None:
+    """End the mails of lists that were sent since: their links work, and nobody is asked twice.
+
+    Where the question is gone from `old`, it was sent and expired, or its recipient was erased.
+    """
+    waiting = select(confirmation_mails.c.consent_id).where(
+        confirmation_mails.c.kind == ConfirmationMailKind.LIST,
+        confirmation_mails.c.next_at.is_not(None),
+    )
+    numbers = list(new.scalars(waiting))
+    columns = (consents.c.id, consents.c.token_hash, consents.c.mailed_at, consents.c.given_at)
+    for start in range(0, len(numbers), BATCH):
+        batch = numbers[start : start + BATCH]
+        asked = old.execute(select(*columns).where(consents.c.id.in_(batch))).all()
+        still = {row.id for row in asked if row.mailed_at is None}
+        ended = [number for number in batch if number not in still]
+        new.execute(
+            update(confirmation_mails)
+            .where(
+                confirmation_mails.c.consent_id.in_(ended),
+                confirmation_mails.c.kind == ConfirmationMailKind.LIST,
+            )
+            .values(next_at=None, holder="", held_until=None)
+        )
+        for row in asked:
+            if row.id not in still:
+                values = {key: value for key, value in row._mapping.items() if key != "id"}
+                new.execute(update(consents).where(consents.c.id == row.id).values(**values))
 
 
 def _rows(connection: Connection, query: Select[Any], size: int = BATCH) -> Iterator[Any]:
