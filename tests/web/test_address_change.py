@@ -58,7 +58,7 @@ def link_in(publication: Publication, address: str = NEW) -> str:
     mails = [parse_mail(mail) for mail in publication.mails()]
     texts = [m.as_string() for m in mails if address in str(m["To"])]
     (path,) = set(LINK.findall(texts[-1].replace("=\n", "")))
-    return path
+    return str(path)
 
 
 def test_a_reader_changes_the_address_and_keeps_the_rest(

@@ -7,6 +7,7 @@ import signal
 import socket
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -20,10 +21,10 @@ from .web_server import WebServer
 
 
 @pytest.fixture
-def busy() -> int:
+def busy() -> Iterator[int]:
     """A port of loopback on which something listens."""
     with socket.create_server(("127.0.0.1", 0)) as taken:
-        yield int(taken.getsockname()[1])  # type: ignore[misc]
+        yield int(taken.getsockname()[1])
 
 
 def test_a_busy_port_is_one_sentence_and_exit_code_1(publication: Publication, busy: int) -> None:

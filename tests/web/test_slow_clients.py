@@ -137,8 +137,8 @@ def test_a_form_that_is_cut_off_changes_no_preferences(
     add_confirmed_subscribers(context, "anna@example.org")
     server = WebServer(f"http://127.0.0.1:{port}")
     path = f"/preferences/{context.link_signer.token(Purpose.PREFERENCES, 1)}"
-    variables = {"WEB__REQUEST_SECONDS": "0.5", "AUDIENCE__TOPICS": '["Bestand"]'}
-    with web_process(publication, port, **variables):
+    topics = '["Bestand"]'
+    with web_process(publication, port, WEB__REQUEST_SECONDS="0.5", AUDIENCE__TOPICS=topics):
         server.post(path, {"topic": "Bestand", "language": "en", "do": "save"})
         head = (
             f"POST {path} HTTP/1.1\r\nHost: x\r\nContent-Length: 200\r\n"
