@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import re
 import tempfile
@@ -35,7 +36,7 @@ def read_text(path: Path, where: str) -> str:
         data = path.read_bytes()
     except OSError as error:
         raise ContentError(
-            where, None, localized("file-unreadable", reason=error.strerror or str(error))
+            where, None, localized("file-unreadable", reason=os_reason(error))
         ) from None
     if len(data) > MAX_BYTES:
         raise ContentError(where, None, localized("file-too-large"))
@@ -51,6 +52,21 @@ def read_text(path: Path, where: str) -> str:
         line = text.count("\n", 0, bad.start()) + 1
         raise ContentError(where, line, localized("file-control", code=f"U+{ord(bad[0]):04X}"))
     return text
+
+
+def os_reason(error: OSError) -> LocalizedText:
+    """Return why the system refused a file, in every language: its own words are of one."""
+    if error.errno == errno.ENOENT:
+        return localized("os-not-there")
+    if error.errno in (errno.EACCES, errno.EPERM):
+        return localized("os-not-allowed")
+    if error.errno == errno.EISDIR:
+        return localized("os-folder")
+    if error.errno in (errno.ENOSPC, errno.EDQUOT):
+        return localized("os-full")
+    if error.errno == errno.ENAMETOOLONG:
+        return localized("os-long-name")
+    return localized("os-other", name=errno.errorcode.get(error.errno or 0, "OSError"))
 
 
 def parse_toml(text: str, where: str, example: str | LocalizedText) -> dict[str, Any]:

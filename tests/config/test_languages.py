@@ -98,6 +98,14 @@ def test_a_german_publication_reads_german_about_its_feeds(
     assert german(re.sub(r"\(schreiben Sie .*", "", finding["message"])), finding["message"]
 
 
+def test_a_file_that_the_system_refuses_is_told_in_german(publication: Publication) -> None:
+    (publication.home / "content/essays/x.md").mkdir()
+    line = publication.run("check", code=1).out.splitlines()[0]
+    assert line.endswith("Die Datei lässt sich nicht lesen: es ist ein Ordner")
+    missing = publication.run("check", code=1, RELAYS__MAIN__PASSWORD_FILE="/gone/secret")
+    assert "lässt sich nicht lesen: sie ist nicht da" in missing.err
+
+
 def test_the_language_is_read_from_a_file_that_cannot_be(tmp_path: Path) -> None:
     assert publication_language(tmp_path) == "de"
     (tmp_path / "newsletter.toml").write_text('[publication\nlanguage = "en"\n', encoding="utf-8")

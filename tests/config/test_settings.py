@@ -134,7 +134,7 @@ def test_a_secret_file_that_is_missing_names_its_variable(
     monkeypatch.setenv("UPCYCLE_NEWS_RELAYS__MAIN__PASSWORD_FILE", str(home / "nowhere"))
     message = refused(home)
     assert message.startswith("UPCYCLE_NEWS_RELAYS__MAIN__PASSWORD_FILE: ")
-    assert "No such file" in message
+    assert "it is not there" in message
 
 
 def test_a_password_in_the_file_is_refused_with_its_line_and_the_cure(home: Path) -> None:

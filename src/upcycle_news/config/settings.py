@@ -52,7 +52,7 @@ from upcycle_news.config.sections import (
     WindowSettings,
 )
 from upcycle_news.errors import SettingsError
-from upcycle_news.fileio import line_of, toml_error
+from upcycle_news.fileio import line_of, os_reason, toml_error
 from upcycle_news.i18n.messages import LocalizedText, localized
 from upcycle_news.models import MAILBOX
 
@@ -142,13 +142,13 @@ def _secrets_from_files(environment: Mapping[str, str]) -> dict[str, str | None]
     for variable, path in environment.items():
         if _names_a_file(variable):
             try:
-                text = Path(path).read_text(encoding="utf-8").strip()
-            except (OSError, UnicodeDecodeError) as error:
-                reason = getattr(error, "strerror", None) or "it is not UTF-8 text"
-                raise SettingsError(
-                    variable, None, f"cannot read the file it names ({reason}); check its path"
-                ) from None
-            secrets[variable.lower().removesuffix("_file")] = text
+                secret = Path(path).read_text(encoding="utf-8").strip()
+            except OSError as error:
+                text = localized("variable-file-unreadable", reason=os_reason(error))
+                raise SettingsError(variable, None, text) from None
+            except UnicodeDecodeError:
+                raise SettingsError(variable, None, localized("variable-file-not-utf8")) from None
+            secrets[variable.lower().removesuffix("_file")] = secret
     return secrets
 
 
@@ -165,7 +165,7 @@ def load_settings(home: Path | None = None) -> Settings:
             raise SettingsError(FILE_NAME, None, localized("settings-not-utf8")) from None
         except OSError as error:
             raise SettingsError(
-                FILE_NAME, None, localized("settings-unreadable", reason=str(error.strerror))
+                FILE_NAME, None, localized("settings-unreadable", reason=os_reason(error))
             ) from None
         except tomllib.TOMLDecodeError as error:
             line, what = toml_error(error, source)

@@ -14,7 +14,7 @@ from typing import Any, get_type_hints
 from upcycle_news.content import frontmatter
 from upcycle_news.content.frontmatter import FrontMatter
 from upcycle_news.errors import ContentError
-from upcycle_news.fileio import display_path, find_file, read_text
+from upcycle_news.fileio import display_path, find_file, os_reason, read_text
 from upcycle_news.i18n.messages import LocalizedText, localized
 from upcycle_news.models import Essay, ImageRef
 from upcycle_news.models.content import LANGUAGE
@@ -190,7 +190,7 @@ def _image_error(path: str, images: Path) -> LocalizedText | None:
         with file.open("rb") as stream:
             start = stream.read(512).lstrip().lower()
     except OSError as error:
-        return localized("image-unreadable", image=path, reason=error.strerror or str(error))
+        return localized("image-unreadable", image=path, reason=os_reason(error))
     if pure.suffix.lower() in (".svg", ".svgz") or start.startswith((b"<svg", b"<?xml")):
         return localized("image-svg", image=path)
     return None

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from upcycle_news.errors import TemplateError
+from upcycle_news.fileio import os_reason
 from upcycle_news.i18n.messages import localized
 
 SUFFIXES = frozenset({".mjml", ".txt", ".css", ".toml", ".html"})
@@ -37,7 +38,7 @@ def _read(path: Path) -> str:
         data = path.read_bytes()
     except OSError as error:
         raise TemplateError(
-            path, None, localized("file-unreadable", reason=str(error.strerror))
+            path, None, localized("file-unreadable", reason=os_reason(error))
         ) from error
     try:
         text = data.decode("utf-8-sig")

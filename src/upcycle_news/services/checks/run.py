@@ -63,7 +63,13 @@ def check_everything(context: AppContext, issue: IssueId) -> tuple[Finding, ...]
     check_input = PublicationInput(context, essays)
     findings = [finding for run_check in PUBLICATION_CHECKS for finding in run_check(check_input)]
     if not any(finding.level == "error" and finding.code != "flow" for finding in findings):
-        findings += check_issue(context, issue)
+        # A frozen essay does not know the line of a key, its file does: such a finding is told once.
+        told = {(finding.code, finding.place[0], finding.text) for finding in findings}
+        findings += (
+            finding
+            for finding in check_issue(context, issue)
+            if (finding.code, finding.place[0], finding.text) not in told
+        )
     findings += check_settings(context)
     return tuple(dict.fromkeys(findings))
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from upcycle_news.app.context import AppContext
 from upcycle_news.errors import ContentError, IssueError
-from upcycle_news.fileio import find_file, write_atomically
+from upcycle_news.fileio import find_file, os_reason, write_atomically
 from upcycle_news.i18n.messages import localized
 from upcycle_news.models import Essay, Manifest
 from upcycle_news.models.archive_paths import IMAGES, hosted_name
@@ -48,7 +48,7 @@ def shown_pictures(context: AppContext, essay: Essay) -> Iterator[ShownPicture]:
         try:
             data = (find_file(folder, path) or folder / path).read_bytes()
         except OSError as error:
-            text = localized("picture-gone", image=path, reason=error.strerror or str(error))
+            text = localized("picture-gone", image=path, reason=os_reason(error))
             raise ContentError(essay.source, line, text) from None
         yield ShownPicture(path, line, data)
 
