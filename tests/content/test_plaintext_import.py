@@ -260,3 +260,34 @@ def test_the_title_above_the_text_is_not_shown_twice():
 def test_two_authors_above_the_text_are_both_kept():
     head, _ = imported("Von Anna Beispiel und Bert von Muster\n\nHier wuchs nichts.\n")
     assert head["author"] == "Anna Beispiel und Bert von Muster"
+
+
+def test_lists_and_lines_of_a_plain_text_stay():
+    text = (
+        "Ein Laden für alle\nVon Jonas Muster\n\nAn der Ecke ist ein Laden, der wartet.\n\nWir brauchen:\n\n"
+        "• einen Besen\n• zwei Lampen\n\n1. Garn\n2. Essig\n\n- Brot\n- Öl\n\nVerein\nGasse 1\n54321 Stadt\n"
+    )
+    head, body = imported(text)
+    assert (head["author"], head["summary"]) == (
+        "Jonas Muster",
+        "An der Ecke ist ein Laden, der wartet.",
+    )
+    assert body.strip().split("\n\n") == [
+        "## Ein Laden für alle",
+        "An der Ecke ist ein Laden, der wartet.",
+        "Wir brauchen:",
+        "- einen Besen\n- zwei Lampen",
+        "1. Garn\n2. Essig",
+        "- Brot\n- Öl",
+        "Verein\nGasse 1\n54321 Stadt",
+    ]
+
+
+def test_a_single_line_with_a_sign_is_no_list():
+    _, body = imported("Anfang.\n\n- Brot\n\n1. Garn\n\n+ Öl")
+    assert body.strip().split("\n\n") == ["Anfang.", "\\- Brot", "1\\. Garn", "\\+ Öl"]
+
+
+def test_a_marked_word_of_a_plain_text_stays_as_typed():
+    _, body = imported("So ==ist== es, sagt der Verein.")
+    assert "\\==ist\\==" in body

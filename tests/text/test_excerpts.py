@@ -84,3 +84,29 @@ def test_a_summary_has_no_footnotes():
 def test_no_sentence_is_lost_and_no_excerpt_too_long(text, limit):
     assert " ".join(split_sentences(text)).split() == normalise_whitespace(text).split()
     assert len(excerpt(text, limit)) <= limit
+
+
+@pytest.mark.parametrize(
+    "sentence",
+    [
+        "Ludwig XIV. Regierte lange.",
+        "Siehe Ziff. Drei des Vertrags.",
+        "Das kostet einschl. Mehrwertsteuer viel.",
+        "Haus der Gebr. Muster steht.",
+    ],
+)
+def test_further_abbreviations_do_not_end_a_sentence(sentence):
+    assert split_sentences(f"{sentence} Danach kam nichts.") == [sentence, "Danach kam nichts."]
+
+
+def test_a_summary_is_read_as_the_mail_shows_the_text():
+    body = (
+        "# Der Laden\n\nVon Jonas Muster\n\nDie Händler*innen kamen.\n\nWir brauchen:\n\n• Besen\n• Lampen\n\n"
+        "Verein zur Ecke\nBeispielgasse 1\n\n%%geheim%%\n\nEr bleibt ==sehr== lange."
+    )
+    summary = summary_of_markdown(body, title="Der Laden", author="Jonas Muster")
+    assert summary == "Die Händler*innen kamen. Er bleibt sehr lange."
+
+
+def test_a_summary_of_a_text_without_sentences_is_its_beginning():
+    assert summary_of_markdown("Garn und Knöpfe\nEssig und Öl") == "Garn und Knöpfe Essig und Öl"

@@ -123,7 +123,7 @@ class _TextWriter:
             mark = f"{number}{item.markup} " if node.type == "ordered_list" else "- "
             inner = self.blocks(item.children, max(width - len(mark), 20)) or [""]
             if not loose:  # a nested list follows the line above it directly
-                inner = _without_blank_lines(inner)
+                inner = _without_blank_lines(inner) or [""]
             if lines and loose:
                 lines.append("")
             lines.append((mark + inner[0]).rstrip())

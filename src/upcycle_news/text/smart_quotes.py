@@ -139,6 +139,8 @@ def _find(line: str, pattern: re.Pattern[str]) -> list[_Mark]:
     marks: list[_Mark] = []
     for match in pattern.finditer(line):
         run, start = match[0], match.start()
+        if run[0] == "`" and len(run) > 2:
+            continue  # a fence, or what is left of one
         if run[0] in _PAIRED and len(run) > 1:
             marks += _run(line, run, start)
         elif run == ",," or run in _DOUBLE:
@@ -274,6 +276,8 @@ def _set_single(mark: _Mark, open_marks: _OpenMarks, symbols: str) -> None:
     if mark.glyph not in "‹›" and _is_apostrophe(mark, opens, inside):
         is_foot = mark.before.isdigit() and not mark.after.isalnum() and mark.glyph == "'"
         mark.result = "'" if is_foot else _APOSTROPHE
+        if mark.glyph == "`" and not (mark.before.isalnum() and mark.after.isalnum()):
+            mark.result = "`"  # of code without an end
     elif opens:
         mark.result = symbols[2]
         open_marks.open(mark)

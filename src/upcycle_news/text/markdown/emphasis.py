@@ -1,4 +1,4 @@
-"""Inline marks: the star within German words, ``==marks==``, and quotation marks typed as backticks."""
+"""Inline marks: the star within German words, ``==marks==``, and backticks that open no code."""
 
 from __future__ import annotations
 
@@ -21,7 +21,8 @@ def german_star_plugin(parser: MarkdownIt) -> None:
     """Leave a single ``*`` between letters or digits alone: Nachbar*innen, 4*2*1.
 
     It opens or closes emphasis only together with a star that stands at the edge of a word, as in
-    ``*Un*sinn``, and as a gender star never: in ``*Alle Händler*innen kommen*`` it is text.
+    ``*Un*sinn``. A gender star never does, nor one between digits: in ``*Alle Händler*innen kommen*``
+    it is text.
     """
     parser.inline.ruler.at("emphasis", _emphasis)
     parser.inline.ruler2.before("balance_pairs", "german_star", _settle_stars)
@@ -33,9 +34,10 @@ def _emphasis(state: StateInline, silent: bool) -> bool:
     if not commonmark_emphasis.tokenize(state, silent):
         return False
     if len(state.delimiters) == known + 1 and state.src[start] == "*":
-        before, after = state.src[:start][-1:], state.src[start + 1 : start + 8]
+        before, after = state.src[max(start - 1, 0) : start], state.src[start + 1 : start + 8]
         if before.isalnum() and after[:1].isalnum():
-            kind = "gender" if _GENDER_ENDING.match(after) else "within"
+            never = _GENDER_ENDING.match(after) or (before.isdigit() and after[0].isdigit())
+            kind = "text" if never else "within"
             state.tokens[state.delimiters[known].token].meta["star"] = kind
     return True
 
@@ -60,7 +62,7 @@ def _settle(state: StateInline, stars: Sequence[Delimiter]) -> None:
         if not kinds[index]:
             continue
         star.open = star.close = False
-        if kinds[index] == "gender" or any(start < index < end for start, end in spans):
+        if kinds[index] == "text" or any(start < index < end for start, end in spans):
             continue
         before = [place for place in single if place < index and stars[place].open]
         behind = [place for place in single if place > index and stars[place].close]
@@ -101,7 +103,7 @@ def _mark(state: StateInline, silent: bool) -> bool:
         return False
     start = state.pos
     scanned = state.scanDelims(start, True)
-    before, after = state.src[:start][-1:], state.src[start + scanned.length :][:1]
+    before, after = state.src[max(start - 1, 0) : start], state.src[start + scanned.length :][:1]
     within_word = before.isalnum() and after.isalnum()
     token = state.push("text", "", 0)
     token.content = "=" * scanned.length
@@ -131,8 +133,8 @@ def _close_marks(state: StateInline) -> None:
                     token.nesting = nesting  # type: ignore[assignment]
 
 
-def tex_quotes_plugin(parser: MarkdownIt) -> None:
-    """Leave ````…''`` alone, as TeX and old editors write quotation marks; code stays code."""
+def typed_backticks_plugin(parser: MarkdownIt) -> None:
+    """Leave backticks alone that stand for other signs: ````…''`` and geht`s; code stays code."""
     parser.inline.ruler.at("backticks", _backticks)
 
 
@@ -141,8 +143,14 @@ _OPENING_BEHIND = re.compile(r"(?:^|(?<=[\s(\[„–—-]))``(?=[^\s`])")
 
 
 def _backticks(state: StateInline, silent: bool) -> bool:
-    """Read a span of code unless its two backticks open a quotation that '' closes."""
+    """Read a span of code, unless the backtick is an apostrophe, or two open a quotation that '' closes."""
     start = state.pos
+    before, after = state.src[max(start - 1, 0) : start], state.src[start + 1 : start + 2]
+    if state.src[start] == "`" and before.isalnum() and after.isalnum():
+        if not silent:
+            state.append_pending("`")
+        state.pos += 1
+        return True
     if state.src.startswith("``", start) and not state.src.startswith("```", start):
         end = state.src.find("``", start + 2)
         closing = _CLOSING.search(state.src, start + 2)

@@ -140,9 +140,11 @@ def encode_spaces(text: str) -> str:
 
 
 def _encoded(match: re.Match[str]) -> str:
-    target = match["target"].strip()
+    label, target = match["label"][1:-1], match["target"].strip()
+    if "](" in label:
+        label = encode_spaces(label)
     meant = _PICTURE_FILE.search(target) if match["image"] else _WEB.match(target)
-    if " " not in target or not meant:
-        return match[0]
-    label = encode_spaces(match["label"][1:-1]) if "](" in match["label"] else match["label"][1:-1]
-    return f"{match['image']}[{label}]({target.replace(' ', '%20')}{match['title'] or ''})"
+    if " " in target and meant:
+        target = target.replace(" ", "%20")
+        return f"{match['image']}[{label}]({target}{match['title'] or ''})"
+    return f"{match['image']}[{label}]{match.string[match.end('label') : match.end()]}"

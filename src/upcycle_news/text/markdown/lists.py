@@ -204,7 +204,10 @@ def _is_text(tokens: Sequence[Token], opening: Token, items: Sequence[tuple[int,
         return opening.markup == ")" and not counts and not set(numbers) <= {1}
     if len(items) > 1:
         return False
-    return opening.markup in ".)+" or (opening.markup == "*" and bool(_BIRTH.match(first)))
+    if opening.type == "ordered_list_open":
+        start, end = items[0]
+        return end - start == 4  # nothing but a paragraph
+    return opening.markup == "+" or (opening.markup == "*" and bool(_BIRTH.match(first)))
 
 
 def _goes_on(

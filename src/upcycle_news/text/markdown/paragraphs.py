@@ -29,7 +29,7 @@ _INDENTED = "indented"  # in the environment of a parse: the first lines of inde
 _CALL = r"(?<![A-ZÄÖÜ])\b[a-z_][\w.]*\((?!(?:in|innen|[rnesm]|e[rnsm])\))"
 _PROGRAM = re.compile(
     rf"""[{{}}]\s*$                                   # ends as in C, Java, CSS
-    |^\s*[}}\])]+[;,]?\s*$
+    |^\s*(?:[}}\])]+[;,]?\s*$|`{{3}}|~{{3}})
     |(?:{_CALL}|\w\s*=)[^;]*;\s*$                   # x = 1;  call(x);
     |{_CALL}[^()]*\)\s*[:{{]?\s*$                    # call(x)  if call(x):
     |^\s*(?:\#!|\#include|\$\s[a-z]|>>>\s|//\s|/\*|</?[a-z][\w-]*[\s>/]|<[?!])

@@ -15,7 +15,7 @@ from upcycle_news.text.markdown.callouts import callout_plugin
 from upcycle_news.text.markdown.emphasis import (
     german_star_plugin,
     mark_plugin,
-    tex_quotes_plugin,
+    typed_backticks_plugin,
 )
 from upcycle_news.text.markdown.inline_typography import MARKS, typography_plugin
 from upcycle_news.text.markdown.links import bare_links_plugin, spaced_destinations_plugin
@@ -105,5 +105,5 @@ def _commonmark(language: str) -> MarkdownIt:
     if language == "de":
         parser.use(german_star_plugin)
     parser.use(mark_plugin)
-    parser.use(tex_quotes_plugin)
+    parser.use(typed_backticks_plugin)
     return parser.use(bare_links_plugin)

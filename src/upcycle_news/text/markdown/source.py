@@ -6,12 +6,14 @@ import re
 from collections.abc import Iterator, Sequence
 
 from upcycle_news.text.markdown.lists import BULLET
+from upcycle_news.text.markdown.paragraphs import looks_like_program
 from upcycle_news.text.private_notes import without_private_notes
 from upcycle_news.text.typography import normalise_text
 
 _FENCE = re.compile(r"[ >]*(`{3,}|~{3,})")
 _INVISIBLE_START = re.compile("^([ \t>]*)[\u00ad\u200b\u2060]+")
-_DEEP = re.compile(r"(?: {4,}| {0,3}\t)[ \t]*")
+_DEEP = re.compile(r"(?: {4,}| {0,3}\t)[ \t]*\S")
+_ITEM_MARK = re.compile(r"[ \t]*\S+[ \t\u00a0]")
 _ITEM = re.compile(r"[ \t]*(?:[-+*]|\d{1,9}[.)])[ \t]")
 
 
@@ -56,20 +58,21 @@ def _columns(line: str) -> int:
 
 
 def _deep_lists(lines: Sequence[str], inside: Sequence[bool]) -> Iterator[tuple[int, int]]:
-    """Yield the runs of lines with a word processor's bullet that CommonMark would take for code."""
+    """Yield the runs of lines that are a list, although CommonMark would take them for code."""
     number = 0
     while number < len(lines):
         start = number
-        while number < len(lines) and not inside[number] and _is_deep_bullet(lines[number]):
+        while number < len(lines) and not inside[number] and _DEEP.match(lines[number]):
             number += 1
-        if number > start:
+        run = lines[start:number]
+        texts = [_ITEM_MARK.sub("", line, count=1) for line in run]
+        if run and all(map(_is_deep_item, run)) and not looks_like_program(texts):
             above = next((line for line in reversed(lines[:start]) if line.strip()), "")
             if not _ITEM.match(above):
                 yield start, number
-        else:
-            number += 1
+        number = max(number, start + 1)
 
 
-def _is_deep_bullet(line: str) -> bool:
-    match = _DEEP.match(line)
-    return bool(match and BULLET.match(line, match.end()))
+def _is_deep_item(line: str) -> bool:
+    start = len(line) - len(line.lstrip(" \t"))
+    return bool(BULLET.match(line, start) or _ITEM.match(line, start))
