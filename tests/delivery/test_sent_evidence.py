@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 from upcycle_news.delivery.sent_evidence import read_claims, sent_issues, unsettled
@@ -15,7 +16,7 @@ def entry(event: JournalEvent, hours: int, issue: str = "", keys: str = "ours") 
 
 
 FIRST = entry(JournalEvent.QUEUED, 0, "2026-11-26")
-CLOSED = entry(JournalEvent.CLOSED, 1, "2026-11-26")
+CLOSED = replace(entry(JournalEvent.CLOSED, 1, "2026-11-26"), counts={"audience": 3, "sent": 3})
 CONFIRMED = entry(JournalEvent.CONFIRMED, 2)
 SECOND = entry(JournalEvent.QUEUED, 3, "2026-12-03")
 
@@ -44,8 +45,21 @@ def test_what_follows_a_confirmation_counts_whatever_the_clock_said_then() -> No
     assert unsettled([FIRST, ahead, SECOND], {ahead.at}) == [SECOND]
 
 
-def test_in_a_place_without_the_confirmation_what_is_older_is_settled() -> None:
-    assert unsettled([FIRST, CLOSED, SECOND], {CONFIRMED.at}) == [SECOND]
+def test_in_a_place_without_the_confirmation_what_is_older_is_settled_but_for_queued_issues() -> (
+    None
+):
+    """Another machine's: that an issue went out has to be known, whoever confirmed what elsewhere."""
+    said = read_claims([FIRST, CLOSED], confirmed_at={CONFIRMED.at}, keys="other")
+    assert (said.queued, said.outcome, said.foreign) == (FIRST, None, None)
+    assert list(sent_issues([FIRST, CLOSED], confirmed_at={CONFIRMED.at})) == ["2026-11-26"]
+
+
+def test_an_issue_that_ended_before_anybody_got_it_did_not_go_out() -> None:
+    nobody = replace(CLOSED, counts={"audience": 3, "sent": 0, "unknown": 0, "cancelled": 3})
+    perhaps = replace(nobody, counts={**nobody.counts, "unknown": 1})
+    assert sent_issues([FIRST, nobody], confirmed_at=()) == {}
+    assert read_claims([FIRST, nobody], confirmed_at=(), keys="ours").queued is None
+    assert read_claims([FIRST, perhaps], confirmed_at=(), keys="ours").queued == FIRST
 
 
 def test_an_entry_with_other_keys_is_said_until_it_is_settled() -> None:

@@ -20,7 +20,8 @@ _OUTCOMES = (JournalEvent.DELIVERED, JournalEvent.CLOSED)
 class JournalClaims:
     """What one place of the journal says that no person has settled yet.
 
-    `foreign` is an entry with other keys, `queued` and `outcome` the last ones of their kind,
+    `foreign` is an entry with other keys, `queued` and `outcome` the last ones of their kind (`queued` of
+    an issue that somebody got),
     `confirmed` a confirmation that the store does not know. Older entries add nothing: a store that
     knows the last one knows those before it.
     """
@@ -39,44 +40,55 @@ class JournalClaims:
 def unsettled(
     entries: Sequence[JournalEntry], confirmed_at: Collection[datetime]
 ) -> list[JournalEntry]:
-    """Return the entries, in their order, that no confirmation settled which the store knows.
+    """Return the entries that stand behind the last confirmation which the store knows, in their order.
 
-    A confirmation settles what stands before it in the same place, whatever the clock said. In a place
-    that does not hold the newest one (another machine's, or its disk was full) it settles what is older.
+    A confirmation settles what stands before it in the same place, whatever the clock said then.
     """
-    start, settled = 0, None
+    start = 0
     for number, entry in enumerate(entries, start=1):
         if entry.event is JournalEvent.CONFIRMED and entry.at in confirmed_at:
-            start, settled = number, entry.at
-    latest = max(confirmed_at, default=None)
-    if latest is None or settled == latest:
-        return list(entries[start:])
-    return [entry for entry in entries[start:] if entry.at > latest]
+            start = number
+    return list(entries[start:])
 
 
 def read_claims(
     entries: Sequence[JournalEntry], *, confirmed_at: Collection[datetime], keys: str
 ) -> JournalClaims:
-    """Return what a place of the journal says; `keys` is the fingerprint of the publication's keys."""
+    """Return what a place of the journal says; `keys` is the fingerprint of the publication's keys.
+
+    A place that lacks the newest confirmation (another machine's, or its disk was full then) says nothing
+    any more that is older, but for issues that were queued: these have to be known for good.
+    """
     left = unsettled(entries, confirmed_at)
+    latest = max(confirmed_at, default=None)
+    newer = left
+    if latest is not None and all(entry.at != latest for entry in entries):
+        newer = [entry for entry in left if entry.at > latest]
     return JournalClaims(
-        queued=_last(entry for entry in left if entry.event is JournalEvent.QUEUED),
-        outcome=_last(entry for entry in left if entry.event in _OUTCOMES),
-        confirmed=_last(entry for entry in left if entry.event is JournalEvent.CONFIRMED),
-        foreign=_last(entry for entry in left if entry.keys != keys),
+        queued=_last(_that_went_out(left)),
+        outcome=_last(entry for entry in newer if entry.event in _OUTCOMES),
+        confirmed=_last(entry for entry in newer if entry.event is JournalEvent.CONFIRMED),
+        foreign=_last(entry for entry in newer if entry.keys != keys),
     )
-
-
-def _last(entries: Iterable[JournalEntry]) -> JournalEntry | None:
-    return next(reversed(list(entries)), None)
 
 
 def sent_issues(
     entries: Sequence[JournalEntry], *, confirmed_at: Collection[datetime]
 ) -> Mapping[str, JournalEntry]:
     """Return the entry of each issue that the journal saw being queued since it was settled last."""
-    return {
-        entry.issue: entry
-        for entry in unsettled(entries, confirmed_at)
+    return {entry.issue: entry for entry in _that_went_out(unsettled(entries, confirmed_at))}
+
+
+def _that_went_out(entries: Sequence[JournalEntry]) -> list[JournalEntry]:
+    """Return the entries of issues that were queued, without those that ended before anybody got them."""
+    outcomes = {entry.issue: entry for entry in entries if entry.event in _OUTCOMES}
+    return [
+        entry
+        for entry in entries
         if entry.event is JournalEvent.QUEUED
-    }
+        and ((outcome := outcomes.get(entry.issue)) is None or not outcome.reached_nobody)
+    ]
+
+
+def _last(entries: Iterable[JournalEntry]) -> JournalEntry | None:
+    return next(reversed(list(entries)), None)

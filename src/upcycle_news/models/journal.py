@@ -51,6 +51,12 @@ class JournalEntry:
         """How many readers had the issue by then."""
         return self.counts.get("sent", 0)
 
+    @property
+    def reached_nobody(self) -> bool:
+        """True for an issue that is closed, and that nobody has or may have."""
+        maybe = self.counts.get("sent", 0) + self.counts.get("unknown", 0)
+        return self.event is JournalEvent.CLOSED and not maybe
+
     def encode(self) -> str:
         """Return the entry as a line, without its end."""
         values: dict[str, Any] = {"at": self.at.isoformat(), "event": self.event}

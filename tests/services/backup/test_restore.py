@@ -44,6 +44,7 @@ from ...delivery.memory_ledger import Clock
 from ...publications import (
     Publication,
     approve_issue,
+    create_publication,
     issue_status,
     send_issue,
 )
@@ -98,6 +99,21 @@ def test_unsubscribes_after_the_backup_survive_the_restore(
     send_issue(context)
     assert publication.recipients() == ["reader4@example.org"]
     publication.run("subscribers", "add", "reader3@example.org", "--consent", "a list", code=1)
+
+
+def test_nothing_is_taken_over_from_another_publications_store(
+    publication: Publication, clock: Clock, tmp_path: Path
+) -> None:
+    publication.add_many_subscribers(2)
+    path = backed_up(publication)
+    publication.__exit__()
+    with Publication(create_publication(tmp_path / "other"), clock) as other:
+        other.add_many_subscribers(2)
+        unsubscribe(other, "reader1@example.org")
+    shutil.copy(tmp_path / "other/var/upcycle.db", publication.home / "var/upcycle.db")
+    assert restored(publication, path)["merged"] is False
+    reader = find_subscriber(publication.context(), "reader1@example.org")
+    assert reader.status is SubscriberStatus.CONFIRMED
 
 
 def test_no_merge_drops_what_subscribers_did_since(publication: Publication, clock: Clock) -> None:

@@ -32,6 +32,7 @@ from upcycle_news.storage.database import (
     open_store,
     raise_if_unsupported_migration,
 )
+from upcycle_news.storage.key_fingerprints import recorded_fingerprint
 from upcycle_news.storage.schema import HEAD
 from upcycle_news.storage.send_hold import SendHold
 
@@ -122,9 +123,8 @@ def restore(
                 aside = _keep_aside(context, current, now)
                 try:
                     _put_secrets(context, draft, missing, now)
-                    result = _replace(
-                        context, copy, path.name, manifest, merge and current.readable, on_rows
-                    )
+                    merge = merge and current.readable and not _is_foreign(context, copy)
+                    result = _replace(context, copy, path.name, manifest, merge, on_rows)
                 except BaseException:
                     if aside is not None and not current.readable:
                         _put_back(context, aside)
@@ -146,8 +146,18 @@ def restore(
         unknown=result.unknown,
         unsent=result.unsent,
         taken_over=result.merged,
-        merged=merge and current.readable and not current.is_new,
+        merged=merge and not current.is_new,
     )
+
+
+def _is_foreign(context: AppContext, copy: Store) -> bool:
+    """Return whether the current store belongs to other keys than a backup: its ids are of other people."""
+    store = open_store(context.settings.store_url)
+    try:
+        ours, theirs = recorded_fingerprint(copy), recorded_fingerprint(store)
+    finally:
+        store.close()
+    return None not in (ours, theirs) and ours != theirs
 
 
 def _replace(
