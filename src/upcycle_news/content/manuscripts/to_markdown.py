@@ -158,8 +158,10 @@ class _Writer:
         yield from self._paragraphs(pieces)
 
     def _is_block(self, element: Any) -> bool:
+        if element.tag in _SKIPPED or element.tag in _FOREIGN:
+            return False
         return element.tag in _BLOCKS or (
-            element.tag not in ("note", "svg", "math", "object", "iframe")
+            element.tag != "note"
             and any(isinstance(below.tag, str) and below.tag in _BLOCKS for below in element.iter())
         )
 

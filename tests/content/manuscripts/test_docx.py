@@ -1,0 +1,230 @@
+"""What Word writes beside plain paragraphs: changes, comments, hidden text, lists, drawings, formulas."""
+
+from __future__ import annotations
+
+import re
+from io import BytesIO
+from zipfile import ZipFile
+
+import pytest
+
+from upcycle_news.i18n.messages import localized
+
+from .test_same_text import composed, parts, shown_words
+from .writers import Block, Run, edited, p, png, write_docx
+
+TITLE = p("Die Werkstatt", kind="title")
+W = 'xmlns:w="http://schemas.openxmlformats.org/wordprocessingml/2006/main"'
+MARK = "Hier ist die Stelle."
+LOUD = '<w:rStyle w:val="Laut"/>'
+
+
+def with_xml(
+    xml: str, more: dict[str, str | bytes] | None = None, **changes: tuple[str, str]
+) -> bytes:
+    """A document in which the paragraph `MARK` is replaced by XML."""
+    data = write_docx([TITLE, p("Am Anfang steht ein Satz."), p(MARK), p("Am Ende noch einer.")])
+    paragraph = paragraph_with(data, MARK)
+    parts_ = {"word/document.xml": (paragraph, xml)}
+    parts_ |= {name.replace("__", "/") + ".xml": change for name, change in changes.items()}
+    return edited(data, parts_, more)
+
+
+def paragraph_with(data: bytes, text: str) -> str:
+    with ZipFile(BytesIO(data)) as package:
+        xml = package.read("word/document.xml").decode()
+    return next(each for each in re.findall(r"<w:p>.*?</w:p>", xml, re.DOTALL) if text in each)
+
+
+def run(text: str, look: str = "") -> str:
+    properties = f"<w:rPr>{look}</w:rPr>" if look else ""
+    return f'<w:r>{properties}<w:t xml:space="preserve">{text}</w:t></w:r>'
+
+
+def body_of(data: bytes) -> tuple[str, list[str]]:
+    essay = composed("docx", data)
+    return parts(essay)[1], [note.in_language("de") for note in essay.notes]
+
+
+def test_changes_are_accepted_and_comments_are_left_out_and_counted() -> None:
+    xml = (
+        f"<w:p>{run('Das Tor ist ')}"
+        f'<w:del w:id="1"><w:r><w:delText xml:space="preserve">leider </w:delText></w:r></w:del>'
+        f'<w:ins w:id="2">{run("endlich ")}</w:ins>'
+        f'<w:moveFrom w:id="3">{run("weg ")}</w:moveFrom><w:moveTo w:id="4">{run("offen")}</w:moveTo>'
+        f"{run('.')}</w:p>"
+        f'<w:p><w:pPr><w:rPr><w:del w:id="5"/></w:rPr></w:pPr>'
+        f'<w:del w:id="6"><w:r><w:delText>Ein ganzer Absatz</w:delText></w:r></w:del></w:p>'
+    )
+    comments = (
+        f"<w:comments {W}><w:comment w:id='0'><w:p>{run('Geheim')}</w:p></w:comment></w:comments>"
+    )
+    body, notes = body_of(with_xml(xml, {"word/comments.xml": comments}))
+    assert "Das Tor ist endlich offen." in body
+    assert not re.search("leider|weg|Absatz|Geheim", body)
+    assert str(localized("import-comments", count=1).in_language("de")) in notes
+    assert any("Änderungen sind angenommen" in note for note in notes)
+
+
+def test_hidden_text_is_never_shown() -> None:
+    body, notes = body_of(with_xml(f"<w:p>{run('Offen. ')}{run('Geheim.', '<w:vanish/>')}</w:p>"))
+    assert "Offen." in body
+    assert "Geheim" not in body
+    assert notes == ["eine verborgene Stelle ist weggelassen"]
+
+
+def test_lists_go_on_where_word_counts_on_and_nest() -> None:
+    listed = "".join(
+        f'<w:p><w:pPr><w:numPr><w:ilvl w:val="{level}"/><w:numId w:val="99"/></w:numPr></w:pPr>'
+        f"{run(text)}</w:p>"
+        if level is not None
+        else f"<w:p>{run(text)}</w:p>"
+        for level, text in [
+            (0, "eins"),
+            (0, "zwei"),
+            (1, "innen"),
+            (None, "Dazwischen."),
+            (0, "drei"),
+        ]
+    )
+    levels = "".join(
+        f'<w:lvl w:ilvl="{level}"><w:start w:val="1"/><w:numFmt w:val="{kind}"/></w:lvl>'
+        for level, kind in ((0, "decimal"), (1, "bullet"))
+    )
+    numbering = (
+        f'<w:abstractNum w:abstractNumId="98">{levels}</w:abstractNum>'
+        '<w:num w:numId="99"><w:abstractNumId w:val="98"/></w:num></w:numbering>'
+    )
+    body, notes = body_of(with_xml(listed, word__numbering=("</w:numbering>", numbering)))
+    assert "1. eins\n2. zwei\n   - innen\n\nDazwischen.\n\n3. drei\n" in body
+    assert notes == []
+
+
+def test_a_style_of_ones_own_is_a_heading_if_it_descends_from_one() -> None:
+    styles = (
+        '<w:style w:type="paragraph" w:styleId="Kapitel"><w:name w:val="Kapitel"/>'
+        '<w:basedOn w:val="Heading2"/></w:style>'
+        '<w:style w:type="character" w:styleId="Laut"><w:name w:val="Laut"/><w:rPr><w:b/></w:rPr></w:style>'
+        "</w:styles>"
+    )
+    xml = (
+        f'<w:p><w:pPr><w:pStyle w:val="Kapitel"/></w:pPr>{run("Eins")}</w:p>'
+        f'<w:p><w:pPr><w:outlineLvl w:val="2"/></w:pPr>{run("Zwei")}</w:p>'
+        f"<w:p>{run('laut', LOUD)}{run(' und leise')}</w:p>"
+    )
+    body, _ = body_of(with_xml(xml, word__styles=("</w:styles>", styles)))
+    assert "## Eins\n\n### Zwei\n\n**laut** und leise" in body
+
+
+def test_what_word_writes_twice_for_old_programs_is_read_once() -> None:
+    mc = 'xmlns:mc="http://schemas.openxmlformats.org/markup-compatibility/2006"'
+    box = f"<w:txbxContent><w:p>{run('Im Kasten.')}</w:p></w:txbxContent>"
+    both = (
+        f"<w:p><w:r><mc:AlternateContent {mc}><mc:Choice>{box}</mc:Choice>"
+        f"<mc:Fallback>{box}</mc:Fallback></mc:AlternateContent></w:r></w:p>"
+    )
+    body, _ = body_of(with_xml(both))
+    assert body.count("Im Kasten.") == 1
+    one = both.replace(f"<mc:Fallback>{box}</mc:Fallback>", "")
+    assert body_of(with_xml(one))[0].count("Im Kasten.") == 1
+
+
+def test_what_is_no_text_is_told_beside_the_words_where_it_is_missing() -> None:
+    m = 'xmlns:m="http://schemas.openxmlformats.org/officeDocument/2006/math"'
+    formula = (
+        f"<w:p>{run('Es gilt ')}<m:oMath {m}><m:r><m:t>a</m:t></m:r></m:oMath>{run('.')}</w:p>"
+    )
+    _, notes = body_of(with_xml(formula))
+    assert notes == ["nicht übernommen: eine Formel, bei „Es gilt .“"]
+    drawing = (
+        f"<w:p>{run('Siehe Diagramm.')}<w:r><w:drawing><a:graphic "
+        'xmlns:a="http://schemas.openxmlformats.org/drawingml/2006/main"><a:graphicData '
+        'uri="http://schemas.openxmlformats.org/drawingml/2006/chart"/></a:graphic></w:drawing></w:r></w:p>'
+    )
+    _, notes = body_of(with_xml(drawing))
+    assert notes == [
+        "nicht übernommen: ein eingebettetes Objekt (Diagramm, Zeichnung, Film), bei „Siehe Diagramm.“"
+    ]
+    coloured = run("rot", '<w:highlight w:val="yellow"/>') + run("unter", '<w:u w:val="single"/>')
+    marked = f"<w:p>{coloured}</w:p>"
+    body, notes = body_of(with_xml(marked))
+    assert "rotunter" in body
+    assert len(notes) == 2
+
+
+def test_a_picture_elsewhere_is_not_loaded_and_told() -> None:
+    data = write_docx([TITLE, p("Vor dem Tor."), Block("img", alt="Das Tor"), p("Dahinter.")])
+    data = edited(data, {"word/document.xml": ("r:embed=", "r:link=")})
+    body, notes = body_of(data)
+    assert "![" not in body
+    assert notes == [
+        "nicht übernommen: ein Bild, das nicht in der Datei liegt; es wird nichts aus dem Netz "
+        "geladen, bei „Das Tor“"
+    ]
+
+
+def test_a_caption_below_a_picture_becomes_its_caption() -> None:
+    blocks = [
+        TITLE,
+        p("Vor dem Tor."),
+        Block("img", alt="Das Tor"),
+        p("Foto: Rosa Beispiel"),
+        p("Ende."),
+    ]
+    data = write_docx(blocks)
+    plain = paragraph_with(data, "Foto: Rosa")
+    styled = plain.replace("<w:p>", '<w:p><w:pPr><w:pStyle w:val="Caption"/></w:pPr>', 1)
+    body, _ = body_of(edited(data, {"word/document.xml": (plain, styled)}))
+    assert re.search(r'!\[Das Tor\]\(\S+ "Foto: Rosa Beispiel"\)', body)
+
+
+def test_properties_name_the_author_if_no_byline_does_and_it_is_a_person() -> None:
+    essay = composed("docx", write_docx([TITLE, p("Ein Satz.")], author="Rosa Beispiel"))
+    assert parts(essay)[0]["author"] == "Rosa Beispiel"
+    assert "Rosa Beispiel" in essay.notes[0].in_language("de")
+    essay = composed("docx", write_docx([TITLE, p("Ein Satz.")], author="python-docx"))
+    assert parts(essay)[0]["author"] == ""
+
+
+def test_an_english_text_is_set_in_english_whatever_the_template_says() -> None:
+    english = p(
+        'The house is old, and "nobody" in the town wants it to go. It is for all of us, and that is it.'
+    )
+    head, body = parts(composed("docx", write_docx([TITLE, english])))
+    assert head["language"] == "en"
+    assert "“nobody”" in body
+    head, _ = parts(
+        composed("docx", write_docx([TITLE, p("Das Haus ist alt, und die Stadt will es nicht.")]))
+    )
+    assert head["language"] == "de"
+
+
+@pytest.mark.parametrize(
+    "runs",
+    [
+        [Run("„Hallo“", bold=True), Run("sagt sie.")],
+        [Run("Un"), Run("sinn", italic=True), Run("ig")],
+        [Run("fett ", bold=True), Run(" und"), Run(" schräg ", italic=True), Run("hier")],
+        [Run("a", bold=True), Run("b", italic=True), Run("c", bold=True, italic=True)],
+        [Run("*"), Run("x", bold=True), Run("*")],
+        [Run("Nachbar"), Run("*innen", bold=True), Run(" und "), Run("Händler*innen", italic=True)],
+        [Run(" ", bold=True), Run("Text")],
+        [Run("Wort", bold=True), Run("_teil_")],
+    ],
+)
+def test_no_emphasis_shows_its_marks_or_loses_a_letter(runs: list[Run]) -> None:
+    blocks = [
+        TITLE,
+        p("Davor."),
+        p(*runs),
+        Block("ul", [runs]),
+        Block("table", rows=[[runs], [runs]]),
+    ]
+    _, body = parts(composed("docx", write_docx(blocks)))
+    expected = re.findall(r"[^\W_]+", "".join(run.text for run in runs))
+    assert shown_words(body) == ["Davor", *expected * 4]
+
+
+def test_the_pictures_of_a_manuscript_are_kept_as_they_are() -> None:
+    essay = composed("docx", write_docx([TITLE, p("Davor."), Block("img", alt="Das Tor")]))
+    assert list(essay.pictures.values()) == [png()]
