@@ -21,7 +21,7 @@ from upcycle_news.models import (
     Publication,
     RenderedIssue,
 )
-from upcycle_news.rendering.markdown import is_mail_link
+from upcycle_news.rendering.markdown import is_mail_link, long_opening
 from upcycle_news.rendering.render import MAX_HTML_BYTES, WARN_HTML_BYTES, encoded_size
 
 HTML = "issue.html"
@@ -130,11 +130,30 @@ def _unsubscribe(check_input: CheckInput) -> Iterator[Finding]:
 def _size(check_input: CheckInput) -> Iterator[Finding]:
     size = encoded_size(check_input.rendered.html)
     if size > MAX_HTML_BYTES:
-        yield error(
-            "size-too-large", HTML, localized("size-too-large", size=size, limit=MAX_HTML_BYTES)
-        )
+        lead = next(iter(check_input.issue.essays), None)
+        if lead is not None and (opening := long_opening(lead)) is not None:
+            words, line = opening
+            place = f"{lead.source}:{line}"
+            advice = localized(
+                "size-too-large-opening", size=size, limit=MAX_HTML_BYTES, words=words, place=place
+            )
+        else:
+            advice = localized("size-too-large", size=size, limit=MAX_HTML_BYTES)
+        yield error("size-too-large", HTML, advice)
     elif size > WARN_HTML_BYTES:
         yield warning("size-large", HTML, localized("size-large", size=size, limit=MAX_HTML_BYTES))
+
+
+@issue_check
+def _opening(check_input: CheckInput) -> Iterator[Finding]:
+    """Find a teaser that is none, because the essay's first paragraph does not end."""
+    for lead in check_input.issue.essays[:1]:
+        length = lead.length or check_input.publication.length
+        if length == "teaser" and (opening := long_opening(lead)) is not None:
+            words, line = opening
+            yield warning(
+                "opening-long", f"{lead.source}:{line}", localized("opening-long", words=words)
+            )
 
 
 @issue_check

@@ -14,6 +14,7 @@ from .bodies import findings_of, sentences_of
         ("Eins\nin [der Mappe] (plan.pdf)", (2, "warning", "link-broken")),
         ("Eins\n\n(die Mappe)[https://a.example/x]", (3, "warning", "link-broken")),
         ("Die [Skizze](skizze vom laden.pdf) dazu.", (1, "warning", "link-broken")),
+        ("Der [Plan](plan (1).pdf) dazu.", (1, "warning", "link-broken")),
         ("Der [Plan](https://a.example/x und mehr", (1, "warning", "link-broken")),
         ("Text\n[8]: https://a.example/bauplan", (2, "warning", "link-broken")),
         ("Mehr in [der Rechnung][rechnung-2].", (1, "warning", "link-undefined")),
@@ -44,6 +45,7 @@ def test_what_is_no_link_or_is_shown_nowhere_is_told_at_its_line(
         "Ein [Wort] (in Klammern), [sic] (Anm. d. Red.) und (so) [und so].",
         "Gebaut.[^1] Und noch einmal.[^1]\n\n[^1]: Hier.",
         "Gebaut.^[gleich hier gesagt]",
+        "Ein [Wort](in Klammern) und [noch eines](mit Komma, aber ohne Adresse)",
         "`[der Mappe] (https://a.example)` und `[^x]`",
         r"\[^x] und \[a][b] und [a\] (https://a.example)",
         "```\n[^3]: Text\n[8]: https://a.example\n```",
@@ -64,4 +66,8 @@ def test_the_sentence_gives_the_link_as_it_should_be_written() -> None:
     [swapped] = sentences_of("(die Mappe)[https://a.example/x]")
     assert swapped.endswith("Schreiben Sie [die Mappe](https://a.example/x)")
     [spaces] = sentences_of("Die [Skizze](skizze vom laden.pdf) dazu.")
-    assert spaces.endswith("Schreiben Sie [Skizze](<skizze vom laden.pdf>)")
+    assert spaces.endswith("Schreiben Sie [Skizze](https://…)")
+    [size] = sentences_of("![Der Plan](der plan.png =300x200)")
+    assert size.endswith("Schreiben Sie ![Der Plan](<der plan.png>)")
+    [size] = sentences_of("![Der Tresen](tresen.png =300x)")
+    assert size.endswith("Schreiben Sie ![Der Tresen](tresen.png)")

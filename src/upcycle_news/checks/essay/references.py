@@ -16,7 +16,10 @@ from upcycle_news.text.image_paths import image_path
 _ADDRESS = r"(?:(?:https?://|mailto:|www\.)[^()\s]+|/?[^()\s]+\.(?:pdf|html?|jpe?g|png|docx?|odt))"
 _PARTED = re.compile(rf"\[([^\[\]\n]+)\][ \t\n]+\(({_ADDRESS})\)")
 _SWAPPED = re.compile(r"\(([^()\n]+)\)\[((?:https?://|mailto:|www\.)[^\[\]\s]+)\]")
-_SPACES = re.compile(r"(!?)\[([^\[\]\n]*)\]\(([^()\n]*[^()\s][ \t]+[^()\n]*)\)")
+# What looks like an address, with spaces, and perhaps the (1) of a second download.
+_SPACES = re.compile(
+    r"(!?)\[([^\[\]\n]*)\]\(((?=[^\n]*[./:#])(?=\S*[ \t]+\S)(?:[^()\n]|\([^()\n]*\))+)\)"
+)
 _OPEN = re.compile(r"(!?)\[([^\[\]\n]+)\]\(((?:https?://|mailto:)[^()\s]*)(?=\s|$)")
 _UNDEFINED = re.compile(r"\[([^\[\]\n^]+)\]\[([^\[\]\n]*)\]")
 _UNDEFINED_NOTE = re.compile(r"\[\^([^\[\]\n]+)\]")
@@ -70,13 +73,21 @@ def _broken_links(check_input: EssayInput) -> Iterator[Finding]:
             better = f"[{match[1][:40]}]({match[2][:60]})"
             yield _broken(check_input, block, match, localized("link-swapped", better=better))
         for match in _SPACES.finditer(block.typed):
-            better = f"{match[1]}[{match[2][:40]}](<{match[3][:60]}>)"
+            better = f"{match[1]}[{match[2][:40]}]({_target(match)})"
             yield _broken(check_input, block, match, localized("link-spaces", better=better))
         for match in _OPEN.finditer(block.typed):
             better = f"{match[0][:100]})"
             yield _broken(check_input, block, match, localized("link-open", better=better))
         for match in _DEFINITION_AS_TEXT.finditer(block.typed):
             yield _broken(check_input, block, match, localized("link-definition-as-text"))
+
+
+def _target(match: re.Match[str]) -> str:
+    """Return how to write the address of `_SPACES`: a link to a file beside the essay leads nowhere."""
+    if not match[1] and "://" not in match[3]:
+        return "https://…"
+    address = re.sub(r"[ \t]+=\d*x\d*$", "", match[3].strip())[:60]  # a size, as Typora writes it
+    return f"<{address}>" if re.search(r"\s", address) else address
 
 
 def _broken(
