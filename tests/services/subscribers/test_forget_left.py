@@ -121,7 +121,9 @@ def test_nobody_is_forgotten_with_0_nor_in_a_restored_store(
     assert subscriptions.purge_expired(context).forgotten == 0
     default = publication.context()
     with default.store.writing() as connection:
-        send_hold.start(connection, send_hold.HoldKind.RESTORED, as_of=clock.now, location="x", now=clock.now)
+        send_hold.start(
+            connection, send_hold.HoldKind.RESTORED, as_of=clock.now, location="x", now=clock.now
+        )
     assert subscriptions.purge_expired(default).forgotten == 0
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
 
@@ -16,9 +17,27 @@ from upcycle_news.services.subscribers.confirmation_mails import count_limited
 from upcycle_news.storage import personal_data, subscribers, suppressions
 
 from ...delivery.memory_ledger import Clock
-from ...publications import Publication, add_confirmed_subscribers, parse_mail
+from ...publications import Publication, add_confirmed_subscribers, parse_mail, relay_variables
+from ...transports.bad_relays import MisbehavingRelay
 
 ANNA, BERT = "anna@example.org", "bert@example.org"
+
+
+class Relay(MisbehavingRelay):
+    """A relay that accepts everything."""
+
+    @property
+    def mails(self) -> list[bytes]:
+        return [mail for _, mail in self.accepted]
+
+
+@pytest.fixture(autouse=True)
+def relay(monkeypatch: pytest.MonkeyPatch) -> Iterator[Relay]:
+    """The relay of every publication here: the embedded mailbox asks nobody."""
+    with Relay() as running:
+        for name, value in relay_variables(running.relay().port).items():
+            monkeypatch.setenv(f"UPCYCLE_NEWS_{name}", value)
+        yield running
 
 
 def write_list(publication: Publication, *lines: str, head: str = "email,name") -> Path:
@@ -42,14 +61,16 @@ def link_in(mail: bytes) -> str:
     return str(token)
 
 
-def test_who_is_asked_is_subscribed_by_confirming_and_not_before(publication: Publication) -> None:
+def test_who_is_asked_is_subscribed_by_confirming_and_not_before(
+    publication: Publication, relay: Relay
+) -> None:
     context = publication.context()
     path = write_list(publication, f"{ANNA},Anna", f"{BERT},Bert")
     report = ask(context, path)
     assert (report.asked, report.added) == (2, 0)
     assert subscriptions.purge_expired(context).mailed == 2
-    assert publication.recipients() == [ANNA, BERT]
-    first = publication.mails()[0]
+    assert sorted(relay.recipients) == [ANNA, BERT]
+    first = relay.mails[0]
     assert parse_mail(first)["Subject"] == "Möchten Sie Umbaupost bekommen?"
     anna = person(context)
     assert anna is not None
@@ -65,7 +86,7 @@ def test_who_is_asked_is_subscribed_by_confirming_and_not_before(publication: Pu
     assert bert is not None and bert.status is SubscriberStatus.PENDING
 
 
-def test_nobody_is_asked_twice_ever(publication: Publication, clock: Clock) -> None:
+def test_nobody_is_asked_twice_ever(publication: Publication, clock: Clock, relay: Relay) -> None:
     context = publication.context()
     path = write_list(publication, f"{ANNA},Anna", "ANNA@example.org,Noch einmal")
     report = ask(context, path)
@@ -82,7 +103,7 @@ def test_nobody_is_asked_twice_ever(publication: Publication, clock: Clock) -> N
     assert again.asked == 0
     assert "schon einmal gefragt" in again.skipped[0].reason
     assert subscriptions.purge_expired(context).mailed == 0
-    assert len(publication.mails()) == 1
+    assert len(relay.mails) == 1
     # A sign-up of their own is another matter, and so is a consent that somebody can show.
     email = EmailAddress.parse(ANNA)
     assert subscriptions.sign_up(context, email, language="de") is not None
@@ -126,7 +147,7 @@ def test_who_left_is_suppressed_or_gets_the_newsletter_is_not_asked(
 
 
 def test_who_is_suppressed_or_leaves_before_the_mail_goes_gets_none(
-    publication: Publication,
+    publication: Publication, relay: Relay
 ) -> None:
     context = publication.context()
     ask(context, write_list(publication, f"{ANNA},", f"{BERT},"))
@@ -135,11 +156,11 @@ def test_who_is_suppressed_or_leaves_before_the_mail_goes_gets_none(
     assert bert is not None
     subscribers.unsubscribe(context.store, bert, now=context.clock())
     assert subscriptions.purge_expired(context).mailed == 0
-    assert publication.mails() == []
+    assert relay.mails == []
 
 
 def test_a_list_waits_for_the_limits_and_nobody_on_it_expires_unasked(
-    publication: Publication, clock: Clock
+    publication: Publication, clock: Clock, relay: Relay
 ) -> None:
     context = publication.context(
         AUDIENCE__CONFIRMATIONS_AT_ONCE="4", AUDIENCE__CONFIRMATIONS_PER_HOUR="8",
@@ -155,25 +176,27 @@ def test_a_list_waits_for_the_limits_and_nobody_on_it_expires_unasked(
         email = EmailAddress.parse(f"{name}@example.org")
         assert subscriptions.sign_up(context, email, language="de") is not None
     assert subscriptions.purge_expired(context).mailed == 2
-    assert {"eins@example.org", "zwei@example.org"} <= set(publication.recipients())
+    assert {"eins@example.org", "zwei@example.org"} <= set(relay.recipients)
 
     hours = 0
-    while len(publication.mails()) < 33:
+    while len(relay.mails) < 33:
         clock.now += timedelta(hours=1)
         hours += 1
         assert subscriptions.purge_expired(context).mailed <= 8
         assert hours < 40
     assert hours > 10
     assert sorted({*people, *(f"{n}@example.org" for n in ("eins", "zwei", "drei"))}) == (
-        publication.recipients()
+        sorted(relay.recipients)
     )
     # The last one has its whole day from the mail on, however long the list had waited.
-    newest = publication.mails()[-1]
+    newest = relay.mails[-1]
     clock.now += timedelta(hours=23)
     assert subscriptions.confirm(context, link_in(newest)).result.value == "now"
 
 
-def test_a_list_waits_for_longer_than_a_sign_up_may(publication: Publication, clock: Clock) -> None:
+def test_a_list_waits_for_longer_than_a_sign_up_may(
+    publication: Publication, clock: Clock, relay: Relay
+) -> None:
     away = publication.context(PUBLICATION__PUBLIC_URL="https://umbaupost.example.net")
     ask(away, write_list(publication, f"{ANNA},"))
     clock.now += timedelta(days=30)
@@ -181,7 +204,7 @@ def test_a_list_waits_for_longer_than_a_sign_up_may(publication: Publication, cl
     assert person(away) is not None
     assert subscriptions.purge_expired(away).mailed == 1
     clock.now += timedelta(days=6)
-    assert subscriptions.confirm(away, link_in(publication.mails()[0])).result.value == "now"
+    assert subscriptions.confirm(away, link_in(relay.mails[0])).result.value == "now"
 
 
 def test_a_list_counts_against_the_quotas(publication: Publication, clock: Clock) -> None:
@@ -194,13 +217,15 @@ def test_a_list_counts_against_the_quotas(publication: Publication, clock: Clock
     assert subscriptions.purge_expired(context).mailed == 2
 
 
-def test_who_signs_up_meanwhile_gets_that_mail_and_no_second_one(publication: Publication) -> None:
+def test_who_signs_up_meanwhile_gets_that_mail_and_no_second_one(
+    publication: Publication, relay: Relay
+) -> None:
     context = publication.context()
     ask(context, write_list(publication, f"{ANNA},Anna"))
     assert subscriptions.sign_up(context, EmailAddress.parse(ANNA), language="de") is not None
     assert subscriptions.purge_expired(context).mailed == 1
     assert subscriptions.purge_expired(context).mailed == 0
-    [mail] = publication.mails()
+    [mail] = relay.mails
     assert parse_mail(mail)["Subject"].startswith("Bitte bestätigen")
     assert subscriptions.confirm(context, link_in(mail)).result.value == "now"
 
@@ -222,6 +247,39 @@ def test_without_an_address_for_links_nobody_is_asked(publication: Publication) 
         "subscribers", "import", str(path), "--ask", code=1, PUBLICATION__PUBLIC_URL=""
     )
     assert "Es lässt sich niemand fragen" in done.err
+
+
+def test_the_embedded_mailbox_asks_nobody_and_the_mails_wait_for_a_relay(
+    publication: Publication, clock: Clock, relay: Relay, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = write_list(publication, f"{ANNA},Anna")
+    with monkeypatch.context() as without:
+        for name in relay_variables(0):
+            without.delenv(f"UPCYCLE_NEWS_{name}")
+        done = publication.run("subscribers", "import", str(path), "--ask")
+        assert "noch kein Relay eingerichtet" in done.err
+        clock.now += timedelta(days=3650)  # commands run at real time
+        report = subscriptions.purge_expired(publication.context())
+        assert (report.mailed, report.waiting) == (0, 1)
+        assert publication.mails() == []
+    assert subscriptions.purge_expired(publication.context()).mailed == 1
+    assert relay.recipients == [ANNA]
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("PUBLICATION__PUBLIC_URL", "https://newsletter.example.org"),
+        ("SENDER__ADDRESS", "redaktion@example.org"),
+    ],
+)
+def test_nobody_is_asked_with_the_settings_that_init_wrote(
+    publication: Publication, name: str, value: str
+) -> None:
+    path = write_list(publication, f"{ANNA},")
+    done = publication.run("subscribers", "import", str(path), "--ask", code=1, **{name: value})
+    assert "„upcycle-news init“" in done.err
+    assert person(publication.context()) is None
 
 
 def test_the_command_asks_and_says_what_happens_next(publication: Publication) -> None:

@@ -91,6 +91,7 @@ def import_(
     """
     with open_publication() as app:
         language, days = app.language, app.settings.audience.confirm_days
+        has_relay = bool(app.settings.relays)
         reading: _Reading = {
             "columns": column or (),
             "ignore": ignore_column or (),
@@ -107,8 +108,10 @@ def import_(
         return
     counts = _ask_counts if ask else _import_counts
     typer.echo(counts(report, dry_run=dry_run).in_language(language))
-    if ask and report.asked:
+    if ask and report.asked and not dry_run:
         note(localized("import-ask-mailed", days=days).in_language(language))
+        if not has_relay:
+            note(localized("ask-waits-for-relay").in_language(language))
     for place, text in _import_notes(file, report):
         note(f"{place}: {text.in_language(language)}")
 

@@ -145,7 +145,7 @@ def _with_notice(context: AppContext, counts: Collected) -> Collected:
     if not counts.wants_to_leave:
         return counts
     notice = localized("leave-without-link", count=counts.wants_to_leave)
-    log.warning("mails want to leave without a link of ours", count=counts.wants_to_leave)
+    log.info("mails want to leave without a link of ours", count=counts.wants_to_leave)
     return replace(counts, notice=notice.in_language(context.language))
 
 

@@ -83,14 +83,15 @@ def send_waiting(
     With `due_only` only what is due: a mail that failed is not tried again at once. `stopping` is asked
     before each mail.
     """
-    if send_hold.active_hold(context.store):
-        return MailingReport()  # a restored store does not know which of them were sent after all
     _release_dead(context)
     now = context.clock()
     mails = _young(
         context, confirmation_mails.waiting(context.store, due_at=now if due_only else None)
     )
-    mails += confirmation_mails.waiting_of_lists(context.store, due_at=now, limit=_LISTS_AT_ONCE)
+    if context.configured_relay is not None:  # else nobody would have the one mail they ever get
+        mails += confirmation_mails.waiting_of_lists(
+            context.store, due_at=now, limit=_LISTS_AT_ONCE
+        )
     mailed = _send_all(context, mails, stopping) if mails else 0
     left = count_waiting(context)
     limited = left > 0 and confirmation_mails.count_limited(context.store) > 0
@@ -108,8 +109,15 @@ def count_limited(context: AppContext) -> int:
 
 
 def _young(context: AppContext, mails: Sequence[WaitingMail]) -> list[WaitingMail]:
-    """Return the mails whose links would still work."""
+    """Return the mails whose links would still work.
+
+    A restored store does not know which mails were sent after its backup: while it is on hold only those
+    go that were asked for since.
+    """
     since = context.clock() - timedelta(days=context.settings.audience.confirm_days)
+    hold = send_hold.active_hold(context.store)
+    if hold is not None:
+        since = max(since, hold.started_at.replace(microsecond=0))
     return [mail for mail in mails if mail.asked_at >= since]
 
 

@@ -9,6 +9,7 @@ from pathlib import Path
 from upcycle_news.app.context import AppContext
 from upcycle_news.errors import UpcycleError
 from upcycle_news.i18n.messages import LANGUAGES, localized
+from upcycle_news.scaffold.sample_settings import is_sample_address, is_sample_url
 from upcycle_news.services.subscribers.lists import (
     ImportReport,
     Progress,
@@ -34,11 +35,10 @@ def ask_list(
     """Take the people of a CSV file as pending and queue the mail that asks each of them, all or none.
 
     `origin` says where the list comes from (default: the file's name); the other arguments and what is
-    raised are those of `import_list`. Raises `UpcycleError` where no confirmation mail could be sent.
+    raised are those of `import_list`. Raises `UpcycleError` where no confirmation mail could be sent, or
+    one with a link that leads nowhere: nobody is asked a second time.
     """
-    settings = context.settings
-    if not settings.publication.public_url or not settings.sender.address:
-        raise UpcycleError(localized("ask-impossible"))
+    _raise_unless_possible(context)
     parsed = parse_list(file, columns, ignore, take, progress)
     with progress("adding", len(parsed.subscribers)) as advance:
         report = asked_addresses.ask_all(
@@ -54,3 +54,18 @@ def ask_list(
             progress=advance,
         )
     return replace(import_report(context, parsed, report.skipped), asked=report.asked)
+
+
+def _raise_unless_possible(context: AppContext) -> None:
+    settings = context.settings
+    url, sender = settings.publication.public_url, settings.sender.address
+    if not url or not sender:
+        raise UpcycleError(localized("ask-impossible"))
+    if context.configured_relay is None:
+        return  # the mails wait for one
+    for name, is_sample in (
+        ("publication.public_url", is_sample_url(url)),
+        ("sender.address", is_sample_address(sender)),
+    ):
+        if is_sample:
+            raise UpcycleError(localized("ask-sample", name=name))
