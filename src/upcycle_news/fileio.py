@@ -54,6 +54,18 @@ def read_text(path: Path, where: str) -> str:
     return text
 
 
+def similar_name(path: str, known: Iterable[str]) -> LocalizedText | str:
+    """Return `` (did you mean 'Bahnhof.JPG'?)`` for a file of nearly this name, empty for none.
+
+    A file of the same name in another case or folder comes first.
+    """
+    files = sorted(known)
+    by_name = {PurePosixPath(file).name.casefold(): file for file in reversed(files)}
+    name = PurePosixPath(path).name.casefold()
+    close = get_close_matches(name, by_name, n=1, cutoff=0.8)
+    return localized("did-you-mean", name=by_name[close[0]]) if close else ""
+
+
 def os_reason(error: OSError) -> LocalizedText:
     """Return why the system refused a file, in every language: its own words are of one."""
     if error.errno == errno.ENOENT:

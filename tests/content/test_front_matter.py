@@ -176,6 +176,26 @@ def test_a_picture_may_be_named_by_any_way_to_it(folder: Path, path: str) -> Non
     assert found.image.path == "a.png"
 
 
+@pytest.mark.parametrize(
+    ("path", "advice"),
+    [
+        ("/static/img/a.png", "Schreiben Sie image: a.png"),
+        ("https://example.org/a.png", "Schreiben Sie image: a.png"),
+        ("C:\\\\Bilder\\\\a.png", "Schreiben Sie image: a.png"),
+        ("../geheim/", "Schreiben Sie image: name.jpg"),
+        ("bahnhof.jpg", "(meinen Sie „Bahnhof.JPG“?)"),
+        ("fotos/Bahnhof.jpg", "(meinen Sie „Bahnhof.JPG“?)"),
+        ("ganz-anders.png", "verbessern Sie den Namen."),
+    ],
+)
+def test_a_picture_that_is_not_there_is_told_with_the_words_to_write(
+    folder: Path, path: str, advice: str
+) -> None:
+    (folder / "content/images/Bahnhof.JPG").write_bytes(b"\xff\xd8\xff")
+    head = f'title: Umbau\n{DAY}\nimage: "{path}"\nimage_alt: Ein Haus'
+    assert only_error(folder, head).endswith(advice)
+
+
 @pytest.mark.parametrize("on_disk", ["NFC", "NFD"])
 @pytest.mark.parametrize("written", ["NFC", "NFD"])
 def test_the_form_of_an_umlaut_does_not_part_a_picture_from_its_name(

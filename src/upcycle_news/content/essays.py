@@ -14,7 +14,7 @@ from typing import Any, get_type_hints
 from upcycle_news.content import frontmatter
 from upcycle_news.content.frontmatter import FrontMatter
 from upcycle_news.errors import ContentError
-from upcycle_news.fileio import display_path, find_file, os_reason, read_text
+from upcycle_news.fileio import display_path, find_file, os_reason, read_text, similar_name
 from upcycle_news.i18n.messages import LocalizedText, localized
 from upcycle_news.models import Essay, ImageRef
 from upcycle_news.models.content import LANGUAGE
@@ -180,11 +180,14 @@ def _image(head: FrontMatter, images: Path) -> ImageRef | None:
 def _image_error(path: str, images: Path) -> LocalizedText | None:
     pure = PurePosixPath(path)
     if not path or pure.is_absolute() or ".." in pure.parts or re.search(r"[\\:]", path):
-        return localized("image-outside", image=path[:60])
+        return localized("image-outside", image=path[:60], name=_file_name(path))
     file = find_file(images, path)
     try:
         if file is None:
-            return localized("image-not-there", image=path)
+            hint = similar_name(
+                path, (display_path(entry, images) for entry in images.rglob("*.*"))
+            )
+            return localized("image-not-there", image=path, hint=hint)
         if not file.resolve().is_relative_to(images.resolve()):
             return localized("image-leads-out", image=path)
         with file.open("rb") as stream:
@@ -194,6 +197,12 @@ def _image_error(path: str, images: Path) -> LocalizedText | None:
     if pure.suffix.lower() in (".svg", ".svgz") or start.startswith((b"<svg", b"<?xml")):
         return localized("image-svg", image=path)
     return None
+
+
+def _file_name(path: str) -> str:
+    """Return the last part of a path of any system or address, as an example of what to write."""
+    name = re.split(r"[\\/]", path.rstrip("\\/"))[-1]
+    return name if re.search(r"\w\.\w+$", name) else "name.jpg"
 
 
 def scaffold_essay(

@@ -60,6 +60,10 @@ def test_links_notes_and_brackets_that_are_right_have_no_finding(body: str) -> N
     assert findings_of(body) == []
 
 
+def test_a_picture_of_nearly_this_name_is_named() -> None:
+    assert sentences_of("![Der Tresen](fotos/Tresen.PNG)")[0].endswith("(meinen Sie „tresen.png“?)")
+
+
 def test_the_sentence_gives_the_link_as_it_should_be_written() -> None:
     [parted] = sentences_of("in [der Mappe] (https://a.example/mappe).")
     assert parted.endswith("Schreiben Sie [der Mappe](https://a.example/mappe)")

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from upcycle_news.checks.essay.parsed import Block
 from upcycle_news.checks.essay.registry import EssayInput, essay_check
 from upcycle_news.checks.findings import error, is_vague_link_text, warning
+from upcycle_news.fileio import similar_name
 from upcycle_news.i18n.messages import LocalizedText, localized
 from upcycle_news.models import Finding
 from upcycle_news.rendering.markdown import Reference, is_mail_link, references
@@ -34,7 +35,8 @@ def _images(check_input: EssayInput) -> Iterator[Finding]:
         if path is None:
             yield error("image-foreign", where, localized("image-foreign", image=target[:80]))
         elif check_input.images is not None and path not in check_input.images:
-            yield error("image-missing", where, localized("image-missing", image=path))
+            hint = similar_name(path, check_input.images)
+            yield error("image-missing", where, localized("image-missing", image=path, hint=hint))
         if not reference.text.strip():
             yield error("image-alt-missing", where, localized("image-alt-missing"))
 
