@@ -26,7 +26,7 @@ from upcycle_news.models import (
 from upcycle_news.observability.logging import Log
 from upcycle_news.rendering.render import render_transactional
 from upcycle_news.rendering.templates import load_templates
-from upcycle_news.services.delivery.worker_identity import process_start, this_host
+from upcycle_news.services.process_identity import process_start, this_host
 from upcycle_news.storage import confirmation_mails, send_hold
 from upcycle_news.storage.confirmation_mails import SCOPE_PREFIX, ClaimedMail, WaitingMail
 from upcycle_news.storage.quotas import FullScope, Scope
