@@ -8,6 +8,7 @@ import re
 import shutil
 import subprocess
 from dataclasses import replace
+from html import escape
 from pathlib import Path
 from xml.etree import ElementTree as ET
 
@@ -17,8 +18,9 @@ import pytest
 from upcycle_news.archive_site.builder import build_archive
 from upcycle_news.checks.html_inspector import inspect_html
 
+from ..rendering import sample_manifest
 from ..rendering.page_screenshots import NODE_MODULES, missing, node_tool
-from ..rendering.sample_manifest import PUBLICATION
+from ..rendering.sample_manifest import LEAD, PUBLICATION
 from ..web.browser_session import browsing
 from .sample_archive import (
     CONFIG,
@@ -259,3 +261,37 @@ def test_axe_finds_nothing_and_no_page_is_wider_than_its_window(tmp_path: Path) 
             assert browser.overflow() <= 0, path
         assert {url for url in browser.requests if not url.startswith(host)} <= {"about:blank"}
     assert checked == 2 * (3 + built().issues + built().essays)
+
+
+def test_an_essays_page_shows_what_its_author_meant_without_style_attributes() -> None:
+    body = (
+        "# Zwei Türen\n\nVon Jonas Muster\n\nDie Händler*innen kamen, siehe https://example.org/a.\n\n"
+        "| Ware | Preis |\n|---|---:|\n| Garn | 2,50 |\n\n1. Erstens\n3. Drittens\n\n"
+        '![Ein Giebel](giebel.png "Foto: Erika Beispiel")\n\n> [!note] Wichtig\n> So ==ist== es.\n\n'
+        "7. März 1931: auf\n\nGarn und Knöpfe\nEssig und Öl"
+    )
+    lead = replace(LEAD, title="Zwei Türen", author="Jonas Muster", body=body)
+    manifest = replace(
+        sample_manifest.manifest(essays=(lead,)), images={"giebel.png": sample_manifest.png()}
+    )
+    files = build_archive([issue("2026-11-26", manifest)], CONFIG).files
+    page = files[f"essays/{lead.slug}-2026-11-26/index.html"].decode()
+    feed = files["feed.xml"].decode()
+    assert "style=" not in page
+    for expected in (
+        '<td class="right">2,50</td>', '<li value="3">Drittens</li>', "Händler*innen", "<p>7. März 1931: auf</p>",
+        '<span class="caption soft">Foto: Erika Beispiel</span>', '<a href="https://example.org/a">',
+        "<strong>Wichtig</strong>", "Garn und Knöpfe<br",
+    ):  # fmt: skip
+        assert expected in page, expected
+        assert escape(expected, quote=False) in feed, expected
+    assert page.partition("<article")[2].count("Von Jonas Muster") == 1
+
+
+def test_an_essay_from_the_right_to_the_left_has_its_direction_on_every_page() -> None:
+    lead = replace(LEAD, title="متجر", body="هذا متجر.", language="ar")
+    files = build_archive(
+        [issue("2026-11-26", sample_manifest.manifest(essays=(lead,)))], CONFIG
+    ).files
+    for path in (f"essays/{lead.slug}-2026-11-26/index.html", "archive/2026-11-26/index.html"):
+        assert '<article lang="ar" dir="rtl">' in files[path].decode()

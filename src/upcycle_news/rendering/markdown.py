@@ -153,6 +153,27 @@ def opening_blocks(tokens: Sequence[Token], words: int) -> list[Token]:
     return blocks
 
 
+OPENING = 120
+"""Words after which the opening of an essay ends, at the end of a paragraph."""
+
+LONG_OPENING = 5 * OPENING
+"""Words of an opening above which it is no longer one."""
+
+
+def long_opening(essay: Essay) -> tuple[int, int] | None:
+    """Return the words of an essay's opening and its 1-based line in the file, where it is too long.
+
+    An opening ends with a block: one that goes on and on is shown as a whole.
+    """
+    opening = opening_blocks(parse_essay(essay), OPENING)
+    texts = [token for token in opening if token.type == "inline"]
+    count = sum(len(token.content.split()) for token in texts)
+    if count <= LONG_OPENING:
+        return None
+    longest = max(texts, key=lambda token: len(token.content))
+    return count, essay.body_line + (longest.map[0] if longest.map else 0)
+
+
 def _notes_of(blocks: Sequence[Token], rest: Sequence[Token]) -> list[Token]:
     """Return the footnotes of `blocks`, which are the first ones: numbers follow their order."""
     wanted = {

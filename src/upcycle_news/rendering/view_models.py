@@ -46,10 +46,6 @@ def reading_minutes(body: str) -> int:
     return max(1, round(len(body.split()) / READING_SPEED))
 
 
-OPENING = 120
-"""Words after which the opening of an essay ends, at the end of a paragraph."""
-
-
 @dataclass(frozen=True)
 class Links:
     """Addresses below the issue; `online` and `archive` are empty without a public address."""
@@ -239,7 +235,7 @@ class ViewModelBuilder:
 
     def lead(self, essay: Essay, in_full: bool) -> LeadView:
         whole = markdown.parse_essay(essay, self.typeset.marks_of(essay.language))
-        tokens = whole if in_full else markdown.opening_blocks(whole, OPENING)
+        tokens = whole if in_full else markdown.opening_blocks(whole, markdown.OPENING)
         html = self.html(essay, tokens)
         plain, links = plaintext.to_text(tokens, image_label=self.strings("image"))
         return LeadView(
