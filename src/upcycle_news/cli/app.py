@@ -141,7 +141,7 @@ SUBSCRIBERS = {
     ),
     "tidy": (
         "subscribers.data:tidy",
-        "Delete unconfirmed sign-ups and old reports; send confirmation mails that are pending.",
+        "Delete unconfirmed sign-ups, old reports and who left long ago; send the confirmations that wait.",
     ),
     "suppress": (
         "subscribers.suppressions:suppress",

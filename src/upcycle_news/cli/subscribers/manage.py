@@ -46,6 +46,7 @@ def add(
     Example: upcycle-news subscribers add a@example.org --consent "letter of 3 May 2026"
     """
     with open_publication() as app:
+        language_of_sentences = app.language
         result = app.subscribers.add(
             address,
             consent=consent,
@@ -54,7 +55,15 @@ def add(
             topics=topic or (),
             groups=group or (),
         )
-    typer.echo(result.value)
+    typer.echo(_added(result.value).in_language(language_of_sentences))
+
+
+def _added(result: str) -> LocalizedText:
+    if result == "added":
+        return localized("subscriber-added")
+    if result == "updated":
+        return localized("subscriber-updated")
+    return localized("subscriber-unchanged")
 
 
 def import_(
@@ -179,16 +188,15 @@ def export(
     Example: upcycle-news subscribers export list.csv
     """
     with open_publication() as app:
-        text = app.subscribers.export_csv(file)
-    show_list(text, file)
+        show_list(app.subscribers.export_csv(file), file, app.language)
 
 
-def show_list(text: str, file: Path | None) -> None:
+def show_list(text: str, file: Path | None, language: str) -> None:
     """Print a list, or the name of the file that holds it."""
     if file is None:
         sys.stdout.write(text)
     else:
-        note(f"written to {file}")
+        note(localized("list-written", file=str(file)).in_language(language))
 
 
 def list_(
@@ -296,5 +304,6 @@ def unsubscribe(address: Address) -> None:
     Example: upcycle-news subscribers unsubscribe a@example.org
     """
     with open_publication() as app:
-        left = app.subscribers.unsubscribe(address)
-    typer.echo("unsubscribed" if left else "had left already")
+        language, left = app.language, app.subscribers.unsubscribe(address)
+    text = localized("unsubscribed-now") if left else localized("unsubscribed-before")
+    typer.echo(text.in_language(language))

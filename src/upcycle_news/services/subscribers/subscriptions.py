@@ -51,13 +51,19 @@ class CleanupReport:
         """Return the JSON object of `subscribers tidy`."""
         return asdict(self)
 
-    def __str__(self) -> str:
-        return (
-            f"{self.unconfirmed} unconfirmed sign-ups and {self.reports} old reports deleted, "
-            f"{self.mailed} confirmations mailed"
-            + (f", {self.waiting} still wait" if self.waiting else "")
-            + (f", {self.forgotten} who left forgotten" if self.forgotten else "")
+    def sentence(self) -> LocalizedText:
+        """Return the counts as a sentence."""
+        return localized(
+            "tidied",
+            unconfirmed=self.unconfirmed,
+            reports=self.reports,
+            forgotten=self.forgotten,
+            mailed=self.mailed,
+            waiting=self.waiting,
         )
+
+    def __str__(self) -> str:
+        return str(self.sentence())
 
 
 @dataclass(frozen=True)
