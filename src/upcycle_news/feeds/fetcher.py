@@ -310,9 +310,7 @@ def _location(value: bytes) -> str:
     What is not UTF-8 is percent-encoded byte by byte; a backslash in host or path is a slash.
     """
     text = value.decode("utf-8", "surrogateescape")
-    place = re.match(r"[^?#]*", text)
-    if place:
-        text = place[0].replace("\\", "/") + text[place.end() :]
+    text = re.sub(r"^[^?#]*", lambda match: match[0].replace("\\", "/"), text)
     return re.sub("[\udc80-\udcff]", lambda match: f"%{ord(match[0]) - 0xDC00:02X}", text)
 
 
