@@ -32,6 +32,7 @@ from ...delivery.memory_ledger import Clock
 from ...processes import free_port
 from ...publications import (
     Publication,
+    add_confirmed_subscribers,
     approve_issue,
     issue_status,
     parse_mail,
@@ -153,7 +154,7 @@ def test_it_shows_the_text_and_the_settings_of_now_and_is_approved_anew(
     assert "Neue Straße 2" in body.replace("\N{NO-BREAK SPACE}", " ")
     assert issue_status(now, ISSUE).revision_id != before
     last = issues.history(now.store, ISSUE)[-4:]
-    assert [event.event for event in last if event.event is not IssueEvent.PUBLISHED][-3:] == [
+    assert [event.event for event in last][-3:] == [
         IssueEvent.APPROVED, IssueEvent.QUEUED, IssueEvent.CLOSED,
     ]  # fmt: skip
     assert last[-2].by == "Berta"
@@ -464,3 +465,66 @@ def test_a_death_between_taking_back_and_queueing_leaves_an_issue_that_can_be_se
     assert pending_issues(context) == []
     assert send_by_hand(context)["sent"] == 5
     assert sorted(relay.accepted.values()) == [1] * 5
+
+
+# --- what it holds
+
+
+def test_it_stays_the_same_issue_whatever_was_written_since(
+    publication: Publication, relay: FailingRelay
+) -> None:
+    in_mailbox(publication)
+    publication.write_essay("Die Schule am Rand", date="2026-11-25")
+    context = with_relay(publication, relay)
+    queued = queue_issue(context, ISSUE, approver=ALWAYS)
+    assert queued.rendered is not None
+    told = queued.rendered.revision.manifest.issue
+    assert [essay.title for essay in told.essays] == ["Was vom Bahnhof bleibt"]
+    run_delivery(context, ISSUE)
+    second = compose.compose_manifest(context, IssueId.parse("2026-11-26-2")).issue
+    assert [essay.title for essay in second.essays] == ["Die Schule am Rand"]
+
+
+def test_essays_that_are_chosen_by_name_change_it(
+    publication: Publication, relay: FailingRelay
+) -> None:
+    in_mailbox(publication)
+    slug = publication.write_essay("Die Schule am Rand", date="2026-11-25")
+    context = with_relay(publication, relay)
+    queued = queue_issue(context, ISSUE, [slug], approver=ALWAYS)
+    assert queued.rendered is not None
+    assert queued.rendered.content.subject == "Die Schule am Rand"
+    # What it does not tell any more is free for another issue.
+    later = compose.compose_manifest(context, IssueId.parse("2026-11-27")).issue
+    assert [essay.title for essay in later.essays] == ["Was vom Bahnhof bleibt"]
+
+
+def test_two_issues_of_the_mailbox_are_sent_one_by_one_each_with_its_own(
+    publication: Publication, relay: FailingRelay
+) -> None:
+    in_mailbox(publication)
+    publication.write_essay("Die Schule am Rand", date="2026-11-25")
+    send_issue(publication.context(), "2026-11-26-2")
+    context = with_relay(publication, relay)
+    subjects = []
+    for issue in (IssueId.parse("2026-11-26-2"), ISSUE):
+        queued = queue_issue(context, issue, approver=ALWAYS)
+        assert queued.rendered is not None
+        subjects.append(queued.rendered.content.subject)
+        assert run_delivery(context, issue).status.closed
+    assert subjects == ["Die Schule am Rand", "Was vom Bahnhof bleibt"]
+    assert sorted(relay.accepted.values()) == [2] * 5
+
+
+def test_the_same_in_sqlite_and_postgres(
+    publication: Publication, relay: FailingRelay, any_store: str
+) -> None:
+    publication.write_essay()
+    first = publication.context(STORE=any_store)
+    add_confirmed_subscribers(first, "anna@example.org", "bert@example.org")
+    assert send_issue(first).in_mailbox
+    context = with_relay(publication, relay, STORE=any_store)
+    add_confirmed_subscribers(context, "cleo@example.org")
+    status = send_by_hand(context)
+    assert (status["audience"], status["sent"], status["closed"]) == (3, 3, True)
+    assert sorted(relay.accepted.values()) == [1] * 3
