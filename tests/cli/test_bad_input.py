@@ -125,7 +125,7 @@ def test_a_mistake_in_the_settings_is_refused_by_every_command(publication: Publ
     for command in (("issue", "status"), ("feeds", "health"), ("check",)):
         output = publication.run(*command, code=1).err
         assert output.startswith("newsletter.toml:")
-        assert "did you mean 'sender'?" in output
+        assert "Meinen Sie „sender“?" in output
 
 
 def test_check_reports_nothing_for_a_correct_publication(publication: Publication) -> None:
@@ -166,7 +166,7 @@ def test_an_essay_that_exists_is_never_overwritten(publication: Publication) -> 
     assert first.out == "content/essays/2024-05-02-was-bleibt.md\n"
     (publication.home / first.out.strip()).write_text("meine Arbeit")
     again = publication.run("essay", "new", "Was bleibt", "--date", "2024-05-02", code=1)
-    assert "is there already" in again.err
+    assert "gibt es schon" in again.err
     assert (publication.home / first.out.strip()).read_text() == "meine Arbeit"
 
 
