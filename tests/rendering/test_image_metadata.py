@@ -90,12 +90,17 @@ def exif(**more: object) -> bytes:
     return values.tobytes()
 
 
-def png_with(**texts: str) -> bytes:
+def large(part: bytes) -> bytes:
+    data = written(drawing().resize((2400, 1440)), "JPEG", quality=60)
+    return data[:2] + part + data[2:]
+
+
+def png_with(size: tuple[int, int] = (300, 180), **texts: str) -> bytes:
     info = PngImagePlugin.PngInfo()
     for name, text in texts.items():
         info.add_text(name, text, zip=name == "Comment")
         info.add_itxt(f"{name}-i", text, zip=name == "Comment")
-    return written(drawing(), "PNG", pnginfo=info)
+    return written(drawing().resize(size), "PNG", pnginfo=info)
 
 
 TELLING = {
@@ -111,6 +116,18 @@ TELLING = {
     "png behind": PNG + PLACE.encode(),
     "gif comment": written(drawing("P"), "GIF", comment=PLACE.encode()),
     "large jpeg": written(drawing().resize((2400, 1440)), "JPEG", exif=exif()),
+    "large xmp": large(xmp_segment(f"<dc:title>{PLACE}</dc:title>")),
+    "large comment": large(segment(0xFE, PLACE.encode())),
+    "large iptc": large(iptc_segment((90, PLACE))),
+    "large gif": written(
+        drawing("P").resize((1400, 840)),
+        "GIF",
+        comment=PLACE.encode(),
+        save_all=True,
+        append_images=[drawing("L").resize((1400, 840)).convert("P")],
+    ),
+    "large png": png_with(Source=PLACE, Comment=PLACE, size=(1400, 840)),
+    "cmyk": written(drawing("CMYK"), "JPEG", comment=PLACE.encode()),
     "webp": written(drawing(), "WEBP", exif=exif(), xmp=xmp(f"<dc:title>{PLACE}</dc:title>")),
 }
 
@@ -125,7 +142,9 @@ def test_place_time_and_device_do_not_reach_readers(data: bytes) -> None:
         assert not getattr(image, "text", {})
 
 
-@pytest.mark.parametrize("name", [name for name in TELLING if name not in ("large jpeg", "webp")])
+@pytest.mark.parametrize(
+    "name", [name for name in TELLING if not name.startswith(("large", "webp", "cmyk"))]
+)
 def test_what_is_removed_leaves_the_pixels_as_they_were_encoded(name: str) -> None:
     assert pixels(fit_for_mail("bild", TELLING[name])) == pixels(TELLING[name])
 

@@ -112,7 +112,7 @@ def _gif(image: Image, frames: int, width: int) -> bytes:
         out, "GIF", save_all=True, append_images=pictures[1:], duration=durations,
         loop=int(image.info.get("loop", 0)), disposal=2,
     )  # fmt: skip
-    return out.getvalue()
+    return _bare(out.getvalue())
 
 
 def _is_fit(image: Image, data: bytes) -> bool:
@@ -225,10 +225,17 @@ def _is_drawing(image: Image) -> bool:
 def _png(image: Image) -> bytes:
     out = BytesIO()
     image.save(out, "PNG", optimize=True)
-    return out.getvalue()
+    return _bare(out.getvalue())
 
 
 def _jpeg(image: Image, quality: int) -> bytes:
     out = BytesIO()
     image.save(out, "JPEG", quality=quality, optimize=True, progressive=True)
-    return out.getvalue()
+    return _bare(out.getvalue())
+
+
+def _bare(data: bytes) -> bytes:
+    """Return what Pillow wrote without what it took over from the file, such as its comment."""
+    bare = without_metadata(data)
+    assert bare is not None
+    return bare
