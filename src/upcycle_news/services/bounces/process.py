@@ -132,7 +132,7 @@ def collect(context: AppContext) -> Collected:
             elif "left_alone" in outcome:
                 counts = counts.plus(wants_to_leave=1)
     log.info("the inbox was read", **counts.as_dict())
-    return _with_notice(context, counts)
+    return with_notice(context, counts)
 
 
 def _tells_of_leaving(context: AppContext, inbox: Inbox, key: str, raw: bytes) -> bool:
@@ -141,7 +141,8 @@ def _tells_of_leaving(context: AppContext, inbox: Inbox, key: str, raw: bytes) -
     return wants_to_leave(raw, address) and not inbox.was_read(key)
 
 
-def _with_notice(context: AppContext, counts: Collected) -> Collected:
+def with_notice(context: AppContext, counts: Collected) -> Collected:
+    """Return the counts with a sentence about the mails that want to leave without a link of ours."""
     if not counts.wants_to_leave:
         return counts
     notice = localized("leave-without-link", count=counts.wants_to_leave)
@@ -179,7 +180,7 @@ def raw_report(context: AppContext, number: int) -> bytes:
 
 def handle(context: AppContext, raw: bytes) -> tuple[dict[str, int], bool]:
     """Process one mail; return what to count, and whether it may be moved away."""
-    if _unsubscribes_by_mail(context, raw):
+    if unsubscribes_by_mail(context, raw):
         return {"unsubscribed": 1}, True
     return apply_report(context, parse_bounce(raw), raw)
 
@@ -286,7 +287,7 @@ def _report_key(report: BounceReport, delivery: tuple[int, int], raw: bytes) -> 
     return hashlib.sha256(content).hexdigest()
 
 
-def _unsubscribes_by_mail(context: AppContext, raw: bytes) -> bool:
+def unsubscribes_by_mail(context: AppContext, raw: bytes) -> bool:
     """Unsubscribe by a mail with a token in its subject, to whatever address of the mailbox.
 
     Settings may have changed since the link was sent, and servers rewrite recipients.
