@@ -367,6 +367,15 @@ def published_essays(
     return _used(store, ("essay",), slugs, apart_from)
 
 
+def essays_of(store: Store, issue: IssueId) -> frozenset[str]:
+    """Return the essays that an issue told: none before it is queued, unless it was taken back."""
+    query = select(used_content.c.value).where(
+        used_content.c.issue_id == str(issue), used_content.c.kind == "essay"
+    )
+    with store.reading() as connection:
+        return frozenset(connection.scalars(query))
+
+
 def used_items(
     store: Store, values: Collection[str], *, apart_from: IssueId | None = None
 ) -> frozenset[str]:

@@ -114,6 +114,7 @@ def select_essays(context: AppContext, issue: IssueId, essay_filter: EssayFilter
     for slug in essay_filter.leave_out:
         if slug not in {essay.slug for essay in essays}:
             raise UpcycleError(f"there is no essay '{slug}' to leave out")
+    essays = list(_of_the_same_issue(context, issue, essays, essay_filter.essays))
     slugs = [essay.slug for essay in essays if essay_filter.allows(essay)]
     if not slugs:
         raise NothingNew(localized("nothing-new-left"))
@@ -183,7 +184,7 @@ def _inputs(
     """Return the arguments of `compose`, and what each candidate is recognised by.
 
     Items may be as old as `ages` times the limit. What the issue itself told counts as new: it may be
-    explained, or have been taken back from the mailbox.
+    explained, or have been taken back from the mailbox, and holds the same essays then.
     """
     known = load_publication_essays(context)
     published = issues.published_essays(
@@ -192,7 +193,7 @@ def _inputs(
     zone = context.settings.publication.zone
     days = timedelta(days=ages * context.limits.max_age_days)
     since = datetime.combine(issue_id.day, time(), zone) - days
-    essays = _selected(known, chosen, published)
+    essays = _selected(_of_the_same_issue(context, issue_id, known, chosen), chosen, published)
     pins = {canonical_link(pin) for essay in essays for pin in essay.pin}
     feeds = load_publication_feeds(context)
     recent = feed_rows.items_since(context.store, since.astimezone(UTC))
@@ -211,6 +212,17 @@ def _inputs(
         "vocabulary": load_publication_vocabulary(context),
     }
     return inputs, listed.identities
+
+
+def _of_the_same_issue(
+    context: AppContext, issue: IssueId, essays: Sequence[Essay], chosen: Sequence[str]
+) -> tuple[Essay, ...]:
+    """Return the essays that an issue may hold: those that it told already, if it did; else all.
+
+    Whoever chooses essays by name may give it others.
+    """
+    told = () if chosen else issues.essays_of(context.store, issue)
+    return tuple(essay for essay in essays if not told or essay.slug in told)
 
 
 def _selected(
