@@ -24,8 +24,12 @@ def web(
         settings = app.settings.web
 
         def say(listener: Listener) -> None:
-            key = "web-answers-systemd" if listener.inherited else "web-answers"
-            note(localized(key, url=listener.url).in_language(app.language))
+            sentence = (
+                localized("web-answers-systemd", url=listener.url)
+                if listener.inherited
+                else localized("web-answers", url=listener.url)
+            )
+            note(sentence.in_language(app.language))
             if contradiction := app.store.contradiction():
                 note(contradiction)
 

@@ -92,16 +92,15 @@ def _close(sockets: list[socket.socket]) -> None:
 
 
 def _refused(host: str, port: int, error: OSError) -> UpcycleError:
-    key = {
-        errno.EADDRINUSE: "web-port-busy",
-        errno.EADDRNOTAVAIL: "web-host-elsewhere",
-        errno.EACCES: "web-port-forbidden",
-        errno.EPERM: "web-port-forbidden",
-    }.get(error.errno or 0)
-    if key is not None:
-        return UpcycleError(localized(key, host=host, port=str(port)))
+    where = str(port)
+    if error.errno == errno.EADDRINUSE:
+        return UpcycleError(localized("web-port-busy", host=host, port=where))
+    if error.errno == errno.EADDRNOTAVAIL:
+        return UpcycleError(localized("web-host-elsewhere", host=host))
+    if error.errno in (errno.EACCES, errno.EPERM):
+        return UpcycleError(localized("web-port-forbidden", host=host, port=where))
     why = error.strerror or type(error).__name__
-    return UpcycleError(localized("web-cannot-listen", host=host, port=str(port), why=why))
+    return UpcycleError(localized("web-cannot-listen", host=host, port=where, why=why))
 
 
 def _url(one: socket.socket) -> str:
