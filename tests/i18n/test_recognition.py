@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+from datetime import UTC, datetime
+from string import Formatter
 
 import pytest
 
@@ -15,20 +17,25 @@ def keys_of_feeds() -> list[str]:
 
     from upcycle_news.i18n.messages import FOLDER
 
-    texts = tomllib.loads((FOLDER / "feeds.en.toml").read_text(encoding="utf-8"))
-    return [
-        key for key, text in texts.items() if isinstance(text, str)
-    ]  # what has a plural is not kept
+    return list(tomllib.loads((FOLDER / "feeds.en.toml").read_text(encoding="utf-8")))
+
+
+def sample(name: str, spec: str) -> object:
+    if "%" in spec:
+        return datetime(2026, 11, 26, 6, 50, tzinfo=UTC)
+    return 2 if name == "count" else f"W-{name}"
 
 
 @pytest.mark.parametrize("key", keys_of_feeds())
 def test_every_sentence_about_feeds_is_found_again(key: str) -> None:
     entry = catalogue("en")[key]
-    assert isinstance(entry, str)
-    names = dict.fromkeys(re.findall(r"\{(\w+)\}", entry))
-    if not re.sub(r"[{]\w+[}]|[ :]", "", entry):
+    form = entry if isinstance(entry, str) else entry["other"]
+    fields = {name: spec for _, name, spec, _ in Formatter().parse(form) if name is not None}
+    if not re.sub(r"[{]\w+[}]|[ :]", "", form):
         pytest.skip("it is made of other sentences alone")
-    text = LocalizedText(key, tuple((name, f"Wert {name}") for name in names))
+    text = LocalizedText(
+        key, tuple((name, sample(name, spec or "")) for name, spec in fields.items())
+    )
     assert recognise(str(text), "feeds") == text
 
 
@@ -52,6 +59,16 @@ def test_every_sentence_about_feeds_is_found_again(key: str) -> None:
             "Die Antwort brach ab: 5 von 9 Bytes kamen an.",
         ),
         ("the server cannot be reached", "Der Server ist nicht zu erreichen."),
+        (
+            "failed 2 times in a row: the server answered 500 Internal Server Error (never a success); tried "
+            "again at 2026-11-26 06:50 UTC",
+            "hat 2-mal nacheinander nicht geantwortet (noch nie gelungen); wieder gefragt wird am 26.11.2026, "
+            "06:50 UTC. Der Server antwortete: 500 Internal Server Error.",
+        ),
+        (
+            "failed once: it is empty (last success 2026-11-25 06:50 UTC)",
+            "hat einmal nicht geantwortet (zuletzt gelungen am 25.11.2026, 06:50 UTC). Er ist leer.",
+        ),
         ("something else", "something else"),
         ("", ""),
     ],

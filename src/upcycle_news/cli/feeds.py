@@ -45,7 +45,7 @@ def collect(
     )
     typer.echo(done.in_language(language))
     if report.pull:
-        note(report.pull)
+        note(recognise(report.pull, "findings").in_language(language))
     for name, sentence in report.failed:
         note(_said(name, sentence).in_language(language))
     for name, sentence in report.waiting:

@@ -49,7 +49,7 @@ def skip_reason(
     """
     until = backoffs.get(_host(state.address or state.url) if state else _host(feed.url))
     if state is not None and state.stopped:
-        return str(localized("feed-stopped", reason=state.last_error))
+        return str(localized("feed-silent-stopped", reason=state.last_error))
     if until is not None:
         return str(localized("feed-resting", moment=_moment(until)))
     if state is None or state.tried_at is None:
