@@ -71,7 +71,7 @@ def test_a_304_to_an_unconditional_request_is_a_failure(web):
     assert failure(web, "/status/304").reason == "the server answered 304 Not Modified"
 
 
-@pytest.mark.parametrize("path", ["/gzip", "/deflate"])
+@pytest.mark.parametrize("path", ["/gzip", "/deflate", "/notgzip"])
 def test_compressed_feeds_are_unpacked(web, path):
     (result,) = fetch(web, path)
     assert isinstance(result, Fetched), result
@@ -86,7 +86,6 @@ def test_compressed_feeds_are_unpacked(web, path):
         ("/status/599", "the server answered 599"),
         ("/status/410", "the publisher has closed it for good (410); remove it from feeds.toml"),
         ("/brotli", "it is encoded as 'br', which was not asked for"),
-        ("/notgzip", "its compression is broken"),
         ("/cutgzip", "the reply broke off: its compressed text has no end"),
         ("/short", f"the reply broke off: {len(FEED)} of 9999 bytes came"),
         ("/hop/6", "it is redirected more than 5 times"),

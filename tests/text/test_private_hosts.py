@@ -120,8 +120,8 @@ def test_an_entry_that_names_nothing_is_refused(entry: str, words: str) -> None:
     [
         ("localhost", True), ("127.1", True), ("2130706433", True), ("0x7f000001", True), ("0x7f.1", True),
         ("0177.0.0.1", True), ("::1", True), ("::ffff:10.0.0.1", True), ("0", True), ("0.0.0.0", True),
-        ("192.168.7.9", True), ("169.254.169.254", True), ("intranet", True), ("nas.local", True), ("NAS.LAN.", True),
-        ("", True), (".", True), ("1.2.3.4.5", False), ("8.8.8.8", False), ("bau.example", False), ("local.example", False),
+        ("192.168.7.9", True), ("169.254.169.254", True), ("intranet", True), ("nas.local", True), ("NAS.LAN.", True), ("wiki.intranet", True), ("hof.corp", True),
+        ("", True), (".", True), ("1.2.3.4.5", False), ("8.8.8.8", False), ("bau.example", False), ("local.example", False), ("corp.example", False),
     ],
 )  # fmt: skip
 def test_private_hosts_are_known_by_their_name_alone(host: str, private: bool) -> None:

@@ -1,11 +1,13 @@
 """The codings of a body (RFC 9110, 8.4): undone within a limit on the decoded bytes.
 
-gzip is told by its first bytes, whether it was announced or not. A name that is no content coding says
-nothing; one that is registered and that we cannot undo was not asked for.
+gzip is told by its first bytes, whether it was announced or not, and so is a text that is announced as
+gzip. A name that is no content coding says nothing; one that is registered and that we cannot undo was
+not asked for.
 """
 
 from __future__ import annotations
 
+import re
 import zlib
 from collections.abc import Iterable, Sequence
 
@@ -13,6 +15,8 @@ from upcycle_news.feeds.http_response import CutResponseError
 from upcycle_news.i18n.messages import LocalizedText, localized
 
 GZIP_MAGIC = b"\x1f\x8b\x08"
+# What feeds begin with; gzip and zlib do not.
+_TEXT = re.compile(rb"(?:\xef\xbb\xbf)?\s*[<{]|\xff\xfe|\xfe\xff")
 MAX_LAYERS = 4  # of gzip around a body
 _DECODED = {"gzip": "gzip", "x-gzip": "gzip", "deflate": "deflate"}
 # The other names of IANA's registry of content codings; "identity" says nothing.
@@ -26,6 +30,10 @@ class BodyError(Exception):
 
     def __init__(self, text: LocalizedText) -> None:
         super().__init__(str(text))
+
+
+class _CompressionError(BodyError):
+    """A body is not compressed as was said, or not rightly."""
 
 
 def decode_body(chunks: Iterable[bytes], codings: Sequence[str], max_bytes: int) -> bytes:
@@ -70,7 +78,11 @@ def _undo(data: bytes, codings: Sequence[str], max_bytes: int) -> bytes:
     for number, coding in enumerate(reversed(codings[-MAX_LAYERS:])):
         if number and coding == "gzip" and not data.startswith(GZIP_MAGIC):
             continue  # named by two servers, done by one
-        data = _inflated(data, coding, max_bytes)
+        try:
+            data = _inflated(data, coding, max_bytes)
+        except _CompressionError:
+            if not _TEXT.match(data):
+                raise
     for _ in range(MAX_LAYERS):
         if not data.startswith(GZIP_MAGIC):
             break
@@ -89,7 +101,7 @@ def _inflated(data: bytes, coding: str, max_bytes: int) -> bytes:
         except zlib.error:
             # Some servers mean raw deflate (RFC 1951) where RFC 9110 says zlib.
             if coding != "deflate" or out or window < 0:
-                raise BodyError(localized("body-broken")) from None
+                raise _CompressionError(localized("body-broken")) from None
             window = -zlib.MAX_WBITS
             continue
         _raise_if_larger(out, max_bytes)

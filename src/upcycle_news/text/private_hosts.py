@@ -31,8 +31,11 @@ _NEVER = (
     ipaddress.ip_network("192.0.0.192/32"),
     ipaddress.ip_network("168.63.129.16/32"),
 )
-# RFC 6761, 6762 and 8375, and what routers and clouds give out.
-_PRIVATE_NAMES = (".localhost", ".local", ".internal", ".lan", ".home.arpa", ".localdomain")
+# RFC 6761, 6762 (with its appendix G) and 8375, and what routers give out.
+_PRIVATE_NAMES = (
+    ".localhost", ".local", ".localdomain", ".home.arpa",
+    ".intranet", ".internal", ".private", ".corp", ".home", ".lan",
+)  # fmt: skip
 _NUMERIC_HOST = re.compile(r"(?:0x[0-9a-f]*|\d+)(?:\.(?:0x[0-9a-f]*|\d+)){0,3}")
 _HOST_NAME = re.compile(r"(?=.{1,253}$)[a-z0-9_](?:[a-z0-9_-]*[a-z0-9_])?(?:\.[a-z0-9_-]+)*")
 
