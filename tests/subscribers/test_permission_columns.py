@@ -25,7 +25,7 @@ WANTS = (
     "Double Opt-In", "DOUBLE_OPT-IN", "opted_in", "Einwilligung", "Einwilligung am", "Einverständnis",
     "Zustimmung DSGVO", "bestätigt", "bestaetigt", "aktiv", "active", "activated", "Aktiviert",
     "IsActive", "verified", "Accepts Email Marketing", "Email Permission Status", "E-Mail-Verteiler",
-    "Möchten Sie unseren Newsletter erhalten?", "zustellbar", "enabled",
+    "Möchten Sie unseren Newsletter erhalten?", "Newsletter für Mitglieder", "DOI", "zustellbar", "enabled",
 )  # fmt: skip
 LEFT = (
     "opt_out", "Opt-Out", "HasOptedOutOfEmail", "Unsubscribed", "IsUnsubscribed", "UNSUB_TIME",
@@ -36,17 +36,19 @@ LEFT = (
     "Rückläufer", "unzustellbar", "spam complaint", "IsSpamComplaining", "IsExcludedFromCampaigns",
     "IsOptInPending", "deleted_at", "gelöscht", "CLEAN_TIME", "Widerruf", "widersprochen am",
     "Kein Newsletter", "keine E-Mails", "Do not email", "Bitte nicht anschreiben", "unconfirmed",
-    "ungültig", "Newsletter abgemeldet",
+    "ungültig", "Newsletter abgemeldet", "Opt Out (no bulk email)", "Do Not Contact", "trashed",
+    "Email Bounced Date", "Newsletter abbestellt",
 )  # fmt: skip
 ASKED_ABOUT = (
     "Marketing", "Werbung erlaubt", "DSGVO", "Datenschutz", "E-Mail erlaubt", "Infos per Mail",
     "Kontakt erwünscht", "Kündigung", "gekündigt am", "Austritt", "verstorben", "Opt-in/Opt-out",
-    "nicht abgemeldet", "E-Mail-Benachrichtigung", "Mailfehler",
+    "nicht abgemeldet", "E-Mail-Benachrichtigung", "Mailfehler", "On hold", "Abo-Ende",
+    "Abonniert bis", "E-Mail gültig", "Einwilligung (Formular)", "Marketing contact status",
 )  # fmt: skip
 SILENT = (
     "Ort", "Notiz", "Mitglied", "Mitglied aktiv", "Mitgliedsnummer", "Firma", "Straße", "Wünsche",
-    "Themenwunsch", "Sommerfest Anmeldung", "Abo-Nr.", "Newsletter-ID", "Newsletter-Quelle",
-    "Unsubscribe link", "Abmeldelink", "OPTIN_IP", "OPTIN_TIME", "CONFIRM_TIME", "Subscribe page",
+    "Themenwunsch", "Sommerfest Anmeldung", "Abo-Nr.", "Newsletter-ID",
+    "unsubscribe_key", "Rechnung per Mail", "Unsubscribe link", "Abmeldelink", "OPTIN_IP", "OPTIN_TIME", "CONFIRM_TIME", "Subscribe page",
     "Send this subscriber HTML emails", "smsBlacklisted", "SMS marketing", "WhatsApp Opt-in",
     "Telefon erlaubt", "complimentary_plan", "active_subscription", "Cancel date",
     "Emails received (6mo)", "Emails opened", "Days active (30d)", "MEMBER_RATING", "E-Mail-Format",
@@ -225,3 +227,27 @@ def test_a_status_is_read_strictly() -> None:
     rows = "".join(f"leser{number}@example.org;{word}\n" for number, word in enumerate(words))
     parsed = read("E-Mail;Status\n" + rows)
     assert taken(parsed) == ["leser0", "leser1", "leser2", "leser3", "leser4", "leser9"]
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["Status", "Subscriber Status", "Abo-Status", "Global Status", "List Status", "Anmeldestatus",
+     "E-Mail-Status", "Zustellstatus"],
+)  # fmt: skip
+def test_a_name_of_a_status(name: str) -> None:
+    assert sense_of(name) is Sense.STATUS
+    parsed = read(f"E-Mail;{name}\na@example.org;subscribed\nb@example.org;abgemeldet\n")
+    assert taken(parsed) == ["a"]
+
+
+def test_a_date_in_a_column_that_says_when_a_subscription_ends_is_asked_about() -> None:
+    with pytest.raises(ContentError, match="'Abo-Ende'"):
+        read("E-Mail;Abo-Ende\na@example.org;\nb@example.org;31.12.2024\n")
+    assert taken(read("E-Mail;Abo-Ende\na@example.org;\n")) == ["a"]
+
+
+def test_where_a_consent_came_from_is_no_answer_unless_it_says_no() -> None:
+    text = "E-Mail;Einwilligung (Formular)\na@example.org;Messe 2019\nb@example.org;\n"
+    assert taken(read(text)) == ["a", "b"]
+    with pytest.raises(ContentError, match="Einwilligung"):
+        read(text + "c@example.org;nein\n")

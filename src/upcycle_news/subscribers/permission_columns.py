@@ -45,61 +45,70 @@ class Answer(Enum):
 
 
 _STATUS = re.compile(
-    r"status|(subscription|subscriber|email|newsletter|list|contact|abo|abonnement|abonnenten|empfaenger"
-    r"|kontakt) ?status|email marketing( consent)? status"
+    r"status|(subscription|subscriber|email|mail|newsletter|list|global|contact|abo|abonnement"
+    r"|abonnenten|empfaenger|kontakt|anmelde|zustell|delivery) ?status|email marketing( consent)? status"
 )
 # Names of known exports that sound as if they spoke of mail, and do not: a paid plan, the time of a proof.
 _SILENT = frozenset(
     {
         "active subscription", "complimentary plan", "subscription type", "cancel date",
-        "optin time", "confirm time", "marketing email id",
+        "optin time", "confirm time",
     }
 )  # fmt: skip
 # Another matter than permission to mail, whatever else the name says.
 _OTHER_MATTER = re.compile(
-    r"urls?\b|links?\b|frist\b|\b(token|hash|code|id|score|rate|rating|points|punkte|days|tage|mo"
-    r"|opened|opens?|clicked|clicks?|geoeffnet|geklickt|updated|modified|changed|geaendert"
-    r"|stripe|paid|plan|tiers?|zahlung|payment|beitrag|rechnung|mitglied\w*|members?|membership"
-    r"|passwort|password|login)\b|\d+d\b"
+    r"urls?\b|links?\b|frist\b|\b(token|hash|code|key|uuid|id|score|rate|rating|points|punkte|days"
+    r"|tage|mo|opened|opens?|clicked|clicks?|geoeffnet|geklickt|updated|modified|changed|geaendert"
+    r"|stripe|paid|plan|tiers?|zahlung|payment|beitrag|rechnung\w*|passwort|password|login)\b|\d+d\b"
 )
+# Another one unless the name speaks of mail as well.
 _OTHER_CHANNEL = re.compile(
     r"\b(sms|whatsapp|telefon\w*|phone|tel|fax|mobil\w*|push|post|postalisch|brief|print|facebook"
-    r"|instagram|anruf|call)\b"
+    r"|instagram|anruf|call|mitglied\w*|members?|membership)\b"
 )
-_MAIL = re.compile(r"mail|newsletter")
-# Where, how and in which form somebody subscribed: no answer to whether they did.
+_MAIL = re.compile(r"mail|newsletter|rundbrief")
+# In which form somebody subscribed: no answer to whether they did.
 _CIRCUMSTANCE = re.compile(
-    r"\b(ip|nr|nummer|number|quelle|source|herkunft|page|seite|form\w*|text|wortlaut|version|sprache"
-    r"|language|format|html|typ|type|sent|gesendet|delivered|received|anzahl|count|name|title|titel|thema"
-    r"|themen|campaign|kampagne)\b"
+    r"\b(ip|nr|nummer|number|page|seite|version|sprache|language|format|html|typ|type|sent|gesendet"
+    r"|delivered|received|anzahl|count|campaign|kampagne)\b"
+)
+# It may be one: where a consent came from is a text, and may be a no.
+_PERHAPS_CIRCUMSTANCE = re.compile(
+    r"\b(quelle|source|herkunft|form\w*|text|wortlaut|name|title|titel|thema|themen|by|von|durch)\b"
+)
+_ENDS = re.compile(
+    r"\b(bis|ende|abo(nnements)?ende|end|endet|until|ends|expire[sd]?|abgelaufen|ablauf)\b"
 )
 _LEFT = re.compile(
     r"unsub|optout|abgemeldet|abmeld|abbestell|ausgetragen|austrag|blacklist|blocklist|denylist"
-    r"|\bblock(ed|iert)?\b|sperr|deaktiv|deactiv|disabl|inaktiv|inactiv|bounc|ruecklae?uf|retoure|unzustellbar|undeliver"
-    r"|complain|beschwer|\babuse|\bspam\b|suppress|exclu|ausgeschlossen|ausschluss|delet|geloescht|\bloesch"
-    r"|\bremoved|entfernt|\bclean(ed| time| campaign)|widerruf|widersp?roch|widerspruch|revok|withdraw"
+    r"|\bblock(ed|iert)?\b|\bblocked|\bbanned|sperr|deaktiv|deactiv|disabl|inaktiv|inactiv|\bdnc\b"
+    r"|bounc|ruecklae?uf|retoure|unzustellbar|undeliver|reject|complain|beschwer|\babuse|\bspam\b"
+    r"|suppress|exclu|ausgeschlossen|ausschluss|delet|geloescht|\bloesch|trash|papierkorb|\bremoved"
+    r"|entfernt|\bclean(ed| time| campaign)|widerruf|widersp?roch|widerspruch|revok|withdraw"
     r"|verweiger|abgelehnt|declin|refus|\binvalid|ungueltig|unreachable|unerreichbar|robinson"
-    r"|unconfirmed|unbestaetigt|unverif|\bpending|ausstehend|abused|archived"
+    r"|unconfirmed|unbestaetigt|unverif|\bpending|ausstehend|archived"
 )
 _WANTS = re.compile(
-    r"newsletter|rundbrief|infobrief|rundmail|rundschreiben|verteiler|mailing ?list|subscri|abonn|\babos?\b|optin|consent|einwillig|zustimm"
-    r"|zugestimmt|einverst|permission|confirm|bestaetig|\bactiv(e|ated)\b|\baktiv\b"
-    r"|aktiviert|enabl|verif|zustellbar|deliverab|email marketing"
+    r"newsletter|rundbrief|infobrief|rundmail|rundschreiben|verteiler|mailing ?list|subscri|abonn"
+    r"|\babos?\b|optin|\bdoi\b|consent|einwillig|zustimm|zugestimmt|einverst|permission|confirm"
+    r"|bestaetig|\bactiv(e|ated)\b|\baktiv\b|aktiviert|enabl|verif|zustellbar|deliverab|email marketing"
 )
 # Of these an empty cell beside a time means that the step was never taken.
 _PROOF = re.compile(
-    r"optin|consent|einwillig|zustimm|zugestimmt|einverst|confirm|bestaetig|\bactivated|aktivier|verif"
+    r"optin|\bdoi\b|consent|einwillig|zustimm|zugestimmt|einverst|confirm|bestaetig|\bactivated"
+    r"|aktivier|verif"
 )
 _MAY_WANT = re.compile(
     r"moechte|erwuenscht|gewuenscht|erlaub|\bdarf|marketing|werbung|werbe|dsgvo|gdpr|datenschutz|accept"
     r"|\bagree|\ballow|receive|erhalten|\bangemeldet|\beingetragen|zusend|zuschick|benachricht|notif|mail"
 )
 _MAY_HAVE_LEFT = re.compile(
-    r"kuendig|gekuendigt|austritt|ausgetreten|\bcancel|storn|ausgeschieden|verstorben|deceased|\bexit\b"
-    r"|beendet|\bended\b|\bleft\b|\bchurn|paus(iert|ed?)\b"
-    r"|mail ?(fehler|error)|\bfail(ed|ure)"
+    r"kuendig|gekuendigt|austritt|ausgetreten|\bcancel|storn|ausgeschieden|verstorben|deceased|\bdead\b"
+    r"|\bexit\b|beendet|\bended\b|\bleft\b|\bchurn|paus(iert|ed?)\b|\bon hold\b|mail ?(fehler|error)"
+    r"|\bfail(ed|ure)"
 )
-_NEGATION = re.compile(r"\b(kein(e[nmrs]?)?|nicht|not|no|never|nie)\b")
+_NEGATION = re.compile(r"\b(kein(e[nmrs]?)?|nicht|not|non|no|never|nie)\b")
+_NEGATED = re.compile(_NEGATION.pattern + r" ((yet|noch|mehr|wieder) )?\w*$")
 _CONTACT = re.compile(r"mail|kontakt|contact|anschreib|werb|\binfos?\b")
 
 _NO_WORD = re.compile(
@@ -148,16 +157,17 @@ def sense_of(name: str) -> Sense:
     if left and "optin" in words.split() and "optout" in words.split():
         return Sense.EITHER
     if left:
-        return Sense.EITHER if negated else Sense.LEFT
+        return Sense.EITHER if _NEGATED.search(words[: left.start()]) else Sense.LEFT
     if negated and (_WANTS.search(words) or _MAY_WANT.search(words) or _CONTACT.search(words)):
         return Sense.LEFT
-    if _MAY_HAVE_LEFT.search(words):
+    wants = _WANTS.search(words)
+    if _MAY_HAVE_LEFT.search(words) or (wants and _ENDS.search(words)):
         return Sense.MAY_HAVE_LEFT
     if _CIRCUMSTANCE.search(words):
         return Sense.SILENT
-    if _WANTS.search(words):
+    if wants and not _PERHAPS_CIRCUMSTANCE.search(words):
         return Sense.WANTS
-    return Sense.MAY_WANT if _MAY_WANT.search(words) else Sense.SILENT
+    return Sense.MAY_WANT if wants or _MAY_WANT.search(words) else Sense.SILENT
 
 
 def proves_consent(name: str) -> bool:
