@@ -152,6 +152,20 @@ def test_what_is_no_text_is_told_beside_the_words_where_it_is_missing() -> None:
     assert len(notes) == 2
 
 
+def test_fields_and_ruby_show_their_text_and_no_piece_of_text_is_lost_silently() -> None:
+    xml = (
+        f'<w:p>{run("Seite ")}<w:fldSimple w:instr="PAGE">{run("sieben")}</w:fldSimple>{run(" und ")}'
+        f"<w:r><w:ruby><w:rt>{run('Lesung')}</w:rt><w:rubyBase>{run('Wort')}</w:rubyBase></w:ruby></w:r></w:p>"
+    )
+    body, notes = body_of(with_xml(xml))
+    assert "Seite sieben und Wort" in body
+    assert notes == []
+    unknown = f"<w:p>{run('Davor. ')}<w:unbekannt>{run('Darin.')}</w:unbekannt></w:p>"
+    body, notes = body_of(with_xml(unknown))
+    assert "Davor." in body
+    assert notes == ["nicht übernommen: ein Stück Text, bei „Darin.“"]
+
+
 def test_a_picture_elsewhere_is_not_loaded_and_told() -> None:
     data = write_docx([TITLE, p("Vor dem Tor."), Block("img", alt="Das Tor"), p("Dahinter.")])
     data = edited(data, {"word/document.xml": ("r:embed=", "r:link=")})

@@ -80,6 +80,29 @@ def test_footnotes_of_all_programs_become_footnotes(html: str) -> None:
     assert body_of(html)[0] == "Eins[^1].\n\n[^1]: Die Note."
 
 
+def test_lists_of_words_html_are_lists_again() -> None:
+    item = "<p class=MsoListParagraphCxSpMiddle style='text-indent:-18.0pt;mso-list:l0 level{} lfo1'>{}</p>"
+    sign = (
+        "<![if !supportLists]><span style='font-family:Symbol'><span style='mso-list:Ignore'>{}"
+        "<span style='font:7.0pt \"Times New Roman\"'>&nbsp;&nbsp; </span></span></span><![endif]>{}"
+    )
+    html = "".join(
+        item.format(level, sign.format(mark, text))
+        for level, mark, text in [
+            (1, "·", "ein <b>Besen</b>"),
+            (2, "o", "aus Holz"),
+            (1, "·", "zwei Lampen"),
+        ]
+    )
+    assert body_of(html)[0] == "- ein **Besen**\n  - aus Holz\n- zwei Lampen"
+    filtered = (
+        "<p class=MsoListParagraphCxSpFirst>1.<span style='font:7.0pt'>&nbsp;&nbsp;</span>Kaufen</p>"
+        "<p class=MsoListParagraphCxSpLast>2.<span style='font:7.0pt'>&nbsp;</span>Öffnen</p><p>Ende.</p>"
+    )
+    assert body_of(filtered)[0] == "1. Kaufen\n2. Öffnen\n\nEnde."
+    assert body_of("<p class=MsoListParagraph>Nur eingerückt.</p>")[0] == "Nur eingerückt."
+
+
 def test_what_is_left_out_is_told() -> None:
     html = (
         "<nav><a href='/'>Start</a></nav><p>Siehe <a href='seite.html'>dort</a>, <u>unter</u>.</p>"

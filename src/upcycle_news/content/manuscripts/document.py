@@ -34,6 +34,7 @@ class Losses:
             "picture": localized("import-missing-picture"),
             "remote": localized("import-missing-remote"),
             "format": localized("import-missing-format"),
+            "text": localized("import-missing-text"),
         }
         notes = [
             localized("import-missing", what=missing[kind], near=near) for kind, near in self.places

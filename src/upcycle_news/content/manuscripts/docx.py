@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 from upcycle_news.content.manuscripts.document import Document, Losses
@@ -37,6 +38,7 @@ def read_docx(package: Package) -> Document:
     gather_notes(root)
     body = root.find("body")
     _number_items(body)
+    _note_missing_texts(parts.texts, body, losses)
     document = Document(body, losses, language=parts.styles.language, pictures=pictures)
     properties = package.xml("docProps/core.xml")
     if properties is not None:
@@ -68,6 +70,21 @@ def _html(parts: DocxParts, pictures: dict[str, bytes]) -> str:
         where = parts.package.where
         raise ContentError(where, None, localized("manuscript-damaged")) from error
     return str(result.value)
+
+
+def _note_missing_texts(texts: list[str], body: Any, losses: Losses) -> None:
+    """Note each piece of text that mammoth passed over: it has no notion of some elements."""
+    shown = re.sub(r"[\W_]+", "", "".join(body.itertext()))
+    position = 0
+    for text in texts:
+        letters = re.sub(r"[\W_]+", "", text)
+        found = shown.find(letters, position)
+        if found < 0:
+            found = shown.find(letters)
+        if found < 0:
+            losses.at("text", text)
+        else:
+            position = found + len(letters)
 
 
 def _number_items(body: Any) -> None:

@@ -52,12 +52,16 @@ ROLE = "Role-"
 
 
 class DocxParts:
-    """The parts of a package that hold text, prepared; `losses` says what they leave out."""
+    """The parts of a package that hold text, prepared; `losses` says what they leave out.
+
+    `texts` are the pieces of text of the document in their order, once it was zipped.
+    """
 
     def __init__(self, package: Package, losses: Losses) -> None:
         """Read styles and numbering; raises `ContentError` for a package without a document."""
         self.package = package
         self.losses = losses
+        self.texts: list[str] = []
         self.main = self._main_part()
         folder = dirname(self.main)
         relations = self._relations(self.main)
@@ -113,6 +117,8 @@ class DocxParts:
                 if name in bodies:
                     root = self._xml(name)
                     self._prepare(root)
+                    if name == self.main:
+                        self.texts = [text.text or "" for text in root.iter(f"{W}t")]
                     package.writestr(name, etree.tostring(root))
                 elif name.endswith((".xml", ".rels")) and not name.startswith("docProps/"):
                     root = self._xml(name)
@@ -137,6 +143,7 @@ class DocxParts:
 
     def _prepare(self, root: Any) -> None:
         _choose_alternatives(root)
+        _unwrap(root)
         self._count_changes(root)
         self._drop_foreign(root)
         for paragraph in list(root.iter(f"{W}p")):
@@ -165,6 +172,9 @@ class DocxParts:
         for element in list(root.iter(f"{W}object")):
             self.losses.at("object", _paragraph_text(element))
             element.getparent().remove(element)
+        for element in root.iter(f"{W}altChunk"):  # another file within this one
+            before = element.getprevious()
+            self.losses.at("object", "" if before is None else "".join(before.itertext()))
         for data in root.iter(f"{_A}graphicData"):
             if not (data.get("uri") or "").endswith(("/picture", "Shape", "Group", "Canvas")):
                 self.losses.at("object", _paragraph_text(data))
@@ -247,6 +257,19 @@ def _choose_alternatives(root: Any) -> None:
         for child in reversed(list(chosen) if chosen is not None else []):
             parent.insert(place, child)
         parent.remove(element)
+
+
+def _unwrap(root: Any) -> None:
+    """Put what simple fields and ruby texts show in their place; mammoth passes over both."""
+    for field in list(root.iter(f"{W}fldSimple")):
+        parent, place = field.getparent(), field.getparent().index(field)
+        for child in reversed(list(field)):
+            parent.insert(place, child)
+        parent.remove(field)
+    for ruby in list(root.iter(f"{W}ruby")):
+        base = etree.Element(f"{W}t")
+        base.text = "".join(text.text or "" for text in ruby.iterfind(f"{W}rubyBase//{W}t"))
+        ruby.getparent().replace(ruby, base)
 
 
 def _says_something(element: Any) -> bool:

@@ -15,6 +15,7 @@ from upcycle_news.content.manuscripts.document import Document, Losses
 from upcycle_news.content.manuscripts.encodings import decode_text
 from upcycle_news.content.manuscripts.notes import gather_notes
 from upcycle_news.content.manuscripts.styles import apply_class_rules
+from upcycle_news.content.manuscripts.word_lists import restore_word_lists
 from upcycle_news.errors import ContentError
 from upcycle_news.i18n.messages import localized
 from upcycle_news.text.sanitize import normalise_whitespace
@@ -65,6 +66,7 @@ def document_of_html(text: str, where: str, read_beside: ReadBeside) -> Document
     root = parse_html(re.sub(r"<!\[(?:if|endif)[^>]*\]>", "", text), where)
     losses = Losses()
     apply_class_rules(root)
+    restore_word_lists(root)
     gather_notes(root)
     body = root.find("body")
     if body is None:
