@@ -11,6 +11,7 @@ from datetime import datetime, timedelta
 from upcycle_news.app.context import MAIN_RELAY, AppContext
 from upcycle_news.delivery.ports import DeliveryReport
 from upcycle_news.i18n.messages import FALLBACK, LocalizedText, localized
+from upcycle_news.i18n.recognition import recognise
 from upcycle_news.models import DeliveryState, IssueId, IssueStatus
 from upcycle_news.observability.logging import Log
 from upcycle_news.services.content.git_sync import localize_pull_failure
@@ -180,7 +181,8 @@ def _feeds(
     well = sum(1 for feed in health if not feed.errors and not feed.stopped)
     lines = [translate(localized("report-feeds", well=well, feeds=len(health))), ""]
     lines += [
-        f"- {escape_markdown(feed.name)}: {escape_markdown(feed.last_error)}"
+        f"- {escape_markdown(feed.name)}: "
+        + escape_markdown(translate(recognise(feed.last_error, "feeds")))
         for feed in health
         if feed.errors or feed.stopped
     ]
