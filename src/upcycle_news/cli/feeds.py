@@ -65,12 +65,12 @@ def health(as_json: JsonOption = False) -> None:
     Example: upcycle-news feeds health
     """
     with open_publication() as app:
-        feeds = app.feeds.health()
+        feeds, language = app.feeds.health(), app.language
     for feed in feeds:
         if as_json:
             print_json(feed.as_dict())
         else:
-            typer.echo(f"{feed.name}: {feed.health}")
+            typer.echo(f"{feed.name}: {recognise(feed.health, 'feeds').in_language(language)}")
 
 
 def show(

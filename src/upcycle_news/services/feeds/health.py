@@ -129,18 +129,19 @@ def after_failure(state: FeedState, result: Failed, refresh: timedelta, now: dat
 
 
 def health_summary(feed: Feed, state: FeedState | None, now: datetime) -> str:
-    """Return the health of a feed as a sentence."""
+    """Return the health of a feed as a sentence in English."""
     if not feed.active:
-        return "not active"
+        return str(localized("health-resting"))
     if state is None or state.tried_at is None:
-        return "not fetched yet"
+        return str(localized("health-new"))
     if message := failure_message(state):
         return str(message)
     if state.address:
-        return f'fine; it moved: write url = "{state.address}" into feeds.toml'
+        return str(localized("health-moved", url=state.address))
     if state.moved_to:
-        return f"fine; it is redirected to {state.moved_to} since {_moment(state.moved_since)}"
-    return "fine"
+        since = _moment(state.moved_since)
+        return str(localized("health-redirected", url=state.moved_to, since=since))
+    return str(localized("health-fine"))
 
 
 def failure_message(state: FeedState) -> LocalizedText | None:
