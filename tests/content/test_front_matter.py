@@ -152,6 +152,9 @@ def test_a_key_of_another_program_is_told_with_what_to_write(
         (f'title: "{{% x %}}"\n{DAY}', "{% sieht wie ein Stück Vorlage aus"),
         (f'title: "Umbau %%vertraulich%%"\n{DAY}', "private Bemerkung"),
         (f'title: "Umbau <!-- fragen -->"\n{DAY}', "private Bemerkung"),
+        (f'author: "[[Anna Muster]]"\ntitle: Umbau\n{DAY}', "Schreiben Sie nur Anna Muster"),
+        (f'title: "Umbau der [[Halle|alten Halle]]"\n{DAY}', "Schreiben Sie nur alten Halle"),
+        (f'extra: {{teil: ["a", "%%b%%"]}}\ntitle: Umbau\n{DAY}', "private Bemerkung"),
     ],
 )
 def test_pieces_of_templates_and_private_notes_in_the_head_are_errors_at_their_line(

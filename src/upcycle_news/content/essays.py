@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 import unicodedata
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import MISSING, Field, dataclass, fields
 from datetime import date
 from pathlib import Path, PurePosixPath
@@ -82,7 +82,7 @@ def _read(
     values = _values(head)
     values["date"] = values["date"] or date.min
     values["image"] = _image(head, images)
-    _refuse_leftovers(head)
+    _refuse_leftovers(head, values["extra"])
     language = values["language"] or default_language
     values["language"] = head.checked("language", language, _language_error)
     for name in ("title", "summary"):  # a head has no Markdown, and subjects have no entities
@@ -133,11 +133,22 @@ def title_error(title: str) -> LocalizedText | None:
     return _leftover("title", title)
 
 
-def _refuse_leftovers(head: FrontMatter) -> None:
+def _refuse_leftovers(head: FrontMatter, extra: Mapping[str, Any]) -> None:
     """Add an error for pieces of a template and private notes in what readers see of the head."""
-    for key in (*PROSE, "topics"):
-        if (leftover := _leftover(key, head.written(key))) is not None:
+    written = {key: head.written(key) for key in (*PROSE, "topics")}
+    written["extra"] = "\n".join(_texts(extra))
+    for key, text in written.items():
+        if (leftover := _leftover(key, text)) is not None:
             head.add_error(head.line(key), leftover)
+
+
+def _texts(value: object) -> Iterator[str]:
+    """Yield all texts of a table of own fields."""
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, Mapping | list):
+        for item in value.values() if isinstance(value, Mapping) else value:
+            yield from _texts(item)
 
 
 def _leftover(key: str, text: str) -> LocalizedText | None:
@@ -145,6 +156,9 @@ def _leftover(key: str, text: str) -> LocalizedText | None:
         return localized("leftover", mark=mark[0])
     if re.search(r"%%|<!--", text):
         return localized("private-note-head", key=key)
+    if link := re.search(r"\[\[([^\[\]|]+)(?:\|([^\[\]]+))?\]\]", text):
+        written = (link[2] or link[1]).strip()[:60]
+        return localized("wiki-link-head", target=link[0][:60], text=written)
     return None
 
 

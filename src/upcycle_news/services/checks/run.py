@@ -19,7 +19,7 @@ from upcycle_news.models import Essay, Finding, IssueId
 from upcycle_news.rendering.templates import load_templates
 from upcycle_news.services.checks.own_flows import check_flows
 from upcycle_news.services.content.files import (
-    line_containing,
+    line_of_head,
     load_publication_feeds,
     load_publication_vocabulary,
 )
@@ -101,9 +101,7 @@ def _check_essay(context: AppContext, essay: Essay) -> Iterator[Finding]:
         for path in folder.rglob("*")
         if path.is_file()
     }
-    findings = tuple(
-        check_essay(essay, present, lambda key: line_containing(context, essay, f"{key}:"))
-    )
+    findings = tuple(check_essay(essay, present, lambda key: line_of_head(context, essay, key)))
     yield from findings
     if not any(finding.code == "image-missing" for finding in findings):
         try:
@@ -116,7 +114,7 @@ def _check_pictures(context: AppContext, essay: Essay) -> Iterator[Finding]:
     fitted = load_essay_images(context, (essay,))
     shown = {picture.path: picture for picture in reversed([*shown_pictures(context, essay)])}
     for path, picture in reversed(shown.items()):
-        line = picture.line or line_containing(context, essay, "image:")
+        line = picture.line or line_of_head(context, essay, "image")
         where = f"{essay.source}:{line}"
         yield from check_picture(PictureInput(essay, path, where, picture.data, fitted[path]))
 
@@ -170,7 +168,7 @@ def _misspelt_fields(
     for essay in _unpublished(context, essays):
         for name in essay.extra:
             if name not in shown and get_close_matches(name.lower(), sorted(shown), n=1):
-                where = f"{essay.source}:{line_containing(context, essay, f'{name}:')}"
+                where = f"{essay.source}:{line_of_head(context, essay, name)}"
                 text = localized("extra-unused", name=name, hint=did_you_mean(name, shown))
                 yield Finding("warning", "extra-unused", where, text)
 
