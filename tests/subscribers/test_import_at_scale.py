@@ -134,8 +134,17 @@ def test_suppressions_of_another_system_are_taken_over(publication: Publication)
 def test_a_suppression_is_undone_by_the_same_argument(
     publication: Publication, target: str
 ) -> None:
-    assert "1 suppressed" in publication.run("subscribers", "suppress", target).out
-    assert publication.run("subscribers", "unsuppress", target).out == "unsuppressed\n"
+    assert "1 gesperrt" in publication.run("subscribers", "suppress", target).out
+    assert "Nicht mehr gesperrt" in publication.run("subscribers", "unsuppress", target).out
+
+
+def test_a_guessed_encoding_of_suppressions_is_said(publication: Publication) -> None:
+    (publication.home / "stop.csv").write_bytes(
+        "E-Mail;Ort\nweg@example.org;Köln\n".encode("cp1252")
+    )
+    done = publication.run("subscribers", "suppress", "--file", "stop.csv")
+    assert done.out == "1 gesperrt, 0 schon bekannt, 0 nicht lesbar\n"
+    assert "stop.csv: Die Datei ist kein UTF-8; sie wurde als Windows-1252 gelesen" in done.err
 
 
 def test_an_erased_subscriber_leaves_only_a_keyed_hash(publication: Publication) -> None:

@@ -19,7 +19,7 @@ from upcycle_news.models import EmailAddress, Subscriber
 from upcycle_news.storage.subscribers import NewSubscriber
 from upcycle_news.subscribers.address_cells import AddressCell, bare_address, parse_address_cell
 from upcycle_news.subscribers.list_columns import COLUMNS, Column, Kind, read_header
-from upcycle_news.subscribers.list_files import ListRow, decode_list, read_rows
+from upcycle_news.subscribers.list_files import ListRow, ListText, decode_list, read_rows
 from upcycle_news.subscribers.list_words import words_of
 from upcycle_news.subscribers.permission_columns import (
     Answer,
@@ -96,8 +96,7 @@ def read_subscribers_csv(
         progress(1)
     parsed = reader.parsed
     parsed.unread = tuple(dict.fromkeys(column.title for column in reader.unread() if column.title))
-    if decoded.guessed:
-        parsed.guessed = _about_encoding(decoded.guessed, decoded.guessed_lines)
+    parsed.guessed = about_encoding(decoded)
     return parsed
 
 
@@ -252,13 +251,17 @@ def _shown(value: str) -> str:
     return value if len(value) <= _MAX_SHOWN else f"{value[: _MAX_SHOWN - 1]}…"
 
 
-def _about_encoding(encoding: str, lines: tuple[int, ...]) -> LocalizedText:
+def about_encoding(decoded: ListText) -> LocalizedText | None:
+    """Return a sentence about an encoding that was guessed; None if it was plain."""
+    if not decoded.guessed:
+        return None
+    lines = decoded.guessed_lines
     if not lines:
-        return localized("list-encoding-guessed", encoding=encoding)
+        return localized("list-encoding-guessed", encoding=decoded.guessed)
     shown = tuple(str(line) for line in lines[:5])
     if len(lines) > len(shown):
         shown = (*shown, "…")
-    return localized("list-encoding-guessed-in", encoding=encoding, lines=shown)
+    return localized("list-encoding-guessed-in", encoding=decoded.guessed, lines=shown)
 
 
 def language_code(text: str) -> str:

@@ -127,7 +127,9 @@ def test_headers_are_found_whatever_their_case(context: AppContext) -> None:
 
 def test_a_secret_in_newsletter_toml_is_refused_with_its_line(publication: Publication) -> None:
     path = publication.home / "newsletter.toml"
-    path.write_text(path.read_text("utf-8") + '\n[bounces.webhooks]\nmail = "pa55wort-xyz"\n', "utf-8")
+    path.write_text(
+        path.read_text("utf-8") + '\n[bounces.webhooks]\nmail = "pa55wort-xyz"\n', "utf-8"
+    )
     error = publication.run("bounces", "list", code=1).err
     assert "newsletter.toml:" in error
     assert "UPCYCLE_NEWS_BOUNCES__WEBHOOKS__MAIL" in error
