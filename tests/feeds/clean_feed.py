@@ -9,6 +9,7 @@ from urllib.parse import urlsplit
 
 from upcycle_news.feeds.dates import MAX_AHEAD
 from upcycle_news.feeds.parser import ParsedFeed
+from upcycle_news.i18n.recognition import recognise
 from upcycle_news.text.urls import canonical_link, safe_link
 
 NOW = datetime(2026, 11, 26, 12, tzinfo=UTC)
@@ -29,6 +30,7 @@ def assert_clean(feed: ParsedFeed) -> None:
     keys = [entry.key for entry in feed.items]
     assert len(keys) == len(set(keys)) <= 500
     assert all(len(problem) < 400 and "\n" not in problem for problem in feed.problems)
+    assert all(recognise(problem, "feeds").key != "untranslated" for problem in feed.problems)
     assert "root:x:0" not in str(feed)
     assert feed.usable or feed.items == ()
 

@@ -8,6 +8,7 @@ import pytest
 
 from upcycle_news.feeds.fetcher import fetch_feeds
 from upcycle_news.feeds.results import Failed, Fetched, FetchLimits, NotModified, Validators
+from upcycle_news.i18n.recognition import recognise
 from upcycle_news.models import Feed
 
 from .feed_site import FEED, MIB, site
@@ -34,6 +35,7 @@ def fetch(web, *paths, stored=None, allow_private=True, **limits):
 def failure(web, path, **more) -> Failed:
     (result,) = fetch(web, path, **more)
     assert isinstance(result, Failed), result
+    assert recognise(result.reason, "feeds").key != "untranslated", "it has no German"
     return result
 
 

@@ -16,6 +16,7 @@ from upcycle_news.feeds.http_response import (
     Response,
     ResponseError,
 )
+from upcycle_news.i18n.recognition import recognise
 
 BODY = "<rss><title>Äpfel</title></rss>".encode()
 N = len(BODY)
@@ -164,6 +165,7 @@ def test_a_response_that_is_cut_is_an_error_that_says_what_is_missing(name: str,
     with pytest.raises((CutResponseError, BodyError)) as error:
         body_of(data, step)
     assert str(error.value).startswith(sentence)
+    assert recognise(str(error.value), "feeds").key != "untranslated"
 
 
 REFUSED = {
@@ -196,6 +198,7 @@ def test_a_response_that_cannot_be_read_is_refused_in_words(name: str) -> None:
     with pytest.raises((ResponseError, BodyError)) as error:
         body_of(data)
     assert str(error.value) == str(sentence)
+    assert recognise(str(error.value), "feeds").key != "untranslated"
 
 
 def test_a_head_has_its_fields_in_order_and_joined_where_they_are_lists() -> None:
