@@ -32,6 +32,12 @@ _BUILT_IN = frozenset({"loop", "range", "dict", "lipsum", "cycler", "joiner", "n
 
 
 _MAIL = (HTML_TEMPLATE, TEXT_TEMPLATE, STYLE_TEMPLATE)
+# Mails to a single reader: without one of them readers ask in vain, and nobody sees it.
+_TRANSACTIONAL = tuple(
+    f"{name}.{part}"
+    for name in ("confirm", "address_confirm", "address_changed")
+    for part in ("mjml", "txt")
+)
 _ARCHIVE = tuple(f"{FOLDER}/{view}.html" for view in VIEWS)
 _ENTRY = f"{FOLDER}/entry.html"
 
@@ -94,7 +100,7 @@ def check_templates(
             findings += _check_strings(f"templates/{name}", tree, catalogues)
     findings += (
         _template_error(f"templates/{name}", None, localized("template-missing"))
-        for name in (*_ARCHIVE, _ENTRY, f"{FOLDER}/style.css")
+        for name in (*_ARCHIVE, _ENTRY, f"{FOLDER}/style.css", *_TRANSACTIONAL)
         if name not in templates
     )
     return tuple(dict.fromkeys(findings))

@@ -32,7 +32,8 @@ _BLANK_LINE = re.compile(r"\n[ \t]*\n")
 
 def private_notes(text: str) -> Iterator[PrivateNote]:
     """Yield the notes of a Markdown text, and the marks that open a note without an end."""
-    position = 0
+    position = counted = 0
+    line = 1
     while position < len(text):
         if _at_line_start(text, position) and (fence := _FENCE.match(text, position)):
             position = _end_of_fence(text, fence)
@@ -48,7 +49,9 @@ def private_notes(text: str) -> Iterator[PrivateNote]:
         elif len(match[0]) > 2 and match[0].startswith("%"):
             position = match.end()  # %%% is a rule or a joke, no note
         else:
-            note = _note(text, match)
+            line += text.count("\n", counted, match.start())
+            counted = match.start()
+            note = _note(text, match, line)
             yield note
             position = note.end
 
@@ -73,10 +76,9 @@ def _at_line_start(text: str, position: int) -> bool:
     return position == 0 or text[position - 1] == "\n"
 
 
-def _note(text: str, match: re.Match[str]) -> PrivateNote:
+def _note(text: str, match: re.Match[str], line: int) -> PrivateNote:
     mark: Literal["%%", "<!--"] = "%%" if match[0].startswith("%") else "<!--"
     end = text.find(_END[mark], match.end())
-    line = text.count("\n", 0, match.start()) + 1
     if end < 0:
         return PrivateNote(mark, match.start(), match.end(), line, closed=False)
     return PrivateNote(mark, match.start(), end + len(_END[mark]), line, closed=True)

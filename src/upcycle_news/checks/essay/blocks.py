@@ -14,7 +14,6 @@ from upcycle_news.checks.findings import error, warning
 from upcycle_news.i18n.messages import LocalizedText, localized
 from upcycle_news.models import Finding
 
-_DELIMITERS = re.compile(r"\s*\|?[\s:|-]*-[\s:|-]*\|?\s*")
 # What Obsidian and others draw or compute; a mail shows its source.
 _DRAWN = frozenset(["dataview", "dataviewjs", "graphviz", "math", "mermaid", "plantuml", "query"])
 _MARGIN = re.compile(r"[ \t>]*")
@@ -91,7 +90,7 @@ def _broken_tables(check_input: EssayInput) -> Iterator[Finding]:
 def _broken_table(check_input: EssayInput, block: Block) -> Iterator[Finding]:
     rows = [(number, typed) for number, _, typed in block.lines() if "|" in typed]
     for above, (number, typed) in zip([None, *rows], rows, strict=False):
-        if _DELIMITERS.fullmatch(typed):
+        if "-" in typed and not typed.strip(" \t|:-"):
             columns, cells = len(_cells(typed)), len(_cells(above[1])) if above else 0
             text = localized("table-delimiters", columns=columns, cells=cells)
             if not above:

@@ -21,7 +21,7 @@ _TAG = re.compile(
 )
 # Building blocks of Hugo ({{< figure … >}}) and Jekyll or Eleventy ({% include … %}).
 _SHORTCODE = re.compile(r"\{\{[<%][^{}]*[>%]\}\}|\{%-?\s*\w+[^{}]*%\}")
-_HEAD = re.compile(r"(---|\+\+\+)\n(?:[\w-]+[ \t]*[:=].*\n(?:[ \t-].*\n)*){2,}\1(?:\n|$)")
+_HEAD = re.compile(r"(---|\+\+\+)\n(?:\w[\w-]*[ \t]*[:=].*\n(?:[ \t-].*\n)*){2,}\1(?:\n|$)")
 _WIKI_LINK = re.compile(r"(!?)\[\[([^\[\]\n]+)\]\]")
 # Notes of authors to themselves. "XXX." is an ordinal, a "TODO-Liste" a thing.
 _TODO = re.compile(r"(?<![\w-])(?:TODO|FIXME|TBD|XXX(?!\.\s))(?![\w-])|\bLorem ipsum dolor\b")

@@ -7,7 +7,7 @@ escaped signs are kept apart from others, since ``\[[`` is meant as it stands.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
 
@@ -62,9 +62,9 @@ class Definition:
 class ParsedEssay:
     """Blocks of prose and all tokens of an essay; the footnotes and addresses that it defines.
 
-    `notes` has every footnote in its order, `unused_notes` those that nothing refers to;
-    `unused_links` are addresses that no link takes, `repeated_links` those that an earlier one of the
-    same name hides.
+    `lines` are those of the body that the parser got; `notes` has every footnote in its order,
+    `unused_notes` those that nothing refers to; `unused_links` are addresses that no link takes,
+    `repeated_links` those that an earlier one of the same name hides.
     """
 
     lines: list[str]
@@ -74,8 +74,6 @@ class ParsedEssay:
     unused_notes: tuple[Definition, ...] = ()
     unused_links: tuple[Definition, ...] = ()
     repeated_links: tuple[Definition, ...] = ()
-    code_lines: frozenset[int] = field(default=frozenset())
-    """The 0-based lines of code in fences."""
 
 
 def parse_essay(essay: Essay) -> ParsedEssay:
@@ -95,12 +93,6 @@ def parse_essay(essay: Essay) -> ParsedEssay:
         repeated_links=tuple(
             Definition(entry["label"], entry["map"][0] + 1)
             for entry in env.get("duplicate_refs", ())
-        ),
-        code_lines=frozenset(
-            line
-            for token in tokens
-            if token.type == "fence" and token.map
-            for line in range(*token.map)
         ),
     )
 
