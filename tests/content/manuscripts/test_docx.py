@@ -8,6 +8,7 @@ from zipfile import ZipFile
 
 import pytest
 
+from upcycle_news.errors import ContentError
 from upcycle_news.i18n.messages import localized
 
 from .test_same_text import composed, parts, shown_words
@@ -175,6 +176,24 @@ def test_a_picture_elsewhere_is_not_loaded_and_told() -> None:
         "nicht übernommen: ein Bild, das nicht in der Datei liegt; es wird nichts aus dem Netz "
         "geladen, bei „Das Tor“"
     ]
+
+
+def test_a_picture_that_word_crops_comes_as_a_whole_and_that_is_told() -> None:
+    data = write_docx(
+        [TITLE, p("Vor dem Tor."), Block("img", alt="Das Tor"), Block("img"), p("Ende.")]
+    )
+    data = edited(data, {"word/document.xml": ("<a:stretch>", '<a:srcRect l="25000"/><a:stretch>')})
+    _, notes = body_of(data)
+    assert [note.split(";")[0] for note in notes] == [
+        "2 Bilder sind im Dokument zugeschnitten und kommen ganz mit",
+        "ein Bild hat keine Beschreibung",
+    ]
+
+
+def test_a_paragraph_of_thousands_of_looks_is_refused() -> None:
+    runs = [Run("a", bold=number % 2 == 0) for number in range(7000)]
+    with pytest.raises(ContentError, match="more than a manuscript needs"):
+        composed("docx", write_docx([TITLE, p(*runs)]))
 
 
 def test_a_caption_below_a_picture_becomes_its_caption() -> None:

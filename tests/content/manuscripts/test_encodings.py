@@ -23,7 +23,7 @@ TEXTS = [
 @pytest.mark.parametrize(
     "encoding",
     ["utf-8", "utf-8-sig", "utf-16", "utf-16-le", "utf-16-be", "utf-32", "utf-32-le", "utf-32-be",
-     "cp1252", "mac_roman", "cp850"],
+     "cp1252", "iso8859-15", "mac_roman", "cp850"],
 )  # fmt: skip
 def test_a_text_is_read_as_it_was_written(text: str, encoding: str) -> None:
     try:

@@ -29,6 +29,8 @@ HEADS = [
     "categories:\n- bestand\n- kanal\ndraft: true\n---",
     '+++\ntitle = "Die Werkstatt"\nauthor = "Rosa Beispiel"\ndate = 2026-01-05\ntags = ["bestand", "kanal"]\n'
     "draft = true\n+++",
+    '{\n "title": "Die Werkstatt",\n "author": "Rosa Beispiel", "date": "2026-01-05",\n'
+    ' "tags": ["bestand", "kanal"],\n "draft": true\n}',
     "---\nTitel: Die Werkstatt\nAutorin: Rosa Beispiel\nDatum: 05.01.2026\nThemen: bestand, kanal\nstatus: draft\n---",
 ]
 
@@ -48,6 +50,16 @@ def test_the_head_of_other_programs_is_taken_over(head: str) -> None:
     }
     assert body == "\nEin **Satz**.\n"
     assert essay.notes == ()
+
+
+def test_the_title_block_of_pandoc_is_a_head() -> None:
+    values, body = parts(imported('% Die "Werkstatt"\n% Rosa Beispiel\n% 5.1.2026\n\nEin Satz.'))
+    assert values["title"] == 'Die "Werkstatt"'
+    assert (values["author"], values["date"]) == ("Rosa Beispiel", date(2026, 1, 5))
+    assert body == "\nEin Satz.\n"
+    assert (
+        parts(imported("{ Klammer } am Anfang.", title="Eins"))[1] == "\n{ Klammer } am Anfang.\n"
+    )
 
 
 def test_keys_that_an_essay_does_not_have_are_told() -> None:

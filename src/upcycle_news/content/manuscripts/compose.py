@@ -9,6 +9,7 @@ from datetime import date
 
 from upcycle_news.content.essays import essay_filename, join_front_matter, yaml_quoted
 from upcycle_news.content.manuscripts.document import Document
+from upcycle_news.content.manuscripts.inline import TooManyPiecesError
 from upcycle_news.content.manuscripts.languages import language_of
 from upcycle_news.content.manuscripts.markdown_file import MarkdownFile, notes_of
 from upcycle_news.content.manuscripts.to_markdown import (
@@ -98,7 +99,10 @@ def compose_document(
         """Return a stand-in for the name of a picture, which follows from the title."""
         return places.setdefault(key, f"\ue000{key}\ue001")
 
-    written = write_document(document, language, hold)
+    try:
+        written = write_document(document, language, hold)
+    except TooManyPiecesError:
+        raise ContentError(request.where, None, localized("manuscript-bomb")) from None
     blocks = list(written.blocks)
     if not blocks:
         raise ContentError(request.where, None, localized("manuscript-empty"))

@@ -59,6 +59,8 @@ def _counted(kind: str, count: int) -> LocalizedText:
         "emphasis": localized("import-emphasis", count=count),
         "tables": localized("import-tables", count=count),
         "navigation": localized("import-navigation", count=count),
+        "undescribed": localized("import-undescribed", count=count),
+        "cropped": localized("import-cropped", count=count),
     }
     return texts[kind]
 

@@ -178,6 +178,8 @@ class DocxParts:
         for data in root.iter(f"{_A}graphicData"):
             if not (data.get("uri") or "").endswith(("/picture", "Shape", "Group", "Canvas")):
                 self.losses.at("object", _paragraph_text(data))
+        for crop in root.iter(f"{_A}srcRect"):
+            self.losses.count("cropped", int(any(crop.get(side, "0") != "0" for side in "ltrb")))
         for blip in list(root.iter(f"{_A}blip")):
             if blip.get(f"{_R}embed") is None:
                 self.losses.at("remote", _paragraph_text(blip) or _alt_text(blip))

@@ -21,7 +21,7 @@ _MARKS = (
     (codecs.BOM_UTF16_BE, "utf-16"),
 )
 _WIDE = ("utf-16-le", "utf-16-be", "utf-32-le", "utf-32-be")
-_SINGLE_BYTE = ("cp1252", "mac_roman", "cp850")
+_SINGLE_BYTE = ("cp1252", "iso8859-15", "mac_roman", "cp850")
 
 # Tabs, line and page ends, and the end of file of DOS are part of texts; other controls are not.
 _NO_TEXT = re.compile("[\x00-\x08\x0e-\x19\x1b-\x1f\x7f]")
@@ -115,6 +115,8 @@ def _fit(character: str, before: str, after: str) -> float:
         return 2 if not inside else 0
     if character in "\xa0\xad":
         return 0.5
+    if character < "\xa0":  # a control character of Latin-9
+        return -3
     if inside:
         return -3
     opens = not before.isalnum() and (after.isalnum() or after in _OPENING)

@@ -28,6 +28,10 @@ class Piece:
     kind: Literal["text", "break", "raw", "picture"] = "text"
 
 
+class TooManyPiecesError(ValueError):
+    """A paragraph has thousands of changes of its look: no author wrote it."""
+
+
 _ORDER = ("bold", "italic", "strike", "mark")
 _MARKUPS = (
     {"bold": "**", "italic": "*", "strike": "~~", "mark": "=="},
@@ -141,9 +145,10 @@ def _write(pieces: Sequence[Piece], language: str, markup: dict[str, str]) -> tu
     stack: list[tuple[str, str]] = []
 
     def token(text: str) -> None:
-        if len(tokens) <= _LAST - _FIRST:
-            raw.append(chr(_FIRST + len(tokens)))
-            tokens.append(text)
+        if len(tokens) > _LAST - _FIRST:
+            raise TooManyPiecesError
+        raw.append(chr(_FIRST + len(tokens)))
+        tokens.append(text)
 
     def close_to(wanted: list[tuple[str, str]]) -> None:
         while stack and stack != wanted[: len(stack)]:

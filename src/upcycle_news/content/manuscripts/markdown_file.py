@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass, field
@@ -58,6 +59,7 @@ class MarkdownFile:
 def read_markdown(text: str, where: str) -> MarkdownFile:
     """Return a Markdown file's head and body; raises `ContentError` for a head that is broken."""
     text = text.replace("\r\n", "\n").replace("\r", "\n").lstrip("\n")
+    text = _with_fences(text)
     if text.split("\n", 1)[0].rstrip() not in ("---", "+++") or not _has_keys(text):
         return MarkdownFile(text.strip("\n"))
     parts = split_front_matter(where, text)
@@ -84,8 +86,29 @@ def read_markdown(text: str, where: str) -> MarkdownFile:
     return MarkdownFile(parts.body, texts, lists, day, left)
 
 
+def _with_fences(text: str) -> str:
+    """Return a text whose head is JSON (Hugo) or pandoc's title block with a head of YAML.
+
+    JSON is YAML (YAML 1.2, 1.3), so its object stands between fences as it is.
+    """
+    if text.startswith("{"):
+        try:
+            head, end = json.JSONDecoder().raw_decode(text)
+        except (ValueError, RecursionError):
+            return text
+        is_head = isinstance(head, dict) and head and text[end:].startswith("\n")
+        return f"---\n{text[:end]}\n---\n{text[end:]}" if is_head else text
+    if match := re.match(r"% (.+)\n(?:%(?: (.+))?\n)?(?:%(?: (.+))?\n)?", text):
+        keys = zip(("title", "author", "date"), match.groups(), strict=True)
+        lines = "".join(f"{key}: {json.dumps(value)}\n" for key, value in keys if value)
+        return f"---\n{lines}---\n{text[match.end() :]}"
+    return text
+
+
 def _has_keys(text: str) -> bool:
     """Return whether a first line of three signs opens a head: it may be a rule above a text."""
+    if re.match(r"---\n\{\s*\"", text):
+        return True
     return bool(
         re.match(r"(?:---|\+\+\+)[ \t]*\n\s*(?:#[^\n]*\n\s*)*[\w.-]+\s*[:=\]]|\+\+\+", text)
     )

@@ -223,6 +223,8 @@ class _Reader:
         if data is None:
             self.losses.at("remote", alt or _text_around(image))
             return True
+        frame = image.getparent()
+        self.losses.count("cropped", int(self.styles.crops(frame.get(f"{_DRAW}style-name", ""))))
         key = f"picture-{len(self.pictures) + 1}"
         self.pictures[key] = data
         etree.SubElement(into, "img", src=key, alt=alt)

@@ -112,6 +112,14 @@ class OdtStyles:
             hidden=value(f"{_TEXT}display") == "none",
         )
 
+    def crops(self, name: str) -> bool:
+        """Return whether the style of a frame cuts something off its picture."""
+        for style in self._chain("graphic", name):
+            properties = style.find(f"{_STYLE}graphic-properties")
+            if properties is not None and (clip := properties.get(f"{_FO}clip")):
+                return bool(re.search(r"[1-9]", clip))
+        return False
+
     def list_level(self, name: str, level: int) -> tuple[bool, int, bool]:
         """Return whether a level of a list is numbered, with which number it begins, and in decimals."""
         style = self._lists.get(name)

@@ -22,8 +22,8 @@ MAX_FILE_BYTES = 60_000_000
 MAX_UNPACKED_BYTES = 120_000_000
 """Bytes of all parts of a package that are read, counted as they are unpacked."""
 
-MAX_XML_BYTES = 20_000_000
-"""Bytes of one XML part; a book has two million."""
+MAX_XML_BYTES = 8_000_000
+"""Bytes of one XML part; a book has three million, and its tree in memory fifty times as much."""
 
 MAX_PARTS = 3_000
 

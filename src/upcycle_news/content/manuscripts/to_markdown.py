@@ -313,6 +313,7 @@ class _Writer:
         if source not in self.document.pictures:
             return
         alt = " ".join((element.get("alt") or "").split())
+        self.losses.count("undescribed", int(not alt))
         title = " ".join((element.get("title") or "").split())
         alt, title = typeset(alt, self.language), typeset(title, self.language)
         markdown = f"![{_bracketed(alt)}]({self.picture_name(source)}{_quoted(title)})"
