@@ -178,7 +178,7 @@ class _RowReader:
                 continue
             if not value:
                 return localized("list-column-empty", column=column.title)
-            self.parsed.unknown_status |= answer_of(value) is not Answer.NO
+            self.parsed.unknown_status |= answer_of(value) not in (Answer.NO, Answer.ENDED)
             return localized("list-column-says", column=column.title, value=_shown(value))
         for column in self._columns[Kind.LEFT]:
             value = column.cell(row)

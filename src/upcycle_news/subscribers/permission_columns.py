@@ -28,6 +28,9 @@ class Sense(Enum):
     MAY_WANT = auto()
     MAY_HAVE_LEFT = auto()
     EITHER = auto()
+    HARDLY = auto()
+    """It tells how somebody subscribed (``subscriber_type``), and is one only with a word such as
+    *unsubscribed*."""
 
 
 class Answer(Enum):
@@ -36,6 +39,8 @@ class Answer(Enum):
     BLANK = auto()
     YES = auto()
     NO = auto()
+    ENDED = auto()
+    """*unsubscribed*, *gesperrt*, *bounced*: no mail, whatever the column is called."""
     TIME = auto()
     NUMBER = auto()
     """Another one than 0 and 1."""
@@ -117,7 +122,7 @@ _NO_WORD = re.compile(
     r"|unbestaetigt|geloescht|deleted|widerrufen|widersprochen|revoked|withdrawn|declined|denied"
     r"|abgelehnt|verweigert|gekuendigt|unzustellbar|undeliverable|unreachable|complained|complaint"
     r"|spam|suppressed|excluded|ausgeschlossen|ungueltig|invalid|archived|removed|entfernt|abused"
-    r"|unverified|non subscribed|nonsubscribed|fehlt|fehlend|missing|zurueckgezogen|zurueckgenommen"
+    r"|unverified|unactivated|junk|non subscribed|nonsubscribed|fehlt|fehlend|missing|zurueckgezogen|zurueckgenommen"
     r"|abgelaufen|expired|storniert|cancell?ed|ausgetreten|beendet|gestoppt|stopped|verstorben)\b"
 )
 _UNDECIDED_WORD = re.compile(
@@ -164,7 +169,7 @@ def sense_of(name: str) -> Sense:
     if _MAY_HAVE_LEFT.search(words) or (wants and _ENDS.search(words)):
         return Sense.MAY_HAVE_LEFT
     if _CIRCUMSTANCE.search(words):
-        return Sense.SILENT
+        return Sense.HARDLY if wants else Sense.SILENT
     if wants and not _PERHAPS_CIRCUMSTANCE.search(words):
         return Sense.WANTS
     return Sense.MAY_WANT if wants or _MAY_WANT.search(words) else Sense.SILENT
@@ -193,7 +198,7 @@ def answer_of(value: str) -> Answer:
     if "?" in written or _UNDECIDED_WORD.search(words):
         return Answer.UNDECIDED
     if _NO_WORD.search(words):
-        return Answer.NO
+        return Answer.ENDED
     if yes := _YES_FIRST.match(words):
         return Answer.NO if _NEGATION.match(words, yes.end() + 1) else Answer.YES
     if words.split(" ")[0] in _NO_EXACT or _NEGATION.search(words):
@@ -212,15 +217,12 @@ def _answer_of_number(number: float) -> Answer:
 def may_say_no(sense: Sense, answer: Answer) -> bool:
     """Return True if a cell of a column that is not read may mean that the person wants no mail."""
     if sense is Sense.MAY_WANT:
-        return answer in (Answer.NO, Answer.UNDECIDED)
+        return answer in (Answer.NO, Answer.ENDED, Answer.UNDECIDED)
     if sense is Sense.MAY_HAVE_LEFT:
         return answer not in (Answer.NO, Answer.BLANK)
-    return sense is Sense.EITHER and answer in (
-        Answer.YES,
-        Answer.NO,
-        Answer.TIME,
-        Answer.UNDECIDED,
-    )
+    if sense is Sense.EITHER:
+        return answer not in (Answer.BLANK, Answer.NUMBER, Answer.OTHER)
+    return sense is Sense.HARDLY and answer is Answer.ENDED
 
 
 def empty_means_no(name: str, answers: frozenset[Answer]) -> bool:
