@@ -38,6 +38,9 @@ from upcycle_news.storage.schema import (
     subscribers,
 )
 
+MOST = 2000
+"""Mails that one run looks at: more than the limits let it send."""
+
 SCOPE_PREFIX = "confirmation mails"
 """How the names of the limits' scopes begin in the store."""
 
@@ -128,12 +131,17 @@ def forget_asked(connection: Connection, kind: ConfirmationMailKind, reference: 
     )
 
 
-def waiting(store: Store, *, due_at: datetime | None = None) -> tuple[WaitingMail, ...]:
-    """Return the mails that people asked for and that wait, those tried least first.
+def waiting(
+    store: Store, *, due_at: datetime | None = None, consent: int | None = None
+) -> tuple[WaitingMail, ...]:
+    """Return at most `MOST` of the mails that people asked for and that wait, those tried least first.
 
-    With `due_at` only those due by then. Mails of lists are `waiting_of_lists`.
+    With `due_at` only those due by then, with `consent` only that of a sign-up. Mails of lists are
+    `waiting_of_lists`.
     """
-    query = _waiting().where(_OF_PEOPLE)
+    query = _waiting().where(_OF_PEOPLE).limit(MOST)
+    if consent is not None:
+        query = query.where(confirmation_mails.c.consent_id == consent)
     if due_at is not None:
         query = query.where(confirmation_mails.c.next_at <= due_at)
     return _read(store, query)

@@ -265,6 +265,9 @@ def show(address: Address, as_json: JsonOption = False) -> None:
         typer.echo(f"{key:<11} {', '.join(record[key]) or '-'}")
     for consent in record["consents"]:
         _print_consent(consent)
+    for change in record["address_changes"]:
+        ended = change["confirmed_at"] or change["ended_at"] or "-"
+        typer.echo(f"address     {change['requested_at']} {ended} {change['new'] or '-'}")
     for unsubscribed in record["departures"]:
         typer.echo(f"left        {unsubscribed['at']} {unsubscribed['way']}")
     for report in record["bounces"]:

@@ -92,6 +92,7 @@ def send_waiting(
         mails += confirmation_mails.waiting_of_lists(
             context.store, due_at=now, limit=_LISTS_AT_ONCE
         )
+    mails = _since_hold(context, mails)
     mailed = _send_all(context, mails, stopping) if mails else 0
     left = count_waiting(context)
     limited = left > 0 and confirmation_mails.count_limited(context.store) > 0
@@ -109,16 +110,21 @@ def count_limited(context: AppContext) -> int:
 
 
 def _young(context: AppContext, mails: Sequence[WaitingMail]) -> list[WaitingMail]:
-    """Return the mails whose links would still work.
-
-    A restored store does not know which mails were sent after its backup: while it is on hold only those
-    go that were asked for since.
-    """
+    """Return the mails whose links would still work."""
     since = context.clock() - timedelta(days=context.settings.audience.confirm_days)
-    hold = send_hold.active_hold(context.store)
-    if hold is not None:
-        since = max(since, hold.started_at.replace(microsecond=0))
     return [mail for mail in mails if mail.asked_at >= since]
+
+
+def _since_hold(context: AppContext, mails: list[WaitingMail]) -> list[WaitingMail]:
+    """Return the mails that may go while the store is on hold: those asked for since it began.
+
+    A restored store does not know which of the others were sent after its backup.
+    """
+    hold = send_hold.active_hold(context.store)
+    if hold is None:
+        return mails
+    began = hold.started_at.replace(microsecond=0)  # as exactly as the mails' own times are kept
+    return [mail for mail in mails if mail.asked_at >= began]
 
 
 def _release_dead(context: AppContext) -> None:
@@ -161,8 +167,8 @@ def send_now(context: AppContext, *, consent: int) -> bool:
     """
     mails = [
         mail
-        for mail in confirmation_mails.waiting(context.store)
-        if mail.kind is ConfirmationMailKind.SIGN_UP and mail.reference == consent
+        for mail in confirmation_mails.waiting(context.store, consent=consent)
+        if mail.kind is ConfirmationMailKind.SIGN_UP
     ]
     mailer = _Mailer(context)
     mailer.raise_unless_possible()
