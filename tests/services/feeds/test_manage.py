@@ -174,6 +174,16 @@ def test_posts_are_added_before_comments_and_the_right_language_before_another(w
     assert publication.run("feeds", "add", web.url + "/", **OPEN).out.startswith("Hofblatt: ")
 
 
+def test_a_feed_that_calls_itself_english_keeps_its_place_before_one_that_says_nothing(
+    web, publication
+):
+    web.pages = {
+        "/": f"<html lang=de>{ALTERNATE} href='/en'>{ALTERNATE} href='/ohne'>".encode(),
+        "/en": ENGLISH, "/ohne": NAMELESS,
+    }  # fmt: skip
+    assert discovered(publication, web.url + "/") == [web.url + "/en", web.url + "/ohne"]
+
+
 def test_links_in_the_text_count_where_the_announced_feeds_are_gone(web, publication):
     web.pages = {
         "/": f"<html>{ALTERNATE} href='/weg'><a href='/meldungen'>RSS</a>".encode(),

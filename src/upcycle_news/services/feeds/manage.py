@@ -35,6 +35,7 @@ from upcycle_news.models import Feed
 from upcycle_news.services.content.files import load_publication_feeds
 from upcycle_news.services.feeds.item_recognition import without_private_links
 from upcycle_news.text.sanitize import neutralise_braces
+from upcycle_news.text.typography import base_language
 from upcycle_news.text.urls import BadLinkError, canonical_link, safe_link, without_feed_scheme
 
 MAX_REFRESHES = 3
@@ -208,8 +209,18 @@ def _try_links(
         seen.add(canonical_link(url))
         if found := _discovered(context, sandbox, body, url, content_type):
             title = f"{link.title} {found.feed.title}".strip()
-            language = link.language or found.link.language
+            language = link.language or _own_language(context, found)
             yield _FoundFeed(found.feed, replace(link, title=title, language=language))
+
+
+def _own_language(context: AppContext, found: _FoundFeed) -> str:
+    """Return what a feed says to be written in if that speaks for it.
+
+    Many programs write en-US into every feed, so that another language speaks against none.
+    """
+    wanted = context.settings.publication.language
+    own = found.link.language
+    return own if base_language(own) == base_language(wanted) else ""
 
 
 def _discovered(
