@@ -105,6 +105,7 @@ def test_bare_addresses_are_written_once_and_mail_addresses_can_be_used() -> Non
         parse("[Ja](mailto:a@b.example?subject=Ich%20bin) [ja](mailto:a@b.example)", language="de"),
         image_label="Bild",
     )
+    assert text("<mailto:a@b.example?subject=Ja>") == "mailto:a@b.example?subject=Ja"
     assert plain == "Ja [1] ja [2]"
     assert links == ("mailto:a@b.example?subject=Ich%20bin", "a@b.example")
 

@@ -36,6 +36,7 @@ def test_every_pair_becomes_that_of_the_language(quoted: str) -> None:
         ("„Er rief „komm“ und ging“", "„Er rief ‚komm‘ und ging“"),
         ("Kund*innen: \"Wir\", Nachbar:innen", "Kund*innen: „Wir“, Nachbar:innen"),
         ("ein `offener und ```Zaun", "ein `offener und ```Zaun"),
+        (">>so<< und <<so>>, 1 << 2 >> 3", "»so« und «so», 1 << 2 >> 3"),
     ],
 )  # fmt: skip
 def test_apostrophes_feet_and_inner_quotations_are_told_apart(typed: str, printed: str) -> None:

@@ -85,7 +85,7 @@ def _read(
     _refuse_leftovers(head, values["extra"])
     language = values["language"] or default_language
     values["language"] = head.checked("language", language, _language_error)
-    for name in ("title", "summary"):  # a head has no Markdown, and subjects have no entities
+    for name in ("title", "author", "summary"):  # no Markdown in a head, no entities in a subject
         values[name] = plain_line(values[name], language)
     _check_links(head, values["pin"])
     if not parts.body:

@@ -208,7 +208,7 @@ class _TextWriter:
         if url.startswith("mailto:") and "?" not in url:
             url = url.removeprefix("mailto:")
         if node.info == "auto" or text in (url, normalizeLinkText(url)):
-            return text.removeprefix("mailto:")
+            return text if "?" in text else text.removeprefix("mailto:")
         return f"{text} [{self.links.number(url)}]"
 
 

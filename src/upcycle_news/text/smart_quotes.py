@@ -17,7 +17,7 @@ _DOUBLE = '"“”„‟«»〝〞＂'
 _SINGLE = "'‘’‚‛`´‹›"
 _PAIRED = "'‘’‚`´"  # two of these make a double mark
 _GUILLEMETS = "«»‹›"
-_TOKEN = re.compile(rf",,(?=[^\s\W])|,,(?=[{_SINGLE}])|[{_DOUBLE}]|([{_SINGLE}])\1*")
+_TOKEN = re.compile(rf",,(?=[^\s\W])|,,(?=[{_SINGLE}])|[{_DOUBLE}]|([{_SINGLE}])\1*|>>|<<")
 _STRAIGHT = re.compile("[\"']")
 _OPENERS = "([{–—-/<|"
 _SYMBOLS = {"de": "„“‚‘", "en": "“”‘’"}
@@ -27,6 +27,10 @@ _APOSTROPHE = "’"
 _CLIPPED = re.compile(
     r"\d\d(?:er[ns]?|s)?(?!\w)|n?e[nmrs]?(?!\w)|[ns](?!\w)"
     r"|r(?:[aeu]in|auf|aus|an|ab|um|über|unter)(?!\w)|tschuldigung|(?:em|til|tis|twas|cause)(?!\w)"
+)
+# >>so<< and <<so>>, as keyboards without guillemets write them.
+_TYPED_GUILLEMETS = re.compile(
+    r"(?<![\w<>])(?:>>(?=\w)[^<>\n]*(?<=[\w.!?…,])<<|<<(?=\w)[^<>\n]*(?<=[\w.!?…,])>>)(?![\w<>])"
 )
 _N_BETWEEN_WORDS = re.compile(rf"(?<=\w )[{_SINGLE}]n[{_SINGLE}](?= \w)")
 
@@ -137,8 +141,17 @@ def replacements(
 
 def _find(line: str, pattern: re.Pattern[str]) -> list[_Mark]:
     marks: list[_Mark] = []
+    typed = {
+        place
+        for pair in _TYPED_GUILLEMETS.finditer(line)
+        for place in (pair.start(), pair.end() - 2)
+    }
     for match in pattern.finditer(line):
         run, start = match[0], match.start()
+        if run in (">>", "<<"):
+            if start in typed:
+                marks.append(_Mark(start, match.end(), "double", "»" if run == ">>" else "«"))
+            continue
         if run[0] == "`" and len(run) > 2:
             continue  # a fence, or what is left of one
         if run[0] in _PAIRED and len(run) > 1:

@@ -25,7 +25,7 @@ _UNWANTED = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\ufeff\u202a-\u202e\u2066-\u
 
 # Soft hyphen, zero-width space, word joiner: they say where a line may break, and stay in words that are
 # searched for or copied.
-_STRAY = re.compile("[\u00ad\u200b\u2060]")
+_STRAY = re.compile("[\u00ad\u180e\u200b\u2060-\u2064]")
 _DIRECTION = re.compile("[\u061c\u200e\u200f]")
 
 _GERMAN_PAIRS = (

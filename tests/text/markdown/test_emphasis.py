@@ -18,6 +18,7 @@ from .parsing import line
         "*Die Händler*innen zahlen nichts.",
         "Für alle Händler*innen frei*",
         "x*y*z und a*b",
+        "*Das Lehrer*innenzimmer und *der*die Leiter*in",
     ],
 )
 def test_a_star_within_a_word_is_text(text: str) -> None:

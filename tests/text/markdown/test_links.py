@@ -33,6 +33,7 @@ WIKI = "https://example.org/wiki/Halle_(Saale)"
         ("a_b.c+d@example.org", link("mailto:a_b.c+d@example.org", "a_b.c+d@example.org")),
         ("mailto:a@example.org?subject=Ja", link("mailto:a@example.org?subject=Ja")),
         ("<https://example.org/a>", link("https://example.org/a")),
+        ("https://example.org/a\u200b so", f"{link('https://example.org/a')} so"),
     ],
 )  # fmt: skip
 def test_bare_addresses_are_links_without_the_punctuation_behind_them(

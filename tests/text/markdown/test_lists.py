@@ -21,6 +21,7 @@ from .parsing import html
         "+ 8 Mitglieder seit dem Sommer.",
         "* 12. März 1931 in Halle",
         "* um 1900",
+        "* in Halle, 12. März 1931",
         "– Erika Beispiel, im Winter",
     ],
 )
@@ -93,6 +94,11 @@ def test_indented_bullets_make_lists_and_keep_their_levels() -> None:
     assert nested.count("<ul>") == 2
     assert html("o\tBesen\no\tLampen").count("<li>") == 2
     assert html("o Besen") == "<p>o Besen</p>"
+
+
+def test_bullets_without_a_blank_make_lists() -> None:
+    assert html("•Besen\n•Lampen").count("<li>") == 2
+    assert html("```\n•Besen\n```") == "<pre><code>•Besen\n</code></pre>"
 
 
 def test_another_bullet_behind_an_empty_line_begins_another_list() -> None:

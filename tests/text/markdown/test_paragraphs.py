@@ -49,6 +49,23 @@ def test_a_line_of_fifty_characters_makes_the_others_soft() -> None:
     assert html(f"Garn\n{'x' * 50}") == f"<p>Garn\n{'x' * 50}</p>"
 
 
+@pytest.mark.parametrize(
+    "signs",
+    [("a)", "b)"), ("(1)", "(2)"), ("1.)", "2.)"), ("✅", "❌"), ("→", "→"), ("§ 1", "§ 2")],
+)
+def test_lines_that_each_begin_with_a_sign_are_kept_however_long(signs: tuple[str, str]) -> None:
+    lines = [
+        f"{sign} ein Punkt, der viel länger ist als eine Zeile in einem Gedicht" for sign in signs
+    ]
+    shown = html("\n".join(lines)).replace("\u00a0", " ")
+    assert shown == f"<p>{'<br />'.join(lines)}</p>"
+
+
+def test_an_address_of_the_web_is_no_long_line() -> None:
+    address = "https://example.org/verein/zur/ecke/mit/einem/langen/weg/dahin"
+    assert html(f"Verein zur Ecke\n{address}").startswith("<p>Verein zur Ecke<br />")
+
+
 def test_where_the_author_marked_a_line_end_the_others_are_soft() -> None:
     assert html("Garn\nund Knöpfe  \nEssig") == "<p>Garn\nund Knöpfe<br />Essig</p>"
 

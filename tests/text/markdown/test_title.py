@@ -22,6 +22,7 @@ HEAD = {"title": "Der Laden an der Ecke", "author": "Jonas Muster"}
         "*Von Jonas Muster*\n\n",
         "Jonas Muster\n\n",
         "# Der „Laden“ an der Ecke\n\n",
+        "Ein Essay von Jonas Muster\n\n",
     ],
 )
 def test_what_the_head_prints_is_not_printed_twice(beginning: str) -> None:
@@ -40,6 +41,11 @@ def test_what_the_head_prints_is_not_printed_twice(beginning: str) -> None:
 )
 def test_what_only_begins_like_it_stays(beginning: str) -> None:
     assert html(f"{beginning}\n\nText.", **HEAD) == html(f"{beginning}\n\nText.")
+
+
+def test_a_rule_below_the_title_goes_with_it() -> None:
+    body = "Was wird aus dem Laden?\n=======================\n\nText."
+    assert html(body, title="Was wird aus dem Laden?") == "<p>Text.</p>"
 
 
 def test_a_text_that_is_nothing_but_its_title_stays() -> None:

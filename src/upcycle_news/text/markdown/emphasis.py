@@ -13,8 +13,10 @@ from markdown_it.rules_inline.state_inline import Delimiter
 
 _STAR, _EQUALS = ord("*"), ord("=")
 
-# The endings behind a gender star: Händler*innen, jede*r, ein*e, eine*n, keine*s, beide*m.
-_GENDER_ENDING = re.compile(r"(?:in|innen|[rnesm]|e[rnsm])(?!\w)")
+# What stands behind a gender star: Händler*innen, Lehrer*innenzimmer, jede*r, ein*e, keine*s, der*die.
+_GENDER_ENDING = re.compile(
+    r"innen|(?:in|[rnesm]|e[rnsm]|de[rnms]|die|das|sie|ihre?[rnms]?|ihm)(?!\w)", re.IGNORECASE
+)
 
 
 def german_star_plugin(parser: MarkdownIt) -> None:

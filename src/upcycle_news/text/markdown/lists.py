@@ -23,17 +23,19 @@ _ORDINAL = re.compile(
 )
 _NUMBERED = re.compile(r"[\s>]*(\d{1,9})[.)]\s")
 _ENGLISH_ORDINAL = re.compile(r"\d{4,}\. ")
-# Behind a birth sign: a date, a year, "um 1900".
-_BIRTH = re.compile(r"(?:um |ca\. |vor |nach )?\d")
+# Behind a birth sign: a date, a year, "um 1900", "in Halle, 1931", or a death sign further on.
+_BIRTH = re.compile(
+    rf"\d|(?:am|um|ca\.|vor|nach|in|im|wohl|{_MONTH}) .*\b1\d{{3}}\b|.*†", re.DOTALL
+)
 
 # • · ▪ ● and their like, those of Word's symbol fonts (private use), and of its outline: o and §, which
 # need a tab behind them.
 BULLET = re.compile(
-    "(?:[•·▪▫●○■□◦‣⁃∙►▸➢➤❖✓✔\uf000-\uf0ff](?=[ \t\u00a0\u2002-\u200a\u202f])|[o§](?=\t))"
+    "(?:[•·▪▫●○■□◦‣⁃∙∗►▸➢➤❖✓✔\uf000-\uf0ff](?=[ \t\u00a0\u2002-\u200a\u202f])|[o§](?=\t))"
 )
 """A bullet as word processors write it, at the start of a line."""
 
-_DASH = re.compile("[–—](?=[ \t\u00a0\u2002-\u200a\u202f])")
+_DASH = re.compile("[‒–—―](?=[ \t\u00a0\u2002-\u200a\u202f])")
 _BULLET_ABOVE = "bullet_above"  # in the environment of a parse: the last bullet that was replaced
 _DIALOGUE_END = (
     "dialogue_end"  # in the environment of a parse: the line behind the last one looked at

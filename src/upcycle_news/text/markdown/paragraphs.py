@@ -18,8 +18,8 @@ from upcycle_news.text.sentences import split_sentences
 SHORT_LINE = 50
 """Characters; where every line of a block is shorter, its line ends are meant: verse, addresses."""
 
-LONG_LINE = 120
-"""Characters; a longer line is not wrapped text but a paragraph of its own."""
+LONG_LINE = 80
+"""Characters; text is wrapped at fewer, so that a longer line of several sentences is a paragraph."""
 
 MAX_HEADING = 60
 """Characters of a line that a line of - or = below makes a heading."""
@@ -46,8 +46,13 @@ _PROGRAM = re.compile(
 )
 _SENTENCE_END = re.compile(r"[.!?…:][\"'“”‘’»«›‹)\]*_]*\s*$")
 _FINAL = re.compile(r"[.!?…:;,][\"'“”‘’»«)\]]*$")
-_DASH_LINE = re.compile(r"[–—] ")
-_NUMBER_LINE = re.compile(r"\d{1,4}\. ")
+_DASH_LINE = re.compile(r"[‒–—―] ")
+# Lines that each begin with a number, a letter with a bracket, a paragraph sign, an arrow, an emoji.
+_COUNTED_LINE = re.compile(
+    r"\(?(?:\d{1,4}|[A-Za-z]|[ivx]{1,5})[.)]{1,2}\s|§+ ?\d"
+    r"|[^\w\s\"'„“‚‘’»«›‹()\[\]<>*_`~=#|\\.,;:!?…&@$%+/-]\ufe0f?\s"
+)
+_ADDRESS_LINE = re.compile(r"(?:https?://|www\.)\S+|\S+@\S+")
 _INDENT = re.compile(r"\t| {3,}")
 
 
@@ -184,6 +189,8 @@ def _are_paragraphs(lines: Sequence[str]) -> bool:
     if len(lines) < 2 or not all(_SENTENCE_END.search(line) for line in lines[:-1]):
         return False
     long = [len(line) > LONG_LINE and len(split_sentences(line)) > 1 for line in lines]
+    if len(lines) == 2:  # a single line may end with a sentence by chance
+        return long[0] and (long[1] or len(lines[0]) > 1.5 * LONG_LINE)
     return 2 * sum(long[:-1]) > len(lines) - 1
 
 
@@ -206,12 +213,12 @@ def _parts(paragraph: list[Token], lines: list[str], starts: list[int]) -> list[
 def _keeps_lines(lines: Sequence[str]) -> bool:
     if len(lines) < 2:
         return False
-    if all(len(line.strip()) < SHORT_LINE for line in lines):
-        return True
     texts = [line.strip() for line in lines]
+    if all(len(text) < SHORT_LINE or _ADDRESS_LINE.fullmatch(text) for text in texts):
+        return True
     dashes = [bool(_DASH_LINE.match(text)) for text in texts]
     return (all(dashes[1:]) and (dashes[0] or len(dashes) > 2)) or all(
-        _NUMBER_LINE.match(text) for text in texts
+        _COUNTED_LINE.match(text) for text in texts
     )
 
 

@@ -13,6 +13,7 @@ from upcycle_news.text.typography import normalise_text
 _FENCE = re.compile(r"[ >]*(`{3,}|~{3,})")
 _INVISIBLE_START = re.compile("^([ \t>]*)[\u00ad\u200b\u2060]+")
 _DEEP = re.compile(r"(?: {4,}| {0,3}\t)[ \t]*\S")
+_MARK_WITHOUT_BLANK = re.compile("^([ \t>]*[•●▪■◦‣►➢\uf0a7\uf0b7\uf0d8])(?=\\w)")
 _ITEM_MARK = re.compile(r"[ \t]*\S+[ \t\u00a0]")
 _ITEM = re.compile(r"[ \t]*(?:[-+*]|\d{1,9}[.)])[ \t]")
 
@@ -27,7 +28,8 @@ def prepare(body: str) -> str:
     inside = _in_fences(lines)
     for number, line in enumerate(lines):
         if not inside[number]:
-            lines[number] = _INVISIBLE_START.sub(r"\1", line)
+            line = _INVISIBLE_START.sub(r"\1", line)
+            lines[number] = _MARK_WITHOUT_BLANK.sub(r"\1 ", line)
     for start, end in _deep_lists(lines, inside):
         margin = min(_columns(line) for line in lines[start:end])
         for number in range(start, end):
@@ -58,7 +60,7 @@ def _columns(line: str) -> int:
 
 
 def _deep_lists(lines: Sequence[str], inside: Sequence[bool]) -> Iterator[tuple[int, int]]:
-    """Yield the runs of lines that are a list, although CommonMark would take them for code."""
+    """Yield the runs of lines that are a list or a quotation, although CommonMark takes them for code."""
     number = 0
     while number < len(lines):
         start = number
@@ -75,4 +77,6 @@ def _deep_lists(lines: Sequence[str], inside: Sequence[bool]) -> Iterator[tuple[
 
 def _is_deep_item(line: str) -> bool:
     start = len(line) - len(line.lstrip(" \t"))
-    return bool(BULLET.match(line, start) or _ITEM.match(line, start))
+    return bool(
+        BULLET.match(line, start) or _ITEM.match(line, start) or line.startswith("> ", start)
+    )

@@ -15,7 +15,9 @@ TITLE, AUTHOR = "title", "author"
 """Names in the environment of a parse: what stands in the front matter."""
 
 _MARKS = re.compile(r"[*_`\\\"'‚‘’„“”«»‹›]|^#+ ")
-_NAME_OF_AUTHOR = re.compile(r"(?:von|text|autor|autorin|by|ein beitrag von)(?::| ) ?(.+)")
+_NAME_OF_AUTHOR = re.compile(
+    r"(?:von|text|autor|autorin|by|(?:ein )?(?:gast)?(?:beitrag|essay|text|artikel) von)(?::| ) ?(.+)"
+)
 
 
 def own_title_plugin(parser: MarkdownIt) -> None:
@@ -47,6 +49,14 @@ def _drop_first_line(tokens: list[Token], title: str, author: str, *, is_title: 
         return
     if not rest:
         del tokens[:3]
+        below = tokens[0]
+        if (
+            is_title
+            and below.type == "hr"
+            and opening.map
+            and below.map == [opening.map[1], opening.map[1] + 1]
+        ):
+            del tokens[0]  # the line below a title that ends with a question mark
         return
     inline.content = rest.lstrip()
     if opening.map:
