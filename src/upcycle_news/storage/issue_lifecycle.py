@@ -452,9 +452,15 @@ def cancel(
     by: str,
     now: datetime,
     reason: str = "",
+    revision_id: str = "",
 ) -> None:
-    """Cancel an issue and its deliveries, those on the wire aside; raises `IssueError`."""
-    advance(connection, issue, event, by=by, now=now, reason=reason)
+    """Cancel an issue and its deliveries, those on the wire aside; raises `IssueError`.
+
+    `revision_id` is given where it is known which revision went out, without this store.
+    """
+    columns = {"revision_id": revision_id} if revision_id else None
+    about = {"by": by, "reason": reason, "revision_id": revision_id}
+    advance(connection, issue, event, now=now, columns=columns, **about)
     settle_returned_deliveries(connection, issue, now=now)
     close_if_done(connection, issue, now=now)
 

@@ -98,13 +98,13 @@ def count_sent(store: Store, issue: str) -> int:
         return lifecycle.count_deliveries(connection, issue).get(DeliveryState.SENT, 0)
 
 
-def sent_before_restore(store: Store) -> frozenset[str]:
-    """Return the issues of which only an operator, or the journal, knows that they went out."""
-    query = select(issue_events.c.issue_id).where(
+def sent_before_restore(store: Store) -> dict[str, datetime]:
+    """Return when people said of which issues that they went out without this store."""
+    query = select(issue_events.c.issue_id, issue_events.c.at).where(
         issue_events.c.event == IssueEvent.SENT_BEFORE_RESTORE
     )
     with store.reading() as connection:
-        return frozenset(connection.scalars(query))
+        return {row.issue_id: row.at for row in connection.execute(query)}
 
 
 def record_published(store: Store, issue: str, revision_id: str, *, now: datetime) -> None:

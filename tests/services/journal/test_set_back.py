@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from collections.abc import Iterator
 from datetime import timedelta
 
@@ -184,6 +185,11 @@ def test_the_public_archive_tells_of_an_issue_that_the_machine_has_forgotten(
         assert machine.run("store", "confirm", "--yes", "--json").json["sent"] == [today()]
         machine.send(code=3)
         assert sent_once(machine)
+        shutil.rmtree(machine.publication.home.parent / "host/archive")
+        machine.run("archive", "build")
+        page = f"archive/{today()}/revision.txt"
+        assert (machine.state / "archive" / page).is_file(), "the revision is in the store"
+        assert (machine.publication.home.parent / "host" / page).is_file()
 
 
 def test_an_issue_changed_since_the_snapshot_is_stopped_by_the_public_archive_as_well(

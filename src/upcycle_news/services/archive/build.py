@@ -207,17 +207,21 @@ def _sent(
     load: _LoadRevision,
     upcoming: _UpcomingIssue | None,
 ) -> list[SentIssue]:
-    """Return every issue that was queued and possibly received, and the upcoming one."""
+    """Return every issue that was queued and possibly received, and the upcoming one.
+
+    Also one that went out without this store, if it has the revision that did.
+    """
     decisions, zone = corrections.all_corrections(context.store), context.settings.publication.zone
+    elsewhere = sending_history.sent_before_restore(context.store)
     sent = [
         apply_corrections(
-            SentIssue(revision.manifest, row.enqueued_at, row.enqueued_at, row.revision_id),
+            SentIssue(revision.manifest, at, at, row.revision_id),
             (decision for decision in decisions if decision.issue == row.id),
             zone,
         )
         for row in rows
-        if _is_shown(context, row)
-        and row.enqueued_at is not None
+        if (at := row.enqueued_at if _is_shown(context, row) else elsewhere.get(str(row.id)))
+        is not None
         and (revision := load(row)) is not None
     ]
     if upcoming is not None and all(issue.manifest.issue.id != upcoming.issue for issue in sent):
@@ -287,7 +291,7 @@ def _unaccounted_files(
     """
     pages = issue_pages(folder, listed_only=folder != context.archive_folder)
     foreign = pages - {str(row.id) for row in rows}
-    foreign |= pages & sending_history.sent_before_restore(context.store)
+    foreign |= pages & set(sending_history.sent_before_restore(context.store))
     if not foreign:
         return set()
     known = [revision for row in rows if row.frozen and (revision := load(row)) is not None]

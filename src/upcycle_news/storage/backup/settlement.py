@@ -11,7 +11,7 @@ from datetime import datetime
 
 from sqlalchemy import Connection, func, select
 
-from upcycle_news.models import IssueId, IssueState, Manifest
+from upcycle_news.models import IssueId, IssueState
 from upcycle_news.storage import issue_lifecycle as lifecycle
 from upcycle_news.storage import issues as issue_rows
 from upcycle_news.storage import revisions, send_hold
@@ -19,6 +19,7 @@ from upcycle_news.storage.backup import copy as copy_rows
 from upcycle_news.storage.backup import snapshot
 from upcycle_news.storage.database import Store
 from upcycle_news.storage.issue_lifecycle import IssueEvent
+from upcycle_news.storage.revisions import Revision
 from upcycle_news.storage.schema import issues
 
 
@@ -49,17 +50,18 @@ def settle(
     """Let the store know what went out without it, in one transaction; raises `StoreError`.
 
     What waits becomes unknown, approvals are taken back, and each of `outside` is cancelled as sent
-    before: its essays are used, and its number is not given again. A send hold begins, unless the store
+    before: its essays are used, its number is not given again, and the archive shows it if the revision
+    that went out is here. A send hold begins, unless the store
     was `restored` and has one.
     """
-    manifests = {one.issue: _manifest(store, one) for one in outside}
+    known = {one.issue: _known_revision(store, one) for one in outside}
     with store.writing() as connection:
         copy_rows.lock_tables(connection, "EXCLUSIVE")
         reason = "the store was set back: whether it was sent after that is not known"
         unknown = snapshot.mark_unknown(connection, reason, now)
         lifecycle.close_all_done(connection, now=now)
         for one in outside:
-            _register(connection, one, manifests[one.issue], by=by, now=now)
+            _register(connection, one, known[one.issue], by=by, now=now)
         snapshot.revoke_approvals(connection, now)
         snapshot.leave_ids_out(connection)
         if not restored:
@@ -68,19 +70,18 @@ def settle(
     return Settlement(unknown, tuple(sorted(str(one.issue) for one in outside)))
 
 
-def _manifest(store: Store, outside: OutsideIssue) -> Manifest | None:
+def _known_revision(store: Store, outside: OutsideIssue) -> Revision | None:
     """Return what went out if the store composed it before it was set back, else the newest it has."""
     known = None
     if outside.revision_id:
         known = revisions.load_revision(store, outside.issue, outside.revision_id)
-    known = known or revisions.load_revision(store, outside.issue)
-    return None if known is None else known.manifest
+    return known or revisions.load_revision(store, outside.issue)
 
 
 def _register(
     connection: Connection,
     outside: OutsideIssue,
-    manifest: Manifest | None,
+    known: Revision | None,
     *,
     by: str,
     now: datetime,
@@ -92,6 +93,7 @@ def _register(
         lifecycle.create(connection, outside.issue, number, outside.revision_id, now=now)
     elif IssueState(row.state).is_frozen:
         return
+    exact = known is not None and known.revision_id == outside.revision_id
     lifecycle.cancel(
         connection,
         issue,
@@ -99,9 +101,10 @@ def _register(
         by=by,
         now=now,
         reason="went out before the store was set back",
+        revision_id=outside.revision_id if exact else "",
     )
-    if manifest is not None:
-        issue_rows.record_used_content(connection, manifest)
+    if known is not None:
+        issue_rows.record_used_content(connection, known.manifest)
     issue_rows.record_used_essays(connection, outside.issue, outside.essays)
 
 
