@@ -49,7 +49,8 @@ def connection_limit(wanted: int) -> int:
     soft, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
     if soft == resource.RLIM_INFINITY:
         return wanted
-    return max(_FEWEST, min(wanted, soft - _OTHER_FILES - _ON_THEIR_WAY))
+    # Two for each: the connection, and the page or picture that is being sent.
+    return max(_FEWEST, min(wanted, (soft - _OTHER_FILES - _ON_THEIR_WAY) // 2))
 
 
 class ConnectionGuard:
@@ -78,7 +79,7 @@ class ConnectionGuard:
     # --- what happens to a connection
 
     def opened(self, connection: GuardedProtocol) -> None:
-        """Take a new connection; the oldest of those that send nothing or slowly makes room for it."""
+        """Take a new connection; the oldest that sends nothing, sends slowly or does not read makes room."""
         self._idle[connection] = self._clock()
         if len(self) <= self._limit:
             return
@@ -88,7 +89,8 @@ class ConnectionGuard:
             if oldest is not None and oldest is not connection:
                 oldest.end_reading()
                 return
-        connection.abort()  # every other one is being answered
+        blocked = next((one for one in self._answered if one.is_blocked()), connection)
+        blocked.abort()  # the new one, if every other one is being answered
 
     def closed(self, connection: GuardedProtocol) -> None:
         """Forget a connection."""
@@ -198,6 +200,10 @@ class GuardedProtocol(H11Protocol):
         else:
             self.received = 0
             self._guard.idle(self)
+
+    def is_blocked(self) -> bool:
+        """Return True while the client leaves a part of the answer unread."""
+        return self.transport.get_write_buffer_size() > 0
 
     def is_stalled(self, since: float, now: float) -> bool:
         """Return True if the client does not read the answer, or too slowly. `since` it may."""
