@@ -34,7 +34,11 @@ from upcycle_news.models import Publication, Relay
 from upcycle_news.models.archive_paths import ARCHIVE
 from upcycle_news.observability import logging
 from upcycle_news.storage.database import Store, open_store
-from upcycle_news.storage.key_fingerprints import record_fingerprint, recorded_fingerprint
+from upcycle_news.storage.key_fingerprints import (
+    belongs_to_other_keys,
+    record_fingerprint,
+    recorded_fingerprint,
+)
 from upcycle_news.storage.quotas import Quotas
 from upcycle_news.subscribers.link_tokens import LinkSigner, Purpose
 from upcycle_news.subscribers.signing_keys import KeyRing, erasure_key, key_fingerprint
@@ -100,11 +104,12 @@ class AppContext:
 
     def _match_keys(self, store: Store, fingerprint: str) -> None:
         """Compare the keys with those that the store knows; a new store remembers them."""
-        known = recorded_fingerprint(store)
-        if known is None:
+        if recorded_fingerprint(store) == fingerprint:
+            return
+        if not belongs_to_other_keys(store, fingerprint):
             with suppress(StoreError):  # one that cannot be written to now remembers them later
-                record_fingerprint(store, fingerprint, now=self.clock())
-        elif known != fingerprint:
+                record_fingerprint(store, fingerprint, now=self.clock(), replace=True)
+        else:
             store.close()
             raise StoreMismatchError(
                 localized("store-other-keys", store=store.name, folder=str(self.secrets_folder))

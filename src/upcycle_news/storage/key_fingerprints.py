@@ -8,7 +8,7 @@ from sqlalchemy import delete, select
 from sqlalchemy.dialects import postgresql, sqlite
 
 from upcycle_news.storage.database import Store
-from upcycle_news.storage.schema import key_fingerprints
+from upcycle_news.storage.schema import issues, key_fingerprints, subscribers, suppressions
 
 _NAME = "person.key"
 
@@ -19,6 +19,19 @@ def recorded_fingerprint(store: Store) -> str | None:
     with store.reading() as connection:
         fingerprint: str | None = connection.scalar(query)
     return fingerprint
+
+
+def belongs_to_other_keys(store: Store, fingerprint: str) -> bool:
+    """Return whether a migrated store belongs to other keys than those with this fingerprint.
+
+    A store without subscribers, issues and suppressions belongs to nobody yet.
+    """
+    known = recorded_fingerprint(store)
+    if known is None or known == fingerprint:
+        return False
+    tables = (subscribers.c.id, issues.c.id, suppressions.c.email_key)
+    with store.reading() as connection:
+        return any(connection.execute(select(column).limit(1)).first() for column in tables)
 
 
 def record_fingerprint(

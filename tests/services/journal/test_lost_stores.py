@@ -238,6 +238,17 @@ def test_keys_alone_beside_a_new_store_are_normal(publication: Publication) -> N
     publication.run("doctor", "store", "--offline")
 
 
+def test_a_store_in_which_nothing_is_yet_takes_whatever_keys_there_are(
+    publication: Publication,
+) -> None:
+    publication.run("subscribers", "stats")
+    shutil.rmtree(publication.home / "var/secrets")
+    for command in CHECKS:
+        publication.run(*command)
+    publication.run("subscribers", "add", "anna@example.org", "--consent", "a list")
+    publication.run("subscribers", "stats")
+
+
 def test_a_folder_that_is_really_new_is_well(tmp_path: Path, clock: Clock) -> None:
     from upcycle_news.scaffold.layout import init_publication
 
@@ -331,7 +342,8 @@ def test_machines_with_other_keys_do_not_share_a_store(
     publication: Publication, relay: MisbehavingRelay
 ) -> None:
     store = f"sqlite:///{publication.home}/var/{STORE}"
-    Machine(publication, relay, STORE=store).run("subscribers", "stats")
+    first = Machine(publication, relay, STORE=store)
+    first.run("subscribers", "add", "anna@example.org", "--consent", "a list")
     (publication.home / "var2/secrets").mkdir(parents=True)
     (publication.home / "var2/secrets/person.key").write_text("cd" * 32)
     second = Machine(publication, relay, STORE=store, STATE=str(publication.home / "var2"))

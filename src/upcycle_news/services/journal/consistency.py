@@ -19,7 +19,7 @@ from upcycle_news.services.journal import files
 from upcycle_news.services.journal.record import keys_of
 from upcycle_news.storage import issues, sending_history
 from upcycle_news.storage.database import Store, current_migration
-from upcycle_news.storage.key_fingerprints import recorded_fingerprint
+from upcycle_news.storage.key_fingerprints import belongs_to_other_keys
 from upcycle_news.storage.send_hold import raise_if_store_held
 from upcycle_news.storage.sending_history import Confirmations, KnownIssue
 
@@ -64,8 +64,7 @@ def find_contradiction(
     if store is not None and current_migration(store) is None:
         store = None
     if store is not None:
-        known_keys = recorded_fingerprint(store)
-        if keys and known_keys is not None and known_keys != keys:
+        if keys and belongs_to_other_keys(store, keys):
             secrets = str(context.secrets_folder)
             return localized("store-other-keys", store=store.name, folder=secrets)
         confirmed = sending_history.confirmations(store)
