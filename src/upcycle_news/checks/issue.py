@@ -10,7 +10,12 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
-from upcycle_news.checks.essay import check_essay, check_further_essay
+from upcycle_news.checks.essay import (
+    HeadLine,
+    check_essay,
+    check_further_essay,
+    first_line,
+)
 from upcycle_news.checks.findings import error, is_vague_link_text, warning
 from upcycle_news.checks.html_inspector import HtmlDocument, inspect_html
 from upcycle_news.i18n.messages import localized
@@ -60,13 +65,21 @@ def issue_check(function: Check) -> Check:
 
 
 def preflight(
-    rendered: RenderedIssue, issue: Issue, publication: Publication
+    rendered: RenderedIssue,
+    issue: Issue,
+    publication: Publication,
+    head_line: HeadLine = first_line,
 ) -> tuple[Finding, ...]:
-    """Return all findings about a rendered issue; without errors it may be sent."""
+    """Return all findings about a rendered issue; without errors it may be sent.
+
+    `head_line` returns the line of a key in the front matter of an essay.
+    """
     check_input = CheckInput(rendered, issue, publication, inspect_html(rendered.html))
     findings = [finding for run_check in ISSUE_CHECKS for finding in run_check(check_input)]
     # Of the other essays the mail has the summary only, and the archive all.
-    in_essays = [finding for essay in issue.essays[:1] for finding in check_essay(essay)]
+    in_essays = [
+        finding for essay in issue.essays[:1] for finding in check_essay(essay, None, head_line)
+    ]
     in_essays += [finding for essay in issue.essays[1:] for finding in check_further_essay(essay)]
     # A mistake of an essay shows in the HTML as well: it is reported once, at its source.
     reported = {finding.code.replace("-missing", "-empty") for finding in in_essays}

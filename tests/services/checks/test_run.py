@@ -139,6 +139,9 @@ def test_findings_about_the_head_have_the_line_of_their_key(publication: Publica
         ("warning", "todo", f"{BAHNHOF}:5"),
         ("warning", "typography-dash", f"{BAHNHOF}:5"),
     ]
+    preview = publication.run("issue", "preview", "--no-open", "--no-collect", "--json")
+    places = [finding["where"] for finding in preview.json["findings"]]
+    assert places == [f"{BAHNHOF}:5"] * 2
 
 
 def test_a_colour_that_many_cannot_read_is_told_at_its_line(publication: Publication) -> None:

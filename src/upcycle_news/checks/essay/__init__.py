@@ -6,7 +6,7 @@ its line with what to write instead: nothing becomes nothing.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Collection, Iterator
 
 from upcycle_news.checks.essay import (  # each adds its checks, in this order
     blocks,
@@ -20,7 +20,9 @@ from upcycle_news.checks.essay.registry import (
     ESSAY_CHECKS,
     EssayCheck,
     EssayInput,
+    HeadLine,
     essay_check,
+    first_line,
 )
 from upcycle_news.models import Essay, Finding
 
@@ -28,11 +30,13 @@ __all__ = [
     "ESSAY_CHECKS",
     "EssayCheck",
     "EssayInput",
+    "HeadLine",
     "blocks",
     "check_essay",
     "check_further_essay",
     "emphasis",
     "essay_check",
+    "first_line",
     "leftovers",
     "private_notes",
     "references",
@@ -41,15 +45,13 @@ __all__ = [
 
 
 def check_essay(
-    essay: Essay,
-    images: Collection[str] | None = None,
-    head_line: Callable[[str], int] | None = None,
+    essay: Essay, images: Collection[str] | None = None, head_line: HeadLine = first_line
 ) -> Iterator[Finding]:
-    """Yield the findings about an essay, from its first line to its last; `images` are the paths that exist below content/images.
+    """Yield the findings about an essay, from its first line to its last.
 
-    `head_line` returns the line of a key of the front matter; without it that is line 1.
+    `images` are the paths that exist below content/images.
     """
-    check_input = EssayInput(essay, images, *([head_line] if head_line else []))
+    check_input = EssayInput(essay, images, head_line)
     findings = [finding for run_check in ESSAY_CHECKS for finding in run_check(check_input)]
     yield from sorted(findings, key=lambda finding: finding.place[1])
 

@@ -9,8 +9,12 @@ from functools import cached_property
 from upcycle_news.checks.essay.parsed import ParsedEssay, parse_essay
 from upcycle_news.models import Essay, Finding
 
+HeadLine = Callable[[Essay, str], int]
+"""Returns the line of a key of an essay's front matter."""
 
-def _first_line(_: str) -> int:
+
+def first_line(_: Essay, __: str) -> int:
+    """Return line 1, where the file of an essay is not at hand."""
     return 1
 
 
@@ -19,12 +23,11 @@ class EssayInput:
     """What a check examines: an essay, and the paths that exist below content/images.
 
     Without `images` the presence of files is not checked: rendering would have failed without one.
-    `head_line` returns the line of a key of the front matter, where the file is at hand.
     """
 
     essay: Essay
     images: Collection[str] | None = None
-    head_line: Callable[[str], int] = _first_line
+    head_line: HeadLine = first_line
 
     def at(self, line: int) -> str:
         """Return ``file:line`` for a line of the essay's body, counted from 1."""
@@ -32,7 +35,7 @@ class EssayInput:
 
     def at_key(self, key: str) -> str:
         """Return ``file:line`` for a key of the essay's front matter."""
-        return f"{self.essay.source}:{self.head_line(key)}"
+        return f"{self.essay.source}:{self.head_line(self.essay, key)}"
 
     @cached_property
     def parsed(self) -> ParsedEssay:

@@ -6,6 +6,7 @@ import unicodedata
 from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
+from functools import partial
 
 from upcycle_news.app.context import AppContext
 from upcycle_news.checks.essay import check_essay
@@ -63,13 +64,7 @@ def check_everything(context: AppContext, issue: IssueId) -> tuple[Finding, ...]
     check_input = PublicationInput(context, essays)
     findings = [finding for run_check in PUBLICATION_CHECKS for finding in run_check(check_input)]
     if not any(finding.level == "error" and finding.code != "flow" for finding in findings):
-        # A frozen essay does not know the line of a key, its file does: such a finding is told once.
-        told = {(finding.code, finding.place[0], finding.text) for finding in findings}
-        findings += (
-            finding
-            for finding in check_issue(context, issue)
-            if (finding.code, finding.place[0], finding.text) not in told
-        )
+        findings += check_issue(context, issue)
     findings += check_settings(context)
     return tuple(dict.fromkeys(findings))
 
@@ -101,7 +96,7 @@ def _check_essay(context: AppContext, essay: Essay) -> Iterator[Finding]:
         for path in folder.rglob("*")
         if path.is_file()
     }
-    findings = tuple(check_essay(essay, present, lambda key: line_of_head(context, essay, key)))
+    findings = tuple(check_essay(essay, present, partial(line_of_head, context)))
     yield from findings
     if not any(finding.code == "image-missing" for finding in findings):
         try:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, time
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +26,7 @@ from upcycle_news.models import (
 )
 from upcycle_news.rendering.preview_page import preview_page, standalone_html
 from upcycle_news.rendering.render import render
+from upcycle_news.services.content.files import line_of_head
 from upcycle_news.services.content.images import publish_images
 from upcycle_news.services.feeds.collect import feed_findings
 from upcycle_news.services.feeds.item_recognition import withdrawn_findings
@@ -98,7 +100,7 @@ def _findings(
     context: AppContext, manifest: Manifest, rendered: RenderedIssue
 ) -> tuple[Finding, ...]:
     findings = (
-        *preflight(rendered, manifest.issue, manifest.publication),
+        *preflight(rendered, manifest.issue, manifest.publication, partial(line_of_head, context)),
         *_unsent_findings(context, manifest),
         *settings_findings(context),
         *revision_findings(context, manifest.publication),
