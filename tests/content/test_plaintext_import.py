@@ -12,7 +12,6 @@ from markdown_it import MarkdownIt
 
 from upcycle_news.content.essays import read_essays
 from upcycle_news.content.plaintext_import import (
-    byline_author,
     escape_line,
     import_text,
     split_paragraphs,
@@ -131,27 +130,6 @@ def test_english_texts_get_english_marks():
 def test_typeset_text_stays_unchanged():
     text = "„Er sagte ‚komm‘ – geht’s?“, fragte sie."
     assert typeset(text) == text
-
-
-@pytest.mark.parametrize(
-    ("line", "author"),
-    [
-        ("Martha Beispiel ist Leiterin von Haus+Hof.", "Martha Beispiel"),
-        ("Dr. Jörg von der Aue ist freier Journalist in Köln.", "Dr. Jörg von der Aue"),
-        ("Anna-Lena Müller arbeitet bei Haus+Hof.", "Anna-Lena Müller"),
-        ("Von Martha Beispiel", "Martha Beispiel"),
-        ("Text: Martha Beispiel", "Martha Beispiel"),
-        ("Martha Beispiel, Architektin", "Martha Beispiel"),
-        ("Urban Mining ist die Zukunft.", None),
-        ("Das Haus ist alt.", None),
-        ("Und Martha Beispiel ist Leiterin.", None),
-        ("Von Berlin nach Rom sind es 1500 Kilometer.", None),
-        ("Tiefe, Nähe, Verantwortung.", None),
-        ("", None),
-    ],
-)
-def test_a_byline_is_distinguished_from_a_closing_sentence(line, author):
-    assert byline_author(line) == author
 
 
 def test_wrapped_lines_are_one_paragraph_and_blank_lines_separate():

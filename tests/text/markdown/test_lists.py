@@ -103,6 +103,8 @@ def test_bullets_without_a_blank_make_lists() -> None:
 
 def test_another_bullet_behind_an_empty_line_begins_another_list() -> None:
     assert html("• a\n• b\n\n▪ c\n▪ d").count("<ul>") == 2
+    assert html("• a\n• b\n\n– c\n– d").count("<ul>") == 2
+    assert html("• a\n\n• b").count("<ul>") == 1
 
 
 def test_dialogue_keeps_its_dashes_and_lines() -> None:

@@ -147,3 +147,9 @@ def test_a_short_line_without_a_final_mark_is_a_heading() -> None:
 
 def test_a_signature_is_no_heading() -> None:
     assert html("Mit Grüßen\n-- \nDer Verein") == "<p>Mit Grüßen</p>\n<hr />\n<p>Der Verein</p>"
+
+
+@pytest.mark.parametrize("signs", ["———", "–––––", "• • •", "···", "* * *", "***"])
+def test_a_line_of_signs_is_a_rule(signs: str) -> None:
+    assert html(f"Davor.\n\n{signs}\n\nDanach.") == "<p>Davor.</p>\n<hr />\n<p>Danach.</p>"
+    assert html(f"```\n{signs}\n```") == f"<pre><code>{signs}\n</code></pre>"

@@ -93,15 +93,16 @@ def _replace_bullet(state: StateBlock, start: int, end: int, silent: bool) -> bo
     Another bullet behind an empty line ends the list above it.
     """
     text = _line(state, start)
-    if BULLET.match(text):
-        _write_bullet(state, start)
-        above = state.env.get(_BULLET_ABOVE, text[0])
-        state.env[_BULLET_ABOVE] = text[0]
-        return silent and start > 0 and state.isEmpty(start - 1) and above != text[0]
+    lines = [start] if BULLET.match(text) else []
     if _DASH.match(text):
-        for line in _dash_list(state, start):
-            _write_bullet(state, line)
-    return False
+        lines = [*_dash_list(state, start)]
+    if not lines:
+        return False
+    for line in lines:
+        _write_bullet(state, line)
+    above = state.env.get(_BULLET_ABOVE, text[0])
+    state.env[_BULLET_ABOVE] = text[0]
+    return silent and start > 0 and state.isEmpty(start - 1) and bool(above != text[0])
 
 
 def _write_bullet(state: StateBlock, line: int) -> None:

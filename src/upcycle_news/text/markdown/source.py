@@ -12,6 +12,7 @@ from upcycle_news.text.typography import normalise_text
 
 _FENCE = re.compile(r"[ >]*(`{3,}|~{3,})")
 _INVISIBLE_START = re.compile("^([ \t>]*)[\u00ad\u200b\u2060]+")
+_RULE_OF_SIGNS = re.compile(r"[ \t]*(?:[•·∗–—―][ \t]*){3,}$")  # between paragraphs, as *** is
 _DEEP = re.compile(r"(?: {4,}| {0,3}\t)[ \t]*\S")
 _MARK_WITHOUT_BLANK = re.compile("^([ \t>]*[•●▪■◦‣►➢\uf0a7\uf0b7\uf0d8])(?=\\w)")
 _ITEM_MARK = re.compile(r"[ \t]*\S+[ \t\u00a0]")
@@ -30,6 +31,8 @@ def prepare(body: str) -> str:
         if not inside[number]:
             line = _INVISIBLE_START.sub(r"\1", line)
             lines[number] = _MARK_WITHOUT_BLANK.sub(r"\1 ", line)
+            if _RULE_OF_SIGNS.match(line):
+                lines[number] = "***"
     for start, end in _deep_lists(lines, inside):
         margin = min(_columns(line) for line in lines[start:end])
         for number in range(start, end):
