@@ -212,6 +212,25 @@ def test_the_form_of_an_umlaut_does_not_part_a_picture_from_its_name(
     assert found.image.path == unicodedata.normalize("NFC", "Türschlösser.png")
 
 
+@pytest.mark.parametrize(
+    ("head", "error"),
+    [
+        (f"title: Der Laden: offen\n{DAY}", "2: Ein Doppelpunkt in einem Text"),
+        (f"author: A\ntitle: *Der Laden*\n{DAY}", "3: Der Kopf lässt sich hier nicht lesen"),
+        (f"title:Der Laden\n{DAY}", "2: Hinter dem Namen gehört ein Doppelpunkt"),
+        (f"title = Der Laden\n{DAY}", "2: Hinter dem Namen gehört ein Doppelpunkt"),
+        ("title: Der Laden\ndate:2026-10-05", "3: Hinter dem Namen gehört ein Doppelpunkt"),
+        (f"title: 'Der Laden\n{DAY}", "2: Ein Anführungszeichen, das nichts schließt"),
+    ],
+)
+def test_a_head_that_is_no_yaml_is_told_at_the_slip_with_what_to_write(
+    folder: Path, head: str, error: str
+) -> None:
+    found = only_error(folder, head)
+    assert found.startswith(error)
+    assert found.endswith(('"Der Laden: offen"', '"*Der Laden*"', "title: Der Laden", DAY, ' "'))
+
+
 TOML = """title = "Platz #3"  # noch prüfen
 date = 2026-10-05T07:30:00+02:00
 author = "Anna"

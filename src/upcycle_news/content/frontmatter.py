@@ -413,16 +413,39 @@ def _explain_yaml_error(
     mark = error.problem_mark or error.context_mark
     at = mark.line if mark else -1
     problem = error.problem or ""
+    if missing := _missing_space(lines, at):
+        return missing
     if "mapping values are not allowed" in problem:
-        return at + 2, localized("head-colon")
+        return at + 2, localized("head-colon", example=_quoted_line(lines, at))
     if "'\\t'" in problem:
         return at + 2, localized("head-tab")
     if cut := _cut_in_the_middle(lines, at, prose):
         return cut
     # An open quotation mark includes the lines below it: PyYAML fails there, the mistake is above.
     for number, line in enumerate(lines[: at + 1]):
-        if re.match(r'[\w-]+:\s*"', line) and len(re.findall(r'(?<!\\)"', line)) % 2:
+        opened = re.match(r"[\w-]+:\s*([\"'])", line)
+        if opened and len(re.findall(rf"(?<!\\){opened[1]}", line)) % 2:
             return number + 2, localized("head-quote-open")
     if 0 <= at < len(lines) and lines[at].count('"') > 2:
         return at + 2, localized("head-quotes-inside")
-    return at + 2, localized("head-broken")
+    return at + 2, localized("head-broken", example=_quoted_line(lines, at))
+
+
+def _missing_space(lines: Sequence[str], at: int) -> tuple[int, LocalizedText] | None:
+    """Return line and text for ``title:Der Laden`` or ``title = x``, which YAML takes for a text."""
+    for number in (at - 1, at):
+        if 0 <= number < len(lines) and (
+            match := re.match(r"([\w-]+)(?::| *=)(?=\S| )(.*)", lines[number])
+        ):
+            if lines[number].startswith(f"{match[1]}: "):
+                continue
+            example = f"{match[1]}: {match[2].strip()[:80]}"
+            return number + 2, localized("head-space", example=example)
+    return None
+
+
+def _quoted_line(lines: Sequence[str], at: int) -> str:
+    """Return a line with its text in quotation marks, as an example of what to write."""
+    match = re.match(r"([\w-]+):\s+([^\s\"'].*)", lines[at]) if 0 <= at < len(lines) else None
+    text = json.dumps(match[2].strip()[:100], ensure_ascii=False) if match else '"…"'
+    return f"{match[1] if match else 'title'}: {text}"
