@@ -44,10 +44,10 @@ def emit_alerts() -> list[str]:
 
 
 @task
-def send_confirmations() -> int:
-    """Send the confirmation mails that wait, within the limits; return how many were sent."""
+def send_confirmations() -> list[str]:
+    """Send the confirmation mails that wait, within the limits; return what became of it."""
     with open_app() as app:
-        return app.subscribers.send_confirmations(due_only=True).mailed
+        return app.subscribers.send_confirmations(due_only=True).sentences(app.language)
 
 
 @task

@@ -7,7 +7,7 @@ from datetime import timedelta
 from upcycle_news.app.context import AppContext
 from upcycle_news.models import EmailAddress
 from upcycle_news.services.monitoring import alerts
-from upcycle_news.services.subscribers import subscriptions
+from upcycle_news.services.subscribers import confirmation_mails, subscriptions
 
 from ..delivery.memory_ledger import Clock
 from ..publications import Publication, add_confirmed_subscribers
@@ -140,3 +140,14 @@ def test_operators_hear_of_it_once_until_nothing_waits_for_the_limits(
                 context, EmailAddress.parse(f"f{round_}n{number}@fort.example"), language="de"
             )
         subscriptions.purge_expired(context)
+
+
+def test_the_flow_watch_sends_what_waits_and_says_so(publication: Publication) -> None:
+    context = publication.context()
+    for name in ("anna", "berta"):
+        email = EmailAddress.parse(f"{name}@example.org")
+        subscriptions.sign_up(context, email, language="de")
+    report = confirmation_mails.send_waiting(context, due_only=True)
+    assert report.sentences("de") == ["2 Mails zur Bestätigung, die gewartet hatten, gingen hinaus."]
+    assert confirmation_mails.send_waiting(context, due_only=True).sentences("de") == []
+    assert len(publication.mails()) == 2

@@ -70,17 +70,16 @@ def watch_result(
     resolved: int,
     alerts: list[str],
     notices: Sequence[str] = (),
-    confirmations: int = 0,
+    confirmations: Sequence[str] = (),
 ) -> RunResult:
     """Return the result of the flow watch; News when there are new alerts.
 
-    `confirmations` is the number of confirmation mails that had waited and were sent.
-    `notices` are sentences about notices to the operators that had waited.
+    `notices` are sentences about notices to the operators that had waited, `confirmations` about
+    confirmation mails that had.
     """
     done = [f"{resolved} waiting runs resolved"] if resolved else []
     done += [f"{reminders} reminders"] if reminders else []
-    done += notices
-    done += [f"{confirmations} confirmation mails sent"] if confirmations else []
+    done += [*notices, *confirmations]
     if alerts:
         return RunResult("completed", "News", "; ".join([*alerts, *done]))
     return RunResult("completed", "Completed", "; ".join(done) or "all is well")

@@ -15,6 +15,7 @@ from functools import cached_property
 
 from upcycle_news.app.context import MAIN_RELAY, AppContext
 from upcycle_news.errors import RelayError, SettingsError, StoreError, TemplateError, UpcycleError
+from upcycle_news.i18n.messages import localized
 from upcycle_news.mail.message import message_hash
 from upcycle_news.mail.transactional import build_transactional_mail
 from upcycle_news.models import (
@@ -69,6 +70,12 @@ class MailingReport:
     mailed: int = 0
     waiting: int = 0
     limited: bool = False
+
+    def sentences(self, language: str) -> list[str]:
+        """Return a sentence about what was sent; none when nothing was."""
+        if not self.mailed:
+            return []
+        return [localized("confirmations-sent", count=self.mailed).in_language(language)]
 
 
 class RecipientRefused(RelayError):  # noqa: N818 - a sentence reads better without "Error"
