@@ -12,8 +12,8 @@ from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from upcycle_news.text.sentences import split_sentences
 from upcycle_news.text.sanitize import word_set
+from upcycle_news.text.sentences import split_sentences
 
 MIN_REPEATED = 3  # texts that end alike
 MAX_TRAILER = 200  # characters of a sentence that is a trailer because it is repeated
