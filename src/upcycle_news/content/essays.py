@@ -21,7 +21,6 @@ from upcycle_news.models.content import LANGUAGE
 from upcycle_news.models.front_matter import front_matter_keys
 from upcycle_news.text.excerpts import summary_of_markdown
 from upcycle_news.text.image_paths import path_below_images
-from upcycle_news.text.markdown.parser import plain_line
 from upcycle_news.text.sanitize import normalise_whitespace
 
 FRONT_MATTER = front_matter_keys(Essay)
@@ -85,6 +84,8 @@ def _read(
     _refuse_leftovers(head, values["extra"])
     language = values["language"] or default_language
     values["language"] = head.checked("language", language, _language_error)
+    from upcycle_news.text.markdown.parser import plain_line  # late: commands that read no essay
+
     for name in ("title", "author", "summary"):  # no Markdown in a head, no entities in a subject
         values[name] = plain_line(values[name], language)
     _check_links(head, values["pin"])
