@@ -7,9 +7,8 @@ of ``+++`` becomes the same nodes (`toml_head`).
 
 from __future__ import annotations
 
-import json
 import re
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from datetime import date
 from types import NoneType, UnionType
@@ -19,6 +18,7 @@ import yaml
 
 from upcycle_news.content import toml_head
 from upcycle_news.content.foreign_keys import explain_foreign_key
+from upcycle_news.content.head_mistakes import cut_value, explain_yaml_error
 from upcycle_news.content.written_days import guess_day, read_day
 from upcycle_news.errors import ContentError
 from upcycle_news.fileio import did_you_mean
@@ -94,7 +94,7 @@ class FrontMatter:
             self.errors.append(error)
             return
         except yaml.MarkedYAMLError as error:
-            self.add_error(*_explain_yaml_error(error, self._lines, prose))
+            self.add_error(*explain_yaml_error(error, self._lines, prose))
             return
         except (yaml.YAMLError, RecursionError, ValueError):
             self.add_error(1, localized("head-not-yaml"))
@@ -129,7 +129,7 @@ class FrontMatter:
             name, node, line = self._find(key)
             if isinstance(node, yaml.ScalarNode) and node.style is None:
                 at = node.end_mark.line if node.value else line - 2
-                if cut := _cut_value(name, node, self._lines[at : at + 1]):
+                if cut := cut_value(name, node, self._lines[at : at + 1]):
                     self.add_error(at + 2, cut)
                     self._cut.add(key)
 
@@ -367,85 +367,3 @@ def _is_text(node: yaml.Node) -> bool:
 
 def _is_null(node: yaml.Node) -> bool:
     return bool(node.tag == "tag:yaml.org,2002:null")
-
-
-def _cut_value(name: str, node: yaml.ScalarNode, lines: Sequence[str]) -> LocalizedText | None:
-    """Return what is wrong when a comment follows an unquoted text in the line where it ends.
-
-    Behind a key without a value only ``#3`` is a text; ``# two sentences`` is a remark.
-    """
-    if not lines:
-        return None
-    begin = node.end_mark.column if node.value else lines[0].find(":") + 1
-    match = re.compile(r"[ \t]+(#.*)" if node.value else r"[ \t]+(#\S.*)").match(lines[0], begin)
-    if match is None:
-        return None
-    text = f"{node.value} {match[1]}".strip()
-    return _hash_in_text(name, text, match.start(1) + 1)
-
-
-def _hash_in_text(name: str, text: str, column: int) -> LocalizedText:
-    whole = json.dumps(" ".join(text.split()), ensure_ascii=False)
-    return localized("head-hash", key=name, column=column, example=f"{name}: {whole[:200]}")
-
-
-_UNQUOTED = re.compile(r"(?P<key>[\w-]+):[ \t]+(?P<text>[^\s\"'|>\[{&*!%@`#].*)")
-
-
-def _cut_in_the_middle(
-    lines: Sequence[str], at: int, prose: Collection[str]
-) -> tuple[int, LocalizedText] | None:
-    """Return line and text for a comment in the middle of an unquoted text of several lines."""
-    begin = next((n for n in range(min(at, len(lines)) - 1, -1, -1) if lines[n][:1].strip()), None)
-    if begin is None or (match := _UNQUOTED.match(lines[begin])) is None:
-        return None
-    for number in range(begin, at):
-        if match["key"] in prose and (cut := re.search(r"[ \t](#.*)", lines[number])):
-            rest = [match["text"], *lines[begin + 1 : at + 1]]
-            return number + 2, _hash_in_text(match["key"], " ".join(rest), cut.start(1) + 1)
-    return None
-
-
-def _explain_yaml_error(
-    error: yaml.MarkedYAMLError, lines: Sequence[str], prose: Collection[str]
-) -> tuple[int, LocalizedText]:
-    """Return line and text for editors; PyYAML's own messages name tokens and blocks."""
-    mark = error.problem_mark or error.context_mark
-    at = mark.line if mark else -1
-    problem = error.problem or ""
-    if missing := _missing_space(lines, at):
-        return missing
-    if "mapping values are not allowed" in problem:
-        return at + 2, localized("head-colon", example=_quoted_line(lines, at))
-    if "'\\t'" in problem:
-        return at + 2, localized("head-tab")
-    if cut := _cut_in_the_middle(lines, at, prose):
-        return cut
-    # An open quotation mark includes the lines below it: PyYAML fails there, the mistake is above.
-    for number, line in enumerate(lines[: at + 1]):
-        opened = re.match(r"[\w-]+:\s*([\"'])", line)
-        if opened and len(re.findall(rf"(?<!\\){opened[1]}", line)) % 2:
-            return number + 2, localized("head-quote-open")
-    if 0 <= at < len(lines) and lines[at].count('"') > 2:
-        return at + 2, localized("head-quotes-inside")
-    return at + 2, localized("head-broken", example=_quoted_line(lines, at))
-
-
-def _missing_space(lines: Sequence[str], at: int) -> tuple[int, LocalizedText] | None:
-    """Return line and text for ``title:Der Laden`` or ``title = x``, which YAML takes for a text."""
-    for number in (at - 1, at):
-        if 0 <= number < len(lines) and (
-            match := re.match(r"([\w-]+)(?::| *=)(?=\S| )(.*)", lines[number])
-        ):
-            if lines[number].startswith(f"{match[1]}: "):
-                continue
-            example = f"{match[1]}: {match[2].strip()[:80]}"
-            return number + 2, localized("head-space", example=example)
-    return None
-
-
-def _quoted_line(lines: Sequence[str], at: int) -> str:
-    """Return a line with its text in quotation marks, as an example of what to write."""
-    match = re.match(r"([\w-]+):\s+([^\s\"'].*)", lines[at]) if 0 <= at < len(lines) else None
-    text = json.dumps(match[2].strip()[:100], ensure_ascii=False) if match else '"…"'
-    return f"{match[1] if match else 'title'}: {text}"
