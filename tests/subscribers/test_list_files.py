@@ -179,6 +179,14 @@ def test_a_surname_in_the_column_name_is_joined_with_the_first_name() -> None:
     ]
 
 
+@pytest.mark.parametrize("begins", [b"PK\x03\x04\x14\x00", b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"])
+def test_a_workbook_is_refused_with_what_to_do(begins: bytes) -> None:
+    data = begins + b"email\nanna@example.org\n"
+    for read_list in (read, lambda raw: read_suppressions(raw, where="list.csv")):
+        with pytest.raises(ContentError, match="save the sheet as CSV"):
+            read_list(data)
+
+
 def test_suppressions_are_read_like_lists() -> None:
     for data in (
         "E-Mail\tGrund\nweg@example.org\tGrün\n".encode("utf-16"),

@@ -19,7 +19,13 @@ from upcycle_news.models import EmailAddress, Subscriber
 from upcycle_news.storage.subscribers import NewSubscriber
 from upcycle_news.subscribers.address_cells import AddressCell, bare_address, parse_address_cell
 from upcycle_news.subscribers.list_columns import COLUMNS, Column, Kind, read_header
-from upcycle_news.subscribers.list_files import ListRow, ListText, decode_list, read_rows
+from upcycle_news.subscribers.list_files import (
+    ListRow,
+    ListText,
+    decode_list,
+    is_workbook,
+    read_rows,
+)
 from upcycle_news.subscribers.list_words import words_of
 from upcycle_news.subscribers.permission_columns import (
     Answer,
@@ -85,6 +91,7 @@ def read_subscribers_csv(
     Raises `ContentError` when there is no column with addresses, when two of them hold different ones, and
     when a column that is not read may say of somebody that they want no mail.
     """
+    _refuse_workbook(data, where)
     decoded = decode_list(data)
     rows = list(read_rows(decoded.text))
     header = read_header(rows, where=where, columns=columns, ignore=ignore)
@@ -98,6 +105,11 @@ def read_subscribers_csv(
     parsed.unread = tuple(dict.fromkeys(column.title for column in reader.unread() if column.title))
     parsed.guessed = about_encoding(decoded)
     return parsed
+
+
+def _refuse_workbook(data: bytes, where: str) -> None:
+    if is_workbook(data):
+        raise ContentError(where, None, localized("list-is-workbook"))
 
 
 def _refuse_unread_no(header: list[Column], rows: list[ListRow], where: str) -> None:
@@ -318,8 +330,9 @@ def read_suppressions(data: bytes, *, where: str) -> tuple[list[str], list[Note]
     """Read addresses and ``@domains`` to suppress: our own CSV, another system's, or one a line.
 
     Returns the keys under which the store suppresses, and the invalid lines with their reasons. Raises
-    `ContentError` when two columns of a line hold different addresses.
+    `ContentError` when two columns of a line hold different addresses, or the file is a workbook.
     """
+    _refuse_workbook(data, where)
     rows = list(read_rows(decode_list(data).text))
     columns = _suppression_columns(rows, where)
     keys: dict[str, None] = {}

@@ -41,6 +41,11 @@ class ListRow:
     broken: bool = False
 
 
+def is_workbook(data: bytes) -> bool:
+    """Return True for a file of a spreadsheet program itself (.xlsx, .ods, .xls), which is no text."""
+    return data.startswith((b"PK\x03\x04", b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"))
+
+
 def decode_list(data: bytes) -> ListText:
     """Decode a list: by its byte order mark, as UTF-8, or else as what its bytes look like.
 
