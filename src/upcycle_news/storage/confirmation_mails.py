@@ -319,11 +319,7 @@ def mark_mailed(store: Store, mail: WaitingMail, now: datetime) -> None:
     with store.writing() as connection:
         _end(connection, mail)
         if mail.kind is ConfirmationMailKind.CHANGED:
-            connection.execute(
-                update(address_changes)
-                .where(address_changes.c.id == mail.reference)
-                .values(old_email="")
-            )
+            _drop_old_address(connection, mail)
             return
         table = consents if mail.kind.is_about_consent else address_changes
         values = {"mailed_at": now}
@@ -338,11 +334,13 @@ def mark_refused(store: Store, mail: WaitingMail) -> None:
     with store.writing() as connection:
         _end(connection, mail)
         if mail.kind is ConfirmationMailKind.CHANGED:
-            connection.execute(
-                update(address_changes)
-                .where(address_changes.c.id == mail.reference)
-                .values(old_email="")
-            )
+            _drop_old_address(connection, mail)
+
+
+def _drop_old_address(connection: Connection, mail: WaitingMail) -> None:
+    connection.execute(
+        update(address_changes).where(address_changes.c.id == mail.reference).values(old_email="")
+    )
 
 
 def _end(connection: Connection, mail: WaitingMail) -> None:

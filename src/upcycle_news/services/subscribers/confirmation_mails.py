@@ -65,11 +65,10 @@ _STORE_TRIES = 5  # the relay has the mail: a store that is locked must not make
 
 @dataclass(frozen=True)
 class MailingReport:
-    """How many mails were sent, how many wait, and whether the limits are the reason."""
+    """How many mails were sent, and how many wait for the relay or for the limits."""
 
     mailed: int = 0
     waiting: int = 0
-    limited: bool = False
 
     def sentences(self, language: str) -> list[str]:
         """Return a sentence about what was sent; none when nothing was."""
@@ -101,9 +100,7 @@ def send_waiting(
         )
     mails = _since_hold(context, mails)
     mailed = _send_all(context, mails, stopping) if mails else 0
-    left = count_waiting(context)
-    limited = left > 0 and confirmation_mails.count_limited(context.store) > 0
-    return MailingReport(mailed, left, limited)
+    return MailingReport(mailed, count_waiting(context))
 
 
 def count_waiting(context: AppContext) -> int:
