@@ -421,7 +421,8 @@ def test_an_issue_begun_over_a_relay_since_the_backup_goes_on_over_it_only(
     chosen, rendered = approve_issue(context)
     send.enqueue(context, rendered)
     path = backed_up(publication)
-    issue_relays.record_first(context.store, chosen, "main")
+    with context.store.writing() as connection:  # taken back from the mailbox, and queued anew
+        issue_relays.record_queued(connection, str(chosen), "main")
     issue_relays.mark_away(context.store, chosen, since=context.clock())
     restored(publication, path)
     relay = issue_relays.get(publication.context().store, chosen)
