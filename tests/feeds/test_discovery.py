@@ -217,6 +217,11 @@ def test_a_refresh_leads_on_as_the_html_standard_reads_it(content: str, target: 
     assert head(markup).refresh.removeprefix("https://hof.example") == target
 
 
+def test_a_refresh_is_relative_to_the_base_of_its_page() -> None:
+    page = head('<base href="/anders/"><meta http-equiv="refresh" content="0; url=neu">')
+    assert page.refresh == "https://hof.example/anders/neu"
+
+
 def test_a_refresh_for_browsers_without_scripts_is_not_followed() -> None:
     markup = '<meta http-equiv="refresh" content="0;url=/ohne-skripte">'
     assert head(f"<noscript>{markup}</noscript>").refresh == ""

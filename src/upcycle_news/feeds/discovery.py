@@ -78,7 +78,7 @@ def read_page(page: bytes, url: str, content_type: str = "") -> WebPage:
     return WebPage(
         _feed_links(announced, base),
         _feed_links(linked, base),
-        _usable(reader.refresh, url),
+        _usable(reader.refresh, base),
         reader.language,
     )
 
