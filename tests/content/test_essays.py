@@ -181,3 +181,23 @@ def test_file_names_are_ascii_and_german():
     assert name == "2026-11-26-ueber-groesse-mass-gehts.md"
     assert essay_filename("???", date(2026, 11, 26)) == "2026-11-26-essay.md"
     assert len(essay_filename("lange Wörter " * 30, date(2026, 11, 26))) <= 75
+
+
+def test_entities_and_marks_of_the_head_become_plain_words(folder):
+    put(folder, (
+        '---\ntitle: "Garn &amp; Kn&ouml;pfe: ein *Laden*"\nauthor: "M&uuml;ller"\ndate: 2026-01-05\n'
+        'summary: "Der **Laden** steht [leer](https://example.org/leer), R&D und 2 * 3."\n---\n\nText.\n'
+    ))  # fmt: skip
+    [essay] = read(folder).essays
+    assert essay.title == "Garn & Knöpfe: ein Laden"
+    assert essay.author == "Müller"
+    assert essay.summary == "Der Laden steht leer, R&D und 2 * 3."
+
+
+def test_a_summary_is_not_the_title_again(folder):
+    put(folder, (
+        '---\ntitle: "Der Laden"\nauthor: "Jonas Muster"\ndate: 2026-01-05\n---\n\n'
+        "Der Laden\n\nVon Jonas Muster\n\nEr steht noch.\n"
+    ))  # fmt: skip
+    [essay] = read(folder).essays
+    assert essay.summary == "Er steht noch."

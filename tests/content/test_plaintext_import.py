@@ -17,6 +17,8 @@ from upcycle_news.content.plaintext_import import (
     split_paragraphs,
 )
 from upcycle_news.errors import ContentError
+from upcycle_news.rendering.markdown import parse
+from upcycle_news.rendering.plaintext import to_text
 from upcycle_news.text.smart_quotes import typeset
 
 DAY = date(2026, 11, 26)
@@ -269,3 +271,25 @@ def test_a_single_line_with_a_sign_is_no_list():
 def test_a_marked_word_of_a_plain_text_stays_as_typed():
     _, body = imported("So ==ist== es, sagt der Verein.")
     assert "\\==ist\\==" in body
+
+
+lines_typed = st.lists(
+    st.sampled_from(
+        ["Der Laden.", "• Besen", "•Besen", "- Garn", "1. Eins", "2. Zwei", "7. März 1931", "* 12. Mai 1931", "",
+         "– Wer da?", "+ 8 Leute", "Gasse 1", "    Vers,", "\tAbsatz eins.", "---", "--", "===", "> Zitat", "# 3",
+         ">>so<<", "==x==", "a_b_c *d* `e`", "[1] und (2)", "~~~", "Händler*innen", "https://example.org/a_b", "|x|y|",
+         "a) Punkt", "[ ] offen", "<b>", "&amp;", "1) eins", "[^1]: Note", "[a]: b", "^[x]"]
+    ),
+    min_size=1,
+    max_size=10,
+).map("\n".join)  # fmt: skip
+
+
+@settings(max_examples=300, deadline=None)
+@given(lines_typed)
+def test_the_mail_has_the_words_of_the_plain_text(text):
+    if not split_paragraphs(text):
+        return
+    _, body = imported(text)
+    shown, _ = to_text(parse(body, language="de"), image_label="Bild")
+    assert words(shown) == words(text)
