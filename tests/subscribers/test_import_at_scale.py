@@ -14,10 +14,10 @@ from upcycle_news.models import EmailAddress
 from upcycle_news.storage import personal_data, subscribers, suppressions
 from upcycle_news.subscribers.csv_lists import (
     read_subscribers_csv,
-    read_suppressions,
     write_subscribers_csv,
 )
 from upcycle_news.subscribers.list_columns import parse_column_mapping
+from upcycle_news.subscribers.suppression_keys import read_suppressions
 
 from ..publications import Publication, add_confirmed_subscribers
 

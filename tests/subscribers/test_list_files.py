@@ -12,9 +12,9 @@ from upcycle_news.errors import ContentError
 from upcycle_news.subscribers.csv_lists import (
     ParsedList,
     read_subscribers_csv,
-    read_suppressions,
 )
 from upcycle_news.subscribers.list_files import decode_list, read_rows
+from upcycle_news.subscribers.suppression_keys import read_suppressions
 
 TEXT = "E-Mail;Name\nanna@example.org;Jörg Grün\nbert@example.org;Änne Groß\n"
 

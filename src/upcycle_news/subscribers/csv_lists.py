@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 
 from upcycle_news.errors import AddressError, ContentError, UpcycleError
 from upcycle_news.i18n.messages import LANGUAGES, LocalizedText, localized
-from upcycle_news.models import EmailAddress, Subscriber
+from upcycle_news.models import Subscriber
 from upcycle_news.storage.subscribers import NewSubscriber
 from upcycle_news.subscribers.address_cells import AddressCell, bare_address, parse_address_cell
 from upcycle_news.subscribers.list_columns import COLUMNS, Column, Kind, read_header
@@ -91,7 +91,7 @@ def read_subscribers_csv(
     Raises `ContentError` when there is no column with addresses, when two of them hold different ones, and
     when a column that is not read may say of somebody that they want no mail.
     """
-    _refuse_workbook(data, where)
+    refuse_workbook(data, where)
     decoded = decode_list(data)
     rows = list(read_rows(decoded.text))
     header = read_header(rows, where=where, columns=columns, ignore=ignore)
@@ -107,7 +107,8 @@ def read_subscribers_csv(
     return parsed
 
 
-def _refuse_workbook(data: bytes, where: str) -> None:
+def refuse_workbook(data: bytes, where: str) -> None:
+    """Raise `ContentError` for a file of a spreadsheet program itself, with what to do."""
     if is_workbook(data):
         raise ContentError(where, None, localized("list-is-workbook"))
 
@@ -324,64 +325,3 @@ def escape_formula(cell: str) -> str:
 def unescape_formula(cell: str) -> str:
     """Return the cell as it was before `escape_formula`."""
     return cell[1:] if cell.startswith("'") and cell[1:].startswith((*_FORMULA, "'")) else cell
-
-
-def read_suppressions(data: bytes, *, where: str) -> tuple[list[str], list[Note]]:
-    """Read addresses and ``@domains`` to suppress: our own CSV, another system's, or one a line.
-
-    Returns the keys under which the store suppresses, and the invalid lines with their reasons. Raises
-    `ContentError` when two columns of a line hold different addresses, or the file is a workbook.
-    """
-    _refuse_workbook(data, where)
-    rows = list(read_rows(decode_list(data).text))
-    columns = _suppression_columns(rows, where)
-    keys: dict[str, None] = {}
-    invalid: list[Note] = []
-    for row in rows[1:] if columns else rows:
-        try:
-            found = _keys_of_row(row, columns)
-        except AddressError as error:
-            invalid.append((row.line, error.localized_text))
-            continue
-        if row.broken:
-            invalid.append((row.line, localized("list-row-broken")))
-        elif len(found) > 1:
-            raise ContentError(where, row.line, localized("list-two-addresses-left"))
-        else:
-            keys.update(found)
-    return list(keys), invalid
-
-
-def _keys_of_row(row: ListRow, columns: list[Column]) -> dict[str, None]:
-    for kind in (Kind.EMAIL, Kind.SECOND_EMAIL):
-        cells = [column.cell(row) for column in columns if column.kind is kind]
-        if not columns and kind is Kind.EMAIL:
-            cells = [row.cells[0]]
-        if filled := [cell for cell in map(unescape_formula, cells) if bare_address(cell)]:
-            return dict.fromkeys(map(suppression_key, filled))
-    return {}
-
-
-def _suppression_columns(rows: list[ListRow], where: str) -> list[Column]:
-    """Return the columns that hold what is to be suppressed; none for a list without a header."""
-    if not rows:
-        return []
-    for index, title in enumerate(rows[0].cells):
-        if words_of(title) == "key":
-            return [Column(index, title, Kind.EMAIL)]
-    try:
-        header = read_header(rows, where=where)
-    except ContentError:
-        return []
-    return [column for column in header if column.kind in (Kind.EMAIL, Kind.SECOND_EMAIL)]
-
-
-def suppression_key(text: str) -> str:
-    """Return the store's key of an address, a ``@domain`` or a ``#hash``; raises `AddressError`."""
-    plain = bare_address(text)
-    if re.fullmatch(r"#[0-9a-f]{64}", plain):
-        return plain
-    if plain.startswith("@"):
-        # An address in the domain is valid exactly if the domain is; IDN becomes ASCII.
-        return f"@{EmailAddress.parse('postmaster' + plain).domain}"
-    return parse_address_cell(plain).email.key

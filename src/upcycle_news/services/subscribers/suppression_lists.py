@@ -16,13 +16,9 @@ from upcycle_news.models import EmailAddress, IssueId, Suppression, SuppressionS
 from upcycle_news.observability.logging import Log
 from upcycle_news.services.subscribers.lists import LineNote, read_list
 from upcycle_news.storage import pending_suppressions, suppressions
-from upcycle_news.subscribers.csv_lists import (
-    about_encoding,
-    escape_formula,
-    read_suppressions,
-    suppression_key,
-)
+from upcycle_news.subscribers.csv_lists import about_encoding, escape_formula
 from upcycle_news.subscribers.list_files import decode_list
+from upcycle_news.subscribers.suppression_keys import read_suppressions, suppression_key
 
 log = Log(__name__)
 
