@@ -264,16 +264,18 @@ def _took_any(connection: Connection, issue: str) -> bool:
 
 def take_back_from_mailbox(
     store: Store, issue: IssueId, *, by: str, reason: str, now: datetime
-) -> None:
-    """Open an issue again that lies in the mailbox; raises `IssueError` when it does not, or is on the wire.
+) -> bool:
+    """Open an issue again that lies in the mailbox; False when it does not, or another process was faster.
 
-    What is queued next is a new audience: whoever has joined or left since is in or out.
+    What is queued next is a new audience: whoever has joined or left since is in or out. Raises
+    `IssueError` while a delivery of it is on the wire.
     """
     with store.writing() as connection:
         lifecycle.locked(connection, str(issue))
         if not _is_in_mailbox(connection, str(issue)):
-            raise IssueError(localized("mailbox-not-there", issue=str(issue)))
+            return False
         lifecycle.take_back(connection, str(issue), by=by, now=now, reason=reason)
+    return True
 
 
 def count_audience(store: Store, topics: Collection[str]) -> int:

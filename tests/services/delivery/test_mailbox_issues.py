@@ -528,3 +528,24 @@ def test_the_same_in_sqlite_and_postgres(
     status = send_by_hand(context)
     assert (status["audience"], status["sent"], status["closed"]) == (3, 3, True)
     assert sorted(relay.accepted.values()) == [1] * 3
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(180)
+def test_two_processes_that_send_it_at_once_send_each_mail_once(
+    publication: Publication, relay: FailingRelay
+) -> None:
+    publication.write_essay()
+    readers = publication.add_many_subscribers(60)
+    publication.run("issue", "send", "--yes", "--no-collect")
+    issue = publication.run("issue", "status", "--json").json["issue"]
+    there = dict(relay_variables(relay.port))
+    both = [
+        publication.start("issue", "send", issue, "--yes", "--no-collect", **there)
+        for _ in range(2)
+    ]
+    outputs = [process.communicate() for process in both]
+    assert 0 in [process.returncode for process in both], outputs
+    assert relay.accepted == dict.fromkeys(readers, 1)
+    status = publication.run("issue", "status", issue, "--json", **there).json
+    assert (status["audience"], status["sent"], status["closed"]) == (60, 60, True)

@@ -77,7 +77,10 @@ def take_back_if_unsent(context: AppContext, issue: IssueId, *, by: str = SYSTEM
         return False
     reclaim_from_dead_workers(context, issue)
     reason = "lay in the mailbox, and a relay is set"
-    issues.take_back_from_mailbox(context.store, issue, by=by, reason=reason, now=context.clock())
+    if not issues.take_back_from_mailbox(
+        context.store, issue, by=by, reason=reason, now=context.clock()
+    ):
+        return False
     for event in (SENT_EVENT, STALLED_EVENT, REFUSED_EVENT):  # what was told was of the mailbox
         alerts.clear_alert(context.store, event, f"issue {issue}")
     log.info("issue taken back from the mailbox", issue=issue)

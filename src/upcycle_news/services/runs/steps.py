@@ -47,9 +47,9 @@ def compose(
     An issue whose deliveries began keeps its frozen revision; one that lies in the mailbox is taken back
     when a relay is set. A run that resumes takes the revision of its approval request.
     """
+    take_back_if_unsent(context, issue, by=f"flow run {run}")
     row = issues.get(context.store, issue)
-    taken_back = take_back_if_unsent(context, issue, by=f"flow run {run}")
-    if row is not None and row.frozen and not taken_back:
+    if row is not None and row.frozen:
         return ComposeResult(row.revision_id)
     request = approvals.request_of_run(context.store, run)
     if request is not None and request.answer in ("", "send", "reject"):
