@@ -1,5 +1,7 @@
 """Splitting into sentences, excerpts and summaries."""
 
+import re
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -110,3 +112,27 @@ def test_a_summary_is_read_as_the_mail_shows_the_text():
 
 def test_a_summary_of_a_text_without_sentences_is_its_beginning():
     assert summary_of_markdown("Garn und Knöpfe\nEssig und Öl") == "Garn und Knöpfe Essig und Öl"
+
+
+TELLING = (
+    "Am 3. Oktober sagte Prof. Dr. h. c. Anna M. Muster in der Hauptstr. Nr. 17, dass rund 40 Prozent, d. h. ca. 3,5 Mio. "
+    "Euro, nach § 5 Abs. 2 z. B. für das 19. Jahrhundert oder den Umbau von 1931 bzw. 1958 gedacht seien, evtl. auch für St. "
+    "Marien, wie J. S. Bach es wollte"
+)
+
+
+@pytest.mark.parametrize("limit", range(24, 260))
+def test_wherever_a_long_sentence_is_cut_nothing_is_left_hanging(limit):
+    cut = excerpt(TELLING, limit)
+    assert len(cut) <= limit
+    assert cut.endswith("…")
+    assert TELLING.startswith(cut[:-1])
+    assert TELLING[len(cut) - 1] in " ,"
+    assert not re.search(r"(?:\b\w{1,4}\.|Prof\.|Hauptstr\.|§|\brund 40|3,5)…$", cut), cut
+
+
+def test_a_sentence_may_end_in_a_year():
+    assert (
+        excerpt("Er begann 1931. Dann kam der Krieg, und alles wurde anders als gedacht.", 40)
+        == "Er begann 1931."
+    )

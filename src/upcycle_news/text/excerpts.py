@@ -33,11 +33,22 @@ def excerpt(text: str, limit: int, max_sentences: int | None = 2) -> str:
     return result if len(result) <= limit else _truncate_sentence(result, limit)
 
 
+# A number whose unit was cut off: "rund 40", but not "Nr. 5", "§ 5" or the year 1931.
+_BARE_NUMBER = re.compile(
+    r"(?<!§)(?<!Nr\.)(?<!No\.)(?<!Abs\.)(?<!Art\.)(?<!Kap\.)(?<!Bd\.)(?<!Abb\.)(?<!Tab\.)(?<!Ziff\.)(?<! S\.)"
+    r"\s\d{1,3}(?:[.,]\d+)*$"
+)
+
+
 def _truncate_sentence(sentence: str, limit: int) -> str:
     """Shorten a sentence at the end of a word that needs no other word behind it."""
     shortened = truncate(sentence, limit)
     kept = shortened.removesuffix("…")
-    while " " in kept and (kept.endswith("§") or (kept[-1] == "." and is_abbreviated(kept[:-1]))):
+    while " " in kept and (
+        kept.endswith("§")
+        or (kept[-1] == "." and is_abbreviated(kept[:-1]))
+        or _BARE_NUMBER.search(kept)
+    ):
         kept = kept.rpartition(" ")[0].rstrip(" ,;:–-(")
     return f"{kept}…"
 

@@ -17,7 +17,7 @@ _ABBREVIATIONS = word_set(
     hrsg hs ing inkl insb jan jh jhd jhdt jr jul jun kap kath kfm lat lt max mind mio mo mrd mrz
     mtl nachf nov nr okt phil pos prof rd red sa sen sept sog spez st std stellv str südl tel
     tsd tägl u.a urspr v.a verh vgl vol vorm wg zool zt ztr zzgl östl westl nördl phd bgm mr mrs
-    bsp bspw einschl ggfs lfd tab ziff univ verst verf rer nat habil sek gebr kgl röm österr schweiz
+    bsp bspw einschl ggfs lfd tab ziff univ verst verf rer nat habil sek gebr mult kgl röm österr schweiz
     ms vs no fig inc ltd corp gen rep gov approx dept est
     """
 )
