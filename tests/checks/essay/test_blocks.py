@@ -40,6 +40,8 @@ def test_program_text_by_indentation_is_told_at_its_first_line() -> None:
     [
         "| a | b |\n|---|---|\n| 1 | 2 |\n| 3 |",
         "a | b\n---|:--:\n1 | 2",
+        "| a | b |\n|---|---|\n| 1 | 2 | |\n| 3 | 4 | | |",
+        "| a | |\n|---|---|\n| 1 | 2 |",
         "| a \\| b | c |\n|---|---|\n| 1 \\| 2 | 3 |",
         "| a | b |\n|---|---|\n| 1 | 2 |\n\nUnd weiter.",
         "Er nahm Essig | Öl | Brot mit.",

@@ -71,7 +71,7 @@ def _tables(check_input: EssayInput) -> Iterator[Finding]:
         columns = len(_cells(lines[start]))
         for number in range(start + 2, end):
             where, cells = check_input.at(number + 1), _cells(lines[number])
-            if len(cells) > columns:
+            if any(cells[columns:]):
                 lost = " | ".join(cells[columns:])[:60]
                 text = localized("table-cells", count=len(cells), columns=columns, lost=lost)
                 yield error("table-cells", where, text)
