@@ -50,3 +50,17 @@ def test_no_part_of_an_issue_shows_a_private_note_and_it_is_not_sent(
         assert SECRET not in part.read_text(encoding="utf-8")
     assert "private-note" in publication.run("issue", "send", "--yes", code=1).err
     assert publication.mails() == []
+
+
+def test_a_note_in_a_corrected_essay_is_on_no_page_and_in_no_feed(publication: Publication) -> None:
+    slug = publication.write_essay("Der Laden", text="Der Laden steht leer.\n")
+    publication.add_many_subscribers(1)
+    publication.run("issue", "send", "--yes")
+    publication.write_essay(
+        "Der Laden", text=f"%%{SECRET}%%\n\nDer Laden steht offen. %%{SECRET}%%\n"
+    )
+    publication.run("archive", "correct", slug, "--note", "Er steht offen.")
+    pages = [path for path in (publication.home / "var/archive").rglob("*") if path.is_file()]
+    texts = [path.read_bytes().decode("utf-8", "replace") for path in pages]
+    assert any("steht offen" in text for text in texts)
+    assert not any(SECRET in text for text in texts)
