@@ -12,6 +12,7 @@ from .parsing import html
     [
         "7. März 1931: Die Tür geht auf.",
         "30. Sept. 2014: Sie bleibt zu.",
+        "30. Okt 2014: Sie geht auf.",
         "24. 12. 1990: Fest",
         "1848. Das Jahr der Straße.",
         "19. Jahrhundert: viel gebaut",
@@ -132,3 +133,7 @@ def test_task_boxes_are_signs() -> None:
 
 def test_english_has_no_german_months() -> None:
     assert html("7. März\n8. Mai", "en").startswith('<ol start="7">')
+
+
+def test_names_that_are_months_as_well_are_items() -> None:
+    assert html("1. Jan\n2. Tom").count("<li>") == 2

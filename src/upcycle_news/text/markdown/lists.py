@@ -14,7 +14,8 @@ from markdown_it.token import Token
 
 _MONTH = (
     r"(?:Jan(?:uar|\.)|Jänner|Feb(?:ruar|\.)|Feber|März|Mrz\.|Apr(?:il|\.)|Mai|Jun(?:i|\.)|Jul(?:i|\.)"
-    r"|Aug(?:ust|\.)|Sept?(?:ember|\.)|Okt(?:ober|\.)|Nov(?:ember|\.)|Dez(?:ember|\.))(?!\w)"
+    r"|Aug(?:ust|\.)|Sept?(?:ember|\.)|Okt(?:ober|\.)|Nov(?:ember|\.)|Dez(?:ember|\.)"
+    r"|(?:Jan|Feb|Mrz|Apr|Jun|Jul|Aug|Sept?|Okt|Nov|Dez) \d{4})(?!\w)"
 )
 # A number with a full stop that is none of a list: 7. März, 24. 12. 1990, 1848. Das Jahr, 19. Jahrhundert.
 _ORDINAL = re.compile(
