@@ -64,7 +64,7 @@ class ParsedFeed:
     shows one unless an editor chose it. `complete`: all that the body has is in `items`, so what is
     not there is not in the feed. `other_guids` are those of an item's repetitions, by its key.
     `guessed_encoding`: the encoding, where it is not the declared one. `language` is what the feed says
-    to be written in, as it says it.
+    to be written in, as it says it. `entries` counts all that the body has, usable or not.
     """
 
     format: str
@@ -76,6 +76,7 @@ class ParsedFeed:
     guessed_encoding: str = ""
     other_guids: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     language: str = ""
+    entries: int = 0
 
     @property
     def usable(self) -> bool:
@@ -115,6 +116,7 @@ def parse_feed(
         guessed_encoding=decoded.encoding if decoded.guessed else "",
         other_guids={body.item.key: body.other_guids for body in bodies if body.other_guids},
         language=raw.language.strip()[:40],
+        entries=len(raw.entries),
     )
 
 

@@ -29,7 +29,10 @@ class FeedState:
     `moved_to` where a permanent redirect leads since `moved_since`. `full_at`: when the whole body
     was last sent. `next_at`: not before, after errors; `host_until`: until when its server
     asked to be left alone. `stopped`: closed for good by its publisher. `guids_kept` and
-    `guids_changed` count how often guids that are no addresses stayed with their items.
+    `guids_changed` count how often guids that are no addresses stayed with their items. The last fields
+    are about the last body that was read: its `entries` (None until there was one), how many of them are
+    `usable` items, how many of these have a text, the encoding if it is not the declared one, and the
+    newest date that the feed gave.
     """
 
     url: str
@@ -50,6 +53,11 @@ class FeedState:
     moved_since: datetime | None = None
     guids_kept: int = 0
     guids_changed: int = 0
+    entries: int | None = None
+    usable: int = 0
+    with_text: int = 0
+    guessed_encoding: str = ""
+    newest_at: datetime | None = None
 
 
 def states(store: Store) -> Mapping[str, FeedState]:

@@ -25,6 +25,7 @@ from upcycle_news.services.content.files import (
     load_publication_vocabulary,
 )
 from upcycle_news.services.content.images import load_essay_images, shown_pictures
+from upcycle_news.services.feeds.collect import feed_findings
 from upcycle_news.services.feeds.pins import unknown_pins
 from upcycle_news.services.issues.compose import compose_manifest, frozen_revision
 from upcycle_news.services.issues.render import check_manifest, render_revision
@@ -65,6 +66,7 @@ def check_everything(context: AppContext, issue: IssueId) -> tuple[Finding, ...]
     findings = [finding for run_check in PUBLICATION_CHECKS for finding in run_check(check_input)]
     if not any(finding.level == "error" and finding.code != "flow" for finding in findings):
         findings += check_issue(context, issue)
+        findings += feed_findings(context)
     findings += check_settings(context)
     return tuple(dict.fromkeys(findings))
 

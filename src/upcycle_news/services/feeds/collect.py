@@ -222,7 +222,7 @@ class _Collection:
         body = recognise_body(store, feed, parsed, before, self.orphans)
         if body.moved_from:
             feed_rows.move_feed(store, body.moved_from, feed.url)
-        succeeded = replace(succeeded, guids_kept=body.guids.kept, guids_changed=body.guids.changed)
+        succeeded = health.after_reading(succeeded, parsed, body.guids)
         new = feed_rows.record(
             store,
             succeeded,
@@ -245,7 +245,7 @@ class FeedStatus:
     """A listed feed: when it was asked and answered, its errors in a row, and its health in words.
 
     `asked_at_address` is where it is asked, `moved_to` where it says it has moved. A `stopped` feed
-    is asked by name only.
+    is asked by name only. `odd` are sentences about a feed that answers and is not as it should be.
     """
 
     name: str
@@ -260,6 +260,7 @@ class FeedStatus:
     asked_at_address: str
     moved_to: str
     health: str
+    odd: tuple[str, ...] = ()
 
     def as_dict(self) -> dict[str, Any]:
         """Return the object that `feeds health --json` prints."""
@@ -290,21 +291,26 @@ def feeds_health(context: AppContext) -> tuple[FeedStatus, ...]:
                 asked_at_address=state.address or feed.url,
                 moved_to=state.moved_to,
                 health=health.health_summary(feed, known, context.clock()),
+                odd=tuple(str(oddity) for oddity in health.oddities(state, context.clock())),
             )
         )
     return tuple(feeds)
 
 
 def feed_findings(context: AppContext) -> tuple[Finding, ...]:
-    """Return warnings to show before an approval: failing feeds, and content that may be old."""
+    """Return warnings to show before an approval: failing and odd feeds, and content that may be old."""
     states = feed_rows.states(context.store)
-    findings = [
-        Finding("warning", "feed-silent", feed.name, message)
-        for feed in load_publication_feeds(context)
-        if feed.active
-        and (known := states.get(feed.url))
-        and (message := health.failure_message(known))
-    ]
+    findings: list[Finding] = []
+    for feed in load_publication_feeds(context):
+        known = states.get(feed.url)
+        if not feed.active or known is None:
+            continue
+        if message := health.failure_message(known):
+            findings.append(Finding("warning", "feed-silent", feed.name, message))
+        findings += [
+            Finding("warning", "feed-odd", feed.name, oddity)
+            for oddity in health.oddities(known, context.clock())
+        ]
     if error := feed_rows.last_report(context.store).get("pull"):
         findings.insert(
             0, Finding("warning", "content-old", "content", localize_pull_failure(str(error)))

@@ -178,13 +178,19 @@ def _feeds(
     context: AppContext, translate: Translator, collected: FeedRunReport | None
 ) -> list[str]:
     health = [feed for feed in feeds_health(context) if feed.active]
-    well = sum(1 for feed in health if not feed.errors and not feed.stopped)
+    well = sum(1 for feed in health if not (feed.errors or feed.stopped or feed.odd))
     lines = [translate(localized("report-feeds", well=well, feeds=len(health))), ""]
     lines += [
         f"- {escape_markdown(feed.name)}: "
         + escape_markdown(translate(recognise(feed.last_error, "feeds")))
         for feed in health
         if feed.errors or feed.stopped
+    ]
+    lines += [
+        f"- {escape_markdown(feed.name)}: "
+        + escape_markdown(translate(recognise(sentence, "feeds")))
+        for feed in health
+        for sentence in feed.odd
     ]
     pull = collected.pull if collected else ""
     if pull:

@@ -37,6 +37,13 @@ feeds = Table(
     # How often guids stayed with their items, and how often they did not.
     Column("guids_kept", Integer, nullable=False),
     Column("guids_changed", Integer, nullable=False),
+    # Of the last body: its entries, the usable ones of them and those of these with a text, the
+    # encoding that was guessed, and the newest date; `entries` is empty until one was read.
+    Column("entries", Integer),
+    Column("usable", Integer, nullable=False),
+    Column("with_text", Integer, nullable=False),
+    Column("guessed_encoding", Text, nullable=False),
+    Column("newest_at", UtcDateTime),
 )
 
 # The keys of the items of a feed's last body, in its order: what disappears is judged by its neighbours.

@@ -101,6 +101,11 @@ def upgrade() -> None:
         sa.Column("moved_since", UtcDateTime(), nullable=True),
         sa.Column("guids_kept", sa.Integer(), nullable=False),
         sa.Column("guids_changed", sa.Integer(), nullable=False),
+        sa.Column("entries", sa.Integer(), nullable=True),
+        sa.Column("usable", sa.Integer(), nullable=False),
+        sa.Column("with_text", sa.Integer(), nullable=False),
+        sa.Column("guessed_encoding", sa.Text(), nullable=False),
+        sa.Column("newest_at", UtcDateTime(), nullable=True),
         sa.PrimaryKeyConstraint("url", name=op.f("pk_feeds")),
     )
     op.create_table(
