@@ -7,18 +7,22 @@ from pathlib import Path
 
 import pytest
 
+from upcycle_news.api import App
 from upcycle_news.app.context import AppContext
 from upcycle_news.bounces.score import score
 from upcycle_news.bounces.verp import BounceAddresses
 from upcycle_news.errors import SettingsError
 from upcycle_news.models import EmailAddress, SubscriberStatus, SuppressionSource
 from upcycle_news.services.bounces import process
+from upcycle_news.services.monitoring.operators import UNREAD_EVENT
 from upcycle_news.storage import (
+    alerts,
     bounces,
     personal_data,
     subscribers,
     suppressions,
 )
+from upcycle_news.storage.subscribers import NewSubscriber
 from upcycle_news.subscribers.link_tokens import Purpose
 
 from ..delivery.memory_ledger import START, Clock
@@ -270,6 +274,29 @@ def test_a_wish_to_leave_without_a_link_is_told_until_a_person_has_read_it(
     assert (told.left_alone, told.wants_to_leave, told.notice) == (2, 0, "")
     person = subscribers.find(context.store, EmailAddress.parse(ANNA))
     assert person is not None and person.status is SubscriberStatus.CONFIRMED
+
+
+def test_the_operators_are_told_once_of_mails_that_want_to_leave(publication: Publication) -> None:
+    for name in ("tmp", "new", "cur"):
+        (publication.home / "inbox" / name).mkdir(parents=True)
+    made = publication.context(INBOX__MAILDIR="inbox", COCKPIT__OPERATORS="betrieb")
+    add_confirmed_subscribers(
+        made, NewSubscriber(EmailAddress.parse("betrieb@example.org"), groups=("betrieb",))
+    )
+    app = App(made)
+    drop(publication, f"From: {ANNA}\nSubject: Bitte abbestellen\n\n\n".encode())
+    for _ in range(3):
+        assert app.bounces.collect().wants_to_leave == 1
+    [mail] = publication.mails()
+    assert b"betrieb@example.org" in mail and ANNA.encode() not in mail
+    assert [alert.event for alert in alerts.list_alerts(made.store)] == [UNREAD_EVENT]
+    for path in (publication.home / "inbox/new").iterdir():
+        path.rename(publication.home / "inbox/cur" / f"{path.name}:2,S")
+    assert app.bounces.collect_if_configured() == process.Collected(left_alone=1)
+    assert list(alerts.list_alerts(made.store)) == []
+    drop(publication, f"From: {BERT}\nSubject: unsubscribe\n\n\n".encode())
+    assert app.bounces.collect().wants_to_leave == 1
+    assert len(publication.mails()) == 2
 
 
 def test_the_commands_collect_list_show_and_undo(

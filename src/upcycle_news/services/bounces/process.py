@@ -150,11 +150,6 @@ def with_notice(context: AppContext, counts: Collected) -> Collected:
     return replace(counts, notice=notice.in_language(context.language))
 
 
-def collect_if_configured(context: AppContext) -> Collected | None:
-    """Process every mail in the inbox; None where no inbox is configured."""
-    return collect(context) if has_inbox(context) else None
-
-
 def collection_result(counts: Collected | None, alerts: Sequence[str]) -> RunResult:
     """Return the result of collect-bounces; Degraded when there is an alert or a mail to be read."""
     message = counts.summary if counts else "no inbox is configured"
