@@ -112,7 +112,7 @@ class AppContext:
         else:
             store.close()
             raise StoreMismatchError(
-                localized("store-other-keys", store=store.name, folder=str(self.secrets_folder))
+                localized("store-other-keys", store=store.place, folder=str(self.secrets_folder))
             )
 
     @property

@@ -42,6 +42,11 @@ class Store:
         # Keys the hashes of erased subscribers; set by the application, which reads the secrets.
         self.erasure_key = b""
 
+    @property
+    def place(self) -> str:
+        """The file or the address of the store, without a password."""
+        return self.name.removeprefix("store ")
+
     @contextmanager
     def reading(self) -> Iterator[Connection]:
         """A transaction that reads; raises `StoreError`."""

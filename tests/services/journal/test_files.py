@@ -162,7 +162,9 @@ def test_nothing_is_queued_while_the_second_place_is_not_there(machine: Machine)
     machine.run("archive", "build")
     assert "nicht da" in machine.send(code=1).err
     assert machine.run("doctor", "store", "--offline", code=1).out.count("problem") >= 1
-    machine.run("backup")
+    machine.run("backup", "--to", "b/upcycle-news-2026-11-01T022000Z.tar.gz")
+    machine.run("backup", "--to", "b", "--keep", "1")
+    assert len(list((machine.publication.home / "b").iterdir())) == 2, "none is deleted"
 
 
 def test_a_place_that_is_no_file_is_named(machine: Machine) -> None:

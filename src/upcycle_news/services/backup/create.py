@@ -17,6 +17,7 @@ from upcycle_news.i18n.messages import format_count
 from upcycle_news.models.runs import RunResult
 from upcycle_news.services.backup import archive_file as archive
 from upcycle_news.services.journal.consistency import raise_if_contradicted
+from upcycle_news.services.journal.files import is_readable
 from upcycle_news.storage.backup.snapshot import write_snapshot
 from upcycle_news.storage.database import Store, open_store
 from upcycle_news.version import __version__
@@ -81,7 +82,8 @@ def make_backup(
     The store is not migrated first. Of the backups in a folder, `keep` are kept (default: the
     setting's for its folder, all elsewhere); 0 keeps all. `on_rows` gets the rows of each batch.
     Of a store that does not know what went out there is no backup: `StoreMismatchError`. It would be
-    the newest, and take the place of a good one.
+    the newest, and take the place of a good one. While a place of the journal cannot be read, nobody
+    knows that, and no old one is deleted.
     """
     now = context.clock()
     is_file = to is not None and to.name.endswith(_ENDINGS) and not to.is_dir()
@@ -97,6 +99,8 @@ def make_backup(
     with open_unmigrated(context) as store:
         raise_if_contradicted(context, store)
         manifest = write_backup(context, store, target, now=now, on_rows=on_rows)
+    if keep and not is_readable(context):
+        keep = 0  # what a place of the journal that is away would say of the store nobody knows
     # Not the new one, which would be the oldest by name if the clock was set back.
     others = [path for path in list_backups(context, target.parent) if path != target]
     pruned = others[keep - 1 :] if keep and not is_file else []

@@ -66,7 +66,7 @@ def find_contradiction(
     if store is not None:
         if keys and belongs_to_other_keys(store, keys):
             secrets = str(context.secrets_folder)
-            return localized("store-other-keys", store=store.name, folder=secrets)
+            return localized("store-other-keys", store=store.place, folder=secrets)
         confirmed = sending_history.confirmations(store)
         if confirmed.pending:
             return None

@@ -79,6 +79,15 @@ def read_places(context: AppContext, *, lenient: bool = False) -> dict[Place, li
     return read
 
 
+def is_readable(context: AppContext) -> bool:
+    """Return whether every place of the journal can be read; one that was not written to yet can be."""
+    try:
+        read_places(context)
+    except JournalError:
+        return False
+    return True
+
+
 def append(context: AppContext, entry: JournalEntry | None) -> None:
     """Write an entry to every place, and to each what only the other one has; synced when it returns.
 
