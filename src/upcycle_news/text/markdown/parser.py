@@ -9,7 +9,6 @@ from typing import Any
 
 from markdown_it import MarkdownIt
 from markdown_it.token import Token
-from mdit_py_plugins.footnote import footnote_plugin
 
 from upcycle_news.text.markdown.callouts import callout_plugin
 from upcycle_news.text.markdown.emphasis import (
@@ -17,6 +16,7 @@ from upcycle_news.text.markdown.emphasis import (
     mark_plugin,
     typed_backticks_plugin,
 )
+from upcycle_news.text.markdown.footnotes import flat_footnotes_plugin
 from upcycle_news.text.markdown.inline_typography import MARKS, typography_plugin
 from upcycle_news.text.markdown.links import bare_links_plugin, spaced_destinations_plugin
 from upcycle_news.text.markdown.lists import german_lists_plugin
@@ -79,7 +79,7 @@ def build_parser(language: str) -> MarkdownIt:
     """Return a parser of essays in a language, to add rules to."""
     base = base_language(language)
     parser = _commonmark(base).enable("table")
-    parser.use(footnote_plugin)
+    parser.use(flat_footnotes_plugin)
     parser.use(german_lists_plugin, german=base == "de")
     parser.use(paragraphs_plugin)
     parser.use(table_alignment_plugin)
