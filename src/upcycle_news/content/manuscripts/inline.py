@@ -59,13 +59,20 @@ def write_line(pieces: Sequence[Piece], language: str, losses: Losses) -> tuple[
     words = [piece for piece in clean if piece.kind in ("text", "break")]
     if not any(piece.styles.intersection(_ORDER) for piece in words):
         return _write(clean, language, _MARKUPS[0])
-    for markup in _MARKUPS:
-        markdown, plain = _write(words, language, markup)
-        if _squeezed(plain_line(markdown.replace("\\\n", " "), language)) == _squeezed(plain):
-            return _write(clean, language, markup)
-    losses.count("emphasis")
-    bare = [replace(piece, styles=piece.styles - set(_ORDER)) for piece in clean]
-    return _write(list(_merged(bare)), language, _MARKUPS[0])
+    for without in ((), ("italic",), ("bold",), _ORDER):
+        if without:
+            clean, words = _without(clean, without), _without(words, without)
+        for markup in _MARKUPS:
+            markdown, plain = _write(words, language, markup)
+            shown = plain_line(markdown.replace("\\\n", " "), language)
+            if _squeezed(shown) == _squeezed(plain) or without == _ORDER:
+                losses.count("emphasis", int(bool(without)))
+                return _write(clean, language, markup)
+    raise AssertionError("without emphasis there is nothing to compare")
+
+
+def _without(pieces: Sequence[Piece], styles: Sequence[str]) -> list[Piece]:
+    return list(_merged([replace(piece, styles=piece.styles - set(styles)) for piece in pieces]))
 
 
 def _tidy(pieces: Sequence[Piece], losses: Losses) -> Iterator[Piece]:
@@ -125,9 +132,11 @@ def _merged(pieces: Iterator[Piece] | Sequence[Piece]) -> Iterator[Piece]:
             # A space between two pieces of one look belongs to both.
             before, after = joined[-1], next(iter(parts[position + 1 :]), None)
             if after and after.kind == before.kind == "text" and after.text.strip(" \xa0"):
+                alike = (before.styles, before.href) == (after.styles, after.href)
+                shared = before.styles & after.styles
                 piece = replace(
                     piece,
-                    styles=before.styles & after.styles,
+                    styles=shared if alike else shared - {"code"},
                     href=before.href if before.href == after.href else None,
                 )
         same = joined and piece.kind == joined[-1].kind == "text"
@@ -170,7 +179,7 @@ def _write(pieces: Sequence[Piece], language: str, markup: dict[str, str]) -> tu
             raw.append("\n")
         elif piece.kind != "text":
             token(piece.text)
-        elif "code" in piece.styles:
+        elif "code" in piece.styles and not piece.href and not _is_inside_word(raw):
             token(_code(piece.text))
         elif piece.href and piece.text.strip() in (piece.href, piece.href.removeprefix("mailto:")):
             token(piece.text.replace("]", "\\]"))
@@ -192,12 +201,16 @@ def _finish(raw: str, tokens: Sequence[str], language: str) -> tuple[str, str]:
 
 
 # Signs that the essays' own rules read beyond CommonMark: marks, notes and tags.
-_OWN_SIGNS = re.compile(r"==|%%|\$|(?<!\w)\^(?=\w)|:::|\{(?=[#.%{])|<!--")
+_OWN_SIGNS = re.compile(
+    r"(\\.)|==|~|[=!^](?=[\ue000-\uf8ff])|(?<=[\ue000-\uf8ff])=|%%|\$|(?<!\w)\^(?=\w)|:::|\{(?=[#.%{])|<!--"
+)
 
 
 def _escaped(line: str) -> str:
     escaped = escape_line(line)
-    return _OWN_SIGNS.sub(lambda match: "".join(f"\\{sign}" for sign in match[0]), escaped)
+    return _OWN_SIGNS.sub(
+        lambda match: match[1] or "".join(f"\\{sign}" for sign in match[0]), escaped
+    )
 
 
 def _visible(tokens: Sequence[str], holder: str) -> str:
@@ -206,6 +219,12 @@ def _visible(tokens: Sequence[str], holder: str) -> str:
     if text.startswith("`"):
         return text.strip("`").strip()
     return text if re.match(r"https?://|[^\s\[\]()<>*_~=!]+@", text) else ""
+
+
+def _is_inside_word(raw: Sequence[str]) -> bool:
+    """Return whether what follows touches a letter: a backtick behind one is an apostrophe."""
+    before = _PRIVATE.sub("", "".join(raw[-8:]))
+    return before[-1:].isalnum()
 
 
 def _code(text: str) -> str:
