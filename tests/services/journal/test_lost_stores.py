@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 from collections.abc import Callable, Iterator
 from datetime import timedelta
@@ -309,6 +310,9 @@ def test_a_restore_of_an_older_backup_is_told_by_the_journal_what_went_out_since
     assert (status.audience, len(machine.recipients)) == (0, 3)
     numbers = [row.number for row in _issues(context)]
     assert numbers == [1]
+    lines = (machine.state / "journal").read_text().splitlines()
+    events = [json.loads(line)["event"] for line in lines]
+    assert events == ["queued", "closed", "restored", "confirmed"]
 
 
 def _issues(context):
