@@ -9,17 +9,24 @@ from upcycle_news.rendering.plaintext import to_text
 
 
 @pytest.mark.parametrize(
-    "body",
-    ["Wort[^1]\n\n[^1]: 1. * [^1]: Innen", "Wort[^1]\n\n[^1]: Außen\n\n    [^2]: Innen", "[^1]\n\n- [^1]: Note"],
-)  # fmt: skip
-def test_a_footnote_within_a_footnote_tears_nothing_apart(body: str) -> None:
+    ("body", "shown"),
+    [
+        ("Wort[^1] und[^2]\n\n[^1]: Außen\n\n    [^2]: Innen", "Wort¹ und²|¹ Außen|² Innen"),
+        ("a[^1] b[^2]\n\n[^1]: Eins.\n[^2]: Zwei.", "a¹ b²|¹ Eins.|² Zwei."),
+        ("Wort[^1]\n\n[^1]: 1. * [^1]: Innen", "Wort¹|¹ Innen"),
+    ],
+)
+def test_a_footnote_within_a_footnote_follows_it(body: str, shown: str) -> None:
     tokens = parse(body, language="de")
     text, _ = to_text(tokens, image_label="Bild")
     assert to_html(tokens, {}, "de")
-    assert text.split()[-1] in ("Innen", "Note")
+    lines = [line for line in text.split("\n") if line.strip("-")]
+    assert "|".join(lines) == shown
 
 
 def test_footnotes_are_set_as_the_text_is() -> None:
-    tokens = parse('Wort.[^1]\n\n[^1]: Siehe "Plan" der Händler*innen\n    7. März 1931', language="de")
+    tokens = parse(
+        'Wort.[^1]\n\n[^1]: Siehe "Plan" der Händler*innen\n    7. März 1931', language="de"
+    )
     text, _ = to_text(tokens, image_label="Bild")
     assert text.endswith("¹ Siehe „Plan“ der Händler*innen\n  7. März 1931")
