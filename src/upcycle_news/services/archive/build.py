@@ -35,9 +35,9 @@ from upcycle_news.services.archive.atomic_folder import (
     hosted_images,
     replace_files,
 )
-from upcycle_news.services.archive.public_revision import raise_if_published_elsewhere
 from upcycle_news.services.archive_listing import issue_pages, read_listing
 from upcycle_news.services.content.images import raise_if_images_unreachable
+from upcycle_news.services.content.public_revision import raise_if_published_elsewhere
 from upcycle_news.services.content.url_check import raise_if_page_unreachable
 from upcycle_news.services.journal.consistency import raise_if_contradicted
 from upcycle_news.storage import corrections, issues, revisions, sending_history

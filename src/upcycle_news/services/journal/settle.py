@@ -15,8 +15,8 @@ from upcycle_news.i18n.messages import LocalizedText, localized
 from upcycle_news.models import IssueId, IssueState
 from upcycle_news.models.archive_paths import ESSAYS, INDEX
 from upcycle_news.models.journal import JournalEvent
-from upcycle_news.services.archive.public_revision import unexplained_revision
 from upcycle_news.services.archive_listing import issue_pages, read_listing
+from upcycle_news.services.content.public_revision import unexplained_revision
 from upcycle_news.services.journal import files
 from upcycle_news.services.journal.consistency import find_contradiction
 from upcycle_news.services.journal.record import keys_of, record_change
