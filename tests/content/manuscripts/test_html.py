@@ -130,6 +130,12 @@ def test_a_picture_in_the_page_is_kept_with_its_caption() -> None:
     assert body_of(figure)[0] == f'![Das Tor](bild-{len(png())}.png "Foto: Rosa Beispiel")'
 
 
+@pytest.mark.parametrize("charset", ["utf-16", "utf-7", "keiner", "hex"])
+def test_a_declaration_that_cannot_be_true_is_not_believed(charset: str) -> None:
+    html = f"<html><head><meta charset='{charset}'></head><body>{TITLE}<p>Größe +AGE-</p></body></html>"
+    assert "Größe +AGE-" in composed("html", html.encode()).text
+
+
 @pytest.mark.parametrize("charset", ["windows-1252", "iso-8859-1", "utf-8"])
 def test_the_declared_charset_is_believed_if_it_is_true(charset: str) -> None:
     html = f"<html><head><meta charset='{charset}'></head><body>{TITLE}<p>Größe – „so“</p></body></html>"

@@ -11,6 +11,7 @@ from upcycle_news.content.manuscripts.compose import (
     ComposedEssay,
     ImportRequest,
     compose_document,
+    compose_text,
 )
 from upcycle_news.content.manuscripts.docx import read_docx
 from upcycle_news.content.manuscripts.html import read_html
@@ -166,6 +167,26 @@ def test_all_formats_give_the_same_essay(kind: str) -> None:
     everything = [block for blocks in MANUSCRIPTS.values() for block in blocks]
     reference = composed("docx", write_docx([*HEAD, *everything]))
     assert composed(kind, WRITERS[kind]([*HEAD, *everything])).text == reference.text
+
+
+HANDED_IN = [
+    "Werft. Schon das Wort klingt nach Rost, nach ‚‚Hier läuft nichts mehr vom Stapel”. Und wenn das Dock – mitten "
+    "im Ort – nur auf eine Aufgabe wartet? Nachbar*innen müssen es nicht neu erfinden, sie müssen es nur öffnen.",
+    "Wer hier ‚‚Lage” sagt, meint meist Geld. Wir meinen Wände. Sie stehen ja schon, sie halten den Wind ab - und "
+    "sie gehören allen, die sich noch an die Kräne der 70er Jahre erinnern können, z. B. an den gelben.",
+    "Das ist kein Museum, geht's doch um Arbeit: 3,5 Tage in der Woche, so steht es im Plan (Seite 7), und mehr.",
+    "Rosa Beispiel ist Leiterin von Dock+Hof, dem Werkraum bei muster+mann.",
+]
+
+
+@pytest.mark.parametrize("kind", WRITERS)
+def test_a_plain_text_gives_the_same_essay_as_its_document(kind: str) -> None:
+    blocks = [p(paragraph) for paragraph in HANDED_IN]
+    request = ImportRequest("x.txt", "Was bleibt", date(2026, 11, 26), None, None, "de")
+    essay = compose_text("\n".join(HANDED_IN), request)
+    assert composed(kind, WRITERS[kind](blocks), title="Was bleibt").text == essay.text
+    assert parts(essay)[0]["author"] == "Rosa Beispiel"
+    assert "„Hier läuft nichts mehr vom Stapel“" in essay.text
 
 
 @pytest.mark.parametrize("kind", WRITERS)

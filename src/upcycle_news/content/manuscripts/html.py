@@ -40,6 +40,8 @@ def _text(data: bytes, where: str) -> str:
         name = match[1].decode("ascii").lower()
         # The web reads these as Windows-1252 (WHATWG Encoding, 4.2).
         name = "cp1252" if name in ("iso-8859-1", "latin1", "us-ascii") else name
+        # What could be read as ASCII to find this is neither UTF-16 nor UTF-7 (4.2 and 14.5 there).
+        name = "utf-8" if name.startswith(("utf-16", "utf-32", "utf-7", "utf7")) else name
         try:
             return data.decode(name)
         except (LookupError, UnicodeDecodeError):
