@@ -60,6 +60,11 @@ def without_trailer(passage: Passage, names: Sequence[str]) -> str:
     return text
 
 
+def invites_to_read_on(passage: Passage, names: Sequence[str]) -> bool:
+    """Tell whether a text ends with an invitation to read the rest of it elsewhere."""
+    return _read_on(passage.text, passage.title, names) < len(passage.text)
+
+
 def without_repeated_endings(passages: Sequence[Passage]) -> list[str]:
     """Return the texts without a last sentence that most of them end with.
 

@@ -71,7 +71,23 @@ def _entry(item: dict[str, Any]) -> RawEntry:
         images=tuple(
             (_text(item, key), "", "") for key in ("image", "banner_image") if key in item
         ),
+        contents=tuple(text for text in reversed(texts[1:]) if text.value),
+        summaries=texts[:1] if texts[0].value else (),
+        authors=tuple(_authors(item)),
+        categories=tuple(tag for tag in _list(item, "tags") if isinstance(tag, str)),
     )
+
+
+def _authors(item: dict[str, Any]) -> Iterator[str]:
+    """Yield the names of an item's authors: a list since 1.1, one before."""
+    for author in (*_list(item, "authors"), item.get("author")):
+        if isinstance(author, dict) and (name := _text(author, "name")):
+            yield name
+
+
+def _list(item: dict[str, Any], key: str) -> list[Any]:
+    value = item.get(key)
+    return value if isinstance(value, list) else []
 
 
 def _links(item: dict[str, Any]) -> Iterator[RawLink]:
