@@ -69,6 +69,8 @@ def format_status(status: IssueStatus, language: str) -> str:
             text = localized("status-awaiting", issue=status.issue)
         case IssueState.APPROVED:
             text = localized("status-approved", issue=status.issue)
+        case IssueState.CANCELLED if not status.audience:
+            text = localized("status-went-out-elsewhere", issue=status.issue)
         case _:
             text = _status_line(status)
     return text.in_language(language)

@@ -61,6 +61,7 @@ def test_after_everything_was_set_back_nobody_gets_the_issue_again_by_hand(
     confirmed = machine.run("store", "confirm", "--yes", "--json").json
     assert confirmed["sent"] == [today()]
     assert "Kein neuer Essay" in machine.send(code=3).err
+    assert "gilt als verschickt" in machine.run("issue", "status", today()).out
     assert sent_once(machine)
 
 
