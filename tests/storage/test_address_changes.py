@@ -64,9 +64,11 @@ def change(store: Store, new: EmailAddress = NEW) -> ConfirmationResult:
         until=at, now=at,
     )  # fmt: skip
     assert isinstance(claimed, confirmation_mails.ClaimedMail) and claimed.email == new
-    return address_changes.confirm(
-        store, f"hash of {new.key}", may_change=lambda _: True, now=at, valid_for=timedelta(days=7)
-    )
+    link = {"may_change": lambda _: True, "now": at, "valid_for": timedelta(days=7)}
+    looked_up = address_changes.change_status(store, f"hash of {new.key}", **link)  # type: ignore[arg-type]
+    followed = address_changes.confirm(store, f"hash of {new.key}", **link)  # type: ignore[arg-type]
+    assert looked_up is followed
+    return followed
 
 
 def delivery(store: Store) -> tuple[int, int]:

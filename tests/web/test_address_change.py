@@ -21,6 +21,7 @@ from upcycle_news.subscribers.link_tokens import Purpose
 
 from ..delivery.memory_ledger import Clock
 from ..publications import Publication, add_confirmed_subscribers, parse_mail, send_issue
+from .browser_session import browsing
 from .web_server import Response, WebServer, running_server
 
 OLD, NEW = "anna@alt.example", "anna@neu.example"
@@ -323,3 +324,30 @@ def test_the_old_address_may_join_again(
         assert server.post(path).status == 200
     assert find(context, OLD).status is SubscriberStatus.CONFIRMED
     assert list(suppressions.all_suppressions(context.store)) == []
+
+
+@pytest.mark.chromium
+def test_a_reader_without_javascript_changes_the_address_with_mouse_and_keys(
+    publication: Publication, context: AppContext, port: int, reader: Subscriber
+) -> None:
+    with running_server(context, port) as server, browsing() as page:
+        page.without_javascript()
+        page.look(width=390, dark=True)
+        page.open(server.url + preferences(context))
+        page.type("#address", NEW)
+        page.click("button[value=address]")
+        assert "Schauen Sie in das neue Postfach" in page.text()
+        page.click("main a")
+        assert "wartet noch auf ihre Bestätigung" in page.text()
+        page.click("button[value=keep]")
+        assert "Ihre Adresse bleibt, wie sie war." in page.text()
+        page.type("#address", "anna@dritte.example")
+        page.click("button[value=address]")
+    path = link_in(publication, "anna@dritte.example")
+    with running_server(context, port) as server, browsing() as page:
+        page.look(width=1200)
+        page.open(server.url + path)
+        page.click("main button")
+        assert "Ihre Adresse ist geändert" in page.text()
+        assert all(url.startswith(server.url) for url in page.requests)
+    assert find(context, "anna@dritte.example").id == reader.id
