@@ -30,6 +30,7 @@ def body_of(html: str, head: str = "") -> tuple[str, list[str]]:
         ("<p><span style='font-weight:700'>fett</span> <span style='font-style:italic'>schräg</span></p>",
          "**fett** *schräg*"),
         ("<p>m<sup>2</sup> und CO<sub>2</sub></p>", "m² und CO₂"),
+        ("<p>Er sagt <q>so</q>.</p>", "Er sagt „so“."),
         ("<p><del>alt</del> <ins>neu</ins></p>", "neu"),
         ("<p><s>alt</s> <mark>neu</mark> <code>a*b</code></p>", "~~alt~~ ==neu== `a*b`"),
         ("<p>Eins<o:p></o:p></p><!-- Geheim --><p style='mso-hide:all'>Verborgen</p>", "Eins"),

@@ -269,6 +269,10 @@ class _Writer:
             self.losses.count("changes")
         elif tag == "a":
             self._children(element, own, self._target(element) or href, pieces)
+        elif tag == "q":  # browsers write its marks
+            pieces.append(Piece('"', own, href))
+            self._children(element, own, href, pieces)
+            pieces.append(Piece('"', own, href))
         elif tag == "u":
             self.losses.count("underlined")
             self._children(element, own, href, pieces)
