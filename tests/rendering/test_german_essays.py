@@ -112,3 +112,9 @@ def test_columns_keep_their_alignment_in_the_mail() -> None:
     html = shown("| a | b |\n|---|---:|\n| 1 | 2 |").html
     assert re.search(r'<td class="right" style="[^"]*text-align: ?right', html)
     assert re.search(r'<th class="right"[^>]* style="[^"]*text-align: ?right', html)
+
+
+@pytest.mark.parametrize("length", [0, 20, 150, 600])
+def test_the_line_in_the_mailbox_is_filled_however_long_it_is(length: int) -> None:
+    html = render(sample_manifest.manifest(preheader="x" * length)).html
+    assert html.count("\u034f\u200c\u00a0") + html.count("\u034f\u200c&nbsp;") >= 70
