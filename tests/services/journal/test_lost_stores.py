@@ -11,10 +11,11 @@ from pathlib import Path
 import pytest
 
 from upcycle_news.api import App
-from upcycle_news.errors import StoreMismatchError
+from upcycle_news.errors import StoreError, StoreMismatchError
 from upcycle_news.models import IssueId
 from upcycle_news.services.archive.build import build_archive
 from upcycle_news.services.backup import create, migrate_store, restore
+from upcycle_news.services.delivery import worker_identity
 from upcycle_news.services.journal.consistency import find_contradiction
 from upcycle_news.services.runs.pending import pending_issues
 from upcycle_news.storage.database import open_store
@@ -361,6 +362,16 @@ def test_a_journal_of_another_publication_is_refused(machine: Machine) -> None:
     other.write_text(text.replace(keys, "0" * 32).replace("T", "T", 1))
     machine.variables["JOURNAL__SECOND"] = str(other)
     assert "gehört zu anderen Schlüsseln" in machine.send(code=1).err
+
+
+def test_nothing_is_settled_while_a_worker_sends(machine: Machine) -> None:
+    machine.close()
+    copy_an_older_one_back(machine)
+    context = machine.context()
+    worker_identity.register(context)
+    with pytest.raises(StoreError, match="worker is sending"):
+        restore.confirm_restore(context, by="Anna")
+    assert find_contradiction(context, context.store) is not None
 
 
 def test_nothing_is_moved_from_a_store_that_does_not_know_what_went_out(machine: Machine) -> None:
