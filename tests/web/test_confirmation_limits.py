@@ -148,6 +148,8 @@ def test_the_flow_watch_sends_what_waits_and_says_so(publication: Publication) -
         email = EmailAddress.parse(f"{name}@example.org")
         subscriptions.sign_up(context, email, language="de")
     report = confirmation_mails.send_waiting(context, due_only=True)
-    assert report.sentences("de") == ["2 Mails zur Bestätigung, die gewartet hatten, gingen hinaus."]
+    assert report.sentences("de") == [
+        "2 Mails zur Bestätigung, die gewartet hatten, gingen hinaus."
+    ]
     assert confirmation_mails.send_waiting(context, due_only=True).sentences("de") == []
     assert len(publication.mails()) == 2
