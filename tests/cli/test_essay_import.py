@@ -73,6 +73,16 @@ def test_a_folder_is_imported_and_what_cannot_be_is_named(
     assert (empty.home / "content/images/fuenftes-1.png").read_bytes() == png()
 
 
+@pytest.mark.parametrize("name", ["text.txt", "text.md", "text.html"])
+def test_drafts_are_in_no_issue(empty: Publication, tmp_path: Path, name: str) -> None:
+    texts = {"text.txt": "Titel\n\nEin Satz.", "text.md": "# Titel\n\nEin Satz.",
+             "text.html": "<html><h1>Titel</h1><p>Ein Satz.</p></html>"}  # fmt: skip
+    (tmp_path / name).write_text(texts[name], encoding="utf-8")
+    empty.run("essay", "import", str(tmp_path), "--draft")
+    [row] = empty.run("essay", "list", "--json").lines
+    assert (row["title"], row["status"]) == ("Titel", "draft")
+
+
 def test_several_files_have_no_title_in_common(empty: Publication, tmp_path: Path) -> None:
     for name in ("a.txt", "b.txt"):
         (tmp_path / name).write_text("Titel\n\nEin Satz.", encoding="utf-8")

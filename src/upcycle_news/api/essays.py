@@ -81,17 +81,24 @@ class Essays:
         day: date | None = None,
         author: str | None = None,
         language: str | None = None,
+        draft: bool = False,
     ) -> tuple[ImportedFile, ...]:
         """Turn manuscripts, and all of a folder, into essays; return what became of each.
 
         A result holds the essay's path or the error that refused the file, and `notes`: a sentence
-        for everything that was not carried over. Otherwise as `import_file`; a `title` of several
+        for everything that was not carried over. A `draft` is in no issue. Otherwise as `import_file`; a `title` of several
         files is an `UpcycleError`.
         """
         from upcycle_news.services.content.import_essays import import_essays
 
         return import_essays(
-            self._context, files, title=title, day=day, author=author, language=language
+            self._context,
+            files,
+            title=title,
+            day=day,
+            author=author,
+            language=language,
+            draft=draft,
         )
 
     def read(self) -> tuple[Essay, ...]:

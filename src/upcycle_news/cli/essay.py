@@ -65,13 +65,16 @@ def import_(
     language: Annotated[
         str | None, typer.Option(metavar="de|en", help="Default: that of its words.")
     ] = None,
+    draft: Annotated[
+        bool, typer.Option("--draft", help="As drafts, which are in no issue.")
+    ] = False,
 ) -> None:
     """Turn manuscripts into essays in Markdown, and print their paths.
 
     Headings, emphasis, lists, tables, quotations, notes, links and pictures are carried over; what
     is not, is said. A byline at the end, or below the title ("Von Mathilde Übersee", a line of its
     own), gives the author, the first sentences the summary; quotation marks and dashes are set
-    right, no word is changed. It is 'status: ready': the next issue takes it.
+    right, no word is changed. It is 'status: ready': the next issue takes it, unless --draft is given.
 
     Example: upcycle-news essay import kleinstadt.docx
     """
@@ -79,7 +82,7 @@ def import_(
         raise typer.BadParameter("--language takes de or en")
     with open_publication() as app:
         results = app.essays.import_files(
-            files, title=title, day=_day(day), author=author, language=language
+            files, title=title, day=_day(day), author=author, language=language, draft=draft
         )
         if len(results) == 1 and results[0].error is not None:
             raise results[0].error

@@ -89,6 +89,10 @@ def _read(
     for name in ("title", "author", "summary"):  # no Markdown in a head, no entities in a subject
         values[name] = plain_line(values[name], language)
     _check_links(head, values["pin"])
+    if values["canonical"] and not _is_page(values["canonical"]):
+        head.add_error(
+            head.line("canonical"), localized("canonical-no-link", link=values["canonical"][:60])
+        )
     if not parts.body:
         head.add_error(parts.body_line, localized("essay-empty"))
     elif not head.errors and not values["summary"]:
@@ -161,6 +165,11 @@ def _leftover(key: str, text: str) -> LocalizedText | None:
         written = (link[2] or link[1]).strip()[:60]
         return localized("wiki-link-head", target=link[0][:60], text=written)
     return None
+
+
+def _is_page(link: str) -> bool:
+    """Return whether a text is the whole address of a page."""
+    return bool(re.fullmatch(r"https?://[^\s/<>\"]+[^\s<>\"]*", link))
 
 
 def _check_links(head: FrontMatter, links: Sequence[str]) -> None:

@@ -25,7 +25,13 @@ _CONTROLS = re.compile(
 
 
 def import_text(
-    text: str, *, title: str, day: date, author: str | None = None, language: str = "de"
+    text: str,
+    *,
+    title: str,
+    day: date,
+    author: str | None = None,
+    language: str = "de",
+    status: str = "ready",
 ) -> str:
     """Return Markdown with front matter for a plain text; raises `ContentError` for an empty one.
 
@@ -53,7 +59,7 @@ def import_text(
         ("language", language),
         ("summary", yaml_quoted(summary)),
         ("topics", "[]"),
-        ("status", "ready"),
+        ("status", status),
     ]
     return join_front_matter(head, "\n\n".join(blocks))
 

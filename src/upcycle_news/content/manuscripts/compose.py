@@ -6,6 +6,7 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import date
+from typing import Literal
 
 from upcycle_news.content.essays import essay_filename, join_front_matter, yaml_quoted
 from upcycle_news.content.manuscripts.document import Document
@@ -40,6 +41,7 @@ class ImportRequest:
     language: str | None
     publication_language: str
     day_is_given: bool = False
+    status: Literal["ready", "draft"] = "ready"
 
 
 @dataclass(frozen=True)
@@ -65,7 +67,12 @@ def compose_text(text: str, request: ImportRequest) -> ComposedEssay:
         raise ContentError(request.where, None, localized("manuscript-no-title"))
     try:
         essay = import_text(
-            text, title=title, day=request.day, author=request.author, language=language
+            text,
+            title=title,
+            day=request.day,
+            author=request.author,
+            language=language,
+            status=request.status,
         )
     except ContentError as error:
         raise ContentError(request.where, error.line, error.text) from None
@@ -124,7 +131,7 @@ def compose_document(
         ("language", language),
         ("summary", yaml_quoted(propose_summary(prose))),
         ("topics", "[]"),
-        ("status", "ready"),
+        ("status", request.status),
     ]
     if not normalise_whitespace(re.sub(r"[*#>\-|]", "", body)):
         raise ContentError(request.where, None, localized("manuscript-empty"))
@@ -220,7 +227,8 @@ def compose_markdown(
     head += [(key, yaml_quoted(file.texts[key])) for key in keys if file.texts.get(key)]
     head += [("length", file.texts["length"])] if file.texts.get("length") else []
     head += [(key, _yaml_list(file.lists[key])) for key in ("pin", "ban") if file.lists.get(key)]
-    head.append(("status", file.texts.get("status") or "ready"))
+    is_draft = "draft" in (request.status, file.texts.get("status"))
+    head.append(("status", "draft" if is_draft else "ready"))
     return ComposedEssay(title, day, join_front_matter(head, body), pictures, tuple(notes))
 
 

@@ -63,8 +63,9 @@ def import_essays(
     day: date | None = None,
     author: str | None = None,
     language: str | None = None,
+    draft: bool = False,
 ) -> tuple[ImportedFile, ...]:
-    """Write each file, and each manuscript of a folder, as an essay that is ready.
+    """Write each file, and each manuscript of a folder, as an essay that is ready, or as a draft.
 
     What one file is refused for is in its result; the others are imported. Raises `UpcycleError` for
     a language whose typography is not known, and for one title of several files.
@@ -84,6 +85,7 @@ def import_essays(
                 language=language,
                 publication_language=context.settings.publication.language,
                 day_is_given=day is not None,
+                status="draft" if draft else "ready",
             )
             results.append(_import(context, each, request, in_folder=each != file))
     if not any(result.essay or result.error for result in results):
