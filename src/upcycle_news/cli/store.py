@@ -119,6 +119,8 @@ def confirm(
         report = app.store.settle(by=current_user())
     if report.trouble:
         note(report.trouble)
+    for page in report.lost_pages:
+        note(localized("confirm-lost-page", page=display_path(page)).in_language(language))
     if as_json:
         print_json({"confirmed": True, "unknown": report.unknown, "sent": list(report.sent)})
         return

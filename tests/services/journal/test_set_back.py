@@ -65,6 +65,15 @@ def test_after_everything_was_set_back_nobody_gets_the_issue_again_by_hand(
     assert sent_once(machine)
 
 
+def test_a_page_that_cannot_be_made_again_is_named(machine: Machine) -> None:
+    """The issue was composed after the snapshot: neither its text nor its page is here any more."""
+    machine.take_snapshot()
+    machine.send()
+    machine.set_back()
+    confirmed = machine.run("store", "confirm", "--yes")
+    assert f"var/archive/archive/{today()}/index.html fehlt" in confirmed.err
+
+
 def test_what_is_written_after_a_confirmation_goes_out_as_ever(machine: Machine) -> None:
     machine.take_snapshot()
     machine.send()

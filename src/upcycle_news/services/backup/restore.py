@@ -7,7 +7,7 @@ merged in.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
@@ -16,6 +16,8 @@ from upcycle_news.app.context import AppContext
 from upcycle_news.errors import StoreError, StoreMismatchError, UpcycleError
 from upcycle_news.fileio import write_atomically
 from upcycle_news.i18n.messages import format_count
+from upcycle_news.models import IssueId
+from upcycle_news.models.archive_paths import file_of, issue_path
 from upcycle_news.models.journal import JournalEvent
 from upcycle_news.services.backup import archive_file as archive
 from upcycle_news.services.backup import create
@@ -23,7 +25,7 @@ from upcycle_news.services.delivery import worker_identity
 from upcycle_news.services.journal import settle
 from upcycle_news.services.journal.record import record_change
 from upcycle_news.services.journal.settle import Difference
-from upcycle_news.storage import send_hold, workers
+from upcycle_news.storage import issues, send_hold, workers
 from upcycle_news.storage.backup import snapshot
 from upcycle_news.storage.backup.merge import MergeReport
 from upcycle_news.storage.database import (
@@ -349,13 +351,15 @@ def pending_confirmation(context: AppContext) -> PendingConfirmation:
 class ConfirmationReport:
     """What a confirmation did: holds that ended, unknown deliveries, and issues that count as sent now.
 
-    `trouble` is why the journal could not be written, or empty.
+    `trouble` is why the journal could not be written, or empty; `lost_pages` are files of the archive that
+    mails of those issues lead to, and that nothing here can make again.
     """
 
     holds: int
     unknown: dict[str, int]
     sent: tuple[str, ...]
     trouble: str = ""
+    lost_pages: tuple[Path, ...] = ()
 
 
 def confirm_restore(context: AppContext, *, by: str) -> ConfirmationReport:
@@ -370,4 +374,14 @@ def confirm_restore(context: AppContext, *, by: str) -> ConfirmationReport:
             raise_if_sending(context, store)
     holds, settlement, trouble = settle.confirm(context, by=by)
     unknown, _ = snapshot.unknown_and_unsent(context.store)
-    return ConfirmationReport(holds, unknown, settlement.sent, trouble)
+    lost_pages = tuple(_lost_pages(context, settlement.sent))
+    return ConfirmationReport(holds, unknown, settlement.sent, trouble, lost_pages)
+
+
+def _lost_pages(context: AppContext, sent: Iterable[str]) -> Iterator[Path]:
+    """Yield the files of issues that went out without the store, and whose page is not here either."""
+    for issue in sent:
+        row = issues.get(context.store, IssueId.parse(issue))
+        page = context.archive_folder / file_of(issue_path(issue))
+        if not page.is_file() and (row is None or not row.revision_id):
+            yield page
