@@ -22,6 +22,8 @@ from .parsing import html
         "+ 8 Mitglieder seit dem Sommer.",
         "* 12. März 1931 in Halle",
         "* um 1900",
+        "* 1931",
+        "* 3.5.1931 in Halle",
         "* in Halle, 12. März 1931",
         "– Erika Beispiel, im Winter",
     ],
@@ -68,6 +70,12 @@ def test_a_list_goes_on_behind_a_picture() -> None:
     shown = html("1. Erst:\n\n![a](a.png)\n\n2. Dann:\n\nText.\n\n3. Zuletzt.")
     assert shown.count("<ol") == 3
     assert '<ol start="3">' in shown
+
+
+def test_a_list_of_one_stays_a_list() -> None:
+    assert html("* Kohle") == "<ul>\n<li>Kohle</li>\n</ul>"
+    assert html("* 3 Lampen") == "<ul>\n<li>3 Lampen</li>\n</ul>"
+    assert html("- 12. März 1931") == "<ul>\n<li>12. März 1931</li>\n</ul>"
 
 
 def test_two_lines_with_a_sign_are_a_list() -> None:

@@ -26,7 +26,9 @@ _NUMBERED = re.compile(r"[\s>]*(\d{1,9})[.)]\s")
 _ENGLISH_ORDINAL = re.compile(r"\d{4,}\. ")
 # Behind a birth sign: a date, a year, "um 1900", "in Halle, 1931", or a death sign further on.
 _BIRTH = re.compile(
-    rf"\d|(?:am|um|ca\.|vor|nach|in|im|wohl|{_MONTH}) .*\b1\d{{3}}\b|.*†", re.DOTALL
+    rf"\d{{1,2}}\. ?(?:{_MONTH}|\d)|[12]\d{{3}}(?!\w)"
+    rf"|(?:am|um|ca\.|vor|nach|in|im|wohl|{_MONTH}) .*\b[12]\d{{3}}\b|.*†",
+    re.DOTALL,
 )
 
 # • · ▪ ● and their like, those of Word's symbol fonts (private use), and of its outline: o and §, which

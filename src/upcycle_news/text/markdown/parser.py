@@ -79,6 +79,7 @@ def build_parser(language: str) -> MarkdownIt:
     """Return a parser of essays in a language, to add rules to."""
     base = base_language(language)
     parser = _commonmark(base).enable("table")
+    # Rules that follow the blocks stand directly behind them: the one that is added last comes first.
     parser.use(flat_footnotes_plugin)
     parser.use(german_lists_plugin, german=base == "de")
     parser.use(paragraphs_plugin)
