@@ -14,6 +14,8 @@ from .parsing import html
         "30. Sept. 2014: Sie bleibt zu.",
         "30. Okt 2014: Sie geht auf.",
         "24. 12. 1990: Fest",
+        "15. bis 20. Mai: Markt",
+        "5. und 6. Stock: Büros",
         "1848. Das Jahr der Straße.",
         "19. Jahrhundert: viel gebaut",
         "1. FC Musterstadt gewann.",

@@ -20,7 +20,7 @@ _MONTH = (
 # A number with a full stop that is none of a list: 7. März, 24. 12. 1990, 1848. Das Jahr, 19. Jahrhundert.
 _ORDINAL = re.compile(
     rf"\d{{4,}}\. |\d{{1,2}}\. +(?:{_MONTH}|\d{{1,2}}\.(?: \d{{2,4}}(?!\w)| ?[:,–]|$)"
-    r"|Jahrhunderts?(?!\w)|Jh\.|Jahrtausend)"
+    r"|Jahrhunderts?(?!\w)|Jh\.|Jahrtausend|(?:und|bis|oder|–|-|/) ?\d{1,2}\.)"
 )
 _NUMBERED = re.compile(r"[\s>]*(\d{1,9})[.)]\s")
 _ENGLISH_ORDINAL = re.compile(r"\d{4,}\. ")
