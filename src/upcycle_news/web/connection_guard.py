@@ -40,6 +40,7 @@ REPORT_SECONDS = 60.0
 _OTHER_FILES = 100
 _ON_THEIR_WAY = 4 * ACCEPTED_AT_ONCE
 _FEWEST = 16
+_DIFFERENT_LINES = 1000
 
 _TIMEOUT = b"HTTP/1.1 408 Request Timeout\r\nconnection: close\r\ncontent-length: 0\r\n\r\n"  # RFC 9110, 15.5.9
 
@@ -236,7 +237,7 @@ class GuardedProtocol(H11Protocol):
 
 
 class RepeatedLines(logging.Filter):
-    """Lets a line of a library through once a minute: anybody can cause thousands of them."""
+    """Lets the same line through once a minute: anybody can cause thousands of them."""
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         """`clock` returns monotonic seconds."""
@@ -248,10 +249,12 @@ class RepeatedLines(logging.Filter):
         """Return False for a warning or an error that was written less than a minute ago."""
         if record.levelno <= logging.INFO:
             return True
-        now = self._clock()
-        if now - self._seen.get(str(record.msg), -REPORT_SECONDS) < REPORT_SECONDS:
+        now, line = self._clock(), record.getMessage()
+        if now - self._seen.get(line, -REPORT_SECONDS) < REPORT_SECONDS:
             return False
-        self._seen[str(record.msg)] = now
+        if len(self._seen) >= _DIFFERENT_LINES:
+            self._seen.clear()
+        self._seen[line] = now
         return True
 
 

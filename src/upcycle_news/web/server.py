@@ -57,7 +57,8 @@ def serve(
             timeout_graceful_shutdown=GRACE_SECONDS,
             h11_max_incomplete_event_size=16 * 1024,
         )
-        logging.getLogger("uvicorn.error").addFilter(RepeatedLines())
+        for name in ("uvicorn.error", "upcycle_news.web.app"):
+            logging.getLogger(name).addFilter(RepeatedLines())
         on_listening(listener)
         _Server(config, guard).run(list(listener.sockets))
     finally:
