@@ -190,6 +190,16 @@ def test_a_wide_animation_is_scaled_and_a_huge_one_stands_still() -> None:
     assert frames_of(fit_for_mail("b.png", huge)) == 1
 
 
+def test_the_second_picture_that_phones_keep_in_a_jpeg_is_neither_shown_nor_sent() -> None:
+    both = [Image.new("RGB", (300, 200), shade) for shade in ("red", "blue")]
+    data = written(both[0], "MPO", save_all=True, append_images=both[1:])
+    small = fit_for_mail("a.jpg", data)
+    assert small.count(b"\xff\xd8\xff") == 1
+    with Image.open(BytesIO(small)) as image:
+        assert (image.format, getattr(image, "n_frames", 1)) == ("JPEG", 1)
+        assert image.getpixel((100, 100))[0] > 200  # type: ignore[index]
+
+
 def test_an_animation_that_was_cut_off_is_damaged() -> None:
     data = moving("GIF")
     with pytest.raises(ContentError, match="damaged"):

@@ -77,8 +77,11 @@ def _smallest(where: str, image: Image, rights: ImageRights) -> bytes:
 
 
 def is_animated(image: Image) -> bool:
-    """Return whether an image has several frames."""
-    return bool(getattr(image, "is_animated", False))
+    """Return whether an image moves.
+
+    A JPEG with several images (MPO) does not: phones keep a second exposure or a depth map in it.
+    """
+    return image.format in ("PNG", "GIF", "WEBP") and bool(getattr(image, "is_animated", False))
 
 
 def _animations(image: Image, data: bytes) -> Iterator[bytes]:
@@ -119,7 +122,7 @@ def _is_fit(image: Image, data: bytes) -> bool:
     """Return whether the pixels may stay as they are encoded."""
     upright = image.getexif().get(0x0112, 1) == 1
     plain = "icc_profile" not in image.info and image.mode in ("1", "L", "P", "RGB", "LA", "RGBA")
-    known = image.format in ("PNG", "JPEG", "GIF") and not is_animated(image)
+    known = image.format in ("PNG", "JPEG", "MPO", "GIF") and not is_animated(image)
     small = image.width <= MAX_WIDTH and len(data) <= MAX_BYTES
     return (
         known and upright and plain and small and not (_is_transparent(image) and _is_dark(image))
