@@ -35,7 +35,6 @@ def files(folder: Path) -> set[Path]:
         ("subscribers", "import", "list.csv"),
         ("subscribers", "add", "anna@example.org", "--consent", " "),
         ("subscribers", "add", "anna@example.org", *CONSENT, "--language", "fr"),
-        ("essay", "import", "text.txt"),
         ("essay", "new", "Titel", "--date", "26.11.2026"),
         ("essay", "import", "text.txt", "--title", "Titel", "--language", "fr"),
     ],
@@ -70,15 +69,22 @@ def test_wrong_usage_exits_with_2_and_changes_nothing(
             ("subscribers", "import", "missing.csv", *CONSENT),
             "missing.csv: Die Datei lässt sich nicht",
         ),
-        (("essay", "import", "missing.txt", "--title", "Titel"), "missing.txt: cannot be read"),
+        (
+            ("essay", "import", "missing.txt", "--title", "Titel"),
+            "missing.txt: Die Datei lässt sich nicht lesen",
+        ),
+        (("essay", "import", "text.txt"), "Nennen Sie ihn mit --title"),
     ],
 )
 def test_a_refused_command_exits_with_1_and_a_sentence(
     publication: Publication, arguments: tuple[str, ...], words: str
 ) -> None:
+    (publication.home / "text.txt").write_text(KLEINSTADT)
+    before = files(publication.home / "content")
     done = publication.run(*arguments, code=1)
     assert words in done.err
     assert done.out == ""
+    assert files(publication.home / "content") == before
 
 
 def test_nothing_new_exits_with_3_and_says_what_to_do(publication: Publication) -> None:

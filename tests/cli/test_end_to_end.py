@@ -142,7 +142,7 @@ def test_an_approved_issue_is_sent_without_asking_again(publication: Publication
     publication.write_essay()
     publication.add_many_subscribers(1)
     publication.run("issue", "preview", "--no-open")
-    assert "is approved" in publication.run("issue", "approve").out
+    assert "ist freigegeben" in publication.run("issue", "approve").out
     assert publication.run("issue", "send", "--json").json["sent"] == 1
 
 
@@ -417,9 +417,9 @@ def test_an_unsubscribed_address_gets_no_issue_and_cannot_be_added(
     publication.write_essay()
     publication.add_subscribers("anna@example.org", "bert@example.org")
     publication.run("subscribers", "unsubscribe", "anna@example.org")
-    assert "had left" in publication.run("subscribers", "unsubscribe", "anna@example.org").out
+    assert "War schon" in publication.run("subscribers", "unsubscribe", "anna@example.org").out
     refused = publication.run("subscribers", "add", "anna@example.org", *CONSENT, code=1)
-    assert "only the person can subscribe again" in refused.err
+    assert "Nur die Person selbst kann sich wieder anmelden" in refused.err
     publication.run("issue", "send", "--yes")
     assert publication.recipients() == ["bert@example.org"]
 

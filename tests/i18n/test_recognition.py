@@ -22,7 +22,8 @@ def keys_of_feeds() -> list[str]:
 
 def sample(name: str, spec: str) -> object:
     if "%" in spec:
-        return datetime(2026, 11, 26, 6, 50, tzinfo=UTC)
+        moment = datetime(2026, 11, 26, 6, 50, tzinfo=UTC)  # a sentence keeps what its format shows
+        return datetime.strptime(f"{moment:{spec}}", spec).replace(tzinfo=UTC)
     return 2 if name == "count" else f"W-{name}"
 
 

@@ -179,7 +179,7 @@ STORE = {
     ),
     "confirm": (
         "store:confirm",
-        "Let a restored store send again, once you know what is in doubt.",
+        "Let a restored store send again, or one that was set back, once you know what is in doubt.",
     ),
 }
 SECRETS = {
