@@ -16,6 +16,7 @@ from dataclasses import astuple, dataclass, replace
 from typing import TYPE_CHECKING, Any
 from xml.sax.saxutils import escape
 
+from upcycle_news.rendering.images import MAX_PIXELS
 from upcycle_news.text.safe_xml import UnsafeXmlError, parse_xml
 from upcycle_news.text.sanitize import normalise_whitespace, truncate
 
@@ -220,8 +221,9 @@ def _iptc_text(value: Any) -> str:
 
 
 def _png_texts(image: Image) -> dict[str, Any]:
-    """Read the keywords of PNG (11.3.3.2) that name rights."""
-    if image.format != "PNG":
+    """Read the keywords of PNG (11.3.3.2) that name rights; behind an animation only of a small one."""
+    frames = getattr(image, "n_frames", 1)
+    if image.format != "PNG" or frames * image.width * image.height > MAX_PIXELS:
         return {}
     texts = getattr(image, "text", {})
     return {"creator": str(texts.get("Author", "")), "notice": str(texts.get("Copyright", ""))}
