@@ -132,6 +132,13 @@ class Essay:
             in_templates=True,
         ),
     )
+    canonical: str = field(
+        default="",
+        metadata=front_matter(
+            "Where it was published first: its page in the archive names that one as the original.",
+            "canonical: https://example.org/essay",
+        ),
+    )
 
 
 @dataclass(frozen=True)
