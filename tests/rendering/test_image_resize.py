@@ -7,6 +7,8 @@ import struct
 from io import BytesIO
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from PIL import Image, ImageDraw
 
 from upcycle_news.errors import ContentError
@@ -204,3 +206,23 @@ def test_an_animation_that_was_cut_off_is_damaged() -> None:
     data = moving("GIF")
     with pytest.raises(ContentError, match="damaged"):
         fit_for_mail("a.gif", data[: len(data) // 2])
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    st.sampled_from(["GIF", "PNG", "WEBP", "MPO"]),
+    st.binary(min_size=1, max_size=6),
+    st.integers(10, 400),
+)
+def test_a_picture_with_broken_bytes_is_shown_or_refused(
+    kind: str, junk: bytes, position: int
+) -> None:
+    data = BROKEN[kind]
+    try:
+        small = fit_for_mail("a", data[:position] + junk + data[position + len(junk) :])
+    except ContentError:
+        return
+    assert inspect_image("a", small)
+
+
+BROKEN = {kind: moving(kind, (40, 30), 2) for kind in ("GIF", "PNG", "WEBP", "MPO")}

@@ -222,8 +222,9 @@ def _iptc_text(value: Any) -> str:
 
 def _png_texts(image: Image) -> dict[str, Any]:
     """Read the keywords of PNG (11.3.3.2) that name rights; behind an animation only of a small one."""
-    frames = getattr(image, "n_frames", 1)
-    if image.format != "PNG" or frames * image.width * image.height > MAX_PIXELS:
+    if image.format != "PNG":
+        return {}
+    if getattr(image, "n_frames", 1) * image.width * image.height > MAX_PIXELS:
         return {}
     texts = getattr(image, "text", {})
     return {"creator": str(texts.get("Author", "")), "notice": str(texts.get("Copyright", ""))}

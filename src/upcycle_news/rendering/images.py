@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import struct
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -103,7 +104,7 @@ def open_image(where: str, data: bytes) -> Iterator[Image]:
         raise _too_many_pixels(where) from None
     except UnidentifiedImageError as error:  # its text names an object in memory
         raise ContentError(where, None, localized("picture-damaged")) from error
-    except (OSError, SyntaxError, ValueError) as error:
+    except (OSError, SyntaxError, ValueError, LookupError, EOFError, struct.error) as error:
         text = localized("picture-damaged-how", reason=str(error))
         raise ContentError(where, None, text) from error
 

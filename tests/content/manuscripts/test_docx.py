@@ -190,6 +190,21 @@ def test_a_picture_that_word_crops_comes_as_a_whole_and_that_is_told() -> None:
     ]
 
 
+@pytest.mark.parametrize("value", ["x", "", "-1", "99999999999", "²"])
+def test_numbers_that_are_none_are_the_usual_ones(value: str) -> None:
+    numbered = (
+        f'<w:p><w:pPr><w:outlineLvl w:val="{value}"/><w:numPr><w:ilvl w:val="{value}"/>'
+        f'<w:numId w:val="99"/></w:numPr></w:pPr>{run("eins")}</w:p>'
+    )
+    numbering = (
+        f'<w:abstractNum w:abstractNumId="98"><w:lvl w:ilvl="0"><w:start w:val="{value}"/></w:lvl></w:abstractNum>'
+        f'<w:num w:numId="99"><w:abstractNumId w:val="98"/><w:lvlOverride w:ilvl="{value}">'
+        f'<w:startOverride w:val="{value}"/></w:lvlOverride></w:num></w:numbering>'
+    )
+    body, _ = body_of(with_xml(numbered, word__numbering=("</w:numbering>", numbering)))
+    assert "eins" in body
+
+
 def test_a_paragraph_of_thousands_of_looks_is_refused() -> None:
     runs = [Run("a", bold=number % 2 == 0) for number in range(7000)]
     with pytest.raises(ContentError, match="more than a manuscript needs"):

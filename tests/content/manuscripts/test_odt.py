@@ -161,6 +161,13 @@ def test_a_flat_document_is_read_as_well() -> None:
     assert join_blocks(written.blocks, written.notes) == "## Eins\n\nText."
 
 
+def test_a_note_without_a_body_is_none() -> None:
+    body, _ = body_of(
+        "<text:p>Eins<text:note><text:note-citation>1</text:note-citation></text:note>.</text:p>"
+    )
+    assert "Eins." in body
+
+
 def test_the_description_of_a_picture_stays() -> None:
     essay = composed("odt", write_odt([TITLE, p("Davor."), Block("img", alt='Das "Tor" [rot]')]))
     assert "![Das „Tor“ \\[rot\\]](" in essay.text

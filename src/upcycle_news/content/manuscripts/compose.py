@@ -42,6 +42,9 @@ class ImportRequest:
     publication_language: str
     day_is_given: bool = False
     status: Literal["ready", "draft"] = "ready"
+    summary: str = ""
+    topics: tuple[str, ...] = ()
+    canonical: str = ""
 
 
 @dataclass(frozen=True)
@@ -129,10 +132,11 @@ def compose_document(
         ("author", yaml_quoted(request.author if request.author is not None else author)),
         ("date", request.day.isoformat()),
         ("language", language),
-        ("summary", yaml_quoted(propose_summary(prose))),
-        ("topics", "[]"),
+        ("summary", yaml_quoted(typeset(request.summary, language) or propose_summary(prose))),
+        ("topics", _yaml_list(request.topics)),
         ("status", request.status),
     ]
+    head += [("canonical", yaml_quoted(request.canonical))] if request.canonical else []
     if not normalise_whitespace(re.sub(r"[*#>\-|]", "", body)):
         raise ContentError(request.where, None, localized("manuscript-empty"))
     pictures = {names[key]: document.pictures[key] for key in places}

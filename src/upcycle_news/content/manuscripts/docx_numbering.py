@@ -48,7 +48,7 @@ class Numbering:
         list_id = _value(own, "numId") or _value(by_style, "numId")
         if not list_id or list_id == "0" or list_id not in self._nums:
             return None
-        level = int(_value(own, "ilvl") or _value(by_style, "ilvl") or 0)
+        level = _whole(_value(own, "ilvl") or _value(by_style, "ilvl"), 0)
         abstract_id = self._abstract_of(list_id)
         definition = self._level(list_id, abstract_id, level)
         kind = _value(definition, "numFmt") or "decimal"
@@ -58,7 +58,7 @@ class Numbering:
         self._restart(list_id, counts)
         for deeper in [other for other in counts if other > level]:
             del counts[deeper]
-        start = int(_value(definition, "start") or 1)
+        start = _whole(_value(definition, "start"), 1)
         counts[level] = counts[level] + 1 if level in counts else start
         if kind == "bullet":
             return ListNumber(list_id, level, None)
@@ -72,7 +72,8 @@ class Numbering:
         for override in self._nums[list_id].iter(f"{W}lvlOverride"):
             start = _value(override, "startOverride")
             if start:
-                counts[int(override.get(f"{W}ilvl", "0"))] = int(start) - 1
+                level = _whole(override.get(f"{W}ilvl", ""), 0)
+                counts[level] = _whole(start, 1) - 1
 
     def _abstract_of(self, list_id: str) -> str:
         abstract_id = _value(self._nums[list_id], "abstractNumId")
@@ -90,6 +91,10 @@ class Numbering:
                 if element.get(f"{W}ilvl") == str(level):
                     return element
         return None
+
+
+def _whole(text: str, default: int) -> int:
+    return int(text) if text.isdecimal() and len(text) < 9 else default
 
 
 def _value(parent: Any, name: str) -> str:

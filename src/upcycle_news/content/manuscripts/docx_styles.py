@@ -74,7 +74,7 @@ class Styles:
                 return "caption"
         for element in (properties, *(style.find(f"{W}pPr") for style in styles)):
             level = element.find(f"{W}outlineLvl") if element is not None else None
-            if level is not None and (value := level.get(f"{W}val", "9")).isdigit():
+            if level is not None and (value := level.get(f"{W}val", "9")).isdecimal():
                 return f"heading-{min(int(value) + 1, 6)}" if int(value) < 9 else ""
         return ""
 

@@ -153,8 +153,8 @@ class _Reader:
             link = etree.SubElement(into, "a", href=element.get(f"{_XLINK}href") or "")
             self._inline(element, link)
         elif tag == f"{_TEXT}note":
-            note = etree.SubElement(into, "note")
-            self._children(element.find(f"{_TEXT}note-body"), note)
+            for body in element.findall(f"{_TEXT}note-body"):
+                self._children(body, etree.SubElement(into, "note"))
         elif tag in (f"{_OFFICE}annotation", f"{_OFFICE}annotation-end"):
             self.losses.count("comments", int(name == "annotation"))
         elif tag.startswith(_DRAW):
