@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import os
 import re
+import stat
 import tempfile
 import tomllib
 import unicodedata
@@ -33,7 +34,7 @@ def display_path(path: Path, root: Path) -> str:
 def read_text(path: Path, where: str) -> str:
     """Read a content file as NFC text with Unix line ends; raises `ContentError` with the line."""
     try:
-        data = path.read_bytes()
+        data = read_file(path)
     except OSError as error:
         raise ContentError(
             where, None, localized("file-unreadable", reason=os_reason(error))
@@ -52,6 +53,54 @@ def read_text(path: Path, where: str) -> str:
         line = text.count("\n", 0, bad.start()) + 1
         raise ContentError(where, line, localized("file-control", code=f"U+{ord(bad[0]):04X}"))
     return text
+
+
+def read_file(path: Path) -> bytes:
+    """Return the content of a file; raises `OSError`, also for a folder, a pipe or a device.
+
+    Reading a pipe that nobody writes to would wait for ever.
+    """
+    with os.fdopen(os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC), "rb") as file:
+        if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
+            raise OSError(errno.ESPIPE, os.strerror(errno.ESPIPE), str(path))
+        return file.read()
+
+
+def exists(path: Path) -> bool:
+    """Return True if `path` is there; raises `OSError` when that cannot be seen.
+
+    `Path.exists` says no, in some versions of Python, to what it may not look at.
+    """
+    try:
+        path.stat()
+    except (FileNotFoundError, NotADirectoryError):
+        return False
+    return True
+
+
+def list_folder(folder: Path) -> list[Path]:
+    """Return what is in `folder` in the order of the names; nothing without it.
+
+    Raises `OSError` for one that cannot be read, which is an empty one for `Path.glob`.
+    """
+    try:
+        return sorted(folder.iterdir())
+    except FileNotFoundError:
+        return []
+
+
+def files_below(folder: Path) -> list[Path]:
+    """Return all files below `folder` in the order of their paths; nothing without it.
+
+    Raises `OSError` for a folder that cannot be read, which is an empty one for `Path.rglob`.
+    """
+    found = []
+    for path in list_folder(folder):
+        if path.is_dir() and not path.is_symlink():
+            found += files_below(path)
+        elif path.is_file():
+            found.append(path)
+    return sorted(found)
 
 
 def similar_name(path: str, known: Iterable[str]) -> LocalizedText | str:
@@ -74,6 +123,10 @@ def os_reason(error: OSError) -> LocalizedText:
         return localized("os-not-allowed")
     if error.errno == errno.EISDIR:
         return localized("os-folder")
+    if error.errno == errno.ENOTDIR:
+        return localized("os-no-folder")
+    if error.errno == errno.ESPIPE:
+        return localized("os-no-file")
     if error.errno in (errno.ENOSPC, errno.EDQUOT):
         return localized("os-full")
     if error.errno == errno.ENAMETOOLONG:
@@ -184,13 +237,23 @@ def _explain_toml(message: str) -> LocalizedText:
 
 
 def line_of(source: str, keys: tuple[str | int, ...]) -> int | None:
-    """Return the 1-based line of a key in a TOML text, else of its table, else None."""
+    """Return the 1-based line of a key in a TOML text, else of its table, else None.
+
+    A number among the keys says which of a list of tables is meant, from 0.
+    """
     names = [str(key) for key in keys if not isinstance(key, int)]
+    number_of_table = next((key for key in keys if isinstance(key, int)), 0)
     table: list[str] = []
     header: int | None = None
+    passed = -1
     for number, line in enumerate(source.splitlines(), start=1):
-        if match := re.match(r"\s*\[+\s*([^\]]+?)\s*\]+\s*(#.*)?$", line):
-            table = [part.strip(" \"'") for part in match[1].split(".")]
+        if match := re.match(r"\s*(\[+)\s*([^\]]+?)\s*\]+\s*(#.*)?$", line):
+            table = [part.strip(" \"'") for part in match[2].split(".")]
+            if len(match[1]) == 2 and table == names[: len(table)]:
+                passed += 1
+                if passed != number_of_table:
+                    table = [""]  # another table of the list
+                    continue
             if table == names[: len(table)]:
                 header = number
                 if table == names:

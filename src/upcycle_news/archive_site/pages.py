@@ -152,7 +152,7 @@ class PageRenderer:
             "author": {"@type": "Person" if shown.byline else "Organization",
                        "name": shown.byline or self.publication.name},
             "publisher": {"@type": "Organization", "name": self.publication.name},
-            "mainEntityOfPage": address,
+            "mainEntityOfPage": essay.canonical or address,
             "image": image,
             "keywords": ", ".join(essay.topics),
         }  # fmt: skip
@@ -161,7 +161,8 @@ class PageRenderer:
             language=builder.language,
             title=shown.title,
             description=shown.summary or shown.title,
-            canonical=address,
+            # What was published elsewhere first is one text to search engines (RFC 6596).
+            canonical=essay.canonical or address,
             image=image,
             image_alt=alt,
             published=first,

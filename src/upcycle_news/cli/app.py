@@ -16,6 +16,11 @@ from upcycle_news.version import __version__
 ESSAY = {
     "new": ("essay:new", "Make the file of a new essay as a draft, and print its path."),
     "import": ("essay:import_", "Turn manuscripts into essays in Markdown, and print their paths."),
+    "collect": (
+        "essay:collect",
+        "Turn new posts of your own site into drafts, each once; changes are shown as a diff.",
+    ),
+    "take": ("essay:take", "Take drafts of collected posts into content/essays."),
     "list": (
         "essay:list_",
         "List the essays: draft, ready, planned or published, and for or in which issue.",

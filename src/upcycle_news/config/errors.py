@@ -120,6 +120,7 @@ def _siblings(model: type[BaseModel], path: list[str]) -> list[str]:
         arguments = getattr(annotation, "__args__", ())
         if isinstance(annotation, type) and issubclass(annotation, BaseModel):
             current = annotation
-        elif arguments and isinstance(arguments[-1], type) and issubclass(arguments[-1], BaseModel):
-            current = arguments[-1]
+        for inner in arguments:  # of a table by name, or of a list of tables
+            if isinstance(inner, type) and issubclass(inner, BaseModel):
+                current = inner
     return list(current.model_fields)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ipaddress
+from datetime import date
 from typing import Annotated, Literal, Self
 from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo
@@ -13,6 +14,8 @@ from upcycle_news.config.errors import UnusableValueError
 from upcycle_news.config.types import (
     Address,
     AllowPrivate,
+    FeedUrl,
+    GitAddress,
     Line,
     MetricsAccess,
     Quota,
@@ -114,6 +117,31 @@ class FeedsSettings(Table):
         description="Begin with `git pull --ff-only` where content is a checkout with upstream.",
     )
     contact: Line = Field("", description="Named in the User-Agent; default: the sender's address.")
+
+
+class SourceSettings(Table):
+    """`[[sources]]`: a site of one's own whose posts become essays; a table for each."""
+
+    name: Line = Field(min_length=1, max_length=80, description="What editors call it.")
+    url: FeedUrl = Field(description="Its feed with whole texts: RSS, Atom or JSON Feed.")
+    status: Literal["draft", "ready"] = Field(
+        "draft", description="Of the essays: a draft is in no issue, what is ready in the next."
+    )
+    author: Line = Field("", description="Of posts that name nobody.")
+    language: Literal["", "de", "en"] = Field("", description="Default: that of the words.")
+    topics: tuple[Line, ...] = Field((), description="Of the essays, beside the post's own.")
+    since: date | None = Field(None, description="Posts before this day stay out.")
+    active: bool = Field(True, description="Whether it is asked.")
+
+
+class CollectSettings(Table):
+    """`[collect]`: where the drafts of `[[sources]]` go."""
+
+    push: GitAddress = Field(
+        "",
+        description="Git repository that gets each draft on a branch collected/NAME; "
+        "empty: drafts wait for `essay take`.",
+    )
 
 
 class RelaySettings(Table):

@@ -35,6 +35,7 @@ from upcycle_news.config.sections import (
     BackupSettings,
     BouncesSettings,
     CockpitSettings,
+    CollectSettings,
     DkimSettings,
     DoctorSettings,
     FeedsSettings,
@@ -48,6 +49,7 @@ from upcycle_news.config.sections import (
     RelaySettings,
     RetrySettings,
     SenderSettings,
+    SourceSettings,
     WebSettings,
     WindowSettings,
 )
@@ -79,6 +81,10 @@ class Settings(BaseSettings):
     imprint: ImprintSettings = Field(default_factory=ImprintSettings)
     issue: IssueSettings = Field(default_factory=IssueSettings)
     feeds: FeedsSettings = Field(default_factory=FeedsSettings)
+    sources: tuple[SourceSettings, ...] = Field(
+        (), description="Sites of your own whose posts become essays."
+    )
+    collect: CollectSettings = Field(default_factory=CollectSettings)
     relays: dict[str, RelaySettings] = Field(default_factory=dict)
     retry: RetrySettings = Field(default_factory=RetrySettings)
     quotas: QuotaSettings = Field(default_factory=QuotaSettings)
@@ -94,6 +100,17 @@ class Settings(BaseSettings):
     archive: ArchiveSettings = Field(default_factory=ArchiveSettings)
     log: LogSettings = Field(default_factory=LogSettings)
     doctor: DoctorSettings = Field(default_factory=DoctorSettings)
+
+    @field_validator("sources")
+    @classmethod
+    def _sources_are_told_apart(
+        cls, sources: tuple[SourceSettings, ...]
+    ) -> tuple[SourceSettings, ...]:
+        for position, source in enumerate(sources):
+            for other in sources[:position]:
+                if source.name.casefold() == other.name.casefold() or source.url == other.url:
+                    raise UnusableValueError(localized("value-source-twice", name=source.name))
+        return sources
 
     @field_validator("relays")
     @classmethod

@@ -15,6 +15,7 @@ from upcycle_news.errors import AddressError, UpcycleError
 from upcycle_news.i18n.messages import localized
 from upcycle_news.models import EmailAddress, Rate
 from upcycle_news.text.private_hosts import PrivateAccess, PrivateAccessError
+from upcycle_news.text.urls import BadLinkError, safe_link
 
 
 def _address(text: str) -> str:
@@ -29,6 +30,29 @@ def _url(text: str) -> str:
     if text and (parts.scheme not in ("http", "https") or not parts.hostname or parts.query):
         raise UnusableValueError(localized("value-web-address"))
     return text.rstrip("/")
+
+
+def _feed_url(text: str) -> str:
+    try:
+        if "@" in text.partition("//")[2].partition("/")[0]:
+            raise BadLinkError(localized("feed-url-user"))
+        return safe_link(text.strip())
+    except BadLinkError as error:
+        reason = error.about(localized("href-it"))
+        raise UnusableValueError(localized("feed-url", reason=reason)) from None
+
+
+def _git_address(text: str) -> str:
+    """Return where git pushes to: an address, ``user@host:path`` or a folder, without a password."""
+    _single_line(text)
+    if (
+        text.startswith("-") or "::" in text
+    ):  # an option, or a command of one's own (gitremote-helpers)
+        raise UnusableValueError(localized("value-git-address"))
+    login = text.partition("://")[2].partition("/")[0].rpartition("@")[0]
+    if login and (":" in login or text.startswith(("http://", "https://"))):
+        raise UnusableValueError(localized("value-git-password"))
+    return text.strip()
 
 
 def _zone(text: str) -> str:
@@ -88,6 +112,8 @@ def _private_access(value: object) -> object:
 Line = Annotated[str, AfterValidator(_single_line)]
 Address = Annotated[str, AfterValidator(_address)]
 Url = Annotated[str, AfterValidator(_url)]
+FeedUrl = Annotated[str, AfterValidator(_feed_url)]
+GitAddress = Annotated[str, AfterValidator(_git_address)]
 Zone = Annotated[str, AfterValidator(_zone)]
 Quota = Annotated[str, AfterValidator(_quota)]
 TimeOfDay = Annotated[str, AfterValidator(_time_of_day)]

@@ -109,7 +109,7 @@ def _import(
 ) -> ImportedFile:
     try:
         data = _read(file)
-        if in_folder and _suffix(data):
+        if in_folder and picture_suffix(data):
             return ImportedFile(file)
         essay = _compose(context, file, data, request)
         return ImportedFile(file, _write(context, essay), notes=essay.notes)
@@ -159,12 +159,12 @@ def _reader_beside(file: Path) -> Callable[[str], bytes | None]:
             data = _read(beside)
         except (OSError, ValueError, ContentError):
             return None
-        return data if _suffix(data) and len(data) <= MAX_FILE_BYTES else None
+        return data if picture_suffix(data) and len(data) <= MAX_FILE_BYTES else None
 
     return read
 
 
-def _suffix(data: bytes) -> str:
+def picture_suffix(data: bytes) -> str:
     """Return the suffix of a picture that mails can show, empty for anything else."""
     if data[:4] == b"RIFF" and data[8:12] == b"WEBP":
         return ".webp"
@@ -181,7 +181,7 @@ def _drop_unusable_pictures(document: Document, where: str) -> None:
         data = document.pictures.get(key)
         if data is None:
             continue
-        kind = "" if _suffix(data) else "format"
+        kind = "" if picture_suffix(data) else "format"
         if not kind:
             try:
                 with open_image(where, data):
@@ -205,7 +205,7 @@ def _picture_namer(context: AppContext, day: date) -> Callable[[str, bytes], str
         digest = sha256(data).hexdigest()
         if digest in given:
             return given[digest]
-        stem, suffix = picture_stem(title, day), _suffix(data)
+        stem, suffix = picture_stem(title, day), picture_suffix(data)
         number = len(given) + 1
         while True:
             candidate = f"{stem}-{number}{suffix}"

@@ -15,6 +15,7 @@ from upcycle_news.storage.schema.deliveries import (
     workers,
 )
 from upcycle_news.storage.schema.feeds import (
+    collected_posts,
     feed_bodies,
     feed_items,
     feed_reports,
@@ -62,6 +63,7 @@ __all__ = [
     "asked_addresses",
     "blobs",
     "bounces",
+    "collected_posts",
     "confirmation_mails",
     "consent_proofs",
     "consents",

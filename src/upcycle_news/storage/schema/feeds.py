@@ -86,3 +86,23 @@ feed_items = Table(
     Column("missing", String(24), nullable=False),  # how it left its feed, empty while it is there
     UniqueConstraint("feed_url", "item_key"),
 )
+
+# Posts of the organisation's own site, so that each becomes an essay once. `text` is the essay's file as it
+# was handed to the editors, `branch_commit` the last commit on its branch, empty without one.
+collected_posts = Table(
+    "collected_posts",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("source", Text, nullable=False),
+    Column("post_key", Text, nullable=False),
+    Column("canonical", Text, nullable=False, index=True),
+    Column("title", Text, nullable=False),
+    Column("name", Text, nullable=False),
+    Column("state", String(16), nullable=False),
+    Column("digest", String(64), nullable=False),
+    Column("text", Text, nullable=False),
+    Column("branch_commit", String(64), nullable=False),
+    Column("collected_at", UtcDateTime, nullable=False),
+    Column("gone", Boolean, nullable=False),  # told that the post is no longer on its site
+    UniqueConstraint("source", "post_key"),
+)

@@ -44,6 +44,26 @@ def upgrade() -> None:
     op.create_index(op.f("ix_bounces_issue_id"), "bounces", ["issue_id"], unique=False)
     op.create_index(op.f("ix_bounces_subscriber_id"), "bounces", ["subscriber_id"], unique=False)
     op.create_table(
+        "collected_posts",
+        sa.Column("id", sa.Integer(), nullable=False),
+        sa.Column("source", sa.Text(), nullable=False),
+        sa.Column("post_key", sa.Text(), nullable=False),
+        sa.Column("canonical", sa.Text(), nullable=False),
+        sa.Column("title", sa.Text(), nullable=False),
+        sa.Column("name", sa.Text(), nullable=False),
+        sa.Column("state", sa.String(length=16), nullable=False),
+        sa.Column("digest", sa.String(length=64), nullable=False),
+        sa.Column("text", sa.Text(), nullable=False),
+        sa.Column("branch_commit", sa.String(length=64), nullable=False),
+        sa.Column("collected_at", UtcDateTime(), nullable=False),
+        sa.Column("gone", sa.Boolean(), nullable=False),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_collected_posts")),
+        sa.UniqueConstraint("source", "post_key", name=op.f("uq_collected_posts_source_post_key")),
+    )
+    op.create_index(
+        op.f("ix_collected_posts_canonical"), "collected_posts", ["canonical"], unique=False
+    )
+    op.create_table(
         "feed_bodies",
         sa.Column("feed_url", sa.Text(), nullable=False),
         sa.Column("item_keys", sa.JSON(), nullable=False),
