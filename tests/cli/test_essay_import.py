@@ -63,6 +63,8 @@ def test_a_folder_is_imported_and_what_cannot_be_is_named(
     (folder / "e.md").write_text("---\ntitle: Fünftes\n---\n\n![Tor](tor.png)\n", encoding="utf-8")
     (folder / "tor.png").write_bytes(png())
     (folder / "~$a.docx").write_bytes(b"\x05Rosa")
+    (folder / "README.md").write_text("# Was hier liegt\n\nTexte.", encoding="utf-8")
+    (folder / "Thumbs.db").write_bytes(b"\xd0\xcf\x11\xe0")
     (folder / ".hidden").write_bytes(b"x")
     result = empty.run("essay", "import", str(folder), code=1)
     names = [f"{today()}-{name}.md" for name in ("drittes", "erstes", "fuenftes", "zweites")]

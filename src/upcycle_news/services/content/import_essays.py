@@ -41,6 +41,9 @@ _SUFFIXES = {
 }
 
 
+_NO_MANUSCRIPTS = ("README", "Thumbs.db", "desktop.ini")
+
+
 @dataclass(frozen=True)
 class ImportedFile:
     """What became of one file: the essay's path, or the error that refused it.
@@ -94,13 +97,13 @@ def import_essays(
 
 
 def _manuscripts(file: Path) -> list[Path]:
-    """Return a file, or those of a folder but for hidden and lock files."""
+    """Return a file, or those of a folder but for hidden files, programs' own and read-me files."""
     if not file.is_dir():
         return [file]
     return [
         path
         for path in sorted(file.iterdir())
-        if path.is_file() and not path.name.startswith((".", "~$"))
+        if path.is_file() and not path.name.startswith((".", "~$", *_NO_MANUSCRIPTS))
     ]
 
 
