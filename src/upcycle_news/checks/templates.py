@@ -16,7 +16,7 @@ from jinja2 import nodes
 
 from upcycle_news.archive_site.pages import FOLDER, VIEWS
 from upcycle_news.archive_site.view_models import ArchiveContext
-from upcycle_news.checks.findings import error
+from upcycle_news.checks.findings import error, warning
 from upcycle_news.checks.theme import THEME, check_theme
 from upcycle_news.errors import TemplateError
 from upcycle_news.fileio import did_you_mean
@@ -32,10 +32,10 @@ _BUILT_IN = frozenset({"loop", "range", "dict", "lipsum", "cycler", "joiner", "n
 
 
 _MAIL = (HTML_TEMPLATE, TEXT_TEMPLATE, STYLE_TEMPLATE)
-# Mails to a single reader: without one of them readers ask in vain, and nobody sees it.
+# Mails to a single reader: the bundled one stands for a missing one (services/subscribers/mail_templates.py).
 _TRANSACTIONAL = tuple(
     f"{name}.{part}"
-    for name in ("confirm", "address_confirm", "address_changed")
+    for name in ("confirm", "list_confirm", "address_confirm", "address_changed")
     for part in ("mjml", "txt")
 )
 _ARCHIVE = tuple(f"{FOLDER}/{view}.html" for view in VIEWS)
@@ -100,7 +100,12 @@ def check_templates(
             findings += _check_strings(f"templates/{name}", tree, catalogues)
     findings += (
         _template_error(f"templates/{name}", None, localized("template-missing"))
-        for name in (*_ARCHIVE, _ENTRY, f"{FOLDER}/style.css", *_TRANSACTIONAL)
+        for name in (*_ARCHIVE, _ENTRY, f"{FOLDER}/style.css")
+        if name not in templates
+    )
+    findings += (
+        warning("template", f"templates/{name}", localized("template-bundled", name=name))
+        for name in _TRANSACTIONAL
         if name not in templates
     )
     return tuple(dict.fromkeys(findings))

@@ -11,7 +11,6 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
-from functools import cached_property
 
 from upcycle_news.app.context import MAIN_RELAY, AppContext
 from upcycle_news.errors import RelayError, SettingsError, StoreError, TemplateError, UpcycleError
@@ -26,8 +25,8 @@ from upcycle_news.models import (
 )
 from upcycle_news.observability.logging import Log
 from upcycle_news.rendering.render import render_transactional
-from upcycle_news.rendering.templates import load_templates
 from upcycle_news.services.process_identity import process_start, this_host
+from upcycle_news.services.subscribers.mail_templates import TEMPLATES, load_mail_templates
 from upcycle_news.storage import confirmation_mails, send_hold
 from upcycle_news.storage.confirmation_mails import SCOPE_PREFIX, ClaimedMail, WaitingMail
 from upcycle_news.storage.quotas import FullScope, Scope
@@ -47,12 +46,6 @@ from upcycle_news.transports.smtp_session import SmtpConnection
 
 log = Log(__name__)
 
-_TEMPLATES = {
-    ConfirmationMailKind.SIGN_UP: "confirm",
-    ConfirmationMailKind.LIST: "list_confirm",
-    ConfirmationMailKind.CHANGE: "address_confirm",
-    ConfirmationMailKind.CHANGED: "address_changed",
-}
 _PURPOSES = {
     ConfirmationMailKind.SIGN_UP: Purpose.CONFIRM,
     ConfirmationMailKind.LIST: Purpose.CONFIRM,
@@ -199,6 +192,7 @@ class _Mailer:
     def __init__(self, context: AppContext) -> None:
         self._context = context
         self._holder = f"{this_host()} {os.getpid()}/{process_start(os.getpid())}"
+        self._templates_by_language: dict[str, dict[str, str]] = {}
 
     def raise_unless_possible(self) -> None:
         settings = self._context.settings
@@ -207,9 +201,11 @@ class _Mailer:
                 "no confirmation mail can be sent: set publication.public_url and sender.address"
             )
 
-    @cached_property
-    def _templates(self) -> dict[str, str]:
-        return load_templates(self._context.templates_folder)
+    def _templates(self, language: str) -> dict[str, str]:
+        if language not in self._templates_by_language:
+            loaded = load_mail_templates(self._context.templates_folder, language)
+            self._templates_by_language[language] = loaded
+        return self._templates_by_language[language]
 
     # --- limits
 
@@ -344,8 +340,8 @@ class _Mailer:
         purpose = _PURPOSES.get(mail.kind)
         url = context.link_signer.public_url
         rendered = render_transactional(
-            self._templates,
-            _TEMPLATES[mail.kind],
+            self._templates(claimed.language),
+            TEMPLATES[mail.kind],
             publication=publication,
             language=claimed.language,
             values={
