@@ -130,6 +130,20 @@ def test_the_page_of_an_essay_has_metadata() -> None:
     assert metadata["mainEntityOfPage"] == url
 
 
+def test_the_page_of_an_essay_from_elsewhere_names_the_original() -> None:
+    original = "https://haus.example.org/laden/?a=1&b=2"
+    sent_issue = issue("2026-01-01", terse())
+    essay = replace(sent_issue.manifest.issue.essays[0], canonical=original)
+    manifest = replace(
+        sent_issue.manifest, issue=replace(sent_issue.manifest.issue, essays=(essay,))
+    )
+    files = build_archive((replace(sent_issue, manifest=manifest),), CONFIG).files
+    text = files[f"essays/{essay.slug}/index.html"].decode()
+    assert '<link rel="canonical" href="https://haus.example.org/laden/?a=1&amp;b=2">' in text
+    assert '"mainEntityOfPage": "https://haus.example.org/laden/' in text
+    assert f"essays/{essay.slug}/" not in files["sitemap.xml"].decode()
+
+
 def test_titles_and_authors_are_escaped_everywhere() -> None:
     sent_issue = issue("2026-01-01", terse())
     bad = replace(sent_issue.manifest.issue.essays[0], title="</script><b>x</b>", author='"><i>')

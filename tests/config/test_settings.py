@@ -357,3 +357,30 @@ def test_what_is_no_private_host_is_refused_with_its_line(
     told = error.value.in_language("de")
     assert told.startswith("newsletter.toml:2: ")
     assert words in told
+
+
+@pytest.mark.parametrize(
+    ("table", "said"),
+    [
+        ('name = "B"\nurl = "https://a.example.org/feed"', "twice"),
+        ('name = "A"\nurl = "https://b.example.org/feed"', "twice"),
+        ('name = "B"\nurl = "b.example.org"', "newsletter.toml:7: "),
+        ('name = "B"\nurl = "https://b.example.org/feed"\nstauts = "draft"', "newsletter.toml:8: .*status"),
+        ('name = "B"', "newsletter.toml:5: "),
+    ],
+)  # fmt: skip
+def test_a_mistake_in_a_list_of_tables_has_its_line(home: Path, table: str, said: str) -> None:
+    first = '[[sources]]\nname = "A"\nurl = "https://a.example.org/feed"\n\n'
+    (home / "newsletter.toml").write_text(f"{first}[[sources]]\n{table}\n", encoding="utf-8")
+    with pytest.raises(SettingsError, match=said):
+        load_settings(home)
+
+
+def test_sources_may_be_given_by_the_environment(
+    home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(
+        "UPCYCLE_NEWS_SOURCES", '[{"name": "A", "url": "https://a.example.org/?feed=rss2"}]'
+    )
+    [source] = load_settings(home).sources
+    assert (source.url, source.status) == ("https://a.example.org/?feed=rss2", "draft")

@@ -96,6 +96,7 @@ def test_windows_line_ends_a_bom_and_decomposed_umlauts_are_normalised(folder):
         (with_line("author: x"), "x.md:5: 'author' is there twice, first in line 3"),
         (with_line("status: redy"), "x.md:5: 'status' cannot be 'redy' (did you mean 'ready'?)"),
         (with_line("language: deutsch"), "x.md:5: 'language' is not a language"),
+        (with_line("canonical: haus"), "x.md:5: 'canonical' is 'haus', which is not a link"),
         (with_line("pin: [nachbar]"), "x.md:5: 'pin' holds 'nachbar', which is not a link"),
         (with_line("ban: {a: b}"), "x.md:5: 'ban' is not a list of texts"),
         (with_line("summary: !!python/object:os.system x"), "x.md:5: 'summary' is not a text"),
