@@ -33,6 +33,7 @@ def test_a_healthy_store_has_only_ok_results(publication: Publication) -> None:
     assert states(storage.evaluate(facts)) == {
         "store": "ok",
         "store-version": "ok",
+        "store-rights": "ok",
         "store-check": "ok",
     }
 

@@ -11,6 +11,7 @@ import typer
 from upcycle_news.api.backups import RestoreReport, StoreState
 from upcycle_news.cli.output import (
     JsonOption,
+    confirm_or_abort,
     display_path,
     note,
     open_publication,
@@ -135,7 +136,7 @@ def _confirm_replacing(current: StoreState, made_at: str) -> None:
     if not sys.stdin.isatty():
         raise StoreError(f"{description}: to replace it (it is kept aside), say --yes")
     note(description)
-    typer.confirm("Keep it aside and restore the backup?", abort=True)
+    confirm_or_abort("Keep it aside and restore the backup?")
 
 
 def _print_report(report: RestoreReport) -> None:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from upcycle_news.cli.completion import issue_ids
+from upcycle_news.errors import UpcycleError
 from upcycle_news.i18n.messages import LocalizedText, localized
 from upcycle_news.models import DeliveryState, IssueState, IssueStatus
 
@@ -38,26 +39,40 @@ def print_json(value: Any) -> None:
 
 
 def note(text: str) -> None:
-    """Print a sentence on standard error, so that standard output stays readable by programs."""
-    typer.echo(text, err=True)
+    """Print a sentence on standard error, so that standard output stays readable by programs.
+
+    One that cannot be written (a full disk behind standard error) stops no command.
+    """
+    with suppress(OSError):
+        typer.echo(text, err=True)
 
 
 def display_path(path: Path) -> str:
     """Return `path` relative to the current folder if it is below it."""
     try:
         return str(path.relative_to(Path.cwd()))
-    except ValueError:
+    except (ValueError, FileNotFoundError):  # elsewhere, or the current folder was deleted
         return str(path)
 
 
 @contextmanager
 def open_publication() -> Iterator[App]:
-    """Open the app of the publication here; raises `SettingsError` in a folder that is none."""
+    """Open the app of the publication here; raises `SettingsError` in a folder that is none.
+
+    What the system refuses meanwhile becomes an `UpcycleError` in the publication's language.
+    """
     from upcycle_news.api import open_app
 
     with open_app() as app:
-        app.require_publication()
-        yield app
+        try:
+            app.require_publication()
+            yield app
+        except BrokenPipeError:
+            raise
+        except OSError as error:
+            from upcycle_news.api.system_errors import from_system_error
+
+            raise from_system_error(error, app.language) from None
 
 
 def format_status(status: IssueStatus, language: str) -> str:
@@ -106,8 +121,28 @@ def confirm(question: LocalizedText, language: str) -> bool:
     """Ask on the terminal in the publication's language; anything but a yes is a no."""
     asked = question.in_language(language)
     choices = localized("confirm-choices").in_language(language)
-    answer = typer.prompt(f"{asked} {choices}", default="", show_default=False, err=True)
+    with _answered(asked):
+        answer = typer.prompt(f"{asked} {choices}", default="", show_default=False, err=True)
     return answer.strip().lower() in localized("confirm-yes").in_language(language).split()
+
+
+def confirm_or_abort(question: str) -> None:
+    """Ask on the terminal; anything but a yes ends the command with exit code 1."""
+    with _answered(question):
+        agreed = typer.confirm(question)
+    if not agreed:
+        raise typer.Abort
+
+
+@contextmanager
+def _answered(question: str) -> Iterator[None]:
+    """Raise `UpcycleError` when there is nobody to answer: standard input has ended or was closed."""
+    try:
+        yield
+    except (typer.Abort, RuntimeError):  # Abort is Ctrl-C, too
+        if sys.stdin is not None and sys.stdin.isatty():
+            raise
+        raise UpcycleError(localized("question-unanswered", question=question)) from None
 
 
 class DeliveryBar:

@@ -10,6 +10,7 @@ import typer
 from upcycle_news.cli.issue.common import current_user
 from upcycle_news.cli.output import (
     JsonOption,
+    confirm_or_abort,
     display_path,
     note,
     open_publication,
@@ -115,7 +116,7 @@ def confirm(
         if not yes:
             if not sys.stdin.isatty():
                 raise StoreError("to end the hold, say 'upcycle-news store confirm --yes'")
-            typer.confirm("May this store send again?", abort=True)
+            confirm_or_abort("May this store send again?")
         report = app.store.settle(by=current_user())
     if report.trouble:
         note(report.trouble)

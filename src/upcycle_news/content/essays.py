@@ -14,7 +14,14 @@ from typing import Any, get_type_hints
 from upcycle_news.content import frontmatter
 from upcycle_news.content.frontmatter import FrontMatter
 from upcycle_news.errors import ContentError
-from upcycle_news.fileio import display_path, find_file, os_reason, read_text, similar_name
+from upcycle_news.fileio import (
+    display_path,
+    find_file,
+    list_folder,
+    os_reason,
+    read_text,
+    similar_name,
+)
 from upcycle_news.i18n.messages import LocalizedText, localized
 from upcycle_news.models import Essay, ImageRef
 from upcycle_news.models.content import LANGUAGE
@@ -47,8 +54,14 @@ def read_essays(content: Path, root: Path, default_language: str) -> EssayCollec
     """
     essays: dict[str, Essay] = {}
     errors: list[ContentError] = []
-    for path in sorted((content / "essays").glob("*.md")):
-        if path.name.startswith("."):
+    folder = content / "essays"
+    try:
+        files = list_folder(folder)
+    except OSError as error:
+        reason = localized("folder-unreadable", reason=os_reason(error))
+        return EssayCollection((), (ContentError(display_path(folder, root), None, reason),))
+    for path in files:
+        if path.suffix != ".md" or path.name.startswith("."):
             continue
         where = display_path(path, root)
         try:

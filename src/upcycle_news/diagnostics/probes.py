@@ -34,6 +34,7 @@ from upcycle_news.diagnostics.results import (
     skipped,
 )
 from upcycle_news.errors import SettingsError, UpcycleError
+from upcycle_news.fileio import list_folder
 from upcycle_news.prefect_api.client import PrefectClient, read_automations
 from upcycle_news.prefect_api.environment import is_loopback
 from upcycle_news.prefect_api.schedules import FILE
@@ -50,6 +51,7 @@ from upcycle_news.services.subscribers import subscriptions
 from upcycle_news.storage import inspect, pending_suppressions, send_hold, subscribers
 from upcycle_news.storage.inspect import StoreFacts
 from upcycle_news.subscribers.link_tokens import Purpose
+from upcycle_news.subscribers.signing_keys import token_key_files
 from upcycle_news.transports.probe import inspect_relay
 
 _OFFLINE = "not asked (--offline)"
@@ -74,7 +76,10 @@ class CheckContext:
     @property
     def token_keys(self) -> list[Path]:
         """Return the files of the keys that sign the subscribers' links."""
-        return sorted(self.app.secrets_folder.glob("token-*.key"))
+        try:
+            return token_key_files(self.app.secrets_folder)
+        except OSError:
+            return []  # `probe_host` says that they cannot be read
 
 
 def probe_settings(check_context: CheckContext) -> list[CheckResult]:
@@ -107,17 +112,30 @@ def probe_host(check_context: CheckContext) -> list[CheckResult]:
     existing = next(path for path in (settings.state, *settings.state.parents) if path.is_dir())
     usage = shutil.disk_usage(existing)
     folder = check_context.app.secrets_folder
-    keys = [host.inspect_secret(path, path.name) for path in folder.glob("*")]
     return [
         *host.evaluate(facts),
         _check_zones(check_context),
         storage.evaluate_disk(
             str(settings.state), usage.free, usage.total, check_context.store.size
         ),
-        *host.evaluate_keys(
-            host.inspect_secret(folder, str(folder)), keys, in_use=check_context.mailed
-        ),
+        *_check_keys(check_context),
     ]
+
+
+def _check_keys(check_context: CheckContext) -> list[CheckResult]:
+    folder = check_context.app.secrets_folder
+    try:
+        files = list_folder(folder)
+        for file in files:
+            with file.open("rb"):
+                pass
+    except OSError as error:
+        return [host.unreadable_keys(error.filename or str(folder), error.strerror or str(error))]
+    return host.evaluate_keys(
+        host.inspect_secret(folder, str(folder)),
+        [host.inspect_secret(path, path.name) for path in files],
+        in_use=check_context.mailed,
+    )
 
 
 def _check_zones(check_context: CheckContext) -> CheckResult:
@@ -365,7 +383,7 @@ PROBES: Mapping[str, tuple[Callable[[CheckContext], list[CheckResult]], tuple[st
     "machine": (probe_host, ("python", "packages", "timezone", "disk", "secrets")),
     "store": (
         probe_store,
-        ("store", "store-version", "store-check", "pause", "journal", "backup"),
+        ("store", "store-version", "store-rights", "store-check", "pause", "journal", "backup"),
     ),
     "relay": (probe_relays, ("relay", "relay-tls", "relay-login", "relay-size", "relay-offers")),
     "dns": (probe_dns, ("dns", "resolver", "spf", "dkim", "dmarc", "mx", "ptr")),

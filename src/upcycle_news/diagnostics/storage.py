@@ -38,8 +38,19 @@ def evaluate(facts: StoreFacts) -> list[CheckResult]:
     size = f"{facts.size / 1e6:.1f} MB"
     results = [_access(facts, size), _version(facts)]
     if facts.kind == "sqlite":
-        results.append(_integrity(facts))
+        results += [_rights(facts), _integrity(facts)]
     return results
+
+
+def _rights(facts: StoreFacts) -> CheckResult:
+    if not facts.exposed:
+        return ok("store-rights", "only its owner can read the store")
+    return problem(
+        "store-rights",
+        f"others on this machine can read {', '.join(facts.exposed)}",
+        impact="they hold the addresses of all subscribers",
+        fix=f"chmod 600 {facts.name}*, as their owner; the next command of their owner does it, too",
+    )
 
 
 def _access(facts: StoreFacts, size: str) -> CheckResult:

@@ -9,6 +9,7 @@ from typing import Any
 
 from upcycle_news.errors import ContentError
 from upcycle_news.fileio import (
+    exists,
     did_you_mean,
     display_path,
     parse_toml,
@@ -27,7 +28,7 @@ MAX_WEIGHT = 10.0
 def load_feeds(path: Path, root: Path) -> tuple[Feed, ...]:
     """Read feeds.toml, if it is there; raises `ContentError` with the line of the first mistake."""
     where = display_path(path, root)
-    if not path.exists():
+    if not exists(path):
         return ()
     text = read_text(path, where)
     data = parse_toml(text, where, 'name = "…"')

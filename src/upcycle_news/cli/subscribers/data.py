@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from upcycle_news.cli.output import JsonOption, open_publication, print_json
+from upcycle_news.cli.output import JsonOption, confirm_or_abort, open_publication, print_json
 from upcycle_news.cli.subscribers.manage import show_list
 from upcycle_news.i18n.messages import localized
 
@@ -23,7 +23,7 @@ def forget(
     with open_publication() as app:
         language = app.language
         if not yes:
-            typer.confirm(localized("forget-question").in_language(language), abort=True)
+            confirm_or_abort(localized("forget-question").in_language(language))
         app.subscribers.forget(address)
     typer.echo(localized("forgot").in_language(language))
 

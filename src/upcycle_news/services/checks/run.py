@@ -14,7 +14,7 @@ from upcycle_news.checks.pictures import PictureInput, check_picture
 from upcycle_news.checks.templates import check_templates, extra_names_shown, names_of_extra
 from upcycle_news.content.essays import EssayCollection, read_essays
 from upcycle_news.errors import NothingNew, PlacedError, UpcycleError
-from upcycle_news.fileio import did_you_mean
+from upcycle_news.fileio import did_you_mean, files_below
 from upcycle_news.i18n.messages import localized
 from upcycle_news.models import Essay, Finding, IssueId
 from upcycle_news.rendering.templates import load_templates
@@ -95,8 +95,7 @@ def _check_essay(context: AppContext, essay: Essay) -> Iterator[Finding]:
     folder = context.content_folder / "images"
     present = {
         unicodedata.normalize("NFC", path.relative_to(folder).as_posix())
-        for path in folder.rglob("*")
-        if path.is_file()
+        for path in files_below(folder)
     }
     findings = tuple(check_essay(essay, present, partial(line_of_head, context)))
     yield from findings
