@@ -2,20 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import Any
 
 from prefect import flow, task
 from prefect.client.schemas.objects import State, StateType
-from pydantic import Field
 
 from upcycle_news import open_app
 from upcycle_news.api import runs
 from upcycle_news.api.runs import ResumedDelivery
 from upcycle_news_flows import run_by_hand
-
-Issue = Annotated[
-    str, Field(description="The issue, such as 2026-11-26; its deliveries have begun.")
-]
 
 
 @task
@@ -26,8 +21,13 @@ def deliver(issue: str) -> ResumedDelivery:
 
 
 @flow(name="deliver-issue", flow_run_name="deliver-{issue}")
-def deliver_issue(issue: Issue) -> State[Any]:
-    """Deliver an issue whose deliveries have begun; several runs of this share the work."""
+def deliver_issue(issue: str) -> State[Any]:
+    """Deliver an issue whose deliveries have begun; several runs of this share the work.
+
+    Args:
+        issue: The issue, such as 2026-11-26; its deliveries have begun.
+
+    """
     result = runs.delivery_result([deliver(issue)])
     return State(type=StateType[result.kind.upper()], name=result.name, message=result.message)
 

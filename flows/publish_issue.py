@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import gc
 from collections.abc import Mapping
+from contextlib import suppress
 from datetime import datetime
 from typing import Annotated, Any, Literal
 from uuid import UUID
@@ -29,6 +30,7 @@ from pydantic import Field, create_model
 from upcycle_news import open_app
 from upcycle_news.api import runs
 from upcycle_news.api.runs import (
+    NEXT,
     ApprovalForm,
     ApprovalOutcome,
     ComposeResult,
@@ -37,35 +39,13 @@ from upcycle_news.api.runs import (
     RenderResult,
     RunAdmission,
 )
+from upcycle_news.errors import UpcycleError
 from upcycle_news.models import IssueStatus
 from upcycle_news.models.runs import RunResult
 from upcycle_news_flows import run_by_hand
 
-IssueDate = Annotated[
-    str, Field(description="The issue: 'next', a day such as 2026-11-26, or 2026-11-26-2.")
-]
-Essays = Annotated[
-    list[str],
-    Field(description="Slugs of the essays to include; empty: all that are ready and new."),
-]
-LeaveOut = Annotated[list[str], Field(description="Slugs of essays to leave out.")]
-Topics = Annotated[
-    list[str], Field(description="Only essays with one of these topics; empty: all.")
-]
-TestGroup = Annotated[
-    str, Field(description="Send test mails to this group first, such as 'redaktion'.")
-]
-DryRun = Annotated[bool, Field(description="Do everything but send to subscribers.")]
-Approve = Annotated[
-    bool, Field(description="Send without asking. Otherwise the issue waits for an approval.")
-]
-MaxLateness = Annotated[
-    float,
-    Field(description="A run that comes so many hours late sends nothing; 0: never too late."),
-]
-Senders = Annotated[
-    int, Field(ge=1, le=64, description="So many flow runs deliver together (needs Postgres).")
-]
+# Prefect takes the descriptions of its form from the docstring's Args, not from `Annotated`.
+Senders = Annotated[int, Field(ge=1, le=64)]
 
 
 class Decision(RunInput):
@@ -201,19 +181,40 @@ def report(issue: str, collected: FeedRunReport) -> None:
             emit_event(**event.as_event())
 
 
-@flow(name="publish-issue", flow_run_name="publish-{issue_date}")
+def name_of_run() -> str:
+    """Return the run's name with its issue; as it was asked for where the issue cannot be found."""
+    wanted = str(flow_run.parameters.get("issue_date", NEXT))
+    with suppress(UpcycleError), open_app() as app:
+        wanted = app.runs.name_of_issue(wanted, planned_at=flow_run.scheduled_start_time)
+    return f"publish-{wanted}"
+
+
+@flow(name="publish-issue", flow_run_name=name_of_run)
 def publish_issue(
-    issue_date: IssueDate = "next",
-    essays: Essays = [],  # noqa: B006  Prefect shows defaults in its form and never changes them
-    leave_out: LeaveOut = [],  # noqa: B006
-    topics: Topics = [],  # noqa: B006
-    test_group: TestGroup = "",
-    dry_run: DryRun = False,
-    approve: Approve = False,
-    max_lateness_hours: MaxLateness = 12.0,
+    issue_date: str = "next",
+    essays: list[str] = [],  # noqa: B006  Prefect shows defaults in its form and never changes them
+    leave_out: list[str] = [],  # noqa: B006
+    topics: list[str] = [],  # noqa: B006
+    test_group: str = "",
+    dry_run: bool = False,
+    approve: bool = False,
+    max_lateness_hours: float = 12.0,
     senders: Senders = 1,
 ) -> State[Any]:
-    """Compose an issue from new essays and related feed items, and send it once to each reader."""
+    """Compose an issue from new essays and related feed items, and send it once to each reader.
+
+    Args:
+        issue_date: The issue: next, a day such as 2026-11-26, or 2026-11-26-2 for a second one that day.
+        essays: Slugs of the essays to include, one a line; empty: all that are ready and new.
+        leave_out: Slugs of essays to leave out of this issue.
+        topics: Only essays with one of these topics; empty: all.
+        test_group: Test mails go to this group of subscribers before anybody is asked; empty: none.
+        dry_run: Do everything but ask and send: the issue can be looked at afterwards.
+        approve: CAUTION: sends to all readers at once, without asking anybody. Leave it off, and the issue waits until somebody approves it.
+        max_lateness_hours: A run that begins so many hours after its planned time sends nothing; 0: it is never too late.
+        senders: So many runs deliver the issue together; more than 1 needs Postgres.
+
+    """
     gc.freeze()  # what Prefect imported stays; collecting it again and again took 0.2 s of a run
     run = str(flow_run.id)
     admission = admit_run(issue_date, flow_run.scheduled_start_time, run, max_lateness_hours)

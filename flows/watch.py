@@ -58,7 +58,7 @@ def deliver_notices() -> list[str]:
     return [runs.notification_result(report).message] if report.delivered or report.waiting else []
 
 
-@flow(name="watch")
+@flow(name="watch", flow_run_name="watch")
 def watch() -> State[Any]:
     """Check for late issues, dead feeds, slow relays and expiring approval requests.
 

@@ -144,7 +144,7 @@ def test_editors_are_reminded_then_the_request_expires_and_a_new_run_asks_again(
             store.execute("UPDATE approval_requests SET expires_at = '2026-01-01 00:00:00.000000'")
         server.wait_for_state(server.start("watch/every-ten-minutes"), *ENDED)
         state = server.wait_for_state(run, *ENDED)
-        assert (state["type"], state["name"]) == ("CANCELLED", "TimedOut")
+        assert (state["type"], state["name"]) == ("CANCELLED", "Unanswered")
         assert "nothing was sent" in state["message"]
         assert "upcycle-news issue send" in state["message"]
         assert [to for to, _ in relay.messages] == ["anna@example.org"]

@@ -14,7 +14,8 @@ from upcycle_news.app.context import AppContext
 from upcycle_news.models import IssueId, IssueStatus
 from upcycle_news.models.archive_paths import issue_path
 from upcycle_news.models.runs import RunResult, StaleRun
-from upcycle_news.prefect_api.client import PrefectClient
+from upcycle_news.observability.logging import Log
+from upcycle_news.prefect_api.client import PrefectApiError, PrefectClient
 from upcycle_news.services.feeds.collect import FeedRunReport, collect_feeds
 from upcycle_news.services.issues import approval
 from upcycle_news.services.issues.approval import ApprovalForm, ApprovalOutcome
@@ -24,12 +25,14 @@ from upcycle_news.services.monitoring.alerts import Event, watch_result
 from upcycle_news.services.monitoring.operators import NoticeReport, notification_result
 from upcycle_news.services.reports.delivery_report import delivery_report
 from upcycle_news.services.run_results import collection_result, delivery_result, publish_result
-from upcycle_news.services.runs import admission, steps
+from upcycle_news.services.runs import admission, form_parameters, steps
 from upcycle_news.services.runs import deliver as delivering
 from upcycle_news.services.runs.admission import NEXT, RunAdmission
 from upcycle_news.services.runs.deliver import ResumedDelivery, is_transient
 from upcycle_news.services.runs.pending import halted_issues, pending_issues
 from upcycle_news.services.runs.steps import ComposeResult, RenderResult
+
+log = Log(__name__)
 
 __all__ = [
     "NEXT",
@@ -62,6 +65,30 @@ class Runs:
         """Make the group of an open publication; `App.runs` is the usual way."""
         self._context = context
 
+    # --- the form of a custom run
+
+    def describe_parameters(
+        self, flow: str, properties: Mapping[str, Mapping[str, Any]]
+    ) -> dict[str, dict[str, Any]]:
+        """Return a flow's parameters as JSON schema properties, described in the publication's language.
+
+        Topics, groups and essays that are ready are suggested as examples, which no one has to follow.
+        """
+        return form_parameters.describe_parameters(self._context, flow, properties)
+
+    def renew_forms(self, api_url: str, login: str = "") -> int:
+        """Describe the parameters of the deployments that Prefect has; return how many changed.
+
+        A Prefect that does not answer, or answers with an error, leaves the forms as they are: 0.
+        """
+        if not api_url:
+            return 0  # a temporary server has no forms
+        try:
+            return PrefectClient(api_url, login).renew_parameters(self.describe_parameters)
+        except PrefectApiError as error:
+            log.warning("forms not renewed", why=error)
+            return 0
+
     # --- before an issue is queued
 
     def admit(
@@ -80,6 +107,10 @@ class Runs:
             run=run,
             max_lateness_hours=max_lateness_hours,
         )
+
+    def name_of_issue(self, issue: str, *, planned_at: datetime) -> str:
+        """Return the id of the issue that a run for this time is about ('next' or an id); records nothing."""
+        return admission.name_of_issue(self._context, issue, planned_at)
 
     def send_hold(self) -> RunResult | None:
         """Return the result that ends a run while nothing may be sent (after a restore), else None."""

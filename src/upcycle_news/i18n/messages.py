@@ -17,7 +17,16 @@ from string import Formatter
 from typing import Any
 
 FOLDER = Path(__file__).parent
-CATALOGUE_FILES = ("feeds", "findings", "lists", "operations", "pages", "sending", "settings")
+CATALOGUE_FILES = (
+    "feeds",
+    "findings",
+    "forms",
+    "lists",
+    "operations",
+    "pages",
+    "sending",
+    "settings",
+)
 LANGUAGES = ("de", "en")
 FALLBACK = "en"
 

@@ -8,6 +8,7 @@ The package never imports Prefect; docs/dependencies.md says why. The URL comes 
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -94,6 +95,25 @@ class PrefectClient:
     def deployment_id(self, name: str) -> str:
         """Return the id of the deployment ``flow/deployment``."""
         return str(self._call("GET", f"/deployments/name/{name}")["id"])
+
+    def renew_parameters(
+        self, describe: Callable[[str, Mapping[str, Any]], Mapping[str, Any]]
+    ) -> int:
+        """Replace the properties of each deployment's parameters by `describe(flow name, properties)`.
+
+        Returns how many deployments changed. Types, defaults and what is required stay.
+        """
+        changed = 0
+        for row in self._call("POST", "/deployments/filter", {"limit": 200}):
+            flow = re.split("[.:]", str(row["entrypoint"]))[-1].replace("_", "-")
+            schema = row["parameter_openapi_schema"] or {}
+            old = schema.get("properties") or {}
+            new = describe(flow, old)
+            if new != old:
+                body = {"parameter_openapi_schema": {**schema, "properties": new}}
+                self._call("PATCH", f"/deployments/{row['id']}", body)
+                changed += 1
+        return changed
 
     def save_automation(self, automation: Mapping[str, Any]) -> bool:
         """Create an automation, or replace the one of that name; True when it is new."""

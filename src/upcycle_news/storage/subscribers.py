@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Row, insert, select, update
+from sqlalchemy import Connection, Row, Text, cast, insert, select, update
 
 from upcycle_news.i18n.messages import LocalizedText, localized
 from upcycle_news.models import EmailAddress, Subscriber, SubscriberStatus, UnsubscribeMethod
@@ -275,6 +276,15 @@ def group_members(store: Store, group: str) -> tuple[Subscriber, ...]:
         for subscriber in all_subscribers(store)
         if subscriber.status is SubscriberStatus.CONFIRMED and group in subscriber.groups
     )
+
+
+def group_names(store: Store) -> tuple[str, ...]:
+    """Return the names of all groups, sorted."""
+    query = select(cast(subscribers.c.groups, Text)).distinct()
+    with store.reading() as connection:
+        return tuple(
+            sorted({name for text in connection.scalars(query) for name in json.loads(text)})
+        )
 
 
 def unsubscribe(

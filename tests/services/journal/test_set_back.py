@@ -102,7 +102,7 @@ def test_an_approved_issue_that_went_out_since_is_not_queued_again_by_the_schedu
     assert pending_issues(context) == []
     result = send_hold_result(context)
     assert result is not None
-    assert (result.kind, result.name) == ("failed", "Paused")
+    assert (result.kind, result.name) == ("failed", "SendHold")
     assert "store confirm" in result.message
     admitted = admit_run(context, "next", planned_at=clock.now, run="run 2", max_lateness_hours=12)
     assert admitted.ended == result

@@ -307,7 +307,7 @@ def timed_out(issue: IssueId) -> RunResult:
     """Return the result of a run whose approval request expired."""
     return RunResult(
         "cancelled",
-        "TimedOut",
+        "Unanswered",
         f"nobody approved issue {issue} in time: nothing was sent; take it up again with "
         f"'upcycle-news issue send {issue}', or start publish-issue for {issue}",
     )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 
 from upcycle_news.app.context import AppContext
 from upcycle_news.errors import SendHoldError, StoreMismatchError
@@ -35,8 +35,18 @@ def send_hold_result(context: AppContext) -> RunResult | None:
     try:
         raise_if_sending_refused(context)
     except (SendHoldError, StoreMismatchError, JournalError) as error:
-        return RunResult("failed", "Paused", error.in_language(context.language))
+        return RunResult("failed", "SendHold", error.in_language(context.language))
     return None
+
+
+def name_of_issue(context: AppContext, wanted: str, planned_at: datetime) -> str:
+    """Return the id of the issue that a run is about, as `admit_run` decides; records nothing."""
+    if wanted != NEXT:
+        return wanted
+    scheduled = scheduled_runs.find_run(context.store, planned_at)
+    if scheduled is not None:
+        return str(scheduled.issue)
+    return str(current_issue(context, _day(context, planned_at)))
 
 
 def admit_run(
@@ -54,7 +64,7 @@ def admit_run(
     if scheduled is None:
         limit = timedelta(hours=max_lateness_hours)
         on_time = not max_lateness_hours or context.clock() - planned_at <= limit
-        day = planned_at.astimezone(context.settings.publication.zone).date()
+        day = _day(context, planned_at)
         issue = current_issue(context, day) if wanted == NEXT else IssueId.parse(wanted)
         scheduled = scheduled_runs.record_run(
             context.store, scheduled_runs.ScheduledRun(planned_at, issue, on_time)
@@ -79,11 +89,15 @@ def admit_run(
     return RunAdmission(str(issue))
 
 
+def _day(context: AppContext, planned_at: datetime) -> date:
+    return planned_at.astimezone(context.settings.publication.zone).date()
+
+
 def _late(context: AppContext, issue: IssueId, planned_at: datetime) -> RunResult:
     zone = context.settings.publication.zone
     return RunResult(
         "cancelled",
-        "Late",
+        "CameTooLate",
         f"issue {issue} was planned for {planned_at.astimezone(zone):%A, %d %B, %H:%M} and this "
         f"run came at {context.clock().astimezone(zone):%A, %d %B, %H:%M}: nothing was sent; to send "
         "it all the same, by hand: 'upcycle-news issue preview', then 'upcycle-news issue send'",
