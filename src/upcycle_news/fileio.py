@@ -5,14 +5,16 @@ from __future__ import annotations
 import errno
 import os
 import re
+import select
 import stat
+import sys
 import tempfile
 import tomllib
 import unicodedata
 from collections.abc import Iterable
 from difflib import get_close_matches
 from pathlib import Path, PurePosixPath
-from typing import Any
+from typing import Any, BinaryIO
 
 from upcycle_news.errors import ContentError, UpcycleError
 from upcycle_news.i18n.messages import LocalizedText, localized
@@ -56,14 +58,44 @@ def read_text(path: Path, where: str) -> str:
 
 
 def read_file(path: Path) -> bytes:
-    """Return the content of a file; raises `OSError`, also for a folder, a pipe or a device.
-
-    Reading a pipe that nobody writes to would wait for ever.
-    """
-    with os.fdopen(os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC), "rb") as file:
-        if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
-            raise OSError(errno.ESPIPE, os.strerror(errno.ESPIPE), str(path))
+    """Return the content of a file; raises `OSError`, also for a folder, a pipe or a device."""
+    with open_file(path) as file:
         return file.read()
+
+
+def open_file(path: Path) -> BinaryIO:
+    """Open a file to read; raises `OSError`, also for a folder, a pipe or a device."""
+    file = os.fdopen(os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC), "rb")
+    if stat.S_ISREG(os.fstat(file.fileno()).st_mode):
+        return file
+    file.close()
+    raise OSError(errno.ESPIPE, os.strerror(errno.ESPIPE), str(path))
+
+
+def read_given_file(path: Path, limit: int = sys.maxsize) -> bytes:
+    """Return up to `limit` bytes of a file that the user named, which may be the shell's ``<(…)``.
+
+    Raises `OSError`, also for a folder, a device, and a pipe that nobody writes to: opening that as
+    usual would wait for ever.
+    """
+    number = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+    with os.fdopen(number, "rb", buffering=0) as file:
+        mode = os.fstat(number).st_mode
+        if not stat.S_ISREG(mode) and not stat.S_ISFIFO(mode):
+            kind = errno.EISDIR if stat.S_ISDIR(mode) else errno.ESPIPE
+            raise OSError(kind, os.strerror(kind), str(path))
+        content = bytearray()
+        while len(content) < limit:
+            # None: the pipe has a writer and is empty now. Empty: its end, or it has no writer.
+            if (piece := file.read(min(limit - len(content), 1 << 20))) is None:
+                select.select([number], [], [])
+            elif piece:
+                content += piece
+            else:
+                break
+        if stat.S_ISFIFO(mode) and not content:
+            raise OSError(errno.ESPIPE, os.strerror(errno.ESPIPE), str(path))
+        return bytes(content)
 
 
 def exists(path: Path) -> bool:

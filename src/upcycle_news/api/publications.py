@@ -7,6 +7,7 @@ from pathlib import Path
 
 from upcycle_news.config.settings import FILE_NAME as SETTINGS_FILE
 from upcycle_news.config.settings import PREFIX as ENVIRONMENT_PREFIX
+from upcycle_news.config.settings import publication_language
 from upcycle_news.scaffold import layout
 from upcycle_news.scaffold.sample_settings import DEMO_STAND_INS
 
@@ -16,6 +17,7 @@ __all__ = [
     "SETTINGS_FILE",
     "bundled_publication",
     "init_publication",
+    "publication_language",
 ]
 
 

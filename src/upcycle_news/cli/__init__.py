@@ -50,7 +50,7 @@ def _open_closed_streams() -> None:
         except OSError:
             os.open(os.devnull, os.O_RDWR)  # the lowest free number is this one
     if sys.stdin is None:
-        sys.stdin = open(os.devnull, encoding="utf-8")  # noqa: SIM115  for the life of the process
+        sys.stdin = open(os.devnull, encoding="utf-8")  # noqa: SIM115, PTH123  for the life of the process
 
 
 def _say(sentence: str) -> None:

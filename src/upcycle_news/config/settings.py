@@ -54,7 +54,14 @@ from upcycle_news.config.sections import (
     WindowSettings,
 )
 from upcycle_news.errors import SettingsError
-from upcycle_news.fileio import line_of, os_reason, toml_error
+from upcycle_news.fileio import (
+    exists,
+    line_of,
+    os_reason,
+    read_file,
+    read_given_file,
+    toml_error,
+)
 from upcycle_news.i18n.messages import LocalizedText, localized
 from upcycle_news.models import MAILBOX
 
@@ -159,7 +166,7 @@ def _secrets_from_files(environment: Mapping[str, str]) -> dict[str, str | None]
     for variable, path in environment.items():
         if _names_a_file(variable):
             try:
-                secret = Path(path).read_text(encoding="utf-8").strip()
+                secret = read_given_file(Path(path)).decode("utf-8").strip()
             except OSError as error:
                 text = localized("variable-file-unreadable", reason=os_reason(error))
                 raise SettingsError(variable, None, text) from None
@@ -174,9 +181,9 @@ def load_settings(home: Path | None = None) -> Settings:
     root = (home or Path(os.environ.get(f"{PREFIX}HOME") or ".")).resolve()
     path = root / FILE_NAME
     source, table = "", {}
-    if path.is_file():
+    if exists(path):
         try:
-            source = path.read_text(encoding="utf-8-sig")
+            source = read_file(path).decode("utf-8-sig").replace("\r\n", "\n")
             table = tomllib.loads(source)
         except UnicodeDecodeError:
             raise SettingsError(FILE_NAME, None, localized("settings-not-utf8")) from None
@@ -209,7 +216,7 @@ def publication_language(home: Path | None = None) -> str:
         return variable
     root = home or Path(os.environ.get(f"{PREFIX}HOME") or ".")
     try:
-        source = (root / FILE_NAME).read_text(encoding="utf-8-sig", errors="replace")
+        source = read_file(root / FILE_NAME).decode("utf-8-sig", errors="replace")
     except OSError:
         source = ""
     # The text may be no TOML: a line is looked for, not a key.

@@ -111,7 +111,6 @@ def probe_host(check_context: CheckContext) -> list[CheckResult]:
     facts = host.inspect_host(own_lock if own_lock.is_file() else bundled_publication() / host.LOCK)
     existing = next(path for path in (settings.state, *settings.state.parents) if path.is_dir())
     usage = shutil.disk_usage(existing)
-    folder = check_context.app.secrets_folder
     return [
         *host.evaluate(facts),
         _check_zones(check_context),

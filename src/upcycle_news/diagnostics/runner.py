@@ -78,6 +78,15 @@ def _run_probe(
                 fix="correct that first, then run the doctor again",
             )
         ]
+    except PermissionError as error:
+        return [
+            problem(
+                name,
+                f"{error.filename or name} cannot be read ({error.strerror})",
+                impact="the rest of this group could not be checked",
+                fix="run as the user that it belongs to, or make it readable for this one",
+            )
+        ]
     except Exception as error:
         return [
             problem(

@@ -9,6 +9,7 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 from upcycle_news.app.context import AppContext
+from upcycle_news.app.factories import raise_without_password
 from upcycle_news.bounces.inbox import ImapAccount, Inbox, open_imap, open_maildir
 from upcycle_news.bounces.parser import (
     COUNTED,
@@ -104,6 +105,7 @@ def open_inbox(context: AppContext, timeout: float = 60.0) -> Iterator[Inbox]:
         raise SettingsError(
             FILE_NAME, None, "there is no inbox: set inbox.host (IMAP) or inbox.maildir"
         )
+    raise_without_password("inbox", settings.username, settings.password)
     account = ImapAccount(
         host=settings.host,
         port=settings.port,

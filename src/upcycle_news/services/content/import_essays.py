@@ -28,7 +28,7 @@ from upcycle_news.content.manuscripts.markdown_file import read_markdown
 from upcycle_news.content.manuscripts.odt import read_fodt, read_odt
 from upcycle_news.content.manuscripts.package import MAX_FILE_BYTES, Package
 from upcycle_news.errors import ContentError, UpcycleError
-from upcycle_news.fileio import write_atomically
+from upcycle_news.fileio import os_reason, read_given_file, write_atomically
 from upcycle_news.i18n.messages import LocalizedText, localized
 from upcycle_news.rendering.images import open_image
 from upcycle_news.services.content.new_essay import refuse_taken_title, write_essay
@@ -122,10 +122,9 @@ def _import(
 
 def _read(file: Path) -> bytes:
     try:
-        with file.open("rb") as stream:
-            return stream.read(MAX_FILE_BYTES + 1)
+        return read_given_file(file, MAX_FILE_BYTES + 1)
     except OSError as error:
-        reason = error.strerror or str(error)
+        reason = os_reason(error)
         raise ContentError(file, None, localized("file-unreadable", reason=reason)) from None
 
 

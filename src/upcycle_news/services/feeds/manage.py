@@ -28,7 +28,7 @@ from upcycle_news.feeds.results import (
     FetchLimits,
     Validators,
 )
-from upcycle_news.fileio import write_atomically
+from upcycle_news.fileio import os_reason, read_given_file, write_atomically
 from upcycle_news.i18n.messages import LocalizedText, localized
 from upcycle_news.i18n.recognition import recognise
 from upcycle_news.models import Feed
@@ -287,9 +287,9 @@ class OpmlImport:
 def import_opml(context: AppContext, path: Path) -> OpmlImport:
     """Add the feeds of an OPML file that are not there yet; raises `ContentError`."""
     try:
-        data = path.read_bytes()
+        data = read_given_file(path)
     except OSError as error:
-        text = localized("opml-unreadable", file=str(path), reason=error.strerror or "")
+        text = localized("opml-unreadable", file=str(path), reason=os_reason(error))
         raise UpcycleError(text) from None
     opml = parse_opml(data, str(path), context.settings.publication.language)
     known = load_publication_feeds(context)

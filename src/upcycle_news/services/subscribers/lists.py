@@ -11,7 +11,7 @@ from typing import Any
 
 from upcycle_news.app.context import AppContext
 from upcycle_news.errors import ContentError, UpcycleError, UsageError
-from upcycle_news.fileio import write_atomically
+from upcycle_news.fileio import os_reason, read_given_file, write_atomically
 from upcycle_news.i18n.messages import LANGUAGES, localized
 from upcycle_news.models import EmailAddress, Subscriber, SubscriberStatus
 from upcycle_news.storage import personal_data, subscribers
@@ -219,10 +219,10 @@ def import_report(context: AppContext, parsed: ParsedList, skipped: Iterable[Not
 def read_list(file: Path) -> bytes:
     """Return the content of a list; raises `ContentError` when it cannot be read."""
     try:
-        return file.read_bytes()
+        return read_given_file(file)
     except OSError as error:
         raise ContentError(
-            file, None, localized("list-unreadable", reason=error.strerror or type(error).__name__)
+            file, None, localized("list-unreadable", reason=os_reason(error))
         ) from None
 
 
