@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -37,13 +39,15 @@ LEFT = (
     "IsOptInPending", "deleted_at", "gelöscht", "CLEAN_TIME", "Widerruf", "widersprochen am",
     "Kein Newsletter", "keine E-Mails", "Do not email", "Bitte nicht anschreiben", "unconfirmed",
     "ungültig", "Newsletter abgemeldet", "Opt Out (no bulk email)", "Do Not Contact", "trashed",
-    "Email Bounced Date", "Newsletter abbestellt",
+    "Email Bounced Date", "Newsletter abbestellt", "Geblockt",
 )  # fmt: skip
 ASKED_ABOUT = (
     "Marketing", "Werbung erlaubt", "DSGVO", "Datenschutz", "E-Mail erlaubt", "Infos per Mail",
     "Kontakt erwünscht", "Kündigung", "gekündigt am", "Austritt", "verstorben", "Opt-in/Opt-out",
     "nicht abgemeldet", "E-Mail-Benachrichtigung", "Mailfehler", "On hold", "Abo-Ende",
     "Abonniert bis", "E-Mail gültig", "Einwilligung (Formular)", "Marketing contact status",
+    "Stopp", "Mailstopp", "Versand-Stop", "raus", "Adresse tot", "Infopost", "gültig", "valid",
+    "Send me updates", "Möchte informiert werden",
 )  # fmt: skip
 SILENT = (
     "Ort", "Notiz", "Mitglied", "Mitglied aktiv", "Mitgliedsnummer", "Firma", "Straße", "Wünsche",
@@ -53,6 +57,7 @@ SILENT = (
     "Telefon erlaubt", "complimentary_plan", "active_subscription", "Cancel date",
     "Emails received (6mo)", "Emails opened", "Days active (30d)", "MEMBER_RATING", "E-Mail-Format",
     "Bounce rate", "Kündigungsfrist", "labels", "tiers", "created_at", "id", "",
+    "State", "Status (as number)", "Totholz", "Daraus", "Haltestelle Stop", "Führerschein gültig",
 )  # fmt: skip
 
 
@@ -86,7 +91,7 @@ def test_a_name_that_says_nothing_of_permission(name: str) -> None:
          "liegt nicht vor"),
         (Answer.ENDED, "unsubscribed|abgemeldet|inaktiv|inactive|blacklisted|opt-out|Opted out|"
          "unconfirmed|deaktiviert|bounced|gesperrt|non-subscribed|fehlt|zurückgezogen|gekündigt"),
-        (Answer.TIME, "2024-02-01|2024-03-01T10:00:00.000Z|01.02.2024|1. 2. 2024|3/5/2024|1700000000"),
+        (Answer.TIME, "2024-02-01|2024-03-01T10:00:00.000Z|01.02.2024|1. 2. 2024|3/5/2024|1700000000|2019"),
         (Answer.UNDECIDED, "vielleicht|?|unbekannt|pending|ausstehend|ja?|unknown"),
         (Answer.NUMBER, "2|17|2.5"),
         (Answer.OTHER, "Umbaupost|Newsletter Nord|NORMAL|hard|Sperrmüll-News"),
@@ -259,3 +264,19 @@ def test_how_somebody_subscribed_is_no_answer_but_for_a_word_that_says_they_left
     assert taken(read(text)) == ["a", "b"]
     with pytest.raises(ContentError, match="'subscriber_type'"):
         read(text + "c@example.org,unsubscribed\n")
+
+
+def test_a_year_since_when_somebody_gets_the_mail_is_a_yes() -> None:
+    assert taken(read("E-Mail;Abonnent seit\na@example.org;2020\nb@example.org;2024\n")) == [
+        "a",
+        "b",
+    ]
+
+
+@pytest.mark.parametrize("name", ["state", "Zustand", "Status (Altsystem)"])
+def test_a_place_is_no_answer_and_a_state_that_ended_is_asked_about(name: str) -> None:
+    text = f"email;{name}\na@example.org;Bayern\nb@example.org;active\n"
+    assert taken(read(text)) == ["a", "b"]
+    for word in ("cancelled", "bounced", "abgemeldet"):
+        with pytest.raises(ContentError, match=re.escape(name)):
+            read(text + f"c@example.org;{word}\n")

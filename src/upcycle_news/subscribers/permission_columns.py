@@ -29,8 +29,8 @@ class Sense(Enum):
     MAY_HAVE_LEFT = auto()
     EITHER = auto()
     HARDLY = auto()
-    """It tells how somebody subscribed (``subscriber_type``), and is one only with a word such as
-    *unsubscribed*."""
+    """It tells how somebody subscribed (``subscriber_type``) or where they live (``state``), and is one
+    only with a word such as *unsubscribed*."""
 
 
 class Answer(Enum):
@@ -53,6 +53,8 @@ _STATUS = re.compile(
     r"status|(subscription|subscriber|email|mail|newsletter|list|global|contact|abo|abonnement"
     r"|abonnenten|empfaenger|kontakt|anmelde|zustell|delivery) ?status|email marketing( consent)? status"
 )
+# A country's part as well as a status, or whose status it is stands in the name only.
+_PERHAPS_STATUS = re.compile(r"state|zustand|status \w.*")
 # Names of known exports that sound as if they spoke of mail, and do not: a paid plan, the time of a proof.
 _SILENT = frozenset(
     {
@@ -86,7 +88,7 @@ _ENDS = re.compile(
 )
 _LEFT = re.compile(
     r"unsub|optout|abgemeldet|abmeld|abbestell|ausgetragen|austrag|blacklist|blocklist|denylist"
-    r"|\bblock(ed|iert)?\b|\bblocked|\bbanned|sperr|deaktiv|deactiv|disabl|inaktiv|inactiv|\bdnc\b"
+    r"|\bblock(ed|iert)?\b|\bblocked|\bgeblockt\b|\bbanned|sperr|deaktiv|deactiv|disabl|inaktiv|inactiv|\bdnc\b"
     r"|bounc|ruecklae?uf|retoure|unzustellbar|undeliver|reject|complain|beschwer|\babuse|\bspam\b"
     r"|suppress|exclu|ausgeschlossen|ausschluss|delet|geloescht|\bloesch|trash|papierkorb|\bremoved"
     r"|entfernt|\bclean(ed| time| campaign)|widerruf|widersp?roch|widerspruch|revok|withdraw"
@@ -106,11 +108,12 @@ _PROOF = re.compile(
 _MAY_WANT = re.compile(
     r"moechte|erwuenscht|gewuenscht|erlaub|\bdarf|marketing|werbung|werbe|dsgvo|gdpr|datenschutz|accept"
     r"|\bagree|\ballow|receive|erhalten|\bangemeldet|\beingetragen|zusend|zuschick|benachricht|notif|mail"
+    r"|infopost|informiert|\binformed\b|\bsend me\b|^(ist |is )?(gueltig|valid)$|adresse gueltig"
 )
 _MAY_HAVE_LEFT = re.compile(
     r"kuendig|gekuendigt|austritt|ausgetreten|\bcancel|storn|ausgeschieden|verstorben|deceased|\bdead\b"
     r"|\bexit\b|beendet|\bended\b|\bleft\b|\bchurn|paus(iert|ed?)\b|\bon hold\b|mail ?(fehler|error)"
-    r"|\bfail(ed|ure)"
+    r"|\bfail(ed|ure)|\bstopp\b|(mail|versand|werbe|newsletter|info|sende) ?stopp?\b|\braus\b|\btote?\b"
 )
 _NEGATION = re.compile(r"\b(kein(e[nmrs]?)?|nicht|not|non|no|never|nie)\b")
 _NEGATED = re.compile(_NEGATION.pattern + r" ((yet|noch|mehr|wieder) )?\w*$")
@@ -144,6 +147,7 @@ _YES_SIGNS = frozenset({"✓", "✔", "✅", "☑", "☒", "+"})
 _NO_TIME = re.compile(r"(0000-00-00|0001-01-01|1970-01-01|00[./]00[./]0000)")
 _TIME = re.compile(r"\d{4}-\d{1,2}-\d{1,2}|\d{1,2}[./]\s?\d{1,2}[./]\s?(\d{2}){1,2}\b")
 _NUMBER = re.compile(r"[+-]?\d+([.,]\d+)?")
+_YEARS = range(1990, 2100)
 _UNIX_TIME = 100_000_000
 """From here on a number is a time in seconds (March 1973)."""
 
@@ -169,10 +173,12 @@ def sense_of(name: str) -> Sense:
     if _MAY_HAVE_LEFT.search(words) or (wants and _ENDS.search(words)):
         return Sense.MAY_HAVE_LEFT
     if _CIRCUMSTANCE.search(words):
-        return Sense.HARDLY if wants else Sense.SILENT
+        return Sense.HARDLY if wants or _PERHAPS_STATUS.fullmatch(words) else Sense.SILENT
     if wants and not _PERHAPS_CIRCUMSTANCE.search(words):
         return Sense.WANTS
-    return Sense.MAY_WANT if wants or _MAY_WANT.search(words) else Sense.SILENT
+    if wants or _MAY_WANT.search(words):
+        return Sense.MAY_WANT
+    return Sense.HARDLY if _PERHAPS_STATUS.fullmatch(words) else Sense.SILENT
 
 
 def proves_consent(name: str) -> bool:
@@ -211,7 +217,7 @@ def _answer_of_number(number: float) -> Answer:
         return Answer.NO
     if number == 1:
         return Answer.YES
-    return Answer.TIME if number >= _UNIX_TIME else Answer.NUMBER
+    return Answer.TIME if number in _YEARS or number >= _UNIX_TIME else Answer.NUMBER
 
 
 def may_say_no(sense: Sense, answer: Answer) -> bool:
