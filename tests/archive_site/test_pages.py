@@ -17,6 +17,7 @@ import pytest
 
 from upcycle_news.archive_site.builder import build_archive
 from upcycle_news.checks.html_inspector import inspect_html
+from upcycle_news.models import Related, Story
 
 from ..rendering import sample_manifest
 from ..rendering.page_screenshots import NODE_MODULES, missing, node_tool
@@ -300,6 +301,24 @@ def test_an_essays_page_shows_what_its_author_meant_without_style_attributes() -
         assert expected in page, expected
         assert escape(expected, quote=False) in feed, expected
     assert page.partition("<article")[2].count("Von Jonas Muster") == 1
+
+
+@pytest.mark.parametrize(
+    ("language", "marked"), [("de", ""), ("de-AT", ""), ("en", "en"), ("en-GB", "en-GB")]
+)
+def test_title_and_excerpt_of_an_item_in_another_language_are_marked_on_page_and_in_feed(
+    language: str, marked: str
+) -> None:
+    story = Story((sample_manifest.item(1, language=language, title="Titel", summary="Auszug"),))
+    manifest = sample_manifest.manifest(related=(Related(story, 1.0, ("umbau",)),))
+    files = build_archive([issue("2026-11-26", manifest)], CONFIG).files
+    atom = ET.fromstring(files["feed.xml"])
+    entry = atom.find(".//{http://www.w3.org/2005/Atom}content")
+    assert entry is not None and entry.text is not None
+    for html in (files["archive/2026-11-26/index.html"].decode(), entry.text):
+        for text, tag in (("Titel", "h[23]"), ("Auszug", "p")):
+            (attributes,) = re.findall(rf"<{tag}([^>]*)>(?:<a[^>]*>)?{text}<", html)
+            assert re.findall(r'\blang="([^"]*)"', attributes) == ([marked] if marked else [])
 
 
 def test_an_essay_from_the_right_to_the_left_has_its_direction_on_every_page() -> None:

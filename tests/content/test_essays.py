@@ -46,6 +46,16 @@ def with_line(line: str) -> str:
     return GOOD.replace("topics:", f"{line}\ntopics:")
 
 
+@pytest.mark.parametrize(
+    ("written", "language"),
+    [("de", "de"), ("de-AT", "de-AT"), ("de_CH", "de-CH"), ("EN-us", "en-US")],
+)
+def test_a_language_may_have_a_region_in_any_spelling(folder, written, language):
+    put(folder, with_line(f"language: {written}"), "x.md")
+    (essay,) = read(folder).essays
+    assert essay.language == language
+
+
 def test_an_essay_is_read_with_its_defaults(folder):
     put(folder, GOOD, "2026-10-05-was-bleibt.md")
     (essay,) = read(folder).essays
@@ -202,3 +212,12 @@ def test_a_summary_is_not_the_title_again(folder):
     ))  # fmt: skip
     [essay] = read(folder).essays
     assert essay.summary == "Er steht noch."
+
+
+def test_entities_and_marks_beside_a_picture_become_plain_words(folder):
+    put(folder, with_line(
+        'image: haus.jpg\nimage_alt: "Haus &amp; Hof"\nimage_caption: "Das **Haus** &ndash; alt"\n'
+        'image_credit: "&copy; Muster"'
+    ), "a.md")  # fmt: skip
+    image = read(folder).essays[0].image
+    assert (image.alt, image.caption, image.credit) == ("Haus & Hof", "Das Haus – alt", "© Muster")

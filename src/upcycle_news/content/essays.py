@@ -6,7 +6,7 @@ import json
 import re
 import unicodedata
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import MISSING, Field, dataclass, fields
+from dataclasses import MISSING, Field, dataclass, fields, replace
 from datetime import date
 from pathlib import Path, PurePosixPath
 from typing import Any, get_type_hints
@@ -29,12 +29,15 @@ from upcycle_news.models.front_matter import front_matter_keys
 from upcycle_news.text.excerpts import summary_of_markdown
 from upcycle_news.text.image_paths import path_below_images
 from upcycle_news.text.sanitize import normalise_whitespace
+from upcycle_news.text.typography import language_and_region
 
 FRONT_MATTER = front_matter_keys(Essay)
 KEYS = tuple(name for field, key in FRONT_MATTER.items() for name in (field, *key.beside))
 """Every key that may stand in the front matter of an essay."""
 PROSE = ("title", "author", "summary", *FRONT_MATTER["image"].beside)
 """Keys whose values are sentences that readers see."""
+WORDED = ("topics", "extra")
+"""Keys of lists and tables whose words readers see."""
 
 _DATE_PREFIX = re.compile(r"^\d{4}-\d{2}-\d{2}-(?=.)")
 
@@ -88,19 +91,26 @@ def _read(
     path: Path, where: str, images: Path, default_language: str
 ) -> tuple[Essay | None, list[ContentError]]:
     parts = frontmatter.split_front_matter(where, read_text(path, where))
-    head = FrontMatter(where, parts.head, KEYS, prose=PROSE, is_toml=parts.is_toml)
+    head = FrontMatter(where, parts.head, KEYS, prose=PROSE, worded=WORDED, is_toml=parts.is_toml)
     if head.errors and not head.has("title") and not head.has("date"):
         return None, head.errors  # not parsed: "title is missing" would only confuse
     values = _values(head)
     values["date"] = values["date"] or date.min
-    values["image"] = _image(head, images)
+    image = _image(head, images)
     _refuse_leftovers(head, values["extra"])
-    language = values["language"] or default_language
+    language = language_and_region(values["language"]) or default_language
     values["language"] = head.checked("language", language, _language_error)
     from upcycle_news.text.markdown.parser import plain_line  # late: commands that read no essay
 
     for name in ("title", "author", "summary"):  # no Markdown in a head, no entities in a subject
         values[name] = plain_line(values[name], language)
+    values["image"] = image and replace(
+        image,
+        **{
+            name: plain_line(getattr(image, name), language)
+            for name in ("alt", "caption", "credit")
+        },
+    )
     _check_links(head, values["pin"])
     if values["canonical"] and not _is_page(values["canonical"]):
         head.add_error(

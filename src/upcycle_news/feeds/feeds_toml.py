@@ -19,6 +19,7 @@ from upcycle_news.i18n.messages import LocalizedText, localized
 from upcycle_news.models import Feed
 from upcycle_news.models.content import LANGUAGE
 from upcycle_news.text.sanitize import neutralise_braces, normalise_whitespace
+from upcycle_news.text.typography import language_and_region
 from upcycle_news.text.urls import BadLinkError, canonical_link, safe_link, without_feed_scheme
 
 KEYS = ("name", "url", "topics", "weight", "language", "limit", "active")
@@ -135,9 +136,7 @@ class _Table:
 
     def _language(self) -> str:
         language: str = self._get("language", str, localized("feed-is-language"), "de")
-        # RFC 5646, 2.1.1: de_CH, de-ch and DE-CH are one.
-        base, _, region = language.strip().replace("_", "-").partition("-")
-        language = f"{base.lower()}-{region.upper()}" if region else base.lower()
+        language = language_and_region(language)
         if not LANGUAGE.fullmatch(language):
             expected = localized("feed-is-language")
             raise self.error("language", localized("feed-wrong", key="language", expected=expected))

@@ -51,6 +51,12 @@ def base_language(language: str) -> str:
     return language.replace("_", "-").partition("-")[0].lower()
 
 
+def language_and_region(language: str) -> str:
+    """Return a tag as RFC 5646, 2.1.1 writes it: ``de-CH`` of ``de_CH``, ``de-ch`` and ``DE-CH``."""
+    base, _, region = language.strip().replace("_", "-").partition("-")
+    return f"{base.lower()}-{region.upper()}" if region else base.lower()
+
+
 _RIGHT_TO_LEFT = ("ar", "ckb", "dv", "fa", "he", "ps", "sd", "ug", "ur", "yi")
 
 
