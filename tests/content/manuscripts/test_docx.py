@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from io import BytesIO
+from xml.sax.saxutils import escape, quoteattr
 from zipfile import ZipFile
 
 import pytest
@@ -276,3 +277,105 @@ def test_no_emphasis_shows_its_marks_or_loses_a_letter(runs: list[Run]) -> None:
 def test_the_pictures_of_a_manuscript_are_kept_as_they_are() -> None:
     essay = composed("docx", write_docx([TITLE, p("Davor."), Block("img", alt="Das Tor")]))
     assert list(essay.pictures.values()) == [png()]
+
+
+def paragraph(inside: str, properties: str = "") -> str:
+    return f"<w:p><w:pPr>{properties}</w:pPr>{inside}</w:p>"
+
+
+def field(instruction: str, shown: str) -> str:
+    """A field of which Word has split the instruction."""
+    half = len(instruction) // 2
+    written = "".join(
+        f'<w:r><w:instrText xml:space="preserve">{escape(piece)}</w:instrText></w:r>'
+        for piece in (instruction[:half], instruction[half:])
+    )
+    begin, apart, end = (
+        f'<w:r><w:fldChar w:fldCharType="{kind}"/></w:r>' for kind in ("begin", "separate", "end")
+    )
+    return f"{begin}{written}{apart}{run(shown)}{end}"
+
+
+@pytest.mark.parametrize(
+    ("instruction", "shown"),
+    [
+        ('HYPERLINK "https://example.org/x?a=1"', "[dort](https://example.org/x?a=1)"),
+        ('HYPERLINK "https://example.org/x" \\o "Zum Heft" \\t "_blank"', "[dort](https://example.org/x)"),
+        ('HYPERLINK "https://example.org/x" \\l "teil" \\h', "[dort](https://example.org/x#teil)"),
+        ("HYPERLINK https://example.org/x", "[dort](https://example.org/x)"),
+        ('HYPERLINK \\l "_Toc5"', "dort"),
+        ("PAGE", "dort"),
+        ('INCLUDETEXT "/etc/passwd"', "dort"),
+    ],
+)  # fmt: skip
+def test_fields_show_their_result_and_links_lead_to_their_address(
+    instruction: str, shown: str
+) -> None:
+    simple = f"<w:fldSimple w:instr={quoteattr(instruction)}>{run('dort')}</w:fldSimple>"
+    for written in (field(instruction, "dort"), simple):
+        body, notes = body_of(with_xml(paragraph(f"{run('Es steht ')}{written}{run('.')}")))
+        assert f"\nEs steht {shown}.\n" in body
+        assert notes == []
+
+
+@pytest.mark.parametrize(
+    ("inside", "shown"),
+    [
+        ('<w:r><w:t>eins</w:t><w:br w:type="page"/><w:t>zwei</w:t></w:r>', "eins\n\nzwei"),
+        ("<w:r><w:t>eins</w:t><w:cr/><w:t>zwei</w:t></w:r>", "eins\\\nzwei"),
+        ('<w:r><w:t>eins</w:t><w:ptab w:alignment="right"/><w:t>zwei</w:t></w:r>', "eins zwei"),
+        ("<w:r><w:t>eins</w:t><w:tab/><w:t>zwei</w:t></w:r>", "eins zwei"),
+        (f'<w:dir w:val="rtl">{run("eins ")}</w:dir><w:bdo w:val="ltr">{run("zwei")}</w:bdo>', "eins zwei"),
+        (run("H") + run("2", '<w:position w:val="-2"/>') + run("O, m") + run("2", '<w:position w:val="8"/>'),
+         "H₂O, m²"),
+    ],
+)  # fmt: skip
+def test_no_words_run_into_one_another(inside: str, shown: str) -> None:
+    body, notes = body_of(with_xml(paragraph(inside)))
+    assert f"\n{shown}\n" in body
+    assert notes == []
+
+
+def test_a_large_first_letter_belongs_to_its_word() -> None:
+    frame = '<w:framePr w:dropCap="drop" w:lines="3"/>'
+    letter = paragraph(run("E", '<w:position w:val="-4"/><w:sz w:val="120"/>'), frame)
+    body, notes = body_of(with_xml(letter + paragraph(run("s war einmal ein Kran."))))
+    assert "\nEs war einmal ein Kran.\n" in body
+    assert notes == []
+
+
+def test_what_a_form_asks_for_is_no_text_and_its_boxes_are() -> None:
+    def control(properties: str, text: str) -> str:
+        content = f"<w:sdtContent>{run(text)}</w:sdtContent>"
+        return f"<w:sdt><w:sdtPr>{properties}</w:sdtPr>{content}</w:sdt>"
+
+    box = '<w14:checkbox xmlns:w14="http://schemas.microsoft.com/office/word/2010/wordml"/>'
+    xml = control(box, "☒") + run(" fegen ") + control("<w:showingPlcHdr/>", "Klicken Sie hier.")
+    body, notes = body_of(with_xml(paragraph(xml)))
+    assert "\n☒ fegen\n" in body
+    assert "Klicken" not in body
+    assert notes == ["eine verborgene Stelle ist weggelassen"]
+
+
+def test_a_cell_that_was_deleted_never_shows() -> None:
+    cells = f"<w:tc>{paragraph(run('Garn'))}</w:tc><w:tc>{paragraph(run('2,50'))}</w:tc>"
+    deleted = f'<w:tc><w:tcPr><w:cellDel w:id="3"/></w:tcPr>{paragraph(run("alt"))}</w:tc>'
+    rows = f"<w:tr>{cells}</w:tr><w:tr><w:tc>{paragraph(run('Essig'))}</w:tc>{deleted}</w:tr>"
+    body, _ = body_of(with_xml(f"<w:tbl><w:tblPr/><w:tblGrid/>{rows}</w:tbl>"))
+    assert "| Essig |  |" in body
+    assert "alt" not in body
+
+
+def test_text_that_was_moved_away_is_not_told_as_missing() -> None:
+    away = f'<w:moveFrom w:id="2">{run("Der alte Satz.")}</w:moveFrom>'
+    here = f'<w:moveTo w:id="5">{run("Der neue Satz.")}</w:moveTo>'
+    body, notes = body_of(with_xml(paragraph(away) + paragraph(here)))
+    assert "alte" not in body
+    assert "neue" in body
+    assert notes == ["2 nachverfolgte Änderungen sind angenommen"]
+
+
+def test_what_is_missing_beside_no_words_is_told_without_quoting_nothing() -> None:
+    chart = '<w:r><w:object><o:OLEObject xmlns:o="urn:schemas-microsoft-com:office:office"/></w:object></w:r>'
+    _, notes = body_of(with_xml(paragraph(chart)))
+    assert notes == ["nicht übernommen: ein eingebettetes Objekt (Diagramm, Zeichnung, Film)"]

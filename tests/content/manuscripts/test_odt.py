@@ -171,3 +171,16 @@ def test_a_note_without_a_body_is_none() -> None:
 def test_the_description_of_a_picture_stays() -> None:
     essay = composed("odt", write_odt([TITLE, p("Davor."), Block("img", alt='Das "Tor" [rot]')]))
     assert "![Das „Tor“ \\[rot\\]](" in essay.text
+
+
+def test_a_note_in_raised_text_leaves_its_sentence_whole() -> None:
+    style = '<style:style style:name="U" style:family="text"><style:text-properties style:text-position="super 58%"/></style:style>'
+    note = (
+        '<text:note text:note-class="footnote"><text:note-citation>1</text:note-citation>'
+        "<text:note-body><text:p>Im Grundbuch.</text:p></text:note-body></text:note>"
+    )
+    xml = f'<text:p>Es gehört<text:span text:style-name="U">{note}</text:span> allen.</text:p>'
+    body, notes = body_of(xml, style)
+    assert "\nEs gehört[^1] allen.\n" in body
+    assert "[^1]: Im Grundbuch." in body
+    assert notes == []

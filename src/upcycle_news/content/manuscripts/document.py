@@ -37,7 +37,10 @@ class Losses:
             "text": localized("import-missing-text"),
         }
         notes = [
-            localized("import-missing", what=missing[kind], near=near) for kind, near in self.places
+            localized("import-missing", what=missing[kind], near=near)
+            if near
+            else localized("import-missing-alone", what=missing[kind])
+            for kind, near in self.places
         ]
         for kind, count in self.counts.items():
             notes.append(_counted(kind, count))

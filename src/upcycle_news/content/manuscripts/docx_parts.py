@@ -18,6 +18,7 @@ from lxml import etree
 
 from upcycle_news.content.manuscripts.document import Losses
 from upcycle_news.content.manuscripts.docx_numbering import Numbering
+from upcycle_news.content.manuscripts.docx_runs import unwrap_runs
 from upcycle_news.content.manuscripts.docx_styles import Styles
 from upcycle_news.content.manuscripts.package import Package
 from upcycle_news.errors import ContentError
@@ -143,8 +144,9 @@ class DocxParts:
 
     def _prepare(self, root: Any) -> None:
         _choose_alternatives(root)
-        _unwrap(root)
+        unwrap_runs(root)
         self._count_changes(root)
+        self._drop_placeholders(root)
         self._drop_foreign(root)
         for paragraph in list(root.iter(f"{W}p")):
             self._prepare_paragraph(paragraph)
@@ -159,9 +161,24 @@ class DocxParts:
             if element.getparent().tag not in (f"{W}rPr", f"{W}trPr", f"{W}pPr")
         ]
         self.losses.count("changes", len(changes))
+        for element in changes:
+            if element.tag in (f"{W}del", f"{W}moveFrom") and element.getparent() is not None:
+                element.getparent().remove(element)
+        for cell in root.iter(f"{W}tc"):
+            if cell.find(f"{W}tcPr/{W}cellDel") is not None:
+                for paragraph in cell.findall(f"{W}p"):
+                    cell.remove(paragraph)
         for row in list(root.iter(f"{W}tr")):  # a row that was deleted
             if row.find(f"{W}trPr/{W}del") is not None:
                 row.getparent().remove(row)
+
+    def _drop_placeholders(self, root: Any) -> None:
+        """Take out what Word shows in a field of a form until somebody fills it in (17.5.2.39)."""
+        for mark in list(root.iter(f"{W}showingPlcHdr")):
+            content = mark.getparent().getparent().find(f"{W}sdtContent")
+            for text in content.iter(f"{W}t") if content is not None else ():
+                self.losses.count("hidden", int(bool((text.text or "").strip())))
+                text.text = ""
 
     def _drop_foreign(self, root: Any) -> None:
         """Take out what is no text, and note beside which words it is missing."""
@@ -241,6 +258,10 @@ class DocxParts:
                 properties.remove(old)
             if wanted:
                 etree.SubElement(properties, f"{W}{name}")
+        for old in properties.findall(f"{W}vertAlign"):
+            properties.remove(old)
+        if look.height:
+            etree.SubElement(properties, f"{W}vertAlign", {f"{W}val": look.height})
         if text.strip():
             in_link = _is_inside(run, f"{W}hyperlink") or look.is_link
             self.losses.count("underlined", int(look.underlined and not in_link))
@@ -259,19 +280,6 @@ def _choose_alternatives(root: Any) -> None:
         for child in reversed(list(chosen) if chosen is not None else []):
             parent.insert(place, child)
         parent.remove(element)
-
-
-def _unwrap(root: Any) -> None:
-    """Put what simple fields and ruby texts show in their place; mammoth passes over both."""
-    for field in list(root.iter(f"{W}fldSimple")):
-        parent, place = field.getparent(), field.getparent().index(field)
-        for child in reversed(list(field)):
-            parent.insert(place, child)
-        parent.remove(field)
-    for ruby in list(root.iter(f"{W}ruby")):
-        base = etree.Element(f"{W}t")
-        base.text = "".join(text.text or "" for text in ruby.iterfind(f"{W}rubyBase//{W}t"))
-        ruby.getparent().replace(ruby, base)
 
 
 def _says_something(element: Any) -> bool:

@@ -28,6 +28,8 @@ class Look:
     underlined: bool = False
     highlighted: bool = False
     is_link: bool = False
+    height: str = ""
+    """``superscript``, ``subscript``, or nothing of these."""
 
 
 class Styles:
@@ -93,14 +95,24 @@ class Styles:
         sources = [properties, *(each.find(f"{W}rPr") for each in styles)]
         names = {_name(each) for each in styles}
 
-        def has(name: str) -> bool:
+        def value(name: str, without: str) -> str:
+            """Return the value of the first property of a name, and `without` for one without a value."""
             for source in sources:
                 element = source.find(f"{W}{name}") if source is not None else None
                 if element is not None:
-                    return _is_on(element.get(f"{W}val", "1"))
-            return False
+                    return str(element.get(f"{W}val", without))
+            return ""
 
+        def has(name: str) -> bool:
+            return _is_on(value(name, "1"))
+
+        # Half points above or below the line: LibreOffice writes these where .doc files had them.
+        moved = re.fullmatch(r"(-?)0*[1-9]\d*(?:\.\d+)?(?:pt)?", value("position", ""))
+        height = value("vertAlign", "")
+        if moved and height not in ("superscript", "subscript"):
+            height = "subscript" if moved[1] else "superscript"
         return Look(
+            height=height if height in ("superscript", "subscript") else "",
             bold=has("b") or bool(names & {"strong", "fett"}),
             italic=has("i") or bool(names & {"emphasis", "hervorhebung"}),
             struck=has("strike") or has("dstrike"),

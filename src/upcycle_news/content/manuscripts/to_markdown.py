@@ -160,9 +160,10 @@ class _Writer:
     def _is_block(self, element: Any) -> bool:
         if element.tag in _SKIPPED or element.tag in _FOREIGN:
             return False
-        return element.tag in _BLOCKS or (
-            element.tag != "note"
-            and any(isinstance(below.tag, str) and below.tag in _BLOCKS for below in element.iter())
+        if element.tag == "note":  # its paragraphs stand elsewhere
+            return False
+        return element.tag in _BLOCKS or any(
+            isinstance(child.tag, str) and self._is_block(child) for child in element
         )
 
     def _block(self, element: Any, styles: frozenset[str], href: str | None) -> Iterator[Block]:
