@@ -78,6 +78,15 @@ def test_an_entry_without_a_page_is_left_out_and_told() -> None:
     assert (result.posts, len(result.problems)) == ((), 1)
 
 
+def test_a_zero_ends_no_text() -> None:
+    body = (
+        b'{"version": "https://jsonfeed.org/version/1.1", "title": "J", "items": [{"id": "1\\u0000", '
+        b'"url": "https://u.example.org/j", "title": "J", "content_html": "<p>Vor\\u0000her.</p>"}]}'
+    )
+    [post] = parsed(body).posts
+    assert (post.key, post.html) == ("1", "<p>Vorher.</p>")
+
+
 def test_the_process_that_reads_feeds_gives_the_same_posts() -> None:
     body = rss(f"<pubDate>Tue, 24 Nov 2026 08:00:00 +0000</pubDate>{content(LONG)}")
     with ParserSandbox() as sandbox:

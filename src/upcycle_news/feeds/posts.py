@@ -50,7 +50,8 @@ def parse_posts(
     """Parse the `body` fetched from `url` of the site `name`, its newest post first as it has them."""
     decoded = decode_body(body, content_type)
     if is_json(decoded.text, content_type):
-        raw = parse_json_feed(decoded.text)
+        # U+0000 would end a text for parsers of HTML, and no store of Postgres takes it.
+        raw = parse_json_feed(decoded.text.replace("\\u0000", "").replace("\0", ""))
     else:
         from upcycle_news.feeds.xml_feed import parse_xml_feed  # late: loads feedparser
 

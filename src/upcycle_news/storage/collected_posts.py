@@ -20,7 +20,7 @@ class CollectedPost:
 
     `state`: its draft lies under var/ ("draft"), on a branch ("pushed"), or it could not become an
     essay ("refused"). `name` is the draft's, the stem of its file. `digest` is that of the post, `text`
-    the essay's file as it was handed on. `gone`: it was told that the site no longer has it.
+    the essay's file as it was handed on, without the pictures at the addresses in `lacking`. `gone`: it was told that the site no longer has it.
     """
 
     source: str
@@ -33,6 +33,7 @@ class CollectedPost:
     text: str
     collected_at: datetime
     branch_commit: str = ""
+    lacking: tuple[str, ...] = ()
     gone: bool = False
 
 
@@ -41,7 +42,10 @@ def read_all(store: Store) -> tuple[CollectedPost, ...]:
     with store.reading() as connection:
         rows = connection.execute(select(collected_posts).order_by(collected_posts.c.id)).all()
     return tuple(
-        CollectedPost(**{key: value for key, value in row._mapping.items() if key != "id"})
+        CollectedPost(
+            **{key: value for key, value in row._mapping.items() if key not in ("id", "lacking")},
+            lacking=tuple(row.lacking),
+        )
         for row in rows
     )
 

@@ -38,6 +38,7 @@ class PostSite:
     address: str
     pages: dict[str, bytes] = field(default_factory=dict)
     requests: list[str] = field(default_factory=list)
+    broken: set[str] = field(default_factory=set)  # paths that answer 503
 
     def wordpress(self, *posts: SitePost, path: str = "/feed/") -> str:
         """Serve the posts as feed-rss2.php does (RSS 2.0 with content:encoded); return the address."""
@@ -102,8 +103,9 @@ def post_site() -> Iterator[PostSite]:
     class Handler(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
             site.requests.append(self.path)
-            body = site.pages.get(self.path)
-            self.send_response(404 if body is None else 200)
+            body = b"" if self.path in site.broken else site.pages.get(self.path)
+            status = 503 if self.path in site.broken else 404 if body is None else 200
+            self.send_response(status)
             self.send_header("Content-Length", str(len(body or b"")))
             self.end_headers()
             self.wfile.write(body or b"")

@@ -373,13 +373,38 @@ def test_a_change_without_its_picture_waits_for_the_next_collection(
     html = f'<p>Der Laden ist offen.</p><img src="{picture}" alt="Ein Tor">'
     configure(publication, site.wordpress(replace(POST, html=html)))
     collect(publication)
-    data = site.pages.pop("/tor.jpg")
+    site.broken.add("/tor.jpg")
     site.wordpress(replace(POST, html=html.replace("offen", "zu")))
     [post] = collect(publication)
     assert "lässt sich gerade nicht holen" in str(post["sentence"])
     assert "ist offen" in draft(publication).read_text(encoding="utf-8")
-    site.pages["/tor.jpg"] = data
+    site.broken.clear()
     assert [post["outcome"] for post in collect(publication)] == ["updated"]
+
+
+@pytest.mark.parametrize("kind", ["missing", "broken", "private"])
+def test_a_change_does_not_wait_for_a_picture_that_never_was_there(
+    publication: Publication, site: PostSite, kind: str
+) -> None:
+    address = "http://10.1.2.3/x.jpg" if kind == "private" else f"{site.address}/weg.jpg"
+    site.broken |= {"/weg.jpg"} if kind == "broken" else set()
+    html = f'<p>Der Laden ist offen.</p><img src="{address}" alt="Weg">'
+    configure(publication, site.wordpress(replace(POST, html=html)))
+    collect(publication)
+    site.wordpress(replace(POST, html=html.replace("offen", "zu")))
+    assert [post["outcome"] for post in collect(publication)] == ["updated"]
+
+
+def test_a_picture_that_the_site_deleted_goes_with_the_change(
+    publication: Publication, site: PostSite
+) -> None:
+    html = f'<p>Der Laden ist offen.</p><img src="{site.picture("/tor.jpg")}" alt="Ein Tor">'
+    configure(publication, site.wordpress(replace(POST, html=html)))
+    collect(publication)
+    del site.pages["/tor.jpg"]
+    site.wordpress(replace(POST, html=html.replace("offen", "zu")))
+    [post] = collect(publication)
+    assert (post["outcome"], len(post["notes"])) == ("updated", 1)  # type: ignore[arg-type]
 
 
 def test_a_post_that_is_gone_is_told_once_and_its_draft_stays(

@@ -42,6 +42,7 @@ from upcycle_news.services.content.collection_report import EssayRunReport, Outc
 from upcycle_news.services.content.drafts import Draft
 from upcycle_news.services.content.git_sync import localize_pull_failure, pull
 from upcycle_news.services.content.import_essays import picture_suffix
+from upcycle_news.services.feeds.item_recognition import is_allowed_link
 from upcycle_news.storage import collected_posts
 from upcycle_news.storage.collected_posts import CollectedPost
 from upcycle_news.text.html_text import html_to_text
@@ -112,10 +113,14 @@ def _alone(context: AppContext) -> Iterator[None]:
 
 @dataclass
 class _Made:
-    """An essay made of a post; `lacks` tells that one of its pictures could not be fetched."""
+    """An essay made of a post, without the pictures at the addresses in `lacking`.
+
+    `is_momentary`: one of these may be there the next time, and was there the last time.
+    """
 
     essay: ComposedEssay
-    lacks: bool
+    lacking: tuple[str, ...]
+    is_momentary: bool
 
 
 @dataclass
@@ -284,7 +289,9 @@ class _Collection:
         draft = left[0] if left else drafts.place(self.context, staged)
         if left:
             staged.remove()
-        row = replace(self._fresh_row(source, post, name), text=made.essay.text)
+        row = replace(
+            self._fresh_row(source, post, name), text=made.essay.text, lacking=made.lacking
+        )
         self._save(row)
         self.slugs.add(slug_of_name(name))
         notes = made.essay.notes
@@ -319,7 +326,7 @@ class _Collection:
         """Renew a draft that nobody edited; else show the difference and leave everything as it is."""
         try:
             made = self._make(source, post, row.name, row)
-            if made.lacks:
+            if made.is_momentary:
                 # Without it the text would look changed; the next collection tries again.
                 self._say(row, "changed", localized("post-picture-later"), notes=made.essay.notes)
                 return
@@ -338,7 +345,7 @@ class _Collection:
         outcome, sentence, row = self._renew(row, staged, change)
         staged.remove()
         if outcome == "updated":
-            row = replace(row, text=essay.text)
+            row = replace(row, text=essay.text, lacking=made.lacking)
         self._save(row)
         self._say(row, outcome, sentence, notes=essay.notes, diff=change)
 
@@ -385,7 +392,7 @@ class _Collection:
         """Return the essay of a post; raises `ContentError` for one that makes none."""
         where = f"{source.name}: {post.title}"
         markup = prepare_post(post, where)
-        pictures, failed = self._pictures(markup)
+        pictures, failed, momentary = self._pictures(markup)
         markup.without(failed)
         document = post_document(markup, where, pictures)
         # A post without a date keeps the day on which it was collected first.
@@ -409,12 +416,20 @@ class _Collection:
             topics=tuple(dict.fromkeys((*source.topics, *post.topics))),
             canonical=post.link,
         )
-        return _Made(compose_post(document, markup, request, name, picture_suffix), bool(failed))
+        essay = compose_post(document, markup, request, name, picture_suffix)
+        known = row.lacking if row else ()
+        return _Made(essay, tuple(failed), any(address not in known for address in momentary))
 
-    def _pictures(self, markup: PostMarkup) -> tuple[dict[str, bytes], dict[str, LocalizedText]]:
-        """Fetch the pictures of a post; return them, and why others are missing, by address."""
+    def _pictures(
+        self, markup: PostMarkup
+    ) -> tuple[dict[str, bytes], dict[str, LocalizedText], list[str]]:
+        """Fetch the pictures of a post; return them and why others are missing, by address.
+
+        The addresses at the end are those of the others that may answer the next time.
+        """
         pictures: dict[str, bytes] = {}
         failed: dict[str, LocalizedText] = {}
+        momentary: list[str] = []
         results = self._fetch(markup.pictures, PICTURE_BYTES) if markup.pictures else {}
         for address in markup.pictures:
             result = results.get(address)
@@ -423,11 +438,18 @@ class _Collection:
                     pictures[address] = result.body
                 else:
                     failed[address] = reason
-            elif isinstance(result, Failed):
-                failed[address] = recognise(result.reason, "feeds")
             else:
-                failed[address] = localized("feed-other")
-        return pictures, failed
+                sentence = result.reason if result else str(localized("feed-other"))
+                failed[address] = recognise(sentence, "feeds")
+                if self._may_answer_later(address, result.status if result else None):
+                    momentary.append(address)
+        return pictures, failed, momentary
+
+    def _may_answer_later(self, address: str, status: int | None) -> bool:
+        """Tell whether a picture is missing for the moment: not one that is refused or not there."""
+        if not is_allowed_link(self.context.settings, address):
+            return False
+        return status is None or status in (408, 425, 429) or status >= 500
 
     # --- posts that are gone
 

@@ -102,6 +102,7 @@ collected_posts = Table(
     Column("digest", String(64), nullable=False),
     Column("text", Text, nullable=False),
     Column("branch_commit", String(64), nullable=False),
+    Column("lacking", JSON, nullable=False),  # addresses of pictures that could not be fetched
     Column("collected_at", UtcDateTime, nullable=False),
     Column("gone", Boolean, nullable=False),  # told that the post is no longer on its site
     UniqueConstraint("source", "post_key"),

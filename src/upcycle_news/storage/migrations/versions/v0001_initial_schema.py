@@ -55,6 +55,7 @@ def upgrade() -> None:
         sa.Column("digest", sa.String(length=64), nullable=False),
         sa.Column("text", sa.Text(), nullable=False),
         sa.Column("branch_commit", sa.String(length=64), nullable=False),
+        sa.Column("lacking", sa.JSON(), nullable=False),
         sa.Column("collected_at", UtcDateTime(), nullable=False),
         sa.Column("gone", sa.Boolean(), nullable=False),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_collected_posts")),
