@@ -27,6 +27,7 @@ FLOW = "publish_issue"
 
 # Clocks change by two hours at most (Antarctica/Troll).
 _LONGEST_CHANGE = timedelta(hours=3)
+_DAY = timedelta(days=1)
 # Prefect resolves the time of a schedule with pendulum, from Python 3.13 on with whenever.
 _SKIPPED_IS_LATER = sys.version_info >= (3, 13)
 
@@ -88,6 +89,44 @@ def next_times(
     yield from heapq.merge(
         *(schedule.times(after) for schedule in schedules), key=lambda pair: pair[0]
     )
+
+
+@dataclass(frozen=True)
+class ClockChange:
+    """What Prefect does with a time of a schedule that the clock skips, or shows twice.
+
+    `wall` is the time in the schedule, without a zone; `at` when the run is started (UTC).
+    """
+
+    schedule: Schedule
+    wall: datetime
+    kind: Literal["skipped", "twice"]
+    at: datetime
+
+
+def clock_changes(schedules: Sequence[Schedule], after: datetime) -> Iterator[ClockChange]:
+    """Yield what the changes of the clocks in the year after `after` do to the schedules."""
+    for schedule in schedules:
+        zone = ZoneInfo(schedule.timezone)
+        first = after.astimezone(zone).replace(
+            tzinfo=None, hour=0, minute=0, second=0, microsecond=0
+        )
+        for number in range(366):
+            day = first + timedelta(days=number)
+            begin, end = (at.replace(tzinfo=zone).utcoffset() for at in (day, day + _DAY))
+            if begin != end:
+                yield from _changes_of_day(schedule, day, zone, after)
+
+
+def _changes_of_day(
+    schedule: Schedule, day: datetime, zone: ZoneInfo, after: datetime
+) -> Iterator[ClockChange]:
+    for wall in CronSim(schedule.cron, day - timedelta(seconds=1)):
+        if wall >= day + _DAY:
+            return
+        kind, at = clock_change(wall, zone), started_at(wall, zone)
+        if kind and at > after:
+            yield ClockChange(schedule, wall, kind, at)
 
 
 def function_of(entrypoint: str) -> str:
