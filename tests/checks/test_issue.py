@@ -136,6 +136,23 @@ def test_every_code_is_reported_at_its_location_and_alone(
     assert all(len(findings[0].in_language(language)) > 14 for language in ("de", "en"))
 
 
+@pytest.mark.parametrize(
+    ("url", "written"),
+    [
+        ("https://www.neu.example/weg", "www.neu.example/weg"),
+        ("https://neu.example/%C3%A4-%C3%B6", "https://neu.example/ä-ö"),
+        ("https://xn--mnchen-3ya.example/", "https://münchen.example/"),
+    ],
+)
+def test_an_address_in_the_text_part_may_stand_as_it_was_typed(url: str, written: str) -> None:
+    page = GOOD.html.replace("</body>", f'<a href="{url}">{written}</a></body>')
+    shown = replace(GOOD, html=page, text=f"{GOOD.text}\n{written}\n")
+    assert preflight(shown, OWN, PUBLICATION) == ()
+    assert [f.code for f in preflight(replace(shown, text=GOOD.text), OWN, PUBLICATION)] == [
+        "text-link-missing"
+    ]
+
+
 def test_a_text_part_without_unsubscribe_link_is_refused() -> None:
     text = GOOD.text.replace(UNSUBSCRIBE, "")
     codes = [f.code for f in preflight(replace(GOOD, text=text), OWN, PUBLICATION)]

@@ -89,10 +89,29 @@ def mended(head: str, line: int, written: str) -> str:
         f"title: Umbau\n  im Winter\n{DAY}\n# Schluss",
         f"title: Umbau\n# dazwischen\n{DAY}",
         f"title: Umbau\n{DAY}\nextra:\n  part: 3  # von fünf",
+        f"title: Umbau\n{DAY}\nextra:  # eigene Felder\n  part: 3 #drei\n  ort: Halle # an der Saale",
+        f"title: Umbau\n{DAY}\ntopics:\n  - bestand # ein Thema\n  # - dach\n  - 'hof #2'",
     ],
 )
 def test_comments_and_quoted_number_signs_are_no_mistake(folder: Path, head: str) -> None:
     essay(folder, head)
+
+
+@pytest.mark.parametrize(
+    ("lines", "line", "column", "written"),
+    [
+        ("extra:\n  ort: Platz #3", 5, 14, 'ort: "Platz #3"'),
+        ("extra:\n  farbe: #c8102e", 5, 10, 'farbe: "#c8102e"'),
+        ("extra:\n  orte:\n    - Halle\n    - Platz #3", 7, 13, '- "Platz #3"'),
+        ("topics:\n  - haus #2\n  - hof", 5, 10, '- "haus #2"'),
+    ],
+)
+def test_a_number_sign_that_cuts_an_entry_off_is_an_error_in_lists_and_tables(
+    folder: Path, lines: str, line: int, column: int, written: str
+) -> None:
+    error = only_error(folder, f"title: Umbau\n{DAY}\n{lines}")
+    assert error.startswith(f"{line}: Das # in Spalte {column} schneidet den Text ab")
+    assert error.endswith(written)
 
 
 def test_texts_keep_their_number_signs(folder: Path) -> None:
@@ -128,6 +147,9 @@ def test_an_ambiguous_date_is_asked_about_and_a_wrong_one_refused(folder: Path) 
         ("keywords: bestand, laden", "Schreiben Sie topics: [bestand, laden]"),
         ("draft: true", "„draft“ heißt hier „status“. Schreiben Sie status: draft"),
         ("draft: false", "Schreiben Sie status: ready"),
+        ("published: false", "„published“ heißt hier „status“. Schreiben Sie status: draft"),
+        ("publish: true", "Schreiben Sie status: ready"),
+        ("published: 2026-01-05", "Schreiben Sie date: 2026-01-05"),
         ("description: Ein Laden", 'Schreiben Sie summary: "Ein Laden"'),
         ("cover: images/a.png", "Schreiben Sie image: images/a.png"),
         ("Autorin: Anna", "Schreiben Sie author: Anna"),

@@ -65,7 +65,7 @@ def test_an_image_is_written_as_its_alt_text() -> None:
 
 
 def test_emphasis_is_written_with_asterisks_and_underscores() -> None:
-    assert text("*eins*\n**zwei**  \n~~drei~~") == "_eins_ *zwei*\ndrei"
+    assert text("*eins*\n**zwei**  \n~~drei~~") == "_eins_ *zwei*\n~~drei~~"
 
 
 def test_urls_are_never_broken() -> None:
@@ -125,3 +125,7 @@ def test_callouts_and_task_boxes_are_shown() -> None:
     assert text("> [!note] Wichtig\n> Der Zettel.") == "> *Wichtig*\n>\n> Der Zettel."
     assert text("- [ ] eins\n- [x] zwei").replace("\u00a0", " ") == "- ☐ eins\n- ☑ zwei"
     assert text("==wichtig==") == "wichtig"
+
+
+def test_a_tab_within_a_paragraph_is_a_blank() -> None:
+    assert text("Das Haus\tam Markt") == "Das Haus am Markt"

@@ -23,6 +23,7 @@ from upcycle_news.text.private_notes import private_notes, without_private_notes
         ("Zwei %%a%% in %%b%% einer Zeile", "Zwei in einer Zeile"),
         ("`%%a%%` %%b%% c", "`%%a%%` c"),
         ("Ein ` allein, %%a%% dann weiter", "Ein ` allein, dann weiter"),
+        ("%%eine `Notiz%% und ` Text", " und ` Text"),
     ],
 )
 def test_a_note_is_taken_out_and_every_line_keeps_its_number(text: str, left: str) -> None:
@@ -70,3 +71,9 @@ def test_no_mix_of_marks_moves_a_line_or_leaves_a_closed_note(parts: list[str]) 
     notes = list(private_notes(text))
     assert [note.start for note in notes] == sorted(note.start for note in notes)
     assert all(0 <= note.start < note.end <= len(text) for note in notes)
+
+
+def test_a_mark_in_code_ends_no_note_that_was_left_open() -> None:
+    text = "Offen %%hier.\n\nUnd `%%code%%` bleibt."
+    assert without_private_notes(text) == text
+    assert [note.closed for note in private_notes(text)] == [False]

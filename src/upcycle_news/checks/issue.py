@@ -10,6 +10,8 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
+from markdown_it.common.normalize_url import normalizeLinkText
+
 from upcycle_news.checks.essay import (
     HeadLine,
     check_essay,
@@ -288,10 +290,17 @@ def _foreign_hosts(check_input: CheckInput) -> Iterator[Finding]:
 def _parity(check_input: CheckInput) -> Iterator[Finding]:
     for url in check_input.document.link_urls:
         inside = url.startswith("#") or not is_mail_link(url)
-        if not inside and url.removeprefix("mailto:") not in check_input.rendered.text:
+        if not inside and not any(form in check_input.rendered.text for form in _text_forms(url)):
             yield error(
                 "text-link-missing", TEXT, localized("text-link-missing", address=url[:100])
             )
+
+
+def _text_forms(url: str) -> tuple[str, ...]:
+    """Return how the text part may show an address: whole, as it is read, and as it was typed (``www.…``)."""
+    read = normalizeLinkText(url)
+    typed = [form.removeprefix("https://") for form in (url, read) if "://www." in form]
+    return (url.removeprefix("mailto:"), read.removeprefix("mailto:"), *typed)
 
 
 def _parts(rendered: RenderedIssue) -> tuple[tuple[str, str], ...]:

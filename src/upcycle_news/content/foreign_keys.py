@@ -26,6 +26,7 @@ _OTHER_NAMES = {
     }.items()
     for other in others.split()
 }
+_PUBLISHED = word_set("published publish dg-publish veröffentlicht")
 _FILE_NAMES = word_set("slug permalink url aliases redirect_from")
 _NEEDLESS = word_set(
     """
@@ -40,8 +41,12 @@ _NEEDLESS = word_set(
 def explain_foreign_key(name: str, value: yaml.Node) -> LocalizedText | None:
     """Return what to write instead of another program's key; None for a key that is not known."""
     key = name.casefold()
+    written = value.value.strip().lower() if isinstance(value, yaml.ScalarNode) else "false"
+    if key in _PUBLISHED and written in ("true", "false"):
+        example = f"status: {'ready' if written == 'true' else 'draft'}"
+        return localized("key-elsewhere", key=name[:40], name="status", example=example)
     if key in ("draft", "entwurf"):
-        is_draft = isinstance(value, yaml.ScalarNode) and value.value.strip().lower() != "false"
+        is_draft = written != "false"
         example = f"status: {'draft' if is_draft else 'ready'}"
         return localized("key-elsewhere", key=name[:40], name="status", example=example)
     if here := _OTHER_NAMES.get(key):

@@ -18,7 +18,7 @@ import yaml
 
 from upcycle_news.content import toml_head
 from upcycle_news.content.foreign_keys import explain_foreign_key
-from upcycle_news.content.head_mistakes import cut_value, explain_yaml_error
+from upcycle_news.content.head_mistakes import cut_entries, cut_value, explain_yaml_error
 from upcycle_news.content.written_days import guess_day, read_day
 from upcycle_news.errors import ContentError
 from upcycle_news.fileio import did_you_mean
@@ -73,11 +73,13 @@ class FrontMatter:
         known: Collection[str],
         *,
         prose: Collection[str] = (),
+        worded: Collection[str] = (),
         is_toml: bool = False,
     ) -> None:
         """Parse `head`, from line 2 of `where` on; keys that are not in `known` are errors.
 
-        The values of `prose` are sentences, where an unquoted `` #`` is hardly meant as a comment.
+        The values of `prose` are sentences, where an unquoted `` #`` is hardly meant as a comment;
+        `worded` are lists and tables of words, where ``#3`` is not.
         """
         self.where = where
         self.errors: list[ContentError] = []
@@ -102,7 +104,7 @@ class FrontMatter:
         if isinstance(root, yaml.MappingNode):
             self._collect(root)
             if not is_toml:
-                self._refuse_cut_values(prose)
+                self._refuse_cut_values(prose, worded)
         elif root is not None:
             self.add_error(2, localized("head-no-keys"))
 
@@ -123,8 +125,8 @@ class FrontMatter:
         hint = did_you_mean(name, self._known)
         return explained or localized("key-unknown", key=name[:40], hint=hint)
 
-    def _refuse_cut_values(self, prose: Collection[str]) -> None:
-        """Add an error for each unquoted text in `prose` that `` #`` ends: YAML 1.2, 6.6."""
+    def _refuse_cut_values(self, prose: Collection[str], worded: Collection[str]) -> None:
+        """Add an error for each unquoted text that `` #`` ends: YAML 1.2, 6.6."""
         for key in prose:
             name, node, line = self._find(key)
             if isinstance(node, yaml.ScalarNode) and node.style is None:
@@ -132,6 +134,9 @@ class FrontMatter:
                 if cut := cut_value(name, node, self._lines[at : at + 1]):
                     self.add_error(at + 2, cut)
                     self._cut.add(key)
+        for key in self._nodes.keys() & worded:
+            for line, cut in cut_entries(self._nodes[key][0], self._lines):
+                self.add_error(line, cut)
 
     def _find(self, key: str) -> tuple[str, yaml.Node | None, int]:
         """Return name, node and line of a key; ``image_alt`` may stand as ``alt`` below ``image``."""

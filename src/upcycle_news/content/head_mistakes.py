@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterator, Sequence
 
 import yaml
 
@@ -23,12 +23,42 @@ def cut_value(name: str, node: yaml.ScalarNode, lines: Sequence[str]) -> Localiz
     if match is None:
         return None
     text = f"{node.value} {match[1]}".strip()
-    return _hash_in_text(name, text, match.start(1) + 1)
+    return _hash_in_text(f"{name}: ", text, match.start(1) + 1)
 
 
-def _hash_in_text(name: str, text: str, column: int) -> LocalizedText:
+def cut_entries(node: yaml.Node, lines: Sequence[str]) -> Iterator[tuple[int, LocalizedText]]:
+    """Yield line and text for each unquoted entry of a list or table that ``#3`` cuts off.
+
+    Remarks are usual there: ``# drei`` is one, and so is what stands behind a number or a date.
+    """
+    entries: list[tuple[str, yaml.Node, yaml.Mark]] = []
+    if isinstance(node, yaml.SequenceNode):
+        entries = [("- ", entry, entry.end_mark) for entry in node.value]
+    elif isinstance(node, yaml.MappingNode):
+        entries = [
+            (f"{name.value}: ", entry, entry.end_mark if entry.value else name.end_mark)
+            for name, entry in node.value
+        ]
+    for before, entry, end in entries:
+        if not isinstance(entry, yaml.ScalarNode):
+            yield from cut_entries(entry, lines)
+        elif (
+            entry.style is None
+            and entry.tag in _WORD_TAGS
+            and end.line < len(lines)
+            and (match := _HASH_OF_WORD.match(lines[end.line], end.column))
+        ):
+            text = f"{entry.value} {match[1]}".strip()
+            yield end.line + 2, _hash_in_text(before, text, match.start(1) + 1)
+
+
+_WORD_TAGS = ("tag:yaml.org,2002:str", "tag:yaml.org,2002:null")
+_HASH_OF_WORD = re.compile(r":?[ \t]+(#[^\s#].*)")
+
+
+def _hash_in_text(before: str, text: str, column: int) -> LocalizedText:
     whole = json.dumps(" ".join(text.split()), ensure_ascii=False)
-    return localized("head-hash", column=column, example=f"{name}: {whole[:200]}")
+    return localized("head-hash", column=column, example=f"{before}{whole[:200]}")
 
 
 _UNQUOTED = re.compile(r"(?P<key>[\w-]+):[ \t]+(?P<text>[^\s\"'|>\[{&*!%@`#].*)")
@@ -44,7 +74,7 @@ def _cut_in_the_middle(
     for number in range(begin, at):
         if match["key"] in prose and (cut := re.search(r"[ \t](#.*)", lines[number])):
             rest = [match["text"], *lines[begin + 1 : at + 1]]
-            return number + 2, _hash_in_text(match["key"], " ".join(rest), cut.start(1) + 1)
+            return number + 2, _hash_in_text(f"{match['key']}: ", " ".join(rest), cut.start(1) + 1)
     return None
 
 

@@ -49,6 +49,7 @@ def wrap(text: str, width: int = WIDTH, first: str = "", rest: str | None = None
             width,
             initial_indent=first if number == 0 else rest,
             subsequent_indent=rest,
+            expand_tabs=False,  # a tab is a blank, as in the HTML
             break_long_words=False,
             break_on_hyphens=False,
         )
@@ -193,6 +194,8 @@ class _TextWriter:
                 return f"*{self.inline(node)}*"
             case "em":
                 return f"_{self.inline(node)}_"
+            case "s":
+                return f"~~{self.inline(node)}~~"
             case _:
                 return self.inline(node)
 

@@ -27,6 +27,7 @@ class PrivateNote:
 _END = {"%%": "%%", "<!--": "-->"}
 _FENCE = re.compile(r" {0,3}(?:> ?)*(?:[-*+] +|\d+[.)] +)?(`{3,}(?!.*`)|~{3,})")
 _MARK = re.compile(r"\\.|`+|%%+|<!--", re.DOTALL)
+_TICKS = re.compile(r"`+")
 _BLANK_LINE = re.compile(r"\n[ \t]*\n")
 
 
@@ -78,10 +79,27 @@ def _at_line_start(text: str, position: int) -> bool:
 
 def _note(text: str, match: re.Match[str], line: int) -> PrivateNote:
     mark: Literal["%%", "<!--"] = "%%" if match[0].startswith("%") else "<!--"
-    end = text.find(_END[mark], match.end())
+    end = _end_of_note(text, match.end()) if mark == "%%" else text.find("-->", match.end())
     if end < 0:
         return PrivateNote(mark, match.start(), match.end(), line, closed=False)
     return PrivateNote(mark, match.start(), end + len(_END[mark]), line, closed=True)
+
+
+def _end_of_note(text: str, position: int) -> int:
+    """Return where the next ``%%`` stands, or -1; code that shows whole notes ends none."""
+    while (end := text.find("%%", position)) >= 0:
+        ticks = next(
+            (
+                match
+                for match in _TICKS.finditer(text, position, end)
+                if (marks := text.count("%%", end, _end_of_code(text, match))) and not marks % 2
+            ),
+            None,
+        )
+        if ticks is None:
+            return end
+        position = _end_of_code(text, ticks)
+    return -1
 
 
 def _end_of_fence(text: str, fence: re.Match[str]) -> int:

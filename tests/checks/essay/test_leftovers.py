@@ -44,6 +44,10 @@ from .bodies import findings_of, sentences_of
         ("Das ist ==dringend und bleibt.", (1, "warning", "leftover-mark")),
         ("TODO: Preis nachtragen", (1, "warning", "todo")),
         ("Der Preis (XXX Euro) folgt.", (1, "warning", "todo")),
+        ("Das ist ++unterstrichen++ hier.", (1, "warning", "leftover-mark")),
+        ("Stand:: offen", (1, "warning", "leftover-mark")),
+        ("- [>] verschoben", (1, "warning", "leftover-mark")),
+        ("Eins\n\n\\newpage\n\nzwei", (3, "warning", "leftover-mark")),
         ("Lorem ipsum dolor sit amet.", (1, "warning", "todo")),
         ("Eins\n\nzwei <b>fett</b>", (3, "error", "html")),
         ("Ein {{ Feld }}", (1, "error", "leftover")),
@@ -90,6 +94,8 @@ def test_a_sign_of_another_program_is_told_at_its_line(
         "Ein Pfeil ==> dahin, und <== zurück.",
         "---\n\nText zwischen Linien: gut.\n\n---",
         "Der Blindtext „Lorem ipsum“ steht überall.",
+        'Auf dem Schild stand „TODO“, und "XXX" auf dem Karton.',
+        "[…] und weiter, [-] bis [>] im Satz, C++ und D++ und std::vector.",
     ],
 )
 def test_text_that_only_looks_like_it_has_no_finding(body: str) -> None:

@@ -19,6 +19,8 @@ from .parsing import line
         "Für alle Händler*innen frei*",
         "x*y*z und a*b",
         "*Das Lehrer*innenzimmer und *der*die Leiter*in",
+        "Erika (*1931) und Hans (*1933), Grete (* 1935) und Paul (* 1937 in Halle).",
+        "Das Sternchen (*) steht für (*) Pflichtfelder.",
     ],
 )
 def test_a_star_within_a_word_is_text(text: str) -> None:
@@ -28,6 +30,7 @@ def test_a_star_within_a_word_is_text(text: str) -> None:
 @pytest.mark.parametrize(
     ("text", "shown"),
     [
+        ("Sie (*leise* und [*laut*]) sprach.", "Sie (<em>leise</em> und [<em>laut</em>]) sprach."),
         ("kein *Un*sinn", "kein <em>Un</em>sinn"),
         ("Un*sinn*", "Un<em>sinn</em>"),
         ("*Un*sinn und *Un*fug", "<em>Un</em>sinn und <em>Un</em>fug"),

@@ -30,3 +30,18 @@ def test_footnotes_are_set_as_the_text_is() -> None:
     )
     text, _ = to_text(tokens, image_label="Bild")
     assert text.endswith("¹ Siehe „Plan“ der Händler*innen\n  7. März 1931")
+
+
+def test_a_list_within_a_footnote_stays_there() -> None:
+    body = "Wort.[^1]\n\n[^1]: Mit Liste:\n\n    - eins\n    - zwei\n\nEnde."
+    text, _ = to_text(parse(body, language="de"), image_label="Bild")
+    assert text.split("\n") == [
+        "Wort.¹",
+        "",
+        "Ende.",
+        "",
+        "-" * 20,
+        "¹ Mit Liste:",
+        "  - eins",
+        "  - zwei",
+    ]

@@ -51,7 +51,17 @@ def test_a_line_of_fifty_characters_makes_the_others_soft() -> None:
 
 @pytest.mark.parametrize(
     "signs",
-    [("a)", "b)"), ("(1)", "(2)"), ("1.)", "2.)"), ("✅", "❌"), ("→", "→"), ("§ 1", "§ 2")],
+    [
+        ("a)", "b)"),
+        ("(1)", "(2)"),
+        ("1.)", "2.)"),
+        ("✅", "❌"),
+        ("→", "→"),
+        ("§ 1", "§ 2"),
+        ("19:00", "20.30 Uhr"),
+        ("9:00–12:00", "14:00–18:00"),
+        ("1931:", "1958–1990:"),
+    ],
 )
 def test_lines_that_each_begin_with_a_sign_are_kept_however_long(signs: tuple[str, str]) -> None:
     lines = [

@@ -23,6 +23,8 @@ HEAD = {"title": "Der Laden an der Ecke", "author": "Jonas Muster"}
         "Jonas Muster\n\n",
         "# Der „Laden“ an der Ecke\n\n",
         "Ein Essay von Jonas Muster\n\n",
+        "# Der Laden an der Ecke.\n\nText: Jonas Muster\n\n",
+        "# Der Laden an der Ecke\n## Jonas Muster\n\n",
     ],
 )
 def test_what_the_head_prints_is_not_printed_twice(beginning: str) -> None:
@@ -54,3 +56,12 @@ def test_a_text_that_is_nothing_but_its_title_stays() -> None:
 
 def test_further_down_the_title_may_stand_again() -> None:
     assert html("Anfang.\n\n## Der Laden an der Ecke", **HEAD).endswith("Ecke</h2>")
+
+
+def test_a_picture_above_the_title_stays() -> None:
+    shown = html("![Haus](a.png)\n\n# Der Laden an der Ecke\n\nVon Jonas Muster\n\nText.", **HEAD)
+    assert shown == html("![Haus](a.png)\n\nText.")
+    captioned = (
+        "![Haus](a.png)\n\nJonas Muster\n\nText."  # below a picture alone it may be a credit
+    )
+    assert html(captioned, **HEAD) == html(captioned)

@@ -23,8 +23,10 @@ _TAG = re.compile(
 _SHORTCODE = re.compile(r"\{\{[<%][^{}]*[>%]\}\}|\{%-?\s*\w+[^{}]*%\}")
 _HEAD = re.compile(r"(---|\+\+\+)\n(?:\w[\w-]*[ \t]*[:=].*\n(?:[ \t-].*\n)*){2,}\1(?:\n|$)")
 _WIKI_LINK = re.compile(r"(!?)\[\[([^\[\]\n]+)\]\]")
-# Notes of authors to themselves. "XXX." is an ordinal, a "TODO-Liste" a thing.
-_TODO = re.compile(r"(?<![\w-])(?:TODO|FIXME|TBD|XXX(?!\.\s))(?![\w-])|\bLorem ipsum dolor\b")
+# Notes of authors to themselves. "XXX." is an ordinal, a "TODO-Liste" a thing, „TODO“ a word.
+_TODO = re.compile(
+    r"(?<![\w-])(?:TODO|FIXME|TBD|XXX(?!\.\s))(?![\w\"“”«»’‘-])|\bLorem ipsum dolor\b"
+)
 _ATTRIBUTE = re.compile(r"\{:?\s*(?:[#.][A-Za-z]|[A-Za-z][\w-]*=)[^{}\n]*\}")
 _FORMULA = re.compile(r"(?<![\w$])(\$\$?)(?=[^\s$])([^$\n]*[^\s$])\1(?!\w)|^\$\$$", re.MULTILINE)
 _TEX = re.compile(r"[\\^_={}<>≤≥]|^\w$|\w [+*/×·-] \w")
@@ -36,7 +38,10 @@ _CONTAINER = re.compile(
 _BLOCK_ID = re.compile(r"(?:^|(?<=\s))\^(?!\d+$)[A-Za-z0-9-]+$")
 _MARKS = re.compile(
     r"^\[(?:TOC|toc)\]$"  # a table of contents
-    r"|^\[!\w[\w-]*\]|^\[[ xX]\](?=\s)"  # a call-out or a task box out of its place
+    r"|^\[!\w[\w-]*\]|^\[[ xX/<>-]\](?=\s)"  # a call-out or a task box out of its place
+    r"|^[A-Za-z][\w-]*::(?=\s)"  # a field of Obsidian's Dataview
+    r"|(?<![\w+])\+\+\w(?:[^+\n]*\w)?\+\+(?![\w+])"  # underlined
+    r"|^\\(?:newpage|pagebreak|clearpage)$"  # LaTeX
     r"|^\*\[[^\]]+\]:(?=\s)"  # an abbreviation of Markdown Extra
     r"|^:[ \t]+(?=\S)"  # a definition
     r"|\[/(?:b|i|u|s|url|img|quote|code)\]"  # BBCode

@@ -12,6 +12,7 @@ from markdown_it.rules_inline import emphasis as commonmark_emphasis
 from markdown_it.rules_inline.state_inline import Delimiter
 
 _STAR, _EQUALS = ord("*"), ord("=")
+_OPENING, _CLOSING_BRACKETS = ("(", "["), (")", "]")
 
 # What stands behind a gender star: Händler*innen, Lehrer*innenzimmer, jede*r, ein*e, keine*s, der*die.
 _GENDER_ENDING = re.compile(
@@ -41,6 +42,11 @@ def _emphasis(state: StateInline, silent: bool) -> bool:
             never = _GENDER_ENDING.match(after) or (before.isdigit() and after[0].isdigit())
             kind = "text" if never else "within"
             state.tokens[state.delimiters[known].token].meta["star"] = kind
+        elif before in _OPENING or after[:1] in _CLOSING_BRACKETS:
+            # (*1931), (* 1931), (*): no emphasis ends behind an opening bracket, or begins before a closing one.
+            star = state.delimiters[known]
+            star.open = star.open and after[:1] not in _CLOSING_BRACKETS
+            star.close = star.close and before not in _OPENING
     return True
 
 

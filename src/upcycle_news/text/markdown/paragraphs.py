@@ -47,9 +47,11 @@ _PROGRAM = re.compile(
 _SENTENCE_END = re.compile(r"[.!?…:][\"'“”‘’»«›‹)\]*_]*\s*$")
 _FINAL = re.compile(r"[.!?…:;,][\"'“”‘’»«)\]]*$")
 _DASH_LINE = re.compile(r"[‒–—―] ")
-# Lines that each begin with a number, a letter with a bracket, a paragraph sign, an arrow, an emoji.
+# Lines that each begin with a number, a letter with a bracket, a paragraph sign, a time or a year, an arrow,
+# an emoji.
 _COUNTED_LINE = re.compile(
     r"\(?(?:\d{1,4}|[A-Za-z]|[ivx]{1,5})[.)]{1,2}\s|§+ ?\d"
+    r"|\d{1,2}[:.]\d{2}(?: ?[–-] ?\d{1,2}[:.]\d{2})?(?:[:,]?\s| Uhr)|[12]\d{3}(?: ?[–-] ?[12]\d{3})?: "
     r"|[^\w\s\"'„“‚‘’»«›‹()\[\]<>*_`~=#|\\.,;:!?…&@$%+/-]\ufe0f?\s"
 )
 _ADDRESS_LINE = re.compile(r"(?:https?://|www\.)\S+|\S+@\S+")

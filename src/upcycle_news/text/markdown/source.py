@@ -16,7 +16,7 @@ _RULE_OF_SIGNS = re.compile(r"[ \t]*(?:[•·∗–—―][ \t]*){3,}$")  # betw
 _DEEP = re.compile(r"(?: {4,}| {0,3}\t)[ \t]*\S")
 _MARK_WITHOUT_BLANK = re.compile("^([ \t>]*[•●▪■◦‣►➢\uf0a7\uf0b7\uf0d8])(?=\\w)")
 _ITEM_MARK = re.compile(r"[ \t]*\S+[ \t\u00a0]")
-_ITEM = re.compile(r"[ \t]*(?:[-+*]|\d{1,9}[.)])[ \t]")
+_ITEM = re.compile(r"[ \t]*(?:[-+*]|\d{1,9}[.)])[ \t]|\[\^[^\]\s]+\]:")
 
 
 def prepare(body: str) -> str:
@@ -72,8 +72,8 @@ def _deep_lists(lines: Sequence[str], inside: Sequence[bool]) -> Iterator[tuple[
         run = lines[start:number]
         texts = [_ITEM_MARK.sub("", line, count=1) for line in run]
         if run and all(map(_is_deep_item, run)) and not looks_like_program(texts):
-            above = next((line for line in reversed(lines[:start]) if line.strip()), "")
-            if not _ITEM.match(above):
+            above = next((line for line in reversed(lines[:start]) if line[:1].strip()), "")
+            if not _ITEM.match(above):  # of which it is a part, as of a footnote
                 yield start, number
         number = max(number, start + 1)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 
 from markdown_it import MarkdownIt
 from markdown_it.rules_core import StateCore
@@ -15,6 +16,8 @@ TITLE, AUTHOR = "title", "author"
 """Names in the environment of a parse: what stands in the front matter."""
 
 _MARKS = re.compile(r"[*_`\\\"'‚‘’„“”«»‹›]|^#+ ")
+_PICTURE = re.compile(r"!\[[^\[\]\n]*\]\([^()\n]*\)")
+_FINAL = " .!:"
 _NAME_OF_AUTHOR = re.compile(
     r"(?:von|text|autor|autorin|by|(?:ein )?(?:gast)?(?:beitrag|essay|text|artikel) von)(?::| ) ?(.+)"
 )
@@ -27,26 +30,41 @@ def own_title_plugin(parser: MarkdownIt) -> None:
 
 def _drop_title(state: StateCore) -> None:
     title, author = (_key(str(state.env.get(name, ""))) for name in (TITLE, AUTHOR))
-    tokens = state.tokens
-    if title:
-        _drop_first_line(tokens, title, author, is_title=True)
-    if author:
-        _drop_first_line(tokens, title, author, is_title=False)
+    above = 3 if _begins_with_picture(state.tokens) else 0  # a picture above the title stays
+    tokens = state.tokens[above:]
+    has_title = bool(title) and _drop_first_line(tokens, title, author, is_title=True)
+    if author and (has_title or not above):
+        _drop_first_line(tokens, title, author, is_title=False, below_title=has_title)
+    state.tokens[above:] = tokens
 
 
-def _drop_first_line(tokens: list[Token], title: str, author: str, *, is_title: bool) -> None:
-    """Drop the first line of the first block where it is the title, or the byline."""
+def _begins_with_picture(tokens: Sequence[Token]) -> bool:
+    return (
+        len(tokens) > 3
+        and tokens[0].type == "paragraph_open"
+        and bool(_PICTURE.fullmatch(tokens[1].content))
+    )
+
+
+def _drop_first_line(
+    tokens: list[Token], title: str, author: str, *, is_title: bool, below_title: bool = False
+) -> bool:
+    """Drop the first line of the first block where it is the title, or the byline; return whether it was."""
     if len(tokens) <= 3 or tokens[0].type not in ("heading_open", "paragraph_open"):
-        return
+        return False
     opening, inline = tokens[:2]
     line, _, rest = inline.content.partition("\n")
     if is_title:
-        repeats = _key(line) == title and (not rest or _is_byline(rest.partition("\n")[0], author))
+        final = _FINAL if opening.type == "heading_open" else ""
+        repeats = _key(line).rstrip(final) == title.rstrip(final) and (
+            not rest or _is_byline(rest.partition("\n")[0], author)
+        )
     else:
-        repeats = opening.type == "paragraph_open" and _is_byline(line, author)
+        repeats = below_title or opening.type == "paragraph_open"
+        repeats = repeats and _is_byline(line, author)
         repeats = repeats and (not rest or rest[:1].isupper() or not rest[:1].isalpha())
     if not repeats:
-        return
+        return False
     if not rest:
         del tokens[:3]
         below = tokens[0]
@@ -57,10 +75,11 @@ def _drop_first_line(tokens: list[Token], title: str, author: str, *, is_title: 
             and below.map == [opening.map[1], opening.map[1] + 1]
         ):
             del tokens[0]  # the line below a title that ends with a question mark
-        return
+        return True
     inline.content = rest.lstrip()
     if opening.map:
         opening.map = inline.map = [opening.map[0] + 1, opening.map[1]]
+    return True
 
 
 def _is_byline(line: str, author: str) -> bool:
