@@ -101,10 +101,25 @@ def render(issue: str, revision_id: str) -> RenderResult:
 
 
 @task
-def send_tests(issue: str, revision_id: str, group: str, again: bool = False) -> int:
-    """Send test mails to a group of editors, once per revision unless `again`."""
+def send_tests(issue: str, revision_id: str, group: str) -> int:
+    """Send test mails to a group of editors, once per revision."""
     with open_app() as app:
-        return app.runs.send_tests(issue, revision_id, group, again=again)
+        return app.runs.send_tests(issue, revision_id, group)
+
+
+@task
+def send_tests_again(issue: str, revision_id: str, group: str) -> str:
+    """Send test mails as often as an editor asks; return why none went, for the next question."""
+    with open_app() as app:
+        return app.runs.send_tests_again(issue, revision_id, group)
+
+
+@task
+def tell_editors(run: str) -> None:
+    """Tell the editors once, by mail and by an event, that the run waits for them."""
+    with open_app() as app:
+        for event in app.runs.tell_editors(run):
+            emit_event(**event.as_event())
 
 
 @task
@@ -263,6 +278,7 @@ def wait_for_approval(
             return form.ended
         if form.approved:
             return revision_id
+        tell_editors(run)
         decision = suspend_flow_run(
             wait_for_input=Decision.with_labels(form.labels).with_initial_data(
                 description=form.markdown
@@ -280,7 +296,10 @@ def wait_for_approval(
             return composed.ended
         revision_id, refused = composed.revision_id, outcome.refused
         render(issue, revision_id)
-        send_tests(issue, revision_id, test_group, again=outcome.test_again)
+        if outcome.test_again:
+            refused = send_tests_again(issue, revision_id, test_group)
+        elif test_group:
+            send_tests(issue, revision_id, test_group)
 
 
 def _state(result: RunResult) -> State[Any]:

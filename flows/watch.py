@@ -12,22 +12,23 @@ from prefect.settings import PREFECT_API_URL
 
 from upcycle_news import open_app
 from upcycle_news.api import runs
+from upcycle_news.api.runs import ResolvedRuns
 from upcycle_news_flows import run_by_hand
 
 
 @task
 def remind() -> int:
-    """Remind the editors of approval requests that expire soon, by mail and by an event."""
+    """Tell the editors what they could not be told, and remind them of requests that expire soon."""
     with open_app() as app:
-        events = app.runs.send_reminders()
+        events = [*app.runs.tell_editors(), *app.runs.send_reminders()]
     for event in events:
         emit_event(**event.as_event())
     return len(events)
 
 
 @task
-def resolve_stale_runs() -> int:
-    """Cancel runs whose approval request expired; resume those that were decided elsewhere."""
+def resolve_stale_runs() -> ResolvedRuns:
+    """Settle runs whose approval request expired, was decided elsewhere, or that have ended."""
     login = os.environ.get("PREFECT_API_AUTH_STRING", "")
     with open_app() as app:
         return app.runs.resolve_stale_runs(PREFECT_API_URL.value() or "", login)
@@ -64,12 +65,14 @@ def watch() -> State[Any]:
 
     Confirmation mails that wait are sent before.
     """
+    resolved = resolve_stale_runs()
     confirmations = send_confirmations()
     result = runs.watch_result(
         confirmations=confirmations,
         notices=deliver_notices(),
         reminders=remind(),
-        resolved=resolve_stale_runs(),
+        resolved=resolved.count,
+        problems=resolved.problems,
         alerts=emit_alerts(),
     )
     return State(type=StateType[result.kind.upper()], name=result.name, message=result.message)

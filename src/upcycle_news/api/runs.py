@@ -20,9 +20,10 @@ from upcycle_news.services.feeds.collect import FeedRunReport, collect_feeds
 from upcycle_news.services.issues import approval
 from upcycle_news.services.issues.approval import ApprovalForm, ApprovalOutcome
 from upcycle_news.services.issues.compose import EssayFilter
-from upcycle_news.services.monitoring import alerts, notifications, operators
+from upcycle_news.services.monitoring import alerts, notifications, operators, stale_runs
 from upcycle_news.services.monitoring.alerts import Event, watch_result
 from upcycle_news.services.monitoring.operators import NoticeReport, notification_result
+from upcycle_news.services.monitoring.stale_runs import ResolvedRuns
 from upcycle_news.services.reports.delivery_report import delivery_report
 from upcycle_news.services.run_results import collection_result, delivery_result, publish_result
 from upcycle_news.services.runs import admission, form_parameters, steps
@@ -44,6 +45,7 @@ __all__ = [
     "FeedRunReport",
     "NoticeReport",
     "RenderResult",
+    "ResolvedRuns",
     "ResumedDelivery",
     "RunAdmission",
     "RunResult",
@@ -147,6 +149,13 @@ class Runs:
         return steps.send_tests(
             self._context, IssueId.parse(issue), revision_id, group, again=again
         )
+
+    def send_tests_again(self, issue: str, revision_id: str, group: str) -> str:
+        """Send test mails to a group, or to `cockpit.editors` without one, as often as asked.
+
+        Returns why none went out, in the publication's language; empty when they did.
+        """
+        return steps.send_tests_again(self._context, IssueId.parse(issue), revision_id, group)
 
     def finish_dry_run(self, issue: str, subject: str, *, run: str) -> RunResult:
         """Release the issue for other runs, and return the result of a dry run."""
@@ -263,6 +272,14 @@ class Runs:
         """Evaluate all alert rules; return the events that were not returned before."""
         return alerts.new_events(self._context)
 
+    def tell_editors(self, run: str = "") -> list[Event]:
+        """Mail the group `cockpit.editors` once that this run waits for an approval; return the event.
+
+        With a preview and the run's address. If the relay is away, the next call tries again: without `run`
+        it is about every run that waits and of which nobody was told.
+        """
+        return notifications.tell_editors(self._context, run)
+
     def send_reminders(self) -> list[Event]:
         """Remind editors by mail, once, of each approval request that expires soon.
 
@@ -270,18 +287,13 @@ class Runs:
         """
         return notifications.send_reminders(self._context)
 
-    def resolve_stale_runs(self, api_url: str, login: str = "") -> int:
+    def resolve_stale_runs(self, api_url: str, login: str = "") -> ResolvedRuns:
         """End the runs whose approval request expired, and resume those that were decided elsewhere.
 
-        Returns how many. `api_url` is Prefect's, `login` ``user:password`` or empty. Raises
-        `PrefectApiError`, an `UpcycleError`.
+        A run that has ended itself, or was deleted, holds its issue no more. Returns how many were settled,
+        and a sentence for each that could not be. `api_url` is Prefect's, `login` ``user:password`` or empty.
         """
-        client = PrefectClient(api_url, login)
-        stale_runs = alerts.find_stale_runs(self._context)
-        for stale in stale_runs:
-            client.resolve_stale_run(stale)
-            alerts.mark_resolved(self._context, stale)
-        return len(stale_runs)
+        return stale_runs.resolve_stale_runs(self._context, PrefectClient(api_url, login))
 
     def notify_operators(self, event: str, message: str) -> NoticeReport:
         """Mail a sentence to the group `cockpit.operators`, and post it to `cockpit.webhook`.

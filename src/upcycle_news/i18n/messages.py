@@ -24,6 +24,7 @@ CATALOGUE_FILES = (
     "lists",
     "operations",
     "pages",
+    "runs",
     "sending",
     "settings",
 )

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     import httpx
 
 ADDRESS_FILE = "api-url"
+ENDED = ("COMPLETED", "FAILED", "CRASHED", "CANCELLED", "CANCELLING")
 TIMEOUT = 15.0  # seconds for one response
 
 
@@ -91,6 +92,31 @@ class PrefectClient:
         """End a suspended run as cancelled, with a state name and a sentence."""
         state = {"type": "CANCELLED", "name": name, "message": message}
         self._call("POST", f"/flow_runs/{run}/set_state", {"state": state, "force": True}, lost={})
+
+    def run_page(self, run: str) -> str:
+        """Return the address of a run in Prefect's pages; ``PREFECT_UI_URL`` says where they are else."""
+        pages = os.environ.get("PREFECT_UI_URL", "") or self.url.removesuffix("/api")
+        return f"{pages.rstrip('/')}/runs/flow-run/{run}"
+
+    def has_ended(self, run: str) -> bool:
+        """Return whether a run has ended, is being cancelled, or was deleted.
+
+        Deleted is what Prefect itself says it does not find; raises `PrefectApiError` for all else that
+        leaves it open, such as a proxy's 404.
+        """
+        response = self._request("GET", f"/flow_runs/{run}")
+        try:
+            body = response.json()
+            if response.status_code == 404:
+                if body["detail"] == "Flow run not found":
+                    return True
+            else:
+                return str(body["state"]["type"]) in ENDED
+        except (ValueError, KeyError, TypeError):
+            pass
+        raise PrefectApiError(
+            f"{self.url} does not answer as Prefect's API does: correct PREFECT_API_URL"
+        )
 
     def deployment_id(self, name: str) -> str:
         """Return the id of the deployment ``flow/deployment``."""

@@ -111,7 +111,7 @@ def test_a_run_four_days_late_sends_nothing_and_alerts_once(
     assert admission.issue == "2026-11-26"
     assert end_of(admission) == ("cancelled", "CameTooLate")
     assert admission.ended is not None
-    assert "Thursday, 26 November, 07:30" in admission.ended.message
+    assert "Donnerstag, 26. November, 07:30 Uhr" in admission.ended.message
     assert "issue send" in admission.ended.message
     [event] = alerts.new_events(context)
     assert event.name == "upcycle-news.issue.late"

@@ -77,7 +77,9 @@ def request_approval(
             return ApprovalForm(approved=True)
         release_lock(context, issue, run)
         return ApprovalForm(
-            ended=waits_for_its_day(context, issue) if decision.approved else rejected(issue)
+            ended=waits_for_its_day(context, issue)
+            if decision.approved
+            else rejected(context, issue)
         )
     if approve:
         if not is_ahead(context, issue):
@@ -86,7 +88,7 @@ def request_approval(
         return ApprovalForm(ended=too_early(context, issue))
     if not waits:
         release_lock(context, issue, run)
-        return ApprovalForm(ended=waiting_for_approval(issue))
+        return ApprovalForm(ended=waiting_for_approval(context, issue))
     now = context.clock()
     deadline = approval_deadline(context)
     request = approvals.request_approval(
@@ -95,7 +97,7 @@ def request_approval(
     if request.expires_at <= now:
         approvals.answer_request(context.store, request.id, "timed out", now=now)
         release_lock(context, issue, run)
-        return ApprovalForm(ended=timed_out(issue))
+        return ApprovalForm(ended=timed_out(context, issue))
     release_lock(context, issue, run)  # from here on the request keeps other runs away
     return ApprovalForm(
         request=request.id,
@@ -141,7 +143,7 @@ def apply_decision(
     if request is not None and request.expires_at <= now:
         approvals.answer_request(context.store, number, "timed out", now=now)
         release_lock(context, issue, request.run)
-        return ApprovalOutcome(ended=timed_out(issue))
+        return ApprovalOutcome(ended=timed_out(context, issue))
     if request is not None:
         acquire_lock(context, issue, request.run)  # before the answer ends what the request did
     if decision == "reject":
@@ -155,7 +157,7 @@ def apply_decision(
         approvals.answer_request(context.store, number, decision, now=now)
         for other in waiting:
             release_lock(context, issue, other.run)
-        return ApprovalOutcome(ended=rejected(issue))
+        return ApprovalOutcome(ended=rejected(context, issue))
     if decision == "send":
         try:
             approve(
@@ -271,14 +273,10 @@ def exclude_items(context: AppContext, revision: Revision, numbers: str) -> None
     approvals.exclude_items(context.store, revision.issue, values)
 
 
-def waiting_for_approval(issue: IssueId) -> RunResult:
+def waiting_for_approval(context: AppContext, issue: IssueId) -> RunResult:
     """Return the result of a run that cannot wait, with the command that approves."""
-    return RunResult(
-        "completed",
-        "WaitingForApproval",
-        f"issue {issue} is ready and waits: look at it with 'upcycle-news issue preview {issue}', "
-        f"then use 'upcycle-news issue approve {issue}'",
-    )
+    text = localized("run-waits-for-approval", issue=str(issue))
+    return RunResult("completed", "WaitingForApproval", text.in_language(context.language))
 
 
 def waits_for_its_day(context: AppContext, issue: IssueId) -> RunResult:
@@ -293,24 +291,16 @@ def too_early(context: AppContext, issue: IssueId) -> RunResult:
     return RunResult("cancelled", "TooEarly", text.in_language(context.language))
 
 
-def rejected(issue: IssueId) -> RunResult:
+def rejected(context: AppContext, issue: IssueId) -> RunResult:
     """Return the result of a run whose revision was rejected."""
-    return RunResult(
-        "cancelled",
-        "Rejected",
-        f"issue {issue} was rejected and is not sent; change it, or approve it with 'upcycle-news "
-        f"issue approve {issue}', then start publish-issue again",
-    )
+    text = localized("run-rejected", issue=str(issue))
+    return RunResult("cancelled", "Rejected", text.in_language(context.language))
 
 
-def timed_out(issue: IssueId) -> RunResult:
+def timed_out(context: AppContext, issue: IssueId) -> RunResult:
     """Return the result of a run whose approval request expired."""
-    return RunResult(
-        "cancelled",
-        "Unanswered",
-        f"nobody approved issue {issue} in time: nothing was sent; take it up again with "
-        f"'upcycle-news issue send {issue}', or start publish-issue for {issue}",
-    )
+    text = localized("run-unanswered", issue=str(issue))
+    return RunResult("cancelled", "Unanswered", text.in_language(context.language))
 
 
 def _requests_for(

@@ -71,8 +71,11 @@ def watch_result(
     alerts: list[str],
     notices: Sequence[str] = (),
     confirmations: Sequence[str] = (),
+    problems: Sequence[str] = (),
 ) -> RunResult:
     """Return the result of the flow watch; News when there are new alerts.
+
+    `problems` are sentences about waiting runs that could not be settled: then it is Degraded.
 
     `notices` are sentences about notices to the operators that had waited, `confirmations` about
     confirmation mails that had.
@@ -80,8 +83,11 @@ def watch_result(
     done = [f"{resolved} waiting runs resolved"] if resolved else []
     done += [f"{reminders} reminders"] if reminders else []
     done += [*notices, *confirmations]
+    done = [*problems, *done]
     if alerts:
         return RunResult("completed", "News", "; ".join([*alerts, *done]))
+    if problems:
+        return RunResult("completed", "Degraded", "; ".join(done))
     return RunResult("completed", "Completed", "; ".join(done) or "all is well")
 
 
@@ -194,7 +200,7 @@ def find_stale_runs(context: AppContext) -> list[StaleRun]:
             answer = "reject" if rejected else "send"
             stale.append(StaleRun(request.id, request.run, answer=answer))
         elif request.expires_at <= now:
-            stale.append(StaleRun(request.id, request.run, ended=timed_out(request.issue)))
+            stale.append(StaleRun(request.id, request.run, ended=timed_out(context, request.issue)))
     return stale
 
 

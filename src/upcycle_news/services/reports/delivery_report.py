@@ -19,7 +19,7 @@ from upcycle_news.services.delivery.relay_health import slow_relays
 from upcycle_news.services.feeds.collect import FeedRunReport, feeds_health
 from upcycle_news.services.issues.changes_markdown import changes_section
 from upcycle_news.services.issues.mailbox import mailbox_text
-from upcycle_news.services.markdown import Translator, escape_markdown
+from upcycle_news.services.markdown import Translator, escape_markdown, markdown_of_sentence
 from upcycle_news.services.subscribers import suppression_lists
 from upcycle_news.services.subscribers.list_health import list_health
 from upcycle_news.storage import (
@@ -182,20 +182,20 @@ def _feeds(
     lines = [translate(localized("report-feeds", well=well, feeds=len(health))), ""]
     lines += [
         f"- {escape_markdown(feed.name)}: "
-        + escape_markdown(translate(recognise(feed.last_error, "feeds")))
+        + markdown_of_sentence(translate(recognise(feed.last_error, "feeds")))
         for feed in health
         if feed.errors or feed.stopped
     ]
     lines += [
         f"- {escape_markdown(feed.name)}: "
-        + escape_markdown(translate(recognise(sentence, "feeds")))
+        + markdown_of_sentence(translate(recognise(sentence, "feeds")))
         for feed in health
         for sentence in feed.odd
     ]
     pull = collected.pull if collected else ""
     if pull:
         why = translate(localize_pull_failure(pull))
-        lines.append(f"- {translate(localized('report-pull', why=escape_markdown(why)))}")
+        lines.append(f"- {translate(localized('report-pull', why=markdown_of_sentence(why)))}")
     return [*lines, ""] if health or pull else []
 
 

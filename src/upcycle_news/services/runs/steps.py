@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from upcycle_news.app.context import AppContext
 from upcycle_news.errors import IssueError, NothingNew, UpcycleError
+from upcycle_news.i18n.messages import localized
 from upcycle_news.models import IssueId
 from upcycle_news.models.runs import RunResult
 from upcycle_news.services.delivery import send
@@ -87,6 +88,21 @@ def send_tests(
     except UpcycleError:
         alerts.clear_alert(context.store, "test", subject)  # a retry of the run tries again
         raise
+
+
+def send_tests_again(context: AppContext, issue: IssueId, revision_id: str, group: str) -> str:
+    """Send test mails to a group, or to the editors without one; return why none went, or nothing.
+
+    The sentence stands above the next question: a run that waits for people does not fail for it.
+    """
+    group = group or context.settings.cockpit.editors
+    if not group:
+        return localized("test-again-no-group").in_language(context.language)
+    try:
+        send_tests(context, issue, revision_id, group, again=True)
+    except UpcycleError as error:
+        return error.in_language(context.language)
+    return ""
 
 
 def enqueue_once(
