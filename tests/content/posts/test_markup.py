@@ -47,6 +47,16 @@ def composed(html: str, **changes: str) -> tuple[str, list[str]]:
         ('<p>A.</p><article><p>In einem Artikel.</p></article><p>B.</p>', "A.\n\nIn einem Artikel.\n\nB."),
         (f'<p>Satz.<sup><a href="{PAGE}#fn1" id="r1">1</a></sup></p><ol><li id="fn1">Note. '
          f'<a href="{PAGE}#r1">↩</a></li></ol>', "Satz.[^1]\n\n[^1]: Note."),
+        ('<p>A.</p><noscript><img src="/n.jpg" alt="N"></noscript>', "A.\n\n![N](bild.jpg)"),
+        ('<p>A.</p><img data-src="/n.jpg" src="data:image/svg+xml,x" alt="N"><noscript>'
+         '<img src="/n.jpg" alt="N"></noscript>', "A.\n\n![N](bild.jpg)"),
+        ('<div class="wp-caption"><img src="/c.jpg" alt="C"><p class="wp-caption-text">Unten</p></div>',
+         '![C](bild.jpg "Unten")'),
+        ('<div class="wp-block-file"><a href="/x.pdf">Datei</a><a href="/x.pdf" '
+         'class="wp-block-file__button">Herunterladen</a></div>',
+         "[Datei](https://umbau.example.org/x.pdf)"),
+        ('<h4>Frage</h4><button><svg><path/></svg></button><p>Antwort.</p>', "## Frage\n\nAntwort."),
+        ("<p>A.</p><odd<tag>B.", "A.\n\nB."),
         ("<p>Neu <ins>ist</ins> <del>war</del> es.</p>", "Neu ist ~~war~~ es."),
         ("<p>Wie <code>[gallery ids=\"1\"]</code> geht.</p>", "Wie `[gallery ids=\"1\"]` geht."),
     ],

@@ -136,6 +136,11 @@ class _Preparation:
                         "post-embed", near=text_near(element), host=_host(element) or element.tag
                     )
                 )
+            elif element.tag == "noscript" and self._is_only_here(element):
+                element.tag = "div"
+                continue
+            elif element.tag == "button" and not "".join(element.itertext()).strip():
+                pass  # an icon that opens or closes
             elif element.tag in ("form", "button"):
                 self._note(localized("post-form", near=text_near(element)))
             elif element.tag in ("style", "noscript", "link", "meta", "template"):
@@ -145,6 +150,17 @@ class _Preparation:
             else:
                 continue
             remove(element)
+
+    def _is_only_here(self, element: Any) -> bool:
+        """Tell whether an element for readers without scripts has a picture that is nowhere else."""
+        inside = {image.get("src") for image in element.iter("img")}
+        others = {
+            image.get(name)
+            for image in self.root.iter("img")
+            if all(above is not element for above in image.iterancestors())
+            for name in ("src", *_LAZY)
+        }
+        return bool(inside - others)
 
     def _cards(self) -> None:
         """Make previews of links to links (Ghost's bookmarks, files), and take out players."""
@@ -200,8 +216,15 @@ class _Preparation:
     def _rename(self) -> None:
         """Name elements as the converter of manuscripts means them."""
         names = {"article": "div", "main": "div", "del": "s", "ins": "span"}
-        for element in _elements(self.root):
-            element.tag = names.get(element.tag, element.tag)
+        for element in list(_elements(self.root)):
+            if element.tag in names:
+                element.tag = names[element.tag]
+            classes = (element.get("class") or "").split()
+            if {"wp-caption-text", "gallery-caption"} & {*classes}:
+                element.tag = "p"
+                element.set("class", "caption")
+            elif "wp-block-file__button" in classes:
+                remove(element)  # the link beside it leads to the same file
 
     def _links(self) -> None:
         """Make addresses whole; those within the page stay, for footnotes are such links."""
@@ -298,7 +321,7 @@ def text_near(element: Any) -> str:
     holder = node.getparent() if node is not None else element.getparent()
     if node is not None and node.is_tail and holder.getparent() is not None:
         holder = holder.getparent()
-    words = normalise_whitespace(str(node or ""))
+    words = normalise_whitespace(str(node or "".join(element.itertext())))
     if holder is not None and holder.tag in ("p", "li", "h2", "h3", "h4", "td", "figcaption"):
         words = normalise_whitespace("".join(holder.itertext()))
     return words if len(words) <= 50 else f"{words[:49]}…"
