@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import SplitResult, urlsplit
 
 from lxml import etree
 
@@ -235,7 +235,11 @@ class _Preparation:
             if sign and path == page:
                 element.set("href", f"#{fragment}")
             elif href and not href.startswith("#"):
-                element.set("href", resolve_link(href, page))
+                href = resolve_link(href, page)
+                element.set("href", href)
+                if _parts(href) is None:
+                    self._note(localized("import-links", count=1))
+                    del element.attrib["href"]
 
     def _pictures(self) -> None:
         for element in list(self.root.iter("img")):
@@ -284,6 +288,14 @@ class _Preparation:
         self.markup.pictures.insert(0, address)
 
 
+def _parts(address: str) -> SplitResult | None:
+    """Return the parts of an address, None for one that cannot be read (``http://[x``)."""
+    try:
+        return urlsplit(address)
+    except ValueError:
+        return None
+
+
 def _same_picture(address: str) -> str:
     parts = urlsplit(address)
     return f"{parts.netloc}{_SIZE.sub('', parts.path)}".lower()
@@ -292,11 +304,9 @@ def _same_picture(address: str) -> str:
 def _host(element: Any) -> str:
     for below in element.iter():
         for name in ("src", "data", "data-src"):
-            if isinstance(below.tag, str) and (source := below.get(name)):
-                try:
-                    return urlsplit(source).hostname or ""
-                except ValueError:
-                    return ""
+            if isinstance(below.tag, str) and below.get(name):
+                parts = _parts(below.get(name))
+                return (parts.hostname if parts else "") or ""
     return ""
 
 
