@@ -83,6 +83,10 @@ def test_every_file_has_its_content_type_and_validators(
         again = shown.get(path, **condition)
         assert (again.status, again.text) == (304, "")
         assert again.headers["etag"] == etag
+        policies = ("content-security-policy", "referrer-policy", "x-robots-tag", "cache-control")
+        assert [again.headers[name] for name in policies] == [
+            answer.headers[name] for name in policies
+        ]
     assert shown.get(path, If_None_Match='"other"').status == 200
     head = shown.request("HEAD", path)
     assert (head.status, head.text) == (200, "")

@@ -106,7 +106,11 @@ class ArchivePages:
         )
         request_headers = Headers(scope=request.scope)
         if self._static.is_not_modified(response.headers, request_headers):
-            return NotModifiedResponse(response.headers)
+            unchanged = NotModifiedResponse(response.headers)
+            unchanged.headers.update(
+                _HEADERS
+            )  # caches update what they stored with these (RFC 9111, 3.2)
+            return unchanged
         return response
 
     def _find(self, path: str) -> tuple[str, Path] | None:
