@@ -283,10 +283,8 @@ def _notes(
 def _clock_note(change: ClockChange) -> LocalizedText:
     """Return what Prefect does with a time that the clock skips, or shows twice."""
     started = change.at.astimezone(ZoneInfo(change.schedule.timezone))
-    return localized(
-        "plan-clock-skips" if change.kind == "skipped" else "plan-clock-twice",
-        deployment=change.schedule.deployment,
-        wall=f"{change.wall:%Y-%m-%d %H:%M}",
-        zone=change.schedule.timezone,
-        at=f"{started:%H:%M} (UTC{started:%z})",
-    )
+    wall, at = f"{change.wall:%Y-%m-%d %H:%M}", f"{started:%H:%M} (UTC{started:%z})"
+    name, zone = change.schedule.deployment, change.schedule.timezone
+    if change.kind == "skipped":
+        return localized("plan-clock-skips", deployment=name, wall=wall, zone=zone, at=at)
+    return localized("plan-clock-twice", deployment=name, wall=wall, zone=zone, at=at)
