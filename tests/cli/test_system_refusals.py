@@ -107,7 +107,11 @@ def without_rights(publication: Publication, path: str, line: str) -> str:
         ("var/secrets", "web --port 1", "cannot be read"),
         ("var/secrets", "doctor --offline secrets", "problem"),
         ("var/secrets/person.key", "subscribers stats", "cannot be read"),
-        ("content/essays", "issue preview --no-open", "content/essays: Der Ordner lässt sich nicht"),
+        (
+            "content/essays",
+            "issue preview --no-open",
+            "content/essays: Der Ordner lässt sich nicht",
+        ),
         ("content/essays", "check", "content/essays"),
         ("content", "issue preview --no-open", "content"),
         ("templates", "issue preview --no-open", "templates: Der Ordner lässt sich nicht lesen"),
@@ -164,7 +168,7 @@ def test_a_pipe_or_a_folder_in_the_place_of_a_file_is_named(
 def test_a_store_that_is_no_file_is_named(publication: Publication) -> None:
     os.mkfifo(publication.home / "pipe")
     (publication.home / "folder").mkdir()
-    for name, what in (("pipe", "is a pipe"), ("folder", "is a folder")):
+    for name, what in (("pipe", "it is a pipe"), ("folder", "it is a folder")):
         store = {"STORE": f"sqlite:///{name}"}
         assert what in publication.run("issue", "status", code=1, **store).err
         assert what in publication.run("doctor", "--offline", "store", code=1, **store).out

@@ -193,3 +193,15 @@ def test_a_send_hold_is_a_problem_until_it_is_confirmed(publication: Publication
     assert result["state"] == "problem"
     assert "restored from a backup" in result["found"]
     assert "store confirm" in result["cure"]
+
+
+def test_a_store_that_others_can_read_is_a_problem(publication: Publication) -> None:
+    path = publication.home / "var/upcycle.db"
+    path.chmod(0o640)
+    [found] = [
+        result
+        for result in storage.evaluate(inspect_store(store_url(publication)))
+        if result.check == "store-rights"
+    ]
+    assert (str(found.state), "upcycle.db" in found.finding) == ("problem", True)
+    assert "chmod 600" in found.fix

@@ -228,8 +228,12 @@ def _close_to_others(cursor: Any) -> None:
             continue
         for path in store_files(Path(file)):
             with suppress(OSError):
-                if stat.S_IMODE(path.stat().st_mode) & ~_OWNER_ONLY:
-                    path.chmod(_OWNER_ONLY)
+                found = path.stat()
+                mode = stat.S_IMODE(found.st_mode)
+                # A new one is as the umask made it; one that its owner may only read stays so.
+                wanted = mode & _OWNER_ONLY if found.st_size else _OWNER_ONLY
+                if mode != wanted:
+                    path.chmod(wanted)
 
 
 def store_file_exists(path: Path) -> bool:
@@ -248,7 +252,9 @@ def store_file_exists(path: Path) -> bool:
         ) from None
     if not stat.S_ISREG(mode):
         what = "a folder" if stat.S_ISDIR(mode) else "a pipe or a device"
-        raise StoreError(f"store {path}: is {what}, not a file; name a file with UPCYCLE_NEWS_STORE")
+        raise StoreError(
+            f"store {path}: cannot be opened, it is {what} and not a file; name a file with UPCYCLE_NEWS_STORE"
+        )
     return True
 
 
