@@ -6,6 +6,7 @@ from typing import Any
 
 from prefect import flow, task
 from prefect.client.schemas.objects import State, StateType
+from upcycle_news_flows._issue_artifacts import write_artifacts
 
 from upcycle_news import open_app
 from upcycle_news.api import runs
@@ -20,6 +21,13 @@ def deliver(issue: str) -> ResumedDelivery:
         return app.runs.resume_delivery(issue)
 
 
+@task
+def report(issue: str) -> None:
+    """Renew the issue's artifacts: the run that started this one may have died."""
+    with open_app() as app:
+        write_artifacts(app, issue)
+
+
 @flow(name="deliver-issue", flow_run_name="deliver-{issue}")
 def deliver_issue(issue: str) -> State[Any]:
     """Deliver an issue whose deliveries have begun; several runs of this share the work.
@@ -29,6 +37,7 @@ def deliver_issue(issue: str) -> State[Any]:
 
     """
     result = runs.delivery_result([deliver(issue)])
+    report(issue)
     return State(type=StateType[result.kind.upper()], name=result.name, message=result.message)
 
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 from prefect import flow, task
-from prefect.artifacts import create_markdown_artifact
 from prefect.client.schemas.objects import State, StateType
 from prefect.events import emit_event
+from upcycle_news_flows._issue_artifacts import write_artifacts, write_missing_artifacts
 
 from upcycle_news import open_app
 from upcycle_news.api import runs
@@ -46,10 +46,11 @@ def deliver(issue: str) -> ResumedDelivery:
 
 @task
 def report(issues: list[str]) -> None:
-    """Renew the reports of these issues, and emit new alert events."""
+    """Renew the artifacts of these issues, and emit new alert events."""
     with open_app() as app:
         for issue in issues:
-            create_markdown_artifact(app.runs.report(issue), key=f"issue-{issue}-report")
+            write_artifacts(app, issue)
+        write_missing_artifacts(app)
         for event in app.runs.alert_events():
             emit_event(**event.as_event())
 

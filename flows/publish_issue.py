@@ -13,12 +13,7 @@ from typing import Annotated, Any, Literal
 from uuid import UUID
 
 from prefect import flow, task
-from prefect.artifacts import (
-    create_link_artifact,
-    create_markdown_artifact,
-    create_progress_artifact,
-    update_progress_artifact,
-)
+from prefect.artifacts import create_progress_artifact, update_progress_artifact
 from prefect.client.schemas.objects import State, StateType
 from prefect.deployments import run_deployment
 from prefect.events import emit_event
@@ -26,6 +21,7 @@ from prefect.flow_runs import suspend_flow_run
 from prefect.input import RunInput
 from prefect.runtime import deployment, flow_run
 from pydantic import Field, create_model
+from upcycle_news_flows._issue_artifacts import progress_key, write_artifacts
 
 from upcycle_news import open_app
 from upcycle_news.api import runs
@@ -176,7 +172,7 @@ def _relay_is_unreachable(task: Any, run: Any, state: State[Any]) -> bool:
 @task(retries=2, retry_delay_seconds=[10, 60], retry_condition_fn=_relay_is_unreachable)
 def deliver(issue: str) -> IssueStatus:
     """Deliver what is queued; return the delivery counts."""
-    bar = create_progress_artifact(0.0, key=f"issue-{issue}-progress", description="starts")
+    bar = create_progress_artifact(0.0, key=progress_key(issue), description="starts")
     assert isinstance(bar, UUID)  # a coroutine only in an async flow
 
     def show_progress(percent: float, text: str) -> None:
@@ -190,8 +186,7 @@ def deliver(issue: str) -> IssueStatus:
 def report(issue: str, collected: FeedRunReport) -> None:
     """Create the artifacts report and archive link, and emit new alert events."""
     with open_app() as app:
-        create_markdown_artifact(app.runs.report(issue, collected), key=f"issue-{issue}-report")
-        create_link_artifact(app.runs.archive_link(issue), key=f"issue-{issue}-archive")
+        write_artifacts(app, issue, collected)
         for event in app.runs.alert_events():
             emit_event(**event.as_event())
 

@@ -9,6 +9,7 @@ from prefect import flow, task
 from prefect.client.schemas.objects import State, StateType
 from prefect.events import emit_event
 from prefect.settings import PREFECT_API_URL
+from upcycle_news_flows._issue_artifacts import write_missing_artifacts
 
 from upcycle_news import open_app
 from upcycle_news.api import runs
@@ -59,6 +60,13 @@ def deliver_notices() -> list[str]:
     return [runs.notification_result(report).message] if report.delivered or report.waiting else []
 
 
+@task
+def report_closed_issues() -> None:
+    """Write the artifacts of issues that a command closed, or for which a run died."""
+    with open_app() as app:
+        write_missing_artifacts(app)
+
+
 @flow(name="watch", flow_run_name="watch")
 def watch() -> State[Any]:
     """Check for late issues, dead feeds, slow relays and expiring approval requests.
@@ -66,6 +74,7 @@ def watch() -> State[Any]:
     Confirmation mails that wait are sent before.
     """
     resolved = resolve_stale_runs()
+    report_closed_issues()
     confirmations = send_confirmations()
     result = runs.watch_result(
         confirmations=confirmations,

@@ -26,7 +26,7 @@ from upcycle_news.services.monitoring.operators import NoticeReport, notificatio
 from upcycle_news.services.monitoring.stale_runs import ResolvedRuns
 from upcycle_news.services.reports.delivery_report import delivery_report
 from upcycle_news.services.run_results import collection_result, delivery_result, publish_result
-from upcycle_news.services.runs import admission, form_parameters, steps
+from upcycle_news.services.runs import admission, closed_issues, form_parameters, steps
 from upcycle_news.services.runs import deliver as delivering
 from upcycle_news.services.runs.admission import NEXT, RunAdmission
 from upcycle_news.services.runs.deliver import ResumedDelivery, is_transient
@@ -263,6 +263,18 @@ class Runs:
     def report(self, issue: str, collected: FeedRunReport | None = None) -> str:
         """Return the delivery report of an issue in Markdown, without addresses."""
         return delivery_report(self._context, IssueId.parse(issue), collected)
+
+    def closing_summary(self, issue: str) -> str:
+        """Return the closing sum of an issue as a sentence; empty while it is not closed."""
+        return closed_issues.closing_summary(self._context, IssueId.parse(issue))
+
+    def unreported_issues(self) -> list[str]:
+        """Return the issues closed in the last two weeks whose report nobody has written since."""
+        return closed_issues.unreported_issues(self._context)
+
+    def mark_reported(self, issue: str) -> None:
+        """Record that the report of a closed issue was written; closed again, it needs another."""
+        closed_issues.mark_reported(self._context, IssueId.parse(issue))
 
     def archive_link(self, issue: str) -> str:
         """Return the URL of the issue in the archive; empty without a public address."""

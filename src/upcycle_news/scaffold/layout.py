@@ -64,7 +64,7 @@ def _contents(name: str, today: date) -> dict[str, bytes]:
         for path in sorted((source / folder).rglob("*")):
             if path.is_file() and "__pycache__" not in path.parts:
                 contents[str(path.relative_to(source))] = path.read_bytes()
-    for path in sorted((source / "flows").glob("*.py")):
+    for path in sorted((source / "flows").glob("[!_]*.py")):
         contents[f"flows/{path.name}"] = _FLOW.format(name=path.stem).encode()
     for file in _SHARED_FILES:
         contents[file] = (source / file).read_bytes()

@@ -38,6 +38,8 @@ def markdown_of_sentence(sentence: str) -> str:
     parts, end = [], 0
     for found in _ADDRESS.finditer(sentence):
         address = _without_punctuation(found[0])
+        if address.endswith("//"):
+            continue  # the scheme alone
         parts += [escape_markdown(sentence[end : found.start()], strip=False), f"<{address}>"]
         end = found.start() + len(address)
     return "".join([*parts, escape_markdown(sentence[end:], strip=False)]).strip()

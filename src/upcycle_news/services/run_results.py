@@ -32,8 +32,8 @@ def delivery_result(
 ) -> RunResult:
     """Return the result of a run that delivered what was left.
 
-    `halted` are sentences about issues that wait for a person. Neither they nor a send hold are a
-    failure here: this run comes every few minutes, and an operator was told.
+    `halted` are sentences about issues that wait for a person: then it is not shown as done. Neither they
+    nor a send hold are a failure here: this run comes every few minutes, and an operator was told.
     """
     if hold:
         return RunResult("completed", hold.name, hold.message)
@@ -41,8 +41,10 @@ def delivery_result(
         return RunResult("completed", "NothingPending", "no issue has deliveries left")
     waits = [delivery.waits for delivery in delivered if delivery.waits]
     done = [publish_result(delivery.status).message for delivery in delivered if not delivery.waits]
-    name = "RelayAway" if waits else "Halted" if halted else "Completed"
-    return RunResult("completed", name, "; ".join([*waits, *halted, *done]))
+    message = "; ".join([*waits, *halted, *done])
+    if halted and not waits:
+        return RunResult("cancelled", "Halted", message)
+    return RunResult("completed", "RelayAway" if waits else "Completed", message)
 
 
 def collection_result(collected: FeedRunReport) -> RunResult:
