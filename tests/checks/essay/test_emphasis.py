@@ -47,6 +47,7 @@ def test_an_unpaired_mark_is_told_at_its_line(body: str, line: int, code: str) -
         "***\n\nText",
         "#Leerstand ist ein Thema.",
         "#umbau #leerstand",
+        "#umbau ist ein Schlagwort im Netz",
         "#Leerstand",
         "Platz #3 am Markt, C# und F#",
         "# Titel\n\n## Der Plan ##",

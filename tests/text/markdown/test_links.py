@@ -87,3 +87,9 @@ def test_other_brackets_are_text(text: str) -> None:
     shown = line(text)
     assert "<a" not in shown
     assert "<img" not in shown
+
+
+@pytest.mark.parametrize("width", ["|200", "|200x100"])
+def test_the_width_of_a_picture_is_no_part_of_its_text(width: str) -> None:
+    assert line(f"![Das Haus{width}](a.png)") == line("![Das Haus](a.png)")
+    assert 'alt="A|B 200"' in line("![A|B 200](a.png)")

@@ -24,7 +24,7 @@ _UNPAIRED = re.compile(
 )
 _SUM = re.compile(r"[\d)]\s*$"), re.compile(r"\s*[\d(]")
 _HEADING = re.compile(r"#{2,6}(?=[^\s#])")
-_SINGLE_HEADING = re.compile(r"#(?=[^\W\d_])[^#]*\s[^#]*[^\s.!?:;,#]$")
+_SINGLE_HEADING = re.compile(r"#(?=[A-ZÄÖÜ])[^#]*\s[^#]*[^\s.!?:;,#]$")
 
 
 @essay_check

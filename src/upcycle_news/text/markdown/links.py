@@ -124,6 +124,21 @@ def spaced_destinations_plugin(parser: MarkdownIt) -> None:
     parser.core.ruler.before("inline", "spaced_destinations", _encode_spaces)
 
 
+_WIDTH = re.compile(r"\|\d+(?:x\d+)?$")
+
+
+def picture_widths_plugin(parser: MarkdownIt) -> None:
+    """Drop the width that Obsidian writes behind an alternative text: ``![Haus|200](haus.jpg)``."""
+    parser.core.ruler.after("inline", "picture_widths", _drop_widths)
+
+
+def _drop_widths(state: StateCore) -> None:
+    for token in state.tokens:
+        for child in token.children or ():
+            if child.type == "image" and child.children and child.children[-1].type == "text":
+                child.children[-1].content = _WIDTH.sub("", child.children[-1].content)
+
+
 def _encode_spaces(state: StateCore) -> None:
     for token in state.tokens:
         if token.type == "inline" and "](" in token.content:

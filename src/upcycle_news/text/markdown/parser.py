@@ -18,7 +18,11 @@ from upcycle_news.text.markdown.emphasis import (
 )
 from upcycle_news.text.markdown.footnotes import flat_footnotes_plugin
 from upcycle_news.text.markdown.inline_typography import MARKS, typography_plugin
-from upcycle_news.text.markdown.links import bare_links_plugin, spaced_destinations_plugin
+from upcycle_news.text.markdown.links import (
+    bare_links_plugin,
+    picture_widths_plugin,
+    spaced_destinations_plugin,
+)
 from upcycle_news.text.markdown.lists import german_lists_plugin
 from upcycle_news.text.markdown.paragraphs import paragraphs_plugin
 from upcycle_news.text.markdown.source import prepare
@@ -87,6 +91,7 @@ def build_parser(language: str) -> MarkdownIt:
     parser.use(callout_plugin, language=base)
     parser.use(own_title_plugin)
     parser.use(spaced_destinations_plugin)
+    parser.use(picture_widths_plugin)
     parser.use(typography_plugin, language=language)
     return parser
 
