@@ -305,3 +305,19 @@ def test_the_rest_of_an_issue_waits_for_its_relay_in_a_shell_without_it(
         relay.start()
         assert publication.run("issue", "resume", issue, "--json", **there).json["sent"] == 12
         assert relay.accepted == dict.fromkeys(readers, 1)
+
+
+@pytest.mark.parametrize("password", [{}, {"RELAYS__MAIN__PASSWORD_FILE": "/dev/null"}])
+def test_a_user_name_without_a_password_queues_and_tries_nothing(
+    publication: Publication, server: MisbehavingRelay, tmp_path: Path, password: dict[str, str]
+) -> None:
+    publication.write_essay()
+    publication.add_many_subscribers(1)
+    if password:
+        (tmp_path / "empty").write_text("\n")
+        password = {"RELAYS__MAIN__PASSWORD_FILE": str(tmp_path / "empty")}
+    variables = {**at(server), "RELAYS__MAIN__USERNAME": "post", **password}
+    refused = publication.run("issue", "send", "--yes", code=1, **variables)
+    assert "UPCYCLE_NEWS_RELAYS__MAIN__PASSWORD" in refused.err
+    assert server.connections == 0
+    assert publication.run("issue", "status", "--json").json["queued"] == 0

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 from upcycle_news.app.context import AppContext
+from upcycle_news.app.factories import raise_without_password
 from upcycle_news.delivery.ports import DeliveryReport
 from upcycle_news.errors import IssueError, RelayError
 from upcycle_news.i18n.messages import localized
@@ -67,6 +68,8 @@ def enqueue(
         lateness.raise_if_ahead(context, issue)
     raise_on_errors(rendered)
     now, relay = context.clock(), relay_name(context)
+    if (settings := context.configured_relay) is not None:
+        raise_without_password(f"relays.{relay}", settings.username, settings.password)
     journal.raise_unless_writable(context)
     with build.with_issue_published(context, revision, now):
         audience = issues.enqueue(
