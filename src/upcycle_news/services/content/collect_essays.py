@@ -13,6 +13,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from difflib import unified_diff
 from typing import Any
+from urllib.parse import urlsplit
 
 from upcycle_news.app.context import AppContext
 from upcycle_news.config.sections import SourceSettings
@@ -42,11 +43,11 @@ from upcycle_news.services.content.collection_report import EssayRunReport, Outc
 from upcycle_news.services.content.drafts import Draft
 from upcycle_news.services.content.git_sync import localize_pull_failure, pull
 from upcycle_news.services.content.import_essays import picture_suffix
-from upcycle_news.services.feeds.item_recognition import is_allowed_link
 from upcycle_news.storage import collected_posts
 from upcycle_news.storage.collected_posts import CollectedPost
 from upcycle_news.text.html_text import html_to_text
-from upcycle_news.text.urls import canonical_link
+from upcycle_news.text.private_hosts import PrivateAccess
+from upcycle_news.text.urls import canonical_link, is_private_link
 
 log = Log(__name__)
 
@@ -447,7 +448,8 @@ class _Collection:
 
     def _may_answer_later(self, address: str, status: int | None) -> bool:
         """Tell whether a picture is missing for the moment: not one that is refused or not there."""
-        if not is_allowed_link(self.context.settings, address):
+        access = PrivateAccess.parse(self.context.settings.feeds.allow_private)
+        if is_private_link(address) and not access.allows_host(urlsplit(address).hostname or ""):
             return False
         return status is None or status in (408, 425, 429) or status >= 500
 
