@@ -379,3 +379,16 @@ def test_what_is_missing_beside_no_words_is_told_without_quoting_nothing() -> No
     chart = '<w:r><w:object><o:OLEObject xmlns:o="urn:schemas-microsoft-com:office:office"/></w:object></w:r>'
     _, notes = body_of(with_xml(paragraph(chart)))
     assert notes == ["nicht übernommen: ein eingebettetes Objekt (Diagramm, Zeichnung, Film)"]
+
+
+def test_a_style_that_hides_its_paragraphs_hides_them() -> None:
+    style = (
+        '<w:style w:type="paragraph" w:styleId="Notiz"><w:name w:val="Notiz"/><w:rPr><w:vanish/></w:rPr></w:style>'
+        "</w:styles>"
+    )
+    look = '<w:pStyle w:val="Notiz"/>'
+    inside = run("Geheim ") + run("und offen", '<w:vanish w:val="0"/>')
+    body, notes = body_of(with_xml(paragraph(inside, look), word__styles=("</w:styles>", style)))
+    assert "\nund offen\n" in body
+    assert "Geheim" not in body
+    assert notes == ["eine verborgene Stelle ist weggelassen"]

@@ -16,6 +16,7 @@ TEXTS = [
     "Ärger, Öl und Übung, das Café von François, Élan.\n",
     "• erstens Öl\n• zweitens Süßes\n",
     "© 2026 Jörg Muster\n",
+    "So geht´s, und so geht‘s auch, Größe hin oder her\n",
 ]
 
 
@@ -37,6 +38,10 @@ def test_a_text_is_read_as_it_was_written(text: str, encoding: str) -> None:
     "data",
     [
         "Zażółć gęślą jaźń i inne słowa".encode("cp1250"),
+        "Łódź und Gdańsk liegen in Polen, die Škoda-Straße in Brünn.".encode("cp1250"),
+        "Łódź und Gdańsk liegen in Polen, die Škoda-Straße in Brünn.".encode("iso8859-2"),
+        "Ein Laden für alle.\n".encode() + b"K\xf6fe\n",
+        "Der Laden für Köpfe. ".encode()[:-12] + b"\xc3",
         "Это русский текст о городе".encode("koi8-r"),
         "Αυτό είναι ένα ελληνικό κείμενο".encode("iso8859-7"),
         "これは日本語の文章です".encode("shift_jis"),
@@ -52,7 +57,13 @@ def test_other_alphabets_without_a_mark_are_refused(data: bytes) -> None:
 
 @pytest.mark.parametrize(
     "data",
-    [b"Text\0\0\0Text" * 10, bytes(range(32)) * 20, b"\x01\x02\x03abc", b"\x7fELF\x02\x01\x01" * 9],
+    [
+        b"RIFF\x10\0\0\0WAVEfmt \x10\0\0\0\x01\x02",
+        b"Text\0\0\0Text" * 10,
+        bytes(range(32)) * 20,
+        b"\x01\x02\x03abc",
+        b"\x7fELF\x02\x01\x01" * 9,
+    ],
 )
 def test_what_is_not_text_is_refused(data: bytes) -> None:
     with pytest.raises(ContentError, match=r"not a text|cannot be read with certainty"):

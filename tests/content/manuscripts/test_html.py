@@ -167,3 +167,77 @@ def test_deep_pages_are_read_or_refused(html: str) -> None:
 def test_a_page_without_text_is_refused() -> None:
     with pytest.raises(ContentError, match="nothing to import"):
         composed("html", b"<html><body><script>1</script></body></html>")
+
+
+@pytest.mark.parametrize(
+    "html",
+    [
+        # Word
+        """<p>Das Tor ist offen<span class=MsoCommentReference><a class=msocomanchor id="_anchor_1"
+        href="#_msocom_1" name="_msoanchor_1">[RB1]</a></span>.</p><div style='mso-element:comment-list'><hr
+        class=msocomoff><div style='mso-element:comment'><div id="_com_1" class=msocomtxt><a name="_msocom_1"></a>
+        <p class=MsoCommentText><a class=msocomoff href="#_msoanchor_1">[RB1]</a>Stimmt das?</p>
+        <p class=MsoCommentText>Noch eine Zeile.</p></div></div></div>""",
+        # Google Docs
+        """<p>Das Tor ist offen<sup><a href="#cmnt1" id="cmnt_ref1">[a]</a></sup>.</p><hr><div class="c1">
+        <p><a href="#cmnt_ref1" id="cmnt1">[a]</a><span>Stimmt das?</span></p><p>Noch eine Zeile.</p></div>""",
+    ],
+)
+def test_comments_are_left_out_and_counted(html: str) -> None:
+    body, notes = body_of(html)
+    assert body == "Das Tor ist offen."
+    assert notes == ["ein Kommentar ist weggelassen"]
+
+
+def test_a_footnote_beside_a_comment_stays() -> None:
+    html = (
+        '<p>Das Tor<sup><a href="#ftnt1" id="ftnt_ref1">[1]</a></sup> ist offen<sup><a href="#cmnt1" '
+        'id="cmnt_ref1">[a]</a></sup>.</p><hr><div><p><a href="#ftnt_ref1" id="ftnt1">[1]</a> Im Grundbuch.</p></div>'
+        '<div><p><a href="#cmnt_ref1" id="cmnt1">[a]</a>Stimmt das?</p></div>'
+    )
+    body, notes = body_of(html)
+    assert body == "Das Tor[^1] ist offen.\n\n[^1]: Im Grundbuch."
+    assert notes == ["ein Kommentar ist weggelassen"]
+
+
+def test_the_lists_of_google_docs_are_nested_again() -> None:
+    html = (
+        '<ul class="c1 lst-kix_ab1-0 start"><li>Besen</li></ul><ul class="c1 lst-kix_ab1-1 start"><li>klein</li></ul>'
+        '<ul class="c1 lst-kix_ab1-2 start"><li>rot</li></ul><ul class="c1 lst-kix_ab1-1"><li>groß</li></ul>'
+        '<ul class="c1 lst-kix_ab1-0"><li>Lampe</li></ul>'
+        '<ol class="lst-kix_cd-0 start" start="1"><li>Kaufen</li></ol><ol class="lst-kix_cd-1 start"><li>bar</li></ol>'
+        '<ol class="lst-kix_cd-0" start="2"><li>Öffnen</li></ol>'
+    )
+    body, notes = body_of(html)
+    bullets = "- Besen\n  - klein\n    - rot\n  - groß\n- Lampe"
+    assert body == f"{bullets}\n\n1. Kaufen\n   1. bar\n2. Öffnen"
+    assert notes == []
+
+
+def test_titles_captions_and_quotations_are_told_by_their_class() -> None:
+    page = (
+        '<p class="c5 title"><span>Die Werkstatt</span></p><h1>Am Kanal</h1><p>Sie steht.</p>'
+        "<p class=MsoQuote>Wir rechnen.</p>"
+    )
+    head, text = parts(composed("html", f"<html><body>{page}</body></html>".encode()))
+    assert head["title"] == "Die Werkstatt"
+    assert text.strip() == "## Am Kanal\n\nSie steht.\n\n> Wir rechnen."
+
+
+@pytest.mark.parametrize(
+    ("html", "markdown"),
+    [
+        ("<p>Ein <b style='mso-bidi-font-weight:normal'>altes</b> Tor.</p>", "Ein **altes** Tor."),
+        ('<p>Ein <i style="mso-bidi-font-style:normal">altes</i> Tor.</p>', "Ein *altes* Tor."),
+        ('<h2>Wer kommt <a href="#wer" class="anchor">¶</a></h2><p>Alle.</p>', "## Wer kommt\n\nAlle."),
+        ('<p>A</p><p style="font-size:0;opacity:0">B</p>', "A"),
+        ('<p>A</p><p style="font-size:0.9em">B</p>', "A\n\nB"),
+        ("<p>A</p><hr><p>B</p><hr>", "A\n\n* * *\n\nB"),
+    ],
+)  # fmt: skip
+def test_what_programs_write_beside_the_text_changes_nothing(html: str, markdown: str) -> None:
+    assert body_of(html)[0] == markdown
+
+
+def test_a_list_that_counts_down_is_told() -> None:
+    assert "anders geworden" in body_of("<ol reversed><li>zwei</li><li>eins</li></ol>")[1][0]

@@ -33,6 +33,11 @@ def bitmap() -> bytes:
     return b"BM" + struct.pack("<IHHI", 70, 0, 0, 54) + struct.pack("<I", 40) + bytes(52)
 
 
+def compound(stream: str) -> bytes:
+    """The beginning of an OLE file, and the name of one of its streams."""
+    return b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1" + bytes(600) + stream.encode("utf-16-le")
+
+
 REFUSED = [
     (b"%PDF-1.7\n1 0 obj\nendobj\n", "PDF"),
     (b"\n\n%PDF-1.4 ...", "PDF"),
@@ -55,6 +60,22 @@ REFUSED = [
     (b"7z\xbc\xaf\x27\x1c\0\x04", "archive"),
     (b"% Kommentar\n\\documentclass{article}\n", "LaTeX"),
     (b"From: a@example.org\nMIME-Version: 1.0\n\nText", "e-mail"),
+    (
+        b"From a@example.org Mon Jan  5 10:00:00 2026\nFrom: a@example.org\nDate: x\nSubject: y\n\nText",
+        "e-mail",
+    ),
+    (
+        b"Von: Rosa Beispiel\r\nGesendet: Montag\r\nAn: Alle\r\nBetreff: Tor\r\n\r\nText",
+        "e-mail",
+    ),
+    (compound("__properties_version1.0"), "e-mail"),
+    (compound("EncryptedPackage"), "password"),
+    (compound("Workbook"), "another program"),
+    (compound("WordDocument"), "old Word file"),
+    (b'{"url":"https://docs.google.com/open?id=x","email":"a@example.org"}', "leads to a document"),
+    (b"[InternetShortcut]\r\nURL=https://example.org/\r\n", "leads to a document"),
+    (b"BEGIN:VCALENDAR\r\nVERSION:2.0\r\n", "another program"),
+    (b'{"title": "Eins"}\n', "another program"),
     (b"", "nothing to import"),
     (b"\xef\xbb\xbf \r\n", "nothing to import"),
 ]
@@ -80,6 +101,9 @@ def test_what_is_no_manuscript_is_named_whatever_it_is_called(
         ("x.txt", "MZ steht für Mainz.\n".encode("cp1252"), "text"),
         ("x.txt", b"Subject: Einladung\n\nLiebe Leute", "text"),
         ("x.txt", b"<b> ist ein Tag.\n", "text"),
+        ("x.txt", b"Von: Rosa Beispiel\nBetreff: das Tor\n\nLiebe Leute", "text"),
+        ("x.txt", b"[Anfang]\n\nEs war ein Kran.\n", "text"),
+        ("x.md", b'{"title": "Eins"}\n\nText\n', "markdown"),
         ("x.docx", b"Nur Text.\n", "text"),
         ("x.md", b"Nur Text.\n", "markdown"),
         ("x.txt", b"---\ntitle: Eins\n---\n\nText", "markdown"),

@@ -184,3 +184,30 @@ def test_a_note_in_raised_text_leaves_its_sentence_whole() -> None:
     assert "\nEs gehört[^1] allen.\n" in body
     assert "[^1]: Im Grundbuch." in body
     assert notes == []
+
+
+def test_hidden_paragraphs_and_sections_never_show() -> None:
+    style = '<style:style style:name="V" style:family="paragraph"><style:text-properties text:display="none"/></style:style>'
+    child = '<style:style style:name="W" style:family="paragraph" style:parent-style-name="V"/>'
+    xml = (
+        "<text:p>Offen.</text:p>"
+        '<text:p><text:hidden-paragraph text:condition="" text:is-hidden="true"/>Verborgen eins</text:p>'
+        '<text:p text:style-name="V">Verborgen zwei</text:p><text:p text:style-name="W">Verborgen drei</text:p>'
+        '<text:section text:name="S" text:display="condition" text:is-hidden="true"><text:p>Verborgen vier</text:p>'
+        '</text:section><text:p><text:hidden-paragraph text:is-hidden="false"/>Auch offen.</text:p>'
+    )
+    body, notes = body_of(xml, style + child)
+    assert "Offen.\n\nAuch offen." in body
+    assert "Verborgen" not in body
+    assert notes == ["4 verborgene Stellen sind weggelassen"]
+
+
+def test_the_look_of_a_whole_paragraph_stands_in_its_own_style() -> None:
+    styles = "".join(
+        f'<style:style style:name="{name}" style:family="paragraph"><style:text-properties {look}/></style:style>'
+        for name, look in [("B", 'fo:font-weight="bold"'), ("I", 'fo:font-style="italic"')]
+    )
+    xml = '<text:p text:style-name="B">Ganz fett</text:p><text:p text:style-name="I">Ganz schräg</text:p>'
+    heading = '<text:h text:outline-level="1" text:style-name="B">Eine Überschrift</text:h>'
+    body, _ = body_of(xml + heading, styles)
+    assert "\n**Ganz fett**\n\n*Ganz schräg*\n\n## Eine Überschrift\n" in body

@@ -212,6 +212,8 @@ class DocxParts:
             paragraph.insert(0, properties)
         style = properties.find(f"{W}pStyle")
         style_id = style.get(f"{W}val", "") if style is not None else self.styles.default_paragraph
+        if self.styles.hides(style_id):
+            _hide_runs(paragraph)
         role = self.styles.role(style_id, properties)
         if role == "contents":
             if _paragraph_text(paragraph):
@@ -266,6 +268,17 @@ class DocxParts:
             in_link = _is_inside(run, f"{W}hyperlink") or look.is_link
             self.losses.count("underlined", int(look.underlined and not in_link))
             self.losses.count("highlighted", int(look.highlighted))
+
+
+def _hide_runs(paragraph: Any) -> None:
+    """Hide the runs of a paragraph as its style does, but for those that say otherwise."""
+    for run in paragraph.iter(f"{W}r"):
+        look = run.find(f"{W}rPr")
+        if look is None:
+            look = etree.Element(f"{W}rPr")
+            run.insert(0, look)
+        if look.find(f"{W}vanish") is None:
+            etree.SubElement(look, f"{W}vanish")
 
 
 def _choose_alternatives(root: Any) -> None:

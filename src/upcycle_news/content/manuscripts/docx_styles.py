@@ -88,6 +88,14 @@ class Styles:
                 return found
         return None
 
+    def hides(self, style_id: str) -> bool:
+        """Return whether a paragraph style hides its text."""
+        for style in self.chain(style_id):
+            vanish = style.find(f"{W}rPr/{W}vanish")
+            if vanish is not None:
+                return _is_on(vanish.get(f"{W}val", "1"))
+        return False
+
     def look(self, properties: Any) -> Look:
         """Return the look of a run by its own properties and those of its character style."""
         style = properties.find(f"{W}rStyle")

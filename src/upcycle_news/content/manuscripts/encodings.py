@@ -30,6 +30,9 @@ _MAX_CONTROLS = 0.002
 # No Western text has four of them in a row: another alphabet was read as this one.
 _FOREIGN_WORD = re.compile("[\x80-\U0010ffff]{4}")
 
+# Signs that no Western text has at a letter: they are another alphabet's letters, read wrongly.
+_MISREAD = re.compile(r"[¸¢£¤¥¦¬](?=[^\W\d_])|(?<=[^\W\d_])[¸¼½¾¿¡¤¥¦¬]")
+
 _LETTERS = "äöüßÄÖÜ"
 _OTHER_LETTERS = "éèêëàâáçñîïíôóòûùúåæøœÉÈÀÇÑÅÆØŒ"
 _OPENING = "„‚“‘«»‹›(¿¡"
@@ -41,9 +44,13 @@ def decode_text(data: bytes, where: str) -> str:
     for mark, encoding in _MARKS:
         if data.startswith(mark):
             return _checked(_strictly(data, encoding), where)
-    if b"\0" in data:
+    if b"\0" in data:  # none of the encodings of a byte a character has it
         wide = (text for encoding in _WIDE if (text := _strictly(data, encoding)) is not None)
-        return _checked(next((text for text in wide if _is_plausible(text)), None), where)
+        found = next((text for text in wide if _is_plausible(text)), None)
+        is_text = found is not None or not _NO_TEXT.search(data.decode("latin-1").replace("\0", ""))
+        if not is_text:
+            raise ContentError(where, None, localized("manuscript-no-text"))
+        return _checked(found, where)
     if (text := _strictly(data, "utf-8")) is not None:
         return _checked(text, where)
     return _checked(_single_byte_text(data), where)
@@ -76,7 +83,9 @@ def _single_byte_text(data: bytes) -> str | None:
     scores = [
         (_score(text), -rank, text)
         for rank, encoding in enumerate(_SINGLE_BYTE)
-        if (text := _strictly(data, encoding)) is not None and not _FOREIGN_WORD.search(text)
+        if (text := _strictly(data, encoding)) is not None
+        and not _FOREIGN_WORD.search(text)
+        and not _MISREAD.search(text)
     ]
     if not scores:
         return None
@@ -117,8 +126,8 @@ def _fit(character: str, before: str, after: str) -> float:
         return 0.5
     if character < "\xa0":  # a control character of Latin-9
         return -3
-    if inside:
-        return -3
+    if inside:  # "Nachbar·innen", and what is typed for an apostrophe
+        return 1 if character in "·•´‘" else -3
     opens = not before.isalnum() and (after.isalnum() or after in _OPENING)
     closes = not before.isspace() and not after.isalnum()
     if (character in _OPENING and opens) or (character in _CLOSING and closes):

@@ -13,6 +13,7 @@ from lxml import etree
 
 from upcycle_news.content.manuscripts.document import Document, Losses
 from upcycle_news.content.manuscripts.encodings import decode_text
+from upcycle_news.content.manuscripts.exported_html import tidy_exported
 from upcycle_news.content.manuscripts.notes import gather_notes
 from upcycle_news.content.manuscripts.styles import apply_class_rules
 from upcycle_news.content.manuscripts.word_lists import restore_word_lists
@@ -69,6 +70,7 @@ def document_of_html(text: str, where: str, read_beside: ReadBeside) -> Document
     losses = Losses()
     apply_class_rules(root)
     restore_word_lists(root)
+    tidy_exported(root, losses)
     gather_notes(root)
     body = root.find("body")
     if body is None:

@@ -5,6 +5,7 @@ What cannot be read is refused with a sentence that says what it is and how its 
 
 from __future__ import annotations
 
+import json
 import re
 from typing import Literal
 
@@ -26,8 +27,8 @@ _PICTURES = (
     b"\x89PNG\r\n\x1a\n", b"\xff\xd8\xff", b"GIF87a", b"GIF89a", b"II*\0", b"MM\0*", b"II+\0", b"MM\0+",
     b"8BPS", b"\0\0\1\0", b"\xd7\xcd\xc6\x9a", b"\0\0\0\x0cjP  ", b"\x01\0\0\0\x58\0\0\0", b"gimp xcf",
 )  # fmt: skip
+_COMPOUND = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"
 _OTHERS = {
-    b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1": "doc",
     b"{\\rtf": "rtf",
     b"%!PS": "postscript",
     b"\x1f\x8b": "archive",
@@ -96,11 +97,19 @@ def _refusal(data: bytes) -> LocalizedText | None:
     if data[4:8] == b"ftyp":  # ISO base media: pictures of phones, and films
         still = data[8:12] in (b"heic", b"heix", b"mif1", b"msf1", b"avif", b"heim", b"heis")
         return localized("manuscript-picture") if still else localized("manuscript-sound")
+    if data.startswith(_COMPOUND):
+        return _compound(data)
     for signature, kind in _OTHERS.items():
         if start.startswith(signature) and (signature.startswith((b"{", b"%")) or _is_binary(data)):
             return _other(kind)
-    if re.match(rb"[A-Z][\w-]+: ", start) and _MAIL.search(data[:20_000]):
+    if (re.match(rb"[A-Z][\w-]+: ", start) and _MAIL.search(data[:20_000])) or _has_mail_head(
+        start
+    ):
         return localized("manuscript-mail")
+    if start.startswith((b"[InternetShortcut]", b'{"url":"https://docs.google.com', b'{"doc_id"')):
+        return localized("manuscript-shortcut")
+    if start.startswith((b"BEGIN:VCALENDAR", b"BEGIN:VCARD")) or _is_json(start, data):
+        return localized("manuscript-no-text")
     if re.match(rb"(?:%[^\n]*\n\s*)*\\documentclass\b", start):
         return localized("manuscript-latex")
     return None
@@ -109,9 +118,36 @@ def _refusal(data: bytes) -> LocalizedText | None:
 _MAIL = re.compile(rb"^(?:MIME-Version: 1|Message-ID: <)", re.MULTILINE | re.IGNORECASE)
 
 
+_MAIL_FIELD = re.compile(
+    rb"(From|Von|Sent|Gesendet|Date|Datum|To|An|Cc|Subject|Betreff|Message-ID)[ \t]*:",
+    re.IGNORECASE,
+)
+_MAIL_NAMES = (
+    {b"from", b"von"},
+    {b"sent", b"gesendet", b"date", b"datum", b"message-id"},
+    {b"subject", b"betreff"},
+)
+
+
+def _has_mail_head(start: bytes) -> bool:
+    """Return whether a text begins as mails saved as text do: by whom, when, and about what."""
+    head = re.split(rb"\r?\n[ \t]*\r?\n", re.sub(rb"^>?From [^\n]*\n", b"", start))[0]
+    found = {match[1].lower() for line in head.splitlines() if (match := _MAIL_FIELD.match(line))}
+    return all(found & names for names in _MAIL_NAMES)
+
+
+def _is_json(start: bytes, data: bytes) -> bool:
+    """Return whether a file is data of a program; Hugo's heads of JSON have a text below them."""
+    if not start.startswith((b"{", b"[")) or len(data) > 1_000_000:
+        return False
+    try:
+        return isinstance(json.loads(data), dict | list)
+    except (ValueError, RecursionError):
+        return False
+
+
 def _other(kind: str) -> LocalizedText:
     texts = {
-        "doc": localized("manuscript-doc"),
         "rtf": localized("manuscript-rtf"),
         "postscript": localized("manuscript-pdf"),
         "archive": localized("manuscript-archive"),
@@ -119,6 +155,21 @@ def _other(kind: str) -> LocalizedText:
         "unknown": localized("manuscript-no-text"),
     }
     return texts[kind]
+
+
+def _compound(data: bytes) -> LocalizedText:
+    """Return what an OLE compound file is, by the names of its streams (MS-CFB, 2.6.1: in UTF-16)."""
+
+    def has(name: str) -> bool:
+        return name.encode("utf-16-le") in data
+
+    if has("EncryptedPackage"):
+        return localized("manuscript-password")
+    if has("__properties_version1.0") or has("__substg1.0_"):
+        return localized("manuscript-mail")
+    if any(map(has, ("Workbook", "PowerPoint Document", "VisioDocument", "Quill"))):
+        return localized("manuscript-no-text")
+    return localized("manuscript-doc")
 
 
 def _is_binary(data: bytes) -> bool:

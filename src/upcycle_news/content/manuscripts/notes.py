@@ -31,11 +31,11 @@ def gather_notes(root: Any) -> None:
             _replace(_outermost(link), _as_note(note, _own_names(link)))
     for note in root.xpath("//*[@upcycle-note]"):
         parent = note.getparent()
-        _remove(note)
+        remove(note)
         # The list or section of the notes, with the rule above them, is empty now.
         while parent is not None and parent.tag != "body" and not _holds_anything(parent):
             parent, empty = parent.getparent(), parent
-            _remove(empty)
+            remove(empty)
 
 
 def _holds_anything(element: Any) -> bool:
@@ -79,7 +79,7 @@ def _as_note(note: Any, names: set[str]) -> Any:
     inside = copy.deepcopy(note)
     for link in list(inside.iter("a")):
         if (link.get("href") or "").removeprefix("#") in names:
-            _remove(_outermost(link))
+            remove(_outermost(link))
     wrapped.text = inside.text
     wrapped.extend(list(inside))
     return wrapped
@@ -101,7 +101,7 @@ def _replace(old: Any, new: Any) -> None:
     old.getparent().replace(old, new)
 
 
-def _remove(element: Any) -> None:
+def remove(element: Any) -> None:
     """Take an element out of the tree, not the text behind it."""
     parent, before = element.getparent(), element.getprevious()
     if parent is None:

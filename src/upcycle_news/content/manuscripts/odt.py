@@ -13,7 +13,7 @@ from typing import Any
 from lxml import etree
 
 from upcycle_news.content.manuscripts.document import Document, Losses
-from upcycle_news.content.manuscripts.odt_styles import OdtStyles
+from upcycle_news.content.manuscripts.odt_styles import Look, OdtStyles
 from upcycle_news.content.manuscripts.package import Package
 from upcycle_news.errors import ContentError
 from upcycle_news.i18n.messages import localized
@@ -102,7 +102,10 @@ class _Reader:
         elif tag in (f"{_TEXT}table-of-content", f"{_TEXT}alphabetical-index", f"{_TEXT}illustration-index"):  # fmt: skip
             self.losses.count("contents")
         elif tag == f"{_TEXT}section":
-            if element.get(f"{_TEXT}display") == "none":
+            if (
+                element.get(f"{_TEXT}display") == "none"
+                or element.get(f"{_TEXT}is-hidden") == "true"
+            ):
                 self.losses.count("hidden")
             else:
                 self._children(element, into)
@@ -116,14 +119,22 @@ class _Reader:
             self._children(element, into)
 
     def _paragraph(self, element: Any, into: Any) -> None:
-        role = self.styles.role(element.get(f"{_TEXT}style-name", ""))
+        name = element.get(f"{_TEXT}style-name", "")
+        hidden = [
+            each.get(f"{_TEXT}is-hidden") for each in element.iter(f"{_TEXT}hidden-paragraph")
+        ]
+        if self.styles.hides(name) or "true" in hidden:
+            self.losses.count("hidden", int(bool("".join(element.itertext()).strip())))
+            return
+        role = self.styles.role(name)
         if role == "quote":
             into = etree.SubElement(into, "blockquote")
         level = role.removeprefix("heading-") if role.startswith("heading-") else ""
         paragraph = etree.SubElement(into, f"h{level}" if level else "p")
         if role in ("title", "caption"):
             paragraph.set("class", role)
-        self._inline(element, paragraph)
+        inside = paragraph if role else self._styled(paragraph, self.styles.look_of_paragraph(name))
+        self._inline(element, inside)
         if (
             role == "quote"
             and (before := into.getprevious()) is not None
@@ -174,11 +185,15 @@ class _Reader:
         if "".join(element.itertext()).strip():
             self.losses.count("underlined", int(look.underlined))
             self.losses.count("highlighted", int(look.highlighted))
+        self._inline(element, self._styled(into, look))
+
+    def _styled(self, into: Any, look: Look) -> Any:
+        """Return the element for a text of a look, within another one."""
         for name, wanted in (("b", look.bold), ("i", look.italic), ("s", look.struck), ("sup", look.raised),
                              ("sub", look.lowered)):  # fmt: skip
             if wanted:
                 into = etree.SubElement(into, name)
-        self._inline(element, into)
+        return into
 
     def _drawing(self, element: Any, into: Any) -> None:
         """Append the picture or the text of a frame, which have their description beside them."""

@@ -80,22 +80,44 @@ class OdtStyles:
                 return "caption"
         return ""
 
+    def hides(self, name: str) -> bool:
+        """Return whether the style of a paragraph hides its text."""
+        for style in self._chain("paragraph", name):
+            properties = style.find(f"{_STYLE}text-properties")
+            if properties is not None and (shown := properties.get(f"{_TEXT}display")):
+                return bool(shown == "none")
+        return False
+
+    def look_of_paragraph(self, name: str) -> Look:
+        """Return the look that an author gave a whole paragraph, which its automatic style holds.
+
+        What the named styles above it look like is no emphasis: a heading is bold, a caption slanted.
+        """
+        style = self._styles.get(("paragraph", name))
+        parent = style.getparent() if style is not None else None
+        if parent is None or not parent.tag.endswith("}automatic-styles"):
+            return Look()
+        return self._look([style], set())
+
     def look(self, name: str) -> Look:
         """Return the look of a span by its style and those it descends from."""
+        styles = [*self._chain("text", name)]
+        names = {
+            (style.get(f"{_STYLE}display-name") or style.get(f"{_STYLE}name", "")).replace(
+                "_20_", " "
+            )
+            for style in styles
+        } | {name.replace("_20_", " ")}
+        return self._look(styles, names)
 
+    def _look(self, styles: list[Any], names: set[str]) -> Look:
         def value(attribute: str) -> str:
-            for style in self._chain("text", name):
+            for style in styles:
                 properties = style.find(f"{_STYLE}text-properties")
                 if properties is not None and (found := properties.get(attribute)):
                     return str(found)
             return ""
 
-        names = {
-            (style.get(f"{_STYLE}display-name") or style.get(f"{_STYLE}name", "")).replace(
-                "_20_", " "
-            )
-            for style in self._chain("text", name)
-        } | {name.replace("_20_", " ")}
         weight, position = value(f"{_FO}font-weight"), value(f"{_STYLE}text-position")
         line, under = (
             value(f"{_STYLE}text-line-through-style"),

@@ -5,10 +5,10 @@ from __future__ import annotations
 import re
 from typing import Any
 
-_WEIGHT = re.compile(r"font-weight:(bold(?:er)?|[6-9]00|normal|[1-5]00|lighter)")
-_SLANT = re.compile(r"font-style:(italic|oblique|normal)")
-_LINE = re.compile(r"text-decoration(?:-line)?:([^;]*)")
-_RAISED = re.compile(r"vertical-align:(super|sub|baseline)")
+_WEIGHT = re.compile(r"(?<![\w-])font-weight:(bold(?:er)?|[6-9]00|normal|[1-5]00|lighter)")
+_SLANT = re.compile(r"(?<![\w-])font-style:(italic|oblique|normal)")
+_LINE = re.compile(r"(?<![\w-])text-decoration(?:-line)?:([^;]*)")
+_RAISED = re.compile(r"(?<![\w-])vertical-align:(super|sub|baseline)")
 
 
 def css_styles(element: Any, styles: frozenset[str]) -> frozenset[str]:

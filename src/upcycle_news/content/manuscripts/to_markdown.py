@@ -89,6 +89,7 @@ _STYLES = {
     "var": "italic", "s": "strike", "strike": "strike", "mark": "mark", "sup": "sup", "sub": "sub",
     "code": "code", "kbd": "code", "samp": "code", "tt": "code",
 }  # fmt: skip
+_RULE = "* * *"
 _HEADING = re.compile(r"h([1-6])")
 
 
@@ -115,8 +116,10 @@ def write_document(
 ) -> Written:
     """Return the blocks of a document; `picture_name` gives the name of a picture's file by its key."""
     writer = _Writer(document, language, picture_name)
-    blocks = tuple(attach_captions(list(writer.container(document.body, frozenset(), None))))
-    return Written(blocks, tuple(writer.notes))
+    blocks = list(attach_captions(list(writer.container(document.body, frozenset(), None))))
+    while blocks and blocks[-1].markdown == _RULE:  # above footnotes, which stand elsewhere now
+        blocks.pop()
+    return Written(tuple(blocks), tuple(writer.notes))
 
 
 def join_blocks(blocks: tuple[Block, ...], notes: tuple[str, ...]) -> str:
@@ -189,7 +192,7 @@ class _Writer:
         elif tag == "pre":
             yield self._code(element)
         elif tag == "hr":
-            yield Block("other", "* * *")
+            yield Block("other", _RULE)
         elif tag == "figure":
             yield from self._figure(element)
         elif tag == "dt":
@@ -290,7 +293,8 @@ class _Writer:
     def _is_hidden(self, element: Any) -> bool:
         style = (element.get("style") or "").replace(" ", "").lower()
         hidden = element.get("hidden") is not None or re.search(
-            r"display:none|visibility:hidden|mso-hide:all", style
+            r"display:none|visibility:hidden|mso-hide:all|(?<![\w-])(?:opacity|font-size|max-height):0(?![.\d])",
+            style,
         )
         if hidden and "".join(element.itertext()).strip():
             self.losses.count("hidden")
@@ -358,7 +362,8 @@ class _Writer:
 
     def _list(self, element: Any) -> Iterator[Block]:
         ordered, odd = element.tag == "ol", _follows_its_like(element)
-        if ordered and (element.get("type") or "1") != "1":
+        is_plain = (element.get("type") or "1") == "1" and element.get("reversed") is None
+        if ordered and not is_plain:
             self.losses.count("labels")
         number = _whole(element.get("start"), 1)
         items: list[tuple[str, list[str]]] = []
