@@ -104,6 +104,22 @@ def test_the_next_issue_goes_to_the_new_address_only(
     assert NEW in str(parse_mail(publication.mails()[-1])["To"])
 
 
+def test_a_publication_without_templates_for_these_mails_sends_the_bundled_ones(
+    publication: Publication, context: AppContext, port: int, reader: Subscriber
+) -> None:
+    for path in (publication.home / "templates").glob("address_c*"):
+        path.unlink()
+    words = publication.home / "templates/texts.de.toml"
+    kept = [line for line in words.read_text().splitlines() if not line.startswith("address_c")]
+    words.write_text("\n".join(kept))
+    with running_server(context, port) as server:
+        ask(server, context, NEW)
+    with running_server(context, port) as server:
+        assert "Ihre Adresse ist geändert" in server.post(link_in(publication)).text
+    assert publication.recipients() == [OLD, NEW]
+    assert "andere Adresse" in str(parse_mail(publication.mails()[-1])["Subject"])
+
+
 def test_the_answer_is_the_same_for_every_address_and_only_a_free_one_gets_mail(
     publication: Publication, context: AppContext, port: int, clock: Clock, reader: Subscriber
 ) -> None:
