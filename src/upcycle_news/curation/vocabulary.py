@@ -9,9 +9,9 @@ from typing import Any
 
 from upcycle_news.errors import ContentError
 from upcycle_news.fileio import (
-    exists,
     did_you_mean,
     display_path,
+    exists,
     parse_toml,
     read_text,
 )
