@@ -106,6 +106,7 @@ def lost(machine: Machine, request: pytest.FixtureRequest) -> Machine:
 
 def test_nothing_is_sent_rotated_or_removed_and_every_command_says_so(lost: Machine) -> None:
     archive, backups = tree(lost.state / "archive"), tree(lost.publication.home / "b")
+    (lost.publication.home / "list.csv").write_text("email\nneu@example.org\n")
     for command in (
         ("archive", "build"),
         ("backup", "--to", "b", "--keep", "1"),
@@ -113,6 +114,10 @@ def test_nothing_is_sent_rotated_or_removed_and_every_command_says_so(lost: Mach
         ("issue", "send", "--yes", "--no-collect"),
         ("doctor", "store", "--offline"),
         ("archive", "build", "--out", "elsewhere"),
+        ("check",),
+        ("subscribers", "import", "list.csv", "--consent", "Liste"),
+        ("subscribers", "import", "list.csv", "--ask"),
+        ("subscribers", "add", "neu@example.org", "--consent", "Liste"),
     ):
         assert "store confirm" in lost.run(*command, code=1).output
     assert tree(lost.state / "archive") == archive
@@ -177,10 +182,11 @@ def test_a_postgres_database_that_was_dropped_and_made_again_is_a_lost_store(
     archive = tree(machine.state / "archive")
     for command in (("archive", "build"), ("backup",), ("doctor", "store", "--offline")):
         machine.run(*command, code=1)
-    machine.run("subscribers", "add", "anna@example.org", "--consent", "a list")
+    machine.run("subscribers", "add", "anna@example.org", "--consent", "a list", code=1)
     machine.send(code=1)
     assert tree(machine.state / "archive") == archive
     machine.run("store", "confirm", "--yes")
+    machine.run("subscribers", "add", "anna@example.org", "--consent", "a list")
     machine.send(code=3)
     assert machine.recipients == ["anna@example.org"]
 

@@ -10,6 +10,7 @@ from upcycle_news.app.context import AppContext
 from upcycle_news.errors import UpcycleError
 from upcycle_news.i18n.messages import LANGUAGES, localized
 from upcycle_news.scaffold.sample_settings import is_sample_address, is_sample_url
+from upcycle_news.services.journal.consistency import raise_if_contradicted
 from upcycle_news.services.subscribers.lists import (
     ImportReport,
     Progress,
@@ -39,6 +40,7 @@ def ask_list(
     one with a link that leads nowhere: nobody is asked a second time.
     """
     _raise_unless_possible(context)
+    raise_if_contradicted(context, context.store)
     parsed = parse_list(file, columns, ignore, take, progress)
     with progress("adding", len(parsed.subscribers)) as advance:
         report = asked_addresses.ask_all(

@@ -14,6 +14,7 @@ from upcycle_news.errors import ContentError, UpcycleError, UsageError
 from upcycle_news.fileio import os_reason, read_given_file, write_atomically
 from upcycle_news.i18n.messages import LANGUAGES, localized
 from upcycle_news.models import EmailAddress, Subscriber, SubscriberStatus
+from upcycle_news.services.journal.consistency import raise_if_contradicted
 from upcycle_news.storage import personal_data, subscribers
 from upcycle_news.storage.subscribers import NewSubscriber, add_subscribers
 from upcycle_news.subscribers.csv_lists import (
@@ -105,11 +106,12 @@ def add_subscriber(
     """Add or update one subscriber whose consent is documented; empty values change nothing.
 
     Language and topics replace those that the subscriber chose: perhaps they asked for it. Raises
-    `UpcycleError` for an address that is suppressed, has unsubscribed or has not confirmed yet, and
-    `UsageError` without a consent or for an unknown language.
+    `UpcycleError` for an address that is suppressed, has unsubscribed or has not confirmed yet,
+    `UsageError` without a consent or for an unknown language, and `StoreMismatchError` as `import_list`.
     """
     if language and language not in LANGUAGES:
         raise UsageError(localized("language-unknown", languages=LANGUAGES))
+    raise_if_contradicted(context, context.store)
     subscriber = NewSubscriber(
         email=email,
         name=clean_name(name),
@@ -157,9 +159,11 @@ def import_list(
     `columns` maps the list's names of columns to ours (or holds ``THEIRS=ours``), `ignore` names those
     that are not read, `take` further words of a column that count as subscribed. Raises `ContentError`
     when the file cannot be read or may say of somebody that they want no mail, `UsageError` without a
-    consent.
+    consent, `StoreMismatchError` while the store does not know what went out: then it does not know who
+    left, either.
     """
     source = consent_source(consent)
+    raise_if_contradicted(context, context.store)
     parsed = parse_list(file, columns, ignore, take, progress)
     with progress("adding", len(parsed.subscribers)) as advance:
         report = add_subscribers(
