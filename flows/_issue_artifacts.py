@@ -11,8 +11,14 @@ from prefect.artifacts import (
 from prefect.client.orchestration import get_client
 from prefect.client.schemas.filters import ArtifactFilter, ArtifactFilterKey, ArtifactFilterType
 
-from upcycle_news import App
+from upcycle_news import App, open_app
 from upcycle_news.api.runs import FeedRunReport
+
+
+def language() -> str:
+    """Return the publication's language, in which states are written."""
+    with open_app() as app:
+        return app.language
 
 
 def progress_key(issue: str) -> str:

@@ -8,6 +8,7 @@ from typing import Any
 from prefect import flow, task
 from prefect.client.schemas.objects import State, StateType
 from prefect.settings import PREFECT_API_URL
+from upcycle_news_flows._issue_artifacts import language
 
 from upcycle_news import open_app
 from upcycle_news.api import runs
@@ -33,7 +34,7 @@ def renew_forms() -> int:
 @flow(name="collect-feeds", flow_run_name="collect-feeds")
 def collect_feeds() -> State[Any]:
     """Fetch all active feeds that are due; a failing one degrades the run and stops nothing."""
-    result = runs.collection_result(collect())
+    result = runs.collection_result(collect(), language())
     renew_forms()
     return State(type=StateType[result.kind.upper()], name=result.name, message=result.message)
 

@@ -6,7 +6,7 @@ from typing import Any
 
 from prefect import flow, task
 from prefect.client.schemas.objects import State, StateType
-from upcycle_news_flows._issue_artifacts import write_artifacts
+from upcycle_news_flows._issue_artifacts import language, write_artifacts
 
 from upcycle_news import open_app
 from upcycle_news.api import runs
@@ -36,7 +36,7 @@ def deliver_issue(issue: str) -> State[Any]:
         issue: The issue, such as 2026-11-26; its deliveries have begun.
 
     """
-    result = runs.delivery_result([deliver(issue)])
+    result = runs.delivery_result([deliver(issue)], language=language())
     report(issue)
     return State(type=StateType[result.kind.upper()], name=result.name, message=result.message)
 

@@ -7,7 +7,7 @@ from typing import Any
 from prefect import flow, task
 from prefect.client.schemas.objects import State, StateType
 from prefect.events import emit_event
-from upcycle_news_flows._issue_artifacts import write_artifacts, write_missing_artifacts
+from upcycle_news_flows._issue_artifacts import language, write_artifacts, write_missing_artifacts
 
 from upcycle_news import open_app
 from upcycle_news.api import runs
@@ -67,7 +67,9 @@ def deliver_pending(max_lateness_hours: float = 24.0) -> State[Any]:
     delivered = [deliver(issue) for issue in issues]
     if issues:
         report(issues)
-    result = runs.delivery_result(delivered, find_send_hold(), find_halted(max_lateness_hours))
+    result = runs.delivery_result(
+        delivered, find_send_hold(), find_halted(max_lateness_hours), language()
+    )
     return State(type=StateType[result.kind.upper()], name=result.name, message=result.message)
 
 

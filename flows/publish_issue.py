@@ -21,7 +21,7 @@ from prefect.flow_runs import suspend_flow_run
 from prefect.input import RunInput
 from prefect.runtime import deployment, flow_run
 from pydantic import Field, create_model
-from upcycle_news_flows._issue_artifacts import progress_key, write_artifacts
+from upcycle_news_flows._issue_artifacts import language, progress_key, write_artifacts
 
 from upcycle_news import open_app
 from upcycle_news.api import runs
@@ -215,7 +215,7 @@ def publish_issue(
 
     Args:
         issue_date: The issue: next, a day such as 2026-11-26, or 2026-11-26-2 for a second one that day.
-        essays: Slugs of the essays to include, one a line; empty: all that are ready and new.
+        essays: Slugs of the essays to include; empty: all that are ready and new.
         leave_out: Slugs of essays to leave out of this issue.
         topics: Only essays with one of these topics; empty: all.
         test_group: Test mails go to this group of subscribers before anybody is asked; empty: none.
@@ -250,7 +250,7 @@ def publish_issue(
         start_helpers(issue, senders)
     delivered = deliver(issue)
     report(issue, collected)
-    return _state(runs.publish_result(delivered, collected))
+    return _state(runs.publish_result(delivered, collected, language()))
 
 
 def wait_for_approval(

@@ -9,7 +9,7 @@ from prefect import flow, task
 from prefect.client.schemas.objects import State, StateType
 from prefect.events import emit_event
 from prefect.settings import PREFECT_API_URL
-from upcycle_news_flows._issue_artifacts import write_missing_artifacts
+from upcycle_news_flows._issue_artifacts import language, write_missing_artifacts
 
 from upcycle_news import open_app
 from upcycle_news.api import runs
@@ -82,6 +82,7 @@ def watch() -> State[Any]:
         reminders=remind(),
         resolved=resolved.count,
         problems=resolved.problems,
+        language=language(),
         alerts=emit_alerts(),
     )
     return State(type=StateType[result.kind.upper()], name=result.name, message=result.message)

@@ -20,13 +20,19 @@ from upcycle_news.services.feeds.collect import FeedRunReport, collect_feeds
 from upcycle_news.services.issues import approval
 from upcycle_news.services.issues.approval import ApprovalForm, ApprovalOutcome
 from upcycle_news.services.issues.compose import EssayFilter
-from upcycle_news.services.monitoring import alerts, notifications, operators, stale_runs
+from upcycle_news.services.monitoring import (
+    alerts,
+    closed_issues,
+    notifications,
+    operators,
+    stale_runs,
+)
 from upcycle_news.services.monitoring.alerts import Event, watch_result
 from upcycle_news.services.monitoring.operators import NoticeReport, notification_result
 from upcycle_news.services.monitoring.stale_runs import ResolvedRuns
 from upcycle_news.services.reports.delivery_report import delivery_report
 from upcycle_news.services.run_results import collection_result, delivery_result, publish_result
-from upcycle_news.services.runs import admission, closed_issues, form_parameters, steps
+from upcycle_news.services.runs import admission, form_parameters, steps
 from upcycle_news.services.runs import deliver as delivering
 from upcycle_news.services.runs.admission import NEXT, RunAdmission
 from upcycle_news.services.runs.deliver import ResumedDelivery, is_transient

@@ -111,7 +111,7 @@ def test_over_a_relay_nothing_speaks_of_the_mailbox(
     assert "Postfach" not in delivery_report(context, ISSUE)
     assert publish_result(status).message == "issue 2026-11-26: sent to 2 of 2"
     [event] = alerts.new_events(context)
-    assert event.message == "issue 2026-11-26: sent to 2 of 2"
+    assert event.message == "Ausgabe 2026-11-26: an 2 von 2 verschickt"
     # A report is about what happened, whatever is set where it is made.
     assert "Postfach" not in delivery_report(publication.context(), ISSUE)
 
@@ -235,7 +235,7 @@ def test_archive_and_alerts_are_those_of_the_issue_that_readers_have(
     [shown] = sent_issues(there)
     assert shown.sent_at == clock.now
     [event] = alerts.new_events(there)
-    assert event.message == "issue 2026-11-26: sent to 5 of 5"
+    assert event.message == "Ausgabe 2026-11-26: an 5 von 5 verschickt"
     assert alerts.new_events(there) == []
 
 

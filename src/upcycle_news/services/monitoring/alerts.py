@@ -27,6 +27,8 @@ from upcycle_news.services.feeds.collect import feeds_health
 from upcycle_news.services.issues.approval import timed_out
 from upcycle_news.services.issues.lock import release_lock
 from upcycle_news.services.issues.mailbox import mailbox_text
+from upcycle_news.services.markdown import Translator
+from upcycle_news.services.run_results import publish_result
 from upcycle_news.services.subscribers import confirmation_mails
 from upcycle_news.services.subscribers.list_health import list_alert_sentences
 from upcycle_news.storage import (
@@ -72,6 +74,7 @@ def watch_result(
     notices: Sequence[str] = (),
     confirmations: Sequence[str] = (),
     problems: Sequence[str] = (),
+    language: str = "en",
 ) -> RunResult:
     """Return the result of the flow watch; News when there are new alerts.
 
@@ -80,15 +83,22 @@ def watch_result(
     `notices` are sentences about notices to the operators that had waited, `confirmations` about
     confirmation mails that had.
     """
-    done = [f"{resolved} waiting runs resolved"] if resolved else []
-    done += [f"{reminders} reminders"] if reminders else []
+    counts = (
+        (resolved, localized("watch-resolved", count=resolved)),
+        (reminders, localized("watch-reminders", count=reminders)),
+    )
+    done = [text.in_language(language) for count, text in counts if count]
     done += [*notices, *confirmations]
     done = [*problems, *done]
     if alerts:
         return RunResult("completed", "News", "; ".join([*alerts, *done]))
     if problems:
         return RunResult("completed", "Degraded", "; ".join(done))
-    return RunResult("completed", "Completed", "; ".join(done) or "all is well")
+    return RunResult(
+        "completed",
+        "Completed",
+        "; ".join(done) or localized("watch-all-well").in_language(language),
+    )
 
 
 def new_events(context: AppContext) -> list[Event]:
@@ -119,7 +129,7 @@ def _issue_events(context: AppContext) -> Iterator[Event]:
         assert status is not None
         payload = {key: value for key, value in status.as_dict().items() if key != "hash"}
         if row.state is IssueState.STOPPED:
-            yield Event(REFUSED_EVENT, subject, f"{subject}: {row.stop_reason}", payload)
+            yield Event(REFUSED_EVENT, subject, _stopped(context, row), payload)
         for stats, why in slow_relays(context, row.id):
             yield Event(
                 "upcycle-news.relay.slow",
@@ -127,13 +137,19 @@ def _issue_events(context: AppContext) -> Iterator[Event]:
                 f"relay {stats.relay} is slow with {subject}: {why}",
             )
         if status.closed and row.state is not IssueState.CANCELLED:
-            message = f"{subject}: sent to {payload['sent']} of {status.audience}"
+            message = publish_result(status, language=context.language).message
             if (mailbox := mailbox_text(context, row.id)) is not None:
                 message = mailbox.in_language(context.language)
             yield Event(SENT_EVENT, subject, message, payload)
         elif row.state is IssueState.SENDING:
             if (since := stalled_since(context, row.id)) is not None:
-                message = f"{subject}: nothing has gone out since {since:%Y-%m-%d %H:%M} UTC"
+                translate = Translator(context.language)
+                local = since.astimezone(context.settings.publication.zone)
+                message = translate(
+                    localized(
+                        "alert-stalled", issue=str(row.id), since=translate.format_time(local)
+                    )
+                )
                 if (away := away_status(context, status)) is not None:
                     message = away.in_language(context.language)
                 yield Event(STALLED_EVENT, subject, message, payload)
@@ -141,12 +157,22 @@ def _issue_events(context: AppContext) -> Iterator[Event]:
                 alerts.clear_alert(context.store, STALLED_EVENT, subject)
 
 
+def _stopped(context: AppContext, row: issues.IssueRow) -> str:
+    text = localized("alert-stopped", issue=str(row.id), why=row.stop_reason)
+    return text.in_language(context.language)
+
+
 def _late_events(context: AppContext) -> Iterator[Event]:
     for scheduled in scheduled_runs.late_runs(context.store, since=context.clock() - _LOOK_BACK):
         row = issues.get(context.store, scheduled.issue)
         if row is None or not row.frozen:
             local = scheduled.scheduled_at.astimezone(context.settings.publication.zone)
-            message = f"issue {scheduled.issue}, planned for {local:%d %B, %H:%M}, did not go out"
+            translate = Translator(context.language)
+            message = translate(
+                localized(
+                    "alert-late", issue=str(scheduled.issue), planned=translate.format_time(local)
+                )
+            )
             yield Event("upcycle-news.issue.late", f"issue {scheduled.issue}", message)
 
 

@@ -137,4 +137,10 @@ def enqueue_once(
 def finish_dry_run(context: AppContext, issue: IssueId, subject: str, *, run: str) -> RunResult:
     """Release the issue and return the result of a dry run."""
     release_lock(context, issue, run)
-    return RunResult("completed", "DryRun", f"issue {issue}: {subject}; not sent")
+    return RunResult(
+        "completed",
+        "DryRun",
+        localized("result-dry-run", issue=str(issue), subject=subject).in_language(
+            context.language
+        ),
+    )

@@ -17,7 +17,9 @@ _LOOK_BACK = timedelta(days=14)
 def closing_summary(context: AppContext, issue: IssueId) -> str:
     """Return the closing sum of an issue as a sentence; empty while it is not closed."""
     status = issues.status(context.store, issue)
-    return publish_result(status).message if status is not None and status.closed else ""
+    if status is None or not status.closed:
+        return ""
+    return publish_result(status, language=context.language).message
 
 
 def unreported_issues(context: AppContext) -> list[str]:
