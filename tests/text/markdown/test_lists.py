@@ -147,3 +147,12 @@ def test_english_has_no_german_months() -> None:
 
 def test_names_that_are_months_as_well_are_items() -> None:
     assert html("1. Jan\n2. Tom").count("<li>") == 2
+
+
+def test_the_star_of_a_note_to_a_word_is_kept() -> None:
+    assert html("Um Mittag*\n\n* Änderungen vorbehalten") == (
+        "<p>Um Mittag*</p>\n<p>* Änderungen vorbehalten</p>"
+    )
+    for above in ("Um Mittag", "Um *Mittag* herum", "Nachbar*innen"):
+        assert "<li>Änderungen</li>" in html(f"{above}\n\n* Änderungen")
+    assert html("Um Mittag*\n\n* eins\n* zwei").count("<li>") == 2

@@ -43,6 +43,7 @@ _BULLET_ABOVE = "bullet_above"  # in the environment of a parse: the last bullet
 _DIALOGUE_END = (
     "dialogue_end"  # in the environment of a parse: the line behind the last one looked at
 )
+_NOTE_STAR = re.compile(r"(?<=\w)\*(?![\w*])")
 _SENTENCE_END = re.compile(r"[.!?…][\"'“”‘’»«)]*\s*$")
 
 
@@ -133,12 +134,17 @@ def _settle_lists(state: StateCore) -> None:
     tokens = state.tokens
     position = 0
     last_numbers: dict[int, int] = {}  # of the ordered list before, by level
+    has_note_star = False  # a word above has a star, as 12 Uhr*: a single * line is the note to it
     while position < len(tokens):
         opening = tokens[position]
+        if opening.type == "inline" and opening.content.count("*") % 2:
+            has_note_star = has_note_star or bool(_NOTE_STAR.search(opening.content))
         if opening.type in ("ordered_list_open", "bullet_list_open"):
             closing = _closing(tokens, position)
             items = _items(tokens, position, closing)
-            if _is_text(tokens, opening, items) and not _goes_on(
+            is_note = has_note_star and opening.markup == "*" and len(items) == 1
+            is_text = _is_text(tokens, opening, items) or is_note
+            if is_text and not _goes_on(
                 tokens, items, last_numbers.get(opening.level, 0), _next_number(tokens, closing)
             ):
                 tokens[position : closing + 1] = _as_text(tokens, items, opening.level)
