@@ -75,6 +75,18 @@ def test_a_folder_is_imported_and_what_cannot_be_is_named(
     assert (empty.home / "content/images/fuenftes-1.png").read_bytes() == png()
 
 
+def test_of_two_manuscripts_with_one_title_the_second_is_named(
+    empty: Publication, tmp_path: Path
+) -> None:
+    for name in ("a.txt", "b.txt"):
+        (tmp_path / name).write_text("Titel\n\nEin Satz.\n", encoding="utf-8")
+    files = [str(tmp_path / name) for name in ("a.txt", "b.txt")]
+    result = empty.run("essay", "import", *files, code=1)
+    assert essays(empty) == [f"{today()}-titel.md"]
+    assert result.err.startswith(f"{files[1]}: ")
+    assert "Einen Essay mit diesem Titel gibt es schon" in result.err
+
+
 @pytest.mark.parametrize("name", ["text.txt", "text.md", "text.html"])
 def test_drafts_are_in_no_issue(empty: Publication, tmp_path: Path, name: str) -> None:
     texts = {"text.txt": "Titel\n\nEin Satz.", "text.md": "# Titel\n\nEin Satz.",

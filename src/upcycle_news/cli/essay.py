@@ -98,7 +98,9 @@ def import_(
             for text in result.notes:
                 note(f"{result.file}: {text.in_language(app.language)}")
             if result.error is not None:
-                typer.echo(result.error.in_language(app.language), err=True)
+                said = result.error.in_language(app.language)
+                named = said.startswith(f"{result.file}:")
+                typer.echo(said if named else f"{result.file}: {said}", err=True)
     if any(result.error is not None for result in results):
         raise typer.Exit(1)
 

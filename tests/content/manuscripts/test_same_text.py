@@ -17,6 +17,7 @@ from upcycle_news.content.manuscripts.docx import read_docx
 from upcycle_news.content.manuscripts.html import read_html
 from upcycle_news.content.manuscripts.odt import read_odt
 from upcycle_news.content.manuscripts.package import Package
+from upcycle_news.errors import ContentError
 from upcycle_news.text.markdown.parser import parse_body
 
 from .writers import Block, Run, items, p, rows, words, words_of, write_docx, write_html, write_odt
@@ -167,6 +168,13 @@ def test_all_formats_give_the_same_essay(kind: str) -> None:
     everything = [block for blocks in MANUSCRIPTS.values() for block in blocks]
     reference = composed("docx", write_docx([*HEAD, *everything]))
     assert composed(kind, WRITERS[kind]([*HEAD, *everything])).text == reference.text
+
+
+@pytest.mark.parametrize("kind", WRITERS)
+@pytest.mark.parametrize("blocks", [[], [HEAD[0]], [HEAD[0], p("Wer kommt", kind="h1")]])
+def test_headings_without_a_text_are_no_essay(blocks: list[Block], kind: str) -> None:
+    with pytest.raises(ContentError, match="nothing to import"):
+        composed(kind, WRITERS[kind](blocks))
 
 
 HANDED_IN = [

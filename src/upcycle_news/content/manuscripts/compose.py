@@ -114,7 +114,7 @@ def compose_document(
     except TooManyPiecesError:
         raise ContentError(request.where, None, localized("manuscript-bomb")) from None
     blocks = list(written.blocks)
-    if not blocks:
+    if all(block.kind == "heading" for block in blocks):
         raise ContentError(request.where, None, localized("manuscript-empty"))
     title, blocks = _take_title(blocks, document, request, language)
     author, blocks = _take_author(blocks)
