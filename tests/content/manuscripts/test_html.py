@@ -241,3 +241,11 @@ def test_what_programs_write_beside_the_text_changes_nothing(html: str, markdown
 
 def test_a_list_that_counts_down_is_told() -> None:
     assert "anders geworden" in body_of("<ol reversed><li>zwei</li><li>eins</li></ol>")[1][0]
+
+
+def test_a_note_with_several_references_has_no_arrows() -> None:
+    html = (
+        '<p>A<sup><a id="r1" href="#n1">1</a></sup> B<sup><a id="r2" href="#n1">1</a></sup></p><ol><li id="n1"><p>'
+        'Im Grundbuch. <a href="#r1">↩︎</a> <a href="#r2">↩︎<sup>2</sup></a></p></li></ol>'
+    )
+    assert body_of(html)[0] == "A[^1] B[^2]\n\n[^1]: Im Grundbuch.\n\n[^2]: Im Grundbuch."

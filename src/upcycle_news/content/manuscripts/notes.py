@@ -7,9 +7,13 @@ have in common is that the two lead to one another.
 from __future__ import annotations
 
 import copy
+import re
 from typing import Any
 
 from lxml import etree
+
+# What leads back from a note that is referred to several times: an arrow for each place.
+_BACK = re.compile("[\\s\\d]*[↩↑⏎⤴][\ufe0e\ufe0f\\s\\d]*")
 
 _ITEMS = ("li", "div", "p", "dd", "aside", "td", "section")
 
@@ -78,7 +82,9 @@ def _as_note(note: Any, names: set[str]) -> Any:
     wrapped = etree.Element("note")
     inside = copy.deepcopy(note)
     for link in list(inside.iter("a")):
-        if (link.get("href") or "").removeprefix("#") in names:
+        target = link.get("href") or ""
+        leads_back = target.startswith("#") and _BACK.fullmatch("".join(link.itertext()))
+        if target.removeprefix("#") in names or leads_back:
             remove(_outermost(link))
     wrapped.text = inside.text
     wrapped.extend(list(inside))
