@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from upcycle_news.checks.essay import check_essay
@@ -30,6 +30,7 @@ def essay(body: str) -> Essay:
     return replace(LEAD, body=body, body_line=1, image=None)
 
 
+@settings(deadline=None)
 @given(BODIES)
 def test_every_finding_names_a_line_of_the_essay(body: str) -> None:
     lines = body.count("\n") + 1
@@ -38,6 +39,7 @@ def test_every_finding_names_a_line_of_the_essay(body: str) -> None:
         assert finding.in_language("de") != finding.in_language("en")
 
 
+@settings(deadline=None)
 @given(BODIES)
 def test_what_is_shown_and_what_was_typed_have_the_same_length(body: str) -> None:
     for block in parse_essay(essay(body)).blocks:
@@ -45,6 +47,7 @@ def test_what_is_shown_and_what_was_typed_have_the_same_length(body: str) -> Non
         assert block.text.count("\n") == block.typed.count("\n")
 
 
+@settings(deadline=None)
 @given(ESCAPED)
 def test_escaped_signs_are_text(signs: list[str]) -> None:
     body = "Wort " + "".join(sign if sign in "a " else f"\\{sign}" for sign in signs) + " Wort"
@@ -54,6 +57,7 @@ def test_escaped_signs_are_text(signs: list[str]) -> None:
         assert set(block.typed) <= set("Wort a") | {OPAQUE}
 
 
+@settings(deadline=None)
 @given(BODIES)
 def test_the_same_signs_in_a_fence_are_code(body: str) -> None:
     fence = "~~~~~~~~"
