@@ -11,7 +11,8 @@ from prefect.artifacts import (
 from prefect.client.orchestration import get_client
 from prefect.client.schemas.filters import ArtifactFilter, ArtifactFilterKey, ArtifactFilterType
 
-from upcycle_news import App, open_app
+from upcycle_news import open_app
+from upcycle_news.api import App
 from upcycle_news.api.runs import FeedRunReport
 
 
