@@ -20,7 +20,10 @@ ESSAY = {
         "essay:collect",
         "Turn new posts of your own site into drafts, each once; changes are shown as a diff.",
     ),
-    "take": ("essay:take", "Take drafts of collected posts into content/essays."),
+    "take": (
+        "essay:take",
+        "Take drafts of collected posts into content/essays, with their pictures.",
+    ),
     "list": (
         "essay:list_",
         "List the essays: draft, ready, planned or published, and for or in which issue.",
