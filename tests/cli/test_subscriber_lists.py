@@ -70,9 +70,8 @@ def test_two_addresses_in_a_row_are_a_question(publication: Publication) -> None
 
 
 def test_what_was_guessed_or_changed_is_said_in_whole_sentences(publication: Publication) -> None:
-    text = (
-        b"E-Mail;Sprache\num@example.org;Deutsch\n"
-        + "fremd@example.org;Français\n".encode("cp1252")
+    text = b"E-Mail;Sprache\num@example.org;Deutsch\n" + "fremd@example.org;Français\n".encode(
+        "cp1252"
     )
     done = bring(publication, text)
     assert done.out == "2 neu, 0 geändert, 0 unverändert, 0 übersprungen, 0 nicht lesbar\n"
