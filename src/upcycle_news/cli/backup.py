@@ -51,6 +51,7 @@ def backup(
                 "file": str(backup_file.file),
                 "bytes": backup_file.bytes,
                 "pruned": list(backup_file.pruned),
+                "spared": list(backup_file.spared),
             }
             print_json(
                 {**result, "at": backup_file.made_at.isoformat(), "tables": backup_file.tables}
@@ -61,6 +62,8 @@ def backup(
         )
         for name in backup_file.pruned:
             note(f"deleted the old backup {name}")
+        for name in backup_file.spared:
+            note(f"kept the old backup {name}: it holds issues or readers that this store lacks")
         note("it holds addresses and keys: keep a copy elsewhere, encrypted")
 
 

@@ -31,13 +31,18 @@ _ENDINGS = (".tar.gz", ".tgz")
 
 @dataclass(frozen=True)
 class Backup:
-    """A backup that was created; `pruned` are the names of the old ones that were deleted."""
+    """A backup that was created.
+
+    `pruned` are the names of the old ones that were deleted, `spared` of those that were not, since they
+    hold issues or readers that the store does not know.
+    """
 
     file: Path
     bytes: int
     made_at: datetime
     tables: dict[str, int]
     pruned: tuple[str, ...] = ()
+    spared: tuple[str, ...] = ()
 
     @property
     def rows(self) -> int:
@@ -83,7 +88,7 @@ def make_backup(
     setting's for its folder, all elsewhere); 0 keeps all. `on_rows` gets the rows of each batch.
     Of a store that does not know what went out there is no backup: `StoreMismatchError`. It would be
     the newest, and take the place of a good one. While a place of the journal cannot be read, nobody
-    knows that, and no old one is deleted.
+    knows that, and no old one is deleted; nor is one that holds more than the store ever has.
     """
     now = context.clock()
     is_file = to is not None and to.name.endswith(_ENDINGS) and not to.is_dir()
@@ -103,11 +108,25 @@ def make_backup(
         keep = 0  # what a place of the journal that is away would say of the store nobody knows
     # Not the new one, which would be the oldest by name if the clock was set back.
     others = [path for path in list_backups(context, target.parent) if path != target]
-    pruned = others[keep - 1 :] if keep and not is_file else []
-    for path in pruned:
-        path.unlink(missing_ok=True)
-    names = tuple(path.name for path in pruned)
-    return Backup(target, target.stat().st_size, now, dict(manifest.tables), names)
+    old = others[keep - 1 :] if keep and not is_file else []
+    spared = tuple(path.name for path in old if _may_be_needed(path, manifest))
+    pruned = tuple(path.name for path in old if path.name not in spared)
+    for name in pruned:
+        (target.parent / name).unlink(missing_ok=True)
+    return Backup(target, target.stat().st_size, now, dict(manifest.tables), pruned, spared)
+
+
+def _may_be_needed(path: Path, newest: archive.Manifest) -> bool:
+    """Tell whether an old backup holds what the newest lacks: more issues, or readers where it has none.
+
+    One that cannot be read says nothing, and is kept.
+    """
+    try:
+        old = archive.read_manifest(path).tables
+    except UpcycleError:
+        return True
+    issues, readers = newest.tables.get("issues", 0), newest.tables.get("subscribers", 0)
+    return old.get("issues", 0) > issues or (not readers and old.get("subscribers", 0) > 0)
 
 
 def has_store_file(context: AppContext) -> bool:
