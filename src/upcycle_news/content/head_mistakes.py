@@ -29,8 +29,18 @@ def cut_value(name: str, node: yaml.ScalarNode, lines: Sequence[str]) -> Localiz
 def cut_entries(node: yaml.Node, lines: Sequence[str]) -> Iterator[tuple[int, LocalizedText]]:
     """Yield line and text for each unquoted entry of a list or table that ``#3`` cuts off.
 
-    Remarks are usual there: ``# drei`` is one, and so is what stands behind a number or a date.
+    Remarks are usual there: ``# drei`` is one, and so is what stands behind a number or a date. A node
+    that an alias repeats is looked at once, also where it holds itself.
     """
+    yield from _cut_entries(node, lines, set())
+
+
+def _cut_entries(
+    node: yaml.Node, lines: Sequence[str], seen: set[int]
+) -> Iterator[tuple[int, LocalizedText]]:
+    if id(node) in seen:
+        return
+    seen.add(id(node))
     entries: list[tuple[str, yaml.Node, yaml.Mark]] = []
     if isinstance(node, yaml.SequenceNode):
         entries = [("- ", entry, entry.end_mark) for entry in node.value]
@@ -41,7 +51,7 @@ def cut_entries(node: yaml.Node, lines: Sequence[str]) -> Iterator[tuple[int, Lo
         ]
     for before, entry, end in entries:
         if not isinstance(entry, yaml.ScalarNode):
-            yield from cut_entries(entry, lines)
+            yield from _cut_entries(entry, lines, seen)
         elif (
             entry.style is None
             and entry.tag in _WORD_TAGS
